@@ -1,0 +1,1 @@
+//! Experiments on top of `thalweg`: specifications, runs, figures and reports.

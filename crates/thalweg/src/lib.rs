@@ -1,0 +1,13 @@
+//! The science of thalweg: where SGD ends up in a deep linear network with noisy labels.
+//!
+//! Source of every equation number: Xu, Beneventano, Chuang, Ziyin, *Does SGD Seek Flatness or
+//! Sharpness? An Exactly Solvable Model*, arXiv:2602.05065.
+//!
+//! Loss convention everywhere: ℓ = ½‖y − f(x)‖², **summed** over outputs and **averaged** over
+//! samples. PyTorch's `nn.MSELoss` averages over outputs and has no ½: multiply by 2/d_y.
+//!
+//! This crate reads no files and no clock, draws no ambient randomness and prints nothing.
+
+pub mod problem;
+pub mod random;
+pub mod simulate;

@@ -1,0 +1,126 @@
+//! How a run is made: step size, batch, data, start, and what happens on the way.
+
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Weights;
+
+/// Everything that, with a problem and a seed, fixes a run's numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// η > 0.
+    pub learning_rate: f64,
+    /// B ≥ 1, samples in a minibatch.
+    pub batch: usize,
+    /// Heavy-ball momentum in [0, 1): v ← momentum·v + g, W ← W − η v. 0 is plain SGD.
+    pub momentum: f64,
+    /// L2 coefficient λ ≥ 0, added to the gradient as λ W.
+    pub weight_decay: f64,
+    /// Where the samples come from.
+    pub data: Data,
+    /// Where the weights start.
+    pub init: Init,
+    /// Change to full-batch gradient descent on a fixed batch, if wanted.
+    pub switch: Option<Switch>,
+    /// The arithmetic of the kernels.
+    pub precision: Precision,
+}
+
+/// The law of the samples. x is Gaussian with covariance Σx; ε has covariance Σε whatever its law.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// Fresh samples at each step, or a fixed set.
+    pub source: Source,
+    /// The law of the whitened noise.
+    pub noise: NoiseLaw,
+    /// c in [0, 1]: ε given x has covariance (1 − c + c·‖Σx^{−1/2}x‖²/d_x) Σε. 0 is homoscedastic.
+    pub heteroscedasticity: f64,
+    /// Draw every sample even where sufficient statistics would do (for checks, and slower).
+    pub sample_by_sample: bool,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            source: Source::Online,
+            noise: NoiseLaw::Gaussian,
+            heteroscedasticity: 0.0,
+            sample_by_sample: false,
+        }
+    }
+}
+
+/// Fresh samples or a finite data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// Fresh samples at each step.
+    Online,
+    /// A data set drawn once per seed.
+    Finite {
+        /// Its size N ≥ B.
+        samples: usize,
+        /// Draw each minibatch with replacement; otherwise in a fresh random order each epoch.
+        replacement: bool,
+    },
+}
+
+/// The law of each whitened noise coordinate, scaled to unit variance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum NoiseLaw {
+    /// Standard normal.
+    Gaussian,
+    /// Laplace.
+    Laplace,
+    /// Student's t.
+    StudentT {
+        /// Degrees of freedom ν > 2.
+        degrees: f64,
+    },
+    /// Uniform on (−√3, √3).
+    Uniform,
+}
+
+/// Where the weights start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Init {
+    /// Entries N(0, gain²/fan_in).
+    Kaiming {
+        /// Standard deviations are multiplied by this.
+        gain: f64,
+    },
+    /// Entries N(0, 2·gain²/(fan_in + fan_out)).
+    Xavier {
+        /// Standard deviations are multiplied by this.
+        gain: f64,
+    },
+    /// Entries N(0, deviation²) in every layer.
+    Normal {
+        /// Standard deviation.
+        deviation: f64,
+    },
+    /// The same given weights for every seed.
+    Given(Weights),
+}
+
+/// From `at_step` on, full-batch gradient descent on one batch drawn at the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// The first step that uses the fixed batch.
+    pub at_step: u64,
+    /// Its size.
+    pub samples: usize,
+}
+
+/// The arithmetic of the kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Double precision, the default: the slow drift per step is of order η².
+    #[default]
+    F64,
+    /// Single precision: faster, but the drift sinks below rounding for small η.
+    F32,
+}
