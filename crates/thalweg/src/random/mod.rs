@@ -1,7 +1,9 @@
 //! Counter-based random numbers: a draw is a function of (seed, purpose, counter) and of nothing else.
 
+mod chi_square;
 mod philox;
 mod stream;
 
+pub(crate) use chi_square::{FEW_DEGREES, chi_square_words};
 pub use philox::philox4x32_10;
 pub use stream::{Purpose, Stream};

@@ -12,8 +12,22 @@ pub enum Purpose {
     Initial = 2,
     /// The minibatches of a run.
     Batches = 3,
-    /// A fixed batch or a finite data set.
+    /// A finite data set.
     DataSet = 4,
+    /// The fixed batch of full-batch gradient descent.
+    FixedBatch = 5,
+    /// The order of a data set in an epoch.
+    Shuffle = 6,
+}
+
+impl Purpose {
+    /// The counter word of the `attempt`-th proposal of a rejection sampler that serves `purpose`:
+    /// purposes are below 2⁷, so bit 7 and the attempt's number above it keep proposals apart from all
+    /// other numbers.
+    #[inline(always)]
+    pub(crate) fn attempt(purpose: u32, attempt: u32) -> u32 {
+        purpose | 1 << 7 | attempt << 8
+    }
 }
 
 /// Random numbers in sequence, fixed by a seed and a purpose.

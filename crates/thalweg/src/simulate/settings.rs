@@ -25,6 +25,22 @@ pub struct Settings {
     pub precision: Precision,
 }
 
+impl Settings {
+    /// Plain SGD on fresh Gaussian samples in double precision from a Kaiming start of gain 1.
+    pub fn new(learning_rate: f64, batch: usize) -> Self {
+        Self {
+            learning_rate,
+            batch,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            data: Data::default(),
+            init: Init::Kaiming { gain: 1.0 },
+            switch: None,
+            precision: Precision::F64,
+        }
+    }
+}
+
 /// The law of the samples. x is Gaussian with covariance Σx; ε has covariance Σε whatever its law.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,0 +1,299 @@
+//! Many seeds' runs of one problem under one set of settings.
+
+use faer::Mat;
+use rayon::prelude::*;
+
+use crate::problem::{Problem, Weights};
+
+use super::law::Law;
+use super::outcome::DIVERGED;
+use super::validate::validate;
+use super::{
+    Observation, Outcome, RunState, Settings, SimulateError, Snapshot, initial, reference,
+};
+
+/// SGD runs that differ in their seed alone, all at the same step.
+///
+/// Each run's numbers depend on its seed, the problem and the settings, and on nothing else: not on the
+/// other seeds, the processor, the number of threads, nor on where the run was stopped and resumed.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    problem: Problem,
+    settings: Settings,
+    law: Law,
+    step: u64,
+    runs: Vec<Run>,
+}
+
+/// One seed's state.
+#[derive(Clone, Debug)]
+struct Run {
+    seed: u64,
+    outcome: Outcome,
+    /// W_1 … W_D, each column by column.
+    weights: Vec<f64>,
+    /// Laid out as the weights; empty without momentum.
+    velocity: Vec<f64>,
+}
+
+impl Ensemble {
+    /// One run for each of `seeds`, at step 0.
+    ///
+    /// # Errors
+    /// When a setting is out of range or does not fit the problem, or there is no seed.
+    pub fn start(
+        problem: &Problem,
+        settings: &Settings,
+        seeds: &[u64],
+    ) -> Result<Self, SimulateError> {
+        validate(problem, settings)?;
+        if seeds.is_empty() {
+            return Err(SimulateError::NoSeeds);
+        }
+        let runs = seeds
+            .iter()
+            .map(|&seed| {
+                let weights = initial::weights(problem, settings, seed);
+                Run {
+                    seed,
+                    outcome: Outcome::Running,
+                    velocity: vec![0.0; velocity_len(settings, weights.len())],
+                    weights,
+                }
+            })
+            .collect();
+        Ok(Self {
+            problem: problem.clone(),
+            settings: settings.clone(),
+            law: Law::new(problem, settings),
+            step: 0,
+            runs,
+        })
+    }
+
+    /// The ensemble of `snapshot`, which must come from the same problem and settings.
+    ///
+    /// # Errors
+    /// As [`Ensemble::start`], and when the snapshot's sizes do not fit.
+    pub fn resume(
+        problem: &Problem,
+        settings: &Settings,
+        snapshot: Snapshot,
+    ) -> Result<Self, SimulateError> {
+        validate(problem, settings)?;
+        if snapshot.runs.is_empty() {
+            return Err(SimulateError::NoSeeds);
+        }
+        let expected = problem.parameters();
+        let restore = |seed, field, bits: Vec<u64>, expected| {
+            if bits.len() == expected {
+                Ok(bits.into_iter().map(f64::from_bits).collect())
+            } else {
+                Err(SimulateError::Snapshot {
+                    seed,
+                    field,
+                    found: bits.len(),
+                    expected,
+                })
+            }
+        };
+        let runs = snapshot
+            .runs
+            .into_iter()
+            .map(|state| {
+                let seed = state.seed;
+                Ok(Run {
+                    seed,
+                    outcome: state.outcome,
+                    weights: restore(seed, "weights", state.weights, expected)?,
+                    velocity: restore(
+                        seed,
+                        "velocity",
+                        state.velocity,
+                        velocity_len(settings, expected),
+                    )?,
+                })
+            })
+            .collect::<Result<_, SimulateError>>()?;
+        Ok(Self {
+            problem: problem.clone(),
+            settings: settings.clone(),
+            law: Law::new(problem, settings),
+            step: snapshot.step,
+            runs,
+        })
+    }
+
+    /// Runs every seed up to `step` updates in all, seeds in parallel. Does nothing if already there.
+    pub fn run_to(&mut self, step: u64) {
+        let (law, settings, problem, from) = (&self.law, &self.settings, &self.problem, self.step);
+        self.runs
+            .par_iter_mut()
+            .for_each(|run| advance(problem, law, settings, run, from..step));
+        self.step = self.step.max(step);
+    }
+
+    /// t, the number of updates made.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The seeds, in the order in which they were given; all other per-seed results follow it.
+    pub fn seeds(&self) -> Vec<u64> {
+        self.runs.iter().map(|run| run.seed).collect()
+    }
+
+    /// How each run stands.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        self.runs.iter().map(|run| run.outcome).collect()
+    }
+
+    /// W_1 … W_D of each run; `None` for one that has diverged.
+    pub fn weights(&self) -> Vec<Option<Weights>> {
+        self.runs.iter().map(|run| self.weights_of(run)).collect()
+    }
+
+    /// What can be measured of each run, exactly and in parallel; `None` for one that has diverged.
+    pub fn observe(&self) -> Vec<Option<Observation>> {
+        self.runs
+            .par_iter()
+            .map(|run| {
+                let weights = self.weights_of(run)?;
+                Some(Observation::new(
+                    &self.problem,
+                    &self.settings.data,
+                    &weights,
+                ))
+            })
+            .collect()
+    }
+
+    /// The whole state, bit for bit.
+    pub fn snapshot(&self) -> Snapshot {
+        let bits = |numbers: &[f64]| numbers.iter().map(|x| x.to_bits()).collect();
+        Snapshot {
+            step: self.step,
+            runs: self
+                .runs
+                .iter()
+                .map(|run| RunState {
+                    seed: run.seed,
+                    outcome: run.outcome,
+                    weights: bits(&run.weights),
+                    velocity: bits(&run.velocity),
+                })
+                .collect(),
+        }
+    }
+
+    fn weights_of(&self, run: &Run) -> Option<Weights> {
+        match run.outcome {
+            Outcome::Running => {
+                Weights::new(&self.problem, layers(&self.problem, &run.weights)).ok()
+            }
+            Outcome::Diverged { .. } => None,
+        }
+    }
+}
+
+/// The length of a run's velocity.
+fn velocity_len(settings: &Settings, weights: usize) -> usize {
+    if settings.momentum == 0.0 { 0 } else { weights }
+}
+
+/// The matrices whose columns, layer by layer, are `flat`.
+fn layers(problem: &Problem, flat: &[f64]) -> Vec<Mat<f64>> {
+    let mut start = 0;
+    problem
+        .widths()
+        .windows(2)
+        .map(|shape| {
+            let (columns, rows) = (shape[0], shape[1]);
+            let layer = Mat::from_fn(rows, columns, |i, j| flat[start + j * rows + i]);
+            start += rows * columns;
+            layer
+        })
+        .collect()
+}
+
+fn advance(
+    problem: &Problem,
+    law: &Law,
+    settings: &Settings,
+    run: &mut Run,
+    steps: std::ops::Range<u64>,
+) {
+    let mut weights = layers(problem, &run.weights);
+    let mut velocity = if run.velocity.is_empty() {
+        Vec::new()
+    } else {
+        layers(problem, &run.velocity)
+    };
+    for step in steps {
+        if run.outcome != Outcome::Running {
+            break;
+        }
+        reference::step(law, settings, run.seed, step, &mut weights, &mut velocity);
+        let norm: f64 = weights.iter().map(Mat::squared_norm_l2).sum();
+        if norm.is_nan() || norm >= DIVERGED {
+            run.outcome = Outcome::Diverged { step: step + 1 };
+        }
+    }
+    let flat = |layers: &[Mat<f64>]| -> Vec<f64> {
+        layers
+            .iter()
+            .flat_map(|w| {
+                w.col_iter()
+                    .flat_map(|c| c.iter().copied().collect::<Vec<_>>())
+            })
+            .collect()
+    };
+    run.weights = flat(&weights);
+    run.velocity = flat(&velocity);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::Init;
+
+    fn problem(depth: usize) -> Problem {
+        let noise = Mat::from_fn(2, 2, |i, j| if i == j { [1.0, 0.01][i] } else { 0.0 });
+        Problem::new(Mat::identity(2, 2), Mat::identity(2, 2), noise, depth).unwrap()
+    }
+
+    #[test]
+    fn reaches_the_teacher_and_resumes_exactly() {
+        let (problem, settings) = (problem(3), Settings::new(0.01, 10));
+        let mut straight = Ensemble::start(&problem, &settings, &[1, 2, 3]).unwrap();
+        straight.run_to(2000);
+        for observation in straight.observe() {
+            assert!(observation.unwrap().product_error < 0.1);
+        }
+        let mut stopped = Ensemble::start(&problem, &settings, &[1, 2, 3]).unwrap();
+        stopped.run_to(777);
+        let json = serde_json::to_string(&stopped.snapshot()).unwrap();
+        let snapshot = serde_json::from_str(&json).unwrap();
+        let mut resumed = Ensemble::resume(&problem, &settings, snapshot).unwrap();
+        resumed.run_to(2000);
+        assert_eq!(resumed.snapshot(), straight.snapshot());
+    }
+
+    #[test]
+    fn divergence_is_an_outcome_of_its_own_seed() {
+        let problem = problem(3);
+        let settings = Settings {
+            init: Init::Normal { deviation: 1.0 },
+            ..Settings::new(0.1, 10)
+        };
+        let seeds: Vec<u64> = (0..32).collect();
+        let mut ensemble = Ensemble::start(&problem, &settings, &seeds).unwrap();
+        ensemble.run_to(300);
+        let diverged = |o: &Outcome| *o != Outcome::Running;
+        let count = ensemble.outcomes().iter().filter(|o| diverged(o)).count();
+        assert!((1..32).contains(&count), "{count} of 32 diverged");
+        for (outcome, observation) in ensemble.outcomes().iter().zip(ensemble.observe()) {
+            assert_eq!(diverged(outcome), observation.is_none());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be wrong with a run's settings, seeds or snapshot, said so that a person can mend it.
+
+use crate::problem::WeightsError;
+
+/// A run that cannot be started or resumed: the field, what was found, and what would be right.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SimulateError {
+    /// A number is outside its range.
+    #[error("{field} is {found}; it must be {right}")]
+    OutOfRange {
+        /// The field of [`Settings`](super::Settings), with dots for nesting.
+        field: &'static str,
+        /// What was found.
+        found: f64,
+        /// What would be right, and why or how.
+        right: &'static str,
+    },
+    /// The finite data set is smaller than a minibatch.
+    #[error(
+        "data.source has {samples} samples but a minibatch takes {batch}: raise samples to {batch} or more, or lower batch"
+    )]
+    DataSetTooSmall {
+        /// N.
+        samples: usize,
+        /// B.
+        batch: usize,
+    },
+    /// The fixed batch does not fit in the finite data set it is taken from.
+    #[error(
+        "switch.samples is {found} but the data set has {samples}: lower switch.samples to {samples} or less"
+    )]
+    FixedBatchTooLarge {
+        /// The fixed batch's size.
+        found: usize,
+        /// N.
+        samples: usize,
+    },
+    /// The given initial weights do not belong to the problem.
+    #[error("init: {0}")]
+    Init(#[from] WeightsError),
+    /// There is nothing to run.
+    #[error("seeds is empty: give at least one seed")]
+    NoSeeds,
+    /// A snapshot of another problem or of other settings.
+    #[error(
+        "the snapshot of seed {seed} has {found} numbers in {field} where {expected} are needed: resume with the problem and the settings it was taken from"
+    )]
+    Snapshot {
+        /// Whose state it is.
+        seed: u64,
+        /// `weights` or `velocity`.
+        field: &'static str,
+        /// How many numbers it holds.
+        found: usize,
+        /// How many the problem and the settings need.
+        expected: usize,
+    },
+}

@@ -1,0 +1,153 @@
+//! The law of a minibatch, and which random word feeds which variate.
+//!
+//! A minibatch enters a step only through T (d_x × m) and N (d_y × m) with S_xx = T Tᵀ and
+//! S_εx = N Tᵀ: the gradient with respect to the product is G = ((W_D … W_1 − V) T − N) Tᵀ. There are
+//! two ways to draw (T, N):
+//!
+//! - **sample by sample**: m = B, column i is (x_i, ε_i) / √B;
+//! - **sufficient statistics** (Gaussian, homoscedastic, fresh samples): m = min(B, d_x),
+//!   T = L_x A / √B with A Bartlett's lower trapezoid, d_x × m, its diagonal A_cc² ~ χ²(B − c) for
+//!   c = 0 …, its entries below standard normal, and N = L_ε Z / √B with Z standard normal. Since
+//!   x-samples X = L_x A Q with Q having orthonormal rows, and ε Qᵀ is again Gaussian, T Tᵀ and N Tᵀ
+//!   have exactly the joint law of (S_xx, S_εx). Beyond the paper.
+//!
+//! L_x and L_ε are lower Cholesky factors of Σx and Σε.
+//!
+//! **Words.** Every random number of a run is made of 32-bit words: word w of step t is entry w mod 4
+//! of the Philox block with key = seed and counter (t low, t high, w / 4, purpose). A uniform is
+//! (word + ½)/2³², a normal pair takes two words. So probabilities are exact to 2⁻³³ and normals end at
+//! ±6.8, neither of which 10⁹ draws could show. [`Layout`] says where each variate's words lie.
+
+use faer::{Mat, MatRef};
+
+use crate::problem::Problem;
+use crate::random::{FEW_DEGREES, chi_square_words};
+
+use super::{Data, NoiseLaw, Settings, Source};
+
+/// What stepping needs to know about the samples.
+#[derive(Clone, Debug)]
+pub(super) struct Law {
+    /// d_x.
+    pub inputs: usize,
+    /// d_y.
+    pub outputs: usize,
+    /// L_x with L_x L_xᵀ = Σx, lower triangular.
+    pub input_factor: Mat<f64>,
+    /// L_ε with L_ε L_εᵀ = Σε, lower triangular.
+    pub noise_factor: Mat<f64>,
+    /// V.
+    pub teacher: Mat<f64>,
+    /// Law, heteroscedasticity, source.
+    pub data: Data,
+}
+
+impl Law {
+    /// The law of `settings`' samples in `problem`.
+    pub fn new(problem: &Problem, settings: &Settings) -> Self {
+        Self {
+            inputs: problem.input_dim(),
+            outputs: problem.output_dim(),
+            input_factor: cholesky(problem.input_covariance()),
+            noise_factor: cholesky(problem.noise_covariance()),
+            teacher: problem.teacher().to_owned(),
+            data: settings.data,
+        }
+    }
+
+    /// Whether (T, N) can be drawn without the samples.
+    pub fn sufficient(&self) -> bool {
+        self.data.source == Source::Online
+            && self.data.noise == NoiseLaw::Gaussian
+            && self.data.heteroscedasticity == 0.0
+            && !self.data.sample_by_sample
+    }
+
+    /// Where the words of a sufficient-statistics draw of `batch` samples lie.
+    pub fn layout(&self, batch: usize) -> Layout {
+        let columns = batch.min(self.inputs);
+        let below = columns * self.inputs - columns * (columns + 1) / 2;
+        let noise = self.outputs * columns;
+        let degrees: Vec<usize> = (0..columns).map(|c| batch - c).collect();
+        let odd = degrees
+            .iter()
+            .filter(|&&k| k <= FEW_DEGREES && k % 2 == 1)
+            .count();
+        let normals = below + noise + odd;
+        Layout {
+            batch,
+            columns,
+            below,
+            noise,
+            normals,
+            chi_words: 2 * normals.div_ceil(2),
+            words: 2 * normals.div_ceil(2)
+                + degrees.iter().map(|&k| chi_square_words(k)).sum::<usize>(),
+        }
+    }
+
+    /// Philox blocks that one sample takes: the normals of x, then its noise. Gaussian noise follows on
+    /// from x's normals; other laws start at the next block.
+    pub fn blocks_per_sample(&self) -> usize {
+        match self.data.noise {
+            NoiseLaw::Gaussian => (self.inputs + self.outputs).div_ceil(2).div_ceil(2),
+            _ => self.noise_block() + (self.outputs * self.words_per_noise()).div_ceil(4),
+        }
+    }
+
+    /// The block, counted within a sample, at which non-Gaussian noise starts.
+    pub fn noise_block(&self) -> usize {
+        self.inputs.div_ceil(2).div_ceil(2)
+    }
+
+    /// Words that one noise coordinate takes when it is not Gaussian: Student's t needs two for its
+    /// radius (its tail is too heavy for 32 bits), one for its angle, and leaves one.
+    pub fn words_per_noise(&self) -> usize {
+        match self.data.noise {
+            NoiseLaw::StudentT { .. } => 4,
+            _ => 1,
+        }
+    }
+}
+
+/// Where the words of one sufficient-statistics draw lie: first the words of the normals, in pairs
+/// (the entries of A below its diagonal, column by column; Z, column by column; one for each small odd
+/// number of degrees of freedom), then from `chi_words` on the words of the small χ², c = 0 ….
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// B.
+    pub batch: usize,
+    /// m = min(B, d_x).
+    pub columns: usize,
+    /// Normals below A's diagonal.
+    pub below: usize,
+    /// Normals in Z.
+    pub noise: usize,
+    /// All normals.
+    pub normals: usize,
+    /// The first word of the χ² variates.
+    pub chi_words: usize,
+    /// All words.
+    pub words: usize,
+}
+
+/// The lower triangular L with L Lᵀ = Σ, for Σ positive semi-definite.
+///
+/// Written out here, since its bits decide a run's bits: a library's may differ between processors. A
+/// pivot lost in rounding belongs to a null direction, whose column is 0.
+pub(super) fn cholesky(covariance: MatRef<'_, f64>) -> Mat<f64> {
+    let d = covariance.nrows();
+    let mut l = Mat::<f64>::zeros(d, d);
+    for j in 0..d {
+        let pivot = (0..j).fold(covariance[(j, j)], |sum, k| sum - l[(j, k)] * l[(j, k)]);
+        if pivot <= 8.0 * d as f64 * f64::EPSILON * covariance[(j, j)] {
+            continue;
+        }
+        l[(j, j)] = pivot.sqrt();
+        for i in j + 1..d {
+            let sum = (0..j).fold(covariance[(i, j)], |sum, k| sum - l[(i, k)] * l[(j, k)]);
+            l[(i, j)] = sum / l[(j, j)];
+        }
+    }
+    l
+}

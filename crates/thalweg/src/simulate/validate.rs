@@ -1,0 +1,115 @@
+//! Refuses settings that no run could honour, before anything is computed.
+
+use crate::problem::{Problem, Weights};
+
+use super::{Init, NoiseLaw, Settings, SimulateError, Source};
+
+/// Every count must fit the 32-bit indices of the random counters.
+const MOST: usize = u32::MAX as usize;
+
+/// Checks `settings` for `problem`.
+pub(super) fn validate(problem: &Problem, settings: &Settings) -> Result<(), SimulateError> {
+    let s = settings;
+    require(
+        s.learning_rate.is_finite() && s.learning_rate > 0.0,
+        "learning_rate",
+        s.learning_rate,
+        "a finite number above 0, such as 0.01",
+    )?;
+    require(
+        (1..=MOST).contains(&s.batch),
+        "batch",
+        s.batch as f64,
+        "between 1 and 4294967295 samples",
+    )?;
+    require(
+        (0.0..1.0).contains(&s.momentum),
+        "momentum",
+        s.momentum,
+        "at least 0 (plain SGD) and below 1",
+    )?;
+    require(
+        s.weight_decay.is_finite() && s.weight_decay >= 0.0,
+        "weight_decay",
+        s.weight_decay,
+        "a finite number, 0 (none) or above",
+    )?;
+    require(
+        (0.0..=1.0).contains(&s.data.heteroscedasticity),
+        "data.heteroscedasticity",
+        s.data.heteroscedasticity,
+        "between 0 (homoscedastic) and 1",
+    )?;
+    if let NoiseLaw::StudentT { degrees } = s.data.noise {
+        require(
+            degrees.is_finite() && degrees > 2.0,
+            "data.noise.degrees",
+            degrees,
+            "a finite number above 2: Student's t has no variance otherwise; for the limit of many degrees use gaussian",
+        )?;
+    }
+    validate_data_set(s)?;
+    validate_init(problem, &s.init)
+}
+
+fn validate_data_set(settings: &Settings) -> Result<(), SimulateError> {
+    if let Some(switch) = settings.switch {
+        require(
+            (1..=MOST).contains(&switch.samples),
+            "switch.samples",
+            switch.samples as f64,
+            "between 1 and 4294967295 samples",
+        )?;
+    }
+    let Source::Finite { samples, .. } = settings.data.source else {
+        return Ok(());
+    };
+    require(
+        (1..=MOST).contains(&samples),
+        "data.source.samples",
+        samples as f64,
+        "between 1 and 4294967295 samples",
+    )?;
+    if samples < settings.batch {
+        return Err(SimulateError::DataSetTooSmall {
+            samples,
+            batch: settings.batch,
+        });
+    }
+    match settings.switch {
+        Some(switch) if switch.samples > samples => Err(SimulateError::FixedBatchTooLarge {
+            found: switch.samples,
+            samples,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn validate_init(problem: &Problem, init: &Init) -> Result<(), SimulateError> {
+    let right = "a finite number above 0: weights that start at 0 never move when D > 1";
+    let scale = |field, found: f64| require(found.is_finite() && found > 0.0, field, found, right);
+    match init {
+        Init::Kaiming { gain } | Init::Xavier { gain } => scale("init.gain", *gain),
+        Init::Normal { deviation } => scale("init.deviation", *deviation),
+        Init::Given(weights) => {
+            Weights::new(problem, weights.layers().to_vec())?;
+            Ok(())
+        }
+    }
+}
+
+fn require(
+    holds: bool,
+    field: &'static str,
+    found: f64,
+    right: &'static str,
+) -> Result<(), SimulateError> {
+    if holds {
+        return Ok(());
+    }
+    Err(SimulateError::OutOfRange {
+        field,
+        found,
+        right,
+    })
+}
