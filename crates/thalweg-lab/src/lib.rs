@@ -1,1 +1,3 @@
 //! Experiments on top of `thalweg`: specifications, runs, figures and reports.
+
+pub mod spec;

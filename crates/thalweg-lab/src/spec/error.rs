@@ -1,0 +1,184 @@
+//! What can be wrong with a specification file, said so that a person can mend it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thalweg::problem::{ProblemError, WeightsError};
+
+/// A specification file that cannot be used, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub struct SpecError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub fault: Fault,
+}
+
+/// What is wrong with a specification.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The file could not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
+    /// The path is a directory.
+    #[error("is a directory; give a TOML or JSON file")]
+    Directory,
+    /// The file holds more than any specification can need.
+    #[error("is larger than {} MiB, the most a specification may be", limit >> 20)]
+    TooLarge {
+        /// Bytes.
+        limit: u64,
+    },
+    /// The file is not text.
+    #[error("is not UTF-8 text: the byte at offset {offset} does not belong to any character")]
+    NotText {
+        /// Bytes before the first bad one.
+        offset: usize,
+    },
+    /// Nothing but white space.
+    #[error(
+        "is empty; it must give at least depth, input_covariance, teacher and noise_covariance"
+    )]
+    Empty,
+    /// Not TOML, or not JSON.
+    #[error("is not valid {format}: {message}")]
+    Syntax {
+        /// Which of the two it was read as.
+        format: &'static str,
+        /// The parser's words, with the place.
+        message: String,
+    },
+    /// A field holds something else than it should.
+    #[error("`{field}` is {found}, {needed} is needed")]
+    Value {
+        /// Its path, `noise_covariance[1][0]` for example; lists count from 0.
+        field: String,
+        /// What stands there.
+        found: String,
+        /// What would be right.
+        needed: String,
+    },
+    /// A field that must be given is not.
+    #[error("`{field}` is missing, {needed} is needed")]
+    Missing {
+        /// Its path.
+        field: String,
+        /// What would be right.
+        needed: String,
+    },
+    /// A field that means nothing here.
+    #[error("`{field}` is not a field of a specification: {advice}")]
+    Unknown {
+        /// Its path.
+        field: String,
+        /// The nearest known names, or all of them.
+        advice: Advice,
+    },
+    /// Two fields that say the same thing.
+    #[error("`{first}` and `{second}` are both given; give one of them")]
+    Conflict {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The fields are well-formed, but the problem they describe is not one.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+    /// The start does not fit the problem.
+    #[error("start_weights: {0}")]
+    Weights(#[from] WeightsError),
+}
+
+/// Which fields there are instead of an unknown one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// Known names, the nearest first.
+    pub names: Vec<&'static str>,
+    /// Whether they are near enough to be what was meant.
+    pub near: bool,
+}
+
+impl Advice {
+    /// The names in `known` within a third of `given`'s length of it in edits, or else all of them.
+    pub(crate) fn new(given: &str, known: &[&'static str]) -> Self {
+        let mut near: Vec<_> = known
+            .iter()
+            .map(|name| (edits(given, name), *name))
+            .filter(|(distance, name)| *distance <= name.len().max(3) / 3)
+            .collect();
+        near.sort_unstable();
+        if near.is_empty() {
+            Self {
+                names: known.to_vec(),
+                near: false,
+            }
+        } else {
+            Self {
+                names: near.into_iter().take(3).map(|(_, name)| name).collect(),
+                near: true,
+            }
+        }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.near {
+            "did you mean "
+        } else {
+            "the fields here are "
+        })?;
+        for (index, name) in self.names.iter().enumerate() {
+            let separator = match index {
+                0 => "",
+                _ if self.near => " or ",
+                _ => ", ",
+            };
+            write!(f, "{separator}`{name}`")?;
+        }
+        f.write_str(if self.near { "?" } else { "" })
+    }
+}
+
+/// Levenshtein's distance, one row at a time.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_levenshtein() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("depth", "depth"), 0);
+    }
+
+    #[test]
+    fn advice_names_the_near_or_all() {
+        let known = ["depth", "teacher", "noise_covariance"];
+        let near = Advice::new("noise_covarience", &known).to_string();
+        assert_eq!(near, "did you mean `noise_covariance`?");
+        let far = Advice::new("zzz", &known).to_string();
+        assert_eq!(
+            far,
+            "the fields here are `depth`, `teacher`, `noise_covariance`"
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! An experiment: a problem, how SGD is run on it, with which seeds, and when it is measured.
+
+use thalweg::problem::Problem;
+use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Settings, Source, Switch};
+
+use super::error::Fault;
+use super::field::Field;
+use super::problem::{batch, learning_rate, name, problem_and_start};
+use super::schedule::{Schedule, Spacing};
+
+/// Everything that fixes the numbers of a simulation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// What the file calls it.
+    pub name: Option<String>,
+    /// (Σx, V, Σε, D, widths).
+    pub problem: Problem,
+    /// η, B and all that a step depends on.
+    pub settings: Settings,
+    /// One run for each; at least one, all different.
+    pub seeds: Vec<u64>,
+    /// Steps of each run.
+    pub steps: u64,
+    /// When the runs are measured.
+    pub measure: Schedule,
+}
+
+/// The fields of an experiment beside its problem's.
+pub(crate) const EXPERIMENT_FIELDS: &[&str] = &[
+    "learning_rate",
+    "batch",
+    "steps",
+    "seeds",
+    "momentum",
+    "weight_decay",
+    "precision",
+    "init",
+    "data",
+    "switch",
+    "measure",
+];
+
+/// The most runs in one experiment.
+const MOST_SEEDS: u64 = 1 << 20;
+
+/// What the whole file `root` says of an experiment.
+pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
+    let (problem, start) = problem_and_start(root)?;
+    let init = match (root.optional("init"), start) {
+        (Some(init), Some(_)) => {
+            return Err(Fault::Conflict {
+                first: init.path().to_owned(),
+                second: "start_weights".to_owned(),
+            });
+        }
+        (Some(field), None) => init(&field)?,
+        (None, Some(weights)) => Init::Given(weights),
+        (None, None) => Init::Kaiming { gain: 1.0 },
+    };
+    let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
+    let settings = Settings {
+        learning_rate: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
+        batch: batch(root)?.ok_or_else(|| missing("batch", "the number of samples in a minibatch"))?,
+        momentum: number("momentum", 0.0)?,
+        weight_decay: number("weight_decay", 0.0)?,
+        precision: root.optional("precision").map_or(Ok(Precision::F64), |f| precision(&f))?,
+        init,
+        data: root.optional("data").map_or(Ok(Data::default()), |f| data(&f))?,
+        switch: root.optional("switch").map(|f| switch(&f)).transpose()?,
+    };
+    Ok(Experiment {
+        name: name(root)?,
+        problem,
+        settings,
+        seeds: root.optional("seeds").map_or(Ok(vec![0]), |f| seeds(&f))?,
+        steps: root.required("steps", "the number of steps")?.count()?,
+        measure: root
+            .optional("measure")
+            .map_or(Ok(Schedule::default()), |f| schedule(&f))?,
+    })
+}
+
+fn missing(field: &str, needed: &str) -> Fault {
+    Fault::Missing {
+        field: field.to_owned(),
+        needed: needed.to_owned(),
+    }
+}
+
+/// A number of seeds, 0, 1, 2, …, or a list of them.
+fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
+    let Ok(items) = field.list("") else {
+        return match field.count()? {
+            count @ 1..=MOST_SEEDS => Ok((0..count).collect()),
+            _ => Err(field.not(format!("a number of seeds from 1 to {MOST_SEEDS}"))),
+        };
+    };
+    if !(1..=MOST_SEEDS).contains(&(items.len() as u64)) {
+        return Err(field.not(format!("a list of 1 to {MOST_SEEDS} seeds")));
+    }
+    let mut taken = std::collections::HashSet::new();
+    let mut seeds = Vec::with_capacity(items.len());
+    for item in &items {
+        let seed = item.count()?;
+        if !taken.insert(seed) {
+            return Err(item.not("a seed that is not yet in the list"));
+        }
+        seeds.push(seed);
+    }
+    Ok(seeds)
+}
+
+fn init(field: &Field<'_>) -> Result<Init, Fault> {
+    let kinds = [("kaiming", &["gain"][..]), ("xavier", &["gain"]), ("normal", &["deviation"])];
+    let kind = field.kind(&kinds)?;
+    let gain = field.optional("gain").map_or(Ok(1.0), |f| f.number())?;
+    Ok(match kind {
+        "kaiming" => Init::Kaiming { gain },
+        "xavier" => Init::Xavier { gain },
+        _ => Init::Normal {
+            deviation: field
+                .required("deviation", "the standard deviation of the weights")?
+                .number()?,
+        },
+    })
+}
+
+fn precision(field: &Field<'_>) -> Result<Precision, Fault> {
+    Ok(match field.kind(&[("f64", &[]), ("f32", &[])])? {
+        "f64" => Precision::F64,
+        _ => Precision::F32,
+    })
+}
+
+fn data(field: &Field<'_>) -> Result<Data, Fault> {
+    field.only(&["source", "noise", "heteroscedasticity", "sample_by_sample"])?;
+    let default = Data::default();
+    Ok(Data {
+        source: field.optional("source").map_or(Ok(default.source), |f| source(&f))?,
+        noise: field.optional("noise").map_or(Ok(default.noise), |f| noise_law(&f))?,
+        heteroscedasticity: field
+            .optional("heteroscedasticity")
+            .map_or(Ok(default.heteroscedasticity), |f| f.number())?,
+        sample_by_sample: field
+            .optional("sample_by_sample")
+            .map_or(Ok(default.sample_by_sample), |f| f.flag())?,
+    })
+}
+
+fn source(field: &Field<'_>) -> Result<Source, Fault> {
+    let kinds = [("online", &[][..]), ("finite", &["samples", "replacement"])];
+    Ok(match field.kind(&kinds)? {
+        "online" => Source::Online,
+        _ => Source::Finite {
+            samples: field.required("samples", "the size of the data set")?.size()?,
+            replacement: field.optional("replacement").map_or(Ok(false), |f| f.flag())?,
+        },
+    })
+}
+
+fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
+    let kinds = [
+        ("gaussian", &[][..]),
+        ("laplace", &[]),
+        ("student-t", &["degrees"]),
+        ("uniform", &[]),
+    ];
+    Ok(match field.kind(&kinds)? {
+        "gaussian" => NoiseLaw::Gaussian,
+        "laplace" => NoiseLaw::Laplace,
+        "uniform" => NoiseLaw::Uniform,
+        _ => NoiseLaw::StudentT {
+            degrees: field.required("degrees", "the degrees of freedom ν > 2")?.number()?,
+        },
+    })
+}
+
+fn switch(field: &Field<'_>) -> Result<Switch, Fault> {
+    field.only(&["at_step", "samples"])?;
+    Ok(Switch {
+        at_step: field.required("at_step", "the first step on the fixed batch")?.count()?,
+        samples: field.required("samples", "the size of the fixed batch")?.size()?,
+    })
+}
+
+fn schedule(field: &Field<'_>) -> Result<Schedule, Fault> {
+    let default = Schedule::default();
+    field.only(&["spacing", "count"])?;
+    let spacing = match field.optional("spacing") {
+        None => default.spacing,
+        Some(spacing) => match spacing.kind(&[("log", &[]), ("linear", &[])])? {
+            "log" => Spacing::Log,
+            _ => Spacing::Linear,
+        },
+    };
+    let count = match field.optional("count") {
+        None => default.count,
+        Some(count) => match count.size()? {
+            found @ 2..=1_000_000 => found,
+            _ => return Err(count.not("a number of measured steps from 2 to 1000000")),
+        },
+    };
+    Ok(Schedule { spacing, count })
+}

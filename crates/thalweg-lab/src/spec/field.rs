@@ -1,0 +1,168 @@
+//! Typed access to one field of a specification, with errors that name its path.
+
+use super::error::{Advice, Fault};
+use super::node::{Node, join};
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Field<'a> {
+    path: String,
+    node: &'a Node,
+}
+
+impl<'a> Field<'a> {
+    /// The whole file.
+    pub(crate) fn root(node: &'a Node) -> Self {
+        Self {
+            path: String::new(),
+            node,
+        }
+    }
+
+    pub(crate) fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The error that this is not what is needed.
+    pub(crate) fn not(&self, needed: impl Into<String>) -> Fault {
+        Fault::Value {
+            field: self.path.clone(),
+            found: self.node.to_string(),
+            needed: needed.into(),
+        }
+    }
+
+    /// The entry `key`, if there is one that is not null.
+    pub(crate) fn optional(&self, key: &str) -> Option<Field<'a>> {
+        let node = self.node.get(key).filter(|node| **node != Node::Null)?;
+        Some(Field {
+            path: join(&self.path, key),
+            node,
+        })
+    }
+
+    /// The entry `key`, or the error that says what it should be.
+    pub(crate) fn required(&self, key: &str, needed: &str) -> Result<Field<'a>, Fault> {
+        self.optional(key).ok_or_else(|| Fault::Missing {
+            field: join(&self.path, key),
+            needed: needed.to_owned(),
+        })
+    }
+
+    /// Refuses every key of this table that is not in `known`.
+    pub(crate) fn only(&self, known: &[&'static str]) -> Result<(), Fault> {
+        self.only_besides(known, &[])
+    }
+
+    /// Refuses every key that is neither in `known` nor in `ignored`; advice names `known` alone.
+    pub(crate) fn only_besides(
+        &self,
+        known: &[&'static str],
+        ignored: &[&'static str],
+    ) -> Result<(), Fault> {
+        let Node::Table(entries) = self.node else {
+            return Err(self.not("a table"));
+        };
+        let unknown = |(key, _): &&(String, Node)| {
+            !known.contains(&key.as_str()) && !ignored.contains(&key.as_str())
+        };
+        match entries.iter().find(unknown) {
+            None => Ok(()),
+            Some((key, _)) => Err(Fault::Unknown {
+                field: join(&self.path, key),
+                advice: Advice::new(key, known),
+            }),
+        }
+    }
+
+    /// A finite number, written as an integer or not.
+    pub(crate) fn number(&self) -> Result<f64, Fault> {
+        match self.node {
+            Node::Integer(value) => Ok(*value as f64),
+            Node::Float(value) if value.is_finite() => Ok(*value),
+            Node::Float(_) => Err(self.not("a finite number")),
+            _ => Err(self.not("a number")),
+        }
+    }
+
+    /// A whole number from 0 to `i64::MAX`, which is what TOML can hold; `1e5` counts as whole.
+    pub(crate) fn count(&self) -> Result<u64, Fault> {
+        // 2⁶³ is the first f64 above the range, so `<` is exact.
+        const END: f64 = (1u64 << 63) as f64;
+        let value = match self.node {
+            Node::Integer(value) => i64::try_from(*value).ok(),
+            Node::Float(value) if value.fract() == 0.0 && value.abs() < END => Some(*value as i64),
+            _ => None,
+        };
+        value
+            .and_then(|value| u64::try_from(value).ok())
+            .ok_or_else(|| self.not("a whole number, 0 or more and below 2^63,"))
+    }
+
+    /// [`Field::count`] for a size in memory.
+    pub(crate) fn size(&self) -> Result<usize, Fault> {
+        usize::try_from(self.count()?).map_err(|_| self.not("a smaller number"))
+    }
+
+    pub(crate) fn flag(&self) -> Result<bool, Fault> {
+        match self.node {
+            Node::Bool(value) => Ok(*value),
+            _ => Err(self.not("true or false")),
+        }
+    }
+
+    pub(crate) fn text(&self) -> Result<&'a str, Fault> {
+        match self.node {
+            Node::Text(text) => Ok(text),
+            _ => Err(self.not("a text")),
+        }
+    }
+
+    /// The items of a list, each with its own path.
+    pub(crate) fn list(&self, needed: &str) -> Result<Vec<Field<'a>>, Fault> {
+        let Node::List(items) = self.node else {
+            return Err(self.not(needed));
+        };
+        Ok(items
+            .iter()
+            .enumerate()
+            .map(|(index, node)| Field {
+                path: format!("{}[{index}]", self.path),
+                node,
+            })
+            .collect())
+    }
+
+    /// A list of finite numbers.
+    pub(crate) fn numbers(&self) -> Result<Vec<f64>, Fault> {
+        let items = self.list("a list of numbers")?;
+        items.iter().map(Field::number).collect()
+    }
+
+    /// One of several kinds, each with the fields it may have beside `kind`: a table with a `kind`, or
+    /// the kind's name alone.
+    pub(crate) fn kind(&self, kinds: &[Kind]) -> Result<&'static str, Fault> {
+        let names: Vec<_> = kinds.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let needed = format!("one of {}", names.join(", "));
+        let name = match self.node {
+            Node::Table(_) => self.required("kind", &needed)?,
+            Node::Text(_) => self.clone(),
+            _ => return Err(self.not(format!("{needed}, or a table with such a `kind`,"))),
+        };
+        let found = name.text()?;
+        let Some((kind, fields)) = kinds.iter().find(|(kind, _)| *kind == found) else {
+            return Err(name.not(needed));
+        };
+        if let Node::Table(_) = self.node {
+            self.only(&[&["kind"], *fields].concat())?;
+        }
+        Ok(kind)
+    }
+}
+
+/// The name of a kind and the fields that go with it.
+pub(crate) type Kind = (&'static str, &'static [&'static str]);

@@ -1,0 +1,76 @@
+//! Specification files: what a user writes in TOML or JSON, read into checked types.
+//!
+//! One format serves every command: a file may hold a problem, a start, a budget and the settings of
+//! a run, and each command takes what it needs. Results that stand in a file as references (a test
+//! case carries its expected `sharpness`, for example) are accepted and ignored; any other unknown
+//! field is an error.
+
+mod error;
+mod experiment;
+mod field;
+mod file;
+mod matrix;
+mod node;
+mod problem;
+mod resolved;
+mod schedule;
+
+use std::path::Path;
+
+pub use error::{Advice, Fault, SpecError};
+pub use experiment::Experiment;
+pub use problem::ProblemFile;
+pub use schedule::{Schedule, Spacing};
+
+use experiment::EXPERIMENT_FIELDS;
+use field::Field;
+use problem::PROBLEM_FIELDS;
+
+/// Fields beside the problem's and the experiment's.
+const OTHER_FIELDS: &[&str] = &["name", "problem", "start_weights", "slow_time"];
+
+/// Results that a file may carry for reference, and who resolved it: nothing reads them.
+const IGNORED_FIELDS: &[&str] = &[
+    "sharpness",
+    "min_sharpness",
+    "fluctuation",
+    "lambda_max",
+    "nonzero_spectrum",
+    "limit",
+    "convention",
+    "note",
+    "provenance",
+];
+
+/// The problem in the TOML or JSON file `path`, with what stands beside it.
+///
+/// # Errors
+/// When the file cannot be read, is not TOML or JSON, has a field that is unknown, missing or of the
+/// wrong kind, or when what it describes is not a problem.
+pub fn read_problem(path: &Path) -> Result<ProblemFile, SpecError> {
+    with_root(path, file::read(path), problem::problem_file)
+}
+
+/// The experiment in the TOML or JSON file `path`.
+///
+/// # Errors
+/// As [`read_problem`].
+pub fn read_experiment(path: &Path) -> Result<Experiment, SpecError> {
+    with_root(path, file::read(path), experiment::experiment)
+}
+
+fn with_root<T>(
+    path: &Path,
+    tree: Result<node::Node, Fault>,
+    read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
+) -> Result<T, SpecError> {
+    tree.and_then(|tree| {
+        let root = Field::root(&tree);
+        root.only_besides(&[PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat(), IGNORED_FIELDS)?;
+        read(&root)
+    })
+    .map_err(|fault| SpecError {
+        path: path.to_owned(),
+        fault,
+    })
+}

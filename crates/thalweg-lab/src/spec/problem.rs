@@ -1,0 +1,161 @@
+//! Reads a learning problem, with the start and the budget that may stand beside it.
+
+use faer::Mat;
+use thalweg::problem::{Problem, Weights};
+
+use super::error::Fault;
+use super::field::Field;
+use super::matrix::{diagonal, dimension, matrix};
+
+/// The fields that make a problem; they stand at the top of a file or in its table `problem`.
+pub(crate) const PROBLEM_FIELDS: &[&str] = &[
+    "depth",
+    "input_covariance",
+    "teacher",
+    "noise_covariance",
+    "noise_standard_deviations",
+    "hidden_widths",
+];
+
+/// The deepest network a file may ask for.
+const MOST_LAYERS: usize = 10_000;
+
+/// A learning problem and what a file may say beside it; see [`super::read_problem`].
+#[derive(Clone, Debug)]
+pub struct ProblemFile {
+    /// What the file calls it.
+    pub name: Option<String>,
+    /// (Σx, V, Σε, D, widths).
+    pub problem: Problem,
+    /// Where a flow or a run begins.
+    pub start_weights: Option<Weights>,
+    /// Slow times u = η² t / B at which answers are wanted, ascending, ≥ 0.
+    pub slow_time: Option<Vec<f64>>,
+    /// η > 0.
+    pub learning_rate: Option<f64>,
+    /// B ≥ 1.
+    pub batch: Option<usize>,
+    /// t, in steps.
+    pub steps: Option<u64>,
+}
+
+/// What the whole file `root` says of a problem.
+pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
+    let (problem, start_weights) = problem_and_start(root)?;
+    Ok(ProblemFile {
+        name: name(root)?,
+        problem,
+        start_weights,
+        slow_time: root.optional("slow_time").map(|f| times(&f)).transpose()?,
+        learning_rate: learning_rate(root)?,
+        batch: batch(root)?,
+        steps: root.optional("steps").map(|f| f.count()).transpose()?,
+    })
+}
+
+/// The problem, and the weights to start from where the file gives them.
+///
+/// Hidden widths that are not given are those of the start, or else max(d_x, d_y).
+pub(crate) fn problem_and_start(root: &Field<'_>) -> Result<(Problem, Option<Weights>), Fault> {
+    let inner = root.optional("problem");
+    if let Some(inner) = &inner {
+        inner.only(PROBLEM_FIELDS)?;
+        if let Some(field) = PROBLEM_FIELDS.iter().find_map(|key| root.optional(key)) {
+            return Err(Fault::Conflict {
+                first: field.path().to_owned(),
+                second: "problem".to_owned(),
+            });
+        }
+    }
+    let table = inner.as_ref().unwrap_or(root);
+    let start = root.optional("start_weights").map(|f| layers(&f)).transpose()?;
+    let problem = problem(table, start.as_deref())?;
+    let start = start.map(|layers| Weights::new(&problem, layers)).transpose()?;
+    Ok((problem, start))
+}
+
+fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fault> {
+    let depth_field = table.required("depth", "the number of layers D")?;
+    let depth = depth_field.size()?;
+    if depth > MOST_LAYERS {
+        return Err(depth_field.not(format!("a depth of at most {MOST_LAYERS}")));
+    }
+    let input = matrix(&table.required("input_covariance", "Σx, d_x × d_x,")?)?;
+    let teacher = matrix(&table.required("teacher", "V, d_y × d_x,")?)?;
+    let noise = noise(table)?;
+    let widths = match (table.optional("hidden_widths"), start) {
+        (Some(field), _) => {
+            let widths = field.list("a list of the D − 1 hidden widths")?;
+            Some(widths.iter().map(dimension).collect::<Result<Vec<_>, _>>()?)
+        }
+        (None, Some(layers)) if layers.len() == depth => Some(
+            layers.iter().rev().skip(1).rev().map(Mat::nrows).collect(),
+        ),
+        (None, _) => None,
+    };
+    Ok(match widths {
+        Some(widths) => Problem::with_hidden_widths(input, teacher, noise, depth, &widths)?,
+        None => Problem::new(input, teacher, noise, depth)?,
+    })
+}
+
+fn noise(table: &Field<'_>) -> Result<Mat<f64>, Fault> {
+    let needed = "Σε, d_y × d_y, (or `noise_standard_deviations`)";
+    match table.optional("noise_standard_deviations") {
+        None => matrix(&table.required("noise_covariance", needed)?),
+        Some(deviations) if table.optional("noise_covariance").is_none() => {
+            let squares: Vec<f64> = deviations.numbers()?.iter().map(|s| s * s).collect();
+            Ok(diagonal(&squares))
+        }
+        Some(deviations) => Err(Fault::Conflict {
+            first: "noise_covariance".to_owned(),
+            second: deviations.path().to_owned(),
+        }),
+    }
+}
+
+fn layers(field: &Field<'_>) -> Result<Vec<Mat<f64>>, Fault> {
+    let layers = field.list("a list of matrices, W_1 first,")?;
+    layers.iter().map(matrix).collect()
+}
+
+fn times(field: &Field<'_>) -> Result<Vec<f64>, Fault> {
+    let items = field.list("a list of slow times")?;
+    let mut last = 0.0;
+    let mut times = Vec::with_capacity(items.len());
+    for item in &items {
+        let time = item.number()?;
+        if time < last {
+            return Err(item.not(format!("a slow time of at least {last}, in ascending order,")));
+        }
+        last = time;
+        times.push(time);
+    }
+    Ok(times)
+}
+
+/// η, if given.
+pub(crate) fn learning_rate(root: &Field<'_>) -> Result<Option<f64>, Fault> {
+    root.optional("learning_rate")
+        .map(|field| match field.number()? {
+            rate if rate > 0.0 => Ok(rate),
+            _ => Err(field.not("a learning rate above 0")),
+        })
+        .transpose()
+}
+
+/// B, if given.
+pub(crate) fn batch(root: &Field<'_>) -> Result<Option<usize>, Fault> {
+    root.optional("batch")
+        .map(|field| match field.size()? {
+            0 => Err(field.not("a batch of at least 1 sample")),
+            batch => Ok(batch),
+        })
+        .transpose()
+}
+
+/// The file's own name for itself, if any.
+pub(crate) fn name(root: &Field<'_>) -> Result<Option<String>, Fault> {
+    let name = root.optional("name").map(|field| field.text()).transpose()?;
+    Ok(name.map(str::to_owned))
+}

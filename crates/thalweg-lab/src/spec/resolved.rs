@@ -1,0 +1,108 @@
+//! Writes an experiment with every default spelled out, in the form that reads back as the same one.
+
+use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Settings, Source};
+
+use super::experiment::Experiment;
+use super::matrix::to_node as matrix;
+use super::node::Node;
+use super::schedule::Spacing;
+
+impl Experiment {
+    /// The experiment as a specification file in TOML, all defaults and matrices explicit.
+    ///
+    /// Reading it gives the same experiment, to the last bit of every number.
+    pub fn to_toml(&self) -> String {
+        to_toml(&self.to_node())
+    }
+
+    /// The tree of [`Experiment::to_toml`].
+    pub(crate) fn to_node(&self) -> Node {
+        let problem = &self.problem;
+        let settings = &self.settings;
+        let mut entries = Vec::new();
+        let mut put = |key: &str, value: Node| entries.push((key.to_owned(), value));
+        if let Some(name) = &self.name {
+            put("name", name.as_str().into());
+        }
+        put("learning_rate", settings.learning_rate.into());
+        put("batch", settings.batch.into());
+        put("steps", self.steps.into());
+        put("seeds", self.seeds.iter().copied().collect());
+        put("momentum", settings.momentum.into());
+        put("weight_decay", settings.weight_decay.into());
+        put("precision", precision(settings).into());
+        let gain = |gain: f64| [("gain", gain.into())];
+        match &settings.init {
+            Init::Kaiming { gain: g } => put("init", kind("kaiming", gain(*g))),
+            Init::Xavier { gain: g } => put("init", kind("xavier", gain(*g))),
+            Init::Normal { deviation } => {
+                put("init", kind("normal", [("deviation", (*deviation).into())]));
+            }
+            Init::Given(weights) => {
+                let layers = weights.layers().iter();
+                put("start_weights", layers.map(|layer| matrix(layer.as_ref())).collect());
+            }
+        }
+        put("data", data(&settings.data));
+        if let Some(switch) = settings.switch {
+            let entries = [("at_step", switch.at_step.into()), ("samples", switch.samples.into())];
+            put("switch", entries.into());
+        }
+        let spacing = match self.measure.spacing {
+            Spacing::Log => "log",
+            Spacing::Linear => "linear",
+        };
+        let measure = [("spacing", spacing.into()), ("count", self.measure.count.into())];
+        put("measure", measure.into());
+        let hidden = &problem.widths()[1..problem.depth()];
+        let problem = [
+            ("depth", problem.depth().into()),
+            ("hidden_widths", hidden.iter().copied().collect()),
+            ("input_covariance", matrix(problem.input_covariance())),
+            ("teacher", matrix(problem.teacher())),
+            ("noise_covariance", matrix(problem.noise_covariance())),
+        ];
+        put("problem", problem.into());
+        Node::Table(entries)
+    }
+}
+
+/// `tree` as TOML. Only trees of tables, lists, finite numbers and texts are written.
+pub(crate) fn to_toml(tree: &Node) -> String {
+    toml::to_string(tree).expect("tables, lists, 63-bit integers, floats and texts have a TOML form")
+}
+
+fn precision(settings: &Settings) -> &'static str {
+    match settings.precision {
+        Precision::F64 => "f64",
+        Precision::F32 => "f32",
+    }
+}
+
+fn kind<const N: usize>(kind: &str, more: [(&str, Node); N]) -> Node {
+    let mut entries = vec![("kind".to_owned(), kind.into())];
+    entries.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    Node::Table(entries)
+}
+
+fn data(data: &Data) -> Node {
+    let source = match data.source {
+        Source::Online => kind("online", []),
+        Source::Finite { samples, replacement } => kind(
+            "finite",
+            [("samples", samples.into()), ("replacement", replacement.into())],
+        ),
+    };
+    let noise = match data.noise {
+        NoiseLaw::Gaussian => kind("gaussian", []),
+        NoiseLaw::Laplace => kind("laplace", []),
+        NoiseLaw::StudentT { degrees } => kind("student-t", [("degrees", degrees.into())]),
+        NoiseLaw::Uniform => kind("uniform", []),
+    };
+    Node::from([
+        ("heteroscedasticity", data.heteroscedasticity.into()),
+        ("sample_by_sample", data.sample_by_sample.into()),
+        ("source", source),
+        ("noise", noise),
+    ])
+}
