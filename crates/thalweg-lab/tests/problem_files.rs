@@ -38,7 +38,10 @@ fn oracle_cases_are_accepted_as_they_stand() {
         assert_eq!(file.name.as_deref(), case["name"].as_str());
         assert_eq!(file.problem.depth() as u64, case["depth"].as_u64().unwrap());
         let noise = &case["noise_covariance"];
-        assert_eq!(file.problem.noise_covariance()[(1, 0)], noise[1][0].as_f64().unwrap());
+        assert_eq!(
+            file.problem.noise_covariance()[(1, 0)],
+            noise[1][0].as_f64().unwrap()
+        );
     }
     let flow = oracle("slow_flow.json");
     assert!(flow.len() > 3);
@@ -103,14 +106,26 @@ fn malformed_files_are_told_what_is_wrong() {
     let cases: &[(String, &str)] = &[
         (String::new(), "is empty"),
         (" \n\t ".into(), "is empty"),
-        ("{".into(), "is not valid JSON: EOF while parsing an object at line 1 column 1"),
+        (
+            "{".into(),
+            "is not valid JSON: EOF while parsing an object at line 1 column 1",
+        ),
         (GOOD[..60].into(), "is not valid JSON: EOF"),
         ("[1, 2]".into(), "the whole file is a list of length 2"),
         ("3".into(), "the whole file is 3"),
         ("null".into(), "the whole file is null"),
-        ("{}".into(), "`depth` is missing, the number of layers D is needed"),
-        (change("[[4, 0]", "[[1e999, 0]"), "number out of range at line"),
-        (change("[[4, 0]", "[[NaN, 0]"), "is not valid JSON: expected value"),
+        (
+            "{}".into(),
+            "`depth` is missing, the number of layers D is needed",
+        ),
+        (
+            change("[[4, 0]", "[[1e999, 0]"),
+            "number out of range at line",
+        ),
+        (
+            change("[[4, 0]", "[[NaN, 0]"),
+            "is not valid JSON: expected value",
+        ),
         (
             change("[0, 1]]}", "[\"a\", 1]]}"),
             "`noise_covariance[1][0]` is \"a\", a number is needed",
@@ -144,33 +159,66 @@ fn malformed_files_are_told_what_is_wrong() {
             "`noise_covariance.kind` is \"identiti\", one of \"identity\", \"diagonal\"",
         ),
         (
-            change("[[4, 0], [0, 1]]", r#"{"kind": "identity", "dimension": 1e12}"#),
+            change(
+                "[[4, 0], [0, 1]]",
+                r#"{"kind": "identity", "dimension": 1e12}"#,
+            ),
             "`noise_covariance.dimension` is 1000000000000.0, a dimension from 1 to 16384",
         ),
-        (change("\"depth\": 2", "\"depth\": \"two\""), "`depth` is \"two\", a whole number"),
-        (change("\"depth\": 2", "\"depth\": 2.5"), "`depth` is 2.5, a whole number"),
-        (change("\"depth\": 2", "\"depth\": -1"), "`depth` is -1, a whole number"),
-        (change("\"depth\": 2", "\"depth\": 1e30"), "`depth` is 1e30, a whole number"),
+        (
+            change("\"depth\": 2", "\"depth\": \"two\""),
+            "`depth` is \"two\", a whole number",
+        ),
+        (
+            change("\"depth\": 2", "\"depth\": 2.5"),
+            "`depth` is 2.5, a whole number",
+        ),
+        (
+            change("\"depth\": 2", "\"depth\": -1"),
+            "`depth` is -1, a whole number",
+        ),
+        (
+            change("\"depth\": 2", "\"depth\": 1e30"),
+            "`depth` is 1e30, a whole number",
+        ),
         (
             change("\"depth\": 2", "\"depth\": 4000000000"),
             "`depth` is 4000000000, a depth of at most 10000",
         ),
-        (
-            change("\"depth\": 2", "\"depth\": 0"),
-            "depth is 0",
-        ),
+        (change("\"depth\": 2", "\"depth\": 0"), "depth is 0"),
         (
             change("\"depth\": 2", "\"depth\": 2, \"depth\": 3"),
             "the key `depth` stands twice",
         ),
         (change("teacher", "teachr"), "did you mean `teacher`?"),
-        (add("\"Größe\": 1"), "`Größe` is not a field of a specification: the fields here are"),
-        (add("\"batch\": 0"), "`batch` is 0, a batch of at least 1 sample is needed"),
-        (add("\"learning_rate\": -0.1"), "`learning_rate` is -0.1, a learning rate above 0"),
-        (add("\"hidden_widths\": 4"), "`hidden_widths` is 4, a list of the D − 1 hidden widths"),
-        (add("\"hidden_widths\": [0]"), "`hidden_widths[0]` is 0, a dimension from 1"),
-        (add("\"slow_time\": [1, 0.5]"), "`slow_time[1]` is 0.5, a slow time of at least 1"),
-        (add("\"slow_time\": [-1]"), "`slow_time[0]` is -1, a slow time of at least 0"),
+        (
+            add("\"Größe\": 1"),
+            "`Größe` is not a field of a specification: the fields here are",
+        ),
+        (
+            add("\"batch\": 0"),
+            "`batch` is 0, a batch of at least 1 sample is needed",
+        ),
+        (
+            add("\"learning_rate\": -0.1"),
+            "`learning_rate` is -0.1, a learning rate above 0",
+        ),
+        (
+            add("\"hidden_widths\": 4"),
+            "`hidden_widths` is 4, a list of the D − 1 hidden widths",
+        ),
+        (
+            add("\"hidden_widths\": [0]"),
+            "`hidden_widths[0]` is 0, a dimension from 1",
+        ),
+        (
+            add("\"slow_time\": [1, 0.5]"),
+            "`slow_time[1]` is 0.5, a slow time of at least 1",
+        ),
+        (
+            add("\"slow_time\": [-1]"),
+            "`slow_time[0]` is -1, a slow time of at least 0",
+        ),
         (
             add("\"noise_standard_deviations\": [1, 1]"),
             "`noise_covariance` and `noise_standard_deviations` are both given",
@@ -183,12 +231,21 @@ fn malformed_files_are_told_what_is_wrong() {
             add("\"start_weights\": [[[1, 0], [0, 1]], [[1, 0, 3], [0, 1, 3]]]"),
             "start_weights: W_2 is 2 × 3",
         ),
-        (add("\"problem\": {}"), "`depth` and `problem` are both given"),
-        (add(&format!("\"note\": {}", "[".repeat(100_000))), "recursion limit"),
+        (
+            add("\"problem\": {}"),
+            "`depth` and `problem` are both given",
+        ),
+        (
+            add(&format!("\"note\": {}", "[".repeat(100_000))),
+            "recursion limit",
+        ),
     ];
     for (content, expected) in cases {
         let message = refusal("problem.json", content);
-        assert!(message.contains(expected), "{content:.200}\n gave {message:?}\n not {expected:?}");
+        assert!(
+            message.contains(expected),
+            "{content:.200}\n gave {message:?}\n not {expected:?}"
+        );
     }
 }
 
@@ -200,12 +257,18 @@ fn malformed_toml_is_told_the_line() {
         ("depth = 2\ndepth = 3", "line 2"),
         ("depth = 2\nnoise_covariance = [[1, 0]", "line 2"),
         ("depth = inf", "`depth` is inf, a whole number"),
-        ("learning_rate = nan\ndepth = 2", "`input_covariance` is missing"),
+        (
+            "learning_rate = nan\ndepth = 2",
+            "`input_covariance` is missing",
+        ),
         (&nested, "is not valid TOML"),
     ];
     for (content, expected) in cases {
         let message = refusal("problem.toml", content);
-        assert!(message.contains(expected), "{content:.100}\n gave {message:?}\n not {expected:?}");
+        assert!(
+            message.contains(expected),
+            "{content:.100}\n gave {message:?}\n not {expected:?}"
+        );
     }
 }
 
@@ -216,10 +279,16 @@ fn what_is_no_text_file_is_refused() {
     let folder = TempDir::new().unwrap();
     let message = |path: PathBuf| read_problem(&path).unwrap_err().to_string();
     let missing = message(folder.path().join("absent.toml"));
-    assert!(missing.contains("absent.toml: cannot be read: No such file"), "{missing}");
+    assert!(
+        missing.contains("absent.toml: cannot be read: No such file"),
+        "{missing}"
+    );
     assert!(message(folder.path().to_owned()).contains("is a directory"));
 
     let huge = folder.path().join("huge.json");
-    std::fs::File::create(&huge).unwrap().set_len(1 << 30).unwrap();
+    std::fs::File::create(&huge)
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
     assert!(message(huge).contains("is larger than 512 MiB"));
 }

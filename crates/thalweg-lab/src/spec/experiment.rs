@@ -60,12 +60,17 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
     let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
     let settings = Settings {
         learning_rate: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
-        batch: batch(root)?.ok_or_else(|| missing("batch", "the number of samples in a minibatch"))?,
+        batch: batch(root)?
+            .ok_or_else(|| missing("batch", "the number of samples in a minibatch"))?,
         momentum: number("momentum", 0.0)?,
         weight_decay: number("weight_decay", 0.0)?,
-        precision: root.optional("precision").map_or(Ok(Precision::F64), |f| precision(&f))?,
+        precision: root
+            .optional("precision")
+            .map_or(Ok(Precision::F64), |f| precision(&f))?,
         init,
-        data: root.optional("data").map_or(Ok(Data::default()), |f| data(&f))?,
+        data: root
+            .optional("data")
+            .map_or(Ok(Data::default()), |f| data(&f))?,
         switch: root.optional("switch").map(|f| switch(&f)).transpose()?,
     };
     Ok(Experiment {
@@ -111,7 +116,11 @@ fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
 }
 
 fn init(field: &Field<'_>) -> Result<Init, Fault> {
-    let kinds = [("kaiming", &["gain"][..]), ("xavier", &["gain"]), ("normal", &["deviation"])];
+    let kinds = [
+        ("kaiming", &["gain"][..]),
+        ("xavier", &["gain"]),
+        ("normal", &["deviation"]),
+    ];
     let kind = field.kind(&kinds)?;
     let gain = field.optional("gain").map_or(Ok(1.0), |f| f.number())?;
     Ok(match kind {
@@ -136,8 +145,12 @@ fn data(field: &Field<'_>) -> Result<Data, Fault> {
     field.only(&["source", "noise", "heteroscedasticity", "sample_by_sample"])?;
     let default = Data::default();
     Ok(Data {
-        source: field.optional("source").map_or(Ok(default.source), |f| source(&f))?,
-        noise: field.optional("noise").map_or(Ok(default.noise), |f| noise_law(&f))?,
+        source: field
+            .optional("source")
+            .map_or(Ok(default.source), |f| source(&f))?,
+        noise: field
+            .optional("noise")
+            .map_or(Ok(default.noise), |f| noise_law(&f))?,
         heteroscedasticity: field
             .optional("heteroscedasticity")
             .map_or(Ok(default.heteroscedasticity), |f| f.number())?,
@@ -152,8 +165,12 @@ fn source(field: &Field<'_>) -> Result<Source, Fault> {
     Ok(match field.kind(&kinds)? {
         "online" => Source::Online,
         _ => Source::Finite {
-            samples: field.required("samples", "the size of the data set")?.size()?,
-            replacement: field.optional("replacement").map_or(Ok(false), |f| f.flag())?,
+            samples: field
+                .required("samples", "the size of the data set")?
+                .size()?,
+            replacement: field
+                .optional("replacement")
+                .map_or(Ok(false), |f| f.flag())?,
         },
     })
 }
@@ -170,7 +187,9 @@ fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
         "laplace" => NoiseLaw::Laplace,
         "uniform" => NoiseLaw::Uniform,
         _ => NoiseLaw::StudentT {
-            degrees: field.required("degrees", "the degrees of freedom ν > 2")?.number()?,
+            degrees: field
+                .required("degrees", "the degrees of freedom ν > 2")?
+                .number()?,
         },
     })
 }
@@ -178,8 +197,12 @@ fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
 fn switch(field: &Field<'_>) -> Result<Switch, Fault> {
     field.only(&["at_step", "samples"])?;
     Ok(Switch {
-        at_step: field.required("at_step", "the first step on the fixed batch")?.count()?,
-        samples: field.required("samples", "the size of the fixed batch")?.size()?,
+        at_step: field
+            .required("at_step", "the first step on the fixed batch")?
+            .count()?,
+        samples: field
+            .required("samples", "the size of the fixed batch")?
+            .size()?,
     })
 }
 

@@ -146,7 +146,10 @@ impl<'a> Field<'a> {
     /// One of several kinds, each with the fields it may have beside `kind`: a table with a `kind`, or
     /// the kind's name alone.
     pub(crate) fn kind(&self, kinds: &[Kind]) -> Result<&'static str, Fault> {
-        let names: Vec<_> = kinds.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let names: Vec<_> = kinds
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
         let needed = format!("one of {}", names.join(", "));
         let name = match self.node {
             Node::Table(_) => self.required("kind", &needed)?,

@@ -32,7 +32,10 @@ pub(crate) fn read(path: &Path) -> Result<Node, Fault> {
     let text = String::from_utf8(bytes).map_err(|error| Fault::NotText {
         offset: error.utf8_error().valid_up_to(),
     })?;
-    parse(&text, path.extension().and_then(|extension| extension.to_str()))
+    parse(
+        &text,
+        path.extension().and_then(|extension| extension.to_str()),
+    )
 }
 
 /// The tree in `text`; `extension` decides the format where it is `toml` or `json`.

@@ -59,17 +59,20 @@ fn rows(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
         values.push(row_values);
     }
     match values.first() {
-        Some(first) if !first.is_empty() => Ok(Mat::from_fn(
-            values.len(),
-            first.len(),
-            |row, column| values[row][column],
-        )),
+        Some(first) if !first.is_empty() => {
+            Ok(Mat::from_fn(values.len(), first.len(), |row, column| {
+                values[row][column]
+            }))
+        }
         _ => Err(field.not("a matrix with at least one entry")),
     }
 }
 
 fn short_form(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
-    match field.kind(&[("identity", &["dimension", "scale"]), ("diagonal", &["values"])])? {
+    match field.kind(&[
+        ("identity", &["dimension", "scale"]),
+        ("diagonal", &["values"]),
+    ])? {
         "identity" => {
             let dimension = dimension(&field.required("dimension", "the number of rows")?)?;
             let scale = field.optional("scale").map_or(Ok(1.0), |f| f.number())?;

@@ -66,7 +66,10 @@ fn with_root<T>(
 ) -> Result<T, SpecError> {
     tree.and_then(|tree| {
         let root = Field::root(&tree);
-        root.only_besides(&[PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat(), IGNORED_FIELDS)?;
+        root.only_besides(
+            &[PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat(),
+            IGNORED_FIELDS,
+        )?;
         read(&root)
     })
     .map_err(|fault| SpecError {

@@ -68,9 +68,14 @@ pub(crate) fn problem_and_start(root: &Field<'_>) -> Result<(Problem, Option<Wei
         }
     }
     let table = inner.as_ref().unwrap_or(root);
-    let start = root.optional("start_weights").map(|f| layers(&f)).transpose()?;
+    let start = root
+        .optional("start_weights")
+        .map(|f| layers(&f))
+        .transpose()?;
     let problem = problem(table, start.as_deref())?;
-    let start = start.map(|layers| Weights::new(&problem, layers)).transpose()?;
+    let start = start
+        .map(|layers| Weights::new(&problem, layers))
+        .transpose()?;
     Ok((problem, start))
 }
 
@@ -86,11 +91,16 @@ fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fau
     let widths = match (table.optional("hidden_widths"), start) {
         (Some(field), _) => {
             let widths = field.list("a list of the D − 1 hidden widths")?;
-            Some(widths.iter().map(dimension).collect::<Result<Vec<_>, _>>()?)
+            Some(
+                widths
+                    .iter()
+                    .map(dimension)
+                    .collect::<Result<Vec<_>, _>>()?,
+            )
         }
-        (None, Some(layers)) if layers.len() == depth => Some(
-            layers.iter().rev().skip(1).rev().map(Mat::nrows).collect(),
-        ),
+        (None, Some(layers)) if layers.len() == depth => {
+            Some(layers.iter().rev().skip(1).rev().map(Mat::nrows).collect())
+        }
         (None, _) => None,
     };
     Ok(match widths {
@@ -126,7 +136,9 @@ fn times(field: &Field<'_>) -> Result<Vec<f64>, Fault> {
     for item in &items {
         let time = item.number()?;
         if time < last {
-            return Err(item.not(format!("a slow time of at least {last}, in ascending order,")));
+            return Err(item.not(format!(
+                "a slow time of at least {last}, in ascending order,"
+            )));
         }
         last = time;
         times.push(time);
@@ -156,6 +168,9 @@ pub(crate) fn batch(root: &Field<'_>) -> Result<Option<usize>, Fault> {
 
 /// The file's own name for itself, if any.
 pub(crate) fn name(root: &Field<'_>) -> Result<Option<String>, Fault> {
-    let name = root.optional("name").map(|field| field.text()).transpose()?;
+    let name = root
+        .optional("name")
+        .map(|field| field.text())
+        .transpose()?;
     Ok(name.map(str::to_owned))
 }

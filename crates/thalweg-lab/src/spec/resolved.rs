@@ -40,19 +40,28 @@ impl Experiment {
             }
             Init::Given(weights) => {
                 let layers = weights.layers().iter();
-                put("start_weights", layers.map(|layer| matrix(layer.as_ref())).collect());
+                put(
+                    "start_weights",
+                    layers.map(|layer| matrix(layer.as_ref())).collect(),
+                );
             }
         }
         put("data", data(&settings.data));
         if let Some(switch) = settings.switch {
-            let entries = [("at_step", switch.at_step.into()), ("samples", switch.samples.into())];
+            let entries = [
+                ("at_step", switch.at_step.into()),
+                ("samples", switch.samples.into()),
+            ];
             put("switch", entries.into());
         }
         let spacing = match self.measure.spacing {
             Spacing::Log => "log",
             Spacing::Linear => "linear",
         };
-        let measure = [("spacing", spacing.into()), ("count", self.measure.count.into())];
+        let measure = [
+            ("spacing", spacing.into()),
+            ("count", self.measure.count.into()),
+        ];
         put("measure", measure.into());
         let hidden = &problem.widths()[1..problem.depth()];
         let problem = [
@@ -69,7 +78,8 @@ impl Experiment {
 
 /// `tree` as TOML. Only trees of tables, lists, finite numbers and texts are written.
 pub(crate) fn to_toml(tree: &Node) -> String {
-    toml::to_string(tree).expect("tables, lists, 63-bit integers, floats and texts have a TOML form")
+    toml::to_string(tree)
+        .expect("tables, lists, 63-bit integers, floats and texts have a TOML form")
 }
 
 fn precision(settings: &Settings) -> &'static str {
@@ -88,9 +98,15 @@ fn kind<const N: usize>(kind: &str, more: [(&str, Node); N]) -> Node {
 fn data(data: &Data) -> Node {
     let source = match data.source {
         Source::Online => kind("online", []),
-        Source::Finite { samples, replacement } => kind(
+        Source::Finite {
+            samples,
+            replacement,
+        } => kind(
             "finite",
-            [("samples", samples.into()), ("replacement", replacement.into())],
+            [
+                ("samples", samples.into()),
+                ("replacement", replacement.into()),
+            ],
         ),
     };
     let noise = match data.noise {

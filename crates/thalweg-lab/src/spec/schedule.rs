@@ -76,7 +76,10 @@ mod tests {
             for total in [0, 1, 2, 17, 1 << 40] {
                 for count in [0, 1, 2, 3, 50, 1000] {
                     let steps = steps(spacing, count, total);
-                    assert!(steps.is_sorted_by(|a, b| a < b), "{spacing:?} {total} {count}");
+                    assert!(
+                        steps.is_sorted_by(|a, b| a < b),
+                        "{spacing:?} {total} {count}"
+                    );
                     assert_eq!((steps[0], steps[steps.len() - 1]), (0, total));
                 }
             }
