@@ -11,3 +11,4 @@
 pub mod problem;
 pub mod random;
 pub mod simulate;
+pub mod theory;

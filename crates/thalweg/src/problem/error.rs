@@ -1,9 +1,177 @@
 //! What can be wrong with a problem, said so that a person can mend it.
 
+use std::fmt;
+
+/// The part of a problem that an error is about, displayed as the name it has in problem files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// Σx.
+    InputCovariance,
+    /// V.
+    Teacher,
+    /// Σε.
+    NoiseCovariance,
+    /// D.
+    Depth,
+    /// h_1 … h_{D−1}.
+    HiddenWidths,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InputCovariance => "input_covariance",
+            Self::Teacher => "teacher",
+            Self::NoiseCovariance => "noise_covariance",
+            Self::Depth => "depth",
+            Self::HiddenWidths => "hidden_widths",
+        })
+    }
+}
+
 /// A problem that cannot be accepted: the field, what was found, and what would be right.
+///
+/// Rows, columns and layers count from 1.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProblemError {
-    /// D = 0.
-    #[error("depth is 0; a network has at least one layer: give depth = 1 or more")]
-    ZeroDepth,
+    /// D is 0 or absurd.
+    #[error("depth is {found}; a network has at least one layer: give depth = 1 … {limit}")]
+    Depth {
+        /// D as given.
+        found: usize,
+        /// The largest D accepted.
+        limit: usize,
+    },
+    /// V has no rows or no columns.
+    #[error(
+        "teacher is {rows} × {columns}: it needs at least one row (output) and one column (input)"
+    )]
+    Empty {
+        /// Rows given.
+        rows: usize,
+        /// Columns given.
+        columns: usize,
+    },
+    /// A covariance does not fit the teacher.
+    #[error(
+        "{field} is {found_rows} × {found_columns} where the teacher needs it {size} × {size} (input_covariance: one row for each column of teacher; noise_covariance: one for each row)"
+    )]
+    Shape {
+        /// The covariance.
+        field: Field,
+        /// Rows given.
+        found_rows: usize,
+        /// Columns given.
+        found_columns: usize,
+        /// Rows and columns it must have.
+        size: usize,
+    },
+    /// An entry is NaN or infinite.
+    #[error(
+        "{field} has the entry {value} at row {row}, column {column}: every entry must be finite"
+    )]
+    NotFinite {
+        /// The matrix.
+        field: Field,
+        /// Row.
+        row: usize,
+        /// Column.
+        column: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// An entry so large that products of matrices could overflow.
+    #[error(
+        "{field} has the entry {value:e} at row {row}, column {column}, beyond ±{limit:e}, where products would overflow: change units"
+    )]
+    TooLarge {
+        /// The matrix.
+        field: Field,
+        /// Row.
+        row: usize,
+        /// Column.
+        column: usize,
+        /// What was found.
+        value: f64,
+        /// The largest magnitude accepted.
+        limit: f64,
+    },
+    /// A non-zero matrix so small that products could underflow.
+    #[error(
+        "the largest entry of {field} is {value:e}, below {limit:e}, where products would underflow: change units, or give an exact zero"
+    )]
+    TooSmall {
+        /// The matrix.
+        field: Field,
+        /// Its largest magnitude.
+        value: f64,
+        /// The smallest largest magnitude accepted.
+        limit: f64,
+    },
+    /// A covariance is not symmetric within rounding.
+    #[error(
+        "{field} is not symmetric: {value} at row {row}, column {column} but {mirror} at row {column}, column {row}: a covariance equals its transpose"
+    )]
+    NotSymmetric {
+        /// The covariance.
+        field: Field,
+        /// Row.
+        row: usize,
+        /// Column.
+        column: usize,
+        /// What was found there.
+        value: f64,
+        /// What was found at the mirrored place.
+        mirror: f64,
+    },
+    /// A covariance has a negative eigenvalue beyond rounding.
+    #[error(
+        "{field} is not positive semi-definite: its eigenvalues run from {smallest:e} to {largest:e}: a covariance has none below 0"
+    )]
+    Indefinite {
+        /// The covariance.
+        field: Field,
+        /// λ_min.
+        smallest: f64,
+        /// λ_max.
+        largest: f64,
+    },
+    /// A matrix decomposition did not converge.
+    #[error("{field} could not be decomposed: check its entries for extreme ratios")]
+    Decomposition {
+        /// The matrix.
+        field: Field,
+    },
+    /// The number of hidden widths is not D − 1.
+    #[error(
+        "hidden_widths has {found} numbers where depth needs {expected}: one for each layer but the last"
+    )]
+    WidthCount {
+        /// How many were given.
+        found: usize,
+        /// D − 1.
+        expected: usize,
+    },
+    /// A hidden width is 0 or absurd.
+    #[error("hidden_widths has {found} for layer {layer}: give 1 … {limit}")]
+    Width {
+        /// k of h_k.
+        layer: usize,
+        /// h_k as given.
+        found: usize,
+        /// The largest width accepted.
+        limit: usize,
+    },
+    /// A hidden width is below the rank of V, so that no weights reach W_D … W_1 = V.
+    #[error(
+        "hidden_widths has {width} for layer {layer}, below the teacher's rank {rank}: no weights can then represent the teacher; give {rank} or more"
+    )]
+    WidthBelowRank {
+        /// k of h_k.
+        layer: usize,
+        /// h_k as given.
+        width: usize,
+        /// rank V.
+        rank: usize,
+    },
 }

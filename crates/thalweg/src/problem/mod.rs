@@ -1,12 +1,29 @@
 //! What is being solved: the problem (Σx, V, Σε, D, widths), validated once, and its weights.
 
+mod basis;
+mod check;
+pub mod covariance;
 mod error;
+mod factor;
+mod random;
+pub mod spectrum;
+pub mod teacher;
 mod weights;
 
-pub use error::ProblemError;
+pub use basis::Basis;
+pub(crate) use check::numerical_rank;
+pub use error::{Field, ProblemError};
+pub use factor::Factor;
+pub use random::Shape;
 pub use weights::{Weights, WeightsError};
 
+use factor::FactorError;
 use faer::{Mat, MatRef};
+
+/// The largest D accepted: far beyond use, and small enough to allocate.
+const DEEPEST: usize = 100_000;
+/// The largest hidden width accepted: the number of weights then fits a `usize`.
+const WIDEST: usize = 1_000_000;
 
 /// A deep linear network's learning problem: y = V x + ε, f(x) = W_D … W_1 x.
 ///
@@ -17,6 +34,8 @@ pub struct Problem {
     input_covariance: Mat<f64>,
     teacher: Mat<f64>,
     noise_covariance: Mat<f64>,
+    input_factor: Factor,
+    noise_factor: Factor,
     widths: Vec<usize>,
 }
 
@@ -31,17 +50,21 @@ impl Problem {
         noise_covariance: Mat<f64>,
         depth: usize,
     ) -> Result<Self, ProblemError> {
+        check_depth(depth)?;
         let width = teacher.nrows().max(teacher.ncols());
-        let hidden = vec![width; depth.saturating_sub(1)];
+        let hidden = vec![width; depth - 1];
         Self::with_hidden_widths(input_covariance, teacher, noise_covariance, depth, &hidden)
     }
 
     /// The problem with the D − 1 given hidden widths h_1 … h_{D−1}.
     ///
+    /// Tolerances: |Σ_ij − Σ_ji| ≤ 10⁻¹⁰ √(Σ_ii Σ_jj) counts as symmetric, and the mean is taken;
+    /// eigenvalues down to −d·10⁻¹⁴ of the largest count as zero. Σx and Σε may be singular.
+    ///
     /// # Errors
-    /// When a matrix has the wrong shape, an entry that is not finite, is not symmetric or not
-    /// positive semi-definite where it must be, when `depth` is 0, when the number of widths is not
-    /// D − 1, or when a width is below the rank of V.
+    /// When a matrix has the wrong shape, an entry that is not finite or beyond 10^{±60}, is not
+    /// symmetric or not positive semi-definite where it must be, when `depth` is 0, when the number
+    /// of widths is not D − 1, or when a width is 0 or below the rank of V.
     pub fn with_hidden_widths(
         input_covariance: Mat<f64>,
         teacher: Mat<f64>,
@@ -49,16 +72,31 @@ impl Problem {
         depth: usize,
         hidden_widths: &[usize],
     ) -> Result<Self, ProblemError> {
-        if depth == 0 {
-            return Err(ProblemError::ZeroDepth);
+        check_depth(depth)?;
+        let (outputs, inputs) = (teacher.nrows(), teacher.ncols());
+        if outputs == 0 || inputs == 0 {
+            return Err(ProblemError::Empty {
+                rows: outputs,
+                columns: inputs,
+            });
         }
-        let mut widths = vec![teacher.ncols()];
+        check::magnitude(Field::Teacher, teacher.as_ref())?;
+        let input_covariance =
+            check::symmetrised(Field::InputCovariance, input_covariance, inputs)?;
+        let noise_covariance =
+            check::symmetrised(Field::NoiseCovariance, noise_covariance, outputs)?;
+        let input_factor = factored(Field::InputCovariance, &input_covariance)?;
+        let noise_factor = factored(Field::NoiseCovariance, &noise_covariance)?;
+        check_widths(&teacher, depth, hidden_widths)?;
+        let mut widths = vec![inputs];
         widths.extend_from_slice(hidden_widths);
-        widths.push(teacher.nrows());
+        widths.push(outputs);
         Ok(Self {
             input_covariance,
             teacher,
             noise_covariance,
+            input_factor,
+            noise_factor,
             widths,
         })
     }
@@ -98,8 +136,86 @@ impl Problem {
         self.noise_covariance.as_ref()
     }
 
+    /// X with X Xᵀ = Σx, d_x × rank Σx.
+    pub fn input_factor(&self) -> &Factor {
+        &self.input_factor
+    }
+
+    /// E with E Eᵀ = Σε, d_y × rank Σε.
+    pub fn noise_factor(&self) -> &Factor {
+        &self.noise_factor
+    }
+
     /// Σ_k h_k h_{k−1}, the number of weights.
     pub fn parameters(&self) -> usize {
         self.widths.windows(2).map(|w| w[0] * w[1]).sum()
     }
+}
+
+fn check_depth(depth: usize) -> Result<(), ProblemError> {
+    if (1..=DEEPEST).contains(&depth) {
+        return Ok(());
+    }
+    Err(ProblemError::Depth {
+        found: depth,
+        limit: DEEPEST,
+    })
+}
+
+fn check_widths(
+    teacher: &Mat<f64>,
+    depth: usize,
+    hidden_widths: &[usize],
+) -> Result<(), ProblemError> {
+    if hidden_widths.len() != depth - 1 {
+        return Err(ProblemError::WidthCount {
+            found: hidden_widths.len(),
+            expected: depth - 1,
+        });
+    }
+    for (index, &found) in hidden_widths.iter().enumerate() {
+        if !(1..=WIDEST).contains(&found) {
+            return Err(ProblemError::Width {
+                layer: index + 1,
+                found,
+                limit: WIDEST,
+            });
+        }
+    }
+    let narrowest = hidden_widths
+        .iter()
+        .enumerate()
+        .min_by_key(|&(_, &width)| width);
+    let Some((index, &width)) = narrowest else {
+        return Ok(());
+    };
+    // The rank costs a decomposition: only a width that could be below it asks for one.
+    if width >= teacher.nrows().min(teacher.ncols()) {
+        return Ok(());
+    }
+    let singular_values = teacher
+        .singular_values()
+        .map_err(|_| ProblemError::Decomposition {
+            field: Field::Teacher,
+        })?;
+    let rank = numerical_rank(&singular_values, teacher.nrows(), teacher.ncols());
+    if width < rank {
+        return Err(ProblemError::WidthBelowRank {
+            layer: index + 1,
+            width,
+            rank,
+        });
+    }
+    Ok(())
+}
+
+fn factored(field: Field, covariance: &Mat<f64>) -> Result<Factor, ProblemError> {
+    Factor::new(covariance.as_ref()).map_err(|error| match error {
+        FactorError::Indefinite { smallest, largest } => ProblemError::Indefinite {
+            field,
+            smallest,
+            largest,
+        },
+        FactorError::Decomposition => ProblemError::Decomposition { field },
+    })
 }

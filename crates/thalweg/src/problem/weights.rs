@@ -61,25 +61,11 @@ impl Weights {
     /// # Errors
     /// When the number of layers, a shape or an entry does not fit.
     pub fn new(problem: &Problem, layers: Vec<Mat<f64>>) -> Result<Self, WeightsError> {
-        if layers.len() != problem.depth() {
-            return Err(WeightsError::Depth {
-                found: layers.len(),
-                expected: problem.depth(),
-            });
-        }
-        for (k, layer) in layers.iter().enumerate() {
-            let (rows, columns) = (problem.widths()[k + 1], problem.widths()[k]);
-            if layer.nrows() != rows || layer.ncols() != columns {
-                return Err(WeightsError::Shape {
-                    layer: k + 1,
-                    found_rows: layer.nrows(),
-                    found_columns: layer.ncols(),
-                    rows,
-                    columns,
-                });
-            }
-            for column in 0..columns {
-                for row in 0..rows {
+        let weights = Self { layers };
+        weights.fits(problem)?;
+        for (k, layer) in weights.layers.iter().enumerate() {
+            for column in 0..layer.ncols() {
+                for row in 0..layer.nrows() {
                     let value = layer[(row, column)];
                     if !value.is_finite() {
                         return Err(WeightsError::NotFinite {
@@ -92,7 +78,33 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { layers })
+        Ok(weights)
+    }
+
+    /// Whether these weights have the shapes of `problem`'s network.
+    ///
+    /// # Errors
+    /// When the number of layers or a shape does not fit.
+    pub fn fits(&self, problem: &Problem) -> Result<(), WeightsError> {
+        if self.depth() != problem.depth() {
+            return Err(WeightsError::Depth {
+                found: self.depth(),
+                expected: problem.depth(),
+            });
+        }
+        for (k, layer) in self.layers.iter().enumerate() {
+            let (rows, columns) = (problem.widths()[k + 1], problem.widths()[k]);
+            if layer.nrows() != rows || layer.ncols() != columns {
+                return Err(WeightsError::Shape {
+                    layer: k + 1,
+                    found_rows: layer.nrows(),
+                    found_columns: layer.ncols(),
+                    rows,
+                    columns,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// W_1 … W_D.
