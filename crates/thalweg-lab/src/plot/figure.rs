@@ -1,0 +1,131 @@
+//! A figure: panels of one look in a grid, with one legend below.
+
+use super::legend::Legend;
+use super::panel::{Frame, Panel};
+use super::scene::Scene;
+
+const EDGE: f64 = 10.0;
+
+/// Panels in a grid, filled row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// What the figure shows, for readers that cannot see it.
+    pub description: String,
+    /// In reading order.
+    pub panels: Vec<Panel>,
+    /// Panels in a row; at least 1.
+    pub columns: usize,
+    /// Width and height of a panel's frame, without its numbers and labels, pixels.
+    pub frame: (f64, f64),
+}
+
+impl Figure {
+    /// The laid-out picture.
+    pub fn scene(&self) -> Scene {
+        let columns = self.columns.max(1);
+        let margin = |side: fn(&Panel) -> f64| self.panels.iter().map(side).fold(0.0, f64::max);
+        let (before, after) = (margin(Panel::left_margin), margin(Panel::right_margin));
+        let (frame_width, frame_height) = self.frame;
+        let cell_width = before + frame_width + after;
+        let cell_height = Panel::ABOVE + frame_height + Panel::BELOW;
+        let width = 2.0 * EDGE + columns.min(self.panels.len()) as f64 * cell_width;
+        let panels_end = EDGE + self.panels.len().div_ceil(columns) as f64 * cell_height;
+        let legend = Legend::new(&self.panels, width - 2.0 * EDGE);
+        let mut shapes = Vec::new();
+        for (number, panel) in self.panels.iter().enumerate() {
+            let (row, column) = (number / columns, number % columns);
+            let left = EDGE + column as f64 * cell_width + before;
+            let top = EDGE + row as f64 * cell_height + Panel::ABOVE;
+            let frame = Frame {
+                left,
+                right: left + frame_width,
+                top,
+                bottom: top + frame_height,
+            };
+            panel.draw(frame, &mut shapes);
+        }
+        legend.draw(width, panels_end + 2.0, &mut shapes);
+        Scene {
+            width: width.ceil(),
+            height: (panels_end + legend.height() + EDGE).ceil(),
+            description: self.description.clone(),
+            shapes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Axis, Look, Point, Shape};
+    use super::*;
+
+    fn panel(log: bool) -> Panel {
+        let axis = if log { Axis::log } else { Axis::linear };
+        let points = (1..40).map(|i| Point {
+            x: f64::from(i * i),
+            y: f64::from(i),
+            error: 0.5,
+        });
+        Panel::new("a", axis("x"), axis("y"))
+            .with("measured", points.clone().collect(), Look::measured(0))
+            .with("scattered", points.collect(), Look::scattered(1))
+            .with_level("exact", 45.0, Look::exact(0))
+    }
+
+    #[test]
+    fn nothing_is_drawn_outside_the_page_and_the_legend_lies_below_the_panels() {
+        let figure = Figure {
+            description: "test".to_owned(),
+            panels: vec![panel(false), panel(true), panel(true)],
+            columns: 2,
+            frame: (240.0, 160.0),
+        };
+        let scene = figure.scene();
+        let mut samples = 0;
+        for shape in &scene.shapes {
+            let points = match shape {
+                Shape::Line { points, .. } | Shape::Area { points, .. } => points.clone(),
+                Shape::Disc { centre, .. } => vec![*centre],
+                Shape::Text(text) => {
+                    let legend =
+                        ["measured", "scattered", "exact"].contains(&text.content.as_str());
+                    if legend {
+                        samples += 1;
+                        assert!(text.at.1 > EDGE + 2.0 * (Panel::ABOVE + 160.0 + Panel::BELOW));
+                    }
+                    vec![text.at]
+                }
+            };
+            for (x, y) in points {
+                assert!((0.0..=scene.width).contains(&x) && (0.0..=scene.height).contains(&y));
+            }
+        }
+        assert_eq!(samples, 3, "each name once, though three panels use it");
+    }
+
+    #[test]
+    fn a_point_that_cannot_be_shown_breaks_its_line() {
+        let point = |x: f64, y: f64| Point::exact(x, y);
+        let points = vec![
+            point(1.0, 1.0),
+            point(2.0, 2.0),
+            point(3.0, f64::NAN),
+            point(4.0, 2.0),
+            point(5.0, 1.0),
+        ];
+        let look = Look::flow(0);
+        let figure = Figure {
+            description: String::new(),
+            panels: vec![
+                Panel::new("", Axis::linear("x"), Axis::linear("y")).with("", points, look),
+            ],
+            columns: 1,
+            frame: (100.0, 100.0),
+        };
+        let shapes = figure.scene().shapes;
+        let pieces = shapes
+            .iter()
+            .filter(|s| matches!(s, Shape::Line { ink, .. } if *ink == look.ink));
+        assert_eq!(pieces.count(), 2);
+    }
+}

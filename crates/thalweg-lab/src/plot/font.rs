@@ -1,0 +1,76 @@
+//! The embedded font (Noto Sans, SIL Open Font License): widths for layout, outlines for the PNG.
+
+use std::sync::LazyLock;
+
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
+
+use super::markup;
+
+static REGULAR: LazyLock<Face<'static>> = LazyLock::new(|| {
+    Face::parse(notosans::REGULAR_TTF, 0).expect("the font is part of the program and parses")
+});
+static BOLD: LazyLock<Face<'static>> = LazyLock::new(|| {
+    Face::parse(notosans::BOLD_TTF, 0).expect("the font is part of the program and parses")
+});
+
+fn face(bold: bool) -> &'static Face<'static> {
+    if bold { &BOLD } else { &REGULAR }
+}
+
+/// The characters of `text` that the font cannot draw.
+pub fn missing_glyphs(text: &str) -> Vec<char> {
+    text.chars()
+        .filter(|&c| face(false).glyph_index(c).is_none())
+        .collect()
+}
+
+/// The width of `text` (with its marks) at `size`, pixels.
+pub fn width(text: &str, size: f64, bold: bool) -> f64 {
+    markup::runs(text)
+        .iter()
+        .flat_map(|run| {
+            run.letters
+                .chars()
+                .map(|c| advance(c, bold) * size * run.height.scale())
+        })
+        .sum()
+}
+
+/// How far a letter moves the pen, in ems.
+pub fn advance(letter: char, bold: bool) -> f64 {
+    let face = face(bold);
+    let units = face.glyph_hor_advance(glyph(letter, bold)).unwrap_or(0);
+    f64::from(units) / f64::from(face.units_per_em())
+}
+
+/// Draws a letter's outline, in font units with y upwards; returns the units in an em.
+pub fn outline(letter: char, bold: bool, pen: &mut impl OutlineBuilder) -> f64 {
+    let face = face(bold);
+    face.outline_glyph(glyph(letter, bold), pen);
+    f64::from(face.units_per_em())
+}
+
+/// Glyph 0 is the font's own sign for a letter it lacks.
+fn glyph(letter: char, bold: bool) -> GlyphId {
+    face(bold).glyph_index(letter).unwrap_or(GlyphId(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_font_has_the_letters_that_figures_use() {
+        let used = "ηλκσερτΔΣ²×·±−–—≤≥≈√→%()/=,.'0123456789";
+        assert_eq!(missing_glyphs(used), Vec::<char>::new());
+        assert_eq!(missing_glyphs("a∝"), ['∝']);
+    }
+
+    #[test]
+    fn widths_add_up_and_marks_are_not_counted() {
+        let both = width("ab", 10.0, false);
+        assert!((both - width("a", 10.0, false) - width("b", 10.0, false)).abs() < 1e-12);
+        assert!(width("10^{3}", 10.0, false) < width("103", 10.0, false));
+        assert!(width("mm", 20.0, true) > width("mm", 10.0, true));
+    }
+}

@@ -1,0 +1,525 @@
+//! One panel: what it shows, and how that is drawn inside its frame.
+
+use super::axis::{Axis, Fitted};
+use super::font;
+use super::ink::Ink;
+use super::scene::{Anchor, Dash, Position, Shape, Text};
+
+/// Pixels: axis numbers and axis labels.
+pub(super) const SMALL: f64 = 12.0;
+/// Pixels: panel titles.
+const TITLE: f64 = 13.5;
+const TICK: f64 = 4.0;
+/// Markers on a line at most, so that they tell lines apart without hiding them.
+const MARKERS: usize = 9;
+
+/// One panel of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// Below it.
+    pub x: Axis,
+    /// At its left.
+    pub y: Axis,
+    /// Curves and scattered points, later over earlier.
+    pub series: Vec<Series>,
+    /// Lines across the whole panel.
+    pub levels: Vec<Level>,
+    /// A map under everything.
+    pub heat: Option<Heat>,
+}
+
+/// A curve or a cloud of points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// In the legend; the same name and look in several panels is listed once. Empty: not listed.
+    pub name: String,
+    /// In the order in which they are joined; one that the axes cannot show breaks the line.
+    pub points: Vec<Point>,
+    /// How it is drawn.
+    pub look: Look,
+}
+
+/// A value with its error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Across.
+    pub x: f64,
+    /// Upwards.
+    pub y: f64,
+    /// Standard error of y; 0 for an exact value.
+    pub error: f64,
+}
+
+impl Point {
+    /// A point without error.
+    pub fn exact(x: f64, y: f64) -> Self {
+        Self { x, y, error: 0.0 }
+    }
+}
+
+/// A line across the panel at one height.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// In the legend.
+    pub name: String,
+    /// In the units of the y axis.
+    pub value: f64,
+    /// How it is drawn.
+    pub look: Look,
+}
+
+/// How a curve or level is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Its colour.
+    pub ink: Ink,
+    /// Its line, if its points are joined; errors are then a band.
+    pub line: Option<Dash>,
+    /// Its markers; without a line, errors are bars.
+    pub marker: Option<Marker>,
+}
+
+impl Look {
+    /// A measurement: an unbroken line with markers and a band of one standard error.
+    pub fn measured(n: usize) -> Self {
+        Self {
+            ink: Ink::Series(n),
+            line: Some(Dash::Solid),
+            marker: Some(Marker::ALL[n % Marker::ALL.len()]),
+        }
+    }
+
+    /// Separate measurements: markers with error bars.
+    pub fn scattered(n: usize) -> Self {
+        Self {
+            line: None,
+            ..Self::measured(n)
+        }
+    }
+
+    /// The slow flow belonging to measurement `n`.
+    pub fn flow(n: usize) -> Self {
+        Self {
+            ink: Ink::Series(n),
+            line: Some(Dash::Dashed),
+            marker: None,
+        }
+    }
+
+    /// An exact statement belonging to measurement `n`.
+    pub fn exact(n: usize) -> Self {
+        Self {
+            line: Some(Dash::DashDot),
+            ..Self::flow(n)
+        }
+    }
+
+    /// A reference that belongs to no single measurement.
+    pub fn reference(dash: Dash) -> Self {
+        Self {
+            ink: Ink::Text,
+            line: Some(dash),
+            marker: None,
+        }
+    }
+}
+
+/// The shape of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marker {
+    /// ●
+    Disc,
+    /// ■
+    Square,
+    /// ▲
+    Triangle,
+    /// ◆
+    Diamond,
+    /// ▼
+    Wedge,
+}
+
+impl Marker {
+    const ALL: [Self; 5] = [
+        Self::Disc,
+        Self::Square,
+        Self::Triangle,
+        Self::Diamond,
+        Self::Wedge,
+    ];
+
+    /// The marker at `centre`.
+    pub(super) fn shape(self, (x, y): Position, ink: Ink) -> Shape {
+        let corners: &[Position] = match self {
+            Self::Disc => {
+                return Shape::Disc {
+                    centre: (x, y),
+                    radius: 3.4,
+                    ink,
+                };
+            }
+            Self::Square => &[(-3.0, -3.0), (3.0, -3.0), (3.0, 3.0), (-3.0, 3.0)],
+            Self::Triangle => &[(0.0, -4.3), (4.0, 3.0), (-4.0, 3.0)],
+            Self::Diamond => &[(0.0, -4.6), (4.2, 0.0), (0.0, 4.6), (-4.2, 0.0)],
+            Self::Wedge => &[(0.0, 4.3), (4.0, -3.0), (-4.0, -3.0)],
+        };
+        Shape::Area {
+            points: corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect(),
+            ink,
+            opacity: 1.0,
+        }
+    }
+}
+
+/// A map of cells with a colour bar; colours go with the logarithm of the value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heat {
+    /// Column borders in the units of the x axis: columns + 1.
+    pub x_edges: Vec<f64>,
+    /// Row borders in the units of the y axis: rows + 1.
+    pub y_edges: Vec<f64>,
+    /// values[row][column] > 0, the first row at the bottom.
+    pub values: Vec<Vec<f64>>,
+    /// Beside the colour bar.
+    pub label: String,
+}
+
+impl Heat {
+    fn scale(&self) -> Fitted {
+        let values = self.values.iter().flatten().copied();
+        Fitted::new(&Axis::log(self.label.clone()), values, 0.0)
+    }
+}
+
+/// Where a panel's frame lies, pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Frame {
+    pub left: f64,
+    pub right: f64,
+    pub top: f64,
+    pub bottom: f64,
+}
+
+impl Panel {
+    /// A panel without content.
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
+        Self {
+            title: title.into(),
+            x,
+            y,
+            series: vec![],
+            levels: vec![],
+            heat: None,
+        }
+    }
+
+    /// The same panel with one more curve.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, points: Vec<Point>, look: Look) -> Self {
+        let name = name.into();
+        self.series.push(Series { name, points, look });
+        self
+    }
+
+    /// The same panel with one more line across.
+    #[must_use]
+    pub fn with_level(mut self, name: impl Into<String>, value: f64, look: Look) -> Self {
+        let name = name.into();
+        self.levels.push(Level { name, value, look });
+        self
+    }
+
+    fn fit_x(&self) -> Fitted {
+        let points = self.visible().map(|p| p.x);
+        let edges = self.heat.iter().flat_map(|h| h.x_edges.iter().copied());
+        Fitted::new(&self.x, points.chain(edges), self.margin(0.02))
+    }
+
+    fn fit_y(&self) -> Fitted {
+        let points = self
+            .visible()
+            .flat_map(|p| [p.y - p.error, p.y, p.y + p.error]);
+        let levels = self.levels.iter().map(|l| l.value);
+        let edges = self.heat.iter().flat_map(|h| h.y_edges.iter().copied());
+        Fitted::new(
+            &self.y,
+            points.chain(levels).chain(edges),
+            self.margin(0.06),
+        )
+    }
+
+    fn margin(&self, plain: f64) -> f64 {
+        if self.heat.is_some() { 0.0 } else { plain }
+    }
+
+    fn visible(&self) -> impl Iterator<Item = &Point> {
+        let points = self.series.iter().flat_map(|s| &s.points);
+        points.filter(|p| self.shown(p))
+    }
+
+    fn shown(&self, point: &Point) -> bool {
+        self.x.shows(point.x) && self.y.shows(point.y)
+    }
+
+    /// Pixels needed left of the frame for numbers and label.
+    pub(super) fn left_margin(&self) -> f64 {
+        widest(&self.fit_y(), 5) + TICK + 4.0 + SMALL + 12.0
+    }
+
+    /// Pixels needed right of the frame: the colour bar's.
+    pub(super) fn right_margin(&self) -> f64 {
+        self.heat
+            .as_ref()
+            .map_or(14.0, |heat| 36.0 + widest(&heat.scale(), 5) + SMALL + 28.0)
+    }
+
+    /// Pixels needed above and below the frame.
+    pub(super) const ABOVE: f64 = 28.0;
+    pub(super) const BELOW: f64 = 46.0;
+
+    /// Draws the panel into its frame.
+    pub(super) fn draw(&self, frame: Frame, shapes: &mut Vec<Shape>) {
+        let x = self.fit_x().between(frame.left, frame.right);
+        let y = self.fit_y().between(frame.bottom, frame.top);
+        if let Some(heat) = &self.heat {
+            draw_heat(heat, &x, &y, frame, shapes);
+        }
+        self.draw_axes(&x, &y, frame, shapes);
+        for level in &self.levels {
+            let height = y.place(level.value);
+            let points = vec![(frame.left, height), (frame.right, height)];
+            shapes.extend(
+                level
+                    .look
+                    .line
+                    .map(|dash| stroke(points, level.look.ink, 1.6, dash)),
+            );
+        }
+        for (order, series) in self.series.iter().enumerate() {
+            self.draw_series(series, order, &x, &y, shapes);
+        }
+    }
+
+    fn draw_series(
+        &self,
+        series: &Series,
+        order: usize,
+        x: &Fitted,
+        y: &Fitted,
+        shapes: &mut Vec<Shape>,
+    ) {
+        let look = series.look;
+        let place = |p: &Point| (x.place(p.x), y.place(p.y));
+        let pieces = series
+            .points
+            .split(|p| !self.shown(p))
+            .filter(|piece| !piece.is_empty());
+        for piece in pieces {
+            let Some(dash) = look.line else {
+                for p in piece.iter().filter(|p| p.error > 0.0) {
+                    let ends =
+                        [p.y - p.error, p.y + p.error].map(|end| (x.place(p.x), y.place(end)));
+                    shapes.push(stroke(ends.to_vec(), look.ink, 1.4, Dash::Solid));
+                }
+                shapes.extend(
+                    piece
+                        .iter()
+                        .filter_map(|p| Some(look.marker?.shape(place(p), look.ink))),
+                );
+                continue;
+            };
+            if piece.iter().any(|p| p.error > 0.0) {
+                let upper = piece.iter().map(|p| (x.place(p.x), y.place(p.y + p.error)));
+                let lower = piece
+                    .iter()
+                    .rev()
+                    .map(|p| (x.place(p.x), y.place(p.y - p.error)));
+                shapes.push(Shape::Area {
+                    points: upper.chain(lower).collect(),
+                    ink: look.ink,
+                    opacity: 0.25,
+                });
+            }
+            shapes.push(stroke(
+                piece.iter().map(place).collect(),
+                look.ink,
+                1.8,
+                dash,
+            ));
+            if let Some(marker) = look.marker {
+                let every = piece.len().div_ceil(MARKERS).max(1);
+                let first = (order * every / 3) % every;
+                shapes.extend(
+                    piece
+                        .iter()
+                        .skip(first)
+                        .step_by(every)
+                        .map(|p| marker.shape(place(p), look.ink)),
+                );
+            }
+        }
+    }
+
+    fn draw_axes(&self, x: &Fitted, y: &Fitted, frame: Frame, shapes: &mut Vec<Shape>) {
+        let Frame {
+            left,
+            right,
+            top,
+            bottom,
+        } = frame;
+        let grid = |points: Vec<Position>| stroke(points, Ink::Grid, 1.0, Dash::Solid);
+        let mark = |points: Vec<Position>| stroke(points, Ink::Muted, 1.0, Dash::Solid);
+        for tick in x.ticks(5) {
+            let at = x.place(tick.value);
+            let Some(label) = tick.label else {
+                shapes.push(mark(vec![(at, bottom), (at, bottom + TICK * 0.6)]));
+                continue;
+            };
+            if self.heat.is_none() {
+                shapes.push(grid(vec![(at, top), (at, bottom)]));
+            }
+            shapes.push(mark(vec![(at, bottom), (at, bottom + TICK)]));
+            let below = (at, bottom + TICK + SMALL + 2.0);
+            shapes.push(writing(label, below, Anchor::Middle, Ink::Text));
+        }
+        for tick in y.ticks(5) {
+            let at = y.place(tick.value);
+            let Some(label) = tick.label else {
+                shapes.push(mark(vec![(left - TICK * 0.6, at), (left, at)]));
+                continue;
+            };
+            if self.heat.is_none() {
+                shapes.push(grid(vec![(left, at), (right, at)]));
+            }
+            shapes.push(mark(vec![(left - TICK, at), (left, at)]));
+            let beside = (left - TICK - 3.0, at + SMALL * 0.36);
+            shapes.push(writing(label, beside, Anchor::End, Ink::Text));
+        }
+        shapes.push(mark(vec![(left, top), (left, bottom), (right, bottom)]));
+        let middle = (left + right) / 2.0;
+        shapes.push(writing(
+            self.x.label.clone(),
+            (middle, bottom + TICK + 2.0 * SMALL + 9.0),
+            Anchor::Middle,
+            Ink::Text,
+        ));
+        shapes.push(upright(
+            self.y.label.clone(),
+            (
+                left - self.left_margin() + SMALL + 2.0,
+                (top + bottom) / 2.0,
+            ),
+        ));
+        shapes.push(Shape::Text(Text {
+            content: self.title.clone(),
+            at: (middle, top - 10.0),
+            size: TITLE,
+            anchor: Anchor::Middle,
+            ink: Ink::Text,
+            bold: true,
+            upright: false,
+        }));
+    }
+}
+
+fn draw_heat(heat: &Heat, x: &Fitted, y: &Fitted, frame: Frame, shapes: &mut Vec<Shape>) {
+    let scale = heat.scale().between(0.0, 1.0);
+    for (row, values) in heat.values.iter().enumerate() {
+        for (column, &value) in values.iter().enumerate() {
+            let (left, right) = (
+                x.place(heat.x_edges[column]),
+                x.place(heat.x_edges[column + 1]),
+            );
+            let (low, high) = (y.place(heat.y_edges[row]), y.place(heat.y_edges[row + 1]));
+            shapes.push(cell(left, right, low, high, scale.place(value)));
+        }
+    }
+    let (left, right) = (frame.right + 18.0, frame.right + 32.0);
+    let bar = heat.scale().between(frame.bottom, frame.top);
+    let steps = 96;
+    let height = (frame.bottom - frame.top) / f64::from(steps);
+    for i in 0..steps {
+        let low = frame.bottom - f64::from(i) * height;
+        shapes.push(cell(
+            left,
+            right,
+            low,
+            low - height,
+            f64::from(i) / f64::from(steps - 1),
+        ));
+    }
+    for tick in bar.ticks(5) {
+        let at = bar.place(tick.value);
+        if let Some(label) = tick.label {
+            shapes.push(stroke(
+                vec![(right, at), (right + TICK, at)],
+                Ink::Muted,
+                1.0,
+                Dash::Solid,
+            ));
+            let beside = (right + TICK + 3.0, at + SMALL * 0.36);
+            shapes.push(writing(label, beside, Anchor::Start, Ink::Text));
+        }
+    }
+    let at = right + TICK + widest(&bar, 5) + SMALL + 10.0;
+    shapes.push(upright(
+        heat.label.clone(),
+        (at, (frame.top + frame.bottom) / 2.0),
+    ));
+}
+
+/// A rectangle, overlapping its neighbours by a hair so that no seam shows between them.
+fn cell(left: f64, right: f64, low: f64, high: f64, heat: f64) -> Shape {
+    Shape::Area {
+        points: vec![
+            (left, low),
+            (right + 0.4, low),
+            (right + 0.4, high - 0.4),
+            (left, high - 0.4),
+        ],
+        ink: Ink::Heat(heat),
+        opacity: 1.0,
+    }
+}
+
+fn widest(axis: &Fitted, wanted: usize) -> f64 {
+    let labels = axis.ticks(wanted).into_iter().filter_map(|tick| tick.label);
+    labels
+        .map(|label| font::width(&label, SMALL, false))
+        .fold(0.0, f64::max)
+}
+
+pub(super) fn stroke(points: Vec<Position>, ink: Ink, width: f64, dash: Dash) -> Shape {
+    Shape::Line {
+        points,
+        ink,
+        width,
+        dash,
+    }
+}
+
+pub(super) fn writing(content: String, at: Position, anchor: Anchor, ink: Ink) -> Shape {
+    Shape::Text(Text {
+        content,
+        at,
+        size: SMALL,
+        anchor,
+        ink,
+        bold: false,
+        upright: false,
+    })
+}
+
+fn upright(content: String, at: Position) -> Shape {
+    Shape::Text(Text {
+        content,
+        at,
+        size: SMALL,
+        anchor: Anchor::Middle,
+        ink: Ink::Text,
+        bold: false,
+        upright: true,
+    })
+}
