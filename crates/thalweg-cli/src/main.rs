@@ -1,3 +1,19 @@
-//! The program `thalweg`.
+//! The program `thalweg`: reads the arguments, runs one subcommand, ends with its exit status.
 
-fn main() {}
+mod arguments;
+mod command;
+mod exit;
+mod number;
+mod output;
+mod page;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    exit::install_error_style();
+    // On a wrong command line clap prints what would be right and leaves with status 2.
+    let arguments = arguments::Arguments::parse();
+    exit::status(command::run(arguments.command))
+}

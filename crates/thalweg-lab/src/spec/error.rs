@@ -1,19 +1,27 @@
 //! What can be wrong with a specification file, said so that a person can mend it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Display, Path, PathBuf};
 
 use thalweg::problem::{ProblemError, WeightsError};
 
 /// A specification file that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", path.display())]
+#[error("{}: {fault}", shown(path))]
 pub struct SpecError {
-    /// The file.
+    /// The file; `-` is standard input.
     pub path: PathBuf,
     /// What is wrong with it.
     #[source]
     pub fault: Fault,
+}
+
+fn shown(path: &Path) -> Display<'_> {
+    if path == Path::new("-") {
+        Path::new("standard input").display()
+    } else {
+        path.display()
+    }
 }
 
 /// What is wrong with a specification.

@@ -10,9 +10,13 @@ use super::node::Node;
 /// The most bytes that are read: room for three dense 2000 × 2000 matrices.
 const LIMIT: u64 = 512 << 20;
 
-/// The tree in `path`, TOML or JSON by its extension and otherwise by its first character.
+/// The tree in `path`, TOML or JSON by its extension and otherwise by its first character; `-` is
+/// standard input.
 pub(crate) fn read(path: &Path) -> Result<Node, Fault> {
-    let mut file = File::open(path).map_err(Fault::Unreadable)?;
+    if path == Path::new("-") {
+        return parse(&text(std::io::stdin().lock())?, None);
+    }
+    let file = File::open(path).map_err(Fault::Unreadable)?;
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
     if metadata.is_dir() {
         return Err(Fault::Directory);
@@ -20,22 +24,24 @@ pub(crate) fn read(path: &Path) -> Result<Node, Fault> {
     if metadata.len() > LIMIT {
         return Err(Fault::TooLarge { limit: LIMIT });
     }
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    parse(&text(file)?, extension)
+}
+
+/// All of `source` as text.
+fn text(source: impl Read) -> Result<String, Fault> {
     // Pipes and devices state no length: read one byte more than may be and look.
     let mut bytes = Vec::new();
-    file.by_ref()
+    source
         .take(LIMIT + 1)
         .read_to_end(&mut bytes)
         .map_err(Fault::Unreadable)?;
     if bytes.len() as u64 > LIMIT {
         return Err(Fault::TooLarge { limit: LIMIT });
     }
-    let text = String::from_utf8(bytes).map_err(|error| Fault::NotText {
+    String::from_utf8(bytes).map_err(|error| Fault::NotText {
         offset: error.utf8_error().valid_up_to(),
-    })?;
-    parse(
-        &text,
-        path.extension().and_then(|extension| extension.to_str()),
-    )
+    })
 }
 
 /// The tree in `text`; `extension` decides the format where it is `toml` or `json`.

@@ -1,0 +1,51 @@
+//! The command line: the subcommands and the options that several of them share.
+
+mod problem;
+mod spectrum;
+mod step;
+
+pub use problem::ProblemArguments;
+pub use step::StepArguments;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::predict;
+
+/// Which sharpness will SGD converge to, by which path, in how many steps, and does a real run agree?
+///
+/// thalweg answers for deep linear networks f(x) = W_D … W_1 x with noisy labels y = V x + ε.
+///
+/// Loss convention, everywhere: ℓ = ½‖y − f(x)‖², summed over outputs, mean over samples. PyTorch's
+/// nn.MSELoss averages over outputs and has no ½: its sharpness is 2/d_y times the one printed here.
+///
+/// Equation numbers are those of Xu, Beneventano, Chuang and Ziyin, "Does SGD Seek Flatness or
+/// Sharpness? An Exactly Solvable Model", arXiv:2602.05065.
+#[derive(Debug, Parser)]
+#[command(name = "thalweg", version, after_long_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Where does SGD end, with label noise of deviations 10 and 0.1 and three layers?
+    thalweg predict --depth 3 --noise 10,0.1
+  Is it stable there, and how long does it take, at my step size and batch?
+    thalweg predict --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10
+
+Exit status:
+  0  success
+  1  the work failed (disk full, no convergence, …)
+  2  wrong usage or input; nothing was written
+  130  stopped by Ctrl-C; what was finished is kept";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Predict(Box<predict::Arguments>),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}

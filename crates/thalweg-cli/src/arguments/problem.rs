@@ -1,0 +1,198 @@
+//! The problem on the command line: a file, or flags for the simple cases.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use faer::Mat;
+use thalweg::problem::{Basis, Problem, ProblemError, covariance, teacher};
+use thalweg_lab::spec::{self, ProblemFile};
+
+use super::spectrum::{Meaning, Spectrum};
+use crate::exit::Failure;
+
+/// The largest dimension that flags may ask for.
+const MOST: usize = 1 << 14;
+
+#[derive(Debug, Args)]
+pub struct ProblemArguments {
+    /// Problem in TOML or JSON; `-` reads standard input
+    ///
+    /// Fields: depth, input_covariance (Σx), teacher (V), noise_covariance (Σε), each matrix a list
+    /// of rows; optional: hidden_widths, start_weights, slow_time, learning_rate, batch, steps.
+    #[arg(value_name = "FILE", required_unless_present = "depth")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub flags: ProblemFlags,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Problem from flags, instead of FILE")]
+#[group(id = "problem_flags", multiple = true, conflicts_with = "file")]
+pub struct ProblemFlags {
+    /// D, the number of layers
+    #[arg(long, value_name = "D")]
+    depth: Option<usize>,
+    /// d_x = d_y [default: as many as the spectra list]
+    #[arg(long, value_name = "d", value_parser = dimension)]
+    dimension: Option<usize>,
+    /// d_x, where it differs from d_y
+    #[arg(long, value_name = "d_x", value_parser = dimension)]
+    input_dimension: Option<usize>,
+    /// d_y, where it differs from d_x
+    #[arg(long, value_name = "d_y", value_parser = dimension)]
+    output_dimension: Option<usize>,
+    /// Label noise ε [default: identity]
+    ///
+    /// `10,0.1`: standard deviations, the diagonal of √Σε; a single one is repeated.
+    /// `power:A`: Σε has the eigenvalues i^−A. `spiked:N,H`: N eigenvalues H, the others 1.
+    /// `identity`: Σε = I.
+    #[arg(long, value_name = "SPECTRUM")]
+    noise: Option<Spectrum>,
+    /// Inputs x, as --noise: standard deviations, the diagonal of √Σx [default: identity]
+    #[arg(long, value_name = "SPECTRUM")]
+    inputs: Option<Spectrum>,
+    /// Singular values of the teacher V: a list, power:A, spiked:N,H [default: identity]
+    ///
+    /// A list shorter than min(d_x, d_y) gives a teacher of that rank.
+    #[arg(long, value_name = "SPECTRUM")]
+    teacher: Option<Spectrum>,
+    /// h_1,…,h_{D−1} [default: all max(d_x, d_y)]
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', value_parser = dimension)]
+    hidden_widths: Option<Vec<usize>>,
+    /// Turn Σx, Σε and V into four unrelated random bases drawn from this seed
+    #[arg(long, value_name = "SEED")]
+    basis_seed: Option<u64>,
+}
+
+/// Flags that do not make a problem.
+#[derive(Debug, thiserror::Error)]
+enum FlagError {
+    #[error(
+        "--{flag} lists {found} values where the dimension is {needed}: list {needed}, or one to repeat"
+    )]
+    Length {
+        flag: &'static str,
+        found: usize,
+        needed: usize,
+    },
+    #[error(
+        "--teacher lists {found} singular values; a {rows} × {columns} teacher has at most {most}"
+    )]
+    Rank {
+        found: usize,
+        rows: usize,
+        columns: usize,
+        most: usize,
+    },
+    #[error(
+        "the dimension is not known: give --dimension, or list more than one value in --noise or --inputs"
+    )]
+    Dimension,
+    #[error("the flags do not describe a problem: {0}")]
+    Problem(#[from] ProblemError),
+}
+
+impl ProblemArguments {
+    /// The problem from the file or the flags.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] when neither makes one.
+    pub fn read(&self) -> Result<ProblemFile, Failure> {
+        match &self.file {
+            Some(path) => spec::read_problem(path).map_err(Failure::input),
+            None => Ok(ProblemFile {
+                name: None,
+                problem: self.flags.problem().map_err(Failure::input)?,
+                start_weights: None,
+                slow_time: None,
+                learning_rate: None,
+                batch: None,
+                steps: None,
+            }),
+        }
+    }
+}
+
+impl ProblemFlags {
+    fn problem(&self) -> Result<Problem, FlagError> {
+        let identity = Spectrum::Identity;
+        let noise = self.noise.as_ref().unwrap_or(&identity);
+        let inputs = self.inputs.as_ref().unwrap_or(&identity);
+        let singular_values = self.teacher.as_ref().unwrap_or(&identity);
+        let listed_outputs = self.output_dimension.or(self.dimension).or(noise.length());
+        let listed_inputs = self.input_dimension.or(self.dimension).or(inputs.length());
+        let outputs = listed_outputs
+            .or(listed_inputs)
+            .ok_or(FlagError::Dimension)?;
+        let columns = listed_inputs.unwrap_or(outputs);
+
+        let noise_covariance = self.covariance("noise", noise, outputs, 0)?;
+        let input_covariance = self.covariance("inputs", inputs, columns, 1)?;
+        let most = outputs.min(columns);
+        let singular_values = singular_values.values(most, Meaning::SingularValues);
+        if singular_values.len() > most {
+            return Err(FlagError::Rank {
+                found: singular_values.len(),
+                rows: outputs,
+                columns,
+                most,
+            });
+        }
+        let teacher = teacher::from_singular_values(
+            outputs,
+            columns,
+            &singular_values,
+            self.basis(2),
+            self.basis(3),
+        );
+        // clap asks for --depth wherever there is no FILE; 0 gets the problem's own message.
+        let depth = self.depth.unwrap_or(0);
+        Ok(match &self.hidden_widths {
+            None => Problem::new(input_covariance, teacher, noise_covariance, depth)?,
+            Some(widths) => Problem::with_hidden_widths(
+                input_covariance,
+                teacher,
+                noise_covariance,
+                depth,
+                widths,
+            )?,
+        })
+    }
+
+    fn covariance(
+        &self,
+        flag: &'static str,
+        spectrum: &Spectrum,
+        d: usize,
+        basis: u64,
+    ) -> Result<Mat<f64>, FlagError> {
+        match spectrum.length() {
+            Some(found) if found != d => Err(FlagError::Length {
+                flag,
+                found,
+                needed: d,
+            }),
+            _ => Ok(covariance::from_spectrum(
+                &spectrum.values(d, Meaning::Deviations),
+                self.basis(basis),
+            )),
+        }
+    }
+
+    /// The `index`-th of the four bases.
+    fn basis(&self, index: u64) -> Basis {
+        match self.basis_seed {
+            None => Basis::Canonical,
+            Some(seed) => Basis::Random {
+                seed: seed.wrapping_mul(4).wrapping_add(index),
+            },
+        }
+    }
+}
+
+fn dimension(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(d) if (1..=MOST).contains(&d) => Ok(d),
+        _ => Err(format!("a dimension is a whole number from 1 to {MOST}")),
+    }
+}

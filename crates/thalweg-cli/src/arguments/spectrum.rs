@@ -1,0 +1,141 @@
+//! Spectra as they are written on the command line: `identity`, `1,0.1`, `power:1.5`, `spiked:2,10`.
+
+use std::str::FromStr;
+
+use thalweg::problem::spectrum;
+
+/// The variances or singular values of one matrix.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Spectrum {
+    /// All 1.
+    Identity,
+    /// The standard deviations or singular values themselves; a single one is repeated.
+    Values(Vec<f64>),
+    /// i^−exponent.
+    Power { exponent: f64 },
+    /// The first `count` are `height`, the others 1.
+    Spiked { count: usize, height: f64 },
+}
+
+/// What the numbers of a list mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Square roots of the wanted eigenvalues.
+    Deviations,
+    /// The wanted singular values.
+    SingularValues,
+}
+
+impl Spectrum {
+    /// How many values were listed, where that fixes a dimension.
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Self::Values(values) if values.len() > 1 => Some(values.len()),
+            _ => None,
+        }
+    }
+
+    /// The eigenvalues or singular values, `d` of them where the list itself does not say.
+    pub fn values(&self, d: usize, meaning: Meaning) -> Vec<f64> {
+        match self {
+            Self::Identity => spectrum::identity(d),
+            Self::Power { exponent } => spectrum::power_law(d, *exponent),
+            Self::Spiked { count, height } => spectrum::spiked(d, *count, *height),
+            Self::Values(values) => {
+                let all = match values[..] {
+                    [value] => vec![value; d],
+                    _ => values.clone(),
+                };
+                match meaning {
+                    Meaning::SingularValues => all,
+                    Meaning::Deviations => all.iter().map(|value| value * value).collect(),
+                }
+            }
+        }
+    }
+}
+
+impl FromStr for Spectrum {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |part: &str| match part.trim().parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(format!(
+                "`{part}` is not a finite number; write identity, numbers such as 10,0.1, \
+                 power:EXPONENT or spiked:COUNT,HEIGHT"
+            )),
+        };
+        if text == "identity" {
+            return Ok(Self::Identity);
+        }
+        if let Some(exponent) = text.strip_prefix("power:") {
+            return Ok(Self::Power {
+                exponent: number(exponent)?,
+            });
+        }
+        if let Some(spike) = text.strip_prefix("spiked:") {
+            let (count, height) = spike
+                .split_once(',')
+                .ok_or("write spiked:COUNT,HEIGHT, for example spiked:2,10")?;
+            let count = count
+                .trim()
+                .parse()
+                .map_err(|_| format!("`{count}` is not a number of spikes"))?;
+            return Ok(Self::Spiked {
+                count,
+                height: number(height)?,
+            });
+        }
+        let values = text.split(',').map(number).collect::<Result<Vec<_>, _>>()?;
+        match values.iter().find(|value| **value < 0.0) {
+            Some(value) => Err(format!(
+                "{value} is negative; deviations and singular values are not"
+            )),
+            None => Ok(Self::Values(values)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_read() {
+        let read = |text: &str| text.parse::<Spectrum>();
+        assert_eq!(read("identity"), Ok(Spectrum::Identity));
+        assert_eq!(read("10,0.1"), Ok(Spectrum::Values(vec![10.0, 0.1])));
+        assert_eq!(read("power:1.5"), Ok(Spectrum::Power { exponent: 1.5 }));
+        let spiked = Spectrum::Spiked {
+            count: 2,
+            height: 10.0,
+        };
+        assert_eq!(read("spiked:2,10"), Ok(spiked));
+        for wrong in [
+            "",
+            "1,",
+            "nan",
+            "1e999",
+            "-1",
+            "power:",
+            "power:x",
+            "spiked:2",
+            "spiked:-1,2",
+            "λ",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn deviations_are_squared_and_singular_values_are_not() {
+        let list = Spectrum::Values(vec![10.0, 0.5]);
+        assert_eq!(list.values(2, Meaning::Deviations), [100.0, 0.25]);
+        assert_eq!(list.values(2, Meaning::SingularValues), [10.0, 0.5]);
+        assert_eq!(
+            Spectrum::Values(vec![3.0]).values(3, Meaning::Deviations),
+            [9.0; 3]
+        );
+    }
+}

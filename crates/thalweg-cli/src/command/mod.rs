@@ -1,0 +1,24 @@
+//! One file for each subcommand, and the choice between them.
+
+pub mod predict;
+
+use clap::CommandFactory;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Failure;
+use crate::output;
+
+/// Runs the chosen subcommand to its end.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Predict(arguments) => predict::run(&arguments),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "thalweg", &mut script);
+            output::print(&String::from_utf8_lossy(&script))
+        }
+    }
+}

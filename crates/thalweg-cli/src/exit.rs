@@ -1,0 +1,71 @@
+//! How a command ends: its failures, the message on standard error and the exit status.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use miette::{MietteHandlerOpts, Report};
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The input is wrong: status 2.
+    Input(Report),
+    /// The input is right and the work failed: status 1.
+    Work(Report),
+}
+
+impl Failure {
+    /// The user can mend this by changing what was given.
+    pub fn input(error: impl Error) -> Self {
+        Self::Input(report(&error))
+    }
+
+    /// The work itself failed.
+    pub fn work(error: impl Error) -> Self {
+        Self::Work(report(&error))
+    }
+}
+
+/// The error with those of its causes that its own words do not repeat.
+fn report(error: &dyn Error) -> Report {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !words.contains(&next) {
+            words = format!("{words}: {next}");
+        }
+        cause = error.source();
+    }
+    Report::msg(words)
+}
+
+/// Prints a failure and gives the status to leave with.
+pub fn status(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Input(report)) => {
+            eprintln!("{report:?}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Work(report)) => {
+            eprintln!("{report:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Errors are wrapped only for a person at a terminal: a script greps for whole sentences.
+pub fn install_error_style() {
+    let wrap = std::io::stderr().is_terminal();
+    // Only a second call can fail, and this is the first.
+    let _ = miette::set_hook(Box::new(move |_| {
+        Box::new(
+            MietteHandlerOpts::new()
+                .unicode(true)
+                .wrap_lines(wrap)
+                .build(),
+        )
+    }));
+}

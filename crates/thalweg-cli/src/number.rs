@@ -1,0 +1,62 @@
+//! Numbers as a person reads them: six significant digits.
+
+/// Six significant digits; scientific outside 10⁻⁴ … 10⁷.
+pub fn number(x: f64) -> String {
+    significant(x, 6)
+}
+
+/// `digits` significant digits; scientific outside 10⁻⁴ … 10⁷.
+pub fn significant(x: f64, digits: usize) -> String {
+    if x.is_nan() {
+        return "undefined".into();
+    }
+    if x.is_infinite() {
+        return if x > 0.0 { "∞" } else { "−∞" }.into();
+    }
+    if x == 0.0 {
+        return "0".into();
+    }
+    let scientific = format!("{x:.*e}", digits - 1);
+    // Rounding has been done: 9.999996 has become 1.00000e1.
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..7).contains(&exponent) {
+        let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
+        trimmed(&format!("{x:.decimals$}")).into()
+    } else {
+        format!("{}e{exponent}", trimmed(mantissa))
+    }
+}
+
+/// Without the zeros that say nothing.
+fn trimmed(text: &str) -> &str {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn six_digits_and_no_more() {
+        for (x, text) in [
+            (0.0, "0"),
+            (12.0, "12"),
+            (257.911_423_7, "257.911"),
+            (9.999_999_6, "10"),
+            (999_999.6, "1000000"),
+            (1_234_567.0, "1234567"),
+            (12_345_678.0, "1.23457e7"),
+            (-0.000_123_456_78, "-0.000123457"),
+            (0.000_012_5, "1.25e-5"),
+            (f64::INFINITY, "∞"),
+            (f64::NAN, "undefined"),
+        ] {
+            assert_eq!(number(x), text);
+        }
+    }
+}

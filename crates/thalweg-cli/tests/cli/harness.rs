@@ -1,0 +1,67 @@
+//! Runs the built program and collects what it prints.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// What one run of the program left behind.
+pub struct Run {
+    /// The exit status; `None` after a signal.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The one JSON object on standard output.
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.status, Some(0), "{}", self.stderr);
+        serde_json::from_str(&self.stdout).expect("standard output is one JSON value")
+    }
+
+    /// Everything, as a snapshot shows it.
+    pub fn whole(&self) -> String {
+        let (status, stdout, stderr) = (self.status, &self.stdout, &self.stderr);
+        format!("status: {status:?}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+    }
+}
+
+/// The program with these arguments, away from the terminal and the environment of the test.
+pub fn thalweg(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
+    command
+        .args(arguments)
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end without input.
+pub fn run(arguments: &[&str]) -> Run {
+    run_with_input(arguments, b"")
+}
+
+/// Runs to the end with `input` on standard input.
+pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Run {
+    let mut child = thalweg(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    // A program that refuses its arguments may be gone before it reads.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    Run {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A file of this name and content, in its own directory.
+pub fn file(name: &str, content: &[u8]) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (directory, path)
+}

@@ -1,0 +1,30 @@
+//! Snapshots of every `--help`.
+
+use crate::harness::run;
+
+#[test]
+fn the_program_and_each_subcommand_teach() {
+    for name in ["", "predict"] {
+        let arguments: Vec<_> = [name, "--help"]
+            .into_iter()
+            .filter(|a| !a.is_empty())
+            .collect();
+        let run = run(&arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{name}");
+        insta::assert_snapshot!(format!("help-{name}"), run.stdout);
+    }
+}
+
+/// Options are wrapped by clap to the terminal; what is printed verbatim must fit the narrowest.
+#[test]
+fn verbatim_help_fits_eighty_columns() {
+    {
+        let name = "predict";
+        let help = run(&[name, "--help"]).stdout;
+        let (before, rest) = help.split_once("Usage:").unwrap();
+        let (_, after) = rest.split_once("Examples:").unwrap();
+        for line in before.lines().chain(after.lines()) {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+    }
+}

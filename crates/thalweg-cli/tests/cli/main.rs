@@ -1,0 +1,14 @@
+//! The program as its users meet it: whole output, exit status, files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap is a failed test"
+)]
+
+mod harness;
+mod help;
+mod malformed;
+mod oracle;
+mod pages;
+mod pipe;

@@ -1,0 +1,83 @@
+//! Every reference case through the program: the contract that scripts rely on.
+
+use serde_json::Value;
+
+use crate::harness::{file, run};
+
+fn cases(text: &str) -> Vec<Value> {
+    let oracle: Value = serde_json::from_str(text).unwrap();
+    oracle["cases"].as_array().unwrap().clone()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let list = value
+        .as_array()
+        .unwrap_or_else(|| panic!("not a list: {value}"));
+    list.iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn close(found: f64, expected: f64, tolerance: f64) -> bool {
+    (found - expected).abs() <= tolerance * expected.abs()
+}
+
+#[test]
+fn predict_agrees_with_every_case_to_1e_9() {
+    let cases = cases(include_str!("../../../thalweg/tests/oracle/theory.json"));
+    assert_eq!(cases.len(), 21);
+    for case in cases {
+        let (_directory, path) = file("case.json", case.to_string().as_bytes());
+        let found = run(&["predict", path.to_str().unwrap(), "--json"]).json();
+        let name = &case["name"];
+        for key in ["sharpness", "min_sharpness", "fluctuation", "lambda_max"] {
+            let (found, expected) = (found[key].as_f64().unwrap(), case[key].as_f64().unwrap());
+            assert!(
+                close(found, expected, 1e-9),
+                "{name} {key}: {found} {expected}"
+            );
+        }
+        let found = numbers(&found["nonzero_spectrum"]);
+        let expected = numbers(&case["nonzero_spectrum"]);
+        assert_eq!(found.len(), expected.len(), "{name}");
+        assert!(found.is_sorted_by(|a, b| a >= b), "{name}");
+        for (found, expected) in found.iter().zip(&expected) {
+            // Relative to the largest: eigenvalues that are 0 exactly come out as rounding.
+            let error = (found - expected).abs() / numbers(&case["nonzero_spectrum"])[0];
+            assert!(error <= 1e-9, "{name}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn json_numbers_are_those_of_the_library_to_the_bit() {
+    use thalweg::problem::{Problem, covariance, spectrum, teacher};
+    let basis = |index: u64| thalweg::problem::Basis::Random {
+        seed: 4 * 7 + index,
+    };
+    let problem = Problem::new(
+        covariance::from_spectrum(&spectrum::power_law(4, 0.5), basis(1)),
+        teacher::from_singular_values(3, 4, &[1.0; 3], basis(2), basis(3)),
+        covariance::from_spectrum(&spectrum::power_law(3, 1.0), basis(0)),
+        4,
+    )
+    .unwrap();
+    let expected = thalweg::theory::predict(&problem).unwrap();
+    let found = run(&[
+        "predict",
+        "--json",
+        "--depth",
+        "4",
+        "--input-dimension",
+        "4",
+        "--output-dimension",
+        "3",
+        "--noise",
+        "power:1",
+        "--inputs",
+        "power:0.5",
+        "--basis-seed",
+        "7",
+    ])
+    .json();
+    assert_eq!(found["sharpness"].as_f64(), Some(expected.sharpness));
+    assert_eq!(found["fluctuation"].as_f64(), Some(expected.fluctuation));
+}

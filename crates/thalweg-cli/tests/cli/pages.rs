@@ -1,0 +1,40 @@
+//! Snapshots of whole answers.
+
+use crate::harness::{run, run_with_input};
+
+#[test]
+fn predict_for_the_papers_figure_2() {
+    let run = run(&[
+        "predict",
+        "--depth",
+        "3",
+        "--dimension",
+        "2",
+        "--noise",
+        "10,0.1",
+    ]);
+    insta::assert_snapshot!(run.whole());
+}
+
+#[test]
+fn predict_a_single_layer() {
+    let run = run(&["predict", "--depth", "1", "--noise", "10,0.1"]);
+    insta::assert_snapshot!(run.whole());
+}
+
+#[test]
+fn predict_with_its_spectrum_as_json() {
+    let run = run(&["predict", "--depth", "3", "--noise", "10,0.1", "--json"]);
+    insta::with_settings!({ filters => vec![
+        // The last digits depend on the processor's vector width.
+        (r"(\d\.\d{9})\d+", "$1…"),
+        (r"(\d\d\.\d{9})\d+", "$1…"),
+    ]}, { insta::assert_snapshot!(run.whole()) });
+}
+
+#[test]
+fn an_error_reads_well() {
+    let file =
+        "depth = 2\ninput_covariance = [[1.0]]\nteacher = [[1.0]]\nnoise_covariance = [[-1.0]]\n";
+    insta::assert_snapshot!(run_with_input(&["predict", "-"], file.as_bytes()).whole());
+}
