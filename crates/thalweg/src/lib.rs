@@ -8,6 +8,7 @@
 //!
 //! This crate reads no files and no clock, draws no ambient randomness and prints nothing.
 
+pub mod flow;
 pub mod problem;
 pub mod random;
 pub mod simulate;

@@ -1,0 +1,114 @@
+//! What can go wrong on the way, said so that a person can mend it.
+
+use crate::{problem::WeightsError, theory::TheoryError};
+
+/// A flow that was not computed: what was found, and what would be right.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FlowError {
+    /// The weights do not belong to the problem.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The closed forms have no answer at some point of the flow.
+    #[error(transparent)]
+    Theory(#[from] TheoryError),
+    /// No output time was given.
+    #[error("no output times were given: give at least one")]
+    NoTimes,
+    /// An output time is negative, NaN or infinite.
+    #[error(
+        "output time number {position} (from 1) is {value}: slow times are finite and not negative"
+    )]
+    BadTime {
+        /// Which one, from 1.
+        position: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// The output times are not in increasing order.
+    #[error(
+        "output time number {position} (from 1) is {value}, below the one before it ({previous}): sort them in increasing order"
+    )]
+    UnsortedTimes {
+        /// Which one, from 1.
+        position: usize,
+        /// What was found.
+        value: f64,
+        /// The time before it.
+        previous: f64,
+    },
+    /// η is not a positive number.
+    #[error("the learning rate is {found}: it must be a finite number above 0")]
+    LearningRate {
+        /// What was found.
+        found: f64,
+    },
+    /// B = 0.
+    #[error("the batch size is 0: it must be 1 or more")]
+    Batch,
+    /// The tolerance is outside what double precision can keep.
+    #[error("the tolerance is {found}: choose between 1e-12 and 1e-2")]
+    Tolerance {
+        /// What was found.
+        found: f64,
+    },
+    /// The start is not a minimum of the population loss.
+    #[error(
+        "the start is not on the manifold of minima: ‖(W_D…W_1 − V)√Σx‖ is {distance:.3e} relative to ‖V√Σx‖, and at most {allowed:.0e} is needed; take it there by gradient flow first (`descend`)"
+    )]
+    NotAMinimum {
+        /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ at the start.
+        distance: f64,
+        /// The largest value accepted.
+        allowed: f64,
+    },
+    /// Gradient flow stopped at a critical point that is not a minimum.
+    #[error(
+        "gradient flow from this start rests at a saddle: the gradient is {gradient:.3e} while the relative distance to the minima is {distance:.3e}; start from other weights (not zero, and of rank at least that of V)"
+    )]
+    Saddle {
+        /// Frobenius norm of the loss gradient.
+        gradient: f64,
+        /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖.
+        distance: f64,
+    },
+    /// The integrator used up its steps.
+    #[error(
+        "the integrator used its {steps} steps and reached time {time:.6e} of {end:.6e}: allow more steps or a larger tolerance"
+    )]
+    TooManySteps {
+        /// Steps taken, accepted and rejected.
+        steps: usize,
+        /// Time reached.
+        time: f64,
+        /// Time asked for.
+        end: f64,
+    },
+    /// The step size fell below what double precision can resolve.
+    #[error(
+        "the integrator's step fell to {step:.3e} at time {time:.6e}: the weights there cannot be followed at this tolerance; choose a larger one"
+    )]
+    StepTooSmall {
+        /// The step size.
+        step: f64,
+        /// Time reached.
+        time: f64,
+    },
+    /// An eigenvalue or singular value iteration of the linear algebra library failed.
+    #[error(
+        "the {what} did not converge: the weights are probably too large or too ill-conditioned"
+    )]
+    Decomposition {
+        /// Which one.
+        what: &'static str,
+    },
+    /// A network of that size needs more memory than the dense integrator may use.
+    #[error(
+        "{parameters} weights are too many for the slow flow's dense Jacobian: at most {most} (hidden widths below max(d_x, d_y) are not needed; narrow them to it)"
+    )]
+    TooLarge {
+        /// Σ_k h_k h_{k−1}.
+        parameters: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
+}

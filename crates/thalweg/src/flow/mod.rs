@@ -1,0 +1,33 @@
+//! How SGD gets to its minimum: gradient flow to the manifold of minima, then the slow flow along it.
+//!
+//! Near a minimum SGD moves on two clocks. Within about 1/(η λ) steps gradient descent takes the
+//! weights to the manifold of minima W_D…W_1 = V ([`descend`]). Along the manifold only the noise
+//! moves them, in the slow time u = η² t/B ([`slow_flow`]; beyond the paper, which leaves the dynamics
+//! open). The fluctuation F always falls; the sharpness T may rise, fall, or do both.
+//!
+//! # The integrator
+//! The field is stiff: a noise anisotropy of 10⁴ in covariance spreads its rates as far. Own code,
+//! Rodas5P, rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has BDF
+//! and SDIRK, but the weights are put back on the manifold after every step, which restarts a
+//! multistep method at order 1 each time, and its SDIRK methods stop at order 4 and take the
+//! Jacobian as n products with vectors where the closed form costs one matrix product. A Rosenbrock
+//! method is one page, takes both as they are, and needs no Newton iteration.
+
+mod descent;
+mod error;
+mod gradient;
+mod kronecker;
+mod lift;
+mod manifold;
+mod point;
+mod rosenbrock;
+mod settings;
+mod symmetric;
+mod tableau;
+mod trajectory;
+
+pub use descent::{Descent, descend};
+pub use error::FlowError;
+pub use rosenbrock::Statistics;
+pub use settings::{Settings, Times};
+pub use trajectory::{Snapshot, Trajectory, slow_flow};

@@ -1,0 +1,234 @@
+//! The partial products at one point of weight space, which both flows are made of.
+
+use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
+
+use super::{
+    FlowError,
+    kronecker::{add_kron, place},
+};
+use crate::problem::Problem;
+
+/// The problem in the form the flows use: Σx = X Xᵀ with X of full column rank, so that a singular Σx
+/// needs no special case.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    /// h_0 … h_D.
+    widths: Vec<usize>,
+    /// Where layer k's weights begin in the flat state; one more entry than layers.
+    offsets: Vec<usize>,
+    /// X, d_x × rank Σx.
+    root: Mat<f64>,
+    /// V X.
+    target: Mat<f64>,
+    /// Σε.
+    noise: Mat<f64>,
+}
+
+impl Model {
+    /// The model of `problem`.
+    pub(super) fn new(problem: &Problem) -> Self {
+        let root = problem.input_factor().matrix().to_owned();
+        let mut offsets = vec![0];
+        for pair in problem.widths().windows(2) {
+            offsets.push(offsets[offsets.len() - 1] + pair[0] * pair[1]);
+        }
+        Self {
+            widths: problem.widths().to_vec(),
+            offsets,
+            target: problem.teacher() * &root,
+            root,
+            noise: problem.noise_covariance().to_owned(),
+        }
+    }
+
+    /// D.
+    pub(super) fn depth(&self) -> usize {
+        self.widths.len() - 1
+    }
+
+    /// Number of weights.
+    pub(super) fn dim(&self) -> usize {
+        self.offsets[self.depth()]
+    }
+
+    /// Σε.
+    pub(super) fn noise(&self) -> MatRef<'_, f64> {
+        self.noise.as_ref()
+    }
+
+    /// ‖V X‖ = ‖V√Σx‖, which distances from the minima are measured in; 1 if V√Σx = 0.
+    pub(super) fn scale(&self) -> f64 {
+        match self.target.norm_l2() {
+            0.0 => 1.0,
+            norm => norm,
+        }
+    }
+
+    /// The place of layer `k` (from 0) in the flat state.
+    pub(super) fn range(&self, k: usize) -> std::ops::Range<usize> {
+        self.offsets[k]..self.offsets[k + 1]
+    }
+
+    /// Layers to a flat state, each column by column.
+    pub(super) fn flatten(&self, layers: &[Mat<f64>]) -> Vec<f64> {
+        let columns = layers
+            .iter()
+            .flat_map(|layer| (0..layer.ncols()).map(|j| layer.col_as_slice(j)));
+        columns.flatten().copied().collect()
+    }
+
+    /// A flat state to layers.
+    pub(super) fn layers(&self, state: &[f64]) -> Vec<Mat<f64>> {
+        (0..self.depth())
+            .map(|k| {
+                let slice = &state[self.range(k)];
+                MatRef::from_column_major_slice(slice, self.widths[k + 1], self.widths[k])
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    /// The largest relative change of a layer, max_k ‖δW_k‖ / ‖W_k‖ (Frobenius): unlike a weight by
+    /// weight measure it does not change when the hidden bases are rotated.
+    pub(super) fn relative_size(&self, change: &[f64], state: &[f64]) -> f64 {
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        (0..self.depth())
+            .map(|k| norm(&change[self.range(k)]) / norm(&state[self.range(k)]).max(1e-300))
+            .fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })
+    }
+}
+
+/// Everything that follows from the weights alone. Layers count from 0, so `above[k]` is A_{k+1}.
+#[derive(Clone, Debug)]
+pub(super) struct Point {
+    /// W_{k+1}, h_{k+1} × h_k.
+    pub(super) layers: Vec<Mat<f64>>,
+    /// A_{k+1}, d_y × h_{k+1}.
+    pub(super) above: Vec<Mat<f64>>,
+    /// B_{k+1} X, h_k × rank Σx.
+    pub(super) below: Vec<Mat<f64>>,
+    /// (W_D … W_1 − V) X.
+    pub(super) residual: Mat<f64>,
+}
+
+impl Point {
+    /// The products at `state`.
+    pub(super) fn new(model: &Model, state: &[f64]) -> Self {
+        let layers = model.layers(state);
+        let depth = layers.len();
+        let mut below = vec![model.root.clone()];
+        for k in 0..depth {
+            let next = &layers[k] * &below[k];
+            below.push(next);
+        }
+        let residual = below.swap_remove(depth) - &model.target;
+        let outputs = model.widths[depth];
+        let mut above = vec![Mat::identity(outputs, outputs); depth];
+        for k in (0..depth - 1).rev() {
+            above[k] = &above[k + 1] * &layers[k + 1];
+        }
+        Self {
+            layers,
+            above,
+            below,
+            residual,
+        }
+    }
+
+    /// D.
+    pub(super) fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// A_kᵀ Λ (B_kX)ᵀ: the motion of layer `k` along the constraint's normal Λ.
+    pub(super) fn pull(&self, multiplier: MatRef<'_, f64>, k: usize) -> Mat<f64> {
+        self.above[k].transpose() * multiplier * self.below[k].transpose()
+    }
+
+    /// J_p, the derivative of (W_D…W_1)X: d_y·rank Σx × n, its rows and columns stacked by columns.
+    pub(super) fn constraint(&self, model: &Model) -> Mat<f64> {
+        let constraints = self.residual.nrows() * self.residual.ncols();
+        let mut matrix = Mat::zeros(constraints, model.dim());
+        for k in 0..self.depth() {
+            let mut rows = Mat::zeros(constraints, model.range(k).len());
+            add_kron(&mut rows, 1.0, &self.above[k], self.below[k].transpose());
+            place(&mut matrix, 0, model.range(k).start, rows.as_ref());
+        }
+        matrix
+    }
+
+    /// K = Σ_k (B_kX)ᵀ(B_kX) ⊗ A_kA_kᵀ on matrices Λ stacked column by column.
+    pub(super) fn curvature_matrix(&self) -> Mat<f64> {
+        let (rows, columns) = (self.residual.nrows(), self.residual.ncols());
+        let mut matrix = Mat::<f64>::zeros(rows * columns, rows * columns);
+        for k in 0..self.depth() {
+            let left = &self.above[k] * self.above[k].transpose();
+            let right = self.below[k].transpose() * &self.below[k];
+            add_kron(&mut matrix, 1.0, &left, right.as_ref());
+        }
+        matrix
+    }
+}
+
+impl Point {
+    /// K, factored.
+    pub(super) fn curvature(&self) -> Result<Curvature, FlowError> {
+        Curvature::new(&self.curvature_matrix())
+    }
+}
+
+/// K in a form that solves K Λ = M, in the least-squares sense where K is singular (a teacher of
+/// deficient rank, at the minimum that SGD selects).
+pub(super) enum Curvature {
+    Cholesky(faer::linalg::solvers::Llt<f64>),
+    Pseudoinverse(Mat<f64>),
+}
+
+impl Curvature {
+    /// Eigenvalues below this fraction of the largest count as zero.
+    const SINGULAR: f64 = 1e-12;
+
+    fn new(matrix: &Mat<f64>) -> Result<Self, FlowError> {
+        if let Ok(cholesky) = matrix.llt(Side::Lower) {
+            let pivots = (0..matrix.nrows()).map(|i| cholesky.L()[(i, i)]);
+            let (low, high) = pivots.fold((f64::INFINITY, 0.0f64), |(low, high), pivot| {
+                (low.min(pivot), high.max(pivot))
+            });
+            if low * low > Self::SINGULAR * high * high {
+                return Ok(Self::Cholesky(cholesky));
+            }
+        }
+        let eigen =
+            matrix
+                .self_adjoint_eigen(Side::Lower)
+                .map_err(|_| FlowError::Decomposition {
+                    what: "eigenvalue iteration of K",
+                })?;
+        let values = eigen.S().column_vector();
+        let floor = Self::SINGULAR * values[matrix.nrows() - 1];
+        let scaled = Mat::from_fn(matrix.nrows(), matrix.nrows(), |i, j| {
+            if values[j] > floor {
+                eigen.U()[(i, j)] / values[j]
+            } else {
+                0.0
+            }
+        });
+        Ok(Self::Pseudoinverse(scaled * eigen.U().transpose()))
+    }
+
+    /// K⁻¹ applied to each column.
+    pub(super) fn solve(&self, columns: &mut Mat<f64>) {
+        match self {
+            Self::Cholesky(cholesky) => cholesky.solve_in_place(columns.as_mut()),
+            Self::Pseudoinverse(inverse) => *columns = inverse * &*columns,
+        }
+    }
+
+    /// K⁻¹ M for one d_y × rank Σx matrix.
+    pub(super) fn solve_matrix(&self, matrix: &Mat<f64>) -> Mat<f64> {
+        let (rows, columns) = (matrix.nrows(), matrix.ncols());
+        let mut stacked = Mat::from_fn(rows * columns, 1, |i, _| matrix[(i % rows, i / rows)]);
+        self.solve(&mut stacked);
+        Mat::from_fn(rows, columns, |i, j| stacked[(j * rows + i, 0)])
+    }
+}

@@ -1,0 +1,233 @@
+//! Rodas5P, a stiff integrator of order 5 with error control and dense output.
+//!
+//! G. Steinebach, *Construction of Rosenbrock–Wanner method Rodas5P and numerical benchmarks within
+//! the Julia Differential Equations package*, BIT Numer. Math. 63, 27 (2023). Eight stages, stiffly
+//! accurate, L-stable; one Jacobian and one factorisation a step, no Newton iteration. In the
+//! transformed variables of Hairer and Wanner, *Solving ODEs II*, §IV.7, stage i solves
+//!
+//! (I/(hγ) − J) k_i = f(y + Σ_j a_ij k_j) + Σ_j (c_ij/h) k_j.
+
+use faer::{Mat, MatMut, linalg::solvers::Solve};
+
+use super::{
+    FlowError,
+    tableau::{A, C, DENSE, GAMMA, STAGES},
+};
+
+/// An autonomous system dy/dt = f(y).
+pub(super) trait System {
+    /// Writes f(y) to `out`.
+    fn rhs(&self, y: &[f64], out: &mut [f64]) -> Result<(), FlowError>;
+    /// The Jacobian ∂f/∂y.
+    fn jacobian(&self, y: &[f64]) -> Result<Mat<f64>, FlowError>;
+    /// The size of `error` relative to that of `y`, to be kept below the tolerance.
+    fn relative_error(&self, error: &[f64], y: &[f64]) -> f64;
+    /// Removes the drift from an invariant that the exact solution keeps.
+    fn settle(&self, y: &mut [f64]) -> Result<(), FlowError>;
+}
+
+/// What the integrator did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Steps whose error was within the tolerance.
+    pub accepted: usize,
+    /// Steps repeated with a smaller size.
+    pub rejected: usize,
+    /// Evaluations of the right-hand side.
+    pub evaluations: usize,
+    /// Evaluations of the Jacobian.
+    pub jacobians: usize,
+    /// LU factorisations.
+    pub factorisations: usize,
+}
+
+/// One integration in progress.
+pub(super) struct Integrator<'a, S: System> {
+    system: &'a S,
+    tolerance: f64,
+    max_steps: usize,
+    /// Time reached.
+    pub(super) time: f64,
+    /// State there.
+    pub(super) state: Vec<f64>,
+    /// Size of the next step.
+    step: f64,
+    last: Option<Step>,
+    jacobian: Option<Mat<f64>>,
+    pub(super) statistics: Statistics,
+}
+
+/// The last accepted step, for dense output.
+struct Step {
+    start: f64,
+    size: f64,
+    from: Vec<f64>,
+    to: Vec<f64>,
+    dense: [Vec<f64>; 3],
+}
+
+impl<'a, S: System> Integrator<'a, S> {
+    /// An integration from `state` at time 0.
+    pub(super) fn new(
+        system: &'a S,
+        state: Vec<f64>,
+        tolerance: f64,
+        max_steps: usize,
+    ) -> Result<Self, FlowError> {
+        let mut rate = vec![0.0; state.len()];
+        system.rhs(&state, &mut rate)?;
+        // The first step moves the state by about tolerance^(1/5)·1 %, which is always safe to try.
+        let speed = system.relative_error(&rate, &state);
+        let step = 0.01 * tolerance.powf(0.2) / speed.max(1e-300);
+        Ok(Self {
+            system,
+            tolerance,
+            max_steps,
+            time: 0.0,
+            state,
+            step,
+            last: None,
+            jacobian: None,
+            statistics: Statistics {
+                evaluations: 1,
+                ..Statistics::default()
+            },
+        })
+    }
+
+    /// Steps until `end` is reached or passed.
+    pub(super) fn reach(&mut self, end: f64) -> Result<(), FlowError> {
+        while self.time < end {
+            self.advance(end)?;
+        }
+        Ok(())
+    }
+
+    /// One accepted step. `end` only bounds the step size, and serves the message of an error.
+    pub(super) fn advance(&mut self, end: f64) -> Result<(), FlowError> {
+        loop {
+            let taken = self.statistics.accepted + self.statistics.rejected;
+            if taken >= self.max_steps {
+                return Err(FlowError::TooManySteps {
+                    steps: taken,
+                    time: self.time,
+                    end,
+                });
+            }
+            if self.time + 1e-3 * self.step == self.time && self.time > 0.0 {
+                return Err(FlowError::StepTooSmall {
+                    step: self.step,
+                    time: self.time,
+                });
+            }
+            let size = self.step;
+            let attempt = self.attempt(size)?;
+            let error = attempt.error / self.tolerance;
+            let factor = if error.is_finite() {
+                (0.9 * error.powf(-0.2)).clamp(0.2, 6.0)
+            } else {
+                0.2
+            };
+            self.step = size * factor;
+            if error <= 1.0 {
+                self.statistics.accepted += 1;
+                let from = std::mem::replace(&mut self.state, attempt.to);
+                self.system.settle(&mut self.state)?;
+                self.last = Some(Step {
+                    start: self.time,
+                    size,
+                    from,
+                    to: self.state.clone(),
+                    dense: attempt.dense,
+                });
+                self.time += size;
+                self.jacobian = None;
+                return Ok(());
+            }
+            self.statistics.rejected += 1;
+        }
+    }
+
+    /// The state at `time`, which lies in the last step: dense output of order 4.
+    pub(super) fn state_at(&self, time: f64) -> Vec<f64> {
+        let Some(step) = &self.last else {
+            return self.state.clone();
+        };
+        let theta = ((time - step.start) / step.size).clamp(0.0, 1.0);
+        let [d1, d2, d3] = &step.dense;
+        (0..step.from.len())
+            .map(|i| {
+                let inner = d1[i] + theta * (d2[i] + theta * d3[i]);
+                (1.0 - theta) * step.from[i] + theta * (step.to[i] + (1.0 - theta) * inner)
+            })
+            .collect()
+    }
+
+    fn attempt(&mut self, size: f64) -> Result<Attempt, FlowError> {
+        let n = self.state.len();
+        let jacobian = match self.jacobian.take() {
+            Some(jacobian) => jacobian,
+            None => {
+                self.statistics.jacobians += 1;
+                self.system.jacobian(&self.state)?
+            }
+        };
+        let shift = 1.0 / (size * GAMMA);
+        let matrix = Mat::from_fn(n, n, |i, j| {
+            if i == j {
+                shift - jacobian[(i, j)]
+            } else {
+                -jacobian[(i, j)]
+            }
+        });
+        self.jacobian = Some(jacobian);
+        let factors = matrix.partial_piv_lu();
+        self.statistics.factorisations += 1;
+        let mut stages: Vec<Vec<f64>> = Vec::with_capacity(STAGES);
+        let mut at = self.state.clone();
+        for i in 0..STAGES {
+            at.copy_from_slice(&self.state);
+            for (a, stage) in A[i].iter().zip(&stages) {
+                accumulate(&mut at, *a, stage);
+            }
+            let mut stage = vec![0.0; n];
+            self.system.rhs(&at, &mut stage)?;
+            for (c, earlier) in C[i].iter().zip(&stages) {
+                accumulate(&mut stage, *c / size, earlier);
+            }
+            factors.solve_in_place(MatMut::from_column_major_slice_mut(&mut stage, n, 1));
+            stages.push(stage);
+        }
+        self.statistics.evaluations += STAGES;
+        // Stiffly accurate: the last stage is the error estimate, and added to its argument the result.
+        accumulate(&mut at, 1.0, &stages[STAGES - 1]);
+        let error = self.system.relative_error(&stages[STAGES - 1], &self.state);
+        let dense = DENSE.map(|row| {
+            let mut combination = vec![0.0; n];
+            for (d, stage) in row.iter().zip(&stages) {
+                accumulate(&mut combination, *d, stage);
+            }
+            combination
+        });
+        Ok(Attempt {
+            to: at,
+            error,
+            dense,
+        })
+    }
+}
+
+struct Attempt {
+    to: Vec<f64>,
+    error: f64,
+    dense: [Vec<f64>; 3],
+}
+
+/// y ← y + a x.
+fn accumulate(y: &mut [f64], a: f64, x: &[f64]) {
+    if a != 0.0 {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += a * x;
+        }
+    }
+}

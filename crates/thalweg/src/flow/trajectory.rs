@@ -1,0 +1,122 @@
+//! The slow flow as its users see it: T, λ_max, F and the layers' conditioning at chosen times.
+
+use super::{
+    FlowError, Settings, Statistics, Times,
+    manifold::to_manifold,
+    point::{Model, Point},
+    rosenbrock::Integrator,
+    symmetric::SymmetricFlow,
+};
+use crate::{
+    problem::{Problem, Weights},
+    theory::{Curvature, functionals},
+};
+
+/// The slow flow at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// u = η² t/B.
+    pub slow_time: f64,
+    /// t, where the times were given in steps.
+    pub step: Option<u64>,
+    /// T, the trace of the Hessian.
+    pub sharpness: f64,
+    /// λ_max, the largest eigenvalue of the Hessian.
+    pub lambda_max: f64,
+    /// F = E‖∇ℓ‖², of one sample.
+    pub fluctuation: f64,
+    /// Largest over smallest singular value of W_1 … W_D.
+    pub layer_conditions: Vec<f64>,
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖: the integrator's drift from the manifold.
+    pub distance: f64,
+    /// W_1 … W_D.
+    pub weights: Weights,
+}
+
+/// The slow flow from one start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trajectory {
+    /// One snapshot for each time asked for.
+    pub snapshots: Vec<Snapshot>,
+    /// What the integrator did.
+    pub statistics: Statistics,
+}
+
+/// A start may be this far from the manifold, relative to ‖V√Σx‖; it is then put on it.
+const ON_MANIFOLD: f64 = 1e-6;
+
+/// The slow flow of `problem` from the minimum `start`, at `times`.
+///
+/// # Errors
+/// When `start` does not fit the problem or is not a minimum (see [`super::descend`]), when a time, η, B or the
+/// tolerance is not valid, or when the integrator gives up.
+pub fn slow_flow(
+    problem: &Problem,
+    start: &Weights,
+    times: &Times,
+    settings: &Settings,
+) -> Result<Trajectory, FlowError> {
+    settings.check()?;
+    let slow_times = times.slow()?;
+    let model = Model::new(problem);
+    start.fits(problem)?;
+    let mut state = model.flatten(start.layers());
+    let distance = Point::new(&model, &state).residual.norm_l2() / model.scale();
+    if distance.is_nan() || distance > ON_MANIFOLD {
+        return Err(FlowError::NotAMinimum {
+            distance,
+            allowed: ON_MANIFOLD,
+        });
+    }
+    to_manifold(&model, &mut state)?;
+    let flow = SymmetricFlow { model: &model };
+    let mut run = Integrator::new(&flow, state, settings.tolerance, settings.max_steps)?;
+    let mut snapshots = Vec::with_capacity(slow_times.len());
+    for (i, &time) in slow_times.iter().enumerate() {
+        run.reach(time)?;
+        let mut state = run.state_at(time);
+        let distance = to_manifold(&model, &mut state)?;
+        let step = match times {
+            Times::Slow(_) => None,
+            Times::Steps { steps, .. } => Some(steps[i]),
+        };
+        let weights = Weights::new(problem, model.layers(&state))?;
+        snapshots.push(snapshot(problem, time, step, weights, distance)?);
+    }
+    Ok(Trajectory {
+        snapshots,
+        statistics: run.statistics,
+    })
+}
+
+fn snapshot(
+    problem: &Problem,
+    slow_time: f64,
+    step: Option<u64>,
+    weights: Weights,
+    distance: f64,
+) -> Result<Snapshot, FlowError> {
+    let functionals = functionals(problem, &weights)?;
+    let layer_conditions = weights
+        .layers()
+        .iter()
+        .map(|layer| {
+            let values = layer
+                .singular_values()
+                .map_err(|_| FlowError::Decomposition {
+                    what: "singular value iteration of a layer",
+                })?;
+            Ok(values[0] / values[values.len() - 1])
+        })
+        .collect::<Result<_, FlowError>>()?;
+    Ok(Snapshot {
+        slow_time,
+        step,
+        sharpness: functionals.sharpness,
+        lambda_max: Curvature::new(problem, &weights)?.lambda_max()?,
+        fluctuation: functionals.fluctuation,
+        layer_conditions,
+        distance,
+        weights,
+    })
+}
