@@ -110,12 +110,12 @@ pub struct Advice {
 }
 
 impl Advice {
-    /// The names in `known` within a third of `given`'s length of it in edits, or else all of them.
+    /// The names in `known` within two edits of `given`, or a third of their length, or else all of them.
     pub(crate) fn new(given: &str, known: &[&'static str]) -> Self {
         let mut near: Vec<_> = known
             .iter()
             .map(|name| (edits(given, name), *name))
-            .filter(|(distance, name)| *distance <= name.len().max(3) / 3)
+            .filter(|(distance, name)| *distance <= (name.len() / 3).max(2))
             .collect();
         near.sort_unstable();
         if near.is_empty() {

@@ -17,7 +17,7 @@ pub struct Experiment {
     pub problem: Problem,
     /// η, B and all that a step depends on.
     pub settings: Settings,
-    /// One run for each; at least one, all different.
+    /// One run for each; at least one, all different, all below 2⁶³.
     pub seeds: Vec<u64>,
     /// Steps of each run.
     pub steps: u64,

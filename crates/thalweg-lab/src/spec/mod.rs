@@ -22,8 +22,11 @@ pub use experiment::Experiment;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};
 
+pub(crate) use field::Field;
+pub(crate) use node::Node;
+pub(crate) use resolved::to_toml;
+
 use experiment::EXPERIMENT_FIELDS;
-use field::Field;
 use problem::PROBLEM_FIELDS;
 
 /// Fields beside the problem's and the experiment's.
@@ -48,7 +51,9 @@ const IGNORED_FIELDS: &[&str] = &[
 /// When the file cannot be read, is not TOML or JSON, has a field that is unknown, missing or of the
 /// wrong kind, or when what it describes is not a problem.
 pub fn read_problem(path: &Path) -> Result<ProblemFile, SpecError> {
-    with_root(path, file::read(path), problem::problem_file)
+    read_with(path, |root| {
+        known(root).and_then(|()| problem::problem_file(root))
+    })
 }
 
 /// The experiment in the TOML or JSON file `path`.
@@ -56,24 +61,37 @@ pub fn read_problem(path: &Path) -> Result<ProblemFile, SpecError> {
 /// # Errors
 /// As [`read_problem`].
 pub fn read_experiment(path: &Path) -> Result<Experiment, SpecError> {
-    with_root(path, file::read(path), experiment::experiment)
+    read_with(path, |root| {
+        known(root).and_then(|()| experiment::experiment(root))
+    })
 }
 
-fn with_root<T>(
+/// The experiment in a resolved specification, and the program that wrote it.
+pub(crate) fn read_resolved(path: &Path) -> Result<(Experiment, Option<String>), SpecError> {
+    read_with(path, |root| {
+        known(root)?;
+        let provenance = root.optional("provenance");
+        let program = provenance.and_then(|provenance| provenance.optional("program"));
+        let program = program.map(|program| program.text()).transpose()?;
+        Ok((experiment::experiment(root)?, program.map(str::to_owned)))
+    })
+}
+
+/// What `read` makes of the TOML or JSON file `path`.
+pub(crate) fn read_with<T>(
     path: &Path,
-    tree: Result<node::Node, Fault>,
     read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
 ) -> Result<T, SpecError> {
-    tree.and_then(|tree| {
-        let root = Field::root(&tree);
-        root.only_besides(
-            &[PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat(),
-            IGNORED_FIELDS,
-        )?;
-        read(&root)
-    })
-    .map_err(|fault| SpecError {
-        path: path.to_owned(),
-        fault,
-    })
+    file::read(path)
+        .and_then(|tree| read(&Field::root(&tree)))
+        .map_err(|fault| SpecError {
+            path: path.to_owned(),
+            fault,
+        })
+}
+
+/// Refuses a file with a field that no specification has.
+fn known(root: &Field<'_>) -> Result<(), Fault> {
+    let fields = [PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat();
+    root.only_besides(&fields, IGNORED_FIELDS)
 }

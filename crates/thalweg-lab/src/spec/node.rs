@@ -28,6 +28,36 @@ impl Node {
             _ => None,
         }
     }
+
+    /// Every scalar below this node with its path, `problem.teacher[0][1]` for example.
+    pub(crate) fn leaves(&self) -> Vec<(String, &Node)> {
+        let mut leaves = Vec::new();
+        self.collect_leaves(String::new(), &mut leaves);
+        leaves
+    }
+
+    fn collect_leaves<'a>(&'a self, path: String, leaves: &mut Vec<(String, &'a Node)>) {
+        match self {
+            Self::List(items) if !items.is_empty() => {
+                for (index, item) in items.iter().enumerate() {
+                    item.collect_leaves(format!("{path}[{index}]"), leaves);
+                }
+            }
+            Self::Table(entries) if !entries.is_empty() => {
+                for (key, value) in entries {
+                    value.collect_leaves(join(&path, key), leaves);
+                }
+            }
+            _ => leaves.push((path, self)),
+        }
+    }
+
+    /// Adds an entry to a table.
+    pub(crate) fn put(&mut self, key: &str, value: Node) {
+        if let Self::Table(entries) = self {
+            entries.push((key.to_owned(), value));
+        }
+    }
 }
 
 /// `path.key`, or `key` at the top of a file.

@@ -1,0 +1,23 @@
+//! Who made a file: program, version, commit, and the loss convention its numbers follow.
+
+use crate::spec::Node;
+
+/// The convention of every loss, gradient and Hessian, in one line.
+pub const LOSS_CONVENTION: &str = "½‖y − f(x)‖², summed over outputs, averaged over samples (nn.MSELoss differs by a factor 2/d_y)";
+
+/// The program and its version.
+pub const PROGRAM: &str = concat!("thalweg ", env!("CARGO_PKG_VERSION"));
+
+/// The git commit this was built from, with `+changes` if the sources differed from it; `None` where
+/// it was built outside a repository.
+pub const COMMIT: Option<&str> = option_env!("THALWEG_COMMIT");
+
+/// The table `provenance` of a written file.
+pub(crate) fn provenance() -> Node {
+    let mut entries = vec![("program".to_owned(), PROGRAM.into())];
+    if let Some(commit) = COMMIT {
+        entries.push(("commit".to_owned(), commit.into()));
+    }
+    entries.push(("loss_convention".to_owned(), LOSS_CONVENTION.into()));
+    Node::Table(entries)
+}

@@ -1,0 +1,24 @@
+//! Why a run could not be made.
+
+use thalweg::simulate::SimulateError;
+
+use crate::store::StoreError;
+
+/// A run that could not be started, resumed or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The settings are not ones that a run can honour.
+    #[error(transparent)]
+    Settings(#[from] SimulateError),
+    /// A seed that measurements could not be told apart by, or that a file could not hold.
+    #[error(
+        "the seed {seed} is given twice or is not below 2^63: give each seed once, from 0 to 9223372036854775807"
+    )]
+    Seed {
+        /// The seed.
+        seed: u64,
+    },
+    /// The run directory could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,220 @@
+//! Measurements in long form, one row for each seed, step and quantity, with the usual questions to them.
+
+use std::ops::RangeInclusive;
+
+use super::estimate::Estimate;
+
+/// What was measured: columns of equal length, in the order of measurement.
+///
+/// The quantities of a simulation are `sharpness`, `lambda_max`, `fluctuation`,
+/// `gradient_second_moment`, `loss`, `product_error` (see [`thalweg::simulate::Observation`]) and
+/// `condition_number_1` … `condition_number_D`. A run that has diverged has no rows from there on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measurements {
+    quantities: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// One measured value; its quantity is an index.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) seed: u64,
+    pub(crate) step: u64,
+    pub(crate) slow_time: f64,
+    pub(crate) quantity: usize,
+    pub(crate) value: f64,
+}
+
+/// One point of a curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point<T> {
+    /// t, in steps.
+    pub step: u64,
+    /// u = η² t / B.
+    pub slow_time: f64,
+    /// What was measured there.
+    pub value: T,
+}
+
+impl Measurements {
+    /// Adds a row.
+    pub(crate) fn push(
+        &mut self,
+        seed: u64,
+        step: u64,
+        slow_time: f64,
+        quantity: &str,
+        value: f64,
+    ) {
+        let quantity = match self.index(quantity) {
+            Some(index) => index,
+            None => {
+                self.quantities.push(quantity.to_owned());
+                self.quantities.len() - 1
+            }
+        };
+        self.rows.push(Row {
+            seed,
+            step,
+            slow_time,
+            quantity,
+            value,
+        });
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(crate) fn clear_rows(&mut self) {
+        self.rows.clear();
+    }
+
+    fn index(&self, quantity: &str) -> Option<usize> {
+        self.quantities.iter().position(|name| name == quantity)
+    }
+
+    /// The names of what was measured, in the order of first appearance.
+    pub fn quantities(&self) -> &[String] {
+        &self.quantities
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The seeds, in the order of first appearance.
+    pub fn seeds(&self) -> Vec<u64> {
+        let mut seen = std::collections::HashSet::new();
+        self.rows
+            .iter()
+            .map(|row| row.seed)
+            .filter(|seed| seen.insert(*seed))
+            .collect()
+    }
+
+    /// `quantity` along the run of `seed`; empty where there is none.
+    pub fn series(&self, quantity: &str, seed: u64) -> Vec<Point<f64>> {
+        self.of(quantity)
+            .filter(|row| row.seed == seed)
+            .map(|row| row.point(row.value))
+            .collect()
+    }
+
+    /// The mean of `quantity` across the seeds that have it, at each measured step.
+    pub fn mean(&self, quantity: &str) -> Vec<Point<Estimate>> {
+        let rows: Vec<&Row> = self.of(quantity).collect();
+        rows.chunk_by(|a, b| a.step == b.step)
+            .filter_map(|group| {
+                let values: Vec<f64> = group.iter().map(|row| row.value).collect();
+                Some(group[0].point(Estimate::of(&values)?))
+            })
+            .collect()
+    }
+
+    /// `quantity` averaged over the measured steps in `steps` for each seed, then across seeds.
+    ///
+    /// Only seeds measured at every one of those steps count: one that diverges on the way would
+    /// weigh in with its first part alone. `None` if there is no such seed, or no step.
+    pub fn window(&self, quantity: &str, steps: RangeInclusive<u64>) -> Option<Estimate> {
+        let rows: Vec<&Row> = self
+            .of(quantity)
+            .filter(|row| steps.contains(&row.step))
+            .collect();
+        let measured = rows.chunk_by(|a, b| a.step == b.step).count();
+        let mut seeds: Vec<(u64, usize, f64)> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for row in rows {
+            let place = *places.entry(row.seed).or_insert(seeds.len());
+            if place == seeds.len() {
+                seeds.push((row.seed, 0, 0.0));
+            }
+            seeds[place].1 += 1;
+            seeds[place].2 += row.value;
+        }
+        let averages: Vec<f64> = seeds
+            .iter()
+            .filter(|(_, count, _)| *count == measured)
+            .map(|(_, count, sum)| sum / *count as f64)
+            .collect();
+        Estimate::of(&averages)
+    }
+
+    fn of(&self, quantity: &str) -> impl Iterator<Item = &Row> {
+        let index = self.index(quantity);
+        self.rows
+            .iter()
+            .filter(move |row| Some(row.quantity) == index)
+    }
+}
+
+impl Row {
+    fn point<T>(&self, value: T) -> Point<T> {
+        Point {
+            step: self.step,
+            slow_time: self.slow_time,
+            value,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two seeds, steps 0, 5 and 10; seed 9 diverges after step 5.
+    fn measurements() -> Measurements {
+        let mut measurements = Measurements::default();
+        for (seed, step, value) in [
+            (4, 0, 1.0),
+            (9, 0, 3.0),
+            (4, 5, 2.0),
+            (9, 5, 8.0),
+            (4, 10, 6.0),
+        ] {
+            let slow_time = step as f64 / 10.0;
+            measurements.push(seed, step, slow_time, "sharpness", value);
+            measurements.push(seed, step, slow_time, "loss", -value);
+        }
+        measurements
+    }
+
+    #[test]
+    fn series_follow_one_seed() {
+        let series = measurements().series("loss", 9);
+        let values: Vec<_> = series
+            .iter()
+            .map(|p| (p.step, p.slow_time, p.value))
+            .collect();
+        assert_eq!(values, [(0, 0.0, -3.0), (5, 0.5, -8.0)]);
+        assert!(measurements().series("lambda_max", 9).is_empty());
+        assert_eq!(measurements().seeds(), [4, 9]);
+    }
+
+    #[test]
+    fn means_count_the_seeds_that_are_left() {
+        let means = measurements().mean("sharpness");
+        let values: Vec<_> = means
+            .iter()
+            .map(|p| (p.step, p.value.mean, p.value.count))
+            .collect();
+        assert_eq!(values, [(0, 2.0, 2), (5, 5.0, 2), (10, 6.0, 1)]);
+        assert_eq!(means[1].value.standard_error, Some(3.0));
+    }
+
+    #[test]
+    fn windows_average_each_seed_first_and_leave_out_the_diverged() {
+        let measurements = measurements();
+        let early = measurements.window("sharpness", 0..=5).unwrap();
+        assert_eq!((early.mean, early.count), ((1.5 + 5.5) / 2.0, 2));
+        let late = measurements.window("sharpness", 5..=10).unwrap();
+        assert_eq!((late.mean, late.count), (4.0, 1));
+        assert_eq!(measurements.window("sharpness", 11..=20), None);
+    }
+}

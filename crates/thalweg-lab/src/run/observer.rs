@@ -1,0 +1,34 @@
+//! What a run tells whoever started it.
+
+use std::path::PathBuf;
+
+/// Something worth telling about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The run goes on from a checkpoint.
+    Resumed {
+        /// The step reached before.
+        step: u64,
+    },
+    /// A checkpoint was damaged and an older one is used.
+    DamagedCheckpoint {
+        /// The damaged file, removed since.
+        path: PathBuf,
+    },
+}
+
+/// Listens to a run; every method does nothing unless it is given.
+pub trait Observer {
+    /// `done` of `total` steps are made.
+    fn progress(&mut self, done: u64, total: u64) {
+        let _ = (done, total);
+    }
+
+    /// Something worth telling happened.
+    fn note(&mut self, note: Note) {
+        let _ = note;
+    }
+}
+
+/// Listens to nothing.
+impl Observer for () {}

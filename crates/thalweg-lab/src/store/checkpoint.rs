@@ -1,0 +1,210 @@
+//! Checkpoints: an ensemble's state in a file that knows whether it is whole.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use thalweg::simulate::{Outcome, RunState, Snapshot};
+
+use super::error::StoreError;
+use super::whole::{files, remove, write_whole};
+
+/// The first bytes of every checkpoint, with the version of its layout.
+const MAGIC: &[u8; 8] = b"thalwg01";
+
+/// How many checkpoints are kept: the newest, and one to fall back to.
+const KEPT: usize = 2;
+
+/// The state of a run at one step.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Checkpoint {
+    /// A digest of the experiment it belongs to.
+    pub(crate) experiment: u64,
+    /// How many parts of measurements were written before it.
+    pub(crate) parts: u64,
+    /// Every number that a step reads.
+    pub(crate) snapshot: Snapshot,
+}
+
+/// The newest usable checkpoint of a folder, and those newer that are not.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) damaged: Vec<PathBuf>,
+}
+
+/// Writes `checkpoint` into `folder` and removes all but the newest two.
+pub(crate) fn write(folder: &Path, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let name = format!("step-{:020}.checkpoint", checkpoint.snapshot.step);
+    write_whole(&folder.join(name), |writer| {
+        let bytes = encode(checkpoint);
+        writer.write_all(&bytes)?;
+        writer.write_all(&digest(&bytes).to_le_bytes())
+    })?;
+    let paths = files(folder)?;
+    paths
+        .iter()
+        .rev()
+        .skip(KEPT)
+        .try_for_each(|path| remove(path))
+}
+
+/// Finds the newest checkpoint in `folder` that is whole and belongs to `experiment`.
+pub(crate) fn latest(folder: &Path, experiment: u64) -> Result<Latest, StoreError> {
+    let mut damaged = Vec::new();
+    for path in files(folder)?.into_iter().rev() {
+        let bytes = fs::read(&path).map_err(|source| StoreError::read(&path, source))?;
+        match decode(&bytes).filter(|checkpoint| checkpoint.experiment == experiment) {
+            Some(checkpoint) => {
+                let checkpoint = Some(checkpoint);
+                return Ok(Latest {
+                    checkpoint,
+                    damaged,
+                });
+            }
+            None => damaged.push(path),
+        }
+    }
+    Ok(Latest {
+        checkpoint: None,
+        damaged,
+    })
+}
+
+/// FNV-1a, 64 bits: tells accidents, not attacks.
+pub(crate) fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Everything is a little-endian u64; a list is its length and then its items.
+fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
+    let snapshot = &checkpoint.snapshot;
+    let mut bytes = MAGIC.to_vec();
+    let mut put = |value: u64| bytes.extend_from_slice(&value.to_le_bytes());
+    put(checkpoint.experiment);
+    put(checkpoint.parts);
+    put(snapshot.step);
+    put(snapshot.runs.len() as u64);
+    for run in &snapshot.runs {
+        let (diverged, step) = match run.outcome {
+            Outcome::Running => (0, 0),
+            Outcome::Diverged { step } => (1, step),
+        };
+        put(run.seed);
+        put(diverged);
+        put(step);
+        for list in [&run.weights, &run.velocity] {
+            put(list.len() as u64);
+            list.iter().for_each(|bits| put(*bits));
+        }
+    }
+    bytes
+}
+
+/// The checkpoint in `bytes`, or nothing if they are not one, whole.
+fn decode(bytes: &[u8]) -> Option<Checkpoint> {
+    let (content, sum) = bytes.split_last_chunk::<8>()?;
+    if digest(content) != u64::from_le_bytes(*sum) {
+        return None;
+    }
+    let mut words = content
+        .strip_prefix(MAGIC)?
+        .chunks(8)
+        .map(|chunk| chunk.try_into().ok().map(u64::from_le_bytes));
+    let mut take = || words.next().flatten();
+    let (experiment, parts, step, count) = (take()?, take()?, take()?, take()?);
+    let mut runs = Vec::new();
+    for _ in 0..count {
+        let seed = take()?;
+        let outcome = match (take()?, take()?) {
+            (0, _) => Outcome::Running,
+            (_, step) => Outcome::Diverged { step },
+        };
+        let mut list = || (0..take()?).map(|_| take()).collect::<Option<Vec<u64>>>();
+        runs.push(RunState {
+            seed,
+            outcome,
+            weights: list()?,
+            velocity: list()?,
+        });
+    }
+    Some(Checkpoint {
+        experiment,
+        parts,
+        snapshot: Snapshot { step, runs },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(step: u64) -> Checkpoint {
+        let run = |seed, outcome, velocity| RunState {
+            seed,
+            outcome,
+            weights: vec![1.5f64.to_bits(), f64::INFINITY.to_bits(), step],
+            velocity,
+        };
+        Checkpoint {
+            experiment: 7,
+            parts: 3,
+            snapshot: Snapshot {
+                step,
+                runs: vec![
+                    run(0, Outcome::Running, vec![1, 2, 3]),
+                    run(u64::MAX, Outcome::Diverged { step: 5 }, vec![]),
+                ],
+            },
+        }
+    }
+
+    fn damage(folder: &Path, step: u64, change: impl Fn(&mut Vec<u8>)) {
+        let path = folder.join(format!("step-{step:020}.checkpoint"));
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+    }
+
+    #[test]
+    fn the_newest_two_are_kept_and_the_newest_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        for step in [9, 10, 100] {
+            write(folder.path(), &checkpoint(step)).unwrap();
+        }
+        assert_eq!(files(folder.path()).unwrap().len(), 2);
+        let latest = latest(folder.path(), 7).unwrap();
+        assert_eq!(latest.checkpoint, Some(checkpoint(100)));
+        assert!(latest.damaged.is_empty());
+    }
+
+    /// A checkpoint with any one bit flipped, or cut anywhere, is passed over for the one before.
+    #[test]
+    fn a_damaged_one_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &checkpoint(1)).unwrap();
+        write(folder.path(), &checkpoint(2)).unwrap();
+        let whole = fs::read(&files(folder.path()).unwrap()[1]).unwrap();
+        for place in 0..whole.len() {
+            damage(folder.path(), 2, |bytes| {
+                *bytes = whole.clone();
+                bytes[place] ^= 1 << (place % 8);
+            });
+            let found = latest(folder.path(), 7).unwrap();
+            assert_eq!(found.checkpoint, Some(checkpoint(1)), "bit in byte {place}");
+            assert_eq!(found.damaged.len(), 1);
+            damage(folder.path(), 2, |bytes| *bytes = whole[..place].to_vec());
+            let found = latest(folder.path(), 7).unwrap();
+            assert_eq!(found.checkpoint, Some(checkpoint(1)), "cut at {place}");
+        }
+    }
+
+    #[test]
+    fn one_of_another_experiment_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &checkpoint(1)).unwrap();
+        assert_eq!(latest(folder.path(), 8).unwrap().checkpoint, None);
+    }
+}

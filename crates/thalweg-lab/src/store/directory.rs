@@ -1,0 +1,281 @@
+//! A run's directory: what lies in it, who may write it, and how far it has come.
+//!
+//! ```text
+//! specification.toml     the experiment, resolved, and who began it
+//! checkpoints/           the newest two states
+//! parts/                 measurements up to each checkpoint; gone once merged
+//! measurements.parquet   all measurements, at the end
+//! outcomes.toml          what became of each seed: the last file written
+//! ```
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use thalweg::simulate::Snapshot;
+
+use super::checkpoint::{self, Checkpoint, Latest};
+use super::error::{Difference, Differences, StoreError};
+use super::outcomes::{self, RunOutcome};
+use super::table;
+use super::whole::{create_folder, files, remove, remove_unfinished, write_whole};
+use crate::provenance::{PROGRAM, provenance};
+use crate::run::Measurements;
+use crate::spec::{Experiment, Node, read_resolved, to_toml};
+
+const SPECIFICATION: &str = "specification.toml";
+const MEASUREMENTS: &str = "measurements.parquet";
+const OUTCOMES: &str = "outcomes.toml";
+const LOCK: &str = ".lock";
+
+/// The directory of one run, which this process alone may write while the value lives.
+#[derive(Debug)]
+pub(crate) struct RunDirectory {
+    path: PathBuf,
+    experiment: u64,
+    parts: u64,
+    _lock: File,
+}
+
+/// How far the run in a directory has come.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// It is finished.
+    Finished(Vec<RunOutcome>),
+    /// It goes on from a state, or from the start; newer checkpoints that were damaged are gone.
+    Unfinished {
+        snapshot: Option<Snapshot>,
+        damaged: Vec<PathBuf>,
+    },
+}
+
+impl RunDirectory {
+    /// Takes the directory `path` for `experiment`: a new or an empty one, or one with a run of it.
+    pub(crate) fn open(
+        path: &Path,
+        experiment: &Experiment,
+    ) -> Result<(Self, Progress), StoreError> {
+        let specification = path.join(SPECIFICATION);
+        refuse_strangers(path)?;
+        create_folder(path)?;
+        let mut directory = Self {
+            path: path.to_owned(),
+            experiment: checkpoint::digest(experiment.to_toml().as_bytes()),
+            parts: 0,
+            _lock: lock(path)?,
+        };
+        for folder in [path.to_owned(), directory.checkpoints(), directory.parts()] {
+            create_folder(&folder)?;
+            remove_unfinished(&folder)?;
+        }
+        if !specification.exists() {
+            let mut tree = experiment.to_node();
+            tree.put("provenance", provenance());
+            let text = to_toml(&tree);
+            write_whole(&specification, |file| file.write_all(text.as_bytes()))?;
+        }
+        let begun_by = same_experiment(path, &specification, experiment)?;
+        let outcomes = path.join(OUTCOMES);
+        let progress = if outcomes.exists() {
+            directory.drop_parts_from(0)?;
+            Progress::Finished(outcomes::read(&outcomes)?)
+        } else {
+            same_version(path, begun_by)?;
+            directory.resume()?
+        };
+        Ok((directory, progress))
+    }
+
+    /// Puts `measurements` and then the state reached on the disk.
+    pub(crate) fn save(
+        &mut self,
+        snapshot: Snapshot,
+        measurements: &Measurements,
+    ) -> Result<(), StoreError> {
+        if !measurements.is_empty() {
+            table::write(&self.part(self.parts), measurements)?;
+            self.parts += 1;
+        }
+        let checkpoint = Checkpoint {
+            experiment: self.experiment,
+            parts: self.parts,
+            snapshot,
+        };
+        checkpoint::write(&self.checkpoints(), &checkpoint)
+    }
+
+    /// Merges the parts, writes the outcomes, and with them makes the run finished.
+    pub(crate) fn finish(&mut self, outcomes: &[RunOutcome]) -> Result<(), StoreError> {
+        let parts: Vec<_> = (0..self.parts).map(|index| self.part(index)).collect();
+        table::merge(&parts, &self.path.join(MEASUREMENTS))?;
+        outcomes::write(&self.path.join(OUTCOMES), outcomes)?;
+        self.drop_parts_from(0)
+    }
+
+    /// The newest usable state. Everything written after it is removed, to be written again.
+    fn resume(&mut self) -> Result<Progress, StoreError> {
+        let folder = self.checkpoints();
+        let Latest {
+            checkpoint,
+            damaged,
+        } = checkpoint::latest(&folder, self.experiment)?;
+        if checkpoint.is_none() && !damaged.is_empty() {
+            return Err(StoreError::Damaged { folder });
+        }
+        damaged.iter().try_for_each(|path| remove(path))?;
+        self.parts = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.parts);
+        self.drop_parts_from(self.parts)?;
+        Ok(Progress::Unfinished {
+            snapshot: checkpoint.map(|checkpoint| checkpoint.snapshot),
+            damaged,
+        })
+    }
+
+    fn drop_parts_from(&self, first: u64) -> Result<(), StoreError> {
+        let first = self.part(first);
+        let later = files(&self.parts())?
+            .into_iter()
+            .filter(|path| *path >= first);
+        later.into_iter().try_for_each(|path| remove(&path))
+    }
+
+    fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    fn parts(&self) -> PathBuf {
+        self.path.join("parts")
+    }
+
+    fn part(&self, index: u64) -> PathBuf {
+        self.parts().join(format!("part-{index:020}.parquet"))
+    }
+}
+
+/// A run as it lies in a directory.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    /// What was run.
+    pub experiment: Experiment,
+    /// What was measured.
+    pub measurements: Measurements,
+    /// What became of each seed.
+    pub outcomes: Vec<RunOutcome>,
+}
+
+/// Reads the finished run in `directory`.
+///
+/// # Errors
+/// When there is none, it is unfinished, or a file cannot be read or is damaged.
+pub fn load(directory: &Path) -> Result<StoredRun, StoreError> {
+    let outcomes = directory.join(OUTCOMES);
+    if !outcomes.exists() {
+        let reason = "there is no finished run (its last file, outcomes.toml, is not there)";
+        return Err(StoreError::read(
+            directory,
+            io::Error::new(io::ErrorKind::NotFound, reason),
+        ));
+    }
+    Ok(StoredRun {
+        experiment: read_resolved(&directory.join(SPECIFICATION))?.0,
+        measurements: table::read(&directory.join(MEASUREMENTS))?,
+        outcomes: outcomes::read(&outcomes)?,
+    })
+}
+
+/// Refuses a directory that holds files but no run, before anything is written into it.
+fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() && !path.join(SPECIFICATION).exists() {
+        let own = |name: &str| {
+            name == LOCK
+                || name == "specification.toml.tmp"
+                || name == "checkpoints"
+                || name == "parts"
+        };
+        for file in files(path)? {
+            let found = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if !own(&found) {
+                let directory = path.to_owned();
+                return Err(StoreError::NotARun { directory, found });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A lock that the system releases when this process ends, however it ends.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let lock = path.join(LOCK);
+    let file = File::create(&lock).map_err(|source| StoreError::write(path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+            directory: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(StoreError::write(&lock, source)),
+    }
+}
+
+/// Who began the run in `path`, which must be one of `experiment`.
+fn same_experiment(
+    path: &Path,
+    specification: &Path,
+    experiment: &Experiment,
+) -> Result<Option<String>, StoreError> {
+    let (stored, begun_by) = read_resolved(specification)?;
+    if stored == *experiment {
+        return Ok(begun_by);
+    }
+    let differences = differences(&stored.to_node(), &experiment.to_node());
+    Err(StoreError::OtherExperiment {
+        directory: path.to_owned(),
+        differences,
+    })
+}
+
+fn same_version(path: &Path, begun_by: Option<String>) -> Result<(), StoreError> {
+    match begun_by {
+        Some(found) if found != PROGRAM => Err(StoreError::OtherVersion {
+            directory: path.to_owned(),
+            found,
+            current: PROGRAM.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn differences(stored: &Node, given: &Node) -> Differences {
+    let (stored, given) = (stored.leaves(), given.leaves());
+    let find = |leaves: &[(String, &Node)], field: &str| {
+        let found = leaves.iter().find(|(path, _)| path == field);
+        found.map(|(_, node)| node.to_string())
+    };
+    let mut differences = Vec::new();
+    for (field, node) in &stored {
+        let other = find(&given, field);
+        let value = Some(node.to_string());
+        if other != value {
+            let field = field.clone();
+            differences.push(Difference {
+                field,
+                stored: value,
+                given: other,
+            });
+        }
+    }
+    for (field, node) in &given {
+        if find(&stored, field).is_none() {
+            let (field, given) = (field.clone(), Some(node.to_string()));
+            differences.push(Difference {
+                field,
+                stored: None,
+                given,
+            });
+        }
+    }
+    Differences(differences)
+}

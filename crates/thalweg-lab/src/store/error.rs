@@ -1,0 +1,123 @@
+//! What can go wrong between a run and the disk.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::spec::SpecError;
+
+/// A run directory that could not be written, read or used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or folder could not be written, for lack of space or of permission for example.
+    #[error(
+        "cannot write {}: {source}; nothing finished before is lost: mend this and give the same command to go on",
+        path.display()
+    )]
+    Write {
+        /// What could not be written.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file or folder could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// What could not be read.
+        path: PathBuf,
+        /// The system's reason, or that the content is damaged.
+        source: io::Error,
+    },
+    /// Another process is writing this run.
+    #[error("{} is being written by another process: wait for it, or choose another directory", directory.display())]
+    Locked {
+        /// The run directory.
+        directory: PathBuf,
+    },
+    /// The directory holds something that is not a run.
+    #[error("{} holds other files (`{found}`) and no run: choose a new or an empty directory", directory.display())]
+    NotARun {
+        /// The directory.
+        directory: PathBuf,
+        /// One of the files.
+        found: String,
+    },
+    /// The directory holds a run of another experiment.
+    #[error("{} holds a run of another experiment ({differences}): choose another directory", directory.display())]
+    OtherExperiment {
+        /// The run directory.
+        directory: PathBuf,
+        /// Where the two differ.
+        differences: Differences,
+    },
+    /// The run was begun by another version of the program, whose numbers may differ.
+    #[error("{} was begun by {found} and this is {current}: finish it with that version, or run anew in another directory", directory.display())]
+    OtherVersion {
+        /// The run directory.
+        directory: PathBuf,
+        /// The version that began it.
+        found: String,
+        /// This version.
+        current: String,
+    },
+    /// No checkpoint of an unfinished run can be used.
+    #[error("every checkpoint in {} is damaged: delete the run directory to run anew", folder.display())]
+    Damaged {
+        /// The folder of the checkpoints.
+        folder: PathBuf,
+    },
+    /// The directory's own specification cannot be read back.
+    #[error(transparent)]
+    Specification(#[from] SpecError),
+}
+
+impl StoreError {
+    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Where two experiments differ: field, value there, value here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differences(pub Vec<Difference>);
+
+/// One field in which two experiments differ; `None` where a field is absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its path, `problem.teacher[0][1]` for example.
+    pub field: String,
+    /// In the directory.
+    pub stored: Option<String>,
+    /// In the experiment that was to be run.
+    pub given: Option<String>,
+}
+
+impl fmt::Display for Differences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4;
+        let absent = |value: &Option<String>| value.clone().unwrap_or("absent".to_owned());
+        for (index, difference) in self.0.iter().take(SHOWN).enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            let (stored, given) = (absent(&difference.stored), absent(&difference.given));
+            write!(
+                f,
+                "{separator}`{}` is {stored} there and {given} here",
+                difference.field
+            )?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The run store: directories that hold what was run and what came out, whole at every moment.
+
+mod checkpoint;
+mod directory;
+mod error;
+mod outcomes;
+mod table;
+mod whole;
+
+pub use directory::{StoredRun, load};
+pub use error::{Difference, Differences, StoreError};
+pub use outcomes::RunOutcome;
+
+pub(crate) use directory::{Progress, RunDirectory};

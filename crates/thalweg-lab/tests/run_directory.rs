@@ -1,0 +1,451 @@
+//! Run directories: killed, stopped, damaged, locked and full, and the same numbers in the end.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use thalweg::simulate::{Init, Settings};
+use thalweg_lab::run::{Note, Observer, RunError, RunStatus, run, run_in_memory};
+use thalweg_lab::spec::{Experiment, read_experiment};
+use thalweg_lab::store::{StoreError, load};
+
+/// Where the child process finds its run directory.
+const CHILD: &str = "THALWEG_TEST_CHILD";
+
+/// A folder in memory where there is one: these runs save after every chunk, and a disk takes its time.
+fn scratch() -> TempDir {
+    TempDir::new_in("/dev/shm")
+        .or_else(|_| TempDir::new())
+        .unwrap()
+}
+
+/// Two seeds with momentum, so that the velocity must be resumed too.
+fn experiment(steps: u64) -> Experiment {
+    let file = r#"
+        learning_rate = 0.01
+        batch = 10
+        steps = 1
+        seeds = [5, 1]
+        momentum = 0.5
+        measure = { spacing = "linear", count = 101 }
+        [problem]
+        depth = 3
+        input_covariance = { kind = "identity", dimension = 2 }
+        teacher = { kind = "identity", dimension = 2 }
+        noise_standard_deviations = [1, 0.1]
+    "#;
+    let folder = scratch();
+    let path = folder.path().join("experiment.toml");
+    fs::write(&path, file).unwrap();
+    Experiment {
+        steps,
+        ..read_experiment(&path).unwrap()
+    }
+}
+
+/// Notes what it is told, slows the run down, and asks to stop once `stop_at` steps are made.
+#[derive(Default)]
+struct Listener<'a> {
+    notes: Vec<Note>,
+    pause: Duration,
+    stop_at: Option<(u64, &'a AtomicBool)>,
+}
+
+impl Observer for Listener<'_> {
+    fn progress(&mut self, done: u64, total: u64) {
+        assert!(done <= total);
+        std::thread::sleep(self.pause);
+        if let Some((step, stop)) = self.stop_at
+            && done >= step
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+}
+
+/// A run that saves after every chunk, and what it had to tell.
+fn run_in(path: &Path, experiment: &Experiment) -> (Result<RunStatus, RunError>, Vec<Note>) {
+    let mut listener = Listener::default();
+    let stop = AtomicBool::new(false);
+    let status = run(experiment, path, Duration::ZERO, &mut listener, &stop);
+    (status, listener.notes)
+}
+
+/// A run that is asked to stop after `step` steps.
+fn stopped_at(path: &Path, experiment: &Experiment, step: u64) -> u64 {
+    let stop = AtomicBool::new(false);
+    let mut listener = Listener {
+        stop_at: Some((step, &stop)),
+        ..Listener::default()
+    };
+    match run(experiment, path, Duration::ZERO, &mut listener, &stop).unwrap() {
+        RunStatus::Stopped { step } => step,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn store_error(path: &Path, experiment: &Experiment) -> StoreError {
+    match run_in(path, experiment).0.unwrap_err() {
+        RunError::Store(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+/// Every file of a directory but the older checkpoint, whose step depends on the clock.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    let mut folders = vec![directory.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut files: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        if folder.ends_with("checkpoints") {
+            files = files.split_off(files.len() - 1);
+        }
+        for path in files {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(directory).unwrap().to_owned();
+                contents.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    contents
+}
+
+/// The same files, and in them the same bytes, but that the last checkpoint also counts the parts
+/// before it: that one is compared by name.
+fn assert_same(left: &Path, right: &Path) {
+    let (mut left, mut right) = (contents(left), contents(right));
+    assert_eq!(
+        left.keys().collect::<Vec<_>>(),
+        right.keys().collect::<Vec<_>>()
+    );
+    for side in [&mut left, &mut right] {
+        side.retain(|path, _| !path.starts_with("checkpoints"));
+    }
+    assert!(left == right);
+}
+
+fn finished(experiment: &Experiment) -> TempDir {
+    let folder = scratch();
+    let status = run_in(folder.path(), experiment).0.unwrap();
+    assert!(matches!(status, RunStatus::Finished(_)));
+    folder
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| name(e.unwrap()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Not a test by itself: the process that the tests below start, kill and starve.
+#[test]
+fn child_process() {
+    let Some(directory) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let directory = PathBuf::from(directory);
+    let experiment = read_experiment(&directory.with_extension("toml")).unwrap();
+    // However fast the steps, there is time to be killed between them.
+    let mut listener = Listener {
+        pause: Duration::from_millis(2),
+        ..Listener::default()
+    };
+    let stop = AtomicBool::new(false);
+    if let Err(error) = run(
+        &experiment,
+        &directory,
+        Duration::ZERO,
+        &mut listener,
+        &stop,
+    ) {
+        eprintln!("{error}");
+        std::process::exit(3);
+    }
+}
+
+/// Starts [`child_process`] on the run directory `directory`, by way of `shell` if given.
+fn child(directory: &Path, experiment: &Experiment, shell: Option<&str>) -> Child {
+    fs::write(directory.with_extension("toml"), experiment.to_toml()).unwrap();
+    let program = std::env::current_exe().unwrap();
+    let mut command = match shell {
+        None => Command::new(program),
+        Some(script) => {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).arg(program);
+            command
+        }
+    };
+    command
+        .args(["child_process", "--exact", "--nocapture"])
+        .env(CHILD, directory)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn killed_again_and_again_a_run_ends_in_the_same_bytes() {
+    let experiment = experiment(20_000);
+    let straight = finished(&experiment);
+    let folder = scratch();
+    let directory = folder.path().join("run");
+    // Delays that differ, so that the kills fall into writing, renaming and computing alike.
+    let mut kills = 0;
+    for round in 0u64.. {
+        assert!(round < 500, "the run makes no headway between kills");
+        let mut child = child(&directory, &experiment, None);
+        std::thread::sleep(Duration::from_millis(15 + round * 37 % 60));
+        if child.try_wait().unwrap().is_some() {
+            assert!(child.wait().unwrap().success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills >= 5, "only {kills} kills before the end");
+    assert_same(&directory, straight.path());
+}
+
+#[test]
+fn a_stopped_run_goes_on_where_it_was() {
+    let experiment = experiment(3000);
+    let straight = finished(&experiment);
+    let folder = scratch();
+    let step = stopped_at(folder.path(), &experiment, 1000);
+    assert!((1000..3000).contains(&step));
+    assert!(matches!(load(folder.path()), Err(StoreError::Read { .. })));
+    let (status, notes) = run_in(folder.path(), &experiment);
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_eq!(notes, [Note::Resumed { step }]);
+    assert_same(folder.path(), straight.path());
+
+    let before = contents(folder.path());
+    let (status, notes) = run_in(folder.path(), &experiment);
+    assert!(matches!(status.unwrap(), RunStatus::AlreadyFinished(_)));
+    assert!(notes.is_empty());
+    assert!(contents(folder.path()) == before);
+}
+
+#[test]
+fn a_directory_holds_what_memory_does() {
+    let experiment = experiment(500);
+    let folder = finished(&experiment);
+    let stored = load(folder.path()).unwrap();
+    let memory = run_in_memory(&experiment, &mut (), &AtomicBool::new(false)).unwrap();
+    assert!(memory.finished);
+    assert!(stored.measurements == memory.measurements);
+    assert_eq!(stored.outcomes, memory.outcomes);
+    assert_eq!(stored.experiment, experiment);
+    assert_eq!(stored.measurements.seeds(), [5, 1]);
+    assert_eq!(stored.measurements.quantities().len(), 6 + 3);
+    assert_eq!(stored.measurements.len(), 101 * 2 * 9);
+}
+
+#[test]
+fn the_resolved_specification_reproduces_the_run() {
+    let experiment = experiment(500);
+    let first = finished(&experiment);
+    let path = first.path().join("specification.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    for field in ["program = \"thalweg ", "loss_convention = ", "[provenance]"] {
+        assert!(text.contains(field), "{text}");
+    }
+    let again = finished(&read_experiment(&path).unwrap());
+    assert_same(first.path(), again.path());
+}
+
+#[test]
+fn divergence_is_an_outcome_and_leaves_no_rows() {
+    let mut experiment = experiment(400);
+    experiment.seeds = (0..16).collect();
+    experiment.settings = Settings {
+        init: Init::Normal { deviation: 1.0 },
+        ..Settings::new(0.1, 10)
+    };
+    let folder = finished(&experiment);
+    let stored = load(folder.path()).unwrap();
+    let diverged = stored
+        .outcomes
+        .iter()
+        .filter(|run| run.diverged_at.is_some());
+    assert!((1..16).contains(&diverged.count()), "{:?}", stored.outcomes);
+    for run in &stored.outcomes {
+        let series = stored.measurements.series("sharpness", run.seed);
+        let last = series.last().unwrap().step;
+        match run.diverged_at {
+            None => assert_eq!(last, 400),
+            Some(step) => assert!(last < step && step <= 400),
+        }
+        assert!(series.iter().all(|point| point.value.is_finite()));
+    }
+}
+
+/// Without privileges, the file size limit is the disk that fills up: a write beyond it fails.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_loses_nothing_finished() {
+    let experiment = experiment(4000);
+    let straight = finished(&experiment);
+    let folder = scratch();
+    let directory = folder.path().join("run");
+    // In blocks of 512 bytes. The parts fit, the merged measurements do not.
+    let limited = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+    let output = child(&directory, &experiment, Some(limited))
+        .wait_with_output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(
+        message.contains("cannot write") && message.contains("measurements.parquet"),
+        "{message}"
+    );
+    assert!(
+        message.contains("nothing finished before is lost"),
+        "{message}"
+    );
+    assert!(
+        !names(&directory)
+            .iter()
+            .any(|name| name.ends_with(".tmp") || name == "measurements.parquet")
+    );
+
+    let (status, notes) = run_in(&directory, &experiment);
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_eq!(notes, [Note::Resumed { step: 4000 }]);
+    assert_same(&directory, straight.path());
+}
+
+#[test]
+fn a_damaged_checkpoint_falls_back_to_the_one_before() {
+    let experiment = experiment(3000);
+    let straight = finished(&experiment);
+    let folder = scratch();
+    stopped_at(folder.path(), &experiment, 1000);
+    let checkpoints = folder.path().join("checkpoints");
+    let damage = |name: &str| {
+        let path = checkpoints.join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 4;
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let names = names(&checkpoints);
+    assert_eq!(names.len(), 2);
+    let newest = damage(&names[1]);
+
+    let copy = scratch();
+    stopped_at(copy.path(), &experiment, 1000);
+    for name in self::names(&copy.path().join("checkpoints")) {
+        fs::write(copy.path().join("checkpoints").join(name), "").unwrap();
+    }
+    assert!(matches!(
+        store_error(copy.path(), &experiment),
+        StoreError::Damaged { .. }
+    ));
+
+    let (status, notes) = run_in(folder.path(), &experiment);
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_eq!(notes[0], Note::DamagedCheckpoint { path: newest });
+    assert!(matches!(notes[1], Note::Resumed { .. }));
+    assert_same(folder.path(), straight.path());
+}
+
+#[test]
+fn what_is_not_this_run_is_left_alone() {
+    let first = experiment(100);
+    let folder = finished(&first);
+    let mut other = first.clone();
+    other.seeds = vec![5];
+    other.settings.learning_rate = 0.02;
+    let before = contents(folder.path());
+    let message = store_error(folder.path(), &other).to_string();
+    for part in [
+        "`learning_rate` is 0.01 there and 0.02 here",
+        "`seeds[1]` is 1 there and absent here",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(contents(folder.path()) == before);
+
+    let strange = scratch();
+    fs::write(strange.path().join("thesis.tex"), "…").unwrap();
+    let message = store_error(strange.path(), &first).to_string();
+    assert!(
+        message.contains("holds other files (`thesis.tex`) and no run"),
+        "{message}"
+    );
+    assert_eq!(names(strange.path()), ["thesis.tex"]);
+
+    let message = store_error(&strange.path().join("thesis.tex"), &first).to_string();
+    assert!(message.contains("cannot write"), "{message}");
+}
+
+#[test]
+fn a_run_of_another_version_is_not_mixed_with_this_one() {
+    let experiment = experiment(2000);
+    let folder = scratch();
+    stopped_at(folder.path(), &experiment, 500);
+    let path = folder.path().join("specification.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let current = format!("thalweg {}", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&current));
+    fs::write(&path, text.replace(&current, "thalweg 0.0.1")).unwrap();
+    let message = store_error(folder.path(), &experiment).to_string();
+    assert!(message.contains("was begun by thalweg 0.0.1"), "{message}");
+}
+
+#[test]
+fn two_processes_do_not_write_one_run() {
+    let experiment = experiment(100);
+    let folder = scratch();
+    let lock = fs::File::create(folder.path().join(".lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(matches!(
+        store_error(folder.path(), &experiment),
+        StoreError::Locked { .. }
+    ));
+    drop(lock);
+    assert!(run_in(folder.path(), &experiment).0.is_ok());
+}
+
+#[test]
+fn settings_that_cannot_run_leave_no_directory() {
+    let mut experiment = experiment(100);
+    experiment.settings.momentum = 1.0;
+    let folder = scratch();
+    let path = folder.path().join("run");
+    assert!(matches!(
+        run_in(&path, &experiment).0,
+        Err(RunError::Settings(_))
+    ));
+    assert!(!path.exists());
+    experiment.settings.momentum = 0.0;
+    experiment.seeds = vec![3, 3];
+    assert!(matches!(
+        run_in(&path, &experiment).0,
+        Err(RunError::Seed { seed: 3 })
+    ));
+}
