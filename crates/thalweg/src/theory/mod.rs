@@ -4,18 +4,37 @@
 //! conditioning), for SGD's minimum and for the flattest one. Nothing here forms a matrix larger than
 //! max(d_x, d_y) squared except [`Curvature::matrix`], which says so.
 
+mod bounds;
 mod curvature;
+mod deep;
 mod dense;
 mod error;
+mod flatness;
 mod functionals;
+mod identity;
+mod initial;
 mod lanczos;
+mod layers;
 mod minimum;
+mod power_law;
 mod prediction;
 mod spectrum;
+mod stability;
 
+pub use bounds::{ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds};
 pub use curvature::Curvature;
+pub use deep::{DeepLimit, deep_limit};
 pub use error::TheoryError;
+pub use flatness::noise_mismatch;
 pub use functionals::{Functionals, LayerShare, functionals};
+pub use identity::{
+    identity_deep_ratio, identity_min_sharpness, identity_sharpness, printed_identity_deep_ratio,
+    printed_identity_min_sharpness,
+};
+pub use initial::{initial_sharpness, kaiming_variances, xavier_variances};
+pub use layers::LayerConditioning;
 pub use minimum::Minimum;
+pub use power_law::PowerLaw;
 pub use prediction::{Prediction, min_sharpness, predict};
 pub use spectrum::{LogHistogram, Spectrum};
+pub use stability::Stability;

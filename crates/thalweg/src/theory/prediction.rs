@@ -11,7 +11,8 @@ pub struct Prediction<'p> {
     pub sharpness: f64,
     /// T_min, the least sharpness of any global minimum (eq. 15).
     pub min_sharpness: f64,
-    /// Δ_SGD = T − T_min ≥ 0, zero if and only if Σε ∝ I.
+    /// Δ_SGD = T − T_min ≥ 0; for D ≥ 2 and V of full row rank, zero if and only if Σε ∝ I (see
+    /// [`noise_mismatch`](super::noise_mismatch) for other V).
     pub excess: f64,
     /// F = E‖∇ℓ‖² of one sample there, the least of any global minimum; a minibatch of B has F/B.
     pub fluctuation: f64,

@@ -1,8 +1,6 @@
 //! The closed forms against reference numbers from an independent implementation.
 
-mod common;
-
-use common::{Case, cases};
+use crate::cases::{Case, cases};
 use thalweg::problem::Problem;
 use thalweg::theory::{Minimum, predict};
 

@@ -1,0 +1,79 @@
+//! Bounds on sharpness by the noise's condition number (Corollary 1), and on fluctuation by sharpness
+//! (Theorem 2).
+
+use super::dense::{eigenvalues, singular_values, trace};
+use super::{TheoryError, min_sharpness};
+use crate::problem::Problem;
+
+/// c₁ D √κ ≤ T ≤ c₂ D κ with κ = κ(Σε) (Corollary 1), c₁ and c₂ free of Σε.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ConditionBounds {
+    /// κ = λ_max(Σε)/λ_min(Σε).
+    pub condition_number: f64,
+    /// c₁ D √κ.
+    pub lower: f64,
+    /// c₂ D κ.
+    pub upper: f64,
+    /// c₁ = (1 − 1/D) b^{1/D} v^{2−2/D}, v the d_y-th singular value of V√Σx (0 if there are fewer).
+    pub lower_constant: f64,
+    /// c₂ = T_min/D = (tr Ŝ)^{2−2/D} (d_y b)^{1/D}.
+    pub upper_constant: f64,
+}
+
+/// Corollary 1 with constants of our own:
+///
+/// - Upper: T λ_min ≤ F at SGD's minimum, F there is at most F at the flattest one, and F ≤ λ_max T
+///   there. So T ≤ κ T_min.
+/// - Lower: VΣxVᵀ ≥ v² I, and the geometric mean is monotone, so M ≥ v Σε^{−1/2}; hence
+///   τ ≥ v λ_min^{−1/2}, s ≥ v λ_max^{1/2} and a ≥ λ_max in T ≥ (D−1) (ab)^{1/D} s^{1−2/D} τ.
+///
+/// No lower bound that grows with κ holds for a rank-deficient V, which may not use the quiet outputs.
+///
+/// # Errors
+/// When Σε is singular.
+pub fn condition_bounds(problem: &Problem) -> Result<ConditionBounds, TheoryError> {
+    let (outputs, depth) = (problem.output_dim(), problem.depth() as f64);
+    let rank = problem.noise_factor().rank();
+    if rank < outputs {
+        return Err(TheoryError::InfiniteCondition {
+            rank,
+            dimension: outputs,
+        });
+    }
+    let noise = eigenvalues(problem.noise_covariance())?;
+    let condition_number = noise[outputs - 1] / noise[0];
+    let signal = problem.teacher() * problem.input_factor().matrix();
+    let weakest = singular_values(signal.as_ref())?
+        .get(outputs - 1)
+        .copied()
+        .unwrap_or(0.0);
+    let input = trace(problem.input_covariance());
+    let lower_constant =
+        (1.0 - 1.0 / depth) * input.powf(1.0 / depth) * weakest.powf(2.0 - 2.0 / depth);
+    let upper_constant = min_sharpness(problem)? / depth;
+    Ok(ConditionBounds {
+        condition_number,
+        lower: lower_constant * depth * condition_number.sqrt(),
+        upper: upper_constant * depth * condition_number,
+        lower_constant,
+        upper_constant,
+    })
+}
+
+/// λ_min(C) T ≤ E‖∇ℓ‖² ≤ λ_max(C) T for any network with residual covariance C (Theorem 2; the
+/// paper prints it the other way round).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FluctuationBounds {
+    /// λ_min(C) T.
+    pub lower: f64,
+    /// λ_max(C) T.
+    pub upper: f64,
+}
+
+/// Theorem 2 for a residual covariance with the extreme eigenvalues `smallest` and `largest`.
+pub fn fluctuation_bounds(sharpness: f64, smallest: f64, largest: f64) -> FluctuationBounds {
+    FluctuationBounds {
+        lower: smallest * sharpness,
+        upper: largest * sharpness,
+    }
+}
