@@ -2,7 +2,7 @@
 //! (Theorem 2).
 
 use super::dense::{eigenvalues, singular_values, trace};
-use super::{TheoryError, min_sharpness};
+use super::{TheoryError, prediction};
 use crate::problem::Problem;
 
 /// c₁ D √κ ≤ T ≤ c₂ D κ with κ = κ(Σε) (Corollary 1), c₁ and c₂ free of Σε.
@@ -43,14 +43,12 @@ pub fn condition_bounds(problem: &Problem) -> Result<ConditionBounds, TheoryErro
     let noise = eigenvalues(problem.noise_covariance())?;
     let condition_number = noise[outputs - 1] / noise[0];
     let signal = problem.teacher() * problem.input_factor().matrix();
-    let weakest = singular_values(signal.as_ref())?
-        .get(outputs - 1)
-        .copied()
-        .unwrap_or(0.0);
+    let teacher = singular_values(signal.as_ref())?;
+    let weakest = teacher.get(outputs - 1).copied().unwrap_or(0.0);
     let input = trace(problem.input_covariance());
     let lower_constant =
         (1.0 - 1.0 / depth) * input.powf(1.0 / depth) * weakest.powf(2.0 - 2.0 / depth);
-    let upper_constant = min_sharpness(problem)? / depth;
+    let upper_constant = prediction::least(problem, &teacher) / depth;
     Ok(ConditionBounds {
         condition_number,
         lower: lower_constant * depth * condition_number.sqrt(),

@@ -19,6 +19,33 @@ pub(super) fn singular_values(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, Theor
         })
 }
 
+/// L diag(S) Rᵀ, with min(rows, columns) columns in L and R and S descending.
+pub(super) struct ThinSvd {
+    pub(super) left: Mat<f64>,
+    pub(super) singular_values: Vec<f64>,
+    pub(super) right: Mat<f64>,
+}
+
+/// The thin SVD; that of an empty matrix is empty.
+pub(super) fn thin_svd(matrix: MatRef<'_, f64>) -> Result<ThinSvd, TheoryError> {
+    let (rows, columns) = (matrix.nrows(), matrix.ncols());
+    if rows == 0 || columns == 0 {
+        return Ok(ThinSvd {
+            left: Mat::zeros(rows, 0),
+            singular_values: Vec::new(),
+            right: Mat::zeros(columns, 0),
+        });
+    }
+    let svd = matrix.thin_svd().map_err(|_| TheoryError::NotConverged {
+        what: "singular value decomposition",
+    })?;
+    Ok(ThinSvd {
+        left: svd.U().to_owned(),
+        singular_values: svd.S().column_vector().iter().copied().collect(),
+        right: svd.V().to_owned(),
+    })
+}
+
 /// Eigenvalues of a symmetric matrix, ascending, on the calling thread alone: callers that have many
 /// matrices spread them over threads themselves.
 pub(super) fn eigenvalues(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, TheoryError> {

@@ -1,7 +1,7 @@
 //! Whether SGD's minimum is a flattest one: what the noise has to look like where the teacher acts.
 
 use super::TheoryError;
-use super::dense::trace;
+use super::dense::{thin_svd, trace};
 use crate::problem::{Problem, numerical_rank};
 
 /// ‖(d_y/a) Π Σε Π − Π‖, Π the projection on the range of V√Σx; zero if and only if Δ_SGD = 0 (D ≥ 2).
@@ -19,15 +19,9 @@ pub fn noise_mismatch(problem: &Problem) -> Result<f64, TheoryError> {
         return Err(TheoryError::NoNoise);
     }
     let signal = problem.teacher() * problem.input_factor().matrix();
-    if signal.ncols() == 0 {
-        return Ok(0.0);
-    }
-    let svd = signal.thin_svd().map_err(|_| TheoryError::NotConverged {
-        what: "singular value decomposition",
-    })?;
-    let values: Vec<f64> = svd.S().column_vector().iter().copied().collect();
-    let rank = numerical_rank(&values, signal.nrows(), signal.ncols());
-    let range = svd.U().subcols(0, rank);
+    let svd = thin_svd(signal.as_ref())?;
+    let rank = numerical_rank(&svd.singular_values, signal.nrows(), signal.ncols());
+    let range = svd.left.subcols(0, rank);
     let mut compressed = range.transpose() * problem.noise_covariance() * range;
     compressed *= faer::Scale(problem.output_dim() as f64 / total);
     for i in 0..rank {

@@ -11,7 +11,7 @@
 
 use faer::{Mat, MatRef, Scale};
 
-use super::dense::{singular_values, squared_norm, trace};
+use super::dense::{ThinSvd, singular_values, squared_norm, thin_svd, trace};
 use super::{Functionals, LayerShare, TheoryError};
 use crate::problem::{Problem, Weights, numerical_rank};
 
@@ -28,6 +28,8 @@ pub struct Minimum<'p> {
     input: Mat<f64>,
     /// S, descending, r numbers.
     singular_values: Vec<f64>,
+    /// Ŝ, the singular values of V√Σx, descending, zeros included.
+    teacher_values: Vec<f64>,
     /// tr C.
     metric_trace: f64,
     /// tr(Σε M).
@@ -63,10 +65,20 @@ impl<'p> Minimum<'p> {
             }
         }
         let whitened = noise.matrix().transpose() * &signal;
+        // Both decompositions are bound by memory, so they share the cores best side by side.
+        let (teacher_values, svd) = rayon::join(
+            || singular_values(signal.as_ref()),
+            || thin_svd(whitened.as_ref()),
+        );
         let metric_trace = trace(problem.noise_covariance());
-        Self::balanced(problem, &signal, &whitened, metric_trace, |left| {
-            noise.inverse_transpose_times(left)
-        })
+        let unwhiten = |left: MatRef<'_, f64>| noise.inverse_transpose_times(left);
+        Ok(Self::balanced(
+            problem,
+            teacher_values?,
+            &svd?,
+            metric_trace,
+            unwhiten,
+        ))
     }
 
     /// The minimum of the sharpness: [`Minimum::of_sgd`] with Σε → I.
@@ -75,56 +87,49 @@ impl<'p> Minimum<'p> {
     /// When a decomposition does not converge.
     pub fn flattest(problem: &'p Problem) -> Result<Self, TheoryError> {
         let signal = problem.teacher() * problem.input_factor().matrix();
+        let svd = thin_svd(signal.as_ref())?;
         let metric_trace = problem.output_dim() as f64;
-        Self::balanced(problem, &signal, &signal, metric_trace, |left| {
-            left.to_owned()
-        })
+        let values = svd.singular_values.clone();
+        Ok(Self::balanced(
+            problem,
+            values,
+            &svd,
+            metric_trace,
+            |left| left.to_owned(),
+        ))
     }
 
-    /// `signal` = V X, `whitened` = EᵀVX, `unwhiten` multiplies by (Eᵀ)⁺.
+    /// `svd` is that of EᵀVX, `teacher_values` those of VX, `unwhiten` multiplies by (Eᵀ)⁺.
     fn balanced(
         problem: &'p Problem,
-        signal: &Mat<f64>,
-        whitened: &Mat<f64>,
+        teacher_values: Vec<f64>,
+        svd: &ThinSvd,
         metric_trace: f64,
         unwhiten: impl Fn(MatRef<'_, f64>) -> Mat<f64>,
-    ) -> Result<Self, TheoryError> {
+    ) -> Self {
         // The rank is read off V X: strong noise anisotropy spreads the values of EᵀVX over many
         // orders of magnitude, and small ones there still matter.
-        let rank = numerical_rank(
-            &singular_values(signal.as_ref())?,
-            signal.nrows(),
-            signal.ncols(),
-        );
-        if rank == 0 {
-            return Ok(Self {
-                problem,
-                output: Mat::zeros(problem.output_dim(), 0),
-                input: Mat::zeros(signal.ncols(), 0),
-                singular_values: Vec::new(),
-                metric_trace,
-                noise_gain: 0.0,
-            });
-        }
-        let svd = whitened.thin_svd().map_err(|_| TheoryError::NotConverged {
-            what: "singular value decomposition",
-        })?;
-        let values: Vec<f64> = svd.S().column_vector().iter().copied().take(rank).collect();
-        let scaled = |vectors: MatRef<'_, f64>| {
+        let rank = numerical_rank(&teacher_values, problem.output_dim(), problem.input_dim());
+        // A leak below the tolerance may count in the rank of V X, but not in that of EᵀVX.
+        let rank = rank.min(svd.singular_values.len());
+        let values = svd.singular_values[..rank].to_vec();
+        let scaled = |vectors: &Mat<f64>| {
             Mat::from_fn(vectors.nrows(), rank, |i, j| {
                 vectors[(i, j)] * values[j].sqrt()
             })
         };
-        let output = unwhiten(scaled(svd.U()).as_ref());
+        let output = unwhiten(scaled(&svd.left).as_ref());
         let noise_gain = squared_norm(&(problem.noise_factor().matrix().transpose() * &output));
-        Ok(Self {
+        let input = scaled(&svd.right);
+        Self {
             problem,
             output,
-            input: scaled(svd.V()),
+            input,
             singular_values: values,
+            teacher_values,
             metric_trace,
             noise_gain,
-        })
+        }
     }
 
     /// The problem that this is a minimum of.
@@ -140,6 +145,11 @@ impl<'p> Minimum<'p> {
     /// S, the r non-zero singular values of √C V √Σx, descending (C = Σε for SGD, I for the flattest).
     pub fn singular_values(&self) -> &[f64] {
         &self.singular_values
+    }
+
+    /// Ŝ, the singular values of V√Σx, descending, zeros included.
+    pub fn teacher_singular_values(&self) -> &[f64] {
+        &self.teacher_values
     }
 
     /// s = tr S.

@@ -32,7 +32,7 @@ pub struct Prediction<'p> {
 pub fn predict(problem: &Problem) -> Result<Prediction<'_>, TheoryError> {
     let minimum = Minimum::of_sgd(problem)?;
     let functionals = minimum.functionals();
-    let min_sharpness = min_sharpness(problem)?;
+    let min_sharpness = least(problem, minimum.teacher_singular_values());
     let lambda_max = minimum.lambda_max()?;
     for (what, value) in [
         ("the sharpness", functionals.sharpness),
@@ -61,8 +61,12 @@ pub fn predict(problem: &Problem) -> Result<Prediction<'_>, TheoryError> {
 /// When the singular value decomposition does not converge.
 pub fn min_sharpness(problem: &Problem) -> Result<f64, TheoryError> {
     let signal = problem.teacher() * problem.input_factor().matrix();
-    let total: f64 = singular_values(signal.as_ref())?.iter().sum();
+    Ok(least(problem, &singular_values(signal.as_ref())?))
+}
+
+pub(super) fn least(problem: &Problem, teacher_values: &[f64]) -> f64 {
     let depth = problem.depth() as f64;
+    let total: f64 = teacher_values.iter().sum();
     let sizes = problem.output_dim() as f64 * trace(problem.input_covariance());
-    Ok(depth * total.powf(2.0 - 2.0 / depth) * sizes.powf(1.0 / depth))
+    depth * total.powf(2.0 - 2.0 / depth) * sizes.powf(1.0 / depth)
 }

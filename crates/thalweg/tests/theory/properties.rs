@@ -177,6 +177,15 @@ fn singular_noise() {
     let (a, b) = (predict(&singular).unwrap(), predict(&almost).unwrap());
     assert!(same(&invariants(&a), &invariants(&b), 1e-8));
 
+    // A leak of rounding's size is none.
+    teacher[(2, 0)] = 1e-12;
+    let leaking = problem(&teacher, noise(0.0));
+    assert!(close(
+        predict(&leaking).unwrap().sharpness,
+        a.sharpness,
+        1e-9
+    ));
+
     // It is used: no minimum is selected.
     teacher[(2, 0)] = 0.1;
     let used = problem(&teacher, noise(0.0));
