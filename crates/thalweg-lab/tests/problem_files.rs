@@ -102,6 +102,44 @@ fn hidden_widths_come_from_the_field() {
     assert_eq!(file.problem.widths(), [2, 5, 2]);
 }
 
+/// Through eigenvalues, which are what the short forms state.
+#[test]
+fn spectra_and_bases_make_matrices() {
+    let file = read(
+        "short.toml",
+        r#"
+        depth = 3
+        input_covariance = { kind = "power-law", dimension = 3, exponent = 2, scale = 9, basis_seed = 3 }
+        noise_covariance = { kind = "spiked", dimension = 2, spikes = 1, height = 25 }
+        [teacher]
+        kind = "diagonal"
+        values = [4, 0.5]
+        rows = 2
+        columns = 3
+        left_basis_seed = 1
+        right_basis_seed = 2
+        "#,
+    )
+    .unwrap()
+    .problem;
+    let near = |found: Vec<f64>, expected: &[f64]| {
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-13 * b, "{found:?} {expected:?}");
+        }
+    };
+    near(
+        file.input_covariance().singular_values().unwrap(),
+        &[9.0, 2.25, 1.0],
+    );
+    near(file.teacher().singular_values().unwrap(), &[4.0, 0.5]);
+    assert!(file.input_covariance()[(0, 1)] != 0.0 && file.teacher()[(0, 1)] != 0.0);
+    assert_eq!((file.teacher().nrows(), file.teacher().ncols()), (2, 3));
+    assert_eq!(file.noise_covariance()[(0, 0)], 25.0);
+    assert_eq!(file.noise_covariance()[(1, 1)], 1.0);
+    assert_eq!(file.noise_covariance()[(0, 1)], 0.0);
+}
+
 #[test]
 fn malformed_files_are_told_what_is_wrong() {
     let change = |from: &str, to: &str| {
@@ -172,6 +210,24 @@ fn malformed_files_are_told_what_is_wrong() {
             "`noise_covariance.dimension` is 1000000000000.0, a dimension from 1 to 16384",
         ),
         (
+            change(
+                "[[4, 0], [0, 1]]",
+                r#"{"kind": "power-law", "dimension": 2}"#,
+            ),
+            "`noise_covariance.exponent` is missing",
+        ),
+        (
+            change(
+                "[[4, 0], [0, 1]]",
+                r#"{"kind": "diagonal", "values": [1], "dimension": 2}"#,
+            ),
+            "`noise_covariance.values` is a list of length 1, a list of length 2, the dimension,",
+        ),
+        (
+            change("[[4, 0], [0, 1]]", r#"{"kind": "identity", "exponent": 2}"#),
+            "`noise_covariance.exponent` is not a field of a specification",
+        ),
+        (
             change("\"depth\": 2", "\"depth\": \"two\""),
             "`depth` is \"two\", a whole number",
         ),
@@ -189,7 +245,7 @@ fn malformed_files_are_told_what_is_wrong() {
         ),
         (
             change("\"depth\": 2", "\"depth\": 4000000000"),
-            "`depth` is 4000000000, a depth of at most 10000",
+            "depth is 4000000000; ",
         ),
         (change("\"depth\": 2", "\"depth\": 0"), "depth is 0"),
         (

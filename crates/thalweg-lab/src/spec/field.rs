@@ -145,7 +145,7 @@ impl<'a> Field<'a> {
 
     /// One of several kinds, each with the fields it may have beside `kind`: a table with a `kind`, or
     /// the kind's name alone.
-    pub(crate) fn kind(&self, kinds: &[Kind]) -> Result<&'static str, Fault> {
+    pub(crate) fn kind(&self, kinds: &[Kind<'_>]) -> Result<&'static str, Fault> {
         let names: Vec<_> = kinds
             .iter()
             .map(|(name, _)| format!("\"{name}\""))
@@ -168,4 +168,4 @@ impl<'a> Field<'a> {
 }
 
 /// The name of a kind and the fields that go with it.
-pub(crate) type Kind = (&'static str, &'static [&'static str]);
+pub(crate) type Kind<'a> = (&'static str, &'a [&'static str]);

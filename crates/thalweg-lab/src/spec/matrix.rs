@@ -1,20 +1,65 @@
-//! Matrices as files write them: rows of numbers, or a short form with a `kind`.
+//! Matrices as files write them: rows of numbers, or a spectrum with a `kind` in a basis.
 
 use faer::{Mat, MatRef};
+use thalweg::problem::{Basis, covariance, spectrum, teacher};
 
 use super::error::Fault;
-use super::field::Field;
+use super::field::{Field, Kind};
 use super::node::Node;
 
 /// The largest dimension a file may ask for: its matrices hold 2 GiB.
 const MOST: usize = 1 << 14;
 
-/// A matrix given as rows or by a short form.
-pub(crate) fn matrix(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
-    match field.node() {
-        Node::Table(_) => short_form(field),
-        _ => rows(field),
+/// A covariance: rows, or eigenvalues in the basis of `basis_seed` or along the axes.
+pub(crate) fn covariance(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
+    if !matches!(field.node(), Node::Table(_)) {
+        return rows(field);
     }
+    let spectrum = Spectrum::read(field, &["dimension", "basis_seed"])?;
+    let dimension = spectrum.dimension(field, "dimension")?;
+    let basis = basis(field, "basis_seed")?;
+    Ok(covariance::from_spectrum(
+        &spectrum.values(dimension)?,
+        basis,
+    ))
+}
+
+/// Any matrix: rows, or singular values between two bases.
+pub(crate) fn matrix(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
+    if !matches!(field.node(), Node::Table(_)) {
+        return rows(field);
+    }
+    let spectrum = Spectrum::read(
+        field,
+        &[
+            "dimension",
+            "rows",
+            "columns",
+            "left_basis_seed",
+            "right_basis_seed",
+        ],
+    )?;
+    let (rows, columns) = match (field.optional("rows"), field.optional("columns")) {
+        (None, None) => {
+            let dimension = spectrum.dimension(field, "dimension")?;
+            (dimension, dimension)
+        }
+        _ => {
+            let side = |key| dimension(&field.required(key, "rows and columns, or a dimension,")?);
+            (side("rows")?, side("columns")?)
+        }
+    };
+    let values = spectrum.values(rows.min(columns))?;
+    let left = basis(field, "left_basis_seed")?;
+    let right = basis(field, "right_basis_seed")?;
+    Ok(teacher::from_singular_values(
+        rows, columns, &values, left, right,
+    ))
+}
+
+/// diag(deviations²).
+pub(crate) fn from_deviations(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
+    Ok(covariance::from_deviations(&values(field)?))
 }
 
 /// A dimension: from 1 to [`MOST`].
@@ -25,13 +70,6 @@ pub(crate) fn dimension(field: &Field<'_>) -> Result<usize, Fault> {
     } else {
         Err(field.not(format!("a dimension from 1 to {MOST}")))
     }
-}
-
-/// diag(values).
-pub(crate) fn diagonal(values: &[f64]) -> Mat<f64> {
-    Mat::from_fn(values.len(), values.len(), |row, column| {
-        if row == column { values[row] } else { 0.0 }
-    })
 }
 
 /// The rows of `matrix` as a list of lists.
@@ -68,23 +106,89 @@ fn rows(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
     }
 }
 
-fn short_form(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
-    match field.kind(&[
-        ("identity", &["dimension", "scale"]),
-        ("diagonal", &["values"]),
-    ])? {
-        "identity" => {
-            let dimension = dimension(&field.required("dimension", "the number of rows")?)?;
-            let scale = field.optional("scale").map_or(Ok(1.0), |f| f.number())?;
-            Ok(diagonal(&vec![scale; dimension]))
-        }
-        _ => {
-            let values = field.required("values", "the list of diagonal entries")?;
-            let numbers = values.numbers()?;
-            if !(1..=MOST).contains(&numbers.len()) {
-                return Err(values.not(format!("a list of 1 to {MOST} numbers")));
-            }
-            Ok(diagonal(&numbers))
+/// The eigenvalues or singular values that a short form describes, but for how many there are.
+struct Spectrum<'a> {
+    field: Field<'a>,
+    kind: &'static str,
+    scale: f64,
+}
+
+impl<'a> Spectrum<'a> {
+    /// Reads the form of `field`, which may have the fields `more` beside the spectrum's own.
+    fn read(field: &Field<'a>, more: &[&'static str]) -> Result<Self, Fault> {
+        let own: [Kind<'static>; 4] = [
+            ("identity", &["scale"]),
+            ("diagonal", &["scale", "values"]),
+            ("spiked", &["scale", "spikes", "height"]),
+            ("power-law", &["scale", "exponent"]),
+        ];
+        let fields = own.map(|(_, fields)| [fields, more].concat());
+        let kinds: Vec<Kind<'_>> = own
+            .iter()
+            .zip(&fields)
+            .map(|((kind, _), f)| (*kind, &f[..]))
+            .collect();
+        Ok(Self {
+            kind: field.kind(&kinds)?,
+            scale: field.optional("scale").map_or(Ok(1.0), |f| f.number())?,
+            field: field.clone(),
+        })
+    }
+
+    /// The dimension under `key`, or as many as there are values.
+    fn dimension(&self, field: &Field<'_>, key: &str) -> Result<usize, Fault> {
+        match (field.optional(key), self.field.optional("values")) {
+            (None, Some(listed)) => Ok(values(&listed)?.len()),
+            _ => dimension(&field.required(key, "the number of rows")?),
         }
     }
+
+    /// The first `count` values; a list must have just so many.
+    fn values(&self, count: usize) -> Result<Vec<f64>, Fault> {
+        let number = |key, needed| self.field.required(key, needed)?.number();
+        let mut spectrum = match self.kind {
+            "identity" => spectrum::identity(count),
+            "diagonal" => {
+                let field = self
+                    .field
+                    .required("values", "the list of diagonal entries")?;
+                let values = values(&field)?;
+                if values.len() != count {
+                    return Err(field.not(format!("a list of length {count}, the dimension,")));
+                }
+                values
+            }
+            "spiked" => {
+                let spikes = self
+                    .field
+                    .required("spikes", "the number of spikes")?
+                    .size()?;
+                spectrum::spiked(count, spikes, number("height", "the value of a spike")?)
+            }
+            _ => spectrum::power_law(count, number("exponent", "a of i^{−a}")?),
+        };
+        for value in &mut spectrum {
+            *value *= self.scale;
+        }
+        Ok(spectrum)
+    }
+}
+
+/// A list of numbers that is neither empty nor too long for a diagonal.
+fn values(field: &Field<'_>) -> Result<Vec<f64>, Fault> {
+    let numbers = field.numbers()?;
+    if (1..=MOST).contains(&numbers.len()) {
+        Ok(numbers)
+    } else {
+        Err(field.not(format!("a list of 1 to {MOST} numbers")))
+    }
+}
+
+fn basis(field: &Field<'_>, key: &str) -> Result<Basis, Fault> {
+    Ok(match field.optional(key) {
+        None => Basis::Canonical,
+        Some(seed) => Basis::Random {
+            seed: seed.count()?,
+        },
+    })
 }

@@ -5,7 +5,7 @@ use thalweg::problem::{Problem, Weights};
 
 use super::error::Fault;
 use super::field::Field;
-use super::matrix::{diagonal, dimension, matrix};
+use super::matrix::{covariance, dimension, from_deviations, matrix};
 
 /// The fields that make a problem; they stand at the top of a file or in its table `problem`.
 pub(crate) const PROBLEM_FIELDS: &[&str] = &[
@@ -16,9 +16,6 @@ pub(crate) const PROBLEM_FIELDS: &[&str] = &[
     "noise_standard_deviations",
     "hidden_widths",
 ];
-
-/// The deepest network a file may ask for.
-const MOST_LAYERS: usize = 10_000;
 
 /// A learning problem and what a file may say beside it; see [`super::read_problem`].
 #[derive(Clone, Debug)]
@@ -80,12 +77,8 @@ pub(crate) fn problem_and_start(root: &Field<'_>) -> Result<(Problem, Option<Wei
 }
 
 fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fault> {
-    let depth_field = table.required("depth", "the number of layers D")?;
-    let depth = depth_field.size()?;
-    if depth > MOST_LAYERS {
-        return Err(depth_field.not(format!("a depth of at most {MOST_LAYERS}")));
-    }
-    let input = matrix(&table.required("input_covariance", "Σx, d_x × d_x,")?)?;
+    let depth = table.required("depth", "the number of layers D")?.size()?;
+    let input = covariance(&table.required("input_covariance", "Σx, d_x × d_x,")?)?;
     let teacher = matrix(&table.required("teacher", "V, d_y × d_x,")?)?;
     let noise = noise(table)?;
     let widths = match (table.optional("hidden_widths"), start) {
@@ -112,10 +105,9 @@ fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fau
 fn noise(table: &Field<'_>) -> Result<Mat<f64>, Fault> {
     let needed = "Σε, d_y × d_y, (or `noise_standard_deviations`)";
     match table.optional("noise_standard_deviations") {
-        None => matrix(&table.required("noise_covariance", needed)?),
+        None => covariance(&table.required("noise_covariance", needed)?),
         Some(deviations) if table.optional("noise_covariance").is_none() => {
-            let squares: Vec<f64> = deviations.numbers()?.iter().map(|s| s * s).collect();
-            Ok(diagonal(&squares))
+            from_deviations(&deviations)
         }
         Some(deviations) => Err(Fault::Conflict {
             first: "noise_covariance".to_owned(),

@@ -8,6 +8,7 @@
 //! outcomes.toml          what became of each seed: the last file written
 //! ```
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -227,13 +228,13 @@ fn same_experiment(
     experiment: &Experiment,
 ) -> Result<Option<String>, StoreError> {
     let (stored, begun_by) = read_resolved(specification)?;
-    if stored == *experiment {
+    let (stored, given) = (stored.to_node(), experiment.to_node());
+    if stored == given {
         return Ok(begun_by);
     }
-    let differences = differences(&stored.to_node(), &experiment.to_node());
     Err(StoreError::OtherExperiment {
         directory: path.to_owned(),
-        differences,
+        differences: differences(&stored, &given),
     })
 }
 
@@ -249,33 +250,18 @@ fn same_version(path: &Path, begun_by: Option<String>) -> Result<(), StoreError>
 }
 
 fn differences(stored: &Node, given: &Node) -> Differences {
-    let (stored, given) = (stored.leaves(), given.leaves());
-    let find = |leaves: &[(String, &Node)], field: &str| {
-        let found = leaves.iter().find(|(path, _)| path == field);
-        found.map(|(_, node)| node.to_string())
+    let texts = |tree: &Node| -> BTreeMap<String, String> {
+        let leaves = tree.leaves().into_iter();
+        leaves
+            .map(|(field, node)| (field, node.to_string()))
+            .collect()
     };
-    let mut differences = Vec::new();
-    for (field, node) in &stored {
-        let other = find(&given, field);
-        let value = Some(node.to_string());
-        if other != value {
-            let field = field.clone();
-            differences.push(Difference {
-                field,
-                stored: value,
-                given: other,
-            });
-        }
-    }
-    for (field, node) in &given {
-        if find(&stored, field).is_none() {
-            let (field, given) = (field.clone(), Some(node.to_string()));
-            differences.push(Difference {
-                field,
-                stored: None,
-                given,
-            });
-        }
-    }
-    Differences(differences)
+    let (stored, given) = (texts(stored), texts(given));
+    let fields: BTreeSet<&String> = stored.keys().chain(given.keys()).collect();
+    let all = fields.into_iter().map(|field| Difference {
+        field: field.clone(),
+        stored: stored.get(field).cloned(),
+        given: given.get(field).cloned(),
+    });
+    Differences(all.filter(|field| field.stored != field.given).collect())
 }
