@@ -13,6 +13,8 @@ pub enum Failure {
     Input(Report),
     /// The input is right and the work failed: status 1.
     Work(Report),
+    /// Ctrl-C; the sentence says what was kept: status 130.
+    Interrupted(String),
 }
 
 impl Failure {
@@ -52,6 +54,10 @@ pub fn status(result: Result<(), Failure>) -> ExitCode {
         Err(Failure::Work(report)) => {
             eprintln!("{report:?}");
             ExitCode::FAILURE
+        }
+        Err(Failure::Interrupted(kept)) => {
+            eprintln!("{kept}");
+            ExitCode::from(130)
         }
     }
 }

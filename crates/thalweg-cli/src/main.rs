@@ -3,9 +3,11 @@
 mod arguments;
 mod command;
 mod exit;
+mod interrupt;
 mod number;
 mod output;
 mod page;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,9 @@
 //! How SGD steps and where it starts: options of every command that knows of η and B.
 
+use std::str::FromStr;
+
 use clap::Args;
+use thalweg::simulate::Init;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "SGD")]
@@ -11,6 +14,34 @@ pub struct StepArguments {
     /// B, the samples in a minibatch
     #[arg(long, value_name = "B", value_parser = count)]
     pub batch: Option<u64>,
+}
+
+impl StepArguments {
+    /// B as a size in memory; [`count`] has seen that it is one.
+    pub fn batch(&self) -> Option<usize> {
+        self.batch.and_then(|batch| usize::try_from(batch).ok())
+    }
+}
+
+/// Which of --learning-rate, --batch and --steps were not given.
+pub fn missing(given: [bool; 3]) -> String {
+    let flags = ["--learning-rate", "--batch", "--steps"].iter().zip(given);
+    let missing: Vec<&str> = flags
+        .filter_map(|(flag, given)| (!given).then_some(*flag))
+        .collect();
+    missing.join(", ")
+}
+
+/// Where random weights start.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "SGD")]
+pub struct StartArguments {
+    /// Law of the initial weights [default: kaiming]
+    ///
+    /// `kaiming`: N(0, 1/fan_in). `xavier`: N(0, 2/(fan_in + fan_out)). Either takes a gain on its
+    /// standard deviations, as in `kaiming:0.5`. `normal:S`: N(0, S²) in every layer.
+    #[arg(long, value_name = "LAW")]
+    pub init: Option<InitArgument>,
 }
 
 /// A finite number above 0.
@@ -35,6 +66,35 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// The law of the initial weights, as `kaiming`, `xavier:0.5` or `normal:0.1`.
+#[derive(Clone, Debug)]
+pub struct InitArgument(pub Init);
+
+impl FromStr for InitArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, number) = match text.split_once(':') {
+            Some((kind, number)) => (kind, Some(positive(number)?)),
+            None => (text, None),
+        };
+        Ok(Self(match (kind, number) {
+            ("kaiming", gain) => Init::Kaiming {
+                gain: gain.unwrap_or(1.0),
+            },
+            ("xavier", gain) => Init::Xavier {
+                gain: gain.unwrap_or(1.0),
+            },
+            ("normal", Some(deviation)) => Init::Normal { deviation },
+            _ => {
+                return Err(
+                    "write kaiming, kaiming:GAIN, xavier, xavier:GAIN or normal:DEVIATION".into(),
+                );
+            }
+        }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +114,17 @@ mod tests {
             "18446744073709551615",
         ] {
             assert!(count(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn inits_are_read() {
+        let read = |text: &str| text.parse::<InitArgument>().map(|init| init.0);
+        assert_eq!(read("kaiming"), Ok(Init::Kaiming { gain: 1.0 }));
+        assert_eq!(read("xavier:0.5"), Ok(Init::Xavier { gain: 0.5 }));
+        assert_eq!(read("normal:0.1"), Ok(Init::Normal { deviation: 0.1 }));
+        for wrong in ["normal", "kaiming:0", "kaiming:x", "he", ""] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! One file for each subcommand, and the choice between them.
 
+pub mod flow;
 pub mod predict;
+pub mod simulate;
+mod summary;
 
 use clap::CommandFactory;
 
@@ -15,6 +18,8 @@ use crate::output;
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Flow(arguments) => flow::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "thalweg", &mut script);

@@ -12,3 +12,4 @@ mod malformed;
 mod oracle;
 mod pages;
 mod pipe;
+mod simulate;

@@ -158,10 +158,21 @@ fn malformed_files_are_refused_by_name() {
             "start_weights",
         ),
     ];
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let simulate = ["simulate", "-", "--out", out.to_str().unwrap()];
     for (case, content, needle) in cases {
-        let run = run_with_input(&["predict", "-", "--json"], &content);
-        refused(&run, needle, case);
+        refused(
+            &run_with_input(&["predict", "-", "--json"], &content),
+            needle,
+            case,
+        );
+        // What only the prediction cannot use may be missing its times first.
+        for arguments in [&["flow", "-", "--json"][..], &simulate] {
+            refused(&run_with_input(arguments, &content), "", case);
+        }
     }
+    assert!(!out.exists());
 }
 
 #[test]
@@ -183,8 +194,7 @@ fn nan_and_infinity_in_toml_are_refused() {
 fn what_is_no_file_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
-    {
-        let command = "predict";
+    for command in ["predict", "flow"] {
         refused(&run(&[command, path]), "directory", command);
         refused(
             &run(&[command, &format!("{path}/missing.toml")]),
@@ -271,6 +281,16 @@ fn bad_flags_are_refused_by_name() {
             &["predict", "file.toml", "--depth", "2"],
             "cannot be used with",
         ),
+        (&["flow", "--depth", "2", "--noise", "1,2"], "--steps"),
+        (
+            &["flow", "--depth", "2", "--noise", "1,2", "--init", "zero"],
+            "--init",
+        ),
+        (
+            &["flow", "--depth", "2", "--noise", "1,2", "--steps", "1.5"],
+            "--steps",
+        ),
+        (&["simulate", "--depth", "2", "--noise", "1,2"], "--out"),
         (&["fly"], "fly"),
         (&["predict", "--dept", "2"], "--dept"),
     ];

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{file, run};
+use crate::harness::{file, run, run_with_input};
 
 fn cases(text: &str) -> Vec<Value> {
     let oracle: Value = serde_json::from_str(text).unwrap();
@@ -43,6 +43,26 @@ fn predict_agrees_with_every_case_to_1e_9() {
             // Relative to the largest: eigenvalues that are 0 exactly come out as rounding.
             let error = (found - expected).abs() / numbers(&case["nonzero_spectrum"])[0];
             assert!(error <= 1e-9, "{name}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn flow_agrees_with_every_case_to_1e_4() {
+    let cases = cases(include_str!("../../../thalweg/tests/oracle/slow_flow.json"));
+    assert_eq!(cases.len(), 5);
+    for (index, case) in cases.iter().enumerate() {
+        let found = run_with_input(&["flow", "-", "--json"], case.to_string().as_bytes()).json();
+        assert_eq!(found["slow_time"], case["slow_time"]);
+        for key in ["sharpness", "fluctuation"] {
+            let (found, expected) = (numbers(&found[key]), numbers(&case[key]));
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(
+                    close(*found, *expected, 1e-4),
+                    "{index} {key}: {found} {expected}"
+                );
+            }
         }
     }
 }

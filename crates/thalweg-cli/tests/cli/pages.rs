@@ -33,6 +33,26 @@ fn predict_with_its_spectrum_as_json() {
 }
 
 #[test]
+fn flow_from_a_random_start() {
+    let run = run(&[
+        "flow",
+        "--depth",
+        "3",
+        "--noise",
+        "1,0.1",
+        "--learning-rate",
+        "0.003",
+        "--batch",
+        "10",
+        "--steps",
+        "1e7",
+        "--points",
+        "8",
+    ]);
+    insta::assert_snapshot!(run.whole());
+}
+
+#[test]
 fn an_error_reads_well() {
     let file =
         "depth = 2\ninput_covariance = [[1.0]]\nteacher = [[1.0]]\nnoise_covariance = [[-1.0]]\n";

@@ -11,6 +11,7 @@ mod field;
 mod file;
 mod matrix;
 mod node;
+mod overrides;
 mod problem;
 mod resolved;
 mod schedule;
@@ -19,6 +20,7 @@ use std::path::Path;
 
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::Experiment;
+pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};
 
@@ -61,7 +63,19 @@ pub fn read_problem(path: &Path) -> Result<ProblemFile, SpecError> {
 /// # Errors
 /// As [`read_problem`].
 pub fn read_experiment(path: &Path) -> Result<Experiment, SpecError> {
-    read_with(path, |root| {
+    read_experiment_with(path, &Overrides::default())
+}
+
+/// The experiment in the TOML or JSON file `path`, where `overrides` take the place of its fields.
+///
+/// # Errors
+/// As [`read_problem`].
+pub fn read_experiment_with(path: &Path, overrides: &Overrides) -> Result<Experiment, SpecError> {
+    let tree = file::read(path).map(|mut tree| {
+        overrides.apply(&mut tree);
+        tree
+    });
+    read_tree(path, tree, |root| {
         known(root).and_then(|()| experiment::experiment(root))
     })
 }
@@ -82,8 +96,15 @@ pub(crate) fn read_with<T>(
     path: &Path,
     read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
 ) -> Result<T, SpecError> {
-    file::read(path)
-        .and_then(|tree| read(&Field::root(&tree)))
+    read_tree(path, file::read(path), read)
+}
+
+fn read_tree<T>(
+    path: &Path,
+    tree: Result<Node, Fault>,
+    read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
+) -> Result<T, SpecError> {
+    tree.and_then(|tree| read(&Field::root(&tree)))
         .map_err(|fault| SpecError {
             path: path.to_owned(),
             fault,

@@ -52,6 +52,13 @@ impl Node {
         }
     }
 
+    /// Takes the entry `key` out of a table, if there is one.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Self::Table(entries) = self {
+            entries.retain(|(name, _)| name != key);
+        }
+    }
+
     /// Adds an entry to a table.
     pub(crate) fn put(&mut self, key: &str, value: Node) {
         if let Self::Table(entries) = self {

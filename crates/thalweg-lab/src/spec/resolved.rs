@@ -31,21 +31,8 @@ impl Experiment {
         put("momentum", settings.momentum.into());
         put("weight_decay", settings.weight_decay.into());
         put("precision", precision(settings).into());
-        let gain = |gain: f64| [("gain", gain.into())];
-        match &settings.init {
-            Init::Kaiming { gain: g } => put("init", kind("kaiming", gain(*g))),
-            Init::Xavier { gain: g } => put("init", kind("xavier", gain(*g))),
-            Init::Normal { deviation } => {
-                put("init", kind("normal", [("deviation", (*deviation).into())]));
-            }
-            Init::Given(weights) => {
-                let layers = weights.layers().iter();
-                put(
-                    "start_weights",
-                    layers.map(|layer| matrix(layer.as_ref())).collect(),
-                );
-            }
-        }
+        let (key, start) = init(&settings.init);
+        put(key, start);
         put("data", data(&settings.data));
         if let Some(switch) = settings.switch {
             let entries = [
@@ -80,6 +67,21 @@ impl Experiment {
 pub(crate) fn to_toml(tree: &Node) -> String {
     toml::to_string(tree)
         .expect("tables, lists, 63-bit integers, floats and texts have a TOML form")
+}
+
+/// The field that says where the weights start, and its value.
+pub(crate) fn init(init: &Init) -> (&'static str, Node) {
+    let drawn = match init {
+        Init::Kaiming { gain } => kind("kaiming", [("gain", (*gain).into())]),
+        Init::Xavier { gain } => kind("xavier", [("gain", (*gain).into())]),
+        Init::Normal { deviation } => kind("normal", [("deviation", (*deviation).into())]),
+        Init::Given(weights) => {
+            let layers = weights.layers().iter();
+            let layers = layers.map(|layer| matrix(layer.as_ref())).collect();
+            return ("start_weights", layers);
+        }
+    };
+    ("init", drawn)
 }
 
 fn precision(settings: &Settings) -> &'static str {

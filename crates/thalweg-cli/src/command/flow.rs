@@ -1,0 +1,259 @@
+//! `thalweg flow`: how SGD gets there, by the slow flow along the minima.
+
+use clap::Args;
+use serde_json::{Value, json};
+use thalweg::flow::{self, Descent, FlowError, Settings, Snapshot, Times};
+use thalweg::problem::{Problem, Weights};
+use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
+use thalweg::theory::{self, Prediction, TheoryError};
+use thalweg_lab::spec::ProblemFile;
+
+use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
+use crate::exit::Failure;
+use crate::number::{number, significant};
+use crate::output;
+use crate::page::{Align, CONVENTION, Page, Table};
+
+/// Follow sharpness and fluctuation along the way, as functions of the step count
+///
+/// After gradient descent has reached the minima, noise moves SGD along them. To
+/// leading order in η that drift decreases the fluctuation F, in the slow time
+/// u = η² t / B, t in steps (beyond the paper). So F always falls, while the
+/// sharpness T may rise, fall, or do both.
+///
+/// The start is start_weights of FILE, or random weights from --seed and --init,
+/// the same as those of `thalweg simulate`. Either is first taken to the minima by
+/// gradient flow, which is fast. The times are slow_time of FILE, or log-spaced up
+/// to --steps at your --learning-rate and --batch.
+///
+/// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    problem: ProblemArguments,
+    #[command(flatten)]
+    step: StepArguments,
+    /// t, the number of SGD steps to follow; 1e6 is understood
+    #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
+    steps: Option<u64>,
+    #[command(flatten)]
+    start: StartArguments,
+    /// Seed of the initial weights
+    #[arg(long, value_name = "SEED", default_value_t = 0, help_heading = "SGD")]
+    seed: u64,
+    /// Rows between the first step and the last, log-spaced
+    #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Output",
+          value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    points: u16,
+    /// Print one JSON object with arrays; what is infinite or undefined is null
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  The sharpness after 10^7 steps, and on the way:
+    thalweg flow --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
+      --steps 1e7
+  From other random weights:
+    thalweg flow --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
+      --steps 1e7 --seed 4 --init xavier:0.5
+  From a file with start_weights (W_1 first) and slow_time, as data:
+    thalweg flow start.json --json";
+
+/// Prints the trajectory.
+///
+/// # Errors
+/// Bad input, a start that gradient flow cannot take to a minimum, or an integration that fails.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let file = arguments.problem.read()?;
+    let answer = Answer::new(&file, arguments)?;
+    if arguments.json {
+        output::print_json(&answer.json())
+    } else {
+        output::print(&answer.page())
+    }
+}
+
+/// All that is printed, in either form.
+struct Answer<'p> {
+    problem: &'p Problem,
+    /// The seed of a random start.
+    seed: Option<u64>,
+    descent: Descent,
+    snapshots: Vec<Snapshot>,
+    /// Where it all leads; noise may be missing or singular, and then there is no such place.
+    limit: Result<Prediction<'p>, TheoryError>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no times to follow: give --learning-rate, --batch and --steps (missing: {missing}), or slow_time in the file"
+)]
+struct NoTimes {
+    missing: String,
+}
+
+impl<'p> Answer<'p> {
+    fn new(file: &'p ProblemFile, arguments: &Arguments) -> Result<Self, Failure> {
+        let problem = &file.problem;
+        let times = times(file, arguments).map_err(Failure::input)?;
+        let (start, seed) = start(file, arguments)?;
+        let settings = Settings::default();
+        let descent = flow::descend(problem, &start, &settings).map_err(failure)?;
+        let trajectory =
+            flow::slow_flow(problem, &descent.weights, &times, &settings).map_err(failure)?;
+        Ok(Self {
+            problem,
+            seed,
+            descent,
+            snapshots: trajectory.snapshots,
+            limit: theory::predict(problem),
+        })
+    }
+
+    fn json(&self) -> Value {
+        let all =
+            |of: fn(&Snapshot) -> f64| -> Vec<f64> { self.snapshots.iter().map(of).collect() };
+        let steps: Option<Vec<u64>> = self.snapshots.iter().map(|s| s.step).collect();
+        let conditions: Vec<_> = self.snapshots.iter().map(|s| &s.layer_conditions).collect();
+        let limit = self.limit.as_ref().ok().map(|limit| {
+            json!({
+                "sharpness": limit.sharpness,
+                "lambda_max": limit.lambda_max,
+                "fluctuation": limit.fluctuation,
+            })
+        });
+        json!({
+            "convention": CONVENTION,
+            "seed": self.seed,
+            "descent_time": self.descent.time,
+            "step": steps,
+            "slow_time": all(|s| s.slow_time),
+            "sharpness": all(|s| s.sharpness),
+            "lambda_max": all(|s| s.lambda_max),
+            "fluctuation": all(|s| s.fluctuation),
+            "layer_conditions": conditions,
+            "limit": limit,
+        })
+    }
+
+    fn page(&self) -> String {
+        let mut page = Page::for_output();
+        page.problem(self.problem);
+        page.heading("The slow flow along the minima");
+        let steps = self.snapshots.iter().all(|s| s.step.is_some());
+        let mut heads = vec![
+            ("u = η²t/B", Align::Right),
+            ("T", Align::Right),
+            ("λ_max", Align::Right),
+            ("F", Align::Right),
+            ("κ(W_1)", Align::Right),
+            ("κ(W_D)", Align::Right),
+        ];
+        if steps {
+            heads.insert(0, ("step t", Align::Right));
+        }
+        let mut table = Table::with_heads(&heads);
+        for s in &self.snapshots {
+            let ends = [s.layer_conditions.first(), s.layer_conditions.last()];
+            let mut row: Vec<String> = s.step.iter().map(u64::to_string).collect();
+            row.push(significant(s.slow_time, 4));
+            row.extend([s.sharpness, s.lambda_max, s.fluctuation].map(number));
+            row.extend(ends.map(|end| end.map_or(String::new(), |value| significant(*value, 4))));
+            table.row(row);
+        }
+        match &self.limit {
+            Ok(limit) => {
+                let mut row = vec![String::new(); heads.len() - 6];
+                row.push("∞".into());
+                row.extend([limit.sharpness, limit.lambda_max, limit.fluctuation].map(number));
+                table.row(row);
+                page.table(&table);
+            }
+            Err(error) => {
+                page.table(&table);
+                page.paragraph(&format!("No limit as t → ∞: {error}."));
+            }
+        }
+        page.paragraph(
+            "T sharpness and λ_max largest Hessian eigenvalue in loss/weight², F fluctuation E‖∇ℓ‖² of \
+             one sample in loss²/weight², κ the condition number of the first and last layer.",
+        );
+        page.finish()
+    }
+}
+
+/// The user's own steps, or the file's slow times.
+fn times(file: &ProblemFile, arguments: &Arguments) -> Result<Times, NoTimes> {
+    if arguments.steps.is_none()
+        && let Some(times) = &file.slow_time
+    {
+        return Ok(Times::Slow(times.clone()));
+    }
+    let rate = arguments.step.learning_rate.or(file.learning_rate);
+    let batch = arguments.step.batch().or(file.batch);
+    let steps = arguments.steps.or(file.steps);
+    if let (Some(learning_rate), Some(batch), Some(steps)) = (rate, batch, steps) {
+        return Ok(Times::Steps {
+            learning_rate,
+            batch,
+            steps: log_spaced(steps, arguments.points.into()),
+        });
+    }
+    Err(NoTimes {
+        missing: missing([rate.is_some(), batch.is_some(), steps.is_some()]),
+    })
+}
+
+/// 0 and `points` numbers of equal ratio over four decades up to `last`, or fewer where they coincide.
+fn log_spaced(last: u64, points: usize) -> Vec<u64> {
+    const DECADES: f64 = 4.0;
+    let mut steps = vec![0];
+    steps.extend((1..=points).map(|i| {
+        let exponent = DECADES * (i as f64 / points as f64 - 1.0);
+        (last as f64 * 10f64.powf(exponent)).round() as u64
+    }));
+    steps.dedup();
+    steps
+}
+
+/// The given start, or the random weights with which a simulation of the same seed begins.
+fn start(file: &ProblemFile, arguments: &Arguments) -> Result<(Weights, Option<u64>), Failure> {
+    if let (Some(start), None) = (&file.start_weights, &arguments.start.init) {
+        return Ok((start.clone(), None));
+    }
+    let init = arguments.start.init.as_ref();
+    let settings = simulate::Settings {
+        learning_rate: 1.0,
+        batch: 1,
+        momentum: 0.0,
+        weight_decay: 0.0,
+        data: Data::default(),
+        init: init.map_or(Init::Kaiming { gain: 1.0 }, |init| init.0.clone()),
+        switch: None,
+        precision: Precision::F64,
+    };
+    let ensemble =
+        Ensemble::start(&file.problem, &settings, &[arguments.seed]).map_err(Failure::input)?;
+    let weights = ensemble.weights().into_iter().flatten().next();
+    // A run at step 0 has not diverged.
+    weights
+        .map(|weights| (weights, Some(arguments.seed)))
+        .ok_or_else(|| Failure::input(NoStart))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the initial weights are too large to start from; choose a smaller --init")]
+struct NoStart;
+
+/// What the user can mend, and what not.
+fn failure(error: FlowError) -> Failure {
+    match error {
+        FlowError::TooManySteps { .. }
+        | FlowError::StepTooSmall { .. }
+        | FlowError::Decomposition { .. } => Failure::work(error),
+        _ => Failure::input(error),
+    }
+}

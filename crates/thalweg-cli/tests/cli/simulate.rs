@@ -1,0 +1,219 @@
+//! `thalweg simulate` through its life: finished, repeated, interrupted, resumed, refused.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Run, file, run, run_with_input, thalweg};
+
+/// Two seeds of the smallest interesting network.
+const RUN: [&str; 14] = [
+    "simulate",
+    "--depth",
+    "2",
+    "--noise",
+    "1,0.5",
+    "--learning-rate",
+    "0.01",
+    "--batch",
+    "10",
+    "--seeds",
+    "2",
+    "--steps",
+    "2000",
+    "--out",
+];
+
+fn with_out<'a>(arguments: &[&'a str], out: &'a Path) -> Vec<&'a str> {
+    let mut arguments = arguments.to_vec();
+    arguments.push(out.to_str().unwrap());
+    arguments
+}
+
+#[test]
+fn a_finished_run_compares_and_repeats() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let arguments = with_out(&RUN, &out);
+    let first = run(&arguments);
+    let path = regex_escape(out.to_str().unwrap());
+    insta::with_settings!({ filters => vec![(path.as_str(), "[out]")] }, {
+        insta::assert_snapshot!(first.whole());
+    });
+    assert!(out.join("measurements.parquet").is_file());
+    // The same command again does nothing and says the same.
+    let before = std::fs::metadata(out.join("outcomes.toml"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(run(&arguments).stdout, first.stdout);
+    let after = std::fs::metadata(out.join("outcomes.toml"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(before, after);
+}
+
+fn regex_escape(path: &str) -> String {
+    path.replace('.', r"\.")
+}
+
+#[test]
+fn a_written_specification_runs_again_to_the_same_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (
+        directory.path().join("first"),
+        directory.path().join("second"),
+    );
+    let json = |arguments: &[&str], out: &Path| {
+        let mut arguments = with_out(arguments, out);
+        arguments.push("--json");
+        run(&arguments).json()
+    };
+    let expected = json(&RUN, &first);
+    let specification = first.join("specification.toml");
+    let again = ["simulate", specification.to_str().unwrap(), "--out"];
+    assert_eq!(json(&again, &second), expected);
+    // A flag takes the place of the file's field.
+    let third = directory.path().join("third");
+    let shorter = [
+        "simulate",
+        specification.to_str().unwrap(),
+        "--steps",
+        "100",
+        "--out",
+    ];
+    assert_eq!(json(&shorter, &third)["step"], 100);
+}
+
+/// Ctrl-C on a run that would take weeks, twice: what was reached is kept and gone on from.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let mut arguments = with_out(&RUN, &out);
+    arguments[12] = "1e12";
+    let first = interrupted(&arguments, &out.join("specification.toml"));
+    assert_eq!((first.status, first.stdout.as_str()), (Some(130), ""));
+    let reached = step_after("stopped at step ", &first.stderr);
+    assert!(out.join("checkpoints").read_dir().unwrap().next().is_some());
+
+    let second = interrupted(&arguments, &out.join("specification.toml"));
+    assert_eq!(second.status, Some(130));
+    assert_eq!(step_after("goes on from step ", &second.stderr), reached);
+    assert!(step_after("stopped at step ", &second.stderr) > reached);
+}
+
+/// Runs until `begun` exists and a little longer, then presses Ctrl-C.
+fn interrupted(arguments: &[&str], begun: &Path) -> Run {
+    let child = thalweg(arguments).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !begun.exists() {
+        assert!(Instant::now() < deadline, "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    press_ctrl_c(&child);
+    let output = child.wait_with_output().unwrap();
+    Run {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn press_ctrl_c(child: &Child) {
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+fn step_after(words: &str, stderr: &str) -> u64 {
+    let (_, rest) = stderr
+        .split_once(words)
+        .unwrap_or_else(|| panic!("no {words:?} in {stderr}"));
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn another_experiment_does_not_overwrite_a_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    assert_eq!(run(&with_out(&RUN, &out)).status, Some(0));
+    let mut other = RUN;
+    other[6] = "0.02";
+    let refused = run(&with_out(&other, &out));
+    assert_eq!((refused.status, refused.stdout.as_str()), (Some(2), ""));
+    assert!(
+        refused.stderr.contains("learning_rate"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn what_cannot_run_leaves_no_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let cases: [&[&str]; 5] = [
+        &[
+            "simulate", "--depth", "2", "--noise", "1,2", "--batch", "1", "--steps", "9", "--out",
+        ],
+        &["simulate", "-", "--out"],
+        &["simulate", "nowhere.toml", "--out"],
+        &[
+            "simulate", "--depth", "2", "--noise", "1,2", "--seeds", "0", "--out",
+        ],
+        &[
+            "simulate", "--depth", "2", "--noise", "1,2", "--seeds", "3,x", "--out",
+        ],
+    ];
+    for arguments in cases {
+        let run = run_with_input(&with_out(arguments, &out), b"depth = 'two'");
+        assert_eq!(
+            (run.status, run.stdout.as_str()),
+            (Some(2), ""),
+            "{arguments:?}"
+        );
+        assert!(!out.exists(), "{arguments:?}");
+    }
+}
+
+/// A file where the directory should be cannot be written into, whoever asks.
+#[test]
+fn an_unusable_directory_is_an_error_that_names_it() {
+    let (_directory, path) = file("taken", b"precious");
+    let run = run(&with_out(&RUN, &path.join("run")));
+    assert_eq!(
+        (run.status, run.stdout.as_str()),
+        (Some(1), ""),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("taken"), "{}", run.stderr);
+    assert_eq!(std::fs::read(path).unwrap(), b"precious");
+}
+
+/// Every run diverges at this step size: an outcome, not a NaN in a table.
+#[test]
+fn divergence_is_reported_as_such() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let mut arguments = RUN;
+    arguments[6] = "5";
+    let page = run(&with_out(&arguments, &out));
+    assert_eq!(page.status, Some(0), "{}", page.stderr);
+    assert!(
+        page.stdout.contains("2 of 2 runs diverged"),
+        "{}",
+        page.stdout
+    );
+    assert!(!page.stdout.contains("NaN"), "{}", page.stdout);
+}

@@ -1,0 +1,44 @@
+//! Values that are given beside a file and take the place of the file's own.
+
+use thalweg::simulate::Init;
+
+use super::node::Node;
+use super::resolved::init;
+
+/// What a command line says of an experiment; `None` leaves it to the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// η > 0.
+    pub learning_rate: Option<f64>,
+    /// B ≥ 1.
+    pub batch: Option<usize>,
+    /// Steps of each run.
+    pub steps: Option<u64>,
+    /// One run for each.
+    pub seeds: Option<Vec<u64>>,
+    /// Where the weights start; it replaces `start_weights` also.
+    pub init: Option<Init>,
+}
+
+impl Overrides {
+    /// Puts the values into the tree of a file.
+    pub(crate) fn apply(&self, tree: &mut Node) {
+        let mut set = |key: &str, value: Option<Node>| {
+            if let Some(value) = value {
+                tree.remove(key);
+                tree.put(key, value);
+            }
+        };
+        set("learning_rate", self.learning_rate.map(Node::from));
+        set("batch", self.batch.map(Node::from));
+        set("steps", self.steps.map(Node::from));
+        let seeds = self.seeds.as_ref();
+        set("seeds", seeds.map(|seeds| seeds.iter().copied().collect()));
+        if let Some(start) = &self.init {
+            let (key, value) = init(start);
+            tree.remove("init");
+            tree.remove("start_weights");
+            tree.put(key, value);
+        }
+    }
+}
