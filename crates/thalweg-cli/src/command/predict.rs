@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::{Value, json};
 use thalweg::problem::Problem;
-use thalweg::theory::{self, Prediction};
+use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{ProblemArguments, StepArguments};
@@ -79,42 +79,89 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 struct Answer<'p> {
     problem: &'p Problem,
     prediction: Prediction<'p>,
+    conditioning: Vec<LayerConditioning>,
+    /// Absent where Σε is singular.
+    bounds: Option<ConditionBounds>,
+    kaiming: f64,
+    xavier: f64,
     spectrum: Option<Vec<f64>>,
-    /// η, where it is known.
-    learning_rate: Option<f64>,
+    run: Option<Run>,
+}
+
+/// What depends on the step size and the batch.
+struct Run {
+    learning_rate: f64,
+    batch: usize,
+    stability: Stability,
 }
 
 impl<'p> Answer<'p> {
     fn new(file: &'p ProblemFile, arguments: &Arguments) -> Result<Self, Failure> {
         let problem = &file.problem;
         let prediction = theory::predict(problem).map_err(Failure::input)?;
+        let initial = |variances: Vec<f64>| theory::initial_sharpness(problem, &variances);
         let size = problem.input_dim() * problem.output_dim();
-        let wanted = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
-        let spectrum = wanted
-            .then(|| prediction.minimum.spectrum())
-            .transpose()
-            .map_err(Failure::work)?;
+        let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
+        let spectrum = listed.then(|| prediction.minimum.spectrum()).transpose();
+        let rate = arguments.step.learning_rate.or(file.learning_rate);
+        let batch = arguments.step.batch().or(file.batch);
+        let run = match (rate, batch) {
+            (Some(learning_rate), Some(batch)) => Some(Run {
+                learning_rate,
+                batch,
+                stability: prediction
+                    .stability(learning_rate, batch)
+                    .map_err(Failure::input)?,
+            }),
+            _ => None,
+        };
         Ok(Self {
             problem,
+            conditioning: prediction
+                .minimum
+                .layer_conditioning()
+                .map_err(Failure::work)?,
+            bounds: theory::condition_bounds(problem).ok(),
+            kaiming: initial(theory::kaiming_variances(problem, 1.0)).map_err(Failure::work)?,
+            xavier: initial(theory::xavier_variances(problem, 1.0)).map_err(Failure::work)?,
+            spectrum: spectrum
+                .map_err(Failure::work)?
+                .map(|spectrum| spectrum.eigenvalues().to_vec()),
+            run,
             prediction,
-            spectrum: spectrum.map(|spectrum| spectrum.eigenvalues().to_vec()),
-            learning_rate: arguments.step.learning_rate.or(file.learning_rate),
         })
-    }
-
-    /// η λ_max / 2, which is 1 at the edge of stability.
-    fn stability(&self) -> Option<f64> {
-        self.learning_rate
-            .map(|η| η * self.prediction.lambda_max / 2.0)
     }
 
     fn json(&self) -> Value {
         let p = &self.prediction;
-        let layers: Vec<_> = p
+        let layers = p
             .layers
             .iter()
-            .map(|share| json!({ "sharpness": share.sharpness, "fluctuation": share.fluctuation }))
-            .collect();
+            .zip(&self.conditioning)
+            .map(|(share, layer)| {
+                json!({
+                    "sharpness": share.sharpness,
+                    "fluctuation": share.fluctuation,
+                    "condition_number": layer.condition_number,
+                    "singular_values": layer.singular_values,
+                })
+            });
+        let bounds = self.bounds.as_ref().map(|bounds| {
+            json!({
+                "noise_condition_number": bounds.condition_number,
+                "lower": bounds.lower,
+                "upper": bounds.upper,
+            })
+        });
+        let run = self.run.as_ref().map(|run| {
+            json!({
+                "learning_rate": run.learning_rate,
+                "batch": run.batch,
+                "stability_number": run.stability.stability_number,
+                "product_fluctuation": run.stability.product_fluctuation,
+                "relative_product_fluctuation": run.stability.relative_product_fluctuation,
+            })
+        });
         json!({
             "convention": CONVENTION,
             "sharpness": p.sharpness,
@@ -122,83 +169,26 @@ impl<'p> Answer<'p> {
             "excess": p.excess,
             "fluctuation": p.fluctuation,
             "lambda_max": p.lambda_max,
-            "stability": self.stability(),
-            "layers": layers,
+            "initial_sharpness": { "kaiming": self.kaiming, "xavier": self.xavier },
+            "condition_bounds": bounds,
+            "run": run,
+            "layers": layers.collect::<Vec<_>>(),
             "nonzero_spectrum": self.spectrum,
         })
     }
 
     fn page(&self) -> String {
-        let p = &self.prediction;
         let mut page = Page::for_output();
         page.problem(self.problem);
-
         page.heading("Where SGD ends as η → 0");
-        let mut table = Table::with_heads(&[
-            ("quantity", Align::Left),
-            ("symbol", Align::Left),
-            ("value", Align::Right),
-            ("unit", Align::Left),
-            ("source", Align::Left),
-        ]);
-        let curvature = "loss/weight²";
-        let row = |name: &str, symbol: &str, value: f64, unit: &str, source: &str| {
-            [name, symbol, &number(value), unit, source].map(String::from)
-        };
-        table.row(row(
-            "sharpness, tr Hessian",
-            "T",
-            p.sharpness,
-            curvature,
-            "eq. 14",
-        ));
-        table.row(row(
-            "… of the flattest minimum",
-            "T_min",
-            p.min_sharpness,
-            curvature,
-            "eq. 15",
-        ));
-        table.row(row(
-            "… in excess of it",
-            "Δ_SGD",
-            p.excess,
-            curvature,
-            "eq. 14 − 15",
-        ));
-        table.row(row(
-            "… relative to it",
-            "T/T_min",
-            p.sharpness / p.min_sharpness,
-            "",
-            "",
-        ));
-        table.row(row(
-            "largest eigenvalue",
-            "λ_max",
-            p.lambda_max,
-            curvature,
-            "closed form",
-        ));
-        table.row(row(
-            "gradient fluctuation",
-            "F",
-            p.fluctuation,
-            "loss²/weight²",
-            "Theorem 1",
-        ));
-        page.table(&table);
-
-        page.heading("Layer by layer");
+        page.table(&self.minimum());
+        page.heading("Layer by layer at that minimum");
         page.table(&self.layers());
-
-        if let (Some(η), Some(stability)) = (self.learning_rate, self.stability()) {
-            page.heading(&format!("At the step size η = {}", number(η)));
-            page.paragraph(&format!("stability η λ_max/2 = {}", number(stability)));
+        if let Some(run) = &self.run {
+            run.print(&mut page);
         }
-
         if let Some(spectrum) = &self.spectrum {
-            page.heading("Hessian eigenvalues, loss/weight²");
+            page.heading("Hessian eigenvalues there, in loss/weight²");
             let zeros = self.problem.parameters().saturating_sub(spectrum.len());
             let list: Vec<_> = spectrum.iter().map(|&value| number(value)).collect();
             page.paragraph(&list.join(" "));
@@ -207,32 +197,150 @@ impl<'p> Answer<'p> {
         page.finish()
     }
 
+    fn minimum(&self) -> Table {
+        let p = &self.prediction;
+        let mut table = Table::with_heads(&[
+            ("quantity", Align::Left),
+            ("symbol", Align::Left),
+            ("value", Align::Right),
+            ("unit", Align::Left),
+            ("source", Align::Left),
+        ]);
+        let mut row = |name: &str, symbol: &str, value: f64, unit: &str, source: &str| {
+            table.row([name, symbol, &number(value), unit, source]);
+        };
+        let curvature = "loss/weight²";
+        row(
+            "sharpness, tr Hessian",
+            "T",
+            p.sharpness,
+            curvature,
+            "eq. 14",
+        );
+        row(
+            "… of the flattest minimum",
+            "T_min",
+            p.min_sharpness,
+            curvature,
+            "eq. 15",
+        );
+        row(
+            "… in excess of it",
+            "Δ_SGD",
+            p.excess,
+            curvature,
+            "eq. 14 − 15",
+        );
+        row(
+            "… relative to it",
+            "T/T_min",
+            p.sharpness / p.min_sharpness,
+            "",
+            "",
+        );
+        row(
+            "largest eigenvalue",
+            "λ_max",
+            p.lambda_max,
+            curvature,
+            "closed form",
+        );
+        row(
+            "gradient fluctuation",
+            "F",
+            p.fluctuation,
+            "loss²/weight²",
+            "Theorem 1",
+        );
+        row(
+            "initial T, Kaiming, mean",
+            "E T",
+            self.kaiming,
+            curvature,
+            "eq. 67",
+        );
+        row(
+            "initial T, Xavier, mean",
+            "E T",
+            self.xavier,
+            curvature,
+            "eq. 68",
+        );
+        if let Some(bounds) = &self.bounds {
+            row(
+                "noise condition number",
+                "κ(Σε)",
+                bounds.condition_number,
+                "",
+                "",
+            );
+            row(
+                "bound on T from below",
+                "c₁ D √κ",
+                bounds.lower,
+                curvature,
+                "Corollary 1",
+            );
+            row(
+                "bound on T from above",
+                "c₂ D κ",
+                bounds.upper,
+                curvature,
+                "Corollary 1",
+            );
+        }
+        table
+    }
+
     /// The first layer, those between, which are all alike, and the last.
     fn layers(&self) -> Table {
-        let layers = &self.prediction.layers;
-        let depth = layers.len();
+        let depth = self.problem.depth();
         let mut table = Table::with_heads(&[
             ("layer", Align::Left),
             ("share of T", Align::Right),
             ("", Align::Right),
             ("share of F", Align::Right),
+            ("condition number", Align::Right),
         ]);
-        let distinct = BTreeSet::from([1, depth.min(2), depth]);
-        for k in distinct {
+        for k in BTreeSet::from([1, depth.min(2), depth]) {
             let name = if k == 2 && depth > 3 {
                 format!("W_2 … W_{} each", depth - 1)
             } else {
                 format!("W_{k}")
             };
-            let share = layers[k - 1];
+            let share = self.prediction.layers[k - 1];
             let percent = 100.0 * share.sharpness / self.prediction.sharpness;
             table.row([
                 name,
                 number(share.sharpness),
                 format!("{percent:.1} %"),
                 number(share.fluctuation),
+                number(self.conditioning[k - 1].condition_number),
             ]);
         }
         table
+    }
+}
+
+impl Run {
+    fn print(&self, page: &mut Page) {
+        page.heading(&format!(
+            "At η = {} and B = {}",
+            number(self.learning_rate),
+            self.batch
+        ));
+        let mut table = Table::new(&[Align::Left, Align::Left, Align::Right]);
+        let stability = &self.stability;
+        table.row([
+            "stability number, 1 at the edge",
+            "η λ_max / 2",
+            &number(stability.stability_number),
+        ]);
+        table.row([
+            "fluctuation of the product",
+            "E‖W_D…W_1 − V‖² / ‖V‖²",
+            &number(stability.relative_product_fluctuation),
+        ]);
+        page.table(&table);
     }
 }
