@@ -94,6 +94,9 @@ impl Factor {
     }
 
     /// (Fᵀ)⁺ B for B of shape p × m: the inverse where Σ is invertible, else the pseudo-inverse.
+    ///
+    /// # Panics
+    /// When B does not have p rows.
     pub fn inverse_transpose_times(&self, b: MatRef<'_, f64>) -> Mat<f64> {
         match &self.kind {
             Kind::Triangular => {

@@ -40,7 +40,7 @@ impl Curvature {
     }
 
     /// K U = Σ_k A_k A_kᵀ U (B_kX)ᵀ(B_kX), for U of shape d_y × p.
-    pub fn apply(&self, u: MatRef<'_, f64>) -> Mat<f64> {
+    fn apply(&self, u: MatRef<'_, f64>) -> Mat<f64> {
         let mut image = Mat::zeros(u.nrows(), u.ncols());
         for (above, reached) in self.above.iter().zip(&self.reached) {
             image += above * ((above.transpose() * u) * reached.transpose()) * reached;

@@ -1,7 +1,7 @@
 //! The largest eigenvalue of a symmetric operator, by Lanczos with full reorthogonalisation.
 
 use faer::linalg::solvers::SelfAdjointEigen;
-use faer::{Col, ColRef, Mat, Side};
+use faer::{Col, ColRef, Mat, Scale, Side};
 
 use super::{TheoryError, dense};
 use crate::random::{Purpose, Stream};
@@ -35,7 +35,7 @@ pub(super) fn top_eigenvalue(
     // The start only has to be in general position; the same one each time keeps answers repeatable.
     let mut stream = Stream::new(0, Purpose::Problem);
     let start = Col::from_fn(size, |_| stream.normal());
-    let start = &start * faer::Scale(1.0 / start.norm_l2());
+    let start = &start * Scale(1.0 / start.norm_l2());
     let steps = MAX_STEPS.min(size);
     let mut basis = Mat::zeros(size, steps);
     basis.col_mut(0).copy_from(&start);
@@ -52,21 +52,19 @@ pub(super) fn top_eigenvalue(
         }
         let norm = image.norm_l2();
         let scale = diagonal.iter().copied().fold(0.0_f64, f64::max);
-        let exhausted = step + 1 == steps || norm <= f64::EPSILON * scale;
-        if exhausted || step + 1 == next_check {
+        // Nothing new: the steps so far span an invariant subspace.
+        let complete = step + 1 == size || norm <= f64::EPSILON * scale;
+        if complete || step + 1 == next_check {
             let (value, last) = ritz(&diagonal, &off_diagonal)?;
-            if norm * last.abs() <= RESIDUAL * value
-                || norm <= f64::EPSILON * scale
-                || step + 1 == size
-            {
+            if complete || norm * last.abs() <= RESIDUAL * value {
                 return Ok(value);
             }
             next_check += next_check / 4;
         }
-        if !exhausted {
+        if step + 1 < steps {
             basis
                 .col_mut(step + 1)
-                .copy_from(&image * faer::Scale(1.0 / norm));
+                .copy_from(&image * Scale(1.0 / norm));
             off_diagonal.push(norm);
         }
     }

@@ -178,12 +178,10 @@ impl<'p> Minimum<'p> {
     /// so a τ/s is the number of outputs that the layers below the last one feel: d_y for isotropic
     /// noise, more for any other on a full-rank teacher.
     pub fn functionals(&self) -> Functionals {
-        let (a, s) = (self.metric_trace, self.signal_trace());
         let base = trace(self.problem.input_covariance()) * self.decay();
-        let per_signal = if s > 0.0 { a / s } else { 0.0 };
         let inner = LayerShare {
-            sharpness: base * (per_signal * self.tau()),
-            fluctuation: base * (per_signal * self.noise_gain),
+            sharpness: base * self.effective_outputs(),
+            fluctuation: base * self.per_signal(self.noise_gain),
         };
         let mut layers = vec![inner; self.problem.depth()];
         if let Some(last) = layers.last_mut() {
@@ -197,12 +195,15 @@ impl<'p> Minimum<'p> {
 
     /// a τ/s, the effective number of outputs (see [`Minimum::functionals`]); 0 where V√Σx = 0.
     pub fn effective_outputs(&self) -> f64 {
-        let s = self.signal_trace();
-        if s > 0.0 {
-            self.metric_trace / s * self.tau()
-        } else {
-            0.0
+        self.per_signal(self.tau())
+    }
+
+    /// a `value`/s, for a value that vanishes with s.
+    fn per_signal(&self, value: f64) -> f64 {
+        if self.rank() == 0 {
+            return 0.0;
         }
+        self.metric_trace / self.signal_trace() * value
     }
 
     /// The weights (eq. 65, 66), W_D = √((a/s)/ρ) Y U_{D−1}ᵀ, W_k = ρ^{−1/2} U_k U_{k−1}ᵀ,

@@ -41,7 +41,7 @@ impl Spectrum {
     /// Counts of the eigenvalues above `floor` · λ_max in `bins` bins, equal in the logarithm.
     ///
     /// # Errors
-    /// When `floor` is not in (0, 1).
+    /// When `bins` is 0 or `floor` is not in (0, 1).
     pub fn log_histogram(&self, bins: usize, floor: f64) -> Result<LogHistogram, TheoryError> {
         if !(floor > 0.0 && floor < 1.0) {
             return Err(TheoryError::Parameter {
@@ -50,13 +50,20 @@ impl Spectrum {
                 expected: "a fraction of the largest eigenvalue, above 0 and below 1",
             });
         }
+        if bins == 0 {
+            return Err(TheoryError::Parameter {
+                parameter: "bins",
+                found: 0.0,
+                expected: "at least one bin",
+            });
+        }
         let largest = self.eigenvalues.first().copied().unwrap_or(0.0);
         let edges = (0..=bins)
             .map(|i| largest * floor.powf(1.0 - i as f64 / bins as f64))
             .collect();
         let mut counts = vec![0; bins];
         for &value in &self.eigenvalues {
-            if bins > 0 && value > 0.0 && value >= floor * largest {
+            if value > 0.0 && value >= floor * largest {
                 let place = 1.0 - (value / largest).ln() / floor.ln();
                 counts[((place * bins as f64) as usize).min(bins - 1)] += 1;
             }
