@@ -2,6 +2,8 @@
 
 pub mod plot;
 pub mod provenance;
+pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod spec;
 pub mod store;

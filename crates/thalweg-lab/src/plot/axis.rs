@@ -47,6 +47,15 @@ impl Axis {
         self
     }
 
+    /// The middles of the cells between `edges`, on this axis's scale.
+    pub fn middles(&self, edges: &[f64]) -> Vec<f64> {
+        let middle = |pair: &[f64]| match self.scale {
+            Scale::Linear => 0.5 * (pair[0] + pair[1]),
+            Scale::Log => (pair[0] * pair[1]).sqrt(),
+        };
+        edges.windows(2).map(middle).collect()
+    }
+
     /// Whether the axis can show `value` at all.
     pub fn shows(&self, value: f64) -> bool {
         value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
@@ -106,6 +115,11 @@ impl Fitted {
             Scale::Log => (value.max(self.low) / self.low).log10() / (self.high / self.low).log10(),
         };
         self.from + part.clamp(0.0, 1.0) * (self.to - self.from)
+    }
+
+    /// Pixels from its low to its high end.
+    pub fn length(&self) -> f64 {
+        (self.to - self.from).abs()
     }
 
     /// Its marks, about `wanted` on a linear axis.

@@ -10,8 +10,8 @@ pub(super) const SMALL: f64 = 12.0;
 /// Pixels: panel titles.
 const TITLE: f64 = 13.5;
 const TICK: f64 = 4.0;
-/// Markers on a line at most, so that they tell lines apart without hiding them.
-const MARKERS: usize = 9;
+/// Markers on a line, about: they tell lines apart in print without hiding them.
+const MARKERS: f64 = 8.0;
 
 /// One panel of a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -349,15 +349,15 @@ impl Panel {
                 dash,
             ));
             if let Some(marker) = look.marker {
-                let every = piece.len().div_ceil(MARKERS).max(1);
-                let first = (order * every / 3) % every;
-                shapes.extend(
-                    piece
-                        .iter()
-                        .skip(first)
-                        .step_by(every)
-                        .map(|p| marker.shape(place(p), look.ink)),
-                );
+                // Evenly along the page, each series from another place, whatever the points' spacing.
+                let apart = x.length() / MARKERS;
+                let mut next = x.place(piece[0].x) + apart * (order % 3) as f64 / 3.0;
+                for place in piece.iter().map(place) {
+                    if place.0 >= next - 1e-9 {
+                        shapes.push(marker.shape(place, look.ink));
+                        next = place.0 + apart;
+                    }
+                }
             }
         }
     }

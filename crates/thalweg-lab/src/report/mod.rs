@@ -1,0 +1,63 @@
+//! The HTML report: one self-contained page, made from what a directory already holds.
+//!
+//! A page needs no network and no script: pictures and styles are inside it, light and dark follow the
+//! reader's preference. Plain formatting and no template engine: the page has four kinds of element,
+//! and escaping happens in one function that every word passes through.
+
+mod error;
+mod number;
+mod page;
+mod run;
+mod section;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+pub use error::ReportError;
+
+use crate::reproduce::{RESULTS_FILE, Results};
+use crate::store::{StoreError, write_whole};
+use section::Section;
+
+/// The page's file.
+pub const REPORT_FILE: &str = "report.html";
+
+/// Writes the report of `directory`, which holds either what [`crate::reproduce`] wrote or a finished
+/// run, and returns its path. Nothing is simulated again.
+///
+/// # Errors
+/// When the directory holds neither, a file cannot be read or is damaged, or the page cannot be written.
+pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
+    let page = if directory.join(RESULTS_FILE).exists() {
+        reproduction(directory)?
+    } else {
+        run::page(directory)?
+    };
+    let path = directory.join(REPORT_FILE);
+    write_whole(&path, |file| file.write_all(page.as_bytes()))?;
+    Ok(path)
+}
+
+/// The page of a reproduction: reads the results and the pictures beside them.
+fn reproduction(directory: &Path) -> Result<String, ReportError> {
+    let path = directory.join(RESULTS_FILE);
+    let results: Results = serde_json::from_str(&read(&path)?)
+        .map_err(|source| ReportError::Damaged { path, source })?;
+    let mut sections = Vec::new();
+    for figure in &results.figures {
+        let picture = read(&directory.join(format!("{}.svg", figure.id)))?;
+        sections.push(Section { figure, picture });
+    }
+    Ok(page::render(&results, &sections))
+}
+
+fn read(path: &Path) -> Result<String, StoreError> {
+    fs::read_to_string(path).map_err(|source| StoreError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! One figure of the report: its picture, settings, claims and how to make it again.
+
+use std::fmt::Write as _;
+
+use super::number::{percent, plain, with_error};
+use crate::plot::to_html;
+use crate::reproduce::{FigureResult, Judged, Verdict};
+
+/// A figure's words and numbers with its picture.
+#[derive(Debug)]
+pub struct Section<'r> {
+    pub figure: &'r FigureResult,
+    /// An SVG document.
+    pub picture: String,
+}
+
+impl Section<'_> {
+    /// The section as HTML.
+    pub fn render(&self) -> String {
+        let figure = self.figure;
+        let mut out = String::new();
+        let id = to_html(&figure.id);
+        let _ = write!(
+            out,
+            "<section id=\"{id}\"><h2>{}</h2><figure><div class=\"picture\">{}</div><figcaption>{}</figcaption></figure>",
+            to_html(&figure.title),
+            self.picture,
+            to_html(&figure.caption)
+        );
+        let _ = write!(out, "{}", claims(&figure.claims));
+        let _ = write!(out, "<details open><summary>Settings</summary><dl>");
+        for (name, value) in &figure.settings {
+            let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", to_html(name), to_html(value));
+        }
+        let _ = writeln!(
+            out,
+            "<dt>again</dt><dd><code>{}</code> ({:.1} s here)</dd></dl></details></section>",
+            to_html(&figure.command),
+            figure.seconds
+        );
+        out
+    }
+}
+
+/// The claims as a table; on a narrow page each row becomes a card with its own labels.
+fn claims(claims: &[Judged]) -> String {
+    let mut out = String::from(
+        "<table class=\"claims\"><thead><tr><th>claim</th><th>measured</th><th>prediction</th>\
+         <th>difference</th><th>agrees if</th><th>verdict</th></tr></thead><tbody>",
+    );
+    for claim in claims {
+        let relative = claim.relative_error.map(percent);
+        let z = claim
+            .z_score
+            .map(|z| format!("z = {}", plain((10.0 * z).round() / 10.0)));
+        let difference: Vec<String> = relative.into_iter().chain(z).collect();
+        let reason = claim.reason.as_deref().map_or(String::new(), |reason| {
+            format!("<div class=\"note\">{}</div>", to_html(reason))
+        });
+        let _ = write!(
+            out,
+            "<tr><td data-label=\"claim\">{}<div class=\"note\">{}</div></td>\
+             <td data-label=\"measured\">{}</td>\
+             <td data-label=\"prediction\">{}<div class=\"note\">{}</div></td>\
+             <td data-label=\"difference\">{}</td><td data-label=\"agrees if\">{}</td>\
+             <td data-label=\"verdict\">{}{reason}</td></tr>",
+            to_html(&claim.statement),
+            to_html(&claim.source),
+            to_html(&with_error(claim.measured, claim.standard_error)),
+            to_html(&plain(claim.predicted)),
+            to_html(&claim.predicted_by),
+            to_html(&difference.join(", ")),
+            to_html(&claim.tolerance.to_string()),
+            chip(claim.verdict, None),
+        );
+    }
+    out.push_str("</tbody></table>");
+    out
+}
+
+/// A verdict as a coloured word, with how often it came out if given.
+pub fn chip(verdict: Verdict, count: Option<usize>) -> String {
+    let class = match verdict {
+        Verdict::Agrees => "agrees",
+        Verdict::Disagrees => "disagrees",
+        Verdict::NotAtThisBudget => "budget",
+        Verdict::OutsideTheRange => "range",
+    };
+    let count = count.map_or(String::new(), |count| format!("{count} "));
+    format!(
+        "<span class=\"chip {class}\">{count}{}</span>",
+        to_html(&verdict.to_string())
+    )
+}

@@ -1,0 +1,86 @@
+//! Reports hold what was measured, load nothing from outside, and escape what they quote.
+
+use std::fs;
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::reproduce::{Budget, find};
+
+fn cheap(directory: &Path) -> Results {
+    let figures = find(&[
+        "cor1".to_owned(),
+        "corrections".to_owned(),
+        "anisotropy-depth".to_owned(),
+    ])
+    .unwrap();
+    crate::reproduce::write(
+        &figures,
+        Budget::Quick,
+        directory,
+        &|_, _| {},
+        &AtomicBool::new(false),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_reproduction_leaves_pictures_data_results_and_a_page_that_loads_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = cheap(directory.path());
+    let page = fs::read_to_string(directory.path().join(REPORT_FILE)).unwrap();
+    for figure in &results.figures {
+        for extension in ["svg", "png", "csv"] {
+            let path = directory.path().join(format!("{}.{extension}", figure.id));
+            assert!(
+                fs::metadata(&path).unwrap().len() > 500,
+                "{}",
+                path.display()
+            );
+        }
+        assert!(page.contains(&format!("id=\"{}\"", figure.id)));
+        assert!(!figure.claims.is_empty());
+    }
+    // The one address that may stand in a page is the name of SVG's namespace, which nothing loads.
+    let addresses = page.replace("http://www.w3.org/2000/svg", "");
+    for outside in [
+        "http:", "https:", "//cdn", "src=", "@import", "url(", "<script", "<link",
+    ] {
+        assert!(!addresses.contains(outside), "the page contains {outside}");
+    }
+    // Rebuilding from the saved files gives the same page, to the last byte.
+    fs::remove_file(directory.path().join(REPORT_FILE)).unwrap();
+    assert_eq!(
+        fs::read_to_string(write(directory.path()).unwrap()).unwrap(),
+        page
+    );
+}
+
+#[test]
+fn words_are_escaped_and_damage_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut results = cheap(directory.path());
+    results.figures[0].title = "<script>alert(1)</script> & more".to_owned();
+    results.figures[0].claims[0].statement = "a < b".to_owned();
+    let path = directory.path().join(RESULTS_FILE);
+    fs::write(&path, serde_json::to_vec(&results).unwrap()).unwrap();
+    let page = fs::read_to_string(write(directory.path()).unwrap()).unwrap();
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; more")
+            && page.contains("a &lt; b")
+    );
+    assert!(!page.contains("<script"));
+    fs::write(&path, "{ \"environment\": 3 ").unwrap();
+    assert!(matches!(
+        write(directory.path()),
+        Err(ReportError::Damaged { .. })
+    ));
+}
+
+#[test]
+fn a_directory_with_neither_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        write(directory.path()),
+        Err(ReportError::Store(_))
+    ));
+}

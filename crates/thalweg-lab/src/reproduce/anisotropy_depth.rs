@@ -1,0 +1,118 @@
+//! Beyond the paper: how much sharper than the flattest minimum SGD's is, over anisotropy and depth.
+
+use thalweg::theory::predict;
+
+use super::claim::{Claim, EXACT, Tolerance};
+use super::made::Made;
+use super::sgd::identity_problem;
+use super::{Context, ReproduceError};
+use crate::plot::{Axis, Dash, Figure, Heat, Look, Panel, Point};
+
+const DEPTHS: std::ops::RangeInclusive<usize> = 1..=12;
+const COLUMNS: usize = 36;
+/// κ(Σε) up to 10⁶.
+const DECADES: f64 = 6.0;
+
+/// Computes, draws and judges.
+pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
+    let edge = |i: usize| 10f64.powf(DECADES * i as f64 / COLUMNS as f64);
+    let ratio = |kappa: f64, depth: usize| -> Result<f64, ReproduceError> {
+        let problem = identity_problem(&[1.0, kappa.sqrt()], depth)?;
+        let prediction = predict(&problem)?;
+        Ok(prediction.sharpness / prediction.min_sharpness)
+    };
+    let mut values = Vec::new();
+    for depth in DEPTHS {
+        let row = (0..COLUMNS).map(|i| ratio((edge(i) * edge(i + 1)).sqrt(), depth));
+        values.push(row.collect::<Result<Vec<_>, _>>()?);
+        context.tell(depth as f64 / 12.0)?;
+    }
+    let sharper = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
+        pairs
+            .map(|(small, large)| large / small)
+            .fold(f64::INFINITY, f64::min)
+    };
+    // Depth 1 has no freedom: its row is 1 throughout.
+    let deep = &values[1..];
+    let along = deep
+        .iter()
+        .flat_map(|row| row.windows(2).map(|pair| (pair[0], pair[1])));
+    let up = deep
+        .windows(2)
+        .flat_map(|rows| rows[0].iter().copied().zip(rows[1].iter().copied()));
+    let grows = |text: &str, value| {
+        let tolerance = Tolerance::AtLeast { errors: 0.0 };
+        Claim::exact(
+            text,
+            "beyond the paper",
+            (value, 1.0),
+            "no change",
+            tolerance,
+        )
+    };
+    let mut isotropic = 0.0_f64;
+    for depth in DEPTHS {
+        isotropic = isotropic.max(ratio(1.0, depth)?);
+    }
+    let claims = vec![
+        Claim::exact(
+            "isotropic noise: largest T/T_{min} over D = 1 … 12",
+            "Corollary 2",
+            (isotropic, 1.0),
+            "SGD's minimum is the flattest",
+            EXACT,
+        ),
+        grows(
+            "D ≥ 2: smallest growth of T/T_{min} from one κ(Σε) to the next",
+            sharper(&mut along.into_iter()),
+        ),
+        grows(
+            "smallest growth of T/T_{min} from depth D to D + 1, D ≥ 2",
+            sharper(&mut up.into_iter()),
+        ),
+    ];
+    let mut map = Panel::new("T / T_{min}", Axis::log("κ(Σε)"), Axis::linear("depth D"));
+    map.heat = Some(Heat {
+        x_edges: (0..=COLUMNS).map(edge).collect(),
+        y_edges: (0..=DEPTHS.count()).map(|i| i as f64 + 0.5).collect(),
+        values,
+        label: "T / T_{min}".to_owned(),
+    });
+    let mut cuts = Panel::new(
+        "cuts at fixed depth",
+        Axis::log("κ(Σε)"),
+        Axis::log("T / T_{min}"),
+    );
+    for (n, depth) in [2, 3, 5, 12].into_iter().enumerate() {
+        let points = (0..=COLUMNS).map(|i| Ok(Point::exact(edge(i), ratio(edge(i), depth)?)));
+        let points = points.collect::<Result<Vec<_>, ReproduceError>>()?;
+        cuts = cuts.with(format!("D = {depth}"), points, Look::measured(n));
+    }
+    let limit = |i: usize| {
+        Point::exact(
+            edge(i),
+            0.25 * (1.0 + edge(i).sqrt()).powi(2) / edge(i).sqrt(),
+        )
+    };
+    cuts = cuts.with(
+        "D → ∞, (1 + √κ)²/4√κ",
+        (0..=COLUMNS).map(limit).collect(),
+        Look::reference(Dash::Dashed),
+    );
+    Ok(Made {
+        caption: "The sharpness of the minimum that SGD selects, over that of the flattest minimum. One layer has \
+                  no choice; from two layers on, anisotropic noise makes SGD sharper, the more so the deeper."
+            .to_owned(),
+        settings: vec![
+            ("problem", "d = 2, Σx = V = I, √Σε = (1, √κ)".to_owned()),
+            ("computed", "exactly (eq. 14, 15), no SGD".to_owned()),
+        ],
+        figure: Figure {
+            description: "Map of the ratio of sharpness to least sharpness over noise anisotropy and depth".to_owned(),
+            panels: vec![map, cuts],
+            columns: 2,
+            frame: (330.0, 250.0),
+        },
+        claims,
+    })
+}

@@ -1,0 +1,326 @@
+//! A claim, what was measured for it, and the verdict by a tolerance that was decided beforehand.
+
+use serde::{Deserialize, Serialize};
+
+/// From this ηλ_max/2 on, or this E‖W_D…W_1 − V‖²/‖V‖², the theory's corrections in η are no longer
+/// small against the tolerances used here.
+pub const RANGE: f64 = 0.05;
+
+/// More than this fraction of the prediction as allowance for error: the measurement decides nothing.
+pub const RESOLUTION: f64 = 0.25;
+
+/// A statement with the numbers that decide it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// What is claimed, one sentence.
+    pub statement: String,
+    /// Who claims it: an equation of the paper, or "beyond the paper".
+    pub source: String,
+    /// The measured value: sampled, or computed by an independent route.
+    pub measured: f64,
+    /// Standard error of `measured`; nothing where it is computed and not sampled.
+    pub error: Option<f64>,
+    /// Standard error of measured − predicted, where the two share their starts; otherwise `error`.
+    pub difference_error: Option<f64>,
+    /// What the claim says the value is.
+    pub predicted: f64,
+    /// How `predicted` was obtained.
+    pub by: String,
+    /// What counts as agreement.
+    pub tolerance: Tolerance,
+    /// For a limit t → ∞: how far the slow flow gets within the budget.
+    pub reach: Option<Reach>,
+    /// For a statement about η → 0⁺: how large η is.
+    pub range: Option<Range>,
+}
+
+/// What counts as agreement between a measured and a predicted value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tolerance {
+    /// |measured − predicted| ≤ relative·|predicted| + errors · standard error.
+    Within {
+        /// A fraction of the prediction.
+        relative: f64,
+        /// Standard errors allowed on top.
+        errors: f64,
+    },
+    /// measured ≥ predicted − errors · standard error.
+    AtLeast {
+        /// Standard errors allowed.
+        errors: f64,
+    },
+    /// measured ≤ predicted + errors · standard error.
+    AtMost {
+        /// Standard errors allowed.
+        errors: f64,
+    },
+}
+
+/// The tolerance for SGD against the slow flow and against limits: 5 % for the terms of higher order
+/// in η, and three standard errors.
+pub const SGD: Tolerance = Tolerance::Within {
+    relative: 0.05,
+    errors: 3.0,
+};
+
+/// The tolerance for two exact computations of one number: rounding.
+pub const EXACT: Tolerance = Tolerance::Within {
+    relative: 1e-9,
+    errors: 0.0,
+};
+
+impl std::fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let errors = |errors: f64| {
+            if errors > 0.0 {
+                format!(" (± {errors} s.e.)")
+            } else {
+                String::new()
+            }
+        };
+        match *self {
+            Self::Within { relative, errors } if relative < 1e-4 && errors == 0.0 => {
+                write!(f, "equal to {relative:e} relative")
+            }
+            Self::Within { relative, errors } => {
+                let parts = [
+                    (relative > 0.0).then(|| format!("{} %", 100.0 * relative)),
+                    (errors > 0.0).then(|| format!("{errors} s.e.")),
+                ];
+                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                write!(f, "within {}", parts.join(" + "))
+            }
+            Self::AtLeast { errors: e } => write!(f, "at least the prediction{}", errors(e)),
+            Self::AtMost { errors: e } => write!(f, "at most the prediction{}", errors(e)),
+        }
+    }
+}
+
+/// The slow flow at the end of the budget and at t → ∞, by which a claim about the limit is testable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// The budget.
+    pub steps: u64,
+    /// The flow's value at that step.
+    pub flow: f64,
+}
+
+/// How far a run is from η → 0⁺.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// ηλ_max/2 at the predicted minimum.
+    pub stability: f64,
+    /// E‖W_D…W_1 − V‖²/‖V‖² around it.
+    pub product: f64,
+}
+
+/// What came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Within the tolerance.
+    #[serde(rename = "agrees")]
+    Agrees,
+    /// Beyond the tolerance.
+    #[serde(rename = "disagrees")]
+    Disagrees,
+    /// The run is too short, or its error too large, for the claim to be tested.
+    #[serde(rename = "not at this budget")]
+    NotAtThisBudget,
+    /// Beyond the tolerance, at an η for which the theory does not speak.
+    #[serde(rename = "outside the theory's range")]
+    OutsideTheRange,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Agrees => "agrees",
+            Self::Disagrees => "disagrees",
+            Self::NotAtThisBudget => "not at this budget",
+            Self::OutsideTheRange => "outside the theory's range",
+        })
+    }
+}
+
+/// A claim with its verdict, as it stands in the results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// What is claimed.
+    pub statement: String,
+    /// Who claims it.
+    pub source: String,
+    /// The measured value.
+    pub measured: f64,
+    /// Its standard error, if it was sampled.
+    pub standard_error: Option<f64>,
+    /// What the claim says it is.
+    pub predicted: f64,
+    /// How that was obtained.
+    pub predicted_by: String,
+    /// (measured − predicted)/|predicted|; nothing where the prediction is 0.
+    pub relative_error: Option<f64>,
+    /// (measured − predicted)/standard error of that difference, if there is one.
+    pub z_score: Option<f64>,
+    /// What counts as agreement.
+    pub tolerance: Tolerance,
+    /// What came out.
+    pub verdict: Verdict,
+    /// Why, where it is neither agreement nor disagreement.
+    pub reason: Option<String>,
+}
+
+impl Claim {
+    /// A claim about a number that both sides compute.
+    pub fn exact(
+        statement: impl Into<String>,
+        source: impl Into<String>,
+        (measured, predicted): (f64, f64),
+        by: impl Into<String>,
+        tolerance: Tolerance,
+    ) -> Self {
+        Self {
+            statement: statement.into(),
+            source: source.into(),
+            measured,
+            error: None,
+            difference_error: None,
+            predicted,
+            by: by.into(),
+            tolerance,
+            reach: None,
+            range: None,
+        }
+    }
+
+    /// The verdict, from the numbers alone.
+    pub fn judge(self) -> Judged {
+        let difference = self.measured - self.predicted;
+        let error = self.difference_error.or(self.error);
+        let (verdict, reason) = self.verdict(difference, error.unwrap_or(0.0));
+        Judged {
+            statement: self.statement,
+            source: self.source,
+            measured: self.measured,
+            standard_error: self.error,
+            predicted: self.predicted,
+            predicted_by: self.by,
+            relative_error: (self.predicted != 0.0).then(|| difference / self.predicted.abs()),
+            z_score: error.filter(|e| *e > 0.0).map(|e| difference / e),
+            tolerance: self.tolerance,
+            verdict,
+            reason,
+        }
+    }
+
+    fn verdict(&self, difference: f64, error: f64) -> (Verdict, Option<String>) {
+        if let Some(reason) = self.too_short(error) {
+            return (Verdict::NotAtThisBudget, Some(reason));
+        }
+        let agrees = match self.tolerance {
+            Tolerance::Within { relative, errors } => {
+                difference.abs() <= relative * self.predicted.abs() + errors * error
+            }
+            Tolerance::AtLeast { errors } => difference >= -errors * error,
+            Tolerance::AtMost { errors } => difference <= errors * error,
+        };
+        match (agrees, self.range) {
+            (true, _) => (Verdict::Agrees, None),
+            (false, Some(range)) if range.stability > RANGE || range.product > RANGE => {
+                let reason = format!(
+                    "leading order in η: here ηλ_max/2 = {:.2} and E‖W_D…W_1 − V‖²/‖V‖² = {:.2}, against {RANGE}",
+                    range.stability, range.product
+                );
+                (Verdict::OutsideTheRange, Some(reason))
+            }
+            (false, _) => (Verdict::Disagrees, None),
+        }
+    }
+
+    /// Why the budget does not decide the claim, if it does not.
+    fn too_short(&self, error: f64) -> Option<String> {
+        let Tolerance::Within { relative, errors } = self.tolerance else {
+            return None;
+        };
+        let size = self.predicted.abs();
+        if let Some(Reach { steps, flow }) = self.reach
+            && (flow - self.predicted).abs() > relative * size
+        {
+            return Some(format!(
+                "after {steps} steps the slow flow itself is at {flow:.4}, more than the tolerance from the limit {:.4}",
+                self.predicted
+            ));
+        }
+        (errors * error > RESOLUTION * size).then(|| {
+            format!(
+                "{errors} standard errors are {:.0} % of the prediction, over {:.0} %",
+                100.0 * errors * error / size,
+                100.0 * RESOLUTION
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(measured: f64, error: f64) -> Claim {
+        Claim {
+            error: Some(error),
+            ..Claim::exact("s", "eq. 1", (measured, 10.0), "theory", SGD)
+        }
+    }
+
+    #[test]
+    fn each_verdict_can_come_out() {
+        assert_eq!(claim(10.4, 0.0).judge().verdict, Verdict::Agrees);
+        assert_eq!(claim(10.6, 0.0).judge().verdict, Verdict::Disagrees);
+        assert_eq!(claim(10.6, 0.05).judge().verdict, Verdict::Agrees);
+        assert_eq!(claim(10.0, 2.0).judge().verdict, Verdict::NotAtThisBudget);
+        let early = Claim {
+            reach: Some(Reach {
+                steps: 7,
+                flow: 8.0,
+            }),
+            ..claim(10.0, 0.0)
+        };
+        let judged = early.judge();
+        assert_eq!(judged.verdict, Verdict::NotAtThisBudget);
+        assert!(judged.reason.unwrap().contains("after 7 steps"));
+        let beyond = |measured, stability| Claim {
+            range: Some(Range {
+                stability,
+                product: 0.0,
+            }),
+            ..claim(measured, 0.0)
+        };
+        assert_eq!(beyond(20.0, 0.9).judge().verdict, Verdict::OutsideTheRange);
+        assert_eq!(beyond(20.0, 0.01).judge().verdict, Verdict::Disagrees);
+        assert_eq!(beyond(10.0, 0.9).judge().verdict, Verdict::Agrees);
+    }
+
+    #[test]
+    fn a_paired_error_replaces_the_spread_of_the_starts() {
+        let paired = Claim {
+            difference_error: Some(0.01),
+            ..claim(10.6, 2.0)
+        };
+        let judged = paired.judge();
+        assert_eq!(judged.verdict, Verdict::Disagrees);
+        assert!((judged.z_score.unwrap() - 60.0).abs() < 1e-9);
+        assert_eq!(judged.standard_error, Some(2.0));
+    }
+
+    #[test]
+    fn bounds_hold_on_one_side_and_a_wrong_value_never_agrees() {
+        let bound = |tolerance| {
+            Claim::exact("s", "e", (3.0, 2.0), "t", tolerance)
+                .judge()
+                .verdict
+        };
+        assert_eq!(bound(Tolerance::AtLeast { errors: 0.0 }), Verdict::Agrees);
+        assert_eq!(bound(Tolerance::AtMost { errors: 0.0 }), Verdict::Disagrees);
+        assert_eq!(claim(f64::NAN, 0.0).judge().verdict, Verdict::Disagrees);
+    }
+}

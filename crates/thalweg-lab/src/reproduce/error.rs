@@ -1,0 +1,61 @@
+//! What can go wrong while a figure is reproduced.
+
+use thalweg::flow::FlowError;
+use thalweg::problem::ProblemError;
+use thalweg::simulate::SimulateError;
+use thalweg::theory::TheoryError;
+
+use crate::plot::PngError;
+use crate::report::ReportError;
+use crate::store::StoreError;
+
+/// A figure that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReproduceError {
+    /// No figure has this name.
+    #[error("there is no figure `{found}`; there are: {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        found: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// The work was asked to stop.
+    #[error("stopped before {figure} was finished; the figures before it are written")]
+    Stopped {
+        /// The figure in work.
+        figure: &'static str,
+    },
+    /// Every seed of a run diverged, so nothing was measured.
+    #[error("all {seeds} seeds diverged before step {step}: nothing is left to compare")]
+    Diverged {
+        /// How many seeds ran.
+        seeds: usize,
+        /// The step at which none was left.
+        step: u64,
+    },
+    /// A problem was refused.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+    /// A closed form has no answer.
+    #[error(transparent)]
+    Theory(#[from] TheoryError),
+    /// The slow flow has no answer.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// SGD could not be run.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+    /// A picture could not be drawn.
+    #[error(transparent)]
+    Picture(#[from] PngError),
+    /// A file could not be written or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The report could not be written.
+    #[error(transparent)]
+    Report(#[from] Box<ReportError>),
+    /// Results do not form JSON.
+    #[error("the results could not be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}

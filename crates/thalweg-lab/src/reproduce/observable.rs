@@ -1,0 +1,143 @@
+//! The quantities that figures show, each as SGD measures it and as the slow flow gives it.
+
+use thalweg::flow::Snapshot;
+use thalweg::simulate::Observation;
+
+use super::ReproduceError;
+use super::claim::{Claim, Reach, SGD};
+use super::sgd::{Flows, Runs};
+
+/// One quantity on both sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Observable {
+    /// On an axis.
+    pub label: &'static str,
+    /// In a sentence.
+    pub name: &'static str,
+    /// As measured.
+    pub sgd: fn(&Observation) -> f64,
+    /// As the slow flow gives it.
+    pub flow: fn(&Snapshot) -> f64,
+}
+
+/// T = tr Hessian.
+pub const SHARPNESS: Observable = Observable {
+    label: "sharpness T = tr Hessian",
+    name: "T",
+    sgd: |o| o.sharpness,
+    flow: |s| s.sharpness,
+};
+
+/// λ_max.
+pub const LAMBDA_MAX: Observable = Observable {
+    label: "largest Hessian eigenvalue λ_{max}",
+    name: "λ_{max}",
+    sgd: |o| o.lambda_max,
+    flow: |s| s.lambda_max,
+};
+
+/// F = E‖∇ℓ‖².
+pub const FLUCTUATION: Observable = Observable {
+    label: "fluctuation F = E‖∇ℓ‖²",
+    name: "F",
+    sgd: |o| o.fluctuation,
+    flow: |s| s.fluctuation,
+};
+
+/// Condition numbers of W_1, W_2, W_3.
+pub const CONDITIONS: [Observable; 3] = [
+    condition(
+        "κ(W_{1})",
+        |o| o.condition_numbers[0],
+        |s| s.layer_conditions[0],
+    ),
+    condition(
+        "κ(W_{2})",
+        |o| o.condition_numbers[1],
+        |s| s.layer_conditions[1],
+    ),
+    condition(
+        "κ(W_{3})",
+        |o| o.condition_numbers[2],
+        |s| s.layer_conditions[2],
+    ),
+];
+
+const fn condition(
+    name: &'static str,
+    sgd: fn(&Observation) -> f64,
+    flow: fn(&Snapshot) -> f64,
+) -> Observable {
+    Observable {
+        label: "condition number of a layer",
+        name,
+        sgd,
+        flow,
+    }
+}
+
+impl Observable {
+    /// The claim that SGD, averaged over the end of its run, is where the slow flow is.
+    ///
+    /// # Errors
+    /// When every seed diverged.
+    pub fn against_flow(
+        self,
+        what: &str,
+        runs: &Runs,
+        flows: &Flows,
+    ) -> Result<Claim, ReproduceError> {
+        let measured = runs.end(&self.sgd)?;
+        let predicted = flows.end(&self.flow);
+        let estimate = measured.estimate();
+        Ok(Claim {
+            statement: format!(
+                "{what}: {} follows the slow flow to the end of the run",
+                self.name
+            ),
+            source: "beyond the paper".to_owned(),
+            measured: estimate.mean,
+            error: estimate.standard_error,
+            // Seed by seed, since each flow begins where its run does.
+            difference_error: measured
+                .with(&predicted, |m, p| m - p)
+                .estimate()
+                .standard_error,
+            predicted: predicted.estimate().mean,
+            by: "slow flow, same starts, same steps".to_owned(),
+            tolerance: SGD,
+            reach: None,
+            range: Some(flows.range()),
+        })
+    }
+
+    /// The claim that SGD ends at the exact `limit`, which the flow must reach for it to be testable.
+    ///
+    /// # Errors
+    /// When every seed diverged, or the theory has no answer.
+    pub fn against_limit(
+        self,
+        what: &str,
+        source: &str,
+        limit: f64,
+        runs: &Runs,
+        flows: &Flows,
+    ) -> Result<Claim, ReproduceError> {
+        let estimate = runs.end(&self.sgd)?.estimate();
+        Ok(Claim {
+            statement: format!("{what}: {} converges to its exact value", self.name),
+            source: source.to_owned(),
+            measured: estimate.mean,
+            error: estimate.standard_error,
+            difference_error: None,
+            predicted: limit,
+            by: source.to_owned(),
+            tolerance: SGD,
+            reach: Some(Reach {
+                steps: runs.last(),
+                flow: flows.end(&self.flow).estimate().mean,
+            }),
+            range: Some(runs.range()?),
+        })
+    }
+}

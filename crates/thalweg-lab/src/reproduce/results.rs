@@ -1,0 +1,82 @@
+//! The results of a reproduction as they stand in `results.json`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Budget, Judged};
+
+/// Everything a report needs, besides the pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Where and with what it was made.
+    pub environment: Environment,
+    /// Which budget was asked for.
+    pub budget: Budget,
+    /// In the report's order.
+    pub figures: Vec<FigureResult>,
+}
+
+/// Where and with what results were made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The program and its version.
+    pub program: String,
+    /// The git commit it was built from, if known.
+    pub commit: Option<String>,
+    /// What every loss, gradient and Hessian refers to.
+    pub loss_convention: String,
+    /// Operating system and processor architecture.
+    pub platform: String,
+    /// Vector instructions that the processor has.
+    pub cpu_features: Vec<String>,
+    /// Threads used.
+    pub threads: usize,
+}
+
+/// One figure's words and numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FigureResult {
+    /// Its name on the command line and of its files.
+    pub id: String,
+    /// Above it in the report.
+    pub title: String,
+    /// What it shows.
+    pub caption: String,
+    /// The command that makes it again.
+    pub command: String,
+    /// The settings that fix its numbers: name and value.
+    pub settings: Vec<(String, String)>,
+    /// Its claims with their verdicts.
+    pub claims: Vec<Judged>,
+    /// Wall time, seconds.
+    pub seconds: f64,
+}
+
+impl Environment {
+    /// This process's.
+    pub fn here() -> Self {
+        Self {
+            program: crate::provenance::PROGRAM.to_owned(),
+            commit: crate::provenance::COMMIT.map(str::to_owned),
+            loss_convention: crate::provenance::LOSS_CONVENTION.to_owned(),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cpu_features: cpu_features(),
+            threads: rayon::current_num_threads(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn cpu_features() -> Vec<String> {
+    let features = [
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("fma", std::is_x86_feature_detected!("fma")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+    ];
+    let present = features.into_iter().filter(|(_, present)| *present);
+    present.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn cpu_features() -> Vec<String> {
+    vec![]
+}

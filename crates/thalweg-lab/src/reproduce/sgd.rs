@@ -1,0 +1,360 @@
+//! SGD with several seeds beside the slow flow from each seed's own start.
+
+use thalweg::flow::{self, Times};
+use thalweg::problem::{Problem, Weights, covariance};
+use thalweg::simulate::{Data, Ensemble, Init, Observation, Precision, Settings};
+use thalweg::theory::predict;
+
+use super::claim::Range;
+use super::{Context, ReproduceError};
+use crate::plot::Point;
+use crate::run::Estimate;
+
+/// The trials of every run, as in the paper.
+pub const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
+
+/// The last part of a run, over which its end is averaged.
+const WINDOW: f64 = 0.8;
+
+/// Between two looks at the stop flag, steps.
+const CHUNK: u64 = 200_000;
+
+/// The paper's linear problem: Σx = V = I_d and √Σε = diag(deviations).
+pub fn identity_problem(deviations: &[f64], depth: usize) -> Result<Problem, ReproduceError> {
+    let d = deviations.len();
+    let noise = covariance::from_deviations(deviations);
+    let one = || faer::Mat::identity(d, d);
+    Ok(Problem::new(one(), one(), noise, depth)?)
+}
+
+/// Plain SGD on fresh Gaussian samples.
+pub fn plain(learning_rate: f64, batch: usize, init: Init) -> Settings {
+    Settings {
+        learning_rate,
+        batch,
+        momentum: 0.0,
+        weight_decay: 0.0,
+        data: Data::default(),
+        init,
+        switch: None,
+        precision: Precision::F64,
+    }
+}
+
+/// Where a run of `steps` is measured: 45 steps evenly in log t from 10 on, and 20 in the last fifth.
+pub fn schedule(steps: u64) -> Vec<u64> {
+    let last = steps as f64;
+    let early = (0..45).map(|i| 10.0 * (last / 10.0).powf(f64::from(i) / 45.0));
+    let late = (0..=20).map(|i| last * (WINDOW + (1.0 - WINDOW) * f64::from(i) / 20.0));
+    let mut all: Vec<u64> = early.chain(late).map(|t| t.round() as u64).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What one seed did.
+#[derive(Clone, Debug)]
+struct Trial {
+    start: Weights,
+    /// One for each measured step; nothing from divergence on.
+    observed: Vec<Option<Observation>>,
+}
+
+/// All seeds of one setting.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    problem: Problem,
+    settings: Settings,
+    /// Where it was measured.
+    pub steps: Vec<u64>,
+    trials: Vec<Trial>,
+}
+
+/// A quantity of one network.
+pub type Quantity<'q, S> = &'q dyn Fn(&S) -> f64;
+
+impl Runs {
+    /// Runs SGD for `steps`, telling `context` the progress between `from` and `to`.
+    ///
+    /// # Errors
+    /// When the settings do not fit the problem, or the work is to stop.
+    pub fn new(
+        problem: Problem,
+        settings: Settings,
+        steps: Vec<u64>,
+        context: Context<'_>,
+        (from, to): (f64, f64),
+    ) -> Result<Self, ReproduceError> {
+        let mut ensemble = Ensemble::start(&problem, &settings, &SEEDS)?;
+        let mut trials: Vec<Trial> = ensemble
+            .weights()
+            .into_iter()
+            .flatten()
+            .map(|start| Trial {
+                start,
+                observed: Vec::with_capacity(steps.len()),
+            })
+            .collect();
+        let last = steps.last().copied().unwrap_or(0).max(1) as f64;
+        for &step in &steps {
+            while ensemble.step() < step {
+                context.tell(from + (to - from) * ensemble.step() as f64 / last)?;
+                ensemble.run_to(step.min(ensemble.step() + CHUNK));
+            }
+            for (trial, observation) in trials.iter_mut().zip(ensemble.observe()) {
+                trial.observed.push(observation);
+            }
+        }
+        Ok(Self {
+            problem,
+            settings,
+            steps,
+            trials,
+        })
+    }
+
+    /// The mean over the seeds at each step, with its standard error.
+    pub fn curve(&self, quantity: Quantity<'_, Observation>) -> Vec<Point> {
+        let at = |i: usize| -> Vec<f64> {
+            self.trials
+                .iter()
+                .filter_map(|t| Some(quantity(t.observed[i].as_ref()?)))
+                .collect()
+        };
+        mean_curve(&self.steps, at)
+    }
+
+    /// Each seed's mean over the last fifth of the run.
+    ///
+    /// # Errors
+    /// When every seed diverged before the end.
+    pub fn end(&self, quantity: Quantity<'_, Observation>) -> Result<PerSeed, ReproduceError> {
+        let each = |trial: &Trial| {
+            let values: Option<Vec<f64>> = self
+                .window()
+                .map(|i| Some(quantity(trial.observed[i].as_ref()?)))
+                .collect();
+            values.map(|values| mean(&values))
+        };
+        self.surviving(self.trials.iter().map(each).collect())
+    }
+
+    /// The values of one measured step, given by its index from the end (0 the last).
+    ///
+    /// # Errors
+    /// When every seed diverged before it.
+    pub fn at(
+        &self,
+        index: usize,
+        quantity: Quantity<'_, Observation>,
+    ) -> Result<PerSeed, ReproduceError> {
+        let each = |trial: &Trial| trial.observed[index].as_ref().map(quantity);
+        self.surviving(self.trials.iter().map(each).collect())
+    }
+
+    fn surviving(&self, values: Vec<Option<f64>>) -> Result<PerSeed, ReproduceError> {
+        if values.iter().all(Option::is_none) {
+            return Err(ReproduceError::Diverged {
+                seeds: values.len(),
+                step: self.last(),
+            });
+        }
+        Ok(PerSeed(values))
+    }
+
+    fn window(&self) -> impl Iterator<Item = usize> {
+        let first = WINDOW * self.last() as f64;
+        (0..self.steps.len()).filter(move |&i| self.steps[i] as f64 >= first)
+    }
+
+    /// The budget, steps.
+    pub fn last(&self) -> u64 {
+        self.steps.last().copied().unwrap_or(0)
+    }
+
+    /// The slow flow from each seed's own start, at the same steps.
+    ///
+    /// # Errors
+    /// When gradient flow from a start does not reach the manifold, or the integrator gives up.
+    pub fn flows(&self) -> Result<Flows, ReproduceError> {
+        let accuracy = flow::Settings::default();
+        let times = Times::Steps {
+            learning_rate: self.settings.learning_rate,
+            batch: self.settings.batch,
+            steps: self.steps.clone(),
+        };
+        let each = |trial: &Trial| -> Result<_, ReproduceError> {
+            let minimum = flow::descend(&self.problem, &trial.start, &accuracy)?;
+            Ok(flow::slow_flow(&self.problem, &minimum.weights, &times, &accuracy)?.snapshots)
+        };
+        let signal = self.problem.teacher() * self.problem.input_factor().matrix();
+        Ok(Flows {
+            learning_rate: self.settings.learning_rate,
+            batch: self.settings.batch as f64,
+            signal: signal.squared_norm_l2(),
+            steps: self.steps.clone(),
+            window: self.window().collect(),
+            trials: self.trials.iter().map(each).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// How far these runs are from η → 0⁺, at the minimum that the theory predicts.
+    ///
+    /// # Errors
+    /// When the theory has no answer for the problem.
+    pub fn range(&self) -> Result<Range, ReproduceError> {
+        let stability =
+            predict(&self.problem)?.stability(self.settings.learning_rate, self.settings.batch)?;
+        Ok(Range {
+            stability: stability.stability_number,
+            product: stability.relative_product_fluctuation,
+        })
+    }
+}
+
+/// The slow flow from the starts of several runs.
+#[derive(Clone, Debug)]
+pub struct Flows {
+    learning_rate: f64,
+    batch: f64,
+    /// ‖V√Σx‖².
+    signal: f64,
+    steps: Vec<u64>,
+    window: Vec<usize>,
+    trials: Vec<Vec<flow::Snapshot>>,
+}
+
+impl Flows {
+    /// The mean over the starts at each step.
+    pub fn curve(&self, quantity: Quantity<'_, flow::Snapshot>) -> Vec<Point> {
+        let at = |i: usize| {
+            self.trials
+                .iter()
+                .map(|t| quantity(&t[i]))
+                .collect::<Vec<_>>()
+        };
+        let mut curve = mean_curve(&self.steps, at);
+        // The spread of the starts is the measured band's; the flow's own line carries none.
+        for point in &mut curve {
+            point.error = 0.0;
+        }
+        curve
+    }
+
+    /// Each start's mean over the last fifth of the steps.
+    pub fn end(&self, quantity: Quantity<'_, flow::Snapshot>) -> PerSeed {
+        let each = |trial: &Vec<flow::Snapshot>| {
+            let values: Vec<f64> = self.window.iter().map(|&i| quantity(&trial[i])).collect();
+            Some(mean(&values))
+        };
+        PerSeed(self.trials.iter().map(each).collect())
+    }
+
+    /// How far the runs beside these flows are from η → 0⁺, at the worst point on the way:
+    /// ηλ_max/2, and E‖(W_D…W_1 − V)√Σx‖² = ηF/2B (to leading order, at any minimum) over ‖V√Σx‖².
+    pub fn range(&self) -> Range {
+        let worst = |size: fn(&flow::Snapshot) -> f64| {
+            self.trials.iter().flatten().map(size).fold(0.0, f64::max)
+        };
+        Range {
+            stability: self.learning_rate * worst(|s| s.lambda_max) / 2.0,
+            product: self.learning_rate * worst(|s| s.fluctuation)
+                / (2.0 * self.batch * self.signal),
+        }
+    }
+
+    /// The trajectories, one for each seed.
+    pub fn trials(&self) -> &[Vec<flow::Snapshot>] {
+        &self.trials
+    }
+}
+
+/// One value for each seed; nothing for one that diverged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerSeed(pub Vec<Option<f64>>);
+
+impl PerSeed {
+    /// The mean and its standard error over the seeds that are left.
+    pub fn estimate(&self) -> Estimate {
+        let values: Vec<f64> = self.0.iter().flatten().copied().collect();
+        Estimate::of(&values).unwrap_or(Estimate {
+            mean: f64::NAN,
+            standard_error: None,
+            count: 0,
+        })
+    }
+
+    /// Seed by seed, `combine(self, other)`.
+    #[must_use]
+    pub fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
+        let pairs = self.0.iter().zip(&other.0);
+        Self(pairs.map(|(a, b)| Some(combine((*a)?, (*b)?))).collect())
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn mean_curve(steps: &[u64], at: impl Fn(usize) -> Vec<f64>) -> Vec<Point> {
+    let point = |(i, &step): (usize, &u64)| {
+        let estimate = Estimate::of(&at(i));
+        Point {
+            x: step as f64,
+            y: estimate.map_or(f64::NAN, |e| e.mean),
+            error: estimate.and_then(|e| e.standard_error).unwrap_or(0.0),
+        }
+    };
+    steps.iter().enumerate().map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Claim;
+    use super::*;
+
+    #[test]
+    fn the_schedule_ends_at_the_budget_and_fills_the_window() {
+        let steps = schedule(100_000);
+        assert!(steps.windows(2).all(|w| w[0] < w[1]));
+        assert_eq!((steps[0], steps[steps.len() - 1]), (10, 100_000));
+        assert!(steps.iter().filter(|&&t| t >= 80_000).count() >= 20);
+    }
+
+    /// A run far too short for its limit is told so by the flow, and follows the flow.
+    #[test]
+    fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
+        use super::super::observable::SHARPNESS;
+        use super::super::{Budget, Verdict};
+        let context = Context {
+            figure: "test",
+            budget: Budget::Quick,
+            progress: &|_, _| {},
+            stop: &std::sync::atomic::AtomicBool::new(false),
+        };
+        let problem = identity_problem(&[1.0, 0.1], 2).unwrap();
+        let limit = predict(&problem).unwrap().sharpness;
+        let settings = plain(0.01, 10, Init::Kaiming { gain: 1.0 });
+        let runs = Runs::new(problem, settings, schedule(4000), context, (0.0, 1.0)).unwrap();
+        let flows = runs.flows().unwrap();
+        let claim = SHARPNESS
+            .against_limit("t", "eq. 14", limit, &runs, &flows)
+            .unwrap();
+        assert_eq!(claim.judge().verdict, Verdict::NotAtThisBudget);
+        let claim = SHARPNESS.against_flow("t", &runs, &flows).unwrap();
+        assert_eq!(claim.clone().judge().verdict, Verdict::Agrees, "{claim:?}");
+        let wrong = Claim {
+            predicted: 1.3 * claim.predicted,
+            ..claim
+        };
+        assert_eq!(wrong.judge().verdict, Verdict::Disagrees);
+    }
+
+    #[test]
+    fn pairs_leave_out_the_diverged() {
+        let a = PerSeed(vec![Some(3.0), None, Some(5.0)]);
+        let b = PerSeed(vec![Some(1.0), Some(9.0), Some(1.0)]);
+        let estimate = a.with(&b, |a, b| a - b).estimate();
+        assert_eq!((estimate.mean, estimate.count), (3.0, 2));
+    }
+}

@@ -1,0 +1,124 @@
+//! The registry, and the figures that cost nothing: claims, tolerances, letters, and wrong predictions.
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::plot::missing_glyphs;
+
+const EXACT_FIGURES: [&str; 4] = ["cor1", "cor4", "corrections", "anisotropy-depth"];
+
+fn made(id: &'static str) -> Made {
+    let entry = find(&[id.to_owned()]).unwrap()[0];
+    let context = Context {
+        figure: id,
+        budget: Budget::Quick,
+        progress: &|_, _| {},
+        stop: &AtomicBool::new(false),
+    };
+    (entry.make)(context).unwrap()
+}
+
+#[test]
+fn names_are_unique_and_all_stands_for_every_one() {
+    let all = find(&[ALL.to_owned()]).unwrap();
+    assert_eq!(all.len(), FIGURES.len());
+    for (i, entry) in FIGURES.iter().enumerate() {
+        assert!(FIGURES[..i].iter().all(|other| other.id != entry.id));
+        assert_eq!(find(&[entry.id.to_owned()]).unwrap()[0].id, entry.id);
+    }
+    let message = find(&["fig99".to_owned()]).unwrap_err().to_string();
+    assert!(
+        message.contains("fig99") && message.contains("fig2-linear"),
+        "{message}"
+    );
+}
+
+#[test]
+fn every_claim_states_who_by_what_and_when_it_agrees() {
+    for made in EXACT_FIGURES.map(made) {
+        assert!(!made.claims.is_empty());
+        for claim in made.claims {
+            let tolerance = claim.tolerance.to_string();
+            for text in [&claim.statement, &claim.source, &claim.by, &tolerance] {
+                assert!(!text.is_empty(), "{claim:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn exact_claims_agree_except_those_as_printed() {
+    for made in EXACT_FIGURES.map(made) {
+        for claim in made.claims {
+            let printed = claim.statement.starts_with("as printed");
+            let judged = claim.judge();
+            let expected = if printed {
+                Verdict::Disagrees
+            } else {
+                Verdict::Agrees
+            };
+            assert_eq!(judged.verdict, expected, "{judged:?}");
+        }
+    }
+}
+
+/// The proof that the verdicts can fail: every prediction off by a half turns agreement round.
+#[test]
+fn wrong_predictions_are_found_out() {
+    for made in EXACT_FIGURES.map(made) {
+        for claim in made.claims {
+            let before = claim.clone().judge().verdict;
+            let factor = match claim.tolerance {
+                Tolerance::Within { .. } => 1.5,
+                Tolerance::AtLeast { .. } => 100.0,
+                Tolerance::AtMost { .. } => 0.01,
+            };
+            let predicted = claim.predicted * factor;
+            let after = Claim { predicted, ..claim }.judge();
+            if before == Verdict::Agrees {
+                assert_eq!(after.verdict, Verdict::Disagrees, "{after:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_letter_of_a_picture_is_in_the_font() {
+    for made in EXACT_FIGURES.map(made) {
+        for panel in &made.figure.panels {
+            let names = panel
+                .series
+                .iter()
+                .map(|s| &s.name)
+                .chain(panel.levels.iter().map(|l| &l.name));
+            for text in names.chain([&panel.title, &panel.x.label, &panel.y.label]) {
+                assert!(
+                    missing_glyphs(text).is_empty(),
+                    "{text}: {:?}",
+                    missing_glyphs(text)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_is_obeyed_and_leaves_what_was_finished() {
+    let directory = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let figures = find(&["cor1".to_owned(), "cor4".to_owned()]).unwrap();
+    let halt = |figure: &'static str, _: f64| {
+        if figure == "cor4" {
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    };
+    let ended = write(&figures, Budget::Quick, directory.path(), &halt, &stop);
+    assert!(matches!(
+        ended,
+        Err(ReproduceError::Stopped { figure: "cor4" })
+    ));
+    assert!(
+        directory.path().join("cor1.png").exists() && directory.path().join("report.html").exists()
+    );
+    assert!(!directory.path().join("cor4.svg").exists());
+}
