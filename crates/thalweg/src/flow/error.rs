@@ -1,6 +1,9 @@
 //! What can go wrong on the way, said so that a person can mend it.
 
-use crate::{problem::WeightsError, theory::TheoryError};
+use crate::{
+    problem::{ProblemError, WeightsError},
+    theory::TheoryError,
+};
 
 /// A flow that was not computed: what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -8,6 +11,9 @@ pub enum FlowError {
     /// The weights do not belong to the problem.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The problem narrowed to its rank was refused.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
     /// The closed forms have no answer at some point of the flow.
     #[error(transparent)]
     Theory(#[from] TheoryError),

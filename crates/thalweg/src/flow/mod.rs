@@ -15,19 +15,24 @@
 
 mod descent;
 mod error;
+mod exact;
 mod gradient;
 mod kronecker;
 mod lift;
 mod manifold;
 mod point;
+mod relaxation;
 mod rosenbrock;
 mod settings;
 mod symmetric;
 mod tableau;
 mod trajectory;
+mod validity;
 
 pub use descent::{Descent, descend};
 pub use error::FlowError;
+pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;
-pub use settings::{Settings, Times};
-pub use trajectory::{Snapshot, Trajectory, slow_flow};
+pub use settings::{Drift, Settings, Times};
+pub use trajectory::{Limit, Snapshot, Trajectory, slow_flow};
+pub use validity::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity};

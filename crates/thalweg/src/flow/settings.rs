@@ -9,6 +9,21 @@ pub struct Settings {
     pub tolerance: f64,
     /// The most steps, accepted and rejected together.
     pub max_steps: usize,
+    /// Which drift to follow.
+    pub drift: Drift,
+}
+
+/// The vector field of the slow flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drift {
+    /// Symmetric generators: dW_k = X_k W_k − W_k X_{k−1} with the X_k that move the imbalances Q_k as SGD
+    /// does. F always falls, and the limit is Theorem 1's minimum. It is not SGD's drift exactly:
+    /// Q_k does not fix the motion within the minima of equal Q.
+    #[default]
+    Symmetric,
+    /// SGD's drift at leading order in η. Its limit is Theorem 1's minimum only where K and I ⊗ Σε commute
+    /// there. Costs 2n field evaluations a step, n the number of weights: for small networks.
+    Exact,
 }
 
 impl Default for Settings {
@@ -17,6 +32,7 @@ impl Default for Settings {
         Self {
             tolerance: 1e-8,
             max_steps: 20_000,
+            drift: Drift::Symmetric,
         }
     }
 }

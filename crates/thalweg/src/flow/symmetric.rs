@@ -112,6 +112,29 @@ impl Field {
     }
 }
 
+impl SymmetricFlow<'_> {
+    /// The rates of decay of the flow linearised at its fixed point `state`, ascending. There v = 0,
+    /// and in the coordinates X of a displacement E X the linear flow is EᵀE dX/du = [Eᵀ ∂f + E(f)ᵀ] E X.
+    pub(super) fn rates(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
+        let field = Field::new(self.model, state)?;
+        let lift = &field.lift;
+        let mut change = lift.transpose_apply(field.force.hessian(self.model).as_ref());
+        Lift::new(self.model, &field.force.layers).add_transpose(&mut change);
+        let basis = lift.apply(
+            Mat::<f64>::identity(lift.unknowns(), lift.unknowns()).as_ref(),
+            self.model.dim(),
+        );
+        let mut matrix = change * basis;
+        field.gram.solve_in_place(&mut matrix);
+        let values = matrix.eigenvalues().map_err(|_| FlowError::Decomposition {
+            what: "eigenvalue iteration of the linearised flow",
+        })?;
+        let mut rates: Vec<f64> = values.iter().map(|value| -value.re).collect();
+        rates.sort_by(f64::total_cmp);
+        Ok(rates)
+    }
+}
+
 impl System for SymmetricFlow<'_> {
     fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         let field = Field::new(self.model, state)?;

@@ -1,15 +1,17 @@
 //! The slow flow as its users see it: T, λ_max, F and the layers' conditioning at chosen times.
 
 use super::{
-    FlowError, Settings, Statistics, Times,
+    Drift, FlowError, Settings, Statistics, Times, Validity,
+    exact::ExactFlow,
     manifold::to_manifold,
     point::{Model, Point},
-    rosenbrock::Integrator,
+    rosenbrock::{Integrator, System},
     symmetric::SymmetricFlow,
+    validity::Size,
 };
 use crate::{
     problem::{Problem, Weights},
-    theory::{Curvature, functionals},
+    theory::{Curvature, TheoryError, functionals, predict},
 };
 
 /// The slow flow at one time.
@@ -38,8 +40,23 @@ pub struct Snapshot {
 pub struct Trajectory {
     /// One snapshot for each time asked for.
     pub snapshots: Vec<Snapshot>,
+    /// SGD's minimum (Theorem 1), to which the flow by symmetric generators tends; or why there is none.
+    pub limit: Result<Limit, TheoryError>,
+    /// The report on η and B, where the times were given in steps.
+    pub validity: Option<Validity>,
     /// What the integrator did.
     pub statistics: Statistics,
+}
+
+/// T, λ_max and F of SGD's minimum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// T.
+    pub sharpness: f64,
+    /// λ_max.
+    pub lambda_max: f64,
+    /// F.
+    pub fluctuation: f64,
 }
 
 /// A start may be this far from the manifold, relative to ‖V√Σx‖; it is then put on it.
@@ -69,30 +86,75 @@ pub fn slow_flow(
         });
     }
     to_manifold(&model, &mut state)?;
-    let flow = SymmetricFlow { model: &model };
-    let mut run = Integrator::new(&flow, state, settings.tolerance, settings.max_steps)?;
-    let mut snapshots = Vec::with_capacity(slow_times.len());
-    for (i, &time) in slow_times.iter().enumerate() {
+    let (snapshots, statistics) = match settings.drift {
+        Drift::Symmetric => {
+            let flow = SymmetricFlow { model: &model };
+            follow(problem, &model, &flow, state, &slow_times, settings)?
+        }
+        Drift::Exact => {
+            let flow = ExactFlow { model: &model };
+            follow(problem, &model, &flow, state, &slow_times, settings)?
+        }
+    };
+    let mut trajectory = Trajectory {
+        snapshots,
+        limit: predict(problem).map(|minimum| Limit {
+            sharpness: minimum.sharpness,
+            lambda_max: minimum.lambda_max,
+            fluctuation: minimum.fluctuation,
+        }),
+        validity: None,
+        statistics,
+    };
+    if let Times::Steps {
+        learning_rate,
+        batch,
+        steps,
+    } = times
+    {
+        for (snapshot, &step) in trajectory.snapshots.iter_mut().zip(steps) {
+            snapshot.step = Some(step);
+        }
+        trajectory.validity = Some(Validity::new(
+            *learning_rate,
+            *batch,
+            model.scale(),
+            trajectory.snapshots.iter().map(|snapshot| Size {
+                lambda_max: snapshot.lambda_max,
+                fluctuation: snapshot.fluctuation,
+            }),
+            trajectory.limit.as_ref().ok().map(|limit| Size {
+                lambda_max: limit.lambda_max,
+                fluctuation: limit.fluctuation,
+            }),
+        ));
+    }
+    Ok(trajectory)
+}
+
+fn follow(
+    problem: &Problem,
+    model: &Model,
+    flow: &impl System,
+    start: Vec<f64>,
+    times: &[f64],
+    settings: &Settings,
+) -> Result<(Vec<Snapshot>, Statistics), FlowError> {
+    let mut run = Integrator::new(flow, start, settings.tolerance, settings.max_steps)?;
+    let mut snapshots = Vec::with_capacity(times.len());
+    for &time in times {
         run.reach(time)?;
         let mut state = run.state_at(time);
-        let distance = to_manifold(&model, &mut state)?;
-        let step = match times {
-            Times::Slow(_) => None,
-            Times::Steps { steps, .. } => Some(steps[i]),
-        };
+        let distance = to_manifold(model, &mut state)?;
         let weights = Weights::new(problem, model.layers(&state))?;
-        snapshots.push(snapshot(problem, time, step, weights, distance)?);
+        snapshots.push(snapshot(problem, time, weights, distance)?);
     }
-    Ok(Trajectory {
-        snapshots,
-        statistics: run.statistics,
-    })
+    Ok((snapshots, run.statistics))
 }
 
 fn snapshot(
     problem: &Problem,
     slow_time: f64,
-    step: Option<u64>,
     weights: Weights,
     distance: f64,
 ) -> Result<Snapshot, FlowError> {
@@ -111,7 +173,7 @@ fn snapshot(
         .collect::<Result<_, FlowError>>()?;
     Ok(Snapshot {
         slow_time,
-        step,
+        step: None,
         sharpness: functionals.sharpness,
         lambda_max: Curvature::new(problem, &weights)?.lambda_max()?,
         fluctuation: functionals.fluctuation,

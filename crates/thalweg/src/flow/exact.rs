@@ -1,0 +1,170 @@
+//! The drift of SGD along the minima at leading order in η, without further assumption.
+//!
+//! Around a minimum SGD fluctuates in the normal directions only: with J_p the derivative of the
+//! product (W_D…W_1)X, its noise has covariance J_pᵀ (I ⊗ Σε) J_p/B. The stationary fluctuation is
+//! (η/B) J_pᵀ Y J_p, where K Y + Y K = I ⊗ Σε and K = J_pJ_pᵀ. The curvature it meets pushes back along the
+//! manifold (Katzenberger 1991; Li, Wang, Arora, *What happens after SGD reaches zero loss?*, ICLR
+//! 2022), in slow time with
+//!
+//! ⟨dW/du, t⟩ = −tr((K Y J_p)ᵀ dJ_p[t]) for every direction t along the manifold.
+//!
+//! Where K and I ⊗ Σε commute K Y = ½ I ⊗ Σε, and this is the Riemannian gradient flow of F/4. Where
+//! they do not, it is no gradient: F need not fall, and the motion may end in a steady rotation of
+//! the hidden bases at which T is not Theorem 1's.
+
+use faer::{Mat, MatRef, Side};
+
+use super::{
+    FlowError,
+    kronecker::add_kron,
+    manifold::to_manifold,
+    point::{Model, Point},
+    rosenbrock::System,
+};
+
+/// The flow of one problem.
+pub(super) struct ExactFlow<'a> {
+    pub(super) model: &'a Model,
+}
+
+/// Eigenvalues of K below this fraction of the largest count as zero.
+const SINGULAR: f64 = 1e-12;
+
+impl ExactFlow<'_> {
+    fn velocity(&self, state: &[f64]) -> Result<Vec<Mat<f64>>, FlowError> {
+        let point = Point::new(self.model, state);
+        let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
+        let eigen = point
+            .curvature_matrix()
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|_| FlowError::Decomposition {
+                what: "eigenvalue iteration of K",
+            })?;
+        let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+        let size = rows * columns;
+        let floor = SINGULAR * values[size - 1];
+        let mut noise = Mat::zeros(size, size);
+        let identity = Mat::<f64>::identity(columns, columns);
+        add_kron(
+            &mut noise,
+            1.0,
+            &self.model.noise().to_owned(),
+            identity.as_ref(),
+        );
+        let rotated = vectors.transpose() * noise * vectors;
+        // K Y in the eigenbasis of K.
+        let shares = Mat::from_fn(size, size, |i, j| {
+            if values[i] > floor {
+                rotated[(i, j)] * values[i] / (values[i] + values[j])
+            } else {
+                0.0
+            }
+        });
+        let weight = vectors * shares * vectors.transpose();
+        let gradient = pulled_back(&point, &weight);
+        // Projection on the manifold's tangent space.
+        let mut product = Mat::<f64>::zeros(rows, columns);
+        for (k, gradient) in gradient.iter().enumerate() {
+            product += &point.above[k] * gradient * &point.below[k];
+        }
+        let stacked = Mat::from_fn(size, 1, |i, _| product[(i % rows, i / rows)]);
+        let mut coefficients = vectors.transpose() * stacked;
+        for i in 0..size {
+            coefficients[(i, 0)] *= if values[i] > floor {
+                1.0 / values[i]
+            } else {
+                0.0
+            };
+        }
+        let solved = vectors * coefficients;
+        let multiplier = Mat::from_fn(rows, columns, |i, j| solved[(j * rows + i, 0)]);
+        Ok(gradient
+            .into_iter()
+            .enumerate()
+            .map(|(k, gradient)| point.pull(multiplier.as_ref(), k) - gradient)
+            .collect())
+    }
+}
+
+/// The gradient of tr(Mᵀ J_p) at fixed M = Z J_p, layer by layer, for Z = `weight` = K Y.
+fn pulled_back(point: &Point, weight: &Mat<f64>) -> Vec<Mat<f64>> {
+    let depth = point.depth();
+    let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
+    let entry = |a: usize, c: usize, b: usize, d: usize| weight[(c * rows + a, d * rows + b)];
+    let (mut on_above, mut on_below) = (Vec::new(), Vec::new());
+    for k in 0..depth {
+        let (above, below) = (&point.above[k], &point.below[k]);
+        let input = below.transpose() * below;
+        let output = above * above.transpose();
+        // J_p's block of layer k is (B_kX)ᵀ ⊗ A_k: contract Z J_p with either factor.
+        let left = Mat::from_fn(rows, rows, |a, b| {
+            contract(columns, |c, d| entry(a, c, b, d) * input[(c, d)])
+        });
+        let right = Mat::from_fn(columns, columns, |d, c| {
+            contract(rows, |a, b| entry(a, c, b, d) * output[(a, b)])
+        });
+        on_above.push(left * above);
+        on_below.push(below * right);
+    }
+    let mut gradient: Vec<Mat<f64>> = Vec::with_capacity(depth);
+    let mut from_below = Mat::<f64>::zeros(rows, point.layers[0].ncols());
+    for k in 0..depth {
+        gradient.push(point.above[k].transpose() * &from_below);
+        from_below = from_below * point.layers[k].transpose() + &on_above[k];
+    }
+    let mut from_above = Mat::<f64>::zeros(rows, columns);
+    for k in (0..depth).rev() {
+        gradient[k] += &from_above * point.below[k].transpose();
+        from_above = point.layers[k].transpose() * from_above + &on_below[k];
+    }
+    gradient
+}
+
+/// Σ_{ij} f(i, j) over a square of side `n`.
+fn contract(n: usize, f: impl Fn(usize, usize) -> f64) -> f64 {
+    (0..n)
+        .flat_map(|i| (0..n).map(move |j| (i, j)))
+        .map(|(i, j)| f(i, j))
+        .sum()
+}
+
+impl System for ExactFlow<'_> {
+    fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
+        out.copy_from_slice(&self.model.flatten(&self.velocity(state)?));
+        Ok(())
+    }
+
+    /// By central differences, which cost 2n evaluations a step: the derivative of K's eigenvectors is
+    /// longer than the rest of this file, and only small networks are followed this way.
+    fn jacobian(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
+        let n = state.len();
+        let size = (state.iter().map(|w| w * w).sum::<f64>() / n as f64).sqrt();
+        // The cube root of the rounding error balances it against the truncation.
+        let step = 6e-6 * size;
+        let mut jacobian = Mat::zeros(n, n);
+        let mut moved = state.to_vec();
+        for j in 0..n {
+            let mut differences = vec![0.0; n];
+            for sign in [1.0, -1.0] {
+                moved[j] = state[j] + sign * step;
+                let velocity = self.model.flatten(&self.velocity(&moved)?);
+                for (difference, v) in differences.iter_mut().zip(velocity) {
+                    *difference += sign * v;
+                }
+            }
+            moved[j] = state[j];
+            let column =
+                MatRef::from_column_major_slice(&differences, n, 1) * faer::Scale(0.5 / step);
+            jacobian.subcols_mut(j, 1).copy_from(&column);
+        }
+        Ok(jacobian)
+    }
+
+    fn relative_error(&self, error: &[f64], state: &[f64]) -> f64 {
+        self.model.relative_size(error, state)
+    }
+
+    fn settle(&self, state: &mut [f64]) -> Result<(), FlowError> {
+        to_manifold(self.model, state).map(|_| ())
+    }
+}

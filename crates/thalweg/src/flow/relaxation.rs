@@ -1,0 +1,51 @@
+//! How fast the slow flow settles: its rates at SGD's minimum, by linearisation.
+
+use super::{FlowError, point::Model, symmetric::SymmetricFlow};
+use crate::{problem::Problem, theory::Minimum};
+
+/// The slow flow linearised at SGD's minimum (Theorem 1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relaxation {
+    /// The rates of decay in slow time u, ascending; F − F_min decays twice as fast as the weights.
+    /// Empty where nothing moves (D = 1, or V√Σx = 0).
+    pub rates: Vec<f64>,
+}
+
+impl Relaxation {
+    /// 1/(slowest rate): the slow time in which the last deviation falls by a factor e. Zero where nothing
+    /// moves.
+    pub fn slow_time(&self) -> f64 {
+        self.rates.first().map_or(0.0, |rate| 1.0 / rate)
+    }
+
+    /// The same in steps of SGD, B/(η² · slowest rate).
+    pub fn steps(&self, learning_rate: f64, batch: usize) -> f64 {
+        self.slow_time() * batch as f64 / (learning_rate * learning_rate)
+    }
+}
+
+/// The rates at which the slow flow approaches SGD's minimum.
+///
+/// They are those of the r = rank V√Σx hidden directions that carry the teacher: in a wider network the
+/// others die out besides, at rates that depend on the start.
+///
+/// # Errors
+/// When the problem has no such minimum (see [`Minimum::of_sgd`]), or a decomposition fails.
+pub fn relaxation(problem: &Problem) -> Result<Relaxation, FlowError> {
+    let rank = Minimum::of_sgd(problem)?.rank();
+    if problem.depth() == 1 || rank == 0 {
+        return Ok(Relaxation { rates: Vec::new() });
+    }
+    let narrow = Problem::with_hidden_widths(
+        problem.input_covariance().to_owned(),
+        problem.teacher().to_owned(),
+        problem.noise_covariance().to_owned(),
+        problem.depth(),
+        &vec![rank; problem.depth() - 1],
+    )?;
+    let weights = Minimum::of_sgd(&narrow)?.weights()?;
+    let model = Model::new(&narrow);
+    let flow = SymmetricFlow { model: &model };
+    let rates = flow.rates(&model.flatten(weights.layers()))?;
+    Ok(Relaxation { rates })
+}
