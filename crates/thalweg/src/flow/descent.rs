@@ -47,7 +47,13 @@ pub fn descend(
     let flow = GradientFlow { model: &model };
     let state = model.flatten(start.layers());
     let mut distance = flow.at_rest(&state)?;
-    let mut run = Integrator::new(&flow, state, settings.tolerance, settings.max_steps)?;
+    let mut run = Integrator::new(
+        &flow,
+        state,
+        settings.tolerance,
+        settings.max_steps,
+        f64::INFINITY,
+    )?;
     while distance > NEAR {
         run.advance(f64::INFINITY)?;
         distance = flow.at_rest(&run.state)?;

@@ -26,8 +26,9 @@ impl Relaxation {
 
 /// The rates at which the slow flow approaches SGD's minimum.
 ///
-/// They are those of the r = rank V√Σx hidden directions that carry the teacher: in a wider network the
-/// others die out besides, at rates that depend on the start.
+/// They are those of the r = rank V√Σx hidden directions that carry the teacher. A wider network has
+/// others, unused at the minimum, which die out more slowly: for D ≥ 3 not even exponentially (F − F_min
+/// was seen to fall like 1/u), so there the times are lower bounds.
 ///
 /// # Errors
 /// When the problem has no such minimum (see [`Minimum::of_sgd`]), or a decomposition fails.

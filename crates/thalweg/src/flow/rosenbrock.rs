@@ -67,18 +67,20 @@ struct Step {
 }
 
 impl<'a, S: System> Integrator<'a, S> {
-    /// An integration from `state` at time 0.
+    /// An integration from `state` at time 0, with a first step within `horizon`.
     pub(super) fn new(
         system: &'a S,
         state: Vec<f64>,
         tolerance: f64,
         max_steps: usize,
+        horizon: f64,
     ) -> Result<Self, FlowError> {
         let mut rate = vec![0.0; state.len()];
         system.rhs(&state, &mut rate)?;
         // The first step moves the state by about tolerance^(1/5)·1 %, which is always safe to try.
         let speed = system.relative_error(&rate, &state);
-        let step = 0.01 * tolerance.powf(0.2) / speed.max(1e-300);
+        let step = 0.01 * tolerance.powf(0.2) / speed.max(f64::MIN_POSITIVE);
+        let step = step.min(horizon);
         Ok(Self {
             system,
             tolerance,
@@ -121,15 +123,23 @@ impl<'a, S: System> Integrator<'a, S> {
                 });
             }
             let size = self.step;
-            let attempt = self.attempt(size)?;
-            let error = attempt.error / self.tolerance;
+            // A stage too far out for the linear algebra is a step too long, like any other.
+            let attempt = match self.attempt(size) {
+                Err(FlowError::Decomposition { .. }) => None,
+                other => Some(other?),
+            };
+            let error = attempt
+                .as_ref()
+                .map_or(f64::INFINITY, |attempt| attempt.error / self.tolerance);
             let factor = if error.is_finite() {
                 (0.9 * error.powf(-0.2)).clamp(0.2, 6.0)
             } else {
                 0.2
             };
             self.step = size * factor;
-            if error <= 1.0 {
+            if let Some(attempt) = attempt
+                && error <= 1.0
+            {
                 self.statistics.accepted += 1;
                 let from = std::mem::replace(&mut self.state, attempt.to);
                 self.system.settle(&mut self.state)?;

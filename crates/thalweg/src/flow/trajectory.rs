@@ -140,7 +140,8 @@ fn follow(
     times: &[f64],
     settings: &Settings,
 ) -> Result<(Vec<Snapshot>, Statistics), FlowError> {
-    let mut run = Integrator::new(flow, start, settings.tolerance, settings.max_steps)?;
+    let horizon = times.last().copied().unwrap_or(0.0);
+    let mut run = Integrator::new(flow, start, settings.tolerance, settings.max_steps, horizon)?;
     let mut snapshots = Vec::with_capacity(times.len());
     for &time in times {
         run.reach(time)?;

@@ -11,10 +11,11 @@
 /// ẽ ← ẽ − ηK(ẽ − ξ), ξ of covariance (I ⊗ Σε)/B, so in K's eigenbasis the stationary covariance is
 /// η κ_iκ_j Ξ_ij/(κ_i + κ_j − ηκ_iκ_j), of trace (η/2) tr(K Ξ) = (η/2B) F to leading order.
 ///
-/// The limits were set by measurement (D = 3, d = 2, V = Σx = I, B = 10, SGD against the flow at
-/// equal slow time): with √Σε = (1, .1), T was off by 0.1 %, 0.6 %, 2 % and 4 % at a product
-/// fluctuation of 1, 3, 7 and 11 ·10⁻³ (ηλ_max/2 = 0.06, 0.2, 0.4, 0.6); with √Σε = (10, .1) by 15 to 30 %
-/// at 10 · 10⁻³.
+/// The limits were set by measurement (D = 3, d = 2, Σx = I, V near I, B = 10): T of SGD, taken back to
+/// the manifold, at the same slow time and different η. With √Σε = (1, .1) it was off by 0.1 %, 0.6 %,
+/// 2 % and 4 % at a product fluctuation of 1, 3, 7 and 11 ·10⁻³ (ηλ_max/2 up to 0.1, 0.2, 0.4, 0.6); with
+/// √Σε = (3, .1) by 0.2 %, 0.6 %, 2 % and 7 % at 1, 3, 9 and 28 ·10⁻³; with √Σε = (10, .1) by 4 % at
+/// 10 ·10⁻³ and 10 % at 30 ·10⁻³.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validity {
     /// η λ_max/2, the largest along the snapshots.

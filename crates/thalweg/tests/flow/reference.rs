@@ -1,9 +1,11 @@
-//! The slow flow against reference trajectories, and against what is known of it exactly.
+//! The slow flow against reference trajectories from an independent implementation.
 
 use faer::Mat;
 use serde_json::Value;
-use thalweg::flow::{Settings, Times, slow_flow};
+use thalweg::flow::{Drift, Settings, Times, slow_flow};
 use thalweg::problem::{Problem, Weights};
+
+use crate::relative;
 
 fn matrix(value: &Value) -> Mat<f64> {
     let rows: Vec<Vec<f64>> = serde_json::from_value(value.clone()).unwrap();
@@ -20,7 +22,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let file: Value = serde_json::from_str(include_str!("oracle/slow_flow.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../oracle/slow_flow.json")).unwrap();
     let numbers = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
     let read = |case: &Value| {
         let layers: Vec<Mat<f64>> = case["start_weights"]
@@ -48,10 +50,6 @@ fn cases() -> Vec<Case> {
         }
     };
     file["cases"].as_array().unwrap().iter().map(read).collect()
-}
-
-fn relative(found: f64, expected: f64) -> f64 {
-    (found / expected - 1.0).abs()
 }
 
 /// The references are themselves interpolated, to about 2e-5.
@@ -89,4 +87,34 @@ fn sharpness_is_not_monotone() {
     assert!(sharpness[3] > sharpness[2] + 1.0);
     let fluctuation = found.snapshots.iter().map(|s| s.fluctuation);
     assert!(fluctuation.is_sorted_by(|before, after| before > after));
+}
+
+/// The largest relative error in T or F over a case, at times stretched by `stretch`.
+fn worst_error(case: &Case, stretch: f64, drift: Drift) -> f64 {
+    let times = Times::Slow(case.times.iter().map(|u| stretch * u).collect());
+    let settings = Settings {
+        drift,
+        ..Settings::default()
+    };
+    let found = slow_flow(&case.problem, &case.start, &times, &settings).unwrap();
+    found
+        .snapshots
+        .iter()
+        .enumerate()
+        .map(|(k, snapshot)| {
+            relative(snapshot.sharpness, case.sharpness[k])
+                .max(relative(snapshot.fluctuation, case.fluctuation[k]))
+        })
+        .fold(0.0, f64::max)
+}
+
+/// The tolerance of 1e-4 tells a coefficient that is wrong by 1 % (the field times 1.01 is the flow at
+/// times 1.01 u) and the other drift from the right ones, in every case.
+#[test]
+fn a_wrong_field_fails_the_references() {
+    for case in cases() {
+        assert!(worst_error(&case, 1.0, Drift::Symmetric) < 1e-4);
+        assert!(worst_error(&case, 1.01, Drift::Symmetric) > 1e-4);
+        assert!(worst_error(&case, 1.0, Drift::Exact) > 1e-4);
+    }
 }

@@ -1,0 +1,178 @@
+//! What holds for every problem: the limit, the monotone fluctuation, the rates, and the errors.
+
+use faer::Mat;
+use thalweg::flow::{FlowError, Settings, Times, relaxation, slow_flow};
+use thalweg::problem::{Problem, Shape, Weights};
+
+use crate::{diagonal, random_minimum, random_weights, relative};
+
+fn problems() -> Vec<(Problem, Weights)> {
+    let shapes = [
+        (2, 2, 2, 2),
+        (2, 2, 2, 3),
+        (3, 2, 2, 4),
+        (2, 4, 1, 3),
+        (4, 4, 2, 3),
+        (3, 3, 3, 6),
+    ];
+    let make =
+        |(i, (input_dim, output_dim, rank, depth)): (usize, (usize, usize, usize, usize))| {
+            let shape = Shape {
+                input_dim,
+                output_dim,
+                rank,
+                depth,
+            };
+            let problem = Problem::random(shape, 100 + i as u64).unwrap();
+            let start = random_minimum(&problem, i as u64);
+            (problem, start)
+        };
+    shapes.into_iter().enumerate().map(make).collect()
+}
+
+/// By u = 1e5: in a network wider than the teacher's rank the last deviation falls only like 1/u.
+#[test]
+fn ends_at_the_minimum_of_theorem_1_whatever_the_start() {
+    for (problem, start) in problems() {
+        let other = random_minimum(&problem, 77);
+        for start in [start, other] {
+            let times = Times::Slow(vec![1e5]);
+            let found = slow_flow(&problem, &start, &times, &Settings::default()).unwrap();
+            let limit = found.limit.unwrap();
+            let end = &found.snapshots[0];
+            assert!(relative(end.sharpness, limit.sharpness) < 1e-6);
+            assert!(relative(end.fluctuation, limit.fluctuation) < 1e-6);
+            assert!(relative(end.lambda_max, limit.lambda_max) < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn fluctuation_only_falls_and_the_product_stays() {
+    for (problem, start) in problems() {
+        let times = Times::Slow((-40..30).map(|i| 10f64.powf(f64::from(i) / 10.0)).collect());
+        let found = slow_flow(&problem, &start, &times, &Settings::default()).unwrap();
+        let limit = found.limit.unwrap();
+        for pair in found.snapshots.windows(2) {
+            assert!(pair[1].fluctuation <= pair[0].fluctuation * (1.0 + 1e-8));
+            assert!(pair[1].fluctuation >= limit.fluctuation * (1.0 - 1e-8));
+            assert!(pair[1].distance < 1e-13);
+        }
+    }
+}
+
+/// F − F_min decays at twice the slowest rate, where no hidden direction is unused.
+#[test]
+fn relaxation_rate_is_the_late_decay() {
+    for (problem, start) in problems().into_iter().take(2) {
+        let rate = relaxation(&problem).unwrap().rates[0];
+        let times = Times::Slow(vec![4.0 / rate, 5.0 / rate]);
+        let settings = Settings {
+            tolerance: 1e-10,
+            ..Settings::default()
+        };
+        let found = slow_flow(&problem, &start, &times, &settings).unwrap();
+        let limit = found.limit.unwrap().fluctuation;
+        let excess: Vec<f64> = found
+            .snapshots
+            .iter()
+            .map(|s| s.fluctuation - limit)
+            .collect();
+        let decay = (excess[0] / excess[1]).ln();
+        assert!((decay - 2.0).abs() < 0.02, "{decay}");
+    }
+}
+
+/// Inputs that never vary in one direction: weights acting on it are free, and nothing fails.
+#[test]
+fn singular_input_covariance() {
+    let problem = Problem::new(
+        diagonal(&[1.0, 2.0, 0.0]),
+        Mat::from_fn(2, 3, |i, j| if i == j { 1.0 } else { 0.3 }),
+        diagonal(&[1.0, 0.1]),
+        3,
+    )
+    .unwrap();
+    let start = random_minimum(&problem, 4);
+    let found = slow_flow(
+        &problem,
+        &start,
+        &Times::Slow(vec![1e4]),
+        &Settings::default(),
+    )
+    .unwrap();
+    let limit = found.limit.unwrap();
+    assert!(relative(found.snapshots[0].fluctuation, limit.fluctuation) < 1e-6);
+}
+
+/// Noise variances from 1 to 1e-4 and slow times from 1e-3 to 1e6.
+#[test]
+fn stiff_problems_take_few_steps() {
+    let identity = diagonal(&[1.0; 3]);
+    let noise = diagonal(&[1.0, 1e-2, 1e-4]);
+    let problem = Problem::new(identity.clone(), identity, noise, 3).unwrap();
+    let start = random_minimum(&problem, 9);
+    let times = Times::Slow(
+        (0..60)
+            .map(|i| 1e-3 * 10f64.powf(f64::from(i) * 9.0 / 59.0))
+            .collect(),
+    );
+    let found = slow_flow(&problem, &start, &times, &Settings::default()).unwrap();
+    let limit = found.limit.unwrap();
+    assert!(relative(found.snapshots[59].sharpness, limit.sharpness) < 1e-6);
+    assert!(found.statistics.accepted < 400);
+}
+
+#[test]
+fn bad_input_is_an_error() {
+    let (problem, start) = problems().swap_remove(0);
+    let run =
+        |start: &Weights, times: Times| slow_flow(&problem, start, &times, &Settings::default());
+    let steps = |learning_rate: f64, batch: usize| Times::Steps {
+        learning_rate,
+        batch,
+        steps: vec![0, 10],
+    };
+    let error = |times: Times| run(&start, times).unwrap_err();
+    assert_eq!(error(Times::Slow(vec![])), FlowError::NoTimes);
+    assert!(matches!(
+        error(Times::Slow(vec![0.0, -1.0])),
+        FlowError::BadTime { position: 2, .. }
+    ));
+    assert!(matches!(
+        error(Times::Slow(vec![f64::NAN])),
+        FlowError::BadTime { .. }
+    ));
+    assert!(matches!(
+        error(Times::Slow(vec![2.0, 1.0])),
+        FlowError::UnsortedTimes { .. }
+    ));
+    assert!(matches!(
+        error(steps(0.0, 1)),
+        FlowError::LearningRate { .. }
+    ));
+    assert!(matches!(
+        error(steps(f64::NAN, 1)),
+        FlowError::LearningRate { .. }
+    ));
+    assert_eq!(error(steps(0.1, 0)), FlowError::Batch);
+    let away = random_weights(&problem, 1);
+    let found = run(&away, Times::Slow(vec![1.0])).unwrap_err();
+    assert!(matches!(found, FlowError::NotAMinimum { .. }));
+    assert!(found.to_string().contains("gradient flow"), "{found}");
+    let loose = Settings {
+        tolerance: 1.0,
+        ..Settings::default()
+    };
+    let found = slow_flow(&problem, &start, &Times::Slow(vec![1.0]), &loose);
+    assert!(matches!(found, Err(FlowError::Tolerance { .. })));
+    let hasty = Settings {
+        max_steps: 3,
+        ..Settings::default()
+    };
+    let found = slow_flow(&problem, &start, &Times::Slow(vec![1.0]), &hasty);
+    assert!(matches!(
+        found,
+        Err(FlowError::TooManySteps { steps: 3, .. })
+    ));
+}
