@@ -1,0 +1,82 @@
+"""What both baselines share: the problem, the check of the result, and the report as JSON."""
+
+import json
+import os
+import platform
+import statistics
+
+DEPTH, DIM, BATCH, LEARNING_RATE = 3, 2, 10, 1e-3
+NOISE_DEVIATIONS = (10.0, 0.1)
+
+
+def expected_product_error():
+    """E|W_3 W_2 W_1 - V|^2 of the stationary fluctuation around W_k = I, V = I, unit inputs.
+
+    There the product's error P decays at the rate eta K with K = D, and each step adds the product's
+    share of the minibatch noise, so E|P|^2 = (eta / 2B) D d_x tr(noise covariance) to first order.
+    """
+    noise = sum(s * s for s in NOISE_DEVIATIONS)
+    return LEARNING_RATE / (2 * BATCH) * DEPTH * DIM * noise
+
+
+def check(products):
+    """Stop when the trained networks are not around the teacher V = I; return their mean error.
+
+    `products` holds d x d products from different seeds or rounds. A factor of 20 either way: with
+    five independent products (10 degrees of freedom that matter) chance fails it once in 10^5, while
+    a wrong scale of step, batch or noise is seen in the mean error that is reported.
+    """
+    errors = [
+        sum((p[i][j] - (i == j)) ** 2 for i in range(DIM) for j in range(DIM)) for p in products
+    ]
+    mean, expected = statistics.fmean(errors), expected_product_error()
+    if not expected / 20 < mean < expected * 20:
+        raise SystemExit(f"product error {mean:.3g} where about {expected:.3g} is expected")
+    return mean
+
+
+def cpu_model():
+    with open("/proc/cpuinfo") as info:
+        for line in info:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def report(library, version, results):
+    """Print one JSON object: where it ran, and microseconds per variant."""
+    print(
+        json.dumps(
+            {
+                "library": library,
+                "version": version,
+                "python": platform.python_version(),
+                "cpu": cpu_model(),
+                "cores": sorted(os.sched_getaffinity(0)),
+                "problem": {
+                    "depth": DEPTH,
+                    "dim": DIM,
+                    "batch": BATCH,
+                    "learning_rate": LEARNING_RATE,
+                    "noise_deviations": NOISE_DEVIATIONS,
+                    "dtype": "f64",
+                },
+                "results": results,
+            }
+        )
+    )
+
+
+def summarise(name, seeds, steps, seconds, product_error):
+    """The medians of one variant: `seconds` holds one wall-clock time per round of `steps`."""
+    step = statistics.median(seconds) / steps * 1e6
+    return {
+        "name": name,
+        "seeds": seeds,
+        "steps_per_round": steps,
+        "rounds": len(seconds),
+        "us_per_step": step,
+        "us_per_seed_step": step / seeds,
+        "product_error": product_error,
+        "expected_product_error": expected_product_error(),
+    }

@@ -1,0 +1,52 @@
+"""SGD on the deep linear network in eager PyTorch: nn.Sequential, autograd, torch.optim.SGD."""
+
+import argparse
+import time
+
+import torch
+from torch import nn
+
+from timing import BATCH, DEPTH, DIM, LEARNING_RATE, NOISE_DEVIATIONS, check, report, summarise
+
+torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
+
+
+def step(model, optimiser, deviations):
+    inputs = torch.randn(BATCH, DIM)
+    targets = inputs + torch.randn(BATCH, DIM) * deviations  # V = I
+    loss = 0.5 * (targets - model(inputs)).square().sum(dim=1).mean()
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--steps", type=int, default=2_000)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments = arguments.parse_args()
+
+    torch.manual_seed(0)
+    model = nn.Sequential(*[nn.Linear(DIM, DIM, bias=False) for _ in range(DEPTH)])
+    for layer in model:
+        nn.init.eye_(layer.weight)
+    optimiser = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    deviations = torch.tensor(NOISE_DEVIATIONS)
+
+    seconds, products = [], []
+    for round_ in range(arguments.rounds + 1):
+        start = time.perf_counter()
+        for _ in range(arguments.steps):
+            step(model, optimiser, deviations)
+        if round_ > 0:  # the first warms up
+            seconds.append(time.perf_counter() - start)
+        with torch.no_grad():
+            products.append(model(torch.eye(DIM)).T.tolist())
+
+    result = summarise("eager", 1, arguments.steps, seconds, check(products))
+    report("torch", torch.__version__, [result])
+
+
+if __name__ == "__main__":
+    main()
