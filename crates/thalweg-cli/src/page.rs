@@ -150,18 +150,28 @@ impl Page {
 
     /// A paragraph, wrapped and indented by two spaces.
     pub fn paragraph(&mut self, words: &str) {
-        let mut line = String::from(" ");
+        self.wrapped("  ", words);
+    }
+
+    /// What belongs to the paragraph above it, indented further.
+    pub fn detail(&mut self, words: &str) {
+        self.wrapped("      ", words);
+    }
+
+    fn wrapped(&mut self, indent: &str, words: &str) {
+        let mut line = String::new();
+        let room = self.columns.saturating_sub(indent.len());
         for word in words.split_whitespace() {
-            if line.chars().count() + 1 + word.chars().count() > self.columns && line.len() > 1 {
-                self.text.push_str(&line);
-                self.text.push('\n');
-                line = String::from(" ");
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+                let _ = writeln!(self.text, "{indent}{line}");
+                line.clear();
             }
-            line.push(' ');
+            if !line.is_empty() {
+                line.push(' ');
+            }
             line.push_str(word);
         }
-        self.text.push_str(&line);
-        self.text.push('\n');
+        let _ = writeln!(self.text, "{indent}{line}");
     }
 
     fn strong(&mut self, line: &str) {

@@ -9,7 +9,7 @@ pub use step::{StartArguments, StepArguments, count, missing};
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{flow, predict, simulate};
+use crate::command::{flow, predict, report, reproduce, simulate};
 
 /// Which sharpness will SGD converge to, by which path, in how many steps, and does
 /// a real run agree?
@@ -42,6 +42,8 @@ Examples:
   Does SGD agree?
     thalweg simulate --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --steps 1e6 --seeds 16 --out run
+  The paper's linear figures, every claim tested:
+    thalweg reproduce all --quick
 
 Exit status:
   0    success
@@ -54,6 +56,8 @@ pub enum Command {
     Predict(Box<predict::Arguments>),
     Flow(Box<flow::Arguments>),
     Simulate(Box<simulate::Arguments>),
+    Reproduce(reproduce::Arguments),
+    Report(report::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// Which shell

@@ -2,6 +2,8 @@
 
 pub mod flow;
 pub mod predict;
+pub mod report;
+pub mod reproduce;
 pub mod simulate;
 mod summary;
 
@@ -20,6 +22,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Flow(arguments) => flow::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Reproduce(arguments) => reproduce::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "thalweg", &mut script);

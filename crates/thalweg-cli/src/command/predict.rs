@@ -80,7 +80,7 @@ struct Answer<'p> {
     problem: &'p Problem,
     prediction: Prediction<'p>,
     conditioning: Vec<LayerConditioning>,
-    /// Absent where Σε is singular.
+    /// Absent where Σε is singular, and for one layer, which has no choice of minimum.
     bounds: Option<ConditionBounds>,
     kaiming: f64,
     xavier: f64,
@@ -121,7 +121,9 @@ impl<'p> Answer<'p> {
                 .minimum
                 .layer_conditioning()
                 .map_err(Failure::work)?,
-            bounds: theory::condition_bounds(problem).ok(),
+            bounds: theory::condition_bounds(problem)
+                .ok()
+                .filter(|_| problem.depth() > 1),
             kaiming: initial(theory::kaiming_variances(problem, 1.0)).map_err(Failure::work)?,
             xavier: initial(theory::xavier_variances(problem, 1.0)).map_err(Failure::work)?,
             spectrum: spectrum

@@ -12,4 +12,5 @@ mod malformed;
 mod oracle;
 mod pages;
 mod pipe;
+mod reproduce;
 mod simulate;

@@ -1,0 +1,149 @@
+//! `thalweg reproduce`: the paper's linear figures and ours, each claim with a verdict.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use thalweg_lab::report::REPORT_FILE;
+use thalweg_lab::reproduce::{self, Budget, FIGURES, Judged, ReproduceError, Results, Verdict};
+
+use crate::exit::Failure;
+use crate::number::significant;
+use crate::page::{Align, Page, Table};
+use crate::{interrupt, output, progress};
+
+/// Reproduce the paper's linear figures, with a verdict on every claim
+///
+/// Each figure is drawn (SVG, PNG) with the measured curves and their error bands,
+/// the exact line and the slow flow at that budget, beside its data (CSV). Each
+/// claim is measured and judged by a tolerance that was decided beforehand:
+///
+///   agrees                      within the tolerance
+///   disagrees                   beyond it
+///   not at this budget          the run is too short or too noisy to tell
+///   outside the theory's range  beyond it, where η is too large for the theory
+///
+/// One self-contained report.html ties it together. A verdict is a result, not a
+/// failure: the exit status is 0 whatever it says.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    /// The figures, or all
+    #[arg(value_name = "FIGURE", required = true, value_parser = figure_names())]
+    figures: Vec<String>,
+    /// Shorter runs: everything in under a minute on two cores
+    #[arg(long)]
+    quick: bool,
+    /// Directory for pictures, data and report
+    #[arg(long, value_name = "DIR", default_value = "reproduction")]
+    out: PathBuf,
+    /// Print the results as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Everything, in under a minute; then open reproduction/report.html:
+    thalweg reproduce all --quick
+  One figure at its full budget:
+    thalweg reproduce fig6 --out figure6
+
+Ctrl-C stops; the figures that were finished stay, with a report of them (exit
+status 130).";
+
+fn figure_names() -> Vec<&'static str> {
+    let names = FIGURES.iter().map(|entry| entry.id);
+    names.chain([reproduce::ALL]).collect()
+}
+
+/// Makes the figures and prints the verdicts.
+///
+/// # Errors
+/// A figure that cannot be made, a directory that cannot be written, or Ctrl-C.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let figures = reproduce::find(&arguments.figures).map_err(Failure::input)?;
+    interrupt::listen().map_err(Failure::work)?;
+    // A figure counts as a hundred: each tells how much of itself is done.
+    let bar = progress::bar(100 * figures.len() as u64, "percent");
+    let tell = |name: &'static str, done: f64| {
+        let place = figures.iter().position(|entry| entry.id == name);
+        bar.set_message(name);
+        bar.set_position(100 * place.unwrap_or(0) as u64 + (100.0 * done) as u64);
+    };
+    let budget = if arguments.quick {
+        Budget::Quick
+    } else {
+        Budget::Full
+    };
+    let results = reproduce::write(&figures, budget, &arguments.out, &tell, interrupt::asked());
+    bar.finish_and_clear();
+    let results = results.map_err(failure)?;
+    if arguments.json {
+        let results = serde_json::to_value(&results).map_err(Failure::work)?;
+        return output::print_json(&results);
+    }
+    output::print(&page(&results, arguments))
+}
+
+fn failure(error: ReproduceError) -> Failure {
+    match error {
+        ReproduceError::Stopped { .. } => Failure::Interrupted(error.to_string()),
+        _ => Failure::work(error),
+    }
+}
+
+fn page(results: &Results, arguments: &Arguments) -> String {
+    let mut page = Page::for_output();
+    for figure in &results.figures {
+        page.heading(&format!("{} ({})", figure.title, figure.id));
+        for claim in &figure.claims {
+            page.paragraph(&format!("[{}] {}", claim.verdict, plain(&claim.statement)));
+            page.detail(&numbers(claim));
+            if let Some(reason) = &claim.reason {
+                page.detail(&plain(reason));
+            }
+        }
+    }
+    page.heading("All together");
+    let mut table = Table::new(&[Align::Right, Align::Left]);
+    for verdict in [
+        Verdict::Agrees,
+        Verdict::Disagrees,
+        Verdict::NotAtThisBudget,
+        Verdict::OutsideTheRange,
+    ] {
+        let claims = results.figures.iter().flat_map(|figure| &figure.claims);
+        let count = claims.filter(|claim| claim.verdict == verdict).count();
+        if count > 0 {
+            table.row([count.to_string(), verdict.to_string()]);
+        }
+    }
+    page.table(&table);
+    let report = arguments.out.join(REPORT_FILE);
+    page.paragraph(&format!("report: {}", report.display()));
+    page.finish()
+}
+
+/// Subscripts and superscripts as a terminal shows them: T_min for T_{min}.
+fn plain(words: &str) -> String {
+    words.replace("_{", "_").replace("^{", "^").replace('}', "")
+}
+
+fn numbers(claim: &Judged) -> String {
+    let number = |value| significant(value, 5);
+    let mut words = format!("measured {}", number(claim.measured));
+    if let Some(error) = claim.standard_error {
+        words += &format!(" ± {}", significant(error, 2));
+    }
+    words += &format!(
+        ", {} {}",
+        plain(&claim.predicted_by),
+        number(claim.predicted)
+    );
+    match (claim.z_score, claim.relative_error) {
+        (Some(z), _) => words += &format!(", z = {}", significant(z, 2)),
+        (None, Some(error)) => words += &format!(", relative error {}", significant(error, 2)),
+        (None, None) => {}
+    }
+    words
+}
