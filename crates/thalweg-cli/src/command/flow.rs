@@ -2,10 +2,11 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use thalweg::flow::{self, Descent, FlowError, Settings, Snapshot, Times};
+use thalweg::flow::{
+    self, Descent, FlowError, Relaxation, Settings, Snapshot, Times, Trajectory, Validity,
+};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
-use thalweg::theory::{self, Prediction, TheoryError};
 use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
@@ -13,6 +14,24 @@ use crate::exit::Failure;
 use crate::number::{number, significant};
 use crate::output;
 use crate::page::{Align, CONVENTION, Page, Table};
+
+/// The most weights that the dense integrator is given: its Jacobian then takes 128 MB.
+const MOST_WEIGHTS: usize = 4000;
+
+/// The most weights of a network whose flow or relaxation is added to another command's answer.
+pub const MOST_WEIGHTS_UNASKED: usize = 600;
+
+/// Refuses networks of more than `most` weights.
+///
+/// # Errors
+/// [`FlowError::TooLarge`].
+pub fn fits(problem: &Problem, most: usize) -> Result<(), FlowError> {
+    let parameters = problem.parameters();
+    if parameters > most {
+        return Err(FlowError::TooLarge { parameters, most });
+    }
+    Ok(())
+}
 
 /// Follow sharpness and fluctuation along the way, as functions of the step count
 ///
@@ -82,9 +101,11 @@ struct Answer<'p> {
     /// The seed of a random start.
     seed: Option<u64>,
     descent: Descent,
-    snapshots: Vec<Snapshot>,
-    /// Where it all leads; noise may be missing or singular, and then there is no such place.
-    limit: Result<Prediction<'p>, TheoryError>,
+    trajectory: Trajectory,
+    /// In slow time; none where there is no limit.
+    relaxation: Option<Relaxation>,
+    /// η and B, where the times are steps.
+    step: Option<(f64, usize)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +121,7 @@ impl<'p> Answer<'p> {
         let problem = &file.problem;
         let times = times(file, arguments).map_err(Failure::input)?;
         let (start, seed) = start(file, arguments)?;
+        fits(problem, MOST_WEIGHTS).map_err(Failure::input)?;
         let settings = Settings::default();
         let descent = flow::descend(problem, &start, &settings).map_err(failure)?;
         let trajectory =
@@ -108,23 +130,40 @@ impl<'p> Answer<'p> {
             problem,
             seed,
             descent,
-            snapshots: trajectory.snapshots,
-            limit: theory::predict(problem),
+            trajectory,
+            relaxation: fits(problem, MOST_WEIGHTS_UNASKED)
+                .and_then(|()| flow::relaxation(problem))
+                .ok(),
+            step: match times {
+                Times::Steps {
+                    learning_rate,
+                    batch,
+                    ..
+                } => Some((learning_rate, batch)),
+                Times::Slow(_) => None,
+            },
         })
     }
 
     fn json(&self) -> Value {
-        let all =
-            |of: fn(&Snapshot) -> f64| -> Vec<f64> { self.snapshots.iter().map(of).collect() };
-        let steps: Option<Vec<u64>> = self.snapshots.iter().map(|s| s.step).collect();
-        let conditions: Vec<_> = self.snapshots.iter().map(|s| &s.layer_conditions).collect();
-        let limit = self.limit.as_ref().ok().map(|limit| {
+        let all = |of: fn(&Snapshot) -> f64| -> Vec<f64> {
+            self.trajectory.snapshots.iter().map(of).collect()
+        };
+        let steps: Option<Vec<u64>> = self.trajectory.snapshots.iter().map(|s| s.step).collect();
+        let conditions: Vec<_> = self
+            .trajectory
+            .snapshots
+            .iter()
+            .map(|s| &s.layer_conditions)
+            .collect();
+        let limit = self.trajectory.limit.as_ref().ok().map(|limit| {
             json!({
                 "sharpness": limit.sharpness,
                 "lambda_max": limit.lambda_max,
                 "fluctuation": limit.fluctuation,
             })
         });
+        let validity = self.trajectory.validity.as_ref().map(json_of_validity);
         json!({
             "convention": CONVENTION,
             "seed": self.seed,
@@ -136,6 +175,9 @@ impl<'p> Answer<'p> {
             "fluctuation": all(|s| s.fluctuation),
             "layer_conditions": conditions,
             "limit": limit,
+            "relaxation_slow_time": self.relaxation.as_ref().map(Relaxation::slow_time),
+            "relaxation_steps": self.relaxation_steps(),
+            "validity": validity,
         })
     }
 
@@ -143,7 +185,7 @@ impl<'p> Answer<'p> {
         let mut page = Page::for_output();
         page.problem(self.problem);
         page.heading("The slow flow along the minima");
-        let steps = self.snapshots.iter().all(|s| s.step.is_some());
+        let steps = self.trajectory.snapshots.iter().all(|s| s.step.is_some());
         let mut heads = vec![
             ("u = η²t/B", Align::Right),
             ("T", Align::Right),
@@ -156,7 +198,7 @@ impl<'p> Answer<'p> {
             heads.insert(0, ("step t", Align::Right));
         }
         let mut table = Table::with_heads(&heads);
-        for s in &self.snapshots {
+        for s in &self.trajectory.snapshots {
             let ends = [s.layer_conditions.first(), s.layer_conditions.last()];
             let mut row: Vec<String> = s.step.iter().map(u64::to_string).collect();
             row.push(significant(s.slow_time, 4));
@@ -164,7 +206,7 @@ impl<'p> Answer<'p> {
             row.extend(ends.map(|end| end.map_or(String::new(), |value| significant(*value, 4))));
             table.row(row);
         }
-        match &self.limit {
+        match &self.trajectory.limit {
             Ok(limit) => {
                 let mut row = vec![String::new(); heads.len() - 6];
                 row.push("∞".into());
@@ -181,8 +223,68 @@ impl<'p> Answer<'p> {
             "T sharpness and λ_max largest Hessian eigenvalue in loss/weight², F fluctuation E‖∇ℓ‖² of \
              one sample in loss²/weight², κ the condition number of the first and last layer.",
         );
+        self.outlook(&mut page);
         page.finish()
     }
+
+    /// How long it takes in steps, where the times are steps.
+    fn relaxation_steps(&self) -> Option<f64> {
+        let (learning_rate, batch) = self.step?;
+        Some(self.relaxation.as_ref()?.steps(learning_rate, batch))
+    }
+
+    /// How long it takes, and whether to believe it.
+    fn outlook(&self, page: &mut Page) {
+        page.heading("How long, and whether to believe it");
+        if let Some(relaxation) = &self.relaxation {
+            let steps = self.relaxation_steps().map_or(String::new(), |steps| {
+                format!(", {} steps at this η and B", significant(steps, 3))
+            });
+            page.paragraph(&format!(
+                "Relaxation time: u = {}{steps}; the slowest deviation from the limit falls by e in it.",
+                significant(relaxation.slow_time(), 3)
+            ));
+        }
+        if let Some(validity) = &self.trajectory.validity {
+            page.paragraph(&sentence(validity));
+        } else {
+            page.paragraph("Without η and B nothing can be said of validity.");
+        }
+    }
+}
+
+/// Whether the numbers hold, in words.
+fn sentence(validity: &Validity) -> String {
+    validity.warning.clone().unwrap_or_else(|| {
+        format!(
+            "In the range of the theory: η λ_max/2 is at most {} and the product of the weights \
+             fluctuates by {} of ‖V√Σx‖², so that T is right to about a percent.",
+            significant(
+                validity
+                    .limit_stability
+                    .map_or(validity.stability, |limit| limit.max(validity.stability)),
+                2
+            ),
+            significant(
+                validity
+                    .limit_product_fluctuation
+                    .map_or(validity.product_fluctuation, |limit| limit
+                        .max(validity.product_fluctuation)),
+                2
+            ),
+        )
+    })
+}
+
+fn json_of_validity(validity: &Validity) -> Value {
+    json!({
+        "in_range": validity.in_range(),
+        "stability_number": validity.stability,
+        "limit_stability_number": validity.limit_stability,
+        "product_fluctuation": validity.product_fluctuation,
+        "limit_product_fluctuation": validity.limit_product_fluctuation,
+        "warning": validity.warning,
+    })
 }
 
 /// The user's own steps, or the file's slow times.

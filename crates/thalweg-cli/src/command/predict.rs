@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use serde_json::{Value, json};
+use thalweg::flow::{self, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::spec::ProblemFile;
 
+use super::flow::{MOST_WEIGHTS_UNASKED, fits};
 use crate::arguments::{ProblemArguments, StepArguments};
 use crate::exit::Failure;
 use crate::number::number;
@@ -93,6 +95,8 @@ struct Run {
     learning_rate: f64,
     batch: usize,
     stability: Stability,
+    /// In steps; none where the slow flow is too large to linearise, or has no limit.
+    relaxation: Option<f64>,
 }
 
 impl<'p> Answer<'p> {
@@ -112,6 +116,10 @@ impl<'p> Answer<'p> {
                 stability: prediction
                     .stability(learning_rate, batch)
                     .map_err(Failure::input)?,
+                relaxation: fits(problem, MOST_WEIGHTS_UNASKED)
+                    .and_then(|()| flow::relaxation(problem))
+                    .ok()
+                    .map(|relaxation| relaxation.steps(learning_rate, batch)),
             }),
             _ => None,
         };
@@ -159,6 +167,7 @@ impl<'p> Answer<'p> {
             json!({
                 "learning_rate": run.learning_rate,
                 "batch": run.batch,
+                "relaxation_steps": run.relaxation,
                 "stability_number": run.stability.stability_number,
                 "product_fluctuation": run.stability.product_fluctuation,
                 "relative_product_fluctuation": run.stability.relative_product_fluctuation,
@@ -343,6 +352,27 @@ impl Run {
             "E‖W_D…W_1 − V‖² / ‖V‖²",
             &number(stability.relative_product_fluctuation),
         ]);
+        if let Some(steps) = self.relaxation {
+            table.row(["relaxation time, in steps", "B / (η² rate)", &number(steps)]);
+        }
         page.table(&table);
+        page.paragraph(self.verdict());
+    }
+
+    /// Whether the prediction holds at this η and B.
+    fn verdict(&self) -> &'static str {
+        let stability = &self.stability;
+        if stability.stability_number >= 1.0 {
+            "Out of range: the predicted minimum lies beyond the edge of stability, λ_max > 2/η, where SGD \
+             cannot rest. It will stay flatter than predicted; take a smaller η."
+        } else if stability.stability_number > MOST_STABILITY
+            || stability.relative_product_fluctuation > MOST_PRODUCT_FLUCTUATION
+        {
+            "Out of range: the theory is leading order in η, and at this η and B its corrections are not \
+             small. Expect SGD to end flatter; take a smaller η or a larger batch."
+        } else {
+            "In range: η λ_max/2 and the product's fluctuation are small, so that T is right to about a \
+             percent once the relaxation time has passed several times."
+        }
     }
 }

@@ -11,6 +11,7 @@ use thalweg_lab::run::Estimate;
 use thalweg_lab::spec::Experiment;
 use thalweg_lab::store::StoredRun;
 
+use super::flow::{MOST_WEIGHTS_UNASKED, fits};
 use crate::exit::Failure;
 use crate::number::number;
 use crate::page::{Align, CONVENTION, Page, Table};
@@ -156,6 +157,9 @@ fn mean_flow(
     } = experiment;
     if seeds.is_empty() {
         return Ok(Err(FlowError::NoTimes));
+    }
+    if let Err(error) = fits(problem, MOST_WEIGHTS_UNASKED) {
+        return Ok(Err(error));
     }
     let ensemble = Ensemble::start(problem, settings, seeds).map_err(Failure::work)?;
     let times = Times::Steps {

@@ -291,6 +291,22 @@ fn bad_flags_are_refused_by_name() {
             "--steps",
         ),
         (&["simulate", "--depth", "2", "--noise", "1,2"], "--out"),
+        (
+            &[
+                "flow",
+                "--depth",
+                "3",
+                "--dimension",
+                "200",
+                "--learning-rate",
+                "0.1",
+                "--batch",
+                "1",
+                "--steps",
+                "9",
+            ],
+            "too many",
+        ),
         (&["fly"], "fly"),
         (&["predict", "--dept", "2"], "--dept"),
     ];

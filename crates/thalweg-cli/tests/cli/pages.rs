@@ -58,3 +58,25 @@ fn an_error_reads_well() {
         "depth = 2\ninput_covariance = [[1.0]]\nteacher = [[1.0]]\nnoise_covariance = [[-1.0]]\n";
     insta::assert_snapshot!(run_with_input(&["predict", "-"], file.as_bytes()).whole());
 }
+
+#[test]
+fn predict_with_stability_at_a_step_size() {
+    for (name, rate) in [
+        ("in-range", "0.003"),
+        ("out-of-range", "0.05"),
+        ("beyond-the-edge", "0.2"),
+    ] {
+        let run = run(&[
+            "predict",
+            "--depth",
+            "3",
+            "--noise",
+            "1,0.1",
+            "--learning-rate",
+            rate,
+            "--batch",
+            "10",
+        ]);
+        insta::assert_snapshot!(name, run.whole());
+    }
+}
