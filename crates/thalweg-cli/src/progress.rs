@@ -2,11 +2,10 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar over `total` units of `unit`; invisible where standard error is not a terminal.
-pub fn bar(total: u64, unit: &str) -> ProgressBar {
-    let template =
-        format!("{{msg}} [{{bar:30}}] {{percent:>3}} % of {{human_len}} {unit}, {{eta}} left");
-    // The template is fixed but for the unit, and a bar that looks wrong must not end a run.
+/// A bar of `total` parts, called `whole` together; invisible where standard error is not a terminal.
+pub fn bar(total: u64, whole: &str) -> ProgressBar {
+    let template = format!("{{msg}} [{{bar:30}}] {{percent:>3}} % of {whole}, {{eta}} left");
+    // The template is fixed but for the name, and a bar that looks wrong must not end a run.
     let style = ProgressStyle::with_template(&template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ");

@@ -64,7 +64,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let figures = reproduce::find(&arguments.figures).map_err(Failure::input)?;
     interrupt::listen().map_err(Failure::work)?;
     // A figure counts as a hundred: each tells how much of itself is done.
-    let bar = progress::bar(100 * figures.len() as u64, "percent");
+    let bar = progress::bar(
+        100 * figures.len() as u64,
+        &format!("{} figure(s)", figures.len()),
+    );
     let tell = |name: &'static str, done: f64| {
         let place = figures.iter().position(|entry| entry.id == name);
         bar.set_message(name);

@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let experiment = experiment(arguments)?;
     interrupt::listen().map_err(Failure::work)?;
     let mut watcher = Watcher {
-        bar: progress::bar(experiment.steps, "steps"),
+        bar: progress::bar(experiment.steps, &format!("{} steps", experiment.steps)),
     };
     let status = run::run(
         &experiment,
