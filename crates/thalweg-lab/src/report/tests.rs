@@ -77,6 +77,25 @@ fn words_are_escaped_and_damage_is_told() {
 }
 
 #[test]
+fn a_finished_run_is_drawn_beside_theory_and_flow() {
+    let directory = tempfile::tempdir().unwrap();
+    let specification = directory.path().join("experiment.toml");
+    let text = "name = \"a <small> run\"\ndepth = 2\ninput_covariance = [[1, 0], [0, 1]]\n\
+                teacher = [[1, 0], [0, 1]]\nnoise_standard_deviations = [1, 0.5]\n\
+                learning_rate = 0.01\nbatch = 10\nsteps = 400\nseeds = [1, 2]\n";
+    fs::write(&specification, text).unwrap();
+    let experiment = crate::spec::read_experiment(&specification).unwrap();
+    let run = directory.path().join("run");
+    let save_every = std::time::Duration::from_secs(60);
+    crate::run::run(&experiment, &run, save_every, &mut (), &AtomicBool::new(false)).unwrap();
+    let page = fs::read_to_string(write(&run).unwrap()).unwrap();
+    for shown in ["a &lt;small&gt; run", "slow flow", "exact limit", "fluctuation F"] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(page.contains("<polyline"));
+}
+
+#[test]
 fn a_directory_with_neither_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     assert!(matches!(

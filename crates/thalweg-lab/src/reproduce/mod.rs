@@ -93,7 +93,7 @@ pub const FIGURES: &[Entry] = &[
     },
     Entry {
         id: "corrections",
-        title: "Corrections to the paper's text",
+        title: "Corrections: what the paper prints should disagree",
         make: corrections::make,
     },
     Entry {

@@ -1,5 +1,6 @@
 //! SGD with several seeds beside the slow flow from each seed's own start.
 
+use rayon::prelude::*;
 use thalweg::flow::{self, Times};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, Init, Observation, Precision, Settings};
@@ -194,7 +195,7 @@ impl Runs {
             signal: signal.squared_norm_l2(),
             steps: self.steps.clone(),
             window: self.window().collect(),
-            trials: self.trials.iter().map(each).collect::<Result<_, _>>()?,
+            trials: self.trials.par_iter().map(each).collect::<Result<_, _>>()?,
         })
     }
 
