@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
+
 use super::section::{Section, chip};
 use crate::plot::to_html;
-use crate::reproduce::{Budget, FigureResult, RANGE, RESOLUTION, Results, Verdict};
+use crate::reproduce::{Budget, FigureResult, RESOLUTION, Results, Verdict};
 
 const VERDICTS: [Verdict; 4] = [
     Verdict::Agrees,
@@ -74,7 +76,7 @@ fn reading() -> String {
         "the measured value is within the tolerance of the prediction. Tolerances were fixed before the runs and stand in each row.".to_owned(),
         "it is not, and the theory claims to hold there.".to_owned(),
         format!("the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the standard errors allowed exceed {percent} % of the prediction."),
-        format!("it is beyond the tolerance, and ηλ_{{max}}/2 or E‖W_{{D}}…W_{{1}} − V‖²/‖V‖² exceeds {RANGE}, so that a theory of leading order in η does not decide."),
+        format!("it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_PRODUCT_FLUCTUATION}, so that a theory of leading order in η does not decide."),
     ];
     for (verdict, meaning) in VERDICTS.into_iter().zip(meanings) {
         let _ = write!(

@@ -23,7 +23,7 @@ const COLUMNS: [Column; 3] = [
     ("lambda_max", "largest Hessian eigenvalue λ_{max}", |s| {
         s.lambda_max
     }),
-    ("fluctuation", "fluctuation F = E‖∇ℓ‖²", |s| {
+    ("fluctuation", "fluctuation F = E‖grad ℓ‖²", |s| {
         s.fluctuation
     }),
 ];

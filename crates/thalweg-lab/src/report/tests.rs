@@ -87,9 +87,21 @@ fn a_finished_run_is_drawn_beside_theory_and_flow() {
     let experiment = crate::spec::read_experiment(&specification).unwrap();
     let run = directory.path().join("run");
     let save_every = std::time::Duration::from_secs(60);
-    crate::run::run(&experiment, &run, save_every, &mut (), &AtomicBool::new(false)).unwrap();
+    crate::run::run(
+        &experiment,
+        &run,
+        save_every,
+        &mut (),
+        &AtomicBool::new(false),
+    )
+    .unwrap();
     let page = fs::read_to_string(write(&run).unwrap()).unwrap();
-    for shown in ["a &lt;small&gt; run", "slow flow", "exact limit", "fluctuation F"] {
+    for shown in [
+        "a &lt;small&gt; run",
+        "slow flow",
+        "exact limit",
+        "fluctuation F",
+    ] {
         assert!(page.contains(shown), "{shown}");
     }
     assert!(page.contains("<polyline"));

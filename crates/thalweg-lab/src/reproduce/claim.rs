@@ -1,10 +1,7 @@
 //! A claim, what was measured for it, and the verdict by a tolerance that was decided beforehand.
 
 use serde::{Deserialize, Serialize};
-
-/// From this ηλ_max/2 on, or this E‖W_D…W_1 − V‖²/‖V‖², the theory's corrections in η are no longer
-/// small against the tolerances used here.
-pub const RANGE: f64 = 0.05;
+use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 
 /// More than this fraction of the prediction as allowance for error: the measurement decides nothing.
 pub const RESOLUTION: f64 = 0.25;
@@ -104,15 +101,23 @@ pub struct Reach {
     pub steps: u64,
     /// The flow's value at that step.
     pub flow: f64,
+    /// The flow's relaxation time at its limit, steps.
+    pub relaxation: f64,
 }
 
-/// How far a run is from η → 0⁺.
+/// How far a run is from η → 0⁺; the limits are those of [`thalweg::flow::Validity`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// ηλ_max/2 at the predicted minimum.
+    /// ηλ_max/2.
     pub stability: f64,
-    /// E‖W_D…W_1 − V‖²/‖V‖² around it.
+    /// E‖(W_D…W_1 − V)√Σx‖²/‖V√Σx‖².
     pub product: f64,
+}
+
+impl Range {
+    fn exceeded(self) -> bool {
+        self.stability > MOST_STABILITY || self.product > MOST_PRODUCT_FLUCTUATION
+    }
 }
 
 /// What came out.
@@ -226,10 +231,12 @@ impl Claim {
         };
         match (agrees, self.range) {
             (true, _) => (Verdict::Agrees, None),
-            (false, Some(range)) if range.stability > RANGE || range.product > RANGE => {
+            (false, Some(range)) if range.exceeded() => {
                 let reason = format!(
-                    "leading order in η: here ηλ_max/2 = {:.2} and E‖W_D…W_1 − V‖²/‖V‖² = {:.2}, against {RANGE}",
-                    range.stability, range.product
+                    "the theory is leading order in η: here ηλ_{{max}}/2 = {:.2} (at most {MOST_STABILITY}) and the product fluctuates by {:.1} % (at most {} %)",
+                    range.stability,
+                    100.0 * range.product,
+                    100.0 * MOST_PRODUCT_FLUCTUATION
                 );
                 (Verdict::OutsideTheRange, Some(reason))
             }
@@ -243,11 +250,15 @@ impl Claim {
             return None;
         };
         let size = self.predicted.abs();
-        if let Some(Reach { steps, flow }) = self.reach
+        if let Some(Reach {
+            steps,
+            flow,
+            relaxation,
+        }) = self.reach
             && (flow - self.predicted).abs() > relative * size
         {
             return Some(format!(
-                "after {steps} steps the slow flow itself is at {flow:.4}, more than the tolerance from the limit {:.4}",
+                "after {steps} steps the slow flow itself is at {flow:.4}, more than the tolerance from the limit {:.4}; its relaxation time is {relaxation:.0} steps",
                 self.predicted
             ));
         }
@@ -282,6 +293,7 @@ mod tests {
             reach: Some(Reach {
                 steps: 7,
                 flow: 8.0,
+                relaxation: 50.0,
             }),
             ..claim(10.0, 0.0)
         };
@@ -296,7 +308,7 @@ mod tests {
             ..claim(measured, 0.0)
         };
         assert_eq!(beyond(20.0, 0.9).judge().verdict, Verdict::OutsideTheRange);
-        assert_eq!(beyond(20.0, 0.01).judge().verdict, Verdict::Disagrees);
+        assert_eq!(beyond(20.0, 0.1).judge().verdict, Verdict::Disagrees);
         assert_eq!(beyond(10.0, 0.9).judge().verdict, Verdict::Agrees);
     }
 

@@ -17,7 +17,7 @@ const POINTS: u64 = 60;
 
 /// Runs, draws and judges the figure.
 pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    let steps = context.budget.choose(200_000, 2_000_000);
+    let steps = context.budget.choose(1_000_000, 2_000_000);
     let mark = steps / 2;
     let problem = identity_problem(&[10.0, 0.1], DEPTH)?;
     let noisy = plain(LEARNING_RATE, BATCH, Init::Kaiming { gain: 1.0 });

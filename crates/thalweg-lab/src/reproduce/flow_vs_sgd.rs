@@ -20,7 +20,7 @@ const CASES: [(usize, [f64; 2], u64); 3] =
 
 /// Runs, draws and judges the figure.
 pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    let steps = context.budget.choose(1_000_000, 10_000_000);
+    let steps = context.budget.choose(3_000_000, 10_000_000);
     let times: Vec<u64> = (0..=POINTS).map(|i| i * steps / POINTS).collect();
     let (mut sharpness, mut fluctuation, mut claims) = (Vec::new(), Vec::new(), Vec::new());
     for (i, (depth, noise, seed)) in CASES.into_iter().enumerate() {
@@ -108,7 +108,10 @@ fn falling(title: &str, runs: &Runs) -> Result<Claim, ReproduceError> {
 
 /// The flow's fluctuation never rises from one time to the next.
 fn never_rises(title: &str, flows: &Flows) -> Claim {
-    let steps = flows.trials().iter().flat_map(|trial| trial.windows(2));
+    let steps = flows
+        .trials()
+        .iter()
+        .flat_map(|trial| trial.snapshots.windows(2));
     let worst = steps
         .map(|pair| pair[1].fluctuation / pair[0].fluctuation)
         .fold(0.0, f64::max);

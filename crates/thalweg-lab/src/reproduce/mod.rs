@@ -26,7 +26,7 @@ mod sgd;
 mod theory_ends;
 mod two_noises;
 
-pub use claim::{Claim, Judged, RANGE, RESOLUTION, Range, Reach, Tolerance, Verdict};
+pub use claim::{Claim, Judged, RESOLUTION, Range, Reach, Tolerance, Verdict};
 pub use context::{Budget, Context};
 pub use error::ReproduceError;
 pub use made::Made;

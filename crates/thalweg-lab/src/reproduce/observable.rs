@@ -38,7 +38,7 @@ pub const LAMBDA_MAX: Observable = Observable {
 
 /// F = E‖∇ℓ‖².
 pub const FLUCTUATION: Observable = Observable {
-    label: "fluctuation F = E‖∇ℓ‖²",
+    label: "fluctuation F = E‖grad ℓ‖²",
     name: "F",
     sgd: |o| o.fluctuation,
     flow: |s| s.fluctuation,
@@ -136,8 +136,9 @@ impl Observable {
             reach: Some(Reach {
                 steps: runs.last(),
                 flow: flows.end(&self.flow).estimate().mean,
+                relaxation: runs.relaxation()?,
             }),
-            range: Some(runs.range()?),
+            range: flows.limit_range(),
         })
     }
 }

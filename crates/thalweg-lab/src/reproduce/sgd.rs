@@ -1,10 +1,9 @@
 //! SGD with several seeds beside the slow flow from each seed's own start.
 
 use rayon::prelude::*;
-use thalweg::flow::{self, Times};
+use thalweg::flow::{self, Times, Trajectory, Validity};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, Init, Observation, Precision, Settings};
-use thalweg::theory::predict;
 
 use super::claim::Range;
 use super::{Context, ReproduceError};
@@ -186,43 +185,40 @@ impl Runs {
         };
         let each = |trial: &Trial| -> Result<_, ReproduceError> {
             let minimum = flow::descend(&self.problem, &trial.start, &accuracy)?;
-            Ok(flow::slow_flow(&self.problem, &minimum.weights, &times, &accuracy)?.snapshots)
+            Ok(flow::slow_flow(
+                &self.problem,
+                &minimum.weights,
+                &times,
+                &accuracy,
+            )?)
         };
-        let signal = self.problem.teacher() * self.problem.input_factor().matrix();
         Ok(Flows {
-            learning_rate: self.settings.learning_rate,
-            batch: self.settings.batch as f64,
-            signal: signal.squared_norm_l2(),
             steps: self.steps.clone(),
             window: self.window().collect(),
             trials: self.trials.par_iter().map(each).collect::<Result<_, _>>()?,
         })
     }
 
-    /// How far these runs are from η → 0⁺, at the minimum that the theory predicts.
+    /// The slow flow's relaxation time at its limit, steps.
     ///
     /// # Errors
-    /// When the theory has no answer for the problem.
-    pub fn range(&self) -> Result<Range, ReproduceError> {
-        let stability =
-            predict(&self.problem)?.stability(self.settings.learning_rate, self.settings.batch)?;
-        Ok(Range {
-            stability: stability.stability_number,
-            product: stability.relative_product_fluctuation,
-        })
+    /// When the problem has no such limit.
+    pub fn relaxation(&self) -> Result<f64, ReproduceError> {
+        let Settings {
+            learning_rate,
+            batch,
+            ..
+        } = self.settings;
+        Ok(flow::relaxation(&self.problem)?.steps(learning_rate, batch))
     }
 }
 
 /// The slow flow from the starts of several runs.
 #[derive(Clone, Debug)]
 pub struct Flows {
-    learning_rate: f64,
-    batch: f64,
-    /// ‖V√Σx‖².
-    signal: f64,
     steps: Vec<u64>,
     window: Vec<usize>,
-    trials: Vec<Vec<flow::Snapshot>>,
+    trials: Vec<Trajectory>,
 }
 
 impl Flows {
@@ -231,7 +227,7 @@ impl Flows {
         let at = |i: usize| {
             self.trials
                 .iter()
-                .map(|t| quantity(&t[i]))
+                .map(|t| quantity(&t.snapshots[i]))
                 .collect::<Vec<_>>()
         };
         let mut curve = mean_curve(&self.steps, at);
@@ -244,28 +240,43 @@ impl Flows {
 
     /// Each start's mean over the last fifth of the steps.
     pub fn end(&self, quantity: Quantity<'_, flow::Snapshot>) -> PerSeed {
-        let each = |trial: &Vec<flow::Snapshot>| {
-            let values: Vec<f64> = self.window.iter().map(|&i| quantity(&trial[i])).collect();
+        let each = |trial: &Trajectory| {
+            let values: Vec<f64> = self
+                .window
+                .iter()
+                .map(|&i| quantity(&trial.snapshots[i]))
+                .collect();
             Some(mean(&values))
         };
         PerSeed(self.trials.iter().map(each).collect())
     }
 
-    /// How far the runs beside these flows are from η → 0⁺, at the worst point on the way:
-    /// ηλ_max/2, and E‖(W_D…W_1 − V)√Σx‖² = ηF/2B (to leading order, at any minimum) over ‖V√Σx‖².
+    /// How far the runs beside these flows are from η → 0⁺, at the worst point on the way.
     pub fn range(&self) -> Range {
-        let worst = |size: fn(&flow::Snapshot) -> f64| {
-            self.trials.iter().flatten().map(size).fold(0.0, f64::max)
-        };
+        let worst = |size: fn(&Validity) -> f64| self.validities().map(size).fold(0.0, f64::max);
         Range {
-            stability: self.learning_rate * worst(|s| s.lambda_max) / 2.0,
-            product: self.learning_rate * worst(|s| s.fluctuation)
-                / (2.0 * self.batch * self.signal),
+            stability: worst(|v| v.stability),
+            product: worst(|v| v.product_fluctuation),
         }
     }
 
+    /// The same at the limit, where there is one.
+    pub fn limit_range(&self) -> Option<Range> {
+        let validity = self.validities().next()?;
+        Some(Range {
+            stability: validity.limit_stability?,
+            product: validity.limit_product_fluctuation?,
+        })
+    }
+
+    fn validities(&self) -> impl Iterator<Item = &Validity> {
+        self.trials
+            .iter()
+            .filter_map(|trial| trial.validity.as_ref())
+    }
+
     /// The trajectories, one for each seed.
-    pub fn trials(&self) -> &[Vec<flow::Snapshot>] {
+    pub fn trials(&self) -> &[Trajectory] {
         &self.trials
     }
 }
@@ -327,6 +338,7 @@ mod tests {
     fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
         use super::super::observable::SHARPNESS;
         use super::super::{Budget, Verdict};
+        use thalweg::theory::predict;
         let context = Context {
             figure: "test",
             budget: Budget::Quick,

@@ -103,6 +103,23 @@ fn every_letter_of_a_picture_is_in_the_font() {
 }
 
 #[test]
+fn every_letter_of_the_measured_quantities_is_in_the_font() {
+    use super::observable::{CONDITIONS, FLUCTUATION, LAMBDA_MAX, SHARPNESS};
+    for observable in CONDITIONS
+        .into_iter()
+        .chain([FLUCTUATION, LAMBDA_MAX, SHARPNESS])
+    {
+        for text in [observable.label, observable.name] {
+            assert!(
+                missing_glyphs(text).is_empty(),
+                "{text}: {:?}",
+                missing_glyphs(text)
+            );
+        }
+    }
+}
+
+#[test]
 fn a_stop_is_obeyed_and_leaves_what_was_finished() {
     let directory = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);

@@ -15,12 +15,10 @@ const BATCH: usize = 10;
 
 /// Runs, draws and judges the figure.
 pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    // The same slow time η² t/B in both runs, so that the flow is the same curve.
-    let longest = context.budget.choose(1_000_000, 10_000_000);
-    let cases = [
-        (0.01, longest / 10, (0.0, 0.1)),
-        (0.003, longest, (0.1, 1.0)),
-    ];
+    let (coarse, fine) = context
+        .budget
+        .choose((200_000, 2_000_000), (2_000_000, 20_000_000));
+    let cases = [(0.01, coarse, (0.0, 0.1)), (0.001, fine, (0.1, 1.0))];
     let (mut panels, mut claims) = (Vec::new(), Vec::new());
     for (learning_rate, steps, part) in cases {
         let problem = identity_problem(&NOISE, DEPTH)?;
@@ -67,9 +65,9 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             .to_owned(),
         settings: sgd_settings(
             "D = 3, d = 2, Σx = V = I, √Σε = (10, 0.1)",
-            0.003,
+            0.001,
             BATCH,
-            longest,
+            fine,
             "Kaiming, gain 1; and η = 0.01 for a tenth of the steps",
         ),
         figure: Figure {
