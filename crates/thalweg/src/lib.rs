@@ -9,6 +9,7 @@
 //! This crate reads no files and no clock, draws no ambient randomness and prints nothing.
 
 pub mod flow;
+mod lanes;
 pub mod problem;
 pub mod random;
 pub mod simulate;

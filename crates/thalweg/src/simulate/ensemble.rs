@@ -5,12 +5,13 @@ use rayon::prelude::*;
 
 use crate::problem::{Problem, Weights};
 
+use crate::lanes::dispatch;
+
+use super::advance::{Advance, GroupSize};
 use super::law::Law;
-use super::outcome::DIVERGED;
+use super::run::Run;
 use super::validate::validate;
-use super::{
-    Observation, Outcome, RunState, Settings, SimulateError, Snapshot, initial, reference,
-};
+use super::{Observation, Outcome, RunState, Settings, SimulateError, Snapshot, initial};
 
 /// SGD runs that differ in their seed alone, all at the same step.
 ///
@@ -23,17 +24,6 @@ pub struct Ensemble {
     law: Law,
     step: u64,
     runs: Vec<Run>,
-}
-
-/// One seed's state.
-#[derive(Clone, Debug)]
-struct Run {
-    seed: u64,
-    outcome: Outcome,
-    /// W_1 … W_D, each column by column.
-    weights: Vec<f64>,
-    /// Laid out as the weights; empty without momentum.
-    velocity: Vec<f64>,
 }
 
 impl Ensemble {
@@ -50,22 +40,17 @@ impl Ensemble {
         if seeds.is_empty() {
             return Err(SimulateError::NoSeeds);
         }
-        let runs = seeds
-            .iter()
-            .map(|&seed| {
-                let weights = initial::weights(problem, settings, seed);
-                Run {
-                    seed,
-                    outcome: Outcome::Running,
-                    velocity: vec![0.0; velocity_len(settings, weights.len())],
-                    weights,
-                }
-            })
-            .collect();
+        let law = Law::new(problem, settings);
+        let begin = |&seed: &u64| {
+            let weights = initial::weights(problem, settings, seed);
+            let velocity = vec![0.0; velocity_len(settings, weights.len())];
+            Run::new(&law, settings, seed, Outcome::Running, weights, velocity)
+        };
+        let runs = seeds.par_iter().map(begin).collect();
         Ok(Self {
             problem: problem.clone(),
             settings: settings.clone(),
-            law: Law::new(problem, settings),
+            law,
             step: 0,
             runs,
         })
@@ -97,28 +82,29 @@ impl Ensemble {
                 })
             }
         };
+        let law = Law::new(problem, settings);
+        let resume = |state: RunState| {
+            let (seed, moving) = (state.seed, velocity_len(settings, expected));
+            let weights = restore(seed, "weights", state.weights, expected)?;
+            let velocity = restore(seed, "velocity", state.velocity, moving)?;
+            Ok(Run::new(
+                &law,
+                settings,
+                seed,
+                state.outcome,
+                weights,
+                velocity,
+            ))
+        };
         let runs = snapshot
             .runs
-            .into_iter()
-            .map(|state| {
-                let seed = state.seed;
-                Ok(Run {
-                    seed,
-                    outcome: state.outcome,
-                    weights: restore(seed, "weights", state.weights, expected)?,
-                    velocity: restore(
-                        seed,
-                        "velocity",
-                        state.velocity,
-                        velocity_len(settings, expected),
-                    )?,
-                })
-            })
+            .into_par_iter()
+            .map(resume)
             .collect::<Result<_, SimulateError>>()?;
         Ok(Self {
             problem: problem.clone(),
             settings: settings.clone(),
-            law: Law::new(problem, settings),
+            law,
             step: snapshot.step,
             runs,
         })
@@ -126,10 +112,19 @@ impl Ensemble {
 
     /// Runs every seed up to `step` updates in all, seeds in parallel. Does nothing if already there.
     pub fn run_to(&mut self, step: u64) {
-        let (law, settings, problem, from) = (&self.law, &self.settings, &self.problem, self.step);
+        let (law, settings, widths) = (&self.law, &self.settings, self.problem.widths());
+        let steps = self.step..step;
         self.runs
-            .par_iter_mut()
-            .for_each(|run| advance(problem, law, settings, run, from..step));
+            .par_chunks_mut(dispatch(GroupSize))
+            .for_each(|runs| {
+                dispatch(Advance {
+                    law,
+                    settings,
+                    widths,
+                    runs,
+                    steps: steps.clone(),
+                });
+            });
         self.step = self.step.max(step);
     }
 
@@ -202,7 +197,7 @@ fn velocity_len(settings: &Settings, weights: usize) -> usize {
 }
 
 /// The matrices whose columns, layer by layer, are `flat`.
-fn layers(problem: &Problem, flat: &[f64]) -> Vec<Mat<f64>> {
+pub(super) fn layers(problem: &Problem, flat: &[f64]) -> Vec<Mat<f64>> {
     let mut start = 0;
     problem
         .widths()
@@ -214,42 +209,6 @@ fn layers(problem: &Problem, flat: &[f64]) -> Vec<Mat<f64>> {
             layer
         })
         .collect()
-}
-
-fn advance(
-    problem: &Problem,
-    law: &Law,
-    settings: &Settings,
-    run: &mut Run,
-    steps: std::ops::Range<u64>,
-) {
-    let mut weights = layers(problem, &run.weights);
-    let mut velocity = if run.velocity.is_empty() {
-        Vec::new()
-    } else {
-        layers(problem, &run.velocity)
-    };
-    for step in steps {
-        if run.outcome != Outcome::Running {
-            break;
-        }
-        reference::step(law, settings, run.seed, step, &mut weights, &mut velocity);
-        let norm: f64 = weights.iter().map(Mat::squared_norm_l2).sum();
-        if norm.is_nan() || norm >= DIVERGED {
-            run.outcome = Outcome::Diverged { step: step + 1 };
-        }
-    }
-    let flat = |layers: &[Mat<f64>]| -> Vec<f64> {
-        layers
-            .iter()
-            .flat_map(|w| {
-                w.col_iter()
-                    .flat_map(|c| c.iter().copied().collect::<Vec<_>>())
-            })
-            .collect()
-    };
-    run.weights = flat(&weights);
-    run.velocity = flat(&velocity);
 }
 
 #[cfg(test)]

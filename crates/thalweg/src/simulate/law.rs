@@ -68,22 +68,36 @@ impl Law {
         let columns = batch.min(self.inputs);
         let below = columns * self.inputs - columns * (columns + 1) / 2;
         let noise = self.outputs * columns;
-        let degrees: Vec<usize> = (0..columns).map(|c| batch - c).collect();
-        let odd = degrees
-            .iter()
-            .filter(|&&k| k <= FEW_DEGREES && k % 2 == 1)
-            .count();
-        let normals = below + noise + odd;
+        let degrees = (0..columns).map(|c| batch - c);
+        let odd = degrees.clone().filter(|&k| odd_and_few(k)).count();
+        let chi_words = 2 * (below + noise + odd).div_ceil(2);
         Layout {
             batch,
             columns,
-            below,
-            noise,
-            normals,
-            chi_words: 2 * normals.div_ceil(2),
-            words: 2 * normals.div_ceil(2)
-                + degrees.iter().map(|&k| chi_square_words(k)).sum::<usize>(),
+            chi_words,
+            words: chi_words + degrees.map(chi_square_words).sum::<usize>(),
         }
+    }
+
+    /// Where each normal of `layout` goes among its columns of d_x + d_y numbers; the normal of an odd
+    /// χ² waits at the diagonal entry it is for. Padded to whole pairs with one place past the end.
+    pub fn destinations(&self, layout: &Layout) -> Vec<usize> {
+        let size = self.inputs + self.outputs;
+        let columns = 0..layout.columns;
+        let below = columns
+            .clone()
+            .flat_map(|c| (c + 1..self.inputs).map(move |r| c * size + r));
+        let noise = columns
+            .clone()
+            .flat_map(|c| (self.inputs..size).map(move |r| c * size + r));
+        let odd = columns
+            .filter(|c| odd_and_few(layout.batch - c))
+            .map(|c| c * size + c);
+        let mut all: Vec<usize> = below.chain(noise).chain(odd).collect();
+        if !all.len().is_multiple_of(2) {
+            all.push(layout.columns * size);
+        }
+        all
     }
 
     /// Philox blocks that one sample takes: the normals of x, then its noise. Gaussian noise follows on
@@ -119,16 +133,15 @@ pub(super) struct Layout {
     pub batch: usize,
     /// m = min(B, d_x).
     pub columns: usize,
-    /// Normals below A's diagonal.
-    pub below: usize,
-    /// Normals in Z.
-    pub noise: usize,
-    /// All normals.
-    pub normals: usize,
     /// The first word of the χ² variates.
     pub chi_words: usize,
     /// All words.
     pub words: usize,
+}
+
+/// Whether χ² with so many degrees of freedom is a product's logarithm plus a squared normal.
+fn odd_and_few(degrees: usize) -> bool {
+    degrees <= FEW_DEGREES && !degrees.is_multiple_of(2)
 }
 
 /// The lower triangular L with L Lᵀ = Σ, for Σ positive semi-definite.

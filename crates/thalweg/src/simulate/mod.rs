@@ -1,16 +1,25 @@
 //! SGD on the deep linear network: settings, samplers, kernels, observables.
 
+mod advance;
+mod compress;
 mod ensemble;
 mod error;
+mod finite;
 mod initial;
+mod kernel;
 mod lambda_max;
 mod law;
 mod observe;
 mod outcome;
+#[cfg(test)]
 mod reference;
+mod run;
+mod sampler;
 pub mod schedule;
 mod settings;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use ensemble::Ensemble;

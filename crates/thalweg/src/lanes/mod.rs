@@ -1,0 +1,75 @@
+//! Several numbers at once: one vector interface over AVX-512, AVX2 and plain scalars.
+//!
+//! Code written against [`Lanes`] gives the same bits in every implementation: each operation is one
+//! correctly rounded IEEE operation per lane, `mul_add` is fused everywhere, and nothing adds across
+//! lanes. [`dispatch`] picks the widest implementation that the processor has, at run time.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod dispatch;
+mod scalar;
+
+#[cfg(test)]
+pub(crate) use dispatch::{Isa, dispatch_on};
+pub(crate) use dispatch::{Task, dispatch};
+
+/// A vector of numbers in one precision, with as many lanes as its `Wide` form.
+pub(crate) trait Real: Copy + Send + Sync {
+    /// One lane.
+    type Scalar: Copy + Default + Send + Sync;
+    /// The double precision vector with as many lanes.
+    type Wide: Lanes;
+
+    fn narrow(wide: Self::Wide) -> Self;
+    fn widen(self) -> Self::Wide;
+    /// The first lanes of `from`, which must hold at least that many.
+    fn load(from: &[Self::Scalar]) -> Self;
+    /// Into the first lanes of `to`, which must hold at least that many.
+    fn store(self, to: &mut [Self::Scalar]);
+    /// The nearest number to `x`, in the vector's precision.
+    fn scalar(x: f64) -> Self::Scalar;
+    fn splat(x: f64) -> Self;
+    fn sub(self, other: Self) -> Self;
+    /// self · factor + addend, rounded once.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// addend − self · factor, rounded once.
+    fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
+}
+
+/// A vector of `f64` with the bit operations that random numbers and elementary functions are made of.
+pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> {
+    /// How many lanes.
+    const LANES: usize;
+    /// The same lanes as 64-bit words.
+    type Bits: Copy + Send + Sync;
+    /// The single precision vector with as many lanes.
+    type Single: Real<Wide = Self, Scalar = f32>;
+
+    fn add(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
+    fn sqrt(self) -> Self;
+    /// Bit l is set where lane l of `self` is below `other`; clear for NaN.
+    fn below(self, other: Self) -> u32;
+    /// `yes` in the lanes whose bit in `mask` is set, `no` elsewhere.
+    fn choose(mask: u32, yes: Self, no: Self) -> Self;
+    /// `yes` in the lanes where the top bit of `bits` is set, `no` elsewhere.
+    fn choose_by_top_bit(bits: Self::Bits, yes: Self, no: Self) -> Self;
+
+    fn to_bits(self) -> Self::Bits;
+    fn from_bits(bits: Self::Bits) -> Self;
+    fn bits(word: u64) -> Self::Bits;
+    /// The first lanes of `from`, which must hold at least that many.
+    fn load_bits(from: &[u64]) -> Self::Bits;
+    fn bits_add(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    fn bits_sub(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    fn and(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    fn or(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    fn xor(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    fn shift_left<const N: u32>(a: Self::Bits) -> Self::Bits;
+    fn shift_right<const N: u32>(a: Self::Bits) -> Self::Bits;
+    /// The product of the low halves of a and b.
+    fn widening_mul(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+}

@@ -1,0 +1,158 @@
+//! Drives the runs of one group of lanes from step to step.
+
+use std::ops::Range;
+
+use crate::lanes::{Lanes, Real, Task};
+use crate::random::Purpose;
+
+use super::finite::Finite;
+use super::kernel::{General, Kernel, Square};
+use super::law::Law;
+use super::outcome::DIVERGED;
+use super::run::Run;
+use super::sampler::Sampler;
+use super::{Outcome, Precision, Settings, Source};
+
+/// As many runs as there are lanes, or fewer, over `steps`.
+pub(super) struct Advance<'a> {
+    pub law: &'a Law,
+    pub settings: &'a Settings,
+    /// h_0 … h_D.
+    pub widths: &'a [usize],
+    pub runs: &'a mut [Run],
+    pub steps: Range<u64>,
+}
+
+/// How many runs one [`Advance`] takes.
+pub(super) struct GroupSize;
+
+impl Task for GroupSize {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) -> usize {
+        V::LANES
+    }
+}
+
+impl Task for Advance<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        match self.settings.precision {
+            Precision::F64 => self.in_precision::<V>(),
+            Precision::F32 => self.in_precision::<V::Single>(),
+        }
+    }
+}
+
+impl Advance<'_> {
+    #[inline(always)]
+    fn in_precision<R: Real>(self) {
+        let (law, settings, widths) = (self.law, self.settings, self.widths);
+        let depth = widths.len() - 1;
+        let square = widths.iter().all(|&h| h == widths[0]);
+        match widths[0] {
+            2 if square => self.with(Square::<R, 2>::new(law, settings, depth)),
+            3 if square => self.with(Square::<R, 3>::new(law, settings, depth)),
+            4 if square => self.with(Square::<R, 4>::new(law, settings, depth)),
+            8 if square => self.with(Square::<R, 8>::new(law, settings, depth)),
+            _ => self.with(General::<R>::new(law, settings, widths)),
+        }
+    }
+
+    #[inline(always)]
+    fn with<R: Real, K: Kernel<R>>(self, mut kernel: K) {
+        let (law, settings) = (self.law, self.settings);
+        let lanes = R::Wide::LANES;
+        let runs = self.runs;
+        // Idle lanes repeat the last seed; they are never read.
+        let last = runs.len() - 1;
+        let of_lane = |l: usize| l.min(last);
+        let seeds: Vec<u64> = (0..lanes).map(|l| runs[of_lane(l)].seed).collect();
+        let mut alive = 0u32;
+        for (l, run) in runs.iter().enumerate() {
+            if run.outcome == Outcome::Running {
+                alive |= 1 << l;
+            }
+            load(kernel.weights(), lanes, l, &run.weights);
+            load(kernel.velocity(), lanes, l, &run.velocity);
+        }
+        let mut sampler = Sampler::<R::Wide>::new(&seeds);
+        let mut finite = match settings.data.source {
+            Source::Online => None,
+            Source::Finite {
+                samples,
+                replacement,
+            } => Some(Finite::new(
+                samples,
+                replacement,
+                law.inputs + law.outputs,
+                &seeds,
+            )),
+        };
+        let mut fixed = vec![R::Wide::splat(0.0); runs[0].fixed_batch.len()];
+        for (l, run) in runs.iter().enumerate() {
+            load(&mut fixed, lanes, l, &run.fixed_batch);
+        }
+        let switch = settings.switch.map_or(u64::MAX, |s| s.at_step);
+        let (layout, sufficient) = (law.layout(settings.batch), law.sufficient());
+        let limit = R::Wide::splat(DIVERGED);
+        let purpose = Purpose::Batches as u32;
+        for step in self.steps {
+            if alive == 0 {
+                break;
+            }
+            let columns = if step >= switch {
+                &fixed
+            } else if sufficient {
+                sampler.sufficient(law, &layout, step, purpose)
+            } else if let Some(finite) = &mut finite {
+                let lanes: Vec<&Run> = (0..lanes).map(|l| &runs[of_lane(l)]).collect();
+                finite.minibatch(&sampler.streams, &lanes, settings.batch, step)
+            } else {
+                sampler.samples(law, settings.batch, step, purpose)
+            };
+            let norm = kernel.step(columns).widen();
+            let over = !norm.below(limit) & alive;
+            if over != 0 {
+                let outcome = Outcome::Diverged { step: step + 1 };
+                save(&mut kernel, runs, over, outcome);
+                alive &= !over;
+            }
+        }
+        save(&mut kernel, runs, alive, Outcome::Running);
+    }
+}
+
+/// Puts `from` in lane `lane` of `to`.
+#[inline(always)]
+fn load<R: Real>(to: &mut [R], lanes: usize, lane: usize, from: &[f64]) {
+    let mut buffer = vec![R::Scalar::default(); lanes];
+    for (to, &from) in to.iter_mut().zip(from) {
+        to.store(&mut buffer);
+        buffer[lane] = R::scalar(from);
+        *to = R::load(&buffer);
+    }
+}
+
+/// Writes the weights and velocities of the lanes in `mask` back to their runs.
+#[inline(always)]
+fn save<R: Real, K: Kernel<R>>(kernel: &mut K, runs: &mut [Run], mask: u32, outcome: Outcome) {
+    let mut buffer = vec![0.0; R::Wide::LANES];
+    for (l, run) in runs.iter_mut().enumerate() {
+        if mask >> l & 1 == 0 {
+            continue;
+        }
+        run.outcome = outcome;
+        for (to, from) in run.weights.iter_mut().zip(kernel.weights().iter()) {
+            from.widen().store(&mut buffer);
+            *to = buffer[l];
+        }
+        for (to, from) in run.velocity.iter_mut().zip(kernel.velocity().iter()) {
+            from.widen().store(&mut buffer);
+            *to = buffer[l];
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! One SGD step on many seeds at once: a seed in each lane.
+
+mod general;
+mod square;
+mod update;
+
+pub(super) use general::General;
+pub(super) use square::Square;
+pub(super) use update::Update;
+
+use crate::lanes::Real;
+
+/// The weights of one seed in each lane, and how a step changes them.
+pub(super) trait Kernel<R: Real> {
+    /// W_1 … W_D, each column by column.
+    fn weights(&mut self) -> &mut [R];
+    /// Laid out as the weights.
+    fn velocity(&mut self) -> &mut [R];
+    /// One update with the minibatch whose whitened columns (d_x inputs, d_y noises each) are given.
+    /// Returns Σ_k ‖W_k‖² after it.
+    fn step(&mut self, columns: &[R::Wide]) -> R;
+}

@@ -1,0 +1,44 @@
+//! What a gradient does to a weight.
+
+use crate::lanes::Real;
+use crate::simulate::Settings;
+
+/// v ← μ v + g + λ w, w ← w − η v.
+#[derive(Clone, Copy)]
+pub(in crate::simulate) struct Update<R> {
+    rate: R,
+    momentum: R,
+    decay: R,
+    /// μ = λ = 0.
+    plain: bool,
+    /// μ ≠ 0.
+    moving: bool,
+}
+
+impl<R: Real> Update<R> {
+    #[inline(always)]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            rate: R::splat(settings.learning_rate),
+            momentum: R::splat(settings.momentum),
+            decay: R::splat(settings.weight_decay),
+            plain: settings.momentum == 0.0 && settings.weight_decay == 0.0,
+            moving: settings.momentum != 0.0,
+        }
+    }
+
+    /// Changes weight `w`, whose velocity is `v`, by gradient `g`; adds the new w² to `norm`.
+    #[inline(always)]
+    pub fn apply(&self, w: &mut R, v: &mut R, g: R, norm: &mut R) {
+        let mut direction = g;
+        if !self.plain {
+            direction = self.decay.mul_add(*w, direction);
+            if self.moving {
+                direction = self.momentum.mul_add(*v, direction);
+                *v = direction;
+            }
+        }
+        *w = self.rate.neg_mul_add(direction, *w);
+        *norm = w.mul_add(*w, *norm);
+    }
+}

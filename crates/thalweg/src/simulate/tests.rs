@@ -1,0 +1,172 @@
+//! The fast kernels against the naive reference, and what a run's numbers may depend on.
+
+use faer::Mat;
+use proptest::prelude::*;
+
+use crate::lanes::{Isa, dispatch_on};
+use crate::problem::Problem;
+use crate::random::{Purpose, Stream};
+
+use super::advance::Advance;
+use super::law::Law;
+use super::run::Run;
+use super::{
+    Data, Ensemble, Init, NoiseLaw, Outcome, Precision, Settings, Source, Switch, initial,
+    reference,
+};
+
+/// M Mᵀ/d of a random M: a covariance without zeros.
+fn covariance(stream: &mut Stream, size: usize) -> Mat<f64> {
+    let m = Mat::from_fn(size, size, |_, _| stream.normal());
+    faer::Scale(1.0 / size as f64) * (&m * m.transpose())
+        + faer::Scale(0.1) * Mat::<f64>::identity(size, size)
+}
+
+fn problem(widths: &[usize], seed: u64) -> Problem {
+    let mut stream = Stream::new(seed, Purpose::Problem);
+    let depth = widths.len() - 1;
+    let input = covariance(&mut stream, widths[0]);
+    let noise = covariance(&mut stream, widths[depth]);
+    // Rank one, so that every hidden width is wide enough.
+    let (u, v) = (stream.normal(), stream.normal());
+    let teacher = Mat::from_fn(widths[depth], widths[0], |i, j| {
+        (u + i as f64) * (v - j as f64) / 10.0
+    });
+    Problem::with_hidden_widths(input, teacher, noise, depth, &widths[1..depth]).unwrap()
+}
+
+/// The weights after `steps` steps of the naive reference, flattened.
+fn naive(problem: &Problem, settings: &Settings, seed: u64, steps: u64) -> Vec<f64> {
+    let law = Law::new(problem, settings);
+    let mut weights = super::ensemble::layers(problem, &initial::weights(problem, settings, seed));
+    let mut velocity: Vec<Mat<f64>> = weights
+        .iter()
+        .map(|w| Mat::zeros(w.nrows(), w.ncols()))
+        .collect();
+    for step in 0..steps {
+        reference::step(&law, settings, seed, step, &mut weights, &mut velocity);
+    }
+    flat(&weights)
+}
+
+fn flat(weights: &[Mat<f64>]) -> Vec<f64> {
+    weights
+        .iter()
+        .flat_map(|w| (0..w.ncols()).flat_map(move |c| (0..w.nrows()).map(move |r| w[(r, c)])))
+        .collect()
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let noise = prop_oneof![
+        Just(NoiseLaw::Gaussian),
+        Just(NoiseLaw::Laplace),
+        Just(NoiseLaw::Uniform),
+        (2.1f64..20.0).prop_map(|degrees| NoiseLaw::StudentT { degrees }),
+    ];
+    let source = prop_oneof![
+        3 => Just(Source::Online),
+        1 => (90usize..130, any::<bool>())
+            .prop_map(|(samples, replacement)| Source::Finite { samples, replacement }),
+    ];
+    let data = (
+        source,
+        noise,
+        prop_oneof![Just(0.0), 0.0..1.0],
+        any::<bool>(),
+    )
+        .prop_map(
+            |(source, noise, heteroscedasticity, sample_by_sample)| Data {
+                source,
+                noise,
+                heteroscedasticity,
+                sample_by_sample,
+            },
+        );
+    let batch = prop_oneof![1usize..12, 30..36usize, 60..90usize];
+    let switch = proptest::option::of((0u64..12, 1usize..80))
+        .prop_map(|s| s.map(|(at_step, samples)| Switch { at_step, samples }));
+    let init = prop_oneof![
+        (0.3..1.0f64).prop_map(|gain| Init::Kaiming { gain }),
+        (0.3..1.0f64).prop_map(|gain| Init::Xavier { gain }),
+        (0.1..0.5f64).prop_map(|deviation| Init::Normal { deviation }),
+    ];
+    let momentum = prop_oneof![Just(0.0), 0.0..0.9];
+    let decay = prop_oneof![Just(0.0), 0.0..0.1];
+    (data, batch, switch, init, momentum, decay).prop_map(
+        |(data, batch, switch, init, momentum, weight_decay)| Settings {
+            momentum,
+            weight_decay,
+            data,
+            init,
+            switch,
+            ..Settings::new(1e-3, batch)
+        },
+    )
+}
+
+fn any_widths() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        (1usize..5, 1usize..9).prop_map(|(depth, size)| vec![size; depth + 1]),
+        proptest::collection::vec(1usize..7, 2..5),
+        (1usize..3, 17usize..40).prop_map(|(depth, size)| vec![size; depth + 1]),
+        proptest::collection::vec(15usize..40, 2..4),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Twelve steps of the same words: agreement to rounding.
+    #[test]
+    fn fast_kernels_agree_with_the_naive_reference(
+        widths in any_widths(), settings in any_settings(), seed in any::<u64>(),
+    ) {
+        let problem = problem(&widths, seed);
+        let steps = 12;
+        let mut fast = Ensemble::start(&problem, &settings, &[seed]).unwrap();
+        fast.run_to(steps);
+        let slow = naive(&problem, &settings, seed, steps);
+        if fast.outcomes()[0] == Outcome::Running {
+            let size = slow.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+            let snapshot = fast.snapshot();
+            for (bits, slow) in snapshot.runs[0].weights.iter().zip(&slow) {
+                let fast = f64::from_bits(*bits);
+                prop_assert!((fast - slow).abs() < 1e-11 * size, "{fast} {slow}");
+            }
+        } else {
+            let norm: f64 = slow.iter().map(|w| w * w).sum();
+            prop_assert!(norm.is_nan() || norm > 1e19, "{norm}");
+        }
+    }
+
+    /// Every instruction set gives the same bits, in either precision.
+    #[test]
+    fn instruction_sets_agree_bit_for_bit(
+        widths in any_widths(), mut settings in any_settings(), seed in any::<u64>(),
+        single in any::<bool>(),
+    ) {
+        if single {
+            settings.precision = Precision::F32;
+        }
+        let problem = problem(&widths, seed);
+        let law = Law::new(&problem, &settings);
+        let run_in = |isa| {
+            let weights = initial::weights(&problem, &settings, seed);
+            let velocity = vec![0.0; if settings.momentum == 0.0 { 0 } else { weights.len() }];
+            let mut runs = [Run::new(&law, &settings, seed, Outcome::Running, weights, velocity)];
+            dispatch_on(isa, Advance {
+                law: &law,
+                settings: &settings,
+                widths: problem.widths(),
+                runs: &mut runs,
+                steps: 0..12,
+            });
+            let bits: Vec<u64> = runs[0].weights.iter().map(|w| w.to_bits()).collect();
+            (bits, runs[0].outcome)
+        };
+        let all: Vec<_> = Isa::available().into_iter().map(run_in).collect();
+        for other in &all[1..] {
+            prop_assert_eq!(&all[0], other);
+        }
+    }
+}
