@@ -6,7 +6,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Lanes, Real};
+use super::dispatch::call_avx2;
+use super::{Call, Lanes, Real};
 
 impl Real for __m256d {
     type Scalar = f64;
@@ -39,6 +40,11 @@ impl Real for __m256d {
 
     #[inline(always)]
     fn splat(x: f64) -> Self {
+        unsafe { _mm256_set1_pd(x) }
+    }
+
+    #[inline(always)]
+    fn broadcast(x: Self::Scalar) -> Self {
         unsafe { _mm256_set1_pd(x) }
     }
 
@@ -93,6 +99,11 @@ impl Real for __m128 {
     }
 
     #[inline(always)]
+    fn broadcast(x: Self::Scalar) -> Self {
+        unsafe { _mm_set1_ps(x) }
+    }
+
+    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         unsafe { _mm_sub_ps(self, other) }
     }
@@ -112,6 +123,11 @@ impl Lanes for __m256d {
     const LANES: usize = 4;
     type Bits = __m256i;
     type Single = __m128;
+
+    #[inline(always)]
+    fn within<C: Call>(work: C) -> C::Output {
+        unsafe { call_avx2(work) }
+    }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {

@@ -6,7 +6,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Lanes, Real};
+use super::dispatch::call_avx512;
+use super::{Call, Lanes, Real};
 
 impl Real for __m512d {
     type Scalar = f64;
@@ -39,6 +40,11 @@ impl Real for __m512d {
 
     #[inline(always)]
     fn splat(x: f64) -> Self {
+        unsafe { _mm512_set1_pd(x) }
+    }
+
+    #[inline(always)]
+    fn broadcast(x: Self::Scalar) -> Self {
         unsafe { _mm512_set1_pd(x) }
     }
 
@@ -93,6 +99,11 @@ impl Real for __m256 {
     }
 
     #[inline(always)]
+    fn broadcast(x: Self::Scalar) -> Self {
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         unsafe { _mm256_sub_ps(self, other) }
     }
@@ -112,6 +123,11 @@ impl Lanes for __m512d {
     const LANES: usize = 8;
     type Bits = __m512i;
     type Single = __m256;
+
+    #[inline(always)]
+    fn within<C: Call>(work: C) -> C::Output {
+        unsafe { call_avx512(work) }
+    }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {

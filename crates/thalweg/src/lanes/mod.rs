@@ -11,14 +11,14 @@ mod avx512;
 mod dispatch;
 mod scalar;
 
+pub(crate) use dispatch::{Call, Task, dispatch};
 #[cfg(test)]
 pub(crate) use dispatch::{Isa, dispatch_on};
-pub(crate) use dispatch::{Task, dispatch};
 
 /// A vector of numbers in one precision, with as many lanes as its `Wide` form.
 pub(crate) trait Real: Copy + Send + Sync {
     /// One lane.
-    type Scalar: Copy + Default + Send + Sync;
+    type Scalar: Real<Scalar = Self::Scalar, Wide = f64> + Default;
     /// The double precision vector with as many lanes.
     type Wide: Lanes;
 
@@ -31,6 +31,7 @@ pub(crate) trait Real: Copy + Send + Sync {
     /// The nearest number to `x`, in the vector's precision.
     fn scalar(x: f64) -> Self::Scalar;
     fn splat(x: f64) -> Self;
+    fn broadcast(x: Self::Scalar) -> Self;
     fn sub(self, other: Self) -> Self;
     /// self · factor + addend, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
@@ -47,6 +48,8 @@ pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> {
     /// The single precision vector with as many lanes.
     type Single: Real<Wide = Self, Scalar = f32>;
 
+    /// Runs `work` as a function of its own, compiled for these lanes.
+    fn within<C: Call>(work: C) -> C::Output;
     fn add(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;

@@ -1,6 +1,6 @@
 //! One lane: plain `f64` and `f32`, the fallback and the form for numbers drawn one at a time.
 
-use super::{Lanes, Real};
+use super::{Call, Lanes, Real};
 
 macro_rules! real {
     ($t:ty) => {
@@ -33,6 +33,10 @@ macro_rules! real {
                 x as $t
             }
             #[inline(always)]
+            fn broadcast(x: $t) -> Self {
+                x
+            }
+            #[inline(always)]
             fn sub(self, other: Self) -> Self {
                 self - other
             }
@@ -55,6 +59,11 @@ impl Lanes for f64 {
     const LANES: usize = 1;
     type Bits = u64;
     type Single = f32;
+
+    #[inline(never)]
+    fn within<C: Call>(work: C) -> C::Output {
+        work.call()
+    }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {

@@ -6,11 +6,12 @@ use crate::lanes::{Lanes, Real, Task};
 use crate::random::Purpose;
 
 use super::finite::Finite;
-use super::kernel::{General, Kernel, Square};
+use super::kernel::{Blocked, General, Kernel, Square};
 use super::law::Law;
 use super::outcome::DIVERGED;
 use super::run::Run;
-use super::sampler::Sampler;
+use super::sampler::{Sampler, SufficientStatistics};
+use super::wide_sampler::WideSampler;
 use super::{Outcome, Precision, Settings, Source};
 
 /// As many runs as there are lanes, or fewer, over `steps`.
@@ -23,15 +24,26 @@ pub(super) struct Advance<'a> {
     pub steps: Range<u64>,
 }
 
-/// How many runs one [`Advance`] takes.
-pub(super) struct GroupSize;
+/// Widths from which one seed's products fill vectors better than seeds side by side do: measured.
+const WIDE: usize = 24;
 
-impl Task for GroupSize {
+/// Whether a network is run one seed at a time.
+fn wide(widths: &[usize]) -> bool {
+    widths.iter().any(|&h| h >= WIDE)
+}
+
+/// How many runs one [`Advance`] takes.
+pub(super) struct GroupSize<'a> {
+    /// h_0 … h_D.
+    pub widths: &'a [usize],
+}
+
+impl Task for GroupSize<'_> {
     type Output = usize;
 
     #[inline(always)]
     fn run<V: Lanes>(self) -> usize {
-        V::LANES
+        if wide(self.widths) { 1 } else { V::LANES }
     }
 }
 
@@ -51,26 +63,40 @@ impl Advance<'_> {
     #[inline(always)]
     fn in_precision<R: Real>(self) {
         let (law, settings, widths) = (self.law, self.settings, self.widths);
+        if wide(widths) {
+            let sampler = WideSampler::<R::Wide>::new(self.runs[0].seed);
+            let kernel = Blocked::<R>::new(law, settings, widths);
+            return self.with::<R::Scalar, _, _>(kernel, sampler);
+        }
         let depth = widths.len() - 1;
         let square = widths.iter().all(|&h| h == widths[0]);
         match widths[0] {
-            2 if square => self.with(Square::<R, 2>::new(law, settings, depth)),
-            3 if square => self.with(Square::<R, 3>::new(law, settings, depth)),
-            4 if square => self.with(Square::<R, 4>::new(law, settings, depth)),
-            8 if square => self.with(Square::<R, 8>::new(law, settings, depth)),
-            _ => self.with(General::<R>::new(law, settings, widths)),
+            2 if square => self.beside(Square::<R, 2>::new(law, settings, depth)),
+            3 if square => self.beside(Square::<R, 3>::new(law, settings, depth)),
+            4 if square => self.beside(Square::<R, 4>::new(law, settings, depth)),
+            8 if square => self.beside(Square::<R, 8>::new(law, settings, depth)),
+            _ => self.beside(General::<R>::new(law, settings, widths)),
         }
     }
 
+    /// With a seed in each lane.
     #[inline(always)]
-    fn with<R: Real, K: Kernel<R>>(self, mut kernel: K) {
+    fn beside<R: Real, K: Kernel<R>>(self, kernel: K) {
+        let sampler = Sampler::<R::Wide>::new(&seeds(self.runs, R::Wide::LANES));
+        self.with(kernel, sampler);
+    }
+
+    #[inline(always)]
+    fn with<R: Real, K: Kernel<R>, S: SufficientStatistics<R::Wide>>(
+        self,
+        mut kernel: K,
+        mut source: S,
+    ) {
         let (law, settings) = (self.law, self.settings);
         let lanes = R::Wide::LANES;
         let runs = self.runs;
-        // Idle lanes repeat the last seed; they are never read.
         let last = runs.len() - 1;
-        let of_lane = |l: usize| l.min(last);
-        let seeds: Vec<u64> = (0..lanes).map(|l| runs[of_lane(l)].seed).collect();
+        let seeds = seeds(runs, lanes);
         let mut alive = 0u32;
         for (l, run) in runs.iter().enumerate() {
             if run.outcome == Outcome::Running {
@@ -107,9 +133,9 @@ impl Advance<'_> {
             let columns = if step >= switch {
                 &fixed
             } else if sufficient {
-                sampler.sufficient(law, &layout, step, purpose)
+                source.sufficient(law, &layout, step, purpose)
             } else if let Some(finite) = &mut finite {
-                let lanes: Vec<&Run> = (0..lanes).map(|l| &runs[of_lane(l)]).collect();
+                let lanes: Vec<&Run> = (0..lanes).map(|l| &runs[l.min(last)]).collect();
                 finite.minibatch(&sampler.streams, &lanes, settings.batch, step)
             } else {
                 sampler.samples(law, settings.batch, step, purpose)
@@ -124,6 +150,13 @@ impl Advance<'_> {
         }
         save(&mut kernel, runs, alive, Outcome::Running);
     }
+}
+
+/// The seed of each lane. Idle lanes repeat the last; they are never read.
+fn seeds(runs: &[Run], lanes: usize) -> Vec<u64> {
+    (0..lanes)
+        .map(|l| runs[l.min(runs.len() - 1)].seed)
+        .collect()
 }
 
 /// Puts `from` in lane `lane` of `to`.

@@ -115,7 +115,7 @@ impl Ensemble {
         let (law, settings, widths) = (&self.law, &self.settings, self.problem.widths());
         let steps = self.step..step;
         self.runs
-            .par_chunks_mut(dispatch(GroupSize))
+            .par_chunks_mut(dispatch(GroupSize { widths }))
             .for_each(|runs| {
                 dispatch(Advance {
                     law,

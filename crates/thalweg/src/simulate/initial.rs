@@ -1,6 +1,5 @@
 //! The weights a run starts from.
 
-use crate::lanes::{Lanes, Task, dispatch};
 use crate::problem::Problem;
 use crate::random::{Purpose, Streams, normal_pair};
 
@@ -8,11 +7,7 @@ use super::{Init, Precision, Settings};
 
 /// W_1 … W_D of `seed` at step 0, each column by column.
 pub(super) fn weights(problem: &Problem, settings: &Settings, seed: u64) -> Vec<f64> {
-    let mut normals = dispatch(Normals {
-        seed,
-        count: problem.parameters(),
-    })
-    .into_iter();
+    let mut normals = normals(seed, problem.parameters()).into_iter();
     let mut weights = Vec::with_capacity(problem.parameters());
     for (k, shape) in problem.widths().windows(2).enumerate() {
         let (fan_in, fan_out) = (shape[0] as f64, shape[1] as f64);
@@ -38,26 +33,16 @@ pub(super) fn weights(problem: &Problem, settings: &Settings, seed: u64) -> Vec<
 }
 
 /// The first `count` (and up to three more) normals of a seed's initial stream.
-struct Normals {
-    seed: u64,
-    count: usize,
-}
-
-impl Task for Normals {
-    type Output = Vec<f64>;
-
-    #[inline(always)]
-    fn run<V: Lanes>(self) -> Vec<f64> {
-        let streams = Streams::<f64>::new(&[self.seed]);
-        let mut normals = Vec::with_capacity(self.count + 3);
-        let mut words = [[0; 4]];
-        for block in 0..self.count.div_ceil(4) as u32 {
-            streams.fill(0, block, Purpose::Initial as u32, &mut words);
-            for pair in words[0].chunks_exact(2) {
-                let (first, second) = normal_pair::<f64>(pair[0], pair[1]);
-                normals.extend([first, second]);
-            }
+fn normals(seed: u64, count: usize) -> Vec<f64> {
+    let streams = Streams::<f64>::new(&[seed]);
+    let mut normals = Vec::with_capacity(count + 3);
+    let mut words = [[0; 4]];
+    for block in 0..count.div_ceil(4) as u32 {
+        streams.fill(0, block, Purpose::Initial as u32, &mut words);
+        for pair in words[0].chunks_exact(2) {
+            let (first, second) = normal_pair::<f64>(pair[0], pair[1]);
+            normals.extend([first, second]);
         }
-        normals
     }
+    normals
 }

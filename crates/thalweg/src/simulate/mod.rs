@@ -21,6 +21,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod wide_sampler;
 
 pub use ensemble::Ensemble;
 pub use error::SimulateError;

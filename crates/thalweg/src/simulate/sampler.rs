@@ -2,7 +2,7 @@
 //!
 //! [`Law`] says what the columns mean and which words they are made of.
 
-use crate::lanes::Lanes;
+use crate::lanes::{Call, Lanes};
 use crate::random::{
     FEW_DEGREES, Streams, centred_uniform, chi_square_even, chi_square_many, chi_square_words,
     laplace, normal_pair, student,
@@ -10,6 +10,12 @@ use crate::random::{
 
 use super::NoiseLaw;
 use super::law::{Law, Layout};
+
+/// Draws minibatches without their samples.
+pub(super) trait SufficientStatistics<V> {
+    /// The sufficient statistics of `layout.batch` samples: column c is A's and Z's.
+    fn sufficient(&mut self, law: &Law, layout: &Layout, step: u64, purpose: u32) -> &[V];
+}
 
 /// One stream for each lane, and room for what is drawn from them.
 pub(super) struct Sampler<V: Lanes> {
@@ -32,9 +38,8 @@ impl<V: Lanes> Sampler<V> {
         }
     }
 
-    /// The sufficient statistics of `layout.batch` samples: column c is A's and Z's.
     #[inline(always)]
-    pub fn sufficient(&mut self, law: &Law, layout: &Layout, step: u64, purpose: u32) -> &[V] {
+    fn draw_sufficient(&mut self, law: &Law, layout: &Layout, step: u64, purpose: u32) {
         let size = law.inputs + law.outputs;
         let used = layout.columns * size;
         if self.destinations.is_empty() {
@@ -71,12 +76,23 @@ impl<V: Lanes> Sampler<V> {
             };
             columns[diagonal] = squared.sqrt();
         }
-        &self.columns[..used]
     }
 
     /// `batch` samples, one in each column.
     #[inline(always)]
     pub fn samples(&mut self, law: &Law, batch: usize, step: u64, purpose: u32) -> &[V] {
+        V::within(Samples {
+            sampler: self,
+            law,
+            batch,
+            step,
+            purpose,
+        });
+        &self.columns[..batch * (law.inputs + law.outputs)]
+    }
+
+    #[inline(always)]
+    fn draw_samples(&mut self, law: &Law, batch: usize, step: u64, purpose: u32) {
         let size = law.inputs + law.outputs;
         let blocks = law.blocks_per_sample();
         self.columns.resize(batch * size + 1, V::splat(0.0));
@@ -88,7 +104,58 @@ impl<V: Lanes> Sampler<V> {
             let column = &mut self.columns[i * size..(i + 1) * size + 1];
             sample(law, &self.words, column);
         }
-        &self.columns[..batch * size]
+    }
+}
+
+impl<V: Lanes> SufficientStatistics<V> for Sampler<V> {
+    #[inline(always)]
+    fn sufficient(&mut self, law: &Law, layout: &Layout, step: u64, purpose: u32) -> &[V] {
+        V::within(Sufficient {
+            sampler: self,
+            law,
+            layout,
+            step,
+            purpose,
+        });
+        &self.columns[..layout.columns * (law.inputs + law.outputs)]
+    }
+}
+
+/// [`SufficientStatistics::sufficient`]'s work.
+struct Sufficient<'a, V: Lanes> {
+    sampler: &'a mut Sampler<V>,
+    law: &'a Law,
+    layout: &'a Layout,
+    step: u64,
+    purpose: u32,
+}
+
+impl<V: Lanes> Call for Sufficient<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.sampler
+            .draw_sufficient(self.law, self.layout, self.step, self.purpose);
+    }
+}
+
+/// [`Sampler::samples`]' work.
+struct Samples<'a, V: Lanes> {
+    sampler: &'a mut Sampler<V>,
+    law: &'a Law,
+    batch: usize,
+    step: u64,
+    purpose: u32,
+}
+
+impl<V: Lanes> Call for Samples<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.sampler
+            .draw_samples(self.law, self.batch, self.step, self.purpose);
     }
 }
 

@@ -1,16 +1,19 @@
-//! One SGD step on many seeds at once: a seed in each lane.
+//! One SGD step: on a seed in each lane, or on one seed with wide layers.
 
+mod blocked;
 mod general;
+mod product;
 mod square;
 mod update;
 
+pub(super) use blocked::Blocked;
 pub(super) use general::General;
 pub(super) use square::Square;
 pub(super) use update::Update;
 
 use crate::lanes::Real;
 
-/// The weights of one seed in each lane, and how a step changes them.
+/// The weights of one seed in each lane of `R` (one lane for a plain number), and how a step changes them.
 pub(super) trait Kernel<R: Real> {
     /// W_1 … W_D, each column by column.
     fn weights(&mut self) -> &mut [R];
