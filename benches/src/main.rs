@@ -1,4 +1,7 @@
 //! Times the simulator: nanoseconds per seed and step, medians over interleaved rounds.
+//!
+//! Wall time, and beside it the processor time of all threads, which other work on the machine disturbs
+//! less.
 
 use std::time::Instant;
 
@@ -6,7 +9,7 @@ use clap::Parser;
 use faer::Mat;
 use serde::Serialize;
 use thalweg::problem::Problem;
-use thalweg::simulate::{Ensemble, Init, NoiseLaw, Precision, Settings, Source};
+use thalweg::simulate::{Ensemble, Init, NoiseLaw, Precision, Settings, Source, Switch};
 
 /// Times the simulator: nanoseconds per seed and step.
 #[derive(Parser)]
@@ -46,6 +49,15 @@ struct Timing {
     seeds: usize,
     steps: u64,
     ns_per_seed_step: f64,
+    /// Processor time of all threads; absent where the system does not tell.
+    cpu_ns_per_seed_step: Option<f64>,
+}
+
+/// Nanoseconds per seed and step of one round.
+#[derive(Clone, Copy)]
+struct Round {
+    wall: f64,
+    cpu: Option<f64>,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,23 +69,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .into_iter()
         .filter(|case| case.name.contains(&arguments.only))
         .collect();
-    let mut rounds: Vec<Vec<f64>> = cases.iter().map(|_| Vec::new()).collect();
+    let mut rounds: Vec<Vec<Round>> = cases.iter().map(|_| Vec::new()).collect();
     for _ in 0..arguments.rounds {
-        for (case, times) in cases.iter().zip(&mut rounds) {
-            times.push(time(case)?);
+        for (case, rounds) in cases.iter().zip(&mut rounds) {
+            rounds.push(time(case)?);
         }
     }
     let timings: Vec<Timing> = cases
         .iter()
-        .zip(&mut rounds)
-        .map(|(case, times)| Timing {
+        .zip(&rounds)
+        .map(|(case, rounds)| Timing {
             name: case.name,
             depth: case.depth,
             size: case.size,
             batch: case.settings.batch,
             seeds: case.seeds,
             steps: case.steps,
-            ns_per_seed_step: median(times),
+            ns_per_seed_step: median(rounds.iter().map(|r| r.wall).collect()),
+            cpu_ns_per_seed_step: rounds
+                .iter()
+                .map(|r| r.cpu)
+                .collect::<Option<_>>()
+                .map(median),
         })
         .collect();
     if arguments.json {
@@ -82,15 +99,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
-    println!("{:<34}{:>7}{:>14}", "case", "seeds", "ns/seed-step");
+    println!(
+        "nanoseconds per seed and step\n{:<38}{:>7}{:>14}{:>14}",
+        "case", "seeds", "wall", "processor"
+    );
     for t in &timings {
-        println!("{:<34}{:>7}{:>14.1}", t.name, t.seeds, t.ns_per_seed_step);
+        let cpu = t
+            .cpu_ns_per_seed_step
+            .map_or("-".into(), |x| format!("{x:.1}"));
+        println!(
+            "{:<38}{:>7}{:>14.1}{cpu:>14}",
+            t.name, t.seeds, t.ns_per_seed_step
+        );
     }
     Ok(())
 }
 
-/// Nanoseconds per seed and step of one round.
-fn time(case: &Case) -> Result<f64, Box<dyn std::error::Error>> {
+/// One round of one case.
+fn time(case: &Case) -> Result<Round, Box<dyn std::error::Error>> {
     let size = case.size;
     let noise = Mat::from_fn(size, size, |i, j| match (i == j, i) {
         (true, 0) => 1.0,
@@ -104,13 +130,30 @@ fn time(case: &Case) -> Result<f64, Box<dyn std::error::Error>> {
     // The first steps fault in memory and warm the clock up.
     let warm = case.steps / 20;
     ensemble.run_to(warm);
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_time());
     ensemble.run_to(warm + case.steps);
     let elapsed = start.elapsed().as_nanos() as f64;
-    Ok(elapsed / (case.steps * case.seeds as u64) as f64)
+    let seed_steps = (case.steps * case.seeds as u64) as f64;
+    Ok(Round {
+        wall: elapsed / seed_steps,
+        cpu: cpu_time()
+            .zip(cpu)
+            .map(|(end, start)| (end - start) / seed_steps),
+    })
 }
 
-fn median(times: &mut [f64]) -> f64 {
+/// Nanoseconds that this process' threads have run, by Linux's scheduler statistics.
+fn cpu_time() -> Option<f64> {
+    let mut total = 0.0;
+    for thread in std::fs::read_dir("/proc/self/task").ok()? {
+        let path = thread.ok()?.path().join("schedstat");
+        let statistics = std::fs::read_to_string(path).ok()?;
+        total += statistics.split_whitespace().next()?.parse::<f64>().ok()?;
+    }
+    Some(total)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
     if times.len() % 2 == 1 {
@@ -130,6 +173,11 @@ fn cases() -> Vec<Case> {
         steps,
         settings: settings.clone(),
     };
+    let mut arithmetic = headline.clone();
+    arithmetic.switch = Some(Switch {
+        at_step: 0,
+        samples: 10,
+    });
     let mut single = headline.clone();
     single.precision = Precision::F32;
     let mut by_sample = headline.clone();
@@ -150,6 +198,15 @@ fn cases() -> Vec<Case> {
     };
     vec![
         case("D=3 d=2 B=10", 3, 2, 16, 40_000, &headline),
+        case(
+            "D=3 d=2, no random numbers (fixed batch)",
+            3,
+            2,
+            16,
+            40_000,
+            &arithmetic,
+        ),
+        case("D=1 d=2 B=10", 1, 2, 16, 40_000, &headline),
         case("D=3 d=2 B=10, one seed", 3, 2, 1, 40_000, &headline),
         case("D=3 d=2 B=10, f32", 3, 2, 16, 40_000, &single),
         case("D=3 d=2 B=10, momentum", 3, 2, 16, 40_000, &momentum),

@@ -10,3 +10,6 @@ pub(crate) use chi_square::{FEW_DEGREES, chi_square_even, chi_square_many, chi_s
 pub use philox::philox4x32_10;
 pub use stream::{Purpose, Stream};
 pub(crate) use variates::{Streams, centred_uniform, laplace, normal_pair, student};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -9,7 +9,11 @@ mod initial;
 mod kernel;
 mod lambda_max;
 mod law;
+#[cfg(test)]
+mod law_tests;
 mod observe;
+#[cfg(test)]
+mod observe_tests;
 mod outcome;
 #[cfg(test)]
 mod reference;

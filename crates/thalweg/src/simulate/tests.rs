@@ -170,3 +170,185 @@ proptest! {
         }
     }
 }
+
+/// Seeds together or alone, on one thread or more, straight through or in pieces: the same bits.
+#[test]
+fn numbers_depend_on_the_seed_alone() {
+    for widths in [[2, 2, 2], [5, 7, 3], [30, 26, 25]] {
+        let problem = problem(&widths, 1);
+        let settings = Settings {
+            momentum: 0.5,
+            ..Settings::new(1e-3, 10)
+        };
+        let seeds: Vec<u64> = (100..119).collect();
+        let mut together = Ensemble::start(&problem, &settings, &seeds).unwrap();
+        together.run_to(50);
+        let together = together.snapshot();
+        for (seed, state) in seeds.iter().zip(&together.runs) {
+            let mut alone = Ensemble::start(&problem, &settings, &[*seed]).unwrap();
+            for stop in [1, 2, 13, 50] {
+                alone.run_to(stop);
+                alone = Ensemble::resume(&problem, &settings, alone.snapshot()).unwrap();
+            }
+            assert_eq!(&alone.snapshot().runs[0], state);
+        }
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let mut again = Ensemble::start(&problem, &settings, &seeds).unwrap();
+            pool.install(|| again.run_to(50));
+            assert_eq!(again.snapshot(), together);
+        }
+    }
+}
+
+/// A resume within an epoch of a shuffled data set, and across the switch to a fixed batch.
+#[test]
+fn data_sets_and_switches_resume_exactly() {
+    let problem = problem(&[2, 2, 2], 1);
+    let mut settings = Settings::new(1e-3, 7);
+    settings.data.source = Source::Finite {
+        samples: 45,
+        replacement: false,
+    };
+    settings.switch = Some(Switch {
+        at_step: 20,
+        samples: 33,
+    });
+    let mut straight = Ensemble::start(&problem, &settings, &[1, 2]).unwrap();
+    straight.run_to(40);
+    let mut pieces = Ensemble::start(&problem, &settings, &[1, 2]).unwrap();
+    for stop in [3, 10, 19, 21, 40] {
+        pieces.run_to(stop);
+        pieces = Ensemble::resume(&problem, &settings, pieces.snapshot()).unwrap();
+    }
+    assert_eq!(pieces.snapshot(), straight.snapshot());
+}
+
+#[test]
+fn single_precision_follows_double_for_a_while() {
+    let problem = problem(&[3, 3, 3], 1);
+    let run = |precision| {
+        let settings = Settings {
+            precision,
+            ..Settings::new(1e-3, 10)
+        };
+        let mut ensemble = Ensemble::start(&problem, &settings, &[4]).unwrap();
+        ensemble.run_to(100);
+        flat(ensemble.weights().remove(0).unwrap().layers())
+    };
+    let (double, single) = (run(Precision::F64), run(Precision::F32));
+    assert_ne!(double, single);
+    for (d, s) in double.iter().zip(&single) {
+        // A hundred steps of half-ulp roundings of weights of order 1.
+        assert!((d - s).abs() < 100.0 * f64::from(f32::EPSILON), "{d} {s}");
+    }
+}
+
+#[test]
+fn bad_settings_are_refused_by_name() {
+    let problem = problem(&[2, 2, 2], 1);
+    let good = Settings::new(0.1, 4);
+    let student = |degrees| Data {
+        noise: NoiseLaw::StudentT { degrees },
+        ..Data::default()
+    };
+    let finite = |samples| Data {
+        source: Source::Finite {
+            samples,
+            replacement: true,
+        },
+        ..Data::default()
+    };
+    let mixed = |heteroscedasticity| Data {
+        heteroscedasticity,
+        ..Data::default()
+    };
+    let cases = [
+        (
+            "learning_rate",
+            Settings {
+                learning_rate: 0.0,
+                ..good.clone()
+            },
+        ),
+        (
+            "learning_rate",
+            Settings {
+                learning_rate: f64::NAN,
+                ..good.clone()
+            },
+        ),
+        (
+            "batch",
+            Settings {
+                batch: 0,
+                ..good.clone()
+            },
+        ),
+        (
+            "momentum",
+            Settings {
+                momentum: 1.0,
+                ..good.clone()
+            },
+        ),
+        (
+            "weight_decay",
+            Settings {
+                weight_decay: -0.1,
+                ..good.clone()
+            },
+        ),
+        (
+            "data.noise.degrees",
+            Settings {
+                data: student(2.0),
+                ..good.clone()
+            },
+        ),
+        (
+            "data.source",
+            Settings {
+                data: finite(3),
+                ..good.clone()
+            },
+        ),
+        (
+            "data.heteroscedasticity",
+            Settings {
+                data: mixed(1.5),
+                ..good.clone()
+            },
+        ),
+        (
+            "switch.samples",
+            Settings {
+                switch: Some(Switch {
+                    at_step: 1,
+                    samples: 0,
+                }),
+                ..good.clone()
+            },
+        ),
+        (
+            "init.gain",
+            Settings {
+                init: Init::Xavier { gain: 0.0 },
+                ..good.clone()
+            },
+        ),
+    ];
+    for (field, settings) in cases {
+        let message = Ensemble::start(&problem, &settings, &[1])
+            .unwrap_err()
+            .to_string();
+        assert!(message.starts_with(field), "{message}");
+    }
+    assert!(Ensemble::start(&problem, &good, &[]).is_err());
+    let mut snapshot = Ensemble::start(&problem, &good, &[1]).unwrap().snapshot();
+    snapshot.runs[0].weights.pop();
+    assert!(Ensemble::resume(&problem, &good, snapshot).is_err());
+}
