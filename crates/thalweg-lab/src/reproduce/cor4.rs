@@ -61,7 +61,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let points = points
             .map(|d| Point::exact(d as f64, at(d).sharpness()))
             .collect();
-        growth = growth.with(format!("a = {noise}"), points, Look::measured(n));
+        growth = growth.with(format!("a = {noise}"), points, Look::measured(n + 3));
         let [small, large] = LARGE.map(|d| at(d).sharpness().ln());
         let fitted = (large - small) / (LARGE[1] as f64 / LARGE[0] as f64).ln();
         claims.push(Claim::exact(

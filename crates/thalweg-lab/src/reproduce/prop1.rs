@@ -52,7 +52,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     for (title, [inputs, hidden, outputs], schemes) in cases {
         let mut panel = Panel::new(
             title,
-            Axis::linear("depth D").including(0.5),
+            Axis::linear("depth D"),
             Axis::log("initial sharpness T"),
         );
         for (i, (name, source, init, variances)) in schemes.iter().enumerate() {
