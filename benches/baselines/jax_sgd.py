@@ -8,7 +8,6 @@ faster one:
 
 import argparse
 import os
-import time
 
 # One thread: before JAX is imported, or it has no effect.
 os.environ["XLA_FLAGS"] = (
@@ -20,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax, random
 
-from timing import BATCH, DEPTH, DIM, LEARNING_RATE, NOISE_DEVIATIONS, check, report, summarise
+from timing import BATCH, DEPTH, DIM, LEARNING_RATE, NOISE_DEVIATIONS, check, clocks, report, since, summarise
 
 jax.config.update("jax_enable_x64", True)
 
@@ -64,18 +63,18 @@ def measure(name, run, seeds, steps, rounds):
         weights = [jnp.broadcast_to(w, (seeds, DIM, DIM)) for w in weights]
         step = jax.vmap(step)
     step = jax.jit(step)
-    key, seconds, products = random.key(0), [], []
+    key, times, products = random.key(0), [], []
     for round_ in range(rounds + 1):
         key, draw = random.split(key)
         draw = random.split(draw, seeds) if seeds > 1 else draw
         jax.block_until_ready((weights, draw))
-        start = time.perf_counter()
+        start = clocks()
         weights = jax.block_until_ready(step(weights, draw))
         if round_ > 0:  # the first compiles and warms up
-            seconds.append(time.perf_counter() - start)
+            times.append(since(start))
         product = weights[2] @ weights[1] @ weights[0]
         products += product.reshape(-1, DIM, DIM).tolist()
-    return summarise(name, seeds, steps, seconds, check(products))
+    return summarise(name, seeds, steps, times, check(products))
 
 
 def main():

@@ -1,12 +1,11 @@
 """SGD on the deep linear network in eager PyTorch: nn.Sequential, autograd, torch.optim.SGD."""
 
 import argparse
-import time
 
 import torch
 from torch import nn
 
-from timing import BATCH, DEPTH, DIM, LEARNING_RATE, NOISE_DEVIATIONS, check, report, summarise
+from timing import BATCH, DEPTH, DIM, LEARNING_RATE, NOISE_DEVIATIONS, check, clocks, report, since, summarise
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
@@ -34,17 +33,17 @@ def main():
     optimiser = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     deviations = torch.tensor(NOISE_DEVIATIONS)
 
-    seconds, products = [], []
+    times, products = [], []
     for round_ in range(arguments.rounds + 1):
-        start = time.perf_counter()
+        start = clocks()
         for _ in range(arguments.steps):
             step(model, optimiser, deviations)
         if round_ > 0:  # the first warms up
-            seconds.append(time.perf_counter() - start)
+            times.append(since(start))
         with torch.no_grad():
             products.append(model(torch.eye(DIM)).T.tolist())
 
-    result = summarise("eager", 1, arguments.steps, seconds, check(products))
+    result = summarise("eager", 1, arguments.steps, times, check(products))
     report("torch", torch.__version__, [result])
 
 
