@@ -7,7 +7,7 @@ use faer::Mat;
 
 use super::{
     FlowError, Settings, Statistics,
-    kronecker::{add_transposing_kron, place},
+    kronecker::{add_kron, add_transposing_kron, place},
     manifold::to_manifold,
     point::{Model, Point},
     rosenbrock::{Integrator, System},
@@ -42,7 +42,7 @@ pub fn descend(
     settings: &Settings,
 ) -> Result<Descent, FlowError> {
     settings.check()?;
-    let model = Model::new(problem);
+    let model = Model::small(problem)?;
     start.fits(problem)?;
     let flow = GradientFlow { model: &model };
     let state = model.flatten(start.layers());
@@ -78,7 +78,7 @@ struct GradientFlow<'a> {
 impl GradientFlow<'_> {
     /// The relative distance to the minima, or an error if the flow has stopped away from them.
     fn at_rest(&self, state: &[f64]) -> Result<f64, FlowError> {
-        let point = Point::new(self.model, state);
+        let point = Point::new(self.model, self.model.layers(state));
         let distance = point.residual.norm_l2() / self.model.scale();
         let velocity = velocity(&point);
         let gradient = velocity
@@ -102,31 +102,40 @@ fn velocity(point: &Point) -> Vec<Mat<f64>> {
 }
 
 impl System for GradientFlow<'_> {
+    type Linear<'a>
+        = Mat<f64>
+    where
+        Self: 'a;
+
     fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
-        let point = Point::new(self.model, state);
+        let point = Point::new(self.model, self.model.layers(state));
         out.copy_from_slice(&self.model.flatten(&velocity(&point)));
         Ok(())
     }
 
     /// Minus the Hessian: −J_pᵀJ_p, and between layers the residual times the rest of the chain.
-    fn jacobian(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
-        let point = Point::new(self.model, state);
-        let constraint = point.constraint(self.model);
-        let mut jacobian = -(constraint.transpose() * &constraint);
+    fn linearise(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
+        let point = Point::new(self.model, self.model.layers(state));
+        let mut jacobian = Mat::zeros(state.len(), state.len());
         for j in 0..point.depth() {
-            let layer = &point.layers[j];
-            let mut between = Mat::<f64>::identity(layer.nrows(), layer.nrows());
-            for k in j + 1..point.depth() {
-                let left =
-                    point.above[k].transpose() * &point.residual * point.below[j].transpose();
-                let (rows, columns) = (self.model.range(k), self.model.range(j));
-                let mut block = jacobian
-                    .submatrix(rows.start, columns.start, rows.len(), columns.len())
-                    .to_owned();
-                add_transposing_kron(&mut block, -1.0, &left, &between);
+            let columns = self.model.range(j);
+            // W_{k−1} … W_{j+1}, grown as k moves up.
+            let mut between =
+                Mat::<f64>::identity(point.layers[j].nrows(), point.layers[j].nrows());
+            for k in j..point.depth() {
+                let rows = self.model.range(k);
+                let mut block = Mat::zeros(rows.len(), columns.len());
+                let output = point.above[k].transpose() * &point.above[j];
+                let input = &point.below[k] * point.below[j].transpose();
+                add_kron(&mut block, -1.0, &output, input.as_ref());
+                if k > j {
+                    let force =
+                        point.above[k].transpose() * &point.residual * point.below[j].transpose();
+                    add_transposing_kron(&mut block, -1.0, &force, &between);
+                    place(&mut jacobian, columns.start, rows.start, block.transpose());
+                    between = &point.layers[k] * between;
+                }
                 place(&mut jacobian, rows.start, columns.start, block.as_ref());
-                place(&mut jacobian, columns.start, rows.start, block.transpose());
-                between = &point.layers[k] * between;
             }
         }
         Ok(jacobian)

@@ -107,9 +107,9 @@ pub enum FlowError {
         /// Which one.
         what: &'static str,
     },
-    /// A network of that size needs more memory than the dense integrator may use.
+    /// A network of that size needs more memory than the integrator may use.
     #[error(
-        "{parameters} weights are too many for the slow flow's dense Jacobian: at most {most} (hidden widths below max(d_x, d_y) are not needed; narrow them to it)"
+        "{parameters} weights are too many for the flow's integrator, which keeps a matrix of that size squared: at most {most}; take narrower layers or a smaller depth"
     )]
     TooLarge {
         /// Σ_k h_k h_{k−1}.

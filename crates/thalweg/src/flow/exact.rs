@@ -32,7 +32,7 @@ const SINGULAR: f64 = 1e-12;
 
 impl ExactFlow<'_> {
     fn velocity(&self, state: &[f64]) -> Result<Vec<Mat<f64>>, FlowError> {
-        let point = Point::new(self.model, state);
+        let point = Point::new(self.model, self.model.layers(state));
         let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
         let eigen = point
             .curvature_matrix()
@@ -129,6 +129,11 @@ fn contract(n: usize, f: impl Fn(usize, usize) -> f64) -> f64 {
 }
 
 impl System for ExactFlow<'_> {
+    type Linear<'a>
+        = Mat<f64>
+    where
+        Self: 'a;
+
     fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         out.copy_from_slice(&self.model.flatten(&self.velocity(state)?));
         Ok(())
@@ -136,7 +141,7 @@ impl System for ExactFlow<'_> {
 
     /// By central differences, which cost 2n evaluations a step: the derivative of K's eigenvectors is
     /// longer than the rest of this file, and only small networks are followed this way.
-    fn jacobian(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
+    fn linearise(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
         let n = state.len();
         let size = (state.iter().map(|w| w * w).sum::<f64>() / n as f64).sqrt();
         // The cube root of the rounding error balances it against the truncation.

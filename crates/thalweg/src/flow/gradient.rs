@@ -29,9 +29,9 @@ pub(super) struct Force {
 }
 
 impl Force {
-    /// The force at `state`.
-    pub(super) fn new(model: &Model, state: &[f64]) -> Self {
-        let point = Point::new(model, state);
+    /// The force at `layers`.
+    pub(super) fn new(model: &Model, layers: Vec<Mat<f64>>) -> Self {
+        let point = Point::new(model, layers);
         let depth = point.depth();
         let layers = &point.layers;
         let inputs: Vec<_> = point.below.iter().map(|b| b * b.transpose()).collect();

@@ -2,137 +2,246 @@
 //! and least squares on it by its structure.
 //!
 //! X_k moves layers k and k + 1 only, so EᵀE is block tridiagonal, with blocks of size h_k(h_k + 1)/2:
-//! its Cholesky factorisation takes Σ_k h_k⁶ operations, D² times fewer than a dense one.
+//! its Cholesky factorisation takes Σ_k h_k⁶ operations, D² times fewer than a dense one. E itself is
+//! never formed.
 
-use faer::{Mat, MatMut, MatRef, Side, linalg::solvers::Llt};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{
+    Accum, Mat, MatMut, MatRef, Par, Side,
+    linalg::{matmul::matmul, solvers::Llt},
+};
 
 use super::{FlowError, point::Model};
 
-/// E at some layers M_1 … M_D: block k takes X_k to (X_k M_k, −M_{k+1} X_k).
-///
-/// X_k is numbered by its entries on and below the diagonal, column by column.
-pub(super) struct Lift {
-    blocks: Vec<Block>,
+/// Added to the diagonal of EᵀE, relative to a block's largest entry. A hidden direction that neither
+/// layer uses any more (wider than rank V, late in the flow) makes EᵀE singular; what X is there does
+/// not matter, since it multiplies weights that are zero.
+const RIDGE: f64 = 1e-14;
+
+/// E at some layers. X_k is numbered by its entries on and below the diagonal, column by column.
+pub(super) struct Lift<'a> {
+    layers: &'a [Mat<f64>],
+    /// Where X_{k+1}'s unknowns begin; one more entry than there are of them.
+    offsets: Vec<usize>,
 }
 
-struct Block {
-    /// First weight of layer k; those of layer k + 1 follow those of layer k.
-    start: usize,
-    /// Rows of layer k, then of layer k + 1.
-    matrix: Mat<f64>,
-    /// How many of the rows are layer k's.
-    split: usize,
-    /// Where X_k's unknowns begin.
-    offset: usize,
-}
-
-impl Lift {
+impl<'a> Lift<'a> {
     /// E at `layers`.
-    pub(super) fn new(model: &Model, layers: &[Mat<f64>]) -> Self {
-        let mut offset = 0;
-        let blocks = (0..model.depth() - 1)
-            .map(|k| {
-                let (low, high) = (&layers[k], &layers[k + 1]);
-                let width = low.nrows();
-                let split = model.range(k).len();
-                let unknowns = width * (width + 1) / 2;
-                let mut matrix = Mat::zeros(split + model.range(k + 1).len(), unknowns);
-                let mut column = 0;
-                for q in 0..width {
-                    for p in q..width {
-                        let into = matrix.col_as_slice_mut(column);
-                        for (to, from) in [(p, q), (q, p)].into_iter().take(1 + usize::from(p != q))
-                        {
-                            for j in 0..low.ncols() {
-                                into[j * width + to] += low[(from, j)];
-                            }
-                            let rows = high.nrows();
-                            let segment = split + to * rows;
-                            for (into, high) in into[segment..segment + rows]
-                                .iter_mut()
-                                .zip(high.col_as_slice(from))
-                            {
-                                *into -= high;
-                            }
-                        }
-                        column += 1;
-                    }
-                }
-                let block = Block {
-                    start: model.range(k).start,
-                    matrix,
-                    split,
-                    offset,
-                };
-                offset += unknowns;
-                block
-            })
-            .collect();
-        Self { blocks }
+    pub(super) fn new(layers: &'a [Mat<f64>]) -> Self {
+        let mut offsets = vec![0];
+        for layer in &layers[..layers.len() - 1] {
+            let width = layer.nrows();
+            offsets.push(offsets[offsets.len() - 1] + width * (width + 1) / 2);
+        }
+        Self { layers, offsets }
     }
 
     /// The number of unknowns, Σ_k h_k(h_k + 1)/2.
     pub(super) fn unknowns(&self) -> usize {
-        self.blocks
-            .last()
-            .map_or(0, |block| block.offset + block.matrix.ncols())
+        self.offsets[self.layers.len() - 1]
     }
 
-    /// E x, for each column of `x`.
-    pub(super) fn apply(&self, x: MatRef<'_, f64>, dim: usize) -> Mat<f64> {
-        let mut image = Mat::zeros(dim, x.ncols());
-        for block in &self.blocks {
-            let part = &block.matrix * x.subrows(block.offset, block.matrix.ncols());
-            let mut rows = image.subrows_mut(block.start, part.nrows());
-            rows += part;
+    /// X_1 … X_{D−1} as matrices.
+    pub(super) fn matrices(&self, x: &[f64]) -> Vec<Mat<f64>> {
+        (0..self.layers.len() - 1)
+            .map(|k| {
+                let width = self.layers[k].nrows();
+                let mut entries = x[self.offsets[k]..self.offsets[k + 1]].iter();
+                let mut matrix = Mat::zeros(width, width);
+                for (p, q) in lower(width) {
+                    if let Some(&entry) = entries.next() {
+                        matrix[(p, q)] = entry;
+                        matrix[(q, p)] = entry;
+                    }
+                }
+                matrix
+            })
+            .collect()
+    }
+
+    /// E x, layer by layer.
+    pub(super) fn apply(&self, x: &[f64]) -> Vec<Mat<f64>> {
+        let matrices = self.matrices(x);
+        let mut motion: Vec<Mat<f64>> = Vec::with_capacity(self.layers.len());
+        for (k, layer) in self.layers.iter().enumerate() {
+            let mut change = Mat::zeros(layer.nrows(), layer.ncols());
+            if let Some(x) = matrices.get(k) {
+                change += x * layer;
+            }
+            if k > 0 {
+                change -= layer * &matrices[k - 1];
+            }
+            motion.push(change);
         }
-        image
+        motion
     }
 
-    /// Eᵀ m, for each column of `m`.
-    pub(super) fn transpose_apply(&self, m: MatRef<'_, f64>) -> Mat<f64> {
-        let mut image = Mat::zeros(self.unknowns(), m.ncols());
-        for block in &self.blocks {
-            let part = block.matrix.transpose() * m.subrows(block.start, block.matrix.nrows());
-            image
-                .subrows_mut(block.offset, part.nrows())
-                .copy_from(&part);
-        }
-        image
-    }
-
-    /// Eᵀ as a dense matrix added to `into`.
-    pub(super) fn add_transpose(&self, into: &mut Mat<f64>) {
-        for block in &self.blocks {
-            let mut part = into.submatrix_mut(
-                block.offset,
-                block.start,
-                block.matrix.ncols(),
-                block.matrix.nrows(),
+    /// Eᵀ m for a flat motion m, written to `out`.
+    pub(super) fn transpose_apply(&self, model: &Model, m: &[f64], out: &mut [f64]) {
+        for k in 0..self.layers.len() - 1 {
+            let (low, high) = (&self.layers[k], &self.layers[k + 1]);
+            let width = low.nrows();
+            let view = |k: usize, layer: &Mat<f64>| {
+                MatRef::from_column_major_slice(&m[model.range(k)], layer.nrows(), layer.ncols())
+            };
+            let mut sum = Mat::<f64>::zeros(width, width);
+            let into = sum.as_mut();
+            matmul(
+                into,
+                Accum::Replace,
+                view(k, low),
+                low.transpose(),
+                1.0,
+                Par::Seq,
             );
-            part += block.matrix.transpose();
+            let (left, right) = (high.transpose(), view(k + 1, high));
+            matmul(sum.as_mut(), Accum::Add, left, right, -1.0, Par::Seq);
+            let entries = &mut out[self.offsets[k]..self.offsets[k + 1]];
+            for ((p, q), entry) in lower(width).zip(entries) {
+                *entry = if p == q {
+                    sum[(p, p)]
+                } else {
+                    sum[(p, q)] + sum[(q, p)]
+                };
+            }
         }
+    }
+
+    /// Eᵀ M for a matrix M of flat motions in columns.
+    pub(super) fn transpose_times(&self, model: &Model, m: &Mat<f64>) -> Mat<f64> {
+        let mut image = Mat::zeros(self.unknowns(), m.ncols());
+        for column in 0..m.ncols() {
+            self.transpose_apply(
+                model,
+                m.col_as_slice(column),
+                image.col_as_slice_mut(column),
+            );
+        }
+        image
+    }
+
+    /// Adds E, as a matrix, to `into`, n × unknowns.
+    pub(super) fn add_to(&self, model: &Model, into: &mut Mat<f64>) {
+        self.each_entry(model, |weight, unknown, entry| {
+            into[(weight, unknown)] += entry;
+        });
+    }
+
+    /// M E for an n × n matrix M, from the 4h entries in each of E's columns.
+    pub(super) fn times(&self, model: &Model, m: &Mat<f64>) -> Mat<f64> {
+        let mut product = Mat::zeros(m.nrows(), self.unknowns());
+        self.each_entry(model, |weight, unknown, entry| {
+            let into = product.col_as_slice_mut(unknown);
+            for (into, m) in into.iter_mut().zip(m.col_as_slice(weight)) {
+                *into += entry * m;
+            }
+        });
+        product
+    }
+
+    /// Visits E's entries as (weight, unknown, contribution), unknown by unknown.
+    fn each_entry(&self, model: &Model, mut visit: impl FnMut(usize, usize, f64)) {
+        for k in 0..self.layers.len() - 1 {
+            let (low, high) = (&self.layers[k], &self.layers[k + 1]);
+            let (upper, lower_start) = (model.range(k).start, model.range(k + 1).start);
+            let width = low.nrows();
+            for ((p, q), unknown) in lower(width).zip(self.offsets[k]..) {
+                for (to, from) in [(p, q), (q, p)].into_iter().take(1 + usize::from(p != q)) {
+                    for j in 0..low.ncols() {
+                        visit(upper + j * width + to, unknown, low[(from, j)]);
+                    }
+                    let rows = high.nrows();
+                    for i in 0..rows {
+                        visit(lower_start + to * rows + i, unknown, -high[(i, from)]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The block of EᵀE that takes X_{k+1} to its own equation, X ↦ ½(X C + C X) twice off the diagonal.
+    fn diagonal_block(&self, k: usize) -> Mat<f64> {
+        let width = self.layers[k].nrows();
+        let c = &self.layers[k] * self.layers[k].transpose()
+            + self.layers[k + 1].transpose() * &self.layers[k + 1];
+        let mut block = Mat::zeros(self.size(k), self.size(k));
+        for (column, (a, b)) in lower(width).enumerate() {
+            // X = e_a e_bᵀ + e_b e_aᵀ, halved where a = b: X C + C X lives in rows and columns a, b.
+            let scale = if a == b { 0.5 } else { 1.0 };
+            for (own, other) in [(a, b), (b, a)] {
+                for t in 0..width {
+                    let value = scale * c[(other, t)];
+                    // Entry (own, t) of X C and (t, own) of C X; on the diagonal both, halved.
+                    block[(number(width, own.max(t), own.min(t)), column)] += value;
+                }
+            }
+        }
+        let largest = (0..block.nrows())
+            .map(|i| block[(i, i)])
+            .fold(0.0, f64::max);
+        for i in 0..block.nrows() {
+            block[(i, i)] += RIDGE * largest;
+        }
+        block
+    }
+
+    /// The block of EᵀE that takes X_k to the equation of X_{k+1}: −W X Wᵀ, twice off the diagonal.
+    fn coupling_block(&self, k: usize) -> Mat<f64> {
+        // Rows of W, contiguous: this is the inner loop of every field evaluation.
+        let rows = self.layers[k].transpose().to_owned();
+        let mut block = Mat::zeros(self.size(k - 1), self.size(k));
+        for (column, (p, q)) in lower(rows.ncols()).enumerate() {
+            let (up, uq) = (rows.col_as_slice(p), rows.col_as_slice(q));
+            let scale = if p == q { -1.0 } else { -2.0 };
+            let mut entries = block.col_as_slice_mut(column);
+            for b in 0..rows.nrows() {
+                let (run, rest) = entries.split_at_mut(rows.nrows() - b);
+                for ((entry, up_a), uq_a) in run.iter_mut().zip(&up[b..]).zip(&uq[b..]) {
+                    *entry = scale * (up_a * uq[b] + up[b] * uq_a);
+                }
+                run[0] *= 0.5;
+                entries = rest;
+            }
+        }
+        block
+    }
+
+    fn size(&self, k: usize) -> usize {
+        self.offsets[k + 1] - self.offsets[k]
+    }
+
+    /// EᵀE as a matrix.
+    pub(super) fn gram_matrix(&self) -> Mat<f64> {
+        let mut matrix = Mat::zeros(self.unknowns(), self.unknowns());
+        for k in 0..self.layers.len() - 1 {
+            let (start, size) = (self.offsets[k], self.size(k));
+            let diagonal = self.diagonal_block(k);
+            matrix
+                .submatrix_mut(start, start, size, size)
+                .copy_from(&diagonal);
+            if k > 0 {
+                let (before, rows) = (self.offsets[k - 1], self.size(k - 1));
+                let block = self.coupling_block(k);
+                matrix
+                    .submatrix_mut(before, start, rows, size)
+                    .copy_from(&block);
+                matrix
+                    .submatrix_mut(start, before, size, rows)
+                    .copy_from(block.transpose());
+            }
+        }
+        matrix
     }
 
     /// EᵀE, factored.
     pub(super) fn gram(&self) -> Result<Gram, FlowError> {
-        let mut factors: Vec<Factor> = Vec::with_capacity(self.blocks.len());
-        for (i, block) in self.blocks.iter().enumerate() {
-            let mut diagonal = block.matrix.transpose() * &block.matrix;
-            let floor = Gram::RIDGE
-                * (0..diagonal.nrows())
-                    .map(|j| diagonal[(j, j)])
-                    .fold(0.0, f64::max);
-            for j in 0..diagonal.nrows() {
-                diagonal[(j, j)] += floor;
-            }
+        let mut factors: Vec<Factor> = Vec::with_capacity(self.layers.len() - 1);
+        for k in 0..self.layers.len() - 1 {
+            let mut diagonal = self.diagonal_block(k);
             let mut coupling = None;
-            if i > 0 {
-                let before = &self.blocks[i - 1];
-                // Both move layer k: the lower rows of the one are the upper rows of the other.
-                let lower = before.matrix.subrows(before.split, block.split);
-                let mut y = lower.transpose() * block.matrix.subrows(0, block.split);
-                factors[i - 1].forward(y.as_mut());
+            if k > 0 {
+                let mut y = self.coupling_block(k);
+                factors[k - 1].forward(y.as_mut());
                 diagonal -= y.transpose() * &y;
                 coupling = Some(y);
             }
@@ -144,12 +253,22 @@ impl Lift {
             factors.push(Factor {
                 cholesky,
                 coupling,
-                offset: block.offset,
-                size: block.matrix.ncols(),
+                offset: self.offsets[k],
+                size: self.size(k),
             });
         }
         Ok(Gram { factors })
     }
+}
+
+/// The entries (p, q), p ≥ q, of a symmetric matrix, in order.
+fn lower(width: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..width).flat_map(move |q| (q..width).map(move |p| (p, q)))
+}
+
+/// The place of (p, q), p ≥ q, in that order.
+fn number(width: usize, p: usize, q: usize) -> usize {
+    q * width - q * (q + 1) / 2 + p
 }
 
 /// The block Cholesky factors of EᵀE.
@@ -180,31 +299,28 @@ impl Factor {
 }
 
 impl Gram {
-    /// Added to the diagonal, relative to the block's largest entry. A hidden direction that neither
-    /// layer uses any more (wider than rank V, late in the flow) makes EᵀE singular; what X is
-    /// there does not matter, since it multiplies weights that are zero.
-    const RIDGE: f64 = 1e-14;
-
-    /// (EᵀE)⁻¹ x for each column.
-    pub(super) fn solve_in_place(&self, x: &mut Mat<f64>) {
-        for (i, factor) in self.factors.iter().enumerate() {
+    /// (EᵀE)⁻¹ x.
+    pub(super) fn solve_in_place(&self, x: &mut [f64]) {
+        let rows = x.len();
+        let mut x = MatMut::from_column_major_slice_mut(x, rows, 1);
+        for (k, factor) in self.factors.iter().enumerate() {
             if let Some(coupling) = &factor.coupling {
-                let before = &self.factors[i - 1];
-                let known = coupling.transpose() * x.subrows(before.offset, before.size);
-                let mut rows = x.subrows_mut(factor.offset, factor.size);
+                let before = &self.factors[k - 1];
+                let known = coupling.transpose() * x.rb().subrows(before.offset, before.size);
+                let mut rows = x.rb_mut().subrows_mut(factor.offset, factor.size);
                 rows -= known;
             }
-            factor.forward(x.subrows_mut(factor.offset, factor.size));
+            factor.forward(x.rb_mut().subrows_mut(factor.offset, factor.size));
         }
-        for (i, factor) in self.factors.iter().enumerate().rev() {
-            if let Some(after) = self.factors.get(i + 1)
+        for (k, factor) in self.factors.iter().enumerate().rev() {
+            if let Some(after) = self.factors.get(k + 1)
                 && let Some(coupling) = &after.coupling
             {
-                let known = coupling * x.subrows(after.offset, after.size);
-                let mut rows = x.subrows_mut(factor.offset, factor.size);
+                let known = coupling * x.rb().subrows(after.offset, after.size);
+                let mut rows = x.rb_mut().subrows_mut(factor.offset, factor.size);
                 rows -= known;
             }
-            factor.backward(x.subrows_mut(factor.offset, factor.size));
+            factor.backward(x.rb_mut().subrows_mut(factor.offset, factor.size));
         }
     }
 }

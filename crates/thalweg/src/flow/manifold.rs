@@ -10,7 +10,7 @@ use super::{
 pub(super) fn to_manifold(model: &Model, state: &mut [f64]) -> Result<f64, FlowError> {
     let mut distance = f64::INFINITY;
     for _ in 0..8 {
-        let point = Point::new(model, state);
+        let point = Point::new(model, model.layers(state));
         let now = point.residual.norm_l2() / model.scale();
         // Quadratic convergence: once below 1e-14, or no longer halving, it is at rounding.
         if now < 1e-14 || now > 0.5 * distance || !now.is_finite() {

@@ -3,15 +3,17 @@
 //! Near a minimum SGD moves on two clocks. Within about 1/(η λ) steps gradient descent takes the
 //! weights to the manifold of minima W_D…W_1 = V ([`descend`]). Along the manifold only the noise
 //! moves them, in the slow time u = η² t/B ([`slow_flow`]; beyond the paper, which leaves the dynamics
-//! open). The fluctuation F always falls; the sharpness T may rise, fall, or do both.
+//! open). Of its two fields ([`Drift`]) the default lets the fluctuation F only fall, to Theorem 1's
+//! minimum, while the sharpness T may rise, fall, or do both.
 //!
 //! # The integrator
 //! The field is stiff: a noise anisotropy of 10⁴ in covariance spreads its rates as far. Own code,
 //! Rodas5P, rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has BDF
 //! and SDIRK, but the weights are put back on the manifold after every step, which restarts a
-//! multistep method at order 1 each time, and its SDIRK methods stop at order 4 and take the
-//! Jacobian as n products with vectors where the closed form costs one matrix product. A Rosenbrock
-//! method is one page, takes both as they are, and needs no Newton iteration.
+//! multistep method at order 1 each time, and its SDIRK methods, of order 4 at most, factor a dense
+//! matrix of n × n, where the closed form needs one of rank E only (`symmetric.rs`: 8 to 23 times
+//! fewer operations). A Rosenbrock method is one page, takes both as they are, and needs no Newton
+//! iteration.
 
 mod descent;
 mod error;
@@ -26,6 +28,8 @@ mod rosenbrock;
 mod settings;
 mod symmetric;
 mod tableau;
+#[cfg(test)]
+mod tests;
 mod trajectory;
 mod validity;
 

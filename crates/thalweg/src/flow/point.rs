@@ -2,11 +2,11 @@
 
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 
-use super::{
-    FlowError,
-    kronecker::{add_kron, place},
-};
+use super::{FlowError, kronecker::add_kron};
 use crate::problem::Problem;
+
+/// The matrices of one step have the square of this many entries: 200 MB each.
+const MOST_WEIGHTS: usize = 5000;
 
 /// The problem in the form the flows use: Σx = X Xᵀ with X of full column rank, so that a singular Σx
 /// needs no special case.
@@ -25,6 +25,18 @@ pub(super) struct Model {
 }
 
 impl Model {
+    /// The model of `problem`, if it is small enough for the integrator's matrices.
+    pub(super) fn small(problem: &Problem) -> Result<Self, FlowError> {
+        let parameters = problem.parameters();
+        if parameters > MOST_WEIGHTS {
+            return Err(FlowError::TooLarge {
+                parameters,
+                most: MOST_WEIGHTS,
+            });
+        }
+        Ok(Self::new(problem))
+    }
+
     /// The model of `problem`.
     pub(super) fn new(problem: &Problem) -> Self {
         let root = problem.input_factor().matrix().to_owned();
@@ -112,9 +124,8 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// The products at `state`.
-    pub(super) fn new(model: &Model, state: &[f64]) -> Self {
-        let layers = model.layers(state);
+    /// The products at `layers`.
+    pub(super) fn new(model: &Model, layers: Vec<Mat<f64>>) -> Self {
         let depth = layers.len();
         let mut below = vec![model.root.clone()];
         for k in 0..depth {
@@ -143,18 +154,6 @@ impl Point {
     /// A_kᵀ Λ (B_kX)ᵀ: the motion of layer `k` along the constraint's normal Λ.
     pub(super) fn pull(&self, multiplier: MatRef<'_, f64>, k: usize) -> Mat<f64> {
         self.above[k].transpose() * multiplier * self.below[k].transpose()
-    }
-
-    /// J_p, the derivative of (W_D…W_1)X: d_y·rank Σx × n, its rows and columns stacked by columns.
-    pub(super) fn constraint(&self, model: &Model) -> Mat<f64> {
-        let constraints = self.residual.nrows() * self.residual.ncols();
-        let mut matrix = Mat::zeros(constraints, model.dim());
-        for k in 0..self.depth() {
-            let mut rows = Mat::zeros(constraints, model.range(k).len());
-            add_kron(&mut rows, 1.0, &self.above[k], self.below[k].transpose());
-            place(&mut matrix, 0, model.range(k).start, rows.as_ref());
-        }
-        matrix
     }
 
     /// K = Σ_k (B_kX)ᵀ(B_kX) ⊗ A_kA_kᵀ on matrices Λ stacked column by column.

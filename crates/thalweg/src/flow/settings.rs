@@ -14,23 +14,28 @@ pub struct Settings {
 }
 
 /// The vector field of the slow flow.
+///
+/// Both leave the product fixed and move Q_k = W_kW_kᵀ − W_{k+1}ᵀW_{k+1} as SGD's noise does. They differ in
+/// the motion within the minima of equal Q, which Q does not fix. Measured, D = d = 2, B = 10, noise of
+/// deviations (1, .1) in turned axes: dF/du of SGD −2.180 ± 0.002, exact −2.186, symmetric −2.057.
+/// With deviations (1, .2) SGD ends at T = 10.86, the exact drift at 10.87, Theorem 1 says 11.31.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Drift {
-    /// Symmetric generators: dW_k = X_k W_k − W_k X_{k−1} with the X_k that move the imbalances Q_k as SGD
-    /// does. F always falls, and the limit is Theorem 1's minimum. It is not SGD's drift exactly:
-    /// Q_k does not fix the motion within the minima of equal Q.
+    /// Symmetric generators, dW_k = X_k W_k − W_k X_{k−1}. F always falls, the limit is Theorem 1's
+    /// minimum, and large networks are cheap; SGD's own path is followed to some per cent.
     #[default]
     Symmetric,
-    /// SGD's drift at leading order in η. Its limit is Theorem 1's minimum only where K and I ⊗ Σε commute
-    /// there. Costs 2n field evaluations a step, n the number of weights: for small networks.
+    /// SGD's drift at leading order in η. For isotropic noise it is the Riemannian gradient flow of F/4;
+    /// where K and I ⊗ Σε do not commute, its limit is not Theorem 1's minimum, and it may rotate
+    /// for ever. Costs 2n field evaluations a step, n the number of weights: for small networks.
     Exact,
 }
 
 impl Default for Settings {
-    /// A tolerance of 1e-8: about eight digits in T and F, at a few steps for each factor of ten in time.
+    /// A tolerance of 1e-6, at which T and F came out right to 1e-7 in every problem tried.
     fn default() -> Self {
         Self {
-            tolerance: 1e-8,
+            tolerance: 1e-6,
             max_steps: 20_000,
             drift: Drift::Symmetric,
         }

@@ -8,17 +8,26 @@
 //!
 //! With E the map from X to dW this is EᵀE X = Eᵀ(−¼∇F): dW/du is −¼∇F projected on the range of E,
 //! from which dF/du = −4 Σ_k ‖dW_k/du‖².
+//!
+//! # Linear algebra
+//! The field is rotated with the hidden bases, so each step's linear system is solved in the bases in
+//! which the X_k are diagonal. There the Jacobian is J = Z + E (EᵀE)⁻¹ Yᵀ with Z diagonal and E of rank
+//! N = Σ_k h_k(h_k + 1)/2, and with P = (σ − Z)⁻¹ (Sherman, Morrison, Woodbury)
+//!
+//! (σ − J)⁻¹ b = P (b + E z), (EᵀE − Yᵀ P E) z = Yᵀ P b:
+//!
+//! an N × N system in place of the n × n one, n = Σ_k h_k h_{k−1}: 8 times fewer operations for d = D = 8,
+//! 23 times for d = 20, D = 3.
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, Side, linalg::solvers::PartialPivLu};
 
 use super::{
     FlowError,
     gradient::Force,
-    kronecker::add_kron,
     lift::{Gram, Lift},
     manifold::to_manifold,
     point::Model,
-    rosenbrock::System,
+    rosenbrock::{Linear, Shifted, System},
 };
 
 /// The flow of one problem.
@@ -26,106 +35,90 @@ pub(super) struct SymmetricFlow<'a> {
     pub(super) model: &'a Model,
 }
 
+/// The field at one point.
 struct Field {
     force: Force,
-    lift: Lift,
     gram: Gram,
-    /// X, in `Lift`'s numbering, one column.
-    generators: Mat<f64>,
-    /// dW/du, one column.
-    velocity: Mat<f64>,
+    /// X, in `Lift`'s numbering.
+    generators: Vec<f64>,
+    /// dW/du.
+    velocity: Vec<Mat<f64>>,
 }
 
 impl Field {
-    fn new(model: &Model, state: &[f64]) -> Result<Self, FlowError> {
-        let force = Force::new(model, state);
-        let lift = Lift::new(model, &force.point.layers);
+    fn new(model: &Model, layers: Vec<Mat<f64>>) -> Result<Self, FlowError> {
+        let force = Force::new(model, layers);
+        let lift = Lift::new(&force.point.layers);
         let gram = lift.gram()?;
-        let flat = model.flatten(&force.layers);
-        let mut generators =
-            lift.transpose_apply(MatRef::from_column_major_slice(&flat, model.dim(), 1));
+        let mut generators = vec![0.0; lift.unknowns()];
+        lift.transpose_apply(model, &model.flatten(&force.layers), &mut generators);
         gram.solve_in_place(&mut generators);
-        let velocity = lift.apply(generators.as_ref(), model.dim());
+        let velocity = lift.apply(&generators);
         Ok(Self {
             force,
-            lift,
             gram,
             generators,
             velocity,
         })
     }
-
-    /// X_1 … X_{D−1} as matrices.
-    fn symmetric(&self) -> Vec<Mat<f64>> {
-        let layers = &self.force.point.layers;
-        let mut next = 0;
-        let mut read = |width: usize| {
-            let mut matrix = Mat::zeros(width, width);
-            for q in 0..width {
-                for p in q..width {
-                    matrix[(p, q)] = self.generators[(next, 0)];
-                    matrix[(q, p)] = matrix[(p, q)];
-                    next += 1;
-                }
-            }
-            matrix
-        };
-        layers[..layers.len() - 1]
-            .iter()
-            .map(|layer| read(layer.nrows()))
-            .collect()
-    }
-
-    /// ∂(dW/du)/∂W. From dW/du = v = E X and EᵀE X = Eᵀf, f = −¼∇F,
-    ///
-    /// J = Z + E (EᵀE)⁻¹ [Eᵀ(∂f − Z) + E(f − v)ᵀ],
-    ///
-    /// where Z dW = (X_k dW_k − dW_k X_{k−1}) and E(m) is E built from m in the place of W:
-    /// (dE)ᵀ m = E(m)ᵀ dW.
-    fn jacobian(&self, model: &Model) -> Mat<f64> {
-        let symmetric = self.symmetric();
-        let mut turning = Mat::<f64>::zeros(model.dim(), model.dim());
-        for (k, layer) in self.force.point.layers.iter().enumerate() {
-            let range = model.range(k);
-            let mut block = Mat::zeros(range.len(), range.len());
-            if k < symmetric.len() {
-                let identity = Mat::<f64>::identity(layer.ncols(), layer.ncols());
-                add_kron(&mut block, 1.0, &symmetric[k], identity.as_ref());
-            }
-            if k > 0 {
-                let identity = Mat::<f64>::identity(layer.nrows(), layer.nrows());
-                add_kron(&mut block, -1.0, &identity, symmetric[k - 1].as_ref());
-            }
-            turning
-                .submatrix_mut(range.start, range.start, range.len(), range.len())
-                .copy_from(&block);
-        }
-        let change = self.force.hessian(model) - &turning;
-        let mut generators = self.lift.transpose_apply(change.as_ref());
-        let flat = model.flatten(&self.force.layers);
-        let rest: Vec<f64> = (0..model.dim())
-            .map(|i| flat[i] - self.velocity[(i, 0)])
-            .collect();
-        Lift::new(model, &model.layers(&rest)).add_transpose(&mut generators);
-        self.gram.solve_in_place(&mut generators);
-        turning + self.lift.apply(generators.as_ref(), model.dim())
-    }
 }
 
-impl SymmetricFlow<'_> {
-    /// The rates of decay of the flow linearised at its fixed point `state`, ascending. There v = 0,
-    /// and in the coordinates X of a displacement E X the linear flow is EᵀE dX/du = [Eᵀ ∂f + E(f)ᵀ] E X.
+/// The Jacobian in the bases in which the X_k are diagonal.
+pub(super) struct SymmetricLinear<'a> {
+    model: &'a Model,
+    /// U_0 … U_D, the eigenvectors of X_k; the identity for X_0 = X_D = 0.
+    bases: Vec<Mat<f64>>,
+    /// W_k in these bases.
+    layers: Vec<Mat<f64>>,
+    /// The diagonal of Z: ξ_{k,i} − ξ_{k−1,j} at entry (i, j) of layer k.
+    turning: Vec<f64>,
+    /// Y, n × N.
+    response: Mat<f64>,
+    /// EᵀE.
+    gram: Mat<f64>,
+}
+
+/// σ − J, factored.
+pub(super) struct SymmetricShifted<'a> {
+    linear: &'a SymmetricLinear<'a>,
+    /// The diagonal of P.
+    inverse: Vec<f64>,
+    /// EᵀE − Yᵀ P E.
+    capacitance: PartialPivLu<f64>,
+}
+
+impl<'m> SymmetricFlow<'m> {
+    /// Y = ∂f E − Z E + E(f − v), from dW/du = v = E X and EᵀE X = Eᵀf, f = −¼∇F. Here
+    /// Z dW = X_k dW_k − dW_k X_{k−1}, and E(m) is E built from m in the place of W: (dE)ᵀm = E(m)ᵀ dW.
+    fn response(&self, field: &Field, turning: &[f64]) -> Mat<f64> {
+        let model = self.model;
+        let lift = Lift::new(&field.force.point.layers);
+        let mut change = field.force.hessian(model);
+        for (i, z) in turning.iter().enumerate() {
+            change[(i, i)] -= z;
+        }
+        let mut response = lift.times(model, &change);
+        let rest: Vec<Mat<f64>> = field
+            .force
+            .layers
+            .iter()
+            .zip(&field.velocity)
+            .map(|(force, velocity)| force - velocity)
+            .collect();
+        Lift::new(&rest).add_to(model, &mut response);
+        response
+    }
+
+    /// The rates of decay of the flow linearised at its fixed point `state`, ascending. There v = 0, Z = 0,
+    /// and in the coordinates X of a displacement E X the linear flow is EᵀE dX/du = Yᵀ E X.
     pub(super) fn rates(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
-        let field = Field::new(self.model, state)?;
-        let lift = &field.lift;
-        let mut change = lift.transpose_apply(field.force.hessian(self.model).as_ref());
-        Lift::new(self.model, &field.force.layers).add_transpose(&mut change);
-        let basis = lift.apply(
-            Mat::<f64>::identity(lift.unknowns(), lift.unknowns()).as_ref(),
-            self.model.dim(),
-        );
-        let mut matrix = change * basis;
-        field.gram.solve_in_place(&mut matrix);
+        let field = Field::new(self.model, self.model.layers(state))?;
+        let lift = Lift::new(&field.force.point.layers);
+        let response = self.response(&field, &vec![0.0; self.model.dim()]);
+        let mut matrix = lift.transpose_times(self.model, &response);
+        for column in 0..matrix.ncols() {
+            field.gram.solve_in_place(matrix.col_as_slice_mut(column));
+        }
         let values = matrix.eigenvalues().map_err(|_| FlowError::Decomposition {
             what: "eigenvalue iteration of the linearised flow",
         })?;
@@ -135,15 +128,53 @@ impl SymmetricFlow<'_> {
     }
 }
 
-impl System for SymmetricFlow<'_> {
+impl<'m> System for SymmetricFlow<'m> {
+    type Linear<'a>
+        = SymmetricLinear<'m>
+    where
+        Self: 'a;
+
     fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
-        let field = Field::new(self.model, state)?;
-        out.copy_from_slice(field.velocity.col_as_slice(0));
+        let field = Field::new(self.model, self.model.layers(state))?;
+        out.copy_from_slice(&self.model.flatten(&field.velocity));
         Ok(())
     }
 
-    fn jacobian(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
-        Ok(Field::new(self.model, state)?.jacobian(self.model))
+    fn linearise(&self, state: &[f64]) -> Result<SymmetricLinear<'m>, FlowError> {
+        let model = self.model;
+        let field = Field::new(model, model.layers(state))?;
+        let generators = Lift::new(&field.force.point.layers).matrices(&field.generators);
+        let identity = |size: usize| (Mat::identity(size, size), vec![0.0; size]);
+        let mut spectra = vec![identity(field.force.point.layers[0].ncols())];
+        for generator in &generators {
+            let eigen = generator.self_adjoint_eigen(Side::Lower).map_err(|_| {
+                FlowError::Decomposition {
+                    what: "eigenvalue iteration of X",
+                }
+            })?;
+            let values = eigen.S().column_vector().iter().copied().collect();
+            spectra.push((eigen.U().to_owned(), values));
+        }
+        spectra.push(identity(field.force.point.residual.nrows()));
+        let (bases, values): (Vec<Mat<f64>>, Vec<Vec<f64>>) = spectra.into_iter().unzip();
+        let layers: Vec<Mat<f64>> = rotate(&bases, &field.force.point.layers);
+        let mut turning = Vec::with_capacity(model.dim());
+        for pair in values.windows(2) {
+            for below in &pair[0] {
+                turning.extend(pair[1].iter().map(|above| above - below));
+            }
+        }
+        let rotated = Field::new(model, layers)?;
+        let response = self.response(&rotated, &turning);
+        let gram = Lift::new(&rotated.force.point.layers).gram_matrix();
+        Ok(SymmetricLinear {
+            model,
+            bases,
+            layers: rotated.force.point.layers,
+            turning,
+            response,
+            gram,
+        })
     }
 
     fn relative_error(&self, error: &[f64], state: &[f64]) -> f64 {
@@ -152,5 +183,70 @@ impl System for SymmetricFlow<'_> {
 
     fn settle(&self, state: &mut [f64]) -> Result<(), FlowError> {
         to_manifold(self.model, state).map(|_| ())
+    }
+}
+
+/// U_kᵀ M_k U_{k−1}.
+fn rotate(bases: &[Mat<f64>], layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
+    let rotated = layers.iter().zip(bases.windows(2));
+    rotated
+        .map(|(layer, u)| u[1].transpose() * layer * &u[0])
+        .collect()
+}
+
+/// U_k M_k U_{k−1}ᵀ.
+fn rotate_back(bases: &[Mat<f64>], layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
+    let rotated = layers.iter().zip(bases.windows(2));
+    rotated
+        .map(|(layer, u)| &u[1] * layer * u[0].transpose())
+        .collect()
+}
+
+impl Linear for SymmetricLinear<'_> {
+    type Shifted<'a>
+        = SymmetricShifted<'a>
+    where
+        Self: 'a;
+
+    fn shifted(&self, shift: f64) -> SymmetricShifted<'_> {
+        let inverse: Vec<f64> = self.turning.iter().map(|z| 1.0 / (shift - z)).collect();
+        let mut scaled = self.response.clone();
+        for column in 0..scaled.ncols() {
+            for (entry, p) in scaled.col_as_slice_mut(column).iter_mut().zip(&inverse) {
+                *entry *= p;
+            }
+        }
+        // (Yᵀ P E)ᵀ = Eᵀ (P Y).
+        let product = Lift::new(&self.layers).transpose_times(self.model, &scaled);
+        let capacitance = (&self.gram - product.transpose()).partial_piv_lu();
+        SymmetricShifted {
+            linear: self,
+            inverse,
+            capacitance,
+        }
+    }
+}
+
+impl Shifted for SymmetricShifted<'_> {
+    fn solve_in_place(&self, b: &mut [f64]) {
+        let SymmetricLinear {
+            model,
+            bases,
+            layers,
+            response,
+            ..
+        } = self.linear;
+        let mut x = model.flatten(&rotate(bases, &model.layers(b)));
+        for (x, p) in x.iter_mut().zip(&self.inverse) {
+            *x *= p;
+        }
+        let n = x.len();
+        let mut z = response.transpose() * MatMut::from_column_major_slice_mut(&mut x, n, 1);
+        Shifted::solve_in_place(&self.capacitance, z.col_as_slice_mut(0));
+        let lifted = model.flatten(&Lift::new(layers).apply(z.col_as_slice(0)));
+        for ((x, p), lifted) in x.iter_mut().zip(&self.inverse).zip(lifted) {
+            *x += p * lifted;
+        }
+        b.copy_from_slice(&model.flatten(&rotate_back(bases, &model.layers(&x))));
     }
 }

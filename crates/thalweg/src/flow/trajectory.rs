@@ -75,10 +75,10 @@ pub fn slow_flow(
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = times.slow()?;
-    let model = Model::new(problem);
+    let model = Model::small(problem)?;
     start.fits(problem)?;
     let mut state = model.flatten(start.layers());
-    let distance = Point::new(&model, &state).residual.norm_l2() / model.scale();
+    let distance = Point::new(&model, model.layers(&state)).residual.norm_l2() / model.scale();
     if distance.is_nan() || distance > ON_MANIFOLD {
         return Err(FlowError::NotAMinimum {
             distance,
