@@ -43,7 +43,7 @@ Examples:
     thalweg simulate --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --steps 1e6 --seeds 16 --out run
   The paper's linear figures, every claim tested:
-    thalweg reproduce all --quick
+    thalweg reproduce --quick
 
 Exit status:
   0    success

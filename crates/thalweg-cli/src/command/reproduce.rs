@@ -25,10 +25,10 @@ use crate::{interrupt, output, progress};
 /// One self-contained report.html ties it together. A verdict is a result, not a
 /// failure: the exit status is 0 whatever it says.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// The figures, or all
-    #[arg(value_name = "FIGURE", required = true, value_parser = figure_names())]
+    #[arg(value_name = "FIGURE", default_value = reproduce::ALL, value_parser = figure_names())]
     figures: Vec<String>,
     /// Shorter runs: everything in under a minute on two cores
     #[arg(long)]
@@ -44,7 +44,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   Everything, in under a minute; then open reproduction/report.html:
-    thalweg reproduce all --quick
+    thalweg reproduce --quick
   One figure at its full budget:
     thalweg reproduce fig6 --out figure6
 
