@@ -10,7 +10,10 @@
 
 pub mod flow;
 mod lanes;
+pub mod loss;
+pub mod model;
 pub mod problem;
 pub mod random;
 pub mod simulate;
+pub mod tensor;
 pub mod theory;

@@ -1,0 +1,109 @@
+//! Cross-entropy: with p = softmax(f) and s = Σ y, ∂ℓ/∂f = s p − y and ∂²ℓ/∂f² = s (diag p − p pᵀ).
+
+use super::classes;
+use crate::tensor::write::{RUN, runs};
+use crate::tensor::{Lines, LinesMut, Real, softmax};
+
+/// s (ln Σ eᶠ) − Σ y f for each sample, summed over positions.
+pub(super) fn values<T: Real>(
+    positions: usize,
+    outputs: Lines<'_, T>,
+    targets: Lines<'_, T>,
+    losses: &mut [T],
+) {
+    for (sample, loss) in losses.iter_mut().enumerate() {
+        *loss = T::ZERO;
+        for position in 0..positions {
+            let entries = || {
+                classes(outputs.count(), positions, position)
+                    .lines()
+                    .map(|line| (outputs.line(line)[sample], targets.line(line)[sample]))
+            };
+            let most = entries().fold(entries().next().map_or(T::ZERO, |e| e.0), |m, e| {
+                m.larger(e.0)
+            });
+            let partition: T = entries().map(|(f, _)| (f - most).exp()).sum();
+            let total: T = entries().map(|(_, y)| y).sum();
+            let score: T = entries().map(|(f, y)| y * (f - most)).sum();
+            *loss += total * T::from_f64(partition.to_f64().ln()) - score;
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn gradient<T: Real>(
+    positions: usize,
+    outputs: Lines<'_, T>,
+    targets: Lines<'_, T>,
+    scale: T,
+    gradient: &mut LinesMut<'_, T>,
+) {
+    let (stride, data) = (gradient.columns.stride, &mut *gradient.data);
+    let mut totals = [T::ZERO; RUN];
+    for position in 0..positions {
+        let group = classes(outputs.count(), positions, position);
+        softmax(&[group], stride, outputs.data, data);
+        for run in runs(stride) {
+            group.sum(
+                stride,
+                &run,
+                &mut totals,
+                scale,
+                [targets.data],
+                #[inline(always)]
+                |[y]| y,
+            );
+            for piece in group.pieces(stride, &run) {
+                let targets = &targets.data[piece.clone()];
+                for ((p, &y), &total) in data[piece].iter_mut().zip(targets).zip(&totals) {
+                    *p = total * *p - scale * y;
+                }
+            }
+        }
+    }
+}
+
+/// s p ∘ (ḟ − Σ p ḟ).
+#[inline(always)]
+pub(super) fn curvature<T: Real>(
+    positions: usize,
+    outputs: Lines<'_, T>,
+    targets: Lines<'_, T>,
+    tangent: Lines<'_, T>,
+    scale: T,
+    product: &mut LinesMut<'_, T>,
+) {
+    let (stride, data) = (product.columns.stride, &mut *product.data);
+    let (mut totals, mut means) = ([T::ZERO; RUN], [T::ZERO; RUN]);
+    for position in 0..positions {
+        let group = classes(outputs.count(), positions, position);
+        softmax(&[group], stride, outputs.data, data);
+        for run in runs(stride) {
+            group.sum(
+                stride,
+                &run,
+                &mut totals,
+                scale,
+                [targets.data],
+                #[inline(always)]
+                |[y]| y,
+            );
+            group.sum(
+                stride,
+                &run,
+                &mut means,
+                T::ONE,
+                [data, tangent.data],
+                #[inline(always)]
+                |[p, v]| p * v,
+            );
+            for piece in group.pieces(stride, &run) {
+                let columns = totals.iter().zip(&means);
+                let tangent = &tangent.data[piece.clone()];
+                for ((p, &v), (&total, &mean)) in data[piece].iter_mut().zip(tangent).zip(columns) {
+                    *p = total * *p * (v - mean);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Losses, and a network's loss over a batch with all its derivatives.
+
+mod cross_entropy;
+mod objective;
+mod squared;
+
+pub use objective::Objective;
+pub use squared::Convention;
+
+use crate::tensor::vectorise::vectorise;
+use crate::tensor::{Group, Lines, LinesMut, Real};
+
+/// A loss of one sample, as a function of the network's output f and a target y of the same shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// ‖y − f‖², up to a factor.
+    SquaredError(Convention),
+    /// −Σ_c y_c ln softmax(f)_c over the rows c, summed over positions. y holds the probabilities of the
+    /// classes: one of them 1 for hard labels, any for soft ones, not even summing to 1 for noisy ones.
+    CrossEntropy,
+}
+
+impl Loss {
+    /// The loss of each sample, for outputs at `positions` places.
+    pub fn values<T: Real>(
+        self,
+        positions: usize,
+        outputs: Lines<'_, T>,
+        targets: Lines<'_, T>,
+        losses: &mut [T],
+    ) {
+        match self {
+            Self::SquaredError(convention) => convention.values(outputs, targets, losses),
+            Self::CrossEntropy => cross_entropy::values(positions, outputs, targets, losses),
+        }
+    }
+
+    /// scale ∂ℓ/∂f for each sample.
+    pub fn gradient<T: Real>(
+        self,
+        positions: usize,
+        outputs: Lines<'_, T>,
+        targets: Lines<'_, T>,
+        scale: T,
+        mut gradient: LinesMut<'_, T>,
+    ) {
+        vectorise(
+            #[inline(always)]
+            || match self {
+                Self::SquaredError(convention) => {
+                    convention.gradient(outputs, targets, scale, &mut gradient);
+                }
+                Self::CrossEntropy => {
+                    cross_entropy::gradient(positions, outputs, targets, scale, &mut gradient);
+                }
+            },
+        );
+        gradient.clear_padding();
+    }
+
+    /// scale ∂²ℓ/∂f² · ḟ for each sample.
+    pub fn curvature<T: Real>(
+        self,
+        positions: usize,
+        outputs: Lines<'_, T>,
+        targets: Lines<'_, T>,
+        tangent: Lines<'_, T>,
+        scale: T,
+        mut product: LinesMut<'_, T>,
+    ) {
+        vectorise(
+            #[inline(always)]
+            || match self {
+                Self::SquaredError(convention) => {
+                    convention.curvature(outputs.count(), tangent, scale, &mut product);
+                }
+                Self::CrossEntropy => cross_entropy::curvature(
+                    positions,
+                    outputs,
+                    targets,
+                    tangent,
+                    scale,
+                    &mut product,
+                ),
+            },
+        );
+        product.clear_padding();
+    }
+}
+
+/// The lines of position `position`: one for each class.
+#[inline(always)]
+fn classes(lines: usize, positions: usize, position: usize) -> Group {
+    Group {
+        first: position,
+        step: positions,
+        count: lines / positions,
+    }
+}

@@ -1,0 +1,79 @@
+//! Elman's recurrent networks.
+
+use super::ModelError;
+use super::error::positive;
+use crate::tensor::{Activation, Recorder, Tape};
+
+/// h_t = φ(U x_t + b + V h_{t−1}), h_0 = 0, and f = W h + c at one step or at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rnn {
+    /// Rows of x_t.
+    pub inputs: usize,
+    /// Rows of h_t.
+    pub hidden: usize,
+    /// Rows of f.
+    pub outputs: usize,
+    /// Steps t = 1 … L.
+    pub steps: usize,
+    /// φ.
+    pub activation: Activation,
+    /// Whether there are b and c.
+    pub biases: bool,
+    /// Where f is read off.
+    pub read: Steps,
+}
+
+/// The steps at which a recurrent network gives an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steps {
+    /// The last alone.
+    Last,
+    /// Every one.
+    Every,
+}
+
+impl Rnn {
+    /// Records f; parameters are `input.weight` (U), `input.bias` (b), `hidden.weight` (V; none with a
+    /// single step), `output.weight` (W) and `output.bias` (c).
+    ///
+    /// # Errors
+    /// When a size is 0.
+    pub fn tape(&self) -> Result<Tape, ModelError> {
+        let inputs = positive("inputs", self.inputs)?;
+        let hidden = positive("hidden", self.hidden)?;
+        let outputs = positive("outputs", self.outputs)?;
+        let steps = positive("steps", self.steps)?;
+        let mut recorder = Recorder::new(inputs, steps)?;
+        let bias = |recorder: &mut Recorder, name: &str, rows| match self.biases {
+            true => recorder.bias(name, rows).map(Some),
+            false => Ok(None),
+        };
+        let u = recorder.weight("input.weight", hidden, inputs)?;
+        let b = bias(&mut recorder, "input.bias", hidden)?;
+        let driven = recorder.affine(u, b, recorder.input())?;
+        let mut state = recorder.pointwise(self.activation, driven.at(0));
+        let mut states = vec![state];
+        if steps > 1 {
+            let v = recorder.weight("hidden.weight", hidden, hidden)?;
+            for step in 1..steps {
+                let carried = recorder.affine(v, None, state)?;
+                let sum = recorder.sum(driven.at(step), carried)?;
+                state = recorder.pointwise(self.activation, sum);
+                states.push(state);
+            }
+        }
+        let read = match self.read {
+            Steps::Last => state,
+            Steps::Every => {
+                let lines = (0..hidden)
+                    .flat_map(|row| states.iter().map(move |state| state.line(row, 0)))
+                    .collect();
+                recorder.gather(hidden, steps, lines)?
+            }
+        };
+        let w = recorder.weight("output.weight", outputs, hidden)?;
+        let c = bias(&mut recorder, "output.bias", outputs)?;
+        let output = recorder.affine(w, c, read)?;
+        Ok(recorder.finish(output)?)
+    }
+}

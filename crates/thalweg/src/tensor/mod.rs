@@ -1,0 +1,29 @@
+//! A small differentiable core: batched tensor algebra, exact to second order, that knows no networks.
+//!
+//! A [`Recorder`] writes down once what is to be computed, as a [`Tape`] of operations on lines (one
+//! number for every sample of a batch). A [`Machine`] runs the tape in f32 or f64: values forwards,
+//! adjoints backwards, and the same two ways along directions of the parameters, which together are
+//! arithmetic in dual numbers whose primal parts are recorded once and for all: what Lanczos or
+//! Hutchinson ask for at one point. Reverse mode also knows each sample's part in the gradient: see
+//! [`Machine::sample_squared_norms`].
+
+mod error;
+mod lines;
+mod machine;
+mod op;
+mod product;
+mod real;
+mod samples;
+mod tape;
+mod variable;
+pub(crate) mod vectorise;
+pub(crate) mod write;
+
+pub use error::TensorError;
+pub use lines::{Block, Lines, LinesMut};
+pub use machine::{Machine, Order};
+pub(crate) use op::softmax;
+pub use op::{Activation, Group};
+pub use real::{Pack, Real};
+pub use tape::{Recorder, Tape};
+pub use variable::{Line, Parameter, Role, Variable, Vector, Weight};

@@ -1,0 +1,54 @@
+//! y's lines are copies of given lines: joining, reordering, repeating.
+
+use super::{Direction, Point, Reads, Rules, Sink};
+use crate::tensor::Real;
+use crate::tensor::lines::Columns;
+use crate::tensor::variable::{Line, Variable};
+use crate::tensor::write::Write;
+
+#[derive(Clone, Debug)]
+pub(in crate::tensor) struct Gather {
+    pub lines: Vec<Line>,
+    pub output: Variable,
+}
+
+impl Rules for Gather {
+    #[inline(always)]
+    fn output(&self) -> Variable {
+        self.output
+    }
+
+    fn reads(&mut self) -> Reads<'_> {
+        Reads {
+            lines: self.lines.clone(),
+            ..Reads::default()
+        }
+    }
+
+    #[inline(always)]
+    fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
+        for (to, line) in out.chunks_exact_mut(columns.stride).zip(&self.lines) {
+            to.copy_from_slice(&below[line.range(columns)]);
+        }
+    }
+
+    #[inline(always)]
+    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+        self.forward(at.columns, along.parameters, along.values, out);
+    }
+
+    #[inline(always)]
+    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+        for (bar, line) in adjoint.chunks_exact(at.columns.stride).zip(&self.lines) {
+            if line.active {
+                let to = &mut to.lines[line.range(at.columns)];
+                Write::Add.each(
+                    to,
+                    [bar],
+                    #[inline(always)]
+                    |[bar]| bar,
+                );
+            }
+        }
+    }
+}

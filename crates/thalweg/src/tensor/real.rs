@@ -1,0 +1,229 @@
+//! The numbers that tensors are made of: f32 and f64, with elementary functions that vectorise.
+
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
+
+/// A floating-point number. Every operation is correctly rounded, or built of such operations, so
+/// that results do not depend on the processor.
+pub trait Real:
+    Copy
+    + Debug
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + Sum
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + 'static
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// 64 bytes of numbers: what the product kernels keep for one row in registers.
+    type Pack: Pack<Self>;
+
+    /// The nearest number to `x`.
+    fn from_f64(x: f64) -> Self;
+    /// Exactly this number.
+    fn to_f64(self) -> f64;
+    /// self · factor + addend, rounded once.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// √self.
+    fn sqrt(self) -> Self;
+    /// eˣ to a few units in the last place; arguments beyond the range of finite normal results are
+    /// taken to be at its border. NaN stays NaN.
+    fn exp(self) -> Self;
+    /// tanh to a few units in the last place. NaN stays NaN.
+    fn tanh(self) -> Self;
+    /// The larger; `other` only if it is larger, so that a NaN in `self` stays.
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        if other > self { other } else { self }
+    }
+}
+
+/// A fixed number of lanes, so that sums over the batch are taken in one order everywhere.
+pub trait Pack<T>: Copy {
+    /// How many.
+    const LANES: usize;
+    /// All lanes `x`.
+    fn splat(x: T) -> Self;
+    /// The first lanes of `from`.
+    fn load(from: &[T]) -> Self;
+    /// Into the first lanes of `to`.
+    fn store(self, to: &mut [T]);
+    /// self · factor + addend, lane by lane.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// self + other, lane by lane.
+    fn add(self, other: Self) -> Self;
+    /// The sum of all lanes, by halving.
+    fn sum(self) -> T;
+}
+
+macro_rules! pack {
+    ($t:ty, $lanes:literal) => {
+        impl Pack<$t> for [$t; $lanes] {
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            fn splat(x: $t) -> Self {
+                [x; $lanes]
+            }
+            #[inline(always)]
+            fn load(from: &[$t]) -> Self {
+                let mut pack = [0.0; $lanes];
+                pack.copy_from_slice(&from[..$lanes]);
+                pack
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$t]) {
+                to[..$lanes].copy_from_slice(&self);
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                std::array::from_fn(|l| self[l].mul_add(factor[l], addend[l]))
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                std::array::from_fn(|l| self[l] + other[l])
+            }
+            #[inline(always)]
+            fn sum(mut self) -> $t {
+                let mut half = $lanes / 2;
+                while half > 0 {
+                    for l in 0..half {
+                        self[l] += self[l + half];
+                    }
+                    half /= 2;
+                }
+                self[0]
+            }
+        }
+    };
+}
+
+pack!(f32, 16);
+pack!(f64, 8);
+
+/// 1/n! for n = 1 … 13.
+const TAYLOR: [f64; 13] = {
+    let mut coefficients = [1.0; 13];
+    let mut n = 1;
+    while n < 13 {
+        coefficients[n] = coefficients[n - 1] / (n + 1) as f64;
+        n += 1;
+    }
+    coefficients
+};
+
+/// With n the integer nearest to x/ln 2 and r = x − n ln 2: eˣ = 2ⁿ + 2ⁿ(eʳ − 1), where eʳ − 1 is its
+/// Taylor series in |r| ≤ ½ ln 2, whose first omitted term is below half a unit in the last place.
+macro_rules! real {
+    ($t:ident, $bits:ident, $pack:ty, $powers:ident, $degree:literal, $range:literal) => {
+        /// (2ⁿ, eʳ − 1) for x within the range of normal results, else for the nearest end of it.
+        #[inline(always)]
+        fn $powers(x: $t) -> ($t, $t) {
+            const MANTISSA: u32 = $t::MANTISSA_DIGITS - 1;
+            // Adding it rounds to an integer, which is then found in the low bits.
+            const ROUND: $t = 1.5 * (1u64 << MANTISSA) as $t;
+            const BIAS: $bits = ($t::MAX_EXP - 1) as $bits;
+            // ln 2 less its nearest number; the last term is what f64 itself leaves.
+            const LN2_REST: $t = (std::f64::consts::LN_2 - std::$t::consts::LN_2 as f64
+                + 2.319_046_813_846_299_6e-17) as $t;
+            let x = if x > $range { $range } else { x };
+            let x = if x < -$range { -$range } else { x };
+            let shifted = x.mul_add(std::$t::consts::LOG2_E, ROUND);
+            let n = shifted - ROUND;
+            let r = (-n).mul_add(std::$t::consts::LN_2, x);
+            let r = (-n).mul_add(LN2_REST, r);
+            let exponent = shifted
+                .to_bits()
+                .wrapping_sub(ROUND.to_bits())
+                .wrapping_add(BIAS);
+            let mut series = TAYLOR[$degree - 1] as $t;
+            for coefficient in TAYLOR[..$degree - 1].iter().rev() {
+                series = series.mul_add(r, *coefficient as $t);
+            }
+            ($t::from_bits(exponent << MANTISSA), series * r)
+        }
+
+        impl Real for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            type Pack = $pack;
+
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as Self
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                $t::mul_add(self, factor, addend)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $t::sqrt(self)
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                let (scale, rest) = $powers(self);
+                scale.mul_add(rest, scale)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                // (e²ˣ − 1) / (e²ˣ + 1), without cancellation at 0. It is ±1 to rounding beyond ±20.
+                let x = if self > 20.0 { 20.0 } else { self };
+                let x = if x < -20.0 { -20.0 } else { x };
+                let (scale, rest) = $powers(x + x);
+                let less_one = scale.mul_add(rest, scale - 1.0);
+                less_one / (less_one + 2.0)
+            }
+        }
+    };
+}
+
+real!(f32, u32, [f32; 16], powers_f32, 7, 87.0);
+real!(f64, u64, [f64; 8], powers_f64, 13, 708.0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the standard library, in units in the last place of the result.
+    #[test]
+    fn elementary_functions_are_accurate() {
+        for i in -4000..=4000 {
+            let x = f64::from(i) * 0.01 + 1e-3;
+            let close = |found: f64, exact: f64, unit: f64| {
+                assert!(
+                    (found - exact).abs() <= 4.0 * unit * exact.abs(),
+                    "{x}: {found} for {exact}"
+                );
+            };
+            close(Real::exp(x), x.exp(), f64::EPSILON);
+            close(Real::tanh(x), x.tanh(), f64::EPSILON);
+            let single = x as f32;
+            let x = f64::from(single);
+            close(Real::exp(single).into(), x.exp(), f32::EPSILON.into());
+            close(Real::tanh(single).into(), x.tanh(), f32::EPSILON.into());
+        }
+    }
+
+    #[test]
+    fn not_a_number_stays() {
+        assert!(Real::exp(f64::NAN).is_nan() && Real::tanh(f32::NAN).is_nan());
+        assert!(Real::larger(f64::NAN, 1.0).is_nan());
+        assert!(Real::exp(-1e9f32) > 0.0 && Real::exp(1e9f64).is_finite());
+    }
+}

@@ -1,0 +1,23 @@
+//! Compiles hot loops for the vector instructions that the processor has, chosen at run time.
+
+/// Runs `work`, compiled with AVX2 and fused multiply–add where the processor has them. Without them
+/// `mul_add` is a call into the C library: the same bits, many times slower.
+///
+/// `work` and all that it calls in hot loops must be `#[inline(always)]`: code outside the
+/// instruction set's own function is compiled without it. AVX-512 is left to the large products,
+/// since it made the short loops here slower.
+#[inline]
+pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor was just found to have both.
+        return unsafe { with_avx2(work) };
+    }
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}

@@ -1,0 +1,15 @@
+//! The differentiable core, the networks and the losses on it, against independent evaluations.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod agreement;
+mod case;
+mod closed_forms;
+mod derivatives;
+mod number;
+mod reference;
+mod samples;
+mod tapes;
