@@ -114,11 +114,14 @@ fn tile<T: Real, const R: usize>(
     i: usize,
     c: usize,
 ) {
-    let mut sums: [T::Pack; R] = std::array::from_fn(|r| match start {
-        Start::Zero => T::Pack::splat(T::ZERO),
-        Start::Column(column) => T::Pack::splat(column[i + r]),
-        Start::Present => T::Pack::load(&out[(i + r) * step + c..]),
-    });
+    let mut sums = [T::Pack::splat(T::ZERO); R];
+    for r in 0..R {
+        match start {
+            Start::Zero => {}
+            Start::Column(column) => sums[r] = T::Pack::splat(column[i + r]),
+            Start::Present => sums[r] = T::Pack::load(&out[(i + r) * step + c..]),
+        }
+    }
     for k in 0..a.shape.1 {
         // SAFETY: k and c are within b's shape, and the pack from c on ends within its row, since rows
         // are whole packs; i + r and k are within a's shape. `Matrix::check` holds shapes to their data.
@@ -168,16 +171,22 @@ fn pair<T: Real, const R: usize, const S: usize>(
     i: usize,
     j: usize,
 ) {
-    let mut sums = [[T::Pack::splat(T::ZERO); S]; R];
+    // Plain loops: what the compiler leaves of `array::from_fn` out of line would spill every sum.
+    let zero = T::Pack::splat(T::ZERO);
+    let mut sums = [[zero; S]; R];
     for c in (0..a.shape.1).step_by(T::Pack::LANES) {
-        // SAFETY: i + r and j + s are within the shapes, and the pack from c on ends within its row,
-        // since rows are whole packs. `Matrix::check` holds shapes to their data.
-        let load = |matrix: Matrix<'_, T>, row: usize| {
-            let from = row * matrix.steps.0 + c;
-            T::Pack::load(unsafe { matrix.data.get_unchecked(from..from + T::Pack::LANES) })
-        };
-        let left: [T::Pack; R] = std::array::from_fn(|r| load(a, i + r));
-        let right: [T::Pack; S] = std::array::from_fn(|s| load(b, j + s));
+        let (mut left, mut right) = ([zero; R], [zero; S]);
+        for r in 0..R {
+            let from = (i + r) * a.steps.0 + c;
+            // SAFETY: i + r is within a's shape, and the pack from c on ends within its row, since rows
+            // are whole packs. `Matrix::check` holds shapes to their data.
+            left[r] = T::Pack::load(unsafe { a.data.get_unchecked(from..from + T::Pack::LANES) });
+        }
+        for s in 0..S {
+            let from = (j + s) * b.steps.0 + c;
+            // SAFETY: as above, with j + s in b.
+            right[s] = T::Pack::load(unsafe { b.data.get_unchecked(from..from + T::Pack::LANES) });
+        }
         for r in 0..R {
             for s in 0..S {
                 sums[r][s] = left[r].mul_add(right[s], sums[r][s]);

@@ -88,11 +88,19 @@ macro_rules! pack {
             }
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
-                std::array::from_fn(|l| self[l].mul_add(factor[l], addend[l]))
+                let mut result = addend;
+                for l in 0..$lanes {
+                    result[l] = self[l].mul_add(factor[l], addend[l]);
+                }
+                result
             }
             #[inline(always)]
             fn add(self, other: Self) -> Self {
-                std::array::from_fn(|l| self[l] + other[l])
+                let mut result = self;
+                for l in 0..$lanes {
+                    result[l] += other[l];
+                }
+                result
             }
             #[inline(always)]
             fn sum(mut self) -> $t {

@@ -19,16 +19,27 @@ impl Write {
         f: impl Fn([T; N]) -> T,
     ) {
         let n = out.len();
-        let sources = sources.map(|source| &source[..n]);
+        let sources = sources.map(
+            #[inline(always)]
+            |source| &source[..n],
+        );
+        // Not `map`: what the compiler leaves of it out of line would miss the vector instructions.
+        let at = |i: usize| {
+            let mut values = [T::ZERO; N];
+            for k in 0..N {
+                values[k] = sources[k][i];
+            }
+            values
+        };
         match self {
             Self::Set => {
                 for i in 0..n {
-                    out[i] = f(sources.map(|source| source[i]));
+                    out[i] = f(at(i));
                 }
             }
             Self::Add => {
                 for i in 0..n {
-                    out[i] += f(sources.map(|source| source[i]));
+                    out[i] += f(at(i));
                 }
             }
         }
