@@ -24,6 +24,7 @@ mod prop1;
 mod results;
 mod sgd;
 mod theory_ends;
+mod turned_noise;
 mod two_noises;
 
 pub use claim::{Claim, Judged, RESOLUTION, Range, Reach, Tolerance, Verdict};
@@ -110,6 +111,11 @@ pub const FIGURES: &[Entry] = &[
         id: "theory-ends",
         title: "Beyond the paper: where the theory ends",
         make: theory_ends::make,
+    },
+    Entry {
+        id: "turned-noise",
+        title: "Beyond the paper: noise on turned axes takes SGD away from Theorem 1",
+        make: turned_noise::make,
     },
 ];
 

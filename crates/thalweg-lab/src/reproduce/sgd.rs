@@ -1,7 +1,7 @@
 //! SGD with several seeds beside the slow flow from each seed's own start.
 
 use rayon::prelude::*;
-use thalweg::flow::{self, Times, Trajectory, Validity};
+use thalweg::flow::{self, Drift, Times, Trajectory, Validity};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, Init, Observation, Precision, Settings};
 
@@ -177,7 +177,18 @@ impl Runs {
     /// # Errors
     /// When gradient flow from a start does not reach the manifold, or the integrator gives up.
     pub fn flows(&self) -> Result<Flows, ReproduceError> {
-        let accuracy = flow::Settings::default();
+        self.flows_by(Drift::default())
+    }
+
+    /// The same by either drift.
+    ///
+    /// # Errors
+    /// As [`Runs::flows`].
+    pub fn flows_by(&self, drift: Drift) -> Result<Flows, ReproduceError> {
+        let accuracy = flow::Settings {
+            drift,
+            ..flow::Settings::default()
+        };
         let times = Times::Steps {
             learning_rate: self.settings.learning_rate,
             batch: self.settings.batch,

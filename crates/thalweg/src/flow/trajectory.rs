@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     problem::{Problem, Weights},
-    theory::{Curvature, TheoryError, functionals, predict},
+    theory::{Curvature, TheoryError, functionals, noise_misalignment, predict},
 };
 
 /// The slow flow at one time.
@@ -119,6 +119,10 @@ pub fn slow_flow(
             *learning_rate,
             *batch,
             model.scale(),
+            match settings.drift {
+                Drift::Symmetric => noise_misalignment(problem),
+                Drift::Exact => 0.0,
+            },
             trajectory.snapshots.iter().map(|snapshot| Size {
                 lambda_max: snapshot.lambda_max,
                 fluctuation: snapshot.fluctuation,

@@ -26,6 +26,9 @@ pub struct Validity {
     pub product_fluctuation: f64,
     /// η F/(2B ‖V√Σx‖²) at the limit, where there is one.
     pub limit_product_fluctuation: Option<f64>,
+    /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
+    /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
+    pub misalignment: f64,
     /// One sentence for the user, if any of these is above its limit.
     pub warning: Option<String>,
 }
@@ -35,6 +38,9 @@ pub const MOST_STABILITY: f64 = 0.2;
 
 /// The relative product fluctuation may be this large: T is then right to about a percent.
 pub const MOST_PRODUCT_FLUCTUATION: f64 = 2e-3;
+
+/// The misalignment may be this large: T of symmetric generators is then right to about a percent.
+pub const MOST_MISALIGNMENT: f64 = 0.1;
 
 /// λ_max and F of one place.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +55,7 @@ impl Validity {
         learning_rate: f64,
         batch: usize,
         scale: f64,
+        misalignment: f64,
         path: impl Iterator<Item = Size>,
         limit: Option<Size>,
     ) -> Self {
@@ -63,6 +70,7 @@ impl Validity {
             limit_stability: limit.map(stability),
             product_fluctuation: path_spread,
             limit_product_fluctuation: limit.map(spread),
+            misalignment,
             warning: None,
         };
         report.warning = report.sentence();
@@ -95,12 +103,19 @@ impl Validity {
                 100.0 * MOST_PRODUCT_FLUCTUATION
             ));
         }
-        if reasons.is_empty() {
-            return None;
-        }
-        Some(format!(
-            "This run is outside the range of the theory, which is leading order in η: {}; expect SGD to lag behind and to end flatter, or take a smaller η or a larger batch.",
-            reasons.join(", and ")
-        ))
+        let coarse = (!reasons.is_empty()).then(|| {
+            format!(
+                "This run is outside the range of the theory, which is leading order in η: {}; expect SGD to lag behind and to end flatter, or take a smaller η or a larger batch.",
+                reasons.join(", and ")
+            )
+        });
+        let turned = (self.misalignment > MOST_MISALIGNMENT).then(|| {
+            format!(
+                "Noise and signal have different axes (misalignment {:.2}, at most {MOST_MISALIGNMENT} is in range): SGD ends elsewhere than at Theorem 1's minimum however small η is; follow the exact drift.",
+                self.misalignment
+            )
+        });
+        let sentences: Vec<String> = coarse.into_iter().chain(turned).collect();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 }

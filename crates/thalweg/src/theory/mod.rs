@@ -4,6 +4,7 @@
 //! conditioning), for SGD's minimum and for the flattest one. Nothing here forms a matrix larger than
 //! max(d_x, d_y) squared except [`Curvature::matrix`], which says so.
 
+mod alignment;
 mod bounds;
 mod curvature;
 mod deep;
@@ -21,6 +22,7 @@ mod prediction;
 mod spectrum;
 mod stability;
 
+pub use alignment::noise_misalignment;
 pub use bounds::{ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds};
 pub use curvature::Curvature;
 pub use deep::{DeepLimit, deep_limit};
