@@ -1,9 +1,9 @@
 //! `thalweg flow`: how SGD gets there, by the slow flow along the minima.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use thalweg::flow::{
-    self, Descent, FlowError, Relaxation, Settings, Snapshot, Times, Trajectory, Validity,
+    self, Descent, Drift, FlowError, Relaxation, Settings, Snapshot, Times, Trajectory, Validity,
 };
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
@@ -35,10 +35,11 @@ pub fn fits(problem: &Problem, most: usize) -> Result<(), FlowError> {
 
 /// Follow sharpness and fluctuation along the way, as functions of the step count
 ///
-/// After gradient descent has reached the minima, noise moves SGD along them. To
-/// leading order in η that drift decreases the fluctuation F, in the slow time
-/// u = η² t / B, t in steps (beyond the paper). So F always falls, while the
-/// sharpness T may rise, fall, or do both.
+/// After gradient descent has reached the minima, noise moves SGD along them, in
+/// the slow time u = η² t / B, t in steps (beyond the paper). The default drift
+/// decreases the fluctuation F all the way to Theorem 1's minimum, while the
+/// sharpness T may rise, fall, or do both. Where noise Σε and signal VΣxVᵀ have
+/// different axes, SGD itself does not quite do so: --drift exact follows it.
 ///
 /// The start is start_weights of FILE, or random weights from --seed and --init,
 /// the same as those of `thalweg simulate`. Either is first taken to the minima by
@@ -58,6 +59,9 @@ pub struct Arguments {
     steps: Option<u64>,
     #[command(flatten)]
     start: StartArguments,
+    /// Which drift to follow
+    #[arg(long, value_enum, default_value_t, help_heading = "SGD")]
+    drift: DriftArgument,
     /// Seed of the initial weights
     #[arg(long, value_name = "SEED", default_value_t = 0, help_heading = "SGD")]
     seed: u64,
@@ -68,6 +72,25 @@ pub struct Arguments {
     /// Print one JSON object with arrays; what is infinite or undefined is null
     #[arg(long, help_heading = "Output")]
     json: bool,
+}
+
+/// [`Drift`] on the command line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum DriftArgument {
+    /// By symmetric generators: F always falls, and the limit is Theorem 1's minimum
+    #[default]
+    Symmetric,
+    /// SGD's own at leading order in η; differs where noise and signal have different axes. Small networks only
+    Exact,
+}
+
+impl From<DriftArgument> for Drift {
+    fn from(argument: DriftArgument) -> Self {
+        match argument {
+            DriftArgument::Symmetric => Self::Symmetric,
+            DriftArgument::Exact => Self::Exact,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -102,6 +125,7 @@ struct Answer<'p> {
     seed: Option<u64>,
     descent: Descent,
     trajectory: Trajectory,
+    drift: Drift,
     /// In slow time; none where there is no limit.
     relaxation: Option<Relaxation>,
     /// η and B, where the times are steps.
@@ -122,7 +146,11 @@ impl<'p> Answer<'p> {
         let times = times(file, arguments).map_err(Failure::input)?;
         let (start, seed) = start(file, arguments)?;
         fits(problem, MOST_WEIGHTS).map_err(Failure::input)?;
-        let settings = Settings::default();
+        let drift = arguments.drift.into();
+        let settings = Settings {
+            drift,
+            ..Settings::default()
+        };
         let descent = flow::descend(problem, &start, &settings).map_err(failure)?;
         let trajectory =
             flow::slow_flow(problem, &descent.weights, &times, &settings).map_err(failure)?;
@@ -131,9 +159,8 @@ impl<'p> Answer<'p> {
             seed,
             descent,
             trajectory,
-            relaxation: fits(problem, MOST_WEIGHTS_UNASKED)
-                .and_then(|()| flow::relaxation(problem))
-                .ok(),
+            drift,
+            relaxation: relaxation(problem, drift),
             step: match times {
                 Times::Steps {
                     learning_rate,
@@ -156,16 +183,23 @@ impl<'p> Answer<'p> {
             .iter()
             .map(|s| &s.layer_conditions)
             .collect();
-        let limit = self.trajectory.limit.as_ref().ok().map(|limit| {
-            json!({
-                "sharpness": limit.sharpness,
-                "lambda_max": limit.lambda_max,
-                "fluctuation": limit.fluctuation,
-            })
-        });
+        let limit = self.trajectory.limit.as_ref().ok();
+        let limit = limit
+            .filter(|_| self.drift == Drift::Symmetric)
+            .map(|limit| {
+                json!({
+                    "sharpness": limit.sharpness,
+                    "lambda_max": limit.lambda_max,
+                    "fluctuation": limit.fluctuation,
+                })
+            });
         let validity = self.trajectory.validity.as_ref().map(json_of_validity);
         json!({
             "convention": CONVENTION,
+            "drift": match self.drift {
+                Drift::Symmetric => "symmetric",
+                Drift::Exact => "exact",
+            },
             "seed": self.seed,
             "descent_time": self.descent.time,
             "step": steps,
@@ -207,6 +241,8 @@ impl<'p> Answer<'p> {
             table.row(row);
         }
         match &self.trajectory.limit {
+            // Its limit, where it has one, is not Theorem 1's.
+            _ if self.drift == Drift::Exact => page.table(&table),
             Ok(limit) => {
                 let mut row = vec![String::new(); heads.len() - 6];
                 row.push("∞".into());
@@ -283,8 +319,17 @@ fn json_of_validity(validity: &Validity) -> Value {
         "limit_stability_number": validity.limit_stability,
         "product_fluctuation": validity.product_fluctuation,
         "limit_product_fluctuation": validity.limit_product_fluctuation,
+        "misalignment": validity.misalignment,
         "warning": validity.warning,
     })
+}
+
+/// Known only for the flow whose limit is Theorem 1's minimum.
+fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
+    if drift == Drift::Exact || fits(problem, MOST_WEIGHTS_UNASKED).is_err() {
+        return None;
+    }
+    flow::relaxation(problem).ok()
 }
 
 /// The user's own steps, or the file's slow times.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use serde_json::{Value, json};
-use thalweg::flow::{self, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
+use thalweg::flow::{self, MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::spec::ProblemFile;
@@ -12,7 +12,7 @@ use thalweg_lab::spec::ProblemFile;
 use super::flow::{MOST_WEIGHTS_UNASKED, fits};
 use crate::arguments::{ProblemArguments, StepArguments};
 use crate::exit::Failure;
-use crate::number::number;
+use crate::number::{number, significant};
 use crate::output;
 use crate::page::{Align, CONVENTION, Page, Table};
 
@@ -87,6 +87,7 @@ struct Answer<'p> {
     kaiming: f64,
     xavier: f64,
     spectrum: Option<Vec<f64>>,
+    misalignment: f64,
     run: Option<Run>,
 }
 
@@ -137,6 +138,7 @@ impl<'p> Answer<'p> {
             spectrum: spectrum
                 .map_err(Failure::work)?
                 .map(|spectrum| spectrum.eigenvalues().to_vec()),
+            misalignment: theory::noise_misalignment(problem),
             run,
             prediction,
         })
@@ -182,6 +184,7 @@ impl<'p> Answer<'p> {
             "lambda_max": p.lambda_max,
             "initial_sharpness": { "kaiming": self.kaiming, "xavier": self.xavier },
             "condition_bounds": bounds,
+            "noise_misalignment": self.misalignment,
             "run": run,
             "layers": layers.collect::<Vec<_>>(),
             "nonzero_spectrum": self.spectrum,
@@ -193,6 +196,14 @@ impl<'p> Answer<'p> {
         page.problem(self.problem);
         page.heading("Where SGD ends as η → 0");
         page.table(&self.minimum());
+        if self.misalignment > MOST_MISALIGNMENT {
+            page.paragraph(&format!(
+                "Noise and signal have different axes: misalignment {} of Σε with VΣxVᵀ, where up to \
+                 {MOST_MISALIGNMENT} changes T by about a percent. SGD then ends elsewhere than at this minimum of F, \
+                 however small η is; `thalweg flow --drift exact` follows it (beyond the paper).",
+                significant(self.misalignment, 2)
+            ));
+        }
         page.heading("Layer by layer at that minimum");
         page.table(&self.layers());
         if let Some(run) = &self.run {

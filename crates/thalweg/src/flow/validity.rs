@@ -39,7 +39,10 @@ pub const MOST_STABILITY: f64 = 0.2;
 /// The relative product fluctuation may be this large: T is then right to about a percent.
 pub const MOST_PRODUCT_FLUCTUATION: f64 = 2e-3;
 
-/// The misalignment may be this large: T of symmetric generators is then right to about a percent.
+/// The misalignment may be this large: T of Theorem 1's minimum is then right to about a percent.
+///
+/// Set by measurement (D = d = 2, √Σε = (1, .2) turned against V = diag(1.5, .5)): there T of SGD and of
+/// the exact drift is 2.4 %, 6.8 % and 10 % below it at misalignments of 0.16, 0.30 and 0.42.
 pub const MOST_MISALIGNMENT: f64 = 0.1;
 
 /// λ_max and F of one place.
