@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 
 /// The module and those that it must not mention in its code.
-const APART: [(&str, &[&str]); 8] = [
+const APART: [(&str, &[&str]); 9] = [
     ("problem", &["theory", "flow", "simulate"]),
     ("random", &["problem", "theory", "flow", "simulate"]),
+    ("lanes", &["theory", "flow", "simulate"]),
     ("theory", &["flow", "simulate", "tensor", "loss", "model"]),
     ("flow", &["simulate", "tensor", "loss", "model"]),
     ("simulate", &["theory", "flow", "tensor", "loss", "model"]),
