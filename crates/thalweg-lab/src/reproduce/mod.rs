@@ -1,4 +1,4 @@
-//! The paper's linear figures and two of our own, each reproduced with its claims and verdicts.
+//! The paper's linear figures and some of our own, each reproduced with its claims and verdicts.
 //!
 //! One figure, one file: its specification, its runs, its claims with tolerances decided beforehand, its
 //! drawing. [`FIGURES`] lists them; [`make`] runs one; [`write`](fn@write) runs several into a directory.
