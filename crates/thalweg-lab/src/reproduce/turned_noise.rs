@@ -69,7 +69,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         Axis::linear("angle between noise and signal axes, degrees"),
         Axis::linear(SHARPNESS.label),
     )
-    .with(SGD_NAME, of_sgd, Look::scattered(0))
+    .with("SGD, mean of the last fifth", of_sgd, Look::scattered(0))
     .with(DRIFT_NAME, of_drift, Look::flow(1))
     .with(THEOREM_NAME, of_theorem, Look::reference(Dash::DashDot));
     Ok(Made {
