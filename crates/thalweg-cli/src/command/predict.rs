@@ -26,7 +26,9 @@ const SPECTRUM_UNASKED: usize = 1 << 16;
 /// fluctuation.
 ///
 ///   T      sharpness, the trace of the Hessian (eq. 14)
-///   T_min  least sharpness of any global minimum (eq. 15); T = T_min iff Σε ∝ I
+///   T_min  least sharpness of any global minimum (eq. 15); T = T_min iff
+///          Π Σε Π = (tr Σε/d_y) Π, Π the projection on the range of V√Σx:
+///          for V of full row rank, iff Σε ∝ I
 ///   λ_max  largest Hessian eigenvalue (closed form, beyond the paper)
 ///   F      gradient fluctuation, E‖∇ℓ‖² of one sample; B samples have F/B
 ///
@@ -130,9 +132,9 @@ impl<'p> Answer<'p> {
                 .minimum
                 .layer_conditioning()
                 .map_err(Failure::work)?,
-            bounds: theory::condition_bounds(problem)
-                .ok()
-                .filter(|_| problem.depth() > 1),
+            bounds: (problem.depth() > 1)
+                .then(|| prediction.minimum.condition_bounds().ok())
+                .flatten(),
             kaiming: initial(theory::kaiming_variances(problem, 1.0)).map_err(Failure::work)?,
             xavier: initial(theory::xavier_variances(problem, 1.0)).map_err(Failure::work)?,
             spectrum: spectrum

@@ -7,7 +7,8 @@ use super::Basis;
 /// U diag(eigenvalues) Uᵀ, d × d, with U the basis vectors.
 pub fn from_spectrum(eigenvalues: &[f64], basis: Basis) -> Mat<f64> {
     let d = eigenvalues.len();
-    if basis == Basis::Canonical {
+    // Σ = c I looks the same in every basis.
+    if basis == Basis::Canonical || eigenvalues.windows(2).all(|pair| pair[0] == pair[1]) {
         return Mat::from_fn(d, d, |i, j| if i == j { eigenvalues[i] } else { 0.0 });
     }
     conjugated(eigenvalues, &basis.matrix(d))

@@ -2,7 +2,7 @@
 //! (Theorem 2).
 
 use super::dense::{eigenvalues, singular_values, trace};
-use super::{TheoryError, prediction};
+use super::{Minimum, TheoryError, prediction};
 use crate::problem::Problem;
 
 /// c₁ D √κ ≤ T ≤ c₂ D κ with κ = κ(Σε) (Corollary 1), c₁ and c₂ free of Σε.
@@ -32,6 +32,22 @@ pub struct ConditionBounds {
 /// # Errors
 /// When Σε is singular.
 pub fn condition_bounds(problem: &Problem) -> Result<ConditionBounds, TheoryError> {
+    let signal = problem.teacher() * problem.input_factor().matrix();
+    from_teacher_values(problem, &singular_values(signal.as_ref())?)
+}
+
+impl Minimum<'_> {
+    /// [`condition_bounds`] of its problem, without decomposing V√Σx again.
+    ///
+    /// # Errors
+    /// When Σε is singular.
+    pub fn condition_bounds(&self) -> Result<ConditionBounds, TheoryError> {
+        from_teacher_values(self.problem(), self.teacher_singular_values())
+    }
+}
+
+/// Corollary 1 for `teacher`, the singular values of V√Σx.
+fn from_teacher_values(problem: &Problem, teacher: &[f64]) -> Result<ConditionBounds, TheoryError> {
     let (outputs, depth) = (problem.output_dim(), problem.depth() as f64);
     let rank = problem.noise_factor().rank();
     if rank < outputs {
@@ -42,13 +58,11 @@ pub fn condition_bounds(problem: &Problem) -> Result<ConditionBounds, TheoryErro
     }
     let noise = eigenvalues(problem.noise_covariance())?;
     let condition_number = noise[outputs - 1] / noise[0];
-    let signal = problem.teacher() * problem.input_factor().matrix();
-    let teacher = singular_values(signal.as_ref())?;
     let weakest = teacher.get(outputs - 1).copied().unwrap_or(0.0);
     let input = trace(problem.input_covariance());
     let lower_constant =
         (1.0 - 1.0 / depth) * input.powf(1.0 / depth) * weakest.powf(2.0 - 2.0 / depth);
-    let upper_constant = prediction::least(problem, &teacher) / depth;
+    let upper_constant = prediction::least(problem, teacher) / depth;
     Ok(ConditionBounds {
         condition_number,
         lower: lower_constant * depth * condition_number.sqrt(),

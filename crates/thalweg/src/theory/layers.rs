@@ -47,11 +47,13 @@ impl Minimum<'_> {
         let scaled = |values: Vec<f64>, scale: f64| {
             LayerConditioning::new(values.into_iter().map(|s| s * scale).collect())
         };
-        let first = singular_values(self.input_directions().as_ref())?;
-        let last = singular_values(self.output().as_ref())?;
+        let (first, last) = rayon::join(
+            || singular_values(self.input_directions().as_ref()),
+            || singular_values(self.output().as_ref()),
+        );
         let mut layers = vec![LayerConditioning::new(vec![scales.middle; rank]); depth];
-        layers[0] = scaled(first, scales.first);
-        layers[depth - 1] = scaled(last, scales.last);
+        layers[0] = scaled(first?, scales.first);
+        layers[depth - 1] = scaled(last?, scales.last);
         Ok(layers)
     }
 }

@@ -65,7 +65,7 @@ impl<'p> Minimum<'p> {
             }
         }
         let whitened = noise.matrix().transpose() * &signal;
-        // Both decompositions are bound by memory, so they share the cores best side by side.
+        // Each runs on one thread (see `dense`), so they share the cores best side by side.
         let (teacher_values, svd) = rayon::join(
             || singular_values(signal.as_ref()),
             || thin_svd(whitened.as_ref()),
