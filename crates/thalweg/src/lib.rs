@@ -8,6 +8,8 @@
 //!
 //! This crate reads no files and no clock, draws no ambient randomness and prints nothing.
 
+pub mod curvature;
+pub mod estimate;
 pub mod flow;
 mod lanes;
 pub mod loss;

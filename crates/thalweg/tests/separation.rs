@@ -5,7 +5,13 @@
 use std::path::{Path, PathBuf};
 
 /// The module and those that it must not mention in its code.
-const APART: [(&str, &[&str]); 9] = [
+const APART: [(&str, &[&str]); 10] = [
+    (
+        "curvature",
+        &[
+            "tensor", "loss", "model", "problem", "theory", "flow", "simulate",
+        ],
+    ),
     ("problem", &["theory", "flow", "simulate"]),
     ("random", &["problem", "theory", "flow", "simulate"]),
     ("lanes", &["theory", "flow", "simulate"]),

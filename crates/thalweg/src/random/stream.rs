@@ -18,6 +18,8 @@ pub enum Purpose {
     FixedBatch = 5,
     /// The order of a data set in an epoch.
     Shuffle = 6,
+    /// Vectors that probe an operator: starts of iterations, samples of traces and densities.
+    Probes = 7,
 }
 
 impl Purpose {

@@ -1,0 +1,238 @@
+//! The spectral density, by stochastic Lanczos quadrature.
+
+use std::f64::consts::TAU;
+
+use faer::{Col, Mat, Scale, Side};
+
+use super::error::require;
+use super::operator::Counted;
+use super::subspace::beside;
+use super::trace::Sampled;
+use super::{CurvatureError, Dense, SymmetricOperator};
+use crate::estimate::{Estimate, Status, Uncertainty};
+use crate::random::{Purpose, Stream};
+
+/// Differences between quadratures below this, relative to the integral of |f|, are rounding.
+const ROUNDING: f64 = 1e-10;
+
+/// How many probes, and how far each is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DensitySettings {
+    /// Random vectors, ≥ 2. The standard error falls as 1/√probes.
+    pub probes: usize,
+    /// Lanczos steps for each, ≥ 2: moments up to 2·steps − 1 are free of quadrature error.
+    pub steps: usize,
+    /// Of the probes.
+    pub seed: u64,
+}
+
+/// A quadrature rule: Σ w f(θ) for the integral of f.
+#[derive(Clone, Debug)]
+struct Rule(Vec<(f64, f64)>);
+
+impl Rule {
+    fn integral(&self, f: &impl Fn(f64) -> f64) -> f64 {
+        self.0.iter().map(|&(node, weight)| weight * f(node)).sum()
+    }
+}
+
+/// The two rules that one probe gives.
+#[derive(Clone, Debug)]
+struct Pair {
+    gauss: Rule,
+    /// Its error is about that of the Gauss rule with one node less, with the other sign.
+    anti: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rules {
+    /// All eigenvalues.
+    Exact(Rule),
+    Probes(Vec<Pair>),
+}
+
+/// The spectral density φ(λ) = (1/n) Σ_i δ(λ − λ_i): the eigenvalues' distribution, of total mass 1.
+#[derive(Clone, Debug)]
+pub struct Density {
+    rules: Rules,
+    matvecs: usize,
+}
+
+/// The spectral density of `operator`.
+///
+/// Stochastic Lanczos quadrature (Ubaru, Chen and Saad, *Fast estimation of tr(f(A)) via stochastic
+/// Lanczos quadrature*, 2017): for a random unit vector v, vᵀf(A)v has the expectation ∫f φ, and Lanczos
+/// from v, here with full reorthogonalisation, gives its Gauss rule. Where the dimension is at most probes · steps the
+/// eigenvalues themselves are computed instead, exactly.
+///
+/// Two errors remain, and both are reported by every integral: that of sampling, as the standard error
+/// over probes; and that of quadrature, estimated by the anti-Gauss rule (Laurie, *Anti-Gaussian quadrature
+/// formulas*, 1996). An integral has converged when the second is below the first.
+///
+/// # Errors
+/// When there are fewer than two probes or steps, a product is not finite, or a decomposition fails.
+pub fn density<A: SymmetricOperator + ?Sized>(
+    operator: &mut A,
+    settings: &DensitySettings,
+) -> Result<Density, CurvatureError> {
+    let DensitySettings {
+        probes,
+        steps,
+        seed,
+    } = *settings;
+    require(probes >= 2, "probes", probes, "at least 2")?;
+    require(steps >= 2, "steps", steps, "at least 2")?;
+    let dim = operator.dim();
+    if dim <= probes.saturating_mul(steps) {
+        let values = Dense::of(operator)?.spectrum()?;
+        let weight = 1.0 / dim as f64;
+        return Ok(Density {
+            rules: Rules::Exact(Rule(values.iter().map(|&value| (value, weight)).collect())),
+            matvecs: dim,
+        });
+    }
+    let mut operator = Counted::new(operator)?;
+    let mut stream = Stream::new(seed, Purpose::Probes);
+    let rules = (0..probes)
+        .map(|_| {
+            let start = Col::from_fn(dim, |_| stream.normal());
+            lanczos(&mut operator, start, steps)
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Density {
+        rules: Rules::Probes(rules),
+        matvecs: operator.matvecs(),
+    })
+}
+
+impl Density {
+    /// ∫ f φ = (1/n) tr f(A).
+    pub fn integral(&self, f: impl Fn(f64) -> f64) -> Estimate {
+        let pairs = match &self.rules {
+            Rules::Exact(rule) => {
+                return Estimate {
+                    value: rule.integral(&f),
+                    uncertainty: Uncertainty::Rounding,
+                    matvecs: self.matvecs,
+                    status: Status::Exact,
+                };
+            }
+            Rules::Probes(pairs) => pairs,
+        };
+        let samples: Vec<f64> = pairs.iter().map(|pair| pair.gauss.integral(&f)).collect();
+        let Sampled { value, error, .. } = Sampled::mean(&samples);
+        let average =
+            |g: &dyn Fn(&Pair) -> f64| pairs.iter().map(g).sum::<f64>() / pairs.len() as f64;
+        let quadrature = (value - average(&|pair| pair.anti.integral(&f))).abs();
+        let size = average(&|pair| pair.gauss.integral(&|x| f(x).abs()));
+        Estimate {
+            value,
+            uncertainty: Uncertainty::StandardError {
+                value: error,
+                probes: pairs.len(),
+            },
+            matvecs: self.matvecs,
+            status: Status::met(quadrature <= error.max(ROUNDING * size)),
+        }
+    }
+
+    /// ∫ λ^p φ = (1/n) tr A^p.
+    pub fn moment(&self, power: i32) -> Estimate {
+        self.integral(|x| x.powi(power))
+    }
+
+    /// The fraction of eigenvalues that are at most `bound`.
+    pub fn cumulative(&self, bound: f64) -> Estimate {
+        self.integral(|x| if x <= bound { 1.0 } else { 0.0 })
+    }
+
+    /// φ smoothed by a Gaussian of standard deviation `width` > 0, at `point`: to be drawn. Smoothing needs
+    /// steps of the order of ‖A‖/width to converge.
+    ///
+    /// # Errors
+    /// When `width` is not positive.
+    pub fn smoothed(&self, point: f64, width: f64) -> Result<Estimate, CurvatureError> {
+        require(width > 0.0, "width", width, "positive")?;
+        let height = 1.0 / (width * TAU.sqrt());
+        Ok(self.integral(|x| height * (-0.5 * ((x - point) / width).powi(2)).exp()))
+    }
+
+    /// The smallest and the largest node: where to draw. They lie within the spectrum, close to its ends.
+    pub fn range(&self) -> (f64, f64) {
+        let rules: Vec<&Rule> = match &self.rules {
+            Rules::Exact(rule) => vec![rule],
+            Rules::Probes(pairs) => pairs.iter().map(|pair| &pair.gauss).collect(),
+        };
+        rules.iter().flat_map(|rule| &rule.0).fold(
+            (f64::INFINITY, f64::NEG_INFINITY),
+            |(low, high), &(x, _)| (low.min(x), high.max(x)),
+        )
+    }
+}
+
+/// The rules of the measure that the unit vector along `start` sees.
+fn lanczos<A: SymmetricOperator + ?Sized>(
+    operator: &mut Counted<'_, A>,
+    start: Col<f64>,
+    steps: usize,
+) -> Result<Pair, CurvatureError> {
+    let mut basis = Mat::zeros(start.nrows(), steps);
+    let mut next = &start * Scale(1.0 / start.norm_l2());
+    let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        basis.col_mut(step).copy_from(&next);
+        let mut image = operator.vector(next.as_ref())?;
+        diagonal.push(next.transpose() * &image);
+        if step + 1 == steps {
+            break;
+        }
+        let size = image.norm_l2();
+        let known = basis.subcols(0, step + 1);
+        let overlap = known.transpose() * &image;
+        image -= known * overlap;
+        // Nothing left: the probe sees no more than the steps so far, and their rule is exact.
+        if image.norm_l2() <= f64::EPSILON * size {
+            break;
+        }
+        let Some(unit) = beside(known, image.as_ref()) else {
+            break;
+        };
+        coupling.push(image.norm_l2());
+        next = unit;
+    }
+    let gauss = rule(&diagonal, &coupling)?;
+    if diagonal.len() < steps {
+        return Ok(Pair {
+            anti: gauss.clone(),
+            gauss,
+        });
+    }
+    if let Some(last) = coupling.last_mut() {
+        *last *= 2.0_f64.sqrt();
+    }
+    Ok(Pair {
+        gauss,
+        anti: rule(&diagonal, &coupling)?,
+    })
+}
+
+/// The eigenvalues of a symmetric tridiagonal matrix, weighted by the squared first entries of their vectors.
+fn rule(diagonal: &[f64], coupling: &[f64]) -> Result<Rule, CurvatureError> {
+    let n = diagonal.len();
+    let matrix = Mat::from_fn(n, n, |i, j| match i.abs_diff(j) {
+        0 => diagonal[i],
+        1 => coupling[i.min(j)],
+        _ => 0.0,
+    });
+    let eigen =
+        matrix
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|_| CurvatureError::Decomposition {
+                what: "eigenvalue decomposition of the quadrature",
+            })?;
+    Ok(Rule(
+        (0..n)
+            .map(|j| (eigen.S()[j], eigen.U()[(0, j)].powi(2)))
+            .collect(),
+    ))
+}

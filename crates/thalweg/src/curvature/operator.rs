@@ -1,0 +1,74 @@
+//! A symmetric operator by its products with vectors, counted.
+
+use faer::{Col, ColMut, ColRef, Mat, MatMut, MatRef};
+
+use super::CurvatureError;
+use super::error::require;
+
+/// A symmetric n × n operator A, known by its products.
+///
+/// Products take `&mut self` so that an operator may keep buffers. An operator need not check what it is
+/// given: the shapes are right. Numbers that are not finite in its output become an error.
+pub trait SymmetricOperator {
+    /// n.
+    fn dim(&self) -> usize;
+
+    /// `output` = A `input`, column by column; both are n × (any number of columns).
+    fn apply_block(&mut self, input: MatRef<'_, f64>, output: MatMut<'_, f64>);
+
+    /// `output` = A `input`, both of length n.
+    fn apply(&mut self, input: ColRef<'_, f64>, output: ColMut<'_, f64>) {
+        self.apply_block(input.as_mat(), output.as_mat_mut());
+    }
+}
+
+/// An operator that counts its products and refuses numbers that are not finite.
+pub(super) struct Counted<'a, A: ?Sized> {
+    operator: &'a mut A,
+    matvecs: usize,
+}
+
+impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
+    /// Nothing counted yet; an error for an operator of dimension 0.
+    pub(super) fn new(operator: &'a mut A) -> Result<Self, CurvatureError> {
+        require(operator.dim() > 0, "dimension", 0, "at least 1")?;
+        Ok(Self {
+            operator,
+            matvecs: 0,
+        })
+    }
+
+    pub(super) fn dim(&self) -> usize {
+        self.operator.dim()
+    }
+
+    pub(super) fn matvecs(&self) -> usize {
+        self.matvecs
+    }
+
+    /// A X.
+    pub(super) fn block(&mut self, input: MatRef<'_, f64>) -> Result<Mat<f64>, CurvatureError> {
+        let mut output = Mat::zeros(input.nrows(), input.ncols());
+        self.operator.apply_block(input, output.as_mut());
+        self.matvecs += input.ncols();
+        self.finite(output.is_all_finite(), output)
+    }
+
+    /// A x.
+    pub(super) fn vector(&mut self, input: ColRef<'_, f64>) -> Result<Col<f64>, CurvatureError> {
+        let mut output = Col::zeros(input.nrows());
+        self.operator.apply(input, output.as_mut());
+        self.matvecs += 1;
+        self.finite(output.is_all_finite(), output)
+    }
+
+    fn finite<T>(&self, finite: bool, output: T) -> Result<T, CurvatureError> {
+        if finite {
+            Ok(output)
+        } else {
+            Err(CurvatureError::NonFinite {
+                matvecs: self.matvecs,
+            })
+        }
+    }
+}

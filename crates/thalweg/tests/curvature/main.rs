@@ -1,0 +1,13 @@
+//! Eigenvalues, traces and densities of operators whose spectra are known.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod density;
+mod eigen;
+mod known;
+mod operators;
+mod trace;
