@@ -282,37 +282,15 @@ impl<'p> Answer<'p> {
             ));
         }
         if let Some(validity) = &self.trajectory.validity {
-            page.paragraph(&sentence(validity));
+            page.paragraph(&validity.sentence());
         } else {
             page.paragraph("Without η and B nothing can be said of validity.");
         }
     }
 }
 
-/// Whether the numbers hold, in words.
-fn sentence(validity: &Validity) -> String {
-    validity.warning.clone().unwrap_or_else(|| {
-        format!(
-            "In the range of the theory: η λ_max/2 is at most {} and the product of the weights \
-             fluctuates by {} of ‖V√Σx‖², so that T is right to about a percent.",
-            significant(
-                validity
-                    .limit_stability
-                    .map_or(validity.stability, |limit| limit.max(validity.stability)),
-                2
-            ),
-            significant(
-                validity
-                    .limit_product_fluctuation
-                    .map_or(validity.product_fluctuation, |limit| limit
-                        .max(validity.product_fluctuation)),
-                2
-            ),
-        )
-    })
-}
-
-fn json_of_validity(validity: &Validity) -> Value {
+/// The validity as data, the same in every command.
+pub fn json_of_validity(validity: &Validity) -> Value {
     json!({
         "in_range": validity.in_range(),
         "stability_number": validity.stability,
@@ -320,7 +298,7 @@ fn json_of_validity(validity: &Validity) -> Value {
         "product_fluctuation": validity.product_fluctuation,
         "limit_product_fluctuation": validity.limit_product_fluctuation,
         "misalignment": validity.misalignment,
-        "warning": validity.warning,
+        "warning": (!validity.in_range()).then(|| validity.sentence()),
     })
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use serde_json::{Value, json};
-use thalweg::flow::{self, MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
+use thalweg::flow::{self, Validity, misalignment_warning};
 use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::spec::ProblemFile;
 
-use super::flow::{MOST_WEIGHTS_UNASKED, fits};
+use super::flow::{MOST_WEIGHTS_UNASKED, fits, json_of_validity};
 use crate::arguments::{ProblemArguments, StepArguments};
 use crate::exit::Failure;
-use crate::number::{number, significant};
+use crate::number::number;
 use crate::output;
 use crate::page::{Align, CONVENTION, Page, Table};
 
@@ -98,6 +98,7 @@ struct Run {
     learning_rate: f64,
     batch: usize,
     stability: Stability,
+    validity: Validity,
     /// In steps; none where the slow flow is too large to linearise, or has no limit.
     relaxation: Option<f64>,
 }
@@ -119,6 +120,7 @@ impl<'p> Answer<'p> {
                 stability: prediction
                     .stability(learning_rate, batch)
                     .map_err(Failure::input)?,
+                validity: Validity::at_minimum(&prediction, learning_rate, batch),
                 relaxation: fits(problem, MOST_WEIGHTS_UNASKED)
                     .and_then(|()| flow::relaxation(problem))
                     .ok()
@@ -175,6 +177,7 @@ impl<'p> Answer<'p> {
                 "stability_number": run.stability.stability_number,
                 "product_fluctuation": run.stability.product_fluctuation,
                 "relative_product_fluctuation": run.stability.relative_product_fluctuation,
+                "validity": json_of_validity(&run.validity),
             })
         });
         json!({
@@ -198,13 +201,8 @@ impl<'p> Answer<'p> {
         page.problem(self.problem);
         page.heading("Where SGD ends as η → 0");
         page.table(&self.minimum());
-        if self.misalignment > MOST_MISALIGNMENT {
-            page.paragraph(&format!(
-                "Noise and signal have different axes: misalignment {} of Σε with VΣxVᵀ, where up to \
-                 {MOST_MISALIGNMENT} changes T by about a percent. SGD then ends elsewhere than at this minimum of F, \
-                 however small η is; `thalweg flow --drift exact` follows it (beyond the paper).",
-                significant(self.misalignment, 2)
-            ));
+        if let (Some(warning), None) = (misalignment_warning(self.misalignment), &self.run) {
+            page.paragraph(&warning);
         }
         page.heading("Layer by layer at that minimum");
         page.table(&self.layers());
@@ -354,38 +352,21 @@ impl Run {
             self.batch
         ));
         let mut table = Table::new(&[Align::Left, Align::Left, Align::Right]);
-        let stability = &self.stability;
+        let validity = &self.validity;
         table.row([
             "stability number, 1 at the edge",
             "η λ_max / 2",
-            &number(stability.stability_number),
+            &number(validity.stability),
         ]);
         table.row([
             "fluctuation of the product",
-            "E‖W_D…W_1 − V‖² / ‖V‖²",
-            &number(stability.relative_product_fluctuation),
+            "E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²",
+            &number(validity.product_fluctuation),
         ]);
         if let Some(steps) = self.relaxation {
             table.row(["relaxation time, in steps", "B / (η² rate)", &number(steps)]);
         }
         page.table(&table);
-        page.paragraph(self.verdict());
-    }
-
-    /// Whether the prediction holds at this η and B.
-    fn verdict(&self) -> &'static str {
-        let stability = &self.stability;
-        if stability.stability_number >= 1.0 {
-            "Out of range: the predicted minimum lies beyond the edge of stability, λ_max > 2/η, where SGD \
-             cannot rest. It will stay flatter than predicted; take a smaller η."
-        } else if stability.stability_number > MOST_STABILITY
-            || stability.relative_product_fluctuation > MOST_PRODUCT_FLUCTUATION
-        {
-            "Out of range: the theory is leading order in η, and at this η and B its corrections are not \
-             small. Expect SGD to end flatter; take a smaller η or a larger batch."
-        } else {
-            "In range: η λ_max/2 and the product's fluctuation are small, so that T is right to about a \
-             percent once the relaxation time has passed several times."
-        }
+        page.paragraph(&validity.sentence());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use thalweg_lab::report::REPORT_FILE;
+use thalweg_lab::report::{REPORT_FILE, ReportError};
 use thalweg_lab::reproduce::{self, Budget, FIGURES, Judged, ReproduceError, Results, Verdict};
 
 use crate::exit::Failure;
@@ -21,8 +21,10 @@ use crate::{interrupt, output, progress};
 ///   disagrees                   beyond it
 ///   not at this budget          the run is too short or too noisy to tell
 ///   outside the theory's range  beyond it, where η is too large for the theory
+///   not measured                too many seeds diverged
 ///
-/// One self-contained report.html ties it together. A verdict is a result, not a
+/// One self-contained report.html ties it together, with the other figures that DIR
+/// already holds. A verdict is a result, not a
 /// failure: the exit status is 0 whatever it says.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
@@ -91,6 +93,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn failure(error: ReproduceError) -> Failure {
     match error {
         ReproduceError::Stopped { .. } => Failure::Interrupted(error.to_string()),
+        ReproduceError::Report(ref cause) if matches!(**cause, ReportError::Damaged { .. }) => {
+            Failure::input(error)
+        }
         _ => Failure::work(error),
     }
 }
@@ -109,12 +114,7 @@ fn page(results: &Results, arguments: &Arguments) -> String {
     }
     page.heading("All together");
     let mut table = Table::new(&[Align::Right, Align::Left]);
-    for verdict in [
-        Verdict::Agrees,
-        Verdict::Disagrees,
-        Verdict::NotAtThisBudget,
-        Verdict::OutsideTheRange,
-    ] {
+    for verdict in Verdict::ALL {
         let claims = results.figures.iter().flat_map(|figure| &figure.claims);
         let count = claims.filter(|claim| claim.verdict == verdict).count();
         if count > 0 {
@@ -132,21 +132,23 @@ fn plain(words: &str) -> String {
     words.replace("_{", "_").replace("^{", "^").replace('}', "")
 }
 
+/// The two values, how far apart they are, and how far they may be.
 fn numbers(claim: &Judged) -> String {
-    let number = |value| significant(value, 5);
-    let mut words = format!("measured {}", number(claim.measured));
+    let number = |value: Option<f64>| value.map_or("–".into(), |value| significant(value, 5));
+    let mut words = number(claim.measured);
     if let Some(error) = claim.standard_error {
         words += &format!(" ± {}", significant(error, 2));
     }
     words += &format!(
-        ", {} {}",
-        plain(&claim.predicted_by),
-        number(claim.predicted)
+        " against {} ({})",
+        number(claim.predicted),
+        plain(&claim.predicted_by)
     );
-    match (claim.z_score, claim.relative_error) {
-        (Some(z), _) => words += &format!(", z = {}", significant(z, 2)),
-        (None, Some(error)) => words += &format!(", relative error {}", significant(error, 2)),
-        (None, None) => {}
+    if let Some(error) = claim.relative_error {
+        words += &format!(": {} %", significant(100.0 * error, 2));
     }
-    words
+    if let Some(z) = claim.z_score {
+        words += &format!(", z = {}", significant(z, 2));
+    }
+    format!("{words}; agrees if {}", claim.tolerance)
 }

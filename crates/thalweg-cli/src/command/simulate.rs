@@ -44,7 +44,7 @@ pub struct Arguments {
     /// Steps of each run; 1e6 is understood
     #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
     steps: Option<u64>,
-    /// How many seeds, 0, 1, 2, …, or a list such as 5,7,11 [default: 4, or FILE's]
+    /// How many seeds, 0, 1, 2, …, or a list such as 5,7,11 [default: 5, or FILE's]
     #[arg(long, value_name = "N", help_heading = "SGD")]
     seeds: Option<Seeds>,
     #[command(flatten)]
@@ -67,8 +67,8 @@ Examples:
   The measurements afterwards, in Python:
     pandas.read_parquet('run/measurements.parquet')
 
-Ctrl-C stops within a moment, keeps everything (exit status 130), and the same
-command goes on from there.";
+Ctrl-C or SIGTERM stops within a moment, keeps everything (exit status 130), and
+the same command goes on from there.";
 
 /// The seeds of the runs.
 #[derive(Clone, Debug)]
@@ -166,7 +166,7 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
             switch: None,
             precision: Precision::F64,
         },
-        seeds: overrides.seeds.unwrap_or_else(|| (0..4).collect()),
+        seeds: overrides.seeds.unwrap_or_else(spec::default_seeds),
         steps,
         measure: Schedule::default(),
     })

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thalweg::flow::{self, FlowError, Times};
-use thalweg::problem::Problem;
+use thalweg::flow::{self, FlowError, Times, Validity};
+use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::Ensemble;
 use thalweg::theory::{self, Prediction, TheoryError};
 use thalweg_lab::run::Estimate;
 use thalweg_lab::spec::Experiment;
 use thalweg_lab::store::StoredRun;
 
-use super::flow::{MOST_WEIGHTS_UNASKED, fits};
+use super::flow::{MOST_WEIGHTS_UNASKED, fits, json_of_validity};
 use crate::exit::Failure;
-use crate::number::number;
+use crate::number::{number, significant};
 use crate::page::{Align, CONVENTION, Page, Table};
 
 /// The most seeds whose own slow flow is followed; their mean then hardly depends on the others.
@@ -26,11 +26,19 @@ const QUANTITIES: [(&str, &str, &str); 3] = [
     ("fluctuation", "F", "loss²/weight²"),
 ];
 
+/// The slow flow at the last step, from the starts of the first [`MOST_FLOWS`] seeds that did not diverge.
+struct FlowMean {
+    mean: [f64; 3],
+    /// (measured − flow)/standard error, seed by seed, since each flow starts where its run does.
+    z: [Option<f64>; 3],
+    validity: Option<Validity>,
+}
+
 /// One finished run beside the theory.
 pub struct Summary<'r> {
     run: &'r StoredRun,
     measured: [Option<Estimate>; 3],
-    flow: Result<[f64; 3], FlowError>,
+    flow: Result<FlowMean, FlowError>,
     limit: Result<Prediction<'r>, TheoryError>,
 }
 
@@ -44,17 +52,10 @@ impl<'r> Summary<'r> {
         let last = experiment.steps..=experiment.steps;
         let measured =
             QUANTITIES.map(|(quantity, ..)| run.measurements.window(quantity, last.clone()));
-        let seeds: Vec<u64> = run
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.diverged_at.is_none())
-            .map(|outcome| outcome.seed)
-            .take(MOST_FLOWS)
-            .collect();
         Ok(Self {
             run,
             measured,
-            flow: mean_flow(experiment, &seeds)?,
+            flow: mean_flow(run)?,
             limit: theory::predict(&experiment.problem),
         })
     }
@@ -70,6 +71,29 @@ impl<'r> Summary<'r> {
         Some([limit.sharpness, limit.lambda_max, limit.fluctuation])
     }
 
+    /// (measured − limit)/standard error.
+    fn z_of_limit(&self, i: usize) -> Option<f64> {
+        self.measured[i]?.z(self.limits()?[i])
+    }
+
+    /// Of the way to the last step and of the limit; of the limit alone where there is no flow.
+    fn validity(&self) -> Option<Validity> {
+        let settings = &self.run.experiment.settings;
+        let of_flow = self
+            .flow
+            .as_ref()
+            .ok()
+            .and_then(|flow| flow.validity.clone());
+        of_flow.or_else(|| {
+            let limit = self.limit.as_ref().ok()?;
+            Some(Validity::at_minimum(
+                limit,
+                settings.learning_rate,
+                settings.batch,
+            ))
+        })
+    }
+
     /// The comparison as data.
     pub fn json(&self) -> Value {
         let experiment = &self.run.experiment;
@@ -83,10 +107,13 @@ impl<'r> Summary<'r> {
             object[quantity] = json!({
                 "mean": self.measured[i].map(|estimate| estimate.mean),
                 "standard_error": self.measured[i].and_then(|estimate| estimate.standard_error),
-                "slow_flow": self.flow.as_ref().ok().map(|flow| flow[i]),
+                "slow_flow": self.flow.as_ref().ok().map(|flow| flow.mean[i]),
+                "slow_flow_z": self.flow.as_ref().ok().and_then(|flow| flow.z[i]),
                 "limit": self.limits().map(|limit| limit[i]),
+                "limit_z": self.z_of_limit(i),
             });
         }
+        object["validity"] = json!(self.validity().as_ref().map(json_of_validity));
         object
     }
 
@@ -108,24 +135,38 @@ impl<'r> Summary<'r> {
             ("SGD", Align::Right),
             ("", Align::Left),
             ("slow flow", Align::Right),
+            ("z", Align::Right),
             ("limit t → ∞", Align::Right),
+            ("z", Align::Right),
             ("unit", Align::Left),
         ]);
         for (i, (_, symbol, unit)) in QUANTITIES.into_iter().enumerate() {
             let estimate = self.measured[i];
             let error = estimate.and_then(|estimate| estimate.standard_error);
-            let flow = self.flow.as_ref().ok().map(|flow| flow[i]);
+            let flow = self.flow.as_ref().ok();
             let cell = |value: Option<f64>| value.map_or("–".into(), number);
+            let z = |value: Option<f64>| value.map_or("–".into(), |z| significant(z, 2));
             table.row([
                 symbol.into(),
                 cell(estimate.map(|estimate| estimate.mean)),
-                error.map_or(String::new(), |error| format!("± {}", number(error))),
-                cell(flow),
+                error.map_or(String::new(), |error| {
+                    format!("± {}", significant(error, 2))
+                }),
+                cell(flow.map(|flow| flow.mean[i])),
+                z(flow.and_then(|flow| flow.z[i])),
                 cell(self.limits().map(|limit| limit[i])),
+                z(self.z_of_limit(i)),
                 unit.into(),
             ]);
         }
         page.table(&table);
+        page.paragraph(
+            "± standard error over the seeds; z: SGD − theory in standard errors, against the slow flow seed by \
+             seed from the same starts.",
+        );
+        if let Some(validity) = self.validity() {
+            page.paragraph(&validity.sentence());
+        }
         if self.diverged() > 0 {
             page.paragraph(&format!(
                 "{} of {} runs diverged and are not in the mean.",
@@ -144,52 +185,69 @@ impl<'r> Summary<'r> {
     }
 }
 
-/// The slow flow's T, λ_max and F at the last step, averaged over the starts of `seeds`.
-fn mean_flow(
-    experiment: &Experiment,
-    seeds: &[u64],
-) -> Result<Result<[f64; 3], FlowError>, Failure> {
+/// The slow flow from the seeds' own starts beside what each seed measured at the last step.
+fn mean_flow(run: &StoredRun) -> Result<Result<FlowMean, FlowError>, Failure> {
     let Experiment {
         problem,
         settings,
         steps,
         ..
-    } = experiment;
+    } = &run.experiment;
+    let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
+    let seeds: Vec<u64> = survivors.map(|o| o.seed).take(MOST_FLOWS).collect();
     if seeds.is_empty() {
         return Ok(Err(FlowError::NoTimes));
     }
     if let Err(error) = fits(problem, MOST_WEIGHTS_UNASKED) {
         return Ok(Err(error));
     }
-    let ensemble = Ensemble::start(problem, settings, seeds).map_err(Failure::work)?;
+    let ensemble = Ensemble::start(problem, settings, &seeds).map_err(Failure::work)?;
     let times = Times::Steps {
         learning_rate: settings.learning_rate,
         batch: settings.batch,
-        steps: vec![*steps],
+        steps: vec![0, *steps],
     };
     let starts = ensemble.weights();
-    let mut sum = [0.0; 3];
-    for start in starts.iter().flatten() {
-        match last_of_flow(problem, start, &times) {
-            Ok(values) => {
-                for (sum, value) in sum.iter_mut().zip(values) {
-                    *sum += value / seeds.len() as f64;
-                }
-            }
-            Err(error) => return Ok(Err(error)),
+    let flows: Result<Vec<_>, _> = starts
+        .iter()
+        .flatten()
+        .map(|start| last_of_flow(problem, start, &times))
+        .collect();
+    Ok(flows.map(|flows| {
+        let of = |i: usize| flows.iter().map(move |(values, _)| values[i]);
+        let difference = |i: usize| -> Option<f64> {
+            let differences: Vec<f64> = seeds
+                .iter()
+                .zip(of(i))
+                .filter_map(|(&seed, flow)| {
+                    let series = run.measurements.series(QUANTITIES[i].0, seed);
+                    let last = series.last().filter(|point| point.step == *steps)?;
+                    Some(last.value - flow)
+                })
+                .collect();
+            Estimate::of(&differences)?.z(0.0)
+        };
+        FlowMean {
+            mean: [0, 1, 2].map(|i| of(i).sum::<f64>() / flows.len() as f64),
+            z: [0, 1, 2].map(difference),
+            validity: flows
+                .iter()
+                .filter_map(|(_, validity)| validity.clone())
+                .reduce(|worst, next| worst.worst(&next)),
         }
-    }
-    Ok(Ok(sum))
+    }))
 }
 
+/// T, λ_max and F of the slow flow at the last of `times`, and the report on the way there.
 fn last_of_flow(
     problem: &Problem,
-    start: &thalweg::problem::Weights,
+    start: &Weights,
     times: &Times,
-) -> Result<[f64; 3], FlowError> {
+) -> Result<([f64; 3], Option<Validity>), FlowError> {
     let settings = flow::Settings::default();
     let minimum = flow::descend(problem, start, &settings)?.weights;
     let trajectory = flow::slow_flow(problem, &minimum, times, &settings)?;
     let last = trajectory.snapshots.last().ok_or(FlowError::NoTimes)?;
-    Ok([last.sharpness, last.lambda_max, last.fluctuation])
+    let values = [last.sharpness, last.lambda_max, last.fluctuation];
+    Ok((values, trajectory.validity))
 }

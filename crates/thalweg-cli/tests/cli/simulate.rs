@@ -86,27 +86,27 @@ fn a_written_specification_runs_again_to_the_same_numbers() {
     assert_eq!(json(&shorter, &third)["step"], 100);
 }
 
-/// Ctrl-C on a run that would take weeks, twice: what was reached is kept and gone on from.
+/// Ctrl-C, then SIGTERM, on a run that would take weeks: what was reached is kept and gone on from.
 #[cfg(unix)]
 #[test]
-fn ctrl_c_keeps_what_is_done() {
+fn ctrl_c_and_sigterm_keep_what_is_done() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("run");
     let mut arguments = with_out(&RUN, &out);
     arguments[12] = "1e12";
-    let first = interrupted(&arguments, &out.join("specification.toml"));
+    let first = interrupted(&arguments, "-INT", &out.join("specification.toml"));
     assert_eq!((first.status, first.stdout.as_str()), (Some(130), ""));
     let reached = step_after("stopped at step ", &first.stderr);
     assert!(out.join("checkpoints").read_dir().unwrap().next().is_some());
 
-    let second = interrupted(&arguments, &out.join("specification.toml"));
+    let second = interrupted(&arguments, "-TERM", &out.join("specification.toml"));
     assert_eq!(second.status, Some(130));
     assert_eq!(step_after("goes on from step ", &second.stderr), reached);
     assert!(step_after("stopped at step ", &second.stderr) > reached);
 }
 
-/// Runs until `begun` exists and a little longer, then presses Ctrl-C.
-fn interrupted(arguments: &[&str], begun: &Path) -> Run {
+/// Runs until `begun` exists and a little longer, then sends `signal`.
+fn interrupted(arguments: &[&str], signal: &str, begun: &Path) -> Run {
     let child = thalweg(arguments).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while !begun.exists() {
@@ -114,7 +114,7 @@ fn interrupted(arguments: &[&str], begun: &Path) -> Run {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(300));
-    press_ctrl_c(&child);
+    send(signal, &child);
     let output = child.wait_with_output().unwrap();
     Run {
         status: output.status.code(),
@@ -123,11 +123,11 @@ fn interrupted(arguments: &[&str], begun: &Path) -> Run {
     }
 }
 
-fn press_ctrl_c(child: &Child) {
+fn send(signal: &str, child: &Child) {
     let id = child.id().to_string();
     assert!(
         Command::new("kill")
-            .args(["-INT", &id])
+            .args([signal, &id])
             .status()
             .unwrap()
             .success()

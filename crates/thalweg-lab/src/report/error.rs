@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The results do not read as such.
-    #[error("{} does not hold the results of `thalweg reproduce`: {source}", path.display())]
+    #[error("{} does not hold the results of this version's `thalweg reproduce`: {source}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -41,15 +41,17 @@ pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
 
 /// The page of a reproduction: reads the results and the pictures beside them.
 fn reproduction(directory: &Path) -> Result<String, ReportError> {
-    let path = directory.join(RESULTS_FILE);
-    let results: Results = serde_json::from_str(&read(&path)?)
-        .map_err(|source| ReportError::Damaged { path, source })?;
+    let results = Results::read(directory)?;
     let mut sections = Vec::new();
     for figure in &results.figures {
         let picture = read(&directory.join(format!("{}.svg", figure.id)))?;
-        sections.push(Section { figure, picture });
+        sections.push(Section {
+            figure,
+            picture,
+            again: format!("{} ({:.1} s here)", figure.command, figure.seconds),
+        });
     }
-    Ok(page::render(&results, &sections))
+    Ok(page::reproduction(&results, &sections))
 }
 
 fn read(path: &Path) -> Result<String, StoreError> {

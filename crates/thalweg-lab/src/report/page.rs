@@ -6,17 +6,37 @@ use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 
 use super::section::{Section, chip};
 use crate::plot::to_html;
-use crate::reproduce::{Budget, FigureResult, RESOLUTION, Results, Verdict};
+use crate::provenance::LOSS_CONVENTION;
+use crate::reproduce::{Budget, Environment, FigureResult, RESOLUTION, Results, Verdict};
 
-const VERDICTS: [Verdict; 4] = [
-    Verdict::Agrees,
-    Verdict::Disagrees,
-    Verdict::NotAtThisBudget,
-    Verdict::OutsideTheRange,
-];
+/// The page of a reproduction.
+pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
+    let before = summary(&results.figures) + &reading();
+    let lead = "A deep linear network with noisy labels: the exact theory, the slow flow at each run’s own \
+                budget, and SGD itself.";
+    render(lead, &before, sections, &environments(&results.figures))
+}
 
-/// The whole page.
-pub fn render(results: &Results, sections: &[Section<'_>]) -> String {
+/// The page of one run, which makes no claims.
+pub fn run(section: Section<'_>) -> String {
+    let lead = "One run of SGD on a deep linear network with noisy labels, beside the exact theory and the slow \
+                flow.";
+    let here = Environment::here();
+    let rows = [
+        ("page made by", here.program),
+        (
+            "commit",
+            here.commit.unwrap_or_else(|| "unknown".to_owned()),
+        ),
+        (
+            "the run’s own version",
+            "specification.toml, provenance".to_owned(),
+        ),
+    ];
+    render(lead, "", &[section], &(list(&rows) + SOURCE))
+}
+
+fn render(lead: &str, before: &str, sections: &[Section<'_>], environment: &str) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -27,17 +47,16 @@ pub fn render(results: &Results, sections: &[Section<'_>]) -> String {
     let _ = write!(
         out,
         "<h1>Where SGD ends up, predicted and measured</h1>\
-         <p class=\"lead\">A deep linear network with noisy labels: the exact theory, the slow flow at each \
-         run’s own budget, and SGD itself. Loss convention of every number: {}.</p>",
-        to_html(&results.environment.loss_convention)
+         <p class=\"lead\">{lead} Loss convention of every number: {}.</p>{before}",
+        to_html(LOSS_CONVENTION)
     );
-    out.push_str(&summary(&results.figures));
-    out.push_str(&reading());
     for section in sections {
         out.push_str(&section.render());
     }
-    out.push_str(&environment(results));
-    out.push_str("</main></body></html>\n");
+    let _ = writeln!(
+        out,
+        "<section><h2>Environment</h2>{environment}</section></main></body></html>"
+    );
     out
 }
 
@@ -47,7 +66,7 @@ fn summary(figures: &[FigureResult]) -> String {
     );
     for figure in figures {
         let mut chips = String::new();
-        for verdict in VERDICTS {
+        for verdict in Verdict::ALL {
             let count = figure
                 .claims
                 .iter()
@@ -77,8 +96,9 @@ fn reading() -> String {
         "it is not, and the theory claims to hold there.".to_owned(),
         format!("the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the standard errors allowed exceed {percent} % of the prediction."),
         format!("it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_PRODUCT_FLUCTUATION}, so that a theory of leading order in η does not decide."),
+        "fewer than two seeds are left, the others having diverged, or a number is not finite.".to_owned(),
     ];
-    for (verdict, meaning) in VERDICTS.into_iter().zip(meanings) {
+    for (verdict, meaning) in Verdict::ALL.into_iter().zip(meanings) {
         let _ = write!(
             out,
             "<dt>{}</dt><dd>{}</dd>",
@@ -94,14 +114,32 @@ fn reading() -> String {
     out
 }
 
-fn environment(results: &Results) -> String {
-    let here = &results.environment;
-    let seconds: f64 = results.figures.iter().map(|figure| figure.seconds).sum();
-    let budget = match results.budget {
+/// Where the figures were made; once for all that were made alike.
+fn environments(figures: &[FigureResult]) -> String {
+    let made = |figure: &FigureResult| (figure.environment.clone(), figure.budget);
+    let mut groups: Vec<Vec<&FigureResult>> = Vec::new();
+    for figure in figures {
+        match groups.iter_mut().find(|g| made(g[0]) == made(figure)) {
+            Some(group) => group.push(figure),
+            None => groups.push(vec![figure]),
+        }
+    }
+    let mut out: String = groups.iter().map(|group| environment(group)).collect();
+    out.push_str(SOURCE);
+    out
+}
+
+/// One environment with the figures that were made in it.
+fn environment(figures: &[&FigureResult]) -> String {
+    let (here, budget) = (&figures[0].environment, figures[0].budget);
+    let seconds: f64 = figures.iter().map(|figure| figure.seconds).sum();
+    let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
+    let budget = match budget {
         Budget::Quick => "quick: long runs are cut short",
         Budget::Full => "full",
     };
-    let rows = [
+    list(&[
+        ("figures", ids.join(", ")),
         ("program", here.program.clone()),
         (
             "commit",
@@ -112,20 +150,17 @@ fn environment(results: &Results) -> String {
         ("threads", here.threads.to_string()),
         ("budget", budget.to_owned()),
         ("wall time", format!("{seconds:.0} s")),
-    ];
-    let mut out = String::from("<section><h2>Environment</h2><dl>");
+    ])
+}
+
+const SOURCE: &str = "<p>The theory is that of Xu, Beneventano, Chuang and Ziyin, <cite>Does SGD Seek Flatness or \
+    Sharpness? An Exactly Solvable Model</cite>, arXiv:2602.05065; equation numbers are its. What is \
+    marked “beyond the paper” is not.</p>";
+
+fn list(rows: &[(&str, String)]) -> String {
+    let mut out = String::from("<dl>");
     for (name, value) in rows {
-        let _ = write!(
-            out,
-            "<dt>{}</dt><dd>{}</dd>",
-            to_html(name),
-            to_html(&value)
-        );
+        let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", to_html(name), to_html(value));
     }
-    out.push_str(
-        "</dl><p>The theory is that of Xu, Beneventano, Chuang and Ziyin, <cite>Does SGD Seek Flatness or \
-         Sharpness? An Exactly Solvable Model</cite>, arXiv:2602.05065; equation numbers are its. What is \
-         marked “beyond the paper” is not.</p></section>",
-    );
-    out
+    out + "</dl>"
 }

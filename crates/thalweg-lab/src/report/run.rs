@@ -11,7 +11,7 @@ use super::ReportError;
 use super::page;
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
-use crate::reproduce::{Budget, Environment, FigureResult, ReproduceError, Results};
+use crate::reproduce::{Budget, Environment, FigureResult, ReproduceError};
 use crate::spec::Experiment;
 use crate::store::{StoredRun, load};
 
@@ -33,16 +33,12 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     let run = load(directory)?;
     let figure = draw(&run)?;
     let picture = plot::svg(&figure.scene());
-    let results = Results {
-        environment: Environment::here(),
-        budget: Budget::Full,
-        figures: vec![words(directory, &run)],
-    };
-    let sections = [Section {
-        figure: &results.figures[0],
+    let figure = words(directory, &run);
+    Ok(page::run(Section {
+        figure: &figure,
         picture,
-    }];
-    Ok(page::render(&results, &sections))
+        again: figure.command.clone(),
+    }))
 }
 
 fn draw(run: &StoredRun) -> Result<Figure, ReproduceError> {
@@ -159,5 +155,7 @@ fn words(directory: &Path, run: &StoredRun) -> FigureResult {
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         claims: vec![],
         seconds: 0.0,
+        budget: Budget::Full,
+        environment: Environment::here(),
     }
 }

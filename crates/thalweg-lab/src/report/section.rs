@@ -6,12 +6,17 @@ use super::number::{percent, plain, with_error};
 use crate::plot::to_html;
 use crate::reproduce::{FigureResult, Judged, Verdict};
 
+/// Where there is no number.
+const NONE: &str = "–";
+
 /// A figure's words and numbers with its picture.
 #[derive(Debug)]
 pub struct Section<'r> {
     pub figure: &'r FigureResult,
     /// An SVG document.
     pub picture: String,
+    /// The command that makes it again.
+    pub again: String,
 }
 
 impl Section<'_> {
@@ -27,16 +32,17 @@ impl Section<'_> {
             self.picture,
             to_html(&figure.caption)
         );
-        let _ = write!(out, "{}", claims(&figure.claims));
+        if !figure.claims.is_empty() {
+            out.push_str(&claims(&figure.claims));
+        }
         let _ = write!(out, "<details open><summary>Settings</summary><dl>");
         for (name, value) in &figure.settings {
             let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", to_html(name), to_html(value));
         }
         let _ = writeln!(
             out,
-            "<dt>again</dt><dd><code>{}</code> ({:.1} s here)</dd></dl></details></section>",
-            to_html(&figure.command),
-            figure.seconds
+            "<dt>again</dt><dd><code>{}</code></dd></dl></details></section>",
+            to_html(&self.again)
         );
         out
     }
@@ -66,8 +72,11 @@ fn claims(claims: &[Judged]) -> String {
              <td data-label=\"verdict\">{}{reason}</td></tr>",
             to_html(&claim.statement),
             to_html(&claim.source),
-            to_html(&with_error(claim.measured, claim.standard_error)),
-            to_html(&plain(claim.predicted)),
+            to_html(&claim.measured.map_or(NONE.into(), |measured| with_error(
+                measured,
+                claim.standard_error
+            ))),
+            to_html(&claim.predicted.map_or(NONE.into(), plain)),
             to_html(&claim.predicted_by),
             to_html(&difference.join(", ")),
             to_html(&claim.tolerance.to_string()),
@@ -85,6 +94,7 @@ pub fn chip(verdict: Verdict, count: Option<usize>) -> String {
         Verdict::Disagrees => "disagrees",
         Verdict::NotAtThisBudget => "budget",
         Verdict::OutsideTheRange => "range",
+        Verdict::NotMeasured => "unmeasured",
     };
     let count = count.map_or(String::new(), |count| format!("{count} "));
     format!(

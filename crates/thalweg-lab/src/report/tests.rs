@@ -56,6 +56,49 @@ fn a_reproduction_leaves_pictures_data_results_and_a_page_that_loads_nothing() {
 }
 
 #[test]
+fn earlier_figures_stay_with_their_own_budget() {
+    let directory = tempfile::tempdir().unwrap();
+    let make = |id: &str, budget| {
+        let figures = find(&[id.to_owned()]).unwrap();
+        let stop = AtomicBool::new(false);
+        crate::reproduce::write(&figures, budget, directory.path(), &|_, _| {}, &stop).unwrap()
+    };
+    let later = make("corrections", Budget::Full).figures;
+    let cor1 = make("cor1", Budget::Quick).figures;
+    let read = || Results::read(directory.path()).unwrap().figures;
+    // In the report's order, each with what made it.
+    assert_eq!(read(), [cor1[0].clone(), later[0].clone()]);
+    let page = fs::read_to_string(directory.path().join(REPORT_FILE)).unwrap();
+    for shown in [
+        "id=\"cor1\"",
+        "id=\"corrections\"",
+        "quick: long",
+        "<dd>full</dd>",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    let again = make("cor1", Budget::Full).figures;
+    assert_eq!(read(), [again[0].clone(), later[0].clone()]);
+    // A figure without its picture cannot be shown any more.
+    fs::remove_file(directory.path().join("corrections.svg")).unwrap();
+    let again = make("cor1", Budget::Full).figures;
+    assert_eq!(read(), again);
+}
+
+#[test]
+fn what_is_not_a_reproduction_is_not_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(RESULTS_FILE);
+    fs::write(&path, "{ \"mine\": 3 }").unwrap();
+    let figures = find(&["cor1".to_owned()]).unwrap();
+    let stop = AtomicBool::new(false);
+    let refused =
+        crate::reproduce::write(&figures, Budget::Quick, directory.path(), &|_, _| {}, &stop);
+    assert!(refused.unwrap_err().to_string().contains(RESULTS_FILE));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{ \"mine\": 3 }");
+}
+
+#[test]
 fn words_are_escaped_and_damage_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let mut results = cheap(directory.path());

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 
+use crate::run::Estimate;
+
 /// More than this fraction of the prediction as allowance for error: the measurement decides nothing.
 pub const RESOLUTION: f64 = 0.25;
 
@@ -13,8 +15,8 @@ pub struct Claim {
     pub statement: String,
     /// Who claims it: an equation of the paper, or "beyond the paper".
     pub source: String,
-    /// The measured value: sampled, or computed by an independent route.
-    pub measured: f64,
+    /// The measured value: sampled, or computed by an independent route; or why there is none.
+    pub measured: Result<f64, String>,
     /// Standard error of `measured`; nothing where it is computed and not sampled.
     pub error: Option<f64>,
     /// Standard error of measured − predicted, where the two share their starts; otherwise `error`.
@@ -135,6 +137,20 @@ pub enum Verdict {
     /// Beyond the tolerance, at an η for which the theory does not speak.
     #[serde(rename = "outside the theory's range")]
     OutsideTheRange,
+    /// There is nothing to compare: fewer than two seeds are left, or a number is not finite.
+    #[serde(rename = "not measured")]
+    NotMeasured,
+}
+
+impl Verdict {
+    /// Every verdict, in the order in which they are counted up.
+    pub const ALL: [Self; 5] = [
+        Self::Agrees,
+        Self::Disagrees,
+        Self::NotAtThisBudget,
+        Self::OutsideTheRange,
+        Self::NotMeasured,
+    ];
 }
 
 impl std::fmt::Display for Verdict {
@@ -144,23 +160,24 @@ impl std::fmt::Display for Verdict {
             Self::Disagrees => "disagrees",
             Self::NotAtThisBudget => "not at this budget",
             Self::OutsideTheRange => "outside the theory's range",
+            Self::NotMeasured => "not measured",
         })
     }
 }
 
-/// A claim with its verdict, as it stands in the results.
+/// A claim with its verdict, as it stands in the results. Every number is finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// What is claimed.
     pub statement: String,
     /// Who claims it.
     pub source: String,
-    /// The measured value.
-    pub measured: f64,
+    /// The measured value, if there is one.
+    pub measured: Option<f64>,
     /// Its standard error, if it was sampled.
     pub standard_error: Option<f64>,
-    /// What the claim says it is.
-    pub predicted: f64,
+    /// What the claim says it is, if that is finite.
+    pub predicted: Option<f64>,
     /// How that was obtained.
     pub predicted_by: String,
     /// (measured − predicted)/|predicted|; nothing where the prediction is 0.
@@ -184,6 +201,33 @@ impl Claim {
         by: impl Into<String>,
         tolerance: Tolerance,
     ) -> Self {
+        Self::new(statement, source, (Ok(measured), predicted), by, tolerance)
+    }
+
+    /// A claim about a mean over seeds.
+    pub fn sampled(
+        statement: impl Into<String>,
+        source: impl Into<String>,
+        (measured, predicted): (Result<Estimate, String>, f64),
+        by: impl Into<String>,
+        tolerance: Tolerance,
+    ) -> Self {
+        let error = measured.as_ref().ok().and_then(|mean| mean.standard_error);
+        let numbers = (measured.map(|estimate| estimate.mean), predicted);
+        Self {
+            error,
+            ..Self::new(statement, source, numbers, by, tolerance)
+        }
+    }
+
+    /// A claim about a number without error, that may not have been measured.
+    pub fn new(
+        statement: impl Into<String>,
+        source: impl Into<String>,
+        (measured, predicted): (Result<f64, String>, f64),
+        by: impl Into<String>,
+        tolerance: Tolerance,
+    ) -> Self {
         Self {
             statement: statement.into(),
             source: source.into(),
@@ -200,18 +244,36 @@ impl Claim {
 
     /// The verdict, from the numbers alone.
     pub fn judge(self) -> Judged {
-        let difference = self.measured - self.predicted;
         let error = self.difference_error.or(self.error);
-        let (verdict, reason) = self.verdict(difference, error.unwrap_or(0.0));
+        let measured = self.measured.clone();
+        let difference = measured.and_then(|measured| {
+            let numbers = [
+                (measured, "measured value"),
+                (self.predicted, "prediction"),
+                (error.unwrap_or(0.0), "standard error"),
+            ];
+            match numbers.iter().find(|(number, _)| !number.is_finite()) {
+                Some((number, what)) => Err(format!("the {what} is {number}")),
+                None => Ok(measured - self.predicted),
+            }
+        });
+        let (verdict, reason) = match &difference {
+            Ok(difference) => self.verdict(*difference, error.unwrap_or(0.0)),
+            Err(reason) => (Verdict::NotMeasured, Some(reason.clone())),
+        };
+        let ratio = |divisor: Option<f64>| {
+            let ratio = difference.as_ref().ok()? / divisor?;
+            finite(ratio)
+        };
         Judged {
             statement: self.statement,
             source: self.source,
-            measured: self.measured,
-            standard_error: self.error,
-            predicted: self.predicted,
+            measured: self.measured.ok().and_then(finite),
+            standard_error: self.error.and_then(finite),
+            predicted: finite(self.predicted),
             predicted_by: self.by,
-            relative_error: (self.predicted != 0.0).then(|| difference / self.predicted.abs()),
-            z_score: error.filter(|e| *e > 0.0).map(|e| difference / e),
+            relative_error: ratio(Some(self.predicted.abs())),
+            z_score: ratio(error),
             tolerance: self.tolerance,
             verdict,
             reason,
@@ -270,6 +332,11 @@ impl Claim {
             )
         })
     }
+}
+
+/// JSON has no other numbers.
+fn finite(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
 }
 
 #[cfg(test)]
@@ -333,6 +400,27 @@ mod tests {
         };
         assert_eq!(bound(Tolerance::AtLeast { errors: 0.0 }), Verdict::Agrees);
         assert_eq!(bound(Tolerance::AtMost { errors: 0.0 }), Verdict::Disagrees);
-        assert_eq!(claim(f64::NAN, 0.0).judge().verdict, Verdict::Disagrees);
+    }
+
+    /// Whatever goes in, the results can be written and read again.
+    #[test]
+    fn numbers_that_are_not_finite_are_not_measured() {
+        let no_seeds = Claim {
+            measured: Err("all 5 seeds diverged".to_owned()),
+            ..claim(1.0, 0.1)
+        };
+        let no_prediction = Claim {
+            predicted: f64::NAN,
+            ..claim(1.0, 0.1)
+        };
+        let infinite_error = claim(10.0, f64::INFINITY);
+        let infinite = claim(f64::INFINITY, 0.0);
+        for claim in [no_seeds, no_prediction, infinite_error, infinite] {
+            let judged = claim.judge();
+            assert_eq!(judged.verdict, Verdict::NotMeasured, "{judged:?}");
+            assert!(judged.reason.is_some());
+            let json = serde_json::to_string(&judged).unwrap();
+            assert_eq!(serde_json::from_str::<Judged>(&json).unwrap(), judged);
+        }
     }
 }

@@ -26,13 +26,11 @@ pub enum ReproduceError {
         /// The figure in work.
         figure: &'static str,
     },
-    /// Every seed of a run diverged, so nothing was measured.
-    #[error("all {seeds} seeds diverged before step {step}: nothing is left to compare")]
-    Diverged {
-        /// How many seeds ran.
-        seeds: usize,
-        /// The step at which none was left.
-        step: u64,
+    /// Initial weights count as diverged before the first step.
+    #[error("the initial weights of seed {seed} are too large to start from")]
+    NoStart {
+        /// The seed that drew them.
+        seed: u64,
     },
     /// A problem was refused.
     #[error(transparent)]
@@ -52,7 +50,7 @@ pub enum ReproduceError {
     /// A file could not be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The report could not be written.
+    /// The directory's earlier results do not read as such, or the report could not be written.
     #[error(transparent)]
     Report(#[from] Box<ReportError>),
     /// Results do not form JSON.

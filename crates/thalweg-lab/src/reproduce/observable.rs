@@ -15,7 +15,7 @@ pub struct Observable {
     /// In a sentence.
     pub name: &'static str,
     /// As measured.
-    pub sgd: fn(&Observation) -> f64,
+    pub sgd: fn(&Observation) -> Option<f64>,
     /// As the slow flow gives it.
     pub flow: fn(&Snapshot) -> f64,
 }
@@ -24,7 +24,7 @@ pub struct Observable {
 pub const SHARPNESS: Observable = Observable {
     label: "sharpness T = tr Hessian",
     name: "T",
-    sgd: |o| o.sharpness,
+    sgd: |o| Some(o.sharpness),
     flow: |s| s.sharpness,
 };
 
@@ -40,7 +40,7 @@ pub const LAMBDA_MAX: Observable = Observable {
 pub const FLUCTUATION: Observable = Observable {
     label: "fluctuation F = E‖grad ℓ‖²",
     name: "F",
-    sgd: |o| o.fluctuation,
+    sgd: |o| Some(o.fluctuation),
     flow: |s| s.fluctuation,
 };
 
@@ -65,7 +65,7 @@ pub const CONDITIONS: [Observable; 3] = [
 
 const fn condition(
     name: &'static str,
-    sgd: fn(&Observation) -> f64,
+    sgd: fn(&Observation) -> Option<f64>,
     flow: fn(&Snapshot) -> f64,
 ) -> Observable {
     Observable {
@@ -78,43 +78,32 @@ const fn condition(
 
 impl Observable {
     /// The claim that SGD, averaged over the end of its run, is where the slow flow is.
-    ///
-    /// # Errors
-    /// When every seed diverged.
-    pub fn against_flow(
-        self,
-        what: &str,
-        runs: &Runs,
-        flows: &Flows,
-    ) -> Result<Claim, ReproduceError> {
-        let measured = runs.end(&self.sgd)?;
-        let predicted = flows.end(&self.flow);
-        let estimate = measured.estimate();
-        Ok(Claim {
-            statement: format!(
-                "{what}: {} follows the slow flow to the end of the run",
-                self.name
-            ),
-            source: "beyond the paper".to_owned(),
-            measured: estimate.mean,
-            error: estimate.standard_error,
-            // Seed by seed, since each flow begins where its run does.
-            difference_error: measured
-                .with(&predicted, |m, p| m - p)
-                .estimate()
-                .standard_error,
-            predicted: predicted.estimate().mean,
-            by: "slow flow, same starts, same steps".to_owned(),
-            tolerance: SGD,
-            reach: None,
+    pub fn against_flow(self, what: &str, runs: &Runs, flows: &Flows) -> Claim {
+        let (measured, flow) = (runs.end(&self.sgd), flows.end(&self.flow));
+        // Seed by seed, since each flow begins where its run does.
+        let beside = measured.with(&flow, |_, flow| flow).estimate();
+        let difference = measured.with(&flow, |sgd, flow| sgd - flow).estimate();
+        let predicted = beside.map_or_else(|_| flows.mean_end(&self.flow), |flow| flow.mean);
+        Claim {
+            difference_error: difference.ok().and_then(|mean| mean.standard_error),
             range: Some(flows.range()),
-        })
+            ..Claim::sampled(
+                format!(
+                    "{what}: {} follows the slow flow to the end of the run",
+                    self.name
+                ),
+                "beyond the paper",
+                (measured.estimate(), predicted),
+                "slow flow, same starts, same steps",
+                SGD,
+            )
+        }
     }
 
     /// The claim that SGD ends at the exact `limit`, which the flow must reach for it to be testable.
     ///
     /// # Errors
-    /// When every seed diverged, or the theory has no answer.
+    /// When the problem has no such limit.
     pub fn against_limit(
         self,
         what: &str,
@@ -123,22 +112,20 @@ impl Observable {
         runs: &Runs,
         flows: &Flows,
     ) -> Result<Claim, ReproduceError> {
-        let estimate = runs.end(&self.sgd)?.estimate();
         Ok(Claim {
-            statement: format!("{what}: {} converges to its exact value", self.name),
-            source: source.to_owned(),
-            measured: estimate.mean,
-            error: estimate.standard_error,
-            difference_error: None,
-            predicted: limit,
-            by: source.to_owned(),
-            tolerance: SGD,
             reach: Some(Reach {
                 steps: runs.last(),
-                flow: flows.end(&self.flow).estimate().mean,
+                flow: flows.mean_end(&self.flow),
                 relaxation: runs.relaxation()?,
             }),
             range: flows.limit_range(),
+            ..Claim::sampled(
+                format!("{what}: {} converges to its exact value", self.name),
+                source,
+                (runs.end(&self.sgd).estimate(), limit),
+                source,
+                SGD,
+            )
         })
     }
 }

@@ -1,6 +1,5 @@
 //! Runs figures into a directory: pictures, data and results, each file whole or absent.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -10,17 +9,18 @@ use super::results::{Environment, FigureResult, Results};
 use super::{Budget, Claim, Context, Entry, ReproduceError};
 use crate::plot;
 use crate::report;
-use crate::store::{create_folder, write_whole};
+use crate::store::{create_folder, write_all_whole};
 
 /// The file of [`Results`] in the directory.
 pub const RESULTS_FILE: &str = "results.json";
 
 /// Makes `figures` one after the other and writes each as soon as it is finished: `{id}.svg`,
-/// `{id}.png`, `{id}.csv`, then `results.json` and `report.html` with all figures so far.
+/// `{id}.png` and `{id}.csv` together with `results.json`, then `report.html`. Other figures that the
+/// directory already holds stay in both; those made here are returned.
 ///
 /// # Errors
-/// When a figure cannot be made, a file cannot be written, or `stop` is set; what was finished before
-/// stays in the directory.
+/// When a figure cannot be made, a file cannot be written, the directory's `results.json` holds something
+/// else, or `stop` is set; what was finished before stays in the directory.
 pub fn write(
     figures: &[Entry],
     budget: Budget,
@@ -29,11 +29,11 @@ pub fn write(
     stop: &AtomicBool,
 ) -> Result<Results, ReproduceError> {
     create_folder(directory)?;
-    let mut results = Results {
-        environment: Environment::here(),
-        budget,
-        figures: vec![],
-    };
+    let mut all = Results::read(directory).map_err(Box::new)?;
+    // Of a figure without its picture nothing could be shown.
+    let drawn = |id: &str| directory.join(format!("{id}.svg")).exists();
+    all.figures.retain(|figure| drawn(&figure.id));
+    let mut made_here = Results::default();
     for entry in figures {
         let begin = Instant::now();
         let context = Context {
@@ -46,31 +46,36 @@ pub fn write(
         let made = (entry.make)(context)?;
         progress(entry.id, 1.0);
         let scene = made.figure.scene();
-        let save = |extension: &str, bytes: &[u8]| {
-            let path = directory.join(format!("{}.{extension}", entry.id));
-            write_whole(&path, |file| file.write_all(bytes))
-        };
-        save("svg", plot::svg(&scene).as_bytes())?;
-        save("png", &plot::png(&scene)?)?;
-        save("csv", csv(&made.figure).as_bytes())?;
-        results.figures.push(FigureResult {
+        let picture = plot::svg(&scene);
+        let pixels = plot::png(&scene)?;
+        let data = csv(&made.figure);
+        let settings = made.settings.into_iter();
+        let result = FigureResult {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
             caption: made.caption,
             command: command(entry.id, budget),
-            settings: made
-                .settings
-                .into_iter()
+            settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             claims: made.claims.into_iter().map(Claim::judge).collect(),
             seconds: begin.elapsed().as_secs_f64(),
-        });
-        let json = serde_json::to_vec_pretty(&results)?;
-        write_whole(&directory.join(RESULTS_FILE), |file| file.write_all(&json))?;
+            budget,
+            environment: Environment::here(),
+        };
+        made_here.put(result.clone());
+        all.put(result);
+        let json = serde_json::to_vec_pretty(&all)?;
+        let path = |extension| directory.join(format!("{}.{extension}", entry.id));
+        write_all_whole(&[
+            (path("svg"), picture.as_bytes()),
+            (path("png"), &pixels),
+            (path("csv"), data.as_bytes()),
+            (directory.join(RESULTS_FILE), &json),
+        ])?;
         report::write(directory).map_err(Box::new)?;
     }
-    Ok(results)
+    Ok(made_here)
 }
 
 fn command(id: &str, budget: Budget) -> String {

@@ -1,16 +1,18 @@
 //! The results of a reproduction as they stand in `results.json`.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Judged};
+use super::{Budget, FIGURES, Judged, RESULTS_FILE};
+use crate::report::ReportError;
+use crate::store::StoreError;
 
 /// Everything a report needs, besides the pictures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// Where and with what it was made.
-    pub environment: Environment,
-    /// Which budget was asked for.
-    pub budget: Budget,
     /// In the report's order.
     pub figures: Vec<FigureResult>,
 }
@@ -49,6 +51,36 @@ pub struct FigureResult {
     pub claims: Vec<Judged>,
     /// Wall time, seconds.
     pub seconds: f64,
+    /// Which budget was asked for.
+    pub budget: Budget,
+    /// Where and with what it was made: figures of one directory may come from several calls.
+    pub environment: Environment,
+}
+
+impl Results {
+    /// The results in `directory`; none where it holds none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else.
+    pub fn read(directory: &Path) -> Result<Self, ReportError> {
+        let path = directory.join(RESULTS_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(StoreError::read(&path, source).into()),
+        };
+        serde_json::from_str(&text).map_err(|source| ReportError::Damaged { path, source })
+    }
+
+    /// Adds `figure` in the report's order, in place of an earlier one of its name.
+    pub fn put(&mut self, figure: FigureResult) {
+        self.figures.retain(|earlier| earlier.id != figure.id);
+        self.figures.push(figure);
+        let place = |id: &str| FIGURES.iter().position(|entry| entry.id == id);
+        // A figure that this version does not know comes last.
+        self.figures
+            .sort_by_key(|figure| place(&figure.id).unwrap_or(FIGURES.len()));
+    }
 }
 
 impl Environment {

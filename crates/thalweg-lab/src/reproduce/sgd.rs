@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use thalweg::flow::{self, Drift, Times, Trajectory, Validity};
 use thalweg::problem::{Problem, Weights, covariance};
-use thalweg::simulate::{Data, Ensemble, Init, Observation, Precision, Settings};
+use thalweg::simulate::{Data, Ensemble, Init, Observation, Outcome, Precision, Settings};
 
 use super::claim::Range;
 use super::{Context, ReproduceError};
@@ -58,6 +58,32 @@ struct Trial {
     start: Weights,
     /// One for each measured step; nothing from divergence on.
     observed: Vec<Option<Observation>>,
+    outcome: Outcome,
+}
+
+impl Trial {
+    /// A quantity at the measured step of this index.
+    fn value(&self, index: usize, measure: Measure<'_>) -> Result<f64, Missing> {
+        match (&self.observed[index], self.outcome) {
+            (None, Outcome::Diverged { step }) => Err(Missing::Diverged { step }),
+            (None, Outcome::Running) => Err(Missing::Undefined),
+            (Some(observed), _) => measure(observed)
+                .filter(|value| value.is_finite())
+                .ok_or(Missing::Undefined),
+        }
+    }
+}
+
+/// Why a seed has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Its weights grew without bound.
+    Diverged {
+        /// The step at which they did.
+        step: u64,
+    },
+    /// The quantity is infinite or could not be computed.
+    Undefined,
 }
 
 /// All seeds of one setting.
@@ -70,8 +96,11 @@ pub struct Runs {
     trials: Vec<Trial>,
 }
 
-/// A quantity of one network.
-pub type Quantity<'q, S> = &'q dyn Fn(&S) -> f64;
+/// A quantity of one measured network, if it has a value.
+pub type Measure<'q> = &'q dyn Fn(&Observation) -> Option<f64>;
+
+/// A quantity of the slow flow.
+pub type Quantity<'q> = &'q dyn Fn(&flow::Snapshot) -> f64;
 
 impl Runs {
     /// Runs SGD for `steps`, telling `context` the progress between `from` and `to`.
@@ -93,6 +122,7 @@ impl Runs {
             .map(|start| Trial {
                 start,
                 observed: Vec::with_capacity(steps.len()),
+                outcome: Outcome::Running,
             })
             .collect();
         let last = steps.last().copied().unwrap_or(0).max(1) as f64;
@@ -105,6 +135,9 @@ impl Runs {
                 trial.observed.push(observation);
             }
         }
+        for (trial, outcome) in trials.iter_mut().zip(ensemble.outcomes()) {
+            trial.outcome = outcome;
+        }
         Ok(Self {
             problem,
             settings,
@@ -113,53 +146,31 @@ impl Runs {
         })
     }
 
-    /// The mean over the seeds at each step, with its standard error.
-    pub fn curve(&self, quantity: Quantity<'_, Observation>) -> Vec<Point> {
+    /// The mean over the seeds that are left at each step, with its standard error.
+    pub fn curve(&self, measure: Measure<'_>) -> Vec<Point> {
         let at = |i: usize| -> Vec<f64> {
             self.trials
                 .iter()
-                .filter_map(|t| Some(quantity(t.observed[i].as_ref()?)))
+                .filter_map(|trial| trial.value(i, measure).ok())
                 .collect()
         };
         mean_curve(&self.steps, at)
     }
 
     /// Each seed's mean over the last fifth of the run.
-    ///
-    /// # Errors
-    /// When every seed diverged before the end.
-    pub fn end(&self, quantity: Quantity<'_, Observation>) -> Result<PerSeed, ReproduceError> {
+    pub fn end(&self, measure: Measure<'_>) -> PerSeed {
         let each = |trial: &Trial| {
-            let values: Option<Vec<f64>> = self
-                .window()
-                .map(|i| Some(quantity(trial.observed[i].as_ref()?)))
-                .collect();
-            values.map(|values| mean(&values))
+            let values: Result<Vec<f64>, Missing> =
+                self.window().map(|i| trial.value(i, measure)).collect();
+            Ok(mean(&values?))
         };
-        self.surviving(self.trials.iter().map(each).collect())
+        PerSeed(self.trials.iter().map(each).collect())
     }
 
-    /// The values of one measured step, given by its index from the end (0 the last).
-    ///
-    /// # Errors
-    /// When every seed diverged before it.
-    pub fn at(
-        &self,
-        index: usize,
-        quantity: Quantity<'_, Observation>,
-    ) -> Result<PerSeed, ReproduceError> {
-        let each = |trial: &Trial| trial.observed[index].as_ref().map(quantity);
-        self.surviving(self.trials.iter().map(each).collect())
-    }
-
-    fn surviving(&self, values: Vec<Option<f64>>) -> Result<PerSeed, ReproduceError> {
-        if values.iter().all(Option::is_none) {
-            return Err(ReproduceError::Diverged {
-                seeds: values.len(),
-                step: self.last(),
-            });
-        }
-        Ok(PerSeed(values))
+    /// The values at the measured step of this index.
+    pub fn at(&self, index: usize, measure: Measure<'_>) -> PerSeed {
+        let each = |trial: &Trial| trial.value(index, measure);
+        PerSeed(self.trials.iter().map(each).collect())
     }
 
     fn window(&self) -> impl Iterator<Item = usize> {
@@ -234,7 +245,7 @@ pub struct Flows {
 
 impl Flows {
     /// The mean over the starts at each step.
-    pub fn curve(&self, quantity: Quantity<'_, flow::Snapshot>) -> Vec<Point> {
+    pub fn curve(&self, quantity: Quantity<'_>) -> Vec<Point> {
         let at = |i: usize| {
             self.trials
                 .iter()
@@ -250,16 +261,22 @@ impl Flows {
     }
 
     /// Each start's mean over the last fifth of the steps.
-    pub fn end(&self, quantity: Quantity<'_, flow::Snapshot>) -> PerSeed {
+    pub fn end(&self, quantity: Quantity<'_>) -> PerSeed {
         let each = |trial: &Trajectory| {
             let values: Vec<f64> = self
                 .window
                 .iter()
                 .map(|&i| quantity(&trial.snapshots[i]))
                 .collect();
-            Some(mean(&values))
+            Ok(mean(&values))
         };
         PerSeed(self.trials.iter().map(each).collect())
+    }
+
+    /// The mean of [`end`](Self::end) over all starts.
+    pub fn mean_end(&self, quantity: Quantity<'_>) -> f64 {
+        let ends: Vec<f64> = self.end(quantity).0.into_iter().flatten().collect();
+        mean(&ends)
     }
 
     /// How far the runs beside these flows are from η → 0⁺, at the worst point on the way.
@@ -292,26 +309,50 @@ impl Flows {
     }
 }
 
-/// One value for each seed; nothing for one that diverged.
+/// One value for each seed, or why it has none.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PerSeed(pub Vec<Option<f64>>);
+pub struct PerSeed(pub Vec<Result<f64, Missing>>);
 
 impl PerSeed {
     /// The mean and its standard error over the seeds that are left.
-    pub fn estimate(&self) -> Estimate {
+    ///
+    /// # Errors
+    /// The reason in words, when fewer than two are left: one alone has no standard error.
+    pub fn estimate(&self) -> Result<Estimate, String> {
         let values: Vec<f64> = self.0.iter().flatten().copied().collect();
-        Estimate::of(&values).unwrap_or(Estimate {
-            mean: f64::NAN,
-            standard_error: None,
-            count: 0,
-        })
+        let estimate = Estimate::of(&values).filter(|estimate| estimate.count > 1);
+        estimate.ok_or_else(|| self.loss())
+    }
+
+    /// What became of the seeds without a value.
+    fn loss(&self) -> String {
+        let step = |value: &Result<f64, Missing>| match value {
+            Err(Missing::Diverged { step }) => Some(*step),
+            _ => None,
+        };
+        let steps: Vec<u64> = self.0.iter().filter_map(step).collect();
+        let undefined = self.0.iter().filter(|v| **v == Err(Missing::Undefined));
+        let (seeds, undefined) = (self.0.len(), undefined.count());
+        let mut reasons = Vec::new();
+        if let (Some(first), Some(last)) = (steps.iter().min(), steps.iter().max()) {
+            let count = steps.len();
+            reasons.push(if count == seeds {
+                format!("all {seeds} seeds diverged, at steps {first} to {last}")
+            } else {
+                format!("{count} of {seeds} seeds diverged, at steps {first} to {last}")
+            });
+        }
+        if undefined > 0 {
+            reasons.push(format!("{undefined} of {seeds} seeds have no finite value"));
+        }
+        reasons.join("; ")
     }
 
     /// Seed by seed, `combine(self, other)`.
     #[must_use]
     pub fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
         let pairs = self.0.iter().zip(&other.0);
-        Self(pairs.map(|(a, b)| Some(combine((*a)?, (*b)?))).collect())
+        Self(pairs.map(|(a, b)| Ok(combine((*a)?, (*b)?))).collect())
     }
 }
 
@@ -321,20 +362,75 @@ fn mean(values: &[f64]) -> f64 {
 
 fn mean_curve(steps: &[u64], at: impl Fn(usize) -> Vec<f64>) -> Vec<Point> {
     let point = |(i, &step): (usize, &u64)| {
-        let estimate = Estimate::of(&at(i));
-        Point {
+        let estimate = Estimate::of(&at(i))?;
+        Some(Point {
             x: step as f64,
-            y: estimate.map_or(f64::NAN, |e| e.mean),
-            error: estimate.and_then(|e| e.standard_error).unwrap_or(0.0),
-        }
+            y: estimate.mean,
+            error: estimate.standard_error.unwrap_or(0.0),
+        })
     };
-    steps.iter().enumerate().map(point).collect()
+    steps.iter().enumerate().filter_map(point).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Claim;
+    use std::sync::atomic::AtomicBool;
+
+    use super::super::observable::{CONDITIONS, SHARPNESS};
+    use super::super::{Budget, Claim, Verdict};
     use super::*;
+    use thalweg::theory::predict;
+
+    fn run(problem: Problem, settings: Settings, steps: u64) -> Runs {
+        let context = Context {
+            figure: "test",
+            budget: Budget::Quick,
+            progress: &|_, _| {},
+            stop: &AtomicBool::new(false),
+        };
+        Runs::new(problem, settings, schedule(steps), context, (0.0, 1.0)).unwrap()
+    }
+
+    /// η far beyond stability: every claim about such runs still gets its verdict.
+    #[test]
+    fn divergence_is_a_verdict() {
+        let problem = identity_problem(&[1.0, 0.5], 3).unwrap();
+        let limit = predict(&problem).unwrap().sharpness;
+        let runs = run(problem, plain(3.0, 10, Init::Kaiming { gain: 1.0 }), 1000);
+        let flows = runs.flows().unwrap();
+        let of_limit = SHARPNESS.against_limit("t", "eq. 14", limit, &runs, &flows);
+        for claim in [
+            of_limit.unwrap(),
+            SHARPNESS.against_flow("t", &runs, &flows),
+            CONDITIONS[0].against_flow("t", &runs, &flows),
+        ] {
+            let judged = claim.judge();
+            assert_eq!(judged.verdict, Verdict::NotMeasured, "{judged:?}");
+            let reason = judged.reason.unwrap();
+            assert!(
+                reason.contains("all 5 seeds diverged, at steps"),
+                "{reason}"
+            );
+            assert!(judged.measured.is_none() && judged.predicted.is_some());
+        }
+        let curve = runs.curve(&SHARPNESS.sgd);
+        assert!(curve.iter().all(|point| point.y.is_finite()));
+    }
+
+    #[test]
+    fn one_seed_alone_is_not_measured() {
+        let diverged = |step| Err(Missing::Diverged { step });
+        let one = PerSeed(vec![
+            Ok(3.0),
+            diverged(7),
+            Err(Missing::Undefined),
+            diverged(90),
+        ]);
+        assert_eq!(
+            one.estimate().unwrap_err(),
+            "2 of 4 seeds diverged, at steps 7 to 90; 1 of 4 seeds have no finite value"
+        );
+    }
 
     #[test]
     fn the_schedule_ends_at_the_budget_and_fills_the_window() {
@@ -347,25 +443,16 @@ mod tests {
     /// A run far too short for its limit is told so by the flow, and follows the flow.
     #[test]
     fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
-        use super::super::observable::SHARPNESS;
-        use super::super::{Budget, Verdict};
-        use thalweg::theory::predict;
-        let context = Context {
-            figure: "test",
-            budget: Budget::Quick,
-            progress: &|_, _| {},
-            stop: &std::sync::atomic::AtomicBool::new(false),
-        };
         let problem = identity_problem(&[1.0, 0.1], 2).unwrap();
         let limit = predict(&problem).unwrap().sharpness;
         let settings = plain(0.01, 10, Init::Kaiming { gain: 1.0 });
-        let runs = Runs::new(problem, settings, schedule(4000), context, (0.0, 1.0)).unwrap();
+        let runs = run(problem, settings, 4000);
         let flows = runs.flows().unwrap();
         let claim = SHARPNESS
             .against_limit("t", "eq. 14", limit, &runs, &flows)
             .unwrap();
         assert_eq!(claim.judge().verdict, Verdict::NotAtThisBudget);
-        let claim = SHARPNESS.against_flow("t", &runs, &flows).unwrap();
+        let claim = SHARPNESS.against_flow("t", &runs, &flows);
         assert_eq!(claim.clone().judge().verdict, Verdict::Agrees, "{claim:?}");
         let wrong = Claim {
             predicted: 1.3 * claim.predicted,
@@ -376,9 +463,9 @@ mod tests {
 
     #[test]
     fn pairs_leave_out_the_diverged() {
-        let a = PerSeed(vec![Some(3.0), None, Some(5.0)]);
-        let b = PerSeed(vec![Some(1.0), Some(9.0), Some(1.0)]);
-        let estimate = a.with(&b, |a, b| a - b).estimate();
+        let a = PerSeed(vec![Ok(3.0), Err(Missing::Diverged { step: 4 }), Ok(5.0)]);
+        let b = PerSeed(vec![Ok(1.0), Ok(9.0), Ok(1.0)]);
+        let estimate = a.with(&b, |a, b| a - b).estimate().unwrap();
         assert_eq!((estimate.mean, estimate.count), (3.0, 2));
     }
 }

@@ -41,7 +41,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
                     flows.curve(&observable.flow),
                     Look::flow(i),
                 );
-            claims.push(observable.against_flow(&title, &runs, &flows)?);
+            claims.push(observable.against_flow(&title, &runs, &flows));
         }
         claims.push(SHARPNESS.against_limit(&title, "Theorem 1 (eq. 14)", limit, &runs, &flows)?);
         panels.push(

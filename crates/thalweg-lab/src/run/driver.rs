@@ -74,17 +74,23 @@ fn record(experiment: &Experiment, ensemble: &Ensemble, measurements: &mut Measu
     }
 }
 
+/// What there is to measure; a quantity without a value has no row.
 fn quantities(observation: &Observation) -> Vec<(String, f64)> {
     let scalars = [
-        ("sharpness", observation.sharpness),
+        ("sharpness", Some(observation.sharpness)),
         ("lambda_max", observation.lambda_max),
-        ("fluctuation", observation.fluctuation),
-        ("gradient_second_moment", observation.gradient_second_moment),
-        ("loss", observation.loss),
-        ("product_error", observation.product_error),
+        ("fluctuation", Some(observation.fluctuation)),
+        (
+            "gradient_second_moment",
+            Some(observation.gradient_second_moment),
+        ),
+        ("loss", Some(observation.loss)),
+        ("product_error", Some(observation.product_error)),
     ];
     let scalars = scalars.map(|(name, value)| (name.to_owned(), value));
     let conditions = observation.condition_numbers.iter().enumerate();
     let conditions = conditions.map(|(k, value)| (format!("condition_number_{}", k + 1), *value));
-    scalars.into_iter().chain(conditions).collect()
+    let all = scalars.into_iter().chain(conditions);
+    all.filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }

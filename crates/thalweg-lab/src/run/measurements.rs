@@ -8,7 +8,8 @@ use super::estimate::Estimate;
 ///
 /// The quantities of a simulation are `sharpness`, `lambda_max`, `fluctuation`,
 /// `gradient_second_moment`, `loss`, `product_error` (see [`thalweg::simulate::Observation`]) and
-/// `condition_number_1` … `condition_number_D`. A run that has diverged has no rows from there on.
+/// `condition_number_1` … `condition_number_D`. A run that has diverged has no rows from there on, and a
+/// value that could not be computed has none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measurements {
     quantities: Vec<String>,

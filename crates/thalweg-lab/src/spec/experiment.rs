@@ -77,7 +77,9 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
         name: name(root)?,
         problem,
         settings,
-        seeds: root.optional("seeds").map_or(Ok(vec![0]), |f| seeds(&f))?,
+        seeds: root
+            .optional("seeds")
+            .map_or(Ok(default_seeds()), |f| seeds(&f))?,
         steps: root.required("steps", "the number of steps")?.count()?,
         measure: root
             .optional("measure")
@@ -90,6 +92,11 @@ fn missing(field: &str, needed: &str) -> Fault {
         field: field.to_owned(),
         needed: needed.to_owned(),
     }
+}
+
+/// The seeds of an experiment that names none: five trials, as in the paper.
+pub fn default_seeds() -> Vec<u64> {
+    (0..5).collect()
 }
 
 /// A number of seeds, 0, 1, 2, …, or a list of them.

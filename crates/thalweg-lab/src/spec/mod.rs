@@ -19,7 +19,7 @@ mod schedule;
 use std::path::Path;
 
 pub use error::{Advice, Fault, SpecError};
-pub use experiment::Experiment;
+pub use experiment::{Experiment, default_seeds};
 pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};

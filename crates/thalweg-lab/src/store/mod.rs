@@ -12,4 +12,4 @@ pub use error::{Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
 pub(crate) use directory::{Progress, RunDirectory};
-pub(crate) use whole::{create_folder, write_whole};
+pub(crate) use whole::{create_folder, write_all_whole, write_whole};

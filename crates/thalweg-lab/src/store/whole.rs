@@ -19,18 +19,50 @@ pub(crate) fn write_whole(
 ) -> Result<(), StoreError> {
     let unfinished = unfinished(path);
     let attempt = || {
-        let mut writer = BufWriter::new(File::create(&unfinished)?);
-        write(&mut writer)?;
-        writer.flush()?;
-        writer.get_ref().sync_all()?;
-        fs::rename(&unfinished, path)?;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))
+        write_unfinished(&unfinished, write)?;
+        finish(&unfinished, path)
     };
     attempt().map_err(|source| {
         // A disk that is full needs the space; failing to remove it too leaves it to the next start.
         let _ = fs::remove_file(&unfinished);
         StoreError::write(path, source)
     })
+}
+
+/// Puts several files in place that belong together: none of them before there was space for all.
+pub(crate) fn write_all_whole(files: &[(PathBuf, &[u8])]) -> Result<(), StoreError> {
+    let attempt = || {
+        for (path, bytes) in files {
+            write_unfinished(&unfinished(path), |file| file.write_all(bytes))
+                .map_err(|source| StoreError::write(path, source))?;
+        }
+        for (path, _) in files {
+            finish(&unfinished(path), path).map_err(|source| StoreError::write(path, source))?;
+        }
+        Ok(())
+    };
+    attempt().inspect_err(|_| {
+        for (path, _) in files {
+            let _ = fs::remove_file(unfinished(path));
+        }
+    })
+}
+
+/// Writes `unfinished` to the disk.
+fn write_unfinished(
+    unfinished: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut writer = BufWriter::new(File::create(unfinished)?);
+    write(&mut writer)?;
+    writer.flush()?;
+    writer.get_ref().sync_all()
+}
+
+/// Gives an unfinished file its name, on the disk.
+fn finish(unfinished: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(unfinished, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Makes `folder` and those above it, on the disk.
@@ -142,6 +174,21 @@ mod tests {
             .to_string();
         assert!(message.contains("No space left on device"), "{message}");
         assert!(names(folder.path()).is_empty());
+    }
+
+    /// The second file does not fit: the first is not put in place either.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_that_belong_together_come_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["first", "second"].map(|name| folder.path().join(name));
+        fs::write(&paths[0], b"old").unwrap();
+        std::os::unix::fs::symlink("/dev/full", unfinished(&paths[1])).unwrap();
+        let files = paths.clone().map(|path| (path, b"new".as_slice()));
+        let message = write_all_whole(&files).unwrap_err().to_string();
+        assert!(message.contains("second"), "{message}");
+        assert_eq!(fs::read(&paths[0]).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["first"]);
     }
 
     #[test]

@@ -39,4 +39,6 @@ pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;
 pub use settings::{Drift, Settings, Times};
 pub use trajectory::{Limit, Snapshot, Trajectory, slow_flow};
-pub use validity::{MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity};
+pub use validity::{
+    MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity, misalignment_warning,
+};

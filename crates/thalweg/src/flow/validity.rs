@@ -1,5 +1,8 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
+use super::point::Model;
+use crate::theory::{Prediction, noise_misalignment};
+
 /// How far from leading order a run at this η and B is, and what follows.
 ///
 /// Two small parameters must be small. `stability` compares η with the edge of stability: the fluctuation in the
@@ -29,8 +32,6 @@ pub struct Validity {
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
-    /// One sentence for the user, if any of these is above its limit.
-    pub warning: Option<String>,
 }
 
 /// ηλ_max/2 may be this large: T is then right to about a percent.
@@ -68,57 +69,128 @@ impl Validity {
         let (path_stability, path_spread) = path.fold((0.0f64, 0.0f64), |(a, b), size| {
             (a.max(stability(size)), b.max(spread(size)))
         });
-        let mut report = Self {
+        Self {
             stability: path_stability,
             limit_stability: limit.map(stability),
             product_fluctuation: path_spread,
             limit_product_fluctuation: limit.map(spread),
             misalignment,
-            warning: None,
+        }
+    }
+
+    /// The report for the predicted minimum alone, whatever way leads to it.
+    pub fn at_minimum(prediction: &Prediction<'_>, learning_rate: f64, batch: usize) -> Self {
+        let size = Size {
+            lambda_max: prediction.lambda_max,
+            fluctuation: prediction.fluctuation,
         };
-        report.warning = report.sentence();
-        report
+        let problem = prediction.minimum.problem();
+        let model = Model::new(problem);
+        Self::new(
+            learning_rate,
+            batch,
+            model.scale(),
+            noise_misalignment(problem),
+            std::iter::once(size),
+            Some(size),
+        )
+    }
+
+    /// The larger of each number: the report for several paths.
+    #[must_use]
+    pub fn worst(self, other: &Self) -> Self {
+        let larger = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
+        Self {
+            stability: self.stability.max(other.stability),
+            limit_stability: larger(self.limit_stability, other.limit_stability),
+            product_fluctuation: self.product_fluctuation.max(other.product_fluctuation),
+            limit_product_fluctuation: larger(
+                self.limit_product_fluctuation,
+                other.limit_product_fluctuation,
+            ),
+            misalignment: self.misalignment.max(other.misalignment),
+        }
     }
 
     /// Whether every number is within its limit, at the times asked for and at the predicted minimum.
     pub fn in_range(&self) -> bool {
-        self.warning.is_none()
+        let (stability, spread) = (self.largest_stability().0, self.largest_spread().0);
+        stability <= MOST_STABILITY
+            && spread <= MOST_PRODUCT_FLUCTUATION
+            && self.misalignment <= MOST_MISALIGNMENT
     }
 
-    fn sentence(&self) -> Option<String> {
-        let worst = |path: f64, limit: Option<f64>| match limit {
-            Some(limit) if limit > path => (limit, "at the predicted minimum"),
-            _ => (path, "on the way"),
-        };
-        let (stability, where_stability) = worst(self.stability, self.limit_stability);
-        let (spread, where_spread) =
-            worst(self.product_fluctuation, self.limit_product_fluctuation);
+    /// Whether to believe the theory at this η and B, in a sentence or two for a user.
+    pub fn sentence(&self) -> String {
+        if self.in_range() {
+            return format!(
+                "In the range of the theory: η λ_max/2 is at most {:.2} and the product of the weights \
+                 fluctuates by at most {:.2} % of ‖V√Σx‖², so that T is right to about a percent.",
+                self.largest_stability().0,
+                100.0 * self.largest_spread().0
+            );
+        }
+        let coarse = self.coarse().map(|reasons| {
+            format!(
+                "Outside the range of the theory, which is leading order in η: {reasons}; expect SGD to lag behind and \
+                 to end flatter, or take a smaller η or a larger batch."
+            )
+        });
+        let sentences: Vec<String> = coarse
+            .into_iter()
+            .chain(misalignment_warning(self.misalignment))
+            .collect();
+        sentences.join(" ")
+    }
+
+    /// Why η is too large for the leading order, if it is.
+    fn coarse(&self) -> Option<String> {
+        let (stability, at) = self.largest_stability();
+        let (spread, spread_at) = self.largest_spread();
         let mut reasons = Vec::new();
-        if stability > MOST_STABILITY {
+        if stability >= 1.0 {
             reasons.push(format!(
-                "η λ_max/2 reaches {stability:.2} {where_stability} (at most {MOST_STABILITY} is in range)"
+                "η λ_max/2 reaches {stability:.2} {at}, beyond the edge of stability at 1, where SGD cannot rest"
+            ));
+        } else if stability > MOST_STABILITY {
+            reasons.push(format!(
+                "η λ_max/2 reaches {stability:.2} {at} (at most {MOST_STABILITY} is in range)"
             ));
         }
         if spread > MOST_PRODUCT_FLUCTUATION {
             reasons.push(format!(
-                "the product of the weights fluctuates by {:.2} % of ‖V√Σx‖² {where_spread} (at most {} % is in range)",
+                "the product of the weights fluctuates by {:.2} % of ‖V√Σx‖² {spread_at} (at most {} % is in range)",
                 100.0 * spread,
                 100.0 * MOST_PRODUCT_FLUCTUATION
             ));
         }
-        let coarse = (!reasons.is_empty()).then(|| {
-            format!(
-                "This run is outside the range of the theory, which is leading order in η: {}; expect SGD to lag behind and to end flatter, or take a smaller η or a larger batch.",
-                reasons.join(", and ")
-            )
-        });
-        let turned = (self.misalignment > MOST_MISALIGNMENT).then(|| {
-            format!(
-                "Noise and signal have different axes (misalignment {:.2}, at most {MOST_MISALIGNMENT} is in range): SGD ends elsewhere than at Theorem 1's minimum however small η is; follow the exact drift.",
-                self.misalignment
-            )
-        });
-        let sentences: Vec<String> = coarse.into_iter().chain(turned).collect();
-        (!sentences.is_empty()).then(|| sentences.join(" "))
+        (!reasons.is_empty()).then(|| reasons.join(", and "))
+    }
+
+    fn largest_stability(&self) -> (f64, &'static str) {
+        larger(self.stability, self.limit_stability)
+    }
+
+    fn largest_spread(&self) -> (f64, &'static str) {
+        larger(self.product_fluctuation, self.limit_product_fluctuation)
+    }
+}
+
+/// What follows from a [`noise_misalignment`] above its limit, in one sentence for a user.
+pub fn misalignment_warning(misalignment: f64) -> Option<String> {
+    (misalignment > MOST_MISALIGNMENT).then(|| {
+        format!(
+            "Noise and signal have different axes: the misalignment of Σε with VΣxVᵀ is {misalignment:.2}, where up to \
+             {MOST_MISALIGNMENT} changes T by about a percent. SGD then ends elsewhere than at Theorem 1's minimum, \
+             however small η is; the slow flow's exact drift follows it (beyond the paper)."
+        )
+    })
+}
+
+/// The larger of the two, and where it is.
+fn larger(path: f64, limit: Option<f64>) -> (f64, &'static str) {
+    match limit {
+        Some(limit) if limit >= path => (limit, "at the predicted minimum"),
+        _ => (path, "on the way"),
     }
 }

@@ -11,9 +11,9 @@ const RESIDUAL: f64 = 1e-9;
 /// λ_max of K = Σ_k (A_k A_kᵀ) ⊗ (L_xᵀ B_kᵀB_k L_x), an operator on d_y × d_x matrices.
 ///
 /// K is never formed: it maps X to Σ_k A_k A_kᵀ X L_xᵀ B_kᵀ B_k L_x. Its non-zero spectrum is that of the
-/// Gauss–Newton matrix, and of the Hessian at a global minimum. NaN if the weights are so large
+/// Gauss–Newton matrix, and of the Hessian at a global minimum. `None` if the weights are so large
 /// that K overflows.
-pub(super) fn lambda_max(weights: &Weights, input_factor: &Mat<f64>) -> f64 {
+pub(super) fn lambda_max(weights: &Weights, input_factor: &Mat<f64>) -> Option<f64> {
     let factors: Vec<_> = weights
         .above()
         .iter()
@@ -37,7 +37,7 @@ pub(super) fn lambda_max(weights: &Weights, input_factor: &Mat<f64>) -> f64 {
     let start = Mat::from_fn(rows, columns, |_, _| stream.normal());
     let mut basis = vec![faer::Scale(1.0 / start.norm_l2()) * start];
     let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
-    let mut largest = f64::NAN;
+    let mut largest = None;
     for size in 1..=rows * columns {
         let mut next = apply(&basis[size - 1]);
         diagonal.push(inner(&next, &basis[size - 1]));
@@ -48,17 +48,15 @@ pub(super) fn lambda_max(weights: &Weights, input_factor: &Mat<f64>) -> f64 {
             }
         }
         let norm = next.norm_l2();
-        let Some((value, last)) = top_of_tridiagonal(&diagonal, &coupling) else {
-            return f64::NAN;
-        };
-        largest = value;
-        if norm * last.abs() <= RESIDUAL * largest {
+        let (value, last) = top_of_tridiagonal(&diagonal, &coupling)?;
+        largest = Some(value);
+        if norm * last.abs() <= RESIDUAL * value {
             break;
         }
         coupling.push(norm);
         basis.push(faer::Scale(1.0 / norm) * next);
     }
-    largest
+    largest.filter(|value| value.is_finite())
 }
 
 /// Σ_ij X_ij Y_ij.

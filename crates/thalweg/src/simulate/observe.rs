@@ -18,8 +18,9 @@ pub struct Observation {
     /// is linear in each layer.
     pub sharpness: f64,
     /// The largest eigenvalue of K = Σ_k (A_kA_kᵀ) ⊗ (√Σx B_kᵀB_k √Σx): λ_max of the Gauss–Newton
-    /// matrix, which is the Hessian's at a global minimum.
-    pub lambda_max: f64,
+    /// matrix, which is the Hessian's at a global minimum. `None` where the iteration fails, as it does
+    /// if K overflows.
+    pub lambda_max: Option<f64>,
     /// The label noise's part of E‖∇ℓ‖², for single samples: Σ_k tr(A_kᵀΣεA_k) tr(B_kΣxB_kᵀ), times
     /// 1 + 2c/d_x under heteroscedasticity c.
     pub fluctuation: f64,
@@ -31,8 +32,9 @@ pub struct Observation {
     pub loss: f64,
     /// ‖W_D … W_1 − V‖²_F.
     pub product_error: f64,
-    /// Largest over smallest singular value of W_1 … W_D; infinite for a singular layer.
-    pub condition_numbers: Vec<f64>,
+    /// Largest over smallest singular value of W_1 … W_D; infinite for a singular layer, `None` where it is
+    /// undefined (a layer of zeros) or the decomposition does not converge.
+    pub condition_numbers: Vec<Option<f64>>,
 }
 
 impl Observation {
@@ -73,11 +75,12 @@ fn trace(m: &Mat<f64>) -> f64 {
     m.diagonal().column_vector().iter().sum()
 }
 
-/// σ_max/σ_min; NaN only if the decomposition fails.
-fn condition(layer: MatRef<'_, f64>) -> f64 {
-    match layer.singular_values().as_deref() {
-        Ok([largest, .., smallest]) => largest / smallest,
-        Ok([_]) => 1.0,
-        _ => f64::NAN,
-    }
+/// σ_max/σ_min; `None` if the decomposition fails, or for a layer of zeros.
+fn condition(layer: MatRef<'_, f64>) -> Option<f64> {
+    let condition = match layer.singular_values().ok()?.as_slice() {
+        [largest, .., smallest] => largest / smallest,
+        [_] => 1.0,
+        [] => return None,
+    };
+    (!condition.is_nan()).then_some(condition)
 }

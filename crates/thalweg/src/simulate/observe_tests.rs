@@ -75,7 +75,9 @@ fn lambda_max_is_that_of_the_gauss_newton_matrix() {
             .sum::<f64>()
     });
     let largest = gauss_newton.self_adjoint_eigenvalues(Side::Lower).unwrap()[n - 1];
-    let observed = Observation::new(&problem, &Data::default(), &weights).lambda_max;
+    let observed = Observation::new(&problem, &Data::default(), &weights)
+        .lambda_max
+        .unwrap();
     assert!(
         (observed - largest).abs() < 1e-11 * largest,
         "{observed} {largest}"

@@ -47,7 +47,7 @@ impl Settings {
 pub struct Data {
     /// Fresh samples at each step, or a fixed set.
     pub source: Source,
-    /// The law of the whitened noise.
+    /// The law of the coordinates z of ε = L z, L the lower Cholesky factor of Σε.
     pub noise: NoiseLaw,
     /// c in [0, 1]: ε given x has covariance (1 − c + c·‖Σx^{−1/2}x‖²/d_x) Σε. 0 is homoscedastic.
     pub heteroscedasticity: f64,
@@ -82,6 +82,9 @@ pub enum Source {
 }
 
 /// The law of each whitened noise coordinate, scaled to unit variance.
+///
+/// ε = L z with independent z and L Lᵀ = Σε lower triangular (Cholesky). Only a Gaussian ε is fixed by Σε:
+/// for any other law and Σε not diagonal, the higher moments of ε depend on this choice of root.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum NoiseLaw {
@@ -137,6 +140,8 @@ pub enum Precision {
     /// Double precision, the default: the slow drift per step is of order η².
     #[default]
     F64,
-    /// Single precision: faster, but the drift sinks below rounding for small η.
+    /// Single precision for the products alone: the random numbers, which cost the most in small
+    /// networks, stay double. Hardly faster at d = 2 (17.8 against 19.1 ns for a step of one seed at
+    /// D = 3, B = 10), and the drift sinks below rounding for small η.
     F32,
 }
