@@ -22,7 +22,7 @@ pub fn print(answer: &str) -> Result<(), Failure> {
 /// bits; what is infinite or undefined is `null`.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }

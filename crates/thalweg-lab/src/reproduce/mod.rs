@@ -1,7 +1,7 @@
 //! The paper's linear figures and some of our own, each reproduced with its claims and verdicts.
 //!
 //! One figure, one file: its specification, its runs, its claims with tolerances decided beforehand, its
-//! drawing. [`FIGURES`] lists them; [`make`] runs one; [`write`](fn@write) runs several into a directory.
+//! drawing. [`FIGURES`] lists them; [`Entry::make`] runs one; [`write`](fn@write) runs several into a directory.
 
 mod anisotropy_depth;
 mod claim;
