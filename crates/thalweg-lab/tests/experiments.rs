@@ -60,7 +60,10 @@ fn refusal(head: &str, problem: &str) -> String {
 fn defaults_are_plain_sgd() {
     let experiment = read(&format!("{SHORT}{PROBLEM}")).unwrap();
     assert_eq!(experiment.settings, Settings::new(0.01, 10));
-    assert_eq!((experiment.seeds, experiment.steps), (vec![0], 10_000));
+    assert_eq!(
+        (experiment.seeds, experiment.steps),
+        ((0..5).collect::<Vec<u64>>(), 10_000)
+    );
     assert_eq!(
         experiment.measure,
         Schedule {
@@ -143,7 +146,7 @@ fn the_resolved_form_reads_back_as_the_same_experiment() {
 fn the_resolved_form_leaves_nothing_implicit() {
     let resolved = read(&format!("{SHORT}{PROBLEM}")).unwrap().to_toml();
     for field in [
-        "seeds = [0]",
+        "seeds = [0, 1, 2, 3, 4]",
         "momentum = 0.0",
         "weight_decay = 0.0",
         "precision = \"f64\"",
