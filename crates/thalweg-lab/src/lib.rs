@@ -1,5 +1,6 @@
 //! Experiments on top of `thalweg`: specifications, runs, figures and reports.
 
+pub mod images;
 pub mod plot;
 pub mod provenance;
 pub mod report;

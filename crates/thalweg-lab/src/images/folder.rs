@@ -1,0 +1,124 @@
+//! The four files that make an image set: those built into the program, or those of a folder.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::idx::{self, Idx, Kind};
+use super::{ImageError, ImageSet, Images};
+
+/// Names of images and labels, to train on and to test.
+const NAMES: [[&str; 2]; 2] = [
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+];
+
+macro_rules! built_in {
+    ($name:literal) => {
+        include_bytes!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../data/mnist10k/",
+            $name,
+            ".gz"
+        ))
+    };
+}
+
+/// The 8,000 + 2,000 MNIST digits that come with the program (`data/mnist10k` in its repository).
+///
+/// # Errors
+/// None, unless the program itself was built from damaged files.
+pub fn builtin() -> Result<ImageSet, ImageError> {
+    let folder = Path::new("built-in mnist10k");
+    let [train, test]: [[&[u8]; 2]; 2] = [
+        [
+            built_in!("train-images-idx3-ubyte"),
+            built_in!("train-labels-idx1-ubyte"),
+        ],
+        [
+            built_in!("t10k-images-idx3-ubyte"),
+            built_in!("t10k-labels-idx1-ubyte"),
+        ],
+    ];
+    let part = |[images, labels]: [&str; 2], bytes: [&[u8]; 2]| {
+        let paths = [folder.join(images), folder.join(labels)];
+        let images = idx::read(&paths[0], Kind::Images, bytes[0])?;
+        let labels = idx::read(&paths[1], Kind::Labels, bytes[1])?;
+        together(&paths, images, labels)
+    };
+    Ok(ImageSet {
+        train: part(NAMES[0], train)?,
+        test: part(NAMES[1], test)?,
+    })
+}
+
+/// The images in `folder`, which holds files of MNIST's names, each packed by gzip (`.gz`) or not:
+/// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
+/// `t10k-labels-idx1-ubyte`.
+///
+/// # Errors
+/// When a file is missing, unreadable, damaged, cut off or of another kind, or when the files do not
+/// belong together.
+pub fn read_folder(folder: &Path) -> Result<ImageSet, ImageError> {
+    let part = |[images, labels]: [&'static str; 2]| {
+        let (images_path, images) = open(folder, images, Kind::Images)?;
+        let (labels_path, labels) = open(folder, labels, Kind::Labels)?;
+        Ok((
+            together(&[images_path.clone(), labels_path], images, labels)?,
+            images_path,
+        ))
+    };
+    let (train, _) = part(NAMES[0])?;
+    let (test, path) = part(NAMES[1])?;
+    if (test.height, test.width) != (train.height, train.width) {
+        return Err(ImageError::Shapes {
+            path,
+            height: train.height,
+            width: train.width,
+            test_height: test.height,
+            test_width: test.width,
+        });
+    }
+    Ok(ImageSet { train, test })
+}
+
+/// The file `name` of `folder`, unpacked if there is one that is.
+fn open(folder: &Path, name: &'static str, kind: Kind) -> Result<(PathBuf, Idx), ImageError> {
+    for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
+        match File::open(&path) {
+            Ok(file) => {
+                let content = idx::read(&path, kind, buffered(file))?;
+                return Ok((path, content));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(ImageError::Unreadable { path, source }),
+        }
+    }
+    Err(ImageError::Missing {
+        folder: folder.to_owned(),
+        name,
+    })
+}
+
+fn buffered(file: File) -> impl Read {
+    std::io::BufReader::new(file)
+}
+
+/// Images with their labels.
+fn together(paths: &[PathBuf; 2], images: Idx, labels: Idx) -> Result<Images, ImageError> {
+    let (count, height, width) = (images.sizes[0], images.sizes[1], images.sizes[2]);
+    if labels.sizes[0] != count {
+        return Err(ImageError::Counts {
+            images_path: paths[0].clone(),
+            images: count,
+            labels_path: paths[1].clone(),
+            labels: labels.sizes[0],
+        });
+    }
+    Ok(Images {
+        height,
+        width,
+        pixels: images.bytes,
+        labels: labels.bytes,
+    })
+}
