@@ -8,7 +8,8 @@ use thalweg::theory::predict;
 use super::claim::{Claim, Tolerance};
 use super::made::{Made, sgd_settings};
 use super::observable::SHARPNESS;
-use super::sgd::{Runs, SEEDS, identity_problem, plain, schedule};
+use super::sgd::{Runs, identity_problem, plain};
+use super::trials::{SEEDS, schedule};
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 
@@ -55,7 +56,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             panel = panel
                 .with(
                     format!("SGD, initial scale {gain}"),
-                    runs.curve(&SHARPNESS.sgd),
+                    runs.trials.curve(&SHARPNESS.sgd),
                     Look::measured(i),
                 )
                 .with(
@@ -73,7 +74,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             )?);
             claims.push(SHARPNESS.against_flow(&what, &runs, &flows));
             ends.push((
-                runs.end(&SHARPNESS.sgd).estimate(),
+                runs.trials.end(&SHARPNESS.sgd).estimate(),
                 flows.mean_end(&SHARPNESS.flow),
             ));
         }

@@ -39,8 +39,10 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     let going = Runs::new(problem, noisy, times, context, (0.5, 1.0))?;
     let flows = going.flows()?;
 
-    let at =
-        |runs: &Runs, part: f64| runs.at((part * POINTS as f64).round() as usize, &SHARPNESS.sgd);
+    let at = |runs: &Runs, part: f64| {
+        runs.trials
+            .at((part * POINTS as f64).round() as usize, &SHARPNESS.sgd)
+    };
     // From a little after the switch: GD first moves to the minimum of its own batch.
     let drift = |runs: &Runs, from, to| {
         at(runs, to)
@@ -80,7 +82,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     ];
     claims.push(SHARPNESS.against_flow("without the switch", &going, &flows));
 
-    let heights = going.curve(&SHARPNESS.sgd);
+    let heights = going.trials.curve(&SHARPNESS.sgd);
     let low = heights
         .iter()
         .map(|p| p.y - p.error)
@@ -103,7 +105,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     )
     .with(
         "switched to gradient descent",
-        stopped.curve(&SHARPNESS.sgd),
+        stopped.trials.curve(&SHARPNESS.sgd),
         Look::measured(1),
     )
     .with(

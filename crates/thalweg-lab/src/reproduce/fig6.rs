@@ -5,7 +5,8 @@ use thalweg::theory::predict;
 
 use super::made::{Made, sgd_settings};
 use super::observable::CONDITIONS;
-use super::sgd::{Runs, identity_problem, plain, schedule};
+use super::sgd::{Runs, identity_problem, plain};
+use super::trials::schedule;
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel};
 
@@ -34,7 +35,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             panel = panel
                 .with(
                     format!("{name}, SGD ± s.e."),
-                    runs.curve(&observable.sgd),
+                    runs.trials.curve(&observable.sgd),
                     Look::measured(layer),
                 )
                 .with(

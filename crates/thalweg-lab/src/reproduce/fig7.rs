@@ -5,7 +5,8 @@ use thalweg::theory::predict;
 
 use super::made::{Made, sgd_settings};
 use super::observable::{LAMBDA_MAX, SHARPNESS};
-use super::sgd::{Runs, identity_problem, plain, schedule};
+use super::sgd::{Runs, identity_problem, plain};
+use super::trials::schedule;
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
 
@@ -49,7 +50,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             let what = format!("{title}, D = {depth}");
             for (k, observable) in observables.into_iter().enumerate() {
                 let x = depth as f64;
-                let end = runs.end(&observable.sgd).estimate();
+                let end = runs.trials.end(&observable.sgd).estimate();
                 points[k][0].extend(end.map(|end| Point {
                     x,
                     y: end.mean,

@@ -41,7 +41,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
                 )
                 .with(
                     "SGD from one minimum, mean ± s.e. of 5 seeds",
-                    runs.curve(&observable.sgd),
+                    runs.trials.curve(&observable.sgd),
                     Look::measured(0),
                 )
                 .with(
@@ -89,8 +89,8 @@ fn minimum_from(problem: &Problem, seed: u64) -> Result<Weights, ReproduceError>
 
 /// SGD's fluctuation is lower at the end than at the start.
 fn falling(title: &str, runs: &Runs) -> Claim {
-    let start = runs.at(0, &FLUCTUATION.sgd);
-    let end = runs.end(&FLUCTUATION.sgd);
+    let start = runs.trials.at(0, &FLUCTUATION.sgd);
+    let end = runs.trials.end(&FLUCTUATION.sgd);
     let change = end.with(&start, |end, start| end / start).estimate();
     Claim::sampled(
         format!("{title}: SGD's F at the end over its F at the start"),

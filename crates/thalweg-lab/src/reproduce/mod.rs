@@ -24,6 +24,7 @@ mod prop1;
 mod results;
 mod sgd;
 mod theory_ends;
+mod trials;
 mod turned_noise;
 mod two_noises;
 

@@ -79,7 +79,7 @@ const fn condition(
 impl Observable {
     /// The claim that SGD, averaged over the end of its run, is where the slow flow is.
     pub fn against_flow(self, what: &str, runs: &Runs, flows: &Flows) -> Claim {
-        let (measured, flow) = (runs.end(&self.sgd), flows.end(&self.flow));
+        let (measured, flow) = (runs.trials.end(&self.sgd), flows.end(&self.flow));
         // Seed by seed, since each flow begins where its run does.
         let beside = measured.with(&flow, |_, flow| flow).estimate();
         let difference = measured.with(&flow, |sgd, flow| sgd - flow).estimate();
@@ -114,7 +114,7 @@ impl Observable {
     ) -> Result<Claim, ReproduceError> {
         Ok(Claim {
             reach: Some(Reach {
-                steps: runs.last(),
+                steps: runs.trials.last(),
                 flow: flows.mean_end(&self.flow),
                 relaxation: runs.relaxation()?,
             }),
@@ -122,7 +122,7 @@ impl Observable {
             ..Claim::sampled(
                 format!("{what}: {} converges to its exact value", self.name),
                 source,
-                (runs.end(&self.sgd).estimate(), limit),
+                (runs.trials.end(&self.sgd).estimate(), limit),
                 source,
                 SGD,
             )

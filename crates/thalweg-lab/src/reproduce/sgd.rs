@@ -6,15 +6,9 @@ use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, Init, Observation, Outcome, Precision, Settings};
 
 use super::claim::Range;
+use super::trials::{PerSeed, SEEDS, Trials, mean, mean_curve};
 use super::{Context, ReproduceError};
 use crate::plot::Point;
-use crate::run::Estimate;
-
-/// The trials of every run, as in the paper.
-pub const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
-
-/// The last part of a run, over which its end is averaged.
-const WINDOW: f64 = 0.8;
 
 /// Between two looks at the stop flag, steps.
 const CHUNK: u64 = 200_000;
@@ -41,63 +35,15 @@ pub fn plain(learning_rate: f64, batch: usize, init: Init) -> Settings {
     }
 }
 
-/// Where a run of `steps` is measured: 45 steps evenly in log t from 10 on, and 20 in the last fifth.
-pub fn schedule(steps: u64) -> Vec<u64> {
-    let last = steps as f64;
-    let early = (0..45).map(|i| 10.0 * (last / 10.0).powf(f64::from(i) / 45.0));
-    let late = (0..=20).map(|i| last * (WINDOW + (1.0 - WINDOW) * f64::from(i) / 20.0));
-    let mut all: Vec<u64> = early.chain(late).map(|t| t.round() as u64).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// What one seed did.
-#[derive(Clone, Debug)]
-struct Trial {
-    start: Weights,
-    /// One for each measured step; nothing from divergence on.
-    observed: Vec<Option<Observation>>,
-    outcome: Outcome,
-}
-
-impl Trial {
-    /// A quantity at the measured step of this index.
-    fn value(&self, index: usize, measure: Measure<'_>) -> Result<f64, Missing> {
-        match (&self.observed[index], self.outcome) {
-            (None, Outcome::Diverged { step }) => Err(Missing::Diverged { step }),
-            (None, Outcome::Running) => Err(Missing::Undefined),
-            (Some(observed), _) => measure(observed)
-                .filter(|value| value.is_finite())
-                .ok_or(Missing::Undefined),
-        }
-    }
-}
-
-/// Why a seed has no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Its weights grew without bound.
-    Diverged {
-        /// The step at which they did.
-        step: u64,
-    },
-    /// The quantity is infinite or could not be computed.
-    Undefined,
-}
-
 /// All seeds of one setting.
 #[derive(Clone, Debug)]
 pub struct Runs {
     problem: Problem,
     settings: Settings,
-    /// Where it was measured.
-    pub steps: Vec<u64>,
-    trials: Vec<Trial>,
+    starts: Vec<Weights>,
+    /// What was measured.
+    pub trials: Trials<Observation>,
 }
-
-/// A quantity of one measured network, if it has a value.
-pub type Measure<'q> = &'q dyn Fn(&Observation) -> Option<f64>;
 
 /// A quantity of the slow flow.
 pub type Quantity<'q> = &'q dyn Fn(&flow::Snapshot) -> f64;
@@ -115,72 +61,31 @@ impl Runs {
         (from, to): (f64, f64),
     ) -> Result<Self, ReproduceError> {
         let mut ensemble = Ensemble::start(&problem, &settings, &SEEDS)?;
-        let mut trials: Vec<Trial> = ensemble
-            .weights()
-            .into_iter()
-            .flatten()
-            .map(|start| Trial {
-                start,
-                observed: Vec::with_capacity(steps.len()),
-                outcome: Outcome::Running,
-            })
-            .collect();
-        let last = steps.last().copied().unwrap_or(0).max(1) as f64;
-        for &step in &steps {
+        let starts: Vec<Weights> = ensemble.weights().into_iter().flatten().collect();
+        let mut trials = Trials::new(steps, SEEDS.len());
+        let last = trials.last().max(1) as f64;
+        for step in trials.steps.clone() {
             while ensemble.step() < step {
                 context.tell(from + (to - from) * ensemble.step() as f64 / last)?;
                 ensemble.run_to(step.min(ensemble.step() + CHUNK));
             }
-            for (trial, observation) in trials.iter_mut().zip(ensemble.observe()) {
-                trial.observed.push(observation);
-            }
+            trials.observe(ensemble.observe());
         }
-        for (trial, outcome) in trials.iter_mut().zip(ensemble.outcomes()) {
-            trial.outcome = outcome;
-        }
+        trials.conclude(
+            ensemble
+                .outcomes()
+                .into_iter()
+                .map(|outcome| match outcome {
+                    Outcome::Running => None,
+                    Outcome::Diverged { step } => Some(step),
+                }),
+        );
         Ok(Self {
             problem,
             settings,
-            steps,
+            starts,
             trials,
         })
-    }
-
-    /// The mean over the seeds that are left at each step, with its standard error.
-    pub fn curve(&self, measure: Measure<'_>) -> Vec<Point> {
-        let at = |i: usize| -> Vec<f64> {
-            self.trials
-                .iter()
-                .filter_map(|trial| trial.value(i, measure).ok())
-                .collect()
-        };
-        mean_curve(&self.steps, at)
-    }
-
-    /// Each seed's mean over the last fifth of the run.
-    pub fn end(&self, measure: Measure<'_>) -> PerSeed {
-        let each = |trial: &Trial| {
-            let values: Result<Vec<f64>, Missing> =
-                self.window().map(|i| trial.value(i, measure)).collect();
-            Ok(mean(&values?))
-        };
-        PerSeed(self.trials.iter().map(each).collect())
-    }
-
-    /// The values at the measured step of this index.
-    pub fn at(&self, index: usize, measure: Measure<'_>) -> PerSeed {
-        let each = |trial: &Trial| trial.value(index, measure);
-        PerSeed(self.trials.iter().map(each).collect())
-    }
-
-    fn window(&self) -> impl Iterator<Item = usize> {
-        let first = WINDOW * self.last() as f64;
-        (0..self.steps.len()).filter(move |&i| self.steps[i] as f64 >= first)
-    }
-
-    /// The budget, steps.
-    pub fn last(&self) -> u64 {
-        self.steps.last().copied().unwrap_or(0)
     }
 
     /// The slow flow from each seed's own start, at the same steps.
@@ -203,10 +108,10 @@ impl Runs {
         let times = Times::Steps {
             learning_rate: self.settings.learning_rate,
             batch: self.settings.batch,
-            steps: self.steps.clone(),
+            steps: self.trials.steps.clone(),
         };
-        let each = |trial: &Trial| -> Result<_, ReproduceError> {
-            let minimum = flow::descend(&self.problem, &trial.start, &accuracy)?;
+        let each = |start: &Weights| -> Result<_, ReproduceError> {
+            let minimum = flow::descend(&self.problem, start, &accuracy)?;
             Ok(flow::slow_flow(
                 &self.problem,
                 &minimum.weights,
@@ -215,9 +120,9 @@ impl Runs {
             )?)
         };
         Ok(Flows {
-            steps: self.steps.clone(),
-            window: self.window().collect(),
-            trials: self.trials.par_iter().map(each).collect::<Result<_, _>>()?,
+            steps: self.trials.steps.clone(),
+            window: self.trials.window().collect(),
+            trials: self.starts.par_iter().map(each).collect::<Result<_, _>>()?,
         })
     }
 
@@ -309,74 +214,12 @@ impl Flows {
     }
 }
 
-/// One value for each seed, or why it has none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PerSeed(pub Vec<Result<f64, Missing>>);
-
-impl PerSeed {
-    /// The mean and its standard error over the seeds that are left.
-    ///
-    /// # Errors
-    /// The reason in words, when fewer than two are left: one alone has no standard error.
-    pub fn estimate(&self) -> Result<Estimate, String> {
-        let values: Vec<f64> = self.0.iter().flatten().copied().collect();
-        let estimate = Estimate::of(&values).filter(|estimate| estimate.count > 1);
-        estimate.ok_or_else(|| self.loss())
-    }
-
-    /// What became of the seeds without a value.
-    fn loss(&self) -> String {
-        let step = |value: &Result<f64, Missing>| match value {
-            Err(Missing::Diverged { step }) => Some(*step),
-            _ => None,
-        };
-        let steps: Vec<u64> = self.0.iter().filter_map(step).collect();
-        let undefined = self.0.iter().filter(|v| **v == Err(Missing::Undefined));
-        let (seeds, undefined) = (self.0.len(), undefined.count());
-        let mut reasons = Vec::new();
-        if let (Some(first), Some(last)) = (steps.iter().min(), steps.iter().max()) {
-            let count = steps.len();
-            reasons.push(if count == seeds {
-                format!("all {seeds} seeds diverged, at steps {first} to {last}")
-            } else {
-                format!("{count} of {seeds} seeds diverged, at steps {first} to {last}")
-            });
-        }
-        if undefined > 0 {
-            reasons.push(format!("{undefined} of {seeds} seeds have no finite value"));
-        }
-        reasons.join("; ")
-    }
-
-    /// Seed by seed, `combine(self, other)`.
-    #[must_use]
-    pub fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
-        let pairs = self.0.iter().zip(&other.0);
-        Self(pairs.map(|(a, b)| Ok(combine((*a)?, (*b)?))).collect())
-    }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn mean_curve(steps: &[u64], at: impl Fn(usize) -> Vec<f64>) -> Vec<Point> {
-    let point = |(i, &step): (usize, &u64)| {
-        let estimate = Estimate::of(&at(i))?;
-        Some(Point {
-            x: step as f64,
-            y: estimate.mean,
-            error: estimate.standard_error.unwrap_or(0.0),
-        })
-    };
-    steps.iter().enumerate().filter_map(point).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::super::observable::{CONDITIONS, SHARPNESS};
+    use super::super::trials::schedule;
     use super::super::{Budget, Claim, Verdict};
     use super::*;
     use thalweg::theory::predict;
@@ -413,31 +256,8 @@ mod tests {
             );
             assert!(judged.measured.is_none() && judged.predicted.is_some());
         }
-        let curve = runs.curve(&SHARPNESS.sgd);
+        let curve = runs.trials.curve(&SHARPNESS.sgd);
         assert!(curve.iter().all(|point| point.y.is_finite()));
-    }
-
-    #[test]
-    fn one_seed_alone_is_not_measured() {
-        let diverged = |step| Err(Missing::Diverged { step });
-        let one = PerSeed(vec![
-            Ok(3.0),
-            diverged(7),
-            Err(Missing::Undefined),
-            diverged(90),
-        ]);
-        assert_eq!(
-            one.estimate().unwrap_err(),
-            "2 of 4 seeds diverged, at steps 7 to 90; 1 of 4 seeds have no finite value"
-        );
-    }
-
-    #[test]
-    fn the_schedule_ends_at_the_budget_and_fills_the_window() {
-        let steps = schedule(100_000);
-        assert!(steps.windows(2).all(|w| w[0] < w[1]));
-        assert_eq!((steps[0], steps[steps.len() - 1]), (10, 100_000));
-        assert!(steps.iter().filter(|&&t| t >= 80_000).count() >= 20);
     }
 
     /// A run far too short for its limit is told so by the flow, and follows the flow.
@@ -459,13 +279,5 @@ mod tests {
             ..claim
         };
         assert_eq!(wrong.judge().verdict, Verdict::Disagrees);
-    }
-
-    #[test]
-    fn pairs_leave_out_the_diverged() {
-        let a = PerSeed(vec![Ok(3.0), Err(Missing::Diverged { step: 4 }), Ok(5.0)]);
-        let b = PerSeed(vec![Ok(1.0), Ok(9.0), Ok(1.0)]);
-        let estimate = a.with(&b, |a, b| a - b).estimate().unwrap();
-        assert_eq!((estimate.mean, estimate.count), (3.0, 2));
     }
 }

@@ -5,7 +5,8 @@ use thalweg::theory::predict;
 
 use super::made::{Made, sgd_settings};
 use super::observable::{LAMBDA_MAX, SHARPNESS};
-use super::sgd::{Runs, identity_problem, plain, schedule};
+use super::sgd::{Runs, identity_problem, plain};
+use super::trials::schedule;
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 
@@ -33,7 +34,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             panel = panel
                 .with(
                     format!("{name}, SGD ± s.e."),
-                    runs.curve(&observable.sgd),
+                    runs.trials.curve(&observable.sgd),
                     Look::measured(i),
                 )
                 .with(

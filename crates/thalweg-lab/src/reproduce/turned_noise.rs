@@ -43,7 +43,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let runs = Runs::new(problem, settings, times.clone(), context, part)?;
         let drift = runs.flows_by(Drift::Exact)?;
         let title = format!("noise turned by {angle}° (misalignment {misalignment:.2})");
-        let measured = runs.end(&SHARPNESS.sgd).estimate();
+        let measured = runs.trials.end(&SHARPNESS.sgd).estimate();
         let [of_theorem, of_drift, of_sgd] = &mut ends;
         of_theorem.push(Point::exact(angle, exact));
         of_drift.push(Point::exact(angle, drift.mean_end(&SHARPNESS.flow)));
@@ -114,7 +114,11 @@ fn path(observable: Observable, runs: &Runs, drift: &Flows) -> Result<Panel, Rep
         Axis::linear("step t"),
         Axis::linear(observable.label),
     )
-    .with(SGD_NAME, runs.curve(&observable.sgd), Look::measured(0))
+    .with(
+        SGD_NAME,
+        runs.trials.curve(&observable.sgd),
+        Look::measured(0),
+    )
     .with(DRIFT_NAME, drift.curve(&observable.flow), Look::flow(1))
     .with_level(THEOREM_NAME, minimum, Look::reference(Dash::DashDot)))
 }
@@ -124,7 +128,7 @@ fn stays(title: &str, exact: f64, runs: &Runs) -> Claim {
     Claim::sampled(
         format!("{title}: T stays at Theorem 1's minimum"),
         "Theorem 1 (eq. 14)",
-        (runs.end(&SHARPNESS.sgd).estimate(), exact),
+        (runs.trials.end(&SHARPNESS.sgd).estimate(), exact),
         "Theorem 1",
         SGD,
     )

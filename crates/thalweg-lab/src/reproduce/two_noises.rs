@@ -7,7 +7,8 @@ use thalweg::theory::predict;
 use super::claim::{Claim, Tolerance};
 use super::made::{Made, sgd_settings};
 use super::observable::Observable;
-use super::sgd::{Runs, identity_problem, plain, schedule};
+use super::sgd::{Runs, identity_problem, plain};
+use super::trials::schedule;
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 
@@ -52,7 +53,7 @@ pub fn make(shown: &Shown, context: Context<'_>) -> Result<Made, ReproduceError>
             Panel::new(title, Axis::log("step t"), Axis::log(observable.label))
                 .with(
                     "SGD, mean ± s.e. of 5 seeds",
-                    runs.curve(&observable.sgd),
+                    runs.trials.curve(&observable.sgd),
                     Look::measured(0),
                 )
                 .with(
@@ -64,7 +65,7 @@ pub fn make(shown: &Shown, context: Context<'_>) -> Result<Made, ReproduceError>
         );
         claims.push(observable.against_limit(title, source, exact, &runs, &flows)?);
         claims.push(observable.against_flow(title, &runs, &flows));
-        ends.push(runs.end(&observable.sgd));
+        ends.push(runs.trials.end(&observable.sgd));
     }
     let ratio = ends[0]
         .with(&ends[1], |anisotropic, isotropic| anisotropic / isotropic)
