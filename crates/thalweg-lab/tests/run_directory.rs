@@ -239,7 +239,10 @@ fn a_stopped_run_goes_on_where_it_was() {
     let folder = scratch();
     let step = stopped_at(folder.path(), &experiment, 1000);
     assert!((1000..3000).contains(&step));
-    assert!(matches!(load(folder.path()), Err(StoreError::Read { .. })));
+    assert!(matches!(
+        load::<Experiment>(folder.path()),
+        Err(StoreError::Read { .. })
+    ));
     let (status, notes) = run_in(folder.path(), &experiment);
     assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
     assert_eq!(notes, [Note::Resumed { step }]);
@@ -256,7 +259,7 @@ fn a_stopped_run_goes_on_where_it_was() {
 fn a_directory_holds_what_memory_does() {
     let experiment = experiment(500);
     let folder = finished(&experiment);
-    let stored = load(folder.path()).unwrap();
+    let stored = load::<Experiment>(folder.path()).unwrap();
     let memory = run_in_memory(&experiment, &mut (), &AtomicBool::new(false)).unwrap();
     assert!(memory.finished);
     assert!(stored.measurements == memory.measurements);
@@ -289,7 +292,7 @@ fn divergence_is_an_outcome_and_leaves_no_rows() {
         ..Settings::new(0.1, 10)
     };
     let folder = finished(&experiment);
-    let stored = load(folder.path()).unwrap();
+    let stored = load::<Experiment>(folder.path()).unwrap();
     let diverged = stored
         .outcomes
         .iter()

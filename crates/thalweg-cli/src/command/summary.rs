@@ -36,7 +36,7 @@ struct FlowMean {
 
 /// One finished run beside the theory.
 pub struct Summary<'r> {
-    run: &'r StoredRun,
+    run: &'r StoredRun<Experiment>,
     measured: [Option<Estimate>; 3],
     flow: Result<FlowMean, FlowError>,
     limit: Result<Prediction<'r>, TheoryError>,
@@ -47,7 +47,7 @@ impl<'r> Summary<'r> {
     ///
     /// # Errors
     /// When the run's own starting weights cannot be made again.
-    pub fn new(run: &'r StoredRun) -> Result<Self, Failure> {
+    pub fn new(run: &'r StoredRun<Experiment>) -> Result<Self, Failure> {
         let experiment = &run.experiment;
         let last = experiment.steps..=experiment.steps;
         let measured =
@@ -186,7 +186,7 @@ impl<'r> Summary<'r> {
 }
 
 /// The slow flow from the seeds' own starts beside what each seed measured at the last step.
-fn mean_flow(run: &StoredRun) -> Result<Result<FlowMean, FlowError>, Failure> {
+fn mean_flow(run: &StoredRun<Experiment>) -> Result<Result<FlowMean, FlowError>, Failure> {
     let Experiment {
         problem,
         settings,

@@ -41,7 +41,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     }))
 }
 
-fn draw(run: &StoredRun) -> Result<Figure, ReproduceError> {
+fn draw(run: &StoredRun<Experiment>) -> Result<Figure, ReproduceError> {
     let StoredRun {
         experiment,
         measurements,
@@ -119,7 +119,7 @@ fn flows(experiment: &Experiment, steps: &[u64]) -> Result<Vec<Vec<Snapshot>>, R
     starts.into_iter().flatten().map(from).collect()
 }
 
-fn words(directory: &Path, run: &StoredRun) -> FigureResult {
+fn words(directory: &Path, run: &StoredRun<Experiment>) -> FigureResult {
     let Experiment {
         problem,
         settings,

@@ -3,23 +3,23 @@
 mod driver;
 mod error;
 mod estimate;
+mod linear;
 mod measurements;
 mod observer;
+mod runnable;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use thalweg::simulate::Ensemble;
-
 pub use error::RunError;
 pub use estimate::Estimate;
 pub use measurements::{Measurements, Point};
 pub use observer::{Note, Observer};
+pub(crate) use runnable::{Runnable, Running};
 
-use crate::spec::Experiment;
-use crate::store::{Progress, RunDirectory, RunOutcome};
+use crate::store::{Progress, RunDirectory, RunOutcome, State};
 
 /// How a call of [`run`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,24 +50,28 @@ pub struct MemoryRun {
 ///
 /// # Errors
 /// When the settings do not fit the problem.
-pub fn run_in_memory(
-    experiment: &Experiment,
+pub fn run_in_memory<E: Runnable>(
+    experiment: &E,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<MemoryRun, RunError> {
-    let mut ensemble = start(experiment)?;
-    let (finished, measurements) =
-        driver::drive(experiment, &mut ensemble, None, observer, stop, |_, _| {
-            Ok(())
-        })?;
+    let mut running = start(experiment)?;
+    let (finished, measurements) = driver::drive(
+        experiment,
+        &mut running,
+        None,
+        observer,
+        stop,
+        |_, _| Ok(()),
+    )?;
     Ok(MemoryRun {
         measurements,
-        outcomes: outcomes(&ensemble),
+        outcomes: running.outcomes(),
         finished,
     })
 }
 
-/// Runs `experiment` in `directory`, going on from where an earlier call stopped or was killed.
+/// Runs `experiment` in the directory `path`, going on from where an earlier call stopped or was killed.
 ///
 /// The state is saved every `save_every`, and when `stop` is set. Whatever happens in between, the
 /// finished run's measurements are the same to the last bit.
@@ -75,74 +79,61 @@ pub fn run_in_memory(
 /// # Errors
 /// When the settings do not fit the problem, or the directory cannot be written, is in use, holds
 /// something else, or is damaged.
-pub fn run(
-    experiment: &Experiment,
-    directory: &Path,
+pub fn run<E: Runnable>(
+    experiment: &E,
+    path: &Path,
     save_every: Duration,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<RunStatus, RunError> {
     // Settings that cannot run should not leave a directory behind.
     let fresh = start(experiment)?;
-    let (mut directory, progress) = RunDirectory::open(directory, experiment)?;
-    let snapshot = match progress {
+    let (mut directory, progress) = RunDirectory::open(path, experiment)?;
+    let state: Option<<E::Running as Running>::State> = match progress {
         Progress::Finished(outcomes) => return Ok(RunStatus::AlreadyFinished(outcomes)),
-        Progress::Unfinished { snapshot, damaged } => {
+        Progress::Unfinished { state, damaged } => {
             for path in damaged {
                 observer.note(Note::DamagedCheckpoint { path });
             }
-            snapshot
+            state
         }
     };
-    let measured = snapshot.as_ref().map(|snapshot| snapshot.step);
-    let mut ensemble = match snapshot {
+    let measured = state.as_ref().map(State::step);
+    let mut running = match state {
         None => fresh,
-        Some(snapshot) => {
-            observer.note(Note::Resumed {
-                step: snapshot.step,
-            });
-            Ensemble::resume(&experiment.problem, &experiment.settings, snapshot)?
+        Some(state) => {
+            observer.note(Note::Resumed { step: state.step() });
+            experiment.resume(state)?
         }
     };
     let mut saved = Instant::now();
-    let pause = |ensemble: &Ensemble, measurements: &mut Measurements| {
+    let pause = |running: &E::Running, measurements: &mut Measurements| {
         if saved.elapsed() >= save_every {
-            directory.save(ensemble.snapshot(), measurements)?;
+            directory.save(running.state(), measurements)?;
             measurements.clear_rows();
             saved = Instant::now();
         }
         Ok(())
     };
     let (finished, rest) =
-        driver::drive(experiment, &mut ensemble, measured, observer, stop, pause)?;
-    directory.save(ensemble.snapshot(), &rest)?;
+        driver::drive(experiment, &mut running, measured, observer, stop, pause)?;
+    directory.save(running.state(), &rest)?;
     if !finished {
-        let step = ensemble.step();
+        let step = running.step();
         return Ok(RunStatus::Stopped { step });
     }
-    let outcomes = outcomes(&ensemble);
+    running.keep(path)?;
+    let outcomes = running.outcomes();
     directory.finish(&outcomes)?;
     Ok(RunStatus::Finished(outcomes))
 }
 
-fn start(experiment: &Experiment) -> Result<Ensemble, RunError> {
-    let Experiment {
-        problem,
-        settings,
-        seeds,
-        ..
-    } = experiment;
+fn start<E: Runnable>(experiment: &E) -> Result<E::Running, RunError> {
     let mut taken = HashSet::new();
-    for &seed in seeds {
+    for &seed in experiment.seeds() {
         if i64::try_from(seed).is_err() || !taken.insert(seed) {
             return Err(RunError::Seed { seed });
         }
     }
-    Ok(Ensemble::start(problem, settings, seeds)?)
-}
-
-fn outcomes(ensemble: &Ensemble) -> Vec<RunOutcome> {
-    let each = ensemble.seeds().into_iter().zip(ensemble.outcomes());
-    each.map(|(seed, outcome)| RunOutcome::new(seed, outcome))
-        .collect()
+    experiment.start()
 }

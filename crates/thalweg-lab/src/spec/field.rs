@@ -5,7 +5,7 @@ use super::node::{Node, join};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Field<'a> {
+pub struct Field<'a> {
     path: String,
     node: &'a Node,
 }

@@ -15,6 +15,7 @@ mod overrides;
 mod problem;
 mod resolved;
 mod schedule;
+mod specification;
 
 use std::path::Path;
 
@@ -27,6 +28,7 @@ pub use schedule::{Schedule, Spacing};
 pub(crate) use field::Field;
 pub(crate) use node::Node;
 pub(crate) use resolved::to_toml;
+pub(crate) use specification::Specification;
 
 use experiment::EXPERIMENT_FIELDS;
 use problem::PROBLEM_FIELDS;
@@ -75,19 +77,18 @@ pub fn read_experiment_with(path: &Path, overrides: &Overrides) -> Result<Experi
         overrides.apply(&mut tree);
         tree
     });
-    read_tree(path, tree, |root| {
-        known(root).and_then(|()| experiment::experiment(root))
-    })
+    read_tree(path, tree, Experiment::read)
 }
 
-/// The experiment in a resolved specification, and the program that wrote it.
-pub(crate) fn read_resolved(path: &Path) -> Result<(Experiment, Option<String>), SpecError> {
+/// What a resolved specification holds, and the program that wrote it.
+pub(crate) fn read_resolved<E: Specification>(
+    path: &Path,
+) -> Result<(E, Option<String>), SpecError> {
     read_with(path, |root| {
-        known(root)?;
         let provenance = root.optional("provenance");
         let program = provenance.and_then(|provenance| provenance.optional("program"));
         let program = program.map(|program| program.text()).transpose()?;
-        Ok((experiment::experiment(root)?, program.map(str::to_owned)))
+        Ok((E::read(root)?, program.map(str::to_owned)))
     })
 }
 

@@ -2,10 +2,14 @@
 
 use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Settings, Source};
 
-use super::experiment::Experiment;
+use super::error::Fault;
+use super::experiment::{Experiment, experiment};
+use super::field::Field;
+use super::known;
 use super::matrix::to_node as matrix;
 use super::node::Node;
-use super::schedule::Spacing;
+use super::schedule::{Schedule, Spacing};
+use super::specification::Specification;
 
 impl Experiment {
     /// The experiment as a specification file in TOML, all defaults and matrices explicit.
@@ -14,9 +18,16 @@ impl Experiment {
     pub fn to_toml(&self) -> String {
         to_toml(&self.to_node())
     }
+}
 
-    /// The tree of [`Experiment::to_toml`].
-    pub(crate) fn to_node(&self) -> Node {
+impl Specification for Experiment {
+    const TABLE: &'static str = "problem";
+
+    fn read(root: &Field<'_>) -> Result<Self, Fault> {
+        known(root).and_then(|()| experiment(root))
+    }
+
+    fn to_node(&self) -> Node {
         let problem = &self.problem;
         let settings = &self.settings;
         let mut entries = Vec::new();
@@ -41,15 +52,7 @@ impl Experiment {
             ];
             put("switch", entries.into());
         }
-        let spacing = match self.measure.spacing {
-            Spacing::Log => "log",
-            Spacing::Linear => "linear",
-        };
-        let measure = [
-            ("spacing", spacing.into()),
-            ("count", self.measure.count.into()),
-        ];
-        put("measure", measure.into());
+        put("measure", schedule(&self.measure).into());
         let hidden = &problem.widths()[1..problem.depth()];
         let problem = [
             ("depth", problem.depth().into()),
@@ -82,6 +85,18 @@ pub(crate) fn init(init: &Init) -> (&'static str, Node) {
         }
     };
     ("init", drawn)
+}
+
+/// The entries of a schedule.
+pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 2] {
+    let spacing = match schedule.spacing {
+        Spacing::Log => "log",
+        Spacing::Linear => "linear",
+    };
+    [
+        ("spacing", spacing.into()),
+        ("count", schedule.count.into()),
+    ]
 }
 
 fn precision(settings: &Settings) -> &'static str {

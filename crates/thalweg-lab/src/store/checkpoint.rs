@@ -1,12 +1,11 @@
-//! Checkpoints: an ensemble's state in a file that knows whether it is whole.
+//! Checkpoints: a run's state in a file that knows whether it is whole.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use thalweg::simulate::{Outcome, RunState, Snapshot};
-
 use super::error::StoreError;
+use super::state::State;
 use super::whole::{files, remove, write_whole};
 
 /// The first bytes of every checkpoint, with the version of its layout.
@@ -17,25 +16,25 @@ const KEPT: usize = 2;
 
 /// The state of a run at one step.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Checkpoint {
+pub(crate) struct Checkpoint<S> {
     /// A digest of the experiment it belongs to.
     pub(crate) experiment: u64,
     /// How many parts of measurements were written before it.
     pub(crate) parts: u64,
     /// Every number that a step reads.
-    pub(crate) snapshot: Snapshot,
+    pub(crate) state: S,
 }
 
 /// The newest usable checkpoint of a folder, and those newer that are not.
 #[derive(Debug)]
-pub(crate) struct Latest {
-    pub(crate) checkpoint: Option<Checkpoint>,
+pub(crate) struct Latest<S> {
+    pub(crate) checkpoint: Option<Checkpoint<S>>,
     pub(crate) damaged: Vec<PathBuf>,
 }
 
 /// Writes `checkpoint` into `folder` and removes all but the newest two.
-pub(crate) fn write(folder: &Path, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-    let name = format!("step-{:020}.checkpoint", checkpoint.snapshot.step);
+pub(crate) fn write<S: State>(folder: &Path, checkpoint: &Checkpoint<S>) -> Result<(), StoreError> {
+    let name = format!("step-{:020}.checkpoint", checkpoint.state.step());
     write_whole(&folder.join(name), |writer| {
         let bytes = encode(checkpoint);
         writer.write_all(&bytes)?;
@@ -50,7 +49,7 @@ pub(crate) fn write(folder: &Path, checkpoint: &Checkpoint) -> Result<(), StoreE
 }
 
 /// Finds the newest checkpoint in `folder` that is whole and belongs to `experiment`.
-pub(crate) fn latest(folder: &Path, experiment: u64) -> Result<Latest, StoreError> {
+pub(crate) fn latest<S: State>(folder: &Path, experiment: u64) -> Result<Latest<S>, StoreError> {
     let mut damaged = Vec::new();
     for path in files(folder)?.into_iter().rev() {
         let bytes = fs::read(&path).map_err(|source| StoreError::read(&path, source))?;
@@ -78,33 +77,18 @@ pub(crate) fn digest(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Everything is a little-endian u64; a list is its length and then its items.
-fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
-    let snapshot = &checkpoint.snapshot;
+/// Everything is a little-endian u64.
+fn encode<S: State>(checkpoint: &Checkpoint<S>) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     let mut put = |value: u64| bytes.extend_from_slice(&value.to_le_bytes());
     put(checkpoint.experiment);
     put(checkpoint.parts);
-    put(snapshot.step);
-    put(snapshot.runs.len() as u64);
-    for run in &snapshot.runs {
-        let (diverged, step) = match run.outcome {
-            Outcome::Running => (0, 0),
-            Outcome::Diverged { step } => (1, step),
-        };
-        put(run.seed);
-        put(diverged);
-        put(step);
-        for list in [&run.weights, &run.velocity] {
-            put(list.len() as u64);
-            list.iter().for_each(|bits| put(*bits));
-        }
-    }
+    checkpoint.state.encode(&mut put);
     bytes
 }
 
 /// The checkpoint in `bytes`, or nothing if they are not one, whole.
-fn decode(bytes: &[u8]) -> Option<Checkpoint> {
+fn decode<S: State>(bytes: &[u8]) -> Option<Checkpoint<S>> {
     let (content, sum) = bytes.split_last_chunk::<8>()?;
     if digest(content) != u64::from_le_bytes(*sum) {
         return None;
@@ -114,34 +98,21 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
         .chunks(8)
         .map(|chunk| chunk.try_into().ok().map(u64::from_le_bytes));
     let mut take = || words.next().flatten();
-    let (experiment, parts, step, count) = (take()?, take()?, take()?, take()?);
-    let mut runs = Vec::new();
-    for _ in 0..count {
-        let seed = take()?;
-        let outcome = match (take()?, take()?) {
-            (0, _) => Outcome::Running,
-            (_, step) => Outcome::Diverged { step },
-        };
-        let mut list = || (0..take()?).map(|_| take()).collect::<Option<Vec<u64>>>();
-        runs.push(RunState {
-            seed,
-            outcome,
-            weights: list()?,
-            velocity: list()?,
-        });
-    }
-    Some(Checkpoint {
-        experiment,
-        parts,
-        snapshot: Snapshot { step, runs },
-    })
+    let checkpoint = Checkpoint {
+        experiment: take()?,
+        parts: take()?,
+        state: S::decode(&mut take)?,
+    };
+    take().is_none().then_some(checkpoint)
 }
 
 #[cfg(test)]
 mod tests {
+    use thalweg::simulate::{Outcome, RunState, Snapshot};
+
     use super::*;
 
-    fn checkpoint(step: u64) -> Checkpoint {
+    fn checkpoint(step: u64) -> Checkpoint<Snapshot> {
         let run = |seed, outcome, velocity| RunState {
             seed,
             outcome,
@@ -151,7 +122,7 @@ mod tests {
         Checkpoint {
             experiment: 7,
             parts: 3,
-            snapshot: Snapshot {
+            state: Snapshot {
                 step,
                 runs: vec![
                     run(0, Outcome::Running, vec![1, 2, 3]),
@@ -205,6 +176,9 @@ mod tests {
     fn one_of_another_experiment_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &checkpoint(1)).unwrap();
-        assert_eq!(latest(folder.path(), 8).unwrap().checkpoint, None);
+        assert_eq!(
+            latest::<Snapshot>(folder.path(), 8).unwrap().checkpoint,
+            None
+        );
     }
 }

@@ -13,16 +13,15 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use thalweg::simulate::Snapshot;
-
 use super::checkpoint::{self, Checkpoint, Latest};
 use super::error::{Difference, Differences, StoreError};
 use super::outcomes::{self, RunOutcome};
+use super::state::State;
 use super::table;
 use super::whole::{create_folder, files, remove, remove_unfinished, write_whole};
 use crate::provenance::{PROGRAM, provenance};
 use crate::run::Measurements;
-use crate::spec::{Experiment, Node, read_resolved, to_toml};
+use crate::spec::{Node, Specification, read_resolved, to_toml};
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
@@ -40,28 +39,28 @@ pub(crate) struct RunDirectory {
 
 /// How far the run in a directory has come.
 #[derive(Debug)]
-pub(crate) enum Progress {
+pub(crate) enum Progress<S> {
     /// It is finished.
     Finished(Vec<RunOutcome>),
     /// It goes on from a state, or from the start; newer checkpoints that were damaged are gone.
     Unfinished {
-        snapshot: Option<Snapshot>,
+        state: Option<S>,
         damaged: Vec<PathBuf>,
     },
 }
 
 impl RunDirectory {
     /// Takes the directory `path` for `experiment`: a new or an empty one, or one with a run of it.
-    pub(crate) fn open(
+    pub(crate) fn open<E: Specification, S: State>(
         path: &Path,
-        experiment: &Experiment,
-    ) -> Result<(Self, Progress), StoreError> {
+        experiment: &E,
+    ) -> Result<(Self, Progress<S>), StoreError> {
         let specification = path.join(SPECIFICATION);
         refuse_strangers(path)?;
         create_folder(path)?;
         let mut directory = Self {
             path: path.to_owned(),
-            experiment: checkpoint::digest(experiment.to_toml().as_bytes()),
+            experiment: checkpoint::digest(to_toml(&experiment.to_node()).as_bytes()),
             parts: 0,
             _lock: lock(path)?,
         };
@@ -90,7 +89,7 @@ impl RunDirectory {
     /// Puts `measurements` and then the state reached on the disk.
     pub(crate) fn save(
         &mut self,
-        snapshot: Snapshot,
+        state: impl State,
         measurements: &Measurements,
     ) -> Result<(), StoreError> {
         if !measurements.is_empty() {
@@ -100,7 +99,7 @@ impl RunDirectory {
         let checkpoint = Checkpoint {
             experiment: self.experiment,
             parts: self.parts,
-            snapshot,
+            state,
         };
         checkpoint::write(&self.checkpoints(), &checkpoint)
     }
@@ -114,7 +113,7 @@ impl RunDirectory {
     }
 
     /// The newest usable state. Everything written after it is removed, to be written again.
-    fn resume(&mut self) -> Result<Progress, StoreError> {
+    fn resume<S: State>(&mut self) -> Result<Progress<S>, StoreError> {
         let folder = self.checkpoints();
         let Latest {
             checkpoint,
@@ -127,7 +126,7 @@ impl RunDirectory {
         self.parts = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.parts);
         self.drop_parts_from(self.parts)?;
         Ok(Progress::Unfinished {
-            snapshot: checkpoint.map(|checkpoint| checkpoint.snapshot),
+            state: checkpoint.map(|checkpoint| checkpoint.state),
             damaged,
         })
     }
@@ -155,9 +154,9 @@ impl RunDirectory {
 
 /// A run as it lies in a directory.
 #[derive(Clone, Debug)]
-pub struct StoredRun {
+pub struct StoredRun<E> {
     /// What was run.
-    pub experiment: Experiment,
+    pub experiment: E,
     /// What was measured.
     pub measurements: Measurements,
     /// What became of each seed.
@@ -168,7 +167,7 @@ pub struct StoredRun {
 ///
 /// # Errors
 /// When there is none, it is unfinished, or a file cannot be read or is damaged.
-pub fn load(directory: &Path) -> Result<StoredRun, StoreError> {
+pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreError> {
     let outcomes = directory.join(OUTCOMES);
     if !outcomes.exists() {
         let reason = "there is no finished run (its last file, outcomes.toml, is not there)";
@@ -222,12 +221,12 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Who began the run in `path`, which must be one of `experiment`.
-fn same_experiment(
+fn same_experiment<E: Specification>(
     path: &Path,
     specification: &Path,
-    experiment: &Experiment,
+    experiment: &E,
 ) -> Result<Option<String>, StoreError> {
-    let (stored, begun_by) = read_resolved(specification)?;
+    let (stored, begun_by) = read_resolved::<E>(specification)?;
     let (stored, given) = (stored.to_node(), experiment.to_node());
     if stored == given {
         return Ok(begun_by);

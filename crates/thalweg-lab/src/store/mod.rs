@@ -4,6 +4,7 @@ mod checkpoint;
 mod directory;
 mod error;
 mod outcomes;
+mod state;
 mod table;
 mod whole;
 
@@ -12,4 +13,5 @@ pub use error::{Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
 pub(crate) use directory::{Progress, RunDirectory};
+pub(crate) use state::State;
 pub(crate) use whole::{create_folder, write_all_whole, write_whole};
