@@ -2,10 +2,12 @@
 
 mod error;
 mod mlp;
+mod network;
 mod rnn;
 mod transformer;
 
 pub use error::ModelError;
 pub use mlp::Mlp;
+pub use network::Network;
 pub use rnn::{Rnn, Steps};
 pub use transformer::Transformer;

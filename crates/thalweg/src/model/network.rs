@@ -1,0 +1,59 @@
+//! Any of the networks, where it does not matter which.
+
+use super::{Mlp, ModelError, Rnn, Steps, Transformer};
+use crate::tensor::Tape;
+
+/// A network of one of the families.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// A multilayer perceptron.
+    Mlp(Mlp),
+    /// A recurrent network.
+    Rnn(Rnn),
+    /// A transformer.
+    Transformer(Transformer),
+}
+
+impl Network {
+    /// Records f.
+    ///
+    /// # Errors
+    /// When the description cannot be built; see each family.
+    pub fn tape(&self) -> Result<Tape, ModelError> {
+        match self {
+            Self::Mlp(mlp) => mlp.tape(),
+            Self::Rnn(rnn) => rnn.tape(),
+            Self::Transformer(transformer) => transformer.tape(),
+        }
+    }
+
+    /// Rows of the output at each position.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Mlp(mlp) => mlp.widths.last().copied().unwrap_or(0),
+            Self::Rnn(rnn) => rnn.outputs,
+            Self::Transformer(transformer) => transformer.width,
+        }
+    }
+
+    /// Rows of the input at each position.
+    pub fn inputs(&self) -> usize {
+        match self {
+            Self::Mlp(mlp) => mlp.widths.first().copied().unwrap_or(0),
+            Self::Rnn(rnn) => rnn.inputs,
+            Self::Transformer(transformer) => transformer.width,
+        }
+    }
+
+    /// Positions of the input and of the output.
+    pub fn positions(&self) -> [usize; 2] {
+        match self {
+            Self::Mlp(_) => [1, 1],
+            Self::Rnn(rnn) => match rnn.read {
+                Steps::Last => [rnn.steps, 1],
+                Steps::Every => [rnn.steps; 2],
+            },
+            Self::Transformer(transformer) => [transformer.positions; 2],
+        }
+    }
+}
