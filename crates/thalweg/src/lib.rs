@@ -9,6 +9,7 @@
 //! This crate reads no files and no clock, draws no ambient randomness and prints nothing.
 
 pub mod curvature;
+pub mod data;
 pub mod estimate;
 pub mod flow;
 mod lanes;

@@ -23,6 +23,14 @@ pub enum ModelError {
         /// Width given.
         width: usize,
     },
+    /// A network of a fixed length was to run on sequences of another.
+    #[error("the network takes sequences of {expected} positions, and {found} are given")]
+    Positions {
+        /// Positions given.
+        found: usize,
+        /// The network's own.
+        expected: usize,
+    },
     /// The recording was refused.
     #[error(transparent)]
     Tensor(#[from] TensorError),

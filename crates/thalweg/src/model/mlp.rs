@@ -21,6 +21,15 @@ impl Mlp {
     /// # Errors
     /// When there are fewer than two widths or one is 0.
     pub fn tape(&self) -> Result<Tape, ModelError> {
+        self.tape_at(1)
+    }
+
+    /// Records f at each of `positions` places of a sequence, with the same parameters.
+    ///
+    /// # Errors
+    /// As [`Mlp::tape`], and when `positions` is 0.
+    pub fn tape_at(&self, positions: usize) -> Result<Tape, ModelError> {
+        positive("positions", positions)?;
         if self.widths.len() < 2 {
             return Err(ModelError::Size {
                 field: "the number of widths",
@@ -31,7 +40,7 @@ impl Mlp {
         for &width in &self.widths {
             positive("a width", width)?;
         }
-        let mut recorder = Recorder::new(self.widths[0], 1)?;
+        let mut recorder = Recorder::new(self.widths[0], positions)?;
         let mut x = recorder.input();
         let depth = self.widths.len() - 1;
         for (k, pair) in (1..=depth).zip(self.widths.windows(2)) {

@@ -27,6 +27,21 @@ impl Network {
         }
     }
 
+    /// Records f on inputs at `positions` places: a perceptron is applied at each of them.
+    ///
+    /// # Errors
+    /// As [`Network::tape`], and when the network is not a perceptron and has another number of places.
+    pub fn tape_at(&self, positions: usize) -> Result<Tape, ModelError> {
+        match self {
+            Self::Mlp(mlp) => mlp.tape_at(positions),
+            _ if self.positions()[0] == positions => self.tape(),
+            _ => Err(ModelError::Positions {
+                found: positions,
+                expected: self.positions()[0],
+            }),
+        }
+    }
+
     /// Rows of the output at each position.
     pub fn outputs(&self) -> usize {
         match self {

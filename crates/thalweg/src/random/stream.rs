@@ -20,6 +20,12 @@ pub enum Purpose {
     Shuffle = 6,
     /// Vectors that probe an operator: starts of iterations, samples of traces and densities.
     Probes = 7,
+    /// The weights of a teacher network.
+    Teacher = 8,
+    /// Samples on which networks are evaluated.
+    Evaluation = 9,
+    /// Which samples of a data set those are.
+    EvaluationOrder = 10,
 }
 
 impl Purpose {

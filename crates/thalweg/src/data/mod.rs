@@ -1,0 +1,5 @@
+//! What networks learn from: inputs, and targets with designed label noise.
+
+mod samples;
+
+pub use samples::Samples;
