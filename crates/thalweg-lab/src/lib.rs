@@ -6,5 +6,6 @@ pub mod provenance;
 pub mod report;
 pub mod reproduce;
 pub mod run;
+pub mod saved;
 pub mod spec;
 pub mod store;

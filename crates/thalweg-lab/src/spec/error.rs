@@ -46,9 +46,7 @@ pub enum Fault {
         offset: usize,
     },
     /// Nothing but white space.
-    #[error(
-        "is empty; it must give at least depth, input_covariance, teacher and noise_covariance"
-    )]
+    #[error("is empty; a problem or an experiment is needed")]
     Empty,
     /// Not TOML, or not JSON.
     #[error("is not valid {format}: {message}")]

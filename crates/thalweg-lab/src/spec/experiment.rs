@@ -83,11 +83,15 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
         steps: root.required("steps", "the number of steps")?.count()?,
         measure: root
             .optional("measure")
-            .map_or(Ok(Schedule::default()), |f| schedule(&f))?,
+            .map_or(Ok(Schedule::default()), |f| {
+                f.only(&["spacing", "count"])?;
+                schedule(&f, Schedule::default())
+            })?,
     })
 }
 
-fn missing(field: &str, needed: &str) -> Fault {
+/// The error that `field` is not given.
+pub(crate) fn missing(field: &str, needed: &str) -> Fault {
     Fault::Missing {
         field: field.to_owned(),
         needed: needed.to_owned(),
@@ -100,7 +104,7 @@ pub fn default_seeds() -> Vec<u64> {
 }
 
 /// A number of seeds, 0, 1, 2, …, or a list of them.
-fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
+pub(crate) fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
     let Ok(items) = field.list("") else {
         return match field.count()? {
             count @ 1..=MOST_SEEDS => Ok((0..count).collect()),
@@ -122,7 +126,8 @@ fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
     Ok(seeds)
 }
 
-fn init(field: &Field<'_>) -> Result<Init, Fault> {
+/// The law of initial weights.
+pub(crate) fn init(field: &Field<'_>) -> Result<Init, Fault> {
     let kinds = [
         ("kaiming", &["gain"][..]),
         ("xavier", &["gain"]),
@@ -141,7 +146,8 @@ fn init(field: &Field<'_>) -> Result<Init, Fault> {
     })
 }
 
-fn precision(field: &Field<'_>) -> Result<Precision, Fault> {
+/// The arithmetic of steps.
+pub(crate) fn precision(field: &Field<'_>) -> Result<Precision, Fault> {
     Ok(match field.kind(&[("f64", &[]), ("f32", &[])])? {
         "f64" => Precision::F64,
         _ => Precision::F32,
@@ -182,7 +188,8 @@ fn source(field: &Field<'_>) -> Result<Source, Fault> {
     })
 }
 
-fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
+/// The law of noise, but for its covariance.
+pub(crate) fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
     let kinds = [
         ("gaussian", &[][..]),
         ("laplace", &[]),
@@ -201,7 +208,8 @@ fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
     })
 }
 
-fn switch(field: &Field<'_>) -> Result<Switch, Fault> {
+/// When to change to a fixed batch.
+pub(crate) fn switch(field: &Field<'_>) -> Result<Switch, Fault> {
     field.only(&["at_step", "samples"])?;
     Ok(Switch {
         at_step: field
@@ -213,9 +221,8 @@ fn switch(field: &Field<'_>) -> Result<Switch, Fault> {
     })
 }
 
-fn schedule(field: &Field<'_>) -> Result<Schedule, Fault> {
-    let default = Schedule::default();
-    field.only(&["spacing", "count"])?;
+/// The spacing and count in `field`, or what `default` has of them.
+pub(crate) fn schedule(field: &Field<'_>, default: Schedule) -> Result<Schedule, Fault> {
     let spacing = match field.optional("spacing") {
         None => default.spacing,
         Some(spacing) => match spacing.kind(&[("log", &[]), ("linear", &[])])? {

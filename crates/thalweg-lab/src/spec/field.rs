@@ -19,6 +19,14 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// `node`, of which errors speak as `path`.
+    pub(crate) fn at(path: &str, node: &'a Node) -> Self {
+        Self {
+            path: path.to_owned(),
+            node,
+        }
+    }
+
     pub(crate) fn node(&self) -> &'a Node {
         self.node
     }

@@ -10,6 +10,7 @@ mod experiment;
 mod field;
 mod file;
 mod matrix;
+mod network;
 mod node;
 mod overrides;
 mod problem;
@@ -21,6 +22,9 @@ use std::path::Path;
 
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds};
+pub use network::{
+    NetworkData, NetworkExperiment, NetworkMeasure, NetworkNoise, NetworkSource, NoisePlace,
+};
 pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};
@@ -73,11 +77,33 @@ pub fn read_experiment(path: &Path) -> Result<Experiment, SpecError> {
 /// # Errors
 /// As [`read_problem`].
 pub fn read_experiment_with(path: &Path, overrides: &Overrides) -> Result<Experiment, SpecError> {
+    read_overridden(path, overrides)
+}
+
+/// The experiment on a network in the TOML or JSON file `path`, where `overrides` take the place of its
+/// fields.
+///
+/// # Errors
+/// When the file cannot be read, is not TOML or JSON, has a field that is unknown, missing or of the
+/// wrong kind, or when its parts do not fit each other.
+pub fn read_network_experiment(
+    path: &Path,
+    overrides: &Overrides,
+) -> Result<NetworkExperiment, SpecError> {
+    read_overridden(path, overrides)
+}
+
+/// The tree in `text`, which is TOML.
+pub(crate) fn parse_toml(text: &str) -> Result<Node, Fault> {
+    file::parse(text, Some("toml"))
+}
+
+fn read_overridden<E: Specification>(path: &Path, overrides: &Overrides) -> Result<E, SpecError> {
     let tree = file::read(path).map(|mut tree| {
         overrides.apply(&mut tree);
         tree
     });
-    read_tree(path, tree, Experiment::read)
+    read_tree(path, tree, E::read)
 }
 
 /// What a resolved specification holds, and the program that wrote it.

@@ -104,13 +104,21 @@ fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fau
 
 fn noise(table: &Field<'_>) -> Result<Mat<f64>, Fault> {
     let needed = "Σε, d_y × d_y, (or `noise_standard_deviations`)";
-    match table.optional("noise_standard_deviations") {
+    match noise_covariance(table)? {
+        Some(covariance) => Ok(covariance),
         None => covariance(&table.required("noise_covariance", needed)?),
-        Some(deviations) if table.optional("noise_covariance").is_none() => {
-            from_deviations(&deviations)
-        }
-        Some(deviations) => Err(Fault::Conflict {
-            first: "noise_covariance".to_owned(),
+    }
+}
+
+/// Σε, given as such or by standard deviations, if at all.
+pub(crate) fn noise_covariance(table: &Field<'_>) -> Result<Option<Mat<f64>>, Fault> {
+    let given = table.optional("noise_covariance");
+    match (given, table.optional("noise_standard_deviations")) {
+        (None, None) => Ok(None),
+        (Some(given), None) => covariance(&given).map(Some),
+        (None, Some(deviations)) => from_deviations(&deviations).map(Some),
+        (Some(given), Some(deviations)) => Err(Fault::Conflict {
+            first: given.path().to_owned(),
             second: deviations.path().to_owned(),
         }),
     }

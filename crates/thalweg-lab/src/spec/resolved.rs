@@ -1,6 +1,6 @@
 //! Writes an experiment with every default spelled out, in the form that reads back as the same one.
 
-use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Settings, Source};
+use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Source};
 
 use super::error::Fault;
 use super::experiment::{Experiment, experiment};
@@ -41,7 +41,7 @@ impl Specification for Experiment {
         put("seeds", self.seeds.iter().copied().collect());
         put("momentum", settings.momentum.into());
         put("weight_decay", settings.weight_decay.into());
-        put("precision", precision(settings).into());
+        put("precision", precision(settings.precision).into());
         let (key, start) = init(&settings.init);
         put(key, start);
         put("data", data(&settings.data));
@@ -99,14 +99,16 @@ pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 2] {
     ]
 }
 
-fn precision(settings: &Settings) -> &'static str {
-    match settings.precision {
+/// What a file calls the arithmetic.
+pub(crate) fn precision(precision: Precision) -> &'static str {
+    match precision {
         Precision::F64 => "f64",
         Precision::F32 => "f32",
     }
 }
 
-fn kind<const N: usize>(kind: &str, more: [(&str, Node); N]) -> Node {
+/// A table with a `kind`.
+pub(crate) fn kind<const N: usize>(kind: &str, more: [(&str, Node); N]) -> Node {
     let mut entries = vec![("kind".to_owned(), kind.into())];
     entries.extend(more.map(|(key, value)| (key.to_owned(), value)));
     Node::Table(entries)
@@ -126,16 +128,20 @@ fn data(data: &Data) -> Node {
             ],
         ),
     };
-    let noise = match data.noise {
-        NoiseLaw::Gaussian => kind("gaussian", []),
-        NoiseLaw::Laplace => kind("laplace", []),
-        NoiseLaw::StudentT { degrees } => kind("student-t", [("degrees", degrees.into())]),
-        NoiseLaw::Uniform => kind("uniform", []),
-    };
     Node::from([
         ("heteroscedasticity", data.heteroscedasticity.into()),
         ("sample_by_sample", data.sample_by_sample.into()),
         ("source", source),
-        ("noise", noise),
+        ("noise", law(data.noise)),
     ])
+}
+
+/// A law of noise.
+pub(crate) fn law(noise: NoiseLaw) -> Node {
+    match noise {
+        NoiseLaw::Gaussian => kind("gaussian", []),
+        NoiseLaw::Laplace => kind("laplace", []),
+        NoiseLaw::StudentT { degrees } => kind("student-t", [("degrees", degrees.into())]),
+        NoiseLaw::Uniform => kind("uniform", []),
+    }
 }

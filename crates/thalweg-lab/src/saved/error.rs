@@ -1,0 +1,103 @@
+//! What can be wrong with a saved network, said so that a person can mend it.
+
+use std::path::PathBuf;
+
+use safetensors::SafeTensorError;
+use thalweg::model::ModelError;
+
+use crate::spec::SpecError;
+use crate::store::StoreError;
+
+/// A network that could not be saved or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// The file could not be written or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file holds more than any network can need.
+    #[error("{} has {found} bytes, a network has at most {most}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        found: u64,
+        /// The most that are read.
+        most: u64,
+    },
+    /// The file is not safetensors, or it is damaged or cut off.
+    #[error("{} is not a whole safetensors file: {source}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SafeTensorError,
+    },
+    /// The file does not say which network its tensors make.
+    #[error("{} has no specification in its metadata, as those of `thalweg train` do: give one beside it", path.display())]
+    NoSpecification {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file's own specification does not read.
+    #[error("the specification in {0}")]
+    Specification(#[source] SpecError),
+    /// The specified network cannot be built.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// There are not as many parameters as the network has.
+    #[error("{found} parameters were given, the network has {expected}")]
+    Count {
+        /// Given.
+        found: usize,
+        /// The network's.
+        expected: usize,
+    },
+    /// A parameter of the network is not in the file.
+    #[error("{} has no tensor `{name}`; its specification needs one of shape {shape:?}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A tensor is none of the network's parameters.
+    #[error("{} has a tensor `{name}`, which is no parameter of the specified network", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor has another shape than the parameter.
+    #[error("{}: the tensor `{name}` has the shape {found:?}, the specified network needs {expected:?}", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The parameter's.
+        expected: Vec<usize>,
+    },
+    /// A tensor is of a type that is not read.
+    #[error("{}: the tensor `{name}` is of type {found}, F32 or F64 is needed", path.display())]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its type.
+        found: String,
+    },
+    /// A tensor holds an infinite or undefined number.
+    #[error("{}: the tensor `{name}` holds a number that is not finite", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+}

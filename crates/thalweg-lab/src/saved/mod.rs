@@ -1,0 +1,259 @@
+//! Trained networks as safetensors files, with the specification they come from.
+//!
+//! A tensor for each parameter of the network, under its name, in the arithmetic it was trained in, rows
+//! by columns (a vector by its length). The file's metadata has one entry, `thalweg`: the resolved
+//! specification in TOML, with the table `saved` beside it that tells the seed and the step.
+
+mod error;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use thalweg::model::ModelError;
+use thalweg::simulate::Precision;
+use thalweg::tensor::{Parameter, Role, Tape};
+
+pub use error::SavedError;
+
+use crate::provenance::provenance;
+use crate::spec::{Field, NetworkExperiment, Node, SpecError, Specification, parse_toml, to_toml};
+use crate::store::{StoreError, write_whole};
+
+/// The key of the file's only metadata.
+const METADATA: &str = "thalweg";
+/// The table beside the specification.
+const SAVED: &str = "saved";
+/// The most bytes that are read: every network that a specification may describe fits.
+const MOST: u64 = 1 << 30;
+
+/// A network with its parameters, and where they come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedNetwork {
+    /// What it was trained on, and how.
+    pub experiment: NetworkExperiment,
+    /// The seed of its run; `None` where the file does not say.
+    pub seed: Option<u64>,
+    /// The step it was saved at; `None` where the file does not say.
+    pub step: Option<u64>,
+    /// All parameters, in the tape's order.
+    pub parameters: Vec<f64>,
+}
+
+impl SavedNetwork {
+    /// Writes the network to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or the network cannot be built.
+    pub fn write(&self, path: &Path) -> Result<(), SavedError> {
+        let tape = tape(&self.experiment)?;
+        let found = self.parameters.len();
+        if found != tape.parameter_count() {
+            return Err(SavedError::Count {
+                found,
+                expected: tape.parameter_count(),
+            });
+        }
+        let mut tree = self.experiment.to_node();
+        let mut saved = Vec::new();
+        for (key, value) in [("seed", self.seed), ("step", self.step)] {
+            saved.extend(value.map(|value| (key.to_owned(), Node::from(value))));
+        }
+        tree.put(SAVED, Node::Table(saved));
+        tree.put("provenance", provenance());
+        let metadata = [(METADATA.to_owned(), to_toml(&tree))]
+            .into_iter()
+            .collect();
+        let precision = self.experiment.precision;
+        let tensors: Vec<_> = tape
+            .parameters()
+            .iter()
+            .map(|parameter| {
+                let values = &self.parameters[parameter.range()];
+                (parameter, bytes(values, precision))
+            })
+            .collect();
+        let views = tensors
+            .iter()
+            .map(|(parameter, bytes)| {
+                let view = TensorView::new(dtype(precision), shape(parameter), bytes)?;
+                Ok((parameter.name.as_str(), view))
+            })
+            .collect::<Result<Vec<_>, _>>();
+        let content = views.and_then(|views| serialize(views, Some(metadata)));
+        let content = content.map_err(|source| SavedError::Format {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(write_whole(path, |file| file.write_all(&content))?)
+    }
+
+    /// Reads the network in `path`. Where its file comes without a specification, as other programs
+    /// write them, `specification` stands in for it; one that has its own keeps to that.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged or cut off, comes without a specification, or when its
+    /// tensors are not those of the specified network.
+    pub fn read(
+        path: &Path,
+        specification: Option<&NetworkExperiment>,
+    ) -> Result<Self, SavedError> {
+        let content = content(path)?;
+        let format = |source| SavedError::Format {
+            path: path.to_owned(),
+            source,
+        };
+        let (_, header) = SafeTensors::read_metadata(&content).map_err(format)?;
+        let own = header.metadata().as_ref().and_then(|all| all.get(METADATA));
+        let (experiment, seed, step) = match (own, specification) {
+            (Some(text), _) => described(path, text)?,
+            (None, Some(experiment)) => (experiment.clone(), None, None),
+            (None, None) => {
+                return Err(SavedError::NoSpecification {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        let tensors = SafeTensors::deserialize(&content).map_err(format)?;
+        let tape = tape(&experiment)?;
+        Ok(Self {
+            parameters: parameters(path, &tape, &tensors)?,
+            experiment,
+            seed,
+            step,
+        })
+    }
+}
+
+/// What the file's own specification says: the experiment, the seed and the step.
+fn described(
+    path: &Path,
+    text: &str,
+) -> Result<(NetworkExperiment, Option<u64>, Option<u64>), SavedError> {
+    let read = |tree: Node| {
+        let root = Field::root(&tree);
+        let of = |key| {
+            let saved = root.optional(SAVED)?;
+            Some(saved.optional(key)?.count())
+        };
+        let (seed, step) = (of("seed").transpose()?, of("step").transpose()?);
+        Ok((NetworkExperiment::read(&root)?, seed, step))
+    };
+    let described = parse_toml(text).and_then(read);
+    described.map_err(|fault| {
+        SavedError::Specification(SpecError {
+            path: path.to_owned(),
+            fault,
+        })
+    })
+}
+
+fn tape(experiment: &NetworkExperiment) -> Result<Tape, ModelError> {
+    experiment.network.tape()
+}
+
+fn content(path: &Path) -> Result<Vec<u8>, SavedError> {
+    let read = |source| StoreError::read(path, source);
+    let size = fs::metadata(path).map_err(read)?.len();
+    if size > MOST {
+        return Err(SavedError::TooLarge {
+            path: path.to_owned(),
+            found: size,
+            most: MOST,
+        });
+    }
+    Ok(fs::read(path).map_err(read)?)
+}
+
+/// The parameter vector of `tape`, from tensors that must be its own and no others.
+fn parameters(path: &Path, tape: &Tape, tensors: &SafeTensors<'_>) -> Result<Vec<f64>, SavedError> {
+    let mut all = Vec::with_capacity(tape.parameter_count());
+    for parameter in tape.parameters() {
+        let path = path.to_owned();
+        let name = parameter.name.clone();
+        let Ok(tensor) = tensors.tensor(&name) else {
+            return Err(SavedError::Missing {
+                path,
+                name,
+                shape: shape(parameter),
+            });
+        };
+        if tensor.shape() != shape(parameter) {
+            return Err(SavedError::Shape {
+                path,
+                name,
+                found: tensor.shape().to_vec(),
+                expected: shape(parameter),
+            });
+        }
+        let Some(values) = values(&tensor) else {
+            let found = format!("{:?}", tensor.dtype());
+            return Err(SavedError::Type { path, name, found });
+        };
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(SavedError::NotFinite { path, name });
+        }
+        all.extend(values);
+    }
+    let known = |name: &&str| tape.parameters().iter().any(|own| own.name == **name);
+    let mut strangers: Vec<_> = tensors.names();
+    strangers.retain(|name| !known(name));
+    strangers.sort_unstable();
+    match strangers.first() {
+        None => Ok(all),
+        Some(name) => Err(SavedError::Unknown {
+            path: path.to_owned(),
+            name: (*name).to_owned(),
+        }),
+    }
+}
+
+fn shape(parameter: &Parameter) -> Vec<usize> {
+    match parameter.role {
+        Role::Weight => vec![parameter.rows, parameter.columns],
+        Role::Gain | Role::Bias => vec![parameter.rows],
+    }
+}
+
+fn dtype(precision: Precision) -> Dtype {
+    match precision {
+        Precision::F64 => Dtype::F64,
+        Precision::F32 => Dtype::F32,
+    }
+}
+
+fn bytes(values: &[f64], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Precision::F32 => values
+            .iter()
+            .flat_map(|v| (*v as f32).to_le_bytes())
+            .collect(),
+    }
+}
+
+/// The numbers of a tensor in single or double precision.
+fn values(tensor: &TensorView<'_>) -> Option<Vec<f64>> {
+    let data = tensor.data();
+    match tensor.dtype() {
+        Dtype::F64 => {
+            let (chunks, _) = data.as_chunks::<8>();
+            Some(
+                chunks
+                    .iter()
+                    .map(|bytes| f64::from_le_bytes(*bytes))
+                    .collect(),
+            )
+        }
+        Dtype::F32 => {
+            let (chunks, _) = data.as_chunks::<4>();
+            let numbers = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            Some(numbers.map(f64::from).collect())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

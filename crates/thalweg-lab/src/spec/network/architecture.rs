@@ -1,0 +1,266 @@
+//! Networks as files describe them.
+
+use thalweg::model::{Mlp, Network, Rnn, Steps, Transformer};
+use thalweg::tensor::Activation;
+
+use crate::spec::error::Fault;
+use crate::spec::field::Field;
+use crate::spec::matrix::dimension;
+use crate::spec::node::Node;
+
+/// The most numbers that a network may need for its parameters, or for one sample's values: 512 MiB.
+const MOST: u128 = 1 << 26;
+
+/// Rows of the input and of the output at each position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ends {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+}
+
+/// The network in `field`; where it does not say its inputs and outputs they are `ends`.
+pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, Fault> {
+    let kinds = [
+        (
+            "mlp",
+            &["inputs", "hidden", "outputs", "activation", "biases"][..],
+        ),
+        (
+            "rnn",
+            &[
+                "inputs",
+                "hidden",
+                "outputs",
+                "positions",
+                "read",
+                "activation",
+                "biases",
+            ],
+        ),
+        (
+            "transformer",
+            &[
+                "width",
+                "positions",
+                "heads",
+                "hidden",
+                "blocks",
+                "causal",
+                "layer_norm",
+                "activation",
+                "biases",
+            ],
+        ),
+    ];
+    let kind = field.kind(&kinds)?;
+    let side = |key, needed: &str, known: Option<usize>| match (field.optional(key), known) {
+        (None, Some(known)) => Ok(known),
+        _ => dimension(&field.required(key, needed)?),
+    };
+    let inputs = || {
+        side(
+            "inputs",
+            "the number of inputs",
+            ends.map(|ends| ends.inputs),
+        )
+    };
+    let outputs = || {
+        side(
+            "outputs",
+            "the number of outputs",
+            ends.map(|ends| ends.outputs),
+        )
+    };
+    let size = |key, needed| side(key, needed, None);
+    let flag = |key| field.optional(key).map_or(Ok(false), |f| f.flag());
+    let hidden = || field.required("hidden", "the hidden width or widths");
+    let activation = |default| {
+        field
+            .optional("activation")
+            .map_or(Ok(default), |f| activation(&f))
+    };
+    let biases = flag("biases")?;
+    let network = match kind {
+        "mlp" => {
+            let mut widths = vec![inputs()?];
+            let hidden = hidden()?.list("a list of the hidden widths")?;
+            for width in &hidden {
+                widths.push(dimension(width)?);
+            }
+            widths.push(outputs()?);
+            Network::Mlp(Mlp {
+                widths,
+                activation: activation(Activation::Relu)?,
+                biases,
+            })
+        }
+        "rnn" => Network::Rnn(Rnn {
+            inputs: inputs()?,
+            hidden: dimension(&hidden()?)?,
+            outputs: outputs()?,
+            steps: size("positions", "the length of the sequence")?,
+            activation: activation(Activation::Tanh)?,
+            biases,
+            read: match field.optional("read") {
+                None => Steps::Last,
+                Some(read) => match read.kind(&[("last", &[]), ("every", &[])])? {
+                    "last" => Steps::Last,
+                    _ => Steps::Every,
+                },
+            },
+        }),
+        _ => {
+            let width = side(
+                "width",
+                "the number of features at each position",
+                ends.map(|ends| ends.inputs),
+            )?;
+            let heads = field.required("heads", "the number of heads")?;
+            let transformer = Transformer {
+                width,
+                positions: size("positions", "the length of the sequence")?,
+                heads: dimension(&heads)?,
+                hidden: dimension(&hidden()?)?,
+                blocks: field.optional("blocks").map_or(Ok(1), |f| dimension(&f))?,
+                causal: flag("causal")?,
+                layer_norm: flag("layer_norm")?,
+                activation: activation(Activation::Relu)?,
+                biases,
+            };
+            if !width.is_multiple_of(transformer.heads) {
+                return Err(heads.not(format!(
+                    "a number of heads that divides the width, {width},"
+                )));
+            }
+            Network::Transformer(transformer)
+        }
+    };
+    let needed = parameters(&network).max(values(&network));
+    if needed > MOST {
+        return Err(field.not(format!(
+            "a network of at most {MOST} parameters and values (this one has {needed})"
+        )));
+    }
+    Ok(network)
+}
+
+/// `network` with other hidden widths: a list for a perceptron, one number for the others.
+pub(crate) fn with_hidden(network: &Network, hidden: &Field<'_>) -> Result<Network, Fault> {
+    let mut node = to_node(network);
+    node.remove("hidden");
+    node.put("hidden", hidden.node().clone());
+    // Errors speak of the field where the widths stand.
+    let nested = Field::at(hidden.path().trim_end_matches(".hidden"), &node);
+    self::network(&nested, None)
+}
+
+/// The table that [`network`] reads.
+pub(crate) fn to_node(network: &Network) -> Node {
+    let entries: Vec<(&str, Node)> = match network {
+        Network::Mlp(mlp) => vec![
+            ("kind", "mlp".into()),
+            ("inputs", network.inputs().into()),
+            ("hidden", hidden(network)),
+            ("outputs", network.outputs().into()),
+            ("activation", name(mlp.activation).into()),
+            ("biases", mlp.biases.into()),
+        ],
+        Network::Rnn(rnn) => vec![
+            ("kind", "rnn".into()),
+            ("inputs", rnn.inputs.into()),
+            ("hidden", hidden(network)),
+            ("outputs", rnn.outputs.into()),
+            ("positions", rnn.steps.into()),
+            (
+                "read",
+                match rnn.read {
+                    Steps::Last => "last",
+                    Steps::Every => "every",
+                }
+                .into(),
+            ),
+            ("activation", name(rnn.activation).into()),
+            ("biases", rnn.biases.into()),
+        ],
+        Network::Transformer(transformer) => vec![
+            ("kind", "transformer".into()),
+            ("width", transformer.width.into()),
+            ("positions", transformer.positions.into()),
+            ("heads", transformer.heads.into()),
+            ("hidden", hidden(network)),
+            ("blocks", transformer.blocks.into()),
+            ("causal", transformer.causal.into()),
+            ("layer_norm", transformer.layer_norm.into()),
+            ("activation", name(transformer.activation).into()),
+            ("biases", transformer.biases.into()),
+        ],
+    };
+    let entries = entries.into_iter();
+    Node::Table(
+        entries
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )
+}
+
+/// The hidden widths of `network`, as [`network`](self::network) reads them.
+pub(crate) fn hidden(network: &Network) -> Node {
+    match network {
+        Network::Mlp(mlp) => {
+            let hidden = mlp.widths.len().saturating_sub(1).max(1);
+            mlp.widths[1..hidden].iter().copied().collect()
+        }
+        Network::Rnn(rnn) => rnn.hidden.into(),
+        Network::Transformer(transformer) => transformer.hidden.into(),
+    }
+}
+
+/// About as many parameters as the network has.
+fn parameters(network: &Network) -> u128 {
+    let product = |a: usize, b: usize| a as u128 * b as u128;
+    match network {
+        Network::Mlp(mlp) => mlp.widths.windows(2).map(|w| product(w[0], w[1])).sum(),
+        Network::Rnn(rnn) => product(rnn.hidden, rnn.inputs + rnn.hidden + rnn.outputs),
+        Network::Transformer(t) => {
+            t.blocks as u128 * (4 * product(t.width, t.width) + 2 * product(t.width, t.hidden))
+        }
+    }
+}
+
+/// About as many values as one sample has on its way, and operations on pairs of them.
+fn values(network: &Network) -> u128 {
+    match network {
+        Network::Mlp(mlp) => mlp.widths.iter().map(|&width| width as u128).sum(),
+        Network::Rnn(rnn) => {
+            (rnn.inputs + 3 * rnn.hidden + rnn.outputs) as u128 * rnn.steps as u128
+        }
+        Network::Transformer(t) => {
+            let (width, positions) = (t.width as u128, t.positions as u128);
+            t.blocks as u128 * positions * (2 * width * positions + 2 * t.hidden as u128)
+        }
+    }
+}
+
+fn activation(field: &Field<'_>) -> Result<Activation, Fault> {
+    let kinds = [
+        ("identity", &[][..]),
+        ("relu", &[]),
+        ("tanh", &[]),
+        ("gelu", &[]),
+    ];
+    Ok(match field.kind(&kinds)? {
+        "identity" => Activation::Identity,
+        "relu" => Activation::Relu,
+        "tanh" => Activation::Tanh,
+        _ => Activation::Gelu,
+    })
+}
+
+fn name(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Identity => "identity",
+        Activation::Relu => "relu",
+        Activation::Tanh => "tanh",
+        Activation::Gelu => "gelu",
+    }
+}

@@ -1,0 +1,347 @@
+//! Specifications of experiments on networks: read, resolved, read again, and refused.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use thalweg::loss::{Convention, Loss};
+use thalweg::model::{Network, Steps};
+use thalweg::simulate::NoiseLaw;
+use thalweg::tensor::Activation;
+use thalweg_lab::images::Pixels;
+use thalweg_lab::spec::{
+    NetworkExperiment, NetworkSource, NoisePlace, Overrides, SpecError, read_network_experiment,
+};
+
+fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("experiment.toml");
+    fs::write(&path, text).unwrap();
+    read_network_experiment(&path, &Overrides::default())
+}
+
+/// The least that makes an experiment.
+const LEAST: &str = r#"
+learning_rate = 0.1
+batch = 100
+steps = 1000
+loss = "squared-error"
+network = { kind = "mlp", inputs = 2, hidden = [4], outputs = 3 }
+data = { kind = "teacher", teacher = { hidden = [100] } }
+"#;
+
+/// `LEAST` with one line replaced.
+fn with(key: &str, line: &str) -> String {
+    let lines = LEAST.lines().filter(|old| !old.starts_with(key));
+    format!("{}\n{line}\n", lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn defaults_are_spelled_out_in_the_resolved_form() {
+    let experiment = read(LEAST).unwrap();
+    let Network::Mlp(mlp) = &experiment.network else {
+        unreachable!("the file says mlp");
+    };
+    assert_eq!(
+        (&mlp.widths[..], mlp.activation),
+        (&[2, 4, 3][..], Activation::Relu)
+    );
+    assert_eq!(experiment.loss, Loss::SquaredError(Convention::Half));
+    assert_eq!(experiment.seeds, [0, 1, 2, 3, 4]);
+    assert_eq!(experiment.data.noise, None);
+    let resolved = experiment.to_toml();
+    for line in [
+        "momentum = 0.0",
+        "precision = \"f64\"",
+        "convention = \"half\"",
+        "biases = false",
+        "gain = 1.0",
+        "samples = 1000",
+    ] {
+        assert!(resolved.contains(line), "no {line} in\n{resolved}");
+    }
+    assert_eq!(read(&resolved).unwrap(), experiment);
+}
+
+#[test]
+fn every_field_survives_the_resolved_form() {
+    let rnn = r#"
+name = "all of it"
+learning_rate = 0.03
+batch = 7
+steps = 50
+seeds = [3, 9]
+momentum = 0.9
+weight_decay = 1e-4
+precision = "f32"
+init = { kind = "normal", deviation = 0.3 }
+switch = { at_step = 20, samples = 1000 }
+measure = { spacing = "linear", count = 3, samples = 64, seed = 8 }
+loss = { kind = "squared-error", convention = "mean" }
+[network]
+kind = "rnn"
+inputs = 2
+hidden = 4
+outputs = 2
+positions = 5
+read = "every"
+activation = "relu"
+biases = true
+[data]
+kind = "teacher"
+teacher = { hidden = 100, seed = 5, init = { kind = "xavier", gain = 2 } }
+input_covariance = [[1, 0.5], [0.5, 2]]
+noise_covariance = [[4, 1], [1, 0.3333333333333333]]
+noise = { kind = "student-t", degrees = 4 }
+noise_on = "targets"
+"#;
+    let experiment = read(rnn).unwrap();
+    let Network::Rnn(network) = &experiment.network else {
+        unreachable!("the file says rnn");
+    };
+    assert_eq!((network.steps, network.read), (5, Steps::Every));
+    let NetworkSource::Teacher { network, seed, .. } = &experiment.data.source else {
+        unreachable!("the file says teacher");
+    };
+    assert_eq!((network.positions(), *seed), ([5, 5], 5));
+    let Network::Rnn(teacher) = network else {
+        unreachable!("of the same family");
+    };
+    assert_eq!((teacher.hidden, teacher.outputs), (100, 2));
+    let noise = experiment.data.noise.as_ref().unwrap();
+    assert_eq!(noise.law, NoiseLaw::StudentT { degrees: 4.0 });
+    assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
+
+    let images = r#"
+learning_rate = 0.01
+batch = 128
+steps = 10
+loss = "cross-entropy"
+network = { kind = "mlp", hidden = [16, 8], activation = "gelu" }
+[data]
+kind = "idx"
+path = "/somewhere"
+pixels = "unit"
+replacement = true
+class_weights = [1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0]
+label_flips = 0.25
+noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+"#;
+    let experiment = read(images).unwrap();
+    assert_eq!(
+        (experiment.network.inputs(), experiment.network.outputs()),
+        (784, 10)
+    );
+    let noise = experiment.data.noise.as_ref().unwrap();
+    assert_eq!(noise.place, NoisePlace::Logits);
+    assert_eq!(noise.covariance[(2, 2)], 9.0);
+    let NetworkSource::Images {
+        path,
+        pixels,
+        replacement,
+        label_flips,
+        ..
+    } = &experiment.data.source
+    else {
+        unreachable!("the file says idx");
+    };
+    assert_eq!(path.as_deref(), Some(Path::new("/somewhere")));
+    assert_eq!(
+        (*pixels, *replacement, *label_flips),
+        (Pixels::Unit, true, 0.25)
+    );
+    assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
+}
+
+#[test]
+fn a_transformer_is_read_with_its_teacher() {
+    let network = "network = { kind = \"transformer\", width = 8, positions = 4, heads = 2, hidden = 4, causal = true }";
+    let file = with("network", network).replace("hidden = [100]", "hidden = 100");
+    let experiment = read(&file).unwrap();
+    let Network::Transformer(student) = &experiment.network else {
+        unreachable!("the file says transformer");
+    };
+    assert!(student.causal && !student.layer_norm && student.blocks == 1);
+    assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let transformer = |heads: &str| {
+        with(
+            "network",
+            &format!(
+                "network = {{ kind = \"transformer\", width = 8, positions = 4, heads = {heads}, hidden = 4 }}"
+            ),
+        )
+    };
+    let cases: Vec<(String, &str)> = vec![
+        (with("network", ""), "`network` is missing"),
+        (with("data", ""), "`data` is missing"),
+        (with("loss", ""), "`loss` is missing"),
+        (
+            with("loss", "loss = \"mse\""),
+            "`loss` is \"mse\", one of \"squared-error\", \"cross-entropy\"",
+        ),
+        (with("learning_rate", ""), "`learning_rate` is missing"),
+        (
+            with("learning_rate", "learning_rate = -1"),
+            "`learning_rate` is -1",
+        ),
+        (with("batch", "batch = 0"), "`batch` is 0"),
+        (with("batch", "batch = 1_000_000_000"), "a batch of at most"),
+        (with("steps", "stepz = 3"), "did you mean `steps`?"),
+        (
+            with("network", "network = { kind = \"cnn\" }"),
+            "`network.kind` is \"cnn\"",
+        ),
+        (
+            with(
+                "network",
+                "network = { kind = \"mlp\", hidden = [4], outputs = 3 }",
+            ),
+            "`network.inputs` is missing",
+        ),
+        (
+            with(
+                "network",
+                "network = { kind = \"mlp\", inputs = 2, hidden = 4, outputs = 3 }",
+            ),
+            "`network.hidden` is 4",
+        ),
+        (
+            with(
+                "network",
+                "network = { kind = \"mlp\", inputs = 2, hidden = [4, 0], outputs = 3 }",
+            ),
+            "`network.hidden[1]` is 0",
+        ),
+        (
+            with(
+                "network",
+                "network = { kind = \"mlp\", inputs = 2, hidden = [16000, 16000], outputs = 3 }",
+            ),
+            "at most 67108864 parameters",
+        ),
+        (
+            with(
+                "network",
+                "network = { kind = \"mlp\", inputs = 2, hidden = [4], outputs = 3, activation = \"sine\" }",
+            ),
+            "`network.activation` is \"sine\"",
+        ),
+        (transformer("3"), "`network.heads` is 3"),
+        (transformer("2"), "`data.teacher.hidden` is a list"),
+        (
+            with("data", "data = { kind = \"teacher\" }"),
+            "`data.teacher` is missing",
+        ),
+        (
+            with(
+                "data",
+                "data = { kind = \"teacher\", teacher = { hidden = [0] } }",
+            ),
+            "`data.teacher.hidden[0]` is 0",
+        ),
+        (
+            with(
+                "data",
+                "data = { kind = \"teacher\", teacher = { hidden = [9] }, pixels = \"unit\" }",
+            ),
+            "`data.pixels` is not a field",
+        ),
+        (
+            with(
+                "data",
+                "data = { kind = \"teacher\", teacher = { hidden = [9] }, noise_standard_deviations = [1, 2] }",
+            ),
+            "noise of 3 components",
+        ),
+        (
+            with(
+                "data",
+                "data = { kind = \"teacher\", teacher = { hidden = [9] }, noise = \"laplace\" }",
+            ),
+            "`data.noise_standard_deviations` is missing",
+        ),
+        (
+            with(
+                "data",
+                "data = { kind = \"teacher\", teacher = { hidden = [9] }, input_covariance = [[1]] }",
+            ),
+            "a 2 × 2 matrix",
+        ),
+        (
+            with("data", "data = { kind = \"idx\" }"),
+            "`data.path` is missing",
+        ),
+        (
+            with("data", "data = { kind = \"mnist\", label_flips = 2 }"),
+            "`data.label_flips` is 2",
+        ),
+        (
+            with(
+                "data",
+                "data = { kind = \"mnist\", class_weights = [1, -1, 1] }",
+            ),
+            "a list of 3 weights",
+        ),
+        (
+            format!("{LEAST}measure = {{ samples = 1 }}"),
+            "`measure.samples` is 1",
+        ),
+        (
+            format!("{LEAST}measure = {{ what = 1 }}"),
+            "`measure.what` is not a field",
+        ),
+        (
+            "depth = 2".to_owned(),
+            "`depth` is not a field of a specification",
+        ),
+    ];
+    for (file, words) in cases {
+        let error = read(&file).unwrap_err().to_string();
+        assert!(
+            error.contains(words),
+            "{words:?} is not in: {error}\n{file}"
+        );
+    }
+}
+
+#[test]
+fn overrides_take_the_place_of_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("experiment.toml");
+    fs::write(&path, LEAST).unwrap();
+    let overrides = Overrides {
+        steps: Some(5),
+        seeds: Some(vec![7]),
+        learning_rate: Some(0.25),
+        ..Overrides::default()
+    };
+    let experiment = read_network_experiment(&path, &overrides).unwrap();
+    assert_eq!((experiment.steps, experiment.learning_rate), (5, 0.25));
+    assert_eq!(experiment.seeds, [7]);
+}
+
+/// The example files of the repository say what they mean.
+#[test]
+fn the_examples_are_experiments() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+            experiment.network.tape().unwrap();
+            assert!(experiment.data.noise.is_some());
+            names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    assert_eq!(names, ["mnist", "relu", "rnn", "transformer"]);
+}
