@@ -11,6 +11,7 @@
 pub mod curvature;
 pub mod data;
 pub mod estimate;
+pub mod evaluation;
 pub mod flow;
 mod lanes;
 pub mod loss;

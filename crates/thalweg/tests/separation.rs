@@ -5,27 +5,53 @@
 use std::path::{Path, PathBuf};
 
 /// The module and those that it must not mention in its code.
-const APART: [(&str, &[&str]); 10] = [
+const APART: [(&str, &[&str]); 11] = [
     (
         "curvature",
         &[
-            "tensor", "loss", "model", "problem", "theory", "flow", "simulate",
+            "tensor",
+            "loss",
+            "model",
+            "evaluation",
+            "problem",
+            "theory",
+            "flow",
+            "simulate",
         ],
     ),
     ("problem", &["theory", "flow", "simulate"]),
     ("random", &["problem", "theory", "flow", "simulate"]),
     ("lanes", &["theory", "flow", "simulate"]),
-    ("theory", &["flow", "simulate", "tensor", "loss", "model"]),
-    ("flow", &["simulate", "tensor", "loss", "model"]),
-    ("simulate", &["theory", "flow", "tensor", "loss", "model"]),
+    (
+        "theory",
+        &["flow", "simulate", "tensor", "loss", "model", "evaluation"],
+    ),
+    (
+        "flow",
+        &["simulate", "tensor", "loss", "model", "evaluation"],
+    ),
+    (
+        "simulate",
+        &["theory", "flow", "tensor", "loss", "model", "evaluation"],
+    ),
     (
         "tensor",
         &[
             "loss", "model", "problem", "random", "theory", "flow", "simulate",
         ],
     ),
-    ("loss", &["model", "theory", "flow", "simulate"]),
-    ("model", &["loss", "theory", "flow", "simulate"]),
+    (
+        "loss",
+        &["model", "evaluation", "theory", "flow", "simulate"],
+    ),
+    (
+        "evaluation",
+        &["model", "problem", "theory", "flow", "simulate"],
+    ),
+    (
+        "model",
+        &["loss", "evaluation", "theory", "flow", "simulate"],
+    ),
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

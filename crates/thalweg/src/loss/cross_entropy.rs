@@ -1,7 +1,7 @@
 //! Cross-entropy: with p = softmax(f) and s = Σ y, ∂ℓ/∂f = s p − y and ∂²ℓ/∂f² = s (diag p − p pᵀ).
 
 use super::classes;
-use crate::tensor::write::{RUN, runs};
+use crate::tensor::write::{RUN, Write, runs};
 use crate::tensor::{Lines, LinesMut, Real, softmax};
 
 /// s (ln Σ eᶠ) − Σ y f for each sample, summed over positions.
@@ -104,6 +104,33 @@ pub(super) fn curvature<T: Real>(
                     *p = total * *p * (v - mean);
                 }
             }
+        }
+    }
+}
+
+/// Weight s p_c and column e_c − p, c being the class and position that line `index` belongs to.
+pub(super) fn curvature_term<T: Real>(
+    positions: usize,
+    index: usize,
+    outputs: Lines<'_, T>,
+    targets: Lines<'_, T>,
+    column: &mut LinesMut<'_, T>,
+    weights: &mut [T],
+) {
+    let group = classes(outputs.count(), positions, index % positions);
+    column.data.fill(T::ZERO);
+    softmax(&[group], column.columns.stride, outputs.data, column.data);
+    weights.fill(T::ZERO);
+    for line in group.lines() {
+        Write::Add.each(weights, [targets.line(line)], |[y]| y);
+    }
+    for (weight, &p) in weights.iter_mut().zip(&*column.line(index)) {
+        *weight = *weight * p;
+    }
+    for line in group.lines() {
+        let own = if line == index { T::ONE } else { T::ZERO };
+        for p in column.line(line) {
+            *p = own - *p;
         }
     }
 }

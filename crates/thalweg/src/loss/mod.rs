@@ -86,6 +86,36 @@ impl Loss {
         );
         product.clear_padding();
     }
+
+    /// Term `index` of ∂²ℓ/∂f² = Σ_k w_k c_k c_kᵀ, which has as many as the output has lines: c_k into
+    /// `column` and w_k into `weights`, for each sample.
+    ///
+    /// For squared error c_k is a unit vector. For cross-entropy, s (diag p − p pᵀ) = Σ_c s p_c (e_c − p)(e_c − p)ᵀ
+    /// at each position.
+    pub fn curvature_term<T: Real>(
+        self,
+        positions: usize,
+        index: usize,
+        outputs: Lines<'_, T>,
+        targets: Lines<'_, T>,
+        mut column: LinesMut<'_, T>,
+        weights: &mut [T],
+    ) {
+        match self {
+            Self::SquaredError(convention) => {
+                convention.curvature_term(index, &mut column, weights);
+            }
+            Self::CrossEntropy => cross_entropy::curvature_term(
+                positions,
+                index,
+                outputs,
+                targets,
+                &mut column,
+                weights,
+            ),
+        }
+        column.clear_padding();
+    }
 }
 
 /// The lines of position `position`: one for each class.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Loss;
+use crate::tensor::write::Write;
 use crate::tensor::{Block, LinesMut, Machine, Order, Real, Tape};
 
 /// L(θ) = (1/B) Σ_b ℓ(f(x_b; θ), y_b) over one batch of B samples, with its derivatives.
@@ -18,6 +19,10 @@ pub struct Objective<T> {
     machine: Machine<T>,
     loss: Loss,
     targets: Block<T>,
+    /// One number for each sample, while a product is taken.
+    weights: Vec<T>,
+    /// A sum over samples that only their parts are wanted of.
+    unwanted: Vec<T>,
 }
 
 impl<T: Real> Objective<T> {
@@ -28,6 +33,8 @@ impl<T: Real> Objective<T> {
             targets: Block::zeros(output.rows() * output.positions(), batch),
             machine: Machine::new(tape, batch),
             loss,
+            weights: Vec::new(),
+            unwanted: Vec::new(),
         }
     }
 
@@ -62,6 +69,12 @@ impl<T: Real> Objective<T> {
     pub fn sample_losses(&mut self, parameters: &[T], losses: &mut [T]) {
         assert_eq!(losses.len(), self.batch());
         self.machine.forward(parameters);
+        self.losses(losses);
+    }
+
+    /// ℓ of each sample at the recorded point.
+    pub fn losses(&mut self, losses: &mut [T]) {
+        assert_eq!(losses.len(), self.batch());
         let positions = self.positions();
         let (outputs, _) = self.machine.seed();
         self.loss
@@ -119,6 +132,110 @@ impl<T: Real> Objective<T> {
         for entry in gradient {
             *entry = batch * *entry;
         }
+    }
+
+    /// ∂ℓ/∂f of each sample at the recorded point, laid out as the outputs: f − y for the paper's squared
+    /// error, p − y for cross-entropy.
+    pub fn residuals(&mut self, residuals: &mut Block<T>) {
+        let positions = self.positions();
+        let outputs = self.machine.seed().0;
+        let (targets, seed) = (self.targets.lines(), residuals.lines_mut());
+        self.loss
+            .gradient(positions, outputs, targets, T::ONE, seed);
+    }
+
+    /// ∂²ℓ/∂f² c of each sample at the recorded point, c being the same for all of them.
+    pub fn output_curvature(&mut self, c: &[T], products: &mut Block<T>) {
+        let positions = self.positions();
+        let outputs = self.machine.seed().0;
+        let along = Block::from_fn(c.len(), outputs.batch(), |line, _| c[line]);
+        let (targets, product) = (self.targets.lines(), products.lines_mut());
+        self.loss
+            .curvature(positions, outputs, targets, along.lines(), T::ONE, product);
+    }
+
+    /// ∇ℓ·v of each sample, for each of `directions` v (a line each), at the recorded point.
+    pub fn sample_slopes(&mut self, parameters: &[T], directions: &[T], slopes: &mut Block<T>) {
+        self.machine.tangent(parameters, directions);
+        for index in 0..directions.len() / parameters.len() {
+            self.slope(index, slopes.lines_mut().line(index));
+        }
+    }
+
+    /// (1/B) Σ_b ∇ℓ_b (∇ℓ_b·v) for each of `directions` v, at the recorded point: a forward pass gives the
+    /// slopes ∇ℓ_b·v, and one backward pass the sum weighted by them. No gradient of a single sample
+    /// is formed.
+    pub fn gradient_covariance(&mut self, parameters: &[T], directions: &[T], products: &mut [T]) {
+        self.machine.tangent(parameters, directions);
+        let scale = self.scale();
+        let mut slopes = std::mem::take(&mut self.weights);
+        slopes.resize(self.batch(), T::ZERO);
+        for index in 0..directions.len() / parameters.len() {
+            self.slope(index, &mut slopes);
+            let (.., mut seed) = self.machine.tangent_seed(index);
+            for line in 0..seed.count() {
+                for (seed, &slope) in seed.line(line).iter_mut().zip(&slopes) {
+                    *seed = scale * slope * *seed;
+                }
+            }
+        }
+        self.weights = slopes;
+        self.machine
+            .tangent_backward(parameters, directions, Order::GaussNewton, products);
+    }
+
+    /// ∇ℓ·v of each sample for direction `index` of the last tangents, whose seed becomes ∂ℓ/∂f.
+    fn slope(&mut self, index: usize, slopes: &mut [T]) {
+        let positions = self.positions();
+        let (outputs, tangent, mut seed) = self.machine.tangent_seed(index);
+        let targets = self.targets.lines();
+        self.loss
+            .gradient(positions, outputs, targets, T::ONE, seed.reborrow());
+        slopes.fill(T::ZERO);
+        for line in 0..seed.count() {
+            let sources = [&*seed.line(line), tangent.line(line)];
+            Write::Add.each(slopes, sources, |[u, v]| u * v);
+        }
+    }
+
+    /// w_k ‖Jᵀc_k‖² for each parameter block and each sample, `term` being k of
+    /// [`Loss::curvature_term`]: their sum over k is the trace of a sample's Gauss–Newton matrix.
+    /// Afterwards the recorded gradient is lost: Hessian products and samples' parts need a new one.
+    pub fn sample_curvature(&mut self, parameters: &[T], term: usize, traces: &mut Block<T>) {
+        let positions = self.positions();
+        let mut weights = std::mem::take(&mut self.weights);
+        weights.resize(self.batch(), T::ZERO);
+        let (outputs, seed) = self.machine.seed();
+        let targets = self.targets.lines();
+        self.loss
+            .curvature_term(positions, term, outputs, targets, seed, &mut weights);
+        self.squared_pullbacks(parameters, traces);
+        let mut traces = traces.lines_mut();
+        for block in 0..traces.count() {
+            for (trace, &weight) in traces.line(block).iter_mut().zip(&weights) {
+                *trace = weight * *trace;
+            }
+        }
+        self.weights = weights;
+    }
+
+    /// ‖Jᵀc‖² for each parameter block and each sample, c being the same for all of them. The
+    /// recorded gradient is lost.
+    pub fn sample_pullbacks(&mut self, parameters: &[T], c: &[T], norms: &mut Block<T>) {
+        let (_, mut seed) = self.machine.seed();
+        assert_eq!(c.len(), seed.count());
+        for (line, &c) in c.iter().enumerate() {
+            seed.line(line).fill(c);
+        }
+        seed.clear_padding();
+        self.squared_pullbacks(parameters, norms);
+    }
+
+    /// ‖Jᵀc‖² for the c that the output's adjoint holds.
+    fn squared_pullbacks(&mut self, parameters: &[T], norms: &mut Block<T>) {
+        self.unwanted.resize(parameters.len(), T::ZERO);
+        self.machine.backward(parameters, &mut self.unwanted);
+        self.machine.sample_squared_norms(norms);
     }
 
     /// 1/B.

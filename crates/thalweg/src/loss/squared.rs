@@ -69,4 +69,15 @@ impl Convention {
             |[df]| scale * df,
         );
     }
+
+    pub(super) fn curvature_term<T: Real>(
+        self,
+        index: usize,
+        column: &mut LinesMut<'_, T>,
+        weights: &mut [T],
+    ) {
+        weights.fill(self.factor(column.count()));
+        column.data.fill(T::ZERO);
+        column.line(index).fill(T::ONE);
+    }
 }

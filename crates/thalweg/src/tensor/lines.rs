@@ -72,6 +72,14 @@ impl<T: Real> LinesMut<'_, T> {
         &mut self.data[index * stride..][..batch]
     }
 
+    /// The same lines for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> LinesMut<'_, T> {
+        LinesMut {
+            data: self.data,
+            columns: self.columns,
+        }
+    }
+
     /// Zeros in the padding, without which sums over the batch would count samples that do not exist.
     #[inline(always)]
     pub(crate) fn clear_padding(&mut self) {

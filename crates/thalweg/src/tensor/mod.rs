@@ -8,6 +8,7 @@
 //! [`Machine::sample_squared_norms`].
 
 mod error;
+mod linear;
 mod lines;
 mod machine;
 mod op;

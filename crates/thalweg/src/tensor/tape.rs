@@ -40,6 +40,11 @@ impl Tape {
         &self.parameters
     }
 
+    /// How many numbers running it keeps for each sample: its input and every result on the way.
+    pub fn lines(&self) -> usize {
+        self.lines
+    }
+
     /// Length of the parameter vector.
     pub fn parameter_count(&self) -> usize {
         self.parameters.last().map_or(0, |last| last.range().end)

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use faer::Mat;
 use num_dual::HyperDual64;
+use thalweg::evaluation::Evaluation;
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
 use thalweg::random::{Purpose, Stream};
@@ -138,6 +140,16 @@ impl<M: Network + Debug> Case<M> {
         let mut objective = Objective::new(self.tape.clone(), self.loss, self.inputs.len());
         self.fill(&mut objective, 0..self.inputs.len());
         objective
+    }
+
+    /// All samples as a fixed set.
+    pub fn evaluation(&self, batch: usize) -> Evaluation {
+        let columns = |tables: &[Table<f64>]| {
+            let lines: Vec<Vec<f64>> = tables.iter().map(|t| t.concat()).collect();
+            Mat::from_fn(lines[0].len(), lines.len(), |line, b| lines[b][line])
+        };
+        let (inputs, targets) = (columns(&self.inputs), columns(&self.targets));
+        Evaluation::new(self.tape.clone(), self.loss, inputs, targets, batch).unwrap()
     }
 
     /// Makes `samples` the objective's batch.

@@ -9,6 +9,7 @@ mod agreement;
 mod case;
 mod closed_forms;
 mod derivatives;
+mod evaluation;
 mod number;
 mod reference;
 mod samples;

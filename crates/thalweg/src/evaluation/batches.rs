@@ -1,0 +1,223 @@
+//! The samples in batches, as many of them recorded at the point as memory allows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use faer::Mat;
+use rayon::prelude::*;
+
+use crate::loss::{Loss, Objective};
+use crate::tensor::{LinesMut, Tape};
+
+/// Directions that a batch is taken along at a time.
+pub(super) const DIRECTIONS: usize = 4;
+/// Numbers that are kept for good: half a gigabyte.
+pub(super) const RESIDENT: usize = 1 << 26;
+
+/// The whole set, with a point.
+#[derive(Debug)]
+pub(super) struct Batches {
+    set: Set,
+    /// One for each batch, or, where memory does not allow it, one for each core.
+    slots: Vec<Batch>,
+    cores: usize,
+    parameters: Vec<f64>,
+}
+
+#[derive(Debug)]
+struct Set {
+    loss: Loss,
+    inputs: Mat<f64>,
+    targets: Mat<f64>,
+    batch: usize,
+}
+
+/// Some of the samples, recorded at the point.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    pub objective: Objective<f64>,
+    /// Of the batch's own mean loss.
+    pub gradient: Vec<f64>,
+    /// Which samples.
+    pub samples: Range<usize>,
+    recorded: bool,
+}
+
+impl Batch {
+    /// n_i/N: its share in a mean over all N samples.
+    pub fn weight(&self, all: f64) -> f64 {
+        self.samples.len() as f64 / all
+    }
+
+    fn record(&mut self, set: &Set, samples: Range<usize>, parameters: &[f64]) {
+        if self.samples != samples {
+            self.objective.resize(samples.len());
+            fill(self.objective.inputs_mut(), &set.inputs, samples.clone());
+            fill(self.objective.targets_mut(), &set.targets, samples.clone());
+            self.samples = samples;
+            self.recorded = false;
+        }
+        if !self.recorded {
+            self.objective.gradient(parameters, &mut self.gradient);
+            self.recorded = true;
+        }
+    }
+}
+
+fn fill(mut lines: LinesMut<'_, f64>, matrix: &Mat<f64>, samples: Range<usize>) {
+    for line in 0..matrix.nrows() {
+        for (x, sample) in lines.line(line).iter_mut().zip(samples.clone()) {
+            *x = matrix[(line, sample)];
+        }
+    }
+}
+
+impl Batches {
+    /// All batches are kept recorded if they need no more than `resident` numbers.
+    pub fn new(
+        tape: Arc<Tape>,
+        loss: Loss,
+        inputs: Mat<f64>,
+        targets: Mat<f64>,
+        batch: usize,
+        resident: usize,
+    ) -> Self {
+        let samples = inputs.ncols();
+        let batch = batch.min(samples);
+        let count = samples.div_ceil(batch);
+        let cores = rayon::current_num_threads();
+        let numbers = tape.lines() * batch * (2 + 2 * DIRECTIONS) + tape.parameter_count();
+        let fits = numbers.saturating_mul(count) <= resident;
+        let slots = if fits { count } else { cores.min(count) };
+        let slot = Batch {
+            objective: Objective::new(tape.clone(), loss, batch),
+            gradient: vec![0.0; tape.parameter_count()],
+            samples: 0..0,
+            recorded: false,
+        };
+        Self {
+            set: Set {
+                loss,
+                inputs,
+                targets,
+                batch,
+            },
+            slots: vec![slot; slots],
+            cores,
+            parameters: Vec::new(),
+        }
+    }
+
+    pub fn loss(&self) -> Loss {
+        self.set.loss
+    }
+
+    pub fn samples(&self) -> usize {
+        self.set.inputs.ncols()
+    }
+
+    /// Moves to a point.
+    pub fn at(&mut self, parameters: &[f64]) {
+        if self.parameters != parameters {
+            self.parameters.clear();
+            self.parameters.extend_from_slice(parameters);
+            self.forget();
+        }
+    }
+
+    /// What is recorded is no longer that of the point.
+    pub fn forget(&mut self) {
+        for slot in &mut self.slots {
+            slot.recorded = false;
+        }
+    }
+
+    /// Does `work` on every batch, recorded at the point, as many at once as there are cores; `take`
+    /// gets the results in the batches' order.
+    pub fn each<R: Send>(
+        &mut self,
+        work: impl Fn(&mut Batch, &[f64]) -> R + Sync,
+        mut take: impl FnMut(R),
+    ) {
+        let (samples, size) = (self.samples(), self.set.batch);
+        let count = samples.div_ceil(size);
+        let Self {
+            set,
+            slots,
+            cores,
+            parameters,
+        } = self;
+        for start in (0..count).step_by(*cores) {
+            let together = (*cores).min(count - start);
+            let first = if slots.len() == count { start } else { 0 };
+            let one = |(i, slot): (usize, &mut Batch)| {
+                let from = (start + i) * size;
+                slot.record(set, from..(from + size).min(samples), parameters);
+                work(slot, parameters)
+            };
+            let slots = &mut slots[first..first + together];
+            // A single batch is not worth waking another thread for.
+            if let [slot] = slots {
+                take(one((0, slot)));
+            } else {
+                let results: Vec<R> = slots.par_iter_mut().enumerate().map(one).collect();
+                results.into_iter().for_each(&mut take);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+mod tests {
+    use super::*;
+    use crate::model::Mlp;
+    use crate::random::{Purpose, Stream};
+    use crate::tensor::Activation;
+
+    /// Recorded anew each time, for want of memory: the same bits, for every product and at every point.
+    #[test]
+    fn memory_changes_nothing() {
+        let tape = Mlp {
+            widths: vec![2, 3, 2],
+            activation: Activation::Tanh,
+            biases: true,
+        };
+        let tape = Arc::new(tape.tape().unwrap());
+        let n = tape.parameter_count();
+        let mut stream = Stream::new(1, Purpose::DataSet);
+        let mut draw = |rows, columns| Mat::from_fn(rows, columns, |_, _| stream.normal());
+        let (inputs, targets, points) = (draw(2, 101), draw(2, 101), draw(n, 2));
+        let run = |resident| {
+            let (inputs, targets) = (inputs.clone(), targets.clone());
+            let loss = Loss::CrossEntropy;
+            let mut batches = Batches::new(tape.clone(), loss, inputs, targets, 10, resident);
+            let mut all = Vec::new();
+            for point in [0, 1, 0] {
+                let point: Vec<f64> = points.col(point).iter().copied().collect();
+                batches.at(&point);
+                for _ in 0..2 {
+                    batches.each(
+                        |batch, parameters| {
+                            let mut product = vec![0.0; n];
+                            batch
+                                .objective
+                                .hessian(parameters, parameters, &mut product);
+                            (batch.samples.clone(), batch.gradient.clone(), product)
+                        },
+                        |part| all.push(part),
+                    );
+                }
+            }
+            (batches.slots.len(), all)
+        };
+        let ((many, kept), (few, again)) = (run(RESIDENT), run(0));
+        assert_eq!(many, 11);
+        assert!(few <= rayon::current_num_threads());
+        assert_eq!(kept, again);
+        assert_eq!(kept[10].0, 100..101);
+    }
+}

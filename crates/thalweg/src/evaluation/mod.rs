@@ -1,0 +1,197 @@
+//! A network's mean loss over a fixed set of samples, at any point, with its derivatives as operators.
+//!
+//! The set is worked through in batches, each recorded once at a point: every further product
+//! replays tangents alone. Batches count by their size, so that a last one that is
+//! smaller changes nothing; and sums over them are taken in their order, whatever the number of cores.
+
+mod batches;
+mod error;
+mod layer;
+mod operator;
+mod samples;
+mod trace;
+
+pub use error::EvaluationError;
+pub use layer::{Layer, layers};
+pub use operator::Operator;
+pub use samples::SampleCurvature;
+
+use std::sync::Arc;
+
+use faer::Mat;
+
+use crate::loss::Loss;
+use crate::tensor::Tape;
+use batches::{Batches, RESIDENT};
+use error::finite;
+use operator::Kind;
+
+/// L(θ) = (1/N) Σ_b ℓ(f(x_b; θ), y_b) over a fixed set of N samples, with everything that is to be known of
+/// it at a point θ.
+///
+/// In f64 throughout. What one call has recorded at θ the next call with the same θ uses.
+#[derive(Debug)]
+pub struct Evaluation {
+    tape: Arc<Tape>,
+    batches: Batches,
+}
+
+impl Evaluation {
+    /// Samples to work on at a time, for most purposes.
+    pub const BATCH: usize = 256;
+
+    /// The set of samples whose columns are `inputs` and `targets`: lines × N, line (row · positions +
+    /// position). They are worked through `batch` at a time ([`Evaluation::BATCH`], for most purposes): the
+    /// results depend on it by rounding alone.
+    ///
+    /// # Errors
+    /// When a matrix does not fit the tape, there is no sample, a number is not finite, or `batch` is 0.
+    pub fn new(
+        tape: Arc<Tape>,
+        loss: Loss,
+        inputs: Mat<f64>,
+        targets: Mat<f64>,
+        batch: usize,
+    ) -> Result<Self, EvaluationError> {
+        let (input, output) = (tape.input(), tape.output());
+        if batch == 0 {
+            return Err(EvaluationError::Count {
+                what: "samples in a batch",
+                found: 0,
+                expected: "at least 1".to_owned(),
+            });
+        }
+        if inputs.ncols() == 0 {
+            return Err(EvaluationError::Count {
+                what: "samples",
+                found: 0,
+                expected: "at least 1".to_owned(),
+            });
+        }
+        let samples = inputs.ncols();
+        for (what, matrix, variable) in [("inputs", &inputs, input), ("targets", &targets, output)]
+        {
+            let lines = variable.rows() * variable.positions();
+            if (matrix.nrows(), matrix.ncols()) != (lines, samples) {
+                return Err(EvaluationError::Shape {
+                    what,
+                    rows: matrix.nrows(),
+                    columns: matrix.ncols(),
+                    expected: format!("{lines} × {samples}, a column for each sample"),
+                });
+            }
+        }
+        for (what, matrix) in [
+            ("an input of sample", &inputs),
+            ("a target of sample", &targets),
+        ] {
+            for (sample, column) in matrix.col_iter().enumerate() {
+                finite(what, column.iter().map(|x| (sample, x)))?;
+            }
+        }
+        Ok(Self {
+            batches: Batches::new(tape.clone(), loss, inputs, targets, batch, RESIDENT),
+            tape,
+        })
+    }
+
+    /// The function of which this is the loss.
+    pub fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
+    /// What is averaged.
+    pub fn loss_function(&self) -> Loss {
+        self.batches.loss()
+    }
+
+    /// N.
+    pub fn samples(&self) -> usize {
+        self.batches.samples()
+    }
+
+    /// L(θ).
+    ///
+    /// # Errors
+    /// When θ has the wrong length or a number that is not finite; so for all that follows.
+    pub fn loss(&mut self, parameters: &[f64]) -> Result<f64, EvaluationError> {
+        Ok(self.sample_losses(parameters)?.iter().sum::<f64>() / self.samples() as f64)
+    }
+
+    /// ∇L(θ).
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`].
+    pub fn gradient(&mut self, parameters: &[f64]) -> Result<Vec<f64>, EvaluationError> {
+        self.at(parameters)?;
+        let mut gradient = vec![0.0; parameters.len()];
+        let all = self.samples() as f64;
+        self.batches.each(
+            |batch, _| (batch.weight(all), batch.gradient.clone()),
+            |(weight, part)| add(&mut gradient, weight, &part),
+        );
+        Ok(gradient)
+    }
+
+    /// The Hessian ∇²L at θ.
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`].
+    pub fn hessian(&mut self, parameters: &[f64]) -> Result<Operator<'_>, EvaluationError> {
+        self.at(parameters)?;
+        Ok(Operator::new(self, Kind::Hessian))
+    }
+
+    /// The Gauss–Newton matrix G = (1/N) Σ Jᵀ (∂²ℓ/∂f²) J at θ: the Hessian of the loss with the network
+    /// linearised.
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`].
+    pub fn gauss_newton(&mut self, parameters: &[f64]) -> Result<Operator<'_>, EvaluationError> {
+        self.at(parameters)?;
+        Ok(Operator::new(self, Kind::GaussNewton))
+    }
+
+    /// The second moment (1/N) Σ g_b g_bᵀ of the samples' gradients at θ, also called the empirical Fisher
+    /// matrix. Its trace is the fluctuation E‖∇ℓ‖².
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`].
+    pub fn gradient_moment(&mut self, parameters: &[f64]) -> Result<Operator<'_>, EvaluationError> {
+        self.at(parameters)?;
+        Ok(Operator::new(self, Kind::GradientMoment))
+    }
+
+    /// The covariance (1/N) Σ (g_b − ḡ)(g_b − ḡ)ᵀ of the samples' gradients at θ, ḡ = ∇L.
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`].
+    pub fn gradient_covariance(
+        &mut self,
+        parameters: &[f64],
+    ) -> Result<Operator<'_>, EvaluationError> {
+        let mean = self.gradient(parameters)?;
+        Ok(Operator::new(self, Kind::GradientCovariance { mean }))
+    }
+
+    /// Moves to θ.
+    fn at(&mut self, parameters: &[f64]) -> Result<(), EvaluationError> {
+        if parameters.len() != self.tape.parameter_count() {
+            return Err(EvaluationError::Count {
+                what: "parameters",
+                found: parameters.len(),
+                expected: self.tape.parameter_count().to_string(),
+            });
+        }
+        finite("parameter", parameters.iter().enumerate())?;
+        self.batches.at(parameters);
+        Ok(())
+    }
+}
+
+/// sum += weight · part.
+fn add(sum: &mut [f64], weight: f64, part: &[f64]) {
+    for (sum, part) in sum.iter_mut().zip(part) {
+        *sum += weight * part;
+    }
+}
