@@ -6,6 +6,7 @@ use std::sync::Arc;
 use faer::Mat;
 use rayon::prelude::*;
 
+use crate::data::Samples;
 use crate::loss::{Loss, Objective};
 use crate::tensor::{LinesMut, Tape};
 
@@ -27,8 +28,7 @@ pub(super) struct Batches {
 #[derive(Debug)]
 struct Set {
     loss: Loss,
-    inputs: Mat<f64>,
-    targets: Mat<f64>,
+    samples: Samples,
     batch: usize,
 }
 
@@ -52,8 +52,9 @@ impl Batch {
     fn record(&mut self, set: &Set, samples: Range<usize>, parameters: &[f64]) {
         if self.samples != samples {
             self.objective.resize(samples.len());
-            fill(self.objective.inputs_mut(), &set.inputs, samples.clone());
-            fill(self.objective.targets_mut(), &set.targets, samples.clone());
+            let Samples { inputs, targets } = &set.samples;
+            fill(self.objective.inputs_mut(), inputs, samples.clone());
+            fill(self.objective.targets_mut(), targets, samples.clone());
             self.samples = samples;
             self.recorded = false;
         }
@@ -77,14 +78,13 @@ impl Batches {
     pub fn new(
         tape: Arc<Tape>,
         loss: Loss,
-        inputs: Mat<f64>,
-        targets: Mat<f64>,
+        samples: Samples,
         batch: usize,
         resident: usize,
     ) -> Self {
-        let samples = inputs.ncols();
-        let batch = batch.min(samples);
-        let count = samples.div_ceil(batch);
+        let all = samples.inputs.ncols();
+        let batch = batch.min(all);
+        let count = all.div_ceil(batch);
         let cores = rayon::current_num_threads();
         let numbers = tape.lines() * batch * (2 + 2 * DIRECTIONS) + tape.parameter_count();
         let fits = numbers.saturating_mul(count) <= resident;
@@ -98,8 +98,7 @@ impl Batches {
         Self {
             set: Set {
                 loss,
-                inputs,
-                targets,
+                samples,
                 batch,
             },
             slots: vec![slot; slots],
@@ -113,7 +112,7 @@ impl Batches {
     }
 
     pub fn samples(&self) -> usize {
-        self.set.inputs.ncols()
+        self.set.samples.inputs.ncols()
     }
 
     /// Moves to a point.
@@ -174,27 +173,28 @@ impl Batches {
 )]
 mod tests {
     use super::*;
-    use crate::model::Mlp;
     use crate::random::{Purpose, Stream};
-    use crate::tensor::Activation;
+    use crate::tensor::{Activation, Recorder};
 
     /// Recorded anew each time, for want of memory: the same bits, for every product and at every point.
     #[test]
     fn memory_changes_nothing() {
-        let tape = Mlp {
-            widths: vec![2, 3, 2],
-            activation: Activation::Tanh,
-            biases: true,
-        };
-        let tape = Arc::new(tape.tape().unwrap());
+        let mut recorder = Recorder::new(2, 1).unwrap();
+        let (w, x) = (recorder.weight("in", 3, 2).unwrap(), recorder.input());
+        let x = recorder.affine(w, None, x).unwrap();
+        let x = recorder.pointwise(Activation::Tanh, x);
+        let w = recorder.weight("out", 2, 3).unwrap();
+        let x = recorder.affine(w, None, x).unwrap();
+        let tape = Arc::new(recorder.finish(x).unwrap());
         let n = tape.parameter_count();
         let mut stream = Stream::new(1, Purpose::DataSet);
         let mut draw = |rows, columns| Mat::from_fn(rows, columns, |_, _| stream.normal());
-        let (inputs, targets, points) = (draw(2, 101), draw(2, 101), draw(n, 2));
+        let (inputs, targets) = (draw(2, 101), draw(2, 101));
+        let samples = Samples { inputs, targets };
+        let points = draw(n, 2);
         let run = |resident| {
-            let (inputs, targets) = (inputs.clone(), targets.clone());
             let loss = Loss::CrossEntropy;
-            let mut batches = Batches::new(tape.clone(), loss, inputs, targets, 10, resident);
+            let mut batches = Batches::new(tape.clone(), loss, samples.clone(), 10, resident);
             let mut all = Vec::new();
             for point in [0, 1, 0] {
                 let point: Vec<f64> = points.col(point).iter().copied().collect();

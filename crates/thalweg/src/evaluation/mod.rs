@@ -18,8 +18,7 @@ pub use samples::SampleCurvature;
 
 use std::sync::Arc;
 
-use faer::Mat;
-
+use crate::data::Samples;
 use crate::loss::Loss;
 use crate::tensor::Tape;
 use batches::{Batches, RESIDENT};
@@ -40,8 +39,7 @@ impl Evaluation {
     /// Samples to work on at a time, for most purposes.
     pub const BATCH: usize = 256;
 
-    /// The set of samples whose columns are `inputs` and `targets`: lines × N, line (row · positions +
-    /// position). They are worked through `batch` at a time ([`Evaluation::BATCH`], for most purposes): the
+    /// The set `samples`, worked through `batch` at a time ([`Evaluation::BATCH`], for most purposes): the
     /// results depend on it by rounding alone.
     ///
     /// # Errors
@@ -49,8 +47,7 @@ impl Evaluation {
     pub fn new(
         tape: Arc<Tape>,
         loss: Loss,
-        inputs: Mat<f64>,
-        targets: Mat<f64>,
+        samples: Samples,
         batch: usize,
     ) -> Result<Self, EvaluationError> {
         let (input, output) = (tape.input(), tape.output());
@@ -61,36 +58,36 @@ impl Evaluation {
                 expected: "at least 1".to_owned(),
             });
         }
-        if inputs.ncols() == 0 {
+        let count = samples.inputs.ncols();
+        if count == 0 {
             return Err(EvaluationError::Count {
                 what: "samples",
                 found: 0,
                 expected: "at least 1".to_owned(),
             });
         }
-        let samples = inputs.ncols();
-        for (what, matrix, variable) in [("inputs", &inputs, input), ("targets", &targets, output)]
-        {
+        let Samples { inputs, targets } = &samples;
+        for (what, matrix, variable) in [("inputs", inputs, input), ("targets", targets, output)] {
             let lines = variable.rows() * variable.positions();
-            if (matrix.nrows(), matrix.ncols()) != (lines, samples) {
+            if (matrix.nrows(), matrix.ncols()) != (lines, count) {
                 return Err(EvaluationError::Shape {
                     what,
                     rows: matrix.nrows(),
                     columns: matrix.ncols(),
-                    expected: format!("{lines} × {samples}, a column for each sample"),
+                    expected: format!("{lines} × {count}, a column for each sample"),
                 });
             }
         }
         for (what, matrix) in [
-            ("an input of sample", &inputs),
-            ("a target of sample", &targets),
+            ("an input of sample", inputs),
+            ("a target of sample", targets),
         ] {
             for (sample, column) in matrix.col_iter().enumerate() {
                 finite(what, column.iter().map(|x| (sample, x)))?;
             }
         }
         Ok(Self {
-            batches: Batches::new(tape.clone(), loss, inputs, targets, batch, RESIDENT),
+            batches: Batches::new(tape.clone(), loss, samples, batch, RESIDENT),
             tape,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use faer::Mat;
 use num_dual::HyperDual64;
+use thalweg::data::Samples;
 use thalweg::evaluation::Evaluation;
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
@@ -148,8 +149,11 @@ impl<M: Network + Debug> Case<M> {
             let lines: Vec<Vec<f64>> = tables.iter().map(|t| t.concat()).collect();
             Mat::from_fn(lines[0].len(), lines.len(), |line, b| lines[b][line])
         };
-        let (inputs, targets) = (columns(&self.inputs), columns(&self.targets));
-        Evaluation::new(self.tape.clone(), self.loss, inputs, targets, batch).unwrap()
+        let samples = Samples {
+            inputs: columns(&self.inputs),
+            targets: columns(&self.targets),
+        };
+        Evaluation::new(self.tape.clone(), self.loss, samples, batch).unwrap()
     }
 
     /// Makes `samples` the objective's batch.

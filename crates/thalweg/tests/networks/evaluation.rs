@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use faer::{Mat, MatRef};
 use thalweg::curvature::{Dense, SymmetricOperator, TraceSettings, check_symmetry};
+use thalweg::data::Samples;
 use thalweg::estimate::Status;
 use thalweg::evaluation::{Evaluation, EvaluationError, layers};
 use thalweg::loss::{Convention, Loss};
@@ -276,7 +277,7 @@ fn what_does_not_fit_is_refused() {
     let tape = Arc::new(mlp.tape().unwrap());
     let loss = Loss::SquaredError(Convention::Half);
     let new = |inputs: Mat<f64>, targets: Mat<f64>, batch| {
-        Evaluation::new(tape.clone(), loss, inputs, targets, batch)
+        Evaluation::new(tape.clone(), loss, Samples { inputs, targets }, batch)
     };
     let refused = |result: Result<Evaluation, EvaluationError>| result.unwrap_err().to_string();
     assert_eq!(
