@@ -7,7 +7,7 @@ use faer::Mat;
 
 use super::{
     FlowError, Settings, Statistics,
-    kronecker::{add_kron, add_transposing_kron, place},
+    chain::Chain,
     manifold::to_manifold,
     point::{Model, Point},
     rosenbrock::{Integrator, System},
@@ -71,8 +71,8 @@ pub fn descend(
 /// The relative distance from which Newton's method takes over.
 const NEAR: f64 = 1e-10;
 
-struct GradientFlow<'a> {
-    model: &'a Model,
+pub(super) struct GradientFlow<'a> {
+    pub(super) model: &'a Model,
 }
 
 impl GradientFlow<'_> {
@@ -103,7 +103,7 @@ fn velocity(point: &Point) -> Vec<Mat<f64>> {
 
 impl System for GradientFlow<'_> {
     type Linear<'a>
-        = Mat<f64>
+        = Chain<'a>
     where
         Self: 'a;
 
@@ -113,32 +113,9 @@ impl System for GradientFlow<'_> {
         Ok(())
     }
 
-    /// Minus the Hessian: −J_pᵀJ_p, and between layers the residual times the rest of the chain.
-    fn linearise(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
+    fn linearise(&self, state: &[f64]) -> Result<Chain<'_>, FlowError> {
         let point = Point::new(self.model, self.model.layers(state));
-        let mut jacobian = Mat::zeros(state.len(), state.len());
-        for j in 0..point.depth() {
-            let columns = self.model.range(j);
-            // W_{k−1} … W_{j+1}, grown as k moves up.
-            let mut between =
-                Mat::<f64>::identity(point.layers[j].nrows(), point.layers[j].nrows());
-            for k in j..point.depth() {
-                let rows = self.model.range(k);
-                let mut block = Mat::zeros(rows.len(), columns.len());
-                let output = point.above[k].transpose() * &point.above[j];
-                let input = &point.below[k] * point.below[j].transpose();
-                add_kron(&mut block, -1.0, &output, input.as_ref());
-                if k > j {
-                    let force =
-                        point.above[k].transpose() * &point.residual * point.below[j].transpose();
-                    add_transposing_kron(&mut block, -1.0, &force, &between);
-                    place(&mut jacobian, columns.start, rows.start, block.transpose());
-                    between = &point.layers[k] * between;
-                }
-                place(&mut jacobian, rows.start, columns.start, block.as_ref());
-            }
-        }
-        Ok(jacobian)
+        Ok(Chain::new(self.model, point))
     }
 
     fn relative_error(&self, error: &[f64], state: &[f64]) -> f64 {

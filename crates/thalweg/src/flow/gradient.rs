@@ -9,7 +9,7 @@
 use faer::Mat;
 
 use super::{
-    kronecker::{add_kron, add_outer, add_transposing_kron, place},
+    kronecker::{add_kron, add_outer, add_transposing_kron},
     point::{Model, Point},
 };
 
@@ -68,47 +68,26 @@ impl Force {
         }
     }
 
-    /// −¼ ∇²F, n × n.
-    pub(super) fn hessian(&self, model: &Model) -> Mat<f64> {
-        let depth = self.point.depth();
-        let mut hessian = Mat::zeros(model.dim(), model.dim());
-        for j in 0..depth {
+    /// Visits −¼ ∇²F block by block, as (k, j, what takes a change of layer j to the force on layer k): the
+    /// whole would be n × n.
+    pub(super) fn each_hessian_block(&self, mut visit: impl FnMut(usize, usize, Mat<f64>)) {
+        for j in 0..self.point.depth() {
             let layer = &self.point.layers[j];
-            let mut diagonal =
-                Mat::zeros(layer.nrows() * layer.ncols(), layer.nrows() * layer.ncols());
-            add_kron(&mut diagonal, -0.5, &self.later[j], self.inputs[j].as_ref());
-            add_kron(
-                &mut diagonal,
-                -0.5,
-                &self.outputs[j],
-                self.earlier[j].as_ref(),
-            );
-            place(
-                &mut hessian,
-                model.range(j).start,
-                model.range(j).start,
-                diagonal.as_ref(),
-            );
+            let size = layer.nrows() * layer.ncols();
+            let mut diagonal = Mat::zeros(size, size);
+            let (input, earlier) = (self.inputs[j].as_ref(), self.earlier[j].as_ref());
+            add_kron(&mut diagonal, -0.5, &self.later[j], input);
+            add_kron(&mut diagonal, -0.5, &self.outputs[j], earlier);
+            visit(j, j, diagonal);
             // M = W_{k−1} … W_{j+1}, grown as k moves up.
             let mut between = Mat::<f64>::identity(layer.nrows(), layer.nrows());
-            for k in j + 1..depth {
+            for k in j + 1..self.point.depth() {
                 let block = self.block(j, k, &between);
-                place(
-                    &mut hessian,
-                    model.range(k).start,
-                    model.range(j).start,
-                    block.as_ref(),
-                );
-                place(
-                    &mut hessian,
-                    model.range(j).start,
-                    model.range(k).start,
-                    block.transpose(),
-                );
+                visit(j, k, block.transpose().to_owned());
+                visit(k, j, block);
                 between = &self.point.layers[k] * between;
             }
         }
-        hessian
     }
 
     /// The block that takes a change of layer `j` to the force on layer `k` > `j`.

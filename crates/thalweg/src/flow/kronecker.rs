@@ -2,12 +2,6 @@
 
 use faer::{Mat, MatRef};
 
-/// Writes `block` with its first entry at (`row`, `column`).
-pub(super) fn place(into: &mut Mat<f64>, row: usize, column: usize, block: MatRef<'_, f64>) {
-    into.submatrix_mut(row, column, block.nrows(), block.ncols())
-        .copy_from(block);
-}
-
 /// Adds scale · (right ⊗ left), the matrix of dW ↦ left dW rightᵀ.
 pub(super) fn add_kron(into: &mut Mat<f64>, scale: f64, left: &Mat<f64>, right: MatRef<'_, f64>) {
     let rows = left.nrows();

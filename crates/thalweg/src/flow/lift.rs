@@ -5,6 +5,8 @@
 //! its Cholesky factorisation takes Σ_k h_k⁶ operations, D² times fewer than a dense one. E itself is
 //! never formed.
 
+use std::ops::Range;
+
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{
     Accum, Mat, MatMut, MatRef, Par, Side,
@@ -107,52 +109,54 @@ impl<'a> Lift<'a> {
         }
     }
 
-    /// Eᵀ M for a matrix M of flat motions in columns.
-    pub(super) fn transpose_times(&self, model: &Model, m: &Mat<f64>) -> Mat<f64> {
-        let mut image = Mat::zeros(self.unknowns(), m.ncols());
-        for column in 0..m.ncols() {
-            self.transpose_apply(
-                model,
-                m.col_as_slice(column),
-                image.col_as_slice_mut(column),
-            );
-        }
-        image
-    }
-
     /// Adds E, as a matrix, to `into`, n × unknowns.
     pub(super) fn add_to(&self, model: &Model, into: &mut Mat<f64>) {
-        self.each_entry(model, |weight, unknown, entry| {
-            into[(weight, unknown)] += entry;
-        });
+        for layer in 0..self.layers.len() {
+            let start = model.range(layer).start;
+            self.each_entry(layer, |weight, unknown, entry| {
+                into[(start + weight, unknown)] += entry;
+            });
+        }
     }
 
-    /// M E for an n × n matrix M, from the 4h entries in each of E's columns.
-    pub(super) fn times(&self, model: &Model, m: &Mat<f64>) -> Mat<f64> {
-        let mut product = Mat::zeros(m.nrows(), self.unknowns());
-        self.each_entry(model, |weight, unknown, entry| {
-            let into = product.col_as_slice_mut(unknown);
-            for (into, m) in into.iter_mut().zip(m.col_as_slice(weight)) {
+    /// Adds M E to `into`, n × unknowns, where M is zero but for the `block` that takes layer `from` to the
+    /// weights `rows`.
+    pub(super) fn add_block_times(
+        &self,
+        from: usize,
+        rows: Range<usize>,
+        block: &Mat<f64>,
+        into: &mut Mat<f64>,
+    ) {
+        self.each_entry(from, |weight, unknown, entry| {
+            let into = &mut into.col_as_slice_mut(unknown)[rows.clone()];
+            for (into, m) in into.iter_mut().zip(block.col_as_slice(weight)) {
                 *into += entry * m;
             }
         });
-        product
     }
 
-    /// Visits E's entries as (weight, unknown, contribution), unknown by unknown.
-    fn each_entry(&self, model: &Model, mut visit: impl FnMut(usize, usize, f64)) {
-        for k in 0..self.layers.len() - 1 {
-            let (low, high) = (&self.layers[k], &self.layers[k + 1]);
-            let (upper, lower_start) = (model.range(k).start, model.range(k + 1).start);
-            let width = low.nrows();
-            for ((p, q), unknown) in lower(width).zip(self.offsets[k]..) {
-                for (to, from) in [(p, q), (q, p)].into_iter().take(1 + usize::from(p != q)) {
-                    for j in 0..low.ncols() {
-                        visit(upper + j * width + to, unknown, low[(from, j)]);
-                    }
-                    let rows = high.nrows();
+    /// Visits the entries of E that move one layer as (weight in that layer, unknown, contribution),
+    /// unknown by unknown.
+    fn each_entry(&self, layer: usize, mut visit: impl FnMut(usize, usize, f64)) {
+        let weights = &self.layers[layer];
+        let (rows, columns) = (weights.nrows(), weights.ncols());
+        // X_{k−1} on the right: dW = −W X.
+        if layer > 0 {
+            for ((p, q), unknown) in lower(columns).zip(self.offsets[layer - 1]..) {
+                for (to, from) in both(p, q) {
                     for i in 0..rows {
-                        visit(lower_start + to * rows + i, unknown, -high[(i, from)]);
+                        visit(to * rows + i, unknown, -weights[(i, from)]);
+                    }
+                }
+            }
+        }
+        // X_k on the left: dW = X W.
+        if layer + 1 < self.layers.len() {
+            for ((p, q), unknown) in lower(rows).zip(self.offsets[layer]..) {
+                for (to, from) in both(p, q) {
+                    for j in 0..columns {
+                        visit(j * rows + to, unknown, weights[(from, j)]);
                     }
                 }
             }
@@ -264,6 +268,11 @@ impl<'a> Lift<'a> {
 /// The entries (p, q), p ≥ q, of a symmetric matrix, in order.
 fn lower(width: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..width).flat_map(move |q| (q..width).map(move |p| (p, q)))
+}
+
+/// (p, q) and (q, p), once if they are the same.
+fn both(p: usize, q: usize) -> impl Iterator<Item = (usize, usize)> {
+    [(p, q), (q, p)].into_iter().take(1 + usize::from(p != q))
 }
 
 /// The place of (p, q), p ≥ q, in that order.

@@ -11,10 +11,11 @@
 //! Rodas5P, rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has BDF
 //! and SDIRK, but the weights are put back on the manifold after every step, which restarts a
 //! multistep method at order 1 each time, and its SDIRK methods, of order 4 at most, factor a dense
-//! matrix of n × n, where the closed form needs one of rank E only (`symmetric.rs`: 8 to 23 times
-//! fewer operations). A Rosenbrock method is one page, takes both as they are, and needs no Newton
-//! iteration.
+//! matrix of n × n, where both flows have structure: that of the generators along the minima
+//! (`symmetric.rs`), that of the chain of layers on the way to them (`chain.rs`). A Rosenbrock method
+//! is one page, takes both as they are, and needs no Newton iteration.
 
+mod chain;
 mod descent;
 mod error;
 mod exact;

@@ -39,8 +39,9 @@ pub(super) trait Linear {
     type Shifted<'a>: Shifted
     where
         Self: 'a;
-    /// σ − J, factored.
-    fn shifted(&self, shift: f64) -> Self::Shifted<'_>;
+    /// σ − J, factored; [`FlowError::Decomposition`] where the form cannot, and the step is then tried
+    /// again with a larger σ.
+    fn shifted(&self, shift: f64) -> Result<Self::Shifted<'_>, FlowError>;
 }
 
 /// A factored matrix.
@@ -52,12 +53,12 @@ pub(super) trait Shifted {
 impl Linear for Mat<f64> {
     type Shifted<'a> = PartialPivLu<f64>;
 
-    fn shifted(&self, shift: f64) -> PartialPivLu<f64> {
+    fn shifted(&self, shift: f64) -> Result<PartialPivLu<f64>, FlowError> {
         let mut matrix = -self;
         for i in 0..matrix.nrows() {
             matrix[(i, i)] += shift;
         }
-        matrix.partial_piv_lu()
+        Ok(matrix.partial_piv_lu())
     }
 }
 
@@ -94,10 +95,25 @@ pub(super) struct Integrator<'a, S: System> {
     pub(super) state: Vec<f64>,
     /// Size of the next step.
     step: f64,
+    /// The last accepted step.
+    accepted: Option<Trial>,
+    /// The last rejected one since then.
+    rejected: Option<Trial>,
     last: Option<Step>,
     linear: Option<S::Linear<'a>>,
     pub(super) statistics: Statistics,
 }
+
+/// A step that was tried.
+#[derive(Clone, Copy)]
+struct Trial {
+    size: f64,
+    /// Over the tolerance.
+    error: f64,
+}
+
+/// The order of the local error's estimate.
+const ORDER: f64 = 5.0;
 
 /// The last accepted step, for dense output.
 struct Step {
@@ -130,6 +146,8 @@ impl<'a, S: System> Integrator<'a, S> {
             time: 0.0,
             state,
             step,
+            accepted: None,
+            rejected: None,
             last: None,
             linear: None,
             statistics: Statistics {
@@ -173,16 +191,14 @@ impl<'a, S: System> Integrator<'a, S> {
             let error = attempt
                 .as_ref()
                 .map_or(f64::INFINITY, |attempt| attempt.error / self.tolerance);
-            let factor = if error.is_finite() {
-                (0.9 * error.powf(-0.2)).clamp(0.2, 6.0)
-            } else {
-                0.2
-            };
-            self.step = size * factor;
+            let trial = Trial { size, error };
+            self.step = size * self.factor(trial);
             if let Some(attempt) = attempt
                 && error <= 1.0
             {
                 self.statistics.accepted += 1;
+                self.accepted = Some(trial);
+                self.rejected = None;
                 let from = std::mem::replace(&mut self.state, attempt.to);
                 self.system.settle(&mut self.state)?;
                 self.last = Some(Step {
@@ -197,7 +213,30 @@ impl<'a, S: System> Integrator<'a, S> {
                 return Ok(());
             }
             self.statistics.rejected += 1;
+            self.rejected = Some(trial);
         }
+    }
+
+    /// What to multiply the step by after `attempt`.
+    ///
+    /// The controller of Gustafsson (Hairer and Wanner, *Solving ODEs II*, eq. IV.8.25): the error's growth
+    /// from step to step is taken to go on, so that a motion that speeds up, as on the way out of a saddle,
+    /// does not cost a rejected step for every accepted one. Nor does a motion along a steep curved valley,
+    /// where the error grows faster than the method's order says: after a rejection the order is the
+    /// one seen between the two attempts.
+    fn factor(&self, now: Trial) -> f64 {
+        if !now.error.is_finite() {
+            return 0.2;
+        }
+        let order = self.rejected.map_or(ORDER, |rejected| {
+            let seen = (rejected.error / now.error).ln() / (rejected.size / now.size).ln();
+            seen.max(ORDER)
+        });
+        let plain = 0.9 * now.error.powf(-1.0 / order);
+        let trend = self.accepted.map_or(1.0, |before| {
+            now.size / before.size * (before.error / now.error).powf(1.0 / order)
+        });
+        (plain * trend.min(1.0)).clamp(0.2, 6.0)
     }
 
     /// The state at `time`, which lies in the last step: dense output of order 4.
@@ -226,7 +265,7 @@ impl<'a, S: System> Integrator<'a, S> {
             }
         };
         let linear = self.linear.insert(linear);
-        let factors = linear.shifted(1.0 / (size * GAMMA));
+        let factors = linear.shifted(1.0 / (size * GAMMA))?;
         self.statistics.factorisations += 1;
         let mut stages: Vec<Vec<f64>> = Vec::with_capacity(STAGES);
         let mut at = self.state.clone();

@@ -32,7 +32,8 @@ pub enum Drift {
 }
 
 impl Default for Settings {
-    /// A tolerance of 1e-6, at which T and F came out right to 1e-7 in every problem tried.
+    /// A tolerance of 1e-6, at which T and F along the minima came out right to 1e-7 in every problem tried.
+    /// The minimum that gradient flow reaches from a random start was right to 1e-6 (D ≤ 4) and 1e-5 (D = 8).
     fn default() -> Self {
         Self {
             tolerance: 1e-6,

@@ -93,11 +93,16 @@ impl<'m> SymmetricFlow<'m> {
     fn response(&self, field: &Field, turning: &[f64]) -> Mat<f64> {
         let model = self.model;
         let lift = Lift::new(&field.force.point.layers);
-        let mut change = field.force.hessian(model);
-        for (i, z) in turning.iter().enumerate() {
-            change[(i, i)] -= z;
-        }
-        let mut response = lift.times(model, &change);
+        let mut response = Mat::zeros(model.dim(), lift.unknowns());
+        field.force.each_hessian_block(|k, j, mut block| {
+            let rows = model.range(k);
+            if k == j {
+                for (i, z) in turning[rows.clone()].iter().enumerate() {
+                    block[(i, i)] -= z;
+                }
+            }
+            lift.add_block_times(j, rows, &block, &mut response);
+        });
         let rest: Vec<Mat<f64>> = field
             .force
             .layers
@@ -115,9 +120,11 @@ impl<'m> SymmetricFlow<'m> {
         let field = Field::new(self.model, self.model.layers(state))?;
         let lift = Lift::new(&field.force.point.layers);
         let response = self.response(&field, &vec![0.0; self.model.dim()]);
-        let mut matrix = lift.transpose_times(self.model, &response);
+        let mut matrix = Mat::zeros(lift.unknowns(), lift.unknowns());
         for column in 0..matrix.ncols() {
-            field.gram.solve_in_place(matrix.col_as_slice_mut(column));
+            let into = matrix.col_as_slice_mut(column);
+            lift.transpose_apply(self.model, response.col_as_slice(column), into);
+            field.gram.solve_in_place(into);
         }
         let values = matrix.eigenvalues().map_err(|_| FlowError::Decomposition {
             what: "eigenvalue iteration of the linearised flow",
@@ -208,22 +215,28 @@ impl Linear for SymmetricLinear<'_> {
     where
         Self: 'a;
 
-    fn shifted(&self, shift: f64) -> SymmetricShifted<'_> {
+    fn shifted(&self, shift: f64) -> Result<SymmetricShifted<'_>, FlowError> {
         let inverse: Vec<f64> = self.turning.iter().map(|z| 1.0 / (shift - z)).collect();
-        let mut scaled = self.response.clone();
-        for column in 0..scaled.ncols() {
-            for (entry, p) in scaled.col_as_slice_mut(column).iter_mut().zip(&inverse) {
-                *entry *= p;
+        // The transpose of EᵀE − YᵀPE, column by column: EᵀE − Eᵀ(PY).
+        let lift = Lift::new(&self.layers);
+        let mut capacitance = self.gram.clone();
+        let mut scaled = vec![0.0; inverse.len()];
+        let mut image = vec![0.0; lift.unknowns()];
+        for column in 0..capacitance.ncols() {
+            let response = self.response.col_as_slice(column);
+            for ((scaled, p), y) in scaled.iter_mut().zip(&inverse).zip(response) {
+                *scaled = p * y;
+            }
+            lift.transpose_apply(self.model, &scaled, &mut image);
+            for (entry, image) in capacitance.col_as_slice_mut(column).iter_mut().zip(&image) {
+                *entry -= image;
             }
         }
-        // (Yᵀ P E)ᵀ = Eᵀ (P Y).
-        let product = Lift::new(&self.layers).transpose_times(self.model, &scaled);
-        let capacitance = (&self.gram - product.transpose()).partial_piv_lu();
-        SymmetricShifted {
+        Ok(SymmetricShifted {
             linear: self,
             inverse,
-            capacitance,
-        }
+            capacitance: capacitance.transpose().partial_piv_lu(),
+        })
     }
 }
 

@@ -3,7 +3,8 @@
 use faer::Mat;
 
 use super::{
-    Settings, descend,
+    FlowError, Settings, descend,
+    descent::GradientFlow,
     exact::ExactFlow,
     gradient::Force,
     lift::Lift,
@@ -115,7 +116,13 @@ fn force_and_its_hessian_are_derivatives_of_the_fluctuation() {
         let state = model.flatten(minimum(&problem).layers());
         let force = Force::new(&model, model.layers(&state));
         let flat = model.flatten(&force.layers);
-        let hessian = force.hessian(&model);
+        let mut hessian = Mat::<f64>::zeros(model.dim(), model.dim());
+        force.each_hessian_block(|k, j, block| {
+            let (rows, columns) = (model.range(k), model.range(j));
+            hessian
+                .submatrix_mut(rows.start, columns.start, rows.len(), columns.len())
+                .copy_from(&block);
+        });
         let step = 1e-5;
         for i in 0..state.len() {
             let mut unit = vec![0.0; state.len()];
@@ -188,45 +195,70 @@ fn lift_is_its_dense_matrix() {
         );
         let gram = dense.transpose() * &dense;
         assert!((&gram - lift.gram_matrix()).norm_l2() < 1e-12 * gram.norm_l2());
-        let back = lift.transpose_times(&model, &image);
-        assert!((&gram * &column - &back).norm_l2() < 1e-12 * back.norm_l2());
-        let mut solved = back.col_as_slice(0).to_vec();
+        let mut back = vec![0.0; lift.unknowns()];
+        lift.transpose_apply(&model, image.col_as_slice(0), &mut back);
+        let product = &gram * &column;
+        assert!(difference(product.col_as_slice(0), &back) < 1e-12 * norm(&back));
+        let mut solved = back;
         lift.gram().unwrap().solve_in_place(&mut solved);
         assert!(difference(&solved, &x) < 1e-8 * norm(&x));
     }
 }
 
-/// (σ − J) applied by finite differences undoes the structured solve.
+/// (σ − J) applied by finite differences undoes the structured solve, of both flows, on the minima and
+/// off them: the stages are off, and gradient flow starts there.
 #[test]
-fn structured_solve_inverts_the_shifted_jacobian() {
+fn structured_solves_invert_the_shifted_jacobian() {
     for problem in problems() {
         let model = Model::new(&problem);
-        let flow = SymmetricFlow { model: &model };
-        let mut state = model.flatten(minimum(&problem).layers());
-        // Off the manifold as well, where the stages are.
-        for (i, w) in state.iter_mut().enumerate() {
-            *w += 0.01 * (i as f64).sin();
-        }
-        let linear = flow.linearise(&state).unwrap();
-        let speed = norm(&velocity(&flow, &state)) / norm(&state);
-        let mut stream = Stream::new(4, Purpose::Initial);
-        for shift in [3.0 * speed, 30.0 * speed] {
-            let b: Vec<f64> = (0..state.len()).map(|_| stream.normal()).collect();
-            let mut x = b.clone();
-            linear.shifted(shift).solve_in_place(&mut x);
-            let step = 1e-5 / norm(&x);
-            let after = velocity(&flow, &moved(&state, step, &x));
-            let before = velocity(&flow, &moved(&state, -step, &x));
-            let back: Vec<f64> = (0..b.len())
-                .map(|i| shift * x[i] - (after[i] - before[i]) / (2.0 * step))
+        let state = model.flatten(minimum(&problem).layers());
+        for distance in [0.0, 0.01, 0.1] {
+            let state: Vec<f64> = (0..state.len())
+                .map(|i| state[i] + distance * (i as f64).sin())
                 .collect();
-            assert!(
-                difference(&back, &b) < 1e-6 * norm(&b),
-                "{}",
-                difference(&back, &b)
-            );
+            inverts(&GradientFlow { model: &model }, &state, [50.0, 500.0]);
+            let flow = SymmetricFlow { model: &model };
+            let speed = norm(&velocity(&flow, &state)) / norm(&state);
+            if distance < 0.02 {
+                inverts(&flow, &state, [3.0 * speed, 30.0 * speed]);
+            }
         }
     }
+}
+
+fn inverts(flow: &impl System, state: &[f64], shifts: [f64; 2]) {
+    let linear = flow.linearise(state).unwrap();
+    let mut stream = Stream::new(4, Purpose::Initial);
+    for shift in shifts {
+        let b: Vec<f64> = (0..state.len()).map(|_| stream.normal()).collect();
+        let mut x = b.clone();
+        linear.shifted(shift).unwrap().solve_in_place(&mut x);
+        let step = 1e-5 / norm(&x);
+        let after = velocity(flow, &moved(state, step, &x));
+        let before = velocity(flow, &moved(state, -step, &x));
+        let back: Vec<f64> = (0..b.len())
+            .map(|i| shift * x[i] - (after[i] - before[i]) / (2.0 * step))
+            .collect();
+        let off = difference(&back, &b) / norm(&b);
+        assert!(off < 1e-6, "{off}");
+    }
+}
+
+/// Where the loss curves downwards more steeply than σ upwards there is no factorisation, and no step.
+#[test]
+fn too_long_a_step_out_of_a_saddle_is_refused() {
+    let problem = problem(2, 2, 2);
+    let model = Model::new(&problem);
+    // At W = 0 the Hessian has the eigenvalues ±(singular values of V Σx).
+    let state = vec![0.0; model.dim()];
+    let steepest = (problem.teacher() * problem.input_covariance())
+        .singular_values()
+        .unwrap()[0];
+    let flow = GradientFlow { model: &model };
+    let linear = flow.linearise(&state).unwrap();
+    assert!(linear.shifted(1.001 * steepest).is_ok());
+    let refused = linear.shifted(0.999 * steepest).err();
+    assert!(matches!(refused, Some(FlowError::Decomposition { .. })));
 }
 
 /// The exact drift moves Q_k by R_k too, and keeps the product; for isotropic noise it is the gradient of

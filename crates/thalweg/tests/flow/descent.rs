@@ -40,6 +40,37 @@ fn reaches_a_minimum_and_keeps_the_imbalances() {
     }
 }
 
+/// The largest relative difference of a layer.
+fn distance(a: &Weights, b: &Weights) -> f64 {
+    let layers = a.layers().iter().zip(b.layers());
+    layers
+        .map(|(a, b)| (a - b).norm_l2() / b.norm_l2())
+        .fold(0.0, f64::max)
+}
+
+/// Eight layers of width eight pass by seven saddles, the last at t = 4000 and later, on the way to the minima.
+#[test]
+fn depth_and_width_cost_few_steps_and_no_accuracy() {
+    let identity = Mat::<f64>::identity(8, 8);
+    let problem = Problem::new(identity.clone(), identity.clone(), identity, 8).unwrap();
+    let start = random_weights(&problem, 0);
+    let run = |tolerance: f64| {
+        let settings = Settings {
+            tolerance,
+            ..Settings::default()
+        };
+        descend(&problem, &start, &settings).unwrap()
+    };
+    let (found, fine) = (run(1e-6), run(1e-8));
+    assert!(distance(&found.weights, &fine.weights) < 2e-5);
+    assert!(
+        found.statistics.factorisations < 400,
+        "{:?}",
+        found.statistics
+    );
+    assert!(5 * found.statistics.rejected < found.statistics.accepted);
+}
+
 #[test]
 fn a_saddle_is_an_error() {
     let problem = Problem::new(
