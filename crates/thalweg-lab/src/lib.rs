@@ -1,6 +1,7 @@
 //! Experiments on top of `thalweg`: specifications, runs, figures and reports.
 
 pub mod images;
+pub mod network;
 pub mod plot;
 pub mod provenance;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use crate::spec::Node;
 
-/// The convention of every loss, gradient and Hessian, in one line.
+/// The convention of every loss, gradient and Hessian of the deep linear model, in one line.
 pub const LOSS_CONVENTION: &str = "½‖y − f(x)‖², summed over outputs, averaged over samples (nn.MSELoss differs by a factor 2/d_y)";
 
 /// The program and its version.
@@ -12,12 +12,12 @@ pub const PROGRAM: &str = concat!("thalweg ", env!("CARGO_PKG_VERSION"));
 /// it was built outside a repository.
 pub const COMMIT: Option<&str> = option_env!("THALWEG_COMMIT");
 
-/// The table `provenance` of a written file.
-pub(crate) fn provenance() -> Node {
+/// The table `provenance` of a written file whose losses are counted by `loss_convention`.
+pub(crate) fn provenance(loss_convention: &str) -> Node {
     let mut entries = vec![("program".to_owned(), PROGRAM.into())];
     if let Some(commit) = COMMIT {
         entries.push(("commit".to_owned(), commit.into()));
     }
-    entries.push(("loss_convention".to_owned(), LOSS_CONVENTION.into()));
+    entries.push(("loss_convention".to_owned(), loss_convention.into()));
     Node::Table(entries)
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Network, Steps};
-use thalweg::simulate::NoiseLaw;
+use thalweg::data::{Place, Sampling};
+use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
 use thalweg_lab::spec::{
-    NetworkExperiment, NetworkSource, NoisePlace, Overrides, SpecError, read_network_experiment,
+    NetworkExperiment, NetworkSource, Overrides, SpecError, read_network_experiment,
 };
 
 fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
@@ -72,6 +73,8 @@ learning_rate = 0.03
 batch = 7
 steps = 50
 seeds = [3, 9]
+warmup = 5
+decay = { kind = "cosine", steps = 40, floor = 0.1 }
 momentum = 0.9
 weight_decay = 1e-4
 precision = "f32"
@@ -123,8 +126,7 @@ network = { kind = "mlp", hidden = [16, 8], activation = "gelu" }
 kind = "idx"
 path = "/somewhere"
 pixels = "unit"
-replacement = true
-class_weights = [1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0]
+sampling = { kind = "classes", weights = [1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0] }
 label_flips = 0.25
 noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 "#;
@@ -134,23 +136,20 @@ noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
         (784, 10)
     );
     let noise = experiment.data.noise.as_ref().unwrap();
-    assert_eq!(noise.place, NoisePlace::Logits);
+    assert_eq!(noise.place, Place::Logits);
     assert_eq!(noise.covariance[(2, 2)], 9.0);
     let NetworkSource::Images {
         path,
         pixels,
-        replacement,
+        sampling,
         label_flips,
-        ..
     } = &experiment.data.source
     else {
         unreachable!("the file says idx");
     };
     assert_eq!(path.as_deref(), Some(Path::new("/somewhere")));
-    assert_eq!(
-        (*pixels, *replacement, *label_flips),
-        (Pixels::Unit, true, 0.25)
-    );
+    assert_eq!((*pixels, *label_flips), (Pixels::Unit, 0.25));
+    assert!(matches!(sampling, Sampling::Classes(weights) if weights.len() == 10));
     assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
 }
 
@@ -180,6 +179,14 @@ fn what_is_wrong_is_named_with_its_place() {
         (with("network", ""), "`network` is missing"),
         (with("data", ""), "`data` is missing"),
         (with("loss", ""), "`loss` is missing"),
+        (
+            format!("decay = \"linear\"\n{LEAST}"),
+            "`decay` is \"linear\", one of",
+        ),
+        (
+            format!("switch = {{ at_step = 1, samples = 0 }}\n{LEAST}"),
+            "`switch.samples` is 0",
+        ),
         (
             with("loss", "loss = \"mse\""),
             "`loss` is \"mse\", one of \"squared-error\", \"cross-entropy\"",
@@ -283,7 +290,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             with(
                 "data",
-                "data = { kind = \"mnist\", class_weights = [1, -1, 1] }",
+                "data = { kind = \"mnist\", sampling = { kind = \"classes\", weights = [1, -1, 1] } }",
             ),
             "a list of 3 weights",
         ),
@@ -321,7 +328,8 @@ fn overrides_take_the_place_of_fields() {
         ..Overrides::default()
     };
     let experiment = read_network_experiment(&path, &overrides).unwrap();
-    assert_eq!((experiment.steps, experiment.learning_rate), (5, 0.25));
+    assert_eq!((experiment.steps, experiment.settings.optimizer.learning_rate.base),
+        (5, 0.25));
     assert_eq!(experiment.seeds, [7]);
 }
 

@@ -5,11 +5,11 @@ mod spectrum;
 mod step;
 
 pub use problem::ProblemArguments;
-pub use step::{StartArguments, StepArguments, count, missing};
+pub use step::{Seeds, StartArguments, StepArguments, count, missing};
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{flow, predict, report, reproduce, simulate};
+use crate::command::{flow, measure, predict, report, reproduce, simulate, train};
 
 /// Which sharpness will SGD converge to, by which path, in how many steps, and does
 /// a real run agree?
@@ -56,6 +56,8 @@ pub enum Command {
     Predict(Box<predict::Arguments>),
     Flow(Box<flow::Arguments>),
     Simulate(Box<simulate::Arguments>),
+    Train(train::Arguments),
+    Measure(measure::Arguments),
     Reproduce(reproduce::Arguments),
     Report(report::Arguments),
     /// Print a completion script for a shell

@@ -95,6 +95,30 @@ impl FromStr for InitArgument {
     }
 }
 
+/// The seeds of the runs: a number of them, or a list.
+#[derive(Clone, Debug)]
+pub struct Seeds(pub Vec<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        /// The most runs that a number can ask for.
+        const MOST: u64 = 1 << 20;
+        let seed = |part: &str| {
+            let seed = part.trim().parse();
+            seed.map_err(|_| format!("`{part}` is not a seed, a whole number from 0"))
+        };
+        if text.contains(',') {
+            return Ok(Self(text.split(',').map(seed).collect::<Result<_, _>>()?));
+        }
+        match seed(text)? {
+            many @ 1..=MOST => Ok(Self((0..many).collect())),
+            _ => Err(format!("a number of seeds from 1 to {MOST} is needed")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

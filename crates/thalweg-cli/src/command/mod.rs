@@ -1,11 +1,16 @@
 //! One file for each subcommand, and the choice between them.
 
 pub mod flow;
+pub mod measure;
+mod measured;
 pub mod predict;
 pub mod report;
 pub mod reproduce;
+mod running;
 pub mod simulate;
 mod summary;
+pub mod train;
+mod training;
 
 use clap::CommandFactory;
 
@@ -22,6 +27,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Flow(arguments) => flow::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Completions { shell } => {

@@ -11,9 +11,10 @@ use crate::output;
 
 /// Write the report of a reproduction or of a finished run, as one HTML page
 ///
-/// DIR is what `thalweg reproduce` or `thalweg simulate` wrote. Nothing is computed
-/// by simulation again. The page, DIR/report.html, needs no network and no script,
-/// and follows the reader's choice of light or dark. Its path is printed.
+/// DIR is what `thalweg reproduce`, `simulate` or `train` wrote, with what `thalweg
+/// measure` added. Nothing is simulated or measured again. The page,
+/// DIR/report.html, needs no network and no script, and follows the reader's choice
+/// of light or dark. Its path is printed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {

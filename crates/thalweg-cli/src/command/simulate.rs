@@ -1,23 +1,18 @@
 //! `thalweg simulate`: SGD itself, in a directory that it can go on from, beside the theory.
 
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use thalweg::simulate::{Data, Init, Precision, Settings};
-use thalweg_lab::run::{self, Note, Observer, RunError, RunStatus};
+use thalweg_lab::run;
 use thalweg_lab::spec::{self, Experiment, Overrides, Schedule};
-use thalweg_lab::store::{self, StoreError};
+use thalweg_lab::store;
 
+use super::running::{SAVE_EVERY, to_its_end};
 use super::summary::Summary;
-use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
+use crate::arguments::{ProblemArguments, Seeds, StartArguments, StepArguments, count, missing};
 use crate::exit::Failure;
-use crate::{interrupt, output, progress};
-
-/// How often the state is put on the disk: what a kill -9 can cost.
-const SAVE_EVERY: Duration = Duration::from_secs(10);
+use crate::{interrupt, output};
 
 /// Run SGD with many seeds, and compare where it gets with the theory
 ///
@@ -70,55 +65,21 @@ Examples:
 Ctrl-C or SIGTERM stops within a moment, keeps everything (exit status 130), and
 the same command goes on from there.";
 
-/// The seeds of the runs.
-#[derive(Clone, Debug)]
-struct Seeds(Vec<u64>);
-
-impl FromStr for Seeds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        /// The most runs that a number can ask for.
-        const MOST: u64 = 1 << 20;
-        let seed = |part: &str| {
-            let seed = part.trim().parse();
-            seed.map_err(|_| format!("`{part}` is not a seed, a whole number from 0"))
-        };
-        if text.contains(',') {
-            return Ok(Self(text.split(',').map(seed).collect::<Result<_, _>>()?));
-        }
-        match seed(text)? {
-            many @ 1..=MOST => Ok(Self((0..many).collect())),
-            _ => Err(format!("a number of seeds from 1 to {MOST} is needed")),
-        }
-    }
-}
-
 /// Runs, or goes on, and prints the comparison.
 ///
 /// # Errors
 /// Bad input, a directory that cannot be used, or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let experiment = experiment(arguments)?;
-    interrupt::listen().map_err(Failure::work)?;
-    let mut watcher = Watcher {
-        bar: progress::bar(experiment.steps, &format!("{} steps", experiment.steps)),
-    };
-    let status = run::run(
-        &experiment,
-        &arguments.out,
-        SAVE_EVERY,
-        &mut watcher,
-        interrupt::asked(),
-    );
-    watcher.bar.finish_and_clear();
-    if let RunStatus::Stopped { step } = status.map_err(failure)? {
-        return Err(Failure::Interrupted(format!(
-            "stopped at step {step} of {}; all of it is in {}, and the same command goes on from there",
-            experiment.steps,
-            arguments.out.display()
-        )));
-    }
+    to_its_end(experiment.steps, &arguments.out, |watcher| {
+        run::run(
+            &experiment,
+            &arguments.out,
+            SAVE_EVERY,
+            watcher,
+            interrupt::asked(),
+        )
+    })?;
     let stored = store::load(&arguments.out).map_err(Failure::work)?;
     let summary = Summary::new(&stored)?;
     if arguments.json {
@@ -170,40 +131,4 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
         steps,
         measure: Schedule::default(),
     })
-}
-
-/// Shows a run's progress.
-struct Watcher {
-    bar: ProgressBar,
-}
-
-impl Observer for Watcher {
-    fn progress(&mut self, done: u64, _total: u64) {
-        self.bar.set_position(done);
-    }
-
-    fn note(&mut self, note: Note) {
-        let words = match note {
-            Note::Resumed { step } => {
-                // Steps made earlier say nothing of the speed.
-                self.bar.set_position(step);
-                self.bar.reset_eta();
-                format!("goes on from step {step}")
-            }
-            Note::DamagedCheckpoint { path } => {
-                format!("{} was damaged; an older state is used", path.display())
-            }
-        };
-        self.bar.suspend(|| eprintln!("{words}"));
-    }
-}
-
-/// What the user can mend by another command, and what not.
-fn failure(error: RunError) -> Failure {
-    match error {
-        RunError::Store(
-            StoreError::Write { .. } | StoreError::Read { .. } | StoreError::Damaged { .. },
-        ) => Failure::work(error),
-        _ => Failure::input(error),
-    }
 }

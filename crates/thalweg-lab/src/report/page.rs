@@ -14,13 +14,17 @@ pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
     let before = summary(&results.figures) + &reading();
     let lead = "A deep linear network with noisy labels: the exact theory, the slow flow at each run’s own \
                 budget, and SGD itself.";
-    render(lead, &before, sections, &environments(&results.figures))
+    render(
+        lead,
+        LOSS_CONVENTION,
+        &before,
+        sections,
+        &environments(&results.figures),
+    )
 }
 
 /// The page of one run, which makes no claims.
-pub fn run(section: Section<'_>) -> String {
-    let lead = "One run of SGD on a deep linear network with noisy labels, beside the exact theory and the slow \
-                flow.";
+pub fn run(lead: &str, loss_convention: &str, sections: &[Section<'_>]) -> String {
     let here = Environment::here();
     let rows = [
         ("page made by", here.program),
@@ -33,10 +37,16 @@ pub fn run(section: Section<'_>) -> String {
             "specification.toml, provenance".to_owned(),
         ),
     ];
-    render(lead, "", &[section], &(list(&rows) + SOURCE))
+    render(lead, loss_convention, "", sections, &(list(&rows) + SOURCE))
 }
 
-fn render(lead: &str, before: &str, sections: &[Section<'_>], environment: &str) -> String {
+fn render(
+    lead: &str,
+    loss_convention: &str,
+    before: &str,
+    sections: &[Section<'_>],
+    environment: &str,
+) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -48,7 +58,7 @@ fn render(lead: &str, before: &str, sections: &[Section<'_>], environment: &str)
         out,
         "<h1>Where SGD ends up, predicted and measured</h1>\
          <p class=\"lead\">{lead} Loss convention of every number: {}.</p>{before}",
-        to_html(LOSS_CONVENTION)
+        to_html(loss_convention)
     );
     for section in sections {
         out.push_str(&section.render());

@@ -11,6 +11,7 @@ use super::ReportError;
 use super::page;
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
+use crate::provenance::LOSS_CONVENTION;
 use crate::reproduce::{Budget, Environment, FigureResult, ReproduceError};
 use crate::spec::Experiment;
 use crate::store::{StoredRun, load};
@@ -28,17 +29,21 @@ const COLUMNS: [Column; 3] = [
     }),
 ];
 
+const LEAD: &str = "One run of SGD on a deep linear network with noisy labels, beside the exact theory and the slow \
+    flow.";
+
 /// The page of the run in `directory`.
 pub fn page(directory: &Path) -> Result<String, ReportError> {
     let run = load(directory)?;
     let figure = draw(&run)?;
     let picture = plot::svg(&figure.scene());
     let figure = words(directory, &run);
-    Ok(page::run(Section {
+    let section = Section {
         figure: &figure,
         picture,
         again: figure.command.clone(),
-    }))
+    };
+    Ok(page::run(LEAD, LOSS_CONVENTION, &[section]))
 }
 
 fn draw(run: &StoredRun<Experiment>) -> Result<Figure, ReproduceError> {

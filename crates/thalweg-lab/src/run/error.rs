@@ -2,6 +2,7 @@
 
 use thalweg::simulate::SimulateError;
 
+use crate::network::NetworkError;
 use crate::store::StoreError;
 
 /// A run that could not be started, resumed or kept.
@@ -10,6 +11,9 @@ pub enum RunError {
     /// The settings are not ones that a run can honour.
     #[error(transparent)]
     Settings(#[from] SimulateError),
+    /// The network, its data or its training cannot be made, or a measurement failed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// A seed that measurements could not be told apart by, or that a file could not hold.
     #[error(
         "the seed {seed} is given twice or is not below 2^63: give each seed once, from 0 to 9223372036854775807"

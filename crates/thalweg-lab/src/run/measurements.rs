@@ -147,6 +147,15 @@ impl Measurements {
         Estimate::of(&averages)
     }
 
+    /// At how many steps in `steps` any seed's `quantity` was measured.
+    pub(super) fn steps_in(&self, quantity: &str, steps: RangeInclusive<u64>) -> usize {
+        let rows: Vec<&Row> = self
+            .of(quantity)
+            .filter(|row| steps.contains(&row.step))
+            .collect();
+        rows.chunk_by(|a, b| a.step == b.step).count()
+    }
+
     fn of(&self, quantity: &str) -> impl Iterator<Item = &Row> {
         let index = self.index(quantity);
         self.rows

@@ -1,5 +1,6 @@
 //! Runs experiments: in memory, or in a directory from which they can be resumed.
 
+mod change;
 mod driver;
 mod error;
 mod estimate;
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+pub use change::{CLEAR, Change, Direction};
 pub use error::RunError;
 pub use estimate::Estimate;
 pub use measurements::{Measurements, Point};

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::RunError;
 use super::measurements::Measurements;
 use crate::spec::Specification;
-use crate::store::{RunOutcome, State, StoreError};
+use crate::store::{RunOutcome, State};
 
 /// An experiment that can be run.
 pub trait Runnable: Specification {
@@ -50,7 +50,7 @@ pub trait Running {
     fn outcomes(&self) -> Vec<RunOutcome>;
 
     /// Writes what is kept of a finished run beside its measurements.
-    fn keep(&self, directory: &Path) -> Result<(), StoreError> {
+    fn keep(&self, directory: &Path) -> Result<(), RunError> {
         let _ = directory;
         Ok(())
     }

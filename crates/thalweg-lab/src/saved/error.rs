@@ -32,6 +32,12 @@ pub enum SavedError {
         /// What is wrong with it.
         source: SafeTensorError,
     },
+    /// A directory without networks.
+    #[error("{} holds no trained networks (networks/*.safetensors): finish its `thalweg train`, or give a safetensors file", directory.display())]
+    NoNetworks {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The file does not say which network its tensors make.
     #[error("{} has no specification in its metadata, as those of `thalweg train` do: give one beside it", path.display())]
     NoSpecification {

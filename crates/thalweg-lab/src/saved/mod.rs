@@ -8,7 +8,7 @@ mod error;
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use thalweg::model::ModelError;
@@ -19,12 +19,14 @@ pub use error::SavedError;
 
 use crate::provenance::provenance;
 use crate::spec::{Field, NetworkExperiment, Node, SpecError, Specification, parse_toml, to_toml};
-use crate::store::{StoreError, write_whole};
+use crate::store::{StoreError, files, write_whole};
 
 /// The key of the file's only metadata.
 const METADATA: &str = "thalweg";
 /// The table beside the specification.
 const SAVED: &str = "saved";
+/// The folder of the final networks in a run directory.
+pub(crate) const NETWORKS: &str = "networks";
 /// The most bytes that are read: every network that a specification may describe fits.
 const MOST: u64 = 1 << 30;
 
@@ -61,7 +63,7 @@ impl SavedNetwork {
             saved.extend(value.map(|value| (key.to_owned(), Node::from(value))));
         }
         tree.put(SAVED, Node::Table(saved));
-        tree.put("provenance", provenance());
+        tree.put("provenance", provenance(self.experiment.loss_words()));
         let metadata = [(METADATA.to_owned(), to_toml(&tree))]
             .into_iter()
             .collect();
@@ -124,6 +126,21 @@ impl SavedNetwork {
             step,
         })
     }
+}
+
+/// The networks in the run directory `directory`, in the order of their names.
+///
+/// # Errors
+/// When there are none, as before a training is finished.
+pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
+    let mut paths = files(&directory.join(NETWORKS))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
+    if paths.is_empty() {
+        return Err(SavedError::NoNetworks {
+            directory: directory.to_owned(),
+        });
+    }
+    Ok(paths)
 }
 
 /// What the file's own specification says: the experiment, the seed and the step.

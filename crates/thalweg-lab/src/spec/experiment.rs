@@ -1,10 +1,12 @@
 //! An experiment: a problem, how SGD is run on it, with which seeds, and when it is measured.
 
+use thalweg::model;
 use thalweg::problem::Problem;
 use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Settings, Source, Switch};
 
 use super::error::Fault;
 use super::field::Field;
+use super::init::init;
 use super::problem::{batch, learning_rate, name, problem_and_start};
 use super::schedule::{Schedule, Spacing};
 
@@ -53,7 +55,7 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
                 second: "start_weights".to_owned(),
             });
         }
-        (Some(field), None) => init(&field)?,
+        (Some(field), None) => simulated(init(&field)?),
         (None, Some(weights)) => Init::Given(weights),
         (None, None) => Init::Kaiming { gain: 1.0 },
     };
@@ -126,24 +128,13 @@ pub(crate) fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
     Ok(seeds)
 }
 
-/// The law of initial weights.
-pub(crate) fn init(field: &Field<'_>) -> Result<Init, Fault> {
-    let kinds = [
-        ("kaiming", &["gain"][..]),
-        ("xavier", &["gain"]),
-        ("normal", &["deviation"]),
-    ];
-    let kind = field.kind(&kinds)?;
-    let gain = field.optional("gain").map_or(Ok(1.0), |f| f.number())?;
-    Ok(match kind {
-        "kaiming" => Init::Kaiming { gain },
-        "xavier" => Init::Xavier { gain },
-        _ => Init::Normal {
-            deviation: field
-                .required("deviation", "the standard deviation of the weights")?
-                .number()?,
-        },
-    })
+/// The law as the simulator names it.
+fn simulated(init: model::Init) -> Init {
+    match init {
+        model::Init::Kaiming { gain } => Init::Kaiming { gain },
+        model::Init::Xavier { gain } => Init::Xavier { gain },
+        model::Init::Normal { deviation } => Init::Normal { deviation },
+    }
 }
 
 /// The arithmetic of steps.

@@ -9,6 +9,7 @@ mod error;
 mod experiment;
 mod field;
 mod file;
+mod init;
 mod matrix;
 mod network;
 mod node;
@@ -22,9 +23,7 @@ use std::path::Path;
 
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds};
-pub use network::{
-    NetworkData, NetworkExperiment, NetworkMeasure, NetworkNoise, NetworkSource, NoisePlace,
-};
+pub use network::{NetworkData, NetworkExperiment, NetworkMeasure, NetworkSource};
 pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};

@@ -1,15 +1,18 @@
 //! Writes an experiment with every default spelled out, in the form that reads back as the same one.
 
+use thalweg::model;
 use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Source};
 
 use super::error::Fault;
 use super::experiment::{Experiment, experiment};
 use super::field::Field;
+use super::init;
 use super::known;
 use super::matrix::to_node as matrix;
 use super::node::Node;
 use super::schedule::{Schedule, Spacing};
 use super::specification::Specification;
+use crate::provenance::LOSS_CONVENTION;
 
 impl Experiment {
     /// The experiment as a specification file in TOML, all defaults and matrices explicit.
@@ -25,6 +28,10 @@ impl Specification for Experiment {
 
     fn read(root: &Field<'_>) -> Result<Self, Fault> {
         known(root).and_then(|()| experiment(root))
+    }
+
+    fn loss_convention(&self) -> &'static str {
+        LOSS_CONVENTION
     }
 
     fn to_node(&self) -> Node {
@@ -74,17 +81,19 @@ pub(crate) fn to_toml(tree: &Node) -> String {
 
 /// The field that says where the weights start, and its value.
 pub(crate) fn init(init: &Init) -> (&'static str, Node) {
-    let drawn = match init {
-        Init::Kaiming { gain } => kind("kaiming", [("gain", (*gain).into())]),
-        Init::Xavier { gain } => kind("xavier", [("gain", (*gain).into())]),
-        Init::Normal { deviation } => kind("normal", [("deviation", (*deviation).into())]),
+    let law = match init {
+        Init::Kaiming { gain } => model::Init::Kaiming { gain: *gain },
+        Init::Xavier { gain } => model::Init::Xavier { gain: *gain },
+        Init::Normal { deviation } => model::Init::Normal {
+            deviation: *deviation,
+        },
         Init::Given(weights) => {
             let layers = weights.layers().iter();
             let layers = layers.map(|layer| matrix(layer.as_ref())).collect();
             return ("start_weights", layers);
         }
     };
-    ("init", drawn)
+    ("init", init::to_node(law))
 }
 
 /// The entries of a schedule.

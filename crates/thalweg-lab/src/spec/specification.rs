@@ -12,6 +12,9 @@ pub trait Specification: Sized + PartialEq {
     /// What the whole file `root` says.
     fn read(root: &Field<'_>) -> Result<Self, Fault>;
 
+    /// How losses are counted in every number that comes out, in one line.
+    fn loss_convention(&self) -> &'static str;
+
     /// The resolved form: a tree of tables, lists, finite numbers and texts that reads back as the same
     /// value, to the last bit of every number.
     fn to_node(&self) -> Node;

@@ -21,7 +21,7 @@ use super::table;
 use super::whole::{create_folder, files, remove, remove_unfinished, write_whole};
 use crate::provenance::{PROGRAM, provenance};
 use crate::run::Measurements;
-use crate::spec::{Node, Specification, read_resolved, to_toml};
+use crate::spec::{NetworkExperiment, Node, Specification, read_resolved, read_with, to_toml};
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
@@ -34,6 +34,7 @@ pub(crate) struct RunDirectory {
     path: PathBuf,
     experiment: u64,
     parts: u64,
+    loss_convention: &'static str,
     _lock: File,
 }
 
@@ -62,6 +63,7 @@ impl RunDirectory {
             path: path.to_owned(),
             experiment: checkpoint::digest(to_toml(&experiment.to_node()).as_bytes()),
             parts: 0,
+            loss_convention: experiment.loss_convention(),
             _lock: lock(path)?,
         };
         for folder in [path.to_owned(), directory.checkpoints(), directory.parts()] {
@@ -70,7 +72,7 @@ impl RunDirectory {
         }
         if !specification.exists() {
             let mut tree = experiment.to_node();
-            tree.put("provenance", provenance());
+            tree.put("provenance", provenance(directory.loss_convention));
             let text = to_toml(&tree);
             write_whole(&specification, |file| file.write_all(text.as_bytes()))?;
         }
@@ -93,7 +95,7 @@ impl RunDirectory {
         measurements: &Measurements,
     ) -> Result<(), StoreError> {
         if !measurements.is_empty() {
-            table::write(&self.part(self.parts), measurements)?;
+            table::write(&self.part(self.parts), measurements, self.loss_convention)?;
             self.parts += 1;
         }
         let checkpoint = Checkpoint {
@@ -107,8 +109,9 @@ impl RunDirectory {
     /// Merges the parts, writes the outcomes, and with them makes the run finished.
     pub(crate) fn finish(&mut self, outcomes: &[RunOutcome]) -> Result<(), StoreError> {
         let parts: Vec<_> = (0..self.parts).map(|index| self.part(index)).collect();
-        table::merge(&parts, &self.path.join(MEASUREMENTS))?;
-        outcomes::write(&self.path.join(OUTCOMES), outcomes)?;
+        let convention = self.loss_convention;
+        table::merge(&parts, &self.path.join(MEASUREMENTS), convention)?;
+        outcomes::write(&self.path.join(OUTCOMES), outcomes, convention)?;
         self.drop_parts_from(0)
     }
 
@@ -176,6 +179,7 @@ pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreErr
             io::Error::new(io::ErrorKind::NotFound, reason),
         ));
     }
+    same_kind::<E>(directory)?;
     Ok(StoredRun {
         experiment: read_resolved(&directory.join(SPECIFICATION))?.0,
         measurements: table::read(&directory.join(MEASUREMENTS))?,
@@ -220,12 +224,45 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// Refuses a directory whose run is of another kind than E.
+fn same_kind<E: Specification>(path: &Path) -> Result<(), StoreError> {
+    if has_table(path, E::TABLE)? {
+        return Ok(());
+    }
+    Err(StoreError::OtherKind {
+        directory: path.to_owned(),
+        needed: E::TABLE,
+    })
+}
+
+/// Whether the specification in the run directory `path` has the table `table`.
+fn has_table(path: &Path, table: &str) -> Result<bool, StoreError> {
+    let found = read_with(&path.join(SPECIFICATION), |root| {
+        Ok(root.optional(table).is_some())
+    });
+    Ok(found?)
+}
+
+/// Whether there is a run in `directory`, finished or not.
+pub(crate) fn is_run(directory: &Path) -> bool {
+    directory.join(SPECIFICATION).exists()
+}
+
+/// Whether the run in `directory` is that of a network, and not of a deep linear one as `simulate` makes it.
+///
+/// # Errors
+/// When there is no readable specification.
+pub fn is_network(directory: &Path) -> Result<bool, StoreError> {
+    has_table(directory, NetworkExperiment::TABLE)
+}
+
 /// Who began the run in `path`, which must be one of `experiment`.
 fn same_experiment<E: Specification>(
     path: &Path,
     specification: &Path,
     experiment: &E,
 ) -> Result<Option<String>, StoreError> {
+    same_kind::<E>(path)?;
     let (stored, begun_by) = read_resolved::<E>(specification)?;
     let (stored, given) = (stored.to_node(), experiment.to_node());
     if stored == given {

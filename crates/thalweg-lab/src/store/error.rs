@@ -50,6 +50,14 @@ pub enum StoreError {
         /// Where the two differ.
         differences: Differences,
     },
+    /// The directory holds a run of another kind.
+    #[error("{} holds a run of another kind (its specification has no table `{needed}`): choose another directory", directory.display())]
+    OtherKind {
+        /// The run directory.
+        directory: PathBuf,
+        /// The table that the wanted kind has.
+        needed: &'static str,
+    },
     /// The run was begun by another version of the program, whose numbers may differ.
     #[error("{} was begun by {found} and this is {current}: finish it with that version, or run anew in another directory", directory.display())]
     OtherVersion {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use thalweg::simulate::Outcome;
+use thalweg::outcome::Outcome;
 
 use super::error::StoreError;
 use super::whole::write_whole;
@@ -29,7 +29,11 @@ impl RunOutcome {
     }
 }
 
-pub(super) fn write(path: &Path, outcomes: &[RunOutcome]) -> Result<(), StoreError> {
+pub(super) fn write(
+    path: &Path,
+    outcomes: &[RunOutcome],
+    loss_convention: &str,
+) -> Result<(), StoreError> {
     let run = |outcome: &RunOutcome| match outcome.diverged_at {
         None => Node::from([
             ("seed", outcome.seed.into()),
@@ -42,7 +46,10 @@ pub(super) fn write(path: &Path, outcomes: &[RunOutcome]) -> Result<(), StoreErr
         ]),
     };
     let runs = ("runs", outcomes.iter().map(run).collect());
-    let text = to_toml(&Node::from([runs, ("provenance", provenance())]));
+    let text = to_toml(&Node::from([
+        runs,
+        ("provenance", provenance(loss_convention)),
+    ]));
     write_whole(path, |file| file.write_all(text.as_bytes()))
 }
 

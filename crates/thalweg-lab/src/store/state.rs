@@ -1,6 +1,7 @@
 //! What a checkpoint holds of a run, as a row of 64-bit words.
 
-use thalweg::simulate::{Outcome, RunState, Snapshot};
+use thalweg::outcome::Outcome;
+use thalweg::simulate::{RunState, Snapshot};
 
 /// Every number that a later step of a run reads.
 pub trait State: Sized {
@@ -25,6 +26,24 @@ pub(crate) fn take_list(take: &mut dyn FnMut() -> Option<u64>) -> Option<Vec<u64
     (0..take()?).map(|_| take()).collect()
 }
 
+/// An outcome, as two words.
+pub(crate) fn put_outcome(outcome: Outcome, put: &mut dyn FnMut(u64)) {
+    let (diverged, step) = match outcome {
+        Outcome::Running => (0, 0),
+        Outcome::Diverged { step } => (1, step),
+    };
+    put(diverged);
+    put(step);
+}
+
+/// What [`put_outcome`] gave.
+pub(crate) fn take_outcome(take: &mut dyn FnMut() -> Option<u64>) -> Option<Outcome> {
+    Some(match (take()?, take()?) {
+        (0, _) => Outcome::Running,
+        (_, step) => Outcome::Diverged { step },
+    })
+}
+
 impl State for Snapshot {
     fn step(&self) -> u64 {
         self.step
@@ -34,13 +53,8 @@ impl State for Snapshot {
         put(self.step);
         put(self.runs.len() as u64);
         for run in &self.runs {
-            let (diverged, step) = match run.outcome {
-                Outcome::Running => (0, 0),
-                Outcome::Diverged { step } => (1, step),
-            };
             put(run.seed);
-            put(diverged);
-            put(step);
+            put_outcome(run.outcome, put);
             put_list(&run.weights, put);
             put_list(&run.velocity, put);
         }
@@ -50,14 +64,9 @@ impl State for Snapshot {
         let (step, count) = (take()?, take()?);
         let mut runs = Vec::new();
         for _ in 0..count {
-            let seed = take()?;
-            let outcome = match (take()?, take()?) {
-                (0, _) => Outcome::Running,
-                (_, step) => Outcome::Diverged { step },
-            };
             runs.push(RunState {
-                seed,
-                outcome,
+                seed: take()?,
+                outcome: take_outcome(take)?,
                 weights: take_list(take)?,
                 velocity: take_list(take)?,
             });

@@ -17,7 +17,6 @@ use parquet::schema::parser::parse_message_type;
 
 use super::error::StoreError;
 use super::whole::write_whole;
-use crate::provenance::LOSS_CONVENTION;
 use crate::run::Measurements;
 
 /// Rows in a row group. Groups are cut here and nowhere else, so that a merged file's bytes do not
@@ -32,19 +31,27 @@ const SCHEMA: &str = "message measurements {
     REQUIRED DOUBLE value;
 }";
 
-/// Writes `measurements` to `path`.
-pub(crate) fn write(path: &Path, measurements: &Measurements) -> Result<(), StoreError> {
+/// Writes `measurements` to `path`, of losses counted by `loss_convention`.
+pub(crate) fn write(
+    path: &Path,
+    measurements: &Measurements,
+    loss_convention: &str,
+) -> Result<(), StoreError> {
     write_whole(path, |sink| {
-        let mut table = Table::new(sink).map_err(to_io)?;
+        let mut table = Table::new(sink, loss_convention).map_err(to_io)?;
         table.add(measurements).map_err(to_io)?;
         table.close().map_err(to_io)
     })
 }
 
 /// Writes the rows of `parts`, in that order, to `path`, holding one part and one group at a time.
-pub(crate) fn merge(parts: &[PathBuf], path: &Path) -> Result<(), StoreError> {
+pub(crate) fn merge(
+    parts: &[PathBuf],
+    path: &Path,
+    loss_convention: &str,
+) -> Result<(), StoreError> {
     write_whole(path, |sink| {
-        let mut table = Table::new(sink).map_err(to_io)?;
+        let mut table = Table::new(sink, loss_convention).map_err(to_io)?;
         for part in parts {
             let measurements = read(part).map_err(io::Error::other)?;
             table.add(&measurements).map_err(to_io)?;
@@ -82,8 +89,8 @@ struct Columns {
 }
 
 impl<W: Write + Send> Table<W> {
-    fn new(sink: W) -> Result<Self, ParquetError> {
-        let convention = KeyValue::new("loss_convention".to_owned(), LOSS_CONVENTION.to_owned());
+    fn new(sink: W, loss_convention: &str) -> Result<Self, ParquetError> {
+        let convention = KeyValue::new("loss_convention".to_owned(), loss_convention.to_owned());
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_key_value_metadata(Some(vec![convention]))
@@ -222,7 +229,7 @@ mod tests {
         let path = folder.path().join("m.parquet");
         for rows in [0, 1, GROUP as u64, GROUP as u64 * 2 + 5] {
             let written = measurements(0..rows);
-            write(&path, &written).unwrap();
+            write(&path, &written, "½").unwrap();
             assert!(read(&path).unwrap() == written, "{rows} rows");
         }
     }
@@ -236,11 +243,11 @@ mod tests {
             let mut parts = Vec::new();
             for (index, to) in cuts.iter().chain([&total]).enumerate() {
                 parts.push(folder.path().join(format!("{name}-{index}")));
-                write(&parts[index], &measurements(from..*to)).unwrap();
+                write(&parts[index], &measurements(from..*to), "½").unwrap();
                 from = *to;
             }
             let path = folder.path().join(name);
-            merge(&parts, &path).unwrap();
+            merge(&parts, &path, "½").unwrap();
             std::fs::read(path).unwrap()
         };
         let whole = merged("whole", &[]);
@@ -252,7 +259,7 @@ mod tests {
     fn a_damaged_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.parquet");
-        write(&path, &measurements(0..100)).unwrap();
+        write(&path, &measurements(0..100), "½").unwrap();
         let whole = std::fs::read(&path).unwrap();
         for cut in [0, 3, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..cut]).unwrap();

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use faer::Mat;
-use thalweg::model::Network;
-use thalweg::simulate::{Init, NoiseLaw};
+use thalweg::data::{LabelNoise, Place, Sampling};
+use thalweg::model::{Init, Mlp, Network};
+use thalweg::random::NoiseLaw;
+use thalweg::tensor::Activation;
 
 use super::architecture::{Ends, hidden, with_hidden};
 use crate::images::Pixels;
 use crate::spec::error::Fault;
-use crate::spec::experiment::{init, noise_law};
+use crate::spec::experiment::noise_law;
 use crate::spec::field::Field;
+use crate::spec::init::{self, init};
 use crate::spec::matrix::{covariance, to_node as matrix};
 use crate::spec::node::Node;
 use crate::spec::problem::noise_covariance;
@@ -22,7 +25,7 @@ pub struct NetworkData {
     /// Inputs and clean targets.
     pub source: NetworkSource,
     /// What is added to the labels, afresh at each visit; nothing where `None`.
-    pub noise: Option<NetworkNoise>,
+    pub noise: Option<LabelNoise>,
 }
 
 /// Inputs and clean targets.
@@ -30,7 +33,7 @@ pub struct NetworkData {
 pub enum NetworkSource {
     /// Fresh inputs at each step, and what a teacher of the student's family makes of them.
     Teacher {
-        /// The teacher: the student but for its hidden widths.
+        /// The teacher: the student but for its hidden widths, or a perceptron at each position.
         network: Network,
         /// Of its weights.
         seed: u64,
@@ -45,34 +48,11 @@ pub enum NetworkSource {
         path: Option<PathBuf>,
         /// How bytes become numbers.
         pixels: Pixels,
-        /// Whether each minibatch is drawn with replacement, and not in shuffled epochs.
-        replacement: bool,
-        /// How often each class is drawn, relative to the others; as often as it stands in the files
-        /// where `None`.
-        class_weights: Option<Vec<f64>>,
+        /// In which order they are visited.
+        sampling: Sampling,
         /// Chance that a label is replaced by a random other one, at each visit.
         label_flips: f64,
     },
-}
-
-/// Noise on labels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NetworkNoise {
-    /// Σε over the outputs, the same and independent at each position.
-    pub covariance: Mat<f64>,
-    /// Of the noise before Σε shapes it.
-    pub law: NoiseLaw,
-    /// What it is added to.
-    pub place: NoisePlace,
-}
-
-/// What label noise is added to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoisePlace {
-    /// The targets: y = clean + ε.
-    Targets,
-    /// The logits: y = softmax(clean + ε) over the outputs, probabilities for cross-entropy.
-    Logits,
 }
 
 /// Classes of MNIST and of every set in its layout.
@@ -88,7 +68,7 @@ const NOISE: [&str; 4] = [
     "noise_on",
 ];
 const TEACHER: [&str; 2] = ["teacher", "input_covariance"];
-const IMAGES: [&str; 4] = ["pixels", "replacement", "class_weights", "label_flips"];
+const IMAGES: [&str; 3] = ["pixels", "sampling", "label_flips"];
 
 /// What kind of source stands in `field`.
 fn source_kind(field: &Field<'_>) -> Result<&'static str, Fault> {
@@ -110,7 +90,7 @@ pub(crate) fn ends(field: &Field<'_>) -> Result<Option<Ends>, Fault> {
 pub(crate) fn data(
     field: &Field<'_>,
     network: &Network,
-    place: NoisePlace,
+    place: Place,
 ) -> Result<NetworkData, Fault> {
     let source = match source_kind(field)? {
         "teacher" => teacher(field, network)?,
@@ -124,8 +104,12 @@ pub(crate) fn data(
 
 fn teacher(field: &Field<'_>, student: &Network) -> Result<NetworkSource, Fault> {
     let teacher = field.required("teacher", "a table with the teacher's `hidden` widths")?;
-    teacher.only(&["hidden", "seed", "init"])?;
+    teacher.only(&["kind", "hidden", "seed", "init"])?;
     let widths = teacher.required("hidden", "the teacher's hidden widths")?;
+    let pattern = match teacher.optional("kind") {
+        None => student.clone(),
+        Some(kind) => family(&kind, student)?,
+    };
     let covariance = match field.optional("input_covariance") {
         None => None,
         Some(input) => {
@@ -138,7 +122,7 @@ fn teacher(field: &Field<'_>, student: &Network) -> Result<NetworkSource, Fault>
         }
     };
     Ok(NetworkSource::Teacher {
-        network: with_hidden(student, &widths)?,
+        network: with_hidden(&pattern, &widths)?,
         seed: teacher.optional("seed").map_or(Ok(0), |f| f.count())?,
         init: teacher
             .optional("init")
@@ -164,19 +148,9 @@ fn images(field: &Field<'_>, network: &Network, folder: bool) -> Result<NetworkS
             _ => Pixels::Standardised,
         },
     };
-    let class_weights = match field.optional("class_weights") {
-        None => None,
-        Some(weights) => {
-            let values = weights.numbers()?;
-            let classes = network.outputs();
-            let usable = values.iter().all(|w| *w >= 0.0) && values.iter().any(|w| *w > 0.0);
-            if values.len() != classes || !usable {
-                return Err(weights.not(format!(
-                    "a list of {classes} weights, one for each class, none negative and one above 0,"
-                )));
-            }
-            Some(values)
-        }
+    let sampling = match field.optional("sampling") {
+        None => Sampling::Shuffled,
+        Some(order) => sampling(&order, network.outputs())?,
     };
     let label_flips = match field.optional("label_flips") {
         None => 0.0,
@@ -188,19 +162,71 @@ fn images(field: &Field<'_>, network: &Network, folder: bool) -> Result<NetworkS
     Ok(NetworkSource::Images {
         path,
         pixels,
-        replacement: field
-            .optional("replacement")
-            .map_or(Ok(false), |f| f.flag())?,
-        class_weights,
+        sampling,
         label_flips,
     })
+}
+
+fn family_name(network: &Network) -> &'static str {
+    match network {
+        Network::Mlp(_) => "mlp",
+        Network::Rnn(_) => "rnn",
+        Network::Transformer(_) => "transformer",
+    }
+}
+
+/// The teacher's family: the student's own, or a perceptron at each position.
+fn family(kind: &Field<'_>, student: &Network) -> Result<Network, Fault> {
+    let own = family_name(student);
+    match kind.text()? {
+        found if found == own => Ok(student.clone()),
+        "mlp" => Ok(Network::Mlp(Mlp {
+            widths: vec![student.inputs(), student.outputs()],
+            activation: Activation::Relu,
+            biases: false,
+        })),
+        _ => Err(kind.not(format!("\"{own}\", as the student, or \"mlp\""))),
+    }
+}
+
+fn sampling(field: &Field<'_>, classes: usize) -> Result<Sampling, Fault> {
+    let kinds = [
+        ("shuffled", &[][..]),
+        ("replacement", &[]),
+        ("classes", &["weights"]),
+    ];
+    Ok(match field.kind(&kinds)? {
+        "shuffled" => Sampling::Shuffled,
+        "replacement" => Sampling::Replacement,
+        _ => {
+            let weights = field.required("weights", "a weight for each class")?;
+            let values = weights.numbers()?;
+            let usable = values.iter().all(|w| *w >= 0.0) && values.iter().any(|w| *w > 0.0);
+            if values.len() != classes || !usable {
+                return Err(weights.not(format!(
+                    "a list of {classes} weights, one for each class, none negative and one above 0,"
+                )));
+            }
+            Sampling::Classes(values)
+        }
+    })
+}
+
+fn sampling_node(sampling: &Sampling) -> Node {
+    match sampling {
+        Sampling::Shuffled => kind("shuffled", []),
+        Sampling::Replacement => kind("replacement", []),
+        Sampling::Classes(weights) => {
+            kind("classes", [("weights", weights.iter().copied().collect())])
+        }
+    }
 }
 
 fn noise(
     field: &Field<'_>,
     network: &Network,
-    place: NoisePlace,
-) -> Result<Option<NetworkNoise>, Fault> {
+    place: Place,
+) -> Result<Option<LabelNoise>, Fault> {
     let Some(covariance) = noise_covariance(field)? else {
         // A law or a place of no noise is a slip of the pen.
         return match ["noise", "noise_on"]
@@ -220,7 +246,7 @@ fn noise(
             "noise of {outputs} components, as many as there are outputs,"
         )));
     }
-    Ok(Some(NetworkNoise {
+    Ok(Some(LabelNoise {
         covariance,
         law: field
             .optional("noise")
@@ -228,8 +254,8 @@ fn noise(
         place: match field.optional("noise_on") {
             None => place,
             Some(on) => match on.kind(&[("targets", &[]), ("logits", &[])])? {
-                "targets" => NoisePlace::Targets,
-                _ => NoisePlace::Logits,
+                "targets" => Place::Targets,
+                _ => Place::Logits,
             },
         },
     }))
@@ -249,11 +275,11 @@ pub(crate) fn to_node(data: &NetworkData) -> Node {
                 None => kind("identity", [("dimension", inputs.into())]),
                 Some(covariance) => matrix(covariance.as_ref()),
             };
-            let (_, init) = crate::spec::resolved::init(init);
             let teacher = [
+                ("kind", family_name(network).into()),
                 ("hidden", hidden(network)),
                 ("seed", (*seed).into()),
-                ("init", init),
+                ("init", init::to_node(*init)),
             ];
             kind(
                 "teacher",
@@ -263,8 +289,7 @@ pub(crate) fn to_node(data: &NetworkData) -> Node {
         NetworkSource::Images {
             path,
             pixels,
-            replacement,
-            class_weights,
+            sampling,
             label_flips,
         } => {
             let mut node = match path {
@@ -276,18 +301,15 @@ pub(crate) fn to_node(data: &NetworkData) -> Node {
                 Pixels::Standardised => "standardised",
             };
             node.put("pixels", pixels.into());
-            node.put("replacement", (*replacement).into());
-            if let Some(weights) = class_weights {
-                node.put("class_weights", weights.iter().copied().collect());
-            }
+            node.put("sampling", sampling_node(sampling));
             node.put("label_flips", (*label_flips).into());
             node
         }
     };
     if let Some(noise) = &data.noise {
         let place = match noise.place {
-            NoisePlace::Targets => "targets",
-            NoisePlace::Logits => "logits",
+            Place::Targets => "targets",
+            Place::Logits => "logits",
         };
         node.put("noise_covariance", matrix(noise.covariance.as_ref()));
         node.put("noise", law(noise.law));

@@ -2,16 +2,21 @@
 
 mod architecture;
 mod data;
+mod words;
 
+use thalweg::data::Place;
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::Network;
-use thalweg::simulate::{Init, Precision, Switch};
+use thalweg::model::{Init, Network};
+use thalweg::optimizer::{Decay, Schedule as Rate, Sgd};
+use thalweg::simulate::Precision;
+use thalweg::train::{Settings, Switch};
 
-pub use data::{NetworkData, NetworkNoise, NetworkSource, NoisePlace};
+pub use data::{NetworkData, NetworkSource};
 
 use super::error::Fault;
-use super::experiment::{default_seeds, init, missing, precision, schedule, seeds, switch};
+use super::experiment::{default_seeds, missing, precision, schedule, seeds, switch};
 use super::field::Field;
+use super::init::{self, init};
 use super::node::Node;
 use super::problem::{batch, learning_rate, name};
 use super::resolved::{kind, precision as precision_name, schedule as schedule_node, to_toml};
@@ -31,18 +36,10 @@ pub struct NetworkExperiment {
     pub loss: Loss,
     /// On which samples.
     pub data: NetworkData,
-    /// η > 0, before its schedule.
-    pub learning_rate: f64,
-    /// B ≥ 1.
-    pub batch: usize,
-    /// Heavy-ball momentum in [0, 1).
-    pub momentum: f64,
-    /// λ ≥ 0, added to the gradient as λ θ.
-    pub weight_decay: f64,
+    /// η and its schedule, B, momentum, weight decay, and the change to full-batch gradient descent.
+    pub settings: Settings,
     /// Where the weights start; biases start at 0.
     pub init: Init,
-    /// Change to full-batch gradient descent on a fixed batch, if wanted.
-    pub switch: Option<Switch>,
     /// The arithmetic of training; measurements are made in double precision always.
     pub precision: Precision,
     /// One run for each; at least one, all different, all below 2⁶³.
@@ -62,6 +59,8 @@ pub struct NetworkMeasure {
     pub samples: usize,
     /// Of the evaluation set and of random probes.
     pub seed: u64,
+    /// Products with the Hessian that its trace may take where there is no exact way to it.
+    pub trace_products: usize,
 }
 
 const FIELDS: &[&str] = &[
@@ -73,6 +72,8 @@ const FIELDS: &[&str] = &[
     "batch",
     "steps",
     "seeds",
+    "warmup",
+    "decay",
     "momentum",
     "weight_decay",
     "precision",
@@ -108,30 +109,18 @@ impl Specification for NetworkExperiment {
         )?;
         let loss = loss(&root.required("loss", "squared-error or cross-entropy")?)?;
         let place = match loss {
-            Loss::SquaredError(_) => NoisePlace::Targets,
-            Loss::CrossEntropy => NoisePlace::Logits,
+            Loss::SquaredError(_) => Place::Targets,
+            Loss::CrossEntropy => Place::Logits,
         };
-        let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
         Ok(Self {
             name: name(root)?,
             data: data(&data_field, &network, place)?,
             network,
             loss,
-            learning_rate: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
-            batch: match batch(root)? {
-                None => return Err(missing("batch", "the number of samples in a minibatch")),
-                Some(batch) if batch > MOST_SAMPLES => {
-                    let field = root.required("batch", "")?;
-                    return Err(field.not(format!("a batch of at most {MOST_SAMPLES} samples")));
-                }
-                Some(batch) => batch,
-            },
-            momentum: number("momentum", 0.0)?,
-            weight_decay: number("weight_decay", 0.0)?,
+            settings: settings(root)?,
             init: root
                 .optional("init")
                 .map_or(Ok(Init::Kaiming { gain: 1.0 }), |f| init(&f))?,
-            switch: root.optional("switch").map(|f| switch(&f)).transpose()?,
             precision: root
                 .optional("precision")
                 .map_or(Ok(Precision::F64), |f| precision(&f))?,
@@ -143,23 +132,29 @@ impl Specification for NetworkExperiment {
         })
     }
 
+    fn loss_convention(&self) -> &'static str {
+        self.loss_words()
+    }
+
     fn to_node(&self) -> Node {
         let mut entries = Vec::new();
         let mut put = |key: &str, value: Node| entries.push((key.to_owned(), value));
         if let Some(name) = &self.name {
             put("name", name.as_str().into());
         }
-        put("learning_rate", self.learning_rate.into());
-        put("batch", self.batch.into());
+        let optimizer = self.settings.optimizer;
+        put("learning_rate", optimizer.learning_rate.base.into());
+        put("batch", self.settings.batch.into());
         put("steps", self.steps.into());
         put("seeds", self.seeds.iter().copied().collect());
-        put("momentum", self.momentum.into());
-        put("weight_decay", self.weight_decay.into());
+        put("warmup", optimizer.learning_rate.warmup.into());
+        put("decay", decay_node(optimizer.learning_rate.decay));
+        put("momentum", optimizer.momentum.into());
+        put("weight_decay", optimizer.weight_decay.into());
         put("precision", precision_name(self.precision).into());
-        let (key, start) = super::resolved::init(&self.init);
-        put(key, start);
+        put("init", init::to_node(self.init));
         put("loss", loss_node(self.loss));
-        if let Some(switch) = self.switch {
+        if let Some(switch) = self.settings.switch {
             let entries = [
                 ("at_step", switch.at_step.into()),
                 ("samples", switch.samples.into()),
@@ -172,11 +167,82 @@ impl Specification for NetworkExperiment {
             count,
             ("samples", self.measure.samples.into()),
             ("seed", self.measure.seed.into()),
+            ("trace_products", self.measure.trace_products.into()),
         ];
         put("measure", measure.into());
         put("network", architecture::to_node(&self.network));
         put("data", data::to_node(&self.data));
         Node::Table(entries)
+    }
+}
+
+fn settings(root: &Field<'_>) -> Result<Settings, Fault> {
+    let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
+    let learning_rate = Rate {
+        base: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
+        warmup: root.optional("warmup").map_or(Ok(0), |f| f.count())?,
+        decay: root.optional("decay").map_or(Ok(Decay::None), |f| decay(&f))?,
+    };
+    Ok(Settings {
+        optimizer: Sgd {
+            learning_rate,
+            momentum: number("momentum", 0.0)?,
+            weight_decay: number("weight_decay", 0.0)?,
+        },
+        batch: match batch(root)? {
+            None => return Err(missing("batch", "the number of samples in a minibatch")),
+            Some(batch) if batch > MOST_SAMPLES => {
+                let field = root.required("batch", "")?;
+                return Err(field.not(format!("a batch of at most {MOST_SAMPLES} samples")));
+            }
+            Some(batch) => batch,
+        },
+        switch: root.optional("switch").map(|f| fixed_batch(&f)).transpose()?,
+    })
+}
+
+/// The change to a fixed batch, which must fit in memory.
+fn fixed_batch(field: &Field<'_>) -> Result<Switch, Fault> {
+    let switch = switch(field)?;
+    if !(1..=MOST_SAMPLES).contains(&switch.samples) {
+        let samples = field.required("samples", "")?;
+        return Err(samples.not(format!("a batch of 1 to {MOST_SAMPLES} samples")));
+    }
+    Ok(Switch {
+        at_step: switch.at_step,
+        samples: switch.samples,
+    })
+}
+
+/// How η falls after its warm-up.
+fn decay(field: &Field<'_>) -> Result<Decay, Fault> {
+    let kinds = [
+        ("none", &[][..]),
+        ("cosine", &["steps", "floor"]),
+        ("steps", &["every", "factor"]),
+    ];
+    Ok(match field.kind(&kinds)? {
+        "none" => Decay::None,
+        "cosine" => Decay::Cosine {
+            steps: field.required("steps", "the steps of the half cosine")?.count()?,
+            floor: field.optional("floor").map_or(Ok(0.0), |f| f.number())?,
+        },
+        _ => Decay::Steps {
+            every: field.required("every", "the steps between falls")?.count()?,
+            factor: field.required("factor", "what η is multiplied by")?.number()?,
+        },
+    })
+}
+
+fn decay_node(decay: Decay) -> Node {
+    match decay {
+        Decay::None => kind("none", []),
+        Decay::Cosine { steps, floor } => {
+            kind("cosine", [("steps", steps.into()), ("floor", floor.into())])
+        }
+        Decay::Steps { every, factor } => {
+            kind("steps", [("every", every.into()), ("factor", factor.into())])
+        }
     }
 }
 
@@ -219,11 +285,12 @@ fn measure(field: Option<&Field<'_>>) -> Result<NetworkMeasure, Fault> {
         },
         samples: 1000,
         seed: 0,
+        trace_products: 100,
     };
     let Some(field) = field else {
         return Ok(default);
     };
-    field.only(&["spacing", "count", "samples", "seed"])?;
+    field.only(&["spacing", "count", "samples", "seed", "trace_products"])?;
     Ok(NetworkMeasure {
         schedule: schedule(field, default.schedule)?,
         samples: match field.optional("samples") {
@@ -238,5 +305,12 @@ fn measure(field: Option<&Field<'_>>) -> Result<NetworkMeasure, Fault> {
             },
         },
         seed: field.optional("seed").map_or(Ok(0), |f| f.count())?,
+        trace_products: match field.optional("trace_products") {
+            None => default.trace_products,
+            Some(products) => match products.size()? {
+                found @ 4..=1_000_000 => found,
+                _ => return Err(products.not("a number of products from 4 to 1000000")),
+            },
+        },
     })
 }

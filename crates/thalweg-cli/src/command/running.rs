@@ -1,0 +1,74 @@
+//! What commands that run an experiment share: progress, Ctrl-C, and which failures are whose.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use thalweg_lab::run::{Note, Observer, RunError, RunStatus};
+use thalweg_lab::store::StoreError;
+
+use crate::exit::Failure;
+use crate::{interrupt, progress};
+
+/// How often the state is put on the disk: what a kill -9 can cost.
+pub const SAVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Lets `run` make `steps` steps in the directory `out`, with a progress bar, listening to Ctrl-C.
+///
+/// # Errors
+/// Those of the run, and [`Failure::Interrupted`] when it was stopped before its end.
+pub fn to_its_end(
+    steps: u64,
+    out: &Path,
+    run: impl FnOnce(&mut Watcher) -> Result<RunStatus, RunError>,
+) -> Result<(), Failure> {
+    interrupt::listen().map_err(Failure::work)?;
+    let mut watcher = Watcher {
+        bar: progress::bar(steps, &format!("{steps} steps")),
+    };
+    let status = run(&mut watcher);
+    watcher.bar.finish_and_clear();
+    match status.map_err(failure)? {
+        RunStatus::Stopped { step } => Err(Failure::Interrupted(format!(
+            "stopped at step {step} of {steps}; all of it is in {}, and the same command goes on from there",
+            out.display()
+        ))),
+        RunStatus::Finished(_) | RunStatus::AlreadyFinished(_) => Ok(()),
+    }
+}
+
+/// Shows a run's progress.
+pub struct Watcher {
+    bar: ProgressBar,
+}
+
+impl Observer for Watcher {
+    fn progress(&mut self, done: u64, _total: u64) {
+        self.bar.set_position(done);
+    }
+
+    fn note(&mut self, note: Note) {
+        let words = match note {
+            Note::Resumed { step } => {
+                // Steps made earlier say nothing of the speed.
+                self.bar.set_position(step);
+                self.bar.reset_eta();
+                format!("goes on from step {step}")
+            }
+            Note::DamagedCheckpoint { path } => {
+                format!("{} was damaged; an older state is used", path.display())
+            }
+        };
+        self.bar.suspend(|| eprintln!("{words}"));
+    }
+}
+
+/// What the user can mend by another command, and what not.
+fn failure(error: RunError) -> Failure {
+    match error {
+        RunError::Store(
+            StoreError::Write { .. } | StoreError::Read { .. } | StoreError::Damaged { .. },
+        ) => Failure::work(error),
+        _ => Failure::input(error),
+    }
+}

@@ -1,0 +1,109 @@
+//! `thalweg train`: SGD on a network, in a directory that it can go on from, and what became of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use thalweg_lab::run;
+use thalweg_lab::spec::{self, NetworkExperiment, Overrides};
+use thalweg_lab::store;
+
+use super::running::{SAVE_EVERY, to_its_end};
+use super::training::Training;
+use crate::arguments::{Seeds, StartArguments, StepArguments, count};
+use crate::exit::Failure;
+use crate::{interrupt, output};
+
+/// Train a network under designed label noise: what happens to its sharpness?
+///
+/// FILE describes a perceptron, a recurrent network or a transformer, the samples
+/// and the noise on their labels, and how SGD steps; examples/ of the repository has
+/// one of each kind. At chosen steps sharpness (the Hessian's trace), its largest
+/// eigenvalue and the fluctuation of the gradient are measured in double precision
+/// on an evaluation set. At the end each stands as a mean over seeds with its
+/// standard error, from start to end, with the ratio of fluctuation to sharpness.
+///
+/// The directory --out keeps the measurements as Parquet, the specification with
+/// every default spelled out, and the final networks as safetensors for
+/// `thalweg measure`. The same command goes on where an earlier one was stopped, by
+/// Ctrl-C or by kill -9, to the same numbers to the last bit.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Experiment in TOML or JSON; `-` reads standard input
+    ///
+    /// Fields: network, data, loss, learning_rate, batch, steps; optional: name, seeds, init,
+    /// momentum, weight_decay, warmup, decay, switch, precision, measure.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    step: StepArguments,
+    /// Steps of each run; 1e6 is understood
+    #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
+    steps: Option<u64>,
+    /// How many seeds, 0, 1, 2, …, or a list such as 5,7,11 [default: 5, or FILE's]
+    #[arg(long, value_name = "N", help_heading = "SGD")]
+    seeds: Option<Seeds>,
+    #[command(flatten)]
+    start: StartArguments,
+    /// Directory of the run, new or of an earlier call
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    out: PathBuf,
+    /// Print what became of the run as one JSON object
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+The least that FILE can say:
+    learning_rate = 0.1
+    batch = 100
+    steps = 10_000
+    loss = \"squared-error\"            # or \"cross-entropy\"
+    network = { kind = \"mlp\", inputs = 2, hidden = [4], outputs = 2 }
+    [data]
+    kind = \"teacher\"                  # or \"mnist\", or \"idx\" with a path
+    teacher = { hidden = [100] }
+    noise_standard_deviations = [3, 0.03]
+
+Examples:
+    thalweg train examples/relu.toml --out relu
+  The same, shorter, with two seeds:
+    thalweg train examples/relu.toml --steps 1e4 --seeds 2 --out short
+  Then:
+    thalweg measure relu
+    thalweg report relu
+
+Ctrl-C or SIGTERM stops within a moment, keeps everything (exit status 130), and
+the same command goes on from there.";
+
+/// Trains, or goes on, and prints what became of it.
+///
+/// # Errors
+/// Bad input, a directory that cannot be used, or Ctrl-C.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let overrides = Overrides {
+        learning_rate: arguments.step.learning_rate,
+        batch: arguments.step.batch(),
+        steps: arguments.steps,
+        seeds: arguments.seeds.clone().map(|seeds| seeds.0),
+        init: arguments.start.init.clone().map(|init| init.0),
+    };
+    let experiment: NetworkExperiment =
+        spec::read_network_experiment(&arguments.file, &overrides).map_err(Failure::input)?;
+    to_its_end(experiment.steps, &arguments.out, |watcher| {
+        run::run(
+            &experiment,
+            &arguments.out,
+            SAVE_EVERY,
+            watcher,
+            interrupt::asked(),
+        )
+    })?;
+    let stored = store::load(&arguments.out).map_err(Failure::work)?;
+    let training = Training::new(&stored);
+    if arguments.json {
+        output::print_json(&training.json())
+    } else {
+        output::print(&training.page(&arguments.out))
+    }
+}

@@ -1,0 +1,180 @@
+//! What became of a network in training: sharpness, fluctuation and their ratio, from start to end.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use thalweg_lab::run::{CLEAR, Change, Direction, Estimate};
+use thalweg_lab::spec::NetworkExperiment;
+use thalweg_lab::store::StoredRun;
+
+use crate::number::{number, significant};
+use crate::page::{Align, Page, Table};
+
+/// A measured quantity: its name in the table of measurements, in words, and as a symbol.
+const QUANTITIES: [(&str, &str, &str); 5] = [
+    ("sharpness", "sharpness", "T = tr ∇²L"),
+    ("lambda_max", "largest eigenvalue", "λ_max"),
+    ("fluctuation", "fluctuation", "F = E‖∇ℓ‖²"),
+    ("fluctuation_per_sharpness", "their ratio", "F/T"),
+    ("loss", "loss", "L"),
+];
+
+/// A finished training and what became of each quantity.
+pub struct Training<'r> {
+    run: &'r StoredRun<NetworkExperiment>,
+    changes: [Option<Change>; 5],
+}
+
+impl<'r> Training<'r> {
+    /// Looks at the start and at the last fifth of the steps.
+    pub fn new(run: &'r StoredRun<NetworkExperiment>) -> Self {
+        let change = |quantity| run.measurements.change(quantity, run.experiment.steps);
+        Self {
+            run,
+            changes: QUANTITIES.map(|(quantity, ..)| change(quantity)),
+        }
+    }
+
+    fn diverged(&self) -> usize {
+        let outcomes = &self.run.outcomes;
+        outcomes.iter().filter(|o| o.diverged_at.is_some()).count()
+    }
+
+    /// As data.
+    pub fn json(&self) -> Value {
+        let experiment = &self.run.experiment;
+        let mut object = json!({
+            "name": experiment.name,
+            "convention": experiment.loss_words(),
+            "steps": experiment.steps,
+            "seeds": experiment.seeds.len(),
+            "diverged": self.diverged(),
+        });
+        for ((quantity, ..), change) in QUANTITIES.iter().zip(&self.changes) {
+            object[quantity] = json!(change.as_ref().map(|change| json!({
+                "start": of(change.start),
+                "end": of(change.end),
+                "factor": of(change.factor),
+                "direction": match change.direction {
+                    Direction::Rose => "rose",
+                    Direction::Fell => "fell",
+                    Direction::Unclear => "unclear",
+                    Direction::OneSeed => "one seed",
+                },
+            })));
+        }
+        object
+    }
+
+    /// As a page.
+    pub fn page(&self, directory: &Path) -> String {
+        let experiment = &self.run.experiment;
+        let rate = experiment.settings.optimizer.learning_rate.base;
+        let mut page = Page::for_output();
+        page.heading("Network");
+        let mut table = Table::new(&[Align::Left, Align::Left]);
+        table.row(["network", &experiment.network_words()]);
+        table.row(["data", &experiment.data_words()]);
+        table.row(["loss", experiment.loss_words()]);
+        page.table(&table);
+        let seeds = match experiment.seeds.len() {
+            1 => "1 seed".to_owned(),
+            seeds => format!("{seeds} seeds, mean ± standard error"),
+        };
+        page.heading(&format!(
+            "{} steps at η = {}, B = {}; {seeds}",
+            experiment.steps,
+            number(rate),
+            experiment.settings.batch,
+        ));
+        let mut table = Table::with_heads(&[
+            ("", Align::Left),
+            ("", Align::Left),
+            ("start", Align::Right),
+            ("", Align::Left),
+            ("end", Align::Right),
+            ("", Align::Left),
+            ("end/start", Align::Right),
+            ("", Align::Left),
+        ]);
+        for ((_, words, symbol), change) in QUANTITIES.iter().zip(&self.changes) {
+            let mut cells = vec![(*words).to_owned(), (*symbol).to_owned()];
+            for estimate in change.iter().flat_map(|c| [c.start, c.end, c.factor]) {
+                let [mean, error] = self.cells(estimate);
+                cells.extend([mean, error]);
+            }
+            table.row(cells);
+        }
+        page.table(&table);
+        page.paragraph(&self.sentence());
+        page.paragraph(
+            "Start is step 0; end is the mean over the measured steps in the last fifth of the run.",
+        );
+        if let Some(end) = self.changes[1].map(|change| change.end.mean) {
+            page.paragraph(&format!(
+                "At the end λ_max is {} of 2/η, where gradient descent would turn unstable.",
+                significant(end * rate / 2.0, 2)
+            ));
+        }
+        if self.diverged() > 0 {
+            page.paragraph(&format!(
+                "{} of {} runs diverged and are not in the means.",
+                self.diverged(),
+                experiment.seeds.len()
+            ));
+        }
+        page.paragraph(&format!(
+            "All measurements and the networks: {}",
+            directory.display()
+        ));
+        page.finish()
+    }
+
+    fn cells(&self, estimate: Estimate) -> [String; 2] {
+        let error = estimate
+            .standard_error
+            .map(|error| format!("± {}", significant(error, 2)));
+        [significant(estimate.mean, 4), error.unwrap_or_default()]
+    }
+
+    /// Which way sharpness, fluctuation and their ratio went.
+    fn sentence(&self) -> String {
+        let [sharpness, _, fluctuation, ratio, _] = &self.changes;
+        let told = [
+            ("Sharpness", sharpness),
+            ("fluctuation", fluctuation),
+            ("their ratio", ratio),
+        ];
+        let parts: Vec<String> = told
+            .iter()
+            .filter_map(|(what, change)| Some(format!("{what} {}", verb(change.as_ref()?))))
+            .collect();
+        if parts.is_empty() {
+            return "No seed was measured to the end.".to_owned();
+        }
+        let parts = parts.join(", ");
+        if self.run.experiment.seeds.len() == 1 {
+            format!("{parts} (with one seed there is no telling by how much of chance).")
+        } else {
+            format!("{parts} (clear is {CLEAR} standard errors over seeds).")
+        }
+    }
+}
+
+fn verb(change: &Change) -> String {
+    let factor = significant(change.factor.mean, 3);
+    match change.direction {
+        Direction::Rose => format!("rose {factor}-fold"),
+        Direction::Fell => format!("fell to {factor} of its start"),
+        Direction::Unclear => "did not clearly change".to_owned(),
+        Direction::OneSeed => format!("went to {factor} of its start"),
+    }
+}
+
+fn of(estimate: Estimate) -> Value {
+    json!({
+        "mean": estimate.mean,
+        "standard_error": estimate.standard_error,
+        "count": estimate.count,
+    })
+}

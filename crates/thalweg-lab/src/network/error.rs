@@ -1,0 +1,32 @@
+//! Why an experiment on a network could not be made or measured.
+
+use thalweg::data::DataError;
+use thalweg::evaluation::EvaluationError;
+use thalweg::model::ModelError;
+use thalweg::train::TrainError;
+
+use crate::images::ImageError;
+use crate::saved::SavedError;
+
+/// An experiment that could not be made, or a network that could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The network cannot be built.
+    #[error("network: {0}")]
+    Model(#[from] ModelError),
+    /// The data are not ones to learn from.
+    #[error("data: {0}")]
+    Data(#[from] DataError),
+    /// The images cannot be read.
+    #[error(transparent)]
+    Images(#[from] ImageError),
+    /// The settings are not ones that training can honour.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A measurement failed.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// A saved network could not be written or read.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
+}

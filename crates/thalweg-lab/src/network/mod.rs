@@ -1,0 +1,16 @@
+//! Experiments on networks: made from their specification, trained seed by seed, measured on the way.
+
+mod error;
+mod made;
+mod measure;
+mod measurement;
+mod observe;
+mod runs;
+
+pub use error::NetworkError;
+pub use made::Made;
+pub use measure::{Effort, measure};
+pub use measurement::{
+    Alignment, Bounds, Density, ErrorKind, Layer, Mean, NetworkMeasurement, Number, Residuals,
+};
+pub use observe::{Observation, observe};

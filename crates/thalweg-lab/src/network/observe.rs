@@ -1,0 +1,100 @@
+//! What is measured of a network at one step: curvature and fluctuation on the evaluation set.
+
+use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
+use thalweg::estimate::Estimate;
+use thalweg::evaluation::{Evaluation, EvaluationError};
+use thalweg::fluctuation::SampleMean;
+
+/// Residual at which the largest eigenvalue counts as found, relative to itself. The value's own error is
+/// of the order of its square.
+const TOLERANCE: f64 = 1e-4;
+
+/// What is measured on the way. All of it is that of the evaluation set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// L.
+    pub loss: f64,
+    /// T = tr ∇²L.
+    pub sharpness: Estimate,
+    /// λ_max.
+    pub lambda_max: Estimate,
+    /// F = E‖∇ℓ‖², with what the set leaves open about the law of its samples.
+    pub fluctuation: SampleMean,
+    /// ‖∇L‖².
+    pub squared_gradient: f64,
+}
+
+/// Measures `evaluation` at `parameters`; the trace takes at most `trace_products` Hessian products, and
+/// `seed` draws its probes. `None` where the numbers are beyond what double precision holds.
+///
+/// # Errors
+/// When the parameters do not fit, or an estimate fails.
+pub fn observe(
+    evaluation: &mut Evaluation,
+    parameters: &[f64],
+    trace_products: usize,
+    seed: u64,
+) -> Result<Option<Observation>, EvaluationError> {
+    match finite(evaluation, parameters, trace_products, seed) {
+        Ok(observation) => Ok(observation.loss.is_finite().then_some(observation)),
+        Err(
+            EvaluationError::Curvature(CurvatureError::NonFinite { .. })
+            | EvaluationError::NonFinite { .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn finite(
+    evaluation: &mut Evaluation,
+    parameters: &[f64],
+    trace_products: usize,
+    seed: u64,
+) -> Result<Observation, EvaluationError> {
+    let trace = TraceSettings {
+        seed,
+        ..TraceSettings::new(trace_products)
+    };
+    let eigen = EigenSettings {
+        seed,
+        tolerance: TOLERANCE,
+        ..EigenSettings::new(1, End::Top)
+    };
+    let sharpness = evaluation.hessian_trace(parameters, &trace)?;
+    let top = eigenpairs(&mut evaluation.hessian(parameters)?, &eigen, None)?;
+    let norms = evaluation.sample_squared_norms(parameters)?;
+    let norms = norms.col_iter().map(|sample| sample.iter().sum::<f64>());
+    let gradient = evaluation.gradient(parameters)?;
+    Ok(Observation {
+        loss: evaluation.loss(parameters)?,
+        sharpness,
+        lambda_max: top.values[0],
+        fluctuation: SampleMean::of(norms),
+        squared_gradient: gradient.iter().map(|g| g * g).sum(),
+    })
+}
+
+impl Observation {
+    /// The names and values of what is kept; each with its error, where it has one.
+    pub fn quantities(&self) -> Vec<(&'static str, f64)> {
+        let mut all = vec![
+            ("loss", self.loss),
+            ("sharpness", self.sharpness.value),
+            ("lambda_max", self.lambda_max.value),
+            ("fluctuation", self.fluctuation.value),
+            ("fluctuation_standard_error", self.fluctuation.standard_error),
+            ("squared_gradient", self.squared_gradient),
+            (
+                "fluctuation_per_sharpness",
+                self.fluctuation.value / self.sharpness.value,
+            ),
+        ];
+        let error = self.sharpness.standard_error();
+        all.extend(error.map(|error| ("sharpness_standard_error", error)));
+        if let thalweg::estimate::Uncertainty::Residual(residual) = self.lambda_max.uncertainty {
+            all.push(("lambda_max_residual", residual));
+        }
+        all.retain(|(_, value)| value.is_finite());
+        all
+    }
+}

@@ -1,0 +1,262 @@
+//! Networks under way: a trainer for each seed, measured on one evaluation set.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use thalweg::data::Samples;
+use thalweg::optimizer::Decay;
+use thalweg::outcome::Outcome;
+use thalweg::simulate::Precision;
+use thalweg::tensor::Real;
+use thalweg::train::{Settings, Snapshot, Trainer, Training};
+
+use super::made::Made;
+use super::observe::observe;
+use super::NetworkError;
+use crate::run::{Measurements, RunError, Runnable, Running};
+use crate::saved::{NETWORKS, SavedNetwork};
+use crate::spec::NetworkExperiment;
+use crate::store::{
+    RunOutcome, State, create_folder, put_list, put_outcome, take_list, take_outcome,
+};
+
+/// Parts that a way is cut into, so that the last seed does not run alone while other cores wait.
+const SLICES: u64 = 16;
+
+/// All seeds' trainings.
+pub struct NetworkRuns {
+    experiment: NetworkExperiment,
+    made: Made,
+    samples: Samples,
+    trainers: Trainers,
+    step: u64,
+}
+
+enum Trainers {
+    Single(Vec<Trainer<f32>>),
+    Double(Vec<Trainer<f64>>),
+}
+
+/// Where all seeds' trainings were.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkState {
+    step: u64,
+    runs: Vec<Snapshot>,
+}
+
+impl Runnable for NetworkExperiment {
+    type Running = NetworkRuns;
+
+    fn seeds(&self) -> &[u64] {
+        &self.seeds
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn measured_steps(&self) -> Vec<u64> {
+        self.measure.schedule.steps(self.steps)
+    }
+
+    fn start(&self) -> Result<NetworkRuns, RunError> {
+        let made = Made::new(self)?;
+        let trainers = match self.precision {
+            Precision::F32 => Trainers::Single(started(self, &made.training)?),
+            Precision::F64 => Trainers::Double(started(self, &made.training)?),
+        };
+        Ok(NetworkRuns::new(self, made, trainers, 0))
+    }
+
+    fn resume(&self, state: NetworkState) -> Result<NetworkRuns, RunError> {
+        let made = Made::new(self)?;
+        let trainers = match self.precision {
+            Precision::F32 => Trainers::Single(resumed(&state, &made.training)?),
+            Precision::F64 => Trainers::Double(resumed(&state, &made.training)?),
+        };
+        Ok(NetworkRuns::new(self, made, trainers, state.step))
+    }
+}
+
+fn started<T: Real>(
+    experiment: &NetworkExperiment,
+    training: &Training,
+) -> Result<Vec<Trainer<T>>, NetworkError> {
+    let start = |seed: &u64| {
+        let weights = experiment.init.weights(training.tape(), *seed);
+        Ok(Trainer::start(training, &weights, *seed)?)
+    };
+    experiment.seeds.iter().map(start).collect()
+}
+
+fn resumed<T: Real>(
+    state: &NetworkState,
+    training: &Training,
+) -> Result<Vec<Trainer<T>>, NetworkError> {
+    let resume = |snapshot| Ok(Trainer::resume(training, snapshot)?);
+    state.runs.iter().map(resume).collect()
+}
+
+impl NetworkRuns {
+    fn new(experiment: &NetworkExperiment, made: Made, trainers: Trainers, step: u64) -> Self {
+        Self {
+            experiment: experiment.clone(),
+            samples: made.samples(),
+            made,
+            trainers,
+            step,
+        }
+    }
+
+    /// Seed, outcome and parameters of each run.
+    fn runs(&self) -> Vec<(u64, Outcome, Vec<f64>)> {
+        match &self.trainers {
+            Trainers::Single(trainers) => trainers.iter().map(run).collect(),
+            Trainers::Double(trainers) => trainers.iter().map(run).collect(),
+        }
+    }
+}
+
+fn run<T: Real>(trainer: &Trainer<T>) -> (u64, Outcome, Vec<f64>) {
+    let parameters = trainer.parameters().iter().map(|x| x.to_f64()).collect();
+    (trainer.seed(), trainer.outcome(), parameters)
+}
+
+impl Running for NetworkRuns {
+    type State = NetworkState;
+
+    fn step(&self) -> u64 {
+        self.step
+    }
+
+    fn run_to(&mut self, step: u64) {
+        let slice = step.saturating_sub(self.step).div_ceil(SLICES).max(1);
+        match &mut self.trainers {
+            Trainers::Single(trainers) => run_all(trainers, step, slice),
+            Trainers::Double(trainers) => run_all(trainers, step, slice),
+        }
+        self.step = step;
+    }
+
+    fn measure(&mut self, measurements: &mut Measurements) -> Result<(), RunError> {
+        let measure = self.experiment.measure;
+        let observed: Vec<_> = self
+            .runs()
+            .into_par_iter()
+            .filter(|(_, outcome, _)| *outcome == Outcome::Running)
+            .map(|(seed, _, parameters)| {
+                let mut evaluation = self.made.evaluation(self.samples.clone())?;
+                let products = measure.trace_products;
+                let observation = observe(&mut evaluation, &parameters, products, measure.seed)?;
+                Ok((seed, observation))
+            })
+            .collect::<Result<_, NetworkError>>()?;
+        let slow_time = slow_time(&self.experiment.settings, self.step);
+        for (seed, observation) in observed {
+            for (quantity, value) in observation.iter().flat_map(|o| o.quantities()) {
+                measurements.push(seed, self.step, slow_time, quantity, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> NetworkState {
+        NetworkState {
+            step: self.step,
+            runs: match &self.trainers {
+                Trainers::Single(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
+                Trainers::Double(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
+            },
+        }
+    }
+
+    fn outcomes(&self) -> Vec<RunOutcome> {
+        let runs = self.runs().into_iter();
+        runs.map(|(seed, outcome, _)| RunOutcome::new(seed, outcome))
+            .collect()
+    }
+
+    fn keep(&self, directory: &Path) -> Result<(), RunError> {
+        let folder = directory.join(NETWORKS);
+        create_folder(&folder)?;
+        for (seed, outcome, parameters) in self.runs() {
+            if outcome == Outcome::Running {
+                let network = SavedNetwork {
+                    experiment: self.experiment.clone(),
+                    seed: Some(seed),
+                    step: Some(self.step),
+                    parameters,
+                };
+                let path = folder.join(format!("seed-{seed}.safetensors"));
+                network.write(&path).map_err(NetworkError::from)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs every trainer to `step`, a slice at a time and in turn, on all cores.
+fn run_all<T: Real>(trainers: &mut [Trainer<T>], step: u64, slice: u64) {
+    rayon::scope_fifo(|scope| {
+        for trainer in trainers {
+            scope.spawn_fifo(move |scope| advance(trainer, step, slice, scope));
+        }
+    });
+}
+
+/// Makes one slice of the way, and puts the rest behind the others' slices.
+fn advance<'s, T: Real>(
+    trainer: &'s mut Trainer<T>,
+    step: u64,
+    slice: u64,
+    scope: &rayon::ScopeFifo<'s>,
+) {
+    trainer.run_to(step.min(trainer.step() + slice));
+    if trainer.step() < step && trainer.outcome() == Outcome::Running {
+        scope.spawn_fifo(move |scope| advance(trainer, step, slice, scope));
+    }
+}
+
+/// u = Σ η_s²/B over the steps s made: η² t/B for a constant η.
+fn slow_time(settings: &Settings, step: u64) -> f64 {
+    let rate = settings.optimizer.learning_rate;
+    let squares = if rate.warmup <= 1 && rate.decay == Decay::None {
+        rate.base.powi(2) * step as f64
+    } else {
+        (0..step).map(|s| rate.at(s).powi(2)).sum()
+    };
+    squares / settings.batch as f64
+}
+
+impl State for NetworkState {
+    fn step(&self) -> u64 {
+        self.step
+    }
+
+    fn encode(&self, put: &mut dyn FnMut(u64)) {
+        put(self.step);
+        put(self.runs.len() as u64);
+        for run in &self.runs {
+            put(run.seed);
+            put(run.step);
+            put_outcome(run.outcome, put);
+            put_list(&run.parameters, put);
+            put_list(&run.velocity, put);
+        }
+    }
+
+    fn decode(take: &mut dyn FnMut() -> Option<u64>) -> Option<Self> {
+        let (step, count) = (take()?, take()?);
+        let mut runs = Vec::new();
+        for _ in 0..count {
+            runs.push(Snapshot {
+                seed: take()?,
+                step: take()?,
+                outcome: take_outcome(take)?,
+                parameters: take_list(take)?,
+                velocity: take_list(take)?,
+            });
+        }
+        Some(Self { step, runs })
+    }
+}

@@ -1,0 +1,117 @@
+//! The report of a network's training: what was measured on the way.
+
+use std::path::Path;
+
+use super::ReportError;
+use super::measured;
+use super::page;
+use super::section::Section;
+use crate::network::NetworkMeasurement;
+use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
+use crate::reproduce::{Budget, Environment, FigureResult};
+use crate::spec::NetworkExperiment;
+use crate::store::{StoredRun, is_run, load};
+
+/// A measured quantity and its axis.
+const PANELS: [(&str, &str); 5] = [
+    ("sharpness", "sharpness T = tr Hessian"),
+    ("lambda_max", "largest Hessian eigenvalue λ_{max}"),
+    ("fluctuation", "fluctuation F = E‖grad ℓ‖²"),
+    ("fluctuation_per_sharpness", "F/T"),
+    ("loss", "loss L"),
+];
+
+const LEAD: &str = "A network trained by SGD under designed label noise: sharpness, the fluctuation of the gradient, \
+    and their ratio.";
+
+/// The page of the run in `directory`, if there is one, and of the `measured` networks.
+pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String, ReportError> {
+    let mut convention = measured.first().map(|network| network.loss_convention.clone());
+    let mut parts = Vec::new();
+    if measured.is_empty() || is_run(directory) {
+        let run = load::<NetworkExperiment>(directory)?;
+        convention = Some(run.experiment.loss_words().to_owned());
+        parts.push((words(directory, &run), plot::svg(&draw(&run).scene())));
+    }
+    for network in measured {
+        let command = format!("thalweg measure {}", directory.display());
+        parts.push((
+            measured::words(network, &command),
+            measured::picture(network),
+        ));
+    }
+    let sections: Vec<_> = parts
+        .iter()
+        .map(|(figure, picture)| Section {
+            again: figure.command.clone(),
+            picture: picture.clone(),
+            figure,
+        })
+        .collect();
+    Ok(page::run(LEAD, &convention.unwrap_or_default(), &sections))
+}
+
+fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
+    let mut panels = Vec::new();
+    for (quantity, label) in PANELS {
+        let measured = run.measurements.mean(quantity).into_iter().map(|p| Point {
+            x: p.step as f64,
+            y: p.value.mean,
+            error: p.value.standard_error.unwrap_or(0.0),
+        });
+        let mut panel = Panel::new("", Axis::log("step t"), Axis::log(label)).with(
+            "SGD, mean ± s.e. over seeds",
+            measured.collect(),
+            Look::measured(0),
+        );
+        if quantity == "lambda_max" {
+            panel = panel.with_level(
+                "2/η, the edge of stability",
+                2.0 / run.experiment.settings.optimizer.learning_rate.base,
+                Look::reference(Dash::DashDot),
+            );
+        }
+        panels.push(panel);
+    }
+    Figure {
+        description:
+            "Sharpness, largest eigenvalue, fluctuation, their ratio and loss against steps"
+                .to_owned(),
+        panels,
+        columns: 3,
+        frame: (230.0, 200.0),
+    }
+}
+
+fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
+    let experiment = &run.experiment;
+    let diverged = run.outcomes.iter().filter(|o| o.diverged_at.is_some());
+    let rows = [
+        ("network", experiment.network_words()),
+        ("data", experiment.data_words()),
+        ("η", experiment.settings.optimizer.learning_rate.base.to_string()),
+        ("B", experiment.settings.batch.to_string()),
+        ("steps", experiment.steps.to_string()),
+        ("seeds", experiment.seeds.len().to_string()),
+        ("diverged", diverged.count().to_string()),
+        (
+            "evaluation set",
+            format!("{} samples", experiment.measure.samples),
+        ),
+    ];
+    FigureResult {
+        id: "run".to_owned(),
+        title: experiment
+            .name
+            .clone()
+            .unwrap_or_else(|| "A network in training".to_owned()),
+        caption: "Means over the seeds that had not diverged, measured in double precision on one evaluation set."
+            .to_owned(),
+        command: format!("thalweg report {}", directory.display()),
+        settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        claims: vec![],
+        seconds: 0.0,
+        budget: Budget::Full,
+        environment: Environment::here(),
+    }
+}

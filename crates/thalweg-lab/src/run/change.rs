@@ -1,0 +1,137 @@
+//! What became of a quantity from the start of a run to its end, across seeds.
+
+use super::estimate::Estimate;
+use super::measurements::Measurements;
+
+/// Standard errors from which on a change counts as one.
+pub const CLEAR: f64 = 3.0;
+
+/// A positive quantity at the start and at the end of the runs that did not diverge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// At step 0.
+    pub start: Estimate,
+    /// Over the last fifth of the steps: each seed's mean over its measured steps there.
+    pub end: Estimate,
+    /// end/start, as exp of the seeds' mean logarithm.
+    pub factor: Estimate,
+    /// Whether that is clear of 1.
+    pub direction: Direction,
+}
+
+/// Which way a quantity went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It rose by [`CLEAR`] standard errors at least.
+    Rose,
+    /// It fell by as much.
+    Fell,
+    /// Neither is clear.
+    Unclear,
+    /// With a single seed there is no standard error.
+    OneSeed,
+}
+
+impl Measurements {
+    /// What became of `quantity` in runs of `steps` steps; `None` where no seed was measured both at
+    /// the start and throughout the last fifth, or a value is not positive.
+    pub fn change(&self, quantity: &str, steps: u64) -> Option<Change> {
+        let last = steps - steps / 5..=steps;
+        let complete = self.steps_in(quantity, last.clone());
+        let mut pairs = Vec::new();
+        for seed in self.seeds() {
+            let series = self.series(quantity, seed);
+            let start = series.first().filter(|point| point.step == 0);
+            let end: Vec<f64> = series
+                .iter()
+                .filter(|point| last.contains(&point.step))
+                .map(|point| point.value)
+                .collect();
+            if let Some(start) = start
+                && end.len() == complete
+                && complete > 0
+            {
+                pairs.push((start.value, end.iter().sum::<f64>() / complete as f64));
+            }
+        }
+        if pairs
+            .iter()
+            .any(|(start, end)| *start <= 0.0 || *end <= 0.0)
+        {
+            return None;
+        }
+        let of = |f: fn(&(f64, f64)) -> f64| Estimate::of(&pairs.iter().map(f).collect::<Vec<_>>());
+        let logarithm = of(|(start, end)| (end / start).ln())?;
+        let factor = logarithm.mean.exp();
+        Some(Change {
+            start: of(|pair| pair.0)?,
+            end: of(|pair| pair.1)?,
+            factor: Estimate {
+                mean: factor,
+                standard_error: logarithm.standard_error.map(|error| factor * error),
+                ..logarithm
+            },
+            direction: direction(logarithm),
+        })
+    }
+}
+
+fn direction(logarithm: Estimate) -> Direction {
+    match logarithm.standard_error {
+        None => Direction::OneSeed,
+        Some(error) if logarithm.mean > 0.0 && logarithm.mean >= CLEAR * error => Direction::Rose,
+        Some(error) if logarithm.mean < 0.0 && -logarithm.mean >= CLEAR * error => Direction::Fell,
+        Some(_) => Direction::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seeds whose sharpness goes from 2 to `ends` over ten steps; the last two lie in the last fifth.
+    fn change(ends: &[f64]) -> Change {
+        let mut measurements = Measurements::default();
+        for step in [0, 5, 8, 10] {
+            for (seed, end) in ends.iter().enumerate() {
+                let value = match step {
+                    0 => 2.0,
+                    5 => 1000.0,
+                    8 => end - 0.5,
+                    _ => end + 0.5,
+                };
+                measurements.push(seed as u64, step, 0.0, "sharpness", value);
+            }
+        }
+        measurements.change("sharpness", 10).unwrap()
+    }
+
+    #[test]
+    fn factors_are_geometric_means_with_their_error() {
+        let change = change(&[4.0, 8.0]);
+        assert_eq!((change.start.mean, change.end.mean), (2.0, 6.0));
+        assert!((change.factor.mean - 8.0f64.sqrt()).abs() < 1e-12);
+        // The logarithms are ln 2 and 2 ln 2: their standard error is ½ ln 2.
+        let error = change.factor.standard_error.unwrap();
+        assert!((error - 8.0f64.sqrt() * 0.5 * 2.0f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn directions_need_three_standard_errors() {
+        assert_eq!(change(&[4.0, 4.1, 4.2]).direction, Direction::Rose);
+        assert_eq!(change(&[1.0, 1.1, 1.2]).direction, Direction::Fell);
+        assert_eq!(change(&[1.0, 2.0, 4.5]).direction, Direction::Unclear);
+        assert_eq!(change(&[4.0]).direction, Direction::OneSeed);
+    }
+
+    #[test]
+    fn diverged_seeds_do_not_count() {
+        let mut measurements = Measurements::default();
+        for (seed, step, value) in [(0, 0, 1.0), (1, 0, 9.0), (0, 10, 2.0)] {
+            measurements.push(seed, step, 0.0, "sharpness", value);
+        }
+        let change = measurements.change("sharpness", 10).unwrap();
+        assert_eq!((change.start.mean, change.start.count), (1.0, 1));
+        assert_eq!(measurements.change("lambda_max", 10), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! An experiment on a network in a reader's words.
+
+use thalweg::data::{LabelNoise, Place};
+use thalweg::loss::{Convention, Loss};
+use thalweg::model::Network;
+use thalweg::random::NoiseLaw;
+
+use super::{NetworkExperiment, NetworkSource};
+use crate::provenance::LOSS_CONVENTION;
+
+impl NetworkExperiment {
+    /// The network's shape and size.
+    pub fn network_words(&self) -> String {
+        let shape = match &self.network {
+            Network::Mlp(mlp) => {
+                let widths: Vec<_> = mlp.widths.iter().map(usize::to_string).collect();
+                format!("perceptron {}", widths.join(" → "))
+            }
+            Network::Rnn(rnn) => format!(
+                "recurrent network {} → {} → {} over {} positions",
+                rnn.inputs, rnn.hidden, rnn.outputs, rnn.steps
+            ),
+            Network::Transformer(transformer) => format!(
+                "transformer: width {}, {} positions, {} heads, hidden {}, blocks {}",
+                transformer.width,
+                transformer.positions,
+                transformer.heads,
+                transformer.hidden,
+                transformer.blocks
+            ),
+        };
+        match self.network.tape() {
+            Ok(tape) => format!("{shape}; {} parameters", tape.parameter_count()),
+            Err(error) => format!("{shape} ({error})"),
+        }
+    }
+
+    /// Where samples come from, and the noise on their labels.
+    pub fn data_words(&self) -> String {
+        let source = match &self.data.source {
+            NetworkSource::Teacher { seed, .. } => {
+                format!("fresh samples of a teacher (seed {seed})")
+            }
+            NetworkSource::Images { path: None, .. } => "10,000 built-in MNIST digits".to_owned(),
+            NetworkSource::Images {
+                path: Some(path), ..
+            } => format!("images in {}", path.display()),
+        };
+        match &self.data.noise {
+            None => format!("{source}; no label noise"),
+            Some(noise) => format!("{source}; {}", noise_words(noise)),
+        }
+    }
+
+    /// What is averaged over samples, with its convention.
+    pub fn loss_words(&self) -> &'static str {
+        match self.loss {
+            Loss::SquaredError(Convention::Half) => LOSS_CONVENTION,
+            Loss::SquaredError(Convention::Mean) => {
+                "‖y − f(x)‖² over the number of outputs (nn.MSELoss), averaged over samples"
+            }
+            Loss::CrossEntropy => {
+                "cross-entropy −Σ y ln softmax f(x), summed over positions, averaged over samples"
+            }
+        }
+    }
+}
+
+fn noise_words(noise: &LabelNoise) -> String {
+    let law = match noise.law {
+        NoiseLaw::Gaussian => "Gaussian".to_owned(),
+        NoiseLaw::Laplace => "Laplace".to_owned(),
+        NoiseLaw::StudentT { degrees } => format!("Student-t ({degrees} degrees)"),
+        NoiseLaw::Uniform => "uniform".to_owned(),
+    };
+    let place = match noise.place {
+        Place::Targets => "targets",
+        Place::Logits => "logits",
+    };
+    let d = noise.covariance.nrows();
+    let deviations: Vec<f64> = (0..d).map(|i| noise.covariance[(i, i)].sqrt()).collect();
+    let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = deviations.iter().copied().fold(0.0, f64::max);
+    let size = if least == most {
+        format!("standard deviation {most:.3}")
+    } else {
+        format!("standard deviations {least:.3} to {most:.3}")
+    };
+    format!("{law} noise on {place}, {size}")
+}

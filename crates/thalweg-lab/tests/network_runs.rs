@@ -1,0 +1,303 @@
+//! Trainings in run directories: killed, stopped, resumed, measured, and the same numbers in the end.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use thalweg_lab::network::{Effort, NetworkError, measure};
+use thalweg_lab::run::{Note, Observer, RunError, RunStatus, run, run_in_memory};
+use thalweg_lab::saved::{SavedNetwork, networks_of};
+use thalweg_lab::spec::{NetworkExperiment, Overrides, read_network_experiment};
+use thalweg_lab::store::{StoreError, load};
+
+/// Where the child process finds its run directory.
+const CHILD: &str = "THALWEG_TEST_CHILD";
+
+/// Two seeds of a small network with momentum, so that the velocity must be resumed too.
+const SMALL: &str = r#"
+learning_rate = 0.02
+batch = 10
+steps = 2000
+seeds = [5, 1]
+momentum = 0.5
+loss = "squared-error"
+network = { kind = "mlp", inputs = 2, hidden = [4], outputs = 2 }
+measure = { spacing = "linear", count = 21, samples = 64 }
+[data]
+kind = "teacher"
+teacher = { hidden = [9], seed = 3 }
+noise_standard_deviations = [1, 0.1]
+"#;
+
+/// A folder in memory where there is one: these runs save after every chunk, and a disk takes its time.
+fn scratch() -> TempDir {
+    TempDir::new_in("/dev/shm")
+        .or_else(|_| TempDir::new())
+        .unwrap()
+}
+
+fn read(text: &str) -> NetworkExperiment {
+    let folder = scratch();
+    let path = folder.path().join("experiment.toml");
+    fs::write(&path, text).unwrap();
+    read_network_experiment(&path, &Overrides::default()).unwrap()
+}
+
+/// Notes what it is told, slows the run down, and asks to stop once `stop_at` steps are made.
+#[derive(Default)]
+struct Listener<'a> {
+    notes: Vec<Note>,
+    pause: Duration,
+    stop_at: Option<(u64, &'a AtomicBool)>,
+}
+
+impl Observer for Listener<'_> {
+    fn progress(&mut self, done: u64, total: u64) {
+        assert!(done <= total);
+        std::thread::sleep(self.pause);
+        if let Some((step, stop)) = self.stop_at
+            && done >= step
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+}
+
+fn run_in(path: &Path, experiment: &NetworkExperiment) -> (Result<RunStatus, RunError>, Vec<Note>) {
+    let mut listener = Listener::default();
+    let stop = AtomicBool::new(false);
+    let status = run(experiment, path, Duration::ZERO, &mut listener, &stop);
+    (status, listener.notes)
+}
+
+fn finished(experiment: &NetworkExperiment) -> TempDir {
+    let folder = scratch();
+    let status = run_in(folder.path(), experiment).0.unwrap();
+    assert!(matches!(status, RunStatus::Finished(_)));
+    folder
+}
+
+/// Every file of a finished run but its checkpoints, which also count the parts before them.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    let mut folders = vec![directory.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("checkpoints") {
+                folders.push(path);
+            } else if path.is_file() {
+                let name = path.strip_prefix(directory).unwrap().to_owned();
+                contents.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    contents
+}
+
+fn assert_same(left: &Path, right: &Path) {
+    let (left, right) = (contents(left), contents(right));
+    assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>());
+    assert!(left.keys().any(|name| name.ends_with("seed-5.safetensors")));
+    assert!(left == right);
+}
+
+/// Not a test by itself: the process that the test below starts and kills.
+#[test]
+fn child_process() {
+    let Some(directory) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let directory = PathBuf::from(directory);
+    let path = directory.with_extension("toml");
+    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    // However fast the steps, there is time to be killed between them.
+    let mut listener = Listener {
+        pause: Duration::from_millis(2),
+        ..Listener::default()
+    };
+    let stop = AtomicBool::new(false);
+    run(&experiment, &directory, Duration::ZERO, &mut listener, &stop).unwrap();
+}
+
+fn child(directory: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["child_process", "--exact", "--nocapture"])
+        .env(CHILD, directory)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn killed_again_and_again_a_training_ends_in_the_same_bytes() {
+    // Single precision and a switch to full batches: every kind of state there is.
+    let text = format!("precision = \"f32\"\nswitch = {{ at_step = 1500, samples = 50 }}\n{SMALL}");
+    let experiment = read(&text);
+    let straight = finished(&experiment);
+    let folder = scratch();
+    let directory = folder.path().join("run");
+    fs::write(directory.with_extension("toml"), &text).unwrap();
+    let mut kills = 0;
+    for round in 0u64.. {
+        assert!(round < 500, "the run makes no headway between kills");
+        let mut child = child(&directory);
+        std::thread::sleep(Duration::from_millis(15 + round * 37 % 60));
+        if child.try_wait().unwrap().is_some() {
+            assert!(child.wait().unwrap().success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills >= 3, "only {kills} kills before the end");
+    assert_same(&directory, straight.path());
+}
+
+#[test]
+fn a_stopped_training_goes_on_where_it_was() {
+    let experiment = read(SMALL);
+    let straight = finished(&experiment);
+    let folder = scratch();
+    let stop = AtomicBool::new(false);
+    let mut listener = Listener {
+        stop_at: Some((700, &stop)),
+        ..Listener::default()
+    };
+    let status = run(&experiment, folder.path(), Duration::ZERO, &mut listener, &stop).unwrap();
+    let RunStatus::Stopped { step } = status else {
+        panic!("{status:?}");
+    };
+    assert!((700..2000).contains(&step));
+    let (status, notes) = run_in(folder.path(), &experiment);
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_eq!(notes, [Note::Resumed { step }]);
+    assert_same(folder.path(), straight.path());
+}
+
+#[test]
+fn a_directory_holds_what_memory_does_and_the_final_networks() {
+    let experiment = read(SMALL);
+    let folder = finished(&experiment);
+    let stored = load::<NetworkExperiment>(folder.path()).unwrap();
+    let memory = run_in_memory(&experiment, &mut (), &AtomicBool::new(false)).unwrap();
+    assert!(memory.finished);
+    assert!(stored.measurements == memory.measurements);
+    assert_eq!(stored.experiment, experiment);
+    assert_eq!(stored.measurements.seeds(), [5, 1]);
+    assert_eq!(stored.measurements.series("sharpness", 1).len(), 21);
+    let times = stored.measurements.series("loss", 5);
+    let last = times.last().unwrap();
+    assert!((last.slow_time - 0.02f64.powi(2) * 2000.0 / 10.0).abs() < 1e-15);
+
+    let paths = networks_of(folder.path()).unwrap();
+    assert_eq!(paths.len(), 2);
+    for path in paths {
+        let saved = SavedNetwork::read(&path, None).unwrap();
+        assert_eq!((&saved.experiment, saved.step), (&experiment, Some(2000)));
+        // What was measured last is what the saved network gives.
+        let effort = Effort::default();
+        let own = experiment.measure;
+        let measured = measure("it", &saved, own.samples, own.seed, effort, |_| ()).unwrap();
+        for (quantity, value) in [
+            ("sharpness", measured.sharpness.value),
+            ("lambda_max", measured.top[0].value),
+            ("fluctuation", measured.fluctuation.value),
+            ("loss", measured.loss.value),
+        ] {
+            let series = stored.measurements.series(quantity, saved.seed.unwrap());
+            let stored = series.last().unwrap().value;
+            assert!((stored - value).abs() < 1e-7 * value, "{quantity}: {stored} and {value}");
+        }
+    }
+}
+
+/// How many threads there are, and how far a chunk goes, is not in the numbers.
+#[test]
+fn one_thread_gives_the_same_numbers() {
+    let experiment = read(SMALL);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let stop = AtomicBool::new(false);
+    let single = pool.install(|| run_in_memory(&experiment, &mut (), &stop).unwrap());
+    let many = run_in_memory(&experiment, &mut (), &stop).unwrap();
+    assert!(single.measurements == many.measurements);
+}
+
+#[test]
+fn divergence_is_an_outcome_and_leaves_no_network() {
+    let experiment = read(&SMALL.replace("learning_rate = 0.02", "learning_rate = 3.0"));
+    let folder = finished(&experiment);
+    let stored = load::<NetworkExperiment>(folder.path()).unwrap();
+    assert!(stored.outcomes.iter().all(|run| run.diverged_at.is_some()));
+    assert!(!stored.measurements.series("loss", 5).is_empty());
+    assert!(networks_of(folder.path()).is_err());
+}
+
+#[test]
+fn what_cannot_be_made_leaves_no_directory() {
+    let folder = scratch();
+    let path = folder.path().join("run");
+    let nowhere = "data = { kind = \"idx\", path = \"/nowhere\" }";
+    let images = format!(
+        "learning_rate = 0.1\nbatch = 2\nsteps = 3\nloss = \"cross-entropy\"\n\
+         network = {{ kind = \"mlp\", hidden = [3] }}\n{nowhere}"
+    );
+    let error = run_in(&path, &read(&images)).0.unwrap_err();
+    assert!(matches!(error, RunError::Network(NetworkError::Images(_))));
+    assert!(error.to_string().contains("/nowhere"), "{error}");
+    let momentum = SMALL.replace("momentum = 0.5", "momentum = 1.5");
+    let error = run_in(&path, &read(&momentum)).0.unwrap_err();
+    assert!(error.to_string().contains("momentum is 1.5"), "{error}");
+    assert!(!path.exists());
+}
+
+/// A directory with a deep linear run is not gone on with as a network's.
+#[test]
+fn a_run_of_another_kind_is_told_as_such() {
+    let folder = scratch();
+    fs::write(folder.path().join("specification.toml"), "depth = 2\n[problem]\n").unwrap();
+    let error = run_in(folder.path(), &read(SMALL)).0.unwrap_err();
+    assert!(
+        matches!(error, RunError::Store(StoreError::OtherKind { .. })),
+        "{error}"
+    );
+}
+
+/// The built-in digits, a few steps: the whole path from bytes to numbers.
+#[test]
+fn digits_are_learnt_from() {
+    let experiment = read(
+        r#"
+learning_rate = 0.1
+batch = 32
+steps = 300
+seeds = 1
+precision = "f32"
+loss = "cross-entropy"
+network = { kind = "mlp", hidden = [16] }
+data = { kind = "mnist", noise_standard_deviations = [0.5] }
+measure = { count = 2, samples = 200 }
+"#
+        .replace("[0.5]", "[1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1]")
+        .as_str(),
+    );
+    let memory = run_in_memory(&experiment, &mut (), &AtomicBool::new(false)).unwrap();
+    let losses = memory.measurements.series("loss", 0);
+    assert!(losses[1].value < losses[0].value, "{losses:?}");
+}
