@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
+use thalweg::data::{Place, Sampling};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Network, Steps};
-use thalweg::data::{Place, Sampling};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
@@ -328,8 +328,13 @@ fn overrides_take_the_place_of_fields() {
         ..Overrides::default()
     };
     let experiment = read_network_experiment(&path, &overrides).unwrap();
-    assert_eq!((experiment.steps, experiment.settings.optimizer.learning_rate.base),
-        (5, 0.25));
+    assert_eq!(
+        (
+            experiment.steps,
+            experiment.settings.optimizer.learning_rate.base
+        ),
+        (5, 0.25)
+    );
     assert_eq!(experiment.seeds, [7]);
 }
 

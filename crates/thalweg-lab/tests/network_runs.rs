@@ -111,7 +111,10 @@ fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 fn assert_same(left: &Path, right: &Path) {
     let (left, right) = (contents(left), contents(right));
-    assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>());
+    assert_eq!(
+        left.keys().collect::<Vec<_>>(),
+        right.keys().collect::<Vec<_>>()
+    );
     assert!(left.keys().any(|name| name.ends_with("seed-5.safetensors")));
     assert!(left == right);
 }
@@ -131,7 +134,14 @@ fn child_process() {
         ..Listener::default()
     };
     let stop = AtomicBool::new(false);
-    run(&experiment, &directory, Duration::ZERO, &mut listener, &stop).unwrap();
+    run(
+        &experiment,
+        &directory,
+        Duration::ZERO,
+        &mut listener,
+        &stop,
+    )
+    .unwrap();
 }
 
 fn child(directory: &Path) -> Child {
@@ -180,7 +190,14 @@ fn a_stopped_training_goes_on_where_it_was() {
         stop_at: Some((700, &stop)),
         ..Listener::default()
     };
-    let status = run(&experiment, folder.path(), Duration::ZERO, &mut listener, &stop).unwrap();
+    let status = run(
+        &experiment,
+        folder.path(),
+        Duration::ZERO,
+        &mut listener,
+        &stop,
+    )
+    .unwrap();
     let RunStatus::Stopped { step } = status else {
         panic!("{status:?}");
     };
@@ -223,7 +240,10 @@ fn a_directory_holds_what_memory_does_and_the_final_networks() {
         ] {
             let series = stored.measurements.series(quantity, saved.seed.unwrap());
             let stored = series.last().unwrap().value;
-            assert!((stored - value).abs() < 1e-7 * value, "{quantity}: {stored} and {value}");
+            assert!(
+                (stored - value).abs() < 1e-7 * value,
+                "{quantity}: {stored} and {value}"
+            );
         }
     }
 }
@@ -232,7 +252,10 @@ fn a_directory_holds_what_memory_does_and_the_final_networks() {
 #[test]
 fn one_thread_gives_the_same_numbers() {
     let experiment = read(SMALL);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
     let stop = AtomicBool::new(false);
     let single = pool.install(|| run_in_memory(&experiment, &mut (), &stop).unwrap());
     let many = run_in_memory(&experiment, &mut (), &stop).unwrap();
@@ -271,7 +294,11 @@ fn what_cannot_be_made_leaves_no_directory() {
 #[test]
 fn a_run_of_another_kind_is_told_as_such() {
     let folder = scratch();
-    fs::write(folder.path().join("specification.toml"), "depth = 2\n[problem]\n").unwrap();
+    fs::write(
+        folder.path().join("specification.toml"),
+        "depth = 2\n[problem]\n",
+    )
+    .unwrap();
     let error = run_in(folder.path(), &read(SMALL)).0.unwrap_err();
     assert!(
         matches!(error, RunError::Store(StoreError::OtherKind { .. })),

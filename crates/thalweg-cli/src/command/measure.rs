@@ -130,7 +130,10 @@ fn targets(arguments: &Arguments) -> Result<Vec<(String, SavedNetwork)>, Failure
 }
 
 fn name(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn measure(

@@ -29,7 +29,9 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     about.row(["data", &network.data]);
     about.row(["loss", &network.loss_convention]);
     about.row(["evaluated on", &format!("{} samples", network.samples)]);
-    let step = network.step.map_or(String::new(), |step| format!(" at step {step}"));
+    let step = network
+        .step
+        .map_or(String::new(), |step| format!(" at step {step}"));
     page.heading(&format!("{}{step}", network.name));
     page.table(&about);
 
@@ -56,7 +58,9 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     mean_row(&mut table, "loss L", &network.loss);
     mean_row(&mut table, "fluctuation F = E‖∇ℓ‖²", &network.fluctuation);
     mean_row(&mut table, "tr Cov ∇ℓ", &network.covariance_trace);
-    mean_row(&mut table, "F / tr Gauss–Newton", &network.ratio);
+    if let Some(ratio) = &network.ratio {
+        mean_row(&mut table, "F / tr Gauss–Newton", ratio);
+    }
     page.table(&table);
 
     page.heading("Layers");
@@ -85,8 +89,14 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     let mut table = Table::new(&[Align::Left, Align::Left]);
     table.row(["covariance, eigenvalues", &list(&residuals.spectrum)]);
     table.row(["its condition number", &condition(residuals.condition)]);
-    table.row(["mismatch with the loss's curvature", &list(&residuals.mismatch)]);
-    table.row(["its condition number", &condition(residuals.mismatch_condition)]);
+    table.row([
+        "mismatch with the loss's curvature",
+        &list(&residuals.mismatch),
+    ]);
+    table.row([
+        "its condition number",
+        &condition(residuals.mismatch_condition),
+    ]);
     let outputs: Vec<f64> = network.outputs.iter().map(|mean| mean.value).collect();
     table.row(["each output's part of tr Gauss–Newton", &list(&outputs)]);
     page.table(&table);
@@ -157,7 +167,11 @@ fn error(value: &Number) -> String {
 }
 
 fn short(value: &Number) -> String {
-    let doubt = if value.converged { "" } else { " (not converged)" };
+    let doubt = if value.converged {
+        ""
+    } else {
+        " (not converged)"
+    };
     match value.kind {
         ErrorKind::StandardError => format!(
             "{} ± {}{doubt}",
@@ -181,7 +195,11 @@ fn spread(mean: &Mean) -> String {
 /// The first of `values`, and how many more there are.
 fn list(values: &[f64]) -> String {
     const SHOWN: usize = 6;
-    let shown: Vec<_> = values.iter().take(SHOWN).map(|&x| significant(x, 4)).collect();
+    let shown: Vec<_> = values
+        .iter()
+        .take(SHOWN)
+        .map(|&x| significant(x, 4))
+        .collect();
     match values.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{}, … ({more} more)", shown.join(", ")),

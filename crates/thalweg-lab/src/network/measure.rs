@@ -2,8 +2,7 @@
 
 use faer::Mat;
 use thalweg::curvature::{
-    DensitySettings, DiagonalBlock, EigenSettings, End, TraceSettings, density,
-    eigenpairs, trace,
+    DensitySettings, DiagonalBlock, EigenSettings, End, TraceSettings, density, eigenpairs, trace,
 };
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError};
@@ -72,13 +71,14 @@ pub fn measure(
     let sharpness = evaluation.hessian_trace(work.parameters, &work.trace())?;
     let gauss_newton_trace = evaluation.gauss_newton_trace(work.parameters)?;
     tell("smallest eigenvalues");
+    let count = evaluation.tape().parameter_count();
     let bottom = eigenpairs(
         &mut evaluation.hessian(work.parameters)?,
-        &work.eigen(End::Bottom, evaluation.tape().parameter_count()),
+        &work.eigen(End::Bottom, count),
         None,
-    )?;
+    )
+    .map_err(EvaluationError::from)?;
     tell("largest eigenvalues");
-    let count = evaluation.tape().parameter_count();
     let aligned = align(
         &mut evaluation,
         work.parameters,
@@ -111,7 +111,7 @@ pub fn measure(
         density,
         fluctuation: fluctuation.total.fluctuation.into(),
         covariance_trace: fluctuation.total.covariance_trace.into(),
-        ratio: fluctuation.total.ratio.into(),
+        ratio: fluctuation.total.ratio.map(Mean::from),
         layers,
         outputs: fluctuation.outputs.iter().map(|&m| Mean::from(m)).collect(),
         residuals: residuals(&fluctuation),
@@ -158,7 +158,11 @@ impl Work<'_> {
         let found = density(&mut hessian, &settings).map_err(EvaluationError::from)?;
         let (low, high) = found.range();
         // A spectrum of one point has no range; its size is the next best scale.
-        let scale = if high > low { high - low } else { high.abs().max(1.0) };
+        let scale = if high > low {
+            high - low
+        } else {
+            high.abs().max(1.0)
+        };
         let width = scale / WIDTHS;
         let (from, to) = (low - 3.0 * width, high + 3.0 * width);
         let mut curve = Vec::with_capacity(POINTS);

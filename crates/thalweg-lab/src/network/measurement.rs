@@ -51,8 +51,8 @@ pub struct NetworkMeasurement {
     /// tr Cov ∇ℓ, centred.
     pub covariance_trace: Mean,
     /// F/tr G: between the smallest and the largest mismatch by Theorem 2, where residuals do not depend
-    /// on inputs.
-    pub ratio: Mean,
+    /// on inputs. Nothing where tr G is 0.
+    pub ratio: Option<Mean>,
     /// Each layer's own curvature and fluctuation.
     pub layers: Vec<Layer>,
     /// What each output line contributes to tr G.
@@ -243,7 +243,10 @@ impl NetworkMeasurement {
                 .map_err(|error| StoreError::read(&path, io::Error::from(error)))
         };
         let mut paths = files(&directory.join(FOLDER))?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        });
         paths.into_iter().map(read).collect()
     }
 }

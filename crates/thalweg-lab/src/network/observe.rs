@@ -82,7 +82,10 @@ impl Observation {
             ("sharpness", self.sharpness.value),
             ("lambda_max", self.lambda_max.value),
             ("fluctuation", self.fluctuation.value),
-            ("fluctuation_standard_error", self.fluctuation.standard_error),
+            (
+                "fluctuation_standard_error",
+                self.fluctuation.standard_error,
+            ),
             ("squared_gradient", self.squared_gradient),
             (
                 "fluctuation_per_sharpness",

@@ -10,9 +10,9 @@ use thalweg::simulate::Precision;
 use thalweg::tensor::Real;
 use thalweg::train::{Settings, Snapshot, Trainer, Training};
 
+use super::NetworkError;
 use super::made::Made;
 use super::observe::observe;
-use super::NetworkError;
 use crate::run::{Measurements, RunError, Runnable, Running};
 use crate::saved::{NETWORKS, SavedNetwork};
 use crate::spec::NetworkExperiment;

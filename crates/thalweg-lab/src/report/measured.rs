@@ -28,7 +28,11 @@ pub fn picture(network: &NetworkMeasurement) -> String {
         Axis::log("spectral density, smoothed"),
     )
     .with("density, ± s.e.", curve.collect(), curve_look)
-    .with("eigenvalues at the ends", marks.collect(), Look::scattered(1));
+    .with(
+        "eigenvalues at the ends",
+        marks.collect(),
+        Look::scattered(1),
+    );
     let figure = Figure {
         description: "Spectral density of the Hessian".to_owned(),
         panels: vec![panel],
@@ -50,7 +54,11 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ("loss L".to_owned(), mean(&network.loss)),
         (
             "sharpness T = tr Hessian".to_owned(),
-            format!("{} ({})", number(&network.sharpness), network.sharpness_method),
+            format!(
+                "{} ({})",
+                number(&network.sharpness),
+                network.sharpness_method
+            ),
         ),
         (
             "tr Gauss–Newton".to_owned(),
@@ -58,9 +66,15 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ),
         ("largest eigenvalues".to_owned(), numbers(&network.top)),
         ("smallest eigenvalues".to_owned(), numbers(&network.bottom)),
-        ("fluctuation F = E‖grad ℓ‖²".to_owned(), mean(&network.fluctuation)),
+        (
+            "fluctuation F = E‖grad ℓ‖²".to_owned(),
+            mean(&network.fluctuation),
+        ),
         ("tr Cov grad ℓ".to_owned(), mean(&network.covariance_trace)),
-        ("F / tr Gauss–Newton".to_owned(), mean(&network.ratio)),
+        (
+            "F / tr Gauss–Newton".to_owned(),
+            network.ratio.as_ref().map_or("undefined".to_owned(), mean),
+        ),
     ];
     for layer in &network.layers {
         rows.push((
@@ -106,7 +120,11 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
                 plain(bounds.lower),
                 plain(bounds.fluctuation),
                 plain(bounds.upper),
-                if bounds.hold { "holds" } else { "does not hold" }
+                if bounds.hold {
+                    "holds"
+                } else {
+                    "does not hold"
+                }
             ),
         ),
         (
@@ -118,7 +136,9 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
             ),
         ),
     ]);
-    let step = network.step.map_or(String::new(), |step| format!(" at step {step}"));
+    let step = network
+        .step
+        .map_or(String::new(), |step| format!(" at step {step}"));
     FigureResult {
         id: format!("measured-{}", network.name),
         title: format!("Measured: {}{step}", network.name),

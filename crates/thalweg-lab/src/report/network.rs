@@ -26,7 +26,9 @@ const LEAD: &str = "A network trained by SGD under designed label noise: sharpne
 
 /// The page of the run in `directory`, if there is one, and of the `measured` networks.
 pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String, ReportError> {
-    let mut convention = measured.first().map(|network| network.loss_convention.clone());
+    let mut convention = measured
+        .first()
+        .map(|network| network.loss_convention.clone());
     let mut parts = Vec::new();
     if measured.is_empty() || is_run(directory) {
         let run = load::<NetworkExperiment>(directory)?;
@@ -89,7 +91,10 @@ fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
     let rows = [
         ("network", experiment.network_words()),
         ("data", experiment.data_words()),
-        ("η", experiment.settings.optimizer.learning_rate.base.to_string()),
+        (
+            "η",
+            experiment.settings.optimizer.learning_rate.base.to_string(),
+        ),
         ("B", experiment.settings.batch.to_string()),
         ("steps", experiment.steps.to_string()),
         ("seeds", experiment.seeds.len().to_string()),

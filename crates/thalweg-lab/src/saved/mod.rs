@@ -134,7 +134,10 @@ impl SavedNetwork {
 /// When there are none, as before a training is finished.
 pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
     let mut paths = files(&directory.join(NETWORKS))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "safetensors")
+    });
     if paths.is_empty() {
         return Err(SavedError::NoNetworks {
             directory: directory.to_owned(),

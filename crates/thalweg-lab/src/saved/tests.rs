@@ -38,7 +38,7 @@ fn saved(precision: &str) -> SavedNetwork {
     }
 }
 
-fn written(network: &SavedNetwork) -> (TempDir, std::path::PathBuf) {
+fn written(network: &SavedNetwork) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("network.safetensors");
     network.write(&path).unwrap();

@@ -222,11 +222,7 @@ fn sampling_node(sampling: &Sampling) -> Node {
     }
 }
 
-fn noise(
-    field: &Field<'_>,
-    network: &Network,
-    place: Place,
-) -> Result<Option<LabelNoise>, Fault> {
+fn noise(field: &Field<'_>, network: &Network, place: Place) -> Result<Option<LabelNoise>, Fault> {
     let Some(covariance) = noise_covariance(field)? else {
         // A law or a place of no noise is a slip of the pen.
         return match ["noise", "noise_on"]

@@ -181,7 +181,9 @@ fn settings(root: &Field<'_>) -> Result<Settings, Fault> {
     let learning_rate = Rate {
         base: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
         warmup: root.optional("warmup").map_or(Ok(0), |f| f.count())?,
-        decay: root.optional("decay").map_or(Ok(Decay::None), |f| decay(&f))?,
+        decay: root
+            .optional("decay")
+            .map_or(Ok(Decay::None), |f| decay(&f))?,
     };
     Ok(Settings {
         optimizer: Sgd {
@@ -197,7 +199,10 @@ fn settings(root: &Field<'_>) -> Result<Settings, Fault> {
             }
             Some(batch) => batch,
         },
-        switch: root.optional("switch").map(|f| fixed_batch(&f)).transpose()?,
+        switch: root
+            .optional("switch")
+            .map(|f| fixed_batch(&f))
+            .transpose()?,
     })
 }
 
@@ -224,12 +229,18 @@ fn decay(field: &Field<'_>) -> Result<Decay, Fault> {
     Ok(match field.kind(&kinds)? {
         "none" => Decay::None,
         "cosine" => Decay::Cosine {
-            steps: field.required("steps", "the steps of the half cosine")?.count()?,
+            steps: field
+                .required("steps", "the steps of the half cosine")?
+                .count()?,
             floor: field.optional("floor").map_or(Ok(0.0), |f| f.number())?,
         },
         _ => Decay::Steps {
-            every: field.required("every", "the steps between falls")?.count()?,
-            factor: field.required("factor", "what η is multiplied by")?.number()?,
+            every: field
+                .required("every", "the steps between falls")?
+                .count()?,
+            factor: field
+                .required("factor", "what η is multiplied by")?
+                .number()?,
         },
     })
 }
@@ -240,9 +251,10 @@ fn decay_node(decay: Decay) -> Node {
         Decay::Cosine { steps, floor } => {
             kind("cosine", [("steps", steps.into()), ("floor", floor.into())])
         }
-        Decay::Steps { every, factor } => {
-            kind("steps", [("every", every.into()), ("factor", factor.into())])
-        }
+        Decay::Steps { every, factor } => kind(
+            "steps",
+            [("every", every.into()), ("factor", factor.into())],
+        ),
     }
 }
 
