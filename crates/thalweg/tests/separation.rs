@@ -5,13 +5,15 @@
 use std::path::{Path, PathBuf};
 
 /// The module and those that it must not mention in its code.
-const APART: [(&str, &[&str]); 11] = [
+const APART: [(&str, &[&str]); 14] = [
     (
         "curvature",
         &[
             "tensor",
             "loss",
             "model",
+            "data",
+            "train",
             "evaluation",
             "problem",
             "theory",
@@ -24,15 +26,41 @@ const APART: [(&str, &[&str]); 11] = [
     ("lanes", &["theory", "flow", "simulate"]),
     (
         "theory",
-        &["flow", "simulate", "tensor", "loss", "model", "evaluation"],
+        &[
+            "flow",
+            "simulate",
+            "tensor",
+            "loss",
+            "model",
+            "data",
+            "train",
+            "evaluation",
+        ],
     ),
     (
         "flow",
-        &["simulate", "tensor", "loss", "model", "evaluation"],
+        &[
+            "simulate",
+            "tensor",
+            "loss",
+            "model",
+            "data",
+            "train",
+            "evaluation",
+        ],
     ),
     (
         "simulate",
-        &["theory", "flow", "tensor", "loss", "model", "evaluation"],
+        &[
+            "theory",
+            "flow",
+            "tensor",
+            "loss",
+            "model",
+            "data",
+            "train",
+            "evaluation",
+        ],
     ),
     (
         "tensor",
@@ -52,6 +80,12 @@ const APART: [(&str, &[&str]); 11] = [
         "model",
         &["loss", "evaluation", "theory", "flow", "simulate"],
     ),
+    ("data", &["evaluation", "theory", "flow", "simulate"]),
+    (
+        "optimizer",
+        &["data", "model", "evaluation", "theory", "flow", "simulate"],
+    ),
+    ("train", &["evaluation", "theory", "flow", "simulate"]),
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

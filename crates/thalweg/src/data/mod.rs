@@ -1,5 +1,23 @@
 //! What networks learn from: inputs, and targets with designed label noise.
 
+mod confusion;
+mod error;
+mod labelled;
+mod mixing;
+mod noise;
+mod sampler;
 mod samples;
+mod source;
+mod teacher;
 
+pub use confusion::symmetric_flips;
+pub use error::DataError;
+pub use labelled::{LabelledSet, Sampling};
+pub use noise::{LabelNoise, Place};
+pub use sampler::Sampler;
 pub use samples::Samples;
+pub use source::Source;
+pub use teacher::TeacherStream;
+
+#[cfg(test)]
+mod tests;

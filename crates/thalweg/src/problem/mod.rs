@@ -2,6 +2,7 @@
 
 mod basis;
 mod check;
+mod cholesky;
 pub mod covariance;
 mod error;
 mod factor;
@@ -12,6 +13,7 @@ mod weights;
 
 pub use basis::Basis;
 pub(crate) use check::numerical_rank;
+pub(crate) use cholesky::cholesky;
 pub use error::{Field, ProblemError};
 pub use factor::Factor;
 pub use random::Shape;
@@ -81,12 +83,10 @@ impl Problem {
             });
         }
         check::magnitude(Field::Teacher, teacher.as_ref())?;
-        let input_covariance =
-            check::symmetrised(Field::InputCovariance, input_covariance, inputs)?;
-        let noise_covariance =
-            check::symmetrised(Field::NoiseCovariance, noise_covariance, outputs)?;
-        let input_factor = factored(Field::InputCovariance, &input_covariance)?;
-        let noise_factor = factored(Field::NoiseCovariance, &noise_covariance)?;
+        let (input_covariance, input_factor) =
+            factored(Field::InputCovariance, input_covariance, inputs)?;
+        let (noise_covariance, noise_factor) =
+            factored(Field::NoiseCovariance, noise_covariance, outputs)?;
         check_widths(&teacher, depth, hidden_widths)?;
         let mut widths = vec![inputs];
         widths.extend_from_slice(hidden_widths);
@@ -209,13 +209,20 @@ fn check_widths(
     Ok(())
 }
 
-fn factored(field: Field, covariance: &Mat<f64>) -> Result<Factor, ProblemError> {
-    Factor::new(covariance.as_ref()).map_err(|error| match error {
+/// A covariance of the right size, made exactly symmetric, and its factor.
+pub(crate) fn factored(
+    field: Field,
+    covariance: Mat<f64>,
+    size: usize,
+) -> Result<(Mat<f64>, Factor), ProblemError> {
+    let covariance = check::symmetrised(field, covariance, size)?;
+    let factor = Factor::new(covariance.as_ref()).map_err(|error| match error {
         FactorError::Indefinite { smallest, largest } => ProblemError::Indefinite {
             field,
             smallest,
             largest,
         },
         FactorError::Decomposition => ProblemError::Decomposition { field },
-    })
+    })?;
+    Ok((covariance, factor))
 }

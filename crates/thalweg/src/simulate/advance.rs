@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use crate::lanes::{Lanes, Real, Task};
+use crate::outcome::DIVERGED;
 use crate::random::Purpose;
 
 use super::finite::Finite;
 use super::kernel::{Blocked, General, Kernel, Square};
 use super::law::Law;
-use super::outcome::DIVERGED;
 use super::run::Run;
 use super::sampler::{Sampler, SufficientStatistics};
 use super::wide_sampler::WideSampler;

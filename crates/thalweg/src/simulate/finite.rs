@@ -1,7 +1,7 @@
 //! Which samples of a finite data set a minibatch takes.
 
 use crate::lanes::Lanes;
-use crate::random::{Purpose, Streams, philox4x32_10};
+use crate::random::{Purpose, Streams, shuffle};
 
 use super::run::Run;
 
@@ -90,7 +90,7 @@ impl<V: Lanes> Finite<V> {
             let epoch = (at / self.samples as u128) as u64;
             if self.epoch != Some(epoch) {
                 for (order, &seed) in self.orders.iter_mut().zip(&self.seeds) {
-                    shuffle(order, seed, epoch, self.samples);
+                    shuffle(order, seed, Purpose::Shuffle, epoch, self.samples);
                 }
                 self.epoch = Some(epoch);
             }
@@ -99,21 +99,5 @@ impl<V: Lanes> Finite<V> {
                 self.indices[i * V::LANES + l] = order[at];
             }
         }
-    }
-}
-
-/// The order of `seed`'s data set in `epoch`, by Fisher and Yates, four words at a time.
-fn shuffle(order: &mut Vec<u32>, seed: u64, epoch: u64, samples: usize) {
-    order.clear();
-    order.extend(0..samples as u32);
-    let key = [seed as u32, (seed >> 32) as u32];
-    let (low, high) = (epoch as u32, (epoch >> 32) as u32);
-    let mut block = [0; 4];
-    for i in (1..samples).rev() {
-        if i % 4 == 3 || i == samples - 1 {
-            block = philox4x32_10(key, [low, high, (i / 4) as u32, Purpose::Shuffle as u32]);
-        }
-        let j = (u64::from(block[i % 4]) * (i as u64 + 1)) >> 32;
-        order.swap(i, j as usize);
     }
 }

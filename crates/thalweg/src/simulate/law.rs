@@ -18,9 +18,9 @@
 //! (word + ½)/2³², a normal pair takes two words. So probabilities are exact to 2⁻³³ and normals end at
 //! ±6.8, neither of which 10⁹ draws could show. [`Layout`] says where each variate's words lie.
 
-use faer::{Mat, MatRef};
+use faer::Mat;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, cholesky};
 use crate::random::{FEW_DEGREES, chi_square_words};
 
 use super::{Data, NoiseLaw, Settings, Source};
@@ -142,25 +142,4 @@ pub(super) struct Layout {
 /// Whether χ² with so many degrees of freedom is a product's logarithm plus a squared normal.
 fn odd_and_few(degrees: usize) -> bool {
     degrees <= FEW_DEGREES && !degrees.is_multiple_of(2)
-}
-
-/// The lower triangular L with L Lᵀ = Σ, for Σ positive semi-definite.
-///
-/// Written out here, since its bits decide a run's bits: a library's may differ between processors. A
-/// pivot lost in rounding belongs to a null direction, whose column is 0.
-pub(super) fn cholesky(covariance: MatRef<'_, f64>) -> Mat<f64> {
-    let d = covariance.nrows();
-    let mut l = Mat::<f64>::zeros(d, d);
-    for j in 0..d {
-        let pivot = (0..j).fold(covariance[(j, j)], |sum, k| sum - l[(j, k)] * l[(j, k)]);
-        if pivot <= 8.0 * d as f64 * f64::EPSILON * covariance[(j, j)] {
-            continue;
-        }
-        l[(j, j)] = pivot.sqrt();
-        for i in j + 1..d {
-            let sum = (0..j).fold(covariance[(i, j)], |sum, k| sum - l[(i, k)] * l[(j, k)]);
-            l[(i, j)] = sum / l[(j, j)];
-        }
-    }
-    l
 }

@@ -14,7 +14,6 @@ mod law_tests;
 mod observe;
 #[cfg(test)]
 mod observe_tests;
-mod outcome;
 #[cfg(test)]
 mod reference;
 mod run;
@@ -27,9 +26,10 @@ mod tests;
 mod validate;
 mod wide_sampler;
 
+pub use crate::outcome::Outcome;
+pub use crate::random::NoiseLaw;
 pub use ensemble::Ensemble;
 pub use error::SimulateError;
 pub use observe::Observation;
-pub use outcome::Outcome;
-pub use settings::{Data, Init, NoiseLaw, Precision, Settings, Source, Switch};
+pub use settings::{Data, Init, Precision, Settings, Source, Switch};
 pub use snapshot::{RunState, Snapshot};

@@ -2,11 +2,10 @@
 
 use faer::{Mat, MatRef};
 
-use crate::problem::{Problem, Weights};
+use crate::problem::{Problem, Weights, cholesky};
 
 use super::Data;
 use super::lambda_max::lambda_max;
-use super::law::cholesky;
 
 /// What is measured of one seed's weights.
 ///

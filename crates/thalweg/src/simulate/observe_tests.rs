@@ -54,7 +54,7 @@ fn sharpness_is_the_trace_of_the_hessian() {
 #[test]
 fn lambda_max_is_that_of_the_gauss_newton_matrix() {
     let (problem, weights) = case();
-    let factor = super::law::cholesky(problem.input_covariance());
+    let factor = crate::problem::cholesky(problem.input_covariance());
     let mut jacobian: Vec<Mat<f64>> = Vec::new();
     for k in 0..weights.depth() {
         for r in 0..weights.layers()[k].nrows() {

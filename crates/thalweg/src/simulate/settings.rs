@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Weights;
 
+use super::NoiseLaw;
+
 /// Everything that, with a problem and a seed, fixes a run's numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -79,26 +81,6 @@ pub enum Source {
         /// Draw each minibatch with replacement; otherwise in a fresh random order each epoch.
         replacement: bool,
     },
-}
-
-/// The law of each whitened noise coordinate, scaled to unit variance.
-///
-/// ε = L z with independent z and L Lᵀ = Σε lower triangular (Cholesky). Only a Gaussian ε is fixed by Σε:
-/// for any other law and Σε not diagonal, the higher moments of ε depend on this choice of root.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum NoiseLaw {
-    /// Standard normal.
-    Gaussian,
-    /// Laplace.
-    Laplace,
-    /// Student's t.
-    StudentT {
-        /// Degrees of freedom ν > 2.
-        degrees: f64,
-    },
-    /// Uniform on (−√3, √3).
-    Uniform,
 }
 
 /// Where the weights start.

@@ -1,0 +1,295 @@
+//! Labelled sets in memory, whose labels get fresh noise at each visit.
+
+use std::sync::Arc;
+
+use faer::{Mat, MatRef};
+
+use super::DataError;
+use super::confusion::{Confusion, choose, cumulative};
+use super::noise::{LabelNoise, Noise, Scratch};
+use super::sampler::Batch;
+use crate::random::{Bulk, Purpose, shuffle};
+use crate::tensor::{LinesMut, Real};
+
+/// Samples gathered at once, so that every line is written in runs.
+const RUN: usize = 16;
+/// Samples are counted in 32 bits.
+const MOST: usize = u32::MAX as usize;
+
+/// Samples with a class each; targets are e_class + ε (or softmax of it), with a fresh ε, and a fresh flip
+/// of the label, at each visit.
+#[derive(Clone, Debug)]
+pub struct LabelledSet {
+    inputs: Mat<f32>,
+    labels: Vec<usize>,
+    classes: usize,
+    law: Visits,
+    flips: Option<Confusion>,
+    noise: Noise,
+}
+
+/// In which order a labelled set is visited.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sampling {
+    /// In a fresh random order each epoch; a minibatch may straddle two.
+    Shuffled,
+    /// Each sample drawn from all of them.
+    Replacement,
+    /// First a class, with probabilities proportional to these weights, then a sample of that class: class
+    /// imbalance.
+    Classes(Vec<f64>),
+}
+
+/// [`Sampling`], checked.
+#[derive(Clone, Debug)]
+enum Visits {
+    Shuffled,
+    Replacement,
+    Classes {
+        cumulative: Vec<f64>,
+        members: Vec<Vec<u32>>,
+    },
+}
+
+impl LabelledSet {
+    /// A set visited in shuffled epochs, with labels that are not flipped.
+    ///
+    /// `inputs` are features × samples, `labels` the samples' classes, from 0 to `classes` − 1. Σε has a
+    /// row for each class.
+    ///
+    /// # Errors
+    /// When there are no samples, more than 2³² − 1, or not as many labels; when a feature is not finite
+    /// or a label not that of a class; and when the noise's covariance is none or does not fit the classes.
+    pub fn new(
+        inputs: Mat<f32>,
+        labels: Vec<usize>,
+        classes: usize,
+        noise: LabelNoise,
+    ) -> Result<Self, DataError> {
+        let (features, samples) = (inputs.nrows(), inputs.ncols());
+        if features == 0 || samples == 0 {
+            return Err(DataError::Empty { features, samples });
+        }
+        if samples > MOST {
+            return Err(DataError::TooMany {
+                found: samples,
+                limit: MOST,
+            });
+        }
+        if labels.len() != samples {
+            return Err(DataError::LabelCount {
+                labels: labels.len(),
+                samples,
+            });
+        }
+        if classes == 0 {
+            return Err(DataError::Classes {
+                found: classes,
+                expected: "at least one",
+            });
+        }
+        if let Some(sample) = labels.iter().position(|&label| label >= classes) {
+            return Err(DataError::Label {
+                sample: sample + 1,
+                found: labels[sample],
+                classes,
+            });
+        }
+        for sample in 0..samples {
+            let column = inputs.col_as_slice(sample);
+            if let Some(feature) = column.iter().position(|x| !x.is_finite()) {
+                return Err(DataError::NotFinite {
+                    field: "the data set",
+                    index: sample * features + feature + 1,
+                    found: column[feature].into(),
+                });
+            }
+        }
+        Ok(Self {
+            inputs,
+            labels,
+            classes,
+            law: Visits::Shuffled,
+            flips: None,
+            noise: Noise::new(noise, classes, "classes")?,
+        })
+    }
+
+    /// The set visited in another order.
+    ///
+    /// # Errors
+    /// When class weights are not as many as classes, one is not finite or below 0, all are 0, or one is
+    /// above 0 for a class without samples.
+    pub fn visited(self, sampling: Sampling) -> Result<Self, DataError> {
+        let law = match sampling {
+            Sampling::Shuffled => Visits::Shuffled,
+            Sampling::Replacement => Visits::Replacement,
+            Sampling::Classes(weights) => self.by_class(&weights)?,
+        };
+        Ok(Self { law, ..self })
+    }
+
+    /// The set with labels flipped: row i of `confusion` holds the probabilities of the labels that a
+    /// sample of class i gets.
+    ///
+    /// # Errors
+    /// When the matrix is not classes × classes or a row is no distribution.
+    pub fn flipped(self, confusion: &Mat<f64>) -> Result<Self, DataError> {
+        let flips = Some(Confusion::new(confusion, self.classes)?);
+        Ok(Self { flips, ..self })
+    }
+
+    fn by_class(&self, weights: &[f64]) -> Result<Visits, DataError> {
+        if weights.len() != self.classes {
+            return Err(DataError::ClassWeightCount {
+                found: weights.len(),
+                classes: self.classes,
+            });
+        }
+        let wrong = |weight: &f64| !(weight.is_finite() && *weight >= 0.0);
+        if let Some(class) = weights.iter().position(wrong) {
+            let found = weights[class];
+            return Err(DataError::ClassWeight { class, found });
+        }
+        let total: f64 = weights.iter().sum();
+        if !(total.is_finite() && total > 0.0) {
+            return Err(DataError::ClassWeightSum { total });
+        }
+        let mut members = vec![Vec::new(); self.classes];
+        for (sample, &label) in self.labels.iter().enumerate() {
+            members[label].push(sample as u32);
+        }
+        for (class, &weight) in weights.iter().enumerate() {
+            if weight > 0.0 && members[class].is_empty() {
+                return Err(DataError::ClassWithoutSamples { class, weight });
+            }
+        }
+        Ok(Visits::Classes {
+            cumulative: cumulative(weights),
+            members,
+        })
+    }
+
+    /// x, features × samples.
+    pub fn inputs(&self) -> MatRef<'_, f32> {
+        self.inputs.as_ref()
+    }
+
+    /// The samples' classes, before flips.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+}
+
+/// Draws one seed's samples from a set, in one precision.
+#[derive(Clone, Debug)]
+pub(super) struct LabelledSampler<T> {
+    set: Arc<LabelledSet>,
+    seed: u64,
+    /// What `order` is the order of.
+    epoch: Option<(Purpose, u64)>,
+    order: Vec<u32>,
+    /// The samples drawn last.
+    indices: Vec<u32>,
+    words: Vec<u32>,
+    scratch: Scratch<T>,
+}
+
+impl<T: Real> LabelledSampler<T> {
+    pub fn new(set: &Arc<LabelledSet>, seed: u64) -> Self {
+        Self {
+            set: Arc::clone(set),
+            seed,
+            epoch: None,
+            order: Vec::new(),
+            indices: Vec::new(),
+            words: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    pub fn inputs(&mut self, batch: &Batch, bulk: &mut Bulk, to: LinesMut<'_, T>) {
+        let set = Arc::clone(&self.set);
+        self.indices.resize(to.batch(), 0);
+        match &set.law {
+            Visits::Shuffled => self.in_order(batch),
+            Visits::Replacement => {
+                self.words.resize(to.batch(), 0);
+                bulk.words(&mut self.words);
+                for (index, &word) in self.indices.iter_mut().zip(&self.words) {
+                    *index = below(word, set.labels.len()) as u32;
+                }
+            }
+            Visits::Classes {
+                cumulative,
+                members,
+            } => {
+                self.words.resize(2 * to.batch(), 0);
+                bulk.words(&mut self.words);
+                for (index, words) in self.indices.iter_mut().zip(self.words.chunks_exact(2)) {
+                    let of_class = &members[choose(cumulative, words[0])];
+                    *index = of_class[below(words[1], of_class.len())];
+                }
+            }
+        }
+        gather(&set.inputs, &self.indices, to);
+    }
+
+    /// What comes next in the endless sequence of epochs.
+    fn in_order(&mut self, batch: &Batch) {
+        let samples = self.set.labels.len();
+        for (place, index) in (batch.first..).zip(&mut self.indices) {
+            let epoch = (place / samples as u128) as u64;
+            if self.epoch != Some((batch.order, epoch)) {
+                shuffle(&mut self.order, self.seed, batch.order, epoch, samples);
+                self.epoch = Some((batch.order, epoch));
+            }
+            *index = self.order[(place % samples as u128) as usize];
+        }
+    }
+
+    /// For the inputs just drawn.
+    pub fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
+        let set = &*self.set;
+        to.data.fill(T::ZERO);
+        let flips = set.flips.as_ref().filter(|_| noisy);
+        if flips.is_some() {
+            self.words.resize(to.batch(), 0);
+            bulk.words(&mut self.words);
+        }
+        for (sample, &index) in self.indices.iter().enumerate() {
+            let class = set.labels[index as usize];
+            let label = flips.map_or(class, |flips| flips.label(class, self.words[sample]));
+            to.line(label)[sample] = T::ONE;
+        }
+        set.noise.apply(noisy, bulk, &mut self.scratch, &mut to);
+    }
+}
+
+/// A number below `count`, from a random word.
+fn below(word: u32, count: usize) -> usize {
+    ((u64::from(word) * count as u64) >> 32) as usize
+}
+
+/// Columns `indices` of `inputs`, as lines.
+fn gather<T: Real>(inputs: &Mat<f32>, indices: &[u32], to: LinesMut<'_, T>) {
+    let stride = to.columns.stride;
+    for (run, indices) in indices.chunks(RUN).enumerate() {
+        let column = |j: usize| {
+            let index = indices[j.min(indices.len() - 1)];
+            inputs.col_as_slice(index as usize)
+        };
+        let columns: [&[f32]; RUN] = std::array::from_fn(column);
+        for (feature, line) in to.data.chunks_exact_mut(stride).enumerate() {
+            let line = &mut line[run * RUN..][..indices.len()];
+            for (x, column) in line.iter_mut().zip(columns) {
+                *x = T::from_f64(column[feature].into());
+            }
+        }
+    }
+}

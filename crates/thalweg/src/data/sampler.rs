@@ -1,0 +1,90 @@
+//! Draws batches from a source, for one seed and in one precision.
+
+use super::Source;
+use super::labelled::LabelledSampler;
+use super::teacher::TeacherSampler;
+use crate::loss::Objective;
+use crate::random::{Bulk, Purpose};
+use crate::tensor::{LinesMut, Real};
+
+/// One seed's samples. Which they are depends on the source, the seed, the step and the size of the batch
+/// alone; in f32 they are those of f64, rounded. Nothing is allocated once warm.
+#[derive(Clone, Debug)]
+pub struct Sampler<T> {
+    seed: u64,
+    kind: Kind<T>,
+}
+
+#[derive(Clone, Debug)]
+enum Kind<T> {
+    Teacher(TeacherSampler<T>),
+    Labelled(LabelledSampler<T>),
+}
+
+/// Which samples are drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    /// What for.
+    pub purpose: Purpose,
+    /// The purpose that fixes the order of a labelled set.
+    pub order: Purpose,
+    /// The step's number.
+    pub step: u64,
+    /// How many samples of a labelled set were visited before.
+    pub first: u128,
+    /// Whether with noise.
+    pub noisy: bool,
+}
+
+impl<T: Real> Sampler<T> {
+    /// For the run of `seed`.
+    pub fn new(source: &Source, seed: u64) -> Self {
+        let kind = match source {
+            Source::Teacher(stream) => Kind::Teacher(TeacherSampler::new(stream)),
+            Source::Labelled(set) => Kind::Labelled(LabelledSampler::new(set, seed)),
+        };
+        Self { seed, kind }
+    }
+
+    /// Puts the minibatch of `step` into `objective`, whose tape the source must fit.
+    pub fn fill(&mut self, step: u64, objective: &mut Objective<T>) {
+        let first = u128::from(step) * objective.batch() as u128;
+        self.draw(Purpose::Batches, step, first, objective);
+    }
+
+    /// Puts the fixed batch that is drawn at `step`, in a run with minibatches of `batch`, into
+    /// `objective`. Of a labelled set it is what comes next.
+    pub fn fill_fixed(&mut self, step: u64, batch: usize, objective: &mut Objective<T>) {
+        let first = u128::from(step) * batch as u128;
+        self.draw(Purpose::FixedBatch, step, first, objective);
+    }
+
+    fn draw(&mut self, purpose: Purpose, step: u64, first: u128, objective: &mut Objective<T>) {
+        let batch = Batch {
+            purpose,
+            order: Purpose::Shuffle,
+            step,
+            first,
+            noisy: true,
+        };
+        let mut bulk = self.inputs(&batch, objective.inputs_mut());
+        self.targets(&batch, &mut bulk, objective.targets_mut());
+    }
+
+    /// The random numbers that [`Sampler::targets`] goes on with.
+    pub(super) fn inputs(&mut self, batch: &Batch, to: LinesMut<'_, T>) -> Bulk {
+        let mut bulk = Bulk::new(self.seed, batch.purpose, batch.step);
+        match &mut self.kind {
+            Kind::Teacher(sampler) => sampler.inputs(&mut bulk, to),
+            Kind::Labelled(sampler) => sampler.inputs(batch, &mut bulk, to),
+        }
+        bulk
+    }
+
+    pub(super) fn targets(&mut self, batch: &Batch, bulk: &mut Bulk, to: LinesMut<'_, T>) {
+        match &mut self.kind {
+            Kind::Teacher(sampler) => sampler.targets(batch.noisy, bulk, to),
+            Kind::Labelled(sampler) => sampler.targets(batch.noisy, bulk, to),
+        }
+    }
+}

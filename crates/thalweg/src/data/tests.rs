@@ -1,0 +1,372 @@
+//! Samples in law, to the last bit, and refused. Fixed seeds; every statistic is a z-score that fails
+//! beyond ±5, two-sided: a right sampler fails one of the about sixty with a chance below 1e-4.
+
+use faer::Mat;
+
+use super::*;
+use crate::loss::{Convention, Loss, Objective};
+use crate::model::{Init, Mlp, Network, Rnn, Steps};
+use crate::random::NoiseLaw;
+use crate::tensor::{Activation, Tape};
+
+const COUNT: usize = 20_000;
+
+fn mlp(widths: &[usize]) -> Mlp {
+    Mlp {
+        widths: widths.to_vec(),
+        activation: Activation::Relu,
+        biases: false,
+    }
+}
+
+/// A perceptron teacher of 2 inputs and 3 outputs at each of `positions`.
+fn teacher(positions: usize, noise: LabelNoise) -> Source {
+    let tape = mlp(&[2, 6, 3]).tape_at(positions).unwrap();
+    let weights = Init::Kaiming { gain: 2f64.sqrt() }.teacher_weights(&tape, 4);
+    let inputs = faer::mat![[2.0, 0.6], [0.6, 0.5]];
+    TeacherStream::new(tape, weights, inputs, noise)
+        .unwrap()
+        .into()
+}
+
+fn noise(law: NoiseLaw, place: Place) -> LabelNoise {
+    LabelNoise {
+        covariance: faer::mat![[4.0, 0.5, 0.0], [0.5, 0.3, 0.1], [0.0, 0.1, 1.0]],
+        law,
+        place,
+    }
+}
+
+/// 12 samples of 2 features, of classes 0, 1, 2, 0, 1, 2, …; feature 0 is the sample's number.
+fn labelled(noise: LabelNoise) -> LabelledSet {
+    let inputs = Mat::from_fn(2, 12, |i, j| if i == 0 { j as f32 } else { 0.5 });
+    LabelledSet::new(inputs, (0..12).map(|j| j % 3).collect(), 3, noise).unwrap()
+}
+
+/// |mean of `terms` − `expected`| within 5 standard errors.
+fn mean_is(name: &str, terms: &[f64], expected: f64) {
+    let n = terms.len() as f64;
+    let mean = terms.iter().sum::<f64>() / n;
+    let variance = terms.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let z = (mean - expected) / (variance / n).sqrt();
+    assert!(z.abs() < 5.0, "{name}: {mean} for {expected}, z = {z}");
+}
+
+fn second_moment(name: &str, rows: &Mat<f64>, lines: [usize; 2], expected: f64) {
+    let [a, b] = lines;
+    let terms: Vec<f64> = (0..rows.ncols())
+        .map(|j| rows[(a, j)] * rows[(b, j)])
+        .collect();
+    mean_is(&format!("{name} {a} {b}"), &terms, expected);
+}
+
+#[test]
+fn streams_have_the_covariances_asked_for() {
+    let exact = noise(NoiseLaw::Gaussian, Place::Targets).covariance;
+    for law in [
+        NoiseLaw::Gaussian,
+        NoiseLaw::Laplace,
+        NoiseLaw::StudentT { degrees: 6.0 },
+    ] {
+        let source = teacher(2, noise(law, Place::Targets));
+        let (noisy, clean) = (source.evaluation(5, COUNT), source.clean(5, COUNT));
+        assert_eq!(noisy.inputs, clean.inputs);
+        let inputs = faer::mat![[2.0, 0.6], [0.6, 0.5]];
+        for a in 0..4 {
+            for b in 0..=a {
+                let same = a % 2 == b % 2;
+                let expected = if same { inputs[(a / 2, b / 2)] } else { 0.0 };
+                second_moment("inputs", &noisy.inputs, [a, b], expected);
+            }
+        }
+        let errors = &noisy.targets - &clean.targets;
+        for a in 0..6 {
+            for b in 0..=a {
+                let same = a % 2 == b % 2;
+                let expected = if same { exact[(a / 2, b / 2)] } else { 0.0 };
+                second_moment("noise", &errors, [a, b], expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_teacher_is_applied_at_each_position() {
+    let single = teacher(1, LabelNoise::none(3));
+    let Source::Teacher(stream) = &single else {
+        unreachable!()
+    };
+    let samples = teacher(4, LabelNoise::none(3)).clean(1, 5);
+    let tape = std::sync::Arc::new(stream.tape().clone());
+    let mut objective = Objective::<f64>::new(tape, Loss::SquaredError(Convention::Half), 5);
+    for position in 0..4 {
+        for sample in 0..5 {
+            for row in 0..2 {
+                objective.inputs_mut().line(row)[sample] =
+                    samples.inputs[(row * 4 + position, sample)];
+            }
+            for row in 0..3 {
+                objective.targets_mut().line(row)[sample] =
+                    samples.targets[(row * 4 + position, sample)];
+            }
+        }
+        let mut losses = [1.0; 5];
+        objective.sample_losses(stream.weights(), &mut losses);
+        assert!(losses.iter().all(|loss| loss.abs() < 1e-24), "{losses:?}");
+    }
+}
+
+#[test]
+fn noise_on_logits_goes_through_a_softmax() {
+    let covariance = noise(NoiseLaw::Gaussian, Place::Logits).covariance;
+    let source = teacher(2, noise(NoiseLaw::Gaussian, Place::Logits));
+    let logits = teacher(2, LabelNoise::none(3)).clean(5, COUNT);
+    let samples = source.evaluation(5, COUNT);
+    let mut errors = vec![Vec::new(); 2];
+    for j in 0..COUNT {
+        for position in 0..2 {
+            let p = |row: usize| samples.targets[(row * 2 + position, j)];
+            assert!((p(0) + p(1) + p(2) - 1.0).abs() < 1e-14);
+            let clean = |row: usize| logits.targets[(row * 2 + position, j)];
+            // ε_0 − ε_1, whose variance is 4 + 0.3 − 2 · 0.5.
+            let error = (p(0) / p(1)).ln() - (clean(0) - clean(1));
+            errors[position].push(error * error);
+        }
+    }
+    let variance = covariance[(0, 0)] + covariance[(1, 1)] - 2.0 * covariance[(0, 1)];
+    for terms in errors {
+        mean_is("logits", &terms, variance);
+    }
+}
+
+/// The samples of `step` in `objective`, inputs above targets.
+fn batch(sampler: &mut Sampler<f64>, tape: &Tape, step: u64, size: usize) -> Mat<f64> {
+    let tape = std::sync::Arc::new(tape.clone());
+    let mut objective = Objective::new(tape, Loss::CrossEntropy, size);
+    sampler.fill(step, &mut objective);
+    let inputs = objective.inputs_mut().count();
+    let lines = inputs + objective.targets_mut().count();
+    Mat::from_fn(lines, size, |line, sample| {
+        if line < inputs {
+            objective.inputs_mut().line(line)[sample]
+        } else {
+            objective.targets_mut().line(line - inputs)[sample]
+        }
+    })
+}
+
+#[test]
+fn a_batch_is_a_function_of_seed_and_step() {
+    let tape = mlp(&[2, 4, 3]).tape().unwrap();
+    let set = labelled(noise(NoiseLaw::Uniform, Place::Logits));
+    let classes = set.clone().visited(Sampling::Classes(vec![1.0, 0.0, 3.0]));
+    let flipped = classes.unwrap().flipped(&symmetric_flips(3, 0.5).unwrap());
+    for source in [
+        teacher(1, noise(NoiseLaw::Gaussian, Place::Targets)),
+        set.into(),
+        flipped.unwrap().into(),
+    ] {
+        source.fits(&tape).unwrap();
+        let mut one = Sampler::new(&source, 8);
+        let straight: Vec<_> = (0..9).map(|k| batch(&mut one, &tape, k, 5)).collect();
+        let mut other = Sampler::new(&source, 8);
+        batch(&mut other, &tape, 2, 7);
+        for k in [6, 1, 8, 0] {
+            assert_eq!(batch(&mut other, &tape, k, 5), straight[k as usize]);
+        }
+        assert_ne!(straight[0], straight[1]);
+        let mut seeded = Sampler::new(&source, 9);
+        assert_ne!(batch(&mut seeded, &tape, 0, 5), straight[0]);
+    }
+}
+
+#[test]
+fn single_precision_is_double_rounded() {
+    let tape = std::sync::Arc::new(mlp(&[2, 4, 3]).tape().unwrap());
+    let source = teacher(1, noise(NoiseLaw::Gaussian, Place::Targets));
+    let mut double = Sampler::new(&source, 8);
+    let double = batch(&mut double, &tape, 3, 21);
+    let mut objective = Objective::<f32>::new(tape, Loss::CrossEntropy, 21);
+    Sampler::new(&source, 8).fill(3, &mut objective);
+    for sample in 0..21 {
+        for row in 0..3 {
+            let target = objective.targets_mut().line(row)[sample];
+            assert!((f64::from(target) - double[(2 + row, sample)]).abs() < 1e-5);
+        }
+        assert_eq!(
+            objective.inputs_mut().line(0)[sample],
+            double[(0, sample)] as f32
+        );
+    }
+}
+
+#[test]
+fn an_epoch_visits_every_sample_once() {
+    let tape = mlp(&[2, 3]).tape().unwrap();
+    let source = labelled(LabelNoise::none(3)).into();
+    let mut sampler = Sampler::new(&source, 1);
+    let mut visits = Vec::new();
+    // 12 batches of 5 are 5 epochs of 12.
+    for step in 0..12 {
+        let drawn = batch(&mut sampler, &tape, step, 5);
+        for j in 0..5 {
+            let sample = drawn[(0, j)] as usize;
+            assert_eq!(drawn[(2 + sample % 3, j)], 1.0);
+            assert_eq!((0..3).map(|c| drawn[(2 + c, j)]).sum::<f64>(), 1.0);
+            visits.push(sample);
+        }
+    }
+    for epoch in visits.chunks(12) {
+        let mut sorted = epoch.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..12).collect::<Vec<_>>());
+    }
+    assert_ne!(visits[..12], visits[12..24]);
+    let mut evaluated: Vec<_> = (0..12)
+        .map(|j| source.evaluation(1, 12).inputs[(0, j)] as usize)
+        .collect();
+    assert_ne!(evaluated, visits[..12]);
+    evaluated.sort_unstable();
+    assert_eq!(evaluated, (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn classes_and_flips_have_their_probabilities() {
+    let confusion = faer::mat![[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [0.25, 0.25, 0.5]];
+    let source: Source = labelled(LabelNoise::none(3))
+        .visited(Sampling::Classes(vec![1.0, 0.0, 3.0]))
+        .unwrap()
+        .flipped(&confusion)
+        .unwrap()
+        .into();
+    let (noisy, clean) = (source.evaluation(2, COUNT), source.clean(2, COUNT));
+    let weights = [0.25, 0.0, 0.75];
+    let is = |hit: bool| f64::from(u8::from(hit));
+    for class in [0, 2] {
+        let of_class: Vec<usize> = (0..COUNT)
+            .filter(|&j| clean.targets[(class, j)] == 1.0)
+            .collect();
+        let hits: Vec<f64> = (0..COUNT).map(|j| clean.targets[(class, j)]).collect();
+        mean_is("class", &hits, weights[class]);
+        for member in (class..12).step_by(3) {
+            let hits: Vec<f64> = (0..COUNT)
+                .map(|j| is(clean.inputs[(0, j)] == member as f64))
+                .collect();
+            mean_is("member", &hits, weights[class] / 4.0);
+        }
+        for label in 0..3 {
+            let hits: Vec<f64> = of_class
+                .iter()
+                .map(|&j| noisy.targets[(label, j)])
+                .collect();
+            match confusion[(class, label)] {
+                0.0 => assert_eq!(hits.iter().sum::<f64>(), 0.0),
+                p => mean_is("label", &hits, p),
+            }
+        }
+    }
+    assert!((0..COUNT).all(|j| clean.targets[(1, j)] == 0.0));
+}
+
+#[test]
+fn a_data_set_is_drawn_with_replacement_if_wanted() {
+    let set = labelled(LabelNoise::none(3)).visited(Sampling::Replacement);
+    let source: Source = set.unwrap().into();
+    let samples = source.evaluation(3, COUNT);
+    for member in 0..12 {
+        let hits: Vec<f64> = (0..COUNT)
+            .map(|j| f64::from(u8::from(samples.inputs[(0, j)] == f64::from(member))))
+            .collect();
+        mean_is("member", &hits, 1.0 / 12.0);
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let stream = |inputs, noise| {
+        let tape = mlp(&[2, 3]).tape().unwrap();
+        TeacherStream::new(tape, vec![0.5; 6], inputs, noise).unwrap_err()
+    };
+    let unit = || Mat::<f64>::identity(2, 2);
+    let found = stream(unit(), LabelNoise::none(2));
+    assert!(
+        matches!(found, DataError::CovarianceShape { size: 3, .. }),
+        "{found}"
+    );
+    let found = stream(Mat::identity(3, 3), LabelNoise::none(3));
+    assert!(
+        matches!(found, DataError::CovarianceShape { size: 2, .. }),
+        "{found}"
+    );
+    let found = stream(faer::mat![[1.0, 2.0], [2.0, 1.0]], LabelNoise::none(3));
+    assert!(
+        found.to_string().contains("not positive semi-definite"),
+        "{found}"
+    );
+    let heavy = noise(NoiseLaw::StudentT { degrees: 2.0 }, Place::Targets);
+    assert_eq!(stream(unit(), heavy), DataError::Degrees { found: 2.0 });
+    let tape = || mlp(&[2, 3]).tape().unwrap();
+    let weights = |weights| TeacherStream::new(tape(), weights, unit(), LabelNoise::none(3));
+    assert!(weights(vec![0.0; 5]).is_err() && weights(vec![f64::NAN; 6]).is_err());
+
+    let set = |columns, labels, classes| {
+        let inputs = Mat::from_fn(1, columns, |_, j| j as f32);
+        LabelledSet::new(inputs, labels, classes, LabelNoise::none(classes)).unwrap_err()
+    };
+    assert!(matches!(set(0, vec![], 2), DataError::Empty { .. }));
+    assert!(matches!(set(2, vec![0], 2), DataError::LabelCount { .. }));
+    assert!(matches!(
+        set(2, vec![0, 2], 2),
+        DataError::Label { sample: 2, .. }
+    ));
+    assert!(matches!(set(1, vec![0], 0), DataError::Classes { .. }));
+
+    let weighted = |weights: &[f64]| {
+        let set = LabelledSet::new(Mat::zeros(1, 2), vec![0, 1], 3, LabelNoise::none(3));
+        set.unwrap().visited(Sampling::Classes(weights.to_vec()))
+    };
+    assert!(weighted(&[1.0, 2.0, 0.0]).is_ok());
+    for weights in [
+        &[1.0, 1.0][..],
+        &[1.0, -1.0, 0.0],
+        &[1.0, f64::NAN, 0.0],
+        &[0.0, 0.0, 0.0],
+        &[1.0, 1.0, 1.0],
+    ] {
+        assert!(weighted(weights).is_err(), "{weights:?}");
+    }
+    assert!(symmetric_flips(1, 0.5).is_err() && symmetric_flips(3, f64::NAN).is_err());
+    let flipped = |row: [f64; 3]| {
+        let confusion = Mat::from_fn(3, 3, |_, j| row[j]);
+        labelled(LabelNoise::none(3)).flipped(&confusion)
+    };
+    assert!(flipped([0.5, 0.25, 0.25]).is_ok());
+    for row in [[0.5, 0.5, 0.5], [1.5, -0.5, 0.0], [f64::NAN, 0.5, 0.5]] {
+        assert!(flipped(row).is_err(), "{row:?}");
+    }
+}
+
+#[test]
+fn a_source_must_fit_its_network() {
+    let rnn = |steps, read| Rnn {
+        inputs: 2,
+        hidden: 4,
+        outputs: 3,
+        steps,
+        activation: Activation::Tanh,
+        biases: false,
+        read,
+    };
+    let stream = teacher(4, LabelNoise::none(3));
+    assert!(stream.fits(&rnn(4, Steps::Every).tape().unwrap()).is_ok());
+    for network in [rnn(4, Steps::Last), rnn(3, Steps::Every)] {
+        let found = stream.fits(&network.tape().unwrap()).unwrap_err();
+        assert!(matches!(found, DataError::Network { .. }), "{found}");
+    }
+    let set: Source = labelled(LabelNoise::none(3)).into();
+    assert!(set.fits(&mlp(&[2, 3]).tape().unwrap()).is_ok());
+    assert!(set.fits(&mlp(&[3, 3]).tape().unwrap()).is_err());
+    assert!(set.fits(&mlp(&[2, 4]).tape().unwrap()).is_err());
+    let network = Network::Rnn(rnn(4, Steps::Last));
+    assert!(network.tape_at(4).is_ok() && network.tape_at(5).is_err());
+}

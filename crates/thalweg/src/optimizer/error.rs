@@ -1,0 +1,30 @@
+//! What can be wrong with an optimiser's settings.
+
+/// A setting that no run could honour: the field, what was found, and what would be right.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{field} is {found}; it must be {right}")]
+pub struct OptimizerError {
+    /// The field of [`Sgd`](super::Sgd), with dots for nesting.
+    pub field: &'static str,
+    /// What was found.
+    pub found: f64,
+    /// What would be right.
+    pub right: &'static str,
+}
+
+/// An error unless `holds`.
+pub(super) fn require(
+    holds: bool,
+    field: &'static str,
+    found: f64,
+    right: &'static str,
+) -> Result<(), OptimizerError> {
+    if holds {
+        return Ok(());
+    }
+    Err(OptimizerError {
+        field,
+        found,
+        right,
+    })
+}

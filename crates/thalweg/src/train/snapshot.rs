@@ -1,0 +1,24 @@
+//! The state of one run, bit for bit, as something that can be written down.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+
+/// Everything that changes as a run goes on. With the same [`Training`](super::Training) it resumes
+/// exactly.
+///
+/// Numbers are kept as the bits of an `f64` ([`f64::to_bits`]), which holds every `f32` too: exact in every
+/// format, also where a diverged run holds an infinity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The seed.
+    pub seed: u64,
+    /// t, the number of updates made; it stands still once a run has diverged.
+    pub step: u64,
+    /// How the run stands.
+    pub outcome: Outcome,
+    /// θ.
+    pub parameters: Vec<u64>,
+    /// The momentum's velocity; empty without momentum.
+    pub velocity: Vec<u64>,
+}

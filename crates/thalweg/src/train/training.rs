@@ -1,0 +1,110 @@
+//! What is trained, on what, and how.
+
+use std::sync::Arc;
+
+use super::TrainError;
+use crate::data::Source;
+use crate::loss::Loss;
+use crate::optimizer::Sgd;
+use crate::tensor::Tape;
+
+/// Samples are counted in 32 bits.
+const MOST: usize = u32::MAX as usize;
+
+/// Everything that, with a seed, a start and a precision, fixes a run's numbers. Clones share the data.
+#[derive(Clone, Debug)]
+pub struct Training {
+    tape: Arc<Tape>,
+    loss: Loss,
+    source: Source,
+    settings: Settings,
+}
+
+/// How a network is trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Learning rate, momentum, weight decay.
+    pub optimizer: Sgd,
+    /// B ≥ 1, samples in a minibatch.
+    pub batch: usize,
+    /// Change to full-batch gradient descent, if wanted.
+    pub switch: Option<Switch>,
+}
+
+/// From `at_step` on, full-batch gradient descent on one batch drawn at the switch, with the noise it has
+/// then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// The first step that uses the fixed batch.
+    pub at_step: u64,
+    /// Its size.
+    pub samples: usize,
+}
+
+impl Settings {
+    /// Plain SGD at one learning rate.
+    pub fn new(learning_rate: f64, batch: usize) -> Self {
+        Self {
+            optimizer: Sgd::new(learning_rate),
+            batch,
+            switch: None,
+        }
+    }
+}
+
+impl Training {
+    /// The network `tape` on samples of `source`.
+    ///
+    /// # Errors
+    /// When the source does not fit the network or a setting is out of its range.
+    pub fn new(
+        tape: Arc<Tape>,
+        loss: Loss,
+        source: Source,
+        settings: Settings,
+    ) -> Result<Self, TrainError> {
+        source.fits(&tape)?;
+        settings.optimizer.validate()?;
+        samples("batch", settings.batch)?;
+        if let Some(switch) = settings.switch {
+            samples("switch.samples", switch.samples)?;
+        }
+        Ok(Self {
+            tape,
+            loss,
+            source,
+            settings,
+        })
+    }
+
+    /// f.
+    pub fn tape(&self) -> &Arc<Tape> {
+        &self.tape
+    }
+
+    /// ℓ.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// Where samples come from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// How it is trained.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+fn samples(field: &'static str, found: usize) -> Result<(), TrainError> {
+    if (1..=MOST).contains(&found) {
+        return Ok(());
+    }
+    Err(TrainError::Samples {
+        field,
+        found,
+        limit: MOST,
+    })
+}
