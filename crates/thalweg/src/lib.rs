@@ -13,6 +13,7 @@ pub mod data;
 pub mod estimate;
 pub mod evaluation;
 pub mod flow;
+pub mod fluctuation;
 mod lanes;
 pub mod loss;
 pub mod model;

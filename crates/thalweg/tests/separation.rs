@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The module and those that it must not mention in its code.
-const APART: [(&str, &[&str]); 14] = [
+const APART: [(&str, &[&str]); 15] = [
     (
         "curvature",
         &[
@@ -15,6 +15,7 @@ const APART: [(&str, &[&str]); 14] = [
             "data",
             "train",
             "evaluation",
+            "fluctuation",
             "problem",
             "theory",
             "flow",
@@ -35,6 +36,7 @@ const APART: [(&str, &[&str]); 14] = [
             "data",
             "train",
             "evaluation",
+            "fluctuation",
         ],
     ),
     (
@@ -47,6 +49,7 @@ const APART: [(&str, &[&str]); 14] = [
             "data",
             "train",
             "evaluation",
+            "fluctuation",
         ],
     ),
     (
@@ -60,6 +63,7 @@ const APART: [(&str, &[&str]); 14] = [
             "data",
             "train",
             "evaluation",
+            "fluctuation",
         ],
     ),
     (
@@ -70,15 +74,40 @@ const APART: [(&str, &[&str]); 14] = [
     ),
     (
         "loss",
-        &["model", "evaluation", "theory", "flow", "simulate"],
+        &[
+            "model",
+            "evaluation",
+            "fluctuation",
+            "theory",
+            "flow",
+            "simulate",
+        ],
     ),
     (
-        "evaluation",
+        "fluctuation",
         &["model", "problem", "theory", "flow", "simulate"],
     ),
     (
+        "evaluation",
+        &[
+            "fluctuation",
+            "model",
+            "problem",
+            "theory",
+            "flow",
+            "simulate",
+        ],
+    ),
+    (
         "model",
-        &["loss", "evaluation", "theory", "flow", "simulate"],
+        &[
+            "loss",
+            "evaluation",
+            "fluctuation",
+            "theory",
+            "flow",
+            "simulate",
+        ],
     ),
     ("data", &["evaluation", "theory", "flow", "simulate"]),
     (

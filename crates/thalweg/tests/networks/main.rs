@@ -10,6 +10,7 @@ mod case;
 mod closed_forms;
 mod derivatives;
 mod evaluation;
+mod fluctuation;
 mod number;
 mod reference;
 mod samples;

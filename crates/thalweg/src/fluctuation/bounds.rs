@@ -1,0 +1,64 @@
+//! Theorem 2: the fluctuation between bounds that the sharpness sets.
+
+use faer::{Mat, Side};
+
+use super::{Moments, Residuals};
+use crate::curvature::CurvatureError;
+use crate::evaluation::{Evaluation, EvaluationError};
+
+/// λ_min T ≤ F ≤ λ_max T, with T = tr G and λ the [mismatch](Residuals::mismatch)'s eigenvalues (Theorem 2).
+///
+/// For the paper's squared error λ are the eigenvalues of Σε = E[(f − y)(f − y)ᵀ]; with PyTorch's
+/// convention ℓ = (φ/2)‖y − f‖² they are φ times those. For F = tr E[Jᵀr rᵀJ] it holds when the residuals
+/// are independent of the inputs, since then F = tr(E[J Jᵀ] C). (The paper prints the inequality the other
+/// way round, T between λ F: the units decide already, F having those of Σε T.) Where residuals depend on
+/// inputs F may lie outside; how far they do is seen by comparing F with `independent`, which for squared
+/// error is always between the bounds. For cross-entropy the output curvature depends on the inputs, too,
+/// and the bounds are those of the averages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// λ_min T.
+    pub lower: f64,
+    /// F as measured.
+    pub fluctuation: f64,
+    /// λ_max T.
+    pub upper: f64,
+    /// tr(E[J Jᵀ] C): what F would be with the same residuals, were they independent of the inputs.
+    pub independent: f64,
+}
+
+impl Bounds {
+    pub(super) fn measure(
+        evaluation: &mut Evaluation,
+        parameters: &[f64],
+        residuals: &Residuals,
+        moments: &Moments,
+    ) -> Result<Self, EvaluationError> {
+        let eigen = residuals
+            .second_moment
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|_| CurvatureError::Decomposition {
+                what: "eigenvalue decomposition of the residuals' covariance",
+            })?;
+        // √μ u for each eigenpair of C. Rounding may leave μ < 0 where it is 0.
+        let lines = residuals.mean.len();
+        let seeds = Mat::from_fn(lines, lines, |i, j| {
+            eigen.S()[j].max(0.0).sqrt() * eigen.U()[(i, j)]
+        });
+        let independent = evaluation.mean_pullbacks(parameters, seeds.as_ref())?;
+        let trace = moments.gauss_newton_trace.value;
+        let end = |value: Option<&f64>| value.map_or(0.0, |value| value.max(0.0) * trace);
+        Ok(Self {
+            lower: end(residuals.mismatch.last()),
+            fluctuation: moments.fluctuation.value,
+            upper: end(residuals.mismatch.first()),
+            independent: independent.iter().sum(),
+        })
+    }
+
+    /// Whether the fluctuation lies between the bounds, to rounding.
+    pub fn hold(&self) -> bool {
+        let slack = 1e-12 * self.upper;
+        (self.lower - slack..=self.upper + slack).contains(&self.fluctuation)
+    }
+}

@@ -1,0 +1,116 @@
+//! The size of the samples' gradients: fluctuation, covariance, and curvature to compare them with.
+
+use faer::{Mat, MatRef};
+
+use super::SampleMean;
+use crate::evaluation::{Evaluation, EvaluationError, Layer, SampleCurvature};
+
+/// What single samples' gradients g_b do, in all parameters or in one layer's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments {
+    /// F = E‖g‖², the fluctuation. A minibatch of B samples at a minimum has F/B.
+    pub fluctuation: SampleMean,
+    /// tr Cov g = E‖g − E g‖²: Σ‖g_b − ḡ‖²/(N − 1), which is unbiased. Not a number if N = 1.
+    pub covariance_trace: SampleMean,
+    /// tr G, the Gauss–Newton matrix's trace: the sharpness at a minimum with independent residuals of mean 0.
+    pub gauss_newton_trace: SampleMean,
+    /// F/tr G; nothing where tr G = 0. Where cross-entropy's labels follow the network's probabilities it is 1; where
+    /// squared error's noise is isotropic it is the noise's variance (paper's convention).
+    pub ratio: Option<SampleMean>,
+}
+
+/// One layer's part in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerMoments {
+    /// Which.
+    pub layer: Layer,
+    /// Of its own parameters.
+    pub moments: Moments,
+}
+
+/// For each sample, in one set of parameters.
+struct Parts {
+    /// ‖g_b‖².
+    norms: Vec<f64>,
+    /// g_b·ḡ.
+    slopes: Vec<f64>,
+    /// tr G_b.
+    curvature: Vec<f64>,
+    /// ‖ḡ‖².
+    mean: f64,
+}
+
+impl Parts {
+    fn moments(&self) -> Moments {
+        let n = self.norms.len() as f64;
+        // ‖g_b − ḡ‖². Half of it, up to a constant, is what sample b adds to the U-statistic
+        // Σ_{a<b}‖g_a − g_b‖²/(N(N − 1)), which is tr Cov: so its scatter gives the standard error.
+        let parts = self.norms.iter().zip(&self.slopes);
+        let deviations = parts.map(|(norm, slope)| norm - 2.0 * slope + self.mean);
+        Moments {
+            fluctuation: SampleMean::of(self.norms.iter().copied()),
+            covariance_trace: SampleMean::of(deviations).scaled(n / (n - 1.0)),
+            gauss_newton_trace: SampleMean::of(self.curvature.iter().copied()),
+            ratio: SampleMean::ratio(&self.norms, &self.curvature),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |a: &mut [f64], b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        add(&mut self.norms, &other.norms);
+        add(&mut self.slopes, &other.slopes);
+        add(&mut self.curvature, &other.curvature);
+        self.mean += other.mean;
+    }
+}
+
+/// In all parameters, and layer by layer; from the samples' curvature at the same θ.
+pub(super) fn moments(
+    evaluation: &mut Evaluation,
+    parameters: &[f64],
+    layers: Vec<Layer>,
+    curvature: &SampleCurvature,
+) -> Result<(Moments, Vec<LayerMoments>), EvaluationError> {
+    let gradient = evaluation.gradient(parameters)?;
+    let norms = evaluation.sample_squared_norms(parameters)?;
+    // One layer's part of ḡ in each column.
+    let directions = Mat::from_fn(gradient.len(), layers.len(), |i, layer| {
+        if layers[layer].range.contains(&i) {
+            gradient[i]
+        } else {
+            0.0
+        }
+    });
+    let slopes = evaluation.sample_slopes(parameters, directions.as_ref())?;
+    let parts = |(index, layer): (usize, &Layer)| {
+        let sums = |matrix: MatRef<'_, f64>| -> Vec<f64> {
+            let rows = matrix.subrows(layer.parameters.start, layer.parameters.len());
+            rows.col_iter().map(|column| column.iter().sum()).collect()
+        };
+        Parts {
+            norms: sums(norms.as_ref()),
+            slopes: slopes.row(index).iter().copied().collect(),
+            curvature: sums(curvature.parameters.as_ref()),
+            mean: directions.col(index).squared_norm_l2(),
+        }
+    };
+    let samples = norms.ncols();
+    let mut total = Parts {
+        norms: vec![0.0; samples],
+        slopes: vec![0.0; samples],
+        curvature: vec![0.0; samples],
+        mean: 0.0,
+    };
+    let mut each = Vec::with_capacity(layers.len());
+    for entry in layers.iter().enumerate() {
+        let part = parts(entry);
+        total.add(&part);
+        each.push(part.moments());
+    }
+    let each = layers.into_iter().zip(each);
+    Ok((
+        total.moments(),
+        each.map(|(layer, moments)| LayerMoments { layer, moments })
+            .collect(),
+    ))
+}
