@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use thalweg_lab::network::NetworkError;
+use thalweg_lab::network::{Effort, NetworkError, measure};
 use thalweg_lab::run::{Note, Observer, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
 use thalweg_lab::spec::{NetworkExperiment, Overrides, read_network_experiment};
@@ -228,6 +228,23 @@ fn a_directory_holds_what_memory_does_and_the_final_networks() {
     for path in paths {
         let saved = SavedNetwork::read(&path, None).unwrap();
         assert_eq!((&saved.experiment, saved.step), (&experiment, Some(2000)));
+        // What was measured last is what the saved network gives.
+        let effort = Effort::default();
+        let own = experiment.measure;
+        let measured = measure("it", &saved, own.samples, own.seed, effort, |_| ()).unwrap();
+        for (quantity, value) in [
+            ("sharpness", measured.sharpness.value),
+            ("lambda_max", measured.top[0].value),
+            ("fluctuation", measured.fluctuation.value),
+            ("loss", measured.loss.value),
+        ] {
+            let series = stored.measurements.series(quantity, saved.seed.unwrap());
+            let stored = series.last().unwrap().value;
+            assert!(
+                (stored - value).abs() < 1e-7 * value,
+                "{quantity}: {stored} and {value}"
+            );
+        }
     }
 }
 

@@ -9,7 +9,7 @@ pub use step::{Seeds, StartArguments, StepArguments, count, missing};
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{flow, predict, report, reproduce, simulate, train};
+use crate::command::{flow, measure, predict, report, reproduce, simulate, train};
 
 /// Which sharpness will SGD converge to, by which path, in how many steps, and does
 /// a real run agree?
@@ -57,6 +57,7 @@ pub enum Command {
     Flow(Box<flow::Arguments>),
     Simulate(Box<simulate::Arguments>),
     Train(train::Arguments),
+    Measure(measure::Arguments),
     Reproduce(reproduce::Arguments),
     Report(report::Arguments),
     /// Print a completion script for a shell

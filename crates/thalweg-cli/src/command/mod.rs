@@ -1,6 +1,8 @@
 //! One file for each subcommand, and the choice between them.
 
 pub mod flow;
+pub mod measure;
+mod measured;
 pub mod predict;
 pub mod report;
 pub mod reproduce;
@@ -26,6 +28,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Flow(arguments) => flow::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Completions { shell } => {

@@ -11,8 +11,8 @@ use crate::output;
 
 /// Write the report of a reproduction or of a finished run, as one HTML page
 ///
-/// DIR is what `thalweg reproduce`, `simulate` or `train` wrote. Nothing is
-/// simulated or measured again. The page,
+/// DIR is what `thalweg reproduce`, `simulate` or `train` wrote, with what `thalweg
+/// measure` added. Nothing is simulated or measured again. The page,
 /// DIR/report.html, needs no network and no script, and follows the reader's choice
 /// of light or dark. Its path is printed.
 #[derive(Debug, Args)]

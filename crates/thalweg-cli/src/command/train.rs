@@ -23,7 +23,8 @@ use crate::{interrupt, output};
 /// standard error, from start to end, with the ratio of fluctuation to sharpness.
 ///
 /// The directory --out keeps the measurements as Parquet, the specification with
-/// every default spelled out, and the final networks as safetensors. The same command goes on where an earlier one was stopped, by
+/// every default spelled out, and the final networks as safetensors for
+/// `thalweg measure`. The same command goes on where an earlier one was stopped, by
 /// Ctrl-C or by kill -9, to the same numbers to the last bit.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
@@ -69,6 +70,7 @@ Examples:
   The same, shorter, with two seeds:
     thalweg train examples/relu.toml --steps 1e4 --seeds 2 --out short
   Then:
+    thalweg measure relu
     thalweg report relu
 
 Ctrl-C or SIGTERM stops within a moment, keeps everything (exit status 130), and

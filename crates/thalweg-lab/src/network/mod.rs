@@ -2,9 +2,15 @@
 
 mod error;
 mod made;
+mod measure;
+mod measurement;
 mod observe;
 mod runs;
 
 pub use error::NetworkError;
 pub use made::Made;
+pub use measure::{Effort, measure};
+pub use measurement::{
+    Alignment, Bounds, Density, ErrorKind, Layer, Mean, NetworkMeasurement, Number, Residuals,
+};
 pub use observe::{Observation, observe};

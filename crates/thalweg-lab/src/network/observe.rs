@@ -1,9 +1,9 @@
 //! What is measured of a network at one step: curvature and fluctuation on the evaluation set.
 
-use crate::run::Estimate as Mean;
 use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError};
+use thalweg::fluctuation::SampleMean;
 
 /// Residual at which the largest eigenvalue counts as found, relative to itself. The value's own error is
 /// of the order of its square.
@@ -19,7 +19,7 @@ pub struct Observation {
     /// λ_max.
     pub lambda_max: Estimate,
     /// F = E‖∇ℓ‖², with what the set leaves open about the law of its samples.
-    pub fluctuation: Mean,
+    pub fluctuation: SampleMean,
     /// ‖∇L‖².
     pub squared_gradient: f64,
 }
@@ -64,13 +64,12 @@ fn finite(
     let top = eigenpairs(&mut evaluation.hessian(parameters)?, &eigen, None)?;
     let norms = evaluation.sample_squared_norms(parameters)?;
     let norms = norms.col_iter().map(|sample| sample.iter().sum::<f64>());
-    let norms: Vec<f64> = norms.collect();
     let gradient = evaluation.gradient(parameters)?;
     Ok(Observation {
         loss: evaluation.loss(parameters)?,
         sharpness,
         lambda_max: top.values[0],
-        fluctuation: Mean::of(&norms).ok_or(CurvatureError::NonFinite { matvecs: 0 })?,
+        fluctuation: SampleMean::of(norms),
         squared_gradient: gradient.iter().map(|g| g * g).sum(),
     })
 }
@@ -82,15 +81,15 @@ impl Observation {
             ("loss", self.loss),
             ("sharpness", self.sharpness.value),
             ("lambda_max", self.lambda_max.value),
-            ("fluctuation", self.fluctuation.mean),
+            ("fluctuation", self.fluctuation.value),
             (
                 "fluctuation_standard_error",
-                self.fluctuation.standard_error.unwrap_or(f64::NAN),
+                self.fluctuation.standard_error,
             ),
             ("squared_gradient", self.squared_gradient),
             (
                 "fluctuation_per_sharpness",
-                self.fluctuation.mean / self.sharpness.value,
+                self.fluctuation.value / self.sharpness.value,
             ),
         ];
         let error = self.sharpness.standard_error();

@@ -5,6 +5,7 @@
 //! and escaping happens in one function that every word passes through.
 
 mod error;
+mod measured;
 mod network;
 mod number;
 mod page;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ReportError;
 
+use crate::network::NetworkMeasurement;
 use crate::reproduce::{RESULTS_FILE, Results};
 use crate::store::{StoreError, is_network, write_whole};
 use section::Section;
@@ -24,16 +26,17 @@ use section::Section;
 /// The page's file.
 pub const REPORT_FILE: &str = "report.html";
 
-/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote or a finished
-/// run, and returns its path. Nothing is simulated or measured again.
+/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run, or
+/// measurements of networks, and returns its path. Nothing is simulated or measured again.
 ///
 /// # Errors
 /// When the directory holds neither, a file cannot be read or is damaged, or the page cannot be written.
 pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
+    let measured = NetworkMeasurement::read_all(directory)?;
     let page = if directory.join(RESULTS_FILE).exists() {
         reproduction(directory)?
-    } else if is_network(directory).unwrap_or(false) {
-        network::page(directory)?
+    } else if !measured.is_empty() || is_network(directory).unwrap_or(false) {
+        network::page(directory, &measured)?
     } else {
         // Also where there is no run at all: its error says so.
         run::page(directory)?

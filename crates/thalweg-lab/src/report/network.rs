@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use super::ReportError;
+use super::measured;
 use super::page;
 use super::section::Section;
+use crate::network::NetworkMeasurement;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::reproduce::{Budget, Environment, FigureResult};
 use crate::spec::NetworkExperiment;
-use crate::store::{StoredRun, load};
+use crate::store::{StoredRun, is_run, load};
 
 /// A measured quantity and its axis.
 const PANELS: [(&str, &str); 5] = [
@@ -22,16 +24,33 @@ const PANELS: [(&str, &str); 5] = [
 const LEAD: &str = "A network trained by SGD under designed label noise: sharpness, the fluctuation of the gradient, \
     and their ratio.";
 
-/// The page of the run in `directory`.
-pub fn page(directory: &Path) -> Result<String, ReportError> {
-    let run = load::<NetworkExperiment>(directory)?;
-    let figure = words(directory, &run);
-    let section = Section {
-        picture: plot::svg(&draw(&run).scene()),
-        again: figure.command.clone(),
-        figure: &figure,
-    };
-    Ok(page::run(LEAD, run.experiment.loss_words(), &[section]))
+/// The page of the run in `directory`, if there is one, and of the `measured` networks.
+pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String, ReportError> {
+    let mut convention = measured
+        .first()
+        .map(|network| network.loss_convention.clone());
+    let mut parts = Vec::new();
+    if measured.is_empty() || is_run(directory) {
+        let run = load::<NetworkExperiment>(directory)?;
+        convention = Some(run.experiment.loss_words().to_owned());
+        parts.push((words(directory, &run), plot::svg(&draw(&run).scene())));
+    }
+    for network in measured {
+        let command = format!("thalweg measure {}", directory.display());
+        parts.push((
+            measured::words(network, &command),
+            measured::picture(network),
+        ));
+    }
+    let sections: Vec<_> = parts
+        .iter()
+        .map(|(figure, picture)| Section {
+            again: figure.command.clone(),
+            picture: picture.clone(),
+            figure,
+        })
+        .collect();
+    Ok(page::run(LEAD, &convention.unwrap_or_default(), &sections))
 }
 
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {

@@ -243,6 +243,11 @@ fn has_table(path: &Path, table: &str) -> Result<bool, StoreError> {
     Ok(found?)
 }
 
+/// Whether there is a run in `directory`, finished or not.
+pub(crate) fn is_run(directory: &Path) -> bool {
+    directory.join(SPECIFICATION).exists()
+}
+
 /// Whether the run in `directory` is that of a network, and not of a deep linear one as `simulate` makes it.
 ///
 /// # Errors

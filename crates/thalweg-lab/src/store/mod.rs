@@ -12,6 +12,6 @@ pub use directory::{StoredRun, is_network, load};
 pub use error::{Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
-pub(crate) use directory::{Progress, RunDirectory};
+pub(crate) use directory::{Progress, RunDirectory, is_run};
 pub(crate) use state::{State, put_list, put_outcome, take_list, take_outcome};
 pub(crate) use whole::{create_folder, files, write_all_whole, write_whole};

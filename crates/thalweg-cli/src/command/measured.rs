@@ -1,0 +1,211 @@
+//! The measurements of networks as a page for a terminal.
+
+use std::path::Path;
+
+use thalweg_lab::network::{ErrorKind, Mean, NetworkMeasurement, Number};
+
+use crate::number::{number, significant};
+use crate::page::{Align, Page, Table};
+
+/// The page of all `networks`, whose results lie in `directory` if anywhere.
+pub fn page(networks: &[NetworkMeasurement], directory: Option<&Path>) -> String {
+    let mut page = Page::for_output();
+    for network in networks {
+        one(&mut page, network);
+    }
+    if let Some(directory) = directory {
+        page.paragraph(&format!(
+            "All numbers: {}; as a page: thalweg report {}",
+            directory.join("measured").display(),
+            directory.display()
+        ));
+    }
+    page.finish()
+}
+
+fn one(page: &mut Page, network: &NetworkMeasurement) {
+    let mut about = Table::new(&[Align::Left, Align::Left]);
+    about.row(["network", &network.network]);
+    about.row(["data", &network.data]);
+    about.row(["loss", &network.loss_convention]);
+    about.row(["evaluated on", &format!("{} samples", network.samples)]);
+    let step = network
+        .step
+        .map_or(String::new(), |step| format!(" at step {step}"));
+    page.heading(&format!("{}{step}", network.name));
+    page.table(&about);
+
+    page.heading("Curvature");
+    let mut table = with_errors();
+    number_row(&mut table, "sharpness T = tr ∇²L", &network.sharpness);
+    number_row(&mut table, "tr Gauss–Newton", &network.gauss_newton_trace);
+    for (i, value) in network.top.iter().enumerate() {
+        number_row(&mut table, &format!("λ_{} from the top", i + 1), value);
+    }
+    for (i, value) in network.bottom.iter().enumerate() {
+        number_row(&mut table, &format!("λ_{} from the bottom", i + 1), value);
+    }
+    page.table(&table);
+    page.paragraph(&format!("T: {}.", network.sharpness_method));
+
+    page.heading("Fluctuation, with 95 % confidence intervals");
+    let mut table = Table::with_heads(&[
+        ("", Align::Left),
+        ("value", Align::Right),
+        ("from", Align::Right),
+        ("to", Align::Right),
+    ]);
+    mean_row(&mut table, "loss L", &network.loss);
+    mean_row(&mut table, "fluctuation F = E‖∇ℓ‖²", &network.fluctuation);
+    mean_row(&mut table, "tr Cov ∇ℓ", &network.covariance_trace);
+    if let Some(ratio) = &network.ratio {
+        mean_row(&mut table, "F / tr Gauss–Newton", ratio);
+    }
+    page.table(&table);
+
+    page.heading("Layers");
+    let mut table = Table::with_heads(&[
+        ("", Align::Left),
+        ("parameters", Align::Right),
+        ("tr ∇²L", Align::Right),
+        ("λ_max", Align::Right),
+        ("F", Align::Right),
+        ("tr Cov ∇ℓ", Align::Right),
+    ]);
+    for layer in &network.layers {
+        table.row([
+            layer.name.clone(),
+            layer.parameters.to_string(),
+            short(&layer.sharpness),
+            short(&layer.lambda_max),
+            spread(&layer.fluctuation),
+            spread(&layer.covariance_trace),
+        ]);
+    }
+    page.table(&table);
+
+    page.heading("Residuals and outputs");
+    let residuals = &network.residuals;
+    let mut table = Table::new(&[Align::Left, Align::Left]);
+    table.row(["covariance, eigenvalues", &list(&residuals.spectrum)]);
+    table.row(["its condition number", &condition(residuals.condition)]);
+    table.row([
+        "mismatch with the loss's curvature",
+        &list(&residuals.mismatch),
+    ]);
+    table.row([
+        "its condition number",
+        &condition(residuals.mismatch_condition),
+    ]);
+    let outputs: Vec<f64> = network.outputs.iter().map(|mean| mean.value).collect();
+    table.row(["each output's part of tr Gauss–Newton", &list(&outputs)]);
+    page.table(&table);
+    let bounds = network.bounds;
+    page.paragraph(&format!(
+        "Theorem 2: {} ≤ F = {} ≤ {} {}; were residuals independent of inputs, as it assumes, F would be {}.",
+        number(bounds.lower),
+        number(bounds.fluctuation),
+        number(bounds.upper),
+        if bounds.hold { "holds" } else { "does not hold" },
+        number(bounds.independent),
+    ));
+
+    page.heading("Gradient covariance");
+    let mut table = with_errors();
+    for (i, value) in network.gradient_covariance.iter().enumerate() {
+        number_row(&mut table, &format!("eigenvalue {}", i + 1), value);
+    }
+    page.table(&table);
+    let k = network.gradient_covariance.len();
+    page.paragraph(&format!(
+        "Overlap with the Hessian's leading {k} directions: {} (1 is the same space, {} is chance).",
+        significant(network.alignment.overlap, 3),
+        significant(k as f64 / network.parameters as f64, 2),
+    ));
+}
+
+fn with_errors() -> Table {
+    Table::with_heads(&[
+        ("", Align::Left),
+        ("value", Align::Right),
+        ("error", Align::Left),
+        ("products", Align::Right),
+    ])
+}
+
+fn number_row(table: &mut Table, what: &str, value: &Number) {
+    table.row([
+        what.to_owned(),
+        number(value.value),
+        error(value),
+        value.matvecs.to_string(),
+    ]);
+}
+
+fn mean_row(table: &mut Table, what: &str, mean: &Mean) {
+    table.row([
+        what.to_owned(),
+        number(mean.value),
+        significant(mean.interval.0, 4),
+        significant(mean.interval.1, 4),
+    ]);
+}
+
+/// What kind of error, its size, and whether the accuracy was reached.
+fn error(value: &Number) -> String {
+    let size = significant(value.error, 2);
+    let words = match value.kind {
+        ErrorKind::Rounding => "exact".to_owned(),
+        ErrorKind::StandardError => format!("± {size}"),
+        ErrorKind::Residual => format!("residual {size}"),
+    };
+    if value.converged {
+        words
+    } else {
+        format!("{words}, not converged")
+    }
+}
+
+fn short(value: &Number) -> String {
+    let doubt = if value.converged {
+        ""
+    } else {
+        " (not converged)"
+    };
+    match value.kind {
+        ErrorKind::StandardError => format!(
+            "{} ± {}{doubt}",
+            significant(value.value, 4),
+            significant(value.error, 2)
+        ),
+        ErrorKind::Rounding | ErrorKind::Residual => {
+            format!("{}{doubt}", significant(value.value, 4))
+        }
+    }
+}
+
+fn spread(mean: &Mean) -> String {
+    format!(
+        "{} ± {}",
+        significant(mean.value, 4),
+        significant(mean.standard_error, 2)
+    )
+}
+
+/// The first of `values`, and how many more there are.
+fn list(values: &[f64]) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<_> = values
+        .iter()
+        .take(SHOWN)
+        .map(|&x| significant(x, 4))
+        .collect();
+    match values.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{}, … ({more} more)", shown.join(", ")),
+    }
+}
+
+fn condition(condition: Option<f64>) -> String {
+    condition.map_or("∞".to_owned(), number)
+}

@@ -1,0 +1,258 @@
+//! Measures everything of a network: curvature, fluctuation, and how they belong together.
+
+use faer::Mat;
+use thalweg::curvature::{
+    DensitySettings, DiagonalBlock, EigenSettings, End, TraceSettings, density, eigenpairs, trace,
+};
+use thalweg::estimate::Estimate;
+use thalweg::evaluation::{Evaluation, EvaluationError};
+use thalweg::fluctuation::{Fluctuation, LayerMoments, align, measure as fluctuate};
+
+use super::NetworkError;
+use super::made::Made;
+use super::measurement::{
+    Alignment, Bounds, Density, Layer, Mean, NetworkMeasurement, Number, Residuals,
+};
+use crate::provenance::PROGRAM;
+use crate::saved::SavedNetwork;
+
+/// Points of a density's curve.
+const POINTS: usize = 400;
+/// Widths that the spectrum is smoothed into: fewer than Lanczos steps, so that each converges.
+const WIDTHS: f64 = 50.0;
+
+/// How much work to spend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effort {
+    /// Eigenpairs at each end of the spectrum, at least 1.
+    pub eigenpairs: usize,
+    /// Products for each trace that has no exact way, at least 4.
+    pub trace_products: usize,
+    /// Random vectors for the density, at least 2.
+    pub density_probes: usize,
+    /// Lanczos steps for each, at least 2.
+    pub density_steps: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self {
+            eigenpairs: 5,
+            trace_products: 200,
+            density_probes: 8,
+            density_steps: 80,
+        }
+    }
+}
+
+/// Measures `saved` on `samples` samples drawn with `seed`; `tell` hears what is being done.
+///
+/// # Errors
+/// When the data cannot be read or do not fit the network, or an estimate fails.
+pub fn measure(
+    name: &str,
+    saved: &SavedNetwork,
+    samples: usize,
+    seed: u64,
+    effort: Effort,
+    mut tell: impl FnMut(&str),
+) -> Result<NetworkMeasurement, NetworkError> {
+    let experiment = &saved.experiment;
+    let made = Made::new(experiment)?;
+    let mut evaluation = made.evaluation(made.samples_of(samples, seed))?;
+    let work = Work {
+        parameters: &saved.parameters,
+        effort,
+        seed,
+    };
+    tell("fluctuation");
+    let fluctuation = fluctuate(&mut evaluation, work.parameters)?;
+    tell("trace");
+    let sharpness = evaluation.hessian_trace(work.parameters, &work.trace())?;
+    let gauss_newton_trace = evaluation.gauss_newton_trace(work.parameters)?;
+    tell("smallest eigenvalues");
+    let count = evaluation.tape().parameter_count();
+    let bottom = eigenpairs(
+        &mut evaluation.hessian(work.parameters)?,
+        &work.eigen(End::Bottom, count),
+        None,
+    )
+    .map_err(EvaluationError::from)?;
+    tell("largest eigenvalues");
+    let aligned = align(
+        &mut evaluation,
+        work.parameters,
+        &work.eigen(End::Top, count),
+    )?;
+    tell("spectral density");
+    let density = work.density(&mut evaluation)?;
+    tell("layers");
+    let layers = fluctuation
+        .layers
+        .iter()
+        .map(|layer| work.layer(&mut evaluation, layer))
+        .collect::<Result<_, _>>()?;
+    let numbers = |estimates: &[Estimate]| estimates.iter().map(|&e| e.into()).collect();
+    Ok(NetworkMeasurement {
+        name: name.to_owned(),
+        network: experiment.network_words(),
+        data: experiment.data_words(),
+        loss_convention: experiment.loss_words().to_owned(),
+        seed: saved.seed,
+        step: saved.step,
+        parameters: count,
+        samples,
+        loss: fluctuation.loss.into(),
+        sharpness_method: method(&evaluation, sharpness, work.effort),
+        sharpness: sharpness.into(),
+        gauss_newton_trace: gauss_newton_trace.into(),
+        top: numbers(&aligned.hessian.values),
+        bottom: numbers(&bottom.values),
+        density,
+        fluctuation: fluctuation.total.fluctuation.into(),
+        covariance_trace: fluctuation.total.covariance_trace.into(),
+        ratio: fluctuation.total.ratio.map(Mean::from),
+        layers,
+        outputs: fluctuation.outputs.iter().map(|&m| Mean::from(m)).collect(),
+        residuals: residuals(&fluctuation),
+        bounds: bounds(&fluctuation),
+        gradient_covariance: numbers(&aligned.covariance.values),
+        alignment: Alignment {
+            overlap: aligned.overlap,
+            angles: aligned.angles,
+        },
+        program: PROGRAM.to_owned(),
+    })
+}
+
+/// Where and with what effort to measure.
+struct Work<'a> {
+    parameters: &'a [f64],
+    effort: Effort,
+    seed: u64,
+}
+
+impl Work<'_> {
+    fn trace(&self) -> TraceSettings {
+        TraceSettings {
+            seed: self.seed,
+            ..TraceSettings::new(self.effort.trace_products)
+        }
+    }
+
+    /// As many pairs as asked for, of an operator of dimension `dim`.
+    fn eigen(&self, end: End, dim: usize) -> EigenSettings {
+        EigenSettings {
+            seed: self.seed,
+            ..EigenSettings::new(self.effort.eigenpairs.clamp(1, dim), end)
+        }
+    }
+
+    fn density(&self, evaluation: &mut Evaluation) -> Result<Density, NetworkError> {
+        let settings = DensitySettings {
+            probes: self.effort.density_probes,
+            steps: self.effort.density_steps,
+            seed: self.seed,
+        };
+        let mut hessian = evaluation.hessian(self.parameters)?;
+        let found = density(&mut hessian, &settings).map_err(EvaluationError::from)?;
+        let (low, high) = found.range();
+        // A spectrum of one point has no range; its size is the next best scale.
+        let scale = if high > low {
+            high - low
+        } else {
+            high.abs().max(1.0)
+        };
+        let width = scale / WIDTHS;
+        let (from, to) = (low - 3.0 * width, high + 3.0 * width);
+        let mut curve = Vec::with_capacity(POINTS);
+        for i in 0..POINTS {
+            let point = from + (to - from) * i as f64 / (POINTS - 1) as f64;
+            let value = found
+                .smoothed(point, width)
+                .map_err(EvaluationError::from)?;
+            curve.push((point, value.value, value.standard_error().unwrap_or(0.0)));
+        }
+        Ok(Density {
+            width,
+            curve,
+            mean: found.moment(1).into(),
+        })
+    }
+
+    fn layer(
+        &self,
+        evaluation: &mut Evaluation,
+        layer: &LayerMoments,
+    ) -> Result<Layer, NetworkError> {
+        let exact = evaluation.tape().linear_in_each_parameter();
+        let range = layer.layer.range.clone();
+        let failed = EvaluationError::from;
+        let mut hessian = evaluation.hessian(self.parameters)?;
+        let mut block = DiagonalBlock::new(&mut hessian, range.clone()).map_err(failed)?;
+        let top = eigenpairs(
+            &mut block,
+            &EigenSettings {
+                count: 1,
+                ..self.eigen(End::Top, range.len())
+            },
+            None,
+        )
+        .map_err(failed)?;
+        let sharpness = if exact {
+            // ∂²f/∂θ_i² = 0: the block's diagonal is that of the Gauss–Newton matrix.
+            Number::exact(layer.moments.gauss_newton_trace.value)
+        } else {
+            trace(&mut block, &self.trace()).map_err(failed)?.into()
+        };
+        Ok(Layer {
+            name: layer.layer.name.clone(),
+            parameters: range.len(),
+            sharpness,
+            lambda_max: top.values[0].into(),
+            fluctuation: layer.moments.fluctuation.into(),
+            covariance_trace: layer.moments.covariance_trace.into(),
+        })
+    }
+}
+
+/// How the sharpness came about.
+fn method(evaluation: &Evaluation, sharpness: Estimate, effort: Effort) -> String {
+    if evaluation.tape().linear_in_each_parameter() {
+        "exact: the trace of the Gauss–Newton matrix, the network being linear in each parameter alone"
+            .to_owned()
+    } else if sharpness.standard_error().is_none() {
+        "exact: the Hessian's diagonal".to_owned()
+    } else {
+        format!("XTrace by {} products", effort.trace_products)
+    }
+}
+
+fn residuals(fluctuation: &Fluctuation) -> Residuals {
+    let residuals = &fluctuation.residuals;
+    let finite = |condition: f64| condition.is_finite().then_some(condition);
+    Residuals {
+        mean: residuals.mean.clone(),
+        covariance: rows(&residuals.covariance),
+        spectrum: residuals.spectrum.clone(),
+        condition: finite(residuals.condition()),
+        mismatch: residuals.mismatch.clone(),
+        mismatch_condition: finite(residuals.mismatch_condition()),
+    }
+}
+
+fn rows(matrix: &Mat<f64>) -> Vec<Vec<f64>> {
+    let rows = matrix.row_iter();
+    rows.map(|row| row.iter().copied().collect()).collect()
+}
+
+fn bounds(fluctuation: &Fluctuation) -> Bounds {
+    let bounds = fluctuation.bounds;
+    Bounds {
+        lower: bounds.lower,
+        fluctuation: bounds.fluctuation,
+        upper: bounds.upper,
+        independent: bounds.independent,
+        hold: bounds.hold(),
+    }
+}

@@ -1,0 +1,252 @@
+//! Everything that is measured of one network, as it is written and read.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thalweg::estimate::{Estimate, Status, Uncertainty};
+use thalweg::fluctuation::SampleMean;
+
+use crate::store::{StoreError, create_folder, files, write_whole};
+
+/// The folder of measurements in a directory.
+const FOLDER: &str = "measured";
+
+/// A network's curvature and fluctuation on one evaluation set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkMeasurement {
+    /// What was measured: the name of its file, without the extension.
+    pub name: String,
+    /// The network in words.
+    pub network: String,
+    /// The evaluation set in words.
+    pub data: String,
+    /// How the loss is counted.
+    pub loss_convention: String,
+    /// The seed it was trained with, if its file says so.
+    pub seed: Option<u64>,
+    /// The step it was saved at, if its file says so.
+    pub step: Option<u64>,
+    /// n, the parameters.
+    pub parameters: usize,
+    /// Samples of the evaluation set.
+    pub samples: usize,
+    /// L.
+    pub loss: Mean,
+    /// T = tr ∇²L.
+    pub sharpness: Number,
+    /// How T was computed.
+    pub sharpness_method: String,
+    /// tr G, of the Gauss–Newton matrix.
+    pub gauss_newton_trace: Number,
+    /// The largest eigenvalues of the Hessian, descending.
+    pub top: Vec<Number>,
+    /// The smallest, ascending.
+    pub bottom: Vec<Number>,
+    /// The Hessian's spectral density.
+    pub density: Density,
+    /// F = E‖∇ℓ‖².
+    pub fluctuation: Mean,
+    /// tr Cov ∇ℓ, centred.
+    pub covariance_trace: Mean,
+    /// F/tr G: between the smallest and the largest mismatch by Theorem 2, where residuals do not depend
+    /// on inputs. Nothing where tr G is 0.
+    pub ratio: Option<Mean>,
+    /// Each layer's own curvature and fluctuation.
+    pub layers: Vec<Layer>,
+    /// What each output line contributes to tr G.
+    pub outputs: Vec<Mean>,
+    /// The residuals' covariance.
+    pub residuals: Residuals,
+    /// Theorem 2.
+    pub bounds: Bounds,
+    /// The largest eigenvalues of the gradients' covariance, descending.
+    pub gradient_covariance: Vec<Number>,
+    /// How far its leading eigenspace is the Hessian's.
+    pub alignment: Alignment,
+    /// The program that measured.
+    pub program: String,
+}
+
+/// One computed number with its error, cost and status.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Number {
+    /// The number.
+    pub value: f64,
+    /// How far it may be from the truth, in the value's unit; 0 where only rounding is in between.
+    pub error: f64,
+    /// What kind of error.
+    pub kind: ErrorKind,
+    /// Products with the operator that it took, shared by all that came out of one call.
+    pub matvecs: usize,
+    /// Whether the accuracy asked for was reached.
+    pub converged: bool,
+}
+
+/// What an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// Rounding alone.
+    Rounding,
+    /// The standard error of a random estimate.
+    StandardError,
+    /// A residual ‖A v − θ v‖: an eigenvalue lies within it.
+    Residual,
+}
+
+/// A mean over samples, with what it leaves open about the law they were drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mean {
+    /// The mean over the evaluation set, exact.
+    pub value: f64,
+    /// Its standard error as an estimate of the law's.
+    pub standard_error: f64,
+    /// The 95 % confidence interval.
+    pub interval: (f64, f64),
+}
+
+/// A smoothed spectral density.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Density {
+    /// Standard deviation of the Gaussian that it was smoothed by.
+    pub width: f64,
+    /// Eigenvalue, density, and the density's standard error (0 where exact).
+    pub curve: Vec<(f64, f64, f64)>,
+    /// (1/n) tr ∇²L from the same quadrature, to be compared with T/n.
+    pub mean: Number,
+}
+
+/// One layer's own block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Its parameters' common name.
+    pub name: String,
+    /// How many they are.
+    pub parameters: usize,
+    /// The trace of its block of the Hessian.
+    pub sharpness: Number,
+    /// The largest eigenvalue of that block.
+    pub lambda_max: Number,
+    /// Its part of F.
+    pub fluctuation: Mean,
+    /// Its part of tr Cov.
+    pub covariance_trace: Mean,
+}
+
+/// The residuals r = ∂ℓ/∂f and how they scatter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Residuals {
+    /// E r.
+    pub mean: Vec<f64>,
+    /// E[(r − E r)(r − E r)ᵀ], row by row.
+    pub covariance: Vec<Vec<f64>>,
+    /// Eigenvalues of E[r rᵀ], descending.
+    pub spectrum: Vec<f64>,
+    /// The largest over the smallest of them; nothing where that is infinite.
+    pub condition: Option<f64>,
+    /// Eigenvalues of Λ^{+1/2} E[r rᵀ] Λ^{+1/2}, descending: the mismatch with the loss's own curvature.
+    pub mismatch: Vec<f64>,
+    /// The largest over the smallest of them; nothing where that is infinite.
+    pub mismatch_condition: Option<f64>,
+}
+
+/// Theorem 2 at this network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Smallest mismatch · tr G.
+    pub lower: f64,
+    /// F.
+    pub fluctuation: f64,
+    /// Largest mismatch · tr G.
+    pub upper: f64,
+    /// What F would be if residuals did not depend on inputs, as the theorem assumes.
+    pub independent: f64,
+    /// Whether F lies between the bounds.
+    pub hold: bool,
+}
+
+/// The leading eigenspaces of the gradients' covariance and of the Hessian.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alignment {
+    /// Mean cos² of the angles between them: 1 where they are the same, about k/n by chance.
+    pub overlap: f64,
+    /// The principal angles, ascending, in radians.
+    pub angles: Vec<f64>,
+}
+
+impl From<Estimate> for Number {
+    fn from(estimate: Estimate) -> Self {
+        let (kind, error) = match estimate.uncertainty {
+            Uncertainty::Rounding => (ErrorKind::Rounding, 0.0),
+            Uncertainty::StandardError { value, .. } => (ErrorKind::StandardError, value),
+            Uncertainty::Residual(residual) => (ErrorKind::Residual, residual),
+        };
+        Self {
+            value: estimate.value,
+            error,
+            kind,
+            matvecs: estimate.matvecs,
+            converged: estimate.status != Status::Unconverged,
+        }
+    }
+}
+
+impl Number {
+    /// A number with no error but rounding, which came out of another computation.
+    pub(super) fn exact(value: f64) -> Self {
+        Self {
+            value,
+            error: 0.0,
+            kind: ErrorKind::Rounding,
+            matvecs: 0,
+            converged: true,
+        }
+    }
+}
+
+impl From<SampleMean> for Mean {
+    fn from(mean: SampleMean) -> Self {
+        Self {
+            value: mean.value,
+            standard_error: mean.standard_error,
+            interval: mean.interval(),
+        }
+    }
+}
+
+impl NetworkMeasurement {
+    /// Writes the measurement into `directory`, in place of an earlier one of its name.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, directory: &Path) -> Result<PathBuf, StoreError> {
+        let folder = directory.join(FOLDER);
+        create_folder(&folder)?;
+        let path = folder.join(format!("{}.json", self.name));
+        write_whole(&path, |file| {
+            serde_json::to_writer_pretty(&mut *file, self)?;
+            file.write_all(b"\n")
+        })?;
+        Ok(path)
+    }
+
+    /// All measurements in `directory`, by name; none if there are none.
+    ///
+    /// # Errors
+    /// When one cannot be read or is damaged.
+    pub fn read_all(directory: &Path) -> Result<Vec<Self>, StoreError> {
+        let read = |path: PathBuf| {
+            let text = fs::read(&path).map_err(|source| StoreError::read(&path, source))?;
+            serde_json::from_slice(&text)
+                .map_err(|error| StoreError::read(&path, io::Error::from(error)))
+        };
+        let mut paths = files(&directory.join(FOLDER))?;
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        });
+        paths.into_iter().map(read).collect()
+    }
+}

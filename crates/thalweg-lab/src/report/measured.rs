@@ -1,0 +1,180 @@
+//! The report's section on one measured network: its spectral density and its numbers.
+
+use super::number::{plain, with_error};
+use crate::network::{ErrorKind, Mean, NetworkMeasurement, Number};
+use crate::plot::{self, Axis, Figure, Look, Panel, Point};
+use crate::reproduce::{Budget, Environment, FigureResult};
+
+/// The picture of the spectral density, as SVG.
+pub fn picture(network: &NetworkMeasurement) -> String {
+    let density = &network.density;
+    let highest = density.curve.iter().map(|p| p.1).fold(0.0, f64::max);
+    // Below this a Gaussian's tail says nothing of the spectrum.
+    let floor = 1e-6 * highest;
+    let curve = density.curve.iter().map(|&(x, y, error)| Point {
+        x,
+        y: if y > floor { y } else { f64::NAN },
+        error,
+    });
+    let curve_look = Look {
+        marker: None,
+        ..Look::measured(0)
+    };
+    let ends = network.top.iter().chain(&network.bottom);
+    let marks = ends.map(|value| Point::exact(value.value, floor * 10.0));
+    let panel = Panel::new(
+        "",
+        Axis::linear("eigenvalue λ of the Hessian"),
+        Axis::log("spectral density, smoothed"),
+    )
+    .with("density, ± s.e.", curve.collect(), curve_look)
+    .with(
+        "eigenvalues at the ends",
+        marks.collect(),
+        Look::scattered(1),
+    );
+    let figure = Figure {
+        description: "Spectral density of the Hessian".to_owned(),
+        panels: vec![panel],
+        columns: 1,
+        frame: (460.0, 220.0),
+    };
+    plot::svg(&figure.scene())
+}
+
+/// The numbers, in words.
+pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
+    let mut rows = vec![
+        ("network".to_owned(), network.network.clone()),
+        ("data".to_owned(), network.data.clone()),
+        (
+            "evaluation set".to_owned(),
+            format!("{} samples", network.samples),
+        ),
+        ("loss L".to_owned(), mean(&network.loss)),
+        (
+            "sharpness T = tr Hessian".to_owned(),
+            format!(
+                "{} ({})",
+                number(&network.sharpness),
+                network.sharpness_method
+            ),
+        ),
+        (
+            "tr Gauss–Newton".to_owned(),
+            number(&network.gauss_newton_trace),
+        ),
+        ("largest eigenvalues".to_owned(), numbers(&network.top)),
+        ("smallest eigenvalues".to_owned(), numbers(&network.bottom)),
+        (
+            "fluctuation F = E‖grad ℓ‖²".to_owned(),
+            mean(&network.fluctuation),
+        ),
+        ("tr Cov grad ℓ".to_owned(), mean(&network.covariance_trace)),
+        (
+            "F / tr Gauss–Newton".to_owned(),
+            network.ratio.as_ref().map_or("undefined".to_owned(), mean),
+        ),
+    ];
+    for layer in &network.layers {
+        rows.push((
+            format!("layer {}", layer.name),
+            format!(
+                "{} parameters: tr Hessian {}, λ_{{max}} {}, F {}, tr Cov {}",
+                layer.parameters,
+                number(&layer.sharpness),
+                number(&layer.lambda_max),
+                mean(&layer.fluctuation),
+                mean(&layer.covariance_trace)
+            ),
+        ));
+    }
+    let residuals = &network.residuals;
+    let condition = |value: Option<f64>| value.map_or("∞".to_owned(), plain);
+    let bounds = network.bounds;
+    rows.extend([
+        (
+            "residual covariance".to_owned(),
+            format!(
+                "eigenvalues {}; condition number {}",
+                list(&residuals.spectrum),
+                condition(residuals.condition)
+            ),
+        ),
+        (
+            "mismatch with the loss’s curvature".to_owned(),
+            format!(
+                "eigenvalues {}; condition number {}",
+                list(&residuals.mismatch),
+                condition(residuals.mismatch_condition)
+            ),
+        ),
+        (
+            "each output’s part of tr Gauss–Newton".to_owned(),
+            list(&network.outputs.iter().map(|m| m.value).collect::<Vec<_>>()),
+        ),
+        (
+            "Theorem 2".to_owned(),
+            format!(
+                "{} ≤ F = {} ≤ {} {}",
+                plain(bounds.lower),
+                plain(bounds.fluctuation),
+                plain(bounds.upper),
+                if bounds.hold {
+                    "holds"
+                } else {
+                    "does not hold"
+                }
+            ),
+        ),
+        (
+            "gradient covariance".to_owned(),
+            format!(
+                "eigenvalues {}; overlap with the Hessian’s leading directions {}",
+                numbers(&network.gradient_covariance),
+                plain(network.alignment.overlap)
+            ),
+        ),
+    ]);
+    let step = network
+        .step
+        .map_or(String::new(), |step| format!(" at step {step}"));
+    FigureResult {
+        id: format!("measured-{}", network.name),
+        title: format!("Measured: {}{step}", network.name),
+        caption: format!(
+            "The Hessian’s spectral density, smoothed by a Gaussian of standard deviation {}, and its ends.",
+            plain(network.density.width)
+        ),
+        command: command.to_owned(),
+        settings: rows,
+        claims: vec![],
+        seconds: 0.0,
+        budget: Budget::Full,
+        environment: Environment::here(),
+    }
+}
+
+fn mean(mean: &Mean) -> String {
+    with_error(mean.value, Some(mean.standard_error))
+}
+
+fn number(number: &Number) -> String {
+    let words = match number.kind {
+        ErrorKind::StandardError => with_error(number.value, Some(number.error)),
+        ErrorKind::Rounding | ErrorKind::Residual => plain(number.value),
+    };
+    if number.converged {
+        words
+    } else {
+        format!("{words} (not converged)")
+    }
+}
+
+fn numbers(all: &[Number]) -> String {
+    all.iter().map(number).collect::<Vec<_>>().join(", ")
+}
+
+fn list(all: &[f64]) -> String {
+    all.iter().map(|&x| plain(x)).collect::<Vec<_>>().join(", ")
+}
