@@ -44,14 +44,14 @@ pub enum Tolerance {
         /// Standard errors allowed on top.
         errors: f64,
     },
-    /// measured ≥ predicted − errors · standard error.
+    /// measured ≥ predicted + errors · standard error; undecided while it is less far on either side.
     AtLeast {
-        /// Standard errors allowed.
+        /// Standard errors that make it clear.
         errors: f64,
     },
-    /// measured ≤ predicted + errors · standard error.
+    /// measured ≤ predicted − errors · standard error; undecided while it is less far on either side.
     AtMost {
-        /// Standard errors allowed.
+        /// Standard errors that make it clear.
         errors: f64,
     },
 }
@@ -73,7 +73,7 @@ impl std::fmt::Display for Tolerance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let errors = |errors: f64| {
             if errors > 0.0 {
-                format!(" (± {errors} s.e.)")
+                format!(", clear by {errors} s.e.")
             } else {
                 String::new()
             }
@@ -284,13 +284,21 @@ impl Claim {
         if let Some(reason) = self.too_short(error) {
             return (Verdict::NotAtThisBudget, Some(reason));
         }
-        let agrees = match self.tolerance {
+        let (agrees, clear) = match self.tolerance {
             Tolerance::Within { relative, errors } => {
-                difference.abs() <= relative * self.predicted.abs() + errors * error
+                let allowed = relative * self.predicted.abs() + errors * error;
+                (difference.abs() <= allowed, 0.0)
             }
-            Tolerance::AtLeast { errors } => difference >= -errors * error,
-            Tolerance::AtMost { errors } => difference <= errors * error,
+            Tolerance::AtLeast { errors } => (difference >= errors * error, errors),
+            Tolerance::AtMost { errors } => (difference <= -errors * error, errors),
         };
+        if !agrees && difference.abs() < clear * error {
+            let reason = format!(
+                "the difference is {:.1} standard errors: {clear} would decide",
+                difference / error
+            );
+            return (Verdict::NotAtThisBudget, Some(reason));
+        }
         match (agrees, self.range) {
             (true, _) => (Verdict::Agrees, None),
             (false, Some(range)) if range.exceeded() => {
@@ -400,6 +408,21 @@ mod tests {
         };
         assert_eq!(bound(Tolerance::AtLeast { errors: 0.0 }), Verdict::Agrees);
         assert_eq!(bound(Tolerance::AtMost { errors: 0.0 }), Verdict::Disagrees);
+    }
+
+    #[test]
+    fn a_bound_within_the_errors_is_undecided() {
+        let above = |measured, error| {
+            let claim = Claim {
+                tolerance: Tolerance::AtLeast { errors: 3.0 },
+                ..claim(measured, error)
+            };
+            claim.judge().verdict
+        };
+        assert_eq!(above(10.7, 0.2), Verdict::Agrees);
+        assert_eq!(above(10.5, 0.2), Verdict::NotAtThisBudget);
+        assert_eq!(above(9.5, 0.2), Verdict::NotAtThisBudget);
+        assert_eq!(above(9.3, 0.2), Verdict::Disagrees);
     }
 
     /// Whatever goes in, the results can be written and read again.

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::ReproduceError;
+use super::network::Kept;
 
 /// How much work a figure may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
-    /// Everything together in under a minute on two cores; long runs are cut short and say so.
+    /// Everything together in under ninety seconds on two cores; long runs are cut short and say so.
     Quick,
-    /// Everything together in under five minutes.
+    /// Everything together in under ten minutes.
     Full,
 }
 
@@ -35,6 +36,8 @@ pub struct Context<'a> {
     pub budget: Budget,
     /// Told the figure's name and the fraction of it that is done.
     pub progress: &'a (dyn Fn(&'static str, f64) + Sync),
+    /// Runs of networks that figures share.
+    pub kept: &'a Kept,
     /// Set from outside to stop.
     pub stop: &'a AtomicBool,
 }

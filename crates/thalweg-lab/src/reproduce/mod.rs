@@ -1,4 +1,4 @@
-//! The paper's linear figures and some of our own, each reproduced with its claims and verdicts.
+//! The paper's figures and some of our own, each reproduced with its claims and verdicts.
 //!
 //! One figure, one file: its specification, its runs, its claims with tolerances decided beforehand, its
 //! drawing. [`FIGURES`] lists them; [`Entry::make`] runs one; [`write`](fn@write) runs several into a directory.
@@ -11,18 +11,22 @@ mod cor4;
 mod corrections;
 mod error;
 mod fig1;
-mod fig2_linear;
+mod fig2;
+mod fig3;
 mod fig4;
-mod fig5_linear;
+mod fig5;
 mod fig6;
 mod fig7;
+mod fig8;
 mod flow_vs_sgd;
 mod made;
+mod network;
 mod observable;
 mod output;
 mod prop1;
 mod results;
 mod sgd;
+mod switch;
 mod theory_ends;
 mod trials;
 mod turned_noise;
@@ -54,9 +58,14 @@ pub const FIGURES: &[Entry] = &[
         make: fig1::make,
     },
     Entry {
-        id: "fig2-linear",
-        title: "Figure 2, left: anisotropic noise sharpens",
-        make: fig2_linear::make,
+        id: "fig2",
+        title: "Figure 2: anisotropic noise sharpens",
+        make: fig2::make,
+    },
+    Entry {
+        id: "fig3",
+        title: "Figure 3: sharpness grows with the noise's condition number",
+        make: fig3::make,
     },
     Entry {
         id: "fig4",
@@ -64,9 +73,9 @@ pub const FIGURES: &[Entry] = &[
         make: fig4::make,
     },
     Entry {
-        id: "fig5-linear",
-        title: "Figure 5, left: the largest eigenvalue",
-        make: fig5_linear::make,
+        id: "fig5",
+        title: "Figure 5: the largest eigenvalue",
+        make: fig5::make,
     },
     Entry {
         id: "fig6",
@@ -77,6 +86,11 @@ pub const FIGURES: &[Entry] = &[
         id: "fig7",
         title: "Figure 7: depth multiplies the sharpness",
         make: fig7::make,
+    },
+    Entry {
+        id: "fig8",
+        title: "Figure 8: a transformer",
+        make: fig8::make,
     },
     Entry {
         id: "prop1",
@@ -102,6 +116,11 @@ pub const FIGURES: &[Entry] = &[
         id: "flow-vs-sgd",
         title: "Beyond the paper: fluctuation only falls, sharpness does as it likes",
         make: flow_vs_sgd::make,
+    },
+    Entry {
+        id: "switch",
+        title: "Beyond the paper: in nonlinear networks, too, the drift stops with the noise",
+        make: switch::make,
     },
     Entry {
         id: "anisotropy-depth",

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::made::csv;
+use super::network::Kept;
 use super::results::{Environment, FigureResult, Results};
 use super::{Budget, Claim, Context, Entry, ReproduceError};
 use crate::plot;
@@ -34,12 +35,14 @@ pub fn write(
     let drawn = |id: &str| directory.join(format!("{id}.svg")).exists();
     all.figures.retain(|figure| drawn(&figure.id));
     let mut made_here = Results::default();
+    let kept = Kept::default();
     for entry in figures {
         let begin = Instant::now();
         let context = Context {
             figure: entry.id,
             budget,
             progress,
+            kept: &kept,
             stop,
         };
         context.tell(0.0)?;

@@ -229,6 +229,7 @@ mod tests {
             figure: "test",
             budget: Budget::Quick,
             progress: &|_, _| {},
+            kept: &Kept::default(),
             stop: &AtomicBool::new(false),
         };
         Runs::new(problem, settings, schedule(steps), context, (0.0, 1.0)).unwrap()

@@ -13,7 +13,8 @@ fn made(id: &'static str) -> Made {
         figure: id,
         budget: Budget::Quick,
         progress: &|_, _| {},
-        stop: &AtomicBool::new(false),
+        kept: &Kept::default(),
+            stop: &AtomicBool::new(false),
     };
     (entry.make)(context).unwrap()
 }
