@@ -7,6 +7,8 @@ use thalweg::theory::TheoryError;
 
 use crate::plot::PngError;
 use crate::report::ReportError;
+use crate::run::RunError;
+use crate::spec::Fault;
 use crate::store::StoreError;
 
 /// A figure that could not be made.
@@ -44,6 +46,12 @@ pub enum ReproduceError {
     /// SGD could not be run.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// A network could not be trained or measured.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A built-in experiment does not read as one.
+    #[error("built-in experiment: {0}")]
+    Specification(#[from] Fault),
     /// A picture could not be drawn.
     #[error(transparent)]
     Picture(#[from] PngError),

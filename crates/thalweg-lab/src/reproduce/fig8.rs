@@ -10,7 +10,10 @@ pub const MEASURED: usize = 21;
 
 /// Runs, draws and judges the figure.
 pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    let losses = [(SQUARED_ERROR, "squared error"), (CROSS_ENTROPY, "cross-entropy")];
+    let losses = [
+        (SQUARED_ERROR, "squared error"),
+        (CROSS_ENTROPY, "cross-entropy"),
+    ];
     let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
     for (i, (loss, name)) in losses.into_iter().enumerate() {
         let share = (0.5 * i as f64, 0.5 * (i + 1) as f64);
@@ -21,7 +24,13 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         ];
         for observable in NetworkObservable::ALL {
             panels.push(observable.panel(name, &named));
-            claims.extend(observable.pair_claims("Figure 8", Model::Transformer, &format!("transformer, {name}"), &pair, context.budget));
+            claims.extend(observable.pair_claims(
+                "Figure 8",
+                Model::Transformer,
+                &format!("transformer, {name}"),
+                &pair,
+                context.budget,
+            ));
         }
         settings.push((name, pair.settings));
     }

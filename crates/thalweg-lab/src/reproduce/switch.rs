@@ -12,7 +12,10 @@ const MODELS: [Model; 2] = [Model::Relu, Model::Transformer];
 const FIXED_BATCH: usize = 1000;
 const MEASURED: usize = 41;
 
-const NAMES: [&str; 2] = ["SGD, mean ± s.e. of 5 seeds", "switched to gradient descent"];
+const NAMES: [&str; 2] = [
+    "SGD, mean ± s.e. of 5 seeds",
+    "switched to gradient descent",
+];
 
 /// Runs, draws and judges the figure.
 pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
@@ -21,7 +24,10 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let going = model.experiment(SQUARED_ERROR, model.condition(), MEASURED, context.budget)?;
         let mut stopped = going.clone();
         let mark = going.steps / 2;
-        stopped.switch = Some(Switch { at_step: mark, samples: FIXED_BATCH });
+        stopped.switch = Some(Switch {
+            at_step: mark,
+            samples: FIXED_BATCH,
+        });
         settings.push((
             model.name(),
             format!(
@@ -37,8 +43,17 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let stopped = network::run(&stopped, context, (at + share, at + 2.0 * share))?;
         for observable in [NetworkObservable::Sharpness, NetworkObservable::Fluctuation] {
             let curves = [&going, &stopped].map(|runs| observable.curve(runs));
-            let mut panel = Panel::new(model.name(), Axis::linear("step t"), Axis::log(observable.label()));
-            let heights: Vec<f64> = curves.iter().flatten().map(|p| p.y).filter(|y| *y > 0.0).collect();
+            let mut panel = Panel::new(
+                model.name(),
+                Axis::linear("step t"),
+                Axis::log(observable.label()),
+            );
+            let heights: Vec<f64> = curves
+                .iter()
+                .flatten()
+                .map(|p| p.y)
+                .filter(|y| *y > 0.0)
+                .collect();
             let low = heights.iter().copied().fold(f64::INFINITY, f64::min);
             let high = heights.iter().copied().fold(0.0, f64::max);
             for (i, curve) in curves.into_iter().enumerate() {
@@ -76,7 +91,9 @@ fn stops(model: Model, stopped: &network::NetworkTrials, going: &network::Networ
             })
             .collect();
         let first = steps[0].clone();
-        steps[1..].iter().fold(first, |sum, step| sum.with(step, |a, b| a + b))
+        steps[1..]
+            .iter()
+            .fold(first, |sum, step| sum.with(step, |a, b| a + b))
     };
     let ratio = path(stopped).with(&path(going), |stopped, going| stopped / going);
     Claim::sampled(

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::network::Kept;
 use super::*;
 use crate::plot::missing_glyphs;
 
@@ -14,7 +15,7 @@ fn made(id: &'static str) -> Made {
         budget: Budget::Quick,
         progress: &|_, _| {},
         kept: &Kept::default(),
-            stop: &AtomicBool::new(false),
+        stop: &AtomicBool::new(false),
     };
     (entry.make)(context).unwrap()
 }
@@ -29,7 +30,7 @@ fn names_are_unique_and_all_stands_for_every_one() {
     }
     let message = find(&["fig99".to_owned()]).unwrap_err().to_string();
     assert!(
-        message.contains("fig99") && message.contains("fig2-linear"),
+        message.contains("fig99") && message.contains("fig2"),
         "{message}"
     );
 }

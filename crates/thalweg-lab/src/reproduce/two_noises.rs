@@ -42,16 +42,24 @@ pub fn make(
     let models = [(Model::Relu, SQUARED_ERROR), (Model::Mnist, CROSS_ENTROPY)];
     let mut settings = vec![(
         "linear network",
-        format!("D = {DEPTH}, d = 2, Σx = V = I, η = {LEARNING_RATE}, B = {BATCH}, {STEPS} steps, Kaiming, exact Hessian, f64"),
+        format!(
+            "D = {DEPTH}, d = 2, Σx = V = I, η = {LEARNING_RATE}, B = {BATCH}, {STEPS} steps, Kaiming, exact Hessian, f64"
+        ),
     )];
     for (i, (model, loss)) in models.into_iter().enumerate() {
         let share = [(0.1, 0.3), (0.3, 1.0)][i];
         let pair = network::pair(model, loss, MEASURED, context, share)?;
-        settings.push((model.name(), pair.settings));
+        settings.push((model.name(), pair.settings.clone()));
         for (row, panels) in rows.iter().zip(&mut panels) {
             let named = [0, 1].map(|k| (KINDS[k], &*pair.runs[k]));
             panels.push(row.network.panel(model.name(), &named));
-            claims.extend(row.network.pair_claims(figure, model, model.name(), &pair, context.budget));
+            claims.extend(row.network.pair_claims(
+                figure,
+                model,
+                model.name(),
+                &pair,
+                context.budget,
+            ));
         }
     }
     settings.push(("trials", network::TRIALS.to_owned()));
@@ -74,7 +82,13 @@ fn linear(
     rows: &[Row],
     context: Context<'_>,
 ) -> Result<(Vec<Vec<Panel>>, Vec<Claim>), ReproduceError> {
-    let new = |row: &Row| Panel::new("linear network", Axis::log("step t"), Axis::log(row.linear.label));
+    let new = |row: &Row| {
+        Panel::new(
+            "linear network",
+            Axis::log("step t"),
+            Axis::log(row.linear.label),
+        )
+    };
     let mut panels: Vec<Panel> = rows.iter().map(new).collect();
     let (mut claims, mut all) = (Vec::new(), Vec::new());
     for (i, deviations) in [[10.0, 0.1], [10.0, 10.0]].into_iter().enumerate() {
@@ -89,14 +103,21 @@ fn linear(
             let exact = (row.exact)(&prediction);
             *panel = panel
                 .clone()
-                .with(KINDS[i], runs.trials.curve(&row.linear.sgd), Look::measured(i))
+                .with(
+                    KINDS[i],
+                    runs.trials.curve(&row.linear.sgd),
+                    Look::measured(i),
+                )
                 .with(
                     format!("{}: slow flow", KINDS[i]),
                     flows.curve(&row.linear.flow),
                     Look::flow(i),
                 )
                 .with_level(format!("{}: exact limit", KINDS[i]), exact, Look::exact(i));
-            claims.push(row.linear.against_limit(&what, row.sources[i], exact, &runs, &flows)?);
+            claims.push(
+                row.linear
+                    .against_limit(&what, row.sources[i], exact, &runs, &flows)?,
+            );
             claims.push(row.linear.against_flow(&what, &runs, &flows));
         }
         all.push(runs);
@@ -110,5 +131,8 @@ fn linear(
             &end(0).with(&end(1), |anisotropic, isotropic| anisotropic / isotropic),
         ));
     }
-    Ok((panels.into_iter().map(|panel| vec![panel]).collect(), claims))
+    Ok((
+        panels.into_iter().map(|panel| vec![panel]).collect(),
+        claims,
+    ))
 }

@@ -92,6 +92,11 @@ pub fn read_network_experiment(
     read_overridden(path, overrides)
 }
 
+/// The experiment on a network in `text`, which is TOML.
+pub(crate) fn parse_network_experiment(text: &str) -> Result<NetworkExperiment, Fault> {
+    NetworkExperiment::read(&Field::root(&parse_toml(text)?))
+}
+
 /// The tree in `text`, which is TOML.
 pub(crate) fn parse_toml(text: &str) -> Result<Node, Fault> {
     file::parse(text, Some("toml"))

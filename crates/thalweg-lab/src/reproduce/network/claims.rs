@@ -1,8 +1,8 @@
 //! The claims that figures of networks make, each with the seeds' error.
 
+use super::super::Budget;
 use super::super::claim::{Claim, Tolerance};
 use super::super::trials::PerSeed;
-use super::super::Budget;
 use super::observable::NetworkObservable;
 use super::pair::Pair;
 use super::runs::NetworkTrials;
@@ -32,16 +32,28 @@ impl NetworkObservable {
     }
 
     /// What `source` claims of the `model` called `what` under two noises; for the fluctuation, that it falls.
-    pub fn pair_claims(self, source: &str, model: Model, what: &str, pair: &Pair, budget: Budget) -> Vec<Claim> {
+    pub fn pair_claims(
+        self,
+        source: &str,
+        model: Model,
+        what: &str,
+        pair: &Pair,
+        budget: Budget,
+    ) -> Vec<Claim> {
         let [anisotropic, isotropic] = [&*pair.runs[0], &*pair.runs[1]];
         if self == Self::Fluctuation {
             let falls = |kind, runs| self.falls(&format!("{what}, {kind} noise"), runs);
-            return vec![falls("anisotropic", anisotropic), falls("isotropic", isotropic)];
+            return vec![
+                falls("anisotropic", anisotropic),
+                falls("isotropic", isotropic),
+            ];
         }
         let ratio = self.ratio(anisotropic, isotropic);
         let mut claims = vec![larger(what, source, self.name(), &ratio)];
         if let (Model::Relu, Budget::Full) = (model, budget) {
-            for ((kind, range), runs) in self.independent().into_iter().zip([anisotropic, isotropic]) {
+            for ((kind, range), runs) in
+                self.independent().into_iter().zip([anisotropic, isotropic])
+            {
                 claims.push(self.lies_in(&format!("{what}, {kind} noise"), runs, range));
             }
         }
@@ -55,7 +67,10 @@ impl NetworkObservable {
             .end(runs)
             .with(&self.at(runs, early), |end, begin| end / begin);
         Claim::sampled(
-            format!("{what}: {} falls from a tenth of the run to its end (ratio)", self.name()),
+            format!(
+                "{what}: {} falls from a tenth of the run to its end (ratio)",
+                self.name()
+            ),
             "beyond the paper",
             (change.estimate(), 1.0),
             "no change",

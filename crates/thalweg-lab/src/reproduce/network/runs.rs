@@ -39,7 +39,13 @@ pub fn run(
 ) -> Result<Arc<NetworkTrials>, ReproduceError> {
     let name = experiment.to_toml();
     // A poisoned lock guards a map that is whole all the same.
-    let kept = || context.kept.0.lock().unwrap_or_else(|error| error.into_inner());
+    let kept = || {
+        context
+            .kept
+            .0
+            .lock()
+            .unwrap_or_else(|error| error.into_inner())
+    };
     if let Some(trials) = kept().get(&name) {
         return Ok(Arc::clone(trials));
     }

@@ -2,9 +2,9 @@
 
 use thalweg::loss::{Convention, Loss};
 
-use super::super::{Budget, ReproduceError};
 use super::super::trials::SEEDS;
-use crate::spec::{NetworkExperiment, NoisePlace, Schedule, Spacing, parse_network};
+use super::super::{Budget, ReproduceError};
+use crate::spec::{NetworkExperiment, NoisePlace, Schedule, Spacing, parse_network_experiment};
 
 /// A network that the paper trains, on its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub enum Model {
 }
 
 impl Model {
+    /// Those of Figure 3.
+    pub const SWEPT: [Self; 4] = [Self::Linear, Self::Relu, Self::Rnn, Self::Transformer];
+
     /// In titles and legends.
     pub fn name(self) -> &'static str {
         match self {
@@ -33,7 +36,7 @@ impl Model {
         }
     }
 
- /// Its architecture and data, in a line.
+    /// Its architecture and data, in a line.
     pub fn description(self) -> &'static str {
         match self {
             Self::Linear => "2-2-2-2, linear teacher",
@@ -70,7 +73,9 @@ impl Model {
     pub fn deviations(self, outputs: usize, condition: f64) -> Vec<f64> {
         let (large, count) = self.large();
         let small = large / condition.sqrt();
-        (0..outputs).map(|i| if i < count { large } else { small }).collect()
+        (0..outputs)
+            .map(|i| if i < count { large } else { small })
+            .collect()
     }
 
     /// κ(Σε) in the paper's own pair of runs.
@@ -92,7 +97,7 @@ impl Model {
         count: usize,
         budget: Budget,
     ) -> Result<NetworkExperiment, ReproduceError> {
-        let mut experiment = parse_network(self.file())?;
+        let mut experiment = parse_network_experiment(self.file())?;
         let outputs = experiment.network.outputs();
         experiment.loss = loss;
         experiment.seeds = SEEDS.to_vec();
@@ -102,9 +107,8 @@ impl Model {
             count,
         };
         if let Some(noise) = &mut experiment.data.noise {
-            noise.covariance = thalweg::problem::covariance::from_deviations(
-                &self.deviations(outputs, condition),
-            );
+            noise.covariance =
+                thalweg::problem::covariance::from_deviations(&self.deviations(outputs, condition));
             noise.place = match loss {
                 Loss::SquaredError(_) => NoisePlace::Targets,
                 Loss::CrossEntropy => NoisePlace::Logits,
@@ -126,10 +130,12 @@ pub const TRIALS: &str = "seeds 1 to 5, mean ± standard error; trained in f32 o
 
 /// √Σε as a reader writes it: (10, …, 0.1, …).
 pub fn noise_name(deviations: &[f64]) -> String {
-    let runs = deviations.chunk_by(|a, b| a == b).map(|run| match run.len() {
-        1 => format!("{}", round(run[0])),
-        n => format!("{} × {n}", round(run[0])),
-    });
+    let runs = deviations
+        .chunk_by(|a, b| a == b)
+        .map(|run| match run.len() {
+            1 => format!("{}", round(run[0])),
+            n => format!("{} × {n}", round(run[0])),
+        });
     format!("({})", runs.collect::<Vec<_>>().join(", "))
 }
 
