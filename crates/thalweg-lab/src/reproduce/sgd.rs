@@ -218,6 +218,7 @@ impl Flows {
 mod tests {
     use std::sync::atomic::AtomicBool;
 
+    use super::super::network::Kept;
     use super::super::observable::{CONDITIONS, SHARPNESS};
     use super::super::trials::schedule;
     use super::super::{Budget, Claim, Verdict};

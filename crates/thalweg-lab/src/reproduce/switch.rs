@@ -1,6 +1,6 @@
 //! Figure 4 beyond the linear network: the drift stops with the noise in a ReLU network and in a transformer.
 
-use thalweg::simulate::Switch;
+use thalweg::train::Switch;
 
 use super::claim::{Claim, Tolerance};
 use super::made::Made;
@@ -24,7 +24,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let going = model.experiment(SQUARED_ERROR, model.condition(), MEASURED, context.budget)?;
         let mut stopped = going.clone();
         let mark = going.steps / 2;
-        stopped.switch = Some(Switch {
+        stopped.settings.switch = Some(Switch {
             at_step: mark,
             samples: FIXED_BATCH,
         });

@@ -1,10 +1,11 @@
 //! The paper's networks: the experiment files under `examples/`, with the noise and loss that a panel asks for.
 
+use thalweg::data::Place;
 use thalweg::loss::{Convention, Loss};
 
 use super::super::trials::SEEDS;
 use super::super::{Budget, ReproduceError};
-use crate::spec::{NetworkExperiment, NoisePlace, Schedule, Spacing, parse_network_experiment};
+use crate::spec::{NetworkExperiment, Schedule, Spacing, parse_network_experiment};
 
 /// A network that the paper trains, on its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +111,8 @@ impl Model {
             noise.covariance =
                 thalweg::problem::covariance::from_deviations(&self.deviations(outputs, condition));
             noise.place = match loss {
-                Loss::SquaredError(_) => NoisePlace::Targets,
-                Loss::CrossEntropy => NoisePlace::Logits,
+                Loss::SquaredError(_) => Place::Targets,
+                Loss::CrossEntropy => Place::Logits,
             };
         }
         Ok(experiment)
@@ -145,11 +146,7 @@ fn round(value: f64) -> f64 {
 
 /// η, B and the steps of `experiment`.
 pub fn budget(experiment: &NetworkExperiment) -> String {
-    let NetworkExperiment {
-        learning_rate,
-        batch,
-        steps,
-        ..
-    } = experiment;
+    let learning_rate = experiment.settings.optimizer.learning_rate.base;
+    let (batch, steps) = (experiment.settings.batch, experiment.steps);
     format!("η = {learning_rate}, B = {batch}, {steps} steps")
 }
