@@ -83,7 +83,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
 /// The claim that T's motion over the last quarter of the run is less after the switch than without it.
 fn stops(model: Model, stopped: &network::NetworkTrials, going: &network::NetworkTrials) -> Claim {
     let path = |runs: &network::NetworkTrials| {
-        let indices = MEASURED * 3 / 4..runs.steps.len() - 1;
+        let indices = runs.steps.len() * 3 / 4..runs.steps.len() - 1;
         let steps: Vec<_> = indices
             .map(|i| {
                 let [here, next] = [i, i + 1].map(|i| NetworkObservable::Sharpness.at(runs, i));
