@@ -43,11 +43,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let stopped = network::run(&stopped, context, (at + share, at + 2.0 * share))?;
         for observable in [NetworkObservable::Sharpness, NetworkObservable::Fluctuation] {
             let curves = [&going, &stopped].map(|runs| observable.curve(runs));
-            let mut panel = Panel::new(
-                model.name(),
-                Axis::linear("step t"),
-                Axis::log(observable.label()),
-            );
+            let mut panel = Panel::new(model.name(), Axis::linear("step t"), observable.axis());
             let heights: Vec<f64> = curves
                 .iter()
                 .flatten()

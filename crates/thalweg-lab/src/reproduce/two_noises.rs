@@ -122,7 +122,8 @@ fn linear(
         }
         all.push(runs);
     }
-    for row in rows {
+    let sharp = |row: &&Row| row.network != NetworkObservable::Fluctuation;
+    for row in rows.iter().filter(sharp) {
         let end = |i: usize| all[i].trials.end(&row.linear.sgd);
         claims.push(network::larger(
             "linear network",

@@ -65,7 +65,7 @@ impl Source {
 
     /// `count` samples with noise, to evaluate on: a function of the seed alone, independent of all that is
     /// trained on with any seed's batches. Those of a labelled set differ from one another as far as there
-    /// are enough, unless their classes are weighted.
+    /// are enough, unless they are drawn with replacement or by weighted classes.
     pub fn evaluation(&self, seed: u64, count: usize) -> Samples {
         self.samples(seed, count, true)
     }

@@ -37,6 +37,14 @@ impl NetworkObservable {
         }
     }
 
+    /// Its axis: sharpness moves by a part of itself, fluctuation by factors.
+    pub fn axis(self) -> Axis {
+        match self {
+            Self::Sharpness | Self::LambdaMax => Axis::linear(self.label()),
+            Self::Fluctuation => Axis::log(self.label()),
+        }
+    }
+
     fn of(self, observation: &NetworkObservation) -> Option<f64> {
         match self {
             Self::Sharpness => observation.sharpness,
@@ -62,7 +70,7 @@ impl NetworkObservable {
 
     /// A panel with one curve for each of `runs`, by name.
     pub fn panel(self, title: impl Into<String>, runs: &[(&str, &NetworkTrials)]) -> Panel {
-        let panel = Panel::new(title, Axis::linear("step t"), Axis::log(self.label()));
+        let panel = Panel::new(title, Axis::linear("step t"), self.axis());
         let curves = runs.iter().enumerate();
         curves.fold(panel, |panel, (i, (name, trials))| {
             panel.with(*name, self.curve(trials), Look::measured(i))
