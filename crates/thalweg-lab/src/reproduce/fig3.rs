@@ -13,6 +13,9 @@ use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
 const LINEAR_STEPS: u64 = 100_000;
 
+/// Measurements at equal distances, of which the last fifth of the run holds three.
+const ENDS: usize = 11;
+
 /// What a sweep gives at each κ: T and F relative to their values at κ = 1, seed by seed.
 type Sweep = Vec<[PerSeed; 2]>;
 
@@ -128,7 +131,10 @@ fn trained(
 ) -> Result<(Sweep, String), ReproduceError> {
     let (mut ends, mut budget) = (Vec::new(), String::new());
     for (i, &condition) in conditions.iter().enumerate() {
-        let experiment = model.experiment(loss, condition, fig8::MEASURED, context.budget)?;
+        // Only the end counts here, except in the runs that Figure 8 shows too.
+        let shared = model == Model::Transformer && [1.0, model.condition()].contains(&condition);
+        let count = if shared { fig8::MEASURED } else { ENDS };
+        let experiment = model.experiment(loss, condition, count, context.budget)?;
         budget = network::budget(&experiment);
         let at = |i: usize| from + (to - from) * i as f64 / conditions.len() as f64;
         let runs = network::run(&experiment, context, (at(i), at(i + 1)))?;
