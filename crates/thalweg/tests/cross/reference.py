@@ -78,8 +78,8 @@ def transformer(net, reader, x):
         if not net["layer_norm"]:
             return x
         gain, bias = reader.take(d), reader.take(d)
-        # By its formula: differentiated twice under torch.func, F.layer_norm of PyTorch 2 gives a Hessian whose
-        # products in the gain differ from central differences of its own gradient by tens of percent.
+        # By its formula: torch.func.hessian through F.layer_norm (PyTorch 2.15) gives entries for the gain that
+        # differ from central differences of its own gradient by tens of percent.
         centred = x - x.mean(-1, keepdim=True)
         return gain * centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt() + bias
 
