@@ -5,13 +5,17 @@ use std::any::TypeId;
 use gemm::Parallelism;
 
 use super::real::Pack;
-use super::{Real, write::Write};
+use super::{Real, vectorise::vectorise, write::Write};
 
 /// From this many numbers in the small factor on, packing it as `gemm` does pays.
 const LARGE: usize = 1024;
 
 /// Rows of a tile.
 const ROWS: usize = 4;
+
+/// Packs of a tile's row: with [`ROWS`] they make as many sums as hide a multiply–add's latency, and
+/// leave registers for what is multiplied.
+const PACKS: usize = 2;
 
 /// A matrix in a slice: entry (i, j) is at i · `rows` + j · `columns`.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +77,7 @@ pub(crate) fn map_lines<T: Real>(
     start: Start<'_, T>,
 ) {
     let ((m, k), n) = (a.shape, b.shape.1);
-    assert!(b.shape.0 == k && b.steps.1 == 1 && n.is_multiple_of(T::Pack::LANES));
+    assert!(b.shape.0 == k && b.steps.1 == 1 && n.is_multiple_of(PACKS * T::Pack::LANES));
     assert!((m - 1) * step + n <= out.len());
     if m * k >= LARGE {
         let write = match start {
@@ -88,22 +92,27 @@ pub(crate) fn map_lines<T: Real>(
         };
         return large(out, step, a, b, write);
     }
-    for c in (0..n).step_by(T::Pack::LANES) {
-        let mut i = 0;
-        while i + ROWS <= m {
-            tile::<T, ROWS>(out, step, a, b, start, i, c);
-            i += ROWS;
-        }
-        match m - i {
-            1 => tile::<T, 1>(out, step, a, b, start, i, c),
-            2 => tile::<T, 2>(out, step, a, b, start, i, c),
-            3 => tile::<T, 3>(out, step, a, b, start, i, c),
-            _ => {}
-        }
-    }
+    vectorise(
+        #[inline(always)]
+        || {
+            for c in (0..n).step_by(PACKS * T::Pack::LANES) {
+                let mut i = 0;
+                while i + ROWS <= m {
+                    tile::<T, ROWS>(out, step, a, b, start, i, c);
+                    i += ROWS;
+                }
+                match m - i {
+                    1 => tile::<T, 1>(out, step, a, b, start, i, c),
+                    2 => tile::<T, 2>(out, step, a, b, start, i, c),
+                    3 => tile::<T, 3>(out, step, a, b, start, i, c),
+                    _ => {}
+                }
+            }
+        },
+    );
 }
 
-/// Rows i … i + R − 1 of [`map_lines`], one pack of columns from c on.
+/// Rows i … i + R − 1 of [`map_lines`], [`PACKS`] packs of columns from c on.
 #[inline(always)]
 fn tile<T: Real, const R: usize>(
     out: &mut [T],
@@ -114,34 +123,45 @@ fn tile<T: Real, const R: usize>(
     i: usize,
     c: usize,
 ) {
-    let mut sums = [T::Pack::splat(T::ZERO); R];
+    let lanes = T::Pack::LANES;
+    let mut sums = [[T::Pack::splat(T::ZERO); PACKS]; R];
     for r in 0..R {
-        match start {
-            Start::Zero => {}
-            Start::Column(column) => sums[r] = T::Pack::splat(column[i + r]),
-            Start::Present => sums[r] = T::Pack::load(&out[(i + r) * step + c..]),
+        for p in 0..PACKS {
+            match start {
+                Start::Zero => {}
+                Start::Column(column) => sums[r][p] = T::Pack::splat(column[i + r]),
+                Start::Present => {
+                    sums[r][p] = T::Pack::load(&out[(i + r) * step + c + p * lanes..])
+                }
+            }
         }
     }
     for k in 0..a.shape.1 {
-        // SAFETY: k and c are within b's shape, and the pack from c on ends within its row, since rows
-        // are whole packs; i + r and k are within a's shape. `Matrix::check` holds shapes to their data.
-        let from = k * b.steps.0 + c;
-        let line = T::Pack::load(unsafe { b.data.get_unchecked(from..from + T::Pack::LANES) });
+        let mut line = [T::Pack::splat(T::ZERO); PACKS];
+        for p in 0..PACKS {
+            // SAFETY: k and c are within b's shape, and the packs from c on end within its row, since rows
+            // are whole tiles; i + r and k are within a's shape. `Matrix::check` holds shapes to their data.
+            let from = k * b.steps.0 + c + p * lanes;
+            line[p] = T::Pack::load(unsafe { b.data.get_unchecked(from..from + lanes) });
+        }
         for r in 0..R {
             let at = (i + r) * a.steps.0 + k * a.steps.1;
             // SAFETY: as above.
-            let entry = unsafe { *a.data.get_unchecked(at) };
-            sums[r] = line.mul_add(T::Pack::splat(entry), sums[r]);
+            let entry = T::Pack::splat(unsafe { *a.data.get_unchecked(at) });
+            for p in 0..PACKS {
+                sums[r][p] = line[p].mul_add(entry, sums[r][p]);
+            }
         }
     }
-    for (r, sum) in sums.into_iter().enumerate() {
-        sum.store(&mut out[(i + r) * step + c..]);
+    for r in 0..R {
+        for p in 0..PACKS {
+            sums[r][p].store(&mut out[(i + r) * step + c + p * lanes..]);
+        }
     }
 }
 
 /// out = or += a · bᵀ, where rows of `a` and `b` are lines and `out` is dense, row after row: a sum
 /// over the batch for every pair of lines.
-#[inline(always)]
 pub(crate) fn pair_lines<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
     let ((m, n), k) = (a.shape, b.shape.0);
     assert!(b.shape.1 == n && a.steps.1 == 1 && b.steps.1 == 1);
@@ -149,19 +169,43 @@ pub(crate) fn pair_lines<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_,
     if m * k >= LARGE {
         return large(out, k, a, b.transpose(), write);
     }
-    for i in (0..m).step_by(2) {
-        for j in (0..k).step_by(2) {
-            match (m - i, k - j) {
-                (1, 1) => pair::<T, 1, 1>(out, a, b, write, i, j),
-                (1, _) => pair::<T, 1, 2>(out, a, b, write, i, j),
-                (_, 1) => pair::<T, 2, 1>(out, a, b, write, i, j),
-                _ => pair::<T, 2, 2>(out, a, b, write, i, j),
+    vectorise(
+        #[inline(always)]
+        || {
+            let mut i = 0;
+            while i + ROWS <= m {
+                pair_rows::<T, ROWS>(out, a, b, write, i);
+                i += ROWS;
             }
-        }
+            match m - i {
+                1 => pair_rows::<T, 1>(out, a, b, write, i),
+                2 => pair_rows::<T, 2>(out, a, b, write, i),
+                3 => pair_rows::<T, 3>(out, a, b, write, i),
+                _ => {}
+            }
+        },
+    );
+}
+
+/// Rows i … i + R − 1 of [`pair_lines`].
+#[inline(always)]
+fn pair_rows<T: Real, const R: usize>(
+    out: &mut [T],
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    write: Write,
+    i: usize,
+) {
+    let (whole, k) = (b.shape.0 / 2 * 2, b.shape.0);
+    for j in (0..whole).step_by(2) {
+        pair::<T, R, 2>(out, a, b, write, i, j);
+    }
+    if whole < k {
+        pair::<T, R, 1>(out, a, b, write, i, whole);
     }
 }
 
-/// Rows i … of a with rows j … of b.
+/// Rows i … i + R − 1 of a with rows j … j + S − 1 of b.
 #[inline(always)]
 fn pair<T: Real, const R: usize, const S: usize>(
     out: &mut [T],
@@ -173,23 +217,22 @@ fn pair<T: Real, const R: usize, const S: usize>(
 ) {
     // Plain loops: what the compiler leaves of `array::from_fn` out of line would spill every sum.
     let zero = T::Pack::splat(T::ZERO);
+    let lanes = T::Pack::LANES;
     let mut sums = [[zero; S]; R];
-    for c in (0..a.shape.1).step_by(T::Pack::LANES) {
-        let (mut left, mut right) = ([zero; R], [zero; S]);
-        for r in 0..R {
-            let from = (i + r) * a.steps.0 + c;
-            // SAFETY: i + r is within a's shape, and the pack from c on ends within its row, since rows
-            // are whole packs. `Matrix::check` holds shapes to their data.
-            left[r] = T::Pack::load(unsafe { a.data.get_unchecked(from..from + T::Pack::LANES) });
-        }
+    for c in (0..a.shape.1).step_by(lanes) {
+        let mut right = [zero; S];
         for s in 0..S {
             let from = (j + s) * b.steps.0 + c;
-            // SAFETY: as above, with j + s in b.
-            right[s] = T::Pack::load(unsafe { b.data.get_unchecked(from..from + T::Pack::LANES) });
+            // SAFETY: j + s is within b's shape, and the pack from c on ends within its row, since rows
+            // are whole packs. `Matrix::check` holds shapes to their data.
+            right[s] = T::Pack::load(unsafe { b.data.get_unchecked(from..from + lanes) });
         }
         for r in 0..R {
+            let from = (i + r) * a.steps.0 + c;
+            // SAFETY: as above, with i + r in a.
+            let left = T::Pack::load(unsafe { a.data.get_unchecked(from..from + lanes) });
             for s in 0..S {
-                sums[r][s] = left[r].mul_add(right[s], sums[r][s]);
+                sums[r][s] = left.mul_add(right[s], sums[r][s]);
             }
         }
     }
@@ -197,6 +240,63 @@ fn pair<T: Real, const R: usize, const S: usize>(
         for s in 0..S {
             write.one(&mut out[(i + r) * b.shape.0 + j + s], sums[r][s].sum());
         }
+    }
+}
+
+/// out = or += scale Σ a ∘ b over `pairs` of lines, numbered within `left` and `right`, which like `out`
+/// have lines of `out`'s length.
+#[inline(always)]
+pub(crate) fn sum_products<T: Real>(
+    out: &mut [T],
+    scale: T,
+    [left, right]: [&[T]; 2],
+    pairs: impl Iterator<Item = [usize; 2]> + Clone,
+    write: Write,
+) {
+    const LONG: usize = 2 * PACKS;
+    let n = out.len();
+    assert!(n.is_multiple_of(PACKS * T::Pack::LANES));
+    let mut c = 0;
+    while c + LONG * T::Pack::LANES <= n {
+        sum_products_at::<T, LONG>(out, scale, left, right, pairs.clone(), write, c);
+        c += LONG * T::Pack::LANES;
+    }
+    if c < n {
+        sum_products_at::<T, PACKS>(out, scale, left, right, pairs, write, c);
+    }
+}
+
+/// P packs of [`sum_products`] from column c on.
+#[inline(always)]
+fn sum_products_at<T: Real, const P: usize>(
+    out: &mut [T],
+    scale: T,
+    left: &[T],
+    right: &[T],
+    pairs: impl Iterator<Item = [usize; 2]>,
+    write: Write,
+    c: usize,
+) {
+    let (n, lanes) = (out.len(), T::Pack::LANES);
+    let mut sums = [T::Pack::splat(T::ZERO); P];
+    for [a, b] in pairs {
+        let a = &left[a * n + c..][..P * lanes];
+        let b = &right[b * n + c..][..P * lanes];
+        for p in 0..P {
+            sums[p] =
+                T::Pack::load(&a[p * lanes..]).mul_add(T::Pack::load(&b[p * lanes..]), sums[p]);
+        }
+    }
+    let scale = T::Pack::splat(scale);
+    let zero = T::Pack::splat(T::ZERO);
+    for p in 0..P {
+        let to = &mut out[c + p * lanes..][..lanes];
+        let old = if write == Write::Add {
+            T::Pack::load(to)
+        } else {
+            zero
+        };
+        scale.mul_add(sums[p], old).store(to);
     }
 }
 
@@ -256,7 +356,6 @@ fn large<T: Real>(out: &mut [T], step: usize, a: Matrix<'_, T>, b: Matrix<'_, T>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::vectorise::vectorise;
 
     /// Small whole numbers, so that every order of summation gives the same.
     fn whole(count: usize, seed: usize) -> Vec<f32> {
@@ -297,7 +396,7 @@ mod tests {
                 for a in [a, transposed] {
                     for start in [Start::Zero, Start::Column(&column), Start::Present] {
                         let mut out = present.clone();
-                        vectorise(|| map_lines(&mut out, n + 16, a, b, start));
+                        map_lines(&mut out, n + 16, a, b, start);
                         for (i, row) in out.chunks_exact(n + 16).enumerate() {
                             for c in 0..n + 16 {
                                 let old = present[i * (n + 16) + c];
@@ -327,7 +426,7 @@ mod tests {
                 };
                 for (write, old) in [(Write::Set, 0.0), (Write::Add, 2.0)] {
                     let mut out = vec![2.0; m * k];
-                    vectorise(|| pair_lines(&mut out, a, b, write));
+                    pair_lines(&mut out, a, b, write);
                     for i in 0..m {
                         for j in 0..k {
                             assert_eq!(out[i * k + j], old + exact(i, j));

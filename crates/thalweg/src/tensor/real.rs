@@ -27,7 +27,7 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// 64 bytes of numbers: what the product kernels keep for one row in registers.
+    /// 32 bytes of numbers: one register of AVX2.
     type Pack: Pack<Self>;
 
     /// The nearest number to `x`.
@@ -117,8 +117,8 @@ macro_rules! pack {
     };
 }
 
-pack!(f32, 16);
-pack!(f64, 8);
+pack!(f32, 8);
+pack!(f64, 4);
 
 /// 1/n! for n = 1 … 13.
 const TAYLOR: [f64; 13] = {
@@ -201,8 +201,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, [f32; 16], powers_f32, 7, 87.0);
-real!(f64, u64, [f64; 8], powers_f64, 13, 708.0);
+real!(f32, u32, [f32; 8], powers_f32, 7, 87.0);
+real!(f64, u64, [f64; 4], powers_f64, 13, 708.0);
 
 #[cfg(test)]
 mod tests {

@@ -235,11 +235,7 @@ impl Recorder {
         }
         count("products", pairs.len(), rows, positions)?;
         let output = self.fresh(rows, positions);
-        self.push(Op::Products(Products {
-            scale,
-            pairs,
-            output,
-        }))
+        self.push(Op::Products(Products::new(scale, pairs, output)))
     }
 
     /// `rows` × `positions` lines, row by row, copied from `lines`.
@@ -259,6 +255,7 @@ impl Recorder {
         }
         count("a gathering", lines.len(), rows, positions)?;
         let output = self.fresh(rows, positions);
+        let lines = lines.into_iter().map(Use::of).collect();
         self.push(Op::Gather(Gather { lines, output }))
     }
 
@@ -383,9 +380,10 @@ impl Recorder {
                 }
             }
             for line in reads.lines {
-                if !std::mem::replace(&mut written[line.index], true) {
-                    clear.push(line.index);
-                }
+                line.write = match std::mem::replace(&mut written[line.what.index], true) {
+                    true => Write::Add,
+                    false => Write::Set,
+                };
             }
             if let Some(weight) = reads.weight {
                 weight.write = first(weight.what.index);

@@ -3,12 +3,11 @@
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
 use crate::tensor::lines::Columns;
-use crate::tensor::variable::{Line, Variable};
-use crate::tensor::write::Write;
+use crate::tensor::variable::{Line, Use, Variable};
 
 #[derive(Clone, Debug)]
 pub(in crate::tensor) struct Gather {
-    pub lines: Vec<Line>,
+    pub lines: Vec<Use<Line>>,
     pub output: Variable,
 }
 
@@ -20,7 +19,7 @@ impl Rules for Gather {
 
     fn reads(&mut self) -> Reads<'_> {
         Reads {
-            lines: self.lines.clone(),
+            lines: self.lines.iter_mut().collect(),
             ..Reads::default()
         }
     }
@@ -28,7 +27,7 @@ impl Rules for Gather {
     #[inline(always)]
     fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
         for (to, line) in out.chunks_exact_mut(columns.stride).zip(&self.lines) {
-            to.copy_from_slice(&below[line.range(columns)]);
+            to.copy_from_slice(&below[line.what.range(columns)]);
         }
     }
 
@@ -40,9 +39,9 @@ impl Rules for Gather {
     #[inline(always)]
     fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         for (bar, line) in adjoint.chunks_exact(at.columns.stride).zip(&self.lines) {
-            if line.active {
-                let to = &mut to.lines[line.range(at.columns)];
-                Write::Add.each(
+            if line.what.active {
+                let to = &mut to.lines[line.what.range(at.columns)];
+                line.write.each(
                     to,
                     [bar],
                     #[inline(always)]

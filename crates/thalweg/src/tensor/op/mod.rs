@@ -94,8 +94,8 @@ pub(super) trait Rules {
 pub(super) struct Reads<'a> {
     /// Variables, in the order in which `backward` writes their adjoints.
     pub variables: Vec<&'a mut Use<Variable>>,
-    /// Lines whose adjoints are always added to.
-    pub lines: Vec<Line>,
+    /// Single lines, in the order in which `backward` writes their adjoints.
+    pub lines: Vec<&'a mut Use<Line>>,
     pub weight: Option<&'a mut Use<Weight>>,
     pub biases: Vec<&'a mut Use<Vector>>,
 }

@@ -3,56 +3,83 @@
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
 use crate::tensor::lines::Columns;
-use crate::tensor::variable::{Line, Variable};
+use crate::tensor::product::sum_products;
+use crate::tensor::variable::{Line, Use, Variable};
 use crate::tensor::write::Write;
 
 #[derive(Clone, Debug)]
 pub(in crate::tensor) struct Products {
-    pub scale: f64,
+    scale: f64,
     /// For each line of the output, the pairs whose products it sums.
-    pub pairs: Vec<Vec<[Line; 2]>>,
-    pub output: Variable,
+    pairs: Vec<Vec<[Line; 2]>>,
+    /// The same from the other side: every line that is read and has an adjoint.
+    partners: Vec<Partners>,
+    output: Variable,
+}
+
+/// With which lines a line is multiplied, and where the products go.
+#[derive(Clone, Debug)]
+struct Partners {
+    line: Use<Line>,
+    /// The output's line (counted from its first) and the other factor.
+    with: Vec<[usize; 2]>,
 }
 
 impl Products {
+    /// y_i = scale Σ a b over `pairs[i]`.
+    pub fn new(scale: f64, pairs: Vec<Vec<[Line; 2]>>, output: Variable) -> Self {
+        let mut partners: Vec<Partners> = Vec::new();
+        for (out, pairs) in pairs.iter().enumerate() {
+            for &[a, b] in pairs {
+                for (line, other) in [(a, b), (b, a)] {
+                    if !line.active {
+                        continue;
+                    }
+                    let with = [out, other.index];
+                    match partners.iter_mut().find(|known| known.line.what == line) {
+                        Some(known) => known.with.push(with),
+                        None => partners.push(Partners {
+                            line: Use::of(line),
+                            with: vec![with],
+                        }),
+                    }
+                }
+            }
+        }
+        Self {
+            scale,
+            pairs,
+            partners,
+            output,
+        }
+    }
+
     /// out (= or +=) scale Σ a b, with a from `left` and b from `right`.
     #[inline(always)]
     fn map<T: Real>(&self, columns: Columns, left: &[T], right: &[T], out: &mut [T], write: Write) {
         let scale = T::from_f64(self.scale);
         for (out, pairs) in out.chunks_exact_mut(columns.stride).zip(&self.pairs) {
-            let mut write = write;
-            for [a, b] in pairs {
-                let sources = [&left[a.range(columns)], &right[b.range(columns)]];
-                write.each(
-                    out,
-                    sources,
-                    #[inline(always)]
-                    |[a, b]| scale * a * b,
-                );
-                write = Write::Add;
-            }
+            let pairs = pairs.iter().map(|[a, b]| [a.index, b.index]);
+            sum_products(out, scale, [left, right], pairs, write);
         }
     }
 
-    /// ā += scale ȳ b and b̄ += scale ȳ a, with a and b from `values`.
+    /// ā = or += scale Σ ȳ b over the lines b that a is multiplied with, from `values`; only added where
+    /// `write` says so.
     #[inline(always)]
-    fn pull<T: Real>(&self, columns: Columns, values: &[T], adjoint: &[T], to: &mut [T]) {
+    fn pull<T: Real>(
+        &self,
+        columns: Columns,
+        values: &[T],
+        adjoint: &[T],
+        to: &mut [T],
+        write: impl Fn(Write) -> Write,
+    ) {
         let scale = T::from_f64(self.scale);
-        for (bar, pairs) in adjoint.chunks_exact(columns.stride).zip(&self.pairs) {
-            for [a, b] in pairs {
-                for (to_line, other) in [(a, b), (b, a)] {
-                    if to_line.active {
-                        let sources = [bar, &values[other.range(columns)]];
-                        let to = &mut to[to_line.range(columns)];
-                        Write::Add.each(
-                            to,
-                            sources,
-                            #[inline(always)]
-                            |[bar, x]| scale * bar * x,
-                        );
-                    }
-                }
-            }
+        for Partners { line, with } in &self.partners {
+            let to = &mut to[line.what.range(columns)];
+            let with = with.iter().copied();
+            sum_products(to, scale, [adjoint, values], with, write(line.write));
         }
     }
 }
@@ -65,7 +92,7 @@ impl Rules for Products {
 
     fn reads(&mut self) -> Reads<'_> {
         Reads {
-            lines: self.pairs.iter().flatten().flatten().copied().collect(),
+            lines: self.partners.iter_mut().map(|p| &mut p.line).collect(),
             ..Reads::default()
         }
     }
@@ -84,7 +111,7 @@ impl Rules for Products {
 
     #[inline(always)]
     fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
-        self.pull(at.columns, at.values, adjoint, to.lines);
+        self.pull(at.columns, at.values, adjoint, to.lines, |write| write);
     }
 
     /// ā += scale ȳ ḃ, b̄ += scale ȳ ȧ.
@@ -96,6 +123,6 @@ impl Rules for Products {
         adjoint: &[T],
         to: Sink<'_, T>,
     ) {
-        self.pull(at.columns, along.values, adjoint, to.lines);
+        self.pull(at.columns, along.values, adjoint, to.lines, |_| Write::Add);
     }
 }
