@@ -24,7 +24,11 @@ impl Tape {
                     continue;
                 }
                 Op::Gather(op) => {
-                    each(&mut factors, op.output, op.lines.iter().map(|line| line.what));
+                    each(
+                        &mut factors,
+                        op.output,
+                        op.lines.iter().map(|line| line.what),
+                    );
                     continue;
                 }
                 Op::Sum(op) => {

@@ -4,8 +4,8 @@ use std::any::TypeId;
 
 use gemm::Parallelism;
 
-use super::real::Pack;
-use super::{Real, vectorise::vectorise, write::Write};
+use super::pack::{Pack, Packed, on_packs};
+use super::{Real, write::Write};
 
 /// From this many numbers in the small factor on, packing it as `gemm` does pays.
 const LARGE: usize = 1024;
@@ -92,70 +92,81 @@ pub(crate) fn map_lines<T: Real>(
         };
         return large(out, step, a, b, write);
     }
-    vectorise(
-        #[inline(always)]
-        || {
-            for c in (0..n).step_by(PACKS * T::Pack::LANES) {
-                let mut i = 0;
-                while i + ROWS <= m {
-                    tile::<T, ROWS>(out, step, a, b, start, i, c);
-                    i += ROWS;
-                }
-                match m - i {
-                    1 => tile::<T, 1>(out, step, a, b, start, i, c),
-                    2 => tile::<T, 2>(out, step, a, b, start, i, c),
-                    3 => tile::<T, 3>(out, step, a, b, start, i, c),
-                    _ => {}
-                }
-            }
-        },
-    );
+    on_packs(Map {
+        out,
+        step,
+        a,
+        b,
+        start,
+    });
 }
 
-/// Rows i … i + R − 1 of [`map_lines`], [`PACKS`] packs of columns from c on.
-#[inline(always)]
-fn tile<T: Real, const R: usize>(
-    out: &mut [T],
+/// The arguments of [`map_lines`].
+struct Map<'a, T> {
+    out: &'a mut [T],
     step: usize,
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    start: Start<'_, T>,
-    i: usize,
-    c: usize,
-) {
-    let lanes = T::Pack::LANES;
-    let mut sums = [[T::Pack::splat(T::ZERO); PACKS]; R];
-    for r in 0..R {
-        for p in 0..PACKS {
-            match start {
-                Start::Zero => {}
-                Start::Column(column) => sums[r][p] = T::Pack::splat(column[i + r]),
-                Start::Present => {
-                    sums[r][p] = T::Pack::load(&out[(i + r) * step + c + p * lanes..])
+    a: Matrix<'a, T>,
+    b: Matrix<'a, T>,
+    start: Start<'a, T>,
+}
+
+impl<T: Real> Packed<T> for Map<'_, T> {
+    #[inline(always)]
+    fn run<P: Pack<T>>(mut self) {
+        let m = self.a.shape.0;
+        for c in (0..self.b.shape.1).step_by(PACKS * P::LANES) {
+            let mut i = 0;
+            while i + ROWS <= m {
+                self.tile::<P, ROWS>(i, c);
+                i += ROWS;
+            }
+            match m - i {
+                1 => self.tile::<P, 1>(i, c),
+                2 => self.tile::<P, 2>(i, c),
+                3 => self.tile::<P, 3>(i, c),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl<T: Real> Map<'_, T> {
+    /// Rows i … i + R − 1, [`PACKS`] packs of columns from c on.
+    #[inline(always)]
+    fn tile<P: Pack<T>, const R: usize>(&mut self, i: usize, c: usize) {
+        let (a, b, step) = (self.a, self.b, self.step);
+        let mut sums = [[P::splat(T::ZERO); PACKS]; R];
+        for r in 0..R {
+            for p in 0..PACKS {
+                let at = (i + r) * step + c + p * P::LANES;
+                match self.start {
+                    Start::Zero => {}
+                    Start::Column(column) => sums[r][p] = P::splat(column[i + r]),
+                    Start::Present => sums[r][p] = P::load(&self.out[at..]),
                 }
             }
         }
-    }
-    for k in 0..a.shape.1 {
-        let mut line = [T::Pack::splat(T::ZERO); PACKS];
-        for p in 0..PACKS {
-            // SAFETY: k and c are within b's shape, and the packs from c on end within its row, since rows
-            // are whole tiles; i + r and k are within a's shape. `Matrix::check` holds shapes to their data.
-            let from = k * b.steps.0 + c + p * lanes;
-            line[p] = T::Pack::load(unsafe { b.data.get_unchecked(from..from + lanes) });
-        }
-        for r in 0..R {
-            let at = (i + r) * a.steps.0 + k * a.steps.1;
-            // SAFETY: as above.
-            let entry = T::Pack::splat(unsafe { *a.data.get_unchecked(at) });
+        for k in 0..a.shape.1 {
+            let mut line = [P::splat(T::ZERO); PACKS];
             for p in 0..PACKS {
-                sums[r][p] = line[p].mul_add(entry, sums[r][p]);
+                let from = k * b.steps.0 + c + p * P::LANES;
+                // SAFETY: k and c are within b's shape, and the packs from c on end within its row, since
+                // rows are whole tiles. `Matrix::check` holds shapes to their data.
+                line[p] = P::load(unsafe { b.data.get_unchecked(from..from + P::LANES) });
+            }
+            for r in 0..R {
+                let at = (i + r) * a.steps.0 + k * a.steps.1;
+                // SAFETY: i + r and k are within a's shape; and as above.
+                let entry = P::splat(unsafe { *a.data.get_unchecked(at) });
+                for p in 0..PACKS {
+                    sums[r][p] = line[p].mul_add(entry, sums[r][p]);
+                }
             }
         }
-    }
-    for r in 0..R {
-        for p in 0..PACKS {
-            sums[r][p].store(&mut out[(i + r) * step + c + p * lanes..]);
+        for r in 0..R {
+            for p in 0..PACKS {
+                sums[r][p].store(&mut self.out[(i + r) * step + c + p * P::LANES..]);
+            }
         }
     }
 }
@@ -169,134 +180,130 @@ pub(crate) fn pair_lines<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_,
     if m * k >= LARGE {
         return large(out, k, a, b.transpose(), write);
     }
-    vectorise(
-        #[inline(always)]
-        || {
-            let mut i = 0;
-            while i + ROWS <= m {
-                pair_rows::<T, ROWS>(out, a, b, write, i);
-                i += ROWS;
-            }
-            match m - i {
-                1 => pair_rows::<T, 1>(out, a, b, write, i),
-                2 => pair_rows::<T, 2>(out, a, b, write, i),
-                3 => pair_rows::<T, 3>(out, a, b, write, i),
-                _ => {}
-            }
-        },
-    );
+    on_packs(Pairs { out, a, b, write });
 }
 
-/// Rows i … i + R − 1 of [`pair_lines`].
-#[inline(always)]
-fn pair_rows<T: Real, const R: usize>(
-    out: &mut [T],
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
+/// The arguments of [`pair_lines`].
+struct Pairs<'a, T> {
+    out: &'a mut [T],
+    a: Matrix<'a, T>,
+    b: Matrix<'a, T>,
     write: Write,
-    i: usize,
-) {
-    let (whole, k) = (b.shape.0 / 2 * 2, b.shape.0);
-    for j in (0..whole).step_by(2) {
-        pair::<T, R, 2>(out, a, b, write, i, j);
-    }
-    if whole < k {
-        pair::<T, R, 1>(out, a, b, write, i, whole);
+}
+
+impl<T: Real> Packed<T> for Pairs<'_, T> {
+    #[inline(always)]
+    fn run<P: Pack<T>>(mut self) {
+        let m = self.a.shape.0;
+        let mut i = 0;
+        while i + ROWS <= m {
+            self.rows::<P, ROWS>(i);
+            i += ROWS;
+        }
+        match m - i {
+            1 => self.rows::<P, 1>(i),
+            2 => self.rows::<P, 2>(i),
+            3 => self.rows::<P, 3>(i),
+            _ => {}
+        }
     }
 }
 
-/// Rows i … i + R − 1 of a with rows j … j + S − 1 of b.
-#[inline(always)]
-fn pair<T: Real, const R: usize, const S: usize>(
-    out: &mut [T],
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    write: Write,
-    i: usize,
-    j: usize,
-) {
-    // Plain loops: what the compiler leaves of `array::from_fn` out of line would spill every sum.
-    let zero = T::Pack::splat(T::ZERO);
-    let lanes = T::Pack::LANES;
-    let mut sums = [[zero; S]; R];
-    for c in (0..a.shape.1).step_by(lanes) {
-        let mut right = [zero; S];
-        for s in 0..S {
-            let from = (j + s) * b.steps.0 + c;
-            // SAFETY: j + s is within b's shape, and the pack from c on ends within its row, since rows
-            // are whole packs. `Matrix::check` holds shapes to their data.
-            right[s] = T::Pack::load(unsafe { b.data.get_unchecked(from..from + lanes) });
+impl<T: Real> Pairs<'_, T> {
+    /// Rows i … i + R − 1 of a with all of b's.
+    #[inline(always)]
+    fn rows<P: Pack<T>, const R: usize>(&mut self, i: usize) {
+        let k = self.b.shape.0;
+        let whole = k / PACKS * PACKS;
+        for j in (0..whole).step_by(PACKS) {
+            self.tile::<P, R, PACKS>(i, j);
+        }
+        for j in whole..k {
+            self.tile::<P, R, 1>(i, j);
+        }
+    }
+
+    /// Rows i … i + R − 1 of a with rows j … j + S − 1 of b.
+    #[inline(always)]
+    fn tile<P: Pack<T>, const R: usize, const S: usize>(&mut self, i: usize, j: usize) {
+        let (a, b) = (self.a, self.b);
+        let mut sums = [[P::splat(T::ZERO); S]; R];
+        for c in (0..a.shape.1).step_by(P::LANES) {
+            let mut right = [P::splat(T::ZERO); S];
+            for s in 0..S {
+                let from = (j + s) * b.steps.0 + c;
+                // SAFETY: j + s is within b's shape, and the pack from c on ends within its row, since rows
+                // are whole packs. `Matrix::check` holds shapes to their data.
+                right[s] = P::load(unsafe { b.data.get_unchecked(from..from + P::LANES) });
+            }
+            for r in 0..R {
+                let from = (i + r) * a.steps.0 + c;
+                // SAFETY: as above, with i + r in a.
+                let left = P::load(unsafe { a.data.get_unchecked(from..from + P::LANES) });
+                for s in 0..S {
+                    sums[r][s] = left.mul_add(right[s], sums[r][s]);
+                }
+            }
         }
         for r in 0..R {
-            let from = (i + r) * a.steps.0 + c;
-            // SAFETY: as above, with i + r in a.
-            let left = T::Pack::load(unsafe { a.data.get_unchecked(from..from + lanes) });
             for s in 0..S {
-                sums[r][s] = left.mul_add(right[s], sums[r][s]);
+                let to = &mut self.out[(i + r) * b.shape.0 + j + s];
+                self.write.one(to, sums[r][s].sum());
             }
-        }
-    }
-    for r in 0..R {
-        for s in 0..S {
-            write.one(&mut out[(i + r) * b.shape.0 + j + s], sums[r][s].sum());
         }
     }
 }
 
 /// out = or += scale Σ a ∘ b over `pairs` of lines, numbered within `left` and `right`, which like `out`
 /// have lines of `out`'s length.
-#[inline(always)]
-pub(crate) fn sum_products<T: Real>(
-    out: &mut [T],
-    scale: T,
-    [left, right]: [&[T]; 2],
-    pairs: impl Iterator<Item = [usize; 2]> + Clone,
-    write: Write,
-) {
-    const LONG: usize = 2 * PACKS;
-    let n = out.len();
-    assert!(n.is_multiple_of(PACKS * T::Pack::LANES));
-    let mut c = 0;
-    while c + LONG * T::Pack::LANES <= n {
-        sum_products_at::<T, LONG>(out, scale, left, right, pairs.clone(), write, c);
-        c += LONG * T::Pack::LANES;
-    }
-    if c < n {
-        sum_products_at::<T, PACKS>(out, scale, left, right, pairs, write, c);
+pub(crate) struct SumProducts<'a, T, I> {
+    pub out: &'a mut [T],
+    pub scale: T,
+    pub left: &'a [T],
+    pub right: &'a [T],
+    pub pairs: I,
+    pub write: Write,
+}
+
+impl<T: Real, I: Iterator<Item = [usize; 2]> + Clone> Packed<T> for SumProducts<'_, T, I> {
+    #[inline(always)]
+    fn run<P: Pack<T>>(mut self) {
+        let n = self.out.len();
+        let mut c = 0;
+        while c + ROWS * P::LANES <= n {
+            self.tile::<P, ROWS>(c);
+            c += ROWS * P::LANES;
+        }
+        while c < n {
+            self.tile::<P, 1>(c);
+            c += P::LANES;
+        }
     }
 }
 
-/// P packs of [`sum_products`] from column c on.
-#[inline(always)]
-fn sum_products_at<T: Real, const P: usize>(
-    out: &mut [T],
-    scale: T,
-    left: &[T],
-    right: &[T],
-    pairs: impl Iterator<Item = [usize; 2]>,
-    write: Write,
-    c: usize,
-) {
-    let (n, lanes) = (out.len(), T::Pack::LANES);
-    let mut sums = [T::Pack::splat(T::ZERO); P];
-    for [a, b] in pairs {
-        let a = &left[a * n + c..][..P * lanes];
-        let b = &right[b * n + c..][..P * lanes];
-        for p in 0..P {
-            sums[p] =
-                T::Pack::load(&a[p * lanes..]).mul_add(T::Pack::load(&b[p * lanes..]), sums[p]);
+impl<T: Real, I: Iterator<Item = [usize; 2]> + Clone> SumProducts<'_, T, I> {
+    /// N packs from column c on.
+    #[inline(always)]
+    fn tile<P: Pack<T>, const N: usize>(&mut self, c: usize) {
+        let n = self.out.len();
+        let mut sums = [P::splat(T::ZERO); N];
+        for [a, b] in self.pairs.clone() {
+            let a = &self.left[a * n + c..][..N * P::LANES];
+            let b = &self.right[b * n + c..][..N * P::LANES];
+            for p in 0..N {
+                let from = p * P::LANES;
+                sums[p] = P::load(&a[from..]).mul_add(P::load(&b[from..]), sums[p]);
+            }
         }
-    }
-    let scale = T::Pack::splat(scale);
-    let zero = T::Pack::splat(T::ZERO);
-    for p in 0..P {
-        let to = &mut out[c + p * lanes..][..lanes];
-        let old = if write == Write::Add {
-            T::Pack::load(to)
-        } else {
-            zero
-        };
-        scale.mul_add(sums[p], old).store(to);
+        let scale = P::splat(self.scale);
+        let out = &mut self.out[c..][..N * P::LANES];
+        for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(P::LANES)) {
+            let old = match self.write {
+                Write::Set => P::splat(T::ZERO),
+                Write::Add => P::load(out),
+            };
+            scale.mul_add(sum, old).store(out);
+        }
     }
 }
 

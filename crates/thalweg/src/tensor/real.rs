@@ -4,10 +4,13 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
+use super::pack::Packs;
+
 /// A floating-point number. Every operation is correctly rounded, or built of such operations, so
 /// that results do not depend on the processor.
 pub trait Real:
-    Copy
+    Packs
+    + Copy
     + Debug
     + Default
     + PartialOrd
@@ -27,8 +30,6 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// 32 bytes of numbers: one register of AVX2.
-    type Pack: Pack<Self>;
 
     /// The nearest number to `x`.
     fn from_f64(x: f64) -> Self;
@@ -50,76 +51,6 @@ pub trait Real:
     }
 }
 
-/// A fixed number of lanes, so that sums over the batch are taken in one order everywhere.
-pub trait Pack<T>: Copy {
-    /// How many.
-    const LANES: usize;
-    /// All lanes `x`.
-    fn splat(x: T) -> Self;
-    /// The first lanes of `from`.
-    fn load(from: &[T]) -> Self;
-    /// Into the first lanes of `to`.
-    fn store(self, to: &mut [T]);
-    /// self · factor + addend, lane by lane.
-    fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// self + other, lane by lane.
-    fn add(self, other: Self) -> Self;
-    /// The sum of all lanes, by halving.
-    fn sum(self) -> T;
-}
-
-macro_rules! pack {
-    ($t:ty, $lanes:literal) => {
-        impl Pack<$t> for [$t; $lanes] {
-            const LANES: usize = $lanes;
-            #[inline(always)]
-            fn splat(x: $t) -> Self {
-                [x; $lanes]
-            }
-            #[inline(always)]
-            fn load(from: &[$t]) -> Self {
-                let mut pack = [0.0; $lanes];
-                pack.copy_from_slice(&from[..$lanes]);
-                pack
-            }
-            #[inline(always)]
-            fn store(self, to: &mut [$t]) {
-                to[..$lanes].copy_from_slice(&self);
-            }
-            #[inline(always)]
-            fn mul_add(self, factor: Self, addend: Self) -> Self {
-                let mut result = addend;
-                for l in 0..$lanes {
-                    result[l] = self[l].mul_add(factor[l], addend[l]);
-                }
-                result
-            }
-            #[inline(always)]
-            fn add(self, other: Self) -> Self {
-                let mut result = self;
-                for l in 0..$lanes {
-                    result[l] += other[l];
-                }
-                result
-            }
-            #[inline(always)]
-            fn sum(mut self) -> $t {
-                let mut half = $lanes / 2;
-                while half > 0 {
-                    for l in 0..half {
-                        self[l] += self[l + half];
-                    }
-                    half /= 2;
-                }
-                self[0]
-            }
-        }
-    };
-}
-
-pack!(f32, 8);
-pack!(f64, 4);
-
 /// 1/n! for n = 1 … 13.
 const TAYLOR: [f64; 13] = {
     let mut coefficients = [1.0; 13];
@@ -134,7 +65,7 @@ const TAYLOR: [f64; 13] = {
 /// With n the integer nearest to x/ln 2 and r = x − n ln 2: eˣ = 2ⁿ + 2ⁿ(eʳ − 1), where eʳ − 1 is its
 /// Taylor series in |r| ≤ ½ ln 2, whose first omitted term is below half a unit in the last place.
 macro_rules! real {
-    ($t:ident, $bits:ident, $pack:ty, $powers:ident, $degree:literal, $range:literal) => {
+    ($t:ident, $bits:ident, $powers:ident, $degree:literal, $range:literal) => {
         /// (2ⁿ, eʳ − 1) for x within the range of normal results, else for the nearest end of it.
         #[inline(always)]
         fn $powers(x: $t) -> ($t, $t) {
@@ -165,7 +96,6 @@ macro_rules! real {
         impl Real for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            type Pack = $pack;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
@@ -201,8 +131,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, [f32; 8], powers_f32, 7, 87.0);
-real!(f64, u64, [f64; 4], powers_f64, 13, 708.0);
+real!(f32, u32, powers_f32, 7, 87.0);
+real!(f64, u64, powers_f64, 13, 708.0);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,8 @@
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
 use crate::tensor::lines::Columns;
-use crate::tensor::product::sum_products;
+use crate::tensor::pack::on_packs;
+use crate::tensor::product::SumProducts;
 use crate::tensor::variable::{Line, Use, Variable};
 use crate::tensor::write::Write;
 
@@ -60,7 +61,14 @@ impl Products {
         let scale = T::from_f64(self.scale);
         for (out, pairs) in out.chunks_exact_mut(columns.stride).zip(&self.pairs) {
             let pairs = pairs.iter().map(|[a, b]| [a.index, b.index]);
-            sum_products(out, scale, [left, right], pairs, write);
+            on_packs(SumProducts {
+                out,
+                scale,
+                left,
+                right,
+                pairs,
+                write,
+            });
         }
     }
 
@@ -79,7 +87,14 @@ impl Products {
         for Partners { line, with } in &self.partners {
             let to = &mut to[line.what.range(columns)];
             let with = with.iter().copied();
-            sum_products(to, scale, [adjoint, values], with, write(line.write));
+            on_packs(SumProducts {
+                out: to,
+                scale,
+                left: adjoint,
+                right: values,
+                pairs: with,
+                write: write(line.write),
+            });
         }
     }
 }

@@ -1,0 +1,180 @@
+//! A few numbers at once, as sums over the batch are taken in one order everywhere.
+
+/// A fixed number of lanes.
+pub trait Pack<T>: Copy {
+    /// How many.
+    const LANES: usize;
+    /// All lanes `x`.
+    fn splat(x: T) -> Self;
+    /// The first lanes of `from`.
+    fn load(from: &[T]) -> Self;
+    /// Into the first lanes of `to`.
+    fn store(self, to: &mut [T]);
+    /// self · factor + addend, lane by lane.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// self + other, lane by lane.
+    fn add(self, other: Self) -> Self;
+    /// The sum of all lanes, by halving.
+    fn sum(self) -> T;
+}
+
+/// A number that comes in packs. It cannot be named outside the crate, which keeps registers inside
+/// [`on_packs`].
+pub trait Packs: Sized {
+    /// 32 bytes of numbers.
+    type Pack: Pack<Self>;
+    /// The same in a register of AVX2, of which the compiler makes no shuffles as it does of a tile of arrays.
+    #[cfg(target_arch = "x86_64")]
+    type Register: Pack<Self>;
+}
+
+impl Packs for f32 {
+    type Pack = [f32; 8];
+    #[cfg(target_arch = "x86_64")]
+    type Register = std::arch::x86_64::__m256;
+}
+
+impl Packs for f64 {
+    type Pack = [f64; 4];
+    #[cfg(target_arch = "x86_64")]
+    type Register = std::arch::x86_64::__m256d;
+}
+
+/// Work that is written for any pack. `run` must be `#[inline(always)]`, and so must all that it calls in hot
+/// loops: code outside the instruction set's own function is compiled without it.
+pub(crate) trait Packed<T> {
+    /// Does the work.
+    fn run<P: Pack<T>>(self);
+}
+
+/// Runs `work` on registers of AVX2 where the processor has them, else on arrays: the same bits.
+pub(crate) fn on_packs<T: Packs>(work: impl Packed<T>) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor was just found to have both.
+        return unsafe { on_registers(work) };
+    }
+    work.run::<T::Pack>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn on_registers<T: Packs>(work: impl Packed<T>) {
+    work.run::<T::Register>();
+}
+
+macro_rules! array {
+    ($t:ty, $lanes:literal) => {
+        impl Pack<$t> for [$t; $lanes] {
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            fn splat(x: $t) -> Self {
+                [x; $lanes]
+            }
+            #[inline(always)]
+            fn load(from: &[$t]) -> Self {
+                let mut pack = [0.0; $lanes];
+                pack.copy_from_slice(&from[..$lanes]);
+                pack
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$t]) {
+                to[..$lanes].copy_from_slice(&self);
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                let mut result = addend;
+                for l in 0..$lanes {
+                    result[l] = self[l].mul_add(factor[l], addend[l]);
+                }
+                result
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                let mut result = self;
+                for l in 0..$lanes {
+                    result[l] += other[l];
+                }
+                result
+            }
+            #[inline(always)]
+            fn sum(mut self) -> $t {
+                let mut half = $lanes / 2;
+                while half > 0 {
+                    for l in 0..half {
+                        self[l] += self[l + half];
+                    }
+                    half /= 2;
+                }
+                self[0]
+            }
+        }
+    };
+}
+
+array!(f32, 8);
+array!(f64, 4);
+
+/// Every `unsafe` here rests on one fact: a register reaches these methods only inside [`on_packs`], after
+/// the processor has been asked for AVX2 and FMA. Loads and stores check their slices' lengths first.
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use std::arch::x86_64::*;
+
+    use super::Pack;
+
+    macro_rules! register {
+        ($t:ty, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident, $add:ident) => {
+            impl Pack<$t> for $register {
+                const LANES: usize = $lanes;
+                #[inline(always)]
+                fn splat(x: $t) -> Self {
+                    unsafe { $splat(x) }
+                }
+                #[inline(always)]
+                fn load(from: &[$t]) -> Self {
+                    unsafe { $load(from[..$lanes].as_ptr()) }
+                }
+                #[inline(always)]
+                fn store(self, to: &mut [$t]) {
+                    unsafe { $store(to[..$lanes].as_mut_ptr(), self) }
+                }
+                #[inline(always)]
+                fn mul_add(self, factor: Self, addend: Self) -> Self {
+                    unsafe { $mul_add(self, factor, addend) }
+                }
+                #[inline(always)]
+                fn add(self, other: Self) -> Self {
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                fn sum(self) -> $t {
+                    let mut lanes = [0.0; $lanes];
+                    self.store(&mut lanes);
+                    lanes.sum()
+                }
+            }
+        };
+    }
+
+    register!(
+        f32,
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps
+    );
+    register!(
+        f64,
+        __m256d,
+        4,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_fmadd_pd,
+        _mm256_add_pd
+    );
+}
