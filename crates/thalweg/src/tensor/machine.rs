@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Real;
 use super::lines::{Columns, Lines, LinesMut};
 use super::op::{Direction, Point, Rules, Sink};
+use super::sparse::Sparse;
 use super::tape::Tape;
 use super::vectorise::vectorise;
 
@@ -31,6 +32,9 @@ pub struct Machine<T> {
     pub(super) values: Vec<T>,
     pub(super) adjoints: Vec<T>,
     tangents: Vec<Tangent<T>>,
+    sparse: Option<Sparse<T>>,
+    /// Whether the inputs may have changed since `sparse` was made of them.
+    stale: bool,
 }
 
 /// What follows from one direction of the parameters.
@@ -46,11 +50,13 @@ impl<T: Real> Machine<T> {
         let columns = Columns::new(batch);
         let numbers = tape.lines * columns.stride;
         Self {
-            tape,
             columns,
             values: vec![T::ZERO; numbers],
             adjoints: vec![T::ZERO; numbers],
             tangents: Vec::new(),
+            sparse: tape.large_input().map(Sparse::new),
+            stale: true,
+            tape,
         }
     }
 
@@ -77,10 +83,12 @@ impl<T: Real> Machine<T> {
             arena.clear();
             arena.resize(numbers, T::ZERO);
         }
+        self.stale = true;
     }
 
     /// Where the inputs go: finite numbers, line (row · positions + position).
     pub fn inputs_mut(&mut self) -> LinesMut<'_, T> {
+        self.stale = true;
         let lines = self.tape.input.rows * self.tape.input.positions;
         LinesMut {
             data: &mut self.values[..lines * self.columns.stride],
@@ -91,14 +99,25 @@ impl<T: Real> Machine<T> {
     /// Computes everything from the inputs and `parameters`.
     pub fn forward(&mut self, parameters: &[T]) {
         assert_eq!(parameters.len(), self.tape.parameter_count());
+        if std::mem::take(&mut self.stale)
+            && let Some(sparse) = &mut self.sparse
+        {
+            sparse.set(&self.values, self.columns);
+        }
         let (ops, columns) = (&self.tape.ops, self.columns);
-        let values = &mut self.values;
+        let (values, sparse) = (&mut self.values, useful(&self.sparse));
         vectorise(
             #[inline(always)]
             || {
                 for op in ops {
                     let (below, out) = values.split_at_mut(op.output().first * columns.stride);
-                    op.forward(columns, parameters, below, out);
+                    let at = Point {
+                        columns,
+                        parameters,
+                        values: below,
+                        sparse,
+                    };
+                    op.forward(at, out);
                 }
             },
         );
@@ -130,6 +149,7 @@ impl<T: Real> Machine<T> {
             columns,
             parameters,
             values: &self.values,
+            sparse: useful(&self.sparse),
         };
         let adjoints = &mut self.adjoints;
         vectorise(
@@ -165,6 +185,7 @@ impl<T: Real> Machine<T> {
             columns,
             parameters,
             values: &self.values,
+            sparse: useful(&self.sparse),
         };
         let tangents = &mut self.tangents;
         vectorise(
@@ -228,6 +249,7 @@ impl<T: Real> Machine<T> {
             columns,
             parameters,
             values: &self.values,
+            sparse: useful(&self.sparse),
         };
         let (adjoints, tangents) = (&self.adjoints, &mut self.tangents[..count]);
         vectorise(
@@ -277,6 +299,11 @@ impl<T: Real> Machine<T> {
         let output = self.tape.output;
         output.flat().row(0, self.columns, 0)
     }
+}
+
+/// The input without its zeros, where there are enough of them.
+fn useful<T: Real>(sparse: &Option<Sparse<T>>) -> Option<&Sparse<T>> {
+    sparse.as_ref().filter(|sparse| sparse.useful())
 }
 
 impl Tape {

@@ -16,6 +16,7 @@ mod pack;
 mod product;
 mod real;
 mod samples;
+mod sparse;
 mod tape;
 mod variable;
 pub(crate) mod vectorise;

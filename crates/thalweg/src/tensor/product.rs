@@ -8,7 +8,7 @@ use super::pack::{Pack, Packed, on_packs};
 use super::{Real, write::Write};
 
 /// From this many numbers in the small factor on, packing it as `gemm` does pays.
-const LARGE: usize = 1024;
+pub(super) const LARGE: usize = 1024;
 
 /// Rows of a tile.
 const ROWS: usize = 4;

@@ -5,6 +5,7 @@ use super::op::{
     Activation, Affine, Diagonal, Gather, Group, Normalise, Op, Pointwise, Products, Rules,
     Softmax, Sum,
 };
+use super::product::LARGE;
 use super::samples::{Places, places};
 use super::variable::{Line, Parameter, Role, Use, Variable, Vector, Weight};
 use super::write::Write;
@@ -43,6 +44,19 @@ impl Tape {
     /// How many numbers running it keeps for each sample: its input and every result on the way.
     pub fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// The input, if it has one position and a matrix large enough to go by its zeros multiplies it.
+    pub(super) fn large_input(&self) -> Option<Variable> {
+        let large = |op: &Op| match op {
+            Op::Affine(op) => {
+                let Weight { rows, columns, .. } = op.weight.what;
+                op.input.what == self.input && rows * columns >= LARGE
+            }
+            _ => false,
+        };
+        let large = self.input.positions == 1 && self.ops.iter().any(large);
+        large.then_some(self.input)
     }
 
     /// Length of the parameter vector.

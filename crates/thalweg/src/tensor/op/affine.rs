@@ -4,6 +4,7 @@ use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
 use crate::tensor::lines::Columns;
 use crate::tensor::product::{Matrix, Start, map_lines, pair_lines, sum_line};
+use crate::tensor::sparse::Sparse;
 use crate::tensor::variable::{Use, Variable, Vector, Weight};
 use crate::tensor::write::Write;
 
@@ -27,16 +28,19 @@ impl Affine {
         )
     }
 
-    /// W x + b, from lines of x in `below`.
+    /// W x + b, with x at the point and W, b from `parameters`.
     #[inline(always)]
-    fn map<T: Real>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]) {
+    fn map<T: Real>(&self, at: Point<'_, T>, parameters: &[T], out: &mut [T]) {
         let start = match &self.bias {
             Some(bias) => Start::Column(&parameters[bias.what.range()]),
             None => Start::Zero,
         };
-        let x = self.input.what.matrix(below, columns, 0);
-        let w = self.matrix(parameters);
-        map_lines(out, self.output.step(columns), w, x, start);
+        let (w, step) = (self.matrix(parameters), self.output.step(at.columns));
+        if let Some(x) = self.sparse(at) {
+            return x.map(out, step, w, start);
+        }
+        let x = self.input.what.matrix(at.values, at.columns, 0);
+        map_lines(out, step, w, x, start);
     }
 
     /// x̄ = or += Wᵀȳ.
@@ -58,6 +62,13 @@ impl Affine {
         let adjoint = self.output.matrix(adjoint, columns, self.output.first);
         let w = self.matrix(parameters).transpose();
         map_lines(to, input.step(columns), w, adjoint, start);
+    }
+
+    /// x without its zeros, if that is worth while.
+    #[inline(always)]
+    fn sparse<'a, T: Real>(&self, at: Point<'a, T>) -> Option<&'a Sparse<T>> {
+        at.sparse
+            .filter(|sparse| sparse.variable() == self.input.what)
     }
 
     /// W̄ = or += ȳ xᵀ, summed over positions and samples.
@@ -92,15 +103,15 @@ impl Rules for Affine {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]) {
-        self.map(columns, parameters, below, out);
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        self.map(at, at.parameters, out);
     }
 
     /// ẏ = Ẇ x + ḃ + W ẋ.
     #[inline(always)]
     fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let columns = at.columns;
-        self.map(columns, along.parameters, at.values, out);
+        self.map(at, along.parameters, out);
         if self.input.what.active {
             let x = self.input.what.matrix(along.values, columns, 0);
             let w = self.matrix(at.parameters);
@@ -111,13 +122,13 @@ impl Rules for Affine {
     #[inline(always)]
     fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         let columns = at.columns;
-        self.pair(
-            columns,
-            adjoint,
-            at.values,
-            to.parameters,
-            self.weight.write,
-        );
+        let write = self.weight.write;
+        if let Some(x) = self.sparse(at) {
+            let adjoint = self.output.matrix(adjoint, columns, self.output.first);
+            x.pair(&mut to.parameters[self.weight.what.range()], adjoint, write);
+        } else {
+            self.pair(columns, adjoint, at.values, to.parameters, write);
+        }
         if let Some(bias) = &self.bias {
             let bars = &mut to.parameters[bias.what.range()];
             for (row, bar) in bars.iter_mut().enumerate() {

@@ -61,8 +61,8 @@ impl Rules for Diagonal {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]) {
-        self.map(columns, parameters, below, out);
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        self.map(at.columns, at.parameters, at.values, out);
     }
 
     /// ẏ = ġ x + ḃ + g ẋ.

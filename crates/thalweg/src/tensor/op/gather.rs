@@ -2,7 +2,6 @@
 
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
-use crate::tensor::lines::Columns;
 use crate::tensor::variable::{Line, Use, Variable};
 
 #[derive(Clone, Debug)]
@@ -25,7 +24,8 @@ impl Rules for Gather {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        let (columns, below) = (at.columns, at.values);
         for (to, line) in out.chunks_exact_mut(columns.stride).zip(&self.lines) {
             to.copy_from_slice(&below[line.what.range(columns)]);
         }
@@ -33,7 +33,12 @@ impl Rules for Gather {
 
     #[inline(always)]
     fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
-        self.forward(at.columns, along.parameters, along.values, out);
+        let along = Point {
+            values: along.values,
+            sparse: None,
+            ..at
+        };
+        self.forward(along, out);
     }
 
     #[inline(always)]

@@ -37,6 +37,7 @@ pub(super) use sum::Sum;
 
 use super::Real;
 use super::lines::Columns;
+use super::sparse::Sparse;
 use super::variable::{Line, Use, Variable, Vector, Weight};
 
 /// The recorded point: parameters, and the value of every line.
@@ -45,6 +46,8 @@ pub(super) struct Point<'a, T> {
     pub columns: Columns,
     pub parameters: &'a [T],
     pub values: &'a [T],
+    /// The input once more, where most of it is 0.
+    pub sparse: Option<&'a Sparse<T>>,
 }
 
 /// A direction: of the parameters, and what follows from it for every line.
@@ -68,8 +71,8 @@ pub(super) trait Rules {
     /// What is read, so that the tape can tell who sets adjoints and who adds to them.
     fn reads(&mut self) -> Reads<'_>;
 
-    /// y.
-    fn forward<T: Real>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]);
+    /// y; `at.values` end before it.
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]);
 
     /// ẏ.
     fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]);
@@ -117,8 +120,8 @@ macro_rules! operations {
                 match self { $(Self::$kind(op) => op.reads()),* }
             }
             #[inline(always)]
-            fn forward<T: Real>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]) {
-                match self { $(Self::$kind(op) => op.forward(columns, parameters, below, out)),* }
+            fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+                match self { $(Self::$kind(op) => op.forward(at, out)),* }
             }
             #[inline(always)]
             fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {

@@ -3,7 +3,6 @@
 use super::group::{Group, product};
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
-use crate::tensor::lines::Columns;
 use crate::tensor::variable::{Use, Variable};
 use crate::tensor::write::{RUN, Write, runs};
 
@@ -94,7 +93,8 @@ impl Rules for Normalise {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        let (columns, below) = (at.columns, at.values);
         let stride = columns.stride;
         let x = &below[self.input.what.first * stride..];
         let (y, inverse) = out.split_at_mut((self.inverse.first - self.output.first) * stride);

@@ -171,7 +171,8 @@ impl Rules for Pointwise {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        let (columns, below) = (at.columns, at.values);
         with!(self.activation, F => for (x, y) in self.rows(columns) {
             Write::Set.each(&mut out[y], [&below[x]], #[inline(always)] |[x]| F::value(x));
         });

@@ -113,8 +113,8 @@ impl Rules for Products {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
-        self.map(columns, below, below, out, Write::Set);
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        self.map(at.columns, at.values, at.values, out, Write::Set);
     }
 
     /// ẏ = scale Σ (ȧ b + a ḃ).

@@ -2,7 +2,6 @@
 
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
-use crate::tensor::lines::Columns;
 use crate::tensor::variable::{Use, Variable};
 use crate::tensor::write::Write;
 
@@ -26,7 +25,8 @@ impl Rules for Sum {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, columns: Columns, _: &[T], below: &[T], out: &mut [T]) {
+    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+        let (columns, below) = (at.columns, at.values);
         let [a, b] = &self.terms;
         for row in 0..self.output.rows {
             let sources = [a, b].map(|term| &below[term.what.row(row, columns, 0)]);
@@ -42,7 +42,12 @@ impl Rules for Sum {
 
     #[inline(always)]
     fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
-        self.forward(at.columns, along.parameters, along.values, out);
+        let along = Point {
+            values: along.values,
+            sparse: None,
+            ..at
+        };
+        self.forward(along, out);
     }
 
     #[inline(always)]

@@ -1,0 +1,341 @@
+//! Products with an input most of whose numbers are 0, as pixels are: the zeros are left out.
+//!
+//! Sums over inputs are taken one after another in the inputs' order, and sums over samples in theirs, so that
+//! their bits depend on nothing but the numbers.
+
+use super::Real;
+use std::ops::Range;
+
+use super::lines::Columns;
+use super::pack::{Pack, Packed, on_packs};
+use super::product::{Matrix, Start};
+use super::variable::Variable;
+use super::write::Write;
+
+/// Samples treated together: with [`WIDTH`] outputs each they fill the first cache.
+const SAMPLES: usize = 128;
+
+/// Packs of outputs treated together, a register each.
+const PACKS: usize = 8;
+
+/// The most numbers in [`PACKS`] packs.
+const WIDTH: usize = 64;
+
+/// Inputs treated together.
+const INPUTS: usize = 32;
+
+/// From one number in this many on that is not 0, dense products are faster.
+const DENSE: usize = 3;
+
+/// The numbers of the input that are not 0.
+#[derive(Clone, Debug)]
+pub(super) struct Sparse<T> {
+    variable: Variable,
+    columns: Columns,
+    useful: bool,
+    blocks: usize,
+    /// Block by block, line by line, and by samples within a line.
+    by_line: Numbers<T>,
+    /// Block by block, [`INPUTS`] by [`INPUTS`], sample by sample, and by lines within a sample.
+    by_sample: Numbers<T>,
+}
+
+/// Lists of numbers, one after another.
+#[derive(Clone, Debug)]
+struct Numbers<T> {
+    /// Where each list begins; and where the last one ends.
+    starts: Vec<usize>,
+    numbers: Vec<Number<T>>,
+}
+
+/// A number that is not 0, and its place in a block: its sample in a line's list, its line in a sample's.
+#[derive(Clone, Copy, Debug)]
+struct Number<T> {
+    place: u32,
+    value: T,
+}
+
+impl<T: Real> Sparse<T> {
+    /// Of `variable`, which must be the input and have one position. Useless until set.
+    pub fn new(variable: Variable) -> Self {
+        Self {
+            variable,
+            columns: Columns::new(1),
+            useful: false,
+            blocks: 0,
+            by_line: Numbers::new(),
+            by_sample: Numbers::new(),
+        }
+    }
+
+    /// What this is of.
+    pub fn variable(&self) -> Variable {
+        self.variable
+    }
+
+    /// Whether there are enough zeros to go by.
+    pub fn useful(&self) -> bool {
+        self.useful
+    }
+
+    /// Takes the input from the arena of all lines.
+    pub fn set(&mut self, arena: &[T], columns: Columns) {
+        let input =
+            &arena[self.variable.first * columns.stride..][..self.variable.rows * columns.stride];
+        let stride = columns.stride;
+        self.columns = columns;
+        let most = input.len() / DENSE;
+        let nonzero = |run: &[T]| run.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>();
+        let count: usize = input
+            .chunks(stride)
+            .map(|line| nonzero(line) as usize)
+            .sum();
+        self.useful = count < most;
+        if !self.useful {
+            return;
+        }
+        self.blocks = stride.div_ceil(SAMPLES);
+        // Numbers are written before they are looked at: hence the room for one list more.
+        self.by_line.clear(count + SAMPLES);
+        self.by_sample.clear(count);
+        for from in (0..stride).step_by(SAMPLES) {
+            let samples = from..stride.min(from + SAMPLES);
+            for lines in input.chunks(INPUTS * stride) {
+                let first = self.by_line.starts.len() - 1;
+                for line in lines.chunks_exact(stride) {
+                    self.by_line.push_nonzero(&line[samples.clone()]);
+                }
+                self.by_sample.push_transposed(&self.by_line, first);
+            }
+        }
+    }
+
+    /// out = start + w · x, where the rows of `out` are lines, `step` apart.
+    pub fn map(&self, out: &mut [T], step: usize, w: Matrix<'_, T>, start: Start<'_, T>) {
+        on_packs(Map {
+            x: self,
+            out,
+            step,
+            w,
+            start,
+        });
+    }
+
+    /// out = or += a · xᵀ, where the rows of `a` are lines and `out` is dense, row after row.
+    pub fn pair(&self, out: &mut [T], a: Matrix<'_, T>, write: Write) {
+        on_packs(Pair {
+            x: self,
+            out,
+            a,
+            write,
+        });
+    }
+
+    /// The samples of `block`.
+    #[inline(always)]
+    fn samples(&self, block: usize) -> Range<usize> {
+        let from = block * SAMPLES;
+        from..self.columns.stride.min(from + SAMPLES)
+    }
+
+    /// The runs of inputs that are not all 0 in `block`, with their number.
+    #[inline(always)]
+    fn tiles(&self, block: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let rows = self.variable.rows;
+        let tiles = (0..rows).step_by(INPUTS).enumerate();
+        let tiles = tiles.map(move |(tile, from)| (tile, from..rows.min(from + INPUTS)));
+        let starts = &self.by_line.starts[block * rows..];
+        tiles.filter(|(_, lines)| starts[lines.start] < starts[lines.end])
+    }
+}
+
+impl<T: Real> Numbers<T> {
+    fn new() -> Self {
+        Self {
+            starts: vec![0],
+            numbers: Vec::new(),
+        }
+    }
+
+    /// No lists, and room for `count` numbers.
+    fn clear(&mut self, count: usize) {
+        self.starts.clear();
+        self.starts.push(0);
+        let none = Number {
+            place: 0,
+            value: T::ZERO,
+        };
+        self.numbers.resize(count, none);
+    }
+
+    /// List number `index`.
+    #[inline(always)]
+    fn list(&self, index: usize) -> &[Number<T>] {
+        &self.numbers[self.starts[index]..self.starts[index + 1]]
+    }
+
+    /// The end of all lists.
+    fn end(&self) -> usize {
+        self.starts[self.starts.len() - 1]
+    }
+
+    /// A list of those of `values`, at most [`SAMPLES`], that are not 0.
+    fn push_nonzero(&mut self, values: &[T]) {
+        let end = self.end();
+        let to = &mut self.numbers[end..][..SAMPLES];
+        let mut count = 0;
+        for (place, &value) in values.iter().enumerate() {
+            to[count] = Number {
+                place: place as u32,
+                value,
+            };
+            count += usize::from(value != T::ZERO);
+        }
+        self.starts.push(end + count);
+    }
+
+    /// A list for each of [`SAMPLES`] samples of what the lists of `lines` from `first` on have of it.
+    fn push_transposed(&mut self, lines: &Self, first: usize) {
+        let lists = first..lines.starts.len() - 1;
+        let mut ends = [0; SAMPLES];
+        for number in &lines.numbers[lines.starts[lists.start]..lines.end()] {
+            ends[number.place as usize] += 1;
+        }
+        let mut end = self.end();
+        for next in &mut ends {
+            end += std::mem::replace(next, end);
+            self.starts.push(end);
+        }
+        for (place, index) in lists.enumerate() {
+            for number in lines.list(index) {
+                let next = &mut ends[number.place as usize];
+                self.numbers[*next] = Number {
+                    place: place as u32,
+                    value: number.value,
+                };
+                *next += 1;
+            }
+        }
+    }
+}
+
+/// The arguments of [`Sparse::map`].
+struct Map<'a, T> {
+    x: &'a Sparse<T>,
+    out: &'a mut [T],
+    step: usize,
+    w: Matrix<'a, T>,
+    start: Start<'a, T>,
+}
+
+impl<T: Real> Packed<T> for Map<'_, T> {
+    #[inline(always)]
+    fn run<P: Pack<T>>(self) {
+        let width = PACKS * P::LANES;
+        let x = self.x;
+        // A row for each sample, and one for each input of a tile.
+        let (mut sums, mut columns) = ([T::ZERO; SAMPLES * WIDTH], [T::ZERO; INPUTS * WIDTH]);
+        for block in 0..x.blocks {
+            let samples = x.samples(block);
+            for first in (0..self.w.shape.0).step_by(width) {
+                let outputs = first..self.w.shape.0.min(first + width);
+                sums.fill(T::ZERO);
+                for (tile, lines) in x.tiles(block) {
+                    for (o, i) in outputs.clone().enumerate() {
+                        let row = &self.w.data[i * self.w.steps.0..];
+                        for (t, &x) in row[lines.clone()].iter().enumerate() {
+                            columns[t * width + o] = x;
+                        }
+                    }
+                    let lists = (block * x.variable.rows.div_ceil(INPUTS) + tile) * SAMPLES;
+                    for (sample, row) in
+                        sums.chunks_exact_mut(width).take(samples.len()).enumerate()
+                    {
+                        let mut sum = [P::splat(T::ZERO); PACKS];
+                        for p in 0..PACKS {
+                            sum[p] = P::load(&row[p * P::LANES..]);
+                        }
+                        add::<T, P>(&mut sum, x.by_sample.list(lists + sample), &columns);
+                        for p in 0..PACKS {
+                            sum[p].store(&mut row[p * P::LANES..]);
+                        }
+                    }
+                }
+                for (o, i) in outputs.enumerate() {
+                    let out = &mut self.out[i * self.step + samples.start..][..samples.len()];
+                    for (sample, out) in out.iter_mut().enumerate() {
+                        let start = match self.start {
+                            Start::Zero => T::ZERO,
+                            Start::Column(column) => column[i],
+                            Start::Present => *out,
+                        };
+                        *out = start + sums[sample * width + o];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// sum += Σ value · row over `numbers`, each naming its row of `rows`.
+#[inline(always)]
+fn add<T: Real, P: Pack<T>>(sum: &mut [P; PACKS], numbers: &[Number<T>], rows: &[T]) {
+    let width = PACKS * P::LANES;
+    for number in numbers {
+        let row = &rows[number.place as usize * width..][..width];
+        let value = P::splat(number.value);
+        for p in 0..PACKS {
+            sum[p] = P::load(&row[p * P::LANES..]).mul_add(value, sum[p]);
+        }
+    }
+}
+
+/// The arguments of [`Sparse::pair`].
+struct Pair<'a, T> {
+    x: &'a Sparse<T>,
+    out: &'a mut [T],
+    a: Matrix<'a, T>,
+    write: Write,
+}
+
+impl<T: Real> Packed<T> for Pair<'_, T> {
+    #[inline(always)]
+    fn run<P: Pack<T>>(self) {
+        let (width, inputs) = (PACKS * P::LANES, self.x.variable.rows);
+        if self.write == Write::Set {
+            self.out.fill(T::ZERO);
+        }
+        let x = self.x;
+        // A row for each sample, and one for each input of a tile.
+        let (mut rows, mut sums) = ([T::ZERO; SAMPLES * WIDTH], [T::ZERO; INPUTS * WIDTH]);
+        for block in 0..x.blocks {
+            for first in (0..self.a.shape.0).step_by(width) {
+                let outputs = first..self.a.shape.0.min(first + width);
+                for (o, i) in outputs.clone().enumerate() {
+                    let line = &self.a.data[i * self.a.steps.0..][x.samples(block)];
+                    for (sample, &x) in line.iter().enumerate() {
+                        rows[sample * width + o] = x;
+                    }
+                }
+                for (_, lines) in x.tiles(block) {
+                    let lists = lines
+                        .clone()
+                        .map(|line| x.by_line.list(block * inputs + line));
+                    for (list, row) in lists.zip(sums.chunks_exact_mut(width)) {
+                        let mut sum = [P::splat(T::ZERO); PACKS];
+                        add::<T, P>(&mut sum, list, &rows);
+                        for p in 0..PACKS {
+                            sum[p].store(&mut row[p * P::LANES..]);
+                        }
+                    }
+                    for (o, i) in outputs.clone().enumerate() {
+                        let out = &mut self.out[i * inputs..][lines.clone()];
+                        for (t, out) in out.iter_mut().enumerate() {
+                            *out += sums[t * width + o];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
