@@ -339,3 +339,85 @@ impl<T: Real> Packed<T> for Pair<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::product::{map_lines, pair_lines};
+    use super::*;
+
+    /// Whole numbers, so that every order of summation gives the same; all but a `share`th are 0.
+    fn whole(count: usize, seed: usize, share: usize) -> Vec<f32> {
+        let number = |i: usize| (i * 7919 + seed * 104_729) % 8191;
+        let entry = |i| {
+            if number(i) % share == 0 {
+                (number(i) % 13) as f32 - 6.0
+            } else {
+                0.0
+            }
+        };
+        (0..count).map(entry).collect()
+    }
+
+    /// Against dense products, over shapes that fill tiles, blocks and padding and that do not.
+    #[test]
+    fn zeros_change_nothing() {
+        for (outputs, inputs, batch) in [(1, 1, 1), (5, 33, 16), (64, 70, 128), (67, 100, 300)] {
+            let columns = Columns::new(batch);
+            let stride = columns.stride;
+            let mut values = whole(inputs * stride, 1, 4);
+            for line in values.chunks_mut(stride) {
+                line[batch..].fill(0.0);
+            }
+            // An input that is always 0, and more than a tile of them.
+            values[..stride].fill(0.0);
+            if inputs > 2 * INPUTS {
+                values[INPUTS * stride..(2 * INPUTS + 1) * stride].fill(0.0);
+            }
+            let variable = Variable {
+                first: 0,
+                rows: inputs,
+                positions: 1,
+                pitch: 1,
+                active: false,
+            };
+            let mut sparse = Sparse::new(variable);
+            // What an earlier input left behind must not show.
+            sparse.set(&whole(inputs * stride, 2, 5), columns);
+            sparse.set(&values, columns);
+            assert!(sparse.useful());
+            let x = Matrix::rows(&values, inputs, stride, stride);
+            let (w, column) = (whole(outputs * inputs, 3, 1), whole(outputs, 4, 1));
+            let w = Matrix::rows(&w, outputs, inputs, inputs);
+            for start in [Start::Zero, Start::Column(&column), Start::Present] {
+                let (mut found, mut exact) =
+                    (vec![2.0; outputs * stride], vec![2.0; outputs * stride]);
+                sparse.map(&mut found, stride, w, start);
+                map_lines(&mut exact, stride, w, x, start);
+                assert_eq!(found, exact, "{outputs} × {inputs} × {batch}, {start:?}");
+            }
+            let a = whole(outputs * stride, 5, 1);
+            let a = Matrix::rows(&a, outputs, stride, stride);
+            for write in [Write::Set, Write::Add] {
+                let (mut found, mut exact) =
+                    (vec![2.0; outputs * inputs], vec![2.0; outputs * inputs]);
+                sparse.pair(&mut found, a, write);
+                pair_lines(&mut exact, a, x, write);
+                assert_eq!(found, exact, "{outputs} × {inputs} × {batch}, {write:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn dense_inputs_are_left_alone() {
+        let variable = Variable {
+            first: 0,
+            rows: 3,
+            positions: 1,
+            pitch: 1,
+            active: false,
+        };
+        let mut sparse = Sparse::new(variable);
+        sparse.set(&[1.0; 48], Columns::new(16));
+        assert!(!sparse.useful());
+    }
+}

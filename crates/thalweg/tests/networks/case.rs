@@ -40,8 +40,11 @@ impl Draw {
         let span = (range.end() - range.start() + 1) as f64;
         range.start() + (self.0.uniform() * span) as usize
     }
+    pub fn share(&mut self) -> f64 {
+        self.0.uniform()
+    }
     pub fn flip(&mut self) -> bool {
-        self.0.uniform() < 0.5
+        self.share() < 0.5
     }
     pub fn activation(&mut self) -> Activation {
         [

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use super::case::{Case, assert_close, dot};
+use thalweg::model::Mlp;
+use thalweg::tensor::Activation;
+
+use super::case::{Case, Draw, assert_close, dot};
 use super::reference::Network;
 use crate::for_random_cases;
 
@@ -30,6 +33,31 @@ fn exact<M: Network + Debug>(mut case: Case<M>) {
 #[test]
 fn all_derivatives_are_exact() {
     for_random_cases!(25, exact);
+}
+
+/// Products so large that they go other ways, with inputs that are mostly 0 and with others.
+#[test]
+fn wide_derivatives_are_exact() {
+    for seed in 0..4 {
+        let mut draw = Draw::new(3000 + seed);
+        let model = Mlp {
+            widths: vec![110, 10, 2],
+            activation: Activation::Tanh,
+            biases: seed % 2 == 0,
+        };
+        let tape = model.tape().unwrap();
+        let share = if seed < 2 { 0.8 } else { 0.1 };
+        let zeros: Vec<bool> = (0..110 * 19).map(|_| draw.share() < share).collect();
+        let mut case = Case::new(model, tape, draw);
+        for (sample, table) in case.inputs.iter_mut().enumerate() {
+            for (line, x) in table.iter_mut().flatten().enumerate() {
+                if zeros[sample * 110 + line] {
+                    *x = 0.0;
+                }
+            }
+        }
+        exact(case);
+    }
 }
 
 /// Against central differences of the reference in f64, of fourth order along a unit direction: their
