@@ -1,0 +1,234 @@
+"""Networks in JAX: steps of SGD, Hessian products and fluctuation, compiled, XLA held to one thread."""
+
+import os
+
+# Before JAX is imported, or it has no effect.
+os.environ["XLA_FLAGS"] = (
+    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 "
+    + os.environ.get("XLA_FLAGS", "")
+)
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from serving import Work, cases, norm, serve
+
+
+def forward(case):
+    if case.kind == "mlp":
+
+        def mlp(parameters, x):
+            *hidden, last = (parameters[name] for name in case.layers)
+            for weight in hidden:
+                x = jax.nn.relu(x @ weight.T)
+            return x @ last.T
+
+        return mlp
+
+    def transformer(parameters, x):
+        part = lambda name: parameters[f"blocks.1.{name}.weight"].T
+        samples, positions, width = x.shape
+        split = lambda z: z.reshape(samples, positions, case.heads, -1)
+        query, key, value = (split(x @ part(name)) for name in ("query", "key", "value"))
+        scores = jnp.einsum("bihd,bjhd->bhij", query, key) / query.shape[-1] ** 0.5
+        mixed = jnp.einsum("bhij,bjhd->bihd", jax.nn.softmax(scores), value)
+        x = x + mixed.reshape(x.shape) @ part("output")
+        return x + jax.nn.relu(x @ part("expand")) @ part("contract")
+
+    return transformer
+
+
+def loss_of(case):
+    network = forward(case)
+
+    def loss(parameters, inputs, targets):
+        outputs = network(parameters, inputs)
+        if case.loss == "cross-entropy":
+            return -jnp.sum(targets * jax.nn.log_softmax(outputs)) / len(inputs)
+        return 0.5 * jnp.sum((targets - outputs) ** 2) / len(inputs)
+
+    return loss
+
+
+class Step(Work):
+    """`loop(update, minibatches)` gives a compiled function that goes round the minibatches so many
+    times."""
+
+    def __init__(self, case, loop):
+        self.loss = loss_of(case)
+        self.start = jax.device_put(case.start)
+        self.minibatches = [jax.device_put(minibatch) for minibatch in case.minibatches]
+
+        def update(parameters, minibatch):
+            gradients = jax.grad(self.loss)(parameters, *minibatch)
+            return jax.tree.map(lambda p, g: p - case.learning_rate * g, parameters, gradients)
+
+        self.run = loop(update, self.minibatches)
+
+    def restart(self):
+        self.parameters = self.start
+
+    def repeat(self, calls):
+        rounds = -(-calls // len(self.minibatches))
+        self.parameters = jax.block_until_ready(self.run(self.parameters, rounds))
+        return rounds * len(self.minibatches)
+
+    def values(self):
+        loss, gradients = jax.value_and_grad(self.loss)(self.start, *self.minibatches[0])
+        moved = jax.tree.map(lambda p, s: p - s, self.run(self.start, 1), self.start)
+        return {
+            "loss": float(loss),
+            "gradient": norm(gradients.values()),
+            "moved": norm(moved.values()),
+        }
+
+
+def scanned(unroll):
+    """A scan over the stacked minibatches, again and again."""
+
+    def loop(update, minibatches):
+        stack = jax.tree.map(lambda *parts: jnp.stack(parts), *minibatches)
+        step = lambda parameters, minibatch: (update(parameters, minibatch), None)
+
+        @jax.jit
+        def run(parameters, rounds, stack):
+            sweep = lambda _, parameters: lax.scan(step, parameters, stack, unroll=unroll)[0]
+            return lax.fori_loop(0, rounds, sweep, parameters)
+
+        return lambda parameters, rounds: run(parameters, rounds, stack)
+
+    return loop
+
+
+def separate(update, minibatches):
+    """A loop over minibatches that are arrays of their own: none is sliced off a stack before its
+    step."""
+
+    @jax.jit
+    def run(parameters, rounds, minibatches):
+        sweep = lambda _, parameters: functools.reduce(update, minibatches, parameters)
+        return lax.fori_loop(0, rounds, sweep, parameters)
+
+    return lambda parameters, rounds: run(parameters, rounds, minibatches)
+
+
+def called(update, minibatches):
+    """A call of a compiled function for each step."""
+    step = jax.jit(update)
+
+    def run(parameters, rounds):
+        for _ in range(rounds):
+            for minibatch in minibatches:
+                parameters = step(parameters, minibatch)
+        return parameters
+
+    return run
+
+
+class Product(Work):
+    """`product(gradient, parameters)` gives H v as a function of v."""
+
+    def __init__(self, case, product, looped):
+        self.loss = loss_of(case)
+        self.parameters = jax.device_put(case.start)
+        self.data = jax.device_put(case.evaluation)
+        self.direction = jax.device_put(case.direction)
+        self.looped = looped
+        gradient = jax.grad(lambda p, data: self.loss(p, *data))
+
+        @jax.jit
+        def loop(count, parameters, direction, data):
+            hvp = product(lambda p: gradient(p, data), parameters)
+
+            def step(_, carry):
+                direction, _ = carry
+                result = hvp(direction)
+                # A next direction, or all products would be one.
+                return jax.tree.map(lambda v, h: v + 1e-12 * h, direction, result), result
+
+            return lax.fori_loop(0, count, step, (direction, direction))[1]
+
+        self.loop = lambda count: loop(count, self.parameters, self.direction, self.data)
+        self.single = jax.jit(product(lambda p: gradient(p, self.data), self.parameters))
+
+    def repeat(self, calls):
+        if self.looped:
+            self.product = self.loop(calls)
+        else:
+            for _ in range(calls):
+                self.product = self.single(self.direction)
+        jax.block_until_ready(self.product)
+        return calls
+
+    def values(self):
+        self.repeat(1)
+        loss, gradients = jax.value_and_grad(self.loss)(self.parameters, *self.data)
+        return {
+            "loss": float(loss),
+            "gradient": norm(gradients.values()),
+            "product": norm(self.product.values()),
+        }
+
+
+def linearised(gradient, parameters):
+    return jax.linearize(gradient, parameters)[1]
+
+
+def forward_over_reverse(gradient, parameters):
+    return lambda v: jax.jvp(gradient, (parameters,), (v,))[1]
+
+
+class Fluctuation(Work):
+    """E‖∇ℓ‖² from every sample's gradient, which XLA may or may not form."""
+
+    def __init__(self, case):
+        loss = loss_of(case)
+        self.parameters = jax.device_put(case.start)
+        self.data = jax.device_put(case.minibatches[0])
+
+        @jax.jit
+        def fluctuation(parameters, inputs, targets):
+            def squared(x, y):
+                gradients = jax.grad(loss)(parameters, x[None], y[None])
+                return sum(jnp.sum(g**2) for g in gradients.values())
+
+            return jnp.mean(jax.vmap(squared)(inputs, targets))
+
+        self.run = fluctuation
+
+    def repeat(self, calls):
+        for _ in range(calls):
+            self.fluctuation = float(self.run(self.parameters, *self.data))
+        return calls
+
+    def values(self):
+        self.repeat(1)
+        return {"fluctuation": self.fluctuation}
+
+
+def main():
+    works = {}
+    loops = {
+        "scan": scanned(1),
+        "scan, unrolled": scanned(4),
+        "loop over separate arrays": separate,
+        "call for each step": called,
+    }
+    products = {"linearize": linearised, "jvp of grad": forward_over_reverse}
+    for case in cases():
+        for name, loop in loops.items():
+            works[f"step {case.name}", name] = functools.partial(Step, case, loop)
+        for name, product in products.items():
+            make = functools.partial(Product, case, product)
+            works[f"hvp {case.name}", f"{name}, in a loop"] = functools.partial(make, True)
+            works[f"hvp {case.name}", f"{name}, call for each"] = functools.partial(make, False)
+        if case.name.startswith("mnist"):
+            works[f"fluctuation {case.name}", "vmap of grad"] = functools.partial(Fluctuation, case)
+    serve("jax", jax.__version__, works)
+
+
+if __name__ == "__main__":
+    main()

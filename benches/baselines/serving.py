@@ -1,0 +1,124 @@
+"""What the baselines for networks share: the networks to load, and the answers to `compare`.
+
+`compare` starts each program once and takes turns with all of them: a line of JSON on standard input asks
+one to repeat a piece of work for some seconds, or for the numbers that must be the same in all programs.
+"""
+
+import json
+import pathlib
+import platform
+import sys
+
+import numpy as np
+
+from timing import clocks, cpu_model, since
+
+
+class Case:
+    """A network with its data, as the harness wrote them: f32, samples first, then positions (if more
+    than one), then features."""
+
+    def __init__(self, directory, description):
+        self.name, self.kind = description["name"], description["kind"]
+        self.heads, self.loss = description["heads"], description["loss"]
+        self.learning_rate = description["learning_rate"]
+        self.directory = directory / self.name
+        self.shapes = {name: (rows, columns) for name, rows, columns in description["parameters"]}
+        self.start = self.split("parameters")
+        self.direction = self.split("direction")
+        sides = description["input"], description["output"]
+        names = "inputs", "targets"
+        self.inputs, self.targets = (
+            self.samples(name, side, (description["batches"], -1)) for name, side in zip(names, sides)
+        )
+        self.evaluation = tuple(
+            self.samples(f"evaluation-{name}", side, (-1,)) for name, side in zip(names, sides)
+        )
+
+    def load(self, name):
+        return np.load(self.directory / f"{name}.npy")
+
+    def split(self, name):
+        """A parameter vector as matrices by name."""
+        shapes = self.shapes.values()
+        ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
+        parts = np.split(self.load(name), ends)
+        return {key: part.reshape(shape) for (key, shape), part in zip(self.shapes.items(), parts)}
+
+    def samples(self, name, side, leading):
+        rows, positions = side
+        numbers = self.load(name).reshape(*leading, rows, positions)
+        numbers = numbers[..., 0] if positions == 1 else numbers.swapaxes(-1, -2)
+        return np.ascontiguousarray(numbers)
+
+    @property
+    def minibatches(self):
+        return list(zip(self.inputs, self.targets))
+
+    @property
+    def layers(self):
+        """Names of a perceptron's matrices, in order."""
+        return list(self.shapes)
+
+
+class Work:
+    """Something to call many times: `repeat(calls)` does so and says how often it did, which may be
+    more; `values()` are the numbers that must be the same in all programs."""
+
+    def restart(self):
+        """Goes back to where the first call starts."""
+
+
+def cases():
+    """Those in the directory given on the command line."""
+    directory = pathlib.Path(sys.argv[1])
+    descriptions = json.loads((directory / "networks.json").read_text())
+    return [Case(directory, description) for description in descriptions]
+
+
+def norm(arrays):
+    return float(np.sqrt(sum(np.sum(np.square(np.asarray(a, dtype=np.float64))) for a in arrays)))
+
+
+def time_calls(run, seconds):
+    """Nanoseconds of one call, from as many as fill `seconds`; `run(n)` makes at least n and says how
+    many."""
+    run(1)
+    calls, chunk = 0, 1
+    start = clocks()
+    while (wall := since(start)[0]) < seconds:
+        calls += run(chunk)
+        if since(start)[0] - wall < 2e-3:
+            chunk *= 2
+    wall, processor = since(start)
+    return {"wall": wall * 1e9 / calls, "processor": processor * 1e9 / calls}
+
+
+def serve(library, version, works):
+    """`works` maps (work, variant) to a function that makes an object with `restart`, `repeat` and
+    `values`; it is made when first asked for, since that may compile."""
+    made = {}
+
+    def answer(what):
+        print(json.dumps(what), flush=True)
+
+    answer(
+        {
+            "library": library,
+            "version": version,
+            "python": platform.python_version(),
+            "cpu": cpu_model(),
+            "works": list(works),
+        }
+    )
+    for line in sys.stdin:
+        request = json.loads(line)
+        key = request["work"], request["variant"]
+        if key not in made:
+            made[key] = works[key]()
+        work = made[key]
+        if request["seconds"] is None:
+            answer(work.values())
+        else:
+            work.restart()
+            answer(time_calls(work.repeat, request["seconds"]))

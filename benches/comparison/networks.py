@@ -1,0 +1,176 @@
+"""Networks against JAX and PyTorch: training steps, Hessian products, fluctuation.
+
+Starts each program once and lets them take turns, round by round, at each piece of work; before any
+is timed all must have found the same numbers. Reports medians over rounds and their ratios.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from . import BASELINES
+
+OURS = "thalweg"
+
+# What each piece of work should at least be ahead by.
+WANTED = {
+    "step mlp": {"jax": 6, "torch": 100},
+    "step transformer": {"jax": 2.5, "torch": 10},
+    "step mnist": {"jax": 1.15, "torch": 1.6},
+    "hvp mlp": {"jax": 5, "torch": 60},
+    "hvp transformer": {"jax": 2.5, "torch": 12},
+    "hvp mnist": {"jax": 1, "torch": 1.2},
+    "fluctuation mnist": {"torch": 80},
+}
+
+# Relative differences that single precision leaves; steps amplify them.
+TOLERANCE = {"moved": 1e-3}
+OTHER_TOLERANCE = 1e-4
+
+# A variant this much slower than the best of its program in the first round has no part in the others.
+HOPELESS = 1.3
+
+
+class Program:
+    """A running program that answers a line of JSON with a line of JSON."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.hello = self.read()
+        self.library = self.hello["library"]
+        self.variants = {}
+        for work, variant in self.hello["works"]:
+            self.variants.setdefault(work, []).append(variant)
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args[:2]} ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def ask(self, work, variant, seconds=None):
+        request = {"work": work, "variant": variant, "seconds": seconds}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def add_arguments(parser):
+    parser.add_argument("--only", default="", help="only the work whose name contains this")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.3, help="for each time of a round")
+    parser.add_argument("--quick", action="store_true", help="three rounds of 0.1 s")
+
+
+def compare(arguments, harness):
+    if arguments.quick:
+        arguments.rounds, arguments.seconds = 3, 0.1
+    with tempfile.TemporaryDirectory() as directory:
+        ours = Program([harness, "networks", "--serve", directory])
+        scripts = ("jax_networks.py", "torch_networks.py")
+        theirs = [Program([arguments.python, BASELINES / script, directory]) for script in scripts]
+        programs = [ours] + theirs
+        results = [
+            measure(work, programs, arguments) for work in ours.variants if arguments.only in work
+        ]
+        for program in programs:
+            program.end()
+    machine = {key: programs[-1].hello[key] for key in ("cpu", "python")}
+    return {
+        "machine": machine | {program.library: program.hello["version"] for program in programs},
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+        "work": results,
+    }
+
+
+def measure(work, programs, arguments):
+    """Times one piece of work in all programs that do it, prints it and returns it."""
+    contestants = [
+        (program, variant) for program in programs for variant in program.variants.get(work, [])
+    ]
+    agreed = agree(work, contestants)
+    times = {contestant: [] for contestant in contestants}
+    for _ in range(arguments.rounds):
+        for contestant in contestants:
+            program, variant = contestant
+            times[contestant].append(program.ask(work, variant, arguments.seconds))
+        contestants = [c for c in contestants if worthwhile(c, times)]
+    medians = [
+        {
+            "library": program.library,
+            "variant": variant,
+            "rounds": len(rounds),
+            "us": {
+                clock: statistics.median(time[clock] for time in rounds) / 1e3
+                for clock in ("wall", "processor")
+            },
+        }
+        for (program, variant), rounds in times.items()
+    ]
+    ratios = ratios_of(work, medians)
+    show(work, medians, ratios)
+    return {"work": work, "values": agreed, "times": medians, "ratios": ratios}
+
+
+def agree(work, contestants):
+    """The numbers that all programs find; stops where they do not."""
+    expected = None
+    for program, variant in contestants:
+        values = program.ask(work, variant)
+        expected = expected or values
+        for name, value in values.items():
+            difference = abs(value - expected[name]) / abs(expected[name])
+            # Not a number is no agreement either.
+            if not difference <= TOLERANCE.get(name, OTHER_TOLERANCE):
+                raise SystemExit(
+                    f"{work}, {program.library} {variant}: {name} is {value}, and {expected[name]} in ours"
+                )
+    return expected
+
+
+def worthwhile(contestant, times):
+    program, _ = contestant
+    if program.library == OURS:
+        return True
+    first = lambda c: times[c][0]["processor"]
+    best = min(first(other) for other in times if other[0] is program)
+    return first(contestant) <= HOPELESS * best
+
+
+def ratios_of(work, medians):
+    """Each library's fastest variant to ours as it stands first, by both clocks."""
+    ours, ratios = medians[0], []
+    for library in sorted({row["library"] for row in medians} - {OURS}):
+        rows = [row for row in medians if row["library"] == library]
+        best = min(rows, key=lambda row: row["us"]["processor"])
+        ratios.append(
+            {
+                "library": library,
+                "variant": best["variant"],
+                "wanted": WANTED.get(work, {}).get(library),
+            }
+            | {clock: best["us"][clock] / ours["us"][clock] for clock in ("wall", "processor")}
+        )
+    return ratios
+
+
+def show(work, medians, ratios):
+    print(f"\n{work:<44}{'µs, wall':>12}{'processor':>12}{'rounds':>8}")
+    for row in medians:
+        name = f"{row['library']}: {row['variant']}"
+        print(f"  {name:<42}{row['us']['wall']:>12.4g}{row['us']['processor']:>12.4g}{row['rounds']:>8}")
+    for ratio in ratios:
+        wanted = f"wanted {ratio['wanted']}" if ratio["wanted"] else ""
+        print(
+            f"  {ratio['library'] + ' / ' + OURS:<42}{ratio['wall']:>12.3g}{ratio['processor']:>12.3g}  {wanted}"
+        )
+    sys.stdout.flush()

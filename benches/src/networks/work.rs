@@ -1,0 +1,322 @@
+//! What is timed, written as a user of the library would.
+
+use std::hint::black_box;
+
+use serde_json::{Value, json};
+use thalweg::loss::Objective;
+use thalweg::optimizer::Sgd;
+use thalweg::tensor::{Block, LinesMut};
+use thalweg::train::Trainer;
+
+use super::case::Case;
+
+/// Something to call many times.
+pub trait Work {
+    /// What is done, under the same name in all programs.
+    fn name(&self) -> &str;
+
+    /// How it is done.
+    fn variant(&self) -> &'static str;
+
+    /// Goes back to the start.
+    fn restart(&mut self) {}
+
+    /// Does it `calls` times.
+    fn repeat(&mut self, calls: usize);
+
+    /// Numbers that must be the same in all programs: from the start.
+    fn values(&mut self) -> Value;
+}
+
+/// All that is done with a network.
+pub fn of(case: &Case) -> Vec<Box<dyn Work>> {
+    let mut works: Vec<Box<dyn Work>> = vec![
+        Box::new(Step::new(case, false)),
+        Box::new(Step::new(case, true)),
+        Box::new(Product::new(case)),
+    ];
+    if case.name.starts_with("mnist") {
+        works.push(Box::new(Fluctuation::new(case)));
+    }
+    if case.name == "mlp" {
+        works.push(Box::new(Runs::new(case)));
+    }
+    works
+}
+
+/// Steps of SGD, round and round the minibatches.
+struct Step {
+    name: String,
+    /// Whether each minibatch is copied before its step.
+    copy: bool,
+    start: Vec<f32>,
+    optimizer: Sgd,
+    /// The minibatches, in place.
+    batches: Vec<Objective<f32>>,
+    /// What they are copied from (inputs and targets), and to.
+    stored: Vec<[Block<f32>; 2]>,
+    objective: Objective<f32>,
+    step: usize,
+    parameters: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+impl Step {
+    fn new(case: &Case, copy: bool) -> Self {
+        let start = case.parameters();
+        let store = |batch: &Objective<f32>| {
+            let mut batch = batch.clone();
+            [stored(batch.inputs_mut()), stored(batch.targets_mut())]
+        };
+        Self {
+            name: format!("step {}", case.name),
+            copy,
+            optimizer: Sgd::new(case.training.settings().optimizer.learning_rate.at(0)),
+            stored: case.batches.iter().map(store).collect(),
+            objective: case.batches[0].clone(),
+            batches: case.batches.clone(),
+            step: 0,
+            parameters: start.clone(),
+            gradient: vec![0.0; start.len()],
+            start,
+        }
+    }
+}
+
+impl Work for Step {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn variant(&self) -> &'static str {
+        if self.copy {
+            "batch copied"
+        } else {
+            "batch in place"
+        }
+    }
+
+    fn restart(&mut self) {
+        self.parameters.clone_from(&self.start);
+        self.step = 0;
+    }
+
+    fn repeat(&mut self, calls: usize) {
+        for _ in 0..calls {
+            let index = self.step % self.batches.len();
+            let objective = if self.copy {
+                let [inputs, targets] = &self.stored[index];
+                copy(inputs, self.objective.inputs_mut());
+                copy(targets, self.objective.targets_mut());
+                &mut self.objective
+            } else {
+                &mut self.batches[index]
+            };
+            objective.gradient(&self.parameters, &mut self.gradient);
+            let step = self.step as u64;
+            self.optimizer
+                .update(step, &mut self.parameters, &mut [], &self.gradient);
+            self.step += 1;
+        }
+    }
+
+    fn values(&mut self) -> Value {
+        self.restart();
+        self.repeat(1);
+        let gradient = norm(&self.gradient);
+        let mut losses = vec![0.0; self.objective.batch()];
+        self.batches[0].sample_losses(&self.start, &mut losses);
+        self.repeat(self.batches.len() - 1);
+        let moved = self.parameters.iter().zip(&self.start);
+        let moved: Vec<f32> = moved.map(|(end, start)| end - start).collect();
+        json!({ "loss": mean(&losses), "gradient": gradient, "moved": norm(&moved) })
+    }
+}
+
+/// Products of the Hessian with one vector, at one point.
+struct Product {
+    name: String,
+    objective: Objective<f32>,
+    parameters: Vec<f32>,
+    direction: Vec<f32>,
+    product: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+impl Product {
+    fn new(case: &Case) -> Self {
+        let parameters = case.parameters();
+        let mut objective = case.evaluation.clone();
+        let mut gradient = vec![0.0; parameters.len()];
+        objective.gradient(&parameters, &mut gradient);
+        Self {
+            name: format!("hvp {}", case.name),
+            objective,
+            direction: case.direction.clone(),
+            product: vec![0.0; parameters.len()],
+            gradient,
+            parameters,
+        }
+    }
+}
+
+impl Work for Product {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn variant(&self) -> &'static str {
+        "point recorded"
+    }
+
+    fn repeat(&mut self, calls: usize) {
+        for _ in 0..calls {
+            let direction = black_box(&self.direction);
+            self.objective
+                .hessian(&self.parameters, direction, &mut self.product);
+            black_box(&mut self.product);
+        }
+    }
+
+    fn values(&mut self) -> Value {
+        self.repeat(1);
+        let mut losses = vec![0.0; self.objective.batch()];
+        self.objective.losses(&mut losses);
+        json!({
+            "loss": mean(&losses),
+            "gradient": norm(&self.gradient),
+            "product": norm(&self.product),
+        })
+    }
+}
+
+/// E‖∇ℓ‖² over a minibatch, from its inputs on.
+struct Fluctuation {
+    name: String,
+    objective: Objective<f32>,
+    parameters: Vec<f32>,
+    gradient: Vec<f32>,
+    norms: Block<f32>,
+    fluctuation: f64,
+}
+
+impl Fluctuation {
+    fn new(case: &Case) -> Self {
+        let parameters = case.parameters();
+        let objective = case.batches[0].clone();
+        Self {
+            name: format!("fluctuation {}", case.name),
+            norms: Block::zeros(objective.tape().parameters().len(), objective.batch()),
+            objective,
+            gradient: vec![0.0; parameters.len()],
+            parameters,
+            fluctuation: 0.0,
+        }
+    }
+}
+
+impl Work for Fluctuation {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn variant(&self) -> &'static str {
+        "squared norms"
+    }
+
+    fn repeat(&mut self, calls: usize) {
+        for _ in 0..calls {
+            self.objective
+                .gradient(black_box(&self.parameters), &mut self.gradient);
+            self.objective.sample_squared_norms(&mut self.norms);
+            let norms = self.norms.lines();
+            let sum: f64 = (0..norms.count())
+                .flat_map(|block| norms.line(block))
+                .map(|&norm| f64::from(norm))
+                .sum();
+            self.fluctuation = black_box(sum / self.objective.batch() as f64);
+        }
+    }
+
+    fn values(&mut self) -> Value {
+        self.repeat(1);
+        json!({ "fluctuation": self.fluctuation })
+    }
+}
+
+/// Training as the library does it, samples drawn and all, seed after seed.
+struct Runs {
+    name: String,
+    start: Vec<Trainer<f32>>,
+    runs: Vec<Trainer<f32>>,
+    calls: usize,
+}
+
+/// Steps of a seed before the next has its turn.
+const TURN: usize = 100;
+/// How many seeds there are.
+const SEEDS: u64 = 16;
+
+impl Runs {
+    fn new(case: &Case) -> Self {
+        let runs: Vec<_> = (0..SEEDS)
+            .filter_map(|seed| Trainer::start(&case.training, &case.start, seed).ok())
+            .collect();
+        Self {
+            name: format!("train {}, {SEEDS} seeds", case.name),
+            start: runs.clone(),
+            runs,
+            calls: 0,
+        }
+    }
+}
+
+impl Work for Runs {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn variant(&self) -> &'static str {
+        "fresh samples"
+    }
+
+    fn restart(&mut self) {
+        self.runs.clone_from(&self.start);
+        self.calls = 0;
+    }
+
+    /// A call is a step of one seed.
+    fn repeat(&mut self, calls: usize) {
+        for _ in 0..calls {
+            let run = &mut self.runs[self.calls / TURN % SEEDS as usize];
+            run.run_to(run.step() + 1);
+            self.calls += 1;
+        }
+    }
+
+    fn values(&mut self) -> Value {
+        json!({})
+    }
+}
+
+fn stored(mut lines: LinesMut<'_, f32>) -> Block<f32> {
+    Block::from_fn(lines.count(), lines.batch(), |line, sample| {
+        lines.line(line)[sample]
+    })
+}
+
+fn copy(from: &Block<f32>, mut to: LinesMut<'_, f32>) {
+    let from = from.lines();
+    for line in 0..from.count() {
+        to.line(line).copy_from_slice(from.line(line));
+    }
+}
+
+fn norm(numbers: &[f32]) -> f64 {
+    let squares = numbers.iter().map(|&x| f64::from(x).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+fn mean(numbers: &[f32]) -> f64 {
+    numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / numbers.len() as f64
+}
