@@ -14,53 +14,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jax_models import SamplesFirst, SamplesLast
 from serving import Work, cases, norm, serve
-
-
-def forward(case):
-    if case.kind == "mlp":
-
-        def mlp(parameters, x):
-            *hidden, last = (parameters[name] for name in case.layers)
-            for weight in hidden:
-                x = jax.nn.relu(x @ weight.T)
-            return x @ last.T
-
-        return mlp
-
-    def transformer(parameters, x):
-        part = lambda name: parameters[f"blocks.1.{name}.weight"].T
-        samples, positions, width = x.shape
-        split = lambda z: z.reshape(samples, positions, case.heads, -1)
-        query, key, value = (split(x @ part(name)) for name in ("query", "key", "value"))
-        scores = jnp.einsum("bihd,bjhd->bhij", query, key) / query.shape[-1] ** 0.5
-        mixed = jnp.einsum("bhij,bjhd->bihd", jax.nn.softmax(scores), value)
-        x = x + mixed.reshape(x.shape) @ part("output")
-        return x + jax.nn.relu(x @ part("expand")) @ part("contract")
-
-    return transformer
-
-
-def loss_of(case):
-    network = forward(case)
-
-    def loss(parameters, inputs, targets):
-        outputs = network(parameters, inputs)
-        if case.loss == "cross-entropy":
-            return -jnp.sum(targets * jax.nn.log_softmax(outputs)) / len(inputs)
-        return 0.5 * jnp.sum((targets - outputs) ** 2) / len(inputs)
-
-    return loss
 
 
 class Step(Work):
     """`loop(update, minibatches)` gives a compiled function that goes round the minibatches so many
     times."""
 
-    def __init__(self, case, loop):
-        self.loss = loss_of(case)
+    def __init__(self, case, layout, loop):
+        self.loss = layout.loss(case)
         self.start = jax.device_put(case.start)
-        self.minibatches = [jax.device_put(minibatch) for minibatch in case.minibatches]
+        self.minibatches = [layout.arrays(minibatch) for minibatch in case.minibatches]
 
         def update(parameters, minibatch):
             gradients = jax.grad(self.loss)(parameters, *minibatch)
@@ -131,10 +96,10 @@ def called(update, minibatches):
 class Product(Work):
     """`product(gradient, parameters)` gives H v as a function of v."""
 
-    def __init__(self, case, product, looped):
-        self.loss = loss_of(case)
+    def __init__(self, case, layout, product, looped):
+        self.loss = layout.loss(case)
         self.parameters = jax.device_put(case.start)
-        self.data = jax.device_put(case.evaluation)
+        self.data = layout.arrays(case.evaluation)
         self.direction = jax.device_put(case.direction)
         self.looped = looped
         gradient = jax.grad(lambda p, data: self.loss(p, *data))
@@ -185,9 +150,9 @@ class Fluctuation(Work):
     """E‖∇ℓ‖² from every sample's gradient, which XLA may or may not form."""
 
     def __init__(self, case):
-        loss = loss_of(case)
+        loss = SamplesFirst.loss(case)
         self.parameters = jax.device_put(case.start)
-        self.data = jax.device_put(case.minibatches[0])
+        self.data = SamplesFirst.arrays(case.minibatches[0])
 
         @jax.jit
         def fluctuation(parameters, inputs, targets):
@@ -214,17 +179,19 @@ def main():
     loops = {
         "scan": scanned(1),
         "scan, unrolled": scanned(4),
-        "loop over separate arrays": separate,
-        "call for each step": called,
+        "separate arrays": separate,
+        "call for each": called,
     }
     products = {"linearize": linearised, "jvp of grad": forward_over_reverse}
     for case in cases():
-        for name, loop in loops.items():
-            works[f"step {case.name}", name] = functools.partial(Step, case, loop)
-        for name, product in products.items():
-            make = functools.partial(Product, case, product)
-            works[f"hvp {case.name}", f"{name}, in a loop"] = functools.partial(make, True)
-            works[f"hvp {case.name}", f"{name}, call for each"] = functools.partial(make, False)
+        for layout in (SamplesFirst, SamplesLast):
+            for name, loop in loops.items():
+                make = functools.partial(Step, case, layout, loop)
+                works[f"step {case.name}", f"{layout.name}, {name}"] = make
+            for name, product in products.items():
+                for looped, how in ((True, "loop"), (False, "call for each")):
+                    make = functools.partial(Product, case, layout, product, looped)
+                    works[f"hvp {case.name}", f"{layout.name}, {name}, {how}"] = make
         if case.name.startswith("mnist"):
             works[f"fluctuation {case.name}", "vmap of grad"] = functools.partial(Fluctuation, case)
     serve("jax", jax.__version__, works)

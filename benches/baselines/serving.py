@@ -1,7 +1,8 @@
 """What the baselines for networks share: the networks to load, and the answers to `compare`.
 
 `compare` starts each program once and takes turns with all of them: a line of JSON on standard input asks
-one to repeat a piece of work for some seconds, or for the numbers that must be the same in all programs.
+one to repeat a piece of work for some seconds, for the numbers that must be the same in all programs, or
+for the effort that accuracy takes.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 
 import numpy as np
 
+from effort import Unreached
 from timing import clocks, cpu_model, since
 
 
@@ -34,6 +36,13 @@ class Case:
         self.evaluation = tuple(
             self.samples(f"evaluation-{name}", side, (-1,)) for name, side in zip(names, sides)
         )
+        # λ_max and trace of the trained network's Hessian over other samples, where they are known.
+        self.truth = description["curvature"]
+        if self.truth:
+            self.trained = self.split("trained")
+            self.curvature = tuple(
+                self.samples(f"curvature-{name}", side, (-1,)) for name, side in zip(names, sides)
+            )
 
     def load(self, name):
         return np.load(self.directory / f"{name}.npy")
@@ -67,6 +76,29 @@ class Work:
 
     def restart(self):
         """Goes back to where the first call starts."""
+
+
+class Solution(Work):
+    """A result to be had at more or less effort: what is timed is the least that makes it as good as
+    wanted. Each call has another seed."""
+
+    def __init__(self, truth):
+        self.truth, self.limit = truth["value"], truth["limit"]
+        self.seed = 0
+
+    def values(self):
+        """The effort that the limit to the error takes."""
+        try:
+            self.effort, error = self.search()
+        except Unreached as reason:
+            return {"unreached": str(reason)}
+        return {"effort": self.effort, "error": error, "limit": self.limit}
+
+    def repeat(self, calls):
+        for _ in range(calls):
+            self.seed += 1
+            self.solve(self.effort, self.seed)
+        return calls
 
 
 def cases():

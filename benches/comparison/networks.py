@@ -1,4 +1,5 @@
-"""Networks against JAX and PyTorch: training steps, Hessian products, fluctuation.
+"""Networks against JAX, PyTorch, PyHessian and curvlinops: training steps, Hessian products, fluctuation,
+curvature to a given accuracy.
 
 Starts each program once and lets them take turns, round by round, at each piece of work; before any
 is timed all must have found the same numbers. Reports medians over rounds and their ratios.
@@ -23,14 +24,20 @@ WANTED = {
     "hvp transformer": {"jax": 2.5, "torch": 12},
     "hvp mnist": {"jax": 1, "torch": 1.2},
     "fluctuation mnist": {"torch": 80},
+    "lambda_max mnist": {"pyhessian": 3, "curvlinops": 3},
+    "trace mnist": {"pyhessian": 3, "curvlinops": 3},
 }
 
 # Relative differences that single precision leaves; steps amplify them.
 TOLERANCE = {"moved": 1e-3}
 OTHER_TOLERANCE = 1e-4
 
-# A variant this much slower than the best of its program in the first round has no part in the others.
-HOPELESS = 1.3
+# How variants are named whose arrays have the samples first, as most programs have.
+USUAL_LAYOUT = "samples first"
+
+# A variant this much slower in the first round than the best of its program and layout has no part in the
+# others.
+HOPELESS = 1.5
 
 
 class Program:
@@ -75,8 +82,10 @@ def compare(arguments, harness):
         arguments.rounds, arguments.seconds = 3, 0.1
     with tempfile.TemporaryDirectory() as directory:
         ours = Program([harness, "networks", "--serve", directory])
-        scripts = ("jax_networks.py", "torch_networks.py")
-        theirs = [Program([arguments.python, BASELINES / script, directory]) for script in scripts]
+        theirs = [
+            Program([arguments.python, BASELINES / f"{name}_networks.py", directory])
+            for name in ("jax", "torch", "pyhessian", "curvlinops")
+        ]
         programs = [ours] + theirs
         results = [
             measure(work, programs, arguments) for work in ours.variants if arguments.only in work
@@ -97,7 +106,10 @@ def measure(work, programs, arguments):
     contestants = [
         (program, variant) for program in programs for variant in program.variants.get(work, [])
     ]
-    agreed = agree(work, contestants)
+    values = [program.ask(work, variant) for program, variant in contestants]
+    agree(work, contestants, values)
+    found = dict(zip(contestants, values))
+    contestants = [contestant for contestant in contestants if "unreached" not in found[contestant]]
     times = {contestant: [] for contestant in contestants}
     for _ in range(arguments.rounds):
         for contestant in contestants:
@@ -108,6 +120,7 @@ def measure(work, programs, arguments):
         {
             "library": program.library,
             "variant": variant,
+            "values": found[program, variant],
             "rounds": len(rounds),
             "us": {
                 clock: statistics.median(time[clock] for time in rounds) / 1e3
@@ -118,45 +131,55 @@ def measure(work, programs, arguments):
     ]
     ratios = ratios_of(work, medians)
     show(work, medians, ratios)
-    return {"work": work, "values": agreed, "times": medians, "ratios": ratios}
+    return {"work": work, "times": medians, "ratios": ratios}
 
 
-def agree(work, contestants):
-    """The numbers that all programs find; stops where they do not."""
-    expected = None
-    for program, variant in contestants:
-        values = program.ask(work, variant)
-        expected = expected or values
+def agree(work, contestants, found):
+    """Stops where programs have not found the same numbers, or not with the accuracy asked for."""
+    expected = found[0]
+    for (program, variant), values in zip(contestants, found):
+        who = f"{work}, {program.library}, {variant}"
+        if "unreached" in values:
+            print(f"{who}: not accurate enough at any effort: {values['unreached']}", file=sys.stderr)
+            continue
+        if "error" in values:
+            if not values["error"] <= values["limit"]:
+                raise SystemExit(f"{who}: error {values['error']}")
+            continue
         for name, value in values.items():
             difference = abs(value - expected[name]) / abs(expected[name])
             # Not a number is no agreement either.
             if not difference <= TOLERANCE.get(name, OTHER_TOLERANCE):
-                raise SystemExit(
-                    f"{work}, {program.library} {variant}: {name} is {value}, and {expected[name]} in ours"
-                )
-    return expected
+                raise SystemExit(f"{who}: {name} is {value}, and {expected[name]} in ours")
 
 
 def worthwhile(contestant, times):
     program, _ = contestant
     if program.library == OURS:
         return True
+    usual = lambda c: c[1].startswith(USUAL_LAYOUT)
     first = lambda c: times[c][0]["processor"]
-    best = min(first(other) for other in times if other[0] is program)
+    best = min(first(c) for c in times if c[0] is program and usual(c) == usual(contestant))
     return first(contestant) <= HOPELESS * best
 
 
 def ratios_of(work, medians):
-    """Each library's fastest variant to ours as it stands first, by both clocks."""
+    """Each library's fastest variant to ours as it stands first, by both clocks; where there are two
+    layouts, the usual one for itself too."""
     ours, ratios = medians[0], []
-    for library in sorted({row["library"] for row in medians} - {OURS}):
-        rows = [row for row in medians if row["library"] == library]
+    groups = {}
+    for row in medians[1:]:
+        if row["library"] != OURS:
+            groups.setdefault(row["library"], []).append(row)
+            if row["variant"].startswith(USUAL_LAYOUT):
+                groups.setdefault(f"{row['library']}, {USUAL_LAYOUT}", []).append(row)
+    for group, rows in groups.items():
         best = min(rows, key=lambda row: row["us"]["processor"])
         ratios.append(
             {
-                "library": library,
+                "library": group,
                 "variant": best["variant"],
-                "wanted": WANTED.get(work, {}).get(library),
+                "wanted": WANTED.get(work, {}).get(best["library"]),
             }
             | {clock: best["us"][clock] / ours["us"][clock] for clock in ("wall", "processor")}
         )
@@ -167,7 +190,11 @@ def show(work, medians, ratios):
     print(f"\n{work:<44}{'µs, wall':>12}{'processor':>12}{'rounds':>8}")
     for row in medians:
         name = f"{row['library']}: {row['variant']}"
-        print(f"  {name:<42}{row['us']['wall']:>12.4g}{row['us']['processor']:>12.4g}{row['rounds']:>8}")
+        values = row["values"]
+        effort = f"  effort {values['effort']:.3g}, error {values['error']:.2g}" if "error" in values else ""
+        print(
+            f"  {name:<42}{row['us']['wall']:>12.4g}{row['us']['processor']:>12.4g}{row['rounds']:>8}{effort}"
+        )
     for ratio in ratios:
         wanted = f"wanted {ratio['wanted']}" if ratio["wanted"] else ""
         print(

@@ -69,7 +69,8 @@ fn processor() -> Option<f64> {
     Some(total)
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+/// The median.
+pub fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
     if times.len() % 2 == 1 {

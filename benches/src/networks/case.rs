@@ -7,10 +7,12 @@ use thalweg::data::Sampler;
 use thalweg::loss::Objective;
 use thalweg::model::Network;
 use thalweg::random::{Purpose, Stream};
-use thalweg::train::Training;
+use thalweg::train::{Trainer, Training};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
 use thalweg_lab::spec::{NetworkSource, Overrides, read_network_experiment};
+
+use super::solution::Trained;
 
 /// Minibatches, which steps go round.
 pub const BATCHES: usize = 8;
@@ -18,6 +20,9 @@ pub const BATCHES: usize = 8;
 const EVALUATION: usize = 200;
 /// Of the start and the minibatches.
 const SEED: u64 = 0;
+/// Steps of training before curvature is measured, and samples that it is measured on.
+const TRAINING: u64 = 1000;
+const CURVATURE: usize = 1024;
 
 /// A network with its data in f32.
 pub struct Case {
@@ -30,6 +35,8 @@ pub struct Case {
     pub evaluation: Objective<f32>,
     /// What the Hessian is multiplied by.
     pub direction: Vec<f32>,
+    /// For curvature to a given accuracy.
+    pub trained: Option<Trained>,
 }
 
 impl Case {
@@ -59,7 +66,13 @@ impl Case {
             *pixels = as_pixels;
             experiment.data.noise = None;
         }
-        let Made { training, .. } = Made::new(&experiment)?;
+        let made = Made::new(&experiment)?;
+        let start = experiment.init.weights(made.training.tape(), SEED);
+        let trained = match name {
+            "mnist" => Some(train(&made, &start)?),
+            _ => None,
+        };
+        let training = made.training;
         let (tape, source) = (training.tape(), training.source());
         let mut sampler = Sampler::new(source, SEED);
         let objective = |samples| Objective::new(Arc::clone(tape), training.loss(), samples);
@@ -72,7 +85,8 @@ impl Case {
         let mut stream = Stream::new(SEED, Purpose::Probes);
         Ok(Self {
             name,
-            start: experiment.init.weights(tape, SEED),
+            start,
+            trained,
             direction: (0..tape.parameter_count())
                 .map(|_| stream.normal() as f32)
                 .collect(),
@@ -87,4 +101,19 @@ impl Case {
     pub fn parameters(&self) -> Vec<f32> {
         self.start.iter().map(|&x| x as f32).collect()
     }
+}
+
+/// Trains in f32, as the example does.
+fn train(made: &Made, start: &[f64]) -> Result<Trained, Box<dyn std::error::Error>> {
+    let training = &made.training;
+    let mut run = Trainer::<f32>::start(training, start, SEED)?;
+    run.run_to(TRAINING);
+    let parameters = run.parameters().iter().map(|&x| x.into()).collect();
+    let samples = made.samples_of(CURVATURE, SEED);
+    Trained::new(
+        Arc::clone(training.tape()),
+        training.loss(),
+        parameters,
+        samples,
+    )
 }

@@ -4,12 +4,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use faer::Mat;
 use serde_json::{Value, json};
+use thalweg::data::Samples;
 use thalweg::loss::{Loss, Objective};
 use thalweg::model::Network;
 use thalweg::tensor::{LinesMut, Variable};
 
 use super::case::Case;
+use super::solution::{LAMBDA_MAX_LIMIT, TRACE_LIMIT};
 
 /// Each case in a directory of its own, and `networks.json` to describe them.
 pub fn write(directory: &Path, cases: &[Case]) -> io::Result<()> {
@@ -28,12 +31,31 @@ pub fn write(directory: &Path, cases: &[Case]) -> io::Result<()> {
             ("evaluation-inputs", &evaluation_inputs),
             ("evaluation-targets", &evaluation_targets),
         ] {
-            fs::write(directory.join(name).with_extension("npy"), npy(numbers))?;
+            save(&directory, name, numbers)?;
+        }
+        if let Some(trained) = &case.trained {
+            let Samples { inputs, targets } = &trained.samples;
+            // All of them came from single precision.
+            let single = |numbers: &mut dyn Iterator<Item = &f64>| -> Vec<f32> {
+                numbers.map(|&x| x as f32).collect()
+            };
+            let columns = |matrix: &Mat<f64>| single(&mut matrix.col_iter().flat_map(|c| c.iter()));
+            save(
+                &directory,
+                "trained",
+                &single(&mut trained.parameters.iter()),
+            )?;
+            save(&directory, "curvature-inputs", &columns(inputs))?;
+            save(&directory, "curvature-targets", &columns(targets))?;
         }
         descriptions.push(describe(case));
     }
     let text = serde_json::to_string_pretty(&descriptions)?;
     fs::write(directory.join("networks.json"), text)
+}
+
+fn save(directory: &Path, name: &str, numbers: &[f32]) -> io::Result<()> {
+    fs::write(directory.join(name).with_extension("npy"), npy(numbers))
 }
 
 fn describe(case: &Case) -> Value {
@@ -64,6 +86,10 @@ fn describe(case: &Case) -> Value {
         "input": shape(tape.input()),
         "output": shape(tape.output()),
         "parameters": parameters,
+        "curvature": case.trained.as_ref().map(|trained| json!({
+            "lambda_max": { "value": trained.lambda_max, "limit": LAMBDA_MAX_LIMIT },
+            "trace": { "value": trained.trace, "limit": TRACE_LIMIT },
+        })),
     })
 }
 

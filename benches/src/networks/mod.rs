@@ -5,6 +5,7 @@
 
 mod case;
 mod export;
+mod solution;
 mod work;
 
 use std::io::{BufRead, Write};
@@ -68,10 +69,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         export::write(directory, &cases)?;
         return serve(&mut works);
     }
+    for work in &mut works {
+        work.values()?;
+    }
     let mut rounds = vec![Vec::new(); works.len()];
     for _ in 0..arguments.rounds {
         for (work, times) in works.iter_mut().zip(&mut rounds) {
-            times.push(time(&mut **work, arguments.seconds));
+            times.push(time(&mut **work, arguments.seconds)?);
         }
     }
     let rows: Vec<Row> = works
@@ -103,21 +107,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The time of one call, from as many as fill `seconds`.
-fn time(work: &mut dyn Work, seconds: f64) -> Time {
+fn time(work: &mut dyn Work, seconds: f64) -> Result<Time, Box<dyn std::error::Error>> {
     work.restart();
     // Memory and clock are warm after the first call.
-    work.repeat(1);
+    work.repeat(1)?;
     let (mut calls, mut chunk) = (0, 1);
     let clocks = Clocks::start();
     while clocks.seconds() < seconds {
-        work.repeat(chunk);
+        work.repeat(chunk)?;
         calls += chunk;
         // So that the clock is asked once in a millisecond or so.
         if clocks.seconds() < 1e-3 {
             chunk *= 2;
         }
     }
-    clocks.per(calls as f64)
+    Ok(clocks.per(calls as f64))
 }
 
 /// Says what there is, then answers a request a line until there are no more.
@@ -138,8 +142,8 @@ fn serve(works: &mut [Box<dyn Work>]) -> Result<(), Box<dyn std::error::Error>> 
             .find(|work| work.name() == request.work && work.variant() == request.variant)
             .ok_or_else(|| format!("no work {}, {}", request.work, request.variant))?;
         match request.seconds {
-            None => answer(&work.values())?,
-            Some(seconds) => answer(&time(&mut **work, seconds))?,
+            None => answer(&work.values()?)?,
+            Some(seconds) => answer(&time(&mut **work, seconds)?)?,
         }
     }
     Ok(())

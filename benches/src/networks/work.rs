@@ -9,6 +9,9 @@ use thalweg::tensor::{Block, LinesMut};
 use thalweg::train::Trainer;
 
 use super::case::Case;
+use super::solution::{LambdaMax, Trace};
+
+type Failure = Box<dyn std::error::Error>;
 
 /// Something to call many times.
 pub trait Work {
@@ -22,10 +25,10 @@ pub trait Work {
     fn restart(&mut self) {}
 
     /// Does it `calls` times.
-    fn repeat(&mut self, calls: usize);
+    fn repeat(&mut self, calls: usize) -> Result<(), Failure>;
 
-    /// Numbers that must be the same in all programs: from the start.
-    fn values(&mut self) -> Value;
+    /// Numbers that must be the same in all programs, from the start; or the effort that accuracy takes.
+    fn values(&mut self) -> Result<Value, Failure>;
 }
 
 /// All that is done with a network.
@@ -40,6 +43,10 @@ pub fn of(case: &Case) -> Vec<Box<dyn Work>> {
     }
     if case.name == "mlp" {
         works.push(Box::new(Runs::new(case)));
+    }
+    if let Some(trained) = &case.trained {
+        works.push(Box::new(LambdaMax::new(case.name, trained.clone())));
+        works.push(Box::new(Trace::new(case.name, trained.clone())));
     }
     works
 }
@@ -101,7 +108,7 @@ impl Work for Step {
         self.step = 0;
     }
 
-    fn repeat(&mut self, calls: usize) {
+    fn repeat(&mut self, calls: usize) -> Result<(), Failure> {
         for _ in 0..calls {
             let index = self.step % self.batches.len();
             let objective = if self.copy {
@@ -118,18 +125,19 @@ impl Work for Step {
                 .update(step, &mut self.parameters, &mut [], &self.gradient);
             self.step += 1;
         }
+        Ok(())
     }
 
-    fn values(&mut self) -> Value {
+    fn values(&mut self) -> Result<Value, Failure> {
         self.restart();
-        self.repeat(1);
+        self.repeat(1)?;
         let gradient = norm(&self.gradient);
         let mut losses = vec![0.0; self.objective.batch()];
         self.batches[0].sample_losses(&self.start, &mut losses);
-        self.repeat(self.batches.len() - 1);
+        self.repeat(self.batches.len() - 1)?;
         let moved = self.parameters.iter().zip(&self.start);
         let moved: Vec<f32> = moved.map(|(end, start)| end - start).collect();
-        json!({ "loss": mean(&losses), "gradient": gradient, "moved": norm(&moved) })
+        Ok(json!({ "loss": mean(&losses), "gradient": gradient, "moved": norm(&moved) }))
     }
 }
 
@@ -169,24 +177,25 @@ impl Work for Product {
         "point recorded"
     }
 
-    fn repeat(&mut self, calls: usize) {
+    fn repeat(&mut self, calls: usize) -> Result<(), Failure> {
         for _ in 0..calls {
             let direction = black_box(&self.direction);
             self.objective
                 .hessian(&self.parameters, direction, &mut self.product);
             black_box(&mut self.product);
         }
+        Ok(())
     }
 
-    fn values(&mut self) -> Value {
-        self.repeat(1);
+    fn values(&mut self) -> Result<Value, Failure> {
+        self.repeat(1)?;
         let mut losses = vec![0.0; self.objective.batch()];
         self.objective.losses(&mut losses);
-        json!({
+        Ok(json!({
             "loss": mean(&losses),
             "gradient": norm(&self.gradient),
             "product": norm(&self.product),
-        })
+        }))
     }
 }
 
@@ -224,7 +233,7 @@ impl Work for Fluctuation {
         "squared norms"
     }
 
-    fn repeat(&mut self, calls: usize) {
+    fn repeat(&mut self, calls: usize) -> Result<(), Failure> {
         for _ in 0..calls {
             self.objective
                 .gradient(black_box(&self.parameters), &mut self.gradient);
@@ -236,11 +245,12 @@ impl Work for Fluctuation {
                 .sum();
             self.fluctuation = black_box(sum / self.objective.batch() as f64);
         }
+        Ok(())
     }
 
-    fn values(&mut self) -> Value {
-        self.repeat(1);
-        json!({ "fluctuation": self.fluctuation })
+    fn values(&mut self) -> Result<Value, Failure> {
+        self.repeat(1)?;
+        Ok(json!({ "fluctuation": self.fluctuation }))
     }
 }
 
@@ -286,16 +296,17 @@ impl Work for Runs {
     }
 
     /// A call is a step of one seed.
-    fn repeat(&mut self, calls: usize) {
+    fn repeat(&mut self, calls: usize) -> Result<(), Failure> {
         for _ in 0..calls {
             let run = &mut self.runs[self.calls / TURN % SEEDS as usize];
             run.run_to(run.step() + 1);
             self.calls += 1;
         }
+        Ok(())
     }
 
-    fn values(&mut self) -> Value {
-        json!({})
+    fn values(&mut self) -> Result<Value, Failure> {
+        Ok(json!({}))
     }
 }
 
