@@ -4,9 +4,16 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
+use faer::Mat;
+use thalweg::data::{
+    LabelNoise, LabelledSet, Place, Sampling, Source, TeacherStream, symmetric_flips,
+};
 use thalweg::loss::{Convention, Loss, Objective};
-use thalweg::model::{Mlp, Rnn, Steps, Transformer};
-use thalweg::tensor::{Activation, Block, Tape};
+use thalweg::model::{Init, Mlp, Rnn, Steps, Transformer};
+use thalweg::optimizer::{Decay, Schedule, Sgd};
+use thalweg::random::NoiseLaw;
+use thalweg::tensor::{Activation, Block, Real, Tape};
+use thalweg::train::{Settings, Switch, Trainer, Training};
 
 struct Counting;
 
@@ -86,6 +93,99 @@ fn nothing_is_allocated_once_warm() {
             let (cold, warm) = allocations(tape.unwrap(), loss);
             assert!(cold > 0, "the counter counts");
             assert_eq!(warm, 0);
+        }
+    }
+}
+
+fn noise(law: NoiseLaw, place: Place) -> LabelNoise {
+    LabelNoise {
+        covariance: faer::mat![[1.0, 0.3], [0.3, 0.5]],
+        law,
+        place,
+    }
+}
+
+/// Fresh samples, and a labelled set visited in every order.
+fn sources(tape: &Tape) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for law in [
+        NoiseLaw::Gaussian,
+        NoiseLaw::Laplace,
+        NoiseLaw::StudentT { degrees: 5.0 },
+        NoiseLaw::Uniform,
+    ] {
+        let weights = Init::Kaiming { gain: 1.0 }.teacher_weights(tape, 1);
+        let noise = noise(law, Place::Targets);
+        let stream = TeacherStream::new(tape.clone(), weights, Mat::identity(3, 3), noise);
+        sources.push(stream.unwrap().into());
+    }
+    for sampling in [
+        Sampling::Shuffled,
+        Sampling::Replacement,
+        Sampling::Classes(vec![3.0, 1.0]),
+    ] {
+        let inputs = Mat::from_fn(3, 23, |i, j| ((i + 3 * j) as f32).sin());
+        let noise = noise(NoiseLaw::Gaussian, Place::Logits);
+        let set = LabelledSet::new(inputs, (0..23).map(|j| j % 2).collect(), 2, noise);
+        let set = set.unwrap().visited(sampling).unwrap();
+        let set = set.flipped(&symmetric_flips(2, 0.1).unwrap()).unwrap();
+        sources.push(set.into());
+    }
+    sources
+}
+
+/// Of steps 10 to 40 of a run, or of those that follow its switch. A batch of 7 makes shuffled epochs of 23 begin
+/// on the way.
+fn steps<T: Real>(training: &Training) -> [usize; 2] {
+    let start = Init::Kaiming { gain: 1.0 }.weights(training.tape(), 1);
+    let mut trainer = Trainer::<T>::start(training, &start, 1).unwrap();
+    [(10, 40), (60, 90)].map(|(warm, end)| {
+        trainer.run_to(warm);
+        let before = ALLOCATIONS.get();
+        trainer.run_to(end);
+        assert_eq!(trainer.step(), end);
+        ALLOCATIONS.get() - before
+    })
+}
+
+/// Neither drawing samples nor a step allocates, before and after the switch to gradient descent. Matrices are small
+/// enough that no product is left to the `gemm` crate, which packs its operands into memory of its own.
+#[test]
+fn a_training_step_allocates_nothing_once_warm() {
+    let optimizer = Sgd {
+        learning_rate: Schedule {
+            base: 0.01,
+            warmup: 5,
+            decay: Decay::Steps {
+                every: 20,
+                factor: 0.5,
+            },
+        },
+        momentum: 0.9,
+        weight_decay: 0.01,
+    };
+    let switch = Some(Switch {
+        at_step: 50,
+        samples: 20,
+    });
+    let settings = Settings {
+        optimizer,
+        batch: 7,
+        switch,
+    };
+    for widths in [vec![3, 8, 2], vec![3, 30, 30, 2]] {
+        let mlp = Mlp {
+            widths,
+            activation: Activation::Gelu,
+            biases: true,
+        };
+        let tape = Arc::new(mlp.tape().unwrap());
+        for loss in [Loss::SquaredError(Convention::Half), Loss::CrossEntropy] {
+            for (index, source) in sources(&tape).into_iter().enumerate() {
+                let training = Training::new(tape.clone(), loss, source, settings).unwrap();
+                assert_eq!(steps::<f32>(&training), [0, 0], "{mlp:?}, source {index}");
+                assert_eq!(steps::<f64>(&training), [0, 0], "{mlp:?}, source {index}");
+            }
         }
     }
 }
