@@ -64,6 +64,8 @@ The least that FILE can say:
     kind = \"teacher\"                  # or \"mnist\", or \"idx\" with a path
     teacher = { hidden = [100] }
     noise_standard_deviations = [3, 0.03]
+A network's activation is \"relu\", \"tanh\", \"identity\", \"gelu\" (exact, as PyTorch's
+GELU() is) or \"gelu-tanh\" (its approximate=\"tanh\").
 
 Examples:
     thalweg train examples/relu.toml --out relu

@@ -11,6 +11,7 @@ mod error;
 mod linear;
 mod lines;
 mod machine;
+mod normal;
 mod op;
 mod pack;
 mod product;

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
+use super::normal::{MILLS_F32, MILLS_F64, normal};
 use super::pack::Packs;
 
 /// A floating-point number. Every operation is correctly rounded, or built of such operations, so
@@ -30,6 +31,8 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// The polynomial behind [`Real::normal`], by ascending powers.
+    const MILLS: &'static [Self];
 
     /// The nearest number to `x`.
     fn from_f64(x: f64) -> Self;
@@ -44,6 +47,11 @@ pub trait Real:
     fn exp(self) -> Self;
     /// tanh to a few units in the last place. NaN stays NaN.
     fn tanh(self) -> Self;
+    /// The standard normal law's density and distribution, (φ, Φ), to a few units in the last place. NaN stays NaN.
+    #[inline(always)]
+    fn normal(self) -> (Self, Self) {
+        normal(self)
+    }
     /// The larger; `other` only if it is larger, so that a NaN in `self` stays.
     #[inline(always)]
     fn larger(self, other: Self) -> Self {
@@ -65,7 +73,7 @@ const TAYLOR: [f64; 13] = {
 /// With n the integer nearest to x/ln 2 and r = x − n ln 2: eˣ = 2ⁿ + 2ⁿ(eʳ − 1), where eʳ − 1 is its
 /// Taylor series in |r| ≤ ½ ln 2, whose first omitted term is below half a unit in the last place.
 macro_rules! real {
-    ($t:ident, $bits:ident, $powers:ident, $degree:literal, $range:literal) => {
+    ($t:ident, $bits:ident, $powers:ident, $degree:literal, $range:literal, $mills:ident) => {
         /// (2ⁿ, eʳ − 1) for x within the range of normal results, else for the nearest end of it.
         #[inline(always)]
         fn $powers(x: $t) -> ($t, $t) {
@@ -96,6 +104,7 @@ macro_rules! real {
         impl Real for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const MILLS: &'static [Self] = $mills;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
@@ -131,8 +140,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, powers_f32, 7, 87.0);
-real!(f64, u64, powers_f64, 13, 708.0);
+real!(f32, u32, powers_f32, 7, 87.0, MILLS_F32);
+real!(f64, u64, powers_f64, 13, 708.0, MILLS_F64);
 
 #[cfg(test)]
 mod tests {

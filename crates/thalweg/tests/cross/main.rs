@@ -40,6 +40,7 @@ fn tape(network: &Value) -> Tape {
         "relu" => Activation::Relu,
         "tanh" => Activation::Tanh,
         "gelu" => Activation::Gelu,
+        "gelu-tanh" => Activation::GeluTanh,
         other => panic!("{other}"),
     };
     let tape = match network["kind"].as_str().unwrap() {
@@ -134,7 +135,7 @@ fn product(operator: &mut impl SymmetricOperator, v: &[f64]) -> Vec<f64> {
 fn curvature_and_fluctuation_are_those_of_pytorch() {
     let file: Value = serde_json::from_str(include_str!("numbers.json")).unwrap();
     let cases = file["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 10);
+    assert_eq!(cases.len(), 11);
     for entry in cases {
         let (network, loss) = (&entry["network"], entry["loss"].as_str().unwrap());
         let case = Case {

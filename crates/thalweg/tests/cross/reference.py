@@ -23,7 +23,8 @@ ACTIVATIONS = {
     "identity": lambda x: x,
     "relu": F.relu,
     "tanh": torch.tanh,
-    "gelu": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu": F.gelu,
+    "gelu-tanh": lambda x: F.gelu(x, approximate="tanh"),
 }
 
 
@@ -199,14 +200,15 @@ RNN = {
 CASES = [
     ({"kind": "mlp", "widths": [3, 6, 4, 2], "activation": "tanh", "biases": True}, "half", None),
     ({"kind": "mlp", "widths": [4, 7, 3], "activation": "relu", "biases": True}, "cross-entropy", "hard"),
-    ({"kind": "mlp", "widths": [3, 5, 4], "activation": "gelu", "biases": False}, "mean", None),
+    ({"kind": "mlp", "widths": [3, 5, 4], "activation": "gelu-tanh", "biases": False}, "mean", None),
     ({"kind": "mlp", "widths": [2, 3, 3, 2], "activation": "identity", "biases": False}, "half", None),
     (RNN, "cross-entropy", "hard"),
     ({**RNN, "activation": "relu", "biases": False, "read": "every"}, "half", None),
     ({**RNN, "read": "every"}, "cross-entropy", "soft"),
     (TRANSFORMER, "half", None),
-    ({**TRANSFORMER, "causal": True, "layer_norm": True, "activation": "gelu", "biases": True}, "mean", None),
+    ({**TRANSFORMER, "causal": True, "layer_norm": True, "activation": "gelu-tanh", "biases": True}, "mean", None),
     ({**TRANSFORMER, "blocks": 2, "activation": "tanh"}, "cross-entropy", "soft"),
+    ({"kind": "mlp", "widths": [3, 5, 4], "activation": "gelu", "biases": True}, "half", None),
 ]
 
 

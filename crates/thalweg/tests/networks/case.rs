@@ -52,7 +52,8 @@ impl Draw {
             Activation::Relu,
             Activation::Tanh,
             Activation::Gelu,
-        ][self.from(0..=3)]
+            Activation::GeluTanh,
+        ][self.from(0..=4)]
     }
     pub fn table(&mut self, rows: usize, positions: usize) -> Table<f64> {
         (0..rows).map(|_| self.normals(positions)).collect()

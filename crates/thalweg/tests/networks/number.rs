@@ -1,5 +1,6 @@
 //! What the reference evaluates on: f64, or numbers that carry exact second derivatives.
 
+use std::f64::consts::TAU;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use num_dual::{DualNum, HyperDual64};
@@ -18,6 +19,8 @@ pub trait Number:
     fn ln(self) -> Self;
     fn tanh(self) -> Self;
     fn sqrt(self) -> Self;
+    /// Φ, the standard normal law's distribution.
+    fn normal(self) -> Self;
 }
 
 impl Number for f64 {
@@ -39,6 +42,19 @@ impl Number for f64 {
     fn sqrt(self) -> Self {
         f64::sqrt(self)
     }
+    fn normal(self) -> Self {
+        // 1 less 10⁻¹⁸, or 10⁻¹⁸.
+        if self.abs() > 9.0 {
+            return if self > 0.0 { 1.0 } else { 0.0 };
+        }
+        // ½ + φ(x)(x + x³/3 + x⁵/15 + …).
+        let (mut sum, mut term) = (0.0, self);
+        for k in 1..200 {
+            sum += term;
+            term *= self * self / f64::from(2 * k + 1);
+        }
+        0.5 + (-0.5 * self * self).exp() / TAU.sqrt() * sum
+    }
 }
 
 impl Number for HyperDual64 {
@@ -59,6 +75,18 @@ impl Number for HyperDual64 {
     }
     fn sqrt(self) -> Self {
         DualNum::sqrt(&self)
+    }
+    /// Φ′ = φ and φ′(x) = −x φ.
+    fn normal(self) -> Self {
+        let density = (-0.5 * self.re * self.re).exp() / TAU.sqrt();
+        let bend = -self.re * density;
+        let mixed = density * self.eps1eps2 + bend * self.eps1 * self.eps2;
+        Self::new(
+            self.re.normal(),
+            density * self.eps1,
+            density * self.eps2,
+            mixed,
+        )
     }
 }
 

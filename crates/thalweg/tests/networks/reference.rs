@@ -63,7 +63,8 @@ fn apply<N: Number>(activation: Activation, x: N) -> N {
         Activation::Relu if x.value() > 0.0 => x,
         Activation::Relu => N::of(0.0),
         Activation::Tanh => x.tanh(),
-        Activation::Gelu => {
+        Activation::Gelu => x * x.normal(),
+        Activation::GeluTanh => {
             let inner = x + N::of(0.044715) * x * x * x;
             let t = (N::of((2.0 / std::f64::consts::PI).sqrt()) * inner).tanh();
             N::of(0.5) * x * (N::of(1.0) + t)

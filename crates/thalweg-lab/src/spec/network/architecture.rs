@@ -247,12 +247,14 @@ fn activation(field: &Field<'_>) -> Result<Activation, Fault> {
         ("relu", &[]),
         ("tanh", &[]),
         ("gelu", &[]),
+        ("gelu-tanh", &[]),
     ];
     Ok(match field.kind(&kinds)? {
         "identity" => Activation::Identity,
         "relu" => Activation::Relu,
         "tanh" => Activation::Tanh,
-        _ => Activation::Gelu,
+        "gelu" => Activation::Gelu,
+        _ => Activation::GeluTanh,
     })
 }
 
@@ -262,5 +264,6 @@ fn name(activation: Activation) -> &'static str {
         Activation::Relu => "relu",
         Activation::Tanh => "tanh",
         Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu-tanh",
     }
 }
