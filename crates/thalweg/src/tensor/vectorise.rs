@@ -8,6 +8,10 @@
 /// since it made the short loops here slower.
 #[inline]
 pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(test)]
+    if forced::PLAIN.get() {
+        return work();
+    }
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         // SAFETY: the processor was just found to have both.
@@ -20,4 +24,22 @@ pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
 #[target_feature(enable = "avx2,fma")]
 fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
     work()
+}
+
+/// Takes the vector instructions away, to see that results do not depend on them.
+#[cfg(test)]
+pub(crate) mod forced {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Runs `work` on this thread as on a processor without AVX2.
+    pub(crate) fn plain<R>(work: impl FnOnce() -> R) -> R {
+        PLAIN.set(true);
+        let result = work();
+        PLAIN.set(false);
+        result
+    }
 }

@@ -7,10 +7,11 @@ use faer::Mat;
 use super::*;
 use crate::data::{LabelNoise, LabelledSet, Place, Sampler, Source, TeacherStream};
 use crate::loss::{Convention, Loss, Objective};
-use crate::model::{Init, Mlp};
+use crate::model::{Init, Mlp, Network, Rnn, Steps, Transformer};
 use crate::optimizer::{Decay, Schedule, Sgd};
 use crate::outcome::Outcome;
 use crate::random::NoiseLaw;
+use crate::tensor::vectorise::forced;
 use crate::tensor::{Activation, Real, Tape};
 
 fn mlp(widths: &[usize]) -> Arc<Tape> {
@@ -257,4 +258,85 @@ fn what_cannot_be_trained_is_refused() {
         ),
         "{found}"
     );
+}
+
+/// One network of each family, with every activation, normalisation, and products of every size that is not
+/// left to the `gemm` crate.
+fn networks() -> Vec<Network> {
+    let mlp = |activation, widths: &[usize]| {
+        Network::Mlp(Mlp {
+            widths: widths.to_vec(),
+            activation,
+            biases: true,
+        })
+    };
+    let mut networks = vec![
+        mlp(Activation::Identity, &[2, 3, 2]),
+        mlp(Activation::Relu, &[2, 5, 31, 7, 2]),
+        mlp(Activation::Tanh, &[2, 16, 2]),
+        mlp(Activation::Gelu, &[2, 9, 2]),
+        mlp(Activation::GeluTanh, &[2, 9, 2]),
+    ];
+    networks.push(Network::Rnn(Rnn {
+        inputs: 2,
+        hidden: 6,
+        outputs: 2,
+        steps: 4,
+        activation: Activation::Tanh,
+        biases: true,
+        read: Steps::Last,
+    }));
+    networks.push(Network::Transformer(Transformer {
+        width: 4,
+        positions: 3,
+        heads: 2,
+        hidden: 7,
+        blocks: 2,
+        causal: true,
+        layer_norm: true,
+        activation: Activation::Relu,
+        biases: true,
+    }));
+    networks
+}
+
+/// A run's last state, with the processor's vector instructions and without.
+fn both<T: Real>(training: &Training) -> [Snapshot; 2] {
+    let run = || {
+        let mut run = start::<T>(training, 3);
+        run.run_to(25);
+        run.snapshot()
+    };
+    [run(), forced::plain(run)]
+}
+
+/// Sums are taken in one order and every operation is rounded alike, whatever the width of the registers. (The
+/// `gemm` crate, which gets the large products, is not asked: it cuts long sums where the caches suggest.)
+#[test]
+fn numbers_do_not_depend_on_vector_instructions() {
+    for network in networks() {
+        let tape = Arc::new(network.tape().unwrap());
+        let weights = Init::Kaiming { gain: 1.0 }.teacher_weights(&tape, 1);
+        let inputs = tape.input().rows();
+        for (loss, place) in [
+            (Loss::SquaredError(Convention::Half), Place::Targets),
+            (Loss::CrossEntropy, Place::Logits),
+        ] {
+            let noise = LabelNoise {
+                covariance: Mat::identity(network.outputs(), network.outputs()),
+                law: NoiseLaw::Laplace,
+                place,
+            };
+            let covariance = Mat::identity(inputs, inputs);
+            let stream =
+                TeacherStream::new((*tape).clone(), weights.clone(), covariance, noise).unwrap();
+            let mut settings = settings(None);
+            settings.optimizer.learning_rate.base = 0.005;
+            let training = Training::new(tape.clone(), loss, stream.into(), settings).unwrap();
+            for [vectors, plain] in [both::<f32>(&training), both::<f64>(&training)] {
+                assert_eq!((vectors.step, vectors.outcome), (25, Outcome::Running));
+                assert!(vectors == plain, "{network:?}, {loss:?}");
+            }
+        }
+    }
 }
