@@ -65,6 +65,73 @@ impl Evaluation {
         }))
     }
 
+    /// E g∘g, the mean square (1/N) Σ_b (∂ℓ_b/∂θ_i)² of each entry of the samples' gradients at θ: the diagonal of
+    /// [`Evaluation::gradient_moment`], also called the diagonal empirical Fisher. It sums up to the
+    /// fluctuation E‖∇ℓ‖², and less ∇L∘∇L it is the diagonal of the gradients' covariance. No gradient of a
+    /// single sample is formed.
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`].
+    pub fn gradient_moment_diagonal(
+        &mut self,
+        parameters: &[f64],
+    ) -> Result<Vec<f64>, EvaluationError> {
+        self.at(parameters)?;
+        let (count, all) = (parameters.len(), self.samples() as f64);
+        let mut diagonal = vec![0.0; count];
+        self.batches.each(
+            |batch, _| {
+                let mut part = vec![0.0; count];
+                batch.objective.mean_squares(&mut part);
+                (batch.weight(all), part)
+            },
+            |(weight, part)| add(&mut diagonal, weight, &part),
+        );
+        Ok(diagonal)
+    }
+
+    /// ∇ℓ of single samples at θ, a column for each number in `samples`: n × k numbers in memory, where
+    /// everything else here gets by without. A sample counts from 0, in the order of the set.
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`]; or when there is no such sample.
+    pub fn sample_gradients(
+        &mut self,
+        parameters: &[f64],
+        samples: &[usize],
+    ) -> Result<Mat<f64>, EvaluationError> {
+        self.at(parameters)?;
+        if let Some(&found) = samples.iter().find(|&&sample| sample >= self.samples()) {
+            return Err(EvaluationError::Count {
+                what: "the number of a sample",
+                found,
+                expected: format!("at most {}", self.samples() - 1),
+            });
+        }
+        let mut gradients = Mat::zeros(parameters.len(), samples.len());
+        self.batches.each(
+            |batch, _| {
+                let mut found = Vec::new();
+                for (column, sample) in samples.iter().enumerate() {
+                    if batch.samples.contains(sample) {
+                        let mut gradient = vec![0.0; parameters.len()];
+                        let own = sample - batch.samples.start;
+                        batch.objective.sample_gradient(own, &mut gradient);
+                        found.push((column, gradient));
+                    }
+                }
+                found
+            },
+            |found| {
+                for (column, gradient) in found {
+                    let to = gradients.col_mut(column).iter_mut();
+                    to.zip(gradient).for_each(|(to, g)| *to = g);
+                }
+            },
+        );
+        Ok(gradients)
+    }
+
     /// ∇ℓ·v of each sample at θ for each column v of `directions` (n × k): k × N.
     ///
     /// # Errors

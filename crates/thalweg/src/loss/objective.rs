@@ -125,6 +125,15 @@ impl<T: Real> Objective<T> {
         }
     }
 
+    /// (1/B) Σ_b ∇ℓ_b ∘ ∇ℓ_b at the recorded point: the mean square of each entry of the samples' gradients.
+    pub fn mean_squares(&self, squares: &mut [T]) {
+        self.machine.summed_squares(squares);
+        let batch = T::from_f64(self.batch() as f64);
+        for entry in squares {
+            *entry = batch * *entry;
+        }
+    }
+
     /// ∇ℓ of one sample at the recorded point.
     pub fn sample_gradient(&self, sample: usize, gradient: &mut [T]) {
         self.machine.sample_gradient(sample, gradient);

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::lines::Block;
 use super::op::Op;
+use super::product::{Matrix, dot_line, pair_lines};
 use super::variable::Variable;
 use super::vectorise::vectorise;
 use super::write::{RUN, Write, runs};
@@ -64,6 +65,36 @@ impl<T: Real> Machine<T> {
         );
     }
 
+    /// Σ_b g_b ∘ g_b, laid out as the parameter vector: the squares of all samples' parts in the gradient that the last
+    /// [`Machine::backward`] computed, summed entry by entry. For a plain layer it is (ȳ∘ȳ)(x∘x)ᵀ; where a weight
+    /// is used at several places each sample's sum over them is squared, a line of samples at a time. No
+    /// gradient of a single sample is formed.
+    pub fn summed_squares(&self, squares: &mut [T]) {
+        assert_eq!(squares.len(), self.tape.parameter_count());
+        let mut scratch = [Vec::new(), Vec::new()];
+        for (parameter, uses) in self.tape.parameters().iter().zip(&self.tape.places) {
+            let squares = &mut squares[parameter.range()];
+            let shape = (parameter.rows, parameter.columns);
+            match (uses.kind, &uses.places[..]) {
+                (
+                    Kind::Outer,
+                    &[
+                        Place {
+                            output,
+                            input: Some(input),
+                        },
+                    ],
+                ) => {
+                    self.squared_outer(output, input, &mut scratch, squares);
+                }
+                (kind, places) => vectorise(
+                    #[inline(always)]
+                    || self.squared_sums(kind, places, shape, squares),
+                ),
+            }
+        }
+    }
+
     /// The part of sample `sample` in the gradient that the last [`Machine::backward`] computed.
     pub fn sample_gradient(&self, sample: usize, gradient: &mut [T]) {
         assert!(sample < self.columns.batch);
@@ -90,6 +121,86 @@ impl<T: Real> Machine<T> {
                     }
                 }
             }
+        }
+    }
+
+    /// squares = (ȳ∘ȳ)(x∘x)ᵀ.
+    fn squared_outer(
+        &self,
+        output: Variable,
+        input: Variable,
+        scratch: &mut [Vec<T>; 2],
+        squares: &mut [T],
+    ) {
+        let stride = self.columns.stride;
+        let from = [(&self.adjoints, output), (&self.values, input)];
+        for (squared, (arena, variable)) in scratch.iter_mut().zip(from) {
+            squared.clear();
+            for row in 0..variable.rows {
+                let line = self.piece(arena, variable, row, &(0..stride));
+                squared.extend(line.iter().map(|&x| x * x));
+            }
+        }
+        let [bars, inputs] = scratch;
+        let bars = Matrix::rows(bars, output.rows, stride, stride);
+        let inputs = Matrix::rows(inputs, input.rows, stride, stride);
+        pair_lines(squares, bars, inputs, Write::Set);
+    }
+
+    /// squares_ij = Σ_b (Σ_u ȳ_iu x_ju)², or with x_iu, or with 1 in its place.
+    #[inline(always)]
+    fn squared_sums(
+        &self,
+        kind: Kind,
+        places: &[Place],
+        (rows, columns): (usize, usize),
+        squares: &mut [T],
+    ) {
+        let mut sums = [T::ZERO; RUN];
+        for row in 0..rows {
+            for column in 0..columns {
+                let square = &mut squares[row * columns + column];
+                *square = T::ZERO;
+                for run in runs(self.columns.stride) {
+                    let sums = &mut sums[..run.len()];
+                    sums.fill(T::ZERO);
+                    for place in places {
+                        let factor = if kind == Kind::Outer { column } else { row };
+                        self.add_products(place, row, factor, &run, sums);
+                    }
+                    *square += dot_line(sums, sums);
+                }
+            }
+        }
+    }
+
+    /// sums += ȳ x for one place, row `row` of ȳ and `factor` of x, or ȳ alone; for the samples `run`.
+    #[inline(always)]
+    fn add_products(
+        &self,
+        place: &Place,
+        row: usize,
+        factor: usize,
+        run: &Range<usize>,
+        sums: &mut [T],
+    ) {
+        let bar = self.piece(&self.adjoints, place.output, row, run);
+        match place.input {
+            Some(x) => {
+                let x = self.piece(&self.values, x, factor, run);
+                Write::Add.each(
+                    sums,
+                    [bar, x],
+                    #[inline(always)]
+                    |[bar, x]| bar * x,
+                );
+            }
+            None => Write::Add.each(
+                sums,
+                [bar],
+                #[inline(always)]
+                |[bar]| bar,
+            ),
         }
     }
 
@@ -123,24 +234,7 @@ impl<T: Real> Machine<T> {
         for row in 0..rows {
             sum.fill(T::ZERO);
             for place in places {
-                let bar = self.piece(&self.adjoints, place.output, row, &run);
-                match place.input {
-                    Some(x) => {
-                        let x = self.piece(&self.values, x, row, &run);
-                        Write::Add.each(
-                            sum,
-                            [bar, x],
-                            #[inline(always)]
-                            |[bar, x]| bar * x,
-                        );
-                    }
-                    None => Write::Add.each(
-                        sum,
-                        [bar],
-                        #[inline(always)]
-                        |[bar]| bar,
-                    ),
-                }
+                self.add_products(place, row, row, &run, sum);
             }
             Write::Add.each(
                 norm,

@@ -10,9 +10,9 @@ use thalweg::estimate::Status;
 use thalweg::evaluation::{Evaluation, EvaluationError, layers};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
-use thalweg::tensor::Activation;
+use thalweg::tensor::{Activation, Tape, Variable};
 
-use super::case::{Case, assert_close};
+use super::case::{Case, Draw, assert_close};
 use super::reference::Network;
 use crate::for_random_cases;
 
@@ -116,6 +116,84 @@ fn moments<M: Network + Debug>(mut case: Case<M>) {
     }
 }
 
+/// E g∘g against each sample's gradient, in all and sample by sample; its sum against the fluctuation, and less
+/// ḡ∘ḡ against what the covariance does to unit vectors.
+fn squares<M: Network + Debug>(case: Case<M>) {
+    let (name, at) = (case.name(), &case.parameters);
+    let mut set = case.evaluation(4.max(case.inputs.len() / 2));
+    let g = gradients(&case);
+    let (n, samples) = (g.nrows(), g.ncols());
+    let mean = |row: usize| g.row(row).squared_norm_l2() / samples as f64;
+    let exact: Vec<f64> = (0..n).map(mean).collect();
+    let found = set.gradient_moment_diagonal(at).unwrap();
+    assert_close(&name, &found, &exact, 1e-11);
+    let fluctuation = set.sample_squared_norms(at).unwrap();
+    let fluctuation = fluctuation.sum() / samples as f64;
+    assert_close(&name, &[found.iter().sum()], &[fluctuation], 1e-11);
+
+    let some: Vec<usize> = (0..samples).rev().step_by(3).collect();
+    let gradients = set.sample_gradients(at, &some).unwrap();
+    assert_eq!(gradients.shape(), (n, some.len()));
+    for (column, &sample) in some.iter().enumerate() {
+        let own: Vec<f64> = g.col(sample).iter().copied().collect();
+        let found: Vec<f64> = gradients.col(column).iter().copied().collect();
+        assert_close(&name, &found, &own, 1e-12);
+    }
+
+    let gradient = set.gradient(at).unwrap();
+    let mut covariance = set.gradient_covariance(at).unwrap();
+    for i in [0, n / 2, n - 1] {
+        let unit: Vec<f64> = (0..n).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
+        let diagonal = product(&mut covariance, &unit)[i];
+        let difference = found[i] - gradient[i] * gradient[i];
+        // What is left of a difference has the rounding of its parts.
+        assert!(
+            (diagonal - difference).abs() <= 1e-11 * found[i].max(1e-3),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn elementwise_moments_are_those_of_the_samples() {
+    for_random_cases!(12, squares);
+}
+
+/// Products that are large, and lines that are longer than what is treated at once.
+#[test]
+fn elementwise_moments_of_wide_networks_are_those_of_the_samples() {
+    fn wide<M: Network + Debug>(model: M, tape: Tape) {
+        let mut case = Case::new(model, tape, Draw::new(1));
+        let (input, output) = (case.tape.input(), case.tape.output());
+        let mut table = |variable: Variable| {
+            let one = |_| case.draw.table(variable.rows(), variable.positions());
+            (0..150).map(one).collect()
+        };
+        (case.inputs, case.targets) = (table(input), table(output));
+        case.loss = Loss::SquaredError(Convention::Half);
+        case.parameters.iter_mut().for_each(|p| *p *= 0.2);
+        squares(case);
+    }
+    let mlp = Mlp {
+        widths: vec![5, 40, 33, 3],
+        activation: Activation::Gelu,
+        biases: true,
+    };
+    let rnn = Rnn {
+        inputs: 3,
+        hidden: 34,
+        outputs: 2,
+        steps: 3,
+        activation: Activation::Tanh,
+        biases: true,
+        read: Steps::Every,
+    };
+    let tape = mlp.tape().unwrap();
+    wide(mlp, tape);
+    let tape = rnn.tape().unwrap();
+    wide(rnn, tape);
+}
+
 #[test]
 fn gradient_moments_are_those_of_the_samples() {
     for_random_cases!(12, moments);
@@ -180,7 +258,7 @@ fn only_perceptrons_with_kinks_are_linear_in_each_parameter() {
         activation,
         biases: true,
     };
-    let linear = |tape: Result<thalweg::tensor::Tape, _>| -> bool {
+    let linear = |tape: Result<Tape, _>| -> bool {
         let tape: Result<_, thalweg::model::ModelError> = tape;
         tape.unwrap().linear_in_each_parameter()
     };
@@ -221,7 +299,7 @@ fn a_dense_hessian_agrees_with_differences() {
         activation: Activation::Tanh,
         biases: true,
     };
-    let case = Case::new(mlp.clone(), mlp.tape().unwrap(), super::case::Draw::new(5));
+    let case = Case::new(mlp.clone(), mlp.tape().unwrap(), Draw::new(5));
     let at = case.parameters.clone();
     let mut set = case.evaluation(4);
     check_symmetry(&mut set.hessian(&at).unwrap(), 1e-12, 0).unwrap();
@@ -306,6 +384,12 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(
         set.loss(&[0.0; 5]).unwrap_err().to_string(),
         "parameters: 5 given, 6 needed"
+    );
+    assert_eq!(
+        set.sample_gradients(&[0.0; 6], &[4, 5])
+            .unwrap_err()
+            .to_string(),
+        "the number of a sample: 5 given, at most 4 needed"
     );
     assert_eq!(
         set.gradient(&[f64::INFINITY; 6]).unwrap_err().to_string(),
