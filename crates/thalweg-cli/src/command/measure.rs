@@ -20,11 +20,11 @@ use crate::output;
 /// TARGET is the directory of a finished `thalweg train`, whose networks are all
 /// measured, or one safetensors file. On an evaluation set, in double precision:
 /// loss, the traces of Hessian and Gauss–Newton matrix, eigenvalues at both ends,
-/// the spectral density, each layer's own curvature, the fluctuation E‖∇ℓ‖² and the
-/// gradients' covariance, the residuals' covariance and its mismatch with the loss's
-/// curvature, Theorem 2's bounds, and the leading eigenvalues of the gradients'
-/// covariance with their alignment. Every number with its error and whether it
-/// converged.
+/// the spectral density, each layer's own curvature, the fluctuation E‖∇ℓ‖² and
+/// the gradients' covariance, the residuals' covariance and its mismatch with the
+/// loss's curvature, Theorem 2's bounds, and the leading eigenvalues of the
+/// gradients' covariance with their alignment. Every number with its error and
+/// whether it converged.
 ///
 /// The results of a run go into its directory, where `thalweg report` shows them.
 #[derive(Debug, Args)]

@@ -16,11 +16,12 @@ use crate::{interrupt, output};
 /// Train a network under designed label noise: what happens to its sharpness?
 ///
 /// FILE describes a perceptron, a recurrent network or a transformer, the samples
-/// and the noise on their labels, and how SGD steps; examples/ of the repository has
-/// one of each kind. At chosen steps sharpness (the Hessian's trace), its largest
-/// eigenvalue and the fluctuation of the gradient are measured in double precision
-/// on an evaluation set. At the end each stands as a mean over seeds with its
-/// standard error, from start to end, with the ratio of fluctuation to sharpness.
+/// and the noise on their labels, and how SGD steps; examples/ of the repository
+/// has one of each kind. At chosen steps sharpness (the Hessian's trace), its
+/// largest eigenvalue and the fluctuation of the gradient are measured in double
+/// precision on an evaluation set. At the end each stands as a mean over seeds with
+/// its standard error, from start to end, with the ratio of fluctuation to
+/// sharpness.
 ///
 /// The directory --out keeps the measurements as Parquet, the specification with
 /// every default spelled out, and the final networks as safetensors for
@@ -64,8 +65,8 @@ The least that FILE can say:
     kind = \"teacher\"                  # or \"mnist\", or \"idx\" with a path
     teacher = { hidden = [100] }
     noise_standard_deviations = [3, 0.03]
-A network's activation is \"relu\", \"tanh\", \"identity\", \"gelu\" (exact, as PyTorch's
-GELU() is) or \"gelu-tanh\" (its approximate=\"tanh\").
+A network's activation is \"relu\", \"tanh\", \"identity\", \"gelu\" (exact, as
+PyTorch's GELU() is) or \"gelu-tanh\" (its approximate=\"tanh\").
 
 Examples:
     thalweg train examples/relu.toml --out relu

@@ -1,8 +1,9 @@
 //! Runs the built program and collects what it prints.
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -50,6 +51,11 @@ pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Run {
     let mut child = thalweg(arguments).stdin(Stdio::piped()).spawn().unwrap();
     // A program that refuses its arguments may be gone before it reads.
     let _ = child.stdin.take().unwrap().write_all(input);
+    collected(child)
+}
+
+/// What a process that ends leaves behind.
+pub fn collected(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
     Run {
         status: output.status.code(),
@@ -64,4 +70,47 @@ pub fn file(name: &str, content: &[u8]) -> (TempDir, PathBuf) {
     let path = directory.path().join(name);
     std::fs::write(&path, content).unwrap();
     (directory, path)
+}
+
+/// Runs until `begins` exists and a little longer, then sends `signal`.
+pub fn interrupted(arguments: &[&str], signal: &str, begins: &Path) -> Run {
+    let child = begun(arguments, begins);
+    std::thread::sleep(Duration::from_millis(300));
+    send(signal, &child);
+    collected(child)
+}
+
+/// A run under way, of which `begins` exists.
+pub fn begun(arguments: &[&str], begins: &Path) -> Child {
+    let child = thalweg(arguments).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !begins.exists() {
+        assert!(Instant::now() < deadline, "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+pub fn send(signal: &str, child: &Child) {
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args([signal, &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+pub fn step_after(words: &str, stderr: &str) -> u64 {
+    let (_, rest) = stderr
+        .split_once(words)
+        .unwrap_or_else(|| panic!("no {words:?} in {stderr}"));
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+/// `path` as a regular expression that matches it alone.
+pub fn regex_escape(path: &str) -> String {
+    path.replace('.', r"\.")
 }

@@ -9,8 +9,10 @@
 mod harness;
 mod help;
 mod malformed;
+mod measure;
 mod oracle;
 mod pages;
 mod pipe;
 mod reproduce;
 mod simulate;
+mod train;

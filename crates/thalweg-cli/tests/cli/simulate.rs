@@ -1,10 +1,8 @@
 //! `thalweg simulate` through its life: finished, repeated, interrupted, resumed, refused.
 
 use std::path::Path;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
-use crate::harness::{Run, file, run, run_with_input, thalweg};
+use crate::harness::{file, interrupted, regex_escape, run, run_with_input, step_after};
 
 /// Two seeds of the smallest interesting network.
 const RUN: [&str; 14] = [
@@ -54,10 +52,6 @@ fn a_finished_run_compares_and_repeats() {
     assert_eq!(before, after);
 }
 
-fn regex_escape(path: &str) -> String {
-    path.replace('.', r"\.")
-}
-
 #[test]
 fn a_written_specification_runs_again_to_the_same_numbers() {
     let directory = tempfile::tempdir().unwrap();
@@ -103,43 +97,6 @@ fn ctrl_c_and_sigterm_keep_what_is_done() {
     assert_eq!(second.status, Some(130));
     assert_eq!(step_after("goes on from step ", &second.stderr), reached);
     assert!(step_after("stopped at step ", &second.stderr) > reached);
-}
-
-/// Runs until `begun` exists and a little longer, then sends `signal`.
-fn interrupted(arguments: &[&str], signal: &str, begun: &Path) -> Run {
-    let child = thalweg(arguments).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !begun.exists() {
-        assert!(Instant::now() < deadline, "the run does not begin");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    std::thread::sleep(Duration::from_millis(300));
-    send(signal, &child);
-    let output = child.wait_with_output().unwrap();
-    Run {
-        status: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn send(signal: &str, child: &Child) {
-    let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args([signal, &id])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
-fn step_after(words: &str, stderr: &str) -> u64 {
-    let (_, rest) = stderr
-        .split_once(words)
-        .unwrap_or_else(|| panic!("no {words:?} in {stderr}"));
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().unwrap()
 }
 
 #[test]
