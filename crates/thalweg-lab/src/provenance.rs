@@ -12,6 +12,9 @@ pub const PROGRAM: &str = concat!("thalweg ", env!("CARGO_PKG_VERSION"));
 /// it was built outside a repository.
 pub const COMMIT: Option<&str> = option_env!("THALWEG_COMMIT");
 
+/// The entry of the table `provenance` for the fingerprint of data that a specification only names.
+pub(crate) const DATA: &str = "data_fingerprint";
+
 /// The table `provenance` of a written file whose losses are counted by `loss_convention`.
 pub(crate) fn provenance(loss_convention: &str) -> Node {
     let mut entries = vec![("program".to_owned(), PROGRAM.into())];

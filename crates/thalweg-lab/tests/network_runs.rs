@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -288,6 +289,77 @@ fn what_cannot_be_made_leaves_no_directory() {
     let error = run_in(&path, &read(&momentum)).0.unwrap_err();
     assert!(error.to_string().contains("momentum is 1.5"), "{error}");
     assert!(!path.exists());
+}
+
+/// An IDX file of these sizes, its bytes counting up from `first`.
+fn idx(sizes: &[u32], first: u8, most: u8) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, sizes.len() as u8];
+    file.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    let count = sizes.iter().product::<u32>();
+    file.extend((0..count).map(|index| ((u32::from(first) + index) % u32::from(most)) as u8));
+    file
+}
+
+/// The user's own images are known again by what is in them, wherever the run was stopped: not gone on with when
+/// a pixel or a label has changed, but when the same content lies there in other files.
+#[test]
+fn a_training_goes_on_with_the_same_images_alone() {
+    let folder = scratch();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    let put = |name: &str, content: &[u8]| fs::write(images.join(name), content).unwrap();
+    let pixels = idx(&[12, 2, 3], 0, 250);
+    put("train-images-idx3-ubyte", &pixels);
+    put("train-labels-idx1-ubyte", &idx(&[12], 0, 3));
+    put("t10k-images-idx3-ubyte", &idx(&[9, 2, 3], 100, 250));
+    put("t10k-labels-idx1-ubyte", &idx(&[9], 1, 3));
+    let experiment = read(&format!(
+        "learning_rate = 0.1\nbatch = 2\nsteps = 2000\nloss = \"cross-entropy\"\nseeds = 1\n\
+         network = {{ kind = \"mlp\", inputs = 6, hidden = [3], outputs = 3 }}\n\
+         data = {{ kind = \"idx\", path = {images:?} }}\nmeasure = {{ samples = 5 }}"
+    ));
+    let directory = folder.path().join("run");
+    let stop = AtomicBool::new(false);
+    let mut listener = Listener {
+        stop_at: Some((500, &stop)),
+        ..Listener::default()
+    };
+    let status = run(
+        &experiment,
+        &directory,
+        Duration::ZERO,
+        &mut listener,
+        &stop,
+    )
+    .unwrap();
+    assert!(matches!(status, RunStatus::Stopped { .. }), "{status:?}");
+
+    let refused = || {
+        let error = run_in(&directory, &experiment).0.unwrap_err();
+        assert!(
+            matches!(error, RunError::Store(StoreError::OtherData { .. })),
+            "{error}"
+        );
+        let message = error.to_string();
+        assert!(message.contains(images.to_str().unwrap()), "{message}");
+    };
+    let mut other = pixels.clone();
+    *other.last_mut().unwrap() ^= 1;
+    put("train-images-idx3-ubyte", &other);
+    refused();
+    put("train-images-idx3-ubyte", &pixels);
+    put("t10k-labels-idx1-ubyte", &idx(&[9], 2, 3));
+    refused();
+    fs::remove_file(images.join("t10k-labels-idx1-ubyte")).unwrap();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(&idx(&[9], 1, 3)).unwrap();
+    put("t10k-labels-idx1-ubyte.gz", &packer.finish().unwrap());
+    let (status, notes) = run_in(&directory, &experiment);
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert!(matches!(notes[..], [Note::Resumed { .. }]), "{notes:?}");
+    // What is finished was finished on other data, too.
+    put("train-images-idx3-ubyte", &other);
+    refused();
 }
 
 /// A directory with a deep linear run is not gone on with as a network's.

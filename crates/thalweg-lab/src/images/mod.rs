@@ -4,7 +4,11 @@ mod error;
 mod folder;
 mod idx;
 
+use std::path::Path;
+
 use faer::Mat;
+
+use crate::store::Fingerprint;
 
 pub use error::ImageError;
 pub use folder::{builtin, read_folder};
@@ -66,6 +70,18 @@ impl Images {
 }
 
 impl ImageSet {
+    /// Of all images and labels, which were read from `source`.
+    pub(crate) fn fingerprint(&self, source: &Path) -> Fingerprint {
+        let sets = [&self.train, &self.test];
+        let sizes: Vec<u8> = sets
+            .iter()
+            .flat_map(|set| [set.len(), set.height, set.width])
+            .flat_map(|size| (size as u64).to_le_bytes())
+            .collect();
+        let bytes = sets.iter().flat_map(|set| [&set.labels[..], &set.pixels]);
+        Fingerprint::new(source.to_owned(), [&sizes[..]].into_iter().chain(bytes))
+    }
+
     /// The training and the test images as pixels × images.
     pub fn features(&self, pixels: Pixels) -> [Mat<f64>; 2] {
         let (shift, scale) = match pixels {

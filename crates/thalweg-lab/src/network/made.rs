@@ -12,12 +12,15 @@ use thalweg::train::Training;
 use super::NetworkError;
 use crate::images::{ImageSet, builtin, read_folder};
 use crate::spec::{NetworkExperiment, NetworkSource};
+use crate::store::Fingerprint;
 
 /// An experiment with its data in memory.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// What is trained on what, and how.
     pub training: Training,
+    /// What was read from the user's own files.
+    pub(crate) data: Option<Fingerprint>,
     /// What the evaluation set is drawn from: the stream itself, or the images that are not trained on.
     source: Source,
     samples: usize,
@@ -32,8 +35,9 @@ impl Made {
     /// of range.
     pub fn new(experiment: &NetworkExperiment) -> Result<Self, NetworkError> {
         let tape = Arc::new(experiment.network.tape()?);
-        let [train, test] = sources(experiment, &tape)?;
+        let ([train, test], data) = sources(experiment, &tape)?;
         Ok(Self {
+            data,
             training: Training::new(tape, experiment.loss, train, experiment.settings)?,
             source: test,
             samples: experiment.measure.samples,
@@ -67,8 +71,11 @@ impl Made {
     }
 }
 
-/// What to train on and what to evaluate on.
-fn sources(experiment: &NetworkExperiment, tape: &Tape) -> Result<[Source; 2], NetworkError> {
+/// What to train on and what to evaluate on, and the fingerprint of what was read from the user's files.
+fn sources(
+    experiment: &NetworkExperiment,
+    tape: &Tape,
+) -> Result<([Source; 2], Option<Fingerprint>), NetworkError> {
     let outputs = experiment.network.outputs();
     let noise = experiment.data.noise.clone();
     let noise = noise.unwrap_or_else(|| LabelNoise::none(outputs));
@@ -86,7 +93,7 @@ fn sources(experiment: &NetworkExperiment, tape: &Tape) -> Result<[Source; 2], N
                 .clone()
                 .unwrap_or_else(|| Mat::identity(inputs, inputs));
             let stream = Source::from(TeacherStream::new(teacher, weights, covariance, noise)?);
-            Ok([stream.clone(), stream])
+            Ok(([stream.clone(), stream], None))
         }
         NetworkSource::Images {
             path,
@@ -98,6 +105,7 @@ fn sources(experiment: &NetworkExperiment, tape: &Tape) -> Result<[Source; 2], N
                 None => builtin()?,
                 Some(path) => read_folder(path)?,
             };
+            let data = path.as_ref().map(|path| set.fingerprint(path));
             let features = set.features(*pixels);
             let ImageSet { train, test } = set;
             let flips = match label_flips {
@@ -121,7 +129,7 @@ fn sources(experiment: &NetworkExperiment, tape: &Tape) -> Result<[Source; 2], N
                 source(&features[1], &test.labels),
             ];
             let [train, test]: [Result<Source, NetworkError>; 2] = sources;
-            Ok([train?, test?])
+            Ok(([train?, test?], data))
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::run::{Measurements, RunError, Runnable, Running};
 use crate::saved::{NETWORKS, SavedNetwork};
 use crate::spec::NetworkExperiment;
 use crate::store::{
-    RunOutcome, State, create_folder, put_list, put_outcome, take_list, take_outcome,
+    Fingerprint, RunOutcome, State, create_folder, put_list, put_outcome, take_list, take_outcome,
 };
 
 /// Parts that a way is cut into, so that the last seed does not run alone while other cores wait.
@@ -168,6 +168,10 @@ impl Running for NetworkRuns {
                 Trainers::Double(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
             },
         }
+    }
+
+    fn data(&self) -> Option<&Fingerprint> {
+        self.made.data.as_ref()
     }
 
     fn outcomes(&self) -> Vec<RunOutcome> {

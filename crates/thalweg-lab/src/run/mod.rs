@@ -90,7 +90,7 @@ pub fn run<E: Runnable>(
 ) -> Result<RunStatus, RunError> {
     // Settings that cannot run should not leave a directory behind.
     let fresh = start(experiment)?;
-    let (mut directory, progress) = RunDirectory::open(path, experiment)?;
+    let (mut directory, progress) = RunDirectory::open(path, experiment, fresh.data())?;
     let state: Option<<E::Running as Running>::State> = match progress {
         Progress::Finished(outcomes) => return Ok(RunStatus::AlreadyFinished(outcomes)),
         Progress::Unfinished { state, damaged } => {

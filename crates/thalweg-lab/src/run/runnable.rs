@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::RunError;
 use super::measurements::Measurements;
 use crate::spec::Specification;
-use crate::store::{RunOutcome, State};
+use crate::store::{Fingerprint, RunOutcome, State};
 
 /// An experiment that can be run.
 pub trait Runnable: Specification {
@@ -45,6 +45,11 @@ pub trait Running {
 
     /// Every number that a later step reads.
     fn state(&self) -> Self::State;
+
+    /// The content of files that the specification only names: a run goes on with the same alone.
+    fn data(&self) -> Option<&Fingerprint> {
+        None
+    }
 
     /// What has become of each seed.
     fn outcomes(&self) -> Vec<RunOutcome>;

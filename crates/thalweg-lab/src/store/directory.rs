@@ -15,13 +15,16 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoint::{self, Checkpoint, Latest};
 use super::error::{Difference, Differences, StoreError};
+use super::fingerprint::Fingerprint;
 use super::outcomes::{self, RunOutcome};
 use super::state::State;
 use super::table;
 use super::whole::{create_folder, files, remove, remove_unfinished, write_whole};
-use crate::provenance::{PROGRAM, provenance};
+use crate::provenance::{DATA, PROGRAM, provenance};
 use crate::run::Measurements;
-use crate::spec::{NetworkExperiment, Node, Specification, read_resolved, read_with, to_toml};
+use crate::spec::{
+    NetworkExperiment, Node, Origin, Specification, read_resolved, read_with, to_toml,
+};
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
@@ -51,10 +54,12 @@ pub(crate) enum Progress<S> {
 }
 
 impl RunDirectory {
-    /// Takes the directory `path` for `experiment`: a new or an empty one, or one with a run of it.
+    /// Takes the directory `path` for `experiment`: a new or an empty one, or one with a run of it on the
+    /// same `data`.
     pub(crate) fn open<E: Specification, S: State>(
         path: &Path,
         experiment: &E,
+        data: Option<&Fingerprint>,
     ) -> Result<(Self, Progress<S>), StoreError> {
         let specification = path.join(SPECIFICATION);
         refuse_strangers(path)?;
@@ -72,17 +77,22 @@ impl RunDirectory {
         }
         if !specification.exists() {
             let mut tree = experiment.to_node();
-            tree.put("provenance", provenance(directory.loss_convention));
+            let mut provenance = provenance(directory.loss_convention);
+            if let Some(data) = data {
+                provenance.put(DATA, data.text().as_str().into());
+            }
+            tree.put("provenance", provenance);
             let text = to_toml(&tree);
             write_whole(&specification, |file| file.write_all(text.as_bytes()))?;
         }
-        let begun_by = same_experiment(path, &specification, experiment)?;
+        let origin = same_experiment(path, &specification, experiment)?;
+        same_data(path, &origin, data)?;
         let outcomes = path.join(OUTCOMES);
         let progress = if outcomes.exists() {
             directory.drop_parts_from(0)?;
             Progress::Finished(outcomes::read(&outcomes)?)
         } else {
-            same_version(path, begun_by)?;
+            same_version(path, origin.program)?;
             directory.resume()?
         };
         Ok((directory, progress))
@@ -256,22 +266,35 @@ pub fn is_network(directory: &Path) -> Result<bool, StoreError> {
     has_table(directory, NetworkExperiment::TABLE)
 }
 
-/// Who began the run in `path`, which must be one of `experiment`.
+/// Where the run in `path` comes from, which must be one of `experiment`.
 fn same_experiment<E: Specification>(
     path: &Path,
     specification: &Path,
     experiment: &E,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Origin, StoreError> {
     same_kind::<E>(path)?;
-    let (stored, begun_by) = read_resolved::<E>(specification)?;
+    let (stored, origin) = read_resolved::<E>(specification)?;
     let (stored, given) = (stored.to_node(), experiment.to_node());
     if stored == given {
-        return Ok(begun_by);
+        return Ok(origin);
     }
     Err(StoreError::OtherExperiment {
         directory: path.to_owned(),
         differences: differences(&stored, &given),
     })
+}
+
+/// Refuses data whose content is not what the run in `path` was begun on.
+fn same_data(path: &Path, origin: &Origin, data: Option<&Fingerprint>) -> Result<(), StoreError> {
+    match (data, &origin.data) {
+        (Some(data), stored) if *stored != Some(data.text()) => Err(StoreError::OtherData {
+            directory: path.to_owned(),
+            source_path: data.source.clone(),
+            stored: stored.clone().unwrap_or("not written down".to_owned()),
+            given: data.text(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn same_version(path: &Path, begun_by: Option<String>) -> Result<(), StoreError> {

@@ -50,6 +50,22 @@ pub enum StoreError {
         /// Where the two differ.
         differences: Differences,
     },
+    /// The directory holds a run that read other data.
+    #[error(
+        "{} was begun on other data: what is in {} has changed since (its fingerprint was {stored} and is {given}); bring the old files back, or choose another directory",
+        directory.display(),
+        source_path.display()
+    )]
+    OtherData {
+        /// The run directory.
+        directory: PathBuf,
+        /// Where the data are.
+        source_path: PathBuf,
+        /// Their fingerprint when the run was begun.
+        stored: String,
+        /// Their fingerprint now.
+        given: String,
+    },
     /// The directory holds a run of another kind.
     #[error("{} holds a run of another kind (its specification has no table `{needed}`): choose another directory", directory.display())]
     OtherKind {

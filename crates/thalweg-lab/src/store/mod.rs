@@ -3,6 +3,7 @@
 mod checkpoint;
 mod directory;
 mod error;
+mod fingerprint;
 mod outcomes;
 mod state;
 mod table;
@@ -13,5 +14,6 @@ pub use error::{Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
 pub(crate) use directory::{Progress, RunDirectory, is_run};
+pub(crate) use fingerprint::Fingerprint;
 pub(crate) use state::{State, put_list, put_outcome, take_list, take_outcome};
 pub(crate) use whole::{create_folder, files, write_all_whole, write_whole};
