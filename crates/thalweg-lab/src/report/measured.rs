@@ -116,7 +116,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         (
             "Theorem 2".to_owned(),
             format!(
-                "{} ≤ F = {} ≤ {} {}",
+                "{} ≤ F = {} ≤ {} {}; were residuals independent of inputs, F would be {}",
                 plain(bounds.lower),
                 plain(bounds.fluctuation),
                 plain(bounds.upper),
@@ -124,7 +124,8 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
                     "holds"
                 } else {
                     "does not hold"
-                }
+                },
+                plain(bounds.independent)
             ),
         ),
         (

@@ -55,6 +55,7 @@ fn reproduction(directory: &Path) -> Result<String, ReportError> {
         sections.push(Section {
             figure,
             picture,
+            details: "Settings",
             again: format!("{} ({:.1} s here)", figure.command, figure.seconds),
         });
     }

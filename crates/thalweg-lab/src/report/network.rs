@@ -33,18 +33,21 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
     if measured.is_empty() || is_run(directory) {
         let run = load::<NetworkExperiment>(directory)?;
         convention = Some(run.experiment.loss_words().to_owned());
-        parts.push((words(directory, &run), plot::svg(&draw(&run).scene())));
+        let picture = plot::svg(&draw(&run).scene());
+        parts.push((words(directory, &run), picture, "Settings"));
     }
     for network in measured {
         let command = format!("thalweg measure {}", directory.display());
         parts.push((
             measured::words(network, &command),
             measured::picture(network),
+            "Numbers",
         ));
     }
     let sections: Vec<_> = parts
         .iter()
-        .map(|(figure, picture)| Section {
+        .map(|(figure, picture, details)| Section {
+            details,
             again: figure.command.clone(),
             picture: picture.clone(),
             figure,

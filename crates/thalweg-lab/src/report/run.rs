@@ -41,6 +41,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     let section = Section {
         figure: &figure,
         picture,
+        details: "Settings",
         again: figure.command.clone(),
     };
     Ok(page::run(LEAD, LOSS_CONVENTION, &[section]))

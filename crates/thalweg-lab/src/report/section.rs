@@ -15,6 +15,8 @@ pub struct Section<'r> {
     pub figure: &'r FigureResult,
     /// An SVG document.
     pub picture: String,
+    /// What the names and values below the picture are.
+    pub details: &'static str,
     /// The command that makes it again.
     pub again: String,
 }
@@ -35,7 +37,11 @@ impl Section<'_> {
         if !figure.claims.is_empty() {
             out.push_str(&claims(&figure.claims));
         }
-        let _ = write!(out, "<details open><summary>Settings</summary><dl>");
+        let _ = write!(
+            out,
+            "<details open><summary>{}</summary><dl>",
+            to_html(self.details)
+        );
         for (name, value) in &figure.settings {
             let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", to_html(name), to_html(value));
         }
