@@ -50,7 +50,7 @@ pub(crate) trait Packed<T> {
 /// Runs `work` on registers of AVX2 where the processor has them, else on arrays: the same bits.
 pub(crate) fn on_packs<T: Packs>(work: impl Packed<T>) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if super::vectorise::has_avx2() {
         // SAFETY: the processor was just found to have both.
         return unsafe { on_registers(work) };
     }

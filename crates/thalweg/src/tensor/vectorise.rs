@@ -8,16 +8,23 @@
 /// since it made the short loops here slower.
 #[inline]
 pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(test)]
-    if forced::PLAIN.get() {
-        return work();
-    }
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if has_avx2() {
         // SAFETY: the processor was just found to have both.
         return unsafe { with_avx2(work) };
     }
     work()
+}
+
+/// Whether the processor has AVX2 and fused multiply–add.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(test)]
+    if forced::PLAIN.get() {
+        return false;
+    }
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
 #[cfg(target_arch = "x86_64")]
