@@ -343,6 +343,7 @@ impl<T: Real> Packed<T> for Pair<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::super::product::{map_lines, pair_lines};
+    use super::super::vectorise::forced;
     use super::*;
 
     /// Whole numbers, so that every order of summation gives the same; all but a `share`th are 0.
@@ -356,6 +357,16 @@ mod tests {
             }
         };
         (0..count).map(entry).collect()
+    }
+
+    fn variable(rows: usize) -> Variable {
+        Variable {
+            first: 0,
+            rows,
+            positions: 1,
+            pitch: 1,
+            active: false,
+        }
     }
 
     /// Against dense products, over shapes that fill tiles, blocks and padding and that do not.
@@ -373,14 +384,7 @@ mod tests {
             if inputs > 2 * INPUTS {
                 values[INPUTS * stride..(2 * INPUTS + 1) * stride].fill(0.0);
             }
-            let variable = Variable {
-                first: 0,
-                rows: inputs,
-                positions: 1,
-                pitch: 1,
-                active: false,
-            };
-            let mut sparse = Sparse::new(variable);
+            let mut sparse = Sparse::new(variable(inputs));
             // What an earlier input left behind must not show.
             sparse.set(&whole(inputs * stride, 2, 5), columns);
             sparse.set(&values, columns);
@@ -408,15 +412,30 @@ mod tests {
     }
 
     #[test]
-    fn dense_inputs_are_left_alone() {
-        let variable = Variable {
-            first: 0,
-            rows: 3,
-            positions: 1,
-            pitch: 1,
-            active: false,
+    fn bits_do_not_depend_on_vector_instructions() {
+        let columns = Columns::new(40);
+        let thirds = |numbers: Vec<f32>| numbers.into_iter().map(|x| x / 3.0).collect::<Vec<_>>();
+        let values = thirds(whole(50 * columns.stride, 6, 4));
+        let mut sparse = Sparse::new(variable(50));
+        sparse.set(&values, columns);
+        let (w, a) = (
+            thirds(whole(9 * 50, 7, 1)),
+            thirds(whole(9 * columns.stride, 8, 1)),
+        );
+        let w = Matrix::rows(&w, 9, 50, 50);
+        let a = Matrix::rows(&a, 9, columns.stride, columns.stride);
+        let both = || {
+            let (mut map, mut pair) = (vec![0.0; 9 * columns.stride], vec![0.0; 9 * 50]);
+            sparse.map(&mut map, columns.stride, w, Start::Zero);
+            sparse.pair(&mut pair, a, Write::Set);
+            [map, pair]
         };
-        let mut sparse = Sparse::new(variable);
+        assert_eq!(both(), forced::plain(both));
+    }
+
+    #[test]
+    fn dense_inputs_are_left_alone() {
+        let mut sparse = Sparse::new(variable(3));
         sparse.set(&[1.0; 48], Columns::new(16));
         assert!(!sparse.useful());
     }
