@@ -425,6 +425,52 @@ fn a_run_of_another_version_is_not_mixed_with_this_one() {
 }
 
 #[test]
+fn a_run_continued_by_another_build_says_so_and_records_it() {
+    let experiment = experiment(2000);
+    let folder = scratch();
+    let step = stopped_at(folder.path(), &experiment, 500);
+    let path = folder.path().join("specification.toml");
+    let specification = || fs::read_to_string(&path).unwrap();
+    // This test may be built outside a repository, where there is no commit to replace.
+    let lines = specification();
+    let lines = lines.lines().filter(|line| !line.starts_with("commit = "));
+    let lines: Vec<_> = lines.collect();
+    let text = lines.join("\n");
+    let text = text.replace("[provenance]", "[provenance]\ncommit = \"0123abc\"");
+    fs::write(&path, text).unwrap();
+
+    let (status, notes) = run_in(folder.path(), &experiment);
+    assert!(matches!(status, Ok(RunStatus::Finished(_))), "{status:?}");
+    let other = |finished| {
+        move |note: &Note| {
+            matches!(note, Note::OtherBuild { found, finished: f, .. }
+                if *f == finished && found.commit.as_deref() == Some("0123abc"))
+        }
+    };
+    assert!(notes.iter().any(other(false)), "{notes:?}");
+    let recorded = specification();
+    assert!(recorded.contains("commit = \"0123abc\""), "{recorded}");
+    assert!(
+        recorded.contains("[[provenance.continued_by]]"),
+        "{recorded}"
+    );
+    assert!(
+        recorded.contains(&format!("from_step = {step}")),
+        "{recorded}"
+    );
+
+    // Nothing else went on with it since: no second note, no second record.
+    let (status, notes) = run_in(folder.path(), &experiment);
+    assert!(matches!(status, Ok(RunStatus::AlreadyFinished(_))));
+    assert!(
+        !notes
+            .iter()
+            .any(|note| matches!(note, Note::OtherBuild { .. }))
+    );
+    assert_eq!(specification(), recorded);
+}
+
+#[test]
 fn two_processes_do_not_write_one_run() {
     let experiment = experiment(100);
     let folder = scratch();

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use thalweg::flow::LEAVES_OUT;
 use thalweg_lab::report::{REPORT_FILE, ReportError};
-use thalweg_lab::reproduce::{self, Budget, FIGURES, Judged, ReproduceError, Results, Verdict};
+use thalweg_lab::reproduce::{
+    self, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, SLOW_FLOW, Verdict,
+};
 
 use crate::exit::Failure;
 use crate::number::significant;
@@ -24,8 +27,9 @@ use crate::{interrupt, output, progress};
 ///   not measured                too many seeds diverged
 ///
 /// One self-contained report.html ties it together, with the other figures that DIR
-/// already holds. A verdict is a result, not a
-/// failure: the exit status is 0 whatever it says.
+/// already holds. A verdict is a result, not a failure: the exit status is 0
+/// whatever it says. A figure that cannot be made does not stop the others; it is
+/// named on stderr and in the report, and the exit status is 1.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
@@ -61,7 +65,7 @@ fn figure_names() -> Vec<&'static str> {
 /// Makes the figures and prints the verdicts.
 ///
 /// # Errors
-/// A figure that cannot be made, a directory that cannot be written, or Ctrl-C.
+/// A figure that cannot be made (the others are), a directory that cannot be written, or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let figures = reproduce::find(&arguments.figures).map_err(Failure::input)?;
     interrupt::listen().map_err(Failure::work)?;
@@ -84,11 +88,43 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     let results = results.map_err(failure)?;
     if arguments.json {
-        let results = serde_json::to_value(&results).map_err(Failure::work)?;
-        return output::print_json(&results);
+        output::print_json(&serde_json::to_value(&results).map_err(Failure::work)?)?;
+    } else {
+        output::print(&page(&results, arguments))?;
     }
-    output::print(&page(&results, arguments))
+    if results.failures.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::work(NotMade {
+        failures: results.failures,
+        asked: figures.len(),
+    }))
 }
+
+/// The figures that could not be made; the others are written.
+#[derive(Debug)]
+struct NotMade {
+    failures: Vec<FigureFailure>,
+    asked: usize,
+}
+
+impl std::fmt::Display for NotMade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let each = self.failures.iter();
+        let each: Vec<String> = each
+            .map(|one| format!("{}: {}", one.id, one.error))
+            .collect();
+        write!(
+            f,
+            "{} of {} figures could not be made, the others are written: {}",
+            each.len(),
+            self.asked,
+            each.join("; ")
+        )
+    }
+}
+
+impl std::error::Error for NotMade {}
 
 fn failure(error: ReproduceError) -> Failure {
     match error {
@@ -107,6 +143,9 @@ fn page(results: &Results, arguments: &Arguments) -> String {
         for claim in &figure.claims {
             page.paragraph(&format!("[{}] {}", claim.verdict, plain(&claim.statement)));
             page.detail(&numbers(claim));
+            if let Some(seeds) = &claim.left_out {
+                page.detail(&format!("left out: {seeds}"));
+            }
             if let Some(reason) = &claim.reason {
                 page.detail(&plain(reason));
             }
@@ -122,6 +161,10 @@ fn page(results: &Results, arguments: &Arguments) -> String {
         }
     }
     page.table(&table);
+    let mut claims = results.figures.iter().flat_map(|figure| &figure.claims);
+    if claims.any(|claim| claim.predicted_by.starts_with(SLOW_FLOW)) {
+        page.paragraph(LEAVES_OUT);
+    }
     let report = arguments.out.join(REPORT_FILE);
     page.paragraph(&format!("report: {}", report.display()));
     page.finish()

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thalweg::flow::{self, FlowError, Times, Validity};
+use thalweg::flow::{self, FlowError, LEAVES_OUT, Times, Validity};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::Ensemble;
 use thalweg::theory::{self, Prediction, TheoryError};
-use thalweg_lab::run::Estimate;
+use thalweg_lab::run::{Estimate, departures};
 use thalweg_lab::spec::Experiment;
 use thalweg_lab::store::StoredRun;
 
@@ -113,6 +113,7 @@ impl<'r> Summary<'r> {
                 "limit_z": self.z_of_limit(i),
             });
         }
+        object["departures"] = json!(departures(&experiment.settings));
         object["validity"] = json!(self.validity().as_ref().map(json_of_validity));
         object
     }
@@ -164,6 +165,12 @@ impl<'r> Summary<'r> {
             "± standard error over the seeds; z: SGD − theory in standard errors, against the slow flow seed by \
              seed from the same starts.",
         );
+        if self.flow.is_ok() {
+            page.paragraph(LEAVES_OUT);
+        }
+        if let Some(departures) = departures(settings) {
+            page.paragraph(&departures);
+        }
         if let Some(validity) = self.validity() {
             page.paragraph(&validity.sentence());
         }

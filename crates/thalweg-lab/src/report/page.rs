@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
-use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
+use thalweg::flow::{LEAVES_OUT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 
 use super::section::{Section, chip};
 use crate::plot::to_html;
 use crate::provenance::LOSS_CONVENTION;
-use crate::reproduce::{Budget, Environment, FigureResult, RESOLUTION, Results, Verdict};
+use crate::reproduce::{
+    Budget, Environment, FigureFailure, FigureResult, RESOLUTION, Results, Verdict,
+};
 
 /// The page of a reproduction.
 pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
-    let before = summary(&results.figures) + &reading();
+    let before = summary(&results.figures) + &failures(&results.failures) + &reading();
     let lead = "A deep linear network with noisy labels: the exact theory, the slow flow at each run’s own \
                 budget, and SGD itself.";
     render(
@@ -98,6 +100,24 @@ fn summary(figures: &[FigureResult]) -> String {
     out
 }
 
+/// What could not be made, if there is any.
+fn failures(failures: &[FigureFailure]) -> String {
+    if failures.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("<h2>Not made</h2><dl>");
+    for failure in failures {
+        let _ = write!(
+            out,
+            "<dt>{}</dt><dd class=\"failed\">{}<div class=\"note\">to try again: <code>{}</code></div></dd>",
+            to_html(&failure.title),
+            to_html(&failure.error),
+            to_html(&failure.command)
+        );
+    }
+    out + "</dl>"
+}
+
 fn reading() -> String {
     let mut out = String::from("<details><summary>How the verdicts come about</summary><dl>");
     let percent = 100.0 * RESOLUTION;
@@ -119,8 +139,9 @@ fn reading() -> String {
     out.push_str(
         "</dl><p>“Measured” is the mean over the seeds of each run’s last fifth, ± the standard error over seeds, \
          or a number computed by an independent route where nothing is sampled. Against the slow flow the \
-         difference is taken seed by seed, since each flow starts where its run does.</p></details>",
+         difference is taken seed by seed, since each flow starts where its run does.</p>",
     );
+    let _ = write!(out, "<p>{}</p></details>", to_html(LEAVES_OUT));
     out
 }
 

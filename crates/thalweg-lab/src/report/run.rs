@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use thalweg::flow::{self, Snapshot, Times};
+use thalweg::flow::{self, LEAVES_OUT, Snapshot, Times};
 use thalweg::problem::Weights;
 use thalweg::simulate::Ensemble;
 use thalweg::theory::predict;
@@ -13,6 +13,7 @@ use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::provenance::LOSS_CONVENTION;
 use crate::reproduce::{Budget, Environment, FigureResult, ReproduceError};
+use crate::run::departures;
 use crate::spec::Experiment;
 use crate::store::{StoredRun, load};
 
@@ -154,9 +155,11 @@ fn words(directory: &Path, run: &StoredRun<Experiment>) -> FigureResult {
     FigureResult {
         id: "run".to_owned(),
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
-        caption: "Measured means over the seeds that had not diverged, the slow flow at this η and B, and the \
-                  exact limit η → 0⁺, t → ∞."
-            .to_owned(),
+        caption: format!(
+            "Measured means over the seeds that had not diverged, the slow flow at this η and B, and the exact \
+             limit η → 0⁺, t → ∞. {LEAVES_OUT} {}",
+            departures(settings).unwrap_or_default()
+        ),
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         claims: vec![],

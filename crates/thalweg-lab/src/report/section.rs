@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use thalweg::flow::LEAVES_OUT;
+
 use super::number::{percent, plain, with_error};
 use crate::plot::to_html;
-use crate::reproduce::{FigureResult, Judged, Verdict};
+use crate::reproduce::{FigureResult, Judged, SLOW_FLOW, Verdict};
 
 /// Where there is no number.
 const NONE: &str = "–";
@@ -66,13 +68,14 @@ fn claims(claims: &[Judged]) -> String {
             .z_score
             .map(|z| format!("z = {}", plain((10.0 * z).round() / 10.0)));
         let difference: Vec<String> = relative.into_iter().chain(z).collect();
-        let reason = claim.reason.as_deref().map_or(String::new(), |reason| {
-            format!("<div class=\"note\">{}</div>", to_html(reason))
-        });
+        let note = |words: &str| format!("<div class=\"note\">{}</div>", to_html(words));
+        let reason = claim.reason.as_deref().map_or(String::new(), note);
+        let left_out = claim.left_out.as_deref();
+        let left_out = left_out.map_or(String::new(), |seeds| note(&format!("left out: {seeds}")));
         let _ = write!(
             out,
             "<tr><td data-label=\"claim\">{}<div class=\"note\">{}</div></td>\
-             <td data-label=\"measured\">{}</td>\
+             <td data-label=\"measured\">{}{left_out}</td>\
              <td data-label=\"prediction\">{}<div class=\"note\">{}</div></td>\
              <td data-label=\"difference\">{}</td><td data-label=\"agrees if\">{}</td>\
              <td data-label=\"verdict\">{}{reason}</td></tr>",
@@ -90,6 +93,12 @@ fn claims(claims: &[Judged]) -> String {
         );
     }
     out.push_str("</tbody></table>");
+    if claims
+        .iter()
+        .any(|claim| claim.predicted_by.starts_with(SLOW_FLOW))
+    {
+        let _ = write!(out, "<p class=\"note\">{}</p>", to_html(LEAVES_OUT));
+    }
     out
 }
 

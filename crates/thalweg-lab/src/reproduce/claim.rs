@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
 
-use crate::run::Estimate;
+use super::trials::OverSeeds;
 
 /// More than this fraction of the prediction as allowance for error: the measurement decides nothing.
 pub const RESOLUTION: f64 = 0.25;
@@ -21,6 +21,8 @@ pub struct Claim {
     pub error: Option<f64>,
     /// Standard error of measured − predicted, where the two share their starts; otherwise `error`.
     pub difference_error: Option<f64>,
+    /// Which seeds `measured` leaves out and why, if there are any.
+    pub left_out: Option<String>,
     /// What the claim says the value is.
     pub predicted: f64,
     /// How `predicted` was obtained.
@@ -55,6 +57,9 @@ pub enum Tolerance {
         errors: f64,
     },
 }
+
+/// With these words begins [`Judged::predicted_by`] where the slow flow is compared with.
+pub const SLOW_FLOW: &str = "slow flow";
 
 /// The tolerance for SGD against the slow flow and against limits: 5 % for the terms of higher order
 /// in η, and three standard errors.
@@ -176,6 +181,9 @@ pub struct Judged {
     pub measured: Option<f64>,
     /// Its standard error, if it was sampled.
     pub standard_error: Option<f64>,
+    /// Which seeds are not in it and why, if there are any.
+    #[serde(default)]
+    pub left_out: Option<String>,
     /// What the claim says it is, if that is finite.
     pub predicted: Option<f64>,
     /// How that was obtained.
@@ -208,14 +216,17 @@ impl Claim {
     pub fn sampled(
         statement: impl Into<String>,
         source: impl Into<String>,
-        (measured, predicted): (Result<Estimate, String>, f64),
+        (measured, predicted): (Result<OverSeeds, String>, f64),
         by: impl Into<String>,
         tolerance: Tolerance,
     ) -> Self {
-        let error = measured.as_ref().ok().and_then(|mean| mean.standard_error);
-        let numbers = (measured.map(|estimate| estimate.mean), predicted);
+        let over = measured.as_ref().ok();
+        let error = over.and_then(|over| over.estimate.standard_error);
+        let left_out = over.and_then(|over| over.left_out.clone());
+        let numbers = (measured.map(|over| over.estimate.mean), predicted);
         Self {
             error,
+            left_out,
             ..Self::new(statement, source, numbers, by, tolerance)
         }
     }
@@ -234,6 +245,7 @@ impl Claim {
             measured,
             error: None,
             difference_error: None,
+            left_out: None,
             predicted,
             by: by.into(),
             tolerance,
@@ -270,6 +282,7 @@ impl Claim {
             source: self.source,
             measured: self.measured.ok().and_then(finite),
             standard_error: self.error.and_then(finite),
+            left_out: self.left_out,
             predicted: finite(self.predicted),
             predicted_by: self.by,
             relative_error: ratio(Some(self.predicted.abs())),

@@ -54,7 +54,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             };
             for (o, row) in panels.iter_mut().enumerate() {
                 let points = conditions.iter().zip(&sweep).filter_map(|(&x, ratios)| {
-                    let ratio = ratios[o].estimate().ok()?;
+                    let ratio = ratios[o].estimate().ok()?.estimate;
                     let (y, error) = (ratio.mean, ratio.standard_error?);
                     Some(Point { x, y, error })
                 });

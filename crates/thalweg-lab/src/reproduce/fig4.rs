@@ -8,7 +8,6 @@ use super::observable::SHARPNESS;
 use super::sgd::{Runs, identity_problem, plain};
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
-use crate::run::Estimate;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.001;
@@ -48,9 +47,9 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         at(runs, to)
             .with(&at(runs, from), |end, begin| (end - begin) / (to - from))
             .estimate()
-            .map(|rate| Estimate {
-                mean: rate.mean.abs(),
-                ..rate
+            .map(|mut rate| {
+                rate.estimate.mean = rate.estimate.mean.abs();
+                rate
             })
     };
     let before = drift(&stopped, 0.1, 0.5);
@@ -61,7 +60,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let rate = before.clone().and(rate);
         let predicted = before
             .as_ref()
-            .map_or(f64::NAN, |before| part * before.mean);
+            .map_or(f64::NAN, |before| part * before.estimate.mean);
         Claim::sampled(name, "Figure 4", (rate, predicted), by, tolerance)
     };
     let mut claims = vec![

@@ -53,8 +53,8 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
                 let end = runs.trials.end(&observable.sgd).estimate();
                 points[k][0].extend(end.map(|end| Point {
                     x,
-                    y: end.mean,
-                    error: end.standard_error.unwrap_or(0.0),
+                    y: end.estimate.mean,
+                    error: end.estimate.standard_error.unwrap_or(0.0),
                 }));
                 points[k][1].push(Point::exact(x, flows.mean_end(&observable.flow)));
                 points[k][2].push(Point::exact(x, exact[k]));

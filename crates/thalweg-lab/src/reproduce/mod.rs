@@ -32,12 +32,12 @@ mod trials;
 mod turned_noise;
 mod two_noises;
 
-pub use claim::{Claim, Judged, RESOLUTION, Range, Reach, Tolerance, Verdict};
+pub use claim::{Claim, Judged, RESOLUTION, Range, Reach, SLOW_FLOW, Tolerance, Verdict};
 pub use context::{Budget, Context};
 pub use error::ReproduceError;
 pub use made::Made;
 pub use output::{RESULTS_FILE, write};
-pub use results::{Environment, FigureResult, Results};
+pub use results::{Environment, FigureFailure, FigureResult, Results};
 
 /// A figure that can be reproduced.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use thalweg::flow::Snapshot;
 use thalweg::simulate::Observation;
 
 use super::ReproduceError;
-use super::claim::{Claim, Reach, SGD};
+use super::claim::{Claim, Reach, SGD, SLOW_FLOW};
 use super::sgd::{Flows, Runs};
 
 /// One quantity on both sides.
@@ -83,9 +83,12 @@ impl Observable {
         // Seed by seed, since each flow begins where its run does.
         let beside = measured.with(&flow, |_, flow| flow).estimate();
         let difference = measured.with(&flow, |sgd, flow| sgd - flow).estimate();
-        let predicted = beside.map_or_else(|_| flows.mean_end(&self.flow), |flow| flow.mean);
+        let predicted =
+            beside.map_or_else(|_| flows.mean_end(&self.flow), |flow| flow.estimate.mean);
         Claim {
-            difference_error: difference.ok().and_then(|mean| mean.standard_error),
+            difference_error: difference
+                .ok()
+                .and_then(|over| over.estimate.standard_error),
             range: Some(flows.range()),
             ..Claim::sampled(
                 format!(
@@ -94,7 +97,7 @@ impl Observable {
                 ),
                 "beyond the paper",
                 (measured.estimate(), predicted),
-                "slow flow, same starts, same steps",
+                format!("{SLOW_FLOW}, same starts, same steps"),
                 SGD,
             )
         }

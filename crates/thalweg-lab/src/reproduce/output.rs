@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::made::csv;
 use super::network::Kept;
-use super::results::{Environment, FigureResult, Results};
+use super::results::{Environment, FigureFailure, FigureResult, Results};
 use super::{Budget, Claim, Context, Entry, ReproduceError};
 use crate::plot;
 use crate::report;
@@ -17,11 +17,12 @@ pub const RESULTS_FILE: &str = "results.json";
 
 /// Makes `figures` one after the other and writes each as soon as it is finished: `{id}.svg`,
 /// `{id}.png` and `{id}.csv` together with `results.json`, then `report.html`. Other figures that the
-/// directory already holds stay in both; those made here are returned.
+/// directory already holds stay in both; those made here are returned. A figure that cannot be made
+/// does not stop the others: it is among the failures, there and in both files.
 ///
 /// # Errors
-/// When a figure cannot be made, a file cannot be written, the directory's `results.json` holds something
-/// else, or `stop` is set; what was finished before stays in the directory.
+/// When a file cannot be written, the directory's `results.json` holds something else, or `stop` is set;
+/// what was finished before stays in the directory.
 pub fn write(
     figures: &[Entry],
     budget: Budget,
@@ -37,7 +38,6 @@ pub fn write(
     let mut made_here = Results::default();
     let kept = Kept::default();
     for entry in figures {
-        let begin = Instant::now();
         let context = Context {
             figure: entry.id,
             budget,
@@ -46,39 +46,77 @@ pub fn write(
             stop,
         };
         context.tell(0.0)?;
-        let made = (entry.make)(context)?;
+        let path = |extension| directory.join(format!("{}.{extension}", entry.id));
+        let results = directory.join(RESULTS_FILE);
+        match draw(entry, context) {
+            Ok(Drawn {
+                result,
+                picture,
+                pixels,
+                data,
+            }) => {
+                made_here.put(result.clone());
+                all.put(result);
+                write_all_whole(&[
+                    (path("svg"), picture.as_bytes()),
+                    (path("png"), &pixels),
+                    (path("csv"), data.as_bytes()),
+                    (results, &serde_json::to_vec_pretty(&all)?),
+                ])?;
+            }
+            Err(stopped @ ReproduceError::Stopped { .. }) => return Err(stopped),
+            Err(error) => {
+                let failure = FigureFailure {
+                    id: entry.id.to_owned(),
+                    title: entry.title.to_owned(),
+                    error: error.to_string(),
+                    command: command(entry.id, budget),
+                };
+                made_here.put_failure(failure.clone());
+                all.put_failure(failure);
+                write_all_whole(&[(results, &serde_json::to_vec_pretty(&all)?)])?;
+            }
+        }
         progress(entry.id, 1.0);
-        let scene = made.figure.scene();
-        let picture = plot::svg(&scene);
-        let pixels = plot::png(&scene)?;
-        let data = csv(&made.figure);
-        let settings = made.settings.into_iter();
-        let result = FigureResult {
+        report::write(directory).map_err(Box::new)?;
+    }
+    Ok(made_here)
+}
+
+/// A finished figure in all its forms.
+struct Drawn {
+    result: FigureResult,
+    /// SVG.
+    picture: String,
+    /// PNG.
+    pixels: Vec<u8>,
+    /// CSV.
+    data: String,
+}
+
+fn draw(entry: &Entry, context: Context<'_>) -> Result<Drawn, ReproduceError> {
+    let begin = Instant::now();
+    let made = (entry.make)(context)?;
+    let scene = made.figure.scene();
+    let settings = made.settings.into_iter();
+    Ok(Drawn {
+        picture: plot::svg(&scene),
+        pixels: plot::png(&scene)?,
+        data: csv(&made.figure),
+        result: FigureResult {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
             caption: made.caption,
-            command: command(entry.id, budget),
+            command: command(entry.id, context.budget),
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             claims: made.claims.into_iter().map(Claim::judge).collect(),
             seconds: begin.elapsed().as_secs_f64(),
-            budget,
+            budget: context.budget,
             environment: Environment::here(),
-        };
-        made_here.put(result.clone());
-        all.put(result);
-        let json = serde_json::to_vec_pretty(&all)?;
-        let path = |extension| directory.join(format!("{}.{extension}", entry.id));
-        write_all_whole(&[
-            (path("svg"), picture.as_bytes()),
-            (path("png"), &pixels),
-            (path("csv"), data.as_bytes()),
-            (directory.join(RESULTS_FILE), &json),
-        ])?;
-        report::write(directory).map_err(Box::new)?;
-    }
-    Ok(made_here)
+        },
+    })
 }
 
 fn command(id: &str, budget: Budget) -> String {

@@ -15,6 +15,22 @@ use crate::store::StoreError;
 pub struct Results {
     /// In the report's order.
     pub figures: Vec<FigureResult>,
+    /// Those that could not be made when they were last asked for.
+    #[serde(default)]
+    pub failures: Vec<FigureFailure>,
+}
+
+/// A figure that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FigureFailure {
+    /// Its name on the command line.
+    pub id: String,
+    /// Above it in the report, had it been made.
+    pub title: String,
+    /// Why there is no figure.
+    pub error: String,
+    /// The command that tries again.
+    pub command: String,
 }
 
 /// Where and with what results were made.
@@ -75,11 +91,18 @@ impl Results {
     /// Adds `figure` in the report's order, in place of an earlier one of its name.
     pub fn put(&mut self, figure: FigureResult) {
         self.figures.retain(|earlier| earlier.id != figure.id);
+        self.failures.retain(|earlier| earlier.id != figure.id);
         self.figures.push(figure);
         let place = |id: &str| FIGURES.iter().position(|entry| entry.id == id);
         // A figure that this version does not know comes last.
         self.figures
             .sort_by_key(|figure| place(&figure.id).unwrap_or(FIGURES.len()));
+    }
+
+    /// Adds `failure`, in place of an earlier one of its name. A picture made before stays.
+    pub fn put_failure(&mut self, failure: FigureFailure) {
+        self.failures.retain(|earlier| earlier.id != failure.id);
+        self.failures.push(failure);
     }
 }
 

@@ -62,7 +62,7 @@ impl Runs {
     ) -> Result<Self, ReproduceError> {
         let mut ensemble = Ensemble::start(&problem, &settings, &SEEDS)?;
         let starts: Vec<Weights> = ensemble.weights().into_iter().flatten().collect();
-        let mut trials = Trials::new(steps, SEEDS.len());
+        let mut trials = Trials::new(steps, &SEEDS);
         let last = trials.last().max(1) as f64;
         for step in trials.steps.clone() {
             while ensemble.step() < step {
@@ -253,7 +253,8 @@ mod tests {
             assert_eq!(judged.verdict, Verdict::NotMeasured, "{judged:?}");
             let reason = judged.reason.unwrap();
             assert!(
-                reason.contains("all 5 seeds diverged, at steps"),
+                reason.starts_with("0 of 5 seeds are left: seed 1 diverged at step")
+                    && reason.contains("seed 5 diverged at step"),
                 "{reason}"
             );
             assert!(judged.measured.is_none() && judged.predicted.is_some());

@@ -141,3 +141,31 @@ fn a_stop_is_obeyed_and_leaves_what_was_finished() {
     );
     assert!(!directory.path().join("cor4.svg").exists());
 }
+
+#[test]
+fn a_figure_that_fails_is_named_and_does_not_stop_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let failing = Entry {
+        make: |_| Err(ReproduceError::NoStart { seed: 3 }),
+        ..find(&["cor1".to_owned()]).unwrap()[0]
+    };
+    let others = find(&["cor4".to_owned()]).unwrap();
+    let figures = [failing, others[0]];
+    let make = |figures: &[Entry]| {
+        write(figures, Budget::Quick, directory.path(), &|_, _| {}, &stop).unwrap()
+    };
+    let results = make(&figures);
+    assert_eq!(results.figures[0].id, "cor4");
+    assert_eq!(results.failures[0].id, "cor1");
+    let why = "the initial weights of seed 3 are too large to start from";
+    assert_eq!(results.failures[0].error, why);
+    assert_eq!(Results::read(directory.path()).unwrap(), results);
+    let page = || std::fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(page().contains(why) && page().contains(others[0].title));
+    // Once it can be made, it has not failed.
+    make(&find(&["cor1".to_owned()]).unwrap());
+    let results = Results::read(directory.path()).unwrap();
+    assert_eq!((results.figures.len(), results.failures.len()), (2, 0));
+    assert!(!page().contains(why));
+}

@@ -23,6 +23,7 @@ pub fn schedule(steps: u64) -> Vec<u64> {
 /// What one seed did.
 #[derive(Clone, Debug)]
 struct Trial<O> {
+    seed: u64,
     /// One for each measured step; nothing from divergence on.
     observed: Vec<Option<O>>,
     /// The step at which it diverged, if it did.
@@ -33,25 +34,39 @@ impl<O> Trial<O> {
     /// A quantity at the measured step of this index.
     fn value(&self, index: usize, measure: Measure<'_, O>) -> Result<f64, Missing> {
         match (&self.observed[index], self.diverged_at) {
-            (None, Some(step)) => Err(Missing::Diverged { step }),
-            (None, None) => Err(Missing::Undefined),
-            (Some(observed), _) => measure(observed)
-                .filter(|value| value.is_finite())
-                .ok_or(Missing::Undefined),
+            (None, diverged_at) => Err(Missing {
+                seed: self.seed,
+                diverged_at,
+            }),
+            (Some(observed), _) => {
+                measure(observed)
+                    .filter(|value| value.is_finite())
+                    .ok_or(Missing {
+                        seed: self.seed,
+                        diverged_at: None,
+                    })
+            }
         }
     }
 }
 
-/// Why a seed has no value.
+/// A seed without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Its weights grew without bound.
-    Diverged {
-        /// The step at which they did.
-        step: u64,
-    },
-    /// The quantity is infinite or could not be computed.
-    Undefined,
+pub struct Missing {
+    /// Which one.
+    pub seed: u64,
+    /// The step at which its weights grew without bound; otherwise the quantity is infinite or could not
+    /// be computed.
+    pub diverged_at: Option<u64>,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.diverged_at {
+            Some(step) => write!(f, "seed {} diverged at step {step}", self.seed),
+            None => write!(f, "seed {} has no finite value", self.seed),
+        }
+    }
 }
 
 /// A quantity of one measured network, if it has a value.
@@ -67,13 +82,14 @@ pub struct Trials<O> {
 
 impl<O> Trials<O> {
     /// Trials without measurements yet.
-    pub fn new(steps: Vec<u64>, seeds: usize) -> Self {
-        let trial = || Trial {
+    pub fn new(steps: Vec<u64>, seeds: &[u64]) -> Self {
+        let trial = |&seed| Trial {
+            seed,
             observed: Vec::with_capacity(steps.len()),
             diverged_at: None,
         };
         Self {
-            each: (0..seeds).map(|_| trial()).collect(),
+            each: seeds.iter().map(trial).collect(),
             steps,
         }
     }
@@ -140,34 +156,25 @@ impl PerSeed {
     ///
     /// # Errors
     /// The reason in words, when fewer than two are left: one alone has no standard error.
-    pub fn estimate(&self) -> Result<Estimate, String> {
+    pub fn estimate(&self) -> Result<OverSeeds, String> {
         let values: Vec<f64> = self.0.iter().flatten().copied().collect();
-        let estimate = Estimate::of(&values).filter(|estimate| estimate.count > 1);
-        estimate.ok_or_else(|| self.loss())
+        let missing: Vec<String> = self.missing().map(Missing::to_string).collect();
+        let missing = missing.join(", ");
+        match Estimate::of(&values).filter(|estimate| estimate.count > 1) {
+            Some(estimate) => Ok(OverSeeds {
+                estimate,
+                left_out: (!missing.is_empty()).then_some(missing),
+            }),
+            None => Err(format!(
+                "{} of {} seeds are left: {missing}",
+                values.len(),
+                self.0.len()
+            )),
+        }
     }
 
-    /// What became of the seeds without a value.
-    fn loss(&self) -> String {
-        let step = |value: &Result<f64, Missing>| match value {
-            Err(Missing::Diverged { step }) => Some(*step),
-            _ => None,
-        };
-        let steps: Vec<u64> = self.0.iter().filter_map(step).collect();
-        let undefined = self.0.iter().filter(|v| **v == Err(Missing::Undefined));
-        let (seeds, undefined) = (self.0.len(), undefined.count());
-        let mut reasons = Vec::new();
-        if let (Some(first), Some(last)) = (steps.iter().min(), steps.iter().max()) {
-            let count = steps.len();
-            reasons.push(if count == seeds {
-                format!("all {seeds} seeds diverged, at steps {first} to {last}")
-            } else {
-                format!("{count} of {seeds} seeds diverged, at steps {first} to {last}")
-            });
-        }
-        if undefined > 0 {
-            reasons.push(format!("{undefined} of {seeds} seeds have no finite value"));
-        }
-        reasons.join("; ")
+    fn missing(&self) -> impl Iterator<Item = &Missing> {
+        self.0.iter().filter_map(|value| value.as_ref().err())
     }
 
     /// Seed by seed, `combine(self, other)`.
@@ -176,6 +183,15 @@ impl PerSeed {
         let pairs = self.0.iter().zip(&other.0);
         Self(pairs.map(|(a, b)| Ok(combine((*a)?, (*b)?))).collect())
     }
+}
+
+/// A mean over the seeds that are left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverSeeds {
+    /// The mean and its standard error.
+    pub estimate: Estimate,
+    /// Which seeds are not in it and why, if there are any.
+    pub left_out: Option<String>,
 }
 
 /// Their mean.
@@ -200,18 +216,21 @@ pub fn mean_curve(steps: &[u64], at: impl Fn(usize) -> Vec<f64>) -> Vec<Point> {
 mod tests {
     use super::*;
 
+    fn missing(seed: u64, diverged_at: Option<u64>) -> Result<f64, Missing> {
+        Err(Missing { seed, diverged_at })
+    }
+
     #[test]
-    fn one_seed_alone_is_not_measured() {
-        let diverged = |step| Err(Missing::Diverged { step });
+    fn one_seed_alone_is_not_measured_and_the_others_are_named() {
         let one = PerSeed(vec![
             Ok(3.0),
-            diverged(7),
-            Err(Missing::Undefined),
-            diverged(90),
+            missing(2, Some(7)),
+            missing(3, None),
+            missing(4, Some(90)),
         ]);
         assert_eq!(
             one.estimate().unwrap_err(),
-            "2 of 4 seeds diverged, at steps 7 to 90; 1 of 4 seeds have no finite value"
+            "1 of 4 seeds are left: seed 2 diverged at step 7, seed 3 has no finite value, seed 4 diverged at step 90"
         );
     }
 
@@ -224,10 +243,12 @@ mod tests {
     }
 
     #[test]
-    fn pairs_leave_out_the_diverged() {
-        let a = PerSeed(vec![Ok(3.0), Err(Missing::Diverged { step: 4 }), Ok(5.0)]);
+    fn pairs_leave_out_the_diverged_and_say_so() {
+        let a = PerSeed(vec![Ok(3.0), missing(2, Some(4)), Ok(5.0)]);
         let b = PerSeed(vec![Ok(1.0), Ok(9.0), Ok(1.0)]);
-        let estimate = a.with(&b, |a, b| a - b).estimate().unwrap();
-        assert_eq!((estimate.mean, estimate.count), (3.0, 2));
+        let over = a.with(&b, |a, b| a - b).estimate().unwrap();
+        assert_eq!((over.estimate.mean, over.estimate.count), (3.0, 2));
+        assert_eq!(over.left_out.unwrap(), "seed 2 diverged at step 4");
+        assert_eq!(b.estimate().unwrap().left_out, None);
     }
 }

@@ -49,8 +49,8 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         of_drift.push(Point::exact(angle, drift.mean_end(&SHARPNESS.flow)));
         of_sgd.extend(measured.map(|measured| Point {
             x: angle,
-            y: measured.mean,
-            error: measured.standard_error.unwrap_or(0.0),
+            y: measured.estimate.mean,
+            error: measured.estimate.standard_error.unwrap_or(0.0),
         }));
         claims.push(stays(&title, exact, &runs));
         for observable in [SHARPNESS, FLUCTUATION] {

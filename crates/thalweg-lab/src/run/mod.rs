@@ -1,6 +1,7 @@
 //! Runs experiments: in memory, or in a directory from which they can be resumed.
 
 mod change;
+mod departures;
 mod driver;
 mod error;
 mod estimate;
@@ -15,12 +16,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 pub use change::{CLEAR, Change, Direction};
+pub use departures::departures;
 pub use error::RunError;
 pub use estimate::Estimate;
 pub use measurements::{Measurements, Point};
 pub use observer::{Note, Observer};
 pub(crate) use runnable::{Runnable, Running};
 
+use crate::provenance::Build;
 use crate::store::{Progress, RunDirectory, RunOutcome, State};
 
 /// How a call of [`run`] ended.
@@ -91,6 +94,15 @@ pub fn run<E: Runnable>(
     // Settings that cannot run should not leave a directory behind.
     let fresh = start(experiment)?;
     let (mut directory, progress) = RunDirectory::open(path, experiment, fresh.data())?;
+    let (found, current) = (directory.found().clone(), Build::here());
+    if found != current {
+        let finished = matches!(progress, Progress::Finished(_));
+        observer.note(Note::OtherBuild {
+            found,
+            current,
+            finished,
+        });
+    }
     let state: Option<<E::Running as Running>::State> = match progress {
         Progress::Finished(outcomes) => return Ok(RunStatus::AlreadyFinished(outcomes)),
         Progress::Unfinished { state, damaged } => {

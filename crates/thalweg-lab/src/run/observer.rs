@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::provenance::Build;
+
 /// Something worth telling about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -14,6 +16,15 @@ pub enum Note {
     DamagedCheckpoint {
         /// The damaged file, removed since.
         path: PathBuf,
+    },
+    /// What the directory holds was made by another build, whose numbers may differ.
+    OtherBuild {
+        /// The last one that worked on it.
+        found: Build,
+        /// This one.
+        current: Build,
+        /// Whether the run is finished; otherwise this build goes on with it, which its specification records.
+        finished: bool,
     },
 }
 

@@ -17,7 +17,7 @@ use thalweg::tensor::{Parameter, Role, Tape};
 
 pub use error::SavedError;
 
-use crate::provenance::provenance;
+use crate::provenance::Provenance;
 use crate::spec::{Field, NetworkExperiment, Node, SpecError, Specification, parse_toml, to_toml};
 use crate::store::{StoreError, files, write_whole};
 
@@ -63,7 +63,10 @@ impl SavedNetwork {
             saved.extend(value.map(|value| (key.to_owned(), Node::from(value))));
         }
         tree.put(SAVED, Node::Table(saved));
-        tree.put("provenance", provenance(self.experiment.loss_words()));
+        tree.put(
+            "provenance",
+            Provenance::here().to_node(self.experiment.loss_words()),
+        );
         let metadata = [(METADATA.to_owned(), to_toml(&tree))]
             .into_iter()
             .collect();

@@ -33,10 +33,9 @@ pub(crate) use node::Node;
 pub(crate) use resolved::to_toml;
 pub(crate) use specification::Specification;
 
+use crate::provenance::Provenance;
 use experiment::EXPERIMENT_FIELDS;
 use problem::PROBLEM_FIELDS;
-
-use crate::provenance::DATA;
 
 /// Fields beside the problem's and the experiment's.
 const OTHER_FIELDS: &[&str] = &["name", "problem", "start_weights", "slow_time"];
@@ -112,30 +111,9 @@ fn read_overridden<E: Specification>(path: &Path, overrides: &Overrides) -> Resu
     read_tree(path, tree, E::read)
 }
 
-/// Where a resolved specification comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The program that wrote it.
-    pub(crate) program: Option<String>,
-    /// The fingerprint of the data that it names.
-    pub(crate) data: Option<String>,
-}
-
-/// What a resolved specification holds, and where it comes from.
-pub(crate) fn read_resolved<E: Specification>(path: &Path) -> Result<(E, Origin), SpecError> {
-    read_with(path, |root| {
-        let provenance = root.optional("provenance");
-        let text = |key| {
-            let field = provenance.as_ref().and_then(|all| all.optional(key));
-            let text = field.map(|field| field.text().map(str::to_owned));
-            text.transpose()
-        };
-        let origin = Origin {
-            program: text("program")?,
-            data: text(DATA)?,
-        };
-        Ok((E::read(root)?, origin))
-    })
+/// What a resolved specification holds, and who wrote it.
+pub(crate) fn read_resolved<E: Specification>(path: &Path) -> Result<(E, Provenance), SpecError> {
+    read_with(path, |root| Ok((E::read(root)?, Provenance::read(root)?)))
 }
 
 /// What `read` makes of the TOML or JSON file `path`.

@@ -20,11 +20,9 @@ use super::outcomes::{self, RunOutcome};
 use super::state::State;
 use super::table;
 use super::whole::{create_folder, files, remove, remove_unfinished, write_whole};
-use crate::provenance::{DATA, PROGRAM, provenance};
+use crate::provenance::{Build, PROGRAM, Provenance};
 use crate::run::Measurements;
-use crate::spec::{
-    NetworkExperiment, Node, Origin, Specification, read_resolved, read_with, to_toml,
-};
+use crate::spec::{NetworkExperiment, Node, Specification, read_resolved, read_with, to_toml};
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
@@ -38,6 +36,8 @@ pub(crate) struct RunDirectory {
     experiment: u64,
     parts: u64,
     loss_convention: &'static str,
+    /// The last build that worked on it before this process.
+    found: Build,
     _lock: File,
 }
 
@@ -69,6 +69,7 @@ impl RunDirectory {
             experiment: checkpoint::digest(to_toml(&experiment.to_node()).as_bytes()),
             parts: 0,
             loss_convention: experiment.loss_convention(),
+            found: Build::here(),
             _lock: lock(path)?,
         };
         for folder in [path.to_owned(), directory.checkpoints(), directory.parts()] {
@@ -76,26 +77,49 @@ impl RunDirectory {
             remove_unfinished(&folder)?;
         }
         if !specification.exists() {
-            let mut tree = experiment.to_node();
-            let mut provenance = provenance(directory.loss_convention);
-            if let Some(data) = data {
-                provenance.put(DATA, data.text().as_str().into());
-            }
-            tree.put("provenance", provenance);
-            let text = to_toml(&tree);
-            write_whole(&specification, |file| file.write_all(text.as_bytes()))?;
+            let provenance = Provenance {
+                data: data.map(Fingerprint::text),
+                ..Provenance::here()
+            };
+            directory.specify(experiment, &provenance)?;
         }
-        let origin = same_experiment(path, &specification, experiment)?;
-        same_data(path, &origin, data)?;
+        let mut provenance = same_experiment(path, &specification, experiment)?;
+        same_data(path, &provenance, data)?;
+        directory.found = provenance.latest().clone();
         let outcomes = path.join(OUTCOMES);
         let progress = if outcomes.exists() {
             directory.drop_parts_from(0)?;
             Progress::Finished(outcomes::read(&outcomes)?)
         } else {
-            same_version(path, origin.program)?;
-            directory.resume()?
+            same_version(path, &directory.found)?;
+            let (state, damaged) = directory.resume::<S>()?;
+            let here = Build::here();
+            if directory.found != here {
+                let step = state.as_ref().map_or(0, State::step);
+                provenance.continued_by.push((here, step));
+                directory.specify(experiment, &provenance)?;
+            }
+            Progress::Unfinished { state, damaged }
         };
         Ok((directory, progress))
+    }
+
+    /// The last build that worked on the run before this process.
+    pub(crate) fn found(&self) -> &Build {
+        &self.found
+    }
+
+    /// Writes the specification.
+    fn specify(
+        &self,
+        experiment: &impl Specification,
+        provenance: &Provenance,
+    ) -> Result<(), StoreError> {
+        let mut tree = experiment.to_node();
+        tree.put("provenance", provenance.to_node(self.loss_convention));
+        let text = to_toml(&tree);
+        let path = self.path.join(SPECIFICATION);
+        write_whole(&path, |file| file.write_all(text.as_bytes()))
     }
 
     /// Puts `measurements` and then the state reached on the disk.
@@ -126,7 +150,8 @@ impl RunDirectory {
     }
 
     /// The newest usable state. Everything written after it is removed, to be written again.
-    fn resume<S: State>(&mut self) -> Result<Progress<S>, StoreError> {
+    /// Gives the damaged checkpoints beside it, which are gone.
+    fn resume<S: State>(&mut self) -> Result<(Option<S>, Vec<PathBuf>), StoreError> {
         let folder = self.checkpoints();
         let Latest {
             checkpoint,
@@ -138,10 +163,7 @@ impl RunDirectory {
         damaged.iter().try_for_each(|path| remove(path))?;
         self.parts = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.parts);
         self.drop_parts_from(self.parts)?;
-        Ok(Progress::Unfinished {
-            state: checkpoint.map(|checkpoint| checkpoint.state),
-            damaged,
-        })
+        Ok((checkpoint.map(|checkpoint| checkpoint.state), damaged))
     }
 
     fn drop_parts_from(&self, first: u64) -> Result<(), StoreError> {
@@ -266,17 +288,17 @@ pub fn is_network(directory: &Path) -> Result<bool, StoreError> {
     has_table(directory, NetworkExperiment::TABLE)
 }
 
-/// Where the run in `path` comes from, which must be one of `experiment`.
+/// Who made the run in `path`, which must be one of `experiment`.
 fn same_experiment<E: Specification>(
     path: &Path,
     specification: &Path,
     experiment: &E,
-) -> Result<Origin, StoreError> {
+) -> Result<Provenance, StoreError> {
     same_kind::<E>(path)?;
-    let (stored, origin) = read_resolved::<E>(specification)?;
+    let (stored, provenance) = read_resolved::<E>(specification)?;
     let (stored, given) = (stored.to_node(), experiment.to_node());
     if stored == given {
-        return Ok(origin);
+        return Ok(provenance);
     }
     Err(StoreError::OtherExperiment {
         directory: path.to_owned(),
@@ -285,8 +307,12 @@ fn same_experiment<E: Specification>(
 }
 
 /// Refuses data whose content is not what the run in `path` was begun on.
-fn same_data(path: &Path, origin: &Origin, data: Option<&Fingerprint>) -> Result<(), StoreError> {
-    match (data, &origin.data) {
+fn same_data(
+    path: &Path,
+    provenance: &Provenance,
+    data: Option<&Fingerprint>,
+) -> Result<(), StoreError> {
+    match (data, &provenance.data) {
         (Some(data), stored) if *stored != Some(data.text()) => Err(StoreError::OtherData {
             directory: path.to_owned(),
             source_path: data.source.clone(),
@@ -297,11 +323,11 @@ fn same_data(path: &Path, origin: &Origin, data: Option<&Fingerprint>) -> Result
     }
 }
 
-fn same_version(path: &Path, begun_by: Option<String>) -> Result<(), StoreError> {
-    match begun_by {
+fn same_version(path: &Path, found: &Build) -> Result<(), StoreError> {
+    match &found.program {
         Some(found) if found != PROGRAM => Err(StoreError::OtherVersion {
             directory: path.to_owned(),
-            found,
+            found: found.clone(),
             current: PROGRAM.to_owned(),
         }),
         _ => Ok(()),

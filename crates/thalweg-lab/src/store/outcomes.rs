@@ -7,7 +7,7 @@ use thalweg::outcome::Outcome;
 
 use super::error::StoreError;
 use super::whole::write_whole;
-use crate::provenance::provenance;
+use crate::provenance::Provenance;
 use crate::spec::{Fault, Field, Node, read_with, to_toml};
 
 /// What became of one seed's run.
@@ -48,7 +48,7 @@ pub(super) fn write(
     let runs = ("runs", outcomes.iter().map(run).collect());
     let text = to_toml(&Node::from([
         runs,
-        ("provenance", provenance(loss_convention)),
+        ("provenance", Provenance::here().to_node(loss_convention)),
     ]));
     write_whole(path, |file| file.write_all(text.as_bytes()))
 }

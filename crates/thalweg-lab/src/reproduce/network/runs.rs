@@ -84,7 +84,7 @@ impl Observer for Teller<'_> {
 /// `made` seed by seed and step by step.
 fn trials(experiment: &NetworkExperiment, made: &MemoryRun) -> NetworkTrials {
     let steps = experiment.measure.schedule.steps(experiment.steps);
-    let mut trials = Trials::new(steps.clone(), experiment.seeds.len());
+    let mut trials = Trials::new(steps.clone(), &experiment.seeds);
     let series = |quantity| {
         let each = experiment.seeds.iter();
         let each = each.map(|&seed| made.measurements.series(quantity, seed));

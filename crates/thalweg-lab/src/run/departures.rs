@@ -1,0 +1,57 @@
+//! Where a run is not the plain SGD on fresh samples that theory and slow flow speak of.
+
+use thalweg::simulate::{Settings, Source};
+
+/// What `settings` have that the theory has not, as a sentence for a reader who compares the two.
+pub fn departures(settings: &Settings) -> Option<String> {
+    let finite = matches!(settings.data.source, Source::Finite { .. });
+    let all = [
+        (settings.momentum > 0.0, "momentum"),
+        (settings.weight_decay > 0.0, "weight decay"),
+        (
+            settings.data.heteroscedasticity > 0.0,
+            "noise that depends on x",
+        ),
+        (finite, "a finite data set"),
+        (settings.switch.is_some(), "a switch to gradient descent"),
+    ];
+    let here = all
+        .into_iter()
+        .filter_map(|(here, what)| here.then_some(what));
+    let here: Vec<&str> = here.collect();
+    (!here.is_empty()).then(|| {
+        format!(
+            "Slow flow and limit are those of plain SGD on fresh samples; this run has {} besides.",
+            here.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg::simulate::{Data, Init, Precision};
+
+    use super::*;
+
+    #[test]
+    fn plain_sgd_has_none_and_others_are_named() {
+        let mut settings = Settings {
+            learning_rate: 0.1,
+            batch: 1,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            data: Data::default(),
+            init: Init::Kaiming { gain: 1.0 },
+            switch: None,
+            precision: Precision::F64,
+        };
+        assert_eq!(departures(&settings), None);
+        settings.momentum = 0.9;
+        settings.data.heteroscedasticity = 0.5;
+        let words = departures(&settings).unwrap();
+        assert!(
+            words.contains("has momentum, noise that depends on x besides"),
+            "{words}"
+        );
+    }
+}
