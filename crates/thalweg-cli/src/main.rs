@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod exit;
 mod interrupt;
+mod memory;
 mod number;
 mod output;
 mod page;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     exit::install_error_style();
     // On a wrong command line clap prints what would be right and leaves with status 2.
     let arguments = arguments::Arguments::parse();

@@ -238,6 +238,22 @@ fn widths() {
         build(2, &[usize::MAX]),
         Err(ProblemError::Width { layer: 1, .. })
     ));
+    let found = build(4, &[2, 1_000_000, 1_000_000]);
+    assert_eq!(
+        found,
+        Err(ProblemError::Size {
+            field: Field::HiddenWidths,
+            entries: 1_000_005_000_006,
+            rows: 1_000_000,
+            columns: 1_000_000,
+            limit: 1 << 32
+        })
+    );
+    let message = found.unwrap_err().to_string();
+    assert!(
+        message.contains("hidden_widths asks for 1000005000006 numbers"),
+        "{message}"
+    );
     assert_eq!(
         build(3, &[2, 1]),
         Err(ProblemError::WidthBelowRank {
@@ -250,6 +266,20 @@ fn widths() {
         build(3, &[2, 2]).unwrap().parameters(),
         3 * 2 + 2 * 2 + 2 * 3
     );
+}
+
+#[test]
+fn random_problems_of_any_size_are_refused_and_not_attempted() {
+    for (input_dim, output_dim) in [(usize::MAX, 1), (1, usize::MAX), (100_000, 1)] {
+        let shape = Shape {
+            input_dim,
+            output_dim,
+            rank: 1,
+            depth: 2,
+        };
+        let found = Problem::random(shape, 1);
+        assert!(matches!(found, Err(ProblemError::Size { .. })), "{found:?}");
+    }
 }
 
 #[test]

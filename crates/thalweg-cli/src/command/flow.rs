@@ -184,15 +184,13 @@ impl<'p> Answer<'p> {
             .map(|s| &s.layer_conditions)
             .collect();
         let limit = self.trajectory.limit.as_ref().ok();
-        let limit = limit
-            .filter(|_| self.drift == Drift::Symmetric)
-            .map(|limit| {
-                json!({
-                    "sharpness": limit.sharpness,
-                    "lambda_max": limit.lambda_max,
-                    "fluctuation": limit.fluctuation,
-                })
-            });
+        let limit = limit.map(|limit| {
+            json!({
+                "sharpness": limit.sharpness,
+                "lambda_max": limit.lambda_max,
+                "fluctuation": limit.fluctuation,
+            })
+        });
         let validity = self.trajectory.validity.as_ref().map(json_of_validity);
         json!({
             "convention": CONVENTION,
@@ -241,8 +239,6 @@ impl<'p> Answer<'p> {
             table.row(row);
         }
         match &self.trajectory.limit {
-            // Its limit, where it has one, is not Theorem 1's.
-            _ if self.drift == Drift::Exact => page.table(&table),
             Ok(limit) => {
                 let mut row = vec![String::new(); heads.len() - 6];
                 row.push("∞".into());
@@ -252,7 +248,7 @@ impl<'p> Answer<'p> {
             }
             Err(error) => {
                 page.table(&table);
-                page.paragraph(&format!("No limit as t → ∞: {error}."));
+                page.paragraph(&format!("No limit as t → ∞ is given: {error}."));
             }
         }
         page.paragraph(

@@ -55,6 +55,19 @@ impl Observer for Watcher {
                 self.bar.reset_eta();
                 format!("goes on from step {step}")
             }
+            Note::OtherBuild {
+                found,
+                current,
+                finished: true,
+            } => format!("note: this run was made by {found}, and this is {current}"),
+            Note::OtherBuild {
+                found,
+                current,
+                finished: false,
+            } => format!(
+                "note: this run was made by {found}, and {current} goes on with it: its numbers may differ from those of \
+                 either alone; specification.toml records from which step"
+            ),
             Note::DamagedCheckpoint { path } => {
                 format!("{} was damaged; an older state is used", path.display())
             }

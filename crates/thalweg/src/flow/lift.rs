@@ -119,21 +119,60 @@ impl<'a> Lift<'a> {
         }
     }
 
-    /// Adds M E to `into`, n × unknowns, where M is zero but for the `block` that takes layer `from` to the
-    /// weights `rows`.
-    pub(super) fn add_block_times(
+    /// Adds M E to the rows `into_rows` of `into`, where the columns of M beside those of layer `from` are
+    /// zero, and `block` holds the others column by column, without gaps.
+    pub(super) fn add_times(
         &self,
         from: usize,
-        rows: Range<usize>,
-        block: &Mat<f64>,
+        block: &[f64],
         into: &mut Mat<f64>,
+        into_rows: Range<usize>,
     ) {
-        self.each_entry(from, |weight, unknown, entry| {
-            let into = &mut into.col_as_slice_mut(unknown)[rows.clone()];
-            for (into, m) in into.iter_mut().zip(block.col_as_slice(weight)) {
-                *into += entry * m;
+        let weights = &self.layers[from];
+        let (high, low) = (weights.nrows(), weights.ncols());
+        let rows = into_rows.len();
+        let mut add = |unknown: usize, scale: f64, column: &[f64]| {
+            let into = &mut into.col_as_slice_mut(unknown)[into_rows.clone()];
+            for (into, m) in into.iter_mut().zip(column) {
+                *into += scale * m;
             }
-        });
+        };
+        // X_{k−1} on the right, dW = −W X: for each of its columns the sum over W's rows.
+        if from > 0 {
+            let mut sums = vec![0.0; rows * low * low];
+            let columns = block.chunks_exact(rows * high);
+            for (sum, column) in sums.chunks_exact_mut(rows * low).zip(columns) {
+                let into = MatMut::from_column_major_slice_mut(sum, rows, low);
+                let column = MatRef::from_column_major_slice(column, rows, high);
+                matmul(into, Accum::Replace, column, weights, 1.0, Par::Seq);
+            }
+            for ((p, q), unknown) in lower(low).zip(self.offsets[from - 1]..) {
+                for (to, from) in both(p, q) {
+                    let start = (to * low + from) * rows;
+                    add(unknown, -1.0, &sums[start..start + rows]);
+                }
+            }
+        }
+        // X_k on the left, dW = X W: for each of its rows the sum over W's columns.
+        if from + 1 < self.layers.len() {
+            let mut sums = vec![0.0; rows * high * high];
+            let into = MatMut::from_column_major_slice_mut(&mut sums, rows * high, high);
+            let block = MatRef::from_column_major_slice(block, rows * high, low);
+            matmul(
+                into,
+                Accum::Replace,
+                block,
+                weights.transpose(),
+                1.0,
+                Par::Seq,
+            );
+            for ((p, q), unknown) in lower(high).zip(self.offsets[from]..) {
+                for (to, from) in both(p, q) {
+                    let start = (from * high + to) * rows;
+                    add(unknown, 1.0, &sums[start..start + rows]);
+                }
+            }
+        }
     }
 
     /// Visits the entries of E that move one layer as (weight in that layer, unknown, contribution),

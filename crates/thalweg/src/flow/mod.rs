@@ -22,6 +22,7 @@ mod exact;
 mod gradient;
 mod kronecker;
 mod lift;
+mod lu;
 mod manifold;
 mod point;
 mod relaxation;
@@ -39,7 +40,8 @@ pub use error::FlowError;
 pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;
 pub use settings::{Drift, Settings, Times};
-pub use trajectory::{Limit, Snapshot, Trajectory, slow_flow};
+pub use trajectory::{Limit, NoLimit, Snapshot, Trajectory, slow_flow};
 pub use validity::{
-    MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity, misalignment_warning,
+    LEAVES_OUT, MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity,
+    misalignment_warning,
 };

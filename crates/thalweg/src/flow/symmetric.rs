@@ -19,12 +19,13 @@
 //! an N × N system in place of the n × n one, n = Σ_k h_k h_{k−1}: 8 times fewer operations for d = D = 8,
 //! 23 times for d = 20, D = 3.
 
-use faer::{Mat, MatMut, Side, linalg::solvers::PartialPivLu};
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul};
 
 use super::{
     FlowError,
     gradient::Force,
     lift::{Gram, Lift},
+    lu::Lu,
     manifold::to_manifold,
     point::Model,
     rosenbrock::{Linear, Shifted, System},
@@ -72,8 +73,8 @@ pub(super) struct SymmetricLinear<'a> {
     layers: Vec<Mat<f64>>,
     /// The diagonal of Z: ξ_{k,i} − ξ_{k−1,j} at entry (i, j) of layer k.
     turning: Vec<f64>,
-    /// Y, n × N.
-    response: Mat<f64>,
+    /// Yᵀ, N × n, column by column.
+    response: Vec<f64>,
     /// EᵀE.
     gram: Mat<f64>,
 }
@@ -84,30 +85,33 @@ pub(super) struct SymmetricShifted<'a> {
     /// The diagonal of P.
     inverse: Vec<f64>,
     /// EᵀE − Yᵀ P E.
-    capacitance: PartialPivLu<f64>,
+    capacitance: Lu,
 }
 
 impl<'m> SymmetricFlow<'m> {
     /// Y = ∂f E − Z E + E(f − v), from dW/du = v = E X and EᵀE X = Eᵀf, f = −¼∇F. Here
     /// Z dW = X_k dW_k − dW_k X_{k−1}, and E(m) is E built from m in the place of W: (dE)ᵀm = E(m)ᵀ dW.
-    fn response(&self, field: &Field, turning: &[f64]) -> Mat<f64> {
+    fn response(&self, force: &Force, velocity: &[Mat<f64>], turning: &[f64]) -> Mat<f64> {
         let model = self.model;
-        let lift = Lift::new(&field.force.point.layers);
+        let lift = Lift::new(&force.point.layers);
         let mut response = Mat::zeros(model.dim(), lift.unknowns());
-        field.force.each_hessian_block(|k, j, mut block| {
+        force.each_hessian_block(|k, j, mut block| {
             let rows = model.range(k);
             if k == j {
                 for (i, z) in turning[rows.clone()].iter().enumerate() {
                     block[(i, i)] -= z;
                 }
             }
-            lift.add_block_times(j, rows, &block, &mut response);
+            let block: Vec<f64> = (0..block.ncols())
+                .flat_map(|column| block.col_as_slice(column))
+                .copied()
+                .collect();
+            lift.add_times(j, &block, &mut response, rows);
         });
-        let rest: Vec<Mat<f64>> = field
-            .force
+        let rest: Vec<Mat<f64>> = force
             .layers
             .iter()
-            .zip(&field.velocity)
+            .zip(velocity)
             .map(|(force, velocity)| force - velocity)
             .collect();
         Lift::new(&rest).add_to(model, &mut response);
@@ -119,7 +123,8 @@ impl<'m> SymmetricFlow<'m> {
     pub(super) fn rates(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
         let field = Field::new(self.model, self.model.layers(state))?;
         let lift = Lift::new(&field.force.point.layers);
-        let response = self.response(&field, &vec![0.0; self.model.dim()]);
+        let still = vec![0.0; self.model.dim()];
+        let response = self.response(&field.force, &field.velocity, &still);
         let mut matrix = Mat::zeros(lift.unknowns(), lift.unknowns());
         for column in 0..matrix.ncols() {
             let into = matrix.col_as_slice_mut(column);
@@ -171,16 +176,19 @@ impl<'m> System for SymmetricFlow<'m> {
                 turning.extend(pair[1].iter().map(|above| above - below));
             }
         }
-        let rotated = Field::new(model, layers)?;
-        let response = self.response(&rotated, &turning);
-        let gram = Lift::new(&rotated.force.point.layers).gram_matrix();
+        let velocity = rotate(&bases, &field.velocity);
+        let force = Force::new(model, layers);
+        let columns = self.response(&force, &velocity, &turning);
+        let mut response = vec![0.0; columns.nrows() * columns.ncols()];
+        MatMut::from_column_major_slice_mut(&mut response, columns.ncols(), columns.nrows())
+            .copy_from(columns.transpose());
         Ok(SymmetricLinear {
             model,
             bases,
-            layers: rotated.force.point.layers,
             turning,
             response,
-            gram,
+            gram: Lift::new(&force.point.layers).gram_matrix(),
+            layers: force.point.layers,
         })
     }
 
@@ -217,25 +225,22 @@ impl Linear for SymmetricLinear<'_> {
 
     fn shifted(&self, shift: f64) -> Result<SymmetricShifted<'_>, FlowError> {
         let inverse: Vec<f64> = self.turning.iter().map(|z| 1.0 / (shift - z)).collect();
-        // The transpose of EᵀE − YᵀPE, column by column: EᵀE − Eᵀ(PY).
         let lift = Lift::new(&self.layers);
+        let unknowns = lift.unknowns();
         let mut capacitance = self.gram.clone();
-        let mut scaled = vec![0.0; inverse.len()];
-        let mut image = vec![0.0; lift.unknowns()];
-        for column in 0..capacitance.ncols() {
-            let response = self.response.col_as_slice(column);
-            for ((scaled, p), y) in scaled.iter_mut().zip(&inverse).zip(response) {
-                *scaled = p * y;
+        let mut scaled = Vec::new();
+        for layer in 0..self.layers.len() {
+            scaled.clear();
+            for weight in self.model.range(layer) {
+                let column = &self.response[weight * unknowns..(weight + 1) * unknowns];
+                scaled.extend(column.iter().map(|y| -inverse[weight] * y));
             }
-            lift.transpose_apply(self.model, &scaled, &mut image);
-            for (entry, image) in capacitance.col_as_slice_mut(column).iter_mut().zip(&image) {
-                *entry -= image;
-            }
+            lift.add_times(layer, &scaled, &mut capacitance, 0..unknowns);
         }
         Ok(SymmetricShifted {
             linear: self,
             inverse,
-            capacitance: capacitance.transpose().partial_piv_lu(),
+            capacitance: Lu::new(capacitance),
         })
     }
 }
@@ -253,10 +258,18 @@ impl Shifted for SymmetricShifted<'_> {
         for (x, p) in x.iter_mut().zip(&self.inverse) {
             *x *= p;
         }
-        let n = x.len();
-        let mut z = response.transpose() * MatMut::from_column_major_slice_mut(&mut x, n, 1);
-        Shifted::solve_in_place(&self.capacitance, z.col_as_slice_mut(0));
-        let lifted = model.flatten(&Lift::new(layers).apply(z.col_as_slice(0)));
+        let (n, unknowns) = (x.len(), response.len() / x.len());
+        let mut z = vec![0.0; unknowns];
+        matmul(
+            MatMut::from_column_major_slice_mut(&mut z, unknowns, 1),
+            Accum::Replace,
+            MatRef::from_column_major_slice(response, unknowns, n),
+            MatRef::from_column_major_slice(&x, n, 1),
+            1.0,
+            Par::Seq,
+        );
+        self.capacitance.solve_in_place(&mut z);
+        let lifted = model.flatten(&Lift::new(layers).apply(&z));
         for ((x, p), lifted) in x.iter_mut().zip(&self.inverse).zip(lifted) {
             *x += p * lifted;
         }

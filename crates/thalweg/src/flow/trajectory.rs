@@ -40,15 +40,28 @@ pub struct Snapshot {
 pub struct Trajectory {
     /// One snapshot for each time asked for.
     pub snapshots: Vec<Snapshot>,
-    /// SGD's minimum (Theorem 1), to which the flow by symmetric generators tends; or why there is none.
-    pub limit: Result<Limit, TheoryError>,
+    /// Where the flow tends as u → ∞, which is known by symmetric generators: SGD's minimum (Theorem 1).
+    pub limit: Result<Limit, NoLimit>,
     /// The report on η and B, where the times were given in steps.
     pub validity: Option<Validity>,
     /// What the integrator did.
     pub statistics: Statistics,
 }
 
-/// T, λ_max and F of SGD's minimum.
+/// Why the limit of a trajectory is not known.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NoLimit {
+    /// The problem has no minimum of Theorem 1.
+    #[error(transparent)]
+    Theory(#[from] TheoryError),
+    /// The path follows [`Drift::Exact`].
+    #[error(
+        "that of the exact drift has no closed form; it is Theorem 1's minimum only where noise and signal share their axes"
+    )]
+    ExactDrift,
+}
+
+/// T, λ_max and F of the minimum to which a trajectory tends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
     /// T.
@@ -98,11 +111,7 @@ pub fn slow_flow(
     };
     let mut trajectory = Trajectory {
         snapshots,
-        limit: predict(problem).map(|minimum| Limit {
-            sharpness: minimum.sharpness,
-            lambda_max: minimum.lambda_max,
-            fluctuation: minimum.fluctuation,
-        }),
+        limit: limit(problem, settings.drift),
         validity: None,
         statistics,
     };
@@ -134,6 +143,18 @@ pub fn slow_flow(
         ));
     }
     Ok(trajectory)
+}
+
+fn limit(problem: &Problem, drift: Drift) -> Result<Limit, NoLimit> {
+    if drift == Drift::Exact {
+        return Err(NoLimit::ExactDrift);
+    }
+    let minimum = predict(problem)?;
+    Ok(Limit {
+        sharpness: minimum.sharpness,
+        lambda_max: minimum.lambda_max,
+        fluctuation: minimum.fluctuation,
+    })
 }
 
 fn follow(

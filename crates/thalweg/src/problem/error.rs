@@ -162,6 +162,22 @@ pub enum ProblemError {
         /// The largest width accepted.
         limit: usize,
     },
+    /// Matrices that could not be held in memory.
+    #[error(
+        "{field} asks for {entries} numbers, the largest matrix being {rows} × {columns}: at most {limit} are accepted (32 GiB); take a smaller dimension, narrower layers or a smaller depth"
+    )]
+    Size {
+        /// The covariance, or the widths whose weights these are.
+        field: Field,
+        /// How many numbers in all.
+        entries: u128,
+        /// Rows of the largest matrix.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// The most that is accepted.
+        limit: u64,
+    },
     /// A hidden width is below the rank of V, so that no weights reach W_D … W_1 = V.
     #[error(
         "hidden_widths has {width} for layer {layer}, below the teacher's rank {rank}: no weights can then represent the teacher; give {rank} or more"

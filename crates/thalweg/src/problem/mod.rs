@@ -24,8 +24,11 @@ use faer::{Mat, MatRef};
 
 /// The largest D accepted: far beyond use, and small enough to allocate.
 const DEEPEST: usize = 100_000;
-/// The largest hidden width accepted: the number of weights then fits a `usize`.
+/// The largest hidden width accepted.
 const WIDEST: usize = 1_000_000;
+/// The most numbers accepted in a matrix, or in all weights together: 32 GiB of them, within a `usize`
+/// and beyond what anything here could work with.
+const MOST_NUMBERS: u64 = 1 << 32;
 
 /// A deep linear network's learning problem: y = V x + ε, f(x) = W_D … W_1 x.
 ///
@@ -66,7 +69,8 @@ impl Problem {
     /// # Errors
     /// When a matrix has the wrong shape, an entry that is not finite or beyond 10^{±60}, is not
     /// symmetric or not positive semi-definite where it must be, when `depth` is 0, when the number
-    /// of widths is not D − 1, or when a width is 0 or below the rank of V.
+    /// of widths is not D − 1, when a width is 0 or below the rank of V, or when there are more than 2³²
+    /// weights.
     pub fn with_hidden_widths(
         input_covariance: Mat<f64>,
         teacher: Mat<f64>,
@@ -91,6 +95,7 @@ impl Problem {
         let mut widths = vec![inputs];
         widths.extend_from_slice(hidden_widths);
         widths.push(outputs);
+        check_size(Field::HiddenWidths, &widths)?;
         Ok(Self {
             input_covariance,
             teacher,
@@ -160,6 +165,23 @@ fn check_depth(depth: usize) -> Result<(), ProblemError> {
         found: depth,
         limit: DEEPEST,
     })
+}
+
+/// Refuses a chain of matrices, each of two neighbouring `sizes`, that could not be allocated.
+fn check_size(field: Field, sizes: &[usize]) -> Result<(), ProblemError> {
+    let entries = |pair: &[usize]| pair[0] as u128 * pair[1] as u128;
+    let all: u128 = sizes.windows(2).map(entries).sum();
+    let largest = sizes.windows(2).max_by_key(|pair| entries(pair));
+    match largest {
+        Some(largest) if all > u128::from(MOST_NUMBERS) => Err(ProblemError::Size {
+            field,
+            entries: all,
+            rows: largest[1],
+            columns: largest[0],
+            limit: MOST_NUMBERS,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_widths(

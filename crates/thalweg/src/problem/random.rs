@@ -2,7 +2,7 @@
 
 use faer::Mat;
 
-use super::{Problem, ProblemError, basis::orthogonal, covariance, teacher};
+use super::{Field, Problem, ProblemError, basis::orthogonal, check_size, covariance, teacher};
 use crate::random::{Purpose, Stream};
 
 /// The shape of a random problem.
@@ -22,7 +22,7 @@ impl Problem {
     /// A problem with log-normal spectra (deviation 0.7 of the logarithm) in random bases.
     ///
     /// # Errors
-    /// When the shape itself is impossible: a zero dimension or depth.
+    /// When the shape itself is impossible: a zero dimension or depth, or a matrix of more than 2³² numbers.
     pub fn random(shape: Shape, seed: u64) -> Result<Self, ProblemError> {
         let mut stream = Stream::new(seed, Purpose::Problem);
         let spectrum = |n: usize, stream: &mut Stream| -> Vec<f64> {
@@ -35,6 +35,8 @@ impl Problem {
                 columns: inputs,
             });
         }
+        check_size(Field::InputCovariance, &[inputs, inputs])?;
+        check_size(Field::NoiseCovariance, &[outputs, outputs])?;
         let mut covariance = |d: usize| -> Mat<f64> {
             let eigenvalues = spectrum(d, &mut stream);
             covariance::conjugated(&eigenvalues, &orthogonal(d, &mut stream))

@@ -1,10 +1,10 @@
 //! The drift against SGD itself, where symmetric generators and the exact drift part ways.
 
 use faer::Mat;
-use thalweg::flow::{self, Drift, Times, descend, slow_flow};
+use thalweg::flow::{self, Drift, NoLimit, Times, descend, slow_flow};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{Ensemble, Init, Settings};
-use thalweg::theory::functionals;
+use thalweg::theory::{functionals, predict};
 
 const LEARNING_RATE: f64 = 0.002;
 const BATCH: usize = 10;
@@ -97,7 +97,8 @@ fn the_exact_drift_ends_where_sgd_does() {
         "{}",
         end.fluctuation
     );
-    let theorem = found.limit.unwrap();
+    assert_eq!(found.limit, Err(NoLimit::ExactDrift));
+    let theorem = predict(&problem).unwrap();
     assert!(
         theorem.sharpness / 10.8575 - 1.0 > 0.04,
         "{}",
