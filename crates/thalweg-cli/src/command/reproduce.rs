@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
 use thalweg_lab::report::{REPORT_FILE, ReportError};
 use thalweg_lab::reproduce::{
-    self, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, SLOW_FLOW, Verdict,
+    self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, SLOW_FLOW,
+    Verdict,
 };
 
 use crate::exit::Failure;
@@ -57,9 +59,13 @@ Examples:
 Ctrl-C stops; the figures that were finished stay, with a report of them (exit
 status 130).";
 
-fn figure_names() -> Vec<&'static str> {
-    let names = FIGURES.iter().map(|entry| entry.id);
-    names.chain([reproduce::ALL]).collect()
+fn figure_names() -> Vec<PossibleValue> {
+    let names = FIGURES.iter().map(|entry| entry.id).chain([reproduce::ALL]);
+    let with_alias = |id| {
+        let aliases = ALIASES.iter().filter(move |(_, of)| *of == id);
+        PossibleValue::new(id).aliases(aliases.map(|(alias, _)| *alias))
+    };
+    names.map(with_alias).collect()
 }
 
 /// Makes the figures and prints the verdicts.

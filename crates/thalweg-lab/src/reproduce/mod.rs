@@ -139,6 +139,9 @@ pub const FIGURES: &[Entry] = &[
     },
 ];
 
+/// Other names of figures: those two hold the linear network's panels beside the other networks'.
+pub const ALIASES: [(&str, &str); 2] = [("fig2-linear", "fig2"), ("fig5-linear", "fig5")];
+
 /// The name that stands for every figure.
 pub const ALL: &str = "all";
 
@@ -148,6 +151,11 @@ pub const ALL: &str = "all";
 /// When a name is not in the list.
 pub fn find(names: &[String]) -> Result<Vec<Entry>, ReproduceError> {
     let known = || FIGURES.iter().map(|entry| entry.id).chain([ALL]);
+    let named = |name: &String| {
+        let alias = ALIASES.iter().find(|(alias, _)| alias == name);
+        alias.map_or(name.clone(), |(_, id)| (*id).to_owned())
+    };
+    let names: Vec<String> = names.iter().map(named).collect();
     if let Some(found) = names.iter().find(|name| !known().any(|id| id == *name)) {
         return Err(ReproduceError::Unknown {
             found: found.clone(),

@@ -28,6 +28,9 @@ fn names_are_unique_and_all_stands_for_every_one() {
         assert!(FIGURES[..i].iter().all(|other| other.id != entry.id));
         assert_eq!(find(&[entry.id.to_owned()]).unwrap()[0].id, entry.id);
     }
+    for (alias, id) in ALIASES {
+        assert_eq!(find(&[alias.to_owned()]).unwrap()[0].id, id);
+    }
     let message = find(&["fig99".to_owned()]).unwrap_err().to_string();
     assert!(
         message.contains("fig99") && message.contains("fig2"),

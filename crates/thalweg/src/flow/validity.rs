@@ -48,7 +48,7 @@ pub const MOST_MISALIGNMENT: f64 = 0.1;
 
 /// What a number of the slow flow does not contain, for a reader who sees it beside one of SGD's.
 pub const LEAVES_OUT: &str = "The slow flow is the mean drift along the minima at leading order in η. It leaves out how SGD fluctuates \
-    about the minima at finite η (the product of the weights about V, and with it T, λ_max and F), \
+    about the minima at finite η (the product of the weights about V, and with it every quantity here), \
     how single runs scatter about the mean drift, and what higher orders in η change in it.";
 
 /// λ_max and F of one place.
