@@ -144,8 +144,8 @@ impl<'p> Answer<'p> {
     fn new(file: &'p ProblemFile, arguments: &Arguments) -> Result<Self, Failure> {
         let problem = &file.problem;
         let times = times(file, arguments).map_err(Failure::input)?;
-        let (start, seed) = start(file, arguments)?;
         fits(problem, MOST_WEIGHTS).map_err(Failure::input)?;
+        let (start, seed) = start(file, arguments)?;
         let drift = arguments.drift.into();
         let settings = Settings {
             drift,

@@ -27,7 +27,7 @@ pub struct Snapshot {
     pub lambda_max: f64,
     /// F = E‖∇ℓ‖², of one sample.
     pub fluctuation: f64,
-    /// Largest over smallest singular value of W_1 … W_D.
+    /// Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0 to rounding.
     pub layer_conditions: Vec<f64>,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖: the integrator's drift from the manifold.
     pub distance: f64,
@@ -194,7 +194,13 @@ fn snapshot(
                 .map_err(|_| FlowError::Decomposition {
                     what: "singular value iteration of a layer",
                 })?;
-            Ok(values[0] / values[values.len() - 1])
+            let (largest, smallest) = (values[0], values[values.len() - 1]);
+            let rounding = layer.nrows().max(layer.ncols()) as f64 * f64::EPSILON * largest;
+            Ok(if smallest > rounding {
+                largest / smallest
+            } else {
+                f64::INFINITY
+            })
         })
         .collect::<Result<_, FlowError>>()?;
     Ok(Snapshot {
