@@ -32,7 +32,7 @@ fn experiment(content: &str) -> TempDir {
 }
 
 /// Its training into `name` beside it.
-fn train<'a>(folder: &TempDir, name: &str, more: &[&'a str]) -> Vec<String> {
+fn train(folder: &TempDir, name: &str, more: &[&str]) -> Vec<String> {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let mut all = vec!["train".to_owned(), path("experiment.toml")];
     all.extend(["--out".to_owned(), path(name)]);

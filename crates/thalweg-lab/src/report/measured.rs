@@ -21,7 +21,8 @@ pub fn picture(network: &NetworkMeasurement) -> String {
         ..Look::measured(0)
     };
     let ends = network.top.iter().chain(&network.bottom);
-    let marks = ends.map(|value| Point::exact(value.value, floor * 10.0));
+    // Below the curve, where they cover none of it.
+    let marks = ends.map(|value| Point::exact(value.value, floor / 4.0));
     let panel = Panel::new(
         "",
         Axis::linear("eigenvalue λ of the Hessian"),
