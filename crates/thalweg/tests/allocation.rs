@@ -1,5 +1,10 @@
 //! Nothing is allocated once warm: every mode, counted by an allocator that counts.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
