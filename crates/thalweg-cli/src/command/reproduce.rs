@@ -38,7 +38,7 @@ pub struct Arguments {
     /// The figures, or all
     #[arg(value_name = "FIGURE", default_value = reproduce::ALL, value_parser = figure_names())]
     figures: Vec<String>,
-    /// Shorter runs: everything in under a minute on two cores
+    /// Shorter runs: everything in under ninety seconds on two cores
     #[arg(long)]
     quick: bool,
     /// Directory for pictures, data and report
@@ -51,7 +51,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  Everything, in under a minute; then open reproduction/report.html:
+  Everything, in under ninety seconds; then open reproduction/report.html:
     thalweg reproduce --quick
   One figure at its full budget:
     thalweg reproduce fig6 --out figure6

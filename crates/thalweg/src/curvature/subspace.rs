@@ -28,16 +28,28 @@ pub(super) struct Ritz {
 }
 
 impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
-    /// An empty basis with room for `capacity` vectors.
-    pub(super) fn new(operator: Counted<'a, A>, capacity: usize, stream: Stream) -> Self {
+    /// An empty basis.
+    pub(super) fn new(operator: Counted<'a, A>, stream: Stream) -> Self {
         let rows = operator.dim();
         Self {
             operator,
             stream,
-            basis: Mat::zeros(rows, capacity),
-            images: Mat::zeros(rows, capacity),
-            projected: Mat::zeros(capacity, capacity),
+            basis: Mat::zeros(rows, 0),
+            images: Mat::zeros(rows, 0),
+            projected: Mat::zeros(0, 0),
             size: 0,
+        }
+    }
+
+    /// Makes room for `size` vectors, and for some more, since few bases grow as far as they may: touching
+    /// so much memory would cost as much as their products.
+    fn reserve(&mut self, size: usize) {
+        if size > self.basis.ncols() {
+            let columns = size.max(2 * self.basis.ncols());
+            let rows = self.basis.nrows();
+            self.basis.resize_with(rows, columns, |_, _| 0.0);
+            self.images.resize_with(rows, columns, |_, _| 0.0);
+            self.projected.resize_with(columns, columns, |_, _| 0.0);
         }
     }
 
@@ -60,9 +72,10 @@ impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
     }
 
     /// Adds as many directions as `candidates` has columns: theirs, or random ones for those that lie in
-    /// the span already. The basis must have room for them, and so must the whole space.
+    /// the span already. The whole space must have room for them.
     pub(super) fn extend(&mut self, candidates: MatRef<'_, f64>) -> Result<(), CurvatureError> {
         let (old, added) = (self.size, candidates.ncols());
+        self.reserve(old + added);
         for j in 0..added {
             let mut candidate = candidates.col(j).to_owned();
             let unit = loop {

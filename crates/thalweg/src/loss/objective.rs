@@ -10,7 +10,7 @@ use crate::tensor::{Block, LinesMut, Machine, Order, Real, Tape};
 ///
 /// Fill [`Objective::inputs_mut`] and [`Objective::targets_mut`], then call [`Objective::gradient`]: it
 /// leaves the point recorded, at which Hessian and Gauss–Newton products and the samples' parts are then
-/// taken as often as one likes. Nothing is allocated once warm.
+/// taken as often as one likes. Once warm it allocates no more than its [`Machine`].
 ///
 /// Its methods panic when a slice does not fit the tape's number of parameters: a programmer's error,
 /// which no data can cause.

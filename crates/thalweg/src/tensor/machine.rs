@@ -21,7 +21,8 @@ pub enum Order {
 /// A tape with buffers for one batch.
 ///
 /// Buffers are kept: after the first use of each mode nothing is allocated, unless the batch grows or
-/// more directions are given than ever before.
+/// more directions are given than ever before. (Only the `gemm` crate, which gets the largest products, takes work
+/// space for each and gives it back.)
 ///
 /// All methods panic when a slice of parameters, directions or gradients does not have the tape's
 /// length: a programmer's error, which no data can cause.

@@ -95,9 +95,10 @@ impl<T: Real> Sparse<T> {
             return;
         }
         self.blocks = stride.div_ceil(SAMPLES);
-        // Numbers are written before they are looked at: hence the room for one list more.
-        self.by_line.clear(count + SAMPLES);
-        self.by_sample.clear(count);
+        // As much as any batch of this size may need, so that no later one allocates. Numbers are written
+        // before they are looked at: hence the room for one list more.
+        self.by_line.clear(most + SAMPLES);
+        self.by_sample.clear(most);
         for from in (0..stride).step_by(SAMPLES) {
             let samples = from..stride.min(from + SAMPLES);
             for lines in input.chunks(INPUTS * stride) {

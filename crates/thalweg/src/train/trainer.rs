@@ -8,7 +8,8 @@ use crate::loss::Objective;
 use crate::outcome::{DIVERGED, Outcome};
 use crate::tensor::Real;
 
-/// One seed's run of a training, in f32 or f64. Nothing is allocated from step to step once warm.
+/// One seed's run of a training, in f32 or f64. Once warm, a step allocates no more than a
+/// [`Machine`](crate::tensor::Machine) does.
 ///
 /// Its numbers depend on the training, the seed and the start, and on nothing else: not on where it was
 /// stopped and resumed.
