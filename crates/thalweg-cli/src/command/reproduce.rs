@@ -36,6 +36,8 @@ use crate::{interrupt, output, progress};
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// The figures, or all
+    ///
+    /// fig2-linear and fig5-linear are other names of fig2 and fig5.
     #[arg(value_name = "FIGURE", default_value = reproduce::ALL, value_parser = figure_names())]
     figures: Vec<String>,
     /// Shorter runs: everything in under ninety seconds on two cores

@@ -27,9 +27,9 @@ pub struct Observation {
 /// Measures `evaluation` at `parameters`; the trace takes at most `trace_products` Hessian products, and
 /// `seed` draws its probes. `None` where the numbers are beyond what double precision holds.
 ///
-/// Lanczos starts anew each time. From the vector of the measurement before, it took fewer products by 4 % (the ReLU
-/// network of `examples/`), 8 % (transformer), 12 % (MNIST) and 14 % (recurrent network) only, since the guard that
-/// makes convergence believable starts at random either way; and a checkpoint would have to keep the vectors.
+/// Lanczos starts anew each time. From the vector of the measurement before, it took fewer products by 4 to 14 %
+/// only, since the guard that makes convergence believable starts at random either way; and a checkpoint would have
+/// to keep the vectors.
 ///
 /// # Errors
 /// When the parameters do not fit, or an estimate fails.

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{self, Checkpoint, Latest};
-use super::error::{Difference, Differences, StoreError};
+use super::error::{DataChange, Difference, Differences, StoreError};
 use super::fingerprint::Fingerprint;
 use super::outcomes::{self, RunOutcome};
 use super::state::State;
@@ -315,9 +315,11 @@ fn same_data(
     match (data, &provenance.data) {
         (Some(data), stored) if *stored != Some(data.text()) => Err(StoreError::OtherData {
             directory: path.to_owned(),
-            source_path: data.source.clone(),
-            stored: stored.clone().unwrap_or("not written down".to_owned()),
-            given: data.text(),
+            change: Box::new(DataChange {
+                source: data.source.clone(),
+                stored: stored.clone(),
+                given: data.text(),
+            }),
         }),
         _ => Ok(()),
     }

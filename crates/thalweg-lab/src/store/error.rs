@@ -51,20 +51,12 @@ pub enum StoreError {
         differences: Differences,
     },
     /// The directory holds a run that read other data.
-    #[error(
-        "{} was begun on other data: what is in {} has changed since (its fingerprint was {stored} and is {given}); bring the old files back, or choose another directory",
-        directory.display(),
-        source_path.display()
-    )]
+    #[error("{} {change}, or choose another directory", directory.display())]
     OtherData {
         /// The run directory.
         directory: PathBuf,
-        /// Where the data are.
-        source_path: PathBuf,
-        /// Their fingerprint when the run was begun.
-        stored: String,
-        /// Their fingerprint now.
-        given: String,
+        /// What became of the data.
+        change: Box<DataChange>,
     },
     /// The directory holds a run of another kind.
     #[error("{} holds a run of another kind (its specification has no table `{needed}`): choose another directory", directory.display())]
@@ -107,6 +99,33 @@ impl StoreError {
         Self::Read {
             path: path.to_owned(),
             source,
+        }
+    }
+}
+
+/// Data whose content is not known to be what a run was begun on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataChange {
+    /// Where they are.
+    pub source: PathBuf,
+    /// Their fingerprint when the run was begun, if it was written down.
+    pub stored: Option<String>,
+    /// Their fingerprint now.
+    pub given: String,
+}
+
+impl fmt::Display for DataChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (source, given) = (self.source.display(), &self.given);
+        match &self.stored {
+            Some(stored) => write!(
+                f,
+                "was begun on other data: what is in {source} has changed since (its fingerprint was {stored} and is {given}); bring the old files back"
+            ),
+            None => write!(
+                f,
+                "does not say on which data it was begun, so that it cannot go on with those in {source} (fingerprint {given}); finish it with the program that began it"
+            ),
         }
     }
 }

@@ -10,7 +10,7 @@ mod table;
 mod whole;
 
 pub use directory::{StoredRun, is_network, load};
-pub use error::{Difference, Differences, StoreError};
+pub use error::{DataChange, Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
 pub(crate) use directory::{Progress, RunDirectory, is_run};

@@ -91,7 +91,7 @@ impl Eigenpairs {
 /// `warm` holds up to k vectors (columns, n rows) to start from: those of a nearby operator, as a rule. If they
 /// span an invariant subspace exactly and are not the eigenvectors sought, the guard alone searches
 /// beside them, and it sees a multiple eigenvalue once: where that can happen, start cold.
-/// Memory: at most 4n max(64, 4k + 4) numbers, less where few steps do.
+/// Memory: at most 2n max(64, 4k + 4) numbers, and while it grows as many again; less where few steps do.
 ///
 /// # Errors
 /// When a setting is out of range, `warm` has the wrong shape, or a product is not finite. A budget that is too short is
@@ -107,7 +107,7 @@ pub fn eigenpairs<A: SymmetricOperator + ?Sized>(
     let block = (count + 1).min(dim);
     let capacity = BASIS.max(LEAST_BLOCKS * block).min(dim);
     let stream = Stream::new(settings.seed, Purpose::Probes);
-    let mut space = Subspace::new(operator, stream);
+    let mut space = Subspace::new(operator, capacity, stream);
     let warm = warm.unwrap_or(MatRef::from_column_major_slice(&[], dim, 0));
     let mut start = Mat::zeros(dim, block);
     for j in 0..block {

@@ -13,6 +13,7 @@ const IN_SPAN: f64 = 1e-8;
 pub(super) struct Subspace<'a, A: ?Sized> {
     operator: Counted<'a, A>,
     stream: Stream,
+    capacity: usize,
     basis: Mat<f64>,
     images: Mat<f64>,
     /// VᵀA V, lower triangle.
@@ -28,12 +29,13 @@ pub(super) struct Ritz {
 }
 
 impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
-    /// An empty basis.
-    pub(super) fn new(operator: Counted<'a, A>, stream: Stream) -> Self {
+    /// An empty basis, of `capacity` vectors at most.
+    pub(super) fn new(operator: Counted<'a, A>, capacity: usize, stream: Stream) -> Self {
         let rows = operator.dim();
         Self {
             operator,
             stream,
+            capacity,
             basis: Mat::zeros(rows, 0),
             images: Mat::zeros(rows, 0),
             projected: Mat::zeros(0, 0),
@@ -45,7 +47,7 @@ impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
     /// so much memory would cost as much as their products.
     fn reserve(&mut self, size: usize) {
         if size > self.basis.ncols() {
-            let columns = size.max(2 * self.basis.ncols());
+            let columns = size.max(2 * self.basis.ncols()).min(self.capacity);
             let rows = self.basis.nrows();
             self.basis.resize_with(rows, columns, |_, _| 0.0);
             self.images.resize_with(rows, columns, |_, _| 0.0);
@@ -72,7 +74,7 @@ impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
     }
 
     /// Adds as many directions as `candidates` has columns: theirs, or random ones for those that lie in
-    /// the span already. The whole space must have room for them.
+    /// the span already. The capacity and the whole space must have room for them.
     pub(super) fn extend(&mut self, candidates: MatRef<'_, f64>) -> Result<(), CurvatureError> {
         let (old, added) = (self.size, candidates.ncols());
         self.reserve(old + added);

@@ -169,8 +169,8 @@ pub enum ProblemError {
     Size {
         /// The covariance, or the widths whose weights these are.
         field: Field,
-        /// How many numbers in all.
-        entries: u128,
+        /// How many numbers in all, or [`u64::MAX`] if more.
+        entries: u64,
         /// Rows of the largest matrix.
         rows: usize,
         /// Its columns.

@@ -175,7 +175,7 @@ fn check_size(field: Field, sizes: &[usize]) -> Result<(), ProblemError> {
     match largest {
         Some(largest) if all > u128::from(MOST_NUMBERS) => Err(ProblemError::Size {
             field,
-            entries: all,
+            entries: u64::try_from(all).unwrap_or(u64::MAX),
             rows: largest[1],
             columns: largest[0],
             limit: MOST_NUMBERS,

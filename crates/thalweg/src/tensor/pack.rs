@@ -125,6 +125,10 @@ mod registers {
 
     macro_rules! register {
         ($t:ty, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident, $add:ident) => {
+            // What loads and stores touch, and what products of lines ask of a line's length.
+            const _: () = assert!(size_of::<$register>() == $lanes * size_of::<$t>());
+            const _: () = assert!($lanes == <<$t as super::Packs>::Pack as Pack<$t>>::LANES);
+
             impl Pack<$t> for $register {
                 const LANES: usize = $lanes;
                 #[inline(always)]

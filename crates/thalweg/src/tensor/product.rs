@@ -77,6 +77,8 @@ pub(crate) fn map_lines<T: Real>(
     start: Start<'_, T>,
 ) {
     let ((m, k), n) = (a.shape, b.shape.1);
+    a.check();
+    b.check();
     assert!(b.shape.0 == k && b.steps.1 == 1 && n.is_multiple_of(PACKS * T::Pack::LANES));
     assert!((m - 1) * step + n <= out.len());
     if m * k >= LARGE {
@@ -175,6 +177,8 @@ impl<T: Real> Map<'_, T> {
 /// over the batch for every pair of lines.
 pub(crate) fn pair_lines<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
     let ((m, n), k) = (a.shape, b.shape.0);
+    a.check();
+    b.check();
     assert!(b.shape.1 == n && a.steps.1 == 1 && b.steps.1 == 1);
     assert!(n.is_multiple_of(T::Pack::LANES) && out.len() == m * k);
     if m * k >= LARGE {
@@ -330,8 +334,6 @@ pub(crate) fn dot_line<T: Real>(a: &[T], b: &[T]) -> T {
 /// out = or += a · b for any strides; rows of `out` are contiguous and `step` apart.
 fn large<T: Real>(out: &mut [T], step: usize, a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
     let ((m, k), n) = (a.shape, b.shape.1);
-    a.check();
-    b.check();
     assert!(b.shape.0 == k && (m - 1) * step + n <= out.len());
     assert!(TypeId::of::<T>() == TypeId::of::<f32>() || TypeId::of::<T>() == TypeId::of::<f64>());
     // SAFETY: `gemm` knows both types, and all three matrices lie within their slices.

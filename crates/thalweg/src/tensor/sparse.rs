@@ -90,15 +90,15 @@ impl<T: Real> Sparse<T> {
             .chunks(stride)
             .map(|line| nonzero(line) as usize)
             .sum();
+        // As much as any batch of this size may need, so that no later one allocates. Numbers are written
+        // before they are looked at: hence the room for one list more.
+        self.by_line.clear(most + SAMPLES);
+        self.by_sample.clear(most);
         self.useful = count < most;
         if !self.useful {
             return;
         }
         self.blocks = stride.div_ceil(SAMPLES);
-        // As much as any batch of this size may need, so that no later one allocates. Numbers are written
-        // before they are looked at: hence the room for one list more.
-        self.by_line.clear(most + SAMPLES);
-        self.by_sample.clear(most);
         for from in (0..stride).step_by(SAMPLES) {
             let samples = from..stride.min(from + SAMPLES);
             for lines in input.chunks(INPUTS * stride) {

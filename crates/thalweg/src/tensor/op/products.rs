@@ -1,5 +1,7 @@
 //! Each line of y is a scaled sum of products of two lines: scores and averages of attention, gates.
 
+use std::collections::HashMap;
+
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Real;
 use crate::tensor::lines::Columns;
@@ -29,7 +31,7 @@ struct Partners {
 impl Products {
     /// y_i = scale Σ a b over `pairs[i]`.
     pub fn new(scale: f64, pairs: Vec<Vec<[Line; 2]>>, output: Variable) -> Self {
-        let mut partners: Vec<Partners> = Vec::new();
+        let (mut partners, mut places) = (Vec::<Partners>::new(), HashMap::new());
         for (out, pairs) in pairs.iter().enumerate() {
             for &[a, b] in pairs {
                 for (line, other) in [(a, b), (b, a)] {
@@ -37,13 +39,14 @@ impl Products {
                         continue;
                     }
                     let with = [out, other.index];
-                    match partners.iter_mut().find(|known| known.line.what == line) {
-                        Some(known) => known.with.push(with),
-                        None => partners.push(Partners {
+                    let place = *places.entry(line.index).or_insert(partners.len());
+                    if place == partners.len() {
+                        partners.push(Partners {
                             line: Use::of(line),
-                            with: vec![with],
-                        }),
+                            with: Vec::new(),
+                        });
                     }
+                    partners[place].with.push(with);
                 }
             }
         }
