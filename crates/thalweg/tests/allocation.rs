@@ -1,4 +1,4 @@
-//! Nothing is allocated once warm: every mode, counted by an allocator that counts.
+//! Nothing is allocated once warm by training steps, products and the samples' parts in them: an allocator counts.
 
 #![allow(
     clippy::unwrap_used,
