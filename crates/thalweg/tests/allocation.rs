@@ -72,6 +72,11 @@ fn nothing_is_allocated_once_warm() {
         activation: Activation::Gelu,
         biases: true,
     };
+    // So large a matrix that it goes by its inputs' zeros, of which there are no others here.
+    let sparse = Mlp {
+        widths: vec![300, 4, 2],
+        ..mlp.clone()
+    };
     let rnn = Rnn {
         inputs: 2,
         hidden: 3,
@@ -94,7 +99,7 @@ fn nothing_is_allocated_once_warm() {
     };
     let losses = [Loss::SquaredError(Convention::Half), Loss::CrossEntropy];
     for loss in losses {
-        for tape in [mlp.tape(), rnn.tape(), transformer.tape()] {
+        for tape in [mlp.tape(), sparse.tape(), rnn.tape(), transformer.tape()] {
             let (cold, warm) = allocations(tape.unwrap(), loss);
             assert!(cold > 0, "the counter counts");
             assert_eq!(warm, 0);

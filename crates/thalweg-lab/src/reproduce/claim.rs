@@ -74,6 +74,11 @@ pub const EXACT: Tolerance = Tolerance::Within {
     errors: 0.0,
 };
 
+/// `value` with three significant digits, and no more than it needs.
+fn three_digits(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
+
 impl std::fmt::Display for Tolerance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let errors = |errors: f64| {
@@ -89,7 +94,7 @@ impl std::fmt::Display for Tolerance {
             }
             Self::Within { relative, errors } => {
                 let parts = [
-                    (relative > 0.0).then(|| format!("{} %", 100.0 * relative)),
+                    (relative > 0.0).then(|| format!("{} %", three_digits(100.0 * relative))),
                     (errors > 0.0).then(|| format!("{errors} s.e.")),
                 ];
                 let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -369,6 +374,13 @@ mod tests {
             error: Some(error),
             ..Claim::exact("s", "eq. 1", (measured, 10.0), "theory", SGD)
         }
+    }
+
+    #[test]
+    fn tolerances_show_no_more_digits_than_they_need() {
+        let within = |relative, errors| Tolerance::Within { relative, errors }.to_string();
+        assert_eq!(within(5.0 / 21.0, 0.0), "within 23.8 %");
+        assert_eq!(within(0.05, 3.0), "within 5 % + 3 s.e.");
     }
 
     #[test]
