@@ -2,18 +2,19 @@
 
 use crate::harness::run;
 
+const SUBCOMMANDS: [&str; 7] = [
+    "predict",
+    "flow",
+    "simulate",
+    "train",
+    "measure",
+    "reproduce",
+    "report",
+];
+
 #[test]
 fn the_program_and_each_subcommand_teach() {
-    for name in [
-        "",
-        "predict",
-        "flow",
-        "simulate",
-        "train",
-        "measure",
-        "reproduce",
-        "report",
-    ] {
+    for name in [""].into_iter().chain(SUBCOMMANDS) {
         let arguments: Vec<_> = [name, "--help"]
             .into_iter()
             .filter(|a| !a.is_empty())
@@ -27,15 +28,7 @@ fn the_program_and_each_subcommand_teach() {
 /// Options are wrapped by clap to the terminal; what is printed verbatim must fit the narrowest.
 #[test]
 fn verbatim_help_fits_eighty_columns() {
-    for name in [
-        "predict",
-        "flow",
-        "simulate",
-        "train",
-        "measure",
-        "reproduce",
-        "report",
-    ] {
+    for name in SUBCOMMANDS {
         let help = run(&[name, "--help"]).stdout;
         let (before, rest) = help.split_once("Usage:").unwrap();
         let (_, after) = rest.split_once("Examples:").unwrap();

@@ -3,11 +3,11 @@
 //! Sums over inputs are taken one after another in the inputs' order, and sums over samples in theirs, so that
 //! their bits depend on nothing but the numbers.
 
-use super::Real;
 use std::ops::Range;
 
+use super::Real;
 use super::lines::Columns;
-use super::pack::{Pack, Packed, on_packs};
+use super::pack::{Pack, Packed, Packs, on_packs};
 use super::product::{Matrix, Start};
 use super::variable::Variable;
 use super::write::Write;
@@ -19,7 +19,7 @@ const SAMPLES: usize = 128;
 const PACKS: usize = 8;
 
 /// The most numbers in [`PACKS`] packs.
-const WIDTH: usize = 64;
+const WIDTH: usize = PACKS * <<f32 as Packs>::Pack as Pack<f32>>::LANES;
 
 /// Inputs treated together.
 const INPUTS: usize = 32;

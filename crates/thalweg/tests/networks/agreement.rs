@@ -11,18 +11,7 @@ use thalweg::simulate::{Ensemble, Settings};
 use thalweg::tensor::Activation;
 use thalweg::theory::Minimum;
 
-use super::case::assert_close;
-
-fn problem(depth: usize) -> Problem {
-    Problem::with_hidden_widths(
-        faer::mat![[1.0, 0.3, 0.0], [0.3, 2.0, -0.4], [0.0, -0.4, 0.7]],
-        faer::mat![[1.0, -0.5, 0.2], [0.4, 0.8, -1.1]],
-        faer::mat![[4.0, 0.5], [0.5, 0.3]],
-        depth,
-        &[4, 3, 5][..depth - 1],
-    )
-    .unwrap()
-}
+use super::case::{assert_close, problem};
 
 /// The Hessian of the noiseless loss on d_x samples whose second moment is Σx, column by column.
 fn hessian(problem: &Problem, weights: &Weights) -> Mat<f64> {

@@ -9,6 +9,7 @@ use thalweg::data::Samples;
 use thalweg::evaluation::Evaluation;
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
+use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::tensor::{Activation, LinesMut, Real, Tape};
 
@@ -256,6 +257,18 @@ macro_rules! for_random_cases {
             $check($crate::case::Case::new(model, tape, draw));
         }
     };
+}
+
+/// A deep linear problem without symmetries, of at most four layers of unequal widths.
+pub fn problem(depth: usize) -> Problem {
+    Problem::with_hidden_widths(
+        faer::mat![[1.0, 0.3, 0.0], [0.3, 2.0, -0.4], [0.0, -0.4, 0.7]],
+        faer::mat![[1.0, -0.5, 0.2], [0.4, 0.8, -1.1]],
+        faer::mat![[4.0, 0.5], [0.5, 0.3]],
+        depth,
+        &[4, 3, 5][..depth - 1],
+    )
+    .unwrap()
 }
 
 /// Largest deviation within `tolerance` of the largest entry.

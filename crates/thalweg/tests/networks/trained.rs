@@ -13,7 +13,7 @@ use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Tape};
 use thalweg::{simulate, train};
 
-use super::case::assert_close;
+use super::case::{assert_close, problem};
 
 const LOSS: Loss = Loss::SquaredError(Convention::Half);
 
@@ -59,17 +59,6 @@ fn layers(problem: &Problem, mut parameters: &[f64]) -> Weights {
         Mat::from_fn(shape[1], shape[0], |i, j| own[i * shape[0] + j])
     });
     Weights::new(problem, layers.collect()).unwrap()
-}
-
-fn problem(depth: usize) -> Problem {
-    Problem::with_hidden_widths(
-        faer::mat![[1.0, 0.3, 0.0], [0.3, 2.0, -0.4], [0.0, -0.4, 0.7]],
-        faer::mat![[1.0, -0.5, 0.2], [0.4, 0.8, -1.1]],
-        faer::mat![[4.0, 0.5], [0.5, 0.3]],
-        depth,
-        &[4, 3, 5][..depth - 1],
-    )
-    .unwrap()
 }
 
 /// The second moment of the fixed batch that the simulator draws for `seed` from white inputs: with one
