@@ -2,10 +2,10 @@
 
 use super::classes;
 use crate::tensor::write::{RUN, Write, runs};
-use crate::tensor::{Lines, LinesMut, Real, softmax};
+use crate::tensor::{Lines, LinesMut, Number, softmax};
 
 /// s (ln Σ eᶠ) − Σ y f for each sample, summed over positions.
-pub(super) fn values<T: Real>(
+pub(super) fn values<T: Number>(
     positions: usize,
     outputs: Lines<'_, T>,
     targets: Lines<'_, T>,
@@ -25,13 +25,13 @@ pub(super) fn values<T: Real>(
             let partition: T = entries().map(|(f, _)| (f - most).exp()).sum();
             let total: T = entries().map(|(_, y)| y).sum();
             let score: T = entries().map(|(f, y)| y * (f - most)).sum();
-            *loss += total * T::from_f64(partition.to_f64().ln()) - score;
+            *loss += total * partition.ln() - score;
         }
     }
 }
 
 #[inline(always)]
-pub(super) fn gradient<T: Real>(
+pub(super) fn gradient<T: Number>(
     positions: usize,
     outputs: Lines<'_, T>,
     targets: Lines<'_, T>,
@@ -65,7 +65,7 @@ pub(super) fn gradient<T: Real>(
 
 /// s p ∘ (ḟ − Σ p ḟ).
 #[inline(always)]
-pub(super) fn curvature<T: Real>(
+pub(super) fn curvature<T: Number>(
     positions: usize,
     outputs: Lines<'_, T>,
     targets: Lines<'_, T>,
@@ -109,7 +109,7 @@ pub(super) fn curvature<T: Real>(
 }
 
 /// Weight s p_c and column e_c − p, c being the class and position that line `index` belongs to.
-pub(super) fn curvature_term<T: Real>(
+pub(super) fn curvature_term<T: Number>(
     positions: usize,
     index: usize,
     outputs: Lines<'_, T>,

@@ -8,7 +8,7 @@ pub use objective::Objective;
 pub use squared::Convention;
 
 use crate::tensor::vectorise::vectorise;
-use crate::tensor::{Group, Lines, LinesMut, Real};
+use crate::tensor::{Group, Lines, LinesMut, Number};
 
 /// A loss of one sample, as a function of the network's output f and a target y of the same shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Loss {
 
 impl Loss {
     /// The loss of each sample, for outputs at `positions` places.
-    pub fn values<T: Real>(
+    pub fn values<T: Number>(
         self,
         positions: usize,
         outputs: Lines<'_, T>,
@@ -36,7 +36,7 @@ impl Loss {
     }
 
     /// scale ∂ℓ/∂f for each sample.
-    pub fn gradient<T: Real>(
+    pub fn gradient<T: Number>(
         self,
         positions: usize,
         outputs: Lines<'_, T>,
@@ -59,7 +59,7 @@ impl Loss {
     }
 
     /// scale ∂²ℓ/∂f² · ḟ for each sample.
-    pub fn curvature<T: Real>(
+    pub fn curvature<T: Number>(
         self,
         positions: usize,
         outputs: Lines<'_, T>,
@@ -92,7 +92,7 @@ impl Loss {
     ///
     /// For squared error c_k is a unit vector. For cross-entropy, s (diag p − p pᵀ) = Σ_c s p_c (e_c − p)(e_c − p)ᵀ
     /// at each position.
-    pub fn curvature_term<T: Real>(
+    pub fn curvature_term<T: Number>(
         self,
         positions: usize,
         index: usize,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Loss;
 use crate::tensor::write::Write;
-use crate::tensor::{Block, LinesMut, Machine, Order, Real, Tape};
+use crate::tensor::{Block, LinesMut, Machine, Number, Order, Tape};
 
 /// L(θ) = (1/B) Σ_b ℓ(f(x_b; θ), y_b) over one batch of B samples, with its derivatives.
 ///
@@ -25,7 +25,7 @@ pub struct Objective<T> {
     unwanted: Vec<T>,
 }
 
-impl<T: Real> Objective<T> {
+impl<T: Number> Objective<T> {
     /// For batches of `batch` samples, at least 1. Inputs and targets are 0.
     pub fn new(tape: Arc<Tape>, loss: Loss, batch: usize) -> Self {
         let output = tape.output();

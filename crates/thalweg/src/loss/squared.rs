@@ -1,7 +1,7 @@
 //! Squared error, in two conventions.
 
 use crate::tensor::write::Write;
-use crate::tensor::{Lines, LinesMut, Real};
+use crate::tensor::{Lines, LinesMut, Number};
 
 /// What factor ‖y − f‖² has. The sum runs over rows and positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,14 +15,14 @@ pub enum Convention {
 impl Convention {
     /// The factor of ½‖y − f‖².
     #[inline(always)]
-    fn factor<T: Real>(self, outputs: usize) -> T {
+    fn factor<T: Number>(self, outputs: usize) -> T {
         match self {
             Self::Half => T::ONE,
             Self::Mean => T::from_f64(2.0 / outputs as f64),
         }
     }
 
-    pub(super) fn values<T: Real>(
+    pub(super) fn values<T: Number>(
         self,
         outputs: Lines<'_, T>,
         targets: Lines<'_, T>,
@@ -37,7 +37,7 @@ impl Convention {
     }
 
     #[inline(always)]
-    pub(super) fn gradient<T: Real>(
+    pub(super) fn gradient<T: Number>(
         self,
         outputs: Lines<'_, T>,
         targets: Lines<'_, T>,
@@ -54,7 +54,7 @@ impl Convention {
     }
 
     #[inline(always)]
-    pub(super) fn curvature<T: Real>(
+    pub(super) fn curvature<T: Number>(
         self,
         outputs: usize,
         tangent: Lines<'_, T>,
@@ -70,7 +70,7 @@ impl Convention {
         );
     }
 
-    pub(super) fn curvature_term<T: Real>(
+    pub(super) fn curvature_term<T: Number>(
         self,
         index: usize,
         column: &mut LinesMut<'_, T>,

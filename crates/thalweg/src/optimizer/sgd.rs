@@ -3,7 +3,7 @@
 use super::error::require;
 use super::{OptimizerError, Schedule};
 use crate::tensor::vectorise::vectorise;
-use crate::tensor::{Pack, Real};
+use crate::tensor::{MOST_SUMS, Number, Pack, halve, sums};
 
 /// v ← momentum · v + g + weight_decay · θ, θ ← θ − η_t v; PyTorch's `SGD` and the linear model's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,24 +51,24 @@ impl Sgd {
         if self.momentum == 0.0 { 0 } else { parameters }
     }
 
-    /// Update number `step` of `parameters` and their `velocity`. Returns ‖θ‖² after it, in double
-    /// precision of sums in the parameters' own: not finite where a parameter is not.
+    /// Update number `step` of `parameters` and their `velocity`. Returns ‖θ‖² after it: not finite where a
+    /// parameter is not.
     ///
     /// # Panics
     /// When lengths do not fit: a programmer's error.
-    pub fn update<T: Real>(
+    pub fn update<T: Number>(
         &self,
         step: u64,
         parameters: &mut [T],
         velocity: &mut [T],
         gradient: &[T],
-    ) -> f64 {
+    ) -> T {
         assert_eq!(gradient.len(), parameters.len());
         assert_eq!(velocity.len(), self.velocity_len(parameters.len()));
         let rate = T::from_f64(self.learning_rate.at(step));
         let momentum = T::from_f64(self.momentum);
         let decay = T::from_f64(self.weight_decay);
-        let squared = vectorise(
+        vectorise(
             #[inline(always)]
             || {
                 if velocity.is_empty() {
@@ -77,25 +77,26 @@ impl Sgd {
                     heavy_ball(parameters, velocity, gradient, [rate, decay, momentum])
                 }
             },
-        );
-        squared.to_f64()
+        )
     }
 }
 
 #[inline(always)]
-fn plain<T: Real>(parameters: &mut [T], gradient: &[T], rate: T, decay: T) -> T {
-    let lanes = T::Pack::LANES;
-    let mut squared = T::Pack::splat(T::ZERO);
+fn plain<T: Number>(parameters: &mut [T], gradient: &[T], rate: T, decay: T) -> T {
     let (down, shrink) = (T::Pack::splat(-rate), T::Pack::splat(decay));
-    let mut packs = parameters.chunks_exact_mut(lanes);
-    let mut gradients = gradient.chunks_exact(lanes);
+    let mut parts = [T::Pack::splat(T::ZERO); MOST_SUMS];
+    let mut packs = parameters.chunks_exact_mut(T::PARTIAL_SUMS);
+    let mut gradients = gradient.chunks_exact(T::PARTIAL_SUMS);
     for (theta, g) in (&mut packs).zip(&mut gradients) {
-        let old = T::Pack::load(theta);
-        let new = down.mul_add(shrink.mul_add(old, T::Pack::load(g)), old);
-        new.store(theta);
-        squared = new.mul_add(new, squared);
+        for q in 0..sums::<T, T::Pack>() {
+            let from = q * T::Pack::LANES;
+            let old = T::Pack::load(&theta[from..]);
+            let new = down.mul_add(shrink.mul_add(old, T::Pack::load(&g[from..])), old);
+            new.store(&mut theta[from..]);
+            parts[q] = new.mul_add(new, parts[q]);
+        }
     }
-    let mut squared = squared.sum();
+    let mut squared = halve(parts);
     for (theta, &g) in packs.into_remainder().iter_mut().zip(gradients.remainder()) {
         *theta = (-rate).mul_add(decay.mul_add(*theta, g), *theta);
         squared = theta.mul_add(*theta, squared);
@@ -105,7 +106,7 @@ fn plain<T: Real>(parameters: &mut [T], gradient: &[T], rate: T, decay: T) -> T 
 
 /// `factors` are η, the weight decay and the momentum.
 #[inline(always)]
-fn heavy_ball<T: Real>(
+fn heavy_ball<T: Number>(
     parameters: &mut [T],
     velocity: &mut [T],
     gradient: &[T],

@@ -1,9 +1,6 @@
 //! Numbers laid out feature × batch: a line holds one feature of every sample, samples innermost.
 
-use super::Real;
-
-/// Lines are padded to a multiple of this many numbers, so that loops need no remainder.
-const PADDING: usize = 16;
+use super::Number;
 
 /// How long lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +12,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub fn new(batch: usize) -> Self {
+    /// For lines of `T`.
+    pub fn new<T: Number>(batch: usize) -> Self {
         Self {
             batch,
-            stride: batch.max(1).next_multiple_of(PADDING),
+            stride: batch.max(1).next_multiple_of(T::PADDING),
         }
     }
 }
@@ -55,7 +53,7 @@ pub struct LinesMut<'a, T> {
     pub(crate) columns: Columns,
 }
 
-impl<T: Real> LinesMut<'_, T> {
+impl<T: Number> LinesMut<'_, T> {
     /// How many lines.
     pub fn count(&self) -> usize {
         self.data.len() / self.columns.stride
@@ -97,10 +95,10 @@ pub struct Block<T> {
     columns: Columns,
 }
 
-impl<T: Real> Block<T> {
+impl<T: Number> Block<T> {
     /// `count` lines of zeros for a batch of `batch` samples.
     pub fn zeros(count: usize, batch: usize) -> Self {
-        let columns = Columns::new(batch);
+        let columns = Columns::new::<T>(batch);
         Self {
             data: vec![T::ZERO; count * columns.stride],
             columns,
@@ -122,7 +120,7 @@ impl<T: Real> Block<T> {
     pub fn resize(&mut self, batch: usize) {
         if batch != self.columns.batch {
             let count = self.data.len() / self.columns.stride;
-            self.columns = Columns::new(batch);
+            self.columns = Columns::new::<T>(batch);
             self.data.clear();
             self.data.resize(count * self.columns.stride, T::ZERO);
         }

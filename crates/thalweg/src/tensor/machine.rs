@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Real;
+use super::Number;
 use super::lines::{Columns, Lines, LinesMut};
 use super::op::{Direction, Point, Rules, Sink};
 use super::sparse::Sparse;
@@ -45,17 +45,17 @@ struct Tangent<T> {
     adjoints: Vec<T>,
 }
 
-impl<T: Real> Machine<T> {
+impl<T: Number> Machine<T> {
     /// Buffers for a batch of `batch` samples, at least 1. The inputs are 0.
     pub fn new(tape: Arc<Tape>, batch: usize) -> Self {
-        let columns = Columns::new(batch);
+        let columns = Columns::new::<T>(batch);
         let numbers = tape.lines * columns.stride;
         Self {
             columns,
             values: vec![T::ZERO; numbers],
             adjoints: vec![T::ZERO; numbers],
             tangents: Vec::new(),
-            sparse: tape.large_input().map(Sparse::new),
+            sparse: tape.large_input().filter(|_| T::PLAIN).map(Sparse::new),
             stale: true,
             tape,
         }
@@ -76,7 +76,7 @@ impl<T: Real> Machine<T> {
         if batch == self.columns.batch {
             return;
         }
-        self.columns = Columns::new(batch);
+        self.columns = Columns::new::<T>(batch);
         let numbers = self.tape.lines * self.columns.stride;
         let tangents = self.tangents.iter_mut();
         let arenas = tangents.flat_map(|tangent| [&mut tangent.values, &mut tangent.adjoints]);
@@ -303,13 +303,13 @@ impl<T: Real> Machine<T> {
 }
 
 /// The input without its zeros, where there are enough of them.
-fn useful<T: Real>(sparse: &Option<Sparse<T>>) -> Option<&Sparse<T>> {
+fn useful<T: Number>(sparse: &Option<Sparse<T>>) -> Option<&Sparse<T>> {
     sparse.as_ref().filter(|sparse| sparse.useful())
 }
 
 impl Tape {
     #[inline(always)]
-    fn clear<T: Real>(&self, columns: Columns, adjoints: &mut [T]) {
+    fn clear<T: Number>(&self, columns: Columns, adjoints: &mut [T]) {
         for &line in &self.clear {
             adjoints[line * columns.stride..][..columns.stride].fill(T::ZERO);
         }

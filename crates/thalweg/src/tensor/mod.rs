@@ -7,28 +7,34 @@
 //! Hutchinson ask for at one point. Reverse mode also knows each sample's part in the gradient: see
 //! [`Machine::sample_squared_norms`].
 
+mod dual;
 mod error;
 mod linear;
 mod lines;
 mod machine;
 mod normal;
+mod number;
 mod op;
 mod pack;
 mod product;
 mod real;
 mod samples;
+mod seeds;
 mod sparse;
 mod tape;
 mod variable;
 pub(crate) mod vectorise;
 pub(crate) mod write;
 
+pub use dual::Dual;
 pub use error::TensorError;
 pub use lines::{Block, Lines, LinesMut};
 pub use machine::{Machine, Order};
+pub use number::Number;
 pub(crate) use op::softmax;
 pub use op::{Activation, Group};
-pub(crate) use pack::Pack;
+pub(crate) use pack::{MOST_SUMS, Pack, halve, sums};
 pub use real::Real;
+pub use seeds::Seeds;
 pub use tape::{Recorder, Tape};
 pub use variable::{Line, Parameter, Role, Variable, Vector, Weight};

@@ -3,7 +3,7 @@
 use super::Real;
 
 /// (φ(x), Φ(x)): the density e^(−x²/2)/√(2π) and the distribution ½(1 + erf(x/√2)), each to a few units in the last
-/// place, also where Φ is small, down to the smallest results of [`Real::exp`]. NaN stays NaN.
+/// place, also where Φ is small, down to the smallest results of [`Number::exp`](super::Number::exp). NaN stays NaN.
 ///
 /// Φ(−a) = e^(−a²/2) m(a)/(1 + a) for a ≥ 0, where m is smooth from m(0) = ½ to m(∞) = 1/√(2π): a polynomial in
 /// t = (a − 5)/(a + 5), which runs from −1 to 1.

@@ -1,5 +1,7 @@
 //! A few numbers at once, as sums over the batch are taken in one order everywhere.
 
+use super::Number;
+
 /// A fixed number of lanes.
 pub trait Pack<T>: Copy {
     /// How many.
@@ -21,23 +23,90 @@ pub trait Pack<T>: Copy {
 /// A number that comes in packs. It cannot be named outside the crate, which keeps registers inside
 /// [`on_packs`].
 pub trait Packs: Sized {
-    /// 32 bytes of numbers.
+    /// Whether it is a floating-point number, such as `gemm` and AVX2 know.
+    const PLAIN: bool;
+    /// Lines are padded to a multiple of this many numbers, so that loops need no remainder.
+    const PADDING: usize;
+    /// A sum over the batch is this many sums, of columns that lie as far apart, added by halving: a pack's lanes.
+    /// At most [`MOST_SUMS`], a power of 2.
+    const PARTIAL_SUMS: usize;
+    /// 32 bytes of floating-point numbers, or one of what is as large already.
     type Pack: Pack<Self>;
     /// The same in a register of AVX2, of which the compiler makes no shuffles as it does of a tile of arrays.
     #[cfg(target_arch = "x86_64")]
     type Register: Pack<Self>;
 }
 
+/// The largest [`Packs::PARTIAL_SUMS`].
+pub(crate) const MOST_SUMS: usize = 8;
+
 impl Packs for f32 {
+    const PLAIN: bool = true;
+    const PADDING: usize = 16;
+    const PARTIAL_SUMS: usize = 8;
     type Pack = [f32; 8];
     #[cfg(target_arch = "x86_64")]
     type Register = std::arch::x86_64::__m256;
 }
 
 impl Packs for f64 {
+    const PLAIN: bool = true;
+    const PADDING: usize = 16;
+    const PARTIAL_SUMS: usize = 4;
     type Pack = [f64; 4];
     #[cfg(target_arch = "x86_64")]
     type Register = std::arch::x86_64::__m256d;
+}
+
+/// A pack of one number.
+#[derive(Clone, Copy)]
+pub struct One<T>(T);
+
+impl<T: Number> Pack<T> for One<T> {
+    const LANES: usize = 1;
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        Self(x)
+    }
+    #[inline(always)]
+    fn load(from: &[T]) -> Self {
+        Self(from[0])
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [T]) {
+        to[0] = self.0;
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(self.0.mul_add(factor.0, addend.0))
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+    #[inline(always)]
+    fn sum(self) -> T {
+        self.0
+    }
+}
+
+/// Packs that make up the partial sums of a sum over the batch.
+#[inline(always)]
+pub(crate) const fn sums<T: Packs, P: Pack<T>>() -> usize {
+    T::PARTIAL_SUMS / P::LANES
+}
+
+/// The first [`sums`] of `parts`, and their lanes, added by halving.
+#[inline(always)]
+pub(crate) fn halve<T: Packs, P: Pack<T>>(mut parts: [P; MOST_SUMS]) -> T {
+    let mut half = sums::<T, P>() / 2;
+    while half > 0 {
+        for q in 0..half {
+            parts[q] = parts[q].add(parts[q + half]);
+        }
+        half /= 2;
+    }
+    parts[0].sum()
 }
 
 /// Work that is written for any pack. `run` must be `#[inline(always)]`, and so must all that it calls in hot

@@ -4,8 +4,8 @@ use std::any::TypeId;
 
 use gemm::Parallelism;
 
-use super::pack::{Pack, Packed, on_packs};
-use super::{Real, write::Write};
+use super::pack::{MOST_SUMS, Pack, Packed, Packs, halve, on_packs, sums};
+use super::{Number, write::Write};
 
 /// From this many numbers in the small factor on, packing it as `gemm` does pays.
 pub(super) const LARGE: usize = 1024;
@@ -69,7 +69,7 @@ pub(crate) enum Start<'a, T> {
 /// out = start + a · b, where the rows of `out` and of `b` are lines (contiguous, padded) and those of
 /// `out` are `step` apart.
 #[inline(always)]
-pub(crate) fn map_lines<T: Real>(
+pub(crate) fn map_lines<T: Number>(
     out: &mut [T],
     step: usize,
     a: Matrix<'_, T>,
@@ -81,7 +81,7 @@ pub(crate) fn map_lines<T: Real>(
     b.check();
     assert!(b.shape.0 == k && b.steps.1 == 1 && n.is_multiple_of(PACKS * T::Pack::LANES));
     assert!((m - 1) * step + n <= out.len());
-    if m * k >= LARGE {
+    if T::PLAIN && m * k >= LARGE {
         let write = match start {
             Start::Zero => Write::Set,
             Start::Present => Write::Add,
@@ -112,7 +112,7 @@ struct Map<'a, T> {
     start: Start<'a, T>,
 }
 
-impl<T: Real> Packed<T> for Map<'_, T> {
+impl<T: Number> Packed<T> for Map<'_, T> {
     #[inline(always)]
     fn run<P: Pack<T>>(mut self) {
         let m = self.a.shape.0;
@@ -132,7 +132,7 @@ impl<T: Real> Packed<T> for Map<'_, T> {
     }
 }
 
-impl<T: Real> Map<'_, T> {
+impl<T: Number> Map<'_, T> {
     /// Rows i … i + R − 1, [`PACKS`] packs of columns from c on.
     #[inline(always)]
     fn tile<P: Pack<T>, const R: usize>(&mut self, i: usize, c: usize) {
@@ -174,17 +174,31 @@ impl<T: Real> Map<'_, T> {
 }
 
 /// out = or += a · bᵀ, where rows of `a` and `b` are lines and `out` is dense, row after row: a sum
-/// over the batch for every pair of lines.
-pub(crate) fn pair_lines<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
+/// over the batch for every pair of lines. Rows may be several lines of `stride` each; in each of them the count
+/// of partial sums starts anew, so that their order does not depend on the padding.
+pub(crate) fn pair_lines<T: Number>(
+    out: &mut [T],
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    stride: usize,
+    write: Write,
+) {
     let ((m, n), k) = (a.shape, b.shape.0);
     a.check();
     b.check();
     assert!(b.shape.1 == n && a.steps.1 == 1 && b.steps.1 == 1);
-    assert!(n.is_multiple_of(T::Pack::LANES) && out.len() == m * k);
-    if m * k >= LARGE {
+    assert!(n.is_multiple_of(stride) && stride.is_multiple_of(T::Pack::LANES));
+    assert!(out.len() == m * k);
+    if T::PLAIN && m * k >= LARGE {
         return large(out, k, a, b.transpose(), write);
     }
-    on_packs(Pairs { out, a, b, write });
+    on_packs(Pairs {
+        out,
+        a,
+        b,
+        stride,
+        write,
+    });
 }
 
 /// The arguments of [`pair_lines`].
@@ -192,13 +206,23 @@ struct Pairs<'a, T> {
     out: &'a mut [T],
     a: Matrix<'a, T>,
     b: Matrix<'a, T>,
+    stride: usize,
     write: Write,
 }
 
-impl<T: Real> Packed<T> for Pairs<'_, T> {
+impl<T: Number> Packed<T> for Pairs<'_, T> {
     #[inline(always)]
     fn run<P: Pack<T>>(mut self) {
         let m = self.a.shape.0;
+        if sums::<T, P>() > 1 {
+            // One pair of lines keeps as many registers busy as a tile of pairs else.
+            for i in 0..m {
+                for j in 0..self.b.shape.0 {
+                    self.tile::<P, 1, 1>(i, j);
+                }
+            }
+            return;
+        }
         let mut i = 0;
         while i + ROWS <= m {
             self.rows::<P, ROWS>(i);
@@ -213,7 +237,7 @@ impl<T: Real> Packed<T> for Pairs<'_, T> {
     }
 }
 
-impl<T: Real> Pairs<'_, T> {
+impl<T: Number> Pairs<'_, T> {
     /// Rows i … i + R − 1 of a with all of b's.
     #[inline(always)]
     fn rows<P: Pack<T>, const R: usize>(&mut self, i: usize) {
@@ -231,28 +255,33 @@ impl<T: Real> Pairs<'_, T> {
     #[inline(always)]
     fn tile<P: Pack<T>, const R: usize, const S: usize>(&mut self, i: usize, j: usize) {
         let (a, b) = (self.a, self.b);
-        let mut sums = [[P::splat(T::ZERO); S]; R];
-        for c in (0..a.shape.1).step_by(P::LANES) {
-            let mut right = [P::splat(T::ZERO); S];
-            for s in 0..S {
-                let from = (j + s) * b.steps.0 + c;
-                // SAFETY: j + s is within b's shape, and the pack from c on ends within its row, since rows
-                // are whole packs. `Matrix::check` holds shapes to their data.
-                right[s] = P::load(unsafe { b.data.get_unchecked(from..from + P::LANES) });
-            }
-            for r in 0..R {
-                let from = (i + r) * a.steps.0 + c;
-                // SAFETY: as above, with i + r in a.
-                let left = P::load(unsafe { a.data.get_unchecked(from..from + P::LANES) });
+        let mut parts = [[[P::splat(T::ZERO); MOST_SUMS]; S]; R];
+        each_pack::<T, P>(
+            a.shape.1,
+            self.stride,
+            #[inline(always)]
+            |c, q| {
+                let mut right = [P::splat(T::ZERO); S];
                 for s in 0..S {
-                    sums[r][s] = left.mul_add(right[s], sums[r][s]);
+                    let from = (j + s) * b.steps.0 + c;
+                    // SAFETY: j + s is within b's shape, and the pack from c on ends within its row, since
+                    // rows are whole packs. `Matrix::check` holds shapes to their data.
+                    right[s] = P::load(unsafe { b.data.get_unchecked(from..from + P::LANES) });
                 }
-            }
-        }
+                for r in 0..R {
+                    let from = (i + r) * a.steps.0 + c;
+                    // SAFETY: as above, with i + r in a.
+                    let left = P::load(unsafe { a.data.get_unchecked(from..from + P::LANES) });
+                    for s in 0..S {
+                        parts[r][s][q] = left.mul_add(right[s], parts[r][s][q]);
+                    }
+                }
+            },
+        );
         for r in 0..R {
             for s in 0..S {
                 let to = &mut self.out[(i + r) * b.shape.0 + j + s];
-                self.write.one(to, sums[r][s].sum());
+                self.write.one(to, halve(parts[r][s]));
             }
         }
     }
@@ -269,7 +298,7 @@ pub(crate) struct SumProducts<'a, T, I> {
     pub write: Write,
 }
 
-impl<T: Real, I: Iterator<Item = [usize; 2]> + Clone> Packed<T> for SumProducts<'_, T, I> {
+impl<T: Number, I: Iterator<Item = [usize; 2]> + Clone> Packed<T> for SumProducts<'_, T, I> {
     #[inline(always)]
     fn run<P: Pack<T>>(mut self) {
         let n = self.out.len();
@@ -285,7 +314,7 @@ impl<T: Real, I: Iterator<Item = [usize; 2]> + Clone> Packed<T> for SumProducts<
     }
 }
 
-impl<T: Real, I: Iterator<Item = [usize; 2]> + Clone> SumProducts<'_, T, I> {
+impl<T: Number, I: Iterator<Item = [usize; 2]> + Clone> SumProducts<'_, T, I> {
     /// N packs from column c on.
     #[inline(always)]
     fn tile<P: Pack<T>, const N: usize>(&mut self, c: usize) {
@@ -311,28 +340,55 @@ impl<T: Real, I: Iterator<Item = [usize; 2]> + Clone> SumProducts<'_, T, I> {
     }
 }
 
-/// Σ over a line.
+/// Calls `add` with the first column and the partial sum of every pack of a row of `count` numbers, which is lines of
+/// `stride`.
 #[inline(always)]
-pub(crate) fn sum_line<T: Real>(line: &[T]) -> T {
-    let mut sum = T::Pack::splat(T::ZERO);
-    for c in (0..line.len()).step_by(T::Pack::LANES) {
-        sum = sum.add(T::Pack::load(&line[c..]));
+fn each_pack<T: Packs, P: Pack<T>>(count: usize, stride: usize, mut add: impl FnMut(usize, usize)) {
+    let whole = stride - stride % T::PARTIAL_SUMS;
+    for line in (0..count).step_by(stride) {
+        for from in (line..line + whole).step_by(T::PARTIAL_SUMS) {
+            for q in 0..sums::<T, P>() {
+                add(from + q * P::LANES, q);
+            }
+        }
+        for q in 0..sums::<T, P>() {
+            let c = whole + q * P::LANES;
+            if c >= stride {
+                break;
+            }
+            add(line + c, q);
+        }
     }
-    sum.sum()
 }
 
-/// Σ over the products of two lines of equal length.
+/// Σ over a row of lines of `stride`.
 #[inline(always)]
-pub(crate) fn dot_line<T: Real>(a: &[T], b: &[T]) -> T {
-    let mut sum = T::Pack::splat(T::ZERO);
-    for c in (0..a.len()).step_by(T::Pack::LANES) {
-        sum = T::Pack::load(&a[c..]).mul_add(T::Pack::load(&b[c..]), sum);
-    }
-    sum.sum()
+pub(crate) fn sum_line<T: Number>(line: &[T], stride: usize) -> T {
+    let mut parts = [T::Pack::splat(T::ZERO); MOST_SUMS];
+    each_pack::<T, T::Pack>(
+        line.len(),
+        stride,
+        #[inline(always)]
+        |c, q| parts[q] = parts[q].add(T::Pack::load(&line[c..])),
+    );
+    halve(parts)
+}
+
+/// Σ over the products of two rows of lines of `stride`, equally many.
+#[inline(always)]
+pub(crate) fn dot_line<T: Number>(a: &[T], b: &[T], stride: usize) -> T {
+    let mut parts = [T::Pack::splat(T::ZERO); MOST_SUMS];
+    each_pack::<T, T::Pack>(
+        a.len(),
+        stride,
+        #[inline(always)]
+        |c, q| parts[q] = T::Pack::load(&a[c..]).mul_add(T::Pack::load(&b[c..]), parts[q]),
+    );
+    halve(parts)
 }
 
 /// out = or += a · b for any strides; rows of `out` are contiguous and `step` apart.
-fn large<T: Real>(out: &mut [T], step: usize, a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
+fn large<T: Number>(out: &mut [T], step: usize, a: Matrix<'_, T>, b: Matrix<'_, T>, write: Write) {
     let ((m, k), n) = (a.shape, b.shape.1);
     assert!(b.shape.0 == k && (m - 1) * step + n <= out.len());
     assert!(TypeId::of::<T>() == TypeId::of::<f32>() || TypeId::of::<T>() == TypeId::of::<f64>());
@@ -435,7 +491,7 @@ mod tests {
                 };
                 for (write, old) in [(Write::Set, 0.0), (Write::Add, 2.0)] {
                     let mut out = vec![2.0; m * k];
-                    pair_lines(&mut out, a, b, write);
+                    pair_lines(&mut out, a, b, 16, write);
                     for i in 0..m {
                         for j in 0..k {
                             assert_eq!(out[i * k + j], old + exact(i, j));
@@ -443,8 +499,8 @@ mod tests {
                     }
                 }
                 let row = &a.data[..n];
-                assert_eq!(sum_line(row), row.iter().sum::<f32>());
-                assert_eq!(dot_line(row, &b.data[..n]), exact(0, 0));
+                assert_eq!(sum_line(row, 16), row.iter().sum::<f32>());
+                assert_eq!(dot_line(row, &b.data[..n], 16), exact(0, 0));
             }
         }
     }

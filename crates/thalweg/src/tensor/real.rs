@@ -1,62 +1,18 @@
 //! The numbers that tensors are made of: f32 and f64, with elementary functions that vectorise.
 
-use std::fmt::Debug;
-use std::iter::Sum;
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
-
 use super::normal::{MILLS_F32, MILLS_F64, normal};
-use super::pack::Packs;
+use super::{Number, Seeds};
 
 /// A floating-point number. Every operation is correctly rounded, or built of such operations, so
 /// that results do not depend on the processor.
-pub trait Real:
-    Packs
-    + Copy
-    + Debug
-    + Default
-    + PartialOrd
-    + Send
-    + Sync
-    + Sum
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-    + AddAssign
-    + SubAssign
-    + 'static
-{
-    /// 0.
-    const ZERO: Self;
-    /// 1.
-    const ONE: Self;
-    /// The polynomial behind [`Real::normal`], by ascending powers.
+pub trait Real: Number + PartialOrd {
+    /// As many seeds' numbers as fill a register.
+    type Seeds: Number + AsRef<[Self]> + AsMut<[Self]>;
+    /// The polynomial behind [`Number::normal`], by ascending powers.
     const MILLS: &'static [Self];
 
-    /// The nearest number to `x`.
-    fn from_f64(x: f64) -> Self;
     /// Exactly this number.
     fn to_f64(self) -> f64;
-    /// self · factor + addend, rounded once.
-    fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// √self.
-    fn sqrt(self) -> Self;
-    /// eˣ to a few units in the last place; arguments beyond the range of finite normal results are
-    /// taken to be at its border. NaN stays NaN.
-    fn exp(self) -> Self;
-    /// tanh to a few units in the last place. NaN stays NaN.
-    fn tanh(self) -> Self;
-    /// The standard normal law's density and distribution, (φ, Φ), to a few units in the last place. NaN stays NaN.
-    #[inline(always)]
-    fn normal(self) -> (Self, Self) {
-        normal(self)
-    }
-    /// The larger; `other` only if it is larger, so that a NaN in `self` stays.
-    #[inline(always)]
-    fn larger(self, other: Self) -> Self {
-        if other > self { other } else { self }
-    }
 }
 
 /// 1/n! for n = 1 … 13.
@@ -73,7 +29,7 @@ const TAYLOR: [f64; 13] = {
 /// With n the integer nearest to x/ln 2 and r = x − n ln 2: eˣ = 2ⁿ + 2ⁿ(eʳ − 1), where eʳ − 1 is its
 /// Taylor series in |r| ≤ ½ ln 2, whose first omitted term is below half a unit in the last place.
 macro_rules! real {
-    ($t:ident, $bits:ident, $powers:ident, $degree:literal, $range:literal, $mills:ident) => {
+    ($t:ident, $bits:ident, $powers:ident, $degree:literal, $range:literal, $mills:ident, $seeds:literal) => {
         /// (2ⁿ, eʳ − 1) for x within the range of normal results, else for the nearest end of it.
         #[inline(always)]
         fn $powers(x: $t) -> ($t, $t) {
@@ -101,18 +57,13 @@ macro_rules! real {
             ($t::from_bits(exponent << MANTISSA), series * r)
         }
 
-        impl Real for $t {
+        impl Number for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            const MILLS: &'static [Self] = $mills;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as Self
-            }
-            #[inline(always)]
-            fn to_f64(self) -> f64 {
-                f64::from(self)
             }
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -128,6 +79,10 @@ macro_rules! real {
                 scale.mul_add(rest, scale)
             }
             #[inline(always)]
+            fn ln(self) -> Self {
+                f64::from(self).ln() as Self
+            }
+            #[inline(always)]
             fn tanh(self) -> Self {
                 // (e²ˣ − 1) / (e²ˣ + 1), without cancellation at 0. It is ±1 to rounding beyond ±20.
                 let x = if self > 20.0 { 20.0 } else { self };
@@ -136,12 +91,41 @@ macro_rules! real {
                 let less_one = scale.mul_add(rest, scale - 1.0);
                 less_one / (less_one + 2.0)
             }
+            #[inline(always)]
+            fn normal(self) -> (Self, Self) {
+                normal(self)
+            }
+            #[inline(always)]
+            fn larger(self, other: Self) -> Self {
+                if other > self { other } else { self }
+            }
+            // By masks: of a choice between numbers that lie side by side the compiler makes jumps.
+            #[inline(always)]
+            fn positive_part(self) -> Self {
+                let kept = $bits::from(self < 0.0).wrapping_sub(1);
+                $t::from_bits(self.to_bits() & kept)
+            }
+            #[inline(always)]
+            fn step(self) -> Self {
+                let above = $bits::from(self > 0.0).wrapping_neg();
+                $t::from_bits(Self::ONE.to_bits() & above)
+            }
+        }
+
+        impl Real for $t {
+            type Seeds = Seeds<$t, $seeds>;
+            const MILLS: &'static [Self] = $mills;
+
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
         }
     };
 }
 
-real!(f32, u32, powers_f32, 7, 87.0, MILLS_F32);
-real!(f64, u64, powers_f64, 13, 708.0, MILLS_F64);
+real!(f32, u32, powers_f32, 7, 87.0, MILLS_F32, 8);
+real!(f64, u64, powers_f64, 13, 708.0, MILLS_F64, 4);
 
 #[cfg(test)]
 mod tests {
@@ -158,19 +142,19 @@ mod tests {
                     "{x}: {found} for {exact}"
                 );
             };
-            close(Real::exp(x), x.exp(), f64::EPSILON);
-            close(Real::tanh(x), x.tanh(), f64::EPSILON);
+            close(Number::exp(x), x.exp(), f64::EPSILON);
+            close(Number::tanh(x), x.tanh(), f64::EPSILON);
             let single = x as f32;
             let x = f64::from(single);
-            close(Real::exp(single).into(), x.exp(), f32::EPSILON.into());
-            close(Real::tanh(single).into(), x.tanh(), f32::EPSILON.into());
+            close(Number::exp(single).into(), x.exp(), f32::EPSILON.into());
+            close(Number::tanh(single).into(), x.tanh(), f32::EPSILON.into());
         }
     }
 
     #[test]
     fn not_a_number_stays() {
-        assert!(Real::exp(f64::NAN).is_nan() && Real::tanh(f32::NAN).is_nan());
-        assert!(Real::larger(f64::NAN, 1.0).is_nan());
-        assert!(Real::exp(-1e9f32) > 0.0 && Real::exp(1e9f64).is_finite());
+        assert!(Number::exp(f64::NAN).is_nan() && Number::tanh(f32::NAN).is_nan());
+        assert!(Number::larger(f64::NAN, 1.0).is_nan());
+        assert!(Number::exp(-1e9f32) > 0.0 && Number::exp(1e9f64).is_finite());
     }
 }

@@ -13,7 +13,7 @@ use super::product::{Matrix, dot_line, pair_lines};
 use super::variable::Variable;
 use super::vectorise::vectorise;
 use super::write::{RUN, Write, runs};
-use super::{Machine, Real};
+use super::{Machine, Number};
 
 /// One use of a parameter at one position.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Places {
     places: Vec<Place>,
 }
 
-impl<T: Real> Machine<T> {
+impl<T: Number> Machine<T> {
     /// ‖g‖² for each parameter block (a line each, in the tape's order) and sample, g being the
     /// sample's part in the gradient that the last [`Machine::backward`] computed.
     pub fn sample_squared_norms(&self, norms: &mut Block<T>) {
@@ -144,7 +144,7 @@ impl<T: Real> Machine<T> {
         let [bars, inputs] = scratch;
         let bars = Matrix::rows(bars, output.rows, stride, stride);
         let inputs = Matrix::rows(inputs, input.rows, stride, stride);
-        pair_lines(squares, bars, inputs, Write::Set);
+        pair_lines(squares, bars, inputs, stride, Write::Set);
     }
 
     /// squares_ij = Σ_b (Σ_u ȳ_iu x_ju)², or with x_iu, or with 1 in its place.
@@ -168,7 +168,7 @@ impl<T: Real> Machine<T> {
                         let factor = if kind == Kind::Outer { column } else { row };
                         self.add_products(place, row, factor, &run, sums);
                     }
-                    *square += dot_line(sums, sums);
+                    *square += dot_line(sums, sums, run.len());
                 }
             }
         }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::Real;
+use super::Number;
 use super::lines::Columns;
 use super::pack::{Pack, Packed, Packs, on_packs};
 use super::product::{Matrix, Start};
@@ -45,22 +45,22 @@ pub(super) struct Sparse<T> {
 struct Numbers<T> {
     /// Where each list begins; and where the last one ends.
     starts: Vec<usize>,
-    numbers: Vec<Number<T>>,
+    numbers: Vec<NonZero<T>>,
 }
 
 /// A number that is not 0, and its place in a block: its sample in a line's list, its line in a sample's.
 #[derive(Clone, Copy, Debug)]
-struct Number<T> {
+struct NonZero<T> {
     place: u32,
     value: T,
 }
 
-impl<T: Real> Sparse<T> {
+impl<T: Number> Sparse<T> {
     /// Of `variable`, which must be the input and have one position. Useless until set.
     pub fn new(variable: Variable) -> Self {
         Self {
             variable,
-            columns: Columns::new(1),
+            columns: Columns::new::<T>(1),
             useful: false,
             blocks: 0,
             by_line: Numbers::new(),
@@ -150,7 +150,7 @@ impl<T: Real> Sparse<T> {
     }
 }
 
-impl<T: Real> Numbers<T> {
+impl<T: Number> Numbers<T> {
     fn new() -> Self {
         Self {
             starts: vec![0],
@@ -162,7 +162,7 @@ impl<T: Real> Numbers<T> {
     fn clear(&mut self, count: usize) {
         self.starts.clear();
         self.starts.push(0);
-        let none = Number {
+        let none = NonZero {
             place: 0,
             value: T::ZERO,
         };
@@ -171,7 +171,7 @@ impl<T: Real> Numbers<T> {
 
     /// List number `index`.
     #[inline(always)]
-    fn list(&self, index: usize) -> &[Number<T>] {
+    fn list(&self, index: usize) -> &[NonZero<T>] {
         &self.numbers[self.starts[index]..self.starts[index + 1]]
     }
 
@@ -186,7 +186,7 @@ impl<T: Real> Numbers<T> {
         let to = &mut self.numbers[end..][..SAMPLES];
         let mut count = 0;
         for (place, &value) in values.iter().enumerate() {
-            to[count] = Number {
+            to[count] = NonZero {
                 place: place as u32,
                 value,
             };
@@ -210,7 +210,7 @@ impl<T: Real> Numbers<T> {
         for (place, index) in lists.enumerate() {
             for number in lines.list(index) {
                 let next = &mut ends[number.place as usize];
-                self.numbers[*next] = Number {
+                self.numbers[*next] = NonZero {
                     place: place as u32,
                     value: number.value,
                 };
@@ -229,7 +229,7 @@ struct Map<'a, T> {
     start: Start<'a, T>,
 }
 
-impl<T: Real> Packed<T> for Map<'_, T> {
+impl<T: Number> Packed<T> for Map<'_, T> {
     #[inline(always)]
     fn run<P: Pack<T>>(self) {
         let width = PACKS * P::LANES;
@@ -280,7 +280,7 @@ impl<T: Real> Packed<T> for Map<'_, T> {
 
 /// sum += Σ value · row over `numbers`, each naming its row of `rows`.
 #[inline(always)]
-fn add<T: Real, P: Pack<T>>(sum: &mut [P; PACKS], numbers: &[Number<T>], rows: &[T]) {
+fn add<T: Number, P: Pack<T>>(sum: &mut [P; PACKS], numbers: &[NonZero<T>], rows: &[T]) {
     let width = PACKS * P::LANES;
     for number in numbers {
         let row = &rows[number.place as usize * width..][..width];
@@ -299,7 +299,7 @@ struct Pair<'a, T> {
     write: Write,
 }
 
-impl<T: Real> Packed<T> for Pair<'_, T> {
+impl<T: Number> Packed<T> for Pair<'_, T> {
     #[inline(always)]
     fn run<P: Pack<T>>(self) {
         let (width, inputs) = (PACKS * P::LANES, self.x.variable.rows);
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn zeros_change_nothing() {
         for (outputs, inputs, batch) in [(1, 1, 1), (5, 33, 16), (64, 70, 128), (67, 100, 300)] {
-            let columns = Columns::new(batch);
+            let columns = Columns::new::<f32>(batch);
             let stride = columns.stride;
             let mut values = whole(inputs * stride, 1, 4);
             for line in values.chunks_mut(stride) {
@@ -406,7 +406,7 @@ mod tests {
                 let (mut found, mut exact) =
                     (vec![2.0; outputs * inputs], vec![2.0; outputs * inputs]);
                 sparse.pair(&mut found, a, write);
-                pair_lines(&mut exact, a, x, write);
+                pair_lines(&mut exact, a, x, stride, write);
                 assert_eq!(found, exact, "{outputs} × {inputs} × {batch}, {write:?}");
             }
         }
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn bits_do_not_depend_on_vector_instructions() {
-        let columns = Columns::new(40);
+        let columns = Columns::new::<f32>(40);
         let thirds = |numbers: Vec<f32>| numbers.into_iter().map(|x| x / 3.0).collect::<Vec<_>>();
         let values = thirds(whole(50 * columns.stride, 6, 4));
         let mut sparse = Sparse::new(variable(50));
@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn dense_inputs_are_left_alone() {
         let mut sparse = Sparse::new(variable(3));
-        sparse.set(&[1.0; 48], Columns::new(16));
+        sparse.set(&[1.0; 48], Columns::new::<f32>(16));
         assert!(!sparse.useful());
     }
 }

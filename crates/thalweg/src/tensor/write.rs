@@ -1,6 +1,6 @@
 //! Elementwise loops, which either replace what is there or add to it.
 
-use super::Real;
+use super::Number;
 
 /// Whether results replace what is there or are added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) enum Write {
 impl Write {
     /// out[i] = or += f(sources[0][i], sources[1][i], …). All slices are as long as `out`, or longer.
     #[inline(always)]
-    pub fn each<T: Real, const N: usize>(
+    pub fn each<T: Number, const N: usize>(
         self,
         out: &mut [T],
         sources: [&[T]; N],
@@ -47,7 +47,7 @@ impl Write {
 
     /// *to = or += x.
     #[inline(always)]
-    pub fn one<T: Real>(self, to: &mut T, x: T) {
+    pub fn one<T: Number>(self, to: &mut T, x: T) {
         match self {
             Self::Set => *to = x,
             Self::Add => *to += x,

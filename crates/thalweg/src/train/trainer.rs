@@ -108,7 +108,7 @@ impl<T: Real> Trainer<T> {
             );
             self.step += 1;
             // A norm that is not a number is not below either.
-            let bounded = squared < DIVERGED;
+            let bounded = squared.to_f64() < DIVERGED;
             if !bounded {
                 self.outcome = Outcome::Diverged { step: self.step };
             }

@@ -11,7 +11,7 @@ use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
-use thalweg::tensor::{Activation, LinesMut, Real, Tape};
+use thalweg::tensor::{Activation, LinesMut, Number as Element, Tape};
 
 use super::number::{Number, sum};
 use super::reference::{self, Network, Table};
@@ -142,7 +142,7 @@ impl<M: Network + Debug> Case<M> {
         )
     }
 
-    pub fn objective<T: Real>(&self) -> Objective<T> {
+    pub fn objective<T: Element>(&self) -> Objective<T> {
         let mut objective = Objective::new(self.tape.clone(), self.loss, self.inputs.len());
         self.fill(&mut objective, 0..self.inputs.len());
         objective
@@ -162,7 +162,7 @@ impl<M: Network + Debug> Case<M> {
     }
 
     /// Makes `samples` the objective's batch.
-    pub fn fill<T: Real>(&self, objective: &mut Objective<T>, samples: std::ops::Range<usize>) {
+    pub fn fill<T: Element>(&self, objective: &mut Objective<T>, samples: std::ops::Range<usize>) {
         objective.resize(samples.len());
         write(objective.inputs_mut(), &self.inputs[samples.clone()]);
         write(objective.targets_mut(), &self.targets[samples]);
@@ -230,7 +230,7 @@ impl<M: Network + Debug> Case<M> {
 }
 
 /// One table for each sample.
-fn write<T: Real>(mut lines: LinesMut<'_, T>, tables: &[Table<f64>]) {
+fn write<T: Element>(mut lines: LinesMut<'_, T>, tables: &[Table<f64>]) {
     for (sample, table) in tables.iter().enumerate() {
         for (line, &x) in table.iter().flatten().enumerate() {
             lines.line(line)[sample] = T::from_f64(x);

@@ -9,6 +9,7 @@ mod agreement;
 mod case;
 mod closed_forms;
 mod derivatives;
+mod elements;
 mod evaluation;
 mod fluctuation;
 mod init;

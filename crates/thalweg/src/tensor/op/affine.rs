@@ -1,7 +1,7 @@
 //! y = W x + b at every position: the same parameters for all.
 
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::lines::Columns;
 use crate::tensor::product::{Matrix, Start, map_lines, pair_lines, sum_line};
 use crate::tensor::sparse::Sparse;
@@ -30,7 +30,7 @@ impl Affine {
 
     /// W x + b, with x at the point and W, b from `parameters`.
     #[inline(always)]
-    fn map<T: Real>(&self, at: Point<'_, T>, parameters: &[T], out: &mut [T]) {
+    fn map<T: Number>(&self, at: Point<'_, T>, parameters: &[T], out: &mut [T]) {
         let start = match &self.bias {
             Some(bias) => Start::Column(&parameters[bias.what.range()]),
             None => Start::Zero,
@@ -45,7 +45,7 @@ impl Affine {
 
     /// x̄ = or += Wᵀȳ.
     #[inline(always)]
-    fn pull<T: Real>(
+    fn pull<T: Number>(
         &self,
         columns: Columns,
         parameters: &[T],
@@ -66,14 +66,14 @@ impl Affine {
 
     /// x without its zeros, if that is worth while.
     #[inline(always)]
-    fn sparse<'a, T: Real>(&self, at: Point<'a, T>) -> Option<&'a Sparse<T>> {
+    fn sparse<'a, T: Number>(&self, at: Point<'a, T>) -> Option<&'a Sparse<T>> {
         at.sparse
             .filter(|sparse| sparse.variable() == self.input.what)
     }
 
     /// W̄ = or += ȳ xᵀ, summed over positions and samples.
     #[inline(always)]
-    fn pair<T: Real>(
+    fn pair<T: Number>(
         &self,
         columns: Columns,
         adjoint: &[T],
@@ -83,7 +83,8 @@ impl Affine {
     ) {
         let adjoint = self.output.matrix(adjoint, columns, self.output.first);
         let x = self.input.what.matrix(values, columns, 0);
-        pair_lines(&mut to[self.weight.what.range()], adjoint, x, write);
+        let to = &mut to[self.weight.what.range()];
+        pair_lines(to, adjoint, x, columns.stride, write);
     }
 }
 
@@ -103,13 +104,13 @@ impl Rules for Affine {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         self.map(at, at.parameters, out);
     }
 
     /// ẏ = Ẇ x + ḃ + W ẋ.
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let columns = at.columns;
         self.map(at, along.parameters, out);
         if self.input.what.active {
@@ -120,7 +121,7 @@ impl Rules for Affine {
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         let columns = at.columns;
         let write = self.weight.write;
         if let Some(x) = self.sparse(at) {
@@ -133,7 +134,7 @@ impl Rules for Affine {
             let bars = &mut to.parameters[bias.what.range()];
             for (row, bar) in bars.iter_mut().enumerate() {
                 let line = &adjoint[self.output.row(row, columns, self.output.first)];
-                bias.write.one(bar, sum_line(line));
+                bias.write.one(bar, sum_line(line, columns.stride));
             }
         }
         if self.input.what.active {
@@ -144,7 +145,7 @@ impl Rules for Affine {
 
     /// x̄ += Ẇᵀȳ, W̄ += ȳ ẋᵀ.
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         at: Point<'_, T>,
         along: Direction<'_, T>,

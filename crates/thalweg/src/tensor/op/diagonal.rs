@@ -1,7 +1,7 @@
 //! y_r = g_r x_r + b_r: a gain and an offset for each row, the same at every position.
 
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::lines::Columns;
 use crate::tensor::product::{dot_line, sum_line};
 use crate::tensor::variable::{Use, Variable, Vector};
@@ -18,7 +18,7 @@ pub(in crate::tensor) struct Diagonal {
 impl Diagonal {
     /// out = g x + b with x in `below`.
     #[inline(always)]
-    fn map<T: Real>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]) {
+    fn map<T: Number>(&self, columns: Columns, parameters: &[T], below: &[T], out: &mut [T]) {
         for row in 0..self.output.rows {
             let gain = parameters[self.gain.what.offset + row];
             let offset = parameters[self.offset.what.offset + row];
@@ -35,7 +35,7 @@ impl Diagonal {
 
     /// to = or += g x, for lines x and `to` of row `row`.
     #[inline(always)]
-    fn scale<T: Real>(&self, parameters: &[T], row: usize, x: &[T], to: &mut [T], write: Write) {
+    fn scale<T: Number>(&self, parameters: &[T], row: usize, x: &[T], to: &mut [T], write: Write) {
         let gain = parameters[self.gain.what.offset + row];
         write.each(
             to,
@@ -61,13 +61,13 @@ impl Rules for Diagonal {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         self.map(at.columns, at.parameters, at.values, out);
     }
 
     /// ẏ = ġ x + ḃ + g ẋ.
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let columns = at.columns;
         self.map(columns, along.parameters, at.values, out);
         for row in 0..self.output.rows {
@@ -78,16 +78,19 @@ impl Rules for Diagonal {
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         for row in 0..self.output.rows {
             let bar = &adjoint[self.output.row(row, at.columns, self.output.first)];
             let input = self.input.what.row(row, at.columns, 0);
             let gain = &mut to.parameters[self.gain.what.offset + row];
-            self.gain
-                .write
-                .one(gain, dot_line(bar, &at.values[input.clone()]));
+            self.gain.write.one(
+                gain,
+                dot_line(bar, &at.values[input.clone()], at.columns.stride),
+            );
             let offset = &mut to.parameters[self.offset.what.offset + row];
-            self.offset.write.one(offset, sum_line(bar));
+            self.offset
+                .write
+                .one(offset, sum_line(bar, at.columns.stride));
             if self.input.what.active {
                 self.scale(
                     at.parameters,
@@ -102,7 +105,7 @@ impl Rules for Diagonal {
 
     /// x̄ += ġ ȳ, ḡ += Σ ẋ ȳ.
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         at: Point<'_, T>,
         along: Direction<'_, T>,
@@ -116,7 +119,7 @@ impl Rules for Diagonal {
             let bar = &adjoint[self.output.row(row, at.columns, self.output.first)];
             let input = self.input.what.row(row, at.columns, 0);
             to.parameters[self.gain.what.offset + row] +=
-                dot_line(bar, &along.values[input.clone()]);
+                dot_line(bar, &along.values[input.clone()], at.columns.stride);
             self.scale(along.parameters, row, bar, &mut to.lines[input], Write::Add);
         }
     }

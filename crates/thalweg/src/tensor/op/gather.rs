@@ -1,7 +1,7 @@
 //! y's lines are copies of given lines: joining, reordering, repeating.
 
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::variable::{Line, Use, Variable};
 
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Rules for Gather {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         let (columns, below) = (at.columns, at.values);
         for (to, line) in out.chunks_exact_mut(columns.stride).zip(&self.lines) {
             to.copy_from_slice(&below[line.what.range(columns)]);
@@ -32,7 +32,7 @@ impl Rules for Gather {
     }
 
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let along = Point {
             values: along.values,
             sparse: None,
@@ -42,7 +42,7 @@ impl Rules for Gather {
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         for (bar, line) in adjoint.chunks_exact(at.columns.stride).zip(&self.lines) {
             if line.what.active {
                 let to = &mut to.lines[line.what.range(at.columns)];

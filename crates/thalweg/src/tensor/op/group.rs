@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::write::{RUN, Write};
 
 /// Lines `first`, `first + step`, … of a contiguous variable, counted from its first line.
@@ -38,7 +38,7 @@ impl Group {
 
     /// Into `sums`, for each column of `run`: scale Σ f(sources…) over the group's lines.
     #[inline(always)]
-    pub(crate) fn sum<T: Real, const N: usize>(
+    pub(crate) fn sum<T: Number, const N: usize>(
         self,
         stride: usize,
         run: &Range<usize>,
@@ -63,6 +63,6 @@ impl Group {
 
 /// a b.
 #[inline(always)]
-pub(super) fn product<T: Real>([a, b]: [T; 2]) -> T {
+pub(super) fn product<T: Number>([a, b]: [T; 2]) -> T {
     a * b
 }

@@ -35,7 +35,7 @@ pub(super) use softmax::Softmax;
 pub(crate) use softmax::softmax;
 pub(super) use sum::Sum;
 
-use super::Real;
+use super::Number;
 use super::lines::Columns;
 use super::sparse::Sparse;
 use super::variable::{Line, Use, Variable, Vector, Weight};
@@ -72,17 +72,17 @@ pub(super) trait Rules {
     fn reads(&mut self) -> Reads<'_>;
 
     /// y; `at.values` end before it.
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]);
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]);
 
     /// ẏ.
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]);
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]);
 
     /// Jᵀȳ.
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>);
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>);
 
     /// The derivative of Jᵀȳ along the direction, ȳ fixed. Always adds.
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         _at: Point<'_, T>,
         _along: Direction<'_, T>,
@@ -120,19 +120,19 @@ macro_rules! operations {
                 match self { $(Self::$kind(op) => op.reads()),* }
             }
             #[inline(always)]
-            fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+            fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
                 match self { $(Self::$kind(op) => op.forward(at, out)),* }
             }
             #[inline(always)]
-            fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+            fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
                 match self { $(Self::$kind(op) => op.tangent(at, along, out)),* }
             }
             #[inline(always)]
-            fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+            fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
                 match self { $(Self::$kind(op) => op.backward(at, adjoint, to)),* }
             }
             #[inline(always)]
-            fn mixed<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+            fn mixed<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
                 match self { $(Self::$kind(op) => op.mixed(at, along, adjoint, to)),* }
             }
         }

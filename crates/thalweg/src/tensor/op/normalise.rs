@@ -2,7 +2,7 @@
 
 use super::group::{Group, product};
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::variable::{Use, Variable};
 use crate::tensor::write::{RUN, Write, runs};
 
@@ -28,7 +28,7 @@ impl Normalise {
 
     /// to = or += J v with the symmetric J v = r (v − mean v − y mean(y v)), r the inverse deviation.
     #[inline(always)]
-    fn jacobian<T: Real>(
+    fn jacobian<T: Number>(
         &self,
         stride: usize,
         (y, inverse): (&[T], &[T]),
@@ -93,7 +93,7 @@ impl Rules for Normalise {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         let (columns, below) = (at.columns, at.values);
         let stride = columns.stride;
         let x = &below[self.input.what.first * stride..];
@@ -147,14 +147,14 @@ impl Rules for Normalise {
     }
 
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let stride = at.columns.stride;
         let dx = &along.values[self.input.what.first * stride..];
         self.jacobian(stride, self.recorded(at), dx, out, Write::Set);
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         if self.input.what.active {
             let stride = at.columns.stride;
             let to = &mut to.lines[self.input.what.first * stride..];
@@ -164,7 +164,7 @@ impl Rules for Normalise {
 
     /// x̄ += ṙ/r · J ȳ − r (ẏ mean(y ȳ) + y mean(ẏ ȳ)), with ṙ/r = −r mean(y ẋ).
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         at: Point<'_, T>,
         along: Direction<'_, T>,

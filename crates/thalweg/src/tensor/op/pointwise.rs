@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::lines::Columns;
 use crate::tensor::variable::{Use, Variable};
 use crate::tensor::write::Write;
@@ -27,23 +27,23 @@ pub enum Activation {
 
 /// φ and its derivatives, which may use y = φ(x).
 trait Function {
-    fn value<T: Real>(x: T) -> T;
-    fn slope<T: Real>(x: T, y: T) -> T;
-    fn bend<T: Real>(x: T, y: T) -> T;
+    fn value<T: Number>(x: T) -> T;
+    fn slope<T: Number>(x: T, y: T) -> T;
+    fn bend<T: Number>(x: T, y: T) -> T;
 }
 
 struct Identity;
 impl Function for Identity {
     #[inline(always)]
-    fn value<T: Real>(x: T) -> T {
+    fn value<T: Number>(x: T) -> T {
         x
     }
     #[inline(always)]
-    fn slope<T: Real>(_: T, _: T) -> T {
+    fn slope<T: Number>(_: T, _: T) -> T {
         T::ONE
     }
     #[inline(always)]
-    fn bend<T: Real>(_: T, _: T) -> T {
+    fn bend<T: Number>(_: T, _: T) -> T {
         T::ZERO
     }
 }
@@ -52,15 +52,15 @@ struct Relu;
 impl Function for Relu {
     /// NaN stays.
     #[inline(always)]
-    fn value<T: Real>(x: T) -> T {
-        if x < T::ZERO { T::ZERO } else { x }
+    fn value<T: Number>(x: T) -> T {
+        x.positive_part()
     }
     #[inline(always)]
-    fn slope<T: Real>(x: T, _: T) -> T {
-        if x > T::ZERO { T::ONE } else { T::ZERO }
+    fn slope<T: Number>(x: T, _: T) -> T {
+        x.step()
     }
     #[inline(always)]
-    fn bend<T: Real>(_: T, _: T) -> T {
+    fn bend<T: Number>(_: T, _: T) -> T {
         T::ZERO
     }
 }
@@ -68,15 +68,15 @@ impl Function for Relu {
 struct Tanh;
 impl Function for Tanh {
     #[inline(always)]
-    fn value<T: Real>(x: T) -> T {
+    fn value<T: Number>(x: T) -> T {
         x.tanh()
     }
     #[inline(always)]
-    fn slope<T: Real>(_: T, y: T) -> T {
+    fn slope<T: Number>(_: T, y: T) -> T {
         T::ONE - y * y
     }
     #[inline(always)]
-    fn bend<T: Real>(_: T, y: T) -> T {
+    fn bend<T: Number>(_: T, y: T) -> T {
         -(y + y) * (T::ONE - y * y)
     }
 }
@@ -84,17 +84,17 @@ impl Function for Tanh {
 struct Gelu;
 impl Function for Gelu {
     #[inline(always)]
-    fn value<T: Real>(x: T) -> T {
+    fn value<T: Number>(x: T) -> T {
         x * x.normal().1
     }
     #[inline(always)]
-    fn slope<T: Real>(x: T, _: T) -> T {
+    fn slope<T: Number>(x: T, _: T) -> T {
         let (density, below) = x.normal();
         x.mul_add(density, below)
     }
     /// φ′(x) = −x φ(x).
     #[inline(always)]
-    fn bend<T: Real>(x: T, _: T) -> T {
+    fn bend<T: Number>(x: T, _: T) -> T {
         x.normal().0 * (T::from_f64(2.0) - x * x)
     }
 }
@@ -107,7 +107,7 @@ impl GeluTanh {
 
     /// tanh u, u′ and u″ of u(x) = √(2/π)(x + 0.044715 x³).
     #[inline(always)]
-    fn inner<T: Real>(x: T) -> (T, T, T) {
+    fn inner<T: Number>(x: T) -> (T, T, T) {
         let (scale, cube) = (T::from_f64(Self::SCALE), T::from_f64(Self::CUBE));
         let three = T::from_f64(3.0 * Self::CUBE);
         let u = scale * x * cube.mul_add(x * x, T::ONE);
@@ -117,16 +117,16 @@ impl GeluTanh {
 }
 impl Function for GeluTanh {
     #[inline(always)]
-    fn value<T: Real>(x: T) -> T {
+    fn value<T: Number>(x: T) -> T {
         T::from_f64(0.5) * x * (T::ONE + Self::inner(x).0)
     }
     #[inline(always)]
-    fn slope<T: Real>(x: T, _: T) -> T {
+    fn slope<T: Number>(x: T, _: T) -> T {
         let (t, u1, _) = Self::inner(x);
         T::from_f64(0.5) * (T::ONE + t + x * (T::ONE - t * t) * u1)
     }
     #[inline(always)]
-    fn bend<T: Real>(x: T, _: T) -> T {
+    fn bend<T: Number>(x: T, _: T) -> T {
         let (t, u1, u2) = Self::inner(x);
         let half_x = T::from_f64(0.5) * x;
         (T::ONE - t * t) * (u1 + half_x * (u2 - (t + t) * u1 * u1))
@@ -196,7 +196,7 @@ impl Rules for Pointwise {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         let (columns, below) = (at.columns, at.values);
         with!(self.activation, F => for (x, y) in self.rows(columns) {
             Write::Set.each(&mut out[y], [&below[x]], #[inline(always)] |[x]| F::value(x));
@@ -205,7 +205,7 @@ impl Rules for Pointwise {
 
     /// ẏ = φ′ ẋ.
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let values = &at.values[self.output.first * at.columns.stride..];
         with!(self.activation, F => for (x, y) in self.rows(at.columns) {
             let sources = [&at.values[x.clone()], &values[y.clone()], &along.values[x]];
@@ -214,7 +214,7 @@ impl Rules for Pointwise {
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         if !self.input.what.active {
             return;
         }
@@ -227,7 +227,7 @@ impl Rules for Pointwise {
 
     /// x̄ += φ″ ẋ ȳ.
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         at: Point<'_, T>,
         along: Direction<'_, T>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::lines::Columns;
 use crate::tensor::pack::on_packs;
 use crate::tensor::product::SumProducts;
@@ -60,7 +60,14 @@ impl Products {
 
     /// out (= or +=) scale Σ a b, with a from `left` and b from `right`.
     #[inline(always)]
-    fn map<T: Real>(&self, columns: Columns, left: &[T], right: &[T], out: &mut [T], write: Write) {
+    fn map<T: Number>(
+        &self,
+        columns: Columns,
+        left: &[T],
+        right: &[T],
+        out: &mut [T],
+        write: Write,
+    ) {
         let scale = T::from_f64(self.scale);
         for (out, pairs) in out.chunks_exact_mut(columns.stride).zip(&self.pairs) {
             let pairs = pairs.iter().map(|[a, b]| [a.index, b.index]);
@@ -78,7 +85,7 @@ impl Products {
     /// ā = or += scale Σ ȳ b over the lines b that a is multiplied with, from `values`; only added where
     /// `write` says so.
     #[inline(always)]
-    fn pull<T: Real>(
+    fn pull<T: Number>(
         &self,
         columns: Columns,
         values: &[T],
@@ -116,25 +123,25 @@ impl Rules for Products {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         self.map(at.columns, at.values, at.values, out, Write::Set);
     }
 
     /// ẏ = scale Σ (ȧ b + a ḃ).
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         self.map(at.columns, along.values, at.values, out, Write::Set);
         self.map(at.columns, at.values, along.values, out, Write::Add);
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         self.pull(at.columns, at.values, adjoint, to.lines, |write| write);
     }
 
     /// ā += scale ȳ ḃ, b̄ += scale ȳ ȧ.
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         at: Point<'_, T>,
         along: Direction<'_, T>,

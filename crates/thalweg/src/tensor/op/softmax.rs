@@ -2,7 +2,7 @@
 
 use super::group::{Group, product};
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::variable::{Use, Variable};
 use crate::tensor::write::{RUN, Write, runs};
 
@@ -17,7 +17,7 @@ pub(in crate::tensor) struct Softmax {
 impl Softmax {
     /// to = or += J v with the symmetric J v = y ∘ (v − Σ y v).
     #[inline(always)]
-    fn jacobian<T: Real>(&self, stride: usize, y: &[T], v: &[T], to: &mut [T], write: Write) {
+    fn jacobian<T: Number>(&self, stride: usize, y: &[T], v: &[T], to: &mut [T], write: Write) {
         let mut sums = [T::ZERO; RUN];
         for group in &self.groups {
             for run in runs(stride) {
@@ -46,7 +46,7 @@ impl Softmax {
 
 /// y = softmax(x) over each of `groups`; both slices begin with their variable.
 #[inline(always)]
-pub(crate) fn softmax<T: Real>(groups: &[Group], stride: usize, x: &[T], out: &mut [T]) {
+pub(crate) fn softmax<T: Number>(groups: &[Group], stride: usize, x: &[T], out: &mut [T]) {
     let (mut most, mut sums) = ([T::ZERO; RUN], [T::ZERO; RUN]);
     for group in groups {
         for run in runs(stride) {
@@ -101,7 +101,7 @@ impl Rules for Softmax {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         let (columns, below) = (at.columns, at.values);
         let stride = columns.stride;
         let x = &below[self.input.what.first * stride..];
@@ -109,7 +109,7 @@ impl Rules for Softmax {
     }
 
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let stride = at.columns.stride;
         let y = &at.values[self.output.first * stride..];
         let dx = &along.values[self.input.what.first * stride..];
@@ -117,7 +117,7 @@ impl Rules for Softmax {
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         if self.input.what.active {
             let stride = at.columns.stride;
             let y = &at.values[self.output.first * stride..];
@@ -128,7 +128,7 @@ impl Rules for Softmax {
 
     /// x̄ += ẏ ∘ (ȳ − Σ y ȳ) − y Σ ẏ ȳ.
     #[inline(always)]
-    fn mixed<T: Real>(
+    fn mixed<T: Number>(
         &self,
         at: Point<'_, T>,
         along: Direction<'_, T>,

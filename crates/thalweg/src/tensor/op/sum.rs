@@ -1,7 +1,7 @@
 //! y = a + b, line by line.
 
 use super::{Direction, Point, Reads, Rules, Sink};
-use crate::tensor::Real;
+use crate::tensor::Number;
 use crate::tensor::variable::{Use, Variable};
 use crate::tensor::write::Write;
 
@@ -25,7 +25,7 @@ impl Rules for Sum {
     }
 
     #[inline(always)]
-    fn forward<T: Real>(&self, at: Point<'_, T>, out: &mut [T]) {
+    fn forward<T: Number>(&self, at: Point<'_, T>, out: &mut [T]) {
         let (columns, below) = (at.columns, at.values);
         let [a, b] = &self.terms;
         for row in 0..self.output.rows {
@@ -41,7 +41,7 @@ impl Rules for Sum {
     }
 
     #[inline(always)]
-    fn tangent<T: Real>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
+    fn tangent<T: Number>(&self, at: Point<'_, T>, along: Direction<'_, T>, out: &mut [T]) {
         let along = Point {
             values: along.values,
             sparse: None,
@@ -51,7 +51,7 @@ impl Rules for Sum {
     }
 
     #[inline(always)]
-    fn backward<T: Real>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
+    fn backward<T: Number>(&self, at: Point<'_, T>, adjoint: &[T], to: Sink<'_, T>) {
         for term in self.terms.iter().filter(|term| term.what.active) {
             for row in 0..self.output.rows {
                 let bar = &adjoint[self.output.row(row, at.columns, self.output.first)];
