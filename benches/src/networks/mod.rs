@@ -63,7 +63,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         .num_threads(1)
         .build_global()?;
     let cases = Case::all()?;
-    let mut works: Vec<Box<dyn Work>> = cases.iter().flat_map(work::of).collect();
+    let mut works: Vec<Box<dyn Work>> = Vec::new();
+    for case in &cases {
+        works.extend(work::of(case)?);
+    }
     works.retain(|work| work.name().contains(&arguments.only));
     if let Some(directory) = &arguments.serve {
         export::write(directory, &cases)?;

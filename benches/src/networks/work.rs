@@ -1,12 +1,13 @@
 //! What is timed, written as a user of the library would.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use thalweg::loss::Objective;
 use thalweg::optimizer::Sgd;
 use thalweg::tensor::{Block, LinesMut};
-use thalweg::train::Trainer;
+use thalweg::train::{Settings, Trainer, Training, run_together};
 
 use super::case::Case;
 use super::solution::{LambdaMax, Trace};
@@ -32,7 +33,7 @@ pub trait Work {
 }
 
 /// All that is done with a network.
-pub fn of(case: &Case) -> Vec<Box<dyn Work>> {
+pub fn of(case: &Case) -> Result<Vec<Box<dyn Work>>, Failure> {
     let mut works: Vec<Box<dyn Work>> = vec![
         Box::new(Step::new(case, false)),
         Box::new(Step::new(case, true)),
@@ -41,14 +42,18 @@ pub fn of(case: &Case) -> Vec<Box<dyn Work>> {
     if case.name.starts_with("mnist") {
         works.push(Box::new(Fluctuation::new(case)));
     }
-    if case.name == "mlp" {
-        works.push(Box::new(Runs::new(case)));
+    if !case.name.starts_with("mnist") {
+        for batch in [1, 4, 8, case.training.settings().batch] {
+            for together in [false, true] {
+                works.push(Box::new(Runs::new(case, batch, together)?));
+            }
+        }
     }
     if let Some(trained) = &case.trained {
         works.push(Box::new(LambdaMax::new(case.name, trained.clone())));
         works.push(Box::new(Trace::new(case.name, trained.clone())));
     }
-    works
+    Ok(works)
 }
 
 /// Steps of SGD, round and round the minibatches.
@@ -254,30 +259,43 @@ impl Work for Fluctuation {
     }
 }
 
-/// Training as the library does it, samples drawn and all, seed after seed.
+/// Training as the library does it, samples drawn and all.
 struct Runs {
     name: String,
+    /// Whether the seeds share vector registers.
+    together: bool,
+    training: Training,
     start: Vec<Trainer<f32>>,
     runs: Vec<Trainer<f32>>,
+    /// Calls that do not make a step of all seeds yet.
     calls: usize,
 }
 
-/// Steps of a seed before the next has its turn.
-const TURN: usize = 100;
 /// How many seeds there are.
-const SEEDS: u64 = 16;
+const SEEDS: usize = 16;
 
 impl Runs {
-    fn new(case: &Case) -> Self {
-        let runs: Vec<_> = (0..SEEDS)
-            .filter_map(|seed| Trainer::start(&case.training, &case.start, seed).ok())
-            .collect();
-        Self {
-            name: format!("train {}, {SEEDS} seeds", case.name),
+    fn new(case: &Case, batch: usize, together: bool) -> Result<Self, Failure> {
+        let training = &case.training;
+        let settings = Settings {
+            // Small, so that no run diverges and stops.
+            optimizer: Sgd::new(1e-3),
+            batch,
+            ..*training.settings()
+        };
+        let tape = Arc::clone(training.tape());
+        let training = Training::new(tape, training.loss(), training.source().clone(), settings)?;
+        let runs = (0..SEEDS as u64)
+            .map(|seed| Trainer::start(&training, &case.start, seed))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            name: format!("train {}, {SEEDS} seeds, batch {batch}", case.name),
+            together,
+            training,
             start: runs.clone(),
             runs,
             calls: 0,
-        }
+        })
     }
 }
 
@@ -287,7 +305,11 @@ impl Work for Runs {
     }
 
     fn variant(&self) -> &'static str {
-        "fresh samples"
+        if self.together {
+            "side by side"
+        } else {
+            "one by one"
+        }
     }
 
     fn restart(&mut self) {
@@ -297,10 +319,15 @@ impl Work for Runs {
 
     /// A call is a step of one seed.
     fn repeat(&mut self, calls: usize) -> Result<(), Failure> {
-        for _ in 0..calls {
-            let run = &mut self.runs[self.calls / TURN % SEEDS as usize];
-            run.run_to(run.step() + 1);
-            self.calls += 1;
+        self.calls += calls;
+        let step = self.runs[0].step() + (self.calls / SEEDS) as u64;
+        self.calls %= SEEDS;
+        if self.together {
+            run_together(&self.training, &mut self.runs, step);
+        } else {
+            for run in &mut self.runs {
+                run.run_to(step);
+            }
         }
         Ok(())
     }

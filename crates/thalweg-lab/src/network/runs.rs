@@ -8,7 +8,7 @@ use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
 use thalweg::tensor::Real;
-use thalweg::train::{Settings, Snapshot, Trainer, Training};
+use thalweg::train::{Settings, Snapshot, Trainer, Training, run_together};
 
 use super::NetworkError;
 use super::made::Made;
@@ -132,8 +132,8 @@ impl Running for NetworkRuns {
     fn run_to(&mut self, step: u64) {
         let slice = step.saturating_sub(self.step).div_ceil(SLICES).max(1);
         match &mut self.trainers {
-            Trainers::Single(trainers) => run_all(trainers, step, slice),
-            Trainers::Double(trainers) => run_all(trainers, step, slice),
+            Trainers::Single(trainers) => run_all(&self.made.training, trainers, step, slice),
+            Trainers::Double(trainers) => run_all(&self.made.training, trainers, step, slice),
         }
         self.step = step;
     }
@@ -200,24 +200,30 @@ impl Running for NetworkRuns {
 }
 
 /// Runs every trainer to `step`, a slice at a time and in turn, on all cores.
-fn run_all<T: Real>(trainers: &mut [Trainer<T>], step: u64, slice: u64) {
+fn run_all<T: Real>(training: &Training, trainers: &mut [Trainer<T>], step: u64, slice: u64) {
+    // Not so many side by side that a core has none.
+    let each = trainers.len().div_ceil(rayon::current_num_threads());
+    let count = training.lanes::<T>().min(each).max(1);
     rayon::scope_fifo(|scope| {
-        for trainer in trainers {
-            scope.spawn_fifo(move |scope| advance(trainer, step, slice, scope));
+        for group in trainers.chunks_mut(count) {
+            scope.spawn_fifo(move |scope| advance(training, group, step, slice, scope));
         }
     });
 }
 
-/// Makes one slice of the way, and puts the rest behind the others' slices.
+/// Makes one slice of a group's way, and puts the rest behind the others' slices.
 fn advance<'s, T: Real>(
-    trainer: &'s mut Trainer<T>,
+    training: &'s Training,
+    group: &'s mut [Trainer<T>],
     step: u64,
     slice: u64,
     scope: &rayon::ScopeFifo<'s>,
 ) {
-    trainer.run_to(step.min(trainer.step() + slice));
-    if trainer.step() < step && trainer.outcome() == Outcome::Running {
-        scope.spawn_fifo(move |scope| advance(trainer, step, slice, scope));
+    let going = |run: &&Trainer<T>| run.outcome() == Outcome::Running && run.step() < step;
+    if let Some(run) = group.iter().find(going) {
+        let next = step.min(run.step() + slice);
+        run_together(training, group, next);
+        scope.spawn_fifo(move |scope| advance(training, group, step, slice, scope));
     }
 }
 

@@ -7,6 +7,7 @@ mod mixing;
 mod noise;
 mod sampler;
 mod samples;
+mod side_by_side;
 mod source;
 mod teacher;
 
@@ -16,6 +17,7 @@ pub use labelled::{LabelledSet, Sampling};
 pub use noise::{LabelNoise, Place};
 pub use sampler::Sampler;
 pub use samples::Samples;
+pub(crate) use side_by_side::SideBySide;
 pub use source::Source;
 pub use teacher::TeacherStream;
 

@@ -36,11 +36,32 @@ pub(super) struct Batch {
     pub noisy: bool,
 }
 
+impl Batch {
+    /// The minibatch of `step`, of `batch` samples.
+    pub fn training(step: u64, batch: usize) -> Self {
+        Self {
+            purpose: Purpose::Batches,
+            order: Purpose::Shuffle,
+            step,
+            first: u128::from(step) * batch as u128,
+            noisy: true,
+        }
+    }
+
+    /// The fixed batch that is drawn at `step`, in a run with minibatches of `batch` samples.
+    fn fixed(step: u64, batch: usize) -> Self {
+        Self {
+            purpose: Purpose::FixedBatch,
+            ..Self::training(step, batch)
+        }
+    }
+}
+
 impl<T: Real> Sampler<T> {
     /// For the run of `seed`.
     pub fn new(source: &Source, seed: u64) -> Self {
         let kind = match source {
-            Source::Teacher(stream) => Kind::Teacher(TeacherSampler::new(stream)),
+            Source::Teacher(stream) => Kind::Teacher(TeacherSampler::new(stream, 1)),
             Source::Labelled(set) => Kind::Labelled(LabelledSampler::new(set, seed)),
         };
         Self { seed, kind }
@@ -48,27 +69,18 @@ impl<T: Real> Sampler<T> {
 
     /// Puts the minibatch of `step` into `objective`, whose tape the source must fit.
     pub fn fill(&mut self, step: u64, objective: &mut Objective<T>) {
-        let first = u128::from(step) * objective.batch() as u128;
-        self.draw(Purpose::Batches, step, first, objective);
+        self.draw(&Batch::training(step, objective.batch()), objective);
     }
 
     /// Puts the fixed batch that is drawn at `step`, in a run with minibatches of `batch`, into
     /// `objective`. Of a labelled set it is what comes next.
     pub fn fill_fixed(&mut self, step: u64, batch: usize, objective: &mut Objective<T>) {
-        let first = u128::from(step) * batch as u128;
-        self.draw(Purpose::FixedBatch, step, first, objective);
+        self.draw(&Batch::fixed(step, batch), objective);
     }
 
-    fn draw(&mut self, purpose: Purpose, step: u64, first: u128, objective: &mut Objective<T>) {
-        let batch = Batch {
-            purpose,
-            order: Purpose::Shuffle,
-            step,
-            first,
-            noisy: true,
-        };
-        let mut bulk = self.inputs(&batch, objective.inputs_mut());
-        self.targets(&batch, &mut bulk, objective.targets_mut());
+    fn draw(&mut self, batch: &Batch, objective: &mut Objective<T>) {
+        let mut bulk = self.inputs(batch, objective.inputs_mut());
+        self.targets(batch, &mut bulk, objective.targets_mut());
     }
 
     /// The random numbers that [`Sampler::targets`] goes on with.

@@ -102,7 +102,7 @@ impl Source {
     }
 
     /// Lines of inputs and of targets.
-    fn lines(&self) -> (usize, usize) {
+    pub(super) fn lines(&self) -> (usize, usize) {
         let lines = |variable: Variable| variable.rows() * variable.positions();
         match self {
             Self::Teacher(stream) => (lines(stream.tape().input()), lines(stream.tape().output())),

@@ -9,7 +9,7 @@ use super::mixing::Mixing;
 use super::noise::{LabelNoise, Noise, Scratch, mixing};
 use crate::problem::Field;
 use crate::random::{Bulk, NoiseLaw};
-use crate::tensor::{LinesMut, Machine, Real, Tape};
+use crate::tensor::{Block, LinesMut, Machine, Real, Tape};
 
 /// x ~ N(0, Σx), independent at each position, and y = f*(x) + ε (or softmax of it): a fresh sample each
 /// time.
@@ -84,30 +84,63 @@ pub(super) struct TeacherSampler<T> {
 }
 
 impl<T: Real> TeacherSampler<T> {
-    pub fn new(stream: &Arc<TeacherStream>) -> Self {
+    /// For batches of `batch` samples, or of other sizes.
+    pub fn new(stream: &Arc<TeacherStream>, batch: usize) -> Self {
         Self {
             stream: Arc::clone(stream),
-            machine: Machine::new(Arc::clone(&stream.tape), 1),
+            machine: Machine::new(Arc::clone(&stream.tape), batch),
             weights: stream.weights.iter().map(|&w| T::from_f64(w)).collect(),
             scratch: Scratch::default(),
         }
     }
 
-    pub fn inputs(&mut self, bulk: &mut Bulk, to: LinesMut<'_, T>) {
+    pub fn inputs(&mut self, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
         self.machine.resize(to.batch());
-        let mut inputs = self.machine.inputs_mut();
-        let count = inputs.count() * inputs.batch();
-        let white = self.scratch.white(bulk, NoiseLaw::Gaussian, count);
-        inputs.data.fill(T::ZERO);
-        self.stream.inputs.add(white, &mut inputs);
-        to.data.copy_from_slice(inputs.data);
+        self.draw(bulk, &mut to);
+        self.machine.inputs_mut().data.copy_from_slice(to.data);
     }
 
     /// For the inputs just drawn.
     pub fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
-        self.machine.forward(&self.weights);
+        self.think();
         to.data.copy_from_slice(self.machine.seed().0.data);
         let noise = &self.stream.noise;
         noise.apply(noisy, bulk, &mut self.scratch, &mut to);
+    }
+
+    /// Draws the inputs of seed number `seed` into `to`, for one answer to all seeds.
+    pub fn ask(&mut self, seed: usize, bulk: &mut Bulk, to: &mut Block<T>) {
+        self.draw(bulk, &mut to.lines_mut());
+        let (from, mut inputs) = (to.lines(), self.machine.inputs_mut());
+        let first = seed * from.batch();
+        for line in 0..from.count() {
+            let x = from.line(line);
+            inputs.line(line)[first..][..x.len()].copy_from_slice(x);
+        }
+    }
+
+    /// f* of all inputs.
+    pub fn think(&mut self) {
+        self.machine.forward(&self.weights);
+    }
+
+    /// The noisy targets of seed number `seed` into `to`.
+    pub fn answer(&mut self, seed: usize, bulk: &mut Bulk, to: &mut Block<T>) {
+        let mut to = to.lines_mut();
+        let outputs = self.machine.seed().0;
+        let (batch, count) = (to.batch(), to.count());
+        for line in 0..count {
+            let answers = &outputs.line(line)[seed * batch..][..batch];
+            to.line(line).copy_from_slice(answers);
+        }
+        let noise = &self.stream.noise;
+        noise.apply(true, bulk, &mut self.scratch, &mut to);
+    }
+
+    fn draw(&mut self, bulk: &mut Bulk, to: &mut LinesMut<'_, T>) {
+        let count = to.count() * to.batch();
+        let white = self.scratch.white(bulk, NoiseLaw::Gaussian, count);
+        to.data.fill(T::ZERO);
+        self.stream.inputs.add(white, to);
     }
 }

@@ -344,6 +344,13 @@ impl<T: Number, I: Iterator<Item = [usize; 2]> + Clone> SumProducts<'_, T, I> {
 /// `stride`.
 #[inline(always)]
 fn each_pack<T: Packs, P: Pack<T>>(count: usize, stride: usize, mut add: impl FnMut(usize, usize)) {
+    if sums::<T, P>() == 1 {
+        // A pack is all partial sums, and lines are whole packs.
+        for c in (0..count).step_by(P::LANES) {
+            add(c, 0);
+        }
+        return;
+    }
     let whole = stride - stride % T::PARTIAL_SUMS;
     for line in (0..count).step_by(stride) {
         for from in (line..line + whole).step_by(T::PARTIAL_SUMS) {

@@ -59,6 +59,12 @@ impl Tape {
         large.then_some(self.input)
     }
 
+    /// Whether products with a weight go to `gemm`.
+    pub(crate) fn has_large_weight(&self) -> bool {
+        let large = |p: &Parameter| p.role == Role::Weight && p.rows * p.columns >= LARGE;
+        self.parameters.iter().any(large)
+    }
+
     /// Length of the parameter vector.
     pub fn parameter_count(&self) -> usize {
         self.parameters.last().map_or(0, |last| last.range().end)

@@ -2,11 +2,13 @@
 
 mod error;
 mod snapshot;
+mod together;
 mod trainer;
 mod training;
 
 pub use error::TrainError;
 pub use snapshot::Snapshot;
+pub use together::run_together;
 pub use trainer::Trainer;
 pub use training::{Settings, Switch, Training};
 

@@ -107,6 +107,81 @@ fn a_resumed_run_is_the_same_run() {
     }
 }
 
+/// Runs side by side are the runs alone: more of them than lanes, and some that start later.
+fn together_exactly<T: Real>(training: &Training) {
+    assert!(training.lanes::<T>() > 1);
+    let mut alone: Vec<_> = (0..11).map(|seed| start::<T>(training, seed)).collect();
+    for run in &mut alone[3..5] {
+        run.run_to(10);
+    }
+    let mut together = alone.clone();
+    for step in [20, 45] {
+        for run in &mut alone {
+            run.run_to(step);
+        }
+        run_together(training, &mut together, step);
+        for (run, exact) in together.iter().zip(&alone) {
+            assert_eq!(run.snapshot(), exact.snapshot());
+        }
+    }
+}
+
+#[test]
+fn runs_side_by_side_are_the_runs_alone() {
+    let sequence = Rnn {
+        inputs: 2,
+        hidden: 3,
+        outputs: 2,
+        steps: 3,
+        activation: Activation::Tanh,
+        biases: true,
+        read: Steps::Last,
+    };
+    let sequence = Arc::new(sequence.tape().unwrap());
+    let weights = Init::Kaiming { gain: 1.0 }.teacher_weights(&sequence, 1);
+    let noise = LabelNoise::gaussian(&[1.0, 0.1]);
+    let recurrent = TeacherStream::new((*sequence).clone(), weights, Mat::identity(2, 2), noise);
+    let switch = Switch {
+        at_step: 30,
+        samples: 50,
+    };
+    for (tape, source, loss) in [
+        (
+            mlp(&[2, 4, 2]),
+            stream(),
+            Loss::SquaredError(Convention::Half),
+        ),
+        (mlp(&[2, 4, 2]), set(), Loss::CrossEntropy),
+        (sequence, recurrent.unwrap().into(), Loss::CrossEntropy),
+    ] {
+        for switch in [None, Some(switch)] {
+            let settings = settings(switch);
+            let training = Training::new(Arc::clone(&tape), loss, source.clone(), settings);
+            together_exactly::<f64>(training.as_ref().unwrap());
+            together_exactly::<f32>(&training.unwrap());
+        }
+    }
+}
+
+/// A run that diverges leaves its lane as it was then, and the others go on.
+#[test]
+fn lanes_diverge_one_by_one() {
+    let settings = Settings::new(0.9, 2);
+    let loss = Loss::SquaredError(Convention::Half);
+    let training = Training::new(mlp(&[2, 4, 2]), loss, stream(), settings).unwrap();
+    let mut alone: Vec<_> = (0..6).map(|seed| start::<f64>(&training, seed)).collect();
+    let mut together = alone.clone();
+    for run in &mut alone {
+        run.run_to(300);
+    }
+    run_together(&training, &mut together, 300);
+    let ends: Vec<_> = alone.iter().map(Trainer::step).collect();
+    assert!(ends.iter().any(|&end| end != ends[0]), "{ends:?}");
+    for (run, exact) in together.iter().zip(&alone) {
+        assert_eq!(run.snapshot(), exact.snapshot());
+    }
+}
+
 /// The trainer against a loop that says what it should do.
 #[test]
 fn after_the_switch_it_is_gradient_descent_on_one_batch() {

@@ -16,15 +16,15 @@ use crate::tensor::Real;
 #[derive(Clone, Debug)]
 pub struct Trainer<T> {
     settings: Settings,
-    seed: u64,
-    step: u64,
-    outcome: Outcome,
+    pub(super) seed: u64,
+    pub(super) step: u64,
+    pub(super) outcome: Outcome,
     sampler: Sampler<T>,
     objective: Objective<T>,
     /// Whether `objective` holds the fixed batch.
     fixed: bool,
-    parameters: Vec<T>,
-    velocity: Vec<T>,
+    pub(super) parameters: Vec<T>,
+    pub(super) velocity: Vec<T>,
     gradient: Vec<T>,
 }
 

@@ -6,7 +6,10 @@ use super::TrainError;
 use crate::data::Source;
 use crate::loss::Loss;
 use crate::optimizer::Sgd;
-use crate::tensor::Tape;
+use crate::tensor::{Real, Tape};
+
+/// Samples that as many lanes could do while they wait for their seeds' random numbers: measured (`benches/`).
+const OVERHEAD: usize = 4;
 
 /// Samples are counted in 32 bits.
 const MOST: usize = u32::MAX as usize;
@@ -90,6 +93,27 @@ impl Training {
     /// Where samples come from.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// How many runs [`run_together`](super::run_together) can do at once: 1 where the batch fills the vector
+    /// registers, or the network or its teacher has such large matrices that `gemm` takes their products.
+    pub fn lanes<T: Real>(&self) -> usize {
+        let lanes = T::Seeds::default().as_ref().len();
+        let teacher_large = match &self.source {
+            Source::Teacher(stream) => stream.tape().has_large_weight(),
+            Source::Labelled(_) => false,
+        };
+        if self.tape.has_large_weight() || teacher_large || !self.pays::<T>(lanes) {
+            return 1;
+        }
+        lanes
+    }
+
+    /// Whether `runs` runs are faster in lanes than one by one, where every one pays for its padding. What is done
+    /// for each seed in either case costs as much as [`OVERHEAD`] samples or so.
+    pub(super) fn pays<T: Real>(&self, runs: usize) -> bool {
+        let lanes = T::Seeds::default().as_ref().len();
+        runs * T::PADDING >= lanes * (self.settings.batch + OVERHEAD)
     }
 
     /// How it is trained.
