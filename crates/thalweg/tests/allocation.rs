@@ -18,7 +18,7 @@ use thalweg::model::{Init, Mlp, Rnn, Steps, Transformer};
 use thalweg::optimizer::{Decay, Schedule, Sgd};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Block, Real, Tape};
-use thalweg::train::{Settings, Switch, Trainer, Training};
+use thalweg::train::{Settings, Switch, Trainer, Training, run_together};
 
 struct Counting;
 
@@ -58,6 +58,7 @@ fn allocations(tape: Tape, loss: Loss) -> (usize, usize) {
         objective.hessian(&parameters, &directions, &mut products);
         objective.gauss_newton(&parameters, &directions, &mut products);
         objective.sample_squared_norms(&mut norms);
+        objective.mean_squares(&mut gradient);
         ALLOCATIONS.get() - before
     };
     let cold = pass(50);
@@ -158,13 +159,25 @@ fn steps<T: Real>(training: &Training) -> [usize; 2] {
     })
 }
 
-/// Neither drawing samples nor a step allocates, before and after the switch to gradient descent. Matrices are small
-/// enough that no product is left to the `gemm` crate, which packs its operands into memory of its own.
+/// Of `count` steps that eight runs make side by side, lanes and all.
+fn together<T: Real>(training: &Training, count: u64) -> usize {
+    let start = |seed| {
+        let start = Init::Kaiming { gain: 1.0 }.weights(training.tape(), seed);
+        Trainer::<T>::start(training, &start, seed).unwrap()
+    };
+    let mut runs: Vec<_> = (0..8).map(start).collect();
+    let before = ALLOCATIONS.get();
+    run_together(training, &mut runs, count);
+    assert!(runs.iter().all(|run| run.step() == count));
+    ALLOCATIONS.get() - before
+}
+
+/// Neither drawing samples nor a step allocates, before and after the switch to gradient descent.
 #[test]
 fn a_training_step_allocates_nothing_once_warm() {
     let optimizer = Sgd {
         learning_rate: Schedule {
-            base: 0.01,
+            base: 0.003,
             warmup: 5,
             decay: Decay::Steps {
                 every: 20,
@@ -183,7 +196,7 @@ fn a_training_step_allocates_nothing_once_warm() {
         batch: 7,
         switch,
     };
-    for widths in [vec![3, 8, 2], vec![3, 30, 30, 2]] {
+    for widths in [vec![3, 8, 2], vec![3, 30, 30, 2], vec![3, 300, 20, 2]] {
         let mlp = Mlp {
             widths,
             activation: Activation::Gelu,
@@ -195,6 +208,8 @@ fn a_training_step_allocates_nothing_once_warm() {
                 let training = Training::new(tape.clone(), loss, source, settings).unwrap();
                 assert_eq!(steps::<f32>(&training), [0, 0], "{mlp:?}, source {index}");
                 assert_eq!(steps::<f64>(&training), [0, 0], "{mlp:?}, source {index}");
+                let lanes = [10, 40].map(|count| together::<f32>(&training, count));
+                assert_eq!(lanes[0], lanes[1], "{mlp:?}, source {index}");
             }
         }
     }

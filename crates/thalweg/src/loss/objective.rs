@@ -126,7 +126,7 @@ impl<T: Number> Objective<T> {
     }
 
     /// (1/B) Σ_b ∇ℓ_b ∘ ∇ℓ_b at the recorded point: the mean square of each entry of the samples' gradients.
-    pub fn mean_squares(&self, squares: &mut [T]) {
+    pub fn mean_squares(&mut self, squares: &mut [T]) {
         self.machine.summed_squares(squares);
         let batch = T::from_f64(self.batch() as f64);
         for entry in squares {

@@ -21,8 +21,7 @@ pub enum Order {
 /// A tape with buffers for one batch.
 ///
 /// Buffers are kept: after the first use of each mode nothing is allocated, unless the batch grows or
-/// more directions are given than ever before. (Only the `gemm` crate, which gets the largest products, takes work
-/// space for each and gives it back.)
+/// more directions are given than ever before.
 ///
 /// All methods panic when a slice of parameters, directions or gradients does not have the tape's
 /// length: a programmer's error, which no data can cause.
@@ -33,6 +32,8 @@ pub struct Machine<T> {
     pub(super) values: Vec<T>,
     pub(super) adjoints: Vec<T>,
     tangents: Vec<Tangent<T>>,
+    /// Squares of adjoints and inputs, while products are taken of them.
+    pub(super) squares: [Vec<T>; 2],
     sparse: Option<Sparse<T>>,
     /// Whether the inputs may have changed since `sparse` was made of them.
     stale: bool,
@@ -55,6 +56,7 @@ impl<T: Number> Machine<T> {
             values: vec![T::ZERO; numbers],
             adjoints: vec![T::ZERO; numbers],
             tangents: Vec::new(),
+            squares: Default::default(),
             sparse: tape.large_input().filter(|_| T::PLAIN).map(Sparse::new),
             stale: true,
             tape,

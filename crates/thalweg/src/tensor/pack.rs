@@ -18,12 +18,19 @@ pub trait Pack<T>: Copy {
     fn add(self, other: Self) -> Self;
     /// The sum of all lanes, by halving.
     fn sum(self) -> T;
+    /// The same for each of `packs`, into `sums`.
+    #[inline(always)]
+    fn sum_each(packs: &[Self], sums: &mut [T]) {
+        for (sum, pack) in sums.iter_mut().zip(packs) {
+            *sum = pack.sum();
+        }
+    }
 }
 
 /// A number that comes in packs. It cannot be named outside the crate, which keeps registers inside
 /// [`on_packs`].
 pub trait Packs: Sized {
-    /// Whether it is a floating-point number, such as `gemm` and AVX2 know.
+    /// Whether it is a floating-point number, such as registers hold.
     const PLAIN: bool;
     /// Lines are padded to a multiple of this many numbers, so that loops need no remainder.
     const PADDING: usize;
@@ -193,7 +200,7 @@ mod registers {
     use super::Pack;
 
     macro_rules! register {
-        ($t:ty, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident, $add:ident) => {
+        ($t:ty, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident, $add:ident, $halvings:ident) => {
             // What loads and stores touch, and what products of lines ask of a line's length.
             const _: () = assert!(size_of::<$register>() == $lanes * size_of::<$t>());
             const _: () = assert!($lanes == <<$t as super::Packs>::Pack as Pack<$t>>::LANES);
@@ -226,6 +233,28 @@ mod registers {
                     self.store(&mut lanes);
                     lanes.sum()
                 }
+                #[inline(always)]
+                fn sum_each(packs: &[Self], sums: &mut [$t]) {
+                    let mut whole = packs.chunks_exact($lanes);
+                    let mut to = sums.chunks_exact_mut($lanes);
+                    for (packs, to) in (&mut whole).zip(&mut to) {
+                        let mut eight = [packs[0]; $lanes];
+                        eight.copy_from_slice(packs);
+                        $halvings(eight).store(to);
+                    }
+                    let rest = to.into_remainder();
+                    if !rest.is_empty() {
+                        let mut last = [Self::splat(0.0); $lanes];
+                        for (last, &pack) in last.iter_mut().zip(whole.remainder()) {
+                            *last = pack;
+                        }
+                        let mut lanes = [0.0; $lanes];
+                        $halvings(last).store(&mut lanes);
+                        for (sum, lane) in rest.iter_mut().zip(lanes) {
+                            *sum = lane;
+                        }
+                    }
+                }
             }
         };
     }
@@ -238,7 +267,8 @@ mod registers {
         _mm256_loadu_ps,
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
-        _mm256_add_ps
+        _mm256_add_ps,
+        halve_singles
     );
     register!(
         f64,
@@ -248,6 +278,48 @@ mod registers {
         _mm256_loadu_pd,
         _mm256_storeu_pd,
         _mm256_fmadd_pd,
-        _mm256_add_pd
+        _mm256_add_pd,
+        halve_doubles
     );
+
+    /// The sums of eight registers' lanes: each step adds halves, of two registers in one.
+    #[inline(always)]
+    fn halve_singles(x: [__m256; 8]) -> __m256 {
+        unsafe {
+            // Lanes 0–3 to lanes 4–7, of registers i and i + 4.
+            let mut quarters = [x[0]; 4];
+            for i in 0..4 {
+                let low = _mm256_permute2f128_ps::<0x20>(x[i], x[i + 4]);
+                let high = _mm256_permute2f128_ps::<0x31>(x[i], x[i + 4]);
+                quarters[i] = _mm256_add_ps(low, high);
+            }
+            // Of each half's four lanes the first two to the others.
+            let mut pairs = [x[0]; 2];
+            for i in 0..2 {
+                let (a, b) = (quarters[i], quarters[i + 2]);
+                let first = _mm256_shuffle_ps::<0b01_00_01_00>(a, b);
+                pairs[i] = _mm256_add_ps(first, _mm256_shuffle_ps::<0b11_10_11_10>(a, b));
+            }
+            // Of each pair the first to the second: registers 0, 2, 1, 3 and 4, 6, 5, 7.
+            let [a, b] = pairs;
+            let first = _mm256_shuffle_ps::<0b10_00_10_00>(a, b);
+            let sums = _mm256_add_ps(first, _mm256_shuffle_ps::<0b11_01_11_01>(a, b));
+            _mm256_permute_ps::<0b11_01_10_00>(sums)
+        }
+    }
+
+    /// The sums of four registers' lanes.
+    #[inline(always)]
+    fn halve_doubles(x: [__m256d; 4]) -> __m256d {
+        unsafe {
+            let mut pairs = [x[0]; 2];
+            for i in 0..2 {
+                let low = _mm256_permute2f128_pd::<0x20>(x[i], x[i + 2]);
+                let high = _mm256_permute2f128_pd::<0x31>(x[i], x[i + 2]);
+                pairs[i] = _mm256_add_pd(low, high);
+            }
+            let [a, b] = pairs;
+            _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b))
+        }
+    }
 }

@@ -69,9 +69,9 @@ impl<T: Number> Machine<T> {
     /// [`Machine::backward`] computed, summed entry by entry. For a plain layer it is (ȳ∘ȳ)(x∘x)ᵀ; where a weight
     /// is used at several places each sample's sum over them is squared, a line of samples at a time. No
     /// gradient of a single sample is formed.
-    pub fn summed_squares(&self, squares: &mut [T]) {
+    pub fn summed_squares(&mut self, squares: &mut [T]) {
         assert_eq!(squares.len(), self.tape.parameter_count());
-        let mut scratch = [Vec::new(), Vec::new()];
+        let mut scratch = std::mem::take(&mut self.squares);
         for (parameter, uses) in self.tape.parameters().iter().zip(&self.tape.places) {
             let squares = &mut squares[parameter.range()];
             let shape = (parameter.rows, parameter.columns);
@@ -93,6 +93,7 @@ impl<T: Number> Machine<T> {
                 ),
             }
         }
+        self.squares = scratch;
     }
 
     /// The part of sample `sample` in the gradient that the last [`Machine::backward`] computed.

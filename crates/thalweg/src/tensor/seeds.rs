@@ -7,7 +7,8 @@ use super::pack::{One, Packs};
 use super::{Number, Real};
 
 /// The same quantity in N runs. Every operation is that of each run alone, to the bit, and sums over a batch are
-/// taken in the same order; only what is left to `gemm` (see [`Machine`](super::Machine)) may round differently.
+/// taken in the same order. (Only sums that a machine of plain numbers takes over an input's numbers that are not 0
+/// have an order of their own.)
 ///
 /// A [`Machine`](super::Machine) of plain numbers fills the vector registers with samples. Where a batch has
 /// fewer samples than a register has room for, seeds fill it better.

@@ -59,7 +59,7 @@ impl Tape {
         large.then_some(self.input)
     }
 
-    /// Whether products with a weight go to `gemm`.
+    /// Whether products with a weight go by panels, or by the zeros of their input.
     pub(crate) fn has_large_weight(&self) -> bool {
         let large = |p: &Parameter| p.role == Role::Weight && p.rows * p.columns >= LARGE;
         self.parameters.iter().any(large)

@@ -96,7 +96,7 @@ impl Training {
     }
 
     /// How many runs [`run_together`](super::run_together) can do at once: 1 where the batch fills the vector
-    /// registers, or the network or its teacher has such large matrices that `gemm` takes their products.
+    /// registers, or where the network or its teacher has such large matrices that products are of another kind.
     pub fn lanes<T: Real>(&self) -> usize {
         let lanes = T::Seeds::default().as_ref().len();
         let teacher_large = match &self.source {
