@@ -91,13 +91,18 @@ pub(crate) fn map_lines<T: Number>(
     b.check();
     assert!(b.shape.0 == k && b.steps.1 == 1 && n.is_multiple_of(PACKS * T::Pack::LANES));
     assert!((m - 1) * step + n <= out.len());
-    on_packs(Map {
+    let map = Map {
         out,
         step,
         a,
         b,
         start,
-    });
+    };
+    if T::PLAIN && m * k >= LARGE {
+        on_packs(Panels(map));
+    } else {
+        on_packs(map);
+    }
 }
 
 /// The arguments of [`map_lines`].
@@ -112,12 +117,8 @@ struct Map<'a, T> {
 impl<T: Number> Packed<T> for Map<'_, T> {
     #[inline(always)]
     fn run<P: Pack<T>>(mut self) {
-        let (m, k) = self.a.shape;
-        if T::PLAIN && m * k >= LARGE {
-            return self.panels::<P>();
-        }
         let all = Panel {
-            depth: 0..k,
+            depth: 0..self.a.shape.1,
             data: self.b.data,
             step: self.b.steps.0,
         };
@@ -147,22 +148,25 @@ impl<T: Number> Panel<'_, T> {
     }
 }
 
-impl<T: Number> Map<'_, T> {
-    /// Panel after panel of b, copied to where its rows are neighbours: else they fall on the same few places of
-    /// the first cache. Each sum goes on where the panel before left it.
+/// The same panel after panel of b, copied to where its rows are neighbours: else they fall on the same few places
+/// of the first cache. Each sum goes on where the panel before left it.
+struct Panels<'a, T>(Map<'a, T>);
+
+impl<T: Number> Packed<T> for Panels<'_, T> {
     #[inline(always)]
-    fn panels<P: Pack<T>>(&mut self) {
+    fn run<P: Pack<T>>(self) {
+        let mut map = self.0;
         let width = PACKS * P::LANES;
         let mut panel = [T::ZERO; DEPTH * WIDTH];
-        for c in (0..self.b.shape.1).step_by(width) {
-            for first in (0..self.b.shape.0).step_by(DEPTH) {
-                let depth = first..self.b.shape.0.min(first + DEPTH);
+        for c in (0..map.b.shape.1).step_by(width) {
+            for first in (0..map.b.shape.0).step_by(DEPTH) {
+                let depth = first..map.b.shape.0.min(first + DEPTH);
                 for (k, row) in depth.clone().zip(panel.chunks_exact_mut(width)) {
-                    let from = k * self.b.steps.0 + c;
-                    row.copy_from_slice(&self.b.data[from..from + width]);
+                    let from = k * map.b.steps.0 + c;
+                    row.copy_from_slice(&map.b.data[from..from + width]);
                 }
                 let start = if first == 0 {
-                    self.start
+                    map.start
                 } else {
                     Start::Present
                 };
@@ -171,11 +175,13 @@ impl<T: Number> Map<'_, T> {
                     data: &panel,
                     step: width,
                 };
-                self.rows::<P, LARGE_ROWS>(c, &panel, start);
+                map.rows::<P, LARGE_ROWS>(c, &panel, start);
             }
         }
     }
+}
 
+impl<T: Number> Map<'_, T> {
     /// All rows of the tiles whose columns begin at c, R at a time.
     #[inline(always)]
     fn rows<P: Pack<T>, const R: usize>(
@@ -222,7 +228,10 @@ impl<T: Number> Map<'_, T> {
                 match start {
                     Start::Zero => {}
                     Start::Column(column) => sums[r][p] = P::splat(column[i + r]),
-                    Start::Present => sums[r][p] = P::load(&self.out[at..]),
+                    // SAFETY: as below.
+                    Start::Present => {
+                        sums[r][p] = P::load(unsafe { self.out.get_unchecked(at..at + P::LANES) });
+                    }
                 }
             }
         }
@@ -244,7 +253,9 @@ impl<T: Number> Map<'_, T> {
         }
         for r in 0..R {
             for p in 0..PACKS {
-                sums[r][p].store(&mut self.out[(i + r) * step + c + p * P::LANES..]);
+                let at = (i + r) * step + c + p * P::LANES;
+                // SAFETY: `map_lines` has asserted that `out` has room for a's rows and b's columns.
+                sums[r][p].store(unsafe { self.out.get_unchecked_mut(at..at + P::LANES) });
             }
         }
     }
