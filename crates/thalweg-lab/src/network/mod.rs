@@ -6,6 +6,7 @@ mod measure;
 mod measurement;
 mod observe;
 mod runs;
+mod state;
 
 pub use error::NetworkError;
 pub use made::Made;

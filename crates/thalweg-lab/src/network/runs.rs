@@ -8,17 +8,16 @@ use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
 use thalweg::tensor::Real;
-use thalweg::train::{Settings, Snapshot, Trainer, Training, run_together};
+use thalweg::train::{Settings, Trainer, Training, run_together};
 
 use super::NetworkError;
 use super::made::Made;
 use super::observe::observe;
+use super::state::NetworkState;
 use crate::run::{Measurements, RunError, Runnable, Running};
 use crate::saved::{NETWORKS, SavedNetwork};
 use crate::spec::NetworkExperiment;
-use crate::store::{
-    Fingerprint, RunOutcome, State, create_folder, put_list, put_outcome, take_list, take_outcome,
-};
+use crate::store::{Fingerprint, RunOutcome, create_folder};
 
 /// Parts that a way is cut into, so that the last seed does not run alone while other cores wait.
 const SLICES: u64 = 16;
@@ -29,19 +28,14 @@ pub struct NetworkRuns {
     made: Made,
     samples: Samples,
     trainers: Trainers,
+    /// Each run's leading eigenvector when it was last measured; empty before.
+    leading: Vec<Vec<f64>>,
     step: u64,
 }
 
 enum Trainers {
     Single(Vec<Trainer<f32>>),
     Double(Vec<Trainer<f64>>),
-}
-
-/// Where all seeds' trainings were.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NetworkState {
-    step: u64,
-    runs: Vec<Snapshot>,
 }
 
 impl Runnable for NetworkExperiment {
@@ -65,7 +59,8 @@ impl Runnable for NetworkExperiment {
             Precision::F32 => Trainers::Single(started(self, &made.training)?),
             Precision::F64 => Trainers::Double(started(self, &made.training)?),
         };
-        Ok(NetworkRuns::new(self, made, trainers, 0))
+        let leading = vec![Vec::new(); self.seeds.len()];
+        Ok(NetworkRuns::new(self, made, trainers, leading, 0))
     }
 
     fn resume(&self, state: NetworkState) -> Result<NetworkRuns, RunError> {
@@ -74,7 +69,8 @@ impl Runnable for NetworkExperiment {
             Precision::F32 => Trainers::Single(resumed(&state, &made.training)?),
             Precision::F64 => Trainers::Double(resumed(&state, &made.training)?),
         };
-        Ok(NetworkRuns::new(self, made, trainers, state.step))
+        let leading = state.leading();
+        Ok(NetworkRuns::new(self, made, trainers, leading, state.step))
     }
 }
 
@@ -93,17 +89,25 @@ fn resumed<T: Real>(
     state: &NetworkState,
     training: &Training,
 ) -> Result<Vec<Trainer<T>>, NetworkError> {
+    let snapshots = state.runs.iter().map(|run| &run.training);
     let resume = |snapshot| Ok(Trainer::resume(training, snapshot)?);
-    state.runs.iter().map(resume).collect()
+    snapshots.map(resume).collect()
 }
 
 impl NetworkRuns {
-    fn new(experiment: &NetworkExperiment, made: Made, trainers: Trainers, step: u64) -> Self {
+    fn new(
+        experiment: &NetworkExperiment,
+        made: Made,
+        trainers: Trainers,
+        leading: Vec<Vec<f64>>,
+        step: u64,
+    ) -> Self {
         Self {
             experiment: experiment.clone(),
             samples: made.samples(),
             made,
             trainers,
+            leading,
             step,
         }
     }
@@ -143,11 +147,12 @@ impl Running for NetworkRuns {
         let observed: Vec<_> = self
             .runs()
             .into_par_iter()
-            .filter(|(_, outcome, _)| *outcome == Outcome::Running)
-            .map(|(seed, _, parameters)| {
+            .zip(&mut self.leading)
+            .filter(|((_, outcome, _), _)| *outcome == Outcome::Running)
+            .map(|((seed, _, parameters), leading)| {
                 let mut evaluation = self.made.evaluation(self.samples.clone())?;
-                let products = measure.trace_products;
-                let observation = observe(&mut evaluation, &parameters, products, measure.seed)?;
+                let (products, probes) = (measure.trace_products, measure.seed);
+                let observation = observe(&mut evaluation, &parameters, products, probes, leading)?;
                 Ok((seed, observation))
             })
             .collect::<Result<_, NetworkError>>()?;
@@ -161,13 +166,11 @@ impl Running for NetworkRuns {
     }
 
     fn state(&self) -> NetworkState {
-        NetworkState {
-            step: self.step,
-            runs: match &self.trainers {
-                Trainers::Single(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
-                Trainers::Double(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
-            },
-        }
+        let runs = match &self.trainers {
+            Trainers::Single(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
+            Trainers::Double(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
+        };
+        NetworkState::new(self.step, runs, &self.leading)
     }
 
     fn data(&self) -> Option<&Fingerprint> {
@@ -238,35 +241,6 @@ fn slow_time(settings: &Settings, step: u64) -> f64 {
     squares / settings.batch as f64
 }
 
-impl State for NetworkState {
-    fn step(&self) -> u64 {
-        self.step
-    }
-
-    fn encode(&self, put: &mut dyn FnMut(u64)) {
-        put(self.step);
-        put(self.runs.len() as u64);
-        for run in &self.runs {
-            put(run.seed);
-            put(run.step);
-            put_outcome(run.outcome, put);
-            put_list(&run.parameters, put);
-            put_list(&run.velocity, put);
-        }
-    }
-
-    fn decode(take: &mut dyn FnMut() -> Option<u64>) -> Option<Self> {
-        let (step, count) = (take()?, take()?);
-        let mut runs = Vec::new();
-        for _ in 0..count {
-            runs.push(Snapshot {
-                seed: take()?,
-                step: take()?,
-                outcome: take_outcome(take)?,
-                parameters: take_list(take)?,
-                velocity: take_list(take)?,
-            });
-        }
-        Some(Self { step, runs })
-    }
-}
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;

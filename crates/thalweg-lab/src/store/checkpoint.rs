@@ -8,8 +8,10 @@ use super::error::StoreError;
 use super::state::State;
 use super::whole::{files, remove, write_whole};
 
-/// The first bytes of every checkpoint, with the version of its layout.
-const MAGIC: &[u8; 8] = b"thalwg01";
+/// The first bytes of every checkpoint, followed by the version of its layout.
+const MAGIC: &[u8; 6] = b"thalwg";
+/// That version: 02 since networks keep the eigenvectors that measurements start from.
+const LAYOUT: &[u8; 2] = b"02";
 
 /// How many checkpoints are kept: the newest, and one to fall back to.
 const KEPT: usize = 2;
@@ -48,11 +50,15 @@ pub(crate) fn write<S: State>(folder: &Path, checkpoint: &Checkpoint<S>) -> Resu
         .try_for_each(|path| remove(path))
 }
 
-/// Finds the newest checkpoint in `folder` that is whole and belongs to `experiment`.
+/// Finds the newest checkpoint in `folder` that is whole and belongs to `experiment`. One that is whole and of
+/// another layout is an error: it is no accident to be passed over.
 pub(crate) fn latest<S: State>(folder: &Path, experiment: u64) -> Result<Latest<S>, StoreError> {
     let mut damaged = Vec::new();
     for path in files(folder)?.into_iter().rev() {
         let bytes = fs::read(&path).map_err(|source| StoreError::read(&path, source))?;
+        if of_another_layout(&bytes) {
+            return Err(StoreError::OtherLayout { path });
+        }
         match decode(&bytes).filter(|checkpoint| checkpoint.experiment == experiment) {
             Some(checkpoint) => {
                 let checkpoint = Some(checkpoint);
@@ -79,7 +85,7 @@ pub(crate) fn digest(bytes: &[u8]) -> u64 {
 
 /// Everything is a little-endian u64.
 fn encode<S: State>(checkpoint: &Checkpoint<S>) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
+    let mut bytes = [&MAGIC[..], LAYOUT].concat();
     let mut put = |value: u64| bytes.extend_from_slice(&value.to_le_bytes());
     put(checkpoint.experiment);
     put(checkpoint.parts);
@@ -87,14 +93,21 @@ fn encode<S: State>(checkpoint: &Checkpoint<S>) -> Vec<u8> {
     bytes
 }
 
-/// The checkpoint in `bytes`, or nothing if they are not one, whole.
-fn decode<S: State>(bytes: &[u8]) -> Option<Checkpoint<S>> {
+/// What is between the first bytes and the digest of a whole checkpoint of any layout.
+fn content(bytes: &[u8]) -> Option<&[u8]> {
     let (content, sum) = bytes.split_last_chunk::<8>()?;
-    if digest(content) != u64::from_le_bytes(*sum) {
-        return None;
-    }
-    let mut words = content
-        .strip_prefix(MAGIC)?
+    let whole = digest(content) == u64::from_le_bytes(*sum);
+    content.strip_prefix(MAGIC).filter(|_| whole)
+}
+
+fn of_another_layout(bytes: &[u8]) -> bool {
+    content(bytes).is_some_and(|content| !content.starts_with(LAYOUT))
+}
+
+/// The checkpoint in `bytes`, or nothing if they are not one of this layout, whole.
+fn decode<S: State>(bytes: &[u8]) -> Option<Checkpoint<S>> {
+    let mut words = content(bytes)?
+        .strip_prefix(LAYOUT)?
         .chunks(8)
         .map(|chunk| chunk.try_into().ok().map(u64::from_le_bytes));
     let mut take = || words.next().flatten();
@@ -170,6 +183,22 @@ mod tests {
             let found = latest(folder.path(), 7).unwrap();
             assert_eq!(found.checkpoint, Some(checkpoint(1)), "cut at {place}");
         }
+    }
+
+    /// As an earlier build wrote it: whole, and not to be taken for damaged or misread.
+    #[test]
+    fn one_of_another_layout_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &checkpoint(1)).unwrap();
+        damage(folder.path(), 1, |bytes| {
+            let end = bytes.len() - 8;
+            bytes[6..8].copy_from_slice(b"01");
+            let sum = digest(&bytes[..end]);
+            bytes[end..].copy_from_slice(&sum.to_le_bytes());
+        });
+        let error = latest::<Snapshot>(folder.path(), 7).unwrap_err();
+        assert!(matches!(error, StoreError::OtherLayout { .. }), "{error}");
+        assert!(error.to_string().contains("finish the run with that build"));
     }
 
     #[test]

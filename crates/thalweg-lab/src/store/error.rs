@@ -76,6 +76,12 @@ pub enum StoreError {
         /// This version.
         current: String,
     },
+    /// A checkpoint is whole, but laid out as another build of the program does it.
+    #[error("{} was written by another build of the program, with another layout: finish the run with that build, or run anew in another directory", path.display())]
+    OtherLayout {
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// No checkpoint of an unfinished run can be used.
     #[error("every checkpoint in {} is damaged: delete the run directory to run anew", folder.display())]
     Damaged {
