@@ -1,18 +1,19 @@
-//! The README shows what the program really prints: each of its `console` blocks is run again.
+//! README and book show what the program really prints: each of their `console` blocks is run again.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// One `$ thalweg …` of the README with the lines shown below it.
+/// One `$ thalweg …` of a page with the lines shown below it.
 struct Example {
     command: String,
     shown: Vec<String>,
 }
 
-fn examples(readme: &str) -> Vec<Example> {
+fn examples(page: &str) -> Vec<Example> {
     let mut examples: Vec<Example> = Vec::new();
     let mut inside = false;
-    for line in readme.lines() {
+    for line in page.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
         } else if inside {
@@ -38,14 +39,26 @@ fn matches(shown: &[&str], printed: &[&str]) -> bool {
     }
 }
 
-#[test]
-fn console_blocks_are_what_the_program_prints() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let examples = examples(&readme);
-    assert!(!examples.is_empty(), "the README shows no output");
+/// The README and the pages of the book.
+fn pages(root: &Path) -> Vec<PathBuf> {
+    let book = fs::read_dir(root.join("docs/src")).unwrap();
+    let mut pages: Vec<_> = book.map(|entry| entry.unwrap().path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.push(root.join("README.md"));
+    pages
+}
+
+/// Runs a page's commands one after another, in a folder that has the experiments of `examples/`.
+fn check(root: &Path, page: &Path) -> usize {
+    let examples = examples(&fs::read_to_string(page).unwrap());
     let scratch = tempfile::tempdir().unwrap();
-    for Example { command, shown } in examples {
+    let folder = scratch.path().join("examples");
+    fs::create_dir(&folder).unwrap();
+    for file in fs::read_dir(root.join("examples")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+    }
+    for Example { command, shown } in &examples {
         let mut words = command.split_whitespace();
         assert_eq!(words.next(), Some("thalweg"), "not ours to run: {command}");
         let output = Command::new(env!("CARGO_BIN_EXE_thalweg"))
@@ -58,8 +71,24 @@ fn console_blocks_are_what_the_program_prints() {
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
         assert!(
             matches(&shown, &lines),
-            "`{command}` prints other than the README shows:\n{printed}\n{}",
+            "`{command}` prints other than {} shows:\n{printed}\n{}",
+            page.display(),
             String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    examples.len()
+}
+
+#[test]
+fn console_blocks_are_what_the_program_prints() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for page in pages(&root) {
+        let count = check(&root, &page);
+        let shows = ["README.md", "docs/src/networks.md"].map(|name| root.join(name));
+        assert!(
+            count > 0 || !shows.contains(&page),
+            "{} shows no output",
+            page.display()
         );
     }
 }
