@@ -1,7 +1,7 @@
 //! Cross-entropy: with p = softmax(f) and s = Σ y, ∂ℓ/∂f = s p − y and ∂²ℓ/∂f² = s (diag p − p pᵀ).
 
 use super::classes;
-use crate::tensor::write::{RUN, Write, runs};
+use crate::tensor::write::{RUN, Write, runs, update};
 use crate::tensor::{Lines, LinesMut, Number, softmax};
 
 /// s (ln Σ eᶠ) − Σ y f for each sample, summed over positions.
@@ -55,9 +55,12 @@ pub(super) fn gradient<T: Number>(
             );
             for piece in group.pieces(stride, &run) {
                 let targets = &targets.data[piece.clone()];
-                for ((p, &y), &total) in data[piece].iter_mut().zip(targets).zip(&totals) {
-                    *p = total * *p - scale * y;
-                }
+                update(
+                    &mut data[piece],
+                    [targets, &totals],
+                    #[inline(always)]
+                    |p, [y, total]| total * p - scale * y,
+                );
             }
         }
     }
@@ -98,11 +101,13 @@ pub(super) fn curvature<T: Number>(
                 |[p, v]| p * v,
             );
             for piece in group.pieces(stride, &run) {
-                let columns = totals.iter().zip(&means);
                 let tangent = &tangent.data[piece.clone()];
-                for ((p, &v), (&total, &mean)) in data[piece].iter_mut().zip(tangent).zip(columns) {
-                    *p = total * *p * (v - mean);
-                }
+                update(
+                    &mut data[piece],
+                    [tangent, &totals, &means],
+                    #[inline(always)]
+                    |p, [v, total, mean]| total * p * (v - mean),
+                );
             }
         }
     }
@@ -124,9 +129,7 @@ pub(super) fn curvature_term<T: Number>(
     for line in group.lines() {
         Write::Add.each(weights, [targets.line(line)], |[y]| y);
     }
-    for (weight, &p) in weights.iter_mut().zip(&*column.line(index)) {
-        *weight = *weight * p;
-    }
+    update(weights, [&*column.line(index)], |weight, [p]| weight * p);
     for line in group.lines() {
         let own = if line == index { T::ONE } else { T::ZERO };
         for p in column.line(line) {

@@ -18,30 +18,19 @@ impl Write {
         sources: [&[T]; N],
         f: impl Fn([T; N]) -> T,
     ) {
-        let n = out.len();
-        let sources = sources.map(
-            #[inline(always)]
-            |source| &source[..n],
-        );
-        // Not `map`: what the compiler leaves of it out of line would miss the vector instructions.
-        let at = |i: usize| {
-            let mut values = [T::ZERO; N];
-            for k in 0..N {
-                values[k] = sources[k][i];
-            }
-            values
-        };
         match self {
-            Self::Set => {
-                for i in 0..n {
-                    out[i] = f(at(i));
-                }
-            }
-            Self::Add => {
-                for i in 0..n {
-                    out[i] += f(at(i));
-                }
-            }
+            Self::Set => update(
+                out,
+                sources,
+                #[inline(always)]
+                |_, values| f(values),
+            ),
+            Self::Add => update(
+                out,
+                sources,
+                #[inline(always)]
+                |old, values| old + f(values),
+            ),
         }
     }
 
@@ -52,6 +41,50 @@ impl Write {
             Self::Set => *to = x,
             Self::Add => *to += x,
         }
+    }
+}
+
+/// out[i] = f(out[i], [sources[0][i], sources[1][i], …]). All slices are as long as `out`, or longer.
+///
+/// In chunks of what lines are padded to: of a loop of unknown length the compiler leaves a rest of up to 31 numbers
+/// that are not done several at once.
+#[inline(always)]
+pub(crate) fn update<T: Number, const N: usize>(
+    out: &mut [T],
+    sources: [&[T]; N],
+    f: impl Fn(T, [T; N]) -> T,
+) {
+    let whole = out.len() - out.len() % T::PADDING;
+    for (index, out) in out.chunks_exact_mut(T::PADDING).enumerate() {
+        let from = index * T::PADDING;
+        let mut chunk = sources;
+        for k in 0..N {
+            chunk[k] = &sources[k][from..from + T::PADDING];
+        }
+        some(out, chunk, &f);
+    }
+    let mut rest = sources;
+    for k in 0..N {
+        rest[k] = &sources[k][whole..];
+    }
+    some(&mut out[whole..], rest, &f);
+}
+
+/// [`update`] of a few.
+#[inline(always)]
+fn some<T: Number, const N: usize>(out: &mut [T], sources: [&[T]; N], f: &impl Fn(T, [T; N]) -> T) {
+    let n = out.len();
+    let mut exact = sources;
+    for k in 0..N {
+        exact[k] = &sources[k][..n];
+    }
+    for i in 0..n {
+        // Not `map`: what the compiler leaves of it out of line would miss the vector instructions.
+        let mut values = [T::ZERO; N];
+        for k in 0..N {
+            values[k] = exact[k][i];
+        }
+        out[i] = f(out[i], values);
     }
 }
 

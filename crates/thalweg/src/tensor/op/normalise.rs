@@ -4,7 +4,7 @@ use super::group::{Group, product};
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Number;
 use crate::tensor::variable::{Use, Variable};
-use crate::tensor::write::{RUN, Write, runs};
+use crate::tensor::write::{RUN, Write, runs, update};
 
 /// Input and output are contiguous, and every line is in one group.
 #[derive(Clone, Debug)]
@@ -138,9 +138,12 @@ impl Rules for Normalise {
                     |[variance]| T::ONE / (variance + epsilon).sqrt(),
                 );
                 for piece in group.pieces(stride, &run) {
-                    for (y, &r) in y[piece].iter_mut().zip(&*inverse) {
-                        *y = *y * r;
-                    }
+                    update(
+                        &mut y[piece],
+                        [&*inverse],
+                        #[inline(always)]
+                        |y, [r]| y * r,
+                    );
                 }
             }
         }

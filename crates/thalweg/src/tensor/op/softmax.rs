@@ -4,7 +4,7 @@ use super::group::{Group, product};
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Number;
 use crate::tensor::variable::{Use, Variable};
-use crate::tensor::write::{RUN, Write, runs};
+use crate::tensor::write::{RUN, Write, runs, update};
 
 /// Input and output are contiguous, and every line is in one group.
 #[derive(Clone, Debug)]
@@ -56,9 +56,12 @@ pub(crate) fn softmax<T: Number>(groups: &[Group], stride: usize, x: &[T], out: 
                 most.copy_from_slice(&x[piece]);
             }
             for piece in pieces {
-                for (most, &x) in most.iter_mut().zip(&x[piece]) {
-                    *most = most.larger(x);
-                }
+                update(
+                    most,
+                    [&x[piece]],
+                    #[inline(always)]
+                    |most, [x]| most.larger(x),
+                );
             }
             for piece in group.pieces(stride, &run) {
                 let sources = [&x[piece.clone()], most];
@@ -79,9 +82,12 @@ pub(crate) fn softmax<T: Number>(groups: &[Group], stride: usize, x: &[T], out: 
                 |[y]| y,
             );
             for piece in group.pieces(stride, &run) {
-                for (y, &sum) in out[piece].iter_mut().zip(&sums) {
-                    *y = *y / sum;
-                }
+                update(
+                    &mut out[piece],
+                    [&sums],
+                    #[inline(always)]
+                    |y, [sum]| y / sum,
+                );
             }
         }
     }
