@@ -17,7 +17,7 @@ pub struct Sampler<T> {
 
 #[derive(Clone, Debug)]
 enum Kind<T> {
-    Teacher(TeacherSampler<T>),
+    Teacher(Box<TeacherSampler<T>>),
     Labelled(LabelledSampler<T>),
 }
 
@@ -61,7 +61,7 @@ impl<T: Real> Sampler<T> {
     /// For the run of `seed`.
     pub fn new(source: &Source, seed: u64) -> Self {
         let kind = match source {
-            Source::Teacher(stream) => Kind::Teacher(TeacherSampler::new(stream, 1)),
+            Source::Teacher(stream) => Kind::Teacher(Box::new(TeacherSampler::new(stream, 1))),
             Source::Labelled(set) => Kind::Labelled(LabelledSampler::new(set, seed)),
         };
         Self { seed, kind }

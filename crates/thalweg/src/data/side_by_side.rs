@@ -22,7 +22,7 @@ pub(crate) struct SideBySide<T> {
 
 #[derive(Clone, Debug)]
 enum Kind<T> {
-    Teacher(TeacherSampler<T>),
+    Teacher(Box<TeacherSampler<T>>),
     Labelled(Vec<LabelledSampler<T>>),
 }
 
@@ -31,7 +31,8 @@ impl<T: Real> SideBySide<T> {
     pub fn new(source: &Source, seeds: Vec<u64>, batch: usize) -> Self {
         let kind = match source {
             Source::Teacher(stream) => {
-                Kind::Teacher(TeacherSampler::new(stream, seeds.len() * batch))
+                let sampler = TeacherSampler::new(stream, seeds.len() * batch);
+                Kind::Teacher(Box::new(sampler))
             }
             Source::Labelled(set) => {
                 let sampler = |&seed| LabelledSampler::new(set, seed);

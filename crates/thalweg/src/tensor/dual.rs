@@ -99,7 +99,7 @@ impl<T: Number, const N: usize> Mul for Dual<T, N> {
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         let (x, y) = (self.value, other.value);
-        self.zip(other, x * y, |dx, dy| x * dy + dx * y)
+        self.zip(other, x * y, |dx, dy| x.mul_add(dy, dx * y))
     }
 }
 
@@ -108,7 +108,9 @@ impl<T: Number, const N: usize> Div for Dual<T, N> {
     #[inline(always)]
     fn div(self, other: Self) -> Self {
         let ratio = self.value / other.value;
-        self.zip(other, ratio, |dx, dy| (dx - ratio * dy) / other.value)
+        self.zip(other, ratio, |dx, dy| {
+            (-ratio).mul_add(dy, dx) / other.value
+        })
     }
 }
 

@@ -160,7 +160,7 @@ fn lanes<T: Real, M: Network + Debug>(case: &mut Case<M>) {
     for lane in 0..width {
         let mut alone = case.objective::<T>();
         change(alone.inputs_mut(), |x| {
-            *x = T::from_f64(own(x.to_f64(), lane))
+            *x = T::from_f64(own(x.to_f64(), lane));
         });
         let exact = everything(
             &mut alone,
