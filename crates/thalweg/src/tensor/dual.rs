@@ -31,7 +31,7 @@ use super::pack::{One, Packs};
 /// objective.gradient(&w, &mut gradient);
 /// assert_eq!(gradient.map(|g| g.value), [18.0, 12.0]);
 /// assert_eq!(gradient.map(|g| g.tangents), [[9.0, 12.0], [12.0, 4.0]]);
-/// # Ok::<(), thalweg::tensor::TensorError>(())
+/// # Ok::<(), thalweg::model::ModelError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dual<T, const N: usize> {
