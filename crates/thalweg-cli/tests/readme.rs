@@ -1,5 +1,10 @@
 //! README and book show what the program really prints: each of their `console` blocks is run again.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
