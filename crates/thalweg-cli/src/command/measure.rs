@@ -22,9 +22,9 @@ use crate::output;
 /// loss, the traces of Hessian and Gauss–Newton matrix, eigenvalues at both ends,
 /// the spectral density, each layer's own curvature, the fluctuation E‖∇ℓ‖² and
 /// the gradients' covariance, the residuals' covariance and its mismatch with the
-/// loss's curvature, Theorem 2's bounds, and the leading eigenvalues of the
-/// gradients' covariance with their alignment. Every number with its error and
-/// whether it converged.
+/// loss's curvature, averaged and (where labels have noise) input by input,
+/// Theorem 2's bounds, and the leading eigenvalues of the gradients' covariance
+/// with their alignment. Every number with its error and whether it converged.
 ///
 /// The results of a run go into its directory, where `thalweg report` shows them.
 #[derive(Debug, Args)]

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use thalweg_lab::network::{ErrorKind, Mean, NetworkMeasurement, Number};
+use thalweg_lab::network::{
+    Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantile, Quantiles,
+};
 
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
@@ -110,6 +112,8 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         number(bounds.independent),
     ));
 
+    by_input(page, network.conditional.as_ref());
+
     page.heading("Gradient covariance");
     let mut table = with_errors();
     for (i, value) in network.gradient_covariance.iter().enumerate() {
@@ -122,6 +126,63 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         significant(network.alignment.overlap, 3),
         significant(k as f64 / network.parameters as f64, 2),
     ));
+}
+
+/// The mismatch at each input, or why there is none.
+fn by_input(page: &mut Page, found: Option<&Conditional>) {
+    page.heading("Mismatch input by input, with 95 % confidence intervals");
+    let Some(found) = found else {
+        page.paragraph(
+            "Not known: it needs labels that can be drawn again for the same input, and these have no noise.",
+        );
+        return;
+    };
+    let mut table = Table::with_heads(&[
+        ("over the inputs", Align::Left),
+        ("5 %", Align::Left),
+        ("median", Align::Left),
+        ("95 %", Align::Left),
+    ]);
+    for (what, quantiles) in [
+        ("smallest eigenvalue", &found.smallest),
+        ("largest eigenvalue", &found.largest),
+        ("condition number", &found.condition),
+    ] {
+        if let Some(Quantiles { low, median, high }) = quantiles {
+            let [low, median, high] = [low, median, high].map(quantile);
+            table.row([what.to_owned(), low, median, high]);
+        }
+    }
+    page.table(&table);
+    let (low, high) = found.reference;
+    page.paragraph(&format!(
+        "From {} labels drawn for each of {} inputs. A mismatch of 1 in all directions, measured so, would show eigenvalues from {} to {} and a condition number of {}.",
+        found.draws,
+        found.inputs,
+        significant(low, 3),
+        significant(high, 3),
+        significant(high / low, 3),
+    ));
+    page.paragraph(&format!(
+        "Theorem 2 input by input: {} ≤ F = {} ≤ {} {}.",
+        spread(&found.lower),
+        spread(&found.fluctuation),
+        spread(&found.upper),
+        if found.hold { "holds" } else { "does not hold" },
+    ));
+}
+
+/// Its value and interval, of which an end may be unknown.
+fn quantile(quantile: &Quantile) -> String {
+    let end = |value: Option<f64>, absent: &str| {
+        value.map_or(absent.to_owned(), |value| significant(value, 3))
+    };
+    format!(
+        "{} ({} to {})",
+        end(quantile.value, "∞"),
+        end(quantile.from, "?"),
+        end(quantile.to, "∞")
+    )
 }
 
 fn with_errors() -> Table {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use faer::Mat;
-use thalweg::data::{LabelNoise, LabelledSet, Samples, Source, TeacherStream, symmetric_flips};
+use thalweg::data::{
+    LabelNoise, LabelledSet, Redraw, Samples, Source, TeacherStream, symmetric_flips,
+};
 use thalweg::evaluation::Evaluation;
 use thalweg::model::Network;
 use thalweg::tensor::Tape;
@@ -53,6 +55,11 @@ impl Made {
     /// `count` samples with noise, fixed by `seed`; never ones that are trained on.
     pub fn samples_of(&self, count: usize, seed: u64) -> Samples {
         Arc::new(self.source.clone()).evaluation(seed, count)
+    }
+
+    /// The labels of these samples, drawn again; nothing where they have no noise.
+    pub fn redraw(&self, count: usize, seed: u64) -> Option<Redraw> {
+        self.source.redraw(seed, count)
     }
 
     /// The loss over `samples`, with its derivatives.

@@ -6,12 +6,14 @@ use thalweg::curvature::{
 };
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError};
-use thalweg::fluctuation::{Fluctuation, LayerMoments, align, measure as fluctuate};
+use thalweg::fluctuation::{
+    Fluctuation, LayerMoments, align, conditional, conditional_draws, measure as fluctuate,
+};
 
 use super::NetworkError;
 use super::made::Made;
 use super::measurement::{
-    Alignment, Bounds, Density, Layer, Mean, NetworkMeasurement, Number, Residuals,
+    Alignment, Bounds, Conditional, Density, Layer, Mean, NetworkMeasurement, Number, Residuals,
 };
 use crate::provenance::PROGRAM;
 use crate::saved::SavedNetwork;
@@ -67,6 +69,16 @@ pub fn measure(
     };
     tell("fluctuation");
     let fluctuation = fluctuate(&mut evaluation, work.parameters)?;
+    tell("residuals input by input");
+    let conditional = made
+        .redraw(samples, seed)
+        .map(|mut redraw| {
+            let draws = conditional_draws(&evaluation);
+            conditional(&mut evaluation, work.parameters, draws, |draw| {
+                redraw.labels(draw)
+            })
+        })
+        .transpose()?;
     tell("trace");
     let sharpness = evaluation.hessian_trace(work.parameters, &work.trace())?;
     let gauss_newton_trace = evaluation.gauss_newton_trace(work.parameters)?;
@@ -116,6 +128,7 @@ pub fn measure(
         outputs: fluctuation.outputs.iter().map(|&m| Mean::from(m)).collect(),
         residuals: residuals(&fluctuation),
         bounds: bounds(&fluctuation),
+        conditional: conditional.as_ref().map(Conditional::from),
         gradient_covariance: numbers(&aligned.covariance.values),
         alignment: Alignment {
             overlap: aligned.overlap,

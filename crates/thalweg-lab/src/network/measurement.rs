@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thalweg::estimate::{Estimate, Status, Uncertainty};
-use thalweg::fluctuation::SampleMean;
+use thalweg::fluctuation::{self, SampleMean};
 
 use crate::store::{StoreError, create_folder, files, write_whole};
 
@@ -61,6 +61,8 @@ pub struct NetworkMeasurement {
     pub residuals: Residuals,
     /// Theorem 2.
     pub bounds: Bounds,
+    /// The mismatch input by input; nothing where labels have no noise, so that they cannot be drawn again.
+    pub conditional: Option<Conditional>,
     /// The largest eigenvalues of the gradients' covariance, descending.
     pub gradient_covariance: Vec<Number>,
     /// How far its leading eigenspace is the Hessian's.
@@ -167,6 +169,53 @@ pub struct Bounds {
     pub hold: bool,
 }
 
+/// The mismatch M(x) = Λ(x)^{+1/2} E[r rᵀ | x] Λ(x)^{+1/2} input by input, from labels drawn again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conditional {
+    /// Inputs at which M has eigenvalues, Λ not being 0 there.
+    pub inputs: usize,
+    /// Labels drawn for each.
+    pub draws: usize,
+    /// M's smallest eigenvalue; nothing if no input has any. So for the others.
+    pub smallest: Option<Quantiles>,
+    /// Its largest.
+    pub largest: Option<Quantiles>,
+    /// Its condition number.
+    pub condition: Option<Quantiles>,
+    /// The smallest and the largest eigenvalue that M = I would show, measured with so many draws of Gaussian residuals.
+    pub reference: (f64, f64),
+    /// E[μ_min tr G], Theorem 2's bound from below.
+    pub lower: Mean,
+    /// F over the same inputs.
+    pub fluctuation: Mean,
+    /// E[μ_max tr G].
+    pub upper: Mean,
+    /// Whether F lies between the bounds, as far as the inputs can tell.
+    pub hold: bool,
+}
+
+/// How a number is distributed over inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// The 5 % quantile.
+    pub low: Quantile,
+    /// The median.
+    pub median: Quantile,
+    /// The 95 % quantile.
+    pub high: Quantile,
+}
+
+/// A quantile over inputs. A number that is infinite is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// Over the inputs at hand.
+    pub value: Option<f64>,
+    /// The 95 % confidence interval's lower end for the law of inputs; nothing where they are too few for one.
+    pub from: Option<f64>,
+    /// Its upper end.
+    pub to: Option<f64>,
+}
+
 /// The leading eigenspaces of the gradients' covariance and of the Hessian.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alignment {
@@ -212,6 +261,41 @@ impl From<SampleMean> for Mean {
             value: mean.value,
             standard_error: mean.standard_error,
             interval: mean.interval(),
+        }
+    }
+}
+
+impl From<&fluctuation::Conditional> for Conditional {
+    fn from(found: &fluctuation::Conditional) -> Self {
+        let quantiles = |found: Option<fluctuation::Quantiles>| found.map(Quantiles::from);
+        let spectra = found.spectra.iter();
+        Self {
+            inputs: spectra.filter(|spectrum| !spectrum.is_empty()).count(),
+            draws: found.draws,
+            smallest: quantiles(found.smallest),
+            largest: quantiles(found.largest),
+            condition: quantiles(found.condition),
+            reference: found.reference(),
+            lower: found.bounds.lower.into(),
+            fluctuation: found.bounds.fluctuation.into(),
+            upper: found.bounds.upper.into(),
+            hold: found.bounds.hold,
+        }
+    }
+}
+
+impl From<fluctuation::Quantiles> for Quantiles {
+    fn from(found: fluctuation::Quantiles) -> Self {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let quantile = |found: fluctuation::Quantile| Quantile {
+            value: finite(found.value),
+            from: finite(found.interval.0),
+            to: finite(found.interval.1),
+        };
+        Self {
+            low: quantile(found.low),
+            median: quantile(found.median),
+            high: quantile(found.high),
         }
     }
 }

@@ -12,6 +12,7 @@ pub use error::NetworkError;
 pub use made::Made;
 pub use measure::{Effort, measure};
 pub use measurement::{
-    Alignment, Bounds, Density, ErrorKind, Layer, Mean, NetworkMeasurement, Number, Residuals,
+    Alignment, Bounds, Conditional, Density, ErrorKind, Layer, Mean, NetworkMeasurement, Number,
+    Quantile, Quantiles, Residuals,
 };
 pub use observe::{Observation, observe};

@@ -180,6 +180,11 @@ impl LabelledSet {
         &self.labels
     }
 
+    /// Whether the same input may have different labels.
+    pub(super) fn has_noise(&self) -> bool {
+        self.flips.is_some() || !self.noise.is_none()
+    }
+
     /// How many classes there are.
     pub fn classes(&self) -> usize {
         self.classes

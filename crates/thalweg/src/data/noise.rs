@@ -68,6 +68,11 @@ impl Noise {
         })
     }
 
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.mixing.is_zero()
+    }
+
     /// Makes targets of what is without noise; `noisy` says whether with noise. Keeps what it needs in
     /// between in `scratch`.
     pub fn apply<T: Real>(
@@ -77,7 +82,7 @@ impl Noise {
         scratch: &mut Scratch<T>,
         targets: &mut LinesMut<'_, T>,
     ) {
-        if noisy && !self.mixing.is_zero() {
+        if noisy && !self.is_none() {
             let white = scratch.white(bulk, self.law, targets.count() * targets.batch());
             self.mixing.add(white, targets);
         }

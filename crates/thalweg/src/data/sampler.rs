@@ -5,7 +5,7 @@ use super::labelled::LabelledSampler;
 use super::teacher::TeacherSampler;
 use crate::loss::Objective;
 use crate::random::{Bulk, Purpose};
-use crate::tensor::{LinesMut, Real};
+use crate::tensor::{Block, LinesMut, Real};
 
 /// One seed's samples. Which they are depends on the source, the seed, the step and the size of the batch
 /// alone; in f32 they are those of f64, rounded. Nothing is allocated once warm.
@@ -45,6 +45,17 @@ impl Batch {
             step,
             first: u128::from(step) * batch as u128,
             noisy: true,
+        }
+    }
+
+    /// An evaluation set.
+    pub fn evaluation(noisy: bool) -> Self {
+        Self {
+            purpose: Purpose::Evaluation,
+            order: Purpose::EvaluationOrder,
+            step: 0,
+            first: 0,
+            noisy,
         }
     }
 
@@ -91,6 +102,15 @@ impl<T: Real> Sampler<T> {
             Kind::Labelled(sampler) => sampler.inputs(batch, &mut bulk, to),
         }
         bulk
+    }
+
+    /// Noisy targets once more for inputs that have had some, clean or not.
+    pub(super) fn targets_again(&mut self, bulk: &mut Bulk, to: &mut Block<T>) {
+        match &mut self.kind {
+            // The teacher's answer is still there, of a single seed.
+            Kind::Teacher(sampler) => sampler.answer(0, bulk, to),
+            Kind::Labelled(sampler) => sampler.targets(true, bulk, to.lines_mut()),
+        }
     }
 
     pub(super) fn targets(&mut self, batch: &Batch, bulk: &mut Bulk, to: LinesMut<'_, T>) {

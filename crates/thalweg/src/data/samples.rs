@@ -2,6 +2,8 @@
 
 use faer::Mat;
 
+use crate::tensor::Block;
+
 /// Inputs and targets, a sample in each column.
 ///
 /// Line (row · positions + position) holds one feature of every sample, as in
@@ -12,4 +14,12 @@ pub struct Samples {
     pub inputs: Mat<f64>,
     /// y, lines × samples.
     pub targets: Mat<f64>,
+}
+
+/// A block's numbers, a sample in each column.
+pub(super) fn matrix(block: &Block<f64>) -> Mat<f64> {
+    let lines = block.lines();
+    Mat::from_fn(lines.count(), lines.batch(), |line, sample| {
+        lines.line(line)[sample]
+    })
 }

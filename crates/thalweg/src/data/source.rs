@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use faer::Mat;
-
 use super::labelled::LabelledSet;
+use super::redraw::Redraw;
 use super::sampler::{Batch, Sampler};
+use super::samples::matrix;
 use super::teacher::TeacherStream;
 use super::{DataError, Samples};
-use crate::random::Purpose;
 use crate::tensor::{Block, Tape, Variable};
 
 /// A law of samples: fresh ones from a teacher, or those of a labelled set. Clones share the data.
@@ -75,26 +74,24 @@ impl Source {
         self.samples(seed, count, false)
     }
 
+    /// Draws the labels of [`Source::evaluation`]'s samples again, with the same inputs; nothing where there is
+    /// neither noise nor flips, and a single label is all that is to be known of an input.
+    pub fn redraw(&self, seed: u64, count: usize) -> Option<Redraw> {
+        let noisy = match self {
+            Self::Teacher(stream) => stream.has_noise(),
+            Self::Labelled(set) => set.has_noise(),
+        };
+        noisy.then(|| Redraw::new(self, seed, count))
+    }
+
     fn samples(&self, seed: u64, count: usize, noisy: bool) -> Samples {
         let (inputs, targets) = self.lines();
         let mut inputs = Block::<f64>::zeros(inputs, count);
         let mut targets = Block::<f64>::zeros(targets, count);
-        let batch = Batch {
-            purpose: Purpose::Evaluation,
-            order: Purpose::EvaluationOrder,
-            step: 0,
-            first: 0,
-            noisy,
-        };
+        let batch = Batch::evaluation(noisy);
         let mut sampler = Sampler::new(self, seed);
         let mut bulk = sampler.inputs(&batch, inputs.lines_mut());
         sampler.targets(&batch, &mut bulk, targets.lines_mut());
-        let matrix = |block: &Block<f64>| {
-            let lines = block.lines();
-            Mat::from_fn(lines.count(), count, |line, sample| {
-                lines.line(line)[sample]
-            })
-        };
         Samples {
             inputs: matrix(&inputs),
             targets: matrix(&targets),

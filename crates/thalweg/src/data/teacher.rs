@@ -68,6 +68,11 @@ impl TeacherStream {
         &self.tape
     }
 
+    /// Whether the same input may have different labels.
+    pub(super) fn has_noise(&self) -> bool {
+        !self.noise.is_none()
+    }
+
     /// Its parameters.
     pub fn weights(&self) -> &[f64] {
         &self.weights

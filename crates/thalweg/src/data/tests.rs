@@ -370,3 +370,54 @@ fn a_source_must_fit_its_network() {
     let network = Network::Rnn(rnn(4, Steps::Last));
     assert!(network.tape_at(4).is_ok() && network.tape_at(5).is_err());
 }
+
+/// Labels drawn again: for the same inputs, by the draw's number alone, with the noise's own law about the clean
+/// labels; and not at all where there is no noise.
+#[test]
+fn labels_are_drawn_again_for_the_same_inputs() {
+    let law = noise(NoiseLaw::Gaussian, Place::Targets);
+    let (source, count) = (teacher(2, law.clone()), 20);
+    let (clean, own) = (source.clean(5, count), source.evaluation(5, count));
+    let mut redraw = source.redraw(5, count).unwrap();
+    let first = redraw.labels(0);
+    assert_ne!(first, own.targets);
+    assert_ne!(redraw.labels(1), first);
+    assert_eq!(redraw.labels(0), first);
+    assert_eq!(source.redraw(5, count).unwrap().labels(0), first);
+    let draws: Vec<Mat<f64>> = (0..1000).map(|index| redraw.labels(index)).collect();
+    // All draws' errors at one input, and at another: each of mean 0 and of the noise's covariance.
+    for input in [0, 17] {
+        let errors = Mat::from_fn(6, draws.len(), |line, draw| {
+            draws[draw][(line, input)] - clean.targets[(line, input)]
+        });
+        for a in 0..6 {
+            let line: Vec<f64> = errors.row(a).iter().copied().collect();
+            mean_is("mean", &line, 0.0);
+            for b in 0..=a {
+                let same = a % 2 == b % 2;
+                let expected = if same {
+                    law.covariance[(a / 2, b / 2)]
+                } else {
+                    0.0
+                };
+                second_moment("again", &errors, [a, b], expected);
+            }
+        }
+    }
+    assert!(teacher(1, LabelNoise::none(3)).redraw(5, count).is_none());
+
+    // Flips, of samples that are told apart by feature 0.
+    let certain = labelled(LabelNoise::none(3));
+    assert!(Source::from(certain.clone()).redraw(1, 12).is_none());
+    let source = Source::from(certain.flipped(&symmetric_flips(3, 0.3).unwrap()).unwrap());
+    let set = source.evaluation(1, 12);
+    let mut redraw = source.redraw(1, 12).unwrap();
+    let kept: Vec<f64> = (0..2000)
+        .flat_map(|index| {
+            let labels = redraw.labels(index);
+            let own = |sample: usize| labels[(set.inputs[(0, sample)] as usize % 3, sample)];
+            (0..12).map(own).collect::<Vec<f64>>()
+        })
+        .collect();
+    mean_is("labels kept", &kept, 0.7);
+}

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use faer::Mat;
+use faer::MatRef;
 use rayon::prelude::*;
 
 use crate::data::Samples;
@@ -53,8 +53,16 @@ impl Batch {
         if self.samples != samples {
             self.objective.resize(samples.len());
             let Samples { inputs, targets } = &set.samples;
-            fill(self.objective.inputs_mut(), inputs, samples.clone());
-            fill(self.objective.targets_mut(), targets, samples.clone());
+            fill(
+                self.objective.inputs_mut(),
+                inputs.as_ref(),
+                samples.clone(),
+            );
+            fill(
+                self.objective.targets_mut(),
+                targets.as_ref(),
+                samples.clone(),
+            );
             self.samples = samples;
             self.recorded = false;
         }
@@ -65,7 +73,8 @@ impl Batch {
     }
 }
 
-fn fill(mut lines: LinesMut<'_, f64>, matrix: &Mat<f64>, samples: Range<usize>) {
+/// The columns `samples` of `matrix`, as lines.
+pub(super) fn fill(mut lines: LinesMut<'_, f64>, matrix: MatRef<'_, f64>, samples: Range<usize>) {
     for line in 0..matrix.nrows() {
         for (x, sample) in lines.line(line).iter_mut().zip(samples.clone()) {
             *x = matrix[(line, sample)];
@@ -172,6 +181,8 @@ impl Batches {
     reason = "a helper that fails is a test that fails"
 )]
 mod tests {
+    use faer::Mat;
+
     use super::*;
     use crate::random::{Purpose, Stream};
     use crate::tensor::{Activation, Recorder};

@@ -8,6 +8,7 @@ mod batches;
 mod error;
 mod layer;
 mod operator;
+mod relabelled;
 mod samples;
 mod trace;
 

@@ -260,12 +260,12 @@ impl Evaluation {
     }
 
     /// Lines of the output.
-    fn outputs(&self) -> usize {
+    pub(super) fn outputs(&self) -> usize {
         self.tape.output().rows() * self.tape.output().positions()
     }
 
     /// `lines` numbers of each sample, as columns.
-    fn gather(
+    pub(super) fn gather(
         &mut self,
         lines: usize,
         work: impl Fn(&mut Batch, &[f64], &mut Block<f64>) + Sync,

@@ -9,13 +9,17 @@
 
 mod alignment;
 mod bounds;
+mod conditional;
 mod moments;
+mod quantile;
 mod residual;
 mod statistics;
 
 pub use alignment::{Alignment, align};
 pub use bounds::Bounds;
+pub use conditional::{Conditional, ConditionalBounds, Quantiles, conditional, conditional_draws};
 pub use moments::{LayerMoments, Moments};
+pub use quantile::Quantile;
 pub use residual::Residuals;
 pub use statistics::SampleMean;
 
@@ -50,15 +54,10 @@ pub fn measure(
     parameters: &[f64],
 ) -> Result<Fluctuation, EvaluationError> {
     let loss = SampleMean::of(evaluation.sample_losses(parameters)?);
-    let output = evaluation.tape().output();
-    let classes = match evaluation.loss_function() {
-        Loss::CrossEntropy => Some((output.rows(), output.positions())),
-        Loss::SquaredError(_) => None,
-    };
     let residuals = Residuals::new(
         evaluation.residuals(parameters)?.as_ref(),
         evaluation.output_curvature(parameters)?.as_ref(),
-        classes,
+        classes(evaluation),
     )?;
     let curvature = evaluation.sample_curvature(parameters)?;
     let layers = layers(evaluation.tape());
@@ -75,4 +74,13 @@ pub fn measure(
         residuals,
         bounds,
     })
+}
+
+/// (classes, positions) where the residuals of a position sum to 0.
+fn classes(evaluation: &Evaluation) -> Option<(usize, usize)> {
+    let output = evaluation.tape().output();
+    match evaluation.loss_function() {
+        Loss::CrossEntropy => Some((output.rows(), output.positions())),
+        Loss::SquaredError(_) => None,
+    }
 }

@@ -44,10 +44,7 @@ impl Residuals {
         let covariance = Mat::from_fn(lines, lines, |i, j| {
             second_moment[(i, j)] - mean[i] * mean[j]
         });
-        let basis = match classes {
-            Some((classes, positions)) => contrasts(classes, positions),
-            None => Mat::identity(lines, lines),
-        };
+        let basis = directions(lines, classes);
         let within = basis.transpose() * &second_moment * &basis;
         let curved = basis.transpose() * lambda * &basis;
         if !within.is_all_finite() || !curved.is_all_finite() {
@@ -75,8 +72,16 @@ impl Residuals {
     }
 }
 
+/// An orthonormal basis of the directions in which residuals of `lines` lines can point, as [`Residuals::new`] has them.
+pub(super) fn directions(lines: usize, classes: Option<(usize, usize)>) -> Mat<f64> {
+    match classes {
+        Some((classes, positions)) => contrasts(classes, positions),
+        None => Mat::identity(lines, lines),
+    }
+}
+
 /// Largest over smallest of positive numbers in descending order; 1 if there are none.
-fn condition(spectrum: &[f64]) -> f64 {
+pub(super) fn condition(spectrum: &[f64]) -> f64 {
     match (spectrum.first(), spectrum.last()) {
         (Some(&largest), Some(&smallest)) if smallest > f64::EPSILON * largest => {
             largest / smallest
@@ -104,8 +109,8 @@ fn contrasts(classes: usize, positions: usize) -> Mat<f64> {
     basis
 }
 
-/// W with W Wᵀ = A⁺ for A ⪰ 0, of as many columns as A has eigenvalues above rounding.
-fn inverse_root(a: MatRef<'_, f64>) -> Result<Mat<f64>, CurvatureError> {
+/// W with W Wᵀ = A⁺ for A ⪰ 0 (of A's positive part, if it is not), of as many columns as A has eigenvalues above rounding.
+pub(super) fn inverse_root(a: MatRef<'_, f64>) -> Result<Mat<f64>, CurvatureError> {
     let n = a.nrows();
     if n == 0 {
         return Ok(Mat::zeros(0, 0));
@@ -117,7 +122,7 @@ fn inverse_root(a: MatRef<'_, f64>) -> Result<Mat<f64>, CurvatureError> {
         })?;
     let (values, vectors) = (eigen.S(), eigen.U());
     let kept: Vec<usize> = (0..n)
-        .filter(|&i| values[i] > RANK * values[n - 1])
+        .filter(|&i| values[i] > RANK * values[n - 1].max(0.0))
         .collect();
     Ok(Mat::from_fn(n, kept.len(), |i, j| {
         vectors[(i, kept[j])] / values[kept[j]].sqrt()
@@ -125,7 +130,7 @@ fn inverse_root(a: MatRef<'_, f64>) -> Result<Mat<f64>, CurvatureError> {
 }
 
 /// All eigenvalues.
-fn descending(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, CurvatureError> {
+pub(super) fn descending(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, CurvatureError> {
     if matrix.nrows() == 0 {
         return Ok(Vec::new());
     }

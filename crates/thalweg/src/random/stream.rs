@@ -26,6 +26,8 @@ pub enum Purpose {
     Evaluation = 9,
     /// Which samples of a data set those are.
     EvaluationOrder = 10,
+    /// Labels drawn again for the inputs of an evaluation set.
+    Redraws = 11,
 }
 
 impl Purpose {

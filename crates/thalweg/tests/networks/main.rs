@@ -8,6 +8,7 @@
 mod agreement;
 mod case;
 mod closed_forms;
+mod conditional;
 mod derivatives;
 mod elements;
 mod evaluation;

@@ -1,0 +1,78 @@
+//! The loss's derivatives by the outputs if the samples had other labels.
+
+use faer::{Mat, MatRef};
+
+use super::batches::{Batch, fill};
+use super::{Evaluation, EvaluationError};
+use crate::tensor::Block;
+
+impl Evaluation {
+    /// ∂ℓ/∂f of each sample at θ with the labels `targets` (output lines × N) in place of its own: output lines × N,
+    /// as [`Evaluation::residuals`].
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`]; or when `targets` has not the shape of the set's.
+    pub fn residuals_under(
+        &mut self,
+        parameters: &[f64],
+        targets: MatRef<'_, f64>,
+    ) -> Result<Mat<f64>, EvaluationError> {
+        let lines = self.outputs();
+        self.relabelled(parameters, targets, lines, |batch, residuals| {
+            batch.objective.residuals(residuals);
+        })
+    }
+
+    /// ∂²ℓ/∂f² of each sample at θ with the labels `targets` in place of its own, one column of it after another:
+    /// (output lines)² × N. [`Evaluation::output_curvature`] is the mean under the set's own.
+    ///
+    /// # Errors
+    /// As [`Evaluation::residuals_under`].
+    pub fn output_curvatures_under(
+        &mut self,
+        parameters: &[f64],
+        targets: MatRef<'_, f64>,
+    ) -> Result<Mat<f64>, EvaluationError> {
+        let lines = self.outputs();
+        self.relabelled(parameters, targets, lines * lines, |batch, all| {
+            let mut products = Block::zeros(lines, batch.samples.len());
+            let mut all = all.lines_mut();
+            for column in 0..lines {
+                let mut unit = vec![0.0; lines];
+                unit[column] = 1.0;
+                batch.objective.output_curvature(&unit, &mut products);
+                for line in 0..lines {
+                    let product = products.lines().line(line);
+                    all.line(column * lines + line).copy_from_slice(product);
+                }
+            }
+        })
+    }
+
+    /// `lines` numbers of each sample, as columns, while the samples have other labels.
+    fn relabelled(
+        &mut self,
+        parameters: &[f64],
+        targets: MatRef<'_, f64>,
+        lines: usize,
+        work: impl Fn(&mut Batch, &mut Block<f64>) + Sync,
+    ) -> Result<Mat<f64>, EvaluationError> {
+        self.at(parameters)?;
+        let (rows, columns) = (self.outputs(), self.samples());
+        if (targets.nrows(), targets.ncols()) != (rows, columns) {
+            return Err(EvaluationError::Shape {
+                what: "labels",
+                rows: targets.nrows(),
+                columns: targets.ncols(),
+                expected: format!("{rows} × {columns}, a column for each sample"),
+            });
+        }
+        Ok(self.gather(lines, |batch, _, to| {
+            let own = batch.objective.targets_mut().data.to_vec();
+            let samples = batch.samples.clone();
+            fill(batch.objective.targets_mut(), targets, samples);
+            work(batch, to);
+            batch.objective.targets_mut().data.copy_from_slice(&own);
+        }))
+    }
+}
