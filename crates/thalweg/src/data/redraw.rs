@@ -23,7 +23,7 @@ impl Redraw {
         let (inputs, targets) = source.lines();
         let mut sampler = Sampler::new(source, seed);
         let (mut inputs, mut targets) = (Block::zeros(inputs, count), Block::zeros(targets, count));
-        let batch = Batch::evaluation(true);
+        let batch = Batch::held_out(true);
         let mut bulk = sampler.inputs(&batch, inputs.lines_mut());
         sampler.targets(&batch, &mut bulk, targets.lines_mut());
         Self {

@@ -49,7 +49,7 @@ impl Batch {
     }
 
     /// An evaluation set.
-    pub fn evaluation(noisy: bool) -> Self {
+    pub fn held_out(noisy: bool) -> Self {
         Self {
             purpose: Purpose::Evaluation,
             order: Purpose::EvaluationOrder,

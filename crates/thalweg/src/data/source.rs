@@ -88,7 +88,7 @@ impl Source {
         let (inputs, targets) = self.lines();
         let mut inputs = Block::<f64>::zeros(inputs, count);
         let mut targets = Block::<f64>::zeros(targets, count);
-        let batch = Batch::evaluation(noisy);
+        let batch = Batch::held_out(noisy);
         let mut sampler = Sampler::new(self, seed);
         let mut bulk = sampler.inputs(&batch, inputs.lines_mut());
         sampler.targets(&batch, &mut bulk, targets.lines_mut());

@@ -45,7 +45,11 @@ fn labels_that_follow_p_at_each_input() {
         .collect();
     let shares = |b: usize, draw: usize| [[0, 0, 1, 2], [2, 1, 2, 0]][b % 2][(draw + b / 2) % 4];
     let samples = Samples {
-        inputs: Mat::from_fn(1, count, |_, b| if b.is_multiple_of(2) { 1.0 } else { -1.0 }),
+        inputs: Mat::from_fn(
+            1,
+            count,
+            |_, b| if b.is_multiple_of(2) { 1.0 } else { -1.0 },
+        ),
         targets: one_hot(3, |b| shares(b, 0), count),
     };
     let mut set = Evaluation::new(linear(1, 3, true), Loss::CrossEntropy, samples, 3).unwrap();
@@ -82,7 +86,11 @@ fn anisotropy_that_averages_out_is_seen_at_each_input() {
     let count = 16;
     let noise = |b: usize, draw: usize| {
         let signs = [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]][draw % 4];
-        let deviations = if b.is_multiple_of(2) { [2.0, 0.2] } else { [0.2, 2.0] };
+        let deviations = if b.is_multiple_of(2) {
+            [2.0, 0.2]
+        } else {
+            [0.2, 2.0]
+        };
         [signs[0] * deviations[0], signs[1] * deviations[1]]
     };
     let labels = |draw: usize| Mat::from_fn(2, count, |i, b| noise(b, b / 2 + draw)[i]);
@@ -132,7 +140,13 @@ fn anisotropy_that_averages_out_is_seen_at_each_input() {
 #[test]
 fn bounds_of_other_labels_do_not_hold() {
     let count = 50;
-    let labels = |size: f64| Mat::from_fn(1, count, |_, b| if b.is_multiple_of(2) { size } else { -size });
+    let labels = |size: f64| {
+        Mat::from_fn(
+            1,
+            count,
+            |_, b| if b.is_multiple_of(2) { size } else { -size },
+        )
+    };
     let samples = Samples {
         inputs: Mat::from_fn(1, count, |_, b| 1.0 + (b % 3) as f64),
         targets: labels(1.0),
