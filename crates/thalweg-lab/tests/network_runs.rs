@@ -40,6 +40,20 @@ teacher = { hidden = [9], seed = 3 }
 noise_standard_deviations = [1, 0.1]
 "#;
 
+/// So many seeds and so few samples that they run in the lanes of vector registers, if on one thread.
+fn many() -> String {
+    let seeds = "seeds = [5, 1, 2, 3, 4, 6, 7, 8]";
+    SMALL
+        .replace("seeds = [5, 1]", seeds)
+        .replace("batch = 10", "precision = \"f32\"\nbatch = 4")
+}
+
+/// Runs `work` on one thread.
+fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    pool.unwrap().install(work)
+}
+
 /// A folder in memory where there is one: these runs save after every chunk, and a disk takes its time.
 fn scratch() -> TempDir {
     TempDir::new_in("/dev/shm")
@@ -255,15 +269,44 @@ fn a_directory_holds_what_memory_does_and_the_final_networks() {
 /// How many threads there are, and how far a chunk goes, is not in the numbers.
 #[test]
 fn one_thread_gives_the_same_numbers() {
-    let experiment = read(SMALL);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    for text in [SMALL, &many()] {
+        let experiment = read(text);
+        let stop = AtomicBool::new(false);
+        let single = on_one_thread(|| run_in_memory(&experiment, &mut (), &stop).unwrap());
+        // A thread for each seed leaves none to share a register with.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build();
+        let many = pool
+            .unwrap()
+            .install(|| run_in_memory(&experiment, &mut (), &stop).unwrap());
+        assert!(single.measurements == many.measurements);
+    }
+}
+
+/// Lanes that are stopped anywhere and resumed, by a program with as many threads as it finds.
+#[test]
+fn lanes_go_on_where_they_were() {
+    let experiment = read(&many());
+    let straight = finished(&experiment);
+    let folder = scratch();
     let stop = AtomicBool::new(false);
-    let single = pool.install(|| run_in_memory(&experiment, &mut (), &stop).unwrap());
-    let many = run_in_memory(&experiment, &mut (), &stop).unwrap();
-    assert!(single.measurements == many.measurements);
+    let mut listener = Listener {
+        stop_at: Some((150, &stop)),
+        ..Listener::default()
+    };
+    let status = on_one_thread(|| {
+        run(
+            &experiment,
+            folder.path(),
+            Duration::ZERO,
+            &mut listener,
+            &stop,
+        )
+        .unwrap()
+    });
+    assert!(matches!(status, RunStatus::Stopped { .. }));
+    let (status, _) = on_one_thread(|| run_in(folder.path(), &experiment));
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_same(folder.path(), straight.path());
 }
 
 #[test]

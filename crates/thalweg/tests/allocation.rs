@@ -166,6 +166,12 @@ fn together<T: Real>(training: &Training, count: u64) -> usize {
         Trainer::<T>::start(training, &start, seed).unwrap()
     };
     let mut runs: Vec<_> = (0..8).map(start).collect();
+    let large = training
+        .tape()
+        .parameters()
+        .iter()
+        .any(|p| p.rows * p.columns >= 1024);
+    assert!(large || training.lanes::<T>(8) == 8);
     let before = ALLOCATIONS.get();
     run_together(training, &mut runs, count);
     assert!(runs.iter().all(|run| run.step() == count));

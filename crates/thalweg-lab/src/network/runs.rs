@@ -206,7 +206,7 @@ impl Running for NetworkRuns {
 fn run_all<T: Real>(training: &Training, trainers: &mut [Trainer<T>], step: u64, slice: u64) {
     // Not so many side by side that a core has none.
     let each = trainers.len().div_ceil(rayon::current_num_threads());
-    let count = training.lanes::<T>().min(each).max(1);
+    let count = training.lanes::<T>(each);
     rayon::scope_fifo(|scope| {
         for group in trainers.chunks_mut(count) {
             scope.spawn_fifo(move |scope| advance(training, group, step, slice, scope));

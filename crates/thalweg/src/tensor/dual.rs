@@ -4,7 +4,9 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::Number;
 use super::number::accumulates;
-use super::pack::{One, Packs};
+#[cfg(target_arch = "x86_64")]
+use super::pack::with_avx2;
+use super::pack::{One, Packed, Packs};
 
 /// x + Σ_k ẋ_k ε_k with ε_j ε_k = 0: a value and N tangents.
 ///
@@ -75,7 +77,10 @@ impl<T: Number, const N: usize> Packs for Dual<T, N> {
     const PARTIAL_SUMS: usize = T::PARTIAL_SUMS;
     type Pack = One<Self>;
     #[cfg(target_arch = "x86_64")]
-    type Register = One<Self>;
+    unsafe fn on_registers(work: impl Packed<Self>) {
+        // SAFETY: as the caller promised.
+        unsafe { with_avx2::<Self, One<Self>>(work) }
+    }
 }
 
 impl<T: Number, const N: usize> Add for Dual<T, N> {

@@ -27,8 +27,7 @@ pub trait Pack<T>: Copy {
     }
 }
 
-/// A number that comes in packs. It cannot be named outside the crate, which keeps registers inside
-/// [`on_packs`].
+/// A number that comes in packs. Registers are no part of it: they do not leave [`on_packs`].
 pub trait Packs: Sized {
     /// Whether it is a floating-point number, such as registers hold.
     const PLAIN: bool;
@@ -39,9 +38,13 @@ pub trait Packs: Sized {
     const PARTIAL_SUMS: usize;
     /// 32 bytes of floating-point numbers, or one of what is as large already.
     type Pack: Pack<Self>;
-    /// The same in a register of AVX2, of which the compiler makes no shuffles as it does of a tile of arrays.
+    /// Runs `work` on the same in registers of AVX2, of which the compiler makes no shuffles as it does of a tile of
+    /// arrays.
+    ///
+    /// # Safety
+    /// The processor must have AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
-    type Register: Pack<Self>;
+    unsafe fn on_registers(work: impl Packed<Self>);
 }
 
 /// The largest [`Packs::PARTIAL_SUMS`].
@@ -53,7 +56,10 @@ impl Packs for f32 {
     const PARTIAL_SUMS: usize = 8;
     type Pack = [f32; 8];
     #[cfg(target_arch = "x86_64")]
-    type Register = std::arch::x86_64::__m256;
+    unsafe fn on_registers(work: impl Packed<Self>) {
+        // SAFETY: as the caller promised.
+        unsafe { with_avx2::<Self, std::arch::x86_64::__m256>(work) }
+    }
 }
 
 impl Packs for f64 {
@@ -62,7 +68,10 @@ impl Packs for f64 {
     const PARTIAL_SUMS: usize = 4;
     type Pack = [f64; 4];
     #[cfg(target_arch = "x86_64")]
-    type Register = std::arch::x86_64::__m256d;
+    unsafe fn on_registers(work: impl Packed<Self>) {
+        // SAFETY: as the caller promised.
+        unsafe { with_avx2::<Self, std::arch::x86_64::__m256d>(work) }
+    }
 }
 
 /// A pack of one number.
@@ -118,7 +127,7 @@ pub(crate) fn halve<T: Packs, P: Pack<T>>(mut parts: [P; MOST_SUMS]) -> T {
 
 /// Work that is written for any pack. `run` must be `#[inline(always)]`, and so must all that it calls in hot
 /// loops: code outside the instruction set's own function is compiled without it.
-pub(crate) trait Packed<T> {
+pub trait Packed<T> {
     /// Does the work.
     fn run<P: Pack<T>>(self);
 }
@@ -128,15 +137,15 @@ pub(crate) fn on_packs<T: Packs>(work: impl Packed<T>) {
     #[cfg(target_arch = "x86_64")]
     if super::vectorise::has_avx2() {
         // SAFETY: the processor was just found to have both.
-        return unsafe { on_registers(work) };
+        return unsafe { T::on_registers(work) };
     }
     work.run::<T::Pack>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn on_registers<T: Packs>(work: impl Packed<T>) {
-    work.run::<T::Register>();
+pub(super) fn with_avx2<T: Packs, P: Pack<T>>(work: impl Packed<T>) {
+    work.run::<P>();
 }
 
 macro_rules! array {

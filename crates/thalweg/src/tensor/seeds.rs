@@ -3,7 +3,9 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::number::accumulates;
-use super::pack::{One, Packs};
+#[cfg(target_arch = "x86_64")]
+use super::pack::with_avx2;
+use super::pack::{One, Packed, Packs};
 use super::{Number, Real};
 
 /// The same quantity in N runs. Every operation is that of each run alone, to the bit, and sums over a batch are
@@ -56,7 +58,10 @@ impl<T: Real, const N: usize> Packs for Seeds<T, N> {
     const PARTIAL_SUMS: usize = T::PARTIAL_SUMS;
     type Pack = One<Self>;
     #[cfg(target_arch = "x86_64")]
-    type Register = One<Self>;
+    unsafe fn on_registers(work: impl Packed<Self>) {
+        // SAFETY: as the caller promised.
+        unsafe { with_avx2::<Self, One<Self>>(work) }
+    }
 }
 
 macro_rules! operator {

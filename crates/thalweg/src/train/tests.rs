@@ -109,7 +109,7 @@ fn a_resumed_run_is_the_same_run() {
 
 /// Runs side by side are the runs alone: more of them than lanes, and some that start later.
 fn together_exactly<T: Real>(training: &Training) {
-    assert!(training.lanes::<T>() > 1);
+    assert!(training.lanes::<T>(11) > 1);
     let mut alone: Vec<_> = (0..11).map(|seed| start::<T>(training, seed)).collect();
     for run in &mut alone[3..5] {
         run.run_to(10);
@@ -169,6 +169,7 @@ fn lanes_diverge_one_by_one() {
     let settings = Settings::new(0.9, 2);
     let loss = Loss::SquaredError(Convention::Half);
     let training = Training::new(mlp(&[2, 4, 2]), loss, stream(), settings).unwrap();
+    assert_eq!(training.lanes::<f64>(6), 4);
     let mut alone: Vec<_> = (0..6).map(|seed| start::<f64>(&training, seed)).collect();
     let mut together = alone.clone();
     for run in &mut alone {

@@ -13,20 +13,25 @@ use crate::tensor::{Number, Real};
 ///
 /// A batch of many samples fills the vector registers by itself. One of few leaves them empty, and then
 /// [`Training::lanes`] runs at a time share them.
+///
+/// # Panics
+/// When a run is of another training: a programmer's error.
 pub fn run_together<T: Real>(training: &Training, runs: &mut [Trainer<T>], step: u64) {
-    let lanes = training.lanes::<T>();
-    if lanes > 1 {
-        let last = training
-            .settings()
-            .switch
-            .map_or(step, |switch| step.min(switch.at_step));
-        let going = |run: &&mut Trainer<T>| run.outcome == Outcome::Running && run.step < last;
-        let mut going: Vec<_> = runs.iter_mut().filter(going).collect();
-        for abreast in going.chunk_by_mut(|a, b| a.step == b.step) {
-            for runs in abreast.chunks_mut(lanes) {
-                if training.pays::<T>(runs.len()) {
-                    Together::new(training, runs).run_to(last);
-                }
+    let settings = training.settings();
+    let parameters = training.tape().parameter_count();
+    for run in &*runs {
+        assert!(run.settings == *settings && run.parameters.len() == parameters);
+    }
+    let last = settings
+        .switch
+        .map_or(step, |switch| step.min(switch.at_step));
+    let going = |run: &&mut Trainer<T>| run.outcome == Outcome::Running && run.step < last;
+    let mut going: Vec<_> = runs.iter_mut().filter(going).collect();
+    let lanes = T::Seeds::default().as_ref().len();
+    for abreast in going.chunk_by_mut(|a, b| a.step == b.step) {
+        for runs in abreast.chunks_mut(lanes) {
+            if training.lanes::<T>(runs.len()) > 1 {
+                Together::new(training, runs).run_to(last);
             }
         }
     }

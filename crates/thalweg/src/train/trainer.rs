@@ -15,7 +15,7 @@ use crate::tensor::Real;
 /// stopped and resumed.
 #[derive(Clone, Debug)]
 pub struct Trainer<T> {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) seed: u64,
     pub(super) step: u64,
     pub(super) outcome: Outcome,

@@ -95,25 +95,23 @@ impl Training {
         &self.source
     }
 
-    /// How many runs [`run_together`](super::run_together) can do at once: 1 where the batch fills the vector
-    /// registers, or where the network or its teacher has such large matrices that products are of another kind.
-    pub fn lanes<T: Real>(&self) -> usize {
+    /// How many of `runs` runs [`run_together`](super::run_together) does at once: 1 where they are faster one by one,
+    /// since the batch fills the vector registers, or the runs are too few for the lanes, or the network or its
+    /// teacher has such large matrices that products are of another kind.
+    pub fn lanes<T: Real>(&self, runs: usize) -> usize {
         let lanes = T::Seeds::default().as_ref().len();
+        let runs = runs.min(lanes);
         let teacher_large = match &self.source {
             Source::Teacher(stream) => stream.tape().has_large_weight(),
             Source::Labelled(_) => false,
         };
-        if self.tape.has_large_weight() || teacher_large || !self.pays::<T>(lanes) {
+        // One by one, every run pays for its padding; in lanes, for those that are empty. What is done for each
+        // seed either way costs as much as some samples.
+        let pays = runs * T::PADDING >= lanes * (self.settings.batch + OVERHEAD);
+        if self.tape.has_large_weight() || teacher_large || !pays {
             return 1;
         }
-        lanes
-    }
-
-    /// Whether `runs` runs are faster in lanes than one by one, where every one pays for its padding. What is done
-    /// for each seed in either case costs as much as [`OVERHEAD`] samples or so.
-    pub(super) fn pays<T: Real>(&self, runs: usize) -> bool {
-        let lanes = T::Seeds::default().as_ref().len();
-        runs * T::PADDING >= lanes * (self.settings.batch + OVERHEAD)
+        runs
     }
 
     /// How it is trained.
