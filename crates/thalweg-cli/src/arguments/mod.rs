@@ -42,7 +42,7 @@ Examples:
   Does SGD agree?
     thalweg simulate --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --steps 1e6 --seeds 16 --out run
-  The paper's linear figures, every claim tested:
+  The paper's figures, every claim tested:
     thalweg reproduce --quick
 
 Exit status:

@@ -24,7 +24,8 @@ use crate::output;
 /// the gradients' covariance, the residuals' covariance and its mismatch with the
 /// loss's curvature, averaged and (where labels have noise) input by input,
 /// Theorem 2's bounds, and the leading eigenvalues of the gradients' covariance
-/// with their alignment. Every number with its error and whether it converged.
+/// with their alignment. Every estimate with its error and whether it converged;
+/// what is a plain function of the set's samples, without.
 ///
 /// The results of a run go into its directory, where `thalweg report` shows them.
 #[derive(Debug, Args)]

@@ -71,8 +71,8 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         ("parameters", Align::Right),
         ("tr ∇²L", Align::Right),
         ("λ_max", Align::Right),
-        ("F", Align::Right),
-        ("tr Cov ∇ℓ", Align::Right),
+        ("F ± s.e.", Align::Right),
+        ("tr Cov ∇ℓ ± s.e.", Align::Right),
     ]);
     for layer in &network.layers {
         table.row([
@@ -99,8 +99,8 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         "its condition number",
         &condition(residuals.mismatch_condition),
     ]);
-    let outputs: Vec<f64> = network.outputs.iter().map(|mean| mean.value).collect();
-    table.row(["each output's part of tr Gauss–Newton", &list(&outputs)]);
+    let outputs = some(network.outputs.iter().map(spread));
+    table.row(["each output's part of tr Gauss–Newton, ± s.e.", &outputs]);
     page.table(&table);
     let bounds = network.bounds;
     page.paragraph(&format!(
@@ -164,7 +164,7 @@ fn by_input(page: &mut Page, found: Option<&Conditional>) {
         significant(high / low, 3),
     ));
     page.paragraph(&format!(
-        "Theorem 2 input by input: {} ≤ F = {} ≤ {} {}.",
+        "Theorem 2 input by input, ± one standard error: {} ≤ F = {} ≤ {} {}.",
         spread(&found.lower),
         spread(&found.fluctuation),
         spread(&found.upper),
@@ -253,15 +253,16 @@ fn spread(mean: &Mean) -> String {
     )
 }
 
-/// The first of `values`, and how many more there are.
 fn list(values: &[f64]) -> String {
+    some(values.iter().map(|&x| significant(x, 4)))
+}
+
+/// The first of `values`, and how many more there are.
+fn some(values: impl ExactSizeIterator<Item = String>) -> String {
     const SHOWN: usize = 6;
-    let shown: Vec<_> = values
-        .iter()
-        .take(SHOWN)
-        .map(|&x| significant(x, 4))
-        .collect();
-    match values.len().saturating_sub(SHOWN) {
+    let count = values.len();
+    let shown: Vec<_> = values.take(SHOWN).collect();
+    match count.saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{}, … ({more} more)", shown.join(", ")),
     }

@@ -1,4 +1,4 @@
-//! `thalweg reproduce`: the paper's linear figures and ours, each claim with a verdict.
+//! `thalweg reproduce`: the paper's figures and ours, each claim with a verdict.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::number::significant;
 use crate::page::{Align, Page, Table};
 use crate::{interrupt, output, progress};
 
-/// Reproduce the paper's linear figures, with a verdict on every claim
+/// Reproduce the paper's figures, with a verdict on every claim
 ///
 /// Each figure is drawn (SVG, PNG) with the measured curves and their error bands,
 /// the exact line and the slow flow at that budget, beside its data (CSV). Each

@@ -112,7 +112,12 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ),
         (
             "each output’s part of tr Gauss–Newton".to_owned(),
-            list(&network.outputs.iter().map(|m| m.value).collect::<Vec<_>>()),
+            network
+                .outputs
+                .iter()
+                .map(mean)
+                .collect::<Vec<_>>()
+                .join(", "),
         ),
         (
             "Theorem 2".to_owned(),

@@ -420,4 +420,19 @@ fn labels_are_drawn_again_for_the_same_inputs() {
         })
         .collect();
     mean_is("labels kept", &kept, 0.7);
+
+    // Noise on logits: distributions, whose log-odds scatter about those of the class.
+    let source = Source::from(labelled(noise(NoiseLaw::Gaussian, Place::Logits)));
+    let set = source.evaluation(1, 12);
+    let mut redraw = source.redraw(1, 12).unwrap();
+    let mut odds = Vec::new();
+    for index in 0..2000 {
+        let labels = redraw.labels(index);
+        for (sample, y) in labels.col_iter().enumerate() {
+            assert!((y.iter().sum::<f64>() - 1.0).abs() < 1e-14);
+            let class = set.inputs[(0, sample)] as usize % 3;
+            odds.push((y[class] / y[(class + 1) % 3]).ln());
+        }
+    }
+    mean_is("log-odds", &odds, 1.0);
 }

@@ -6,7 +6,7 @@ const TAIL: f64 = 0.025;
 /// A quantile of independent samples, as an estimate of that of their law.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantile {
-    /// The smallest sample that at least the share wanted does not exceed.
+    /// The smallest sample that at least this share of the samples does not exceed.
     pub value: f64,
     /// Two of the samples, between which the law's quantile lies with a confidence of at least 95 %, whatever the
     /// law: infinite where the samples are too few to bound it.

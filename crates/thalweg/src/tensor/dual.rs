@@ -14,8 +14,8 @@ use super::pack::{One, Packed, Packs};
 /// tangents are the Hessian's products with the parameters' tangents: forward over reverse. Parameters may
 /// be `Dual<Dual<f64, 1>, 1>` as well, for third derivatives.
 ///
-/// Where many products are wanted at one point, [`Objective::hessian`](crate::loss::Objective::hessian) is
-/// faster: it gives the same, but keeps the values and replays the tangents alone.
+/// Where many products are wanted at one point, [`Objective::hessian`](crate::loss::Objective::hessian) gives the same
+/// for less: it keeps the values and replays the tangents alone.
 ///
 /// ```
 /// use thalweg::loss::{Convention, Loss, Objective};

@@ -3,8 +3,8 @@
 use super::normal::{MILLS_F32, MILLS_F64, normal};
 use super::{Number, Seeds};
 
-/// A floating-point number. Every operation is correctly rounded, or built of such operations, so
-/// that results do not depend on the processor.
+/// A floating-point number. Every operation but [`Number::ln`], which is the system's, is correctly rounded, or built
+/// of such operations, so that results do not depend on the processor.
 pub trait Real: Number + PartialOrd {
     /// As many seeds' numbers as fill a register.
     type Seeds: Number + AsRef<[Self]> + AsMut<[Self]>;

@@ -4,8 +4,8 @@
 /// `mul_add` is a call into the C library: the same bits, many times slower.
 ///
 /// `work` and all that it calls in hot loops must be `#[inline(always)]`: code outside the
-/// instruction set's own function is compiled without it. AVX-512 is left to the large products,
-/// since it made the short loops here slower.
+/// instruction set's own function is compiled without it. AVX-512 made the short loops
+/// here slower.
 #[inline]
 pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

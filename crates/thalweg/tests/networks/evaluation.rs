@@ -396,3 +396,43 @@ fn what_does_not_fit_is_refused() {
         "parameter 0 is inf: must be finite"
     );
 }
+
+/// With other labels a set is that of those labels, at every position; and its own come back.
+fn relabelled<M: Network + Debug>(mut case: Case<M>) {
+    let (name, at) = (case.name(), case.parameters.clone());
+    let mut set = case.evaluation(4);
+    let own = entries(set.residuals(&at).unwrap().as_ref());
+    let (lines, samples) = (case.targets[0].concat().len(), case.targets.len());
+    let numbers = case.draw.normals(lines * samples);
+    let labels = Mat::from_fn(lines, samples, |line, b| numbers[b * lines + line].abs());
+    let residuals = set.residuals_under(&at, labels.as_ref()).unwrap();
+    let curvatures = set.output_curvatures_under(&at, labels.as_ref()).unwrap();
+    assert_eq!(entries(set.residuals(&at).unwrap().as_ref()), own);
+
+    let positions = case.targets[0][0].len();
+    for (b, table) in case.targets.iter_mut().enumerate() {
+        for (line, y) in table.iter_mut().flatten().enumerate() {
+            *y = labels[(line, b)];
+        }
+    }
+    let mut other = case.evaluation(4);
+    let exact = entries(other.residuals(&at).unwrap().as_ref());
+    assert_close(&name, &entries(residuals.as_ref()), &exact, 1e-14);
+    let mean = Mat::from_fn(lines, lines, |i, j| {
+        let row = curvatures.row(j * lines + i);
+        row.iter().sum::<f64>() / samples as f64
+    });
+    let exact = entries(other.output_curvature(&at).unwrap().as_ref());
+    assert_close(&name, &entries(mean.as_ref()), &exact, 1e-12);
+    // Positions do not meet in one loss.
+    for i in 0..lines {
+        for j in 0..lines {
+            assert!(i % positions == j % positions || mean[(i, j)] == 0.0);
+        }
+    }
+}
+
+#[test]
+fn other_labels_make_another_set() {
+    for_random_cases!(25, relabelled);
+}
