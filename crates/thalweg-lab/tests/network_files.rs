@@ -356,5 +356,15 @@ fn the_examples_are_experiments() {
         }
     }
     names.sort();
-    assert_eq!(names, ["linear", "mnist", "relu", "rnn", "transformer"]);
+    assert_eq!(
+        names,
+        [
+            "linear",
+            "mnist",
+            "relu",
+            "relu-isotropic",
+            "rnn",
+            "transformer"
+        ]
+    );
 }
