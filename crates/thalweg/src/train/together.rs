@@ -27,8 +27,8 @@ pub fn run_together<T: Real>(training: &Training, runs: &mut [Trainer<T>], step:
         .map_or(step, |switch| step.min(switch.at_step));
     let going = |run: &&mut Trainer<T>| run.outcome == Outcome::Running && run.step < last;
     let mut going: Vec<_> = runs.iter_mut().filter(going).collect();
-    let lanes = T::Seeds::default().as_ref().len();
     for abreast in going.chunk_by_mut(|a, b| a.step == b.step) {
+        let lanes = training.lanes::<T>(abreast.len());
         for runs in abreast.chunks_mut(lanes) {
             if training.lanes::<T>(runs.len()) > 1 {
                 Together::new(training, runs).run_to(last);
