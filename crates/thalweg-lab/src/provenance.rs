@@ -114,13 +114,15 @@ impl Provenance {
         last.map_or(&self.begun_by, |(build, _)| build)
     }
 
-    /// The table `provenance` of a written file whose losses are counted by `loss_convention`.
+    /// The table `provenance` of a written file whose losses are counted by `loss_convention`, with a place for
+    /// the file's digest.
     pub(crate) fn to_node(&self, loss_convention: &str) -> Node {
         let mut entries = self.begun_by.entries();
         entries.push(("loss_convention".to_owned(), loss_convention.into()));
         if let Some(data) = &self.data {
             entries.push((DATA.to_owned(), data.as_str().into()));
         }
+        entries.push(crate::store::entry());
         if !self.continued_by.is_empty() {
             let each = self.continued_by.iter().map(|(build, step)| {
                 let mut entries = build.entries();

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use thalweg_lab::network::{Effort, NetworkError, measure};
 use thalweg_lab::run::{Note, Observer, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
-use thalweg_lab::spec::{NetworkExperiment, Overrides, read_network_experiment};
+use thalweg_lab::spec::{NetworkExperiment, Overrides, read_experiment, read_network_experiment};
 use thalweg_lab::store::{StoreError, load};
 
 /// Where the child process finds its run directory.
@@ -411,12 +411,14 @@ fn a_training_goes_on_with_the_same_images_alone() {
 /// A directory with a deep linear run is not gone on with as a network's.
 #[test]
 fn a_run_of_another_kind_is_told_as_such() {
-    let folder = scratch();
-    fs::write(
-        folder.path().join("specification.toml"),
-        "depth = 2\n[problem]\n",
-    )
-    .unwrap();
+    let (file, folder) = (scratch(), scratch());
+    let path = file.path().join("experiment.toml");
+    let linear = "depth = 2\nteacher = [[1]]\ninput_covariance = [[1]]\nnoise_covariance = [[1]]\n\
+                  learning_rate = 0.01\nbatch = 1\nsteps = 1\nseeds = 1\n";
+    fs::write(&path, linear).unwrap();
+    let linear = read_experiment(&path).unwrap();
+    let stop = AtomicBool::new(false);
+    run(&linear, folder.path(), Duration::MAX, &mut (), &stop).unwrap();
     let error = run_in(folder.path(), &read(SMALL)).0.unwrap_err();
     assert!(
         matches!(error, RunError::Store(StoreError::OtherKind { .. })),

@@ -10,6 +10,7 @@ use thalweg_lab::reproduce::{
     self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, SLOW_FLOW,
     Verdict,
 };
+use thalweg_lab::store::StoreError;
 
 use crate::exit::Failure;
 use crate::number::significant;
@@ -137,7 +138,9 @@ impl std::error::Error for NotMade {}
 fn failure(error: ReproduceError) -> Failure {
     match error {
         ReproduceError::Stopped { .. } => Failure::Interrupted(error.to_string()),
-        ReproduceError::Report(ref cause) if matches!(**cause, ReportError::Damaged { .. }) => {
+        ReproduceError::Report(ref cause)
+            if !matches!(**cause, ReportError::Store(StoreError::Write { .. })) =>
+        {
             Failure::input(error)
         }
         _ => Failure::work(error),

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use thalweg_lab::network::NetworkError;
 use thalweg_lab::run::{Note, Observer, RunError, RunStatus};
+use thalweg_lab::saved::SavedError;
 use thalweg_lab::store::StoreError;
 
 use crate::exit::Failure;
@@ -68,7 +70,7 @@ impl Observer for Watcher {
                 "note: this run was made by {found}, and {current} goes on with it: its numbers may differ from those of \
                  either alone; specification.toml records from which step"
             ),
-            Note::DamagedCheckpoint { path } => {
+            Note::Damaged { path } => {
                 format!("{} was damaged; an older state is used", path.display())
             }
         };
@@ -78,9 +80,20 @@ impl Observer for Watcher {
 
 /// What the user can mend by another command, and what not.
 fn failure(error: RunError) -> Failure {
-    match error {
-        RunError::Store(
-            StoreError::Write { .. } | StoreError::Read { .. } | StoreError::Damaged { .. },
+    let store = match &error {
+        RunError::Store(error) => Some(error),
+        RunError::Network(NetworkError::Saved(SavedError::Store(error))) => Some(error),
+        _ => None,
+    };
+    match store {
+        Some(
+            StoreError::Write { .. }
+            | StoreError::Read { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Altered { .. }
+            | StoreError::Missing { .. }
+            | StoreError::NoDigest { .. }
+            | StoreError::OtherOutcomes { .. },
         ) => Failure::work(error),
         _ => Failure::input(error),
     }

@@ -114,3 +114,23 @@ pub fn step_after(words: &str, stderr: &str) -> u64 {
 pub fn regex_escape(path: &str) -> String {
     path.replace('.', r"\.")
 }
+
+/// FNV-1a, 64 bits.
+pub fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// `bytes` of a file that carries its digest, that of the file with its digits as zeros, made to fit.
+pub fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let label = b"fnv1a64:";
+    let Some(place) = bytes.windows(8).rposition(|window| window == label) else {
+        return bytes;
+    };
+    let digits = place + label.len()..place + label.len() + 16;
+    bytes[digits.clone()].fill(b'0');
+    let digest = format!("{:016x}", fnv(&bytes));
+    bytes[digits].copy_from_slice(digest.as_bytes());
+    bytes
+}

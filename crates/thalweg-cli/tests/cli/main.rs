@@ -6,6 +6,9 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod concurrent;
+#[cfg(target_os = "linux")]
+mod faults;
 mod harness;
 mod help;
 mod malformed;
@@ -15,4 +18,6 @@ mod pages;
 mod pipe;
 mod reproduce;
 mod simulate;
+#[cfg(unix)]
+mod strangers;
 mod train;

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{file, regex_escape, run};
+use crate::harness::{file, regex_escape, resealed, run};
 use crate::train::SMALL;
 
 /// A finished training in `run`, of one seed.
@@ -28,7 +28,7 @@ fn network(out: &Path) -> PathBuf {
     out.join("networks/seed-0.safetensors")
 }
 
-/// The file with another header; its numbers stay.
+/// The file with another header and the digest that fits; its numbers stay.
 fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -37,7 +37,7 @@ fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut all = (header.len() as u64).to_le_bytes().to_vec();
     all.extend(header);
     all.extend(&bytes[8 + length..]);
-    all
+    resealed(all)
 }
 
 #[test]
@@ -85,18 +85,20 @@ fn damaged_files_are_refused_by_name() {
     let (folder, out) = trained();
     let good = std::fs::read(network(&out)).unwrap();
     let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
-    let mut cases: Vec<(Vec<u8>, &str)> = [0, 7, 8, header / 2, header, good.len() - 1]
-        .map(|length| (good[..length].to_vec(), "not a whole safetensors file"))
+    let cut = [0, 7, 8, header / 2, header, good.len() - 1];
+    let mut cases: Vec<(Vec<u8>, &str)> = cut
+        .map(|length| (good[..length].to_vec(), "damaged.safetensors is "))
         .into();
     let long = [&good[..], b"more"].concat();
-    cases.push((long, "not a whole safetensors file"));
+    cases.push((resealed(long.clone()), "not a whole safetensors file"));
+    cases.push((long, "is damaged (its digest was"));
     cases.push((
         b"\x89PNG\r\n\x1a\n and so on".to_vec(),
         "not a whole safetensors file",
     ));
     let mut huge = good.clone();
     huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
-    cases.push((huge, "not a whole safetensors file"));
+    cases.push((resealed(huge), "not a whole safetensors file"));
     let name = "layers.1.weight";
     let turned = |h: &mut Value| h[name]["shape"] = json!([2, 4]);
     cases.push((
@@ -127,12 +129,13 @@ fn damaged_files_are_refused_by_name() {
         with_header(&good, wider),
         "the specified network needs [5, 2]",
     ));
-    let nonsense = |h: &mut Value| h["__metadata__"]["thalweg"] = "steps = ".into();
+    let nonsense =
+        |h: &mut Value| h["__metadata__"]["thalweg"] = "steps = # fnv1a64:0000000000000000".into();
     cases.push((with_header(&good, nonsense), "specification"));
     let mut undefined = good.clone();
     let end = undefined.len();
     undefined[end - 8..].fill(0xff);
-    cases.push((undefined, "not finite"));
+    cases.push((resealed(undefined), "not finite"));
 
     let path = folder.path().join("damaged.safetensors");
     for (bytes, needle) in cases {

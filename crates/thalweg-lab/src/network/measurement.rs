@@ -1,17 +1,20 @@
 //! Everything that is measured of one network, as it is written and read.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thalweg::estimate::{Estimate, Status, Uncertainty};
 use thalweg::fluctuation::{self, SampleMean};
 
-use crate::store::{StoreError, create_folder, files, write_whole};
+use crate::store::{
+    Lock, StoreError, create_folder, files_with, json, read_sealed, subfolder, write_whole,
+};
 
 /// The folder of measurements in a directory.
 const FOLDER: &str = "measured";
+/// How their names end.
+const EXTENSION: &str = "json";
 
 /// A network's curvature and fluctuation on one evaluation set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -304,15 +307,14 @@ impl NetworkMeasurement {
     /// Writes the measurement into `directory`, in place of an earlier one of its name.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or another process is writing there.
     pub fn write(&self, directory: &Path) -> Result<PathBuf, StoreError> {
-        let folder = directory.join(FOLDER);
-        create_folder(&folder)?;
-        let path = folder.join(format!("{}.json", self.name));
-        write_whole(&path, |file| {
-            serde_json::to_writer_pretty(&mut *file, self)?;
-            file.write_all(b"\n")
-        })?;
+        create_folder(directory)?;
+        let _lock = Lock::take(directory, Lock::FOR_A_PAGE)?;
+        let folder = subfolder(directory, FOLDER)?;
+        let path = folder.join(format!("{}.{EXTENSION}", self.name));
+        let bytes = json(self).map_err(|error| StoreError::write(&path, error.into()))?;
+        write_whole(&path, &bytes)?;
         Ok(path)
     }
 
@@ -322,15 +324,12 @@ impl NetworkMeasurement {
     /// When one cannot be read or is damaged.
     pub fn read_all(directory: &Path) -> Result<Vec<Self>, StoreError> {
         let read = |path: PathBuf| {
-            let text = fs::read(&path).map_err(|source| StoreError::read(&path, source))?;
+            let way_out = "bring it back from a copy, or delete it and measure again";
+            let text = read_sealed(&path, way_out)?;
             serde_json::from_slice(&text)
                 .map_err(|error| StoreError::read(&path, io::Error::from(error)))
         };
-        let mut paths = files(&directory.join(FOLDER))?;
-        paths.retain(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        });
+        let paths = files_with(&directory.join(FOLDER), EXTENSION)?;
         paths.into_iter().map(read).collect()
     }
 }

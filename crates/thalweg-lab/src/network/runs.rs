@@ -15,9 +15,9 @@ use super::made::Made;
 use super::observe::observe;
 use super::state::NetworkState;
 use crate::run::{Measurements, RunError, Runnable, Running};
-use crate::saved::{NETWORKS, SavedNetwork};
+use crate::saved::{NETWORKS, SavedNetwork, network_path};
 use crate::spec::NetworkExperiment;
-use crate::store::{Fingerprint, RunOutcome, create_folder};
+use crate::store::{Fingerprint, RunOutcome, subfolder};
 
 /// Parts that a way is cut into, so that the last seed does not run alone while other cores wait.
 const SLICES: u64 = 16;
@@ -184,8 +184,7 @@ impl Running for NetworkRuns {
     }
 
     fn keep(&self, directory: &Path) -> Result<(), RunError> {
-        let folder = directory.join(NETWORKS);
-        create_folder(&folder)?;
+        subfolder(directory, NETWORKS)?;
         for (seed, outcome, parameters) in self.runs() {
             if outcome == Outcome::Running {
                 let network = SavedNetwork {
@@ -194,7 +193,7 @@ impl Running for NetworkRuns {
                     step: Some(self.step),
                     parameters,
                 };
-                let path = folder.join(format!("seed-{seed}.safetensors"));
+                let path = network_path(directory, seed);
                 network.write(&path).map_err(NetworkError::from)?;
             }
         }

@@ -6,6 +6,7 @@
 //! reader's `prefers-color-scheme`; the PNG is light.
 
 mod axis;
+mod dialect;
 mod figure;
 mod font;
 mod ink;
@@ -18,6 +19,7 @@ mod svg;
 mod ticks;
 
 pub use axis::{Axis, Scale};
+pub use dialect::check_svg;
 pub use figure::Figure;
 pub use font::missing_glyphs;
 pub use ink::Ink;

@@ -12,15 +12,13 @@ mod page;
 mod run;
 mod section;
 
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use error::ReportError;
 
 use crate::network::NetworkMeasurement;
 use crate::reproduce::{RESULTS_FILE, Results};
-use crate::store::{StoreError, is_network, write_whole};
+use crate::store::{Lock, exists, is_network, is_run, write_whole};
 use section::Section;
 
 /// The page's file.
@@ -32,41 +30,49 @@ pub const REPORT_FILE: &str = "report.html";
 /// # Errors
 /// When the directory holds neither, a file cannot be read or is damaged, or the page cannot be written.
 pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
+    if exists(&directory.join(RESULTS_FILE)) {
+        return write_reproduction(directory, &take(directory)?);
+    }
     let measured = NetworkMeasurement::read_all(directory)?;
-    let page = if directory.join(RESULTS_FILE).exists() {
-        reproduction(directory)?
-    } else if !measured.is_empty() || is_network(directory).unwrap_or(false) {
+    let of_networks = if is_run(directory) {
+        is_network(directory)?
+    } else {
+        !measured.is_empty()
+    };
+    let page = if of_networks {
         network::page(directory, &measured)?
     } else {
         // Also where there is no run at all: its error says so.
         run::page(directory)?
     };
-    let path = directory.join(REPORT_FILE);
-    write_whole(&path, |file| file.write_all(page.as_bytes()))?;
-    Ok(path)
+    put(directory, &page, &take(directory)?)
 }
 
-/// The page of a reproduction: reads the results and the pictures beside them.
-fn reproduction(directory: &Path) -> Result<String, ReportError> {
+/// Writes the page of a reproduction in `directory`, which `lock` has taken: results and pictures that belong
+/// together are read, and the page is never older than they.
+pub(crate) fn write_reproduction(directory: &Path, lock: &Lock) -> Result<PathBuf, ReportError> {
     let results = Results::read(directory)?;
     let mut sections = Vec::new();
     for figure in &results.figures {
-        let picture = read(&directory.join(format!("{}.svg", figure.id)))?;
         sections.push(Section {
             figure,
-            picture,
+            picture: results.picture(directory, figure)?,
             details: "Settings",
             again: format!("{} ({:.1} s here)", figure.command, figure.seconds),
         });
     }
-    Ok(page::reproduction(&results, &sections))
+    put(directory, &page::reproduction(&results, &sections), lock)
 }
 
-fn read(path: &Path) -> Result<String, StoreError> {
-    fs::read_to_string(path).map_err(|source| StoreError::Read {
-        path: path.to_owned(),
-        source,
-    })
+fn take(directory: &Path) -> Result<Lock, ReportError> {
+    Ok(Lock::take(directory, Lock::FOR_A_PAGE)?)
+}
+
+/// Puts `page` into `directory`, which is taken.
+fn put(directory: &Path, page: &str, _lock: &Lock) -> Result<PathBuf, ReportError> {
+    let path = directory.join(REPORT_FILE);
+    write_whole(&path, page.as_bytes())?;
+    Ok(path)
 }
 
 #[cfg(test)]

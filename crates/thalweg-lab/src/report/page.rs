@@ -42,6 +42,10 @@ pub fn run(lead: &str, loss_convention: &str, sections: &[Section<'_>]) -> Strin
     render(lead, loss_convention, "", sections, &(list(&rows) + SOURCE))
 }
 
+/// A page is words, pictures and style, all inside it: nothing is run, and nothing is loaded.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 fn render(
     lead: &str,
     loss_convention: &str,
@@ -51,6 +55,7 @@ fn render(
 ) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>Thalweg report</title><style>{}</style></head><body><main>\n",

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::reproduce::{Budget, find};
+use crate::store::{StoreError, json};
 
 fn cheap(directory: &Path) -> Results {
     let figures = find(&[
@@ -105,14 +106,15 @@ fn words_are_escaped_and_damage_is_told() {
     results.figures[0].title = "<script>alert(1)</script> & more".to_owned();
     results.figures[0].claims[0].statement = "a < b".to_owned();
     let path = directory.path().join(RESULTS_FILE);
-    fs::write(&path, serde_json::to_vec(&results).unwrap()).unwrap();
+    fs::write(&path, json(&results).unwrap()).unwrap();
     let page = fs::read_to_string(write(directory.path()).unwrap()).unwrap();
     assert!(
         page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; more")
             && page.contains("a &lt; b")
     );
     assert!(!page.contains("<script"));
-    fs::write(&path, "{ \"environment\": 3 ").unwrap();
+    let other = serde_json::json!({ "environment": 3 });
+    fs::write(&path, json(&other).unwrap()).unwrap();
     assert!(matches!(
         write(directory.path()),
         Err(ReportError::Damaged { .. })

@@ -1,24 +1,24 @@
 //! Runs figures into a directory: pictures, data and results, each file whole or absent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::made::csv;
 use super::network::Kept;
-use super::results::{Environment, FigureFailure, FigureResult, Results};
+use super::results::{Environment, FigureFailure, FigureResult, Results, picture_path};
 use super::{Budget, Claim, Context, Entry, ReproduceError};
 use crate::plot;
 use crate::report;
-use crate::store::{create_folder, write_all_whole};
+use crate::store::{Lock, create_folder, json, write_all_whole};
 
 /// The file of [`Results`] in the directory.
 pub const RESULTS_FILE: &str = "results.json";
 
 /// Makes `figures` one after the other and writes each as soon as it is finished: `{id}.svg`,
 /// `{id}.png` and `{id}.csv` together with `results.json`, then `report.html`. Other figures that the
-/// directory already holds stay in both; those made here are returned. A figure that cannot be made
-/// does not stop the others: it is among the failures, there and in both files.
+/// directory holds by then, other processes' too, stay in both; those made here are returned. A figure that
+/// cannot be made does not stop the others: it is among the failures, there and in both files.
 ///
 /// # Errors
 /// When a file cannot be written, the directory's `results.json` holds something else, or `stop` is set;
@@ -31,10 +31,8 @@ pub fn write(
     stop: &AtomicBool,
 ) -> Result<Results, ReproduceError> {
     create_folder(directory)?;
-    let mut all = Results::read(directory).map_err(Box::new)?;
-    // Of a figure without its picture nothing could be shown.
-    let drawn = |id: &str| directory.join(format!("{id}.svg")).exists();
-    all.figures.retain(|figure| drawn(&figure.id));
+    // What holds something else should be known before the work is done.
+    Results::read(directory).map_err(Box::new)?;
     let mut made_here = Results::default();
     let kept = Kept::default();
     for entry in figures {
@@ -46,23 +44,10 @@ pub fn write(
             stop,
         };
         context.tell(0.0)?;
-        let path = |extension| directory.join(format!("{}.{extension}", entry.id));
-        let results = directory.join(RESULTS_FILE);
         match draw(entry, context) {
-            Ok(Drawn {
-                result,
-                picture,
-                pixels,
-                data,
-            }) => {
-                made_here.put(result.clone());
-                all.put(result);
-                write_all_whole(&[
-                    (path("svg"), picture.as_bytes()),
-                    (path("png"), &pixels),
-                    (path("csv"), data.as_bytes()),
-                    (results, &serde_json::to_vec_pretty(&all)?),
-                ])?;
+            Ok(drawn) => {
+                made_here.put(drawn.result.clone(), &drawn.picture);
+                merge(directory, drawn)?;
             }
             Err(stopped @ ReproduceError::Stopped { .. }) => return Err(stopped),
             Err(error) => {
@@ -73,14 +58,48 @@ pub fn write(
                     command: command(entry.id, budget),
                 };
                 made_here.put_failure(failure.clone());
-                all.put_failure(failure);
-                write_all_whole(&[(results, &serde_json::to_vec_pretty(&all)?)])?;
+                change(directory, &[], |all| all.put_failure(failure))?;
             }
         }
         progress(entry.id, 1.0);
-        report::write(directory).map_err(Box::new)?;
     }
     Ok(made_here)
+}
+
+/// Puts a figure beside those that `directory` holds by now.
+fn merge(directory: &Path, drawn: Drawn) -> Result<(), ReproduceError> {
+    let Drawn {
+        result,
+        picture,
+        pixels,
+        data,
+    } = drawn;
+    let path = |extension| directory.join(format!("{}.{extension}", result.id));
+    let files = [
+        (picture_path(directory, &result.id), picture.as_bytes()),
+        (path("png"), &pixels),
+        (path("csv"), data.as_bytes()),
+    ];
+    change(directory, &files, |all| all.put(result, &picture))
+}
+
+/// Changes the results in `directory`, writes `files` together with them, and then the report, while no other
+/// process does.
+fn change(
+    directory: &Path,
+    files: &[(PathBuf, &[u8])],
+    change: impl FnOnce(&mut Results),
+) -> Result<(), ReproduceError> {
+    let lock = Lock::take(directory, Lock::FOR_A_PAGE)?;
+    let mut all = Results::read(directory).map_err(Box::new)?;
+    all.drop_unshowable(directory);
+    change(&mut all);
+    let results = json(&all)?;
+    let mut files = files.to_vec();
+    files.push((directory.join(RESULTS_FILE), &results));
+    write_all_whole(&files)?;
+    report::write_reproduction(directory, &lock).map_err(Box::new)?;
+    Ok(())
 }
 
 /// A finished figure in all its forms.

@@ -1,14 +1,14 @@
 //! The results of a reproduction as they stand in `results.json`.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, FIGURES, Judged, RESULTS_FILE};
+use crate::plot::check_svg;
 use crate::report::ReportError;
-use crate::store::StoreError;
+use crate::store::{StoreError, digest, digits, exists, read_listed, read_sealed};
 
 /// Everything a report needs, besides the pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Results {
     /// Those that could not be made when they were last asked for.
     #[serde(default)]
     pub failures: Vec<FigureFailure>,
+    /// The digest of each figure's picture, by the figure's name.
+    #[serde(default)]
+    pub pictures: BTreeMap<String, String>,
 }
 
 /// A figure that could not be made.
@@ -77,21 +80,80 @@ impl Results {
     /// The results in `directory`; none where it holds none.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds something else.
+    /// When the file cannot be read, is damaged, or holds something else.
     pub fn read(directory: &Path) -> Result<Self, ReportError> {
         let path = directory.join(RESULTS_FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(StoreError::read(&path, source).into()),
+        if !exists(&path) {
+            return Ok(Self::default());
+        }
+        let way_out = "bring it back from a copy, or delete it and make the figures again";
+        let bytes = read_sealed(&path, way_out)?;
+        let results: Self = match serde_json::from_slice(&bytes) {
+            Ok(results) => results,
+            Err(source) => return Err(ReportError::Damaged { path, source }),
         };
-        serde_json::from_str(&text).map_err(|source| ReportError::Damaged { path, source })
+        let failed = results.failures.iter().map(|failure| &failure.id);
+        let mut names = results
+            .figures
+            .iter()
+            .map(|figure| &figure.id)
+            .chain(failed);
+        match names.find(|name| !is_name(name)).cloned() {
+            None => Ok(results),
+            Some(found) => Err(ReportError::Name { path, found }),
+        }
     }
 
-    /// Adds `figure` in the report's order, in place of an earlier one of its name.
-    pub fn put(&mut self, figure: FigureResult) {
+    /// The picture of `figure` in `directory`, which is the one that was drawn with it.
+    ///
+    /// # Errors
+    /// When it cannot be read, is another one, or holds what none of ours does.
+    pub fn picture(&self, directory: &Path, figure: &FigureResult) -> Result<String, ReportError> {
+        let path = picture_path(directory, &figure.id);
+        let way_out = format!(
+            "make it again: `{} --out {}`",
+            figure.command,
+            directory.display()
+        );
+        let listed = self.pictures.get(&figure.id);
+        let listed = listed.and_then(|listed| u64::from_str_radix(listed, 16).ok());
+        let Some(listed) = listed else {
+            return Err(StoreError::NoDigest { path, way_out }.into());
+        };
+        let bytes = read_listed(&path, listed, &way_out)?;
+        let text = String::from_utf8(bytes).map_err(|_| "bytes that are no text".to_owned());
+        text.and_then(|text| check_svg(&text).map(|()| text))
+            .map_err(|found| ReportError::Picture {
+                path,
+                found,
+                way_out,
+            })
+    }
+
+    /// Turns the figures whose picture in `directory` cannot be shown into failures.
+    pub(super) fn drop_unshowable(&mut self, directory: &Path) {
+        for figure in std::mem::take(&mut self.figures) {
+            match self.picture(directory, &figure) {
+                Ok(_) => self.figures.push(figure),
+                Err(error) => {
+                    self.pictures.remove(&figure.id);
+                    self.put_failure(FigureFailure {
+                        id: figure.id,
+                        title: figure.title,
+                        error: error.to_string(),
+                        command: figure.command,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Adds `figure` with its `picture` in the report's order, in place of an earlier one of its name.
+    pub fn put(&mut self, figure: FigureResult, picture: &str) {
         self.figures.retain(|earlier| earlier.id != figure.id);
         self.failures.retain(|earlier| earlier.id != figure.id);
+        let digest = digits(digest(picture.as_bytes()));
+        self.pictures.insert(figure.id.clone(), digest);
         self.figures.push(figure);
         let place = |id: &str| FIGURES.iter().position(|entry| entry.id == id);
         // A figure that this version does not know comes last.
@@ -104,6 +166,17 @@ impl Results {
         self.failures.retain(|earlier| earlier.id != failure.id);
         self.failures.push(failure);
     }
+}
+
+/// Where the picture of the figure `id` lies.
+pub(super) fn picture_path(directory: &Path, id: &str) -> PathBuf {
+    directory.join(format!("{id}.svg"))
+}
+
+/// Whether a figure may be called so: its files lie beside the results and nowhere else.
+fn is_name(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !id.is_empty() && id.bytes().all(plain)
 }
 
 impl Environment {

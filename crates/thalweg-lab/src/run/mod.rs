@@ -107,7 +107,7 @@ pub fn run<E: Runnable>(
         Progress::Finished(outcomes) => return Ok(RunStatus::AlreadyFinished(outcomes)),
         Progress::Unfinished { state, damaged } => {
             for path in damaged {
-                observer.note(Note::DamagedCheckpoint { path });
+                observer.note(Note::Damaged { path });
             }
             state
         }

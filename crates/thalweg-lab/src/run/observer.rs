@@ -12,9 +12,9 @@ pub enum Note {
         /// The step reached before.
         step: u64,
     },
-    /// A checkpoint was damaged and an older one is used.
-    DamagedCheckpoint {
-        /// The damaged file, removed since.
+    /// A file that the newest state relies on was damaged, and an older state is used.
+    Damaged {
+        /// The file, removed since.
         path: PathBuf,
     },
     /// What the directory holds was made by another build, whose numbers may differ.

@@ -2,12 +2,12 @@
 //!
 //! A tensor for each parameter of the network, under its name, in the arithmetic it was trained in, rows
 //! by columns (a vector by its length). The file's metadata has one entry, `thalweg`: the resolved
-//! specification in TOML, with the table `saved` beside it that tells the seed and the step.
+//! specification in TOML, with the table `saved` beside it that tells the seed and the step, and with the
+//! digest of the whole file, by which a damaged one is known wherever it was copied to.
 
 mod error;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -18,8 +18,8 @@ use thalweg::tensor::{Parameter, Role, Tape};
 pub use error::SavedError;
 
 use crate::provenance::Provenance;
-use crate::spec::{Field, NetworkExperiment, Node, SpecError, Specification, parse_toml, to_toml};
-use crate::store::{StoreError, files, write_whole};
+use crate::spec::{NetworkExperiment, Node, Specification, read_toml, to_toml};
+use crate::store::{Seal, StoreError, check_seal, files_with, outcomes_of, seal, write_whole};
 
 /// The key of the file's only metadata.
 const METADATA: &str = "thalweg";
@@ -27,6 +27,10 @@ const METADATA: &str = "thalweg";
 const SAVED: &str = "saved";
 /// The folder of the final networks in a run directory.
 pub(crate) const NETWORKS: &str = "networks";
+/// How their names end.
+const EXTENSION: &str = "safetensors";
+/// What to do with a network that is not what it was.
+const WAY_OUT: &str = "bring it back from a copy, or train it again in a new directory";
 /// The most bytes that are read: every network that a specification may describe fits.
 const MOST: u64 = 1 << 30;
 
@@ -91,7 +95,7 @@ impl SavedNetwork {
             path: path.to_owned(),
             source,
         })?;
-        Ok(write_whole(path, |file| file.write_all(&content))?)
+        Ok(write_whole(path, &seal(content))?)
     }
 
     /// Reads the network in `path`. Where its file comes without a specification, as other programs
@@ -105,6 +109,10 @@ impl SavedNetwork {
         specification: Option<&NetworkExperiment>,
     ) -> Result<Self, SavedError> {
         let content = content(path)?;
+        // Other programs' files have none.
+        if Seal::of(&content) != Seal::Absent {
+            check_seal(path, &content, WAY_OUT)?;
+        }
         let format = |source| SavedError::Format {
             path: path.to_owned(),
             source,
@@ -112,7 +120,10 @@ impl SavedNetwork {
         let (_, header) = SafeTensors::read_metadata(&content).map_err(format)?;
         let own = header.metadata().as_ref().and_then(|all| all.get(METADATA));
         let (experiment, seed, step) = match (own, specification) {
-            (Some(text), _) => described(path, text)?,
+            (Some(text), _) => {
+                check_seal(path, &content, WAY_OUT)?;
+                described(path, text)?
+            }
             (None, Some(experiment)) => (experiment.clone(), None, None),
             (None, None) => {
                 return Err(SavedError::NoSpecification {
@@ -131,16 +142,24 @@ impl SavedNetwork {
     }
 }
 
-/// The networks in the run directory `directory`, in the order of their names.
+/// Where the network of `seed` lies in the run directory `directory`.
+pub(crate) fn network_path(directory: &Path, seed: u64) -> PathBuf {
+    let name = format!("seed-{seed}.{EXTENSION}");
+    directory.join(NETWORKS).join(name)
+}
+
+/// The networks in the directory `directory`, in the order of their names; of a run, all there must be.
 ///
 /// # Errors
-/// When there are none, as before a training is finished.
+/// When there are none, as before a training is finished, or when one is missing.
 pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
-    let mut paths = files(&directory.join(NETWORKS))?;
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "safetensors")
-    });
+    let paths = files_with(&directory.join(NETWORKS), EXTENSION)?;
+    for outcome in outcomes_of(directory)? {
+        let path = network_path(directory, outcome.seed);
+        if outcome.diverged_at.is_none() && !paths.contains(&path) {
+            return Err(StoreError::missing(&path, WAY_OUT).into());
+        }
+    }
     if paths.is_empty() {
         return Err(SavedError::NoNetworks {
             directory: directory.to_owned(),
@@ -154,22 +173,15 @@ fn described(
     path: &Path,
     text: &str,
 ) -> Result<(NetworkExperiment, Option<u64>, Option<u64>), SavedError> {
-    let read = |tree: Node| {
-        let root = Field::root(&tree);
+    let described = read_toml(path, text.as_bytes(), |root| {
         let of = |key| {
             let saved = root.optional(SAVED)?;
             Some(saved.optional(key)?.count())
         };
         let (seed, step) = (of("seed").transpose()?, of("step").transpose()?);
-        Ok((NetworkExperiment::read(&root)?, seed, step))
-    };
-    let described = parse_toml(text).and_then(read);
-    described.map_err(|fault| {
-        SavedError::Specification(SpecError {
-            path: path.to_owned(),
-            fault,
-        })
-    })
+        Ok((NetworkExperiment::read(root)?, seed, step))
+    });
+    described.map_err(SavedError::Specification)
 }
 
 fn tape(experiment: &NetworkExperiment) -> Result<Tape, ModelError> {

@@ -148,13 +148,51 @@ fn damaged_files_are_told_as_such() {
         let error = SavedNetwork::read(&broken, None).unwrap_err().to_string();
         assert!(error.contains("not a whole safetensors file"), "{error}");
     }
-    // Its own specification is damaged: still a message with the file and the field.
+    // Its own specification is wrong: still a message with the file and the field.
     let text = String::from_utf8_lossy(&whole).into_owned();
     assert!(text.contains("batch = 4"));
     let place = whole.windows(9).position(|w| w == b"batch = 4").unwrap();
     let mut changed = whole.clone();
     changed[place + 8] = b'0';
-    fs::write(&broken, changed).unwrap();
+    fs::write(&broken, seal(changed)).unwrap();
     let error = SavedNetwork::read(&broken, None).unwrap_err().to_string();
     assert!(error.contains("`batch` is 0"), "{error}");
+}
+
+/// Wherever the file lies and whichever bit it is, of the numbers or of the header.
+#[test]
+fn every_flip_is_noticed() {
+    let (folder, path) = written(&saved("f32"));
+    let whole = fs::read(&path).unwrap();
+    let copy = folder.path().join("copied elsewhere.safetensors");
+    fs::write(&copy, &whole).unwrap();
+    assert_eq!(SavedNetwork::read(&copy, None).unwrap(), saved("f32"));
+    for place in 0..whole.len() {
+        for bit in [place % 8, (place + 3) % 8] {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << bit;
+            fs::write(&copy, bytes).unwrap();
+            let given = SavedNetwork::read(&copy, None);
+            let error = given.expect_err(&format!("bit {bit} of byte {place}"));
+            assert!(error.to_string().contains("copied elsewhere"), "{error}");
+            // A specification beside the file does not make it another program's.
+            assert!(SavedNetwork::read(&copy, Some(&experiment("f32"))).is_err());
+        }
+    }
+}
+
+/// As builds before this one wrote them.
+#[test]
+fn one_of_ours_without_its_digest_is_refused_with_a_way_out() {
+    let (_folder, path) = written(&saved("f64"));
+    let text = fs::read(&path).unwrap();
+    let place = text.windows(8).position(|w| w == b"fnv1a64:").unwrap();
+    let mut bytes = text.clone();
+    bytes[place..place + 8].copy_from_slice(b"        ");
+    fs::write(&path, bytes).unwrap();
+    let error = SavedNetwork::read(&path, None).unwrap_err().to_string();
+    assert!(
+        error.contains("carries no digest") && error.contains("train it again"),
+        "{error}"
+    );
 }

@@ -33,7 +33,6 @@ pub(crate) use node::Node;
 pub(crate) use resolved::to_toml;
 pub(crate) use specification::Specification;
 
-use crate::provenance::Provenance;
 use experiment::EXPERIMENT_FIELDS;
 use problem::PROBLEM_FIELDS;
 
@@ -111,13 +110,20 @@ fn read_overridden<E: Specification>(path: &Path, overrides: &Overrides) -> Resu
     read_tree(path, tree, E::read)
 }
 
-/// What a resolved specification holds, and who wrote it.
-pub(crate) fn read_resolved<E: Specification>(path: &Path) -> Result<(E, Provenance), SpecError> {
-    read_with(path, |root| Ok((E::read(root)?, Provenance::read(root)?)))
+/// What `read` makes of `bytes`, which are TOML, those of the file `path`.
+pub(crate) fn read_toml<T>(
+    path: &Path,
+    bytes: &[u8],
+    read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
+) -> Result<T, SpecError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Fault::NotText {
+        offset: error.valid_up_to(),
+    });
+    read_tree(path, text.and_then(parse_toml), read)
 }
 
 /// What `read` makes of the TOML or JSON file `path`.
-pub(crate) fn read_with<T>(
+fn read_with<T>(
     path: &Path,
     read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
 ) -> Result<T, SpecError> {

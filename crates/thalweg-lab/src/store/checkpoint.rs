@@ -1,17 +1,20 @@
 //! Checkpoints: a run's state in a file that knows whether it is whole.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::digest::digest;
 use super::error::StoreError;
-use super::state::State;
-use super::whole::{files, remove, write_whole};
+use super::plain::read_plain;
+use super::state::{State, put_list, take_list};
+use super::whole::{files_with, remove, write_whole};
 
 /// The first bytes of every checkpoint, followed by the version of its layout.
 const MAGIC: &[u8; 6] = b"thalwg";
-/// That version: 02 since networks keep the eigenvectors that measurements start from.
-const LAYOUT: &[u8; 2] = b"02";
+/// That version: 03 since the digests of the parts stand in it.
+const LAYOUT: &[u8; 2] = b"03";
+
+/// How the names of checkpoints end.
+const EXTENSION: &str = "checkpoint";
 
 /// How many checkpoints are kept: the newest, and one to fall back to.
 const KEPT: usize = 2;
@@ -21,28 +24,27 @@ const KEPT: usize = 2;
 pub(crate) struct Checkpoint<S> {
     /// A digest of the experiment it belongs to.
     pub(crate) experiment: u64,
-    /// How many parts of measurements were written before it.
-    pub(crate) parts: u64,
+    /// The digests of the parts of measurements that were written before it, in their order.
+    pub(crate) parts: Vec<u64>,
     /// Every number that a step reads.
     pub(crate) state: S,
 }
 
-/// The newest usable checkpoint of a folder, and those newer that are not.
+/// A checkpoint as it lies in a folder.
 #[derive(Debug)]
-pub(crate) struct Latest<S> {
+pub(crate) struct Stored<S> {
+    pub(crate) path: PathBuf,
+    /// Nothing if it is damaged, or of another experiment.
     pub(crate) checkpoint: Option<Checkpoint<S>>,
-    pub(crate) damaged: Vec<PathBuf>,
 }
 
 /// Writes `checkpoint` into `folder` and removes all but the newest two.
 pub(crate) fn write<S: State>(folder: &Path, checkpoint: &Checkpoint<S>) -> Result<(), StoreError> {
-    let name = format!("step-{:020}.checkpoint", checkpoint.state.step());
-    write_whole(&folder.join(name), |writer| {
-        let bytes = encode(checkpoint);
-        writer.write_all(&bytes)?;
-        writer.write_all(&digest(&bytes).to_le_bytes())
-    })?;
-    let paths = files(folder)?;
+    let name = format!("step-{:020}.{EXTENSION}", checkpoint.state.step());
+    let mut bytes = encode(checkpoint);
+    bytes.extend(digest(&bytes).to_le_bytes());
+    write_whole(&folder.join(name), &bytes)?;
+    let paths = files_with(folder, EXTENSION)?;
     paths
         .iter()
         .rev()
@@ -50,37 +52,22 @@ pub(crate) fn write<S: State>(folder: &Path, checkpoint: &Checkpoint<S>) -> Resu
         .try_for_each(|path| remove(path))
 }
 
-/// Finds the newest checkpoint in `folder` that is whole and belongs to `experiment`. One that is whole and of
-/// another layout is an error: it is no accident to be passed over.
-pub(crate) fn latest<S: State>(folder: &Path, experiment: u64) -> Result<Latest<S>, StoreError> {
-    let mut damaged = Vec::new();
-    for path in files(folder)?.into_iter().rev() {
-        let bytes = fs::read(&path).map_err(|source| StoreError::read(&path, source))?;
+/// The checkpoints in `folder`, the newest first; those usable are whole and belong to `experiment`. One that
+/// is whole and of another layout is an error: it is no accident to be passed over.
+pub(crate) fn stored<S: State>(
+    folder: &Path,
+    experiment: u64,
+) -> Result<Vec<Stored<S>>, StoreError> {
+    let read = |path: PathBuf| {
+        let bytes = read_plain(&path)?;
         if of_another_layout(&bytes) {
             return Err(StoreError::OtherLayout { path });
         }
-        match decode(&bytes).filter(|checkpoint| checkpoint.experiment == experiment) {
-            Some(checkpoint) => {
-                let checkpoint = Some(checkpoint);
-                return Ok(Latest {
-                    checkpoint,
-                    damaged,
-                });
-            }
-            None => damaged.push(path),
-        }
-    }
-    Ok(Latest {
-        checkpoint: None,
-        damaged,
-    })
-}
-
-/// FNV-1a, 64 bits: tells accidents, not attacks.
-pub(crate) fn digest(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+        let checkpoint = decode(&bytes).filter(|found| found.experiment == experiment);
+        Ok(Stored { path, checkpoint })
+    };
+    let paths = files_with(folder, EXTENSION)?;
+    paths.into_iter().rev().map(read).collect()
 }
 
 /// Everything is a little-endian u64.
@@ -88,7 +75,7 @@ fn encode<S: State>(checkpoint: &Checkpoint<S>) -> Vec<u8> {
     let mut bytes = [&MAGIC[..], LAYOUT].concat();
     let mut put = |value: u64| bytes.extend_from_slice(&value.to_le_bytes());
     put(checkpoint.experiment);
-    put(checkpoint.parts);
+    put_list(&checkpoint.parts, &mut put);
     checkpoint.state.encode(&mut put);
     bytes
 }
@@ -113,7 +100,7 @@ fn decode<S: State>(bytes: &[u8]) -> Option<Checkpoint<S>> {
     let mut take = || words.next().flatten();
     let checkpoint = Checkpoint {
         experiment: take()?,
-        parts: take()?,
+        parts: take_list(&mut take)?,
         state: S::decode(&mut take)?,
     };
     take().is_none().then_some(checkpoint)
@@ -121,6 +108,8 @@ fn decode<S: State>(bytes: &[u8]) -> Option<Checkpoint<S>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use thalweg::simulate::{Outcome, RunState, Snapshot};
 
     use super::*;
@@ -134,7 +123,7 @@ mod tests {
         };
         Checkpoint {
             experiment: 7,
-            parts: 3,
+            parts: vec![7, u64::MAX, 0],
             state: Snapshot {
                 step,
                 runs: vec![
@@ -152,16 +141,21 @@ mod tests {
         fs::write(&path, bytes).unwrap();
     }
 
+    fn usable(folder: &Path, experiment: u64) -> Vec<Option<Checkpoint<Snapshot>>> {
+        let stored = stored(folder, experiment).unwrap().into_iter();
+        stored.map(|one| one.checkpoint).collect()
+    }
+
     #[test]
-    fn the_newest_two_are_kept_and_the_newest_comes_back() {
+    fn the_newest_two_are_kept_and_nothing_else_is_touched() {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes"), "mine").unwrap();
         for step in [9, 10, 100] {
             write(folder.path(), &checkpoint(step)).unwrap();
         }
-        assert_eq!(files(folder.path()).unwrap().len(), 2);
-        let latest = latest(folder.path(), 7).unwrap();
-        assert_eq!(latest.checkpoint, Some(checkpoint(100)));
-        assert!(latest.damaged.is_empty());
+        let expected = [100, 10].map(|step| Some(checkpoint(step)));
+        assert_eq!(usable(folder.path(), 7), expected);
+        assert!(folder.path().join("notes").exists());
     }
 
     /// A checkpoint with any one bit flipped, or cut anywhere, is passed over for the one before.
@@ -170,18 +164,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &checkpoint(1)).unwrap();
         write(folder.path(), &checkpoint(2)).unwrap();
-        let whole = fs::read(&files(folder.path()).unwrap()[1]).unwrap();
+        let newest = &stored::<Snapshot>(folder.path(), 7).unwrap()[0].path;
+        let whole = fs::read(newest).unwrap();
+        let expected = [None, Some(checkpoint(1))];
         for place in 0..whole.len() {
             damage(folder.path(), 2, |bytes| {
                 *bytes = whole.clone();
                 bytes[place] ^= 1 << (place % 8);
             });
-            let found = latest(folder.path(), 7).unwrap();
-            assert_eq!(found.checkpoint, Some(checkpoint(1)), "bit in byte {place}");
-            assert_eq!(found.damaged.len(), 1);
+            assert_eq!(usable(folder.path(), 7), expected, "bit in byte {place}");
             damage(folder.path(), 2, |bytes| *bytes = whole[..place].to_vec());
-            let found = latest(folder.path(), 7).unwrap();
-            assert_eq!(found.checkpoint, Some(checkpoint(1)), "cut at {place}");
+            assert_eq!(usable(folder.path(), 7), expected, "cut at {place}");
         }
     }
 
@@ -196,7 +189,7 @@ mod tests {
             let sum = digest(&bytes[..end]);
             bytes[end..].copy_from_slice(&sum.to_le_bytes());
         });
-        let error = latest::<Snapshot>(folder.path(), 7).unwrap_err();
+        let error = stored::<Snapshot>(folder.path(), 7).unwrap_err();
         assert!(matches!(error, StoreError::OtherLayout { .. }), "{error}");
         assert!(error.to_string().contains("finish the run with that build"));
     }
@@ -205,9 +198,6 @@ mod tests {
     fn one_of_another_experiment_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &checkpoint(1)).unwrap();
-        assert_eq!(
-            latest::<Snapshot>(folder.path(), 8).unwrap().checkpoint,
-            None
-        );
+        assert_eq!(usable(folder.path(), 8), [None]);
     }
 }

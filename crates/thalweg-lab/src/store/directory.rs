@@ -1,44 +1,57 @@
 //! A run's directory: what lies in it, who may write it, and how far it has come.
 //!
 //! ```text
-//! specification.toml     the experiment, resolved, and who began it
-//! checkpoints/           the newest two states
+//! specification.toml     the experiment, resolved, and who began it: the first file written
+//! checkpoints/           the newest two states, each with the digests of the parts before it
 //! parts/                 measurements up to each checkpoint; gone once merged
 //! measurements.parquet   all measurements, at the end
-//! outcomes.toml          what became of each seed: the last file written
+//! outcomes.toml          what became of each seed, and that file's digest: the last file written
 //! ```
+//!
+//! No file is believed whose digest does not fit. The specification and the outcomes carry their own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{self, Checkpoint, Latest};
+use super::checkpoint::{self, Checkpoint, Stored};
+use super::digest::digest;
 use super::error::{DataChange, Difference, Differences, StoreError};
 use super::fingerprint::Fingerprint;
-use super::outcomes::{self, RunOutcome};
+use super::lock::{LOCK, Lock};
+use super::outcomes::{self, Finished, RunOutcome};
+use super::plain::{exists, read_listed, read_sealed};
+use super::sealed;
 use super::state::State;
 use super::table;
-use super::whole::{create_folder, files, remove, remove_unfinished, write_whole};
+use super::whole::{
+    create_folder, files, files_with, is_unfinished, remove, subfolder, write_whole,
+};
 use crate::provenance::{Build, PROGRAM, Provenance};
 use crate::run::Measurements;
-use crate::spec::{NetworkExperiment, Node, Specification, read_resolved, read_with, to_toml};
+use crate::spec::{Fault, Field, NetworkExperiment, Node, Specification, read_toml, to_toml};
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
 const OUTCOMES: &str = "outcomes.toml";
-const LOCK: &str = ".lock";
+const CHECKPOINTS: &str = "checkpoints";
+const PARTS: &str = "parts";
+/// What a run's directory may hold and no other does.
+const RUN_FILES: [&str; 5] = [SPECIFICATION, MEASUREMENTS, OUTCOMES, CHECKPOINTS, PARTS];
+/// How the names of parts end.
+const EXTENSION: &str = "parquet";
 
 /// The directory of one run, which this process alone may write while the value lives.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
     path: PathBuf,
     experiment: u64,
-    parts: u64,
+    /// The digests of the parts, in their order.
+    parts: Vec<u64>,
     loss_convention: &'static str,
     /// The last build that worked on it before this process.
     found: Build,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// How far the run in a directory has come.
@@ -46,7 +59,7 @@ pub(crate) struct RunDirectory {
 pub(crate) enum Progress<S> {
     /// It is finished.
     Finished(Vec<RunOutcome>),
-    /// It goes on from a state, or from the start; newer checkpoints that were damaged are gone.
+    /// It goes on from a state, or from the start; newer ones, for these damaged files, are gone.
     Unfinished {
         state: Option<S>,
         damaged: Vec<PathBuf>,
@@ -61,35 +74,33 @@ impl RunDirectory {
         experiment: &E,
         data: Option<&Fingerprint>,
     ) -> Result<(Self, Progress<S>), StoreError> {
-        let specification = path.join(SPECIFICATION);
         refuse_strangers(path)?;
         create_folder(path)?;
         let mut directory = Self {
             path: path.to_owned(),
-            experiment: checkpoint::digest(to_toml(&experiment.to_node()).as_bytes()),
-            parts: 0,
+            experiment: digest_of(experiment),
+            parts: Vec::new(),
             loss_convention: experiment.loss_convention(),
             found: Build::here(),
-            _lock: lock(path)?,
+            _lock: Lock::take(path, Lock::FOR_A_RUN)?,
         };
-        for folder in [path.to_owned(), directory.checkpoints(), directory.parts()] {
-            create_folder(&folder)?;
-            remove_unfinished(&folder)?;
-        }
-        if !specification.exists() {
+        if !exists(&path.join(SPECIFICATION)) {
             let provenance = Provenance {
                 data: data.map(Fingerprint::text),
                 ..Provenance::here()
             };
             directory.specify(experiment, &provenance)?;
         }
-        let mut provenance = same_experiment(path, &specification, experiment)?;
+        let mut provenance = same_experiment(path, experiment)?;
         same_data(path, &provenance, data)?;
         directory.found = provenance.latest().clone();
-        let outcomes = path.join(OUTCOMES);
-        let progress = if outcomes.exists() {
+        for folder in [CHECKPOINTS, PARTS] {
+            subfolder(path, folder)?;
+        }
+        let progress = if exists(&path.join(OUTCOMES)) {
+            let finished = finished(path, directory.experiment)?;
             directory.drop_parts_from(0)?;
-            Progress::Finished(outcomes::read(&outcomes)?)
+            Progress::Finished(finished.runs)
         } else {
             same_version(path, &directory.found)?;
             let (state, damaged) = directory.resume::<S>()?;
@@ -117,9 +128,7 @@ impl RunDirectory {
     ) -> Result<(), StoreError> {
         let mut tree = experiment.to_node();
         tree.put("provenance", provenance.to_node(self.loss_convention));
-        let text = to_toml(&tree);
-        let path = self.path.join(SPECIFICATION);
-        write_whole(&path, |file| file.write_all(text.as_bytes()))
+        write_whole(&self.path.join(SPECIFICATION), &sealed::toml(&tree))
     }
 
     /// Puts `measurements` and then the state reached on the disk.
@@ -129,12 +138,15 @@ impl RunDirectory {
         measurements: &Measurements,
     ) -> Result<(), StoreError> {
         if !measurements.is_empty() {
-            table::write(&self.part(self.parts), measurements, self.loss_convention)?;
-            self.parts += 1;
+            let path = self.part(self.parts.len());
+            let bytes = table::encode(measurements, self.loss_convention);
+            let bytes = bytes.map_err(|source| StoreError::write(&path, source))?;
+            write_whole(&path, &bytes)?;
+            self.parts.push(digest(&bytes));
         }
         let checkpoint = Checkpoint {
             experiment: self.experiment,
-            parts: self.parts,
+            parts: self.parts.clone(),
             state,
         };
         checkpoint::write(&self.checkpoints(), &checkpoint)
@@ -142,48 +154,91 @@ impl RunDirectory {
 
     /// Merges the parts, writes the outcomes, and with them makes the run finished.
     pub(crate) fn finish(&mut self, outcomes: &[RunOutcome]) -> Result<(), StoreError> {
-        let parts: Vec<_> = (0..self.parts).map(|index| self.part(index)).collect();
-        let convention = self.loss_convention;
-        table::merge(&parts, &self.path.join(MEASUREMENTS), convention)?;
-        outcomes::write(&self.path.join(OUTCOMES), outcomes, convention)?;
+        let path = self.path.join(MEASUREMENTS);
+        let parts = (0..self.parts.len()).map(|index| {
+            let bytes = self.read_part(index, self.parts[index])?;
+            table::decode(&self.part(index), bytes)
+        });
+        let bytes = table::merge(parts, &path, self.loss_convention)?;
+        write_whole(&path, &bytes)?;
+        let finished = Finished {
+            experiment: self.experiment,
+            measurements: digest(&bytes),
+            runs: outcomes.to_vec(),
+        };
+        outcomes::write(&self.path.join(OUTCOMES), &finished, self.loss_convention)?;
         self.drop_parts_from(0)
     }
 
-    /// The newest usable state. Everything written after it is removed, to be written again.
-    /// Gives the damaged checkpoints beside it, which are gone.
+    /// The newest state that is whole, and so are the parts before it. Everything written after it is removed,
+    /// to be written again. Gives the damaged files for which newer states were passed over.
     fn resume<S: State>(&mut self) -> Result<(Option<S>, Vec<PathBuf>), StoreError> {
         let folder = self.checkpoints();
-        let Latest {
-            checkpoint,
-            damaged,
-        } = checkpoint::latest(&folder, self.experiment)?;
-        if checkpoint.is_none() && !damaged.is_empty() {
-            return Err(StoreError::Damaged { folder });
+        let mut newer = Vec::new();
+        let mut damaged = Vec::new();
+        let mut lost = None;
+        for Stored { path, checkpoint } in checkpoint::stored(&folder, self.experiment)? {
+            let Some(checkpoint) = checkpoint else {
+                damaged.push(path.clone());
+                newer.push(path);
+                continue;
+            };
+            if let Some((part, error)) = self.damaged_part(&checkpoint.parts)? {
+                damaged.push(part);
+                lost = Some(error);
+                newer.push(path);
+                continue;
+            }
+            newer.iter().try_for_each(|path| remove(path))?;
+            self.parts = checkpoint.parts;
+            self.drop_parts_from(self.parts.len())?;
+            damaged.dedup();
+            return Ok((Some(checkpoint.state), damaged));
         }
-        damaged.iter().try_for_each(|path| remove(path))?;
-        self.parts = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.parts);
-        self.drop_parts_from(self.parts)?;
-        Ok((checkpoint.map(|checkpoint| checkpoint.state), damaged))
+        if newer.is_empty() {
+            self.drop_parts_from(0)?;
+            return Ok((None, damaged));
+        }
+        let way_out = way_out(&self.path);
+        Err(lost.unwrap_or(StoreError::Damaged { folder, way_out }))
     }
 
-    fn drop_parts_from(&self, first: u64) -> Result<(), StoreError> {
+    /// The first of `parts` that is not what it was when its digest was taken.
+    fn damaged_part(&self, parts: &[u64]) -> Result<Option<(PathBuf, StoreError)>, StoreError> {
+        for (index, &digest) in parts.iter().enumerate() {
+            match self.read_part(index, digest) {
+                Ok(_) => {}
+                Err(error @ (StoreError::Altered { .. } | StoreError::Missing { .. })) => {
+                    return Ok(Some((self.part(index), error)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_part(&self, index: usize, digest: u64) -> Result<Vec<u8>, StoreError> {
+        read_listed(&self.part(index), digest, &way_out(&self.path))
+    }
+
+    fn drop_parts_from(&self, first: usize) -> Result<(), StoreError> {
         let first = self.part(first);
-        let later = files(&self.parts())?
+        let later = files_with(&self.parts(), EXTENSION)?
             .into_iter()
             .filter(|path| *path >= first);
         later.into_iter().try_for_each(|path| remove(&path))
     }
 
     fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(CHECKPOINTS)
     }
 
     fn parts(&self) -> PathBuf {
-        self.path.join("parts")
+        self.path.join(PARTS)
     }
 
-    fn part(&self, index: u64) -> PathBuf {
-        self.parts().join(format!("part-{index:020}.parquet"))
+    fn part(&self, index: usize) -> PathBuf {
+        self.parts().join(format!("part-{index:020}.{EXTENSION}"))
     }
 }
 
@@ -203,57 +258,104 @@ pub struct StoredRun<E> {
 /// # Errors
 /// When there is none, it is unfinished, or a file cannot be read or is damaged.
 pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreError> {
-    let outcomes = directory.join(OUTCOMES);
-    if !outcomes.exists() {
-        let reason = "there is no finished run (its last file, outcomes.toml, is not there)";
+    if !exists(&directory.join(OUTCOMES)) {
+        let reason = "there is no finished run (its last file, outcomes.toml, is not there): if one was begun, the \
+                      command that began it finishes it";
         return Err(StoreError::read(
             directory,
             io::Error::new(io::ErrorKind::NotFound, reason),
         ));
     }
     same_kind::<E>(directory)?;
+    let experiment = read_specification(directory, |root| E::read(root))?;
+    let finished = finished(directory, digest_of(&experiment))?;
+    let path = directory.join(MEASUREMENTS);
+    let bytes = read_listed(&path, finished.measurements, &way_out(directory))?;
     Ok(StoredRun {
-        experiment: read_resolved(&directory.join(SPECIFICATION))?.0,
-        measurements: table::read(&directory.join(MEASUREMENTS))?,
-        outcomes: outcomes::read(&outcomes)?,
+        experiment,
+        measurements: table::decode(&path, bytes)?,
+        outcomes: finished.runs,
+    })
+}
+
+/// What became of the seeds of the run in `directory`; nothing where it is not finished, or is none.
+///
+/// # Errors
+/// When a file of it is damaged or missing.
+pub(crate) fn outcomes_of(directory: &Path) -> Result<Vec<RunOutcome>, StoreError> {
+    if exists(&directory.join(OUTCOMES)) {
+        return Ok(stored_outcomes(directory)?.runs);
+    }
+    Ok(Vec::new())
+}
+
+/// What to do where a file of the run in `directory` is not what it was.
+fn way_out(directory: &Path) -> String {
+    let directory = directory.display();
+    format!("bring it back from a copy, or delete {directory} and run anew, to the same numbers")
+}
+
+/// By which files know the experiment that they belong to.
+fn digest_of(experiment: &impl Specification) -> u64 {
+    digest(to_toml(&experiment.to_node()).as_bytes())
+}
+
+/// What `read` makes of the specification in the run directory `directory`.
+fn read_specification<T>(
+    directory: &Path,
+    read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
+) -> Result<T, StoreError> {
+    let path = directory.join(SPECIFICATION);
+    let bytes = read_sealed(&path, &way_out(directory))?;
+    Ok(read_toml(&path, &bytes, read)?)
+}
+
+/// What the last file of the run in `directory` says.
+fn stored_outcomes(directory: &Path) -> Result<Finished, StoreError> {
+    let path = directory.join(OUTCOMES);
+    let bytes = read_sealed(&path, &way_out(directory))?;
+    outcomes::read(&path, &bytes)
+}
+
+/// The same of a run that must be of `experiment`.
+fn finished(directory: &Path, experiment: u64) -> Result<Finished, StoreError> {
+    let finished = stored_outcomes(directory)?;
+    if finished.experiment == experiment {
+        return Ok(finished);
+    }
+    Err(StoreError::OtherOutcomes {
+        path: directory.join(OUTCOMES),
+        way_out: way_out(directory),
     })
 }
 
 /// Refuses a directory that holds files but no run, before anything is written into it.
 fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() && !path.join(SPECIFICATION).exists() {
-        let own = |name: &str| {
-            name == LOCK
-                || name == "specification.toml.tmp"
-                || name == "checkpoints"
-                || name == "parts"
-        };
-        for file in files(path)? {
-            let found = file
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if !own(&found) {
-                let directory = path.to_owned();
-                return Err(StoreError::NotARun { directory, found });
-            }
-        }
+    if !path.is_dir() {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// A lock that the system releases when this process ends, however it ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let lock = path.join(LOCK);
-    let file = File::create(&lock).map_err(|source| StoreError::write(path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
-            directory: path.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(StoreError::write(&lock, source)),
+    let name = |file: &PathBuf| {
+        file.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let strange = |name: &String| *name != LOCK && !is_unfinished(Path::new(name));
+    let names: Vec<String> = files(path)?.iter().map(name).filter(strange).collect();
+    let among = |wanted: &[&str]| names.iter().any(|name| wanted.contains(&name.as_str()));
+    if names.is_empty() || among(&[SPECIFICATION]) {
+        return Ok(());
     }
+    if among(&RUN_FILES) {
+        return Err(StoreError::missing(
+            &path.join(SPECIFICATION),
+            &way_out(path),
+        ));
+    }
+    Err(StoreError::NotARun {
+        directory: path.to_owned(),
+        found: names[0].clone(),
+    })
 }
 
 /// Refuses a directory whose run is of another kind than E.
@@ -269,15 +371,12 @@ fn same_kind<E: Specification>(path: &Path) -> Result<(), StoreError> {
 
 /// Whether the specification in the run directory `path` has the table `table`.
 fn has_table(path: &Path, table: &str) -> Result<bool, StoreError> {
-    let found = read_with(&path.join(SPECIFICATION), |root| {
-        Ok(root.optional(table).is_some())
-    });
-    Ok(found?)
+    read_specification(path, |root| Ok(root.optional(table).is_some()))
 }
 
-/// Whether there is a run in `directory`, finished or not.
+/// Whether there is a run in `directory`, finished or not, or what is left of one.
 pub(crate) fn is_run(directory: &Path) -> bool {
-    directory.join(SPECIFICATION).exists()
+    RUN_FILES.iter().any(|name| exists(&directory.join(name)))
 }
 
 /// Whether the run in `directory` is that of a network, and not of a deep linear one as `simulate` makes it.
@@ -291,11 +390,11 @@ pub fn is_network(directory: &Path) -> Result<bool, StoreError> {
 /// Who made the run in `path`, which must be one of `experiment`.
 fn same_experiment<E: Specification>(
     path: &Path,
-    specification: &Path,
     experiment: &E,
 ) -> Result<Provenance, StoreError> {
     same_kind::<E>(path)?;
-    let (stored, provenance) = read_resolved::<E>(specification)?;
+    let (stored, provenance) =
+        read_specification(path, |root| Ok((E::read(root)?, Provenance::read(root)?)))?;
     let (stored, given) = (stored.to_node(), experiment.to_node());
     if stored == given {
         return Ok(provenance);

@@ -28,10 +28,52 @@ pub enum StoreError {
         /// The system's reason, or that the content is damaged.
         source: io::Error,
     },
-    /// Another process is writing this run.
+    /// A file holds other bytes than were written.
+    #[error("{} is damaged (its digest was {written} when it was written, and is {found}): {way_out}", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The digest of what was written.
+        written: String,
+        /// That of what is there.
+        found: String,
+        /// What can be done.
+        way_out: String,
+    },
+    /// A file that should carry its digest does not.
+    #[error("{} carries no digest of its content: it is damaged, or an earlier build wrote it; {way_out}", path.display())]
+    NoDigest {
+        /// The file.
+        path: PathBuf,
+        /// What can be done.
+        way_out: String,
+    },
+    /// A file that others rely on is not there.
+    #[error("{} is missing: {way_out}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What can be done.
+        way_out: String,
+    },
+    /// The outcomes in a directory are those of another run than its specification.
+    #[error("{} belongs to another run than the specification beside it: {way_out}", path.display())]
+    OtherOutcomes {
+        /// The file.
+        path: PathBuf,
+        /// What can be done.
+        way_out: String,
+    },
+    /// One of a directory's own files or folders is a link, which might lead anywhere.
+    #[error("{} is a link, or no file at all: a link is not followed there; put what it leads to in its place, or remove it", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Another process is writing there.
     #[error("{} is being written by another process: wait for it, or choose another directory", directory.display())]
     Locked {
-        /// The run directory.
+        /// The directory.
         directory: PathBuf,
     },
     /// The directory holds something that is not a run.
@@ -82,11 +124,13 @@ pub enum StoreError {
         /// The checkpoint.
         path: PathBuf,
     },
-    /// No checkpoint of an unfinished run can be used.
-    #[error("every checkpoint in {} is damaged: delete the run directory to run anew", folder.display())]
+    /// No state of an unfinished run can be gone on from.
+    #[error("every checkpoint in {} is damaged: {way_out}", folder.display())]
     Damaged {
         /// The folder of the checkpoints.
         folder: PathBuf,
+        /// What can be done.
+        way_out: String,
     },
     /// The directory's own specification cannot be read back.
     #[error(transparent)]
@@ -105,6 +149,19 @@ impl StoreError {
         Self::Read {
             path: path.to_owned(),
             source,
+        }
+    }
+
+    pub(crate) fn missing(path: &Path, way_out: &str) -> Self {
+        Self::Missing {
+            path: path.to_owned(),
+            way_out: way_out.to_owned(),
+        }
+    }
+
+    pub(crate) fn link(path: &Path) -> Self {
+        Self::Link {
+            path: path.to_owned(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::checkpoint::digest;
+use super::digest::{digest, digits};
 
 /// The content of files that a specification only names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,6 @@ impl Fingerprint {
 
     /// How it is written down.
     pub fn text(&self) -> String {
-        format!("{:016x}", self.digest)
+        digits(self.digest)
     }
 }

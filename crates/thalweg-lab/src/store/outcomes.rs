@@ -1,14 +1,15 @@
 //! What became of each seed, as a file.
 
-use std::io::Write;
 use std::path::Path;
 
 use thalweg::outcome::Outcome;
 
+use super::digest::digits;
 use super::error::StoreError;
+use super::sealed;
 use super::whole::write_whole;
 use crate::provenance::Provenance;
-use crate::spec::{Fault, Field, Node, read_with, to_toml};
+use crate::spec::{Fault, Field, Node, read_toml};
 
 /// What became of one seed's run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,24 @@ impl RunOutcome {
     }
 }
 
+/// What the last file of a run says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finished {
+    /// The digest of the experiment that was run.
+    pub(super) experiment: u64,
+    /// That of the file of its measurements.
+    pub(super) measurements: u64,
+    /// What became of each seed.
+    pub(super) runs: Vec<RunOutcome>,
+}
+
+const EXPERIMENT: &str = "experiment";
+const MEASUREMENTS: &str = "measurements";
+
+/// Writes `finished` to `path`.
 pub(super) fn write(
     path: &Path,
-    outcomes: &[RunOutcome],
+    finished: &Finished,
     loss_convention: &str,
 ) -> Result<(), StoreError> {
     let run = |outcome: &RunOutcome| match outcome.diverged_at {
@@ -45,15 +61,18 @@ pub(super) fn write(
             ("diverged_at", step.into()),
         ]),
     };
-    let runs = ("runs", outcomes.iter().map(run).collect());
-    let text = to_toml(&Node::from([
-        runs,
+    let text = |digest| Node::from(digits(digest).as_str());
+    let tree = Node::from([
+        (EXPERIMENT, text(finished.experiment)),
+        (MEASUREMENTS, text(finished.measurements)),
+        ("runs", finished.runs.iter().map(run).collect()),
         ("provenance", Provenance::here().to_node(loss_convention)),
-    ]));
-    write_whole(path, |file| file.write_all(text.as_bytes()))
+    ]);
+    write_whole(path, &sealed::toml(&tree))
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<RunOutcome>, StoreError> {
+/// What `bytes`, those of the file `path`, say.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Finished, StoreError> {
     let run = |field: Field<'_>| -> Result<RunOutcome, Fault> {
         Ok(RunOutcome {
             seed: field.required("seed", "a seed")?.count()?,
@@ -63,11 +82,20 @@ pub(super) fn read(path: &Path) -> Result<Vec<RunOutcome>, StoreError> {
                 .transpose()?,
         })
     };
-    let outcomes = read_with(path, |root| {
+    let digest = |root: &Field<'_>, key| {
+        let field = root.required(key, "a digest")?;
+        let digest = u64::from_str_radix(field.text()?, 16);
+        digest.map_err(|_| field.not("a digest of sixteen hexadecimal digits"))
+    };
+    let finished = read_toml(path, bytes, |root| {
         let runs = root
             .required("runs", "the list of runs")?
             .list("a list of runs")?;
-        runs.into_iter().map(run).collect()
+        Ok(Finished {
+            experiment: digest(root, EXPERIMENT)?,
+            measurements: digest(root, MEASUREMENTS)?,
+            runs: runs.into_iter().map(run).collect::<Result<_, _>>()?,
+        })
     })?;
-    Ok(outcomes)
+    Ok(finished)
 }

@@ -1,10 +1,11 @@
 //! Measurements as Parquet files.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::basic::Compression;
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
@@ -16,7 +17,6 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::error::StoreError;
-use super::whole::write_whole;
 use crate::run::Measurements;
 
 /// Rows in a row group. Groups are cut here and nowhere else, so that a merged file's bytes do not
@@ -31,51 +31,50 @@ const SCHEMA: &str = "message measurements {
     REQUIRED DOUBLE value;
 }";
 
-/// Writes `measurements` to `path`, of losses counted by `loss_convention`.
-pub(crate) fn write(
-    path: &Path,
-    measurements: &Measurements,
-    loss_convention: &str,
-) -> Result<(), StoreError> {
-    write_whole(path, |sink| {
-        let mut table = Table::new(sink, loss_convention).map_err(to_io)?;
-        table.add(measurements).map_err(to_io)?;
-        table.close().map_err(to_io)
-    })
+/// `measurements`, of losses counted by `loss_convention`, as a file.
+pub(crate) fn encode(measurements: &Measurements, loss_convention: &str) -> io::Result<Vec<u8>> {
+    let attempt = || {
+        let mut table = Table::new(loss_convention)?;
+        table.add(measurements)?;
+        table.close()
+    };
+    attempt().map_err(to_io)
 }
 
-/// Writes the rows of `parts`, in that order, to `path`, holding one part and one group at a time.
+/// A file with the rows of all `parts`, in that order, made while one part's and one group's are held; `path`
+/// is where it will lie.
 pub(crate) fn merge(
-    parts: &[PathBuf],
+    parts: impl Iterator<Item = Result<Measurements, StoreError>>,
     path: &Path,
     loss_convention: &str,
-) -> Result<(), StoreError> {
-    write_whole(path, |sink| {
-        let mut table = Table::new(sink, loss_convention).map_err(to_io)?;
-        for part in parts {
-            let measurements = read(part).map_err(io::Error::other)?;
-            table.add(&measurements).map_err(to_io)?;
-        }
-        table.close().map_err(to_io)
-    })
+) -> Result<Vec<u8>, StoreError> {
+    let failed = |error| StoreError::write(path, to_io(error));
+    let mut table = Table::new(loss_convention).map_err(failed)?;
+    for part in parts {
+        table.add(&part?).map_err(failed)?;
+    }
+    table.close().map_err(failed)
 }
 
-/// The measurements in `path`.
-pub(crate) fn read(path: &Path) -> Result<Measurements, StoreError> {
-    let attempt = || -> Result<Measurements, ParquetError> {
-        let reader = SerializedFileReader::new(File::open(path)?)?;
+/// The measurements in `bytes`, which are those of the file `path`.
+pub(crate) fn decode(path: &Path, bytes: Vec<u8>) -> Result<Measurements, StoreError> {
+    let attempt = || {
+        let reader = SerializedFileReader::new(Bytes::from(bytes))?;
         let mut measurements = Measurements::default();
         for index in 0..reader.num_row_groups() {
             read_group(reader.get_row_group(index)?.as_ref(), &mut measurements)?;
         }
         Ok(measurements)
     };
-    attempt().map_err(|error| StoreError::read(path, to_io(error)))
+    // The library panics at bytes that are not its own: those of a file whose digest was forged.
+    let read = panic::catch_unwind(AssertUnwindSafe(attempt));
+    read.unwrap_or_else(|_| Err(ParquetError::General("its pages are damaged".to_owned())))
+        .map_err(|error| StoreError::read(path, to_io(error)))
 }
 
 /// A file being written, and the rows that do not fill a group yet.
-struct Table<W: Write + Send> {
-    writer: SerializedFileWriter<W>,
+struct Table {
+    writer: SerializedFileWriter<Vec<u8>>,
     pending: Columns,
 }
 
@@ -88,8 +87,8 @@ struct Columns {
     value: Vec<f64>,
 }
 
-impl<W: Write + Send> Table<W> {
-    fn new(sink: W, loss_convention: &str) -> Result<Self, ParquetError> {
+impl Table {
+    fn new(loss_convention: &str) -> Result<Self, ParquetError> {
         let convention = KeyValue::new("loss_convention".to_owned(), loss_convention.to_owned());
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -97,7 +96,7 @@ impl<W: Write + Send> Table<W> {
             .build();
         let schema = Arc::new(parse_message_type(SCHEMA)?);
         Ok(Self {
-            writer: SerializedFileWriter::new(sink, schema, Arc::new(properties))?,
+            writer: SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?,
             pending: Columns::default(),
         })
     }
@@ -126,26 +125,25 @@ impl<W: Write + Send> Table<W> {
     fn write_group(&mut self) -> Result<(), ParquetError> {
         let columns = std::mem::take(&mut self.pending);
         let mut group = self.writer.next_row_group()?;
-        write_column::<Int64Type, _>(&mut group, &columns.seed)?;
-        write_column::<Int64Type, _>(&mut group, &columns.step)?;
-        write_column::<DoubleType, _>(&mut group, &columns.slow_time)?;
-        write_column::<ByteArrayType, _>(&mut group, &columns.quantity)?;
-        write_column::<DoubleType, _>(&mut group, &columns.value)?;
+        write_column::<Int64Type>(&mut group, &columns.seed)?;
+        write_column::<Int64Type>(&mut group, &columns.step)?;
+        write_column::<DoubleType>(&mut group, &columns.slow_time)?;
+        write_column::<ByteArrayType>(&mut group, &columns.quantity)?;
+        write_column::<DoubleType>(&mut group, &columns.value)?;
         group.close()?;
         Ok(())
     }
 
-    fn close(mut self) -> Result<(), ParquetError> {
+    fn close(mut self) -> Result<Vec<u8>, ParquetError> {
         if !self.pending.seed.is_empty() {
             self.write_group()?;
         }
-        self.writer.close()?;
-        Ok(())
+        self.writer.into_inner()
     }
 }
 
-fn write_column<T: DataType, W: Write + Send>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
+fn write_column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
     values: &[T::T],
 ) -> Result<(), ParquetError> {
     let mut column = group
@@ -223,48 +221,57 @@ mod tests {
         measurements
     }
 
+    fn encoded(measurements: &Measurements) -> Vec<u8> {
+        encode(measurements, "½").unwrap()
+    }
+
+    fn decoded(bytes: &[u8]) -> Result<Measurements, StoreError> {
+        decode(Path::new("m.parquet"), bytes.to_vec())
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("m.parquet");
         for rows in [0, 1, GROUP as u64, GROUP as u64 * 2 + 5] {
             let written = measurements(0..rows);
-            write(&path, &written, "½").unwrap();
-            assert!(read(&path).unwrap() == written, "{rows} rows");
+            assert!(
+                decoded(&encoded(&written)).unwrap() == written,
+                "{rows} rows"
+            );
         }
     }
 
     #[test]
     fn merged_bytes_do_not_depend_on_the_cuts() {
-        let folder = tempfile::tempdir().unwrap();
         let total = GROUP as u64 + 1000;
-        let merged = |name: &str, cuts: &[u64]| {
-            let mut from = 0;
-            let mut parts = Vec::new();
-            for (index, to) in cuts.iter().chain([&total]).enumerate() {
-                parts.push(folder.path().join(format!("{name}-{index}")));
-                write(&parts[index], &measurements(from..*to), "½").unwrap();
-                from = *to;
-            }
-            let path = folder.path().join(name);
-            merge(&parts, &path, "½").unwrap();
-            std::fs::read(path).unwrap()
+        let merged = |cuts: &[u64]| {
+            let starts = [0].iter().chain(cuts);
+            let parts = starts.zip(cuts.iter().chain([&total]));
+            let parts = parts.map(|(&from, &to)| Ok(measurements(from..to)));
+            merge(parts, Path::new("m.parquet"), "½").unwrap()
         };
-        let whole = merged("whole", &[]);
-        assert!(whole == merged("cut", &[7, 1234, GROUP as u64 - 1]));
-        assert!(whole == merged("even", &[GROUP as u64]));
+        let whole = merged(&[]);
+        assert!(whole == encoded(&measurements(0..total)));
+        assert!(whole == merged(&[7, 1234, GROUP as u64 - 1]));
+        assert!(whole == merged(&[GROUP as u64]));
     }
 
     #[test]
-    fn a_damaged_file_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("m.parquet");
-        write(&path, &measurements(0..100), "½").unwrap();
-        let whole = std::fs::read(&path).unwrap();
+    fn a_cut_file_is_an_error() {
+        let whole = encoded(&measurements(0..100));
         for cut in [0, 3, whole.len() / 2, whole.len() - 1] {
-            std::fs::write(&path, &whole[..cut]).unwrap();
-            let message = read(&path).unwrap_err().to_string();
-            assert!(message.contains("cannot read"), "{message}");
+            let message = decoded(&whole[..cut]).unwrap_err().to_string();
+            assert!(message.contains("cannot read m.parquet"), "{message}");
+        }
+    }
+
+    /// Whatever the bytes, they are read or refused.
+    #[test]
+    fn no_flip_panics() {
+        let whole = encoded(&measurements(0..100));
+        for place in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << (place % 8);
+            let _ = decoded(&bytes);
         }
     }
 }
