@@ -1,9 +1,11 @@
 //! Experiments on top of `thalweg`: specifications, runs, figures and reports.
 
+pub mod compare;
 pub mod images;
 pub mod network;
 pub mod plot;
 pub mod provenance;
+pub mod quantity;
 pub mod report;
 pub mod reproduce;
 pub mod run;

@@ -3,10 +3,12 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use thalweg::flow::{
-    self, Descent, Drift, FlowError, Relaxation, Settings, Snapshot, Times, Trajectory, Validity,
+    self, ARRIVED, Descent, Drift, FlowError, Relaxation, Settings, Snapshot, Steps, Times,
+    Trajectory,
 };
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
+use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
@@ -17,9 +19,6 @@ use crate::page::{Align, CONVENTION, Page, Table};
 
 /// The most weights that the dense integrator is given: its Jacobian then takes 128 MB.
 const MOST_WEIGHTS: usize = 4000;
-
-/// The most weights of a network whose flow or relaxation is added to another command's answer.
-pub const MOST_WEIGHTS_UNASKED: usize = 600;
 
 /// Refuses networks of more than `most` weights.
 ///
@@ -35,16 +34,17 @@ pub fn fits(problem: &Problem, most: usize) -> Result<(), FlowError> {
 
 /// Follow sharpness and fluctuation along the way, as functions of the step count
 ///
-/// After gradient descent has reached the minima, noise moves SGD along them, in
-/// the slow time u = η² t / B, t in steps (beyond the paper). The default drift
-/// decreases the fluctuation F all the way to Theorem 1's minimum, while the
-/// sharpness T may rise, fall, or do both. Where noise Σε and signal VΣxVᵀ have
-/// different axes, SGD itself does not quite do so: --drift exact follows it.
+/// Gradient descent takes the weights down to the minima; there noise moves SGD
+/// along them, in the slow time u = η² t / B, t in steps (beyond the paper). The
+/// default drift decreases the fluctuation F all the way to Theorem 1's minimum,
+/// while the sharpness T may rise, fall, or do both. Where noise Σε and signal
+/// VΣxVᵀ have different axes, SGD itself does not quite do so: --drift exact
+/// follows it.
 ///
 /// The start is start_weights of FILE, or random weights from --seed and --init,
-/// the same as those of `thalweg simulate`. Either is first taken to the minima by
-/// gradient flow, which is fast. The times are slow_time of FILE, or log-spaced up
-/// to --steps at your --learning-rate and --batch.
+/// the same as those of `thalweg simulate`. The times are log-spaced up to --steps
+/// at your --learning-rate and --batch, counted from that start. Or they are
+/// slow_time of FILE, counted from the minimum that gradient flow reaches from it.
 ///
 /// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples.
 #[derive(Debug, Args)]
@@ -123,7 +123,8 @@ struct Answer<'p> {
     problem: &'p Problem,
     /// The seed of a random start.
     seed: Option<u64>,
-    descent: Descent,
+    /// The way to the minimum at which the slow times begin; with times in steps it is part of the trajectory.
+    descent: Option<Descent>,
     trajectory: Trajectory,
     drift: Drift,
     /// In slow time; none where there is no limit.
@@ -151,9 +152,18 @@ impl<'p> Answer<'p> {
             drift,
             ..Settings::default()
         };
-        let descent = flow::descend(problem, &start, &settings).map_err(failure)?;
-        let trajectory =
-            flow::slow_flow(problem, &descent.weights, &times, &settings).map_err(failure)?;
+        let (descent, trajectory, step) = match times {
+            Asked::Steps(steps) => {
+                let path = flow::path(problem, &start, &steps, &settings).map_err(failure)?;
+                (None, path, Some((steps.learning_rate, steps.batch)))
+            }
+            Asked::Slow(times) => {
+                let descent = flow::descend(problem, &start, &settings).map_err(failure)?;
+                let times = Times::Slow(times);
+                let along = flow::slow_flow(problem, &descent.weights, &times, &settings);
+                (Some(descent), along.map_err(failure)?, None)
+            }
+        };
         Ok(Self {
             problem,
             seed,
@@ -161,14 +171,7 @@ impl<'p> Answer<'p> {
             trajectory,
             drift,
             relaxation: relaxation(problem, drift),
-            step: match times {
-                Times::Steps {
-                    learning_rate,
-                    batch,
-                    ..
-                } => Some((learning_rate, batch)),
-                Times::Slow(_) => None,
-            },
+            step,
         })
     }
 
@@ -191,7 +194,7 @@ impl<'p> Answer<'p> {
                 "fluctuation": limit.fluctuation,
             })
         });
-        let validity = self.trajectory.validity.as_ref().map(json_of_validity);
+        let validity = self.trajectory.validity.clone().map(Belief::from);
         json!({
             "convention": CONVENTION,
             "drift": match self.drift {
@@ -199,12 +202,13 @@ impl<'p> Answer<'p> {
                 Drift::Exact => "exact",
             },
             "seed": self.seed,
-            "descent_time": self.descent.time,
+            "descent_time": self.descent.as_ref().map(|descent| descent.time),
             "step": steps,
             "slow_time": all(|s| s.slow_time),
             "sharpness": all(|s| s.sharpness),
             "lambda_max": all(|s| s.lambda_max),
             "fluctuation": all(|s| s.fluctuation),
+            "distance": all(|s| s.distance),
             "layer_conditions": conditions,
             "limit": limit,
             "relaxation_slow_time": self.relaxation.as_ref().map(Relaxation::slow_time),
@@ -216,8 +220,12 @@ impl<'p> Answer<'p> {
     fn page(&self) -> String {
         let mut page = Page::for_output();
         page.problem(self.problem);
-        page.heading("The slow flow along the minima");
-        let steps = self.trajectory.snapshots.iter().all(|s| s.step.is_some());
+        let steps = self.step.is_some();
+        page.heading(if steps {
+            "The path of SGD, down to the minima and along them"
+        } else {
+            "The slow flow along the minima, from where gradient flow reaches them"
+        });
         let mut heads = vec![
             ("u = η²t/B", Align::Right),
             ("T", Align::Right),
@@ -228,6 +236,7 @@ impl<'p> Answer<'p> {
         ];
         if steps {
             heads.insert(0, ("step t", Align::Right));
+            heads.push(("to V", Align::Right));
         }
         let mut table = Table::with_heads(&heads);
         for s in &self.trajectory.snapshots {
@@ -236,11 +245,14 @@ impl<'p> Answer<'p> {
             row.push(significant(s.slow_time, 4));
             row.extend([s.sharpness, s.lambda_max, s.fluctuation].map(number));
             row.extend(ends.map(|end| end.map_or(String::new(), |value| significant(*value, 4))));
+            if steps {
+                row.push(percent(s.distance));
+            }
             table.row(row);
         }
         match &self.trajectory.limit {
             Ok(limit) => {
-                let mut row = vec![String::new(); heads.len() - 6];
+                let mut row = vec![String::new(); usize::from(steps)];
                 row.push("∞".into());
                 row.extend([limit.sharpness, limit.lambda_max, limit.fluctuation].map(number));
                 table.row(row);
@@ -255,6 +267,11 @@ impl<'p> Answer<'p> {
             "T sharpness and λ_max largest Hessian eigenvalue in loss/weight², F fluctuation E‖∇ℓ‖² of \
              one sample in loss²/weight², κ the condition number of the first and last layer.",
         );
+        if steps {
+            page.paragraph(
+                "To V: how far the product of the weights is from V without noise, ‖(W_D…W_1 − V)√Σx‖ relative to ‖V√Σx‖.",
+            );
+        }
         self.outlook(&mut page);
         page.finish()
     }
@@ -268,6 +285,15 @@ impl<'p> Answer<'p> {
     /// How long it takes, and whether to believe it.
     fn outlook(&self, page: &mut Page) {
         page.heading("How long, and whether to believe it");
+        let approach = self.trajectory.validity.as_ref().and_then(|v| v.approach);
+        if let Some(approach) = approach.filter(|approach| approach.arrival > 0.0) {
+            page.paragraph(&format!(
+                "Way down: {} steps until the product of the weights, and T, are within {} % of theirs at the minimum \
+                 below this start.",
+                significant(approach.arrival, 3),
+                100.0 * ARRIVED
+            ));
+        }
         if let Some(relaxation) = &self.relaxation {
             let steps = self.relaxation_steps().map_or(String::new(), |steps| {
                 format!(", {} steps at this η and B", significant(steps, 3))
@@ -285,19 +311,6 @@ impl<'p> Answer<'p> {
     }
 }
 
-/// The validity as data, the same in every command.
-pub fn json_of_validity(validity: &Validity) -> Value {
-    json!({
-        "in_range": validity.in_range(),
-        "stability_number": validity.stability,
-        "limit_stability_number": validity.limit_stability,
-        "product_fluctuation": validity.product_fluctuation,
-        "limit_product_fluctuation": validity.limit_product_fluctuation,
-        "misalignment": validity.misalignment,
-        "warning": (!validity.in_range()).then(|| validity.sentence()),
-    })
-}
-
 /// Known only for the flow whose limit is Theorem 1's minimum.
 fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
     if drift == Drift::Exact || fits(problem, MOST_WEIGHTS_UNASKED).is_err() {
@@ -306,22 +319,37 @@ fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
     flow::relaxation(problem).ok()
 }
 
+/// The times at which the flow is wanted.
+enum Asked {
+    Steps(Steps),
+    Slow(Vec<f64>),
+}
+
+/// Two digits; nothing where it is rounding.
+fn percent(fraction: f64) -> String {
+    if fraction < 1e-6 {
+        "–".to_owned()
+    } else {
+        format!("{} %", significant(100.0 * fraction, 2))
+    }
+}
+
 /// The user's own steps, or the file's slow times.
-fn times(file: &ProblemFile, arguments: &Arguments) -> Result<Times, NoTimes> {
+fn times(file: &ProblemFile, arguments: &Arguments) -> Result<Asked, NoTimes> {
     if arguments.steps.is_none()
         && let Some(times) = &file.slow_time
     {
-        return Ok(Times::Slow(times.clone()));
+        return Ok(Asked::Slow(times.clone()));
     }
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let batch = arguments.step.batch().or(file.batch);
     let steps = arguments.steps.or(file.steps);
     if let (Some(learning_rate), Some(batch), Some(steps)) = (rate, batch, steps) {
-        return Ok(Times::Steps {
+        return Ok(Asked::Steps(Steps {
             learning_rate,
             batch,
             steps: log_spaced(steps, arguments.points.into()),
-        });
+        }));
     }
     Err(NoTimes {
         missing: missing([rate.is_some(), batch.is_some(), steps.is_some()]),

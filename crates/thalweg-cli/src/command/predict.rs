@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use thalweg::flow::{self, Validity, misalignment_warning};
 use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
+use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use thalweg_lab::spec::ProblemFile;
 
-use super::flow::{MOST_WEIGHTS_UNASKED, fits, json_of_validity};
+use super::flow::fits;
 use crate::arguments::{ProblemArguments, StepArguments};
 use crate::exit::Failure;
 use crate::number::number;
@@ -177,7 +178,7 @@ impl<'p> Answer<'p> {
                 "stability_number": run.stability.stability_number,
                 "product_fluctuation": run.stability.product_fluctuation,
                 "relative_product_fluctuation": run.stability.relative_product_fluctuation,
-                "validity": json_of_validity(&run.validity),
+                "validity": Belief::from(run.validity.clone()),
             })
         });
         json!({

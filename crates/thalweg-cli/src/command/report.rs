@@ -35,7 +35,7 @@ Examples:
 /// A directory without results, or one that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let page = report::write(&arguments.directory).map_err(|error| match error {
-        ReportError::Store(StoreError::Write { .. }) | ReportError::Theory(_) => {
+        ReportError::Store(StoreError::Write { .. }) | ReportError::Simulate(_) => {
             Failure::work(error)
         }
         _ => Failure::input(error),

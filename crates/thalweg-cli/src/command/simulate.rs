@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use thalweg::simulate::{Data, Init, Precision, Settings};
+use thalweg_lab::compare::{Comparison, predictors};
 use thalweg_lab::run;
 use thalweg_lab::spec::{self, Experiment, Overrides, Schedule};
 use thalweg_lab::store;
 
 use super::running::{SAVE_EVERY, to_its_end};
-use super::summary::Summary;
+use super::summary;
 use crate::arguments::{ProblemArguments, Seeds, StartArguments, StepArguments, count, missing};
 use crate::exit::Failure;
 use crate::{interrupt, output};
@@ -81,11 +82,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
     })?;
     let stored = store::load(&arguments.out).map_err(Failure::work)?;
-    let summary = Summary::new(&stored)?;
+    let comparison = Comparison::new(&stored, &predictors(&experiment)).map_err(Failure::work)?;
     if arguments.json {
-        output::print_json(&summary.json())
+        output::print_json(&summary::json(&comparison))
     } else {
-        output::print(&summary.page(&arguments.out))
+        output::print(&summary::page(&comparison, &experiment, &arguments.out))
     }
 }
 

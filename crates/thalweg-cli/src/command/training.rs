@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, Quantity, RATIO, SHARPNESS};
 use thalweg_lab::run::{CLEAR, Change, Direction, Estimate};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::StoredRun;
@@ -10,29 +11,28 @@ use thalweg_lab::store::StoredRun;
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
 
-/// A measured quantity: its name in the table of measurements, in words, and as a symbol.
-const QUANTITIES: [(&str, &str, &str); 5] = [
-    ("sharpness", "sharpness", "T = tr ∇²L"),
-    ("lambda_max", "largest eigenvalue", "λ_max"),
-    ("fluctuation", "fluctuation", "F = E‖∇ℓ‖²"),
-    ("fluctuation_per_sharpness", "their ratio", "F/T"),
-    ("loss", "loss", "L"),
-];
-
 /// A finished training and what became of each quantity.
 pub struct Training<'r> {
     run: &'r StoredRun<NetworkExperiment>,
-    changes: [Option<Change>; 5],
+    changes: Vec<(Quantity, Option<Change>)>,
 }
 
 impl<'r> Training<'r> {
     /// Looks at the start and at the last fifth of the steps.
     pub fn new(run: &'r StoredRun<NetworkExperiment>) -> Self {
-        let change = |quantity| run.measurements.change(quantity, run.experiment.steps);
+        let with_change = |quantity: Quantity| {
+            let change = run.measurements.change(&quantity.key, run.experiment.steps);
+            (quantity, change)
+        };
         Self {
             run,
-            changes: QUANTITIES.map(|(quantity, ..)| change(quantity)),
+            changes: quantity::trained().into_iter().map(with_change).collect(),
         }
+    }
+
+    fn change(&self, quantity: &Quantity) -> Option<&Change> {
+        let found = self.changes.iter().find(|(q, _)| q.key == quantity.key);
+        found?.1.as_ref()
     }
 
     fn diverged(&self) -> usize {
@@ -50,8 +50,8 @@ impl<'r> Training<'r> {
             "seeds": experiment.seeds.len(),
             "diverged": self.diverged(),
         });
-        for ((quantity, ..), change) in QUANTITIES.iter().zip(&self.changes) {
-            object[quantity] = json!(change.as_ref().map(|change| json!({
+        for (quantity, change) in &self.changes {
+            object[&*quantity.key] = json!(change.as_ref().map(|change| json!({
                 "start": of(change.start),
                 "end": of(change.end),
                 "factor": of(change.factor),
@@ -97,8 +97,8 @@ impl<'r> Training<'r> {
             ("end/start", Align::Right),
             ("", Align::Left),
         ]);
-        for ((_, words, symbol), change) in QUANTITIES.iter().zip(&self.changes) {
-            let mut cells = vec![(*words).to_owned(), (*symbol).to_owned()];
+        for (quantity, change) in &self.changes {
+            let mut cells = vec![quantity.words.to_owned(), quantity.formula.to_owned()];
             for estimate in change.iter().flat_map(|c| [c.start, c.end, c.factor]) {
                 let [mean, error] = self.cells(estimate);
                 cells.extend([mean, error]);
@@ -110,7 +110,8 @@ impl<'r> Training<'r> {
         page.paragraph(
             "Start is step 0; end is the mean over the measured steps in the last fifth of the run.",
         );
-        if let Some(end) = self.changes[1].map(|change| change.end.mean) {
+        if let Some(change) = self.change(&LAMBDA_MAX) {
+            let end = change.end.mean;
             page.paragraph(&format!(
                 "At the end λ_max is {} of 2/η, where gradient descent would turn unstable.",
                 significant(end * rate / 2.0, 2)
@@ -139,26 +140,30 @@ impl<'r> Training<'r> {
 
     /// Which way sharpness, fluctuation and their ratio went.
     fn sentence(&self) -> String {
-        let [sharpness, _, fluctuation, ratio, _] = &self.changes;
-        let told = [
-            ("Sharpness", sharpness),
-            ("fluctuation", fluctuation),
-            ("their ratio", ratio),
-        ];
+        let told = [SHARPNESS, FLUCTUATION, RATIO];
         let parts: Vec<String> = told
             .iter()
-            .filter_map(|(what, change)| Some(format!("{what} {}", verb(change.as_ref()?))))
+            .filter_map(|quantity| {
+                let change = self.change(quantity)?;
+                Some(format!("{} {}", quantity.words, verb(change)))
+            })
             .collect();
         if parts.is_empty() {
             return "No seed was measured to the end.".to_owned();
         }
-        let parts = parts.join(", ");
+        let parts = capitalised(&parts.join(", "));
         if self.run.experiment.seeds.len() == 1 {
             format!("{parts} (with one seed there is no telling by how much of chance).")
         } else {
             format!("{parts} (clear is {CLEAR} standard errors over seeds).")
         }
     }
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 fn verb(change: &Change) -> String {

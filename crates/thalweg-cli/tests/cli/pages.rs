@@ -52,6 +52,31 @@ fn flow_from_a_random_start() {
     insta::assert_snapshot!(run.whole());
 }
 
+/// The table begins where SGD does, not at the end of the way down.
+#[test]
+fn flow_starts_at_its_start() {
+    // T = Σ‖A_k‖²‖B_k‖² of W_1 = diag(2, 1), W_2 = diag(1, 3) by hand: (1 + 9)·2 + 2·(4 + 1).
+    let file = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
+        "noise_covariance": [[1, 0], [0, 0.25]], "start_weights": [[[2, 0], [0, 1]], [[1, 0], [0, 3]]],
+        "learning_rate": 0.001, "batch": 10, "steps": 100000}"#;
+    let run = run_with_input(&["flow", "-", "--json"], file.as_bytes());
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    let found = run.json();
+    let first = |key: &str| found[key][0].as_f64().unwrap();
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
+    assert_eq!(found["step"][0], 0);
+    near(first("sharpness"), 30.0);
+    // Σε in A_kᵀΣεA_k: (1 + 9/4)·2 for the first layer, 5/4·5 for the second.
+    near(first("fluctuation"), 12.75);
+    // The eigenvalues of K = A_1A_1ᵀ ⊗ I + I ⊗ W_1ᵀW_1: 9 + 4 is the largest.
+    near(first("lambda_max"), 13.0);
+    // The product is diag(2, 3) beside V = I.
+    near(first("distance"), (5.0f64 / 2.0).sqrt());
+    let last = found["distance"].as_array().unwrap().last().unwrap();
+    assert!(last.as_f64().unwrap() < 1e-9);
+    assert!(found["validity"]["arrival_step"].as_f64().unwrap() > 0.0);
+}
+
 #[test]
 fn an_error_reads_well() {
     let file =

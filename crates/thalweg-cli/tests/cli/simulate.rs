@@ -158,6 +158,80 @@ fn an_unusable_directory_is_an_error_that_names_it() {
     assert_eq!(std::fs::read(path).unwrap(), b"precious");
 }
 
+/// `arguments` run into a fresh directory, as JSON.
+fn compared(arguments: &[&str]) -> serde_json::Value {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let mut arguments = with_out(arguments, &out);
+    arguments.push("--json");
+    let run = run(&arguments);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    run.json()
+}
+
+/// Runs that end on the way down to the minima: T of 16 seeds was 8.2 ± 1.2 and 13.6 ± 1.0, where the slow flow
+/// from the minima is at 16.7. The path must be within those errors, and much closer seed by seed: |z| < 4, a
+/// false alarm in a thousand.
+#[test]
+fn a_run_that_ends_before_the_minima_is_predicted_there() {
+    for (steps, sharpness, error) in [("100", 8.2, 1.2), ("1000", 13.6, 1.0)] {
+        let found = compared(&[
+            "simulate",
+            "--depth",
+            "3",
+            "--noise",
+            "1,0.1",
+            "--learning-rate",
+            "0.003",
+            "--batch",
+            "10",
+            "--seeds",
+            "16",
+            "--steps",
+            steps,
+            "--out",
+        ]);
+        let (row, validity) = (&found["sharpness"], &found["validity"]);
+        for key in ["mean", "slow_flow"] {
+            let value = row[key].as_f64().unwrap();
+            assert!((value - sharpness).abs() < error, "{steps}: {key} {value}");
+        }
+        for quantity in ["sharpness", "lambda_max", "fluctuation"] {
+            let z = found[quantity]["slow_flow_z"].as_f64().unwrap();
+            assert!(z.abs() < 4.0, "{steps}: {quantity} {z}");
+        }
+        let steps: f64 = steps.parse().unwrap();
+        assert!(validity["arrival_step"].as_f64().unwrap() > steps);
+        assert!(validity["distance"].as_f64().unwrap() > 0.1);
+    }
+}
+
+/// Nearly dependent inputs, 10⁵ steps: SGD has T = 20.7 ± 1.4, the slow flow from the minima 45.0.
+#[test]
+fn a_slow_descent_is_told_on_the_page() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cli/cases/longley-standardised.toml"
+    );
+    let found = compared(&["simulate", file, "--out"]);
+    let value = found["sharpness"]["slow_flow"].as_f64().unwrap();
+    assert!((value - 20.7).abs() < 1.4, "{value}");
+    let z = found["sharpness"]["slow_flow_z"].as_f64().unwrap();
+    assert!(z.abs() < 4.0, "{z}");
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let page = run(&with_out(
+        &["simulate", file, "--steps", "1000", "--out"],
+        &out,
+    ));
+    let words: Vec<&str> = page.stdout.split_whitespace().collect();
+    let text = words.join(" ");
+    assert!(
+        text.contains("still on their way down to the minima"),
+        "{text}"
+    );
+}
+
 /// Every run diverges at this step size: an outcome, not a NaN in a table.
 #[test]
 fn divergence_is_reported_as_such() {
@@ -173,4 +247,9 @@ fn divergence_is_reported_as_such() {
         page.stdout
     );
     assert!(!page.stdout.contains("NaN"), "{}", page.stdout);
+    assert!(
+        page.stdout.contains("No slow flow: every run diverged"),
+        "{}",
+        page.stdout
+    );
 }

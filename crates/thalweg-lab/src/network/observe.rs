@@ -1,10 +1,14 @@
 //! What is measured of a network at one step: curvature and fluctuation on the evaluation set.
 
+use std::borrow::Cow;
+
 use faer::ColRef;
 use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError};
 use thalweg::fluctuation::SampleMean;
+
+use crate::quantity;
 
 /// Residual at which the largest eigenvalue counts as found, relative to itself. The value's own error is
 /// of the order of its square.
@@ -85,28 +89,28 @@ fn finite(
 
 impl Observation {
     /// The names and values of what is kept; each with its error, where it has one.
-    pub fn quantities(&self) -> Vec<(&'static str, f64)> {
-        let mut all = vec![
-            ("loss", self.loss),
-            ("sharpness", self.sharpness.value),
-            ("lambda_max", self.lambda_max.value),
+    pub fn quantities(&self) -> Vec<(Cow<'static, str>, f64)> {
+        let quantities = quantity::trained().into_iter();
+        let values = quantities.filter_map(|quantity| {
+            let value = quantity.trained(self)?;
+            Some((quantity.key, value))
+        });
+        let mut all: Vec<_> = values.collect();
+        let mut beside = vec![
             ("lambda_max_products", self.lambda_max.matvecs as f64),
-            ("fluctuation", self.fluctuation.value),
             (
                 "fluctuation_standard_error",
                 self.fluctuation.standard_error,
             ),
             ("squared_gradient", self.squared_gradient),
-            (
-                "fluctuation_per_sharpness",
-                self.fluctuation.value / self.sharpness.value,
-            ),
         ];
         let error = self.sharpness.standard_error();
-        all.extend(error.map(|error| ("sharpness_standard_error", error)));
+        beside.extend(error.map(|error| ("sharpness_standard_error", error)));
         if let thalweg::estimate::Uncertainty::Residual(residual) = self.lambda_max.uncertainty {
-            all.push(("lambda_max_residual", residual));
+            beside.push(("lambda_max_residual", residual));
         }
+        let named = beside.into_iter();
+        all.extend(named.map(|(name, value)| (Cow::Borrowed(name), value)));
         all.retain(|(_, value)| value.is_finite());
         all
     }

@@ -159,7 +159,7 @@ impl Running for NetworkRuns {
         let slow_time = slow_time(&self.experiment.settings, self.step);
         for (seed, observation) in observed {
             for (quantity, value) in observation.iter().flat_map(|o| o.quantities()) {
-                measurements.push(seed, self.step, slow_time, quantity, value);
+                measurements.push(seed, self.step, slow_time, &quantity, value);
             }
         }
         Ok(())

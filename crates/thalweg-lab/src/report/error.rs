@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::reproduce::ReproduceError;
+use thalweg::simulate::SimulateError;
+
 use crate::store::StoreError;
 
 /// A report that could not be made.
@@ -37,7 +38,7 @@ pub enum ReportError {
     /// A file could not be read or written, or the directory holds no finished run.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The theory or the flow has no answer for the run's problem.
+    /// The run's own starting weights cannot be made again.
     #[error(transparent)]
-    Theory(#[from] ReproduceError),
+    Simulate(#[from] SimulateError),
 }

@@ -8,18 +8,10 @@ use super::page;
 use super::section::Section;
 use crate::network::NetworkMeasurement;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
+use crate::quantity;
 use crate::reproduce::{Budget, Environment, FigureResult};
 use crate::spec::NetworkExperiment;
 use crate::store::{StoredRun, is_run, load};
-
-/// A measured quantity and its axis.
-const PANELS: [(&str, &str); 5] = [
-    ("sharpness", "sharpness T = tr Hessian"),
-    ("lambda_max", "largest Hessian eigenvalue λ_{max}"),
-    ("fluctuation", "fluctuation F = E‖grad ℓ‖²"),
-    ("fluctuation_per_sharpness", "F/T"),
-    ("loss", "loss L"),
-];
 
 const LEAD: &str = "A network trained by SGD under designed label noise: sharpness, the fluctuation of the gradient, \
     and their ratio.";
@@ -58,18 +50,22 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
 
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
     let mut panels = Vec::new();
-    for (quantity, label) in PANELS {
-        let measured = run.measurements.mean(quantity).into_iter().map(|p| Point {
-            x: p.step as f64,
-            y: p.value.mean,
-            error: p.value.standard_error.unwrap_or(0.0),
-        });
-        let mut panel = Panel::new("", Axis::log("step t"), Axis::log(label)).with(
+    for quantity in quantity::trained() {
+        let measured = run
+            .measurements
+            .mean(&quantity.key)
+            .into_iter()
+            .map(|p| Point {
+                x: p.step as f64,
+                y: p.value.mean,
+                error: p.value.standard_error.unwrap_or(0.0),
+            });
+        let mut panel = Panel::new("", Axis::log("step t"), Axis::log(quantity.axis)).with(
             "SGD, mean ± s.e. over seeds",
             measured.collect(),
             Look::measured(0),
         );
-        if quantity == "lambda_max" {
+        if quantity.key == quantity::LAMBDA_MAX.key {
             panel = panel.with_level(
                 "2/η, the edge of stability",
                 2.0 / run.experiment.settings.optimizer.learning_rate.base,

@@ -152,6 +152,56 @@ fn a_finished_run_is_drawn_beside_theory_and_flow() {
     assert!(page.contains("<polyline"));
 }
 
+/// The page of a finished run of `text`.
+fn page_of(text: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let specification = directory.path().join("experiment.toml");
+    fs::write(&specification, text).unwrap();
+    let experiment = crate::spec::read_experiment(&specification).unwrap();
+    let run = directory.path().join("run");
+    let (save_every, stop) = (std::time::Duration::from_secs(60), AtomicBool::new(false));
+    crate::run::run(&experiment, &run, save_every, &mut (), &stop).unwrap();
+    fs::read_to_string(write(&run).unwrap()).unwrap()
+}
+
+/// What can be shown is shown, and what no predictor answers is a sentence: without label noise there is no
+/// limit, a wide network's flow is not followed, and where all runs diverge there is no mean.
+#[test]
+fn a_run_that_some_predictor_does_not_answer_has_a_page() {
+    let common = "depth = 2\nlearning_rate = 0.01\nbatch = 10\nsteps = 20\nseeds = [1, 2]\n";
+    let small =
+        format!("{common}input_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n");
+    let page = page_of(&format!("{small}noise_standard_deviations = [0, 0]\n"));
+    assert!(page.contains("No limit t → ∞: ") && page.contains("slow flow"));
+    assert!(page.contains("<polyline"));
+
+    let one = |i: usize, j: usize| if i == j { "1" } else { "0" };
+    let row = |i: usize| {
+        format!(
+            "[{}]",
+            (0..18).map(|j| one(i, j)).collect::<Vec<_>>().join(",")
+        )
+    };
+    let identity = format!("[{}]", (0..18).map(row).collect::<Vec<_>>().join(","));
+    let wide = format!(
+        "{common}input_covariance = {identity}\nteacher = {identity}\nnoise_covariance = {identity}\n"
+    );
+    let page = page_of(&wide);
+    assert!(
+        page.contains("No slow flow: the network has 648 weights"),
+        "{page}"
+    );
+    assert!(page.contains("exact limit (Theorem 1)") && page.contains("<polyline"));
+    assert!(page.contains("how far towards it 20 steps lead, no prediction here tells"));
+
+    let page = page_of(
+        &format!("{small}noise_standard_deviations = [1, 1]\n")
+            .replace("learning_rate = 0.01", "learning_rate = 50")
+            .replace("steps = 20", "steps = 2000"),
+    );
+    assert!(page.contains("2 of 2 runs diverged: there is no mean to compare."));
+}
+
 #[test]
 fn a_directory_with_neither_is_refused() {
     let directory = tempfile::tempdir().unwrap();

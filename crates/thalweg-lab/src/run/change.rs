@@ -2,6 +2,7 @@
 
 use super::estimate::Estimate;
 use super::measurements::Measurements;
+use crate::quantity;
 
 /// Standard errors from which on a change counts as one.
 pub const CLEAR: f64 = 3.0;
@@ -36,7 +37,7 @@ impl Measurements {
     /// What became of `quantity` in runs of `steps` steps; `None` where no seed was measured both at
     /// the start and throughout the last fifth, or a value is not positive.
     pub fn change(&self, quantity: &str, steps: u64) -> Option<Change> {
-        let last = steps - steps / 5..=steps;
+        let last = quantity::end(steps);
         let complete = self.steps_in(quantity, last.clone());
         let mut pairs = Vec::new();
         for seed in self.seeds() {
@@ -49,9 +50,9 @@ impl Measurements {
                 .collect();
             if let Some(start) = start
                 && end.len() == complete
-                && complete > 0
+                && let Some(end) = quantity::average(&end)
             {
-                pairs.push((start.value, end.iter().sum::<f64>() / complete as f64));
+                pairs.push((start.value, end));
             }
         }
         if pairs

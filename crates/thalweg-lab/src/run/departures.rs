@@ -21,8 +21,13 @@ pub fn departures(settings: &Settings) -> Option<String> {
     let here: Vec<&str> = here.collect();
     (!here.is_empty()).then(|| {
         format!(
-            "Slow flow and limit are those of plain SGD on fresh samples; this run has {} besides.",
-            here.join(", ")
+            "Slow flow and limit are those of plain SGD on fresh samples; this run has {} besides{}.",
+            here.join(", "),
+            if settings.momentum > 0.0 {
+                ", of which the flow counts momentum β as a learning rate of η/(1 − β)"
+            } else {
+                ""
+            }
         )
     })
 }
@@ -50,7 +55,9 @@ mod tests {
         settings.data.heteroscedasticity = 0.5;
         let words = departures(&settings).unwrap();
         assert!(
-            words.contains("has momentum, noise that depends on x besides"),
+            words.contains(
+                "has momentum, noise that depends on x besides, of which the flow counts momentum"
+            ),
             "{words}"
         );
     }

@@ -1,7 +1,9 @@
 //! A mean over independent runs with its standard error.
 
+use serde::Serialize;
+
 /// The mean of n independent values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     /// Their mean.
     pub mean: f64,

@@ -1,10 +1,11 @@
 //! Deep linear networks under way: the simulator's ensemble, measured exactly.
 
-use thalweg::simulate::{Ensemble, Observation, Snapshot};
+use thalweg::simulate::{Ensemble, Snapshot};
 
 use super::error::RunError;
 use super::measurements::Measurements;
 use super::runnable::{Runnable, Running};
+use crate::quantity::{self, Quantity};
 use crate::spec::Experiment;
 use crate::store::RunOutcome;
 
@@ -13,6 +14,7 @@ pub struct LinearRuns {
     ensemble: Ensemble,
     /// η²/B.
     rate: f64,
+    quantities: Vec<Quantity>,
 }
 
 impl LinearRuns {
@@ -21,6 +23,7 @@ impl LinearRuns {
         Self {
             ensemble,
             rate: settings.learning_rate.powi(2) / settings.batch as f64,
+            quantities: quantity::simulated(experiment.problem.depth()),
         }
     }
 }
@@ -67,8 +70,14 @@ impl Running for LinearRuns {
         let slow_time = self.rate * step as f64;
         let seeds = self.ensemble.seeds().into_iter();
         for (seed, observation) in seeds.zip(self.ensemble.observe()) {
-            for (quantity, value) in observation.iter().flat_map(quantities) {
-                measurements.push(seed, step, slow_time, &quantity, value);
+            let Some(observation) = observation else {
+                continue;
+            };
+            for quantity in &self.quantities {
+                // One without a value has no row.
+                if let Some(value) = quantity.simulated(&observation) {
+                    measurements.push(seed, step, slow_time, &quantity.key, value);
+                }
             }
         }
         Ok(())
@@ -85,25 +94,4 @@ impl Running for LinearRuns {
             .map(|(seed, outcome)| RunOutcome::new(seed, outcome))
             .collect()
     }
-}
-
-/// What there is to measure; a quantity without a value has no row.
-fn quantities(observation: &Observation) -> Vec<(String, f64)> {
-    let scalars = [
-        ("sharpness", Some(observation.sharpness)),
-        ("lambda_max", observation.lambda_max),
-        ("fluctuation", Some(observation.fluctuation)),
-        (
-            "gradient_second_moment",
-            Some(observation.gradient_second_moment),
-        ),
-        ("loss", Some(observation.loss)),
-        ("product_error", Some(observation.product_error)),
-    ];
-    let scalars = scalars.map(|(name, value)| (name.to_owned(), value));
-    let conditions = observation.condition_numbers.iter().enumerate();
-    let conditions = conditions.map(|(k, value)| (format!("condition_number_{}", k + 1), *value));
-    let all = scalars.into_iter().chain(conditions);
-    all.filter_map(|(name, value)| Some((name, value?)))
-        .collect()
 }

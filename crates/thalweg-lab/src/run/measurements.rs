@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use serde::Serialize;
+
 use super::estimate::Estimate;
 
 /// What was measured: columns of equal length, in the order of measurement.
@@ -27,7 +29,7 @@ pub(crate) struct Row {
 }
 
 /// One point of a curve.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point<T> {
     /// t, in steps.
     pub step: u64,

@@ -69,7 +69,7 @@ pub fn descend(
 }
 
 /// The relative distance from which Newton's method takes over.
-const NEAR: f64 = 1e-10;
+pub(super) const NEAR: f64 = 1e-10;
 
 pub(super) struct GradientFlow<'a> {
     pub(super) model: &'a Model,
@@ -77,7 +77,7 @@ pub(super) struct GradientFlow<'a> {
 
 impl GradientFlow<'_> {
     /// The relative distance to the minima, or an error if the flow has stopped away from them.
-    fn at_rest(&self, state: &[f64]) -> Result<f64, FlowError> {
+    pub(super) fn at_rest(&self, state: &[f64]) -> Result<f64, FlowError> {
         let point = Point::new(self.model, self.model.layers(state));
         let distance = point.residual.norm_l2() / self.model.scale();
         let velocity = velocity(&point);
@@ -95,7 +95,7 @@ impl GradientFlow<'_> {
     }
 }
 
-fn velocity(point: &Point) -> Vec<Mat<f64>> {
+pub(super) fn velocity(point: &Point) -> Vec<Mat<f64>> {
     (0..point.depth())
         .map(|k| -point.pull(point.residual.as_ref(), k))
         .collect()

@@ -77,6 +77,16 @@ pub enum FlowError {
         /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖.
         distance: f64,
     },
+    /// Gradient descent at this step size runs away from the minima, or grows without bound.
+    #[error(
+        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {learning_rate}: choose a smaller one"
+    )]
+    Diverges {
+        /// η.
+        learning_rate: f64,
+        /// The step at which the weights were no longer finite.
+        step: u64,
+    },
     /// The integrator used up its steps.
     #[error(
         "the integrator used its {steps} steps and reached time {time:.6e} of {end:.6e}: allow more steps or a larger tolerance"

@@ -24,6 +24,7 @@ mod kronecker;
 mod lift;
 mod lu;
 mod manifold;
+mod path;
 mod point;
 mod relaxation;
 mod rosenbrock;
@@ -37,11 +38,12 @@ mod validity;
 
 pub use descent::{Descent, descend};
 pub use error::FlowError;
+pub use path::path;
 pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;
-pub use settings::{Drift, Settings, Times};
+pub use settings::{Drift, Settings, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Snapshot, Trajectory, slow_flow};
 pub use validity::{
-    LEAVES_OUT, MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity,
-    misalignment_warning,
+    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION,
+    MOST_STABILITY, Validity, misalignment_warning,
 };

@@ -151,6 +151,14 @@ impl Point {
         self.layers.len()
     }
 
+    /// T = Σ_k ‖A_k‖² ‖B_kX‖², the trace of the Hessian at any weights (eq. 44).
+    pub(super) fn sharpness(&self) -> f64 {
+        let layers = self.above.iter().zip(&self.below);
+        layers
+            .map(|(above, below)| above.squared_norm_l2() * below.squared_norm_l2())
+            .sum()
+    }
+
     /// A_kᵀ Λ (B_kX)ᵀ: the motion of layer `k` along the constraint's normal Λ.
     pub(super) fn pull(&self, multiplier: MatRef<'_, f64>, k: usize) -> Mat<f64> {
         self.above[k].transpose() * multiplier * self.below[k].transpose()

@@ -84,6 +84,17 @@ pub struct Statistics {
     pub factorisations: usize,
 }
 
+impl Statistics {
+    /// Adds those of another integration.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.evaluations += other.evaluations;
+        self.jacobians += other.jacobians;
+        self.factorisations += other.factorisations;
+    }
+}
+
 /// One integration in progress.
 pub(super) struct Integrator<'a, S: System> {
     system: &'a S,

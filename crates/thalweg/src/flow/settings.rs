@@ -71,6 +71,32 @@ pub enum Times {
     },
 }
 
+/// Steps of SGD at which something is wanted, in increasing order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Steps {
+    /// η > 0.
+    pub learning_rate: f64,
+    /// B ≥ 1.
+    pub batch: usize,
+    /// Steps t.
+    pub steps: Vec<u64>,
+}
+
+impl From<Steps> for Times {
+    fn from(steps: Steps) -> Self {
+        let Steps {
+            learning_rate,
+            batch,
+            steps,
+        } = steps;
+        Self::Steps {
+            learning_rate,
+            batch,
+            steps,
+        }
+    }
+}
+
 impl Times {
     /// The slow times, checked.
     pub(super) fn slow(&self) -> Result<Vec<f64>, FlowError> {

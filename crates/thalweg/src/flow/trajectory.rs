@@ -99,16 +99,14 @@ pub fn slow_flow(
         });
     }
     to_manifold(&model, &mut state)?;
-    let (snapshots, statistics) = match settings.drift {
-        Drift::Symmetric => {
-            let flow = SymmetricFlow { model: &model };
-            follow(problem, &model, &flow, state, &slow_times, settings)?
-        }
-        Drift::Exact => {
-            let flow = ExactFlow { model: &model };
-            follow(problem, &model, &flow, state, &slow_times, settings)?
-        }
-    };
+    let (states, statistics) = along(&model, state, &slow_times, settings)?;
+    let mut snapshots = Vec::with_capacity(states.len());
+    for (state, &time) in states.iter().zip(&slow_times) {
+        let point = Point::new(&model, model.layers(state));
+        let distance = point.residual.norm_l2() / model.scale();
+        let weights = Weights::new(problem, point.layers)?;
+        snapshots.push(snapshot(problem, time, weights, distance)?);
+    }
     let mut trajectory = Trajectory {
         snapshots,
         limit: limit(problem, settings.drift),
@@ -128,24 +126,30 @@ pub fn slow_flow(
             *learning_rate,
             *batch,
             model.scale(),
-            match settings.drift {
-                Drift::Symmetric => noise_misalignment(problem),
-                Drift::Exact => 0.0,
-            },
-            trajectory.snapshots.iter().map(|snapshot| Size {
-                lambda_max: snapshot.lambda_max,
-                fluctuation: snapshot.fluctuation,
-            }),
-            trajectory.limit.as_ref().ok().map(|limit| Size {
-                lambda_max: limit.lambda_max,
-                fluctuation: limit.fluctuation,
-            }),
+            misalignment_of(problem, settings.drift),
+            trajectory.snapshots.iter().map(Size::of),
+            limit_size(&trajectory.limit),
         ));
     }
     Ok(trajectory)
 }
 
-fn limit(problem: &Problem, drift: Drift) -> Result<Limit, NoLimit> {
+/// What the misalignment of noise and signal does to a path by `drift`.
+pub(super) fn misalignment_of(problem: &Problem, drift: Drift) -> f64 {
+    match drift {
+        Drift::Symmetric => noise_misalignment(problem),
+        Drift::Exact => 0.0,
+    }
+}
+
+pub(super) fn limit_size(limit: &Result<Limit, NoLimit>) -> Option<Size> {
+    limit.as_ref().ok().map(|limit| Size {
+        lambda_max: limit.lambda_max,
+        fluctuation: limit.fluctuation,
+    })
+}
+
+pub(super) fn limit(problem: &Problem, drift: Drift) -> Result<Limit, NoLimit> {
     if drift == Drift::Exact {
         return Err(NoLimit::ExactDrift);
     }
@@ -157,28 +161,40 @@ fn limit(problem: &Problem, drift: Drift) -> Result<Limit, NoLimit> {
     })
 }
 
+/// The states at `times` of the slow flow from the minimum `start`, each put back on the manifold.
+pub(super) fn along(
+    model: &Model,
+    start: Vec<f64>,
+    times: &[f64],
+    settings: &Settings,
+) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
+    match settings.drift {
+        Drift::Symmetric => follow(model, &SymmetricFlow { model }, start, times, settings),
+        Drift::Exact => follow(model, &ExactFlow { model }, start, times, settings),
+    }
+}
+
 fn follow(
-    problem: &Problem,
     model: &Model,
     flow: &impl System,
     start: Vec<f64>,
     times: &[f64],
     settings: &Settings,
-) -> Result<(Vec<Snapshot>, Statistics), FlowError> {
+) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
     let horizon = times.last().copied().unwrap_or(0.0);
     let mut run = Integrator::new(flow, start, settings.tolerance, settings.max_steps, horizon)?;
-    let mut snapshots = Vec::with_capacity(times.len());
+    let mut states = Vec::with_capacity(times.len());
     for &time in times {
         run.reach(time)?;
         let mut state = run.state_at(time);
-        let distance = to_manifold(model, &mut state)?;
-        let weights = Weights::new(problem, model.layers(&state))?;
-        snapshots.push(snapshot(problem, time, weights, distance)?);
+        to_manifold(model, &mut state)?;
+        states.push(state);
     }
-    Ok((snapshots, run.statistics))
+    Ok((states, run.statistics))
 }
 
-fn snapshot(
+/// What is to be known at `weights`.
+pub(super) fn snapshot(
     problem: &Problem,
     slow_time: f64,
     weights: Weights,

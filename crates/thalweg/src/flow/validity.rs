@@ -1,6 +1,6 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
-use super::point::Model;
+use super::{Snapshot, point::Model};
 use crate::theory::{Prediction, noise_misalignment};
 
 /// How far from leading order a run at this η and B is, and what follows.
@@ -32,7 +32,30 @@ pub struct Validity {
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
+    /// How the weights come down to the minima, where the path starts off them.
+    pub approach: Option<Approach>,
 }
+
+/// How far gradient descent has come, without any noise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Approach {
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ at the last step asked for.
+    pub distance: f64,
+    /// The last step asked for.
+    pub step: f64,
+    /// The step from which on the product is within [`ARRIVED`] of V, and T of its value at the minimum.
+    pub arrival: f64,
+    /// How much is uncertain because noise moves the weights already on the way down: the largest change
+    /// of T, relative, if the slow motion sets in on arrival and not with the first step.
+    pub drift: f64,
+}
+
+/// A descent has arrived when the product of its weights is this close to V, relative to ‖V√Σx‖, and T this
+/// close to its value at the minimum, relative to it. Where inputs are nearly dependent T lags far behind.
+pub const ARRIVED: f64 = 1e-2;
+
+/// The drift on the way down may be this large: T is then right to about a percent.
+pub const MOST_DRIFT: f64 = 1e-2;
 
 /// ηλ_max/2 may be this large: T is then right to about a percent.
 pub const MOST_STABILITY: f64 = 0.2;
@@ -47,15 +70,67 @@ pub const MOST_PRODUCT_FLUCTUATION: f64 = 2e-3;
 pub const MOST_MISALIGNMENT: f64 = 0.1;
 
 /// What a number of the slow flow does not contain, for a reader who sees it beside one of SGD's.
-pub const LEAVES_OUT: &str = "The slow flow is the mean drift along the minima at leading order in η. It leaves out how SGD fluctuates \
-    about the minima at finite η (the product of the weights about V, and with it every quantity here), \
-    how single runs scatter about the mean drift, and what higher orders in η change in it.";
+pub const LEAVES_OUT: &str = "The slow flow is gradient descent to the minima and then the mean drift along them, at leading order in η. It \
+    leaves out how SGD fluctuates about that path at finite η (the product of the weights about V, and \
+    with it every quantity here), how single runs scatter about the mean, and what higher orders in η change in it.";
 
 /// λ_max and F of one place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     pub(super) lambda_max: f64,
     pub(super) fluctuation: f64,
+}
+
+impl Size {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            lambda_max: snapshot.lambda_max,
+            fluctuation: snapshot.fluctuation,
+        }
+    }
+}
+
+impl Approach {
+    /// Whether it is over by the last step asked for.
+    pub fn has_arrived(&self) -> bool {
+        self.step >= self.arrival
+    }
+
+    /// What the drift on the way down does to T, where that is too much.
+    fn drift_warning(self) -> Option<String> {
+        (self.drift > MOST_DRIFT).then(|| {
+            format!(
+                "The noise moves the weights along the minima while they still descend to them, which leaves T uncertain by \
+                 {:.1} % (at most {} % is in range); with a smaller η or a larger batch there is less of it.",
+                100.0 * self.drift,
+                100.0 * MOST_DRIFT
+            )
+        })
+    }
+
+    /// How far there is to go, where the run is over before the weights have arrived.
+    fn on_the_way(self) -> Option<String> {
+        (!self.has_arrived()).then(|| {
+            format!(
+                "By the last of these steps the weights are still on their way down to the minima, and the prediction is that of \
+                 the descent: without noise their product is there up to {:.0} % of ‖V√Σx‖ away from V, and T within {} % of \
+                 its value at the minima only after up to {:.2e} steps.",
+                100.0 * self.distance,
+                100.0 * ARRIVED,
+                self.arrival
+            )
+        })
+    }
+
+    /// The larger of each number.
+    fn worst(self, other: Self) -> Self {
+        Self {
+            distance: self.distance.max(other.distance),
+            step: self.step.max(other.step),
+            arrival: self.arrival.max(other.arrival),
+            drift: self.drift.max(other.drift),
+        }
+    }
 }
 
 impl Validity {
@@ -80,6 +155,15 @@ impl Validity {
             product_fluctuation: path_spread,
             limit_product_fluctuation: limit.map(spread),
             misalignment,
+            approach: None,
+        }
+    }
+
+    /// The same for a path that begins with a descent.
+    pub(super) fn with_approach(self, approach: Approach) -> Self {
+        Self {
+            approach: Some(approach),
+            ..self
         }
     }
 
@@ -114,6 +198,10 @@ impl Validity {
                 other.limit_product_fluctuation,
             ),
             misalignment: self.misalignment.max(other.misalignment),
+            approach: match (self.approach, other.approach) {
+                (Some(one), Some(other)) => Some(one.worst(other)),
+                (one, other) => one.or(other),
+            },
         }
     }
 
@@ -123,28 +211,36 @@ impl Validity {
         stability <= MOST_STABILITY
             && spread <= MOST_PRODUCT_FLUCTUATION
             && self.misalignment <= MOST_MISALIGNMENT
+            && self
+                .approach
+                .is_none_or(|approach| approach.drift <= MOST_DRIFT)
     }
 
-    /// Whether to believe the theory at this η and B, in a sentence or two for a user.
+    /// Whether to believe the theory at this η and B, in a few sentences for a user.
     pub fn sentence(&self) -> String {
-        if self.in_range() {
-            return format!(
+        let verdict = if self.in_range() {
+            vec![format!(
                 "In the range of the theory: η λ_max/2 is at most {:.2} and the product of the weights \
                  fluctuates by at most {:.2} % of ‖V√Σx‖², so that T is right to about a percent.",
                 self.largest_stability().0,
                 100.0 * self.largest_spread().0
-            );
-        }
-        let coarse = self.coarse().map(|reasons| {
-            format!(
-                "Outside the range of the theory, which is leading order in η: {reasons}; expect SGD to lag behind and \
-                 to end flatter, or take a smaller η or a larger batch."
-            )
-        });
-        let sentences: Vec<String> = coarse
-            .into_iter()
-            .chain(misalignment_warning(self.misalignment))
-            .collect();
+            )]
+        } else {
+            let coarse = self.coarse().map(|reasons| {
+                format!(
+                    "Outside the range of the theory, which is leading order in η: {reasons}; expect SGD to lag behind \
+                     and to end flatter, or take a smaller η or a larger batch."
+                )
+            });
+            let drift = self.approach.and_then(Approach::drift_warning);
+            coarse
+                .into_iter()
+                .chain(drift)
+                .chain(misalignment_warning(self.misalignment))
+                .collect()
+        };
+        let on_the_way = self.approach.and_then(Approach::on_the_way);
+        let sentences: Vec<String> = verdict.into_iter().chain(on_the_way).collect();
         sentences.join(" ")
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod descent;
+mod path;
 mod properties;
 mod reference;
 mod sgd;

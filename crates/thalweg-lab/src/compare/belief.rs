@@ -1,0 +1,53 @@
+//! How far a prediction is to be believed, as data.
+
+use serde::Serialize;
+use thalweg::flow::Validity;
+
+/// A [`Validity`] with its verdict, the same in every command's JSON.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Belief {
+    /// Whether every number is within its limit.
+    pub in_range: bool,
+    /// η λ_max/2, the largest on the way.
+    pub stability_number: f64,
+    /// η λ_max/2 at the limit.
+    pub limit_stability_number: Option<f64>,
+    /// η F/(2B ‖V√Σx‖²), the largest on the way.
+    pub product_fluctuation: f64,
+    /// The same at the limit.
+    pub limit_product_fluctuation: Option<f64>,
+    /// Of noise and signal.
+    pub misalignment: f64,
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step.
+    pub distance: Option<f64>,
+    /// The step from which on gradient descent is at the minima.
+    pub arrival_step: Option<f64>,
+    /// The relative change of T by noise on the way down.
+    pub drift_before_arrival: Option<f64>,
+    /// The sentence, where the theory is not to be believed as it stands.
+    pub warning: Option<String>,
+    /// The verdict in a sentence or two.
+    #[serde(skip)]
+    pub sentence: String,
+}
+
+impl From<Validity> for Belief {
+    fn from(validity: Validity) -> Self {
+        let in_range = validity.in_range();
+        let sentence = validity.sentence();
+        let approach = validity.approach;
+        Self {
+            in_range,
+            stability_number: validity.stability,
+            limit_stability_number: validity.limit_stability,
+            product_fluctuation: validity.product_fluctuation,
+            limit_product_fluctuation: validity.limit_product_fluctuation,
+            misalignment: validity.misalignment,
+            distance: approach.map(|approach| approach.distance),
+            arrival_step: approach.map(|approach| approach.arrival),
+            drift_before_arrival: approach.map(|approach| approach.drift),
+            warning: (!in_range).then(|| sentence.clone()),
+            sentence,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! A finished run beside every predictor, at each measured step and at the last.
+
+use serde::Serialize;
+use thalweg::simulate::{Ensemble, SimulateError};
+
+use super::Belief;
+use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
+use crate::quantity::{self, Quantity};
+use crate::run::{Estimate, Measurements, Point, departures};
+use crate::spec::Experiment;
+use crate::store::StoredRun;
+
+/// The most seeds whose own path is followed; their mean then hardly depends on the others.
+const MOST_PATHS: usize = 16;
+
+/// The most steps at which the predictors are asked.
+const MOST_STEPS: usize = 200;
+
+/// A run and what is predicted of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The last step.
+    pub step: u64,
+    /// How many seeds were run.
+    pub seeds: usize,
+    /// How many of them diverged.
+    pub diverged: usize,
+    /// What the run has that the predictors leave out.
+    pub departures: Option<String>,
+    /// The steps at which the predictors were asked: measured ones, the first and the last among them.
+    pub steps: Vec<u64>,
+    /// What was measured, quantity by quantity.
+    pub measured: Vec<Measured>,
+    /// What is predicted, predictor by predictor.
+    pub predicted: Vec<Predicted>,
+}
+
+/// One quantity of the run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Which one.
+    #[serde(serialize_with = "by_key")]
+    pub quantity: Quantity,
+    /// Mean and standard error over the seeds left, at each measured step.
+    pub course: Vec<Point<Estimate>>,
+    /// The same at the last step; none where no seed is left.
+    pub end: Option<Estimate>,
+}
+
+/// One predictor.
+#[derive(Clone, Debug, Serialize)]
+pub struct Predicted {
+    /// In data.
+    pub key: &'static str,
+    /// At the head of a column.
+    pub name: &'static str,
+    /// In a legend.
+    pub legend: &'static str,
+    /// What its numbers do not contain.
+    pub leaves_out: Option<&'static str>,
+    /// What it answered, or why it did not.
+    pub answer: Result<Answered, String>,
+}
+
+/// A predictor's answer beside the run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answered {
+    /// For each measured quantity, in the same order.
+    pub series: Vec<Option<Series>>,
+    /// How far it is to be believed.
+    pub belief: Option<Belief>,
+}
+
+/// One predicted quantity.
+#[derive(Clone, Debug, Serialize)]
+pub struct Series {
+    /// At each of the comparison's steps, the mean over the seeds that are followed; one number where it depends
+    /// on no step.
+    pub course: Vec<f64>,
+    /// At the last step.
+    pub end: f64,
+    /// (measured − predicted)/standard error there; seed by seed where each seed has its own prediction.
+    pub z: Option<f64>,
+}
+
+impl Series {
+    /// Whether it is one number for all steps.
+    pub fn is_level(&self) -> bool {
+        self.course.len() == 1
+    }
+}
+
+impl Predicted {
+    /// Whether it says the same of every step.
+    pub fn is_timeless(&self) -> bool {
+        let answer = self.answer.as_ref().ok();
+        let series = answer.into_iter().flat_map(|a| a.series.iter().flatten());
+        let mut levels = series.map(Series::is_level);
+        levels.all(|level| level)
+    }
+
+    /// What is said of the measured quantity of this index.
+    pub fn series(&self, index: usize) -> Option<&Series> {
+        self.answer.as_ref().ok()?.series[index].as_ref()
+    }
+}
+
+fn by_key<S: serde::Serializer>(quantity: &Quantity, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&quantity.key)
+}
+
+impl Comparison {
+    /// Compares `run` with each of `predictors`.
+    ///
+    /// # Errors
+    /// When the run's own starting weights cannot be made again.
+    pub fn new(
+        run: &StoredRun<Experiment>,
+        predictors: &[&dyn Predictor],
+    ) -> Result<Self, SimulateError> {
+        let Experiment {
+            problem,
+            settings,
+            steps: last,
+            ..
+        } = &run.experiment;
+        let quantities = quantity::compared();
+        let steps: Vec<u64> = measured_steps(&run.measurements, *last);
+        let starts = starts(run)?;
+        let question = Question {
+            problem,
+            settings,
+            starts: &starts,
+            steps: &steps,
+        };
+        let measured: Vec<Measured> = quantities
+            .into_iter()
+            .map(|quantity| Measured {
+                course: run.measurements.mean(&quantity.key),
+                end: run.measurements.window(&quantity.key, *last..=*last),
+                quantity,
+            })
+            .collect();
+        let predicted = predictors
+            .iter()
+            .map(|predictor| Predicted {
+                key: predictor.key(),
+                name: predictor.name(),
+                legend: predictor.legend(),
+                leaves_out: predictor.leaves_out(),
+                answer: predictor
+                    .answer(&question)
+                    .map(|answer| answered(&answer, &measured, &run.measurements, &question))
+                    .map_err(|NoAnswer(reason)| reason),
+            })
+            .collect();
+        let diverged = run.outcomes.iter().filter(|o| o.diverged_at.is_some());
+        Ok(Self {
+            step: *last,
+            seeds: run.experiment.seeds.len(),
+            diverged: diverged.count(),
+            departures: departures(settings),
+            steps,
+            measured,
+            predicted,
+        })
+    }
+
+    /// The verdict on the first prediction that carries one, and whose it is.
+    pub fn belief(&self) -> Option<(&Predicted, &Belief)> {
+        self.predicted.iter().find_map(|predicted| {
+            let answer = predicted.answer.as_ref().ok()?;
+            Some((predicted, answer.belief.as_ref()?))
+        })
+    }
+
+    /// What is to be known beside the numbers, sentence by sentence.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let answered = self.predicted.iter().filter(|p| p.answer.is_ok());
+        remarks.extend(answered.filter_map(|p| p.leaves_out).map(str::to_owned));
+        remarks.extend(self.departures.clone());
+        if let Some((predicted, belief)) = self.belief() {
+            remarks.push(belief.sentence.clone());
+            if predicted.is_timeless() {
+                remarks.push(format!(
+                    "That is said of the {} alone: how far towards it {} steps lead, no prediction here tells.",
+                    predicted.name, self.step
+                ));
+            }
+        }
+        if self.diverged > 0 {
+            let rest = if self.diverged == self.seeds {
+                ": there is no mean to compare"
+            } else {
+                " and are not in the mean"
+            };
+            remarks.push(format!(
+                "{} of {} runs diverged{rest}.",
+                self.diverged, self.seeds
+            ));
+        }
+        for predicted in &self.predicted {
+            if let Err(reason) = &predicted.answer {
+                remarks.push(format!("No {}: {reason}.", predicted.name));
+            }
+        }
+        remarks
+    }
+}
+
+/// Up to [`MOST_STEPS`] of the steps at which anything was measured, and the last.
+fn measured_steps(measurements: &Measurements, last: u64) -> Vec<u64> {
+    let all = measurements.mean(&quantity::SHARPNESS.key);
+    let stride = all.len().div_ceil(MOST_STEPS).max(1);
+    let mut steps: Vec<u64> = all.iter().step_by(stride).map(|point| point.step).collect();
+    if steps.last() != Some(&last) {
+        steps.push(last);
+    }
+    steps
+}
+
+/// The starts of the first [`MOST_PATHS`] seeds that did not diverge.
+fn starts(run: &StoredRun<Experiment>) -> Result<Vec<Seed>, SimulateError> {
+    let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
+    let seeds: Vec<u64> = survivors.map(|o| o.seed).take(MOST_PATHS).collect();
+    if seeds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Experiment {
+        problem, settings, ..
+    } = &run.experiment;
+    let weights = Ensemble::start(problem, settings, &seeds)?.weights();
+    let starts = seeds.into_iter().zip(weights);
+    Ok(starts
+        .filter_map(|(seed, start)| {
+            Some(Seed {
+                seed,
+                start: start?,
+            })
+        })
+        .collect())
+}
+
+fn answered(
+    answer: &Answer,
+    measured: &[Measured],
+    measurements: &Measurements,
+    question: &Question<'_>,
+) -> Answered {
+    let series = measured
+        .iter()
+        .enumerate()
+        .map(|(i, measured)| match &answer.values {
+            Values::Level(levels) => levels[i].map(|level| Series {
+                course: vec![level],
+                end: level,
+                z: measured.end.and_then(|end| end.z(level)),
+            }),
+            Values::Paths(paths) => {
+                let at = |step: usize| -> Option<f64> {
+                    let values: Option<Vec<f64>> = paths.iter().map(|path| path[step][i]).collect();
+                    Some(Estimate::of(&values?)?.mean)
+                };
+                let course: Option<Vec<f64>> = (0..question.steps.len()).map(at).collect();
+                let course = course?;
+                let end = *course.last()?;
+                let z = difference(i, paths, &measured.quantity, measurements, question);
+                Some(Series { course, end, z })
+            }
+        });
+    Answered {
+        series: series.collect(),
+        belief: answer.belief.clone(),
+    }
+}
+
+/// (measured − predicted)/standard error at the last step, seed by seed.
+fn difference(
+    i: usize,
+    paths: &[Vec<Vec<Option<f64>>>],
+    quantity: &Quantity,
+    measurements: &Measurements,
+    question: &Question<'_>,
+) -> Option<f64> {
+    let last = *question.steps.last()?;
+    let differences: Vec<f64> = question
+        .starts
+        .iter()
+        .zip(paths)
+        .filter_map(|(seed, path)| {
+            let series = measurements.series(&quantity.key, seed.seed);
+            let measured = series.last().filter(|point| point.step == last)?;
+            Some(measured.value - path.last()?[i]?)
+        })
+        .collect();
+    Estimate::of(&differences)?.z(0.0)
+}

@@ -1,0 +1,39 @@
+//! The exact limit: Theorem 1's minimum, whatever the start.
+
+use thalweg::flow::Validity;
+use thalweg::theory;
+
+use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
+use crate::quantity;
+
+/// Where SGD ends as η → 0 and t → ∞.
+pub struct Limit;
+
+impl Predictor for Limit {
+    fn key(&self) -> &'static str {
+        "limit"
+    }
+
+    fn name(&self) -> &'static str {
+        "limit t → ∞"
+    }
+
+    fn legend(&self) -> &'static str {
+        "exact limit (Theorem 1)"
+    }
+
+    fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
+        let found =
+            theory::predict(question.problem).map_err(|error| NoAnswer(error.to_string()))?;
+        let settings = question.settings;
+        let validity = Validity::at_minimum(&found, settings.learning_rate, settings.batch);
+        let level = quantity::compared()
+            .iter()
+            .map(|quantity| quantity.at_limit(&found))
+            .collect();
+        Ok(Answer {
+            values: Values::Level(level),
+            belief: Some(validity.into()),
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! The slow flow from each seed's own start: down to the minima, then along them, by either drift.
+
+use rayon::prelude::*;
+use thalweg::flow::{self, Drift, LEAVES_OUT, Steps, Trajectory, Validity};
+use thalweg::problem::Problem;
+use thalweg::theory::noise_misalignment;
+
+use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
+use crate::quantity;
+
+/// The most weights of a network whose flow or relaxation is added to an answer unasked.
+pub const MOST_WEIGHTS_UNASKED: usize = 600;
+
+/// The flow by one drift.
+pub struct SlowFlow {
+    key: &'static str,
+    name: &'static str,
+    legend: &'static str,
+    drift: Drift,
+    /// The most weights of a network that is followed without being asked for.
+    most_weights: usize,
+}
+
+/// By symmetric generators, to Theorem 1's minimum.
+pub const SLOW_FLOW: SlowFlow = SlowFlow {
+    key: "slow_flow",
+    name: "slow flow",
+    legend: "slow flow from the same starts",
+    drift: Drift::Symmetric,
+    most_weights: MOST_WEIGHTS_UNASKED,
+};
+
+/// By SGD's own drift, where noise and signal have different axes.
+pub const EXACT_DRIFT: SlowFlow = SlowFlow {
+    key: "exact_drift",
+    name: "exact drift",
+    legend: "exact drift from the same starts",
+    drift: Drift::Exact,
+    most_weights: 32,
+};
+
+impl Predictor for SlowFlow {
+    fn key(&self) -> &'static str {
+        self.key
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn legend(&self) -> &'static str {
+        self.legend
+    }
+
+    fn leaves_out(&self) -> Option<&'static str> {
+        (self.drift == Drift::Symmetric).then_some(LEAVES_OUT)
+    }
+
+    fn concerns(&self, problem: &Problem) -> bool {
+        self.drift == Drift::Symmetric || noise_misalignment(problem) > flow::MOST_MISALIGNMENT
+    }
+
+    fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
+        let weights = question.problem.parameters();
+        if weights > self.most_weights {
+            return Err(NoAnswer(format!(
+                "the network has {weights} weights, and it is followed here up to {}; `thalweg flow` follows larger ones",
+                self.most_weights
+            )));
+        }
+        if question.starts.is_empty() {
+            return Err(NoAnswer(
+                "every run diverged, so that there is none to set it beside; choose a smaller learning rate".to_owned(),
+            ));
+        }
+        let paths = question
+            .starts
+            .par_iter()
+            .map(|seed| self.path(question, seed));
+        let paths: Vec<Trajectory> = paths.collect::<Result<_, _>>()?;
+        let quantities = quantity::compared();
+        let values = paths.iter().map(|path| {
+            let snapshots = path.snapshots.iter();
+            snapshots
+                .map(|snapshot| quantities.iter().map(|q| q.on_flow(snapshot)).collect())
+                .collect()
+        });
+        Ok(Answer {
+            values: Values::Paths(values.collect()),
+            belief: paths
+                .iter()
+                .filter_map(|path| path.validity.clone())
+                .reduce(|worst, next: Validity| worst.worst(&next))
+                .map(Into::into),
+        })
+    }
+}
+
+impl SlowFlow {
+    fn path(&self, question: &Question<'_>, seed: &Seed) -> Result<Trajectory, NoAnswer> {
+        let settings = question.settings;
+        let steps = Steps {
+            // Momentum β makes each step go on for 1/(1 − β) of them.
+            learning_rate: settings.learning_rate / (1.0 - settings.momentum),
+            batch: settings.batch,
+            steps: question.steps.to_vec(),
+        };
+        let accuracy = flow::Settings {
+            drift: self.drift,
+            ..flow::Settings::default()
+        };
+        flow::path(question.problem, &seed.start, &steps, &accuracy)
+            .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", seed.seed)))
+    }
+}

@@ -1,0 +1,216 @@
+//! A comparison holds what was measured and what is predicted, and a predictor may have no answer.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use thalweg::flow::{self, Steps};
+use thalweg::simulate::Ensemble;
+use thalweg::theory;
+
+use super::*;
+use crate::run;
+use crate::spec::read_experiment;
+use crate::store::{StoredRun, load};
+
+const SMALL: &str = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
+    noise_standard_deviations = [1, 0.5]\nlearning_rate = 0.01\nbatch = 10\nsteps = 400\nseeds = [1, 2, 7]\n";
+
+/// A finished run of `text`.
+fn finished(directory: &Path, text: &str) -> StoredRun<Experiment> {
+    let file = directory.join("experiment.toml");
+    std::fs::write(&file, text).unwrap();
+    let (experiment, out) = (read_experiment(&file).unwrap(), directory.join("run"));
+    let stop = AtomicBool::new(false);
+    run::run(&experiment, &out, Duration::from_secs(60), &mut (), &stop).unwrap();
+    load(&out).unwrap()
+}
+
+fn compare(text: &str) -> Comparison {
+    let directory = tempfile::tempdir().unwrap();
+    let run = finished(directory.path(), text);
+    Comparison::new(&run, &predictors(&run.experiment)).unwrap()
+}
+
+fn predicted<'c>(comparison: &'c Comparison, key: &str) -> &'c Predicted {
+    let mut all = comparison.predicted.iter();
+    all.find(|predicted| predicted.key == key).unwrap()
+}
+
+/// Each number against the part of the program that it is to come from, each quantity in its own place.
+#[test]
+fn every_number_is_that_of_its_own_quantity_seed_and_step() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = finished(directory.path(), SMALL);
+    let comparison = Comparison::new(&run, &predictors(&run.experiment)).unwrap();
+    let Experiment {
+        problem, settings, ..
+    } = &run.experiment;
+
+    let mut ensemble = Ensemble::start(problem, settings, &[1, 2, 7]).unwrap();
+    let starts = ensemble.weights();
+    ensemble.run_to(400);
+    let ends: Vec<_> = ensemble.observe().into_iter().flatten().collect();
+    let steps = Steps {
+        learning_rate: 0.01,
+        batch: 10,
+        steps: vec![0, 400],
+    };
+    let paths: Vec<_> = starts
+        .iter()
+        .flatten()
+        .map(|start| flow::path(problem, start, &steps, &flow::Settings::default()).unwrap())
+        .collect();
+    let limit = theory::predict(problem).unwrap();
+    let expected = [
+        (
+            "sharpness",
+            [0, 1, 2].map(|i| ends[i].sharpness),
+            [0, 1, 2].map(|i| paths[i].snapshots[1].sharpness),
+            limit.sharpness,
+        ),
+        (
+            "lambda_max",
+            [0, 1, 2].map(|i| ends[i].lambda_max.unwrap()),
+            [0, 1, 2].map(|i| paths[i].snapshots[1].lambda_max),
+            limit.lambda_max,
+        ),
+        (
+            "fluctuation",
+            [0, 1, 2].map(|i| ends[i].fluctuation),
+            [0, 1, 2].map(|i| paths[i].snapshots[1].fluctuation),
+            limit.fluctuation,
+        ),
+    ];
+    let mean = |values: [f64; 3]| values.iter().sum::<f64>() / 3.0;
+    let error = |values: [f64; 3]| {
+        let centre = mean(values);
+        (values.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / 6.0).sqrt()
+    };
+    let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} {b}");
+    for (i, (key, sgd, flow, exact)) in expected.into_iter().enumerate() {
+        let measured = &comparison.measured[i];
+        assert_eq!(measured.quantity.key, key);
+        let end = measured.end.unwrap();
+        near(end.mean, mean(sgd));
+        near(end.standard_error.unwrap(), error(sgd));
+        assert_eq!(measured.course.last().unwrap().step, 400);
+        near(measured.course.last().unwrap().value.mean, mean(sgd));
+        let series = predicted(&comparison, "slow_flow").series(i).unwrap();
+        near(series.end, mean(flow));
+        assert_eq!(series.course.len(), comparison.steps.len());
+        let differences = [0, 1, 2].map(|k| sgd[k] - flow[k]);
+        near(series.z.unwrap(), mean(differences) / error(differences));
+        let level = predicted(&comparison, "limit").series(i).unwrap();
+        assert!(level.is_level() && !series.is_level());
+        near(level.end, exact);
+        near(level.z.unwrap(), (mean(sgd) - exact) / error(sgd));
+    }
+}
+
+/// Without label noise there is no limit, and the rest is there all the same.
+#[test]
+fn a_predictor_without_an_answer_is_a_sentence() {
+    let comparison = compare(&SMALL.replace("[1, 0.5]", "[0, 0]"));
+    assert!(predicted(&comparison, "limit").answer.is_err());
+    assert!(predicted(&comparison, "slow_flow").answer.is_ok());
+    assert!(comparison.measured.iter().all(|m| m.end.is_some()));
+    let remarks = comparison.remarks().join(" ");
+    assert!(remarks.contains("No limit t → ∞: "), "{remarks}");
+}
+
+#[test]
+fn where_all_runs_diverge_that_is_what_is_said() {
+    let comparison = compare(&SMALL.replace("learning_rate = 0.01", "learning_rate = 5"));
+    assert_eq!((comparison.diverged, comparison.seeds), (3, 3));
+    assert!(comparison.measured.iter().all(|m| m.end.is_none()));
+    let remarks = comparison.remarks().join(" ");
+    assert!(
+        remarks.contains("3 of 3 runs diverged: there is no mean to compare."),
+        "{remarks}"
+    );
+    assert!(
+        remarks.contains("No slow flow: every run diverged"),
+        "{remarks}"
+    );
+}
+
+/// Momentum β is to leading order the learning rate η/(1 − β): T of 16 seeds at β = 0.5 within one per cent and
+/// four standard errors of the path, while still descending; the path at η itself is off by far more.
+#[test]
+fn momentum_sets_the_clock() {
+    let text = SMALL
+        .replace(
+            "learning_rate = 0.01",
+            "learning_rate = 0.001\nmomentum = 0.5",
+        )
+        .replace("steps = 400", "steps = 500")
+        .replace("seeds = [1, 2, 7]", "seeds = 16");
+    let comparison = compare(&text);
+    let measured = comparison.measured[0].end.unwrap();
+    let series = predicted(&comparison, "slow_flow").series(0).unwrap();
+    let off = measured.mean - series.end;
+    let error = off / series.z.unwrap();
+    assert!(error < 0.01 * series.end, "{error}");
+    assert!(
+        off.abs() < 0.01 * series.end + 4.0 * error,
+        "{off} ± {error}"
+    );
+    // Half as many steps at twice the rate is where the plain clock would be: halfway.
+    let half = comparison
+        .steps
+        .iter()
+        .position(|step| *step >= 250)
+        .unwrap();
+    assert!((series.course[half] / series.end - 1.0).abs() > 0.05);
+}
+
+/// The exact drift has its place only where it differs.
+#[test]
+fn the_exact_drift_is_asked_where_the_axes_differ() {
+    assert_eq!(compare(SMALL).predicted.len(), 2);
+    let turned = SMALL
+        .replace(
+            "noise_standard_deviations = [1, 0.5]",
+            "noise_covariance = [[0.52, 0.48], [0.48, 0.52]]",
+        )
+        .replace(
+            "teacher = [[1, 0], [0, 1]]",
+            "teacher = [[1.5, 0], [0, 0.5]]",
+        );
+    let comparison = compare(&turned);
+    let keys: Vec<&str> = comparison.predicted.iter().map(|p| p.key).collect();
+    assert_eq!(keys, ["slow_flow", "exact_drift", "limit"]);
+    assert!(predicted(&comparison, "exact_drift").answer.is_ok());
+}
+
+/// A predictor of a user's own is one value behind the trait.
+#[test]
+fn a_predictor_of_ones_own_stands_beside_the_others() {
+    struct Constant;
+    impl Predictor for Constant {
+        fn key(&self) -> &'static str {
+            "constant"
+        }
+        fn name(&self) -> &'static str {
+            "constant"
+        }
+        fn legend(&self) -> &'static str {
+            "a constant"
+        }
+        fn answer(&self, _: &Question<'_>) -> Result<Answer, NoAnswer> {
+            Ok(Answer {
+                values: Values::Level(vec![Some(3.0), None, None]),
+                belief: None,
+            })
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let run = finished(directory.path(), SMALL);
+    let comparison = Comparison::new(&run, &[&Constant]).unwrap();
+    let data = serde_json::to_value(&comparison).unwrap();
+    let answer = &data["predicted"][0]["answer"]["Ok"];
+    assert_eq!(answer["series"][0]["end"], 3.0);
+    assert!(answer["series"][1].is_null());
+    assert_eq!(data["measured"][0]["quantity"], "sharpness");
+}

@@ -1,0 +1,330 @@
+//! What is measured, each thing once: its names, its unit, and where its value is found.
+//!
+//! Terminal, pages, figures, tables, Parquet and JSON take all of it from here: a new quantity is one entry of
+//! [`SCALARS`] (or a family beside [`condition_number`]).
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use thalweg::flow::Snapshot;
+use thalweg::simulate;
+use thalweg::theory::Prediction;
+
+use crate::network;
+
+/// One measured thing.
+#[derive(Clone, Debug)]
+pub struct Quantity {
+    /// In files: Parquet's `quantity` and a field of JSON.
+    pub key: Cow<'static, str>,
+    /// In words.
+    pub words: &'static str,
+    /// Its symbol, subscripts as `λ_{max}`.
+    pub symbol: Cow<'static, str>,
+    /// Its symbol with what it stands for, for a terminal: `T = tr ∇²L`.
+    pub formula: &'static str,
+    /// On an axis: `sharpness T = tr Hessian`.
+    pub axis: &'static str,
+    /// Its unit; empty for a pure number.
+    pub unit: &'static str,
+    /// The layer it belongs to, from 0; 0 where it belongs to none.
+    layer: usize,
+    sources: Sources,
+}
+
+/// Where the value is found, each for a layer; `None` where there is none.
+#[derive(Clone, Copy, Debug)]
+struct Sources {
+    simulated: Option<fn(&simulate::Observation, usize) -> Option<f64>>,
+    trained: Option<fn(&network::Observation) -> f64>,
+    flow: Option<fn(&Snapshot, usize) -> f64>,
+    limit: Option<fn(&Prediction<'_>) -> f64>,
+}
+
+const NOWHERE: Sources = Sources {
+    simulated: None,
+    trained: None,
+    flow: None,
+    limit: None,
+};
+
+const fn scalar(
+    key: &'static str,
+    words: &'static str,
+    symbol: &'static str,
+    formula: &'static str,
+    axis: &'static str,
+    unit: &'static str,
+    sources: Sources,
+) -> Quantity {
+    Quantity {
+        key: Cow::Borrowed(key),
+        words,
+        symbol: Cow::Borrowed(symbol),
+        formula,
+        axis,
+        unit,
+        layer: 0,
+        sources,
+    }
+}
+
+/// T.
+pub const SHARPNESS: Quantity = scalar(
+    "sharpness",
+    "sharpness",
+    "T",
+    "T = tr ∇²L",
+    "sharpness T = tr Hessian",
+    "loss/weight²",
+    Sources {
+        simulated: Some(|o, _| Some(o.sharpness)),
+        trained: Some(|o| o.sharpness.value),
+        flow: Some(|s, _| s.sharpness),
+        limit: Some(|p| p.sharpness),
+    },
+);
+
+/// λ_max.
+pub const LAMBDA_MAX: Quantity = scalar(
+    "lambda_max",
+    "largest eigenvalue",
+    "λ_{max}",
+    "λ_max",
+    "largest Hessian eigenvalue λ_{max}",
+    "loss/weight²",
+    Sources {
+        simulated: Some(|o, _| o.lambda_max),
+        trained: Some(|o| o.lambda_max.value),
+        flow: Some(|s, _| s.lambda_max),
+        limit: Some(|p| p.lambda_max),
+    },
+);
+
+/// F.
+pub const FLUCTUATION: Quantity = scalar(
+    "fluctuation",
+    "fluctuation",
+    "F",
+    "F = E‖∇ℓ‖²",
+    "fluctuation F = E‖grad ℓ‖²",
+    "loss²/weight²",
+    Sources {
+        simulated: Some(|o, _| Some(o.fluctuation)),
+        trained: Some(|o| o.fluctuation.value),
+        flow: Some(|s, _| s.fluctuation),
+        limit: Some(|p| p.fluctuation),
+    },
+);
+
+/// F/T.
+pub const RATIO: Quantity = scalar(
+    "fluctuation_per_sharpness",
+    "their ratio",
+    "F/T",
+    "F/T",
+    "F/T",
+    "loss",
+    Sources {
+        trained: Some(|o| o.fluctuation.value / o.sharpness.value),
+        ..NOWHERE
+    },
+);
+
+/// L.
+pub const LOSS: Quantity = scalar(
+    "loss",
+    "loss",
+    "L",
+    "L",
+    "loss L",
+    "loss",
+    Sources {
+        simulated: Some(|o, _| Some(o.loss)),
+        trained: Some(|o| o.loss),
+        ..NOWHERE
+    },
+);
+
+/// E‖∇ℓ‖² with what the distance from the minima adds.
+pub const GRADIENT_SECOND_MOMENT: Quantity = scalar(
+    "gradient_second_moment",
+    "gradient's second moment",
+    "E‖grad ℓ‖²",
+    "E‖∇ℓ‖²",
+    "second moment E‖grad ℓ‖²",
+    "loss²/weight²",
+    Sources {
+        simulated: Some(|o, _| Some(o.gradient_second_moment)),
+        ..NOWHERE
+    },
+);
+
+/// ‖W_D … W_1 − V‖².
+pub const PRODUCT_ERROR: Quantity = scalar(
+    "product_error",
+    "product error",
+    "‖W_{D}…W_{1} − V‖²",
+    "‖W_D…W_1 − V‖²",
+    "product error ‖W_{D}…W_{1} − V‖²",
+    "",
+    Sources {
+        simulated: Some(|o, _| Some(o.product_error)),
+        ..NOWHERE
+    },
+);
+
+/// Everything that is one number for a whole network.
+pub const SCALARS: [Quantity; 7] = [
+    SHARPNESS,
+    LAMBDA_MAX,
+    FLUCTUATION,
+    RATIO,
+    GRADIENT_SECOND_MOMENT,
+    LOSS,
+    PRODUCT_ERROR,
+];
+
+/// κ(W_k), `layer` from 1.
+pub fn condition_number(layer: usize) -> Quantity {
+    Quantity {
+        key: Cow::Owned(format!("condition_number_{layer}")),
+        words: "condition number of a layer",
+        symbol: Cow::Owned(format!("κ(W_{{{layer}}})")),
+        formula: "κ(W)",
+        axis: "condition number of a layer",
+        unit: "",
+        layer: layer.saturating_sub(1),
+        sources: Sources {
+            simulated: Some(|o, layer| o.condition_numbers.get(layer).copied().flatten()),
+            flow: Some(|s, layer| s.layer_conditions.get(layer).copied().unwrap_or(f64::NAN)),
+            ..NOWHERE
+        },
+    }
+}
+
+/// All that is measured of a deep linear network of `depth` layers.
+pub fn simulated(depth: usize) -> Vec<Quantity> {
+    let layers = (1..=depth).map(condition_number);
+    let all = SCALARS.into_iter().chain(layers);
+    all.filter(|q| q.sources.simulated.is_some()).collect()
+}
+
+/// What theory and flow speak of, in the order in which it is shown.
+pub fn compared() -> Vec<Quantity> {
+    let all = SCALARS.into_iter();
+    all.filter(|q| q.sources.flow.is_some() || q.sources.limit.is_some())
+        .collect()
+}
+
+/// What is shown of a network in training, in that order.
+pub fn trained() -> Vec<Quantity> {
+    let all = SCALARS.into_iter();
+    all.filter(|q| q.sources.trained.is_some()).collect()
+}
+
+impl Quantity {
+    /// Its value in a simulation.
+    pub fn simulated(&self, observation: &simulate::Observation) -> Option<f64> {
+        self.sources.simulated?(observation, self.layer)
+    }
+
+    /// Its value in a training.
+    pub fn trained(&self, observation: &network::Observation) -> Option<f64> {
+        Some(self.sources.trained?(observation))
+    }
+
+    /// Its value on the flow.
+    pub fn on_flow(&self, snapshot: &Snapshot) -> Option<f64> {
+        Some(self.sources.flow?(snapshot, self.layer))
+    }
+
+    /// Its value at Theorem 1's minimum.
+    pub fn at_limit(&self, prediction: &Prediction<'_>) -> Option<f64> {
+        Some(self.sources.limit?(prediction))
+    }
+
+    /// Its symbol for a terminal: `λ_max`.
+    pub fn plain_symbol(&self) -> String {
+        self.symbol.replace(['{', '}'], "")
+    }
+}
+
+/// The steps over which the end of a run of `steps` is averaged: its last fifth. Each seed's value is the
+/// arithmetic mean over the measured steps there ([`average`]), and the seeds' values make the estimate.
+pub fn end(steps: u64) -> RangeInclusive<u64> {
+    steps - steps / 5..=steps
+}
+
+/// The mean of one seed's values over its end; `None` where there are none.
+pub fn average(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names under which files hold what was measured: a change breaks what others have written for them.
+    #[test]
+    fn names_in_files_stay() {
+        let keys = |quantities: Vec<Quantity>| -> Vec<String> {
+            quantities.into_iter().map(|q| q.key.into()).collect()
+        };
+        assert_eq!(
+            keys(simulated(2)),
+            [
+                "sharpness",
+                "lambda_max",
+                "fluctuation",
+                "gradient_second_moment",
+                "loss",
+                "product_error",
+                "condition_number_1",
+                "condition_number_2"
+            ]
+        );
+        assert_eq!(
+            keys(trained()),
+            [
+                "sharpness",
+                "lambda_max",
+                "fluctuation",
+                "fluctuation_per_sharpness",
+                "loss"
+            ]
+        );
+        assert_eq!(keys(compared()), ["sharpness", "lambda_max", "fluctuation"]);
+    }
+
+    /// Each name finds its own number, on every side.
+    #[test]
+    fn values_are_those_of_the_name() {
+        let observation = simulate::Observation {
+            sharpness: 1.0,
+            lambda_max: Some(2.0),
+            fluctuation: 3.0,
+            gradient_second_moment: 4.0,
+            loss: 5.0,
+            product_error: 6.0,
+            condition_numbers: vec![Some(7.0), None, Some(9.0)],
+        };
+        let values: Vec<_> = simulated(3)
+            .iter()
+            .map(|quantity| quantity.simulated(&observation))
+            .collect();
+        let mut expected: Vec<_> = (1..=9).map(|i| Some(f64::from(i))).collect();
+        expected[7] = None;
+        assert_eq!(values, expected);
+        assert_eq!(LAMBDA_MAX.plain_symbol(), "λ_max");
+        assert_eq!(condition_number(2).plain_symbol(), "κ(W_2)");
+    }
+
+    #[test]
+    fn a_run_ends_with_its_last_fifth() {
+        assert_eq!(end(1000), 800..=1000);
+        assert_eq!(end(3), 3..=3);
+        assert_eq!(average(&[1.0, 2.0, 6.0]), Some(3.0));
+        assert_eq!(average(&[]), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! SGD's way from any start: down to the minima in real time, then along them.
+//!
+//! Where the two clocks of the flow lie apart, the weights at step t are those of the descent and of the
+//! slow motion together, less the minimum that both have in common (matched asymptotics):
+//!
+//! W(t) = W_descent(t) + W_slow(η²t/B) − W_min.
+//!
+//! Early W_slow = W_min, and this is the descent; late W_descent = W_min, and this is the slow flow. What it
+//! leaves out is how the noise moves the weights *while* they descend, which [`Validity`] measures.
+//!
+//! The descent is gradient descent itself for its first [`EXACT_STEPS`] steps, so that a step size near the
+//! edge of stability does what it does there, and gradient flow from then on: what still moves by then
+//! has ηλ so small that a step of one is a step of the other (the amplitude of a mode differs by a fraction
+//! of 2/e² EXACT_STEPS⁻¹ of its start at most).
+
+use super::{
+    FlowError, Settings, Steps, Times, Trajectory, Validity,
+    descent::{GradientFlow, NEAR, velocity},
+    manifold::to_manifold,
+    point::{Model, Point},
+    rosenbrock::{Integrator, Statistics},
+    trajectory::{along, limit, limit_size, misalignment_of, snapshot},
+    validity::{ARRIVED, Approach, Size},
+};
+use crate::problem::{Problem, Weights};
+
+/// How many steps of gradient descent are made one by one.
+const EXACT_STEPS: u64 = 1000;
+
+/// Where SGD is expected to be at each of `steps`, from any `start`: on its way down to the minima, and along
+/// them.
+///
+/// Of each [`Snapshot`](super::Snapshot) `distance` is how far the product still is from V. The validity
+/// counts the descent in.
+///
+/// # Errors
+/// When `start` does not fit the problem, when η, B, a step or the tolerance is not valid, when gradient
+/// descent diverges or rests at a saddle, or when the integrator gives up.
+pub fn path(
+    problem: &Problem,
+    start: &Weights,
+    steps: &Steps,
+    settings: &Settings,
+) -> Result<Trajectory, FlowError> {
+    settings.check()?;
+    let slow_times = Times::from(steps.clone()).slow()?;
+    let model = Model::small(problem)?;
+    start.fits(problem)?;
+    let descent = Descending::new(&model, start, steps, settings)?;
+
+    // The slow motion sets in somewhere between the start and the arrival: follow it from both.
+    let unit = steps.learning_rate * steps.learning_rate / steps.batch as f64;
+    let delay = unit * descent.arrival;
+    let delayed = slow_times.iter().map(|u| (u - delay).max(0.0));
+    let mut times: Vec<f64> = delayed.chain(slow_times.iter().copied()).collect();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let (states, mut statistics) = along(&model, descent.minimum.clone(), &times, settings)?;
+    let at = |time: f64| &states[times.partition_point(|t| *t < time)];
+
+    let mut snapshots = Vec::with_capacity(slow_times.len());
+    let mut drift = 0.0f64;
+    for ((&slow_time, &step), descending) in
+        slow_times.iter().zip(&steps.steps).zip(&descent.states)
+    {
+        let slow = at(slow_time);
+        let sum: Vec<f64> = (0..model.dim())
+            .map(|i| slow[i] + (descending[i] - descent.minimum[i]))
+            .collect();
+        let point = Point::new(&model, model.layers(&sum));
+        let distance = point.residual.norm_l2() / model.scale();
+        let weights = Weights::new(problem, point.layers)?;
+        let mut here = snapshot(problem, slow_time, weights, distance)?;
+        here.step = Some(step);
+        snapshots.push(here);
+        let sharpness = |state: &[f64]| Point::new(&model, model.layers(state)).sharpness();
+        let delayed = at((slow_time - delay).max(0.0));
+        if !std::ptr::eq(slow, delayed) {
+            drift = drift.max((sharpness(slow) / sharpness(delayed) - 1.0).abs());
+        }
+    }
+    let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
+    let limit = limit(problem, settings.drift);
+    let validity = Validity::new(
+        steps.learning_rate,
+        steps.batch,
+        model.scale(),
+        misalignment_of(problem, settings.drift),
+        snapshots.iter().map(Size::of),
+        limit_size(&limit),
+    )
+    .with_approach(Approach {
+        distance: snapshots.last().map_or(0.0, |last| last.distance),
+        step: last_step,
+        arrival: descent.arrival,
+        drift,
+    });
+    statistics.add(&descent.statistics);
+    Ok(Trajectory {
+        snapshots,
+        limit,
+        validity: Some(validity),
+        statistics,
+    })
+}
+
+/// Gradient descent from one start.
+struct Descending {
+    /// The weights at each of the steps asked for.
+    states: Vec<Vec<f64>>,
+    /// The minimum at which it ends.
+    minimum: Vec<f64>,
+    /// The step from which on product and sharpness are within [`ARRIVED`] of theirs at the minimum.
+    arrival: f64,
+    statistics: Statistics,
+}
+
+/// How the descent stands at a step.
+struct Standing {
+    step: f64,
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖.
+    distance: f64,
+    /// T.
+    sharpness: f64,
+}
+
+impl Standing {
+    fn at(model: &Model, step: f64, point: &Point) -> Self {
+        Self {
+            step,
+            distance: point.residual.norm_l2() / model.scale(),
+            sharpness: point.sharpness(),
+        }
+    }
+}
+
+impl Descending {
+    fn new(
+        model: &Model,
+        start: &Weights,
+        steps: &Steps,
+        settings: &Settings,
+    ) -> Result<Self, FlowError> {
+        let flow = GradientFlow { model };
+        let mut wanted = steps.steps.iter().copied().peekable();
+        let mut states = Vec::with_capacity(steps.steps.len());
+        let mut history = Vec::new();
+        let mut state = model.flatten(start.layers());
+
+        for step in 0..=EXACT_STEPS {
+            while wanted.next_if_eq(&step).is_some() {
+                states.push(state.clone());
+            }
+            let point = Point::new(model, model.layers(&state));
+            let standing = Standing::at(model, step as f64, &point);
+            let distance = standing.distance;
+            if !distance.is_finite() {
+                return Err(FlowError::Diverges {
+                    learning_rate: steps.learning_rate,
+                    step,
+                });
+            }
+            history.push(standing);
+            if distance <= NEAR || step == EXACT_STEPS {
+                break;
+            }
+            let moves = model.flatten(&velocity(&point));
+            for (w, v) in state.iter_mut().zip(moves) {
+                *w += steps.learning_rate * v;
+            }
+        }
+
+        let step_of = |time: f64| EXACT_STEPS as f64 + time / steps.learning_rate;
+        let mut distance = flow.at_rest(&state)?;
+        let mut run = Integrator::new(
+            &flow,
+            state,
+            settings.tolerance,
+            settings.max_steps,
+            f64::INFINITY,
+        )?;
+        while distance > NEAR {
+            run.advance(f64::INFINITY)?;
+            distance = flow.at_rest(&run.state)?;
+            let point = Point::new(model, model.layers(&run.state));
+            history.push(Standing::at(model, step_of(run.time), &point));
+            while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time)) {
+                let time = steps.learning_rate * (step - EXACT_STEPS) as f64;
+                states.push(run.state_at(time));
+            }
+        }
+        let mut minimum = run.state;
+        to_manifold(model, &mut minimum)?;
+        states.extend(wanted.map(|_| minimum.clone()));
+        let end = Point::new(model, model.layers(&minimum)).sharpness();
+        Ok(Self {
+            states,
+            minimum,
+            arrival: arrival(&history, end),
+            statistics: run.statistics,
+        })
+    }
+}
+
+/// The step from which on distance and sharpness stay within [`ARRIVED`] of 0 and of `end`.
+///
+/// Between two points of the history both fall exponentially, or nearly so.
+fn arrival(history: &[Standing], end: f64) -> f64 {
+    let excess = |standing: &Standing| {
+        let off = (standing.sharpness / end - 1.0).abs();
+        // T = 0 at the end where nothing is to be learnt of one layer.
+        let off = if off.is_finite() { off } else { 0.0 };
+        standing.distance.max(off) / ARRIVED
+    };
+    let Some(last) = history.iter().rposition(|standing| excess(standing) > 1.0) else {
+        return 0.0;
+    };
+    let outside = &history[last];
+    let Some(inside) = history.get(last + 1) else {
+        return outside.step;
+    };
+    let (above, below) = (excess(outside).ln(), excess(inside).max(1e-300).ln());
+    outside.step + (inside.step - outside.step) * above / (above - below)
+}
