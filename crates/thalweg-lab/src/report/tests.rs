@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::reproduce::{Budget, find};
-use crate::store::{StoreError, json};
+use crate::store::json;
 
 fn cheap(directory: &Path) -> Results {
     let figures = find(&[
