@@ -68,7 +68,8 @@ fn defaults_are_plain_sgd() {
         experiment.measure,
         Schedule {
             spacing: Spacing::Log,
-            count: 100
+            count: 100,
+            last_fifth: 0
         }
     );
     assert_eq!(experiment.problem.widths(), [2, 2, 2, 2]);
@@ -110,7 +111,8 @@ fn every_field_is_read() {
         experiment.measure,
         Schedule {
             spacing: Spacing::Linear,
-            count: 17
+            count: 17,
+            last_fifth: 0
         }
     );
     assert_eq!(experiment.name.as_deref(), Some("everything set"));

@@ -12,7 +12,8 @@ use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
 use thalweg_lab::spec::{
-    NetworkExperiment, NetworkSource, Overrides, SpecError, read_network_experiment,
+    Draw, EvaluationLabels, NetworkExperiment, NetworkSource, Overrides, SpecError,
+    read_network_experiment,
 };
 
 fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
@@ -80,7 +81,7 @@ weight_decay = 1e-4
 precision = "f32"
 init = { kind = "normal", deviation = 0.3 }
 switch = { at_step = 20, samples = 1000 }
-measure = { spacing = "linear", count = 3, samples = 64, seed = 8 }
+measure = { spacing = "linear", count = 3, last_fifth = 2, samples = 64, seed = 8 }
 loss = { kind = "squared-error", convention = "mean" }
 [network]
 kind = "rnn"
@@ -107,7 +108,9 @@ noise_on = "targets"
     let NetworkSource::Teacher { network, seed, .. } = &experiment.data.source else {
         unreachable!("the file says teacher");
     };
-    assert_eq!((network.positions(), *seed), ([5, 5], 5));
+    assert_eq!((network.positions(), *seed), ([5, 5], Draw::Shared(5)));
+    assert_eq!(experiment.measure.seed, Draw::Shared(8));
+    assert_eq!(experiment.measure.schedule.steps(50), [0, 25, 40, 45, 50]);
     let Network::Rnn(teacher) = network else {
         unreachable!("of the same family");
     };
@@ -154,6 +157,23 @@ noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 }
 
 #[test]
+fn each_run_may_have_its_own_teacher_and_evaluation_set() {
+    let teacher = "data = { kind = \"teacher\", teacher = { hidden = [100], seed = \"per-run\" } }";
+    let measure = "measure = { seed = \"per-run\", labels = \"clean\" }";
+    let experiment = read(&format!("{measure}\n{}", with("data", teacher))).unwrap();
+    let NetworkSource::Teacher { seed, .. } = &experiment.data.source else {
+        unreachable!("the file says teacher");
+    };
+    assert_eq!((seed.of(7), experiment.measure.seed.of(9)), (7, 9));
+    assert_eq!(Draw::Shared(3).of(7), 3);
+    assert_eq!(experiment.measure.labels, EvaluationLabels::Clean);
+    let resolved = experiment.to_toml();
+    assert!(resolved.contains("seed = \"per-run\""), "{resolved}");
+    assert_eq!(read(&resolved).unwrap(), experiment);
+    assert!(experiment.data_words().contains("one for each run"));
+}
+
+#[test]
 fn a_transformer_is_read_with_its_teacher() {
     let network = "network = { kind = \"transformer\", width = 8, positions = 4, heads = 2, hidden = 4, causal = true }";
     let file = with("network", network).replace("hidden = [100]", "hidden = 100");
@@ -195,6 +215,17 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             with("learning_rate", "learning_rate = -1"),
             "`learning_rate` is -1",
+        ),
+        (
+            format!("measure = {{ seed = \"each\" }}\n{LEAST}"),
+            "`measure.seed` is \"each\"",
+        ),
+        (
+            format!(
+                "measure = {{ labels = \"clean\" }}\n{}",
+                with("loss", "loss = \"cross-entropy\"")
+            ),
+            "`measure.labels` is \"clean\"",
         ),
         (with("batch", "batch = 0"), "`batch` is 0"),
         (with("batch", "batch = 1_000_000_000"), "a batch of at most"),

@@ -249,7 +249,7 @@ fn a_directory_holds_what_memory_does_and_the_final_networks() {
         // What was measured last is what the saved network gives.
         let effort = Effort::default();
         let own = experiment.measure;
-        let measured = measure("it", &saved, own.samples, own.seed, effort, |_| ()).unwrap();
+        let measured = measure("it", &saved, own.samples, own.seed.of(0), effort, |_| ()).unwrap();
         for (quantity, value) in [
             ("sharpness", measured.sharpness.value),
             ("lambda_max", measured.top[0].value),
@@ -447,4 +447,96 @@ measure = { count = 2, samples = 200 }
     let memory = run_in_memory(&experiment, &mut (), &AtomicBool::new(false)).unwrap();
     let losses = memory.measurements.series("loss", 0);
     assert!(losses[1].value < losses[0].value, "{losses:?}");
+}
+
+/// `SMALL` with each run's own teacher and evaluation set, and with the words of `measure` besides.
+fn own(seeds: &str, measure: &str) -> String {
+    SMALL
+        .replace("seeds = [5, 1]", seeds)
+        .replace("seed = 3", "seed = \"per-run\"")
+        .replace(
+            "samples = 64",
+            &format!("samples = 64, seed = \"per-run\", {measure}"),
+        )
+        .replace("hidden = [4]", "activation = \"tanh\", hidden = [4]")
+}
+
+fn in_memory(text: &str) -> thalweg_lab::run::Measurements {
+    let made = run_in_memory(&read(text), &mut (), &AtomicBool::new(false)).unwrap();
+    assert!(made.finished);
+    made.measurements
+}
+
+/// Side by side or alone with both seeds written out, a run has the same teacher, data and evaluation set.
+#[test]
+fn a_runs_own_teacher_and_evaluation_set_are_those_of_its_seed() {
+    let together = in_memory(&own("seeds = [5, 1]", "labels = \"clean\""));
+    for seed in ["5", "1"] {
+        let alone =
+            own(&format!("seeds = [{seed}]"), "labels = \"clean\"").replace("\"per-run\"", seed);
+        let alone = in_memory(&alone);
+        let seed = seed.parse().unwrap();
+        for quantity in ["loss", "sharpness", "fluctuation"] {
+            let series = alone.series(quantity, seed);
+            assert_eq!(series.len(), 21);
+            assert!(
+                series == together.series(quantity, seed),
+                "{quantity} of {seed}"
+            );
+        }
+    }
+    let shared =
+        in_memory(&own("seeds = [5, 1]", "labels = \"clean\"").replace("\"per-run\"", "5"));
+    assert!(shared.series("loss", 5) == together.series("loss", 5));
+    assert!(shared.series("loss", 1) != together.series("loss", 1));
+}
+
+/// On clean labels loss and curvature are other numbers, and the fluctuation is that of noisy ones all the same.
+#[test]
+fn the_fluctuation_is_that_of_noisy_labels() {
+    let [clean, noisy] = ["clean", "noisy"]
+        .map(|labels| in_memory(&own("seeds = [5, 1]", &format!("labels = \"{labels}\""))));
+    for seed in [5, 1] {
+        assert!(clean.series("fluctuation", seed) == noisy.series("fluctuation", seed));
+        for quantity in ["loss", "sharpness", "lambda_max", "squared_gradient"] {
+            assert!(
+                clean.series(quantity, seed) != noisy.series(quantity, seed),
+                "{quantity}"
+            );
+        }
+        // Noise of variances 1 and 0.01 adds a half of their sum to the loss, 0.505; 64 labels tell it to ±0.09.
+        let end = |measurements: &thalweg_lab::run::Measurements| {
+            measurements.series("loss", seed)[20].value
+        };
+        let added = end(&noisy) - end(&clean);
+        assert!((added - 0.505).abs() < 4.0 * 0.09, "{added}");
+    }
+}
+
+/// Curvature on clean labels is its mean over label noise: 400 draws of the labels, to 4 standard errors.
+#[test]
+fn curvature_on_clean_labels_is_its_mean_over_label_noise() {
+    let experiment = read(&own("seeds = [5]", "labels = \"clean\""));
+    let made = thalweg_lab::network::Made::new(&experiment).unwrap();
+    let weights = experiment.init.weights(made.training.tape(), 5);
+    let settings = thalweg::curvature::TraceSettings::new(1000);
+    let trace = |samples| {
+        let mut evaluation = made.evaluation(samples).unwrap();
+        evaluation.hessian_trace(&weights, &settings).unwrap().value
+    };
+    let clean = trace(made.samples());
+    let mut redraw = made.redraw(64, 5).unwrap();
+    let draws: Vec<f64> = (0..400)
+        .map(|draw| {
+            let samples = thalweg::data::Samples {
+                targets: redraw.labels(draw),
+                ..made.samples()
+            };
+            trace(samples)
+        })
+        .collect();
+    let mean = thalweg_lab::run::Estimate::of(&draws).unwrap();
+    let z = mean.z(clean).unwrap();
+    assert!(z.abs() < 4.0, "{mean:?} {clean}");
+    assert!((draws[0] - clean).abs() > 1e-6 * clean);
 }

@@ -153,7 +153,9 @@ fn measure(
         name,
         saved,
         arguments.samples.unwrap_or(own.samples),
-        arguments.evaluation_seed.unwrap_or(own.seed),
+        arguments
+            .evaluation_seed
+            .unwrap_or(own.seed.of(saved.seed.unwrap_or(0))),
         effort,
         |what| {
             spinner.set_message(format!("{name}: {what}"));

@@ -7,8 +7,8 @@ use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
 use thalweg_lab::report::{REPORT_FILE, ReportError};
 use thalweg_lab::reproduce::{
-    self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, SLOW_FLOW,
-    Verdict,
+    self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, Summary,
+    Verdict, summarise,
 };
 use thalweg_lab::store::StoreError;
 
@@ -23,16 +23,21 @@ use crate::{interrupt, output, progress};
 /// the exact line and the slow flow at that budget, beside its data (CSV). Each
 /// claim is measured and judged by a tolerance that was decided beforehand:
 ///
-///   agrees                      within the tolerance
+///   agrees                      within the tolerance, by a measurement that could
+///                               have been beyond it
 ///   disagrees                   beyond it
 ///   not at this budget          the run is too short or too noisy to tell
 ///   outside the theory's range  beyond it, where η is too large for the theory
-///   not measured                too many seeds diverged
+///   not measured                too many trials diverged
 ///
 /// One self-contained report.html ties it together, with the other figures that DIR
-/// already holds. A verdict is a result, not a failure: the exit status is 0
-/// whatever it says. A figure that cannot be made does not stop the others; it is
-/// named on stderr and in the report, and the exit status is 1.
+/// already holds; it opens with a summary in plain words. A folder of each figure's
+/// name holds its runs: the specification, which simulate or train runs alone to
+/// the same numbers, and what was measured of each trial.
+///
+/// A verdict is a result, not a failure: the exit status is 0 whatever it says. A
+/// figure that cannot be made does not stop the others; it is named on stderr and
+/// in the report, and the exit status is 1.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
@@ -41,7 +46,7 @@ pub struct Arguments {
     /// fig2-linear and fig5-linear are other names of fig2 and fig5.
     #[arg(value_name = "FIGURE", default_value = reproduce::ALL, value_parser = figure_names())]
     figures: Vec<String>,
-    /// Shorter runs: everything in under ninety seconds on two cores
+    /// Shorter runs: everything in under a minute on two cores
     #[arg(long)]
     quick: bool,
     /// Directory for pictures, data and report
@@ -54,7 +59,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  Everything, in under ninety seconds; then open reproduction/report.html:
+  Everything, in under a minute; then open reproduction/report.html:
     thalweg reproduce --quick
   One figure at its full budget:
     thalweg reproduce fig6 --out figure6
@@ -154,6 +159,9 @@ fn page(results: &Results, arguments: &Arguments) -> String {
         for claim in &figure.claims {
             page.paragraph(&format!("[{}] {}", claim.verdict, plain(&claim.statement)));
             page.detail(&numbers(claim));
+            if let Some(power) = claim.power() {
+                page.detail(&power);
+            }
             if let Some(seeds) = &claim.left_out {
                 page.detail(&format!("left out: {seeds}"));
             }
@@ -162,6 +170,7 @@ fn page(results: &Results, arguments: &Arguments) -> String {
             }
         }
     }
+    summary(&mut page, &summarise(results));
     page.heading("All together");
     let mut table = Table::new(&[Align::Right, Align::Left]);
     for verdict in Verdict::ALL {
@@ -173,12 +182,32 @@ fn page(results: &Results, arguments: &Arguments) -> String {
     }
     page.table(&table);
     let mut claims = results.figures.iter().flat_map(|figure| &figure.claims);
-    if claims.any(|claim| claim.predicted_by.starts_with(SLOW_FLOW)) {
+    if claims.any(|claim| claim.beside_flow) {
         page.paragraph(LEAVES_OUT);
     }
     let report = arguments.out.join(REPORT_FILE);
     page.paragraph(&format!("report: {}", report.display()));
     page.finish()
+}
+
+/// The summary in plain words.
+fn summary(page: &mut Page, summary: &Summary) {
+    page.heading("In plain words");
+    page.paragraph(&summary.opening.join(" "));
+    for (heading, paragraphs) in [
+        ("What of the paper was reproduced", &summary.reproduced),
+        ("What was not, and why", &summary.not_reproduced),
+        ("What is new", &summary.new),
+    ] {
+        if paragraphs.is_empty() {
+            continue;
+        }
+        page.heading(heading);
+        for paragraph in paragraphs {
+            page.paragraph(&format!("{}: {}", paragraph.id, paragraph.says));
+            page.detail(&plain(&paragraph.outcome.join(" ")));
+        }
+    }
 }
 
 /// Subscripts and superscripts as a terminal shows them: T_min for T_{min}.
@@ -204,5 +233,6 @@ fn numbers(claim: &Judged) -> String {
     if let Some(z) = claim.z_score {
         words += &format!(", z = {}", significant(z, 2));
     }
-    format!("{words}; agrees if {}", claim.tolerance)
+    let sampled = claim.standard_error.is_some();
+    format!("{words}; agrees if {}", claim.tolerance.words(sampled))
 }

@@ -23,6 +23,11 @@ pub enum NetworkError {
     /// The settings are not ones that training can honour.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// Which teacher the network had is not known.
+    #[error(
+        "the experiment has a teacher for each run (`data.teacher.seed` is \"per-run\"), and the network's file does not say of which run it is: write that teacher's seed in its place"
+    )]
+    NoRun,
     /// A measurement failed.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),

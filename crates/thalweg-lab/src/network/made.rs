@@ -13,10 +13,10 @@ use thalweg::train::Training;
 
 use super::NetworkError;
 use crate::images::{ImageSet, builtin, read_folder};
-use crate::spec::{NetworkExperiment, NetworkSource};
+use crate::spec::{EvaluationLabels, NetworkExperiment, NetworkMeasure, NetworkSource};
 use crate::store::Fingerprint;
 
-/// An experiment with its data in memory.
+/// An experiment with its data in memory, as the run with one seed has it; clones share the data.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// What is trained on what, and how.
@@ -25,31 +25,79 @@ pub struct Made {
     pub(crate) data: Option<Fingerprint>,
     /// What the evaluation set is drawn from: the stream itself, or the images that are not trained on.
     source: Source,
-    samples: usize,
-    seed: u64,
+    measure: NetworkMeasure,
+    /// The run's, by which its own teacher and evaluation set are drawn.
+    run: u64,
 }
 
 impl Made {
-    /// Reads and checks everything that `experiment` names.
+    /// Reads and checks everything that `experiment` names, for the run with its first seed.
     ///
     /// # Errors
     /// When the network cannot be built, the data cannot be read or do not fit it, or a setting is out
     /// of range.
     pub fn new(experiment: &NetworkExperiment) -> Result<Self, NetworkError> {
+        Self::of_run(experiment, experiment.seeds.first().copied().unwrap_or(0))
+    }
+
+    /// The same for the run with seed `run`.
+    ///
+    /// # Errors
+    /// As [`Made::new`].
+    pub fn of_run(experiment: &NetworkExperiment, run: u64) -> Result<Self, NetworkError> {
         let tape = Arc::new(experiment.network.tape()?);
-        let ([train, test], data) = sources(experiment, &tape)?;
+        let ([train, test], data) = sources(experiment, &tape, run)?;
         Ok(Self {
             data,
             training: Training::new(tape, experiment.loss, train, experiment.settings)?,
             source: test,
-            samples: experiment.measure.samples,
-            seed: experiment.measure.seed,
+            measure: experiment.measure,
+            run,
         })
     }
 
-    /// The experiment's own evaluation set.
+    /// The same for each of the experiment's seeds, one after the other.
+    ///
+    /// # Errors
+    /// As [`Made::new`].
+    pub fn each(experiment: &NetworkExperiment) -> Result<Vec<Self>, NetworkError> {
+        let own = experiment.data.source.differs_by_run();
+        let first = Self::new(experiment)?;
+        let each = experiment.seeds.iter().map(|&run| {
+            if own {
+                return Self::of_run(experiment, run);
+            }
+            Ok(Self {
+                run,
+                ..first.clone()
+            })
+        });
+        each.collect()
+    }
+
+    /// The run's own evaluation set, labelled as the experiment has it.
     pub fn samples(&self) -> Samples {
-        self.samples_of(self.samples, self.seed)
+        let NetworkMeasure {
+            samples, labels, ..
+        } = self.measure;
+        match labels {
+            EvaluationLabels::Noisy => self.samples_of(samples, self.evaluation_seed()),
+            EvaluationLabels::Clean => self.source.clean(self.evaluation_seed(), samples),
+        }
+    }
+
+    /// The same inputs with noisy labels, where [`Made::samples`] has clean ones: the fluctuation is theirs.
+    pub(crate) fn noisy_samples(&self) -> Option<Samples> {
+        let NetworkMeasure {
+            samples, labels, ..
+        } = self.measure;
+        (labels == EvaluationLabels::Clean)
+            .then(|| self.samples_of(samples, self.evaluation_seed()))
+    }
+
+    /// Of the run's evaluation set and random probes.
+    pub(crate) fn evaluation_seed(&self) -> u64 {
+        self.measure.seed.of(self.run)
     }
 
     /// `count` samples with noise, fixed by `seed`; never ones that are trained on.
@@ -82,6 +130,7 @@ impl Made {
 fn sources(
     experiment: &NetworkExperiment,
     tape: &Tape,
+    run: u64,
 ) -> Result<([Source; 2], Option<Fingerprint>), NetworkError> {
     let outputs = experiment.network.outputs();
     let noise = experiment.data.noise.clone();
@@ -94,7 +143,7 @@ fn sources(
             input_covariance,
         } => {
             let teacher = teacher_tape(network, &experiment.network)?;
-            let weights = init.teacher_weights(&teacher, *seed);
+            let weights = init.teacher_weights(&teacher, seed.of(run));
             let inputs = tape.input().rows();
             let covariance = input_covariance
                 .clone()

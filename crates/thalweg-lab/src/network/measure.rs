@@ -60,7 +60,7 @@ pub fn measure(
     mut tell: impl FnMut(&str),
 ) -> Result<NetworkMeasurement, NetworkError> {
     let experiment = &saved.experiment;
-    let made = Made::new(experiment)?;
+    let made = Made::of_run(experiment, run_seed(saved)?)?;
     let mut evaluation = made.evaluation(made.samples_of(samples, seed))?;
     let work = Work {
         parameters: &saved.parameters,
@@ -136,6 +136,15 @@ pub fn measure(
         },
         program: PROGRAM.to_owned(),
     })
+}
+
+/// The seed of the run that `saved` comes from, which draws the run's own teacher if it has one.
+fn run_seed(saved: &SavedNetwork) -> Result<u64, NetworkError> {
+    match saved.seed {
+        Some(seed) => Ok(seed),
+        None if saved.experiment.data.source.differs_by_run() => Err(NetworkError::NoRun),
+        None => Ok(0),
+    }
 }
 
 /// Where and with what effort to measure.

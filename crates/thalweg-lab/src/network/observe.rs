@@ -14,7 +14,7 @@ use crate::quantity;
 /// of the order of its square.
 const TOLERANCE: f64 = 1e-4;
 
-/// What is measured on the way. All of it is that of the evaluation set.
+/// What is measured on the way. All of it is that of the evaluation set, with its labels or with noisy ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
     /// L.
@@ -29,7 +29,7 @@ pub struct Observation {
     pub squared_gradient: f64,
 }
 
-/// Measures `evaluation` at `parameters`; the trace takes at most `trace_products` Hessian products, and
+/// Measures `evaluation` at `parameters`, and the fluctuation on `noisy` where there is such a set; the trace takes at most `trace_products` Hessian products, and
 /// `seed` draws its probes. `None` where the numbers are beyond what double precision holds.
 ///
 /// `leading` is λ_max's eigenvector at the measurement before, where Lanczos starts, or empty: then it starts at
@@ -40,12 +40,13 @@ pub struct Observation {
 /// When the parameters or the eigenvector do not fit, or an estimate fails.
 pub fn observe(
     evaluation: &mut Evaluation,
+    noisy: Option<&mut Evaluation>,
     parameters: &[f64],
     trace_products: usize,
     seed: u64,
     leading: &mut Vec<f64>,
 ) -> Result<Option<Observation>, EvaluationError> {
-    match finite(evaluation, parameters, trace_products, seed, leading) {
+    match finite(evaluation, noisy, parameters, trace_products, seed, leading) {
         Ok(observation) => Ok(observation.loss.is_finite().then_some(observation)),
         Err(
             EvaluationError::Curvature(CurvatureError::NonFinite { .. })
@@ -57,6 +58,7 @@ pub fn observe(
 
 fn finite(
     evaluation: &mut Evaluation,
+    noisy: Option<&mut Evaluation>,
     parameters: &[f64],
     trace_products: usize,
     seed: u64,
@@ -75,11 +77,13 @@ fn finite(
     let start = (!leading.is_empty()).then(|| ColRef::from_slice(leading).as_mat());
     let top = eigenpairs(&mut evaluation.hessian(parameters)?, &eigen, start)?;
     *leading = top.vectors.col(0).iter().copied().collect();
-    let norms = evaluation.sample_squared_norms(parameters)?;
-    let norms = norms.col_iter().map(|sample| sample.iter().sum::<f64>());
     let gradient = evaluation.gradient(parameters)?;
+    let loss = evaluation.loss(parameters)?;
+    let norms = noisy.unwrap_or(evaluation);
+    let norms = norms.sample_squared_norms(parameters)?;
+    let norms = norms.col_iter().map(|sample| sample.iter().sum::<f64>());
     Ok(Observation {
-        loss: evaluation.loss(parameters)?,
+        loss,
         sharpness,
         lambda_max: top.values[0],
         fluctuation: SampleMean::of(norms),

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use thalweg::data::Samples;
 use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
@@ -25,8 +24,8 @@ const SLICES: u64 = 16;
 /// All seeds' trainings.
 pub struct NetworkRuns {
     experiment: NetworkExperiment,
-    made: Made,
-    samples: Samples,
+    /// For each seed; those that share their data share its memory.
+    made: Vec<Made>,
     trainers: Trainers,
     /// Each run's leading eigenvector when it was last measured; empty before.
     leading: Vec<Vec<f64>>,
@@ -54,20 +53,20 @@ impl Runnable for NetworkExperiment {
     }
 
     fn start(&self) -> Result<NetworkRuns, RunError> {
-        let made = Made::new(self)?;
+        let made = Made::each(self)?;
         let trainers = match self.precision {
-            Precision::F32 => Trainers::Single(started(self, &made.training)?),
-            Precision::F64 => Trainers::Double(started(self, &made.training)?),
+            Precision::F32 => Trainers::Single(started(self, &made)?),
+            Precision::F64 => Trainers::Double(started(self, &made)?),
         };
         let leading = vec![Vec::new(); self.seeds.len()];
         Ok(NetworkRuns::new(self, made, trainers, leading, 0))
     }
 
     fn resume(&self, state: NetworkState) -> Result<NetworkRuns, RunError> {
-        let made = Made::new(self)?;
+        let made = Made::each(self)?;
         let trainers = match self.precision {
-            Precision::F32 => Trainers::Single(resumed(&state, &made.training)?),
-            Precision::F64 => Trainers::Double(resumed(&state, &made.training)?),
+            Precision::F32 => Trainers::Single(resumed(&state, &made)?),
+            Precision::F64 => Trainers::Double(resumed(&state, &made)?),
         };
         let leading = state.leading();
         Ok(NetworkRuns::new(self, made, trainers, leading, state.step))
@@ -76,35 +75,31 @@ impl Runnable for NetworkExperiment {
 
 fn started<T: Real>(
     experiment: &NetworkExperiment,
-    training: &Training,
+    made: &[Made],
 ) -> Result<Vec<Trainer<T>>, NetworkError> {
-    let start = |seed: &u64| {
-        let weights = experiment.init.weights(training.tape(), *seed);
-        Ok(Trainer::start(training, &weights, *seed)?)
+    let start = |(seed, made): (&u64, &Made)| {
+        let weights = experiment.init.weights(made.training.tape(), *seed);
+        Ok(Trainer::start(&made.training, &weights, *seed)?)
     };
-    experiment.seeds.iter().map(start).collect()
+    experiment.seeds.iter().zip(made).map(start).collect()
 }
 
-fn resumed<T: Real>(
-    state: &NetworkState,
-    training: &Training,
-) -> Result<Vec<Trainer<T>>, NetworkError> {
+fn resumed<T: Real>(state: &NetworkState, made: &[Made]) -> Result<Vec<Trainer<T>>, NetworkError> {
     let snapshots = state.runs.iter().map(|run| &run.training);
-    let resume = |snapshot| Ok(Trainer::resume(training, snapshot)?);
-    snapshots.map(resume).collect()
+    let resume = |(snapshot, made): (_, &Made)| Ok(Trainer::resume(&made.training, snapshot)?);
+    snapshots.zip(made).map(resume).collect()
 }
 
 impl NetworkRuns {
     fn new(
         experiment: &NetworkExperiment,
-        made: Made,
+        made: Vec<Made>,
         trainers: Trainers,
         leading: Vec<Vec<f64>>,
         step: u64,
     ) -> Self {
         Self {
             experiment: experiment.clone(),
-            samples: made.samples(),
             made,
             trainers,
             leading,
@@ -135,24 +130,34 @@ impl Running for NetworkRuns {
 
     fn run_to(&mut self, step: u64) {
         let slice = step.saturating_sub(self.step).div_ceil(SLICES).max(1);
+        let alike = !self.experiment.data.source.differs_by_run();
         match &mut self.trainers {
-            Trainers::Single(trainers) => run_all(&self.made.training, trainers, step, slice),
-            Trainers::Double(trainers) => run_all(&self.made.training, trainers, step, slice),
+            Trainers::Single(trainers) => run_all(&self.made, alike, trainers, step, slice),
+            Trainers::Double(trainers) => run_all(&self.made, alike, trainers, step, slice),
         }
         self.step = step;
     }
 
     fn measure(&mut self, measurements: &mut Measurements) -> Result<(), RunError> {
-        let measure = self.experiment.measure;
+        let products = self.experiment.measure.trace_products;
         let observed: Vec<_> = self
             .runs()
             .into_par_iter()
+            .zip(&self.made)
             .zip(&mut self.leading)
-            .filter(|((_, outcome, _), _)| *outcome == Outcome::Running)
-            .map(|((seed, _, parameters), leading)| {
-                let mut evaluation = self.made.evaluation(self.samples.clone())?;
-                let (products, probes) = (measure.trace_products, measure.seed);
-                let observation = observe(&mut evaluation, &parameters, products, probes, leading)?;
+            .filter(|(((_, outcome, _), _), _)| *outcome == Outcome::Running)
+            .map(|(((seed, _, parameters), made), leading)| {
+                let mut evaluation = made.evaluation(made.samples())?;
+                let noisy = made.noisy_samples();
+                let mut noisy = noisy.map(|samples| made.evaluation(samples)).transpose()?;
+                let observation = observe(
+                    &mut evaluation,
+                    noisy.as_mut(),
+                    &parameters,
+                    products,
+                    made.evaluation_seed(),
+                    leading,
+                )?;
                 Ok((seed, observation))
             })
             .collect::<Result<_, NetworkError>>()?;
@@ -174,7 +179,7 @@ impl Running for NetworkRuns {
     }
 
     fn data(&self) -> Option<&Fingerprint> {
-        self.made.data.as_ref()
+        self.made.first().and_then(|made| made.data.as_ref())
     }
 
     fn outcomes(&self) -> Vec<RunOutcome> {
@@ -201,13 +206,24 @@ impl Running for NetworkRuns {
     }
 }
 
-/// Runs every trainer to `step`, a slice at a time and in turn, on all cores.
-fn run_all<T: Real>(training: &Training, trainers: &mut [Trainer<T>], step: u64, slice: u64) {
+/// Runs every trainer to `step`, a slice at a time and in turn, on all cores; in lanes where all are `alike`.
+fn run_all<T: Real>(
+    made: &[Made],
+    alike: bool,
+    trainers: &mut [Trainer<T>],
+    step: u64,
+    slice: u64,
+) {
     // Not so many side by side that a core has none.
     let each = trainers.len().div_ceil(rayon::current_num_threads());
-    let count = training.lanes::<T>(each);
+    let count = match made.first() {
+        // Lanes ask one teacher.
+        Some(first) if alike => first.training.lanes::<T>(each),
+        _ => 1,
+    };
     rayon::scope_fifo(|scope| {
-        for group in trainers.chunks_mut(count) {
+        for (group, made) in trainers.chunks_mut(count).zip(made.chunks(count)) {
+            let training = &made[0].training;
             scope.spawn_fifo(move |scope| advance(training, group, step, slice, scope));
         }
     });

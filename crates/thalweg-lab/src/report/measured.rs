@@ -163,6 +163,8 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         command: command.to_owned(),
         settings: rows,
         claims: vec![],
+        says: String::new(),
+        runs: vec![],
         seconds: 0.0,
         budget: Budget::Full,
         environment: Environment::here(),

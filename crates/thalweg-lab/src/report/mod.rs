@@ -11,6 +11,7 @@ mod number;
 mod page;
 mod run;
 mod section;
+mod summary;
 
 use std::path::{Path, PathBuf};
 

@@ -98,10 +98,7 @@ fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
         ("steps", experiment.steps.to_string()),
         ("seeds", experiment.seeds.len().to_string()),
         ("diverged", diverged.count().to_string()),
-        (
-            "evaluation set",
-            format!("{} samples", experiment.measure.samples),
-        ),
+        ("evaluation set", experiment.evaluation_words()),
     ];
     FigureResult {
         id: "run".to_owned(),
@@ -109,11 +106,13 @@ fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
             .name
             .clone()
             .unwrap_or_else(|| "A network in training".to_owned()),
-        caption: "Means over the seeds that had not diverged, measured in double precision on one evaluation set."
+        caption: "Means over the seeds that had not diverged, measured in double precision on samples that no step sees."
             .to_owned(),
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         claims: vec![],
+        says: String::new(),
+        runs: vec![],
         seconds: 0.0,
         budget: Budget::Full,
         environment: Environment::here(),

@@ -8,12 +8,15 @@ use super::section::{Section, chip};
 use crate::plot::to_html;
 use crate::provenance::LOSS_CONVENTION;
 use crate::reproduce::{
-    Budget, Environment, FigureFailure, FigureResult, RESOLUTION, Results, Verdict,
+    Budget, ERRORS, Environment, FigureFailure, FigureResult, Results, Verdict,
 };
 
 /// The page of a reproduction.
 pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
-    let before = summary(&results.figures) + &failures(&results.failures) + &reading();
+    let before = super::summary::summary(results)
+        + &verdicts(&results.figures)
+        + &failures(&results.failures)
+        + &reading();
     let lead = "A deep linear network with noisy labels: the exact theory, the slow flow at each run’s own \
                 budget, and SGD itself.";
     render(
@@ -77,7 +80,8 @@ fn render(
     out
 }
 
-fn summary(figures: &[FigureResult]) -> String {
+/// How often each verdict came out, figure by figure.
+fn verdicts(figures: &[FigureResult]) -> String {
     let mut out = String::from(
         "<table class=\"summary\"><thead><tr><th>figure</th><th>verdicts</th></tr></thead><tbody>",
     );
@@ -125,13 +129,21 @@ fn failures(failures: &[FigureFailure]) -> String {
 
 fn reading() -> String {
     let mut out = String::from("<details><summary>How the verdicts come about</summary><dl>");
-    let percent = 100.0 * RESOLUTION;
     let meanings = [
-        "the measured value is within the tolerance of the prediction. Tolerances were fixed before the runs and stand in each row.".to_owned(),
-        "it is not, and the theory claims to hold there.".to_owned(),
-        format!("the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the standard errors allowed exceed {percent} % of the prediction."),
-        format!("it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_PRODUCT_FLUCTUATION}, so that a theory of leading order in η does not decide."),
-        "fewer than two seeds are left, the others having diverged, or a number is not finite.".to_owned(),
+        format!(
+            "the measured value is within the tolerance of the prediction, and could have been beyond it: {ERRORS} standard errors are no more than the tolerance. Where one number is claimed to be larger or smaller than another, the difference is {ERRORS} standard errors at least. Tolerances were fixed before the runs and stand in each row."
+        ),
+        format!(
+            "it is beyond the tolerance by more than {ERRORS} standard errors, and the theory claims to hold there."
+        ),
+        format!(
+            "the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the trials scatter so much that a wrong value would have passed, or a difference is less than {ERRORS} standard errors to either side."
+        ),
+        format!(
+            "it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_PRODUCT_FLUCTUATION}, so that a theory of leading order in η does not decide."
+        ),
+        "fewer than two trials are left, the others having diverged, or a number is not finite."
+            .to_owned(),
     ];
     for (verdict, meaning) in Verdict::ALL.into_iter().zip(meanings) {
         let _ = write!(
@@ -142,9 +154,10 @@ fn reading() -> String {
         );
     }
     out.push_str(
-        "</dl><p>“Measured” is the mean over the seeds of each run’s last fifth, ± the standard error over seeds, \
+        "</dl><p>“Measured” is the mean over the trials of each run’s last fifth, ± the standard error over trials, \
          or a number computed by an independent route where nothing is sampled. Against the slow flow the \
-         difference is taken seed by seed, since each flow starts where its run does.</p>",
+         difference is taken trial by trial, since each flow starts where its run does. A ratio of two noises is taken \
+         trial by trial too, and is the geometric mean of these: trials share everything but the noise.</p>",
     );
     let _ = write!(out, "<p>{}</p></details>", to_html(LEAVES_OUT));
     out
@@ -171,6 +184,7 @@ fn environment(figures: &[&FigureResult]) -> String {
     let seconds: f64 = figures.iter().map(|figure| figure.seconds).sum();
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
     let budget = match budget {
+        Budget::Tiny => "tiny: runs of a few hundred steps, which decide nothing",
         Budget::Quick => "quick: long runs are cut short",
         Budget::Full => "full",
     };

@@ -99,6 +99,8 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         claims: vec![],
+        says: String::new(),
+        runs: vec![],
         seconds: 0.0,
         budget: Budget::Full,
         environment: Environment::here(),

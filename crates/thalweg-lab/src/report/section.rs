@@ -6,7 +6,7 @@ use thalweg::flow::LEAVES_OUT;
 
 use super::number::{percent, plain, with_error};
 use crate::plot::to_html;
-use crate::reproduce::{FigureResult, Judged, SLOW_FLOW, Verdict};
+use crate::reproduce::{FigureResult, Judged, Verdict};
 
 /// Where there is no number.
 const NONE: &str = "–";
@@ -47,6 +47,14 @@ impl Section<'_> {
         for (name, value) in &figure.settings {
             let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", to_html(name), to_html(value));
         }
+        for run in &figure.runs {
+            let _ = write!(
+                out,
+                "<dt>one run</dt><dd><code>{}</code><div class=\"note\">{}</div></dd>",
+                to_html(&run.command),
+                to_html(&format!("its measurements: {}", run.measurements))
+            );
+        }
         let _ = writeln!(
             out,
             "<dt>again</dt><dd><code>{}</code></dd></dl></details></section>",
@@ -69,15 +77,20 @@ fn claims(claims: &[Judged]) -> String {
             .map(|z| format!("z = {}", plain((10.0 * z).round() / 10.0)));
         let difference: Vec<String> = relative.into_iter().chain(z).collect();
         let note = |words: &str| format!("<div class=\"note\">{}</div>", to_html(words));
+        let trials = match claim.trials {
+            0 => String::new(),
+            count => note(&format!("{count} trials")),
+        };
         let reason = claim.reason.as_deref().map_or(String::new(), note);
+        let power = claim.power().as_deref().map_or(String::new(), note);
         let left_out = claim.left_out.as_deref();
         let left_out = left_out.map_or(String::new(), |seeds| note(&format!("left out: {seeds}")));
         let _ = write!(
             out,
             "<tr><td data-label=\"claim\">{}<div class=\"note\">{}</div></td>\
-             <td data-label=\"measured\">{}{left_out}</td>\
+             <td data-label=\"measured\">{}{trials}{left_out}</td>\
              <td data-label=\"prediction\">{}<div class=\"note\">{}</div></td>\
-             <td data-label=\"difference\">{}</td><td data-label=\"agrees if\">{}</td>\
+             <td data-label=\"difference\">{}</td><td data-label=\"agrees if\">{}{power}</td>\
              <td data-label=\"verdict\">{}{reason}</td></tr>",
             to_html(&claim.statement),
             to_html(&claim.source),
@@ -88,15 +101,12 @@ fn claims(claims: &[Judged]) -> String {
             to_html(&claim.predicted.map_or(NONE.into(), plain)),
             to_html(&claim.predicted_by),
             to_html(&difference.join(", ")),
-            to_html(&claim.tolerance.to_string()),
+            to_html(&claim.tolerance.words(claim.standard_error.is_some())),
             chip(claim.verdict, None),
         );
     }
     out.push_str("</tbody></table>");
-    if claims
-        .iter()
-        .any(|claim| claim.predicted_by.starts_with(SLOW_FLOW))
-    {
+    if claims.iter().any(|claim| claim.beside_flow) {
         let _ = write!(out, "<p class=\"note\">{}</p>", to_html(LEAVES_OUT));
     }
     out

@@ -2,9 +2,11 @@
 
 use thalweg::theory::predict;
 
-use super::claim::{Claim, EXACT, Tolerance};
+use super::claim::{Claim, beyond, paper};
+use super::linear::identity_problem;
 use super::made::Made;
-use super::sgd::identity_problem;
+use super::ran::Ran;
+use super::tolerance::{EXACT, Tolerance};
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Heat, Look, Panel, Point};
 
@@ -14,7 +16,7 @@ const COLUMNS: usize = 36;
 const DECADES: f64 = 6.0;
 
 /// Computes, draws and judges.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let edge = |i: usize| 10f64.powf(DECADES * i as f64 / COLUMNS as f64);
     let ratio = |kappa: f64, depth: usize| -> Result<f64, ReproduceError> {
         let problem = identity_problem(&[1.0, kappa.sqrt()], depth)?;
@@ -41,14 +43,8 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         .windows(2)
         .flat_map(|rows| rows[0].iter().copied().zip(rows[1].iter().copied()));
     let grows = |text: &str, value| {
-        let tolerance = Tolerance::AtLeast { errors: 0.0 };
-        Claim::exact(
-            text,
-            "beyond the paper",
-            (value, 1.0),
-            "no change",
-            tolerance,
-        )
+        let tolerance = Tolerance::Above {};
+        Claim::exact(text, beyond(""), (value, 1.0), "no change", tolerance)
     };
     let mut isotropic = 0.0_f64;
     for depth in DEPTHS {
@@ -57,7 +53,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     let claims = vec![
         Claim::exact(
             "isotropic noise: largest T/T_{min} over D = 1 … 12",
-            "Corollary 2",
+            paper("Corollary 2"),
             (isotropic, 1.0),
             "SGD's minimum is the flattest",
             EXACT,

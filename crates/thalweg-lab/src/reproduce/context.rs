@@ -5,23 +5,71 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::ReproduceError;
-use super::network::Kept;
+use super::ran::Kept;
 
 /// How much work a figure may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
-    /// Everything together in under ninety seconds on two cores; long runs are cut short and say so.
+    /// Runs of a few hundred steps, which decide nothing: to try what is around them.
+    Tiny,
+    /// Everything together in under a minute on two cores; long runs are cut short and say so.
     Quick,
     /// Everything together in under ten minutes.
     Full,
 }
 
+/// Trials of each deep linear network, as in the paper.
+const LINEAR_TRIALS: u64 = 5;
+/// Trials of each network at the quick budget, at most.
+const QUICK_TRIALS: usize = 6;
+/// Trials of each network at the tiny budget.
+const TINY_TRIALS: usize = 3;
+/// Steps at the tiny budget, at most.
+const TINY_STEPS: u64 = 50;
+
 impl Budget {
     /// `quick` or `full`, by this budget.
     pub fn choose<T>(self, quick: T, full: T) -> T {
         match self {
-            Self::Quick => quick,
+            Self::Tiny | Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+
+    /// The steps of a run that has `quick` or `full` of them.
+    pub fn long(self, quick: u64, full: u64) -> u64 {
+        match self {
+            Self::Tiny => TINY_STEPS.min(quick),
+            _ => self.choose(quick, full),
+        }
+    }
+
+    /// The steps of a network's run that has `full` of them.
+    pub fn steps(self, full: u64) -> u64 {
+        self.long(full / 10, full)
+    }
+
+    /// The seeds of a network's trials, of `full`.
+    pub fn trials(self, full: &[u64]) -> Vec<u64> {
+        let count = match self {
+            Self::Tiny => TINY_TRIALS,
+            Self::Quick => QUICK_TRIALS,
+            Self::Full => full.len(),
+        };
+        full.iter().copied().take(count).collect()
+    }
+
+    /// The seeds of a deep linear network's trials.
+    pub fn linear_seeds(self) -> Vec<u64> {
+        (1..=LINEAR_TRIALS).collect()
+    }
+
+    /// The samples of an evaluation set that has `full` of them.
+    pub fn samples(self, full: usize) -> usize {
+        match self {
+            Self::Tiny => full.min(64),
+            Self::Quick => full / 4,
             Self::Full => full,
         }
     }
@@ -36,7 +84,7 @@ pub struct Context<'a> {
     pub budget: Budget,
     /// Told the figure's name and the fraction of it that is done.
     pub progress: &'a (dyn Fn(&'static str, f64) + Sync),
-    /// Runs of networks that figures share.
+    /// Runs that figures share.
     pub kept: &'a Kept,
     /// Set from outside to stop.
     pub stop: &'a AtomicBool,

@@ -3,9 +3,11 @@
 use thalweg::problem::{Problem, Shape};
 use thalweg::theory::{condition_bounds, predict};
 
-use super::claim::{Claim, Tolerance};
+use super::claim::{Claim, paper};
+use super::linear::identity_problem;
 use super::made::Made;
-use super::sgd::identity_problem;
+use super::ran::Ran;
+use super::tolerance::Tolerance;
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
@@ -16,7 +18,7 @@ const DEPTHS: [usize; 3] = [2, 3, 5];
 const KAPPAS: usize = 49;
 
 /// Computes, draws and judges; nothing is sampled but the random problems, whose seeds are fixed.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let kappa = |i: usize| 10f64.powf(6.0 * i as f64 / (KAPPAS - 1) as f64);
     let mut growth = Panel::new(
         "V = Σx = I_{2}, √Σε = (1, √κ)",
@@ -39,13 +41,10 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let slope = last(&points) / (kappa(KAPPAS - 1) / kappa(KAPPAS - 9)).ln();
         claims.push(Claim::exact(
             format!("D = {depth}: exponent of T in κ for κ → 10^{{6}} (Corollary 1 allows ½ to 1)"),
-            "Corollary 1",
+            paper("Corollary 1"),
             (slope, 0.5),
             "lower bound's exponent",
-            Tolerance::Within {
-                relative: 0.05,
-                errors: 0.0,
-            },
+            Tolerance::Within { relative: 0.05 },
         ));
         growth = growth.with(format!("T, D = {depth}"), points, Look::measured(n));
         if n == 0 {
@@ -90,7 +89,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let statement = format!("{text} over {count} random problems");
         Claim::exact(
             statement,
-            "Corollary 1",
+            paper("Corollary 1"),
             (value, 1.0),
             "the bound itself",
             tolerance,
@@ -99,13 +98,9 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     claims.push(bound(
         "smallest T/(c_{1} D √κ)",
         least,
-        Tolerance::AtLeast { errors: 0.0 },
+        Tolerance::AtLeast {},
     ));
-    claims.push(bound(
-        "largest T/(c_{2} D κ)",
-        most,
-        Tolerance::AtMost { errors: 0.0 },
-    ));
+    claims.push(bound("largest T/(c_{2} D κ)", most, Tolerance::AtMost {}));
     scatter = scatter
         .with("T / lower bound", above, Look::scattered(0))
         .with("T / upper bound", below, Look::scattered(1))

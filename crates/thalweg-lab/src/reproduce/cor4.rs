@@ -3,8 +3,10 @@
 use thalweg::problem::{Basis, Problem, covariance, spectrum};
 use thalweg::theory::{PowerLaw, predict};
 
-use super::claim::{Claim, EXACT, Tolerance};
+use super::claim::{Claim, paper};
 use super::made::Made;
+use super::ran::Ran;
+use super::tolerance::{EXACT, Tolerance};
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
 
@@ -14,7 +16,7 @@ const DIMENSION: usize = 1000;
 const LARGE: [usize; 2] = [100_000, 1_000_000];
 
 /// Computes, draws and judges.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let law = |dimension, noise, input, teacher| PowerLaw {
         dimension,
         depth: DEPTH,
@@ -66,13 +68,10 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         let fitted = (large - small) / (LARGE[1] as f64 / LARGE[0] as f64).ln();
         claims.push(Claim::exact(
             format!("a = {noise}, b = c = ¼: exponent of T in d, fitted over 10^{{5}} to 10^{{6}}"),
-            "Corollary 4",
+            paper("Corollary 4"),
             (fitted, at(1).sharpness_exponent()),
             "asymptotic exponent",
-            Tolerance::Within {
-                relative: 0.05,
-                errors: 0.0,
-            },
+            Tolerance::Within { relative: 0.05 },
         ));
         context.tell(0.3 + 0.2 * (n + 1) as f64)?;
     }
@@ -84,7 +83,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     let exponents = [1.2, 0.7, 0.4];
     claims.push(Claim::exact(
         "d = 40, a = 1.2, b = 0.7, c = 0.4: T by sums of powers",
-        "Corollary 4",
+        paper("Corollary 4"),
         (
             law(40, exponents[0], exponents[1], exponents[2]).sharpness(),
             explicit(exponents)?,
@@ -99,7 +98,7 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
         .fold(0.0, f64::max);
     claims.push(Claim::exact(
         "at a = 0 the largest T/T_{min} over (b, c) = (½, ½), (2, 0), (0, 2)",
-        "Corollaries 2 and 4",
+        paper("Corollaries 2 and 4"),
         (isotropic, 1.0),
         "isotropic noise seeks flatness",
         EXACT,

@@ -7,9 +7,11 @@ use thalweg::theory::{
     printed_identity_deep_ratio, printed_identity_min_sharpness,
 };
 
-use super::claim::{Claim, EXACT, Tolerance};
+use super::claim::{Claim, Origin, Source};
+use super::linear::identity_problem;
 use super::made::Made;
-use super::sgd::identity_problem;
+use super::ran::Ran;
+use super::tolerance::{EXACT, Tolerance};
 use super::{Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
@@ -17,7 +19,7 @@ use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 const DEEP: usize = 2000;
 
 /// Computes, draws and judges.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let mut claims = Vec::new();
     let flattest = flattest_panel(&mut claims)?;
     context.tell(0.3)?;
@@ -42,6 +44,22 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
     })
 }
 
+/// What the paper prints, in error.
+fn misprint(place: &str) -> Source {
+    Source {
+        origin: Origin::Misprint,
+        place: place.to_owned(),
+    }
+}
+
+/// What should stand there.
+fn correction(place: &str) -> Source {
+    Source {
+        origin: Origin::Correction,
+        place: place.to_owned(),
+    }
+}
+
 /// T_min = D d², not D d^{(D+2)/D}: measured on the flattest minimum's own weights.
 fn flattest_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
     let dimension = 2;
@@ -61,14 +79,14 @@ fn flattest_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
             let pair = |value| (sharpness, value);
             claims.push(Claim::exact(
                 "as printed: T_{min} = D d^{(D+2)/D} for V = Σx = I, here D = 5, d = 2",
-                "below eq. 17",
+                misprint("below eq. 17"),
                 pair(printed_identity_min_sharpness(dimension, depth)),
                 "the printed formula",
                 EXACT,
             ));
             claims.push(Claim::exact(
                 "corrected: T_{min} = D d²",
-                "eq. 15",
+                correction("eq. 15"),
                 pair(identity_min_sharpness(dimension, depth)),
                 "eq. 15 with V = Σx = I",
                 EXACT,
@@ -104,20 +122,17 @@ fn deep_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
         printed.push(Point::exact(sigma, printed_identity_deep_ratio(sigma)));
     }
     let (measured, sigma) = (exact[0].y, exact[0].x);
-    let near = Tolerance::Within {
-        relative: 0.02,
-        errors: 0.0,
-    };
+    let near = Tolerance::Within { relative: 0.02 };
     claims.push(Claim::exact(
         "as printed: T/T_{min} → max(σ, 1/σ) for D → ∞, here σ = 0.01, D = 2000",
-        "eq. 19",
+        misprint("eq. 19"),
         (measured, printed_identity_deep_ratio(sigma)),
         "the printed limit",
         near,
     ));
     claims.push(Claim::exact(
         "corrected: T/T_{min} → (1 + σ)²/4σ, a quarter of it for strong imbalance",
-        "eq. 14, 15",
+        correction("eq. 14, 15"),
         (measured, identity_deep_ratio(sigma)),
         "limit of eq. 14 over eq. 15",
         near,
@@ -160,7 +175,7 @@ fn scaled_noise(claims: &mut Vec<Claim>) -> Result<(), ReproduceError> {
     }
     claims.push(Claim::exact(
         "corrected: Δ_{SGD} = 0 for every Σε = c I, c = 0.01 … 100, not for c = 1 alone (worst T/T_{min})",
-        "Corollary 2",
+        correction("Corollary 2"),
         (worst, 1.0),
         "T = T_{min}",
         EXACT,
@@ -177,17 +192,17 @@ fn condition_number(claims: &mut Vec<Claim>) -> Result<(), ReproduceError> {
     let pair = (growth, 1.0);
     claims.push(Claim::exact(
         "as printed: T is inversely proportional to κ(Σε): T(κ = 10^{4})/T(κ = 10^{2}) falls",
-        "introduction",
+        misprint("introduction"),
         pair,
         "no growth",
-        Tolerance::AtMost { errors: 0.0 },
+        Tolerance::Below {},
     ));
     claims.push(Claim::exact(
         "corrected: it grows",
-        "Corollary 1",
+        correction("Corollary 1"),
         pair,
         "no growth",
-        Tolerance::AtLeast { errors: 0.0 },
+        Tolerance::Above {},
     ));
     Ok(())
 }
@@ -215,28 +230,25 @@ fn theorem_2(claims: &mut Vec<Claim>) -> Result<(), ReproduceError> {
         low = low.min(values.fluctuation / bounds.lower);
         high = high.max(values.fluctuation / bounds.upper);
     }
-    let claim = |text: &str, source: &str, value, tolerance| {
+    let claim = |text: &str, source: Source, value, tolerance| {
         Claim::exact(text, source, (value, 1.0), "the bound itself", tolerance)
     };
-    let (least, most) = (
-        Tolerance::AtLeast { errors: 0.0 },
-        Tolerance::AtMost { errors: 0.0 },
-    );
+    let (least, most) = (Tolerance::AtLeast {}, Tolerance::AtMost {});
     claims.push(claim(
         "as printed: S ≤ λ_{min}(Σε) T (smallest S/λ_{min}T over 50 random minima)",
-        "Theorem 2",
+        misprint("Theorem 2"),
         low,
         most,
     ));
     claims.push(claim(
         "corrected: S ≥ λ_{min}(Σε) T",
-        "Theorem 2, reversed",
+        correction("Theorem 2, reversed"),
         low,
         least,
     ));
     claims.push(claim(
         "corrected: S ≤ λ_{max}(Σε) T (largest ratio)",
-        "Theorem 2, reversed",
+        correction("Theorem 2, reversed"),
         high,
         most,
     ));

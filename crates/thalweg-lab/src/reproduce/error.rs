@@ -28,6 +28,12 @@ pub enum ReproduceError {
         /// The figure in work.
         figure: &'static str,
     },
+    /// A figure shows what it has not planned: a mistake in it.
+    #[error("the figure has no run called {name}")]
+    NoRun {
+        /// What it asked for.
+        name: String,
+    },
     /// Initial weights count as diverged before the first step.
     #[error("the initial weights of seed {seed} are too large to start from")]
     NoStart {
@@ -52,6 +58,9 @@ pub enum ReproduceError {
     /// A built-in experiment does not read as one.
     #[error("built-in experiment: {0}")]
     Specification(#[from] Fault),
+    /// Measurements do not form a table.
+    #[error("the measurements could not be written as Parquet: {0}")]
+    Table(std::io::Error),
     /// A picture could not be drawn.
     #[error(transparent)]
     Picture(#[from] PngError),

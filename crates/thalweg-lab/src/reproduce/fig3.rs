@@ -1,155 +1,228 @@
 //! Figure 3: relative sharpness grows with the noise's condition number, in four networks and on both losses.
 
-use thalweg::simulate::Init;
+use thalweg::loss::Loss;
 use thalweg::theory::predict;
 
+use super::claim::{Claim, paper};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::Made;
-use super::network::{self, CROSS_ENTROPY, Model, NetworkObservable, SQUARED_ERROR};
-use super::observable::{FLUCTUATION, SHARPNESS};
-use super::sgd::{Runs, identity_problem, plain};
-use super::trials::{PerSeed, schedule};
-use super::{Context, ReproduceError, fig8};
+use super::network::{CROSS_ENTROPY, Choice, ENDS, Model, SQUARED_ERROR, TRIALS};
+use super::observable::{FLUCTUATION, Observable, SHARPNESS};
+use super::plan::Plan;
+use super::ran::Ran;
+use super::statistics::Trials;
+use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
 const LINEAR_STEPS: u64 = 100_000;
+const LINEAR_RATE: f64 = 0.01;
+const LINEAR_BATCH: usize = 10;
 
-/// Measurements at equal distances, of which the last fifth of the run holds three.
-const ENDS: usize = 11;
+const LOSSES: [(Loss, &str); 2] = [
+    (SQUARED_ERROR, "squared error"),
+    (CROSS_ENTROPY, "cross-entropy"),
+];
 
-/// What a sweep gives at each κ: T and F relative to their values at κ = 1, seed by seed.
-type Sweep = Vec<[PerSeed; 2]>;
+/// A network on one loss, as a row of experiments over κ.
+#[derive(Clone, Copy)]
+enum Sweep {
+    /// The linear network with V = Σx = I, by the simulator.
+    Simulated,
+    /// On its experiment file.
+    Trained(Choice),
+}
 
-/// Runs, draws and judges the figure.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    let conditions: &[f64] = context
-        .budget
-        .choose(&[1.0, 100.0, 1e4], &[1.0, 10.0, 100.0, 1e3, 1e4]);
-    let losses = [
-        (SQUARED_ERROR, "squared error"),
-        (CROSS_ENTROPY, "cross-entropy"),
-    ];
-    let labels = [
-        "relative sharpness T(κ)/T(1)",
-        "relative fluctuation F(κ)/F(1)",
-    ];
-    let empty = |label: &str, loss| {
-        Panel::new(
-            loss,
-            Axis::log("condition number κ of the noise Σε"),
-            Axis::log(label),
-        )
+fn sweeps(loss: Loss) -> Vec<Sweep> {
+    let trained = |model| Sweep::Trained(Choice::new(model, loss));
+    let linear = if loss == CROSS_ENTROPY {
+        trained(Model::Linear)
+    } else {
+        Sweep::Simulated
     };
-    let mut panels = labels.map(|label| losses.map(|(_, loss)| empty(label, loss)));
-    let (mut claims, mut settings) = (Vec::new(), Vec::new());
-    let largest = conditions[conditions.len() - 1];
-    let share = 1.0 / (losses.len() * Model::SWEPT.len()) as f64;
-    for (k, (loss, name)) in losses.into_iter().enumerate() {
-        for (m, model) in Model::SWEPT.into_iter().enumerate() {
-            let from = (k * Model::SWEPT.len() + m) as f64 * share;
-            let part = (from, from + share);
-            let (sweep, budget) = if model == Model::Linear && loss == SQUARED_ERROR {
-                linear(conditions, context, part)?
-            } else {
-                trained(model, loss, conditions, context, part)?
-            };
-            for (o, row) in panels.iter_mut().enumerate() {
-                let points = conditions.iter().zip(&sweep).filter_map(|(&x, ratios)| {
-                    let ratio = ratios[o].estimate().ok()?.estimate;
-                    let (y, error) = (ratio.mean, ratio.standard_error?);
-                    Some(Point { x, y, error })
-                });
-                row[k] = row[k]
-                    .clone()
-                    .with(model.name(), points.collect(), Look::measured(m));
-            }
-            let what = format!("{}, {name}, κ = {largest}", model.name());
-            claims.push(network::larger(
-                &what,
-                "Figure 3",
-                "T",
-                &sweep[sweep.len() - 1][0],
-            ));
-            settings.push((
-                model.name(),
-                format!("{name}: {}; {budget}", model.description()),
-            ));
+    let relu = Choice::new(Model::Relu, loss);
+    vec![
+        linear,
+        Sweep::Trained(relu),
+        Sweep::Trained(relu.with_biases()),
+        trained(Model::Rnn),
+        trained(Model::Transformer),
+    ]
+}
+
+impl Sweep {
+    fn words(self) -> String {
+        match self {
+            Self::Simulated => Model::Linear.name().to_owned(),
+            Self::Trained(choice) => choice.words(),
         }
     }
-    panels[0][0] = limit(panels[0][0].clone(), conditions)?;
-    settings.push(("trials", network::TRIALS.to_owned()));
+
+    /// κ(Σε), the first 1. The two that take the time stand at fewer.
+    fn conditions(self, budget: Budget) -> &'static [f64] {
+        match self {
+            Self::Trained(Choice {
+                model: Model::Rnn | Model::Transformer,
+                ..
+            }) => budget.choose(&[1.0, 1e4], &[1.0, 100.0, 1e4]),
+            _ => budget.choose(&[1.0, 100.0, 1e4], &[1.0, 10.0, 100.0, 1e3, 1e4]),
+        }
+    }
+
+    fn name(self, condition: f64) -> String {
+        match self {
+            Self::Simulated => format!("linear-kappa-{condition}"),
+            Self::Trained(choice) => choice.at(condition).name(),
+        }
+    }
+
+    fn plan(self, plan: &mut Plan, budget: Budget) -> Result<(), ReproduceError> {
+        for &condition in self.conditions(budget) {
+            let name = self.name(condition);
+            match self {
+                Self::Simulated => {
+                    let problem = identity_problem(&Model::Linear.deviations(2, condition), 3)?;
+                    let settings = plain(LINEAR_RATE, LINEAR_BATCH, KAIMING);
+                    let steps = budget.long(LINEAR_STEPS, LINEAR_STEPS);
+                    plan.linear(
+                        name,
+                        experiment(problem, settings, steps, LOGARITHMIC, budget),
+                    );
+                }
+                Self::Trained(choice) => {
+                    let mut experiment = choice.at(condition).experiment(budget)?;
+                    // Only the end counts here, except in the runs that other figures show too.
+                    if condition != 1.0 && condition != choice.model.condition() {
+                        experiment.measure.schedule = ENDS;
+                    }
+                    plan.network(name, experiment);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ran(self, ran: &Ran, condition: f64) -> Result<&Trials, ReproduceError> {
+        let name = self.name(condition);
+        Ok(match self {
+            Self::Simulated => ran.linear(&name)?.1,
+            Self::Trained(_) => ran.network(&name)?.1,
+        })
+    }
+
+    /// A quantity at each κ over its value at κ = 1, with the error of the mean logarithm.
+    fn relative(
+        self,
+        quantity: Observable,
+        ran: &Ran,
+        budget: Budget,
+    ) -> Result<Vec<Point>, ReproduceError> {
+        let first = self.ran(ran, 1.0)?.end(quantity.key);
+        let mut points = Vec::new();
+        for &x in self.conditions(budget) {
+            let here = self.ran(ran, x)?.end(quantity.key);
+            let point = here.over(&first).geometric_mean().map(|ratio| Point {
+                x,
+                y: ratio.value,
+                error: ratio.error.unwrap_or(0.0),
+            });
+            points.extend(point);
+        }
+        Ok(points)
+    }
+
+    /// The paper's claim at the largest κ.
+    fn claim(self, loss: &str, ran: &Ran, budget: Budget) -> Result<Claim, ReproduceError> {
+        let conditions = self.conditions(budget);
+        let largest = conditions[conditions.len() - 1];
+        let what = format!("{}, {loss}, κ = {largest}", self.words());
+        let pair = [self.ran(ran, largest)?, self.ran(ran, 1.0)?];
+        Ok(SHARPNESS.larger(&what, paper("Figure 3"), pair))
+    }
+
+    fn settings(
+        self,
+        loss: &str,
+        budget: Budget,
+    ) -> Result<(&'static str, String), ReproduceError> {
+        Ok(match self {
+            Self::Simulated => (
+                Model::Linear.name(),
+                format!(
+                    "{loss}: 2-2-2-2, V = Σx = I, exact observables, f64; η = {LINEAR_RATE}, B = {LINEAR_BATCH}, {LINEAR_STEPS} steps, {} trials",
+                    budget.linear_seeds().len()
+                ),
+            ),
+            Self::Trained(choice) => (
+                choice.model.name(),
+                format!(
+                    "{loss}: {}",
+                    choice.settings(self.conditions(budget), budget)?
+                ),
+            ),
+        })
+    }
+}
+
+/// Every network at every κ, on both losses.
+pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
+    let mut plan = Plan::default();
+    for (loss, _) in LOSSES {
+        for sweep in sweeps(loss) {
+            sweep.plan(&mut plan, budget)?;
+        }
+    }
+    Ok(plan)
+}
+
+/// Draws and judges the figure.
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+    let budget = context.budget;
+    let (mut claims, mut settings) = (Vec::new(), Vec::new());
+    for (loss, name) in LOSSES {
+        for sweep in sweeps(loss) {
+            claims.push(sweep.claim(name, ran, budget)?);
+            settings.push(sweep.settings(name, budget)?);
+        }
+    }
+    settings.push(("trials", TRIALS.to_owned()));
+    let rows = [
+        (SHARPNESS, "relative sharpness T(κ)/T(1)"),
+        (FLUCTUATION, "relative fluctuation F(κ)/F(1)"),
+    ];
+    let mut panels = Vec::new();
+    for (quantity, label) in rows {
+        for (loss, title) in LOSSES {
+            let mut panel = Panel::new(
+                title,
+                Axis::log("condition number κ of the noise Σε"),
+                Axis::log(label),
+            );
+            for (i, sweep) in sweeps(loss).into_iter().enumerate() {
+                let points = sweep.relative(quantity, ran, budget)?;
+                panel = panel.with(sweep.words(), points, Look::measured(i));
+            }
+            if quantity.key == SHARPNESS.key && loss == SQUARED_ERROR {
+                panel = limit(panel, Sweep::Simulated.conditions(budget))?;
+            }
+            panels.push(panel);
+        }
+    }
     Ok(Made {
         caption: "Sharpness at the end of the runs, relative to that under isotropic noise of the same largest \
                   variance; smaller noise on the other outputs raises κ. Below (beyond the paper) the same ratio \
-                  of the gradient's fluctuation. A softmax over two outputs sees only the difference of their \
-                  noises, a single number, which has no shape."
+                  of the gradient's fluctuation. The paper does not mention biases: none of these networks has any, \
+                  but for the ReLU network, which stands there both ways. A softmax over two outputs sees only the \
+                  difference of their noises, a single number, which has no shape."
             .to_owned(),
         settings,
         figure: Figure {
             description: "Relative sharpness and fluctuation against the noise's condition number".to_owned(),
-            panels: panels.into_iter().flatten().collect(),
-            columns: losses.len(),
+            panels,
+            columns: LOSSES.len(),
             frame: (330.0, 220.0),
         },
         claims,
     })
-}
-
-/// The linear network with V = Σx = I, by the simulator.
-fn linear(
-    conditions: &[f64],
-    context: Context<'_>,
-    (from, to): (f64, f64),
-) -> Result<(Sweep, String), ReproduceError> {
-    let (rate, batch) = (0.01, 10);
-    let mut ends = Vec::new();
-    for (i, &condition) in conditions.iter().enumerate() {
-        let problem = identity_problem(&Model::Linear.deviations(2, condition), 3)?;
-        let at = |i: usize| from + (to - from) * i as f64 / conditions.len() as f64;
-        let settings = plain(rate, batch, Init::Kaiming { gain: 1.0 });
-        let runs = Runs::new(
-            problem,
-            settings,
-            schedule(LINEAR_STEPS),
-            context,
-            (at(i), at(i + 1)),
-        )?;
-        ends.push([SHARPNESS.sgd, FLUCTUATION.sgd].map(|quantity| runs.trials.end(&quantity)));
-    }
-    let budget = format!(
-        "V = Σx = I, exact observables, f64; η = {rate}, B = {batch}, {LINEAR_STEPS} steps"
-    );
-    Ok((relative(&ends), budget))
-}
-
-/// A network on its experiment file.
-fn trained(
-    model: Model,
-    loss: thalweg::loss::Loss,
-    conditions: &[f64],
-    context: Context<'_>,
-    (from, to): (f64, f64),
-) -> Result<(Sweep, String), ReproduceError> {
-    let (mut ends, mut budget) = (Vec::new(), String::new());
-    for (i, &condition) in conditions.iter().enumerate() {
-        // Only the end counts here, except in the runs that Figure 8 shows too.
-        let shared = model == Model::Transformer && [1.0, model.condition()].contains(&condition);
-        let count = if shared { fig8::MEASURED } else { ENDS };
-        let experiment = model.experiment(loss, condition, count, context.budget)?;
-        budget = network::budget(&experiment);
-        let at = |i: usize| from + (to - from) * i as f64 / conditions.len() as f64;
-        let runs = network::run(&experiment, context, (at(i), at(i + 1)))?;
-        let quantities = [NetworkObservable::Sharpness, NetworkObservable::Fluctuation];
-        ends.push(quantities.map(|quantity| quantity.end(&runs)));
-    }
-    Ok((relative(&ends), budget))
-}
-
-/// Each of `ends` over the first, seed by seed.
-fn relative(ends: &[[PerSeed; 2]]) -> Sweep {
-    let ratio = |end: &[PerSeed; 2], o: usize| end[o].with(&ends[0][o], |here, first| here / first);
-    ends.iter()
-        .map(|end| [ratio(end, 0), ratio(end, 1)])
-        .collect()
 }
 
 /// Adds the linear network's exact limit, which its budget does not reach.

@@ -1,43 +1,61 @@
 //! Figure 8: a transformer under anisotropic and isotropic noise, on both losses.
 
 use super::made::Made;
-use super::network::{self, CROSS_ENTROPY, Model, NetworkObservable, SQUARED_ERROR};
-use super::{Context, ReproduceError};
+use super::network::{CROSS_ENTROPY, Choice, Model, SQUARED_ERROR, TRIALS};
+use super::observable::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
+use super::plan::Plan;
+use super::ran::Ran;
+use super::two_noises::network_claims;
+use super::{Budget, Context, ReproduceError};
 use crate::plot::Figure;
 
-/// How often each run is measured.
-pub const MEASURED: usize = 21;
+const LOSSES: [(&str, Choice); 2] = [
+    ("squared error", transformer(SQUARED_ERROR)),
+    ("cross-entropy", transformer(CROSS_ENTROPY)),
+];
 
-/// Runs, draws and judges the figure.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    let losses = [
-        (SQUARED_ERROR, "squared error"),
-        (CROSS_ENTROPY, "cross-entropy"),
-    ];
-    let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
-    for (i, (loss, name)) in losses.into_iter().enumerate() {
-        let share = (0.5 * i as f64, 0.5 * (i + 1) as f64);
-        let pair = network::pair(Model::Transformer, loss, MEASURED, context, share)?;
-        let named = [
-            ("anisotropic noise", &*pair.runs[0]),
-            ("isotropic noise", &*pair.runs[1]),
-        ];
-        for observable in NetworkObservable::ALL {
-            panels.push(observable.panel(name, &named));
-            claims.extend(observable.pair_claims(
-                "Figure 8",
-                Model::Transformer,
-                &format!("transformer, {name}"),
-                &pair,
-                context.budget,
-            ));
-        }
-        settings.push((name, pair.settings));
+const fn transformer(loss: thalweg::loss::Loss) -> Choice {
+    Choice {
+        model: Model::Transformer,
+        loss,
+        condition: 1e4,
+        biases: false,
     }
-    settings.push(("trials", network::TRIALS.to_owned()));
+}
+
+/// Both noises on both losses.
+pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
+    let mut plan = Plan::default();
+    for (_, choice) in LOSSES {
+        choice.plan_pair(&mut plan, budget)?;
+    }
+    Ok(plan)
+}
+
+/// Draws and judges the figure.
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+    let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, choice) in LOSSES {
+        let pair = choice.ran_pair(ran)?;
+        let named = [("anisotropic noise", pair[0]), ("isotropic noise", pair[1])];
+        for quantity in [SHARPNESS, LAMBDA_MAX, FLUCTUATION] {
+            panels.push(quantity.panel(name, &named));
+            let of_loss = network_claims("Figure 8", quantity, choice, ran)?.into_iter();
+            claims.extend(of_loss.map(|mut claim| {
+                claim.statement = format!("{name}, {}", claim.statement);
+                claim
+            }));
+        }
+        settings.push((
+            name,
+            choice.settings(&[choice.condition, 1.0], context.budget)?,
+        ));
+    }
+    settings.push(("trials", TRIALS.to_owned()));
     Ok(Made {
-        caption: "A transformer learns from another. For cross-entropy the noise is added to the teacher's outputs \
-                  before a softmax over them. The last column (beyond the paper) is the gradient's fluctuation."
+        caption: "A transformer, without biases, learns from another. For cross-entropy the noise is added to the \
+                  teacher's outputs before a softmax over them. The last column (beyond the paper) is the gradient's \
+                  fluctuation."
             .to_owned(),
         settings,
         figure: Figure {

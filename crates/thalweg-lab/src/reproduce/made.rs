@@ -1,5 +1,6 @@
 //! What a figure's file delivers: the picture, its settings and its claims.
 
+use super::Budget;
 use super::claim::Claim;
 use crate::plot::Figure;
 
@@ -23,6 +24,7 @@ pub fn sgd_settings(
     batch: usize,
     steps: u64,
     init: &str,
+    budget: Budget,
 ) -> Vec<(&'static str, String)> {
     vec![
         ("problem", problem.to_owned()),
@@ -30,7 +32,13 @@ pub fn sgd_settings(
         ("B", batch.to_string()),
         ("steps", steps.to_string()),
         ("start", init.to_owned()),
-        ("trials", "seeds 1 to 5, mean ± standard error".to_owned()),
+        (
+            "trials",
+            format!(
+                "seeds 1 to {}, mean ± standard error",
+                budget.linear_seeds().len()
+            ),
+        ),
         (
             "data",
             "fresh Gaussian samples at each step, f64".to_owned(),

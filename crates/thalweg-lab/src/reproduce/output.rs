@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::made::csv;
-use super::network::Kept;
+use super::ran::{Kept, Ran};
 use super::results::{Environment, FigureFailure, FigureResult, Results, picture_path};
-use super::{Budget, Claim, Context, Entry, ReproduceError};
+use super::{Budget, Claim, Context, Entry, ReproduceError, beside};
 use crate::plot;
 use crate::report;
-use crate::store::{Lock, create_folder, json, write_all_whole};
+use crate::store::{Lock, create_folder, json, subfolder, write_all_whole};
 
 /// The file of [`Results`] in the directory.
 pub const RESULTS_FILE: &str = "results.json";
@@ -73,13 +73,21 @@ fn merge(directory: &Path, drawn: Drawn) -> Result<(), ReproduceError> {
         picture,
         pixels,
         data,
+        runs,
     } = drawn;
+    if !runs.is_empty() {
+        subfolder(directory, &result.id)?;
+    }
     let path = |extension| directory.join(format!("{}.{extension}", result.id));
-    let files = [
+    let mut files = vec![
         (picture_path(directory, &result.id), picture.as_bytes()),
-        (path("png"), &pixels),
+        (path("png"), &pixels[..]),
         (path("csv"), data.as_bytes()),
     ];
+    files.extend(
+        runs.iter()
+            .map(|(name, bytes)| (directory.join(name), &bytes[..])),
+    );
     change(directory, &files, |all| all.put(result, &picture))
 }
 
@@ -111,21 +119,28 @@ struct Drawn {
     pixels: Vec<u8>,
     /// CSV.
     data: String,
+    /// What stands beside it, by its path in the directory.
+    runs: Vec<(String, Vec<u8>)>,
 }
 
 fn draw(entry: &Entry, context: Context<'_>) -> Result<Drawn, ReproduceError> {
     let begin = Instant::now();
-    let made = (entry.make)(context)?;
+    let ran = Ran::new((entry.plan)(context.budget)?, context)?;
+    let made = (entry.show)(&ran, context)?;
+    let (run_files, runs) = beside::files(entry.id, &ran)?;
     let scene = made.figure.scene();
     let settings = made.settings.into_iter();
     Ok(Drawn {
         picture: plot::svg(&scene),
         pixels: plot::png(&scene)?,
         data: csv(&made.figure),
+        runs,
         result: FigureResult {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
+            says: entry.says.to_owned(),
             caption: made.caption,
+            runs: run_files,
             command: command(entry.id, context.budget),
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))

@@ -53,6 +53,17 @@ pub struct Environment {
     pub threads: usize,
 }
 
+/// The files of one of a figure's runs, relative to the directory of the results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFiles {
+    /// The specification, with every default spelled out.
+    pub specification: String,
+    /// What was measured of each trial.
+    pub measurements: String,
+    /// The command that runs it alone, to the same measurements.
+    pub command: String,
+}
+
 /// One figure's words and numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FigureResult {
@@ -60,6 +71,9 @@ pub struct FigureResult {
     pub id: String,
     /// Above it in the report.
     pub title: String,
+    /// What it is about, in plain words.
+    #[serde(default)]
+    pub says: String,
     /// What it shows.
     pub caption: String,
     /// The command that makes it again.
@@ -68,6 +82,9 @@ pub struct FigureResult {
     pub settings: Vec<(String, String)>,
     /// Its claims with their verdicts.
     pub claims: Vec<Judged>,
+    /// What it has run.
+    #[serde(default)]
+    pub runs: Vec<RunFiles>,
     /// Wall time, seconds.
     pub seconds: f64,
     /// Which budget was asked for.

@@ -1,32 +1,56 @@
 //! Beyond the paper: where the small-η theory ends, at the setting of Figure 2 and at a smaller step.
 
-use thalweg::simulate::Init;
+use thalweg::flow::Drift;
 use thalweg::theory::predict;
 
+use super::claim::paper;
+use super::linear::{KAIMING, LOGARITHMIC, experiment, flows, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::observable::{LAMBDA_MAX, SHARPNESS};
-use super::sgd::{Runs, identity_problem, plain};
-use super::trials::schedule;
-use super::{Context, ReproduceError};
+use super::plan::Plan;
+use super::ran::Ran;
+use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 
 const DEPTH: usize = 3;
 const NOISE: [f64; 2] = [10.0, 0.1];
 const BATCH: usize = 10;
 
-/// Runs, draws and judges the figure.
-pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
-    let (coarse, fine) = context
-        .budget
-        .choose((200_000, 2_000_000), (2_000_000, 20_000_000));
-    let cases = [(0.01, coarse, (0.0, 0.1)), (0.001, fine, (0.1, 1.0))];
-    let (mut panels, mut claims) = (Vec::new(), Vec::new());
-    for (learning_rate, steps, part) in cases {
+/// Each step size with its steps.
+fn cases(budget: Budget) -> [(f64, u64); 2] {
+    let (coarse, fine) = budget.choose((200_000, 2_000_000), (2_000_000, 20_000_000));
+    [
+        (0.01, budget.long(coarse, coarse)),
+        (0.001, budget.long(fine, fine)),
+    ]
+}
+
+fn name(learning_rate: f64) -> String {
+    format!("rate-{learning_rate}")
+}
+
+/// Both step sizes.
+pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
+    let mut plan = Plan::default();
+    for (learning_rate, steps) in cases(budget) {
         let problem = identity_problem(&NOISE, DEPTH)?;
-        let limit = predict(&problem)?.sharpness;
-        let settings = plain(learning_rate, BATCH, Init::Kaiming { gain: 1.0 });
-        let runs = Runs::new(problem, settings, schedule(steps), context, part)?;
-        let flows = runs.flows()?;
+        let settings = plain(learning_rate, BATCH, KAIMING);
+        plan.linear(
+            name(learning_rate),
+            experiment(problem, settings, steps, LOGARITHMIC, budget),
+        );
+    }
+    Ok(plan)
+}
+
+/// Draws and judges the figure.
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+    let (mut panels, mut claims) = (Vec::new(), Vec::new());
+    let cases = cases(context.budget);
+    for (learning_rate, _) in cases {
+        let runs = ran.linear(&name(learning_rate))?;
+        let limit = predict(&runs.0.problem)?.sharpness;
+        let flows = flows(runs, Drift::default())?;
         let title = format!("η = {learning_rate}, 2/η = {:.0}", 2.0 / learning_rate);
         let mut panel = Panel::new(&title, Axis::log("step t"), Axis::log("T, λ_{max}"));
         for (i, observable) in [SHARPNESS, LAMBDA_MAX].into_iter().enumerate() {
@@ -34,17 +58,18 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             panel = panel
                 .with(
                     format!("{name}, SGD ± s.e."),
-                    runs.trials.curve(&observable.sgd),
+                    runs.1.curve(observable.key),
                     Look::measured(i),
                 )
                 .with(
                     format!("{name}, slow flow"),
-                    flows.curve(&observable.flow),
+                    flows.curve(observable.flow),
                     Look::flow(i),
                 );
-            claims.push(observable.against_flow(&title, &runs, &flows));
+            claims.push(observable.against_flow(&title, runs, &flows));
         }
-        claims.push(SHARPNESS.against_limit(&title, "Theorem 1 (eq. 14)", limit, &runs, &flows)?);
+        let theorem = paper("Theorem 1 (eq. 14)");
+        claims.push(SHARPNESS.against_limit(&title, theorem, limit, runs, &flows)?);
         panels.push(
             panel
                 .with_level(
@@ -66,10 +91,11 @@ pub fn make(context: Context<'_>) -> Result<Made, ReproduceError> {
             .to_owned(),
         settings: sgd_settings(
             "D = 3, d = 2, Σx = V = I, √Σε = (10, 0.1)",
-            0.001,
+            cases[1].0,
             BATCH,
-            fine,
+            cases[1].1,
             "Kaiming, gain 1; and η = 0.01 for a tenth of the steps",
+            context.budget,
         ),
         figure: Figure {
             description: "Sharpness and largest eigenvalue at two step sizes against the slow flow".to_owned(),

@@ -1,139 +1,166 @@
-//! What Figures 2 and 5 share: three networks under anisotropic and under isotropic noise.
+//! What Figures 2 and 5 share: networks under anisotropic and under isotropic noise.
 
-use thalweg::simulate::Init;
+use thalweg::flow::Drift;
 use thalweg::theory::{Prediction, predict};
 
-use super::claim::Claim;
+use super::claim::{Claim, Source, paper};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, flows, identity_problem, plain};
 use super::made::Made;
-use super::network::{self, CROSS_ENTROPY, Model, NetworkObservable, SQUARED_ERROR};
-use super::observable::Observable;
-use super::sgd::{Runs, identity_problem, plain};
-use super::trials::schedule;
-use super::{Context, ReproduceError};
+use super::network::{CROSS_ENTROPY, Choice, KINDS, Model, SQUARED_ERROR, TRIALS, falls};
+use super::observable::{FLUCTUATION, Observable};
+use super::plan::Plan;
+use super::ran::Ran;
+use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel};
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
 const BATCH: usize = 10;
 const STEPS: u64 = 100_000;
-
-/// How often a trained network is measured.
-const MEASURED: usize = 26;
-
-const KINDS: [&str; 2] = ["anisotropic noise", "isotropic noise"];
+const NOISES: [[f64; 2]; 2] = [[10.0, 0.1], [10.0, 10.0]];
 
 /// One row of panels: a quantity of the linear network and of the others.
 pub struct Row {
-    pub linear: Observable,
+    pub quantity: Observable,
     pub exact: fn(&Prediction<'_>) -> f64,
-    /// Where the exact value stands in the paper, for each noise.
-    pub sources: [&'static str; 2],
-    pub network: NetworkObservable,
+    /// Where the exact value stands, for each noise.
+    pub sources: fn() -> [Source; 2],
 }
 
-/// Draws `rows` for the linear network, the ReLU network and MNIST.
-pub fn make(
+fn networks() -> [Choice; 3] {
+    let relu = Choice::new(Model::Relu, SQUARED_ERROR);
+    [
+        relu,
+        relu.with_biases(),
+        Choice::new(Model::Mnist, CROSS_ENTROPY),
+    ]
+}
+
+fn linear_name(kind: &str) -> String {
+    format!("linear-{kind}")
+}
+
+/// The linear network, the ReLU network without and with biases, and MNIST, under both noises.
+pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
+    let mut plan = Plan::default();
+    for (kind, deviations) in KINDS.into_iter().zip(NOISES) {
+        let problem = identity_problem(&deviations, DEPTH)?;
+        let settings = plain(LEARNING_RATE, BATCH, KAIMING);
+        let steps = budget.long(STEPS, STEPS);
+        let runs = experiment(problem, settings, steps, LOGARITHMIC, budget);
+        plan.linear(linear_name(kind), runs);
+    }
+    for choice in networks() {
+        choice.plan_pair(&mut plan, budget)?;
+    }
+    Ok(plan)
+}
+
+/// Draws `rows`, and judges them.
+pub fn show(
     figure: &'static str,
     rows: &[Row],
     caption: &str,
+    ran: &Ran,
     context: Context<'_>,
 ) -> Result<Made, ReproduceError> {
-    let (mut panels, mut claims) = linear(figure, rows, context)?;
-    let models = [(Model::Relu, SQUARED_ERROR), (Model::Mnist, CROSS_ENTROPY)];
     let mut settings = vec![(
         "linear network",
         format!(
-            "D = {DEPTH}, d = 2, Σx = V = I, η = {LEARNING_RATE}, B = {BATCH}, {STEPS} steps, Kaiming, exact Hessian, f64"
+            "D = {DEPTH}, d = 2, Σx = V = I, η = {LEARNING_RATE}, B = {BATCH}, {STEPS} steps, Kaiming, exact Hessian, f64, {} trials",
+            context.budget.linear_seeds().len()
         ),
     )];
-    for (i, (model, loss)) in models.into_iter().enumerate() {
-        let share = [(0.1, 0.3), (0.3, 1.0)][i];
-        let pair = network::pair(model, loss, MEASURED, context, share)?;
-        settings.push((model.name(), pair.settings.clone()));
-        for (row, panels) in rows.iter().zip(&mut panels) {
-            let named = [0, 1].map(|k| (KINDS[k], &*pair.runs[k]));
-            panels.push(row.network.panel(model.name(), &named));
-            claims.extend(row.network.pair_claims(
-                figure,
-                model,
-                model.name(),
-                &pair,
-                context.budget,
-            ));
+    for choice in networks() {
+        let noises = [choice.condition, 1.0];
+        settings.push((
+            choice.model.name(),
+            choice.settings(&noises, context.budget)?,
+        ));
+    }
+    settings.push(("trials", TRIALS.to_owned()));
+    let (mut panels, mut claims) = (Vec::new(), Vec::new());
+    for row in rows {
+        panels.push(linear_panel(row, ran)?);
+        claims.extend(linear_claims(figure, row, ran)?);
+        for choice in networks() {
+            let pair = choice.ran_pair(ran)?;
+            let named = [("anisotropic noise", pair[0]), ("isotropic noise", pair[1])];
+            panels.push(row.quantity.panel(choice.words(), &named));
+            claims.extend(network_claims(figure, row.quantity, choice, ran)?);
         }
     }
-    settings.push(("trials", network::TRIALS.to_owned()));
     Ok(Made {
         caption: caption.to_owned(),
         settings,
         figure: Figure {
-            description: "Three networks under anisotropic and isotropic label noise".to_owned(),
-            panels: panels.into_iter().flatten().collect(),
-            columns: models.len() + 1,
-            frame: (250.0, 200.0),
+            description: "Networks under anisotropic and isotropic label noise".to_owned(),
+            panels,
+            columns: networks().len() + 1,
+            frame: (210.0, 190.0),
         },
         claims,
     })
 }
 
-/// The first panel of each row, and its claims.
-fn linear(
+fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
+    let quantity = row.quantity;
+    let mut panel = Panel::new(
+        "linear network",
+        Axis::log("step t"),
+        Axis::log(quantity.label),
+    );
+    for (i, kind) in KINDS.into_iter().enumerate() {
+        let runs = ran.linear(&linear_name(kind))?;
+        let exact = (row.exact)(&predict(&runs.0.problem)?);
+        panel = panel
+            .with(
+                format!("{kind} noise"),
+                runs.1.curve(quantity.key),
+                Look::measured(i),
+            )
+            .with(
+                format!("{kind} noise: slow flow"),
+                flows(runs, Drift::default())?.curve(quantity.flow),
+                Look::flow(i),
+            )
+            .with_level(format!("{kind} noise: exact limit"), exact, Look::exact(i));
+    }
+    Ok(panel)
+}
+
+fn linear_claims(figure: &str, row: &Row, ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
+    let mut claims = Vec::new();
+    for (kind, source) in KINDS.into_iter().zip((row.sources)()) {
+        let runs = ran.linear(&linear_name(kind))?;
+        let flows = flows(runs, Drift::default())?;
+        let exact = (row.exact)(&predict(&runs.0.problem)?);
+        let what = format!("linear network, {kind} noise");
+        claims.push(
+            row.quantity
+                .against_limit(&what, source, exact, runs, &flows)?,
+        );
+        claims.push(row.quantity.against_flow(&what, runs, &flows));
+    }
+    if row.quantity.key != FLUCTUATION.key {
+        let [anisotropic, isotropic] = KINDS.map(|kind| ran.linear(&linear_name(kind)));
+        let pair = [anisotropic?.1, isotropic?.1];
+        claims.push(row.quantity.larger("linear network", paper(figure), pair));
+    }
+    Ok(claims)
+}
+
+/// That it ends larger under anisotropic noise; of the fluctuation, that it falls under either.
+pub fn network_claims(
     figure: &str,
-    rows: &[Row],
-    context: Context<'_>,
-) -> Result<(Vec<Vec<Panel>>, Vec<Claim>), ReproduceError> {
-    let new = |row: &Row| {
-        Panel::new(
-            "linear network",
-            Axis::log("step t"),
-            Axis::log(row.linear.label),
-        )
-    };
-    let mut panels: Vec<Panel> = rows.iter().map(new).collect();
-    let (mut claims, mut all) = (Vec::new(), Vec::new());
-    for (i, deviations) in [[10.0, 0.1], [10.0, 10.0]].into_iter().enumerate() {
-        let problem = identity_problem(&deviations, DEPTH)?;
-        let prediction = predict(&problem)?;
-        let settings = plain(LEARNING_RATE, BATCH, Init::Kaiming { gain: 1.0 });
-        let part = (0.05 * i as f64, 0.05 * (i + 1) as f64);
-        let runs = Runs::new(problem.clone(), settings, schedule(STEPS), context, part)?;
-        let flows = runs.flows()?;
-        let what = format!("linear network, {}", KINDS[i]);
-        for (row, panel) in rows.iter().zip(&mut panels) {
-            let exact = (row.exact)(&prediction);
-            *panel = panel
-                .clone()
-                .with(
-                    KINDS[i],
-                    runs.trials.curve(&row.linear.sgd),
-                    Look::measured(i),
-                )
-                .with(
-                    format!("{}: slow flow", KINDS[i]),
-                    flows.curve(&row.linear.flow),
-                    Look::flow(i),
-                )
-                .with_level(format!("{}: exact limit", KINDS[i]), exact, Look::exact(i));
-            claims.push(
-                row.linear
-                    .against_limit(&what, row.sources[i], exact, &runs, &flows)?,
-            );
-            claims.push(row.linear.against_flow(&what, &runs, &flows));
-        }
-        all.push(runs);
+    quantity: Observable,
+    choice: Choice,
+    ran: &Ran,
+) -> Result<Vec<Claim>, ReproduceError> {
+    let (pair, what) = (choice.ran_pair(ran)?, choice.words());
+    if quantity.key != FLUCTUATION.key {
+        return Ok(vec![quantity.larger(&what, paper(figure), pair)]);
     }
-    let sharp = |row: &&Row| row.network != NetworkObservable::Fluctuation;
-    for row in rows.iter().filter(sharp) {
-        let end = |i: usize| all[i].trials.end(&row.linear.sgd);
-        claims.push(network::larger(
-            "linear network",
-            figure,
-            row.linear.name,
-            &end(0).with(&end(1), |anisotropic, isotropic| anisotropic / isotropic),
-        ));
-    }
-    Ok((
-        panels.into_iter().map(|panel| vec![panel]).collect(),
-        claims,
-    ))
+    let falls = |(kind, trials)| falls(&format!("{what}, {kind} noise"), trials);
+    Ok(KINDS.into_iter().zip(pair).map(falls).collect())
 }

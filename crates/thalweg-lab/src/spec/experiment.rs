@@ -86,7 +86,7 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
         measure: root
             .optional("measure")
             .map_or(Ok(Schedule::default()), |f| {
-                f.only(&["spacing", "count"])?;
+                f.only(&["spacing", "count", "last_fifth"])?;
                 schedule(&f, Schedule::default())
             })?,
     })
@@ -228,5 +228,16 @@ pub(crate) fn schedule(field: &Field<'_>, default: Schedule) -> Result<Schedule,
             _ => return Err(count.not("a number of measured steps from 2 to 1000000")),
         },
     };
-    Ok(Schedule { spacing, count })
+    let last_fifth = match field.optional("last_fifth") {
+        None => default.last_fifth,
+        Some(distances) => match distances.size()? {
+            found @ 0..=1_000_000 => found,
+            _ => return Err(distances.not("a number of distances from 0 to 1000000")),
+        },
+    };
+    Ok(Schedule {
+        spacing,
+        count,
+        last_fifth,
+    })
 }

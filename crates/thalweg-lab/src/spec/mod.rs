@@ -23,7 +23,9 @@ use std::path::Path;
 
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds};
-pub use network::{NetworkData, NetworkExperiment, NetworkMeasure, NetworkSource};
+pub use network::{
+    Draw, EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, NetworkSource,
+};
 pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};

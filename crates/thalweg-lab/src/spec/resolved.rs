@@ -97,7 +97,7 @@ pub(crate) fn init(init: &Init) -> (&'static str, Node) {
 }
 
 /// The entries of a schedule.
-pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 2] {
+pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 3] {
     let spacing = match schedule.spacing {
         Spacing::Log => "log",
         Spacing::Linear => "linear",
@@ -105,6 +105,7 @@ pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 2] {
     [
         ("spacing", spacing.into()),
         ("count", schedule.count.into()),
+        ("last_fifth", schedule.last_fifth.into()),
     ]
 }
 

@@ -24,4 +24,5 @@ pub(crate) use lock::Lock;
 pub(crate) use plain::{check_seal, exists, read_listed, read_sealed};
 pub(crate) use sealed::{Seal, entry, json, seal};
 pub(crate) use state::{State, put_list, put_outcome, take_list, take_outcome};
+pub(crate) use table::encode as encode_measurements;
 pub(crate) use whole::{create_folder, files_with, subfolder, write_all_whole, write_whole};

@@ -9,6 +9,7 @@ use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 
 use super::architecture::{Ends, hidden, with_hidden};
+use super::draw::Draw;
 use crate::images::Pixels;
 use crate::spec::error::Fault;
 use crate::spec::experiment::noise_law;
@@ -35,8 +36,8 @@ pub enum NetworkSource {
     Teacher {
         /// The teacher: the student but for its hidden widths, or a perceptron at each position.
         network: Network,
-        /// Of its weights.
-        seed: u64,
+        /// Of its weights: one teacher for all runs, or one for each.
+        seed: Draw,
         /// Their law.
         init: Init,
         /// Σx at each position; the identity where `None`.
@@ -53,6 +54,19 @@ pub enum NetworkSource {
         /// Chance that a label is replaced by a random other one, at each visit.
         label_flips: f64,
     },
+}
+
+impl NetworkSource {
+    /// Whether each run has a teacher of its own.
+    pub fn differs_by_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Teacher {
+                seed: Draw::PerRun,
+                ..
+            }
+        )
+    }
 }
 
 /// Classes of MNIST and of every set in its layout.
@@ -123,7 +137,7 @@ fn teacher(field: &Field<'_>, student: &Network) -> Result<NetworkSource, Fault>
     };
     Ok(NetworkSource::Teacher {
         network: with_hidden(&pattern, &widths)?,
-        seed: teacher.optional("seed").map_or(Ok(0), |f| f.count())?,
+        seed: Draw::read(teacher.optional("seed"))?,
         init: teacher
             .optional("init")
             .map_or(Ok(Init::Kaiming { gain: 1.0 }), |f| init(&f))?,
@@ -274,7 +288,7 @@ pub(crate) fn to_node(data: &NetworkData) -> Node {
             let teacher = [
                 ("kind", family_name(network).into()),
                 ("hidden", hidden(network)),
-                ("seed", (*seed).into()),
+                ("seed", seed.to_node()),
                 ("init", init::to_node(*init)),
             ];
             kind(

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod data;
+mod draw;
 mod words;
 
 use thalweg::data::Place;
@@ -12,6 +13,7 @@ use thalweg::simulate::Precision;
 use thalweg::train::{Settings, Switch};
 
 pub use data::{NetworkData, NetworkSource};
+pub use draw::Draw;
 
 use super::error::Fault;
 use super::experiment::{default_seeds, missing, precision, schedule, seeds, switch};
@@ -55,12 +57,24 @@ pub struct NetworkExperiment {
 pub struct NetworkMeasure {
     /// The measured steps.
     pub schedule: Schedule,
-    /// Samples of the evaluation set, which is the same for all seeds and steps.
+    /// Samples of the evaluation set, which is the same at all steps of a run.
     pub samples: usize,
-    /// Of the evaluation set and of random probes.
-    pub seed: u64,
+    /// Of the evaluation set and of random probes: one for all runs, or each its own.
+    pub seed: Draw,
+    /// What the samples are labelled with.
+    pub labels: EvaluationLabels,
     /// Products with the Hessian that its trace may take where there is no exact way to it.
     pub trace_products: usize,
+}
+
+/// The labels of an evaluation set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvaluationLabels {
+    /// With noise, as the runs see them.
+    Noisy,
+    /// The teacher's own for loss, curvature and mean gradient, which then are their means over label noise; the
+    /// fluctuation alone is that of noisy labels.
+    Clean,
 }
 
 const FIELDS: &[&str] = &[
@@ -128,7 +142,7 @@ impl Specification for NetworkExperiment {
                 .optional("seeds")
                 .map_or(Ok(default_seeds()), |f| seeds(&f))?,
             steps: root.required("steps", "the number of steps")?.count()?,
-            measure: measure(root.optional("measure").as_ref())?,
+            measure: measure(root.optional("measure").as_ref(), loss)?,
         })
     }
 
@@ -161,12 +175,14 @@ impl Specification for NetworkExperiment {
             ];
             put("switch", entries.into());
         }
-        let [spacing, count] = schedule_node(&self.measure.schedule);
+        let [spacing, count, last_fifth] = schedule_node(&self.measure.schedule);
         let measure = [
             spacing,
             count,
+            last_fifth,
             ("samples", self.measure.samples.into()),
-            ("seed", self.measure.seed.into()),
+            ("seed", self.measure.seed.to_node()),
+            ("labels", labels_name(self.measure.labels).into()),
             ("trace_products", self.measure.trace_products.into()),
         ];
         put("measure", measure.into());
@@ -289,20 +305,29 @@ fn loss_node(loss: Loss) -> Node {
     }
 }
 
-fn measure(field: Option<&Field<'_>>) -> Result<NetworkMeasure, Fault> {
+fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Fault> {
     let default = NetworkMeasure {
         schedule: Schedule {
             count: 30,
             ..Schedule::default()
         },
         samples: 1000,
-        seed: 0,
+        seed: Draw::Shared(0),
+        labels: EvaluationLabels::Noisy,
         trace_products: 100,
     };
     let Some(field) = field else {
         return Ok(default);
     };
-    field.only(&["spacing", "count", "samples", "seed", "trace_products"])?;
+    field.only(&[
+        "spacing",
+        "count",
+        "last_fifth",
+        "samples",
+        "seed",
+        "labels",
+        "trace_products",
+    ])?;
     Ok(NetworkMeasure {
         schedule: schedule(field, default.schedule)?,
         samples: match field.optional("samples") {
@@ -316,7 +341,10 @@ fn measure(field: Option<&Field<'_>>) -> Result<NetworkMeasure, Fault> {
                 }
             },
         },
-        seed: field.optional("seed").map_or(Ok(0), |f| f.count())?,
+        seed: Draw::read(field.optional("seed"))?,
+        labels: field
+            .optional("labels")
+            .map_or(Ok(default.labels), |f| labels(&f, loss))?,
         trace_products: match field.optional("trace_products") {
             None => default.trace_products,
             Some(products) => match products.size()? {
@@ -325,4 +353,22 @@ fn measure(field: Option<&Field<'_>>) -> Result<NetworkMeasure, Fault> {
             },
         },
     })
+}
+
+/// The labels of the evaluation set. Curvature is linear in labels for squared error alone.
+fn labels(field: &Field<'_>, loss: Loss) -> Result<EvaluationLabels, Fault> {
+    match field.kind(&[("noisy", &[]), ("clean", &[])])? {
+        "noisy" => Ok(EvaluationLabels::Noisy),
+        _ if matches!(loss, Loss::CrossEntropy) => Err(field.not(
+            "\"noisy\" (with cross-entropy, labels without noise are not the mean of those with noise)",
+        )),
+        _ => Ok(EvaluationLabels::Clean),
+    }
+}
+
+fn labels_name(labels: EvaluationLabels) -> &'static str {
+    match labels {
+        EvaluationLabels::Noisy => "noisy",
+        EvaluationLabels::Clean => "clean",
+    }
 }

@@ -5,7 +5,7 @@ use thalweg::loss::{Convention, Loss};
 use thalweg::model::Network;
 use thalweg::random::NoiseLaw;
 
-use super::{NetworkExperiment, NetworkSource};
+use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, NetworkSource};
 use crate::provenance::LOSS_CONVENTION;
 
 impl NetworkExperiment {
@@ -39,7 +39,7 @@ impl NetworkExperiment {
     pub fn data_words(&self) -> String {
         let source = match &self.data.source {
             NetworkSource::Teacher { seed, .. } => {
-                format!("fresh samples of a teacher (seed {seed})")
+                format!("fresh samples of a teacher ({seed})")
             }
             NetworkSource::Images { path: None, .. } => "10,000 built-in MNIST digits".to_owned(),
             NetworkSource::Images {
@@ -50,6 +50,21 @@ impl NetworkExperiment {
             None => format!("{source}; no label noise"),
             Some(noise) => format!("{source}; {}", noise_words(noise)),
         }
+    }
+
+    /// What is measured on.
+    pub fn evaluation_words(&self) -> String {
+        let NetworkMeasure {
+            samples,
+            seed,
+            labels,
+            ..
+        } = self.measure;
+        let labels = match labels {
+            EvaluationLabels::Noisy => "noisy labels",
+            EvaluationLabels::Clean => "clean labels, but for the fluctuation",
+        };
+        format!("{samples} samples with {labels} ({seed})")
     }
 
     /// What is averaged over samples, with its convention.
