@@ -6,6 +6,7 @@
 mod case;
 mod export;
 mod solution;
+mod timed;
 mod work;
 
 use std::io::{BufRead, Write};
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use crate::timing::{Clocks, Time};
 use case::Case;
-use work::Work;
+use timed::Work;
 
 /// What to time, and how often.
 #[derive(Args)]

@@ -10,7 +10,7 @@ use thalweg::evaluation::Evaluation;
 use thalweg::loss::Loss;
 use thalweg::tensor::Tape;
 
-use super::work::Work;
+use super::timed::{Failure, Work};
 use crate::timing::median;
 
 /// Relative error of λ_max.
@@ -33,8 +33,6 @@ pub struct Trained {
     pub lambda_max: f64,
     pub trace: f64,
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 impl Trained {
     pub fn new(

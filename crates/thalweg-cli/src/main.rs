@@ -18,6 +18,6 @@ fn main() -> ExitCode {
     memory::keep_freed();
     exit::install_error_style();
     // On a wrong command line clap prints what would be right and leaves with status 2.
-    let arguments = arguments::Arguments::parse();
+    let arguments = command::Arguments::parse();
     exit::status(command::run(arguments.command))
 }

@@ -1,4 +1,4 @@
-//! The command line: the subcommands and the options that several of them share.
+//! The options that several subcommands share.
 
 mod problem;
 mod spectrum;
@@ -6,63 +6,3 @@ mod step;
 
 pub use problem::ProblemArguments;
 pub use step::{Seeds, StartArguments, StepArguments, count, missing};
-
-use clap::{Parser, Subcommand};
-
-use crate::command::{flow, measure, predict, report, reproduce, simulate, train};
-
-/// Which sharpness will SGD converge to, by which path, in how many steps, and does
-/// a real run agree?
-///
-/// thalweg answers for deep linear networks f(x) = W_D … W_1 x, trained by SGD on
-/// noisy labels y = V x + ε.
-///
-/// Loss convention: ℓ = ½‖y − f(x)‖², summed over outputs, mean over samples.
-/// PyTorch's nn.MSELoss averages over outputs and has no ½: its sharpness is 2/d_y
-/// times the one printed here.
-///
-/// Equation numbers are those of Xu, Beneventano, Chuang and Ziyin, "Does SGD Seek
-/// Flatness or Sharpness? An Exactly Solvable Model", arXiv:2602.05065.
-#[derive(Debug, Parser)]
-#[command(name = "thalweg", version, verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
-pub struct Arguments {
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  Where does SGD end, with label noise of deviations 10 and 0.1 and three layers?
-    thalweg predict --depth 3 --noise 10,0.1
-  Is it stable there at my step size and batch?
-    thalweg predict --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10
-  Which sharpness after 10^6 steps?
-    thalweg flow --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
-      --steps 1e6
-  Does SGD agree?
-    thalweg simulate --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
-      --steps 1e6 --seeds 16 --out run
-  The paper's figures, every claim tested:
-    thalweg reproduce --quick
-
-Exit status:
-  0    success
-  1    the work failed: disk full, no convergence, …
-  2    wrong usage or input; nothing was written
-  130  stopped by Ctrl-C; what was finished is kept";
-
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    Predict(Box<predict::Arguments>),
-    Flow(Box<flow::Arguments>),
-    Simulate(Box<simulate::Arguments>),
-    Train(train::Arguments),
-    Measure(measure::Arguments),
-    Reproduce(reproduce::Arguments),
-    Report(report::Arguments),
-    /// Print a completion script for a shell
-    Completions {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
-}

@@ -52,7 +52,7 @@ impl State for NetworkState {
             put(training.step);
             put_outcome(training.outcome, put);
             put_list(&training.parameters, put);
-            put_list(&training.velocity, put);
+            put_list(&training.memory, put);
             put_list(leading, put);
         }
     }
@@ -66,7 +66,7 @@ impl State for NetworkState {
                 step: take()?,
                 outcome: take_outcome(take)?,
                 parameters: take_list(take)?,
-                velocity: take_list(take)?,
+                memory: take_list(take)?,
             };
             let leading = take_list(take)?;
             runs.push(Run { training, leading });

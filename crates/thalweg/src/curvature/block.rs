@@ -31,16 +31,23 @@ impl<'a, A: SymmetricOperator + ?Sized> DiagonalBlock<'a, A> {
 }
 
 impl<A: SymmetricOperator + ?Sized> SymmetricOperator for DiagonalBlock<'_, A> {
+    type Error = A::Error;
+
     fn dim(&self) -> usize {
         self.range.len()
     }
 
-    fn apply_block(&mut self, input: MatRef<'_, f64>, mut output: MatMut<'_, f64>) {
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        mut output: MatMut<'_, f64>,
+    ) -> Result<(), A::Error> {
         let (start, size) = (self.range.start, self.range.len());
         let mut padded = Mat::zeros(self.operator.dim(), input.ncols());
         padded.subrows_mut(start, size).copy_from(input);
         let mut image = Mat::zeros(padded.nrows(), padded.ncols());
-        self.operator.apply_block(padded.as_ref(), image.as_mut());
+        self.operator.apply_block(padded.as_ref(), image.as_mut())?;
         output.copy_from(image.subrows(start, size));
+        Ok(())
     }
 }

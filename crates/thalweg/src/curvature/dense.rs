@@ -1,5 +1,7 @@
 //! Small operators as matrices.
 
+use std::convert::Infallible;
+
 use faer::{Mat, MatMut, MatRef, Side};
 
 use super::operator::Counted;
@@ -32,8 +34,10 @@ impl Dense {
     /// The matrix of `operator`, by n products. For small n: n² numbers.
     ///
     /// # Errors
-    /// When a product is not finite.
-    pub fn of<A: SymmetricOperator + ?Sized>(operator: &mut A) -> Result<Self, CurvatureError> {
+    /// When a product fails or is not finite.
+    pub fn of<A: SymmetricOperator + ?Sized>(
+        operator: &mut A,
+    ) -> Result<Self, CurvatureError<A::Error>> {
         let mut operator = Counted::new(operator)?;
         let mut matrix = Mat::zeros(operator.dim(), operator.dim());
         for_columns(&mut operator, |start, columns| {
@@ -65,12 +69,19 @@ impl Dense {
 }
 
 impl SymmetricOperator for Dense {
+    type Error = Infallible;
+
     fn dim(&self) -> usize {
         self.0.nrows()
     }
 
-    fn apply_block(&mut self, input: MatRef<'_, f64>, mut output: MatMut<'_, f64>) {
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        mut output: MatMut<'_, f64>,
+    ) -> Result<(), Infallible> {
         output.copy_from(&self.0 * input);
+        Ok(())
     }
 }
 
@@ -78,7 +89,7 @@ impl SymmetricOperator for Dense {
 pub(super) fn for_columns<A: SymmetricOperator + ?Sized>(
     operator: &mut Counted<'_, A>,
     mut take: impl FnMut(usize, MatRef<'_, f64>),
-) -> Result<(), CurvatureError> {
+) -> Result<(), CurvatureError<A::Error>> {
     let size = operator.dim();
     for start in (0..size).step_by(COLUMNS) {
         let width = COLUMNS.min(size - start);

@@ -70,21 +70,23 @@ pub struct Density {
 /// formulas*, 1996). An integral has converged when the second is below the first.
 ///
 /// # Errors
-/// When there are fewer than two probes or steps, a product is not finite, or a decomposition fails.
+/// When there are fewer than two probes or steps, a product fails or is not finite, or a decomposition fails.
 pub fn density<A: SymmetricOperator + ?Sized>(
     operator: &mut A,
     settings: &DensitySettings,
-) -> Result<Density, CurvatureError> {
+) -> Result<Density, CurvatureError<A::Error>> {
     let DensitySettings {
         probes,
         steps,
         seed,
     } = *settings;
-    require(probes >= 2, "probes", probes, "at least 2")?;
-    require(steps >= 2, "steps", steps, "at least 2")?;
+    require(probes >= 2, "probes", probes, "at least 2").map_err(CurvatureError::widen)?;
+    require(steps >= 2, "steps", steps, "at least 2").map_err(CurvatureError::widen)?;
     let dim = operator.dim();
     if dim <= probes.saturating_mul(steps) {
-        let values = Dense::of(operator)?.spectrum()?;
+        let values = Dense::of(operator)?
+            .spectrum()
+            .map_err(CurvatureError::widen)?;
         let weight = 1.0 / dim as f64;
         return Ok(Density {
             rules: Rules::Exact(Rule(values.iter().map(|&value| (value, weight)).collect())),
@@ -175,7 +177,7 @@ fn lanczos<A: SymmetricOperator + ?Sized>(
     operator: &mut Counted<'_, A>,
     start: Col<f64>,
     steps: usize,
-) -> Result<Pair, CurvatureError> {
+) -> Result<Pair, CurvatureError<A::Error>> {
     let mut basis = Mat::zeros(start.nrows(), steps);
     let mut next = &start * Scale(1.0 / start.norm_l2());
     let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
@@ -200,7 +202,7 @@ fn lanczos<A: SymmetricOperator + ?Sized>(
         coupling.push(image.norm_l2());
         next = unit;
     }
-    let gauss = rule(&diagonal, &coupling)?;
+    let gauss = rule(&diagonal, &coupling).map_err(CurvatureError::widen)?;
     if diagonal.len() < steps {
         return Ok(Pair {
             anti: gauss.clone(),
@@ -212,7 +214,7 @@ fn lanczos<A: SymmetricOperator + ?Sized>(
     }
     Ok(Pair {
         gauss,
-        anti: rule(&diagonal, &coupling)?,
+        anti: rule(&diagonal, &coupling).map_err(CurvatureError::widen)?,
     })
 }
 

@@ -94,16 +94,16 @@ impl Eigenpairs {
 /// Memory: at most 2n max(64, 4k + 4) numbers, and while it grows as many again; less where few steps do.
 ///
 /// # Errors
-/// When a setting is out of range, `warm` has the wrong shape, or a product is not finite. A budget that is too short is
+/// When a setting is out of range, `warm` has the wrong shape, or a product fails or is not finite. A budget that is too short is
 /// not an error: the status says so.
 pub fn eigenpairs<A: SymmetricOperator + ?Sized>(
     operator: &mut A,
     settings: &EigenSettings,
     warm: Option<MatRef<'_, f64>>,
-) -> Result<Eigenpairs, CurvatureError> {
+) -> Result<Eigenpairs, CurvatureError<A::Error>> {
     let operator = Counted::new(operator)?;
     let (dim, count) = (operator.dim(), settings.count);
-    validate(settings, dim, warm)?;
+    validate(settings, dim, warm).map_err(CurvatureError::widen)?;
     let block = (count + 1).min(dim);
     let capacity = BASIS.max(LEAST_BLOCKS * block).min(dim);
     let stream = Stream::new(settings.seed, Purpose::Probes);

@@ -1,10 +1,15 @@
 //! What can go wrong between an operator and an estimate.
 
+use std::convert::Infallible;
+
 use thiserror::Error;
 
-/// Why there is no estimate.
+/// Why there is no estimate, of an operator whose own error is `E`.
 #[derive(Clone, Debug, Error, PartialEq)]
-pub enum CurvatureError {
+pub enum CurvatureError<E = Infallible> {
+    /// A product with the operator failed, and this is its error.
+    #[error(transparent)]
+    Operator(E),
     /// A setting outside its range.
     #[error("{field} = {found}: must be {expected}")]
     Setting {
@@ -49,6 +54,47 @@ pub enum CurvatureError {
         /// The decomposition.
         what: &'static str,
     },
+}
+
+impl CurvatureError {
+    /// The same error, beside those of an operator that may fail.
+    pub fn widen<E>(self) -> CurvatureError<E> {
+        self.map_operator(|never| match never {})
+    }
+}
+
+impl<E> CurvatureError<E> {
+    /// The same error, with `convert` of the operator's own.
+    pub fn map_operator<F>(self, convert: impl FnOnce(E) -> F) -> CurvatureError<F> {
+        match self {
+            Self::Operator(error) => CurvatureError::Operator(convert(error)),
+            Self::Setting {
+                field,
+                found,
+                expected,
+            } => CurvatureError::Setting {
+                field,
+                found,
+                expected,
+            },
+            Self::Shape {
+                what,
+                rows,
+                columns,
+                expected,
+            } => CurvatureError::Shape {
+                what,
+                rows,
+                columns,
+                expected,
+            },
+            Self::NonFinite { matvecs } => CurvatureError::NonFinite { matvecs },
+            Self::NotSymmetric { found, tolerance } => {
+                CurvatureError::NotSymmetric { found, tolerance }
+            }
+            Self::Decomposition { what } => CurvatureError::Decomposition { what },
+        }
+    }
 }
 
 /// `Ok` if `valid`, else the error of a setting.

@@ -9,16 +9,37 @@ use super::error::require;
 ///
 /// Products take `&mut self` so that an operator may keep buffers. An operator need not check what it is
 /// given: the shapes are right. Numbers that are not finite in its output become an error.
+///
+/// A product may fail, or be stopped: it comes from a file, say, or from another process, or a user has had enough.
+/// Every computation ends at its first error, and hands it on as
+/// [`CurvatureError::Operator`].
 pub trait SymmetricOperator {
+    /// Why a product failed; [`Infallible`](std::convert::Infallible) where none does.
+    type Error;
+
     /// n.
     fn dim(&self) -> usize;
 
     /// `output` = A `input`, column by column; both are n × (any number of columns).
-    fn apply_block(&mut self, input: MatRef<'_, f64>, output: MatMut<'_, f64>);
+    ///
+    /// # Errors
+    /// The operator's own; `output` may then hold anything.
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        output: MatMut<'_, f64>,
+    ) -> Result<(), Self::Error>;
 
     /// `output` = A `input`, both of length n.
-    fn apply(&mut self, input: ColRef<'_, f64>, output: ColMut<'_, f64>) {
-        self.apply_block(input.as_mat(), output.as_mat_mut());
+    ///
+    /// # Errors
+    /// As [`apply_block`](Self::apply_block).
+    fn apply(
+        &mut self,
+        input: ColRef<'_, f64>,
+        output: ColMut<'_, f64>,
+    ) -> Result<(), Self::Error> {
+        self.apply_block(input.as_mat(), output.as_mat_mut())
     }
 }
 
@@ -30,8 +51,9 @@ pub(super) struct Counted<'a, A: ?Sized> {
 
 impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
     /// Nothing counted yet; an error for an operator of dimension 0.
-    pub(super) fn new(operator: &'a mut A) -> Result<Self, CurvatureError> {
-        require(operator.dim() > 0, "dimension", 0, "at least 1")?;
+    pub(super) fn new(operator: &'a mut A) -> Result<Self, CurvatureError<A::Error>> {
+        require(operator.dim() > 0, "dimension", 0, "at least 1")
+            .map_err(CurvatureError::widen)?;
         Ok(Self {
             operator,
             matvecs: 0,
@@ -47,22 +69,32 @@ impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
     }
 
     /// A X.
-    pub(super) fn block(&mut self, input: MatRef<'_, f64>) -> Result<Mat<f64>, CurvatureError> {
+    pub(super) fn block(
+        &mut self,
+        input: MatRef<'_, f64>,
+    ) -> Result<Mat<f64>, CurvatureError<A::Error>> {
         let mut output = Mat::zeros(input.nrows(), input.ncols());
-        self.operator.apply_block(input, output.as_mut());
+        self.operator
+            .apply_block(input, output.as_mut())
+            .map_err(CurvatureError::Operator)?;
         self.matvecs += input.ncols();
         self.finite(output.is_all_finite(), output)
     }
 
     /// A x.
-    pub(super) fn vector(&mut self, input: ColRef<'_, f64>) -> Result<Col<f64>, CurvatureError> {
+    pub(super) fn vector(
+        &mut self,
+        input: ColRef<'_, f64>,
+    ) -> Result<Col<f64>, CurvatureError<A::Error>> {
         let mut output = Col::zeros(input.nrows());
-        self.operator.apply(input, output.as_mut());
+        self.operator
+            .apply(input, output.as_mut())
+            .map_err(CurvatureError::Operator)?;
         self.matvecs += 1;
         self.finite(output.is_all_finite(), output)
     }
 
-    fn finite<T>(&self, finite: bool, output: T) -> Result<T, CurvatureError> {
+    fn finite<T>(&self, finite: bool, output: T) -> Result<T, CurvatureError<A::Error>> {
         if finite {
             Ok(output)
         } else {

@@ -75,7 +75,10 @@ impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
 
     /// Adds as many directions as `candidates` has columns: theirs, or random ones for those that lie in
     /// the span already. The capacity and the whole space must have room for them.
-    pub(super) fn extend(&mut self, candidates: MatRef<'_, f64>) -> Result<(), CurvatureError> {
+    pub(super) fn extend(
+        &mut self,
+        candidates: MatRef<'_, f64>,
+    ) -> Result<(), CurvatureError<A::Error>> {
         let (old, added) = (self.size, candidates.ncols());
         self.reserve(old + added);
         for j in 0..added {
@@ -99,7 +102,7 @@ impl<'a, A: SymmetricOperator + ?Sized> Subspace<'a, A> {
     }
 
     /// The Ritz pairs, values descending if `descending`.
-    pub(super) fn ritz(&self, descending: bool) -> Result<Ritz, CurvatureError> {
+    pub(super) fn ritz(&self, descending: bool) -> Result<Ritz, CurvatureError<A::Error>> {
         let m = self.size;
         let eigen = self
             .projected

@@ -17,13 +17,14 @@ const PROBES: usize = 4;
 ///
 /// # Errors
 /// [`CurvatureError::NotSymmetric`] when ‖A − Aᵀ‖ is estimated to be above `tolerance` · ‖A‖; or when
-/// `tolerance` is not positive, or a product is not finite.
+/// `tolerance` is not positive, or a product fails or is not finite.
 pub fn check_symmetry<A: SymmetricOperator + ?Sized>(
     operator: &mut A,
     tolerance: f64,
     seed: u64,
-) -> Result<(), CurvatureError> {
-    require(tolerance > 0.0, "symmetry tolerance", tolerance, "positive")?;
+) -> Result<(), CurvatureError<A::Error>> {
+    require(tolerance > 0.0, "symmetry tolerance", tolerance, "positive")
+        .map_err(CurvatureError::widen)?;
     let mut operator = Counted::new(operator)?;
     let mut stream = Stream::new(seed, Purpose::Probes);
     let probes = Mat::from_fn(operator.dim(), PROBES, |_, _| stream.normal());

@@ -7,7 +7,7 @@ use faer::{Mat, MatRef};
 use super::DataError;
 use super::confusion::{Confusion, choose, cumulative};
 use super::noise::{LabelNoise, Noise, Scratch};
-use super::sampler::Batch;
+use super::law::{Batch, Draw, SampleLaw, Shape};
 use crate::random::{Bulk, Purpose, shuffle};
 use crate::tensor::{LinesMut, Real};
 
@@ -180,20 +180,49 @@ impl LabelledSet {
         &self.labels
     }
 
-    /// Whether the same input may have different labels.
-    pub(super) fn has_noise(&self) -> bool {
-        self.flips.is_some() || !self.noise.is_none()
-    }
-
     /// How many classes there are.
     pub fn classes(&self) -> usize {
         self.classes
     }
 }
 
+impl SampleLaw for LabelledSet {
+    type Draw<T: Real> = LabelledDraw<T>;
+
+    fn shapes(&self) -> [Shape; 2] {
+        let classes = Shape::Sequence {
+            rows: self.classes,
+            positions: 1,
+        };
+        [Shape::Features(self.inputs.nrows()), classes]
+    }
+
+    fn is_noisy(&self) -> bool {
+        self.flips.is_some() || !self.noise.is_none()
+    }
+
+    fn draw<T: Real>(self: &Arc<Self>, seeds: &[u64]) -> LabelledDraw<T> {
+        LabelledDraw(seeds.iter().map(|&seed| Visitor::new(self, seed)).collect())
+    }
+}
+
+/// Draws from a labelled set: see [`Draw`].
+#[derive(Clone, Debug)]
+pub struct LabelledDraw<T>(Vec<Visitor<T>>);
+
+impl<T: Real> Draw<T> for LabelledDraw<T> {
+    fn inputs(&mut self, run: usize, batch: &Batch, random: &mut Bulk, to: LinesMut<'_, T>) {
+        self.0[run].inputs(batch, random, to);
+    }
+
+    fn targets(&mut self, run: usize, noisy: bool, random: &mut Bulk, to: LinesMut<'_, T>) {
+        self.0[run].targets(noisy, random, to);
+    }
+}
+
 /// Draws one seed's samples from a set, in one precision.
 #[derive(Clone, Debug)]
-pub(super) struct LabelledSampler<T> {
+struct Visitor<T> {
     set: Arc<LabelledSet>,
     seed: u64,
     /// What `order` is the order of.
@@ -205,8 +234,8 @@ pub(super) struct LabelledSampler<T> {
     scratch: Scratch<T>,
 }
 
-impl<T: Real> LabelledSampler<T> {
-    pub fn new(set: &Arc<LabelledSet>, seed: u64) -> Self {
+impl<T: Real> Visitor<T> {
+    fn new(set: &Arc<LabelledSet>, seed: u64) -> Self {
         Self {
             set: Arc::clone(set),
             seed,
@@ -218,7 +247,7 @@ impl<T: Real> LabelledSampler<T> {
         }
     }
 
-    pub fn inputs(&mut self, batch: &Batch, bulk: &mut Bulk, to: LinesMut<'_, T>) {
+    fn inputs(&mut self, batch: &Batch, bulk: &mut Bulk, to: LinesMut<'_, T>) {
         let set = Arc::clone(&self.set);
         self.indices.resize(to.batch(), 0);
         match &set.law {
@@ -259,7 +288,7 @@ impl<T: Real> LabelledSampler<T> {
     }
 
     /// For the inputs just drawn.
-    pub fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
+    fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
         let set = &*self.set;
         to.data.fill(T::ZERO);
         let flips = set.flips.as_ref().filter(|_| noisy);

@@ -1,8 +1,10 @@
 //! What networks learn from: inputs, and targets with designed label noise.
 
 mod confusion;
+mod draws;
 mod error;
 mod labelled;
+mod law;
 mod mixing;
 mod noise;
 mod redraw;
@@ -14,14 +16,15 @@ mod teacher;
 
 pub use confusion::symmetric_flips;
 pub use error::DataError;
-pub use labelled::{LabelledSet, Sampling};
+pub use labelled::{LabelledDraw, LabelledSet, Sampling};
+pub use law::{Batch, Draw, SampleLaw, Shape};
 pub use noise::{LabelNoise, Place};
 pub use redraw::Redraw;
 pub use sampler::Sampler;
 pub use samples::Samples;
 pub(crate) use side_by_side::SideBySide;
 pub use source::Source;
-pub use teacher::TeacherStream;
+pub use teacher::{TeacherDraw, TeacherStream};
 
 #[cfg(test)]
 mod tests;

@@ -1,33 +1,57 @@
 //! Where samples come from, whatever they are.
 
+use std::any::Any;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::labelled::LabelledSet;
+use super::draws::AnyDraw;
+use super::law::{Batch, SampleLaw, Shape};
 use super::redraw::Redraw;
-use super::sampler::{Batch, Sampler};
+use super::sampler::Sampler;
 use super::samples::matrix;
-use super::teacher::TeacherStream;
 use super::{DataError, Samples};
-use crate::tensor::{Block, Tape, Variable};
+use crate::tensor::{Block, Real, Tape};
 
-/// A law of samples: fresh ones from a teacher, or those of a labelled set. Clones share the data.
+/// Samples of any [`SampleLaw`]: fresh ones from a teacher, say, or those of a labelled set. Clones share the data.
 #[derive(Clone, Debug)]
-pub enum Source {
-    /// A teacher's stream.
-    Teacher(Arc<TeacherStream>),
-    /// A labelled set in memory.
-    Labelled(Arc<LabelledSet>),
+pub struct Source(Arc<dyn AnyLaw>);
+
+/// [`SampleLaw`] of any type, in either precision.
+trait AnyLaw: Debug + Send + Sync {
+    fn shapes(&self) -> [Shape; 2];
+    fn is_noisy(&self) -> bool;
+    fn same_bits_together(&self) -> bool;
+    fn draw_single(self: Arc<Self>, seeds: &[u64]) -> Box<dyn AnyDraw<f32>>;
+    fn draw_double(self: Arc<Self>, seeds: &[u64]) -> Box<dyn AnyDraw<f64>>;
 }
 
-impl From<TeacherStream> for Source {
-    fn from(stream: TeacherStream) -> Self {
-        Self::Teacher(Arc::new(stream))
+impl<L: SampleLaw> AnyLaw for L {
+    fn shapes(&self) -> [Shape; 2] {
+        SampleLaw::shapes(self)
+    }
+    fn is_noisy(&self) -> bool {
+        SampleLaw::is_noisy(self)
+    }
+    fn same_bits_together(&self) -> bool {
+        SampleLaw::same_bits_together(self)
+    }
+    fn draw_single(self: Arc<Self>, seeds: &[u64]) -> Box<dyn AnyDraw<f32>> {
+        Box::new(self.draw::<f32>(seeds))
+    }
+    fn draw_double(self: Arc<Self>, seeds: &[u64]) -> Box<dyn AnyDraw<f64>> {
+        Box::new(self.draw::<f64>(seeds))
     }
 }
 
-impl From<LabelledSet> for Source {
-    fn from(set: LabelledSet) -> Self {
-        Self::Labelled(Arc::new(set))
+impl<L: SampleLaw> From<L> for Source {
+    fn from(law: L) -> Self {
+        Arc::new(law).into()
+    }
+}
+
+impl<L: SampleLaw> From<Arc<L>> for Source {
+    fn from(law: Arc<L>) -> Self {
+        Self(law)
     }
 }
 
@@ -38,17 +62,12 @@ impl Source {
     /// # Errors
     /// When not.
     pub fn fits(&self, network: &Tape) -> Result<(), DataError> {
-        let shape = |variable: Variable| [variable.rows(), variable.positions()];
-        let [inputs, outputs] = [network.input(), network.output()].map(shape);
-        let own = match self {
-            Self::Teacher(stream) => [stream.tape().input(), stream.tape().output()].map(shape),
-            // Features are whatever the network makes of them, a sequence's rows too.
-            Self::Labelled(set) if set.inputs().nrows() == inputs[0] * inputs[1] => {
-                [inputs, [set.classes(), 1]]
-            }
-            Self::Labelled(set) => [[set.inputs().nrows(), 1], [set.classes(), 1]],
-        };
-        for (what, found, right) in [("inputs", own[0], inputs), ("outputs", own[1], outputs)] {
+        let [inputs, outputs] = self.0.shapes();
+        let input = (inputs, network.input());
+        let output = (outputs, network.output());
+        for (what, (own, network)) in [("inputs", input), ("outputs", output)] {
+            let found = own.for_network(network);
+            let right = [network.rows(), network.positions()];
             if found != right {
                 return Err(DataError::Network {
                     what,
@@ -77,21 +96,12 @@ impl Source {
     /// Draws the labels of [`Source::evaluation`]'s samples again, with the same inputs; nothing where there is
     /// neither noise nor flips, and a single label is all that is to be known of an input.
     pub fn redraw(&self, seed: u64, count: usize) -> Option<Redraw> {
-        let noisy = match self {
-            Self::Teacher(stream) => stream.has_noise(),
-            Self::Labelled(set) => set.has_noise(),
-        };
-        noisy.then(|| Redraw::new(self, seed, count))
+        self.0.is_noisy().then(|| Redraw::new(self, seed, count))
     }
 
     fn samples(&self, seed: u64, count: usize, noisy: bool) -> Samples {
-        let (inputs, targets) = self.lines();
-        let mut inputs = Block::<f64>::zeros(inputs, count);
-        let mut targets = Block::<f64>::zeros(targets, count);
-        let batch = Batch::held_out(noisy);
-        let mut sampler = Sampler::new(self, seed);
-        let mut bulk = sampler.inputs(&batch, inputs.lines_mut());
-        sampler.targets(&batch, &mut bulk, targets.lines_mut());
+        let [mut inputs, mut targets] = self.lines().map(|lines| Block::<f64>::zeros(lines, count));
+        Sampler::new(self, seed).samples(&Batch::held_out(noisy), &mut inputs, &mut targets);
         Samples {
             inputs: matrix(&inputs),
             targets: matrix(&targets),
@@ -99,11 +109,26 @@ impl Source {
     }
 
     /// Lines of inputs and of targets.
-    pub(super) fn lines(&self) -> (usize, usize) {
-        let lines = |variable: Variable| variable.rows() * variable.positions();
-        match self {
-            Self::Teacher(stream) => (lines(stream.tape().input()), lines(stream.tape().output())),
-            Self::Labelled(set) => (set.inputs().nrows(), set.classes()),
+    pub(super) fn lines(&self) -> [usize; 2] {
+        self.0.shapes().map(Shape::lines)
+    }
+
+    /// Whether samples drawn for several runs at once have the bits that each run's have alone.
+    pub(crate) fn same_bits_together(&self) -> bool {
+        self.0.same_bits_together()
+    }
+
+    /// Draws for the runs of `seeds`.
+    pub(super) fn draw<T: Real>(&self, seeds: &[u64]) -> Box<dyn AnyDraw<T>> {
+        let law = || Arc::clone(&self.0);
+        // There are two precisions, and `T` is one of them: the other's is never made.
+        let mut found: Option<Box<dyn AnyDraw<T>>> = None;
+        let place: &mut dyn Any = &mut found;
+        if let Some(place) = place.downcast_mut::<Option<Box<dyn AnyDraw<f32>>>>() {
+            *place = Some(law().draw_single(seeds));
+        } else if let Some(place) = place.downcast_mut::<Option<Box<dyn AnyDraw<f64>>>>() {
+            *place = Some(law().draw_double(seeds));
         }
+        found.expect("numbers are of single or of double precision")
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use faer::Mat;
 
 use super::DataError;
+use super::law::{Batch, Draw, SampleLaw, Shape};
 use super::mixing::Mixing;
 use super::noise::{LabelNoise, Noise, Scratch, mixing};
 use crate::problem::Field;
 use crate::random::{Bulk, NoiseLaw};
-use crate::tensor::{Block, LinesMut, Machine, Real, Tape};
+use crate::tensor::{LinesMut, Machine, Real, Tape};
 
 /// x ~ N(0, Σx), independent at each position, and y = f*(x) + ε (or softmax of it): a fresh sample each
 /// time.
@@ -68,84 +69,77 @@ impl TeacherStream {
         &self.tape
     }
 
-    /// Whether the same input may have different labels.
-    pub(super) fn has_noise(&self) -> bool {
-        !self.noise.is_none()
-    }
-
     /// Its parameters.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 }
 
-/// Draws from a stream in one precision.
+impl SampleLaw for TeacherStream {
+    type Draw<T: Real> = TeacherDraw<T>;
+
+    fn shapes(&self) -> [Shape; 2] {
+        [self.tape.input(), self.tape.output()].map(Shape::of)
+    }
+
+    fn is_noisy(&self) -> bool {
+        !self.noise.is_none()
+    }
+
+    fn draw<T: Real>(self: &Arc<Self>, seeds: &[u64]) -> TeacherDraw<T> {
+        TeacherDraw {
+            stream: Arc::clone(self),
+            runs: seeds.len(),
+            machine: Machine::new(Arc::clone(&self.tape), seeds.len()),
+            weights: self.weights.iter().map(|&w| T::from_f64(w)).collect(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Large products are of another kind for single runs.
+    fn same_bits_together(&self) -> bool {
+        !self.tape.has_large_weight()
+    }
+}
+
+/// Draws from a stream, and answers for all runs at once: see [`Draw`].
 #[derive(Clone, Debug)]
-pub(super) struct TeacherSampler<T> {
+pub struct TeacherDraw<T> {
     stream: Arc<TeacherStream>,
+    runs: usize,
+    /// f* of all runs' inputs, one run after another.
     machine: Machine<T>,
     weights: Vec<T>,
     scratch: Scratch<T>,
 }
 
-impl<T: Real> TeacherSampler<T> {
-    /// For batches of `batch` samples, or of other sizes.
-    pub fn new(stream: &Arc<TeacherStream>, batch: usize) -> Self {
-        Self {
-            stream: Arc::clone(stream),
-            machine: Machine::new(Arc::clone(&stream.tape), batch),
-            weights: stream.weights.iter().map(|&w| T::from_f64(w)).collect(),
-            scratch: Scratch::default(),
+impl<T: Real> Draw<T> for TeacherDraw<T> {
+    fn inputs(&mut self, run: usize, _: &Batch, random: &mut Bulk, mut to: LinesMut<'_, T>) {
+        let (batch, count) = (to.batch(), to.count());
+        let white = self
+            .scratch
+            .white(random, NoiseLaw::Gaussian, count * batch);
+        to.data.fill(T::ZERO);
+        self.stream.inputs.add(white, &mut to);
+        self.machine.resize(self.runs * batch);
+        let mut inputs = self.machine.inputs_mut();
+        for line in 0..count {
+            inputs.line(line)[run * batch..][..batch].copy_from_slice(to.line(line));
         }
     }
 
-    pub fn inputs(&mut self, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
-        self.machine.resize(to.batch());
-        self.draw(bulk, &mut to);
-        self.machine.inputs_mut().data.copy_from_slice(to.data);
-    }
-
-    /// For the inputs just drawn.
-    pub fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
-        self.think();
-        to.data.copy_from_slice(self.machine.seed().0.data);
-        let noise = &self.stream.noise;
-        noise.apply(noisy, bulk, &mut self.scratch, &mut to);
-    }
-
-    /// Draws the inputs of seed number `seed` into `to`, for one answer to all seeds.
-    pub fn ask(&mut self, seed: usize, bulk: &mut Bulk, to: &mut Block<T>) {
-        self.draw(bulk, &mut to.lines_mut());
-        let (from, mut inputs) = (to.lines(), self.machine.inputs_mut());
-        let first = seed * from.batch();
-        for line in 0..from.count() {
-            let x = from.line(line);
-            inputs.line(line)[first..][..x.len()].copy_from_slice(x);
-        }
-    }
-
-    /// f* of all inputs.
-    pub fn think(&mut self) {
+    fn between(&mut self) {
         self.machine.forward(&self.weights);
     }
 
-    /// The noisy targets of seed number `seed` into `to`.
-    pub fn answer(&mut self, seed: usize, bulk: &mut Bulk, to: &mut Block<T>) {
-        let mut to = to.lines_mut();
+    fn targets(&mut self, run: usize, noisy: bool, random: &mut Bulk, mut to: LinesMut<'_, T>) {
         let outputs = self.machine.seed().0;
         let (batch, count) = (to.batch(), to.count());
         for line in 0..count {
-            let answers = &outputs.line(line)[seed * batch..][..batch];
+            let answers = &outputs.line(line)[run * batch..][..batch];
             to.line(line).copy_from_slice(answers);
         }
         let noise = &self.stream.noise;
-        noise.apply(true, bulk, &mut self.scratch, &mut to);
-    }
-
-    fn draw(&mut self, bulk: &mut Bulk, to: &mut LinesMut<'_, T>) {
-        let count = to.count() * to.batch();
-        let white = self.scratch.white(bulk, NoiseLaw::Gaussian, count);
-        to.data.fill(T::ZERO);
-        self.stream.inputs.add(white, to);
+        noise.apply(noisy, random, &mut self.scratch, &mut to);
     }
 }

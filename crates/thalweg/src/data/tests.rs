@@ -20,13 +20,15 @@ fn mlp(widths: &[usize]) -> Mlp {
 }
 
 /// A perceptron teacher of 2 inputs and 3 outputs at each of `positions`.
-fn teacher(positions: usize, noise: LabelNoise) -> Source {
+fn stream(positions: usize, noise: LabelNoise) -> TeacherStream {
     let tape = mlp(&[2, 6, 3]).tape_at(positions).unwrap();
     let weights = Init::Kaiming { gain: 2f64.sqrt() }.teacher_weights(&tape, 4);
     let inputs = faer::mat![[2.0, 0.6], [0.6, 0.5]];
-    TeacherStream::new(tape, weights, inputs, noise)
-        .unwrap()
-        .into()
+    TeacherStream::new(tape, weights, inputs, noise).unwrap()
+}
+
+fn teacher(positions: usize, noise: LabelNoise) -> Source {
+    stream(positions, noise).into()
 }
 
 fn noise(law: NoiseLaw, place: Place) -> LabelNoise {
@@ -92,10 +94,7 @@ fn streams_have_the_covariances_asked_for() {
 
 #[test]
 fn a_teacher_is_applied_at_each_position() {
-    let single = teacher(1, LabelNoise::none(3));
-    let Source::Teacher(stream) = &single else {
-        unreachable!()
-    };
+    let stream = stream(1, LabelNoise::none(3));
     let samples = teacher(4, LabelNoise::none(3)).clean(1, 5);
     let tape = std::sync::Arc::new(stream.tape().clone());
     let mut objective = Objective::<f64>::new(tape, Loss::SquaredError(Convention::Half), 5);

@@ -1,5 +1,7 @@
 //! A network's curvature matrices by their products with vectors.
 
+use std::convert::Infallible;
+
 use faer::prelude::ReborrowMut;
 use faer::{MatMut, MatRef};
 
@@ -64,11 +66,17 @@ impl<'a> Operator<'a> {
 }
 
 impl SymmetricOperator for Operator<'_> {
+    type Error = Infallible;
+
     fn dim(&self) -> usize {
         self.evaluation.tape.parameter_count()
     }
 
-    fn apply_block(&mut self, input: MatRef<'_, f64>, mut output: MatMut<'_, f64>) {
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        mut output: MatMut<'_, f64>,
+    ) -> Result<(), Infallible> {
         let columns = input.ncols();
         for start in (0..columns).step_by(DIRECTIONS) {
             let width = DIRECTIONS.min(columns - start);
@@ -80,5 +88,6 @@ impl SymmetricOperator for Operator<'_> {
                 column.iter_mut().zip(product).for_each(|(x, p)| *x = *p);
             }
         }
+        Ok(())
     }
 }

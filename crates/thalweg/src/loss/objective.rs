@@ -65,6 +65,11 @@ impl<T: Number> Objective<T> {
         self.targets.lines_mut()
     }
 
+    /// Inputs and targets at once.
+    pub fn samples_mut(&mut self) -> (LinesMut<'_, T>, LinesMut<'_, T>) {
+        (self.machine.inputs_mut(), self.targets.lines_mut())
+    }
+
     /// ℓ of each sample at `parameters`.
     pub fn sample_losses(&mut self, parameters: &[T], losses: &mut [T]) {
         assert_eq!(losses.len(), self.batch());

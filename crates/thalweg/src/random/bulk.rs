@@ -12,7 +12,7 @@ const GROUP: usize = 8;
 /// The random numbers of one step, drawn one heap after another. Which numbers they are depends on the
 /// seed, the purpose, the step and the sizes of the heaps, never on the processor.
 #[derive(Clone, Debug)]
-pub(crate) struct Bulk {
+pub struct Bulk {
     seed: u64,
     purpose: Purpose,
     step: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Bulk {
 
 impl Bulk {
     /// At the start of `step`.
-    pub(crate) fn new(seed: u64, purpose: Purpose, step: u64) -> Self {
+    pub fn new(seed: u64, purpose: Purpose, step: u64) -> Self {
         Self {
             seed,
             purpose,
@@ -32,7 +32,7 @@ impl Bulk {
     }
 
     /// At least `count`, and a length that [`Bulk::variates`] takes.
-    pub(crate) const fn room(count: usize) -> usize {
+    pub const fn room(count: usize) -> usize {
         count.next_multiple_of(4 * GROUP)
     }
 
@@ -41,7 +41,7 @@ impl Bulk {
     ///
     /// Where a block gives four variates, they go into the four quarters of `to`, so that lanes, which
     /// hold neighbouring blocks, are stored side by side.
-    pub(crate) fn variates(&mut self, law: NoiseLaw, to: &mut [f64]) {
+    pub fn variates(&mut self, law: NoiseLaw, to: &mut [f64]) {
         debug_assert_eq!(to.len(), Self::room(to.len()));
         let blocks = match law {
             NoiseLaw::StudentT { .. } => to.len(),
@@ -57,7 +57,7 @@ impl Bulk {
     }
 
     /// Random words, as many as fill `to`.
-    pub(crate) fn words(&mut self, to: &mut [u32]) {
+    pub fn words(&mut self, to: &mut [u32]) {
         let key = [self.seed as u32, (self.seed >> 32) as u32];
         let (low, high) = (self.step as u32, (self.step >> 32) as u32);
         for (block, to) in (self.next..).zip(to.chunks_mut(4)) {

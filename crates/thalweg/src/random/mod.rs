@@ -9,7 +9,7 @@ mod shuffle;
 mod stream;
 mod variates;
 
-pub(crate) use bulk::Bulk;
+pub use bulk::Bulk;
 pub(crate) use chi_square::{FEW_DEGREES, chi_square_even, chi_square_many, chi_square_words};
 pub use law::NoiseLaw;
 pub use philox::philox4x32_10;

@@ -28,6 +28,8 @@ pub enum Purpose {
     EvaluationOrder = 10,
     /// Labels drawn again for the inputs of an evaluation set.
     Redraws = 11,
+    /// Changes of a batch after it was drawn.
+    Changes = 12,
 }
 
 impl Purpose {

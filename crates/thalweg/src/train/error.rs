@@ -45,7 +45,7 @@ pub enum TrainError {
     Snapshot {
         /// Whose state it is.
         seed: u64,
-        /// `parameters` or `velocity`.
+        /// `parameters` or `memory`.
         field: &'static str,
         /// How many numbers it holds.
         found: usize,

@@ -1,12 +1,15 @@
 //! Trains networks.
 
 mod error;
+mod method;
 mod snapshot;
+mod step;
 mod together;
 mod trainer;
 mod training;
 
 pub use error::TrainError;
+pub use method::Method;
 pub use snapshot::Snapshot;
 pub use together::run_together;
 pub use trainer::Trainer;

@@ -19,6 +19,6 @@ pub struct Snapshot {
     pub outcome: Outcome,
     /// θ.
     pub parameters: Vec<u64>,
-    /// The momentum's velocity; empty without momentum.
-    pub velocity: Vec<u64>,
+    /// What the method remembers: SGD its velocity, and nothing without momentum.
+    pub memory: Vec<u64>,
 }

@@ -322,13 +322,13 @@ fn what_cannot_be_trained_is_refused() {
         TrainError::NotFinite { index: 1, .. }
     ));
     let mut snapshot = self::start::<f64>(&training, 1).snapshot();
-    snapshot.velocity.clear();
+    snapshot.memory.clear();
     let found = Trainer::<f64>::resume(&training, &snapshot).unwrap_err();
     assert!(
         matches!(
             found,
             TrainError::Snapshot {
-                field: "velocity",
+                field: "memory",
                 ..
             }
         ),

@@ -1,11 +1,9 @@
 //! Several seeds' runs side by side, a lane of the vector registers for each.
 
-use std::sync::Arc;
-
-use super::{Trainer, Training};
+use super::step::{Step, bounded};
+use super::{Method, Trainer, Training};
 use crate::data::SideBySide;
-use crate::loss::Objective;
-use crate::outcome::{DIVERGED, Outcome};
+use crate::outcome::Outcome;
 use crate::tensor::{Number, Real};
 
 /// Goes on up to `step` updates in all with every one of `runs`, which must be of `training`: to the bit what
@@ -16,7 +14,11 @@ use crate::tensor::{Number, Real};
 ///
 /// # Panics
 /// When a run is of another training: a programmer's error.
-pub fn run_together<T: Real>(training: &Training, runs: &mut [Trainer<T>], step: u64) {
+pub fn run_together<T: Real, M: Method>(
+    training: &Training<M>,
+    runs: &mut [Trainer<T, M>],
+    step: u64,
+) {
     let settings = training.settings();
     let parameters = training.tape().parameter_count();
     for run in &*runs {
@@ -25,7 +27,7 @@ pub fn run_together<T: Real>(training: &Training, runs: &mut [Trainer<T>], step:
     let last = settings
         .switch
         .map_or(step, |switch| step.min(switch.at_step));
-    let going = |run: &&mut Trainer<T>| run.outcome == Outcome::Running && run.step < last;
+    let going = |run: &&mut Trainer<T, M>| run.outcome == Outcome::Running && run.step < last;
     let mut going: Vec<_> = runs.iter_mut().filter(going).collect();
     for abreast in going.chunk_by_mut(|a, b| a.step == b.step) {
         let lanes = training.lanes::<T>(abreast.len());
@@ -41,21 +43,20 @@ pub fn run_together<T: Real>(training: &Training, runs: &mut [Trainer<T>], step:
 }
 
 /// Runs at one step, and their state in lanes.
-struct Together<'a, 'r, T: Real> {
-    training: &'a Training,
-    runs: &'a mut [&'r mut Trainer<T>],
+struct Together<'a, 'r, T: Real, M> {
+    training: &'a Training<M>,
+    runs: &'a mut [&'r mut Trainer<T, M>],
     samples: SideBySide<T>,
-    objective: Objective<T::Seeds>,
+    work: Step<T::Seeds>,
     parameters: Vec<T::Seeds>,
-    velocity: Vec<T::Seeds>,
-    gradient: Vec<T::Seeds>,
+    memory: Vec<T::Seeds>,
 }
 
-impl<'a, 'r, T: Real> Together<'a, 'r, T> {
-    fn new(training: &'a Training, runs: &'a mut [&'r mut Trainer<T>]) -> Self {
+impl<'a, 'r, T: Real, M: Method> Together<'a, 'r, T, M> {
+    fn new(training: &'a Training<M>, runs: &'a mut [&'r mut Trainer<T, M>]) -> Self {
         let batch = training.settings().batch;
         let seeds = runs.iter().map(|run| run.seed).collect();
-        let lanes = |list: fn(&Trainer<T>) -> &[T]| {
+        let lanes = |list: fn(&Trainer<T, M>) -> &[T]| {
             let mut all = vec![T::Seeds::ZERO; runs.first().map_or(0, |run| list(run).len())];
             for (lane, run) in runs.iter().enumerate() {
                 for (all, &x) in all.iter_mut().zip(list(run)) {
@@ -64,35 +65,31 @@ impl<'a, 'r, T: Real> Together<'a, 'r, T> {
             }
             all
         };
-        let parameters = lanes(|run| &run.parameters);
         Self {
-            velocity: lanes(|run| &run.velocity),
-            gradient: parameters.clone(),
-            parameters,
+            parameters: lanes(|run| &run.parameters),
+            memory: lanes(|run| &run.memory),
             samples: SideBySide::new(training.source(), seeds, batch),
-            objective: Objective::new(Arc::clone(training.tape()), training.loss(), batch),
+            work: Step::new(training),
             training,
             runs,
         }
     }
 
     fn run_to(mut self, last: u64) {
-        let optimizer = &self.training.settings().optimizer;
+        let method = &self.training.settings().optimizer;
         let first = self.runs.first().map_or(last, |run| run.step);
         let mut going: Vec<bool> = vec![true; self.runs.len()];
         for step in first..last {
-            self.samples.fill(step, &mut self.objective);
-            self.objective
-                .gradient(&self.parameters, &mut self.gradient);
-            let squared = optimizer.update(
-                step,
-                &mut self.parameters,
-                &mut self.velocity,
-                &self.gradient,
-            );
+            let objective = &mut self.work.objective;
+            self.samples
+                .fill(step, objective, |seed, inputs, targets| {
+                    method.batch(seed, step, inputs, targets);
+                });
+            let squared = self
+                .work
+                .take(method, step, &mut self.parameters, &mut self.memory);
             for (lane, going) in going.iter_mut().enumerate() {
-                let bounded = squared.as_ref()[lane].to_f64() < DIVERGED;
-                if *going && !bounded {
+                if *going && !bounded(squared.as_ref()[lane]) {
                     *going = false;
                     self.leave(lane, step + 1);
                     self.runs[lane].outcome = Outcome::Diverged { step: step + 1 };
@@ -113,7 +110,7 @@ impl<'a, 'r, T: Real> Together<'a, 'r, T> {
         run.step = step;
         let lists = [
             (&mut run.parameters, &self.parameters),
-            (&mut run.velocity, &self.velocity),
+            (&mut run.memory, &self.memory),
         ];
         for (list, lanes) in lists {
             for (x, lanes) in list.iter_mut().zip(lanes) {

@@ -1,11 +1,10 @@
 //! One seed's run.
 
-use std::sync::Arc;
-
-use super::{Settings, Snapshot, TrainError, Training};
+use super::step::{Step, bounded};
+use super::{Method, Settings, Snapshot, TrainError, Training};
 use crate::data::Sampler;
-use crate::loss::Objective;
-use crate::outcome::{DIVERGED, Outcome};
+use crate::optimizer::Sgd;
+use crate::outcome::Outcome;
 use crate::tensor::Real;
 
 /// One seed's run of a training, in f32 or f64. Once warm, a step allocates no more than a
@@ -14,27 +13,27 @@ use crate::tensor::Real;
 /// Its numbers depend on the training, the seed and the start, and on nothing else: not on where it was
 /// stopped and resumed.
 #[derive(Clone, Debug)]
-pub struct Trainer<T> {
-    pub(super) settings: Settings,
+pub struct Trainer<T, M = Sgd> {
+    pub(super) settings: Settings<M>,
     pub(super) seed: u64,
     pub(super) step: u64,
     pub(super) outcome: Outcome,
     sampler: Sampler<T>,
-    objective: Objective<T>,
-    /// Whether `objective` holds the fixed batch.
+    work: Step<T>,
+    /// Whether `work` holds the fixed batch.
     fixed: bool,
     pub(super) parameters: Vec<T>,
-    pub(super) velocity: Vec<T>,
-    gradient: Vec<T>,
+    /// The method's.
+    pub(super) memory: Vec<T>,
 }
 
-impl<T: Real> Trainer<T> {
+impl<T: Real, M: Method> Trainer<T, M> {
     /// The run of `seed` at step 0, from `start`: what [`Init::weights`](crate::model::Init::weights) of
     /// the same seed gives, say.
     ///
     /// # Errors
     /// When the start has not as many parameters as the network, or one is not finite in this precision.
-    pub fn start(training: &Training, start: &[f64], seed: u64) -> Result<Self, TrainError> {
+    pub fn start(training: &Training<M>, start: &[f64], seed: u64) -> Result<Self, TrainError> {
         let expected = training.tape().parameter_count();
         if start.len() != expected {
             return Err(TrainError::Start {
@@ -49,19 +48,18 @@ impl<T: Real> Trainer<T> {
                 found: start[index],
             });
         }
-        let settings = *training.settings();
-        let velocity = vec![T::ZERO; settings.optimizer.velocity_len(expected)];
+        let settings = training.settings().clone();
+        let memory = vec![T::ZERO; settings.optimizer.memory_len(expected)];
         Ok(Self {
             settings,
             seed,
             step: 0,
             outcome: Outcome::Running,
             sampler: Sampler::new(training.source(), seed),
-            objective: Objective::new(Arc::clone(training.tape()), training.loss(), settings.batch),
+            work: Step::new(training),
             fixed: false,
-            gradient: vec![T::ZERO; expected],
             parameters,
-            velocity,
+            memory,
         })
     }
 
@@ -69,7 +67,7 @@ impl<T: Real> Trainer<T> {
     ///
     /// # Errors
     /// When the snapshot's sizes do not fit.
-    pub fn resume(training: &Training, snapshot: &Snapshot) -> Result<Self, TrainError> {
+    pub fn resume(training: &Training<M>, snapshot: &Snapshot) -> Result<Self, TrainError> {
         let count = training.tape().parameter_count();
         let mut run = Self::start(training, &vec![0.0; count], snapshot.seed)?;
         let restore = |field, bits: &[u64], to: &mut [T]| {
@@ -87,7 +85,7 @@ impl<T: Real> Trainer<T> {
             Ok(())
         };
         restore("parameters", &snapshot.parameters, &mut run.parameters)?;
-        restore("velocity", &snapshot.velocity, &mut run.velocity)?;
+        restore("memory", &snapshot.memory, &mut run.memory)?;
         run.step = snapshot.step;
         run.outcome = snapshot.outcome;
         Ok(run)
@@ -97,36 +95,41 @@ impl<T: Real> Trainer<T> {
     pub fn run_to(&mut self, step: u64) {
         while self.step < step && self.outcome == Outcome::Running {
             self.load_batch();
-            self.objective
-                .gradient(&self.parameters, &mut self.gradient);
-            let optimizer = &self.settings.optimizer;
-            let squared = optimizer.update(
-                self.step,
-                &mut self.parameters,
-                &mut self.velocity,
-                &self.gradient,
-            );
+            let method = &self.settings.optimizer;
+            let squared = self
+                .work
+                .take(method, self.step, &mut self.parameters, &mut self.memory);
             self.step += 1;
-            // A norm that is not a number is not below either.
-            let bounded = squared.to_f64() < DIVERGED;
-            if !bounded {
+            if !bounded(squared) {
                 self.outcome = Outcome::Diverged { step: self.step };
             }
         }
     }
 
     fn load_batch(&mut self) {
+        let objective = &mut self.work.objective;
         match self.settings.switch {
             Some(switch) if self.step >= switch.at_step => {
-                if !self.fixed {
-                    self.objective.resize(switch.samples);
-                    let (at, batch) = (switch.at_step, self.settings.batch);
-                    self.sampler.fill_fixed(at, batch, &mut self.objective);
-                    self.fixed = true;
+                if self.fixed {
+                    return;
                 }
+                objective.resize(switch.samples);
+                let (at, batch) = (switch.at_step, self.settings.batch);
+                self.sampler.fill_fixed(at, batch, objective);
+                self.fixed = true;
+                self.change_batch(at);
             }
-            _ => self.sampler.fill(self.step, &mut self.objective),
+            _ => {
+                self.sampler.fill(self.step, objective);
+                self.change_batch(self.step);
+            }
         }
+    }
+
+    fn change_batch(&mut self, step: u64) {
+        let (inputs, targets) = self.work.objective.samples_mut();
+        let method = &self.settings.optimizer;
+        method.batch(self.seed, step, inputs, targets);
     }
 
     /// Its seed.
@@ -157,7 +160,7 @@ impl<T: Real> Trainer<T> {
             step: self.step,
             outcome: self.outcome,
             parameters: bits(&self.parameters),
-            velocity: bits(&self.velocity),
+            memory: bits(&self.memory),
         }
     }
 }

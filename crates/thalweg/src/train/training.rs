@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::TrainError;
+use super::{Method, TrainError};
 use crate::data::Source;
 use crate::loss::Loss;
 use crate::optimizer::Sgd;
@@ -16,18 +16,18 @@ const MOST: usize = u32::MAX as usize;
 
 /// Everything that, with a seed, a start and a precision, fixes a run's numbers. Clones share the data.
 #[derive(Clone, Debug)]
-pub struct Training {
+pub struct Training<M = Sgd> {
     tape: Arc<Tape>,
     loss: Loss,
     source: Source,
-    settings: Settings,
+    settings: Settings<M>,
 }
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Learning rate, momentum, weight decay.
-    pub optimizer: Sgd,
+pub struct Settings<M = Sgd> {
+    /// What a step does: SGD with its learning rate, momentum and weight decay, say.
+    pub optimizer: M,
     /// B ≥ 1, samples in a minibatch.
     pub batch: usize,
     /// Change to full-batch gradient descent, if wanted.
@@ -55,7 +55,7 @@ impl Settings {
     }
 }
 
-impl Training {
+impl<M: Method> Training<M> {
     /// The network `tape` on samples of `source`.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Training {
         tape: Arc<Tape>,
         loss: Loss,
         source: Source,
-        settings: Settings,
+        settings: Settings<M>,
     ) -> Result<Self, TrainError> {
         source.fits(&tape)?;
         settings.optimizer.validate()?;
@@ -101,21 +101,17 @@ impl Training {
     pub fn lanes<T: Real>(&self, runs: usize) -> usize {
         let lanes = T::Seeds::default().as_ref().len();
         let runs = runs.min(lanes);
-        let teacher_large = match &self.source {
-            Source::Teacher(stream) => stream.tape().has_large_weight(),
-            Source::Labelled(_) => false,
-        };
         // One by one, every run pays for its padding; in lanes, for those that are empty. What is done for each
         // seed either way costs as much as some samples.
         let pays = runs * T::PADDING >= lanes * (self.settings.batch + OVERHEAD);
-        if self.tape.has_large_weight() || teacher_large || !pays {
+        if self.tape.has_large_weight() || !self.source.same_bits_together() || !pays {
             return 1;
         }
         runs
     }
 
     /// How it is trained.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &Settings<M> {
         &self.settings
     }
 }

@@ -47,7 +47,7 @@ fn check(operator: &mut Known, settings: &EigenSettings) -> Eigenpairs {
     let identity = Mat::<f64>::identity(v.ncols(), v.ncols());
     assert!((v.transpose() * v - identity).norm_max() < 1e-13);
     let mut images = Mat::zeros(v.nrows(), v.ncols());
-    operator.apply_block(v.as_ref(), images.as_mut());
+    let Ok(()) = operator.apply_block(v.as_ref(), images.as_mut());
     for (i, found) in pairs.values.iter().enumerate() {
         let Uncertainty::Residual(residual) = found.uncertainty else {
             panic!("{:?}", found.uncertainty)

@@ -1,5 +1,7 @@
 //! Operators with a known spectrum in a basis that no coordinate favours.
 
+use std::convert::Infallible;
+
 use faer::prelude::ReborrowMut;
 use faer::{Col, ColRef, Mat, MatMut, MatRef, Scale};
 use thalweg::curvature::SymmetricOperator;
@@ -63,11 +65,17 @@ impl Known {
 }
 
 impl SymmetricOperator for Known {
+    type Error = Infallible;
+
     fn dim(&self) -> usize {
         self.values.len()
     }
 
-    fn apply_block(&mut self, input: MatRef<'_, f64>, mut output: MatMut<'_, f64>) {
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        mut output: MatMut<'_, f64>,
+    ) -> Result<(), Infallible> {
         self.products += input.ncols();
         for j in 0..input.ncols() {
             output
@@ -75,6 +83,7 @@ impl SymmetricOperator for Known {
                 .col_mut(j)
                 .copy_from(self.image(input.col(j)));
         }
+        Ok(())
     }
 }
 
@@ -82,12 +91,19 @@ impl SymmetricOperator for Known {
 pub struct Anything(pub Mat<f64>);
 
 impl SymmetricOperator for Anything {
+    type Error = Infallible;
+
     fn dim(&self) -> usize {
         self.0.nrows()
     }
 
-    fn apply_block(&mut self, input: MatRef<'_, f64>, mut output: MatMut<'_, f64>) {
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        mut output: MatMut<'_, f64>,
+    ) -> Result<(), Infallible> {
         output.copy_from(&self.0 * input);
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod density;
 mod eigen;
+mod failing;
 mod known;
 mod operators;
 mod trace;

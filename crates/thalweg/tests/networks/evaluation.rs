@@ -1,5 +1,6 @@
 //! Fixed sets of samples: operators, traces and samples' parts, in unequal batches.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -16,9 +17,9 @@ use super::case::{Case, Draw, assert_close};
 use super::reference::Network;
 use crate::for_random_cases;
 
-fn product(operator: &mut impl SymmetricOperator, v: &[f64]) -> Vec<f64> {
+fn product(operator: &mut impl SymmetricOperator<Error = Infallible>, v: &[f64]) -> Vec<f64> {
     let mut image = faer::Col::zeros(v.len());
-    operator.apply(faer::ColRef::from_slice(v), image.as_mut());
+    let Ok(()) = operator.apply(faer::ColRef::from_slice(v), image.as_mut());
     image.iter().copied().collect()
 }
 
@@ -82,7 +83,8 @@ fn moments<M: Network + Debug>(mut case: Case<M>) {
     let moment = faer::Scale(1.0 / count) * &g * &slopes;
     let covariance = &moment - &mean * (mean.transpose() * &v);
     let mut image = Mat::zeros(n, 6);
-    set.gradient_moment(&at)
+    let Ok(()) = set
+        .gradient_moment(&at)
         .unwrap()
         .apply_block(v.as_ref(), image.as_mut());
     assert_close(
@@ -91,7 +93,8 @@ fn moments<M: Network + Debug>(mut case: Case<M>) {
         &entries(moment.as_ref()),
         1e-11,
     );
-    set.gradient_covariance(&at)
+    let Ok(()) = set
+        .gradient_covariance(&at)
         .unwrap()
         .apply_block(v.as_ref(), image.as_mut());
     // What is left of a difference has the rounding of its parts.

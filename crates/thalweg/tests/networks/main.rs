@@ -15,6 +15,7 @@ mod evaluation;
 mod fluctuation;
 mod init;
 mod number;
+mod places;
 mod reference;
 mod samples;
 mod tapes;

@@ -10,7 +10,7 @@ pub(super) fn estimate<A: SymmetricOperator + ?Sized>(
     operator: &mut Counted<'_, A>,
     matvecs: usize,
     stream: &mut Stream,
-) -> Result<Sampled, CurvatureError> {
+) -> Result<Sampled, CurvatureError<A::Error>> {
     let sketched = matvecs / 3;
     let sketch = signs(operator.dim(), sketched, stream);
     let range = operator.block(sketch.as_ref())?.qr().compute_thin_Q();

@@ -10,7 +10,7 @@ pub(super) fn estimate<A: SymmetricOperator + ?Sized>(
     operator: &mut Counted<'_, A>,
     matvecs: usize,
     stream: &mut Stream,
-) -> Result<Sampled, CurvatureError> {
+) -> Result<Sampled, CurvatureError<A::Error>> {
     let mut samples = Vec::with_capacity(matvecs);
     while samples.len() < matvecs {
         let width = BLOCK.min(matvecs - samples.len());

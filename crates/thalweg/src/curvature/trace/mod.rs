@@ -64,11 +64,11 @@ impl TraceSettings {
 /// tr A. Where the dimension is at most `settings.matvecs` it is read off the diagonal, exactly.
 ///
 /// # Errors
-/// When there are too few products for a standard error, the tolerance is not positive, or a product is not finite.
+/// When there are too few products for a standard error, the tolerance is not positive, or a product fails or is not finite.
 pub fn trace<A: SymmetricOperator + ?Sized>(
     operator: &mut A,
     settings: &TraceSettings,
-) -> Result<Estimate, CurvatureError> {
+) -> Result<Estimate, CurvatureError<A::Error>> {
     let mut operator = Counted::new(operator)?;
     let TraceSettings {
         method,
@@ -76,7 +76,8 @@ pub fn trace<A: SymmetricOperator + ?Sized>(
         tolerance,
         seed,
     } = *settings;
-    require(tolerance > 0.0, "tolerance", tolerance, "positive")?;
+    require(tolerance > 0.0, "tolerance", tolerance, "positive")
+        .map_err(CurvatureError::widen)?;
     if operator.dim() <= matvecs {
         let mut value = 0.0;
         for_columns(&mut operator, |start, columns| {
@@ -97,7 +98,8 @@ pub fn trace<A: SymmetricOperator + ?Sized>(
         "matvecs",
         matvecs,
         format!("at least {least} for {method:?}"),
-    )?;
+    )
+    .map_err(CurvatureError::widen)?;
     let mut stream = Stream::new(seed, Purpose::Probes);
     let sampled = match method {
         TraceMethod::Hutchinson => hutchinson::estimate(&mut operator, matvecs, &mut stream),

@@ -18,7 +18,7 @@ pub(super) fn estimate<A: SymmetricOperator + ?Sized>(
     operator: &mut Counted<'_, A>,
     matvecs: usize,
     stream: &mut Stream,
-) -> Result<Sampled, CurvatureError> {
+) -> Result<Sampled, CurvatureError<A::Error>> {
     let (dim, count) = (operator.dim(), matvecs / 2);
     let probes = Mat::from_fn(dim, count, |_, _| stream.normal());
     let images = operator.block(probes.as_ref())?;

@@ -1,6 +1,6 @@
 //! Each line of y is a scaled sum of products of two lines: scores and averages of attention, gates.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Number;
@@ -31,7 +31,7 @@ struct Partners {
 impl Products {
     /// y_i = scale Σ a b over `pairs[i]`.
     pub fn new(scale: f64, pairs: Vec<Vec<[Line; 2]>>, output: Variable) -> Self {
-        let (mut partners, mut places) = (Vec::<Partners>::new(), HashMap::new());
+        let (mut partners, mut places) = (Vec::<Partners>::new(), BTreeMap::new());
         for (out, pairs) in pairs.iter().enumerate() {
             for &[a, b] in pairs {
                 for (line, other) in [(a, b), (b, a)] {

@@ -1,0 +1,51 @@
+//! One training step, for a single run and for several in lanes.
+
+use std::sync::Arc;
+
+use super::{Method, Training};
+use crate::loss::Objective;
+use crate::outcome::DIVERGED;
+use crate::tensor::{Number, Real};
+
+/// A batch and what a step computes of it, of one run or with one number for each of several.
+#[derive(Clone, Debug)]
+pub(super) struct Step<N> {
+    /// Holds the batch.
+    pub objective: Objective<N>,
+    gradient: Vec<N>,
+    work: Vec<N>,
+}
+
+impl<N: Number> Step<N> {
+    /// With room for a minibatch of `training`.
+    pub fn new<M: Method>(training: &Training<M>) -> Self {
+        let (tape, batch) = (training.tape(), training.settings().batch);
+        Self {
+            gradient: vec![N::ZERO; tape.parameter_count()],
+            work: Vec::new(),
+            objective: Objective::new(Arc::clone(tape), training.loss(), batch),
+        }
+    }
+
+    /// Takes step number `step` on the batch. Returns ‖θ‖² after it.
+    pub fn take<M: Method>(
+        &mut self,
+        method: &M,
+        step: u64,
+        parameters: &mut [N],
+        memory: &mut [N],
+    ) -> N {
+        let Self {
+            objective,
+            gradient,
+            work,
+        } = self;
+        method.gradient(step, objective, parameters, work, gradient);
+        method.update(step, parameters, memory, gradient)
+    }
+}
+
+/// Whether a run of ‖θ‖² goes on. A norm that is not a number is not below either.
+pub(super) fn bounded<T: Real>(squared: T) -> bool {
+    squared.to_f64() < DIVERGED
+}

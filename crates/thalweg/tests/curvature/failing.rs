@@ -1,0 +1,135 @@
+//! Operators whose products fail: every computation ends with their own error, at the product that failed.
+
+use faer::{Mat, MatMut, MatRef};
+use thalweg::curvature::{
+    CurvatureError, Dense, DensitySettings, DiagonalBlock, EigenSettings, End, SymmetricOperator,
+    TraceMethod, TraceSettings, check_symmetry, density, eigenpairs, trace,
+};
+
+use super::known::{Known, even};
+
+/// Stops after so many products.
+struct Interrupted {
+    operator: Known,
+    left: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("stopped after {0} products")]
+struct Stopped(usize);
+
+impl SymmetricOperator for Interrupted {
+    type Error = Stopped;
+
+    fn dim(&self) -> usize {
+        self.operator.dim()
+    }
+
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        output: MatMut<'_, f64>,
+    ) -> Result<(), Stopped> {
+        self.left = self
+            .left
+            .checked_sub(input.ncols())
+            .ok_or(Stopped(self.operator.products))?;
+        let Ok(()) = self.operator.apply_block(input, output);
+        Ok(())
+    }
+}
+
+/// Every computation of the module on an operator of 200 rows.
+fn all(operator: &mut Interrupted, number: usize) -> Result<(), CurvatureError<Stopped>> {
+    let by = |method| TraceSettings {
+        method,
+        ..TraceSettings::new(60)
+    };
+    match number {
+        0 => eigenpairs(operator, &EigenSettings::new(3, End::Top), None).map(drop),
+        1 => trace(operator, &by(TraceMethod::Hutchinson)).map(drop),
+        2 => trace(operator, &by(TraceMethod::HutchPlusPlus)).map(drop),
+        3 => trace(operator, &by(TraceMethod::XTrace)).map(drop),
+        4 => trace(operator, &TraceSettings::new(200)).map(drop),
+        5 => {
+            let settings = DensitySettings {
+                probes: 3,
+                steps: 20,
+                seed: 0,
+            };
+            density(operator, &settings).map(drop)
+        }
+        6 => Dense::of(operator).map(drop),
+        7 => check_symmetry(operator, 1e-10, 0),
+        _ => {
+            let mut block = DiagonalBlock::new(operator, 50..150).map_err(CurvatureError::widen)?;
+            Dense::of(&mut block).map(drop)
+        }
+    }
+}
+
+#[test]
+fn every_computation_hands_on_the_operators_own_error() {
+    for number in 0..9 {
+        let fresh = |left| Interrupted {
+            operator: Known::new(even(200, -1.0, 1.0), 5),
+            left,
+        };
+        let mut unlimited = fresh(usize::MAX);
+        all(&mut unlimited, number).unwrap();
+        let needed = unlimited.operator.products;
+        for left in [0, needed / 2, needed - 1] {
+            let mut operator = fresh(left);
+            let error = all(&mut operator, number).unwrap_err();
+            let made = operator.operator.products;
+            assert!(made <= left, "{number}: {made} products");
+            assert_eq!(error, CurvatureError::Operator(Stopped(made)), "{number}");
+            assert_eq!(error.to_string(), format!("stopped after {made} products"));
+        }
+        // With just as many products as it needs it ends well.
+        all(&mut fresh(needed), number).unwrap();
+    }
+}
+
+#[test]
+fn settings_are_checked_before_a_product_is_made() {
+    let mut operator = Interrupted {
+        operator: Known::new(even(10, 0.0, 1.0), 0),
+        left: 0,
+    };
+    let error = trace(&mut operator, &TraceSettings::new(1)).unwrap_err();
+    assert!(matches!(
+        error,
+        CurvatureError::Setting {
+            field: "matvecs",
+            ..
+        }
+    ));
+    assert!(DiagonalBlock::new(&mut operator, 5..11).is_err());
+    assert!(Dense::new(Mat::zeros(1, 2)).is_err());
+}
+
+/// An error that is only a text will do.
+#[test]
+fn any_type_is_an_error() {
+    struct Silent;
+    impl SymmetricOperator for Silent {
+        type Error = &'static str;
+
+        fn dim(&self) -> usize {
+            3
+        }
+
+        fn apply_block(
+            &mut self,
+            _: MatRef<'_, f64>,
+            _: MatMut<'_, f64>,
+        ) -> Result<(), &'static str> {
+            Err("no answer from the other side")
+        }
+    }
+    let error = Dense::of(&mut Silent).unwrap_err();
+    assert_eq!(error, CurvatureError::Operator("no answer from the other side"));
+    let counted = error.map_operator(str::len);
+    assert_eq!(counted, CurvatureError::Operator(29));
+}
