@@ -55,12 +55,7 @@ impl<'r> Training<'r> {
                 "start": of(change.start),
                 "end": of(change.end),
                 "factor": of(change.factor),
-                "direction": match change.direction {
-                    Direction::Rose => "rose",
-                    Direction::Fell => "fell",
-                    Direction::Unclear => "unclear",
-                    Direction::OneSeed => "one seed",
-                },
+                "direction": word(change.direction),
             })));
         }
         object
@@ -161,6 +156,15 @@ impl<'r> Training<'r> {
     }
 }
 
+fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Rose => "rose",
+        Direction::Fell => "fell",
+        Direction::Unclear => "unclear",
+        Direction::OneSeed => "one seed",
+    }
+}
+
 fn verb(change: &Change) -> String {
     let factor = significant(change.factor.mean, 3);
     match change.direction {
@@ -178,3 +182,7 @@ fn of(estimate: Estimate) -> Value {
         "count": estimate.count,
     })
 }
+
+#[cfg(test)]
+#[path = "training_tests.rs"]
+mod tests;

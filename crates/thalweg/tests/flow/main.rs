@@ -1,11 +1,13 @@
 //! The flows against references, against what is known of them exactly, and against SGD.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod by_hand;
 mod descent;
 mod properties;
 mod reference;
 mod sgd;
 mod validity;
+mod verdict;
 
 use faer::Mat;
 use thalweg::flow::{Settings, descend};

@@ -6,6 +6,7 @@
 )]
 
 mod agreement;
+mod by_hand;
 mod case;
 mod closed_forms;
 mod conditional;
@@ -15,6 +16,7 @@ mod evaluation;
 mod fluctuation;
 mod init;
 mod number;
+mod questions;
 mod reference;
 mod samples;
 mod tapes;
