@@ -271,3 +271,7 @@ fn some(values: impl ExactSizeIterator<Item = String>) -> String {
 fn condition(condition: Option<f64>) -> String {
     condition.map_or("∞".to_owned(), number)
 }
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod tests;

@@ -55,12 +55,7 @@ impl<'r> Training<'r> {
                 "start": of(change.start),
                 "end": of(change.end),
                 "factor": of(change.factor),
-                "direction": match change.direction {
-                    Direction::Rose => "rose",
-                    Direction::Fell => "fell",
-                    Direction::Unclear => "unclear",
-                    Direction::OneSeed => "one seed",
-                },
+                "direction": word(change.direction),
             })));
         }
         object
@@ -166,6 +161,15 @@ fn capitalised(words: &str) -> String {
     first.chain(letters).collect()
 }
 
+fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Rose => "rose",
+        Direction::Fell => "fell",
+        Direction::Unclear => "unclear",
+        Direction::OneSeed => "one seed",
+    }
+}
+
 fn verb(change: &Change) -> String {
     let factor = significant(change.factor.mean, 3);
     match change.direction {
@@ -183,3 +187,7 @@ fn of(estimate: Estimate) -> Value {
         "count": estimate.count,
     })
 }
+
+#[cfg(test)]
+#[path = "training_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ mod harness;
 mod help;
 mod malformed;
 mod measure;
+mod numbers;
 mod oracle;
 mod pages;
 mod pipe;

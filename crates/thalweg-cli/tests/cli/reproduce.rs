@@ -1,6 +1,6 @@
 //! `thalweg reproduce` and `thalweg report`: files, verdicts, refusals.
 
-use crate::harness::{file, run};
+use crate::harness::{file, interrupted, run};
 
 #[test]
 fn a_figure_its_data_and_a_report() {
@@ -99,5 +99,30 @@ fn a_full_disk_keeps_the_earlier_figure_whole() {
         assert_eq!(status, Some(1), "{message}");
         assert!(message.contains("cannot write"), "{message}");
         assert_eq!(state(), before, "{arguments:?}");
+    }
+}
+
+/// Ctrl-C, then SIGTERM, while a long figure is made: status 130, and what was finished before is kept, with its report.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_and_sigterm_keep_finished_figures() {
+    for signal in ["-INT", "-TERM"] {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().to_str().unwrap();
+        let begins = directory.path().join("cor4.csv");
+        let all = ["reproduce", "cor4", "flow-vs-sgd", "--out", out];
+        let stopped = interrupted(&all, signal, &begins);
+        assert_eq!(
+            (stopped.status, stopped.stdout.as_str()),
+            (Some(130), ""),
+            "{}",
+            stopped.stderr
+        );
+        let results = std::fs::read(directory.path().join("results.json")).unwrap();
+        let results: serde_json::Value = serde_json::from_slice(&results).unwrap();
+        let figures = results["figures"].as_array().unwrap();
+        assert_eq!(figures.len(), 1);
+        assert_eq!(figures[0]["id"], "cor4");
+        assert!(directory.path().join("report.html").is_file());
     }
 }

@@ -333,3 +333,7 @@ impl NetworkMeasurement {
         paths.into_iter().map(read).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "measurement_tests.rs"]
+mod tests;

@@ -7,6 +7,10 @@ use crate::reproduce::{Budget, Environment, FigureResult};
 
 /// The picture of the spectral density, as SVG.
 pub fn picture(network: &NetworkMeasurement) -> String {
+    plot::svg(&figure(network).scene())
+}
+
+fn figure(network: &NetworkMeasurement) -> Figure {
     let density = &network.density;
     let highest = density.curve.iter().map(|p| p.1).fold(0.0, f64::max);
     // Below this a Gaussian's tail says nothing of the spectrum.
@@ -34,13 +38,12 @@ pub fn picture(network: &NetworkMeasurement) -> String {
         marks.collect(),
         Look::scattered(1),
     );
-    let figure = Figure {
+    Figure {
         description: "Spectral density of the Hessian".to_owned(),
         panels: vec![panel],
         columns: 1,
         frame: (460.0, 220.0),
-    };
-    plot::svg(&figure.scene())
+    }
 }
 
 /// The numbers, in words.
@@ -229,3 +232,7 @@ fn numbers(all: &[Number]) -> String {
 fn list(all: &[f64]) -> String {
     all.iter().map(|&x| plain(x)).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod tests;

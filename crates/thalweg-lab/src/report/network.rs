@@ -118,3 +118,7 @@ fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
         environment: Environment::here(),
     }
 }
+
+#[cfg(test)]
+#[path = "network_tests.rs"]
+mod tests;

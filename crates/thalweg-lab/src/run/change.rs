@@ -135,4 +135,27 @@ mod tests {
         assert_eq!((change.start.mean, change.start.count), (1.0, 1));
         assert_eq!(measurements.change("lambda_max", 10), None);
     }
+
+    /// From 2 to `end` times e^{±1}: the logarithm's standard error is 1.
+    #[test]
+    fn less_than_three_standard_errors_are_unclear_either_way() {
+        let e = 1.0_f64.exp();
+        for (logarithm, direction) in [
+            (3.1, Direction::Rose),
+            (2.9, Direction::Unclear),
+            (1.1, Direction::Unclear),
+            (-1.1, Direction::Unclear),
+            (-2.9, Direction::Unclear),
+            (-3.1, Direction::Fell),
+        ] {
+            let middle = 2.0 * f64::exp(logarithm);
+            let mut measurements = Measurements::default();
+            for (seed, end) in [(1, middle * e), (2, middle / e)] {
+                measurements.push(seed, 0, 0.0, "sharpness", 2.0);
+                measurements.push(seed, 10, 0.0, "sharpness", end);
+            }
+            let found = measurements.change("sharpness", 10).unwrap();
+            assert_eq!(found.direction, direction, "{logarithm}");
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub fn departures(settings: &Settings) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use thalweg::simulate::{Data, Init, Precision};
+    use thalweg::simulate::{Data, Init, Precision, Switch};
 
     use super::*;
 
@@ -60,5 +60,42 @@ mod tests {
             ),
             "{words}"
         );
+    }
+
+    #[test]
+    fn each_departure_is_named_alone() {
+        let plain = Settings::new(0.1, 1);
+        let changes: [(fn(&mut Settings), &str); 5] = [
+            (|s| s.momentum = 0.9, "momentum"),
+            (|s| s.weight_decay = 1e-9, "weight decay"),
+            (
+                |s| s.data.heteroscedasticity = 0.5,
+                "noise that depends on x",
+            ),
+            (
+                |s| {
+                    s.data.source = Source::Finite {
+                        samples: 5,
+                        replacement: false,
+                    }
+                },
+                "a finite data set",
+            ),
+            (
+                |s| {
+                    s.switch = Some(Switch {
+                        at_step: 9,
+                        samples: 5,
+                    })
+                },
+                "a switch to gradient descent",
+            ),
+        ];
+        for (change, name) in changes {
+            let mut settings = plain.clone();
+            change(&mut settings);
+            let words = departures(&settings).unwrap();
+            assert!(words.contains(&format!("has {name} besides")), "{words}");
+        }
     }
 }

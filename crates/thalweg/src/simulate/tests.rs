@@ -257,6 +257,35 @@ fn single_precision_follows_double_for_a_while() {
     }
 }
 
+/// Runs in single precision hold numbers of single precision, in every kernel, and those in double do not.
+#[test]
+fn weights_are_of_the_precision_asked_for() {
+    for widths in [&[2, 2, 2][..], &[3, 2, 4], &[30, 30]] {
+        let problem = problem(widths, 1);
+        for precision in [Precision::F32, Precision::F64] {
+            let settings = Settings {
+                precision,
+                momentum: 0.5,
+                ..Settings::new(1e-3, 10)
+            };
+            let mut ensemble = Ensemble::start(&problem, &settings, &[4]).unwrap();
+            ensemble.run_to(20);
+            let run = ensemble.snapshot().runs.remove(0);
+            let is_single = |bits: &&u64| {
+                let number = f64::from_bits(**bits);
+                f64::from(number as f32) == number
+            };
+            for numbers in [run.weights, run.velocity] {
+                let single = numbers.iter().filter(is_single).count();
+                match precision {
+                    Precision::F32 => assert_eq!(single, numbers.len(), "{widths:?}"),
+                    Precision::F64 => assert!(2 * single < numbers.len(), "{widths:?}"),
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn bad_settings_are_refused_by_name() {
     let problem = problem(&[2, 2, 2], 1);

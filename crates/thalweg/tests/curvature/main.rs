@@ -6,6 +6,7 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod by_hand;
 mod density;
 mod eigen;
 mod failing;

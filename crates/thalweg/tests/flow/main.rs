@@ -1,12 +1,14 @@
 //! The flows against references, against what is known of them exactly, and against SGD.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod by_hand;
 mod descent;
 mod path;
 mod properties;
 mod reference;
 mod sgd;
 mod validity;
+mod verdict;
 
 use faer::Mat;
 use thalweg::flow::{Settings, descend};

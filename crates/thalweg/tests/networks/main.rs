@@ -6,6 +6,7 @@
 )]
 
 mod agreement;
+mod by_hand;
 mod case;
 mod closed_forms;
 mod conditional;
@@ -16,6 +17,7 @@ mod fluctuation;
 mod init;
 mod number;
 mod places;
+mod questions;
 mod reference;
 mod samples;
 mod tapes;

@@ -6,6 +6,7 @@
 )]
 
 mod bounds;
+mod by_hand;
 mod cases;
 mod dense;
 mod initial;

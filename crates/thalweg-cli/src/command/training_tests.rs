@@ -1,0 +1,29 @@
+//! What is said of each way that a quantity may have gone.
+
+use super::*;
+
+#[test]
+fn each_direction_has_its_own_words() {
+    let estimate = |mean| Estimate {
+        mean,
+        standard_error: Some(0.125),
+        count: 3,
+    };
+    for (direction, in_json, in_words) in [
+        (Direction::Rose, "rose", "rose 2.5-fold"),
+        (Direction::Fell, "fell", "fell to 2.5 of its start"),
+        (Direction::Unclear, "unclear", "did not clearly change"),
+        (Direction::OneSeed, "one seed", "went to 2.5 of its start"),
+    ] {
+        let change = Change {
+            start: estimate(3.0),
+            end: estimate(7.0),
+            factor: estimate(2.5),
+            direction,
+        };
+        assert_eq!(word(direction), in_json);
+        assert_eq!(verb(&change), in_words);
+    }
+    let expected = json!({ "mean": 2.5, "standard_error": 0.125, "count": 3 });
+    assert_eq!(of(estimate(2.5)), expected);
+}

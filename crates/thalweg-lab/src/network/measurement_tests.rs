@@ -1,0 +1,79 @@
+//! What the core found, taken over field by field.
+
+use super::*;
+
+fn estimate(uncertainty: Uncertainty, status: Status) -> Number {
+    Number::from(Estimate {
+        value: 7.5,
+        uncertainty,
+        matvecs: 42,
+        status,
+    })
+}
+
+#[test]
+fn estimates_keep_their_errors_and_their_doubts() {
+    let standard = Uncertainty::StandardError {
+        value: 0.25,
+        probes: 9,
+    };
+    for (uncertainty, kind, error) in [
+        (Uncertainty::Rounding, ErrorKind::Rounding, 0.0),
+        (standard, ErrorKind::StandardError, 0.25),
+        (Uncertainty::Residual(0.125), ErrorKind::Residual, 0.125),
+    ] {
+        for (status, converged) in [
+            (Status::Exact, true),
+            (Status::Converged, true),
+            (Status::Unconverged, false),
+        ] {
+            let expected = Number {
+                value: 7.5,
+                error,
+                kind,
+                matvecs: 42,
+                converged,
+            };
+            assert_eq!(estimate(uncertainty, status), expected);
+        }
+    }
+}
+
+/// 1, 3, 5, 7: mean 4, s² = 20/3, standard error √(5/3), and 1.96 of them to either side.
+#[test]
+fn means_keep_their_intervals() {
+    let mean = Mean::from(SampleMean::of([1.0, 3.0, 5.0, 7.0]));
+    let error = (5.0_f64 / 3.0).sqrt();
+    assert!((mean.value - 4.0).abs() < 1e-15 && (mean.standard_error - error).abs() < 1e-15);
+    let reach = 1.959_963_985 * error;
+    assert!((mean.interval.0 - (4.0 - reach)).abs() < 1e-7);
+    assert!((mean.interval.1 - (4.0 + reach)).abs() < 1e-7);
+}
+
+#[test]
+fn quantiles_keep_their_places_and_infinities_are_absent() {
+    let quantile = |value: f64| fluctuation::Quantile {
+        value,
+        interval: (value - 0.5, value + 0.5),
+    };
+    let found = Quantiles::from(fluctuation::Quantiles {
+        low: quantile(1.0),
+        median: quantile(2.0),
+        high: fluctuation::Quantile {
+            value: f64::INFINITY,
+            interval: (2.5, f64::INFINITY),
+        },
+    });
+    let expected = |value: f64| Quantile {
+        value: Some(value),
+        from: Some(value - 0.5),
+        to: Some(value + 0.5),
+    };
+    assert_eq!((found.low, found.median), (expected(1.0), expected(2.0)));
+    let high = Quantile {
+        value: None,
+        from: Some(2.5),
+        to: None,
+    };
+    assert_eq!(found.high, high);
+}

@@ -1,0 +1,309 @@
+//! Every field of a network's measurement against dense matrices and single samples' gradients.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use faer::{Mat, MatRef, Side};
+use thalweg::curvature::Dense;
+use thalweg_lab::network::{Effort, ErrorKind, Made, NetworkMeasurement, measure, observe};
+use thalweg_lab::saved::SavedNetwork;
+use thalweg_lab::spec::{Overrides, read_network_experiment};
+
+/// Not linear in its parameters, so that Hessian and Gauss–Newton matrix differ; 2·3 + 3·2 weights.
+const EXPERIMENT: &str = r#"
+learning_rate = 0.1
+batch = 10
+steps = 10
+loss = "squared-error"
+network = { kind = "mlp", inputs = 2, hidden = [3], outputs = 2, activation = "tanh" }
+measure = { samples = 60 }
+[data]
+kind = "teacher"
+teacher = { hidden = [5], seed = 3 }
+noise_standard_deviations = [1, 0.3]
+"#;
+
+const PARAMETERS: [f64; 12] = [
+    0.9, -0.4, 0.3, 0.8, -0.7, 0.2, 1.1, 0.5, -0.3, 0.6, -0.9, 0.4,
+];
+
+const SAMPLES: usize = 60;
+const SEED: u64 = 11;
+
+struct Matrices {
+    hessian: Mat<f64>,
+    gauss_newton: Mat<f64>,
+    /// A sample's gradient in each column.
+    gradients: Mat<f64>,
+    /// A sample's residual in each column.
+    residuals: Mat<f64>,
+    loss: f64,
+}
+
+fn made() -> (SavedNetwork, Made) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("experiment.toml");
+    std::fs::write(&path, EXPERIMENT).unwrap();
+    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    let made = Made::new(&experiment).unwrap();
+    let saved = SavedNetwork {
+        experiment,
+        seed: Some(5),
+        step: Some(77),
+        parameters: PARAMETERS.to_vec(),
+    };
+    (saved, made)
+}
+
+/// By the operators' columns, and by each sample alone as a set of its own.
+fn dense(made: &Made) -> Matrices {
+    let samples = made.samples_of(SAMPLES, SEED);
+    let mut set = made.evaluation(samples.clone()).unwrap();
+    let hessian = Dense::of(&mut set.hessian(&PARAMETERS).unwrap()).unwrap();
+    let gauss_newton = Dense::of(&mut set.gauss_newton(&PARAMETERS).unwrap()).unwrap();
+    let mut gradients = Mat::zeros(PARAMETERS.len(), SAMPLES);
+    let mut residuals = Mat::zeros(2, SAMPLES);
+    let mut loss = 0.0;
+    for sample in 0..SAMPLES {
+        let mut one = samples.clone();
+        one.inputs = samples.inputs.subcols(sample, 1).to_owned();
+        one.targets = samples.targets.subcols(sample, 1).to_owned();
+        let mut alone = made.evaluation(one).unwrap();
+        let gradient = alone.gradient(&PARAMETERS).unwrap();
+        for (i, g) in gradient.iter().enumerate() {
+            gradients[(i, sample)] = *g;
+        }
+        let x = samples.inputs.col(sample);
+        for output in 0..2 {
+            let hidden = |unit: usize| {
+                (PARAMETERS[2 * unit] * x[0] + PARAMETERS[2 * unit + 1] * x[1]).tanh()
+            };
+            let f: f64 = (0..3)
+                .map(|unit| PARAMETERS[6 + 3 * output + unit] * hidden(unit))
+                .sum();
+            let r = f - samples.targets[(output, sample)];
+            residuals[(output, sample)] = r;
+            loss += 0.5 * r * r / SAMPLES as f64;
+        }
+    }
+    Matrices {
+        hessian: hessian.matrix().to_owned(),
+        gauss_newton: gauss_newton.matrix().to_owned(),
+        gradients,
+        residuals,
+        loss,
+    }
+}
+
+fn measured(saved: &SavedNetwork) -> NetworkMeasurement {
+    let effort = Effort {
+        eigenpairs: 2,
+        ..Effort::default()
+    };
+    measure("it", saved, SAMPLES, SEED, effort, |_| ()).unwrap()
+}
+
+fn trace(matrix: MatRef<'_, f64>) -> f64 {
+    (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
+}
+
+/// Ascending.
+fn eigenvalues(matrix: MatRef<'_, f64>) -> Vec<f64> {
+    matrix.self_adjoint_eigenvalues(Side::Lower).unwrap()
+}
+
+fn close(name: &str, found: f64, expected: f64) {
+    assert!(
+        (found - expected).abs() < 1e-6 * expected.abs(),
+        "{name}: {found}, but it is {expected}"
+    );
+}
+
+/// Mean and standard error of the mean.
+fn mean(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0) / n).sqrt())
+}
+
+#[test]
+fn fields_are_what_dense_matrices_say() {
+    let (saved, made) = made();
+    let dense = dense(&made);
+    let found = measured(&saved);
+    assert_eq!((found.seed, found.step), (Some(5), Some(77)));
+    assert_eq!((found.parameters, found.samples), (12, SAMPLES));
+
+    close("loss", found.loss.value, dense.loss);
+    close("T", found.sharpness.value, trace(dense.hessian.as_ref()));
+    close(
+        "tr G",
+        found.gauss_newton_trace.value,
+        trace(dense.gauss_newton.as_ref()),
+    );
+    let spectrum = eigenvalues(dense.hessian.as_ref());
+    for i in 0..2 {
+        close("top", found.top[i].value, spectrum[11 - i]);
+        close("bottom", found.bottom[i].value, spectrum[i]);
+        assert_eq!(found.top[i].kind, ErrorKind::Residual);
+        assert!(found.top[i].converged && found.top[i].matvecs > 0);
+    }
+    // As many Lanczos steps as there are parameters: the density's mean scatters with its probes alone.
+    let mean_eigenvalue = trace(dense.hessian.as_ref()) / 12.0;
+    let away = (found.density.mean.value - mean_eigenvalue).abs();
+    assert!(away < 6.0 * found.density.mean.error, "{away}");
+
+    // Fifty widths from end to end, and an area of one under the curve.
+    let width = (spectrum[11] - spectrum[0]) / 50.0;
+    close("width", found.density.width, width);
+    let curve = &found.density.curve;
+    let spacing = curve[1].0 - curve[0].0;
+    let area: f64 = curve.iter().map(|point| point.1 * spacing).sum();
+    assert!((area - 1.0).abs() < 0.01, "{area}");
+
+    // The layers are rows 0 … 5 and 6 … 11.
+    assert_eq!(found.layers.len(), 2);
+    for (layer, from) in found.layers.iter().zip([0, 6]) {
+        let block = dense.hessian.as_ref().submatrix(from, from, 6, 6);
+        assert_eq!(layer.parameters, 6);
+        close("layer's T", layer.sharpness.value, trace(block));
+        close(
+            "layer's λ_max",
+            layer.lambda_max.value,
+            eigenvalues(block)[5],
+        );
+        let norms: Vec<f64> = (0..SAMPLES)
+            .map(|j| {
+                dense
+                    .gradients
+                    .as_ref()
+                    .submatrix(from, j, 6, 1)
+                    .squared_norm_l2()
+            })
+            .collect();
+        let (value, error) = mean(&norms);
+        close("layer's F", layer.fluctuation.value, value);
+        close("its error", layer.fluctuation.standard_error, error);
+    }
+    let norms: Vec<f64> = dense
+        .gradients
+        .col_iter()
+        .map(|g| g.squared_norm_l2())
+        .collect();
+    let (fluctuation, error) = mean(&norms);
+    close("F", found.fluctuation.value, fluctuation);
+    close("its error", found.fluctuation.standard_error, error);
+    let reach = 1.959_963_985 * error;
+    close("from", found.fluctuation.interval.0, fluctuation - reach);
+    close("to", found.fluctuation.interval.1, fluctuation + reach);
+    let ratio = found.ratio.unwrap().value;
+    close(
+        "F/tr G",
+        ratio,
+        fluctuation / found.gauss_newton_trace.value,
+    );
+}
+
+#[test]
+fn residuals_bounds_and_alignment_are_what_single_samples_say() {
+    let (saved, made) = made();
+    let dense = dense(&made);
+    let found = measured(&saved);
+    let n = SAMPLES as f64;
+    let moment = faer::Scale(1.0 / n) * (&dense.residuals * dense.residuals.transpose());
+    let means: Vec<f64> = dense
+        .residuals
+        .row_iter()
+        .map(|row| row.iter().sum::<f64>() / n)
+        .collect();
+    for i in 0..2 {
+        close("E r", found.residuals.mean[i], means[i]);
+        for j in 0..2 {
+            let centred = moment[(i, j)] - means[i] * means[j];
+            close("Cov r", found.residuals.covariance[i][j], centred);
+        }
+    }
+    let spectrum = eigenvalues(moment.as_ref());
+    close("largest", found.residuals.spectrum[0], spectrum[1]);
+    close("smallest", found.residuals.spectrum[1], spectrum[0]);
+    let condition = spectrum[1] / spectrum[0];
+    close("κ", found.residuals.condition.unwrap(), condition);
+    // ½‖·‖² has the identity for its own curvature.
+    close("mismatch", found.residuals.mismatch[0], spectrum[1]);
+    close(
+        "its κ",
+        found.residuals.mismatch_condition.unwrap(),
+        condition,
+    );
+
+    let trace = trace(dense.gauss_newton.as_ref());
+    close("below", found.bounds.lower, spectrum[0] * trace);
+    close("above", found.bounds.upper, spectrum[1] * trace);
+    close("F", found.bounds.fluctuation, found.fluctuation.value);
+    let inside = (found.bounds.lower..=found.bounds.upper).contains(&found.bounds.fluctuation);
+    assert_eq!(found.bounds.hold, inside);
+    assert!(found.bounds.lower < found.bounds.independent);
+    assert!(found.bounds.independent < found.bounds.upper);
+    let outputs: f64 = found.outputs.iter().map(|output| output.value).sum();
+    close("outputs' parts", outputs, trace);
+
+    // The leading planes of both matrices: ‖UᵀV‖²/2, and the angles' cosines are UᵀV's singular values.
+    let mean_gradient: Vec<f64> = dense
+        .gradients
+        .row_iter()
+        .map(|row| row.iter().sum::<f64>() / n)
+        .collect();
+    let centred = Mat::from_fn(12, SAMPLES, |i, j| {
+        dense.gradients[(i, j)] - mean_gradient[i]
+    });
+    let plane = |matrix: MatRef<'_, f64>| {
+        let eigen = matrix.self_adjoint_eigen(Side::Lower).unwrap();
+        eigen.U().subcols(10, 2).to_owned()
+    };
+    let u = plane(dense.hessian.as_ref());
+    let v = plane((&centred * centred.transpose()).as_ref());
+    let cosines = (u.transpose() * &v).singular_values().unwrap();
+    let overlap = 0.5 * cosines.iter().map(|c| c * c).sum::<f64>();
+    assert!(overlap < 0.99, "{overlap}: nothing to be told apart");
+    close("overlap", found.alignment.overlap, overlap);
+    for (angle, cosine) in found.alignment.angles.iter().zip(cosines) {
+        assert!((angle.cos() - cosine).abs() < 1e-5, "{angle} for {cosine}");
+    }
+}
+
+/// What is kept of every measured step of a training, by name.
+#[test]
+fn observations_are_what_single_samples_say() {
+    let (_, made) = made();
+    let dense = dense(&made);
+    let mut set = made.evaluation(made.samples_of(SAMPLES, SEED)).unwrap();
+    let observation = observe(&mut set, &PARAMETERS, 200, 3, &mut Vec::new()).unwrap();
+    let quantities = observation.unwrap().quantities();
+    let of = |name: &str| {
+        let found = quantities.iter().find(|(found, _)| *found == name);
+        found.unwrap_or_else(|| unreachable!("no {name}")).1
+    };
+    let norms: Vec<f64> = dense
+        .gradients
+        .col_iter()
+        .map(|g| g.squared_norm_l2())
+        .collect();
+    let (fluctuation, error) = mean(&norms);
+    let sharpness = trace(dense.hessian.as_ref());
+    let gradient = dense
+        .gradients
+        .row_iter()
+        .map(|row| row.iter().sum::<f64>());
+    let squared: f64 = gradient.map(|sum| (sum / SAMPLES as f64).powi(2)).sum();
+    for (name, expected) in [
+        ("loss", dense.loss),
+        ("sharpness", sharpness),
+        ("lambda_max", eigenvalues(dense.hessian.as_ref())[11]),
+        ("fluctuation", fluctuation),
+        ("fluctuation_standard_error", error),
+        ("squared_gradient", squared),
+        ("fluctuation_per_sharpness", fluctuation / sharpness),
+    ] {
+        close(name, of(name), expected);
+    }
+}
