@@ -277,7 +277,7 @@ fn observations_are_what_single_samples_say() {
     let (_, made) = made();
     let dense = dense(&made);
     let mut set = made.evaluation(made.samples_of(SAMPLES, SEED)).unwrap();
-    let observation = observe(&mut set, &PARAMETERS, 200, 3, &mut Vec::new()).unwrap();
+    let observation = observe(&mut set, None, &PARAMETERS, 200, 3, &mut Vec::new()).unwrap();
     let quantities = observation.unwrap().quantities();
     let of = |name: &str| {
         let found = quantities.iter().find(|(found, _)| *found == name);
