@@ -210,7 +210,7 @@ fn of_a_reproduction() {
         // Seconds that it took stand in both, and with them another digest.
         volatile: |files| {
             files
-                .retain(|name, _| !name.ends_with("results.json") && !name.ends_with("report.html"))
+                .retain(|name, _| !name.ends_with("results.json") && !name.ends_with("report.html"));
         },
         stride: 3,
     }

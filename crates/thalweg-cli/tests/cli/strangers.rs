@@ -184,7 +184,7 @@ fn a_script_in_a_picture_does_not_reach_the_page() {
             damaged.stderr
         );
         forge(&out, |results| {
-            results["pictures"]["cor1"] = format!("{:016x}", fnv(bad.as_bytes())).into()
+            results["pictures"]["cor1"] = format!("{:016x}", fnv(bad.as_bytes())).into();
         });
         let refused = run(&["report", out.to_str().unwrap()]);
         assert_eq!(refused.status, Some(2), "{foreign}");

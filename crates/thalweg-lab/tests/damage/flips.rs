@@ -25,6 +25,7 @@ pub struct Tally {
 
 impl Tally {
     /// None of the flips in the files of these names went unnoticed.
+    #[allow(dead_code, reason = "the example only counts")]
     pub fn assert_all_noticed(&self, names: &[&str]) {
         for name in names {
             let unnoticed = self.unnoticed.get(*name);
