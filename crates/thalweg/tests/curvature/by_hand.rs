@@ -1,5 +1,7 @@
 //! Estimators where their answer and its standard error can be told without a reference.
 
+use std::convert::Infallible;
+
 use faer::{Mat, MatMut, MatRef};
 use thalweg::curvature::{
     DensitySettings, SymmetricOperator, TraceMethod, TraceSettings, density, trace,
@@ -15,11 +17,17 @@ struct Counting {
 }
 
 impl SymmetricOperator for Counting {
+    type Error = Infallible;
+
     fn dim(&self) -> usize {
         self.dim
     }
 
-    fn apply_block(&mut self, input: MatRef<'_, f64>, mut output: MatMut<'_, f64>) {
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        mut output: MatMut<'_, f64>,
+    ) -> Result<(), Infallible> {
         let scales: Vec<f64> = (0..input.ncols())
             .map(|j| (self.next + j as f64) / self.dim as f64)
             .collect();
@@ -27,6 +35,7 @@ impl SymmetricOperator for Counting {
         output.copy_from(Mat::from_fn(self.dim, input.ncols(), |i, j| {
             scales[j] * input[(i, j)]
         }));
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ fn entries(matrix: MatRef<'_, f64>) -> Vec<f64> {
     columns.flat_map(|column| column.iter().copied()).collect()
 }
 
-fn dense<A: SymmetricOperator>(mut operator: A) -> Vec<f64> {
+fn dense<A: SymmetricOperator<Error: std::fmt::Debug>>(mut operator: A) -> Vec<f64> {
     entries(Dense::of(&mut operator).unwrap().matrix())
 }
 
