@@ -17,40 +17,64 @@ const DECADES: f64 = 6.0;
 
 /// Computes, draws and judges.
 pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let edge = |i: usize| 10f64.powf(DECADES * i as f64 / COLUMNS as f64);
-    let ratio = |kappa: f64, depth: usize| -> Result<f64, ReproduceError> {
-        let problem = identity_problem(&[1.0, kappa.sqrt()], depth)?;
-        let prediction = predict(&problem)?;
-        Ok(prediction.sharpness / prediction.min_sharpness)
-    };
-    let mut values = Vec::new();
+    let mut ratios = Vec::new();
     for depth in DEPTHS {
         let row = (0..COLUMNS).map(|i| ratio((edge(i) * edge(i + 1)).sqrt(), depth));
-        values.push(row.collect::<Result<Vec<_>, _>>()?);
+        ratios.push(row.collect::<Result<Vec<_>, _>>()?);
         context.tell(depth as f64 / 12.0)?;
     }
-    let sharper = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
-        pairs
-            .map(|(small, large)| large / small)
-            .fold(f64::INFINITY, f64::min)
-    };
+    let claims = claims(&ratios)?;
+    Ok(Made {
+        caption: "The sharpness of the minimum that SGD selects, over that of the flattest minimum. One layer has \
+                  no choice; from two layers on, anisotropic noise makes SGD sharper, the more so the deeper."
+            .to_owned(),
+        settings: vec![
+            ("problem", "d = 2, Σx = V = I, √Σε = (1, √κ)".to_owned()),
+            ("computed", "exactly (eq. 14, 15), no SGD".to_owned()),
+        ],
+        figure: Figure {
+            description: "Map of the ratio of sharpness to least sharpness over noise anisotropy and depth".to_owned(),
+            panels: vec![map(ratios), cuts()?],
+            columns: 2,
+            frame: (330.0, 250.0),
+        },
+        claims,
+    })
+}
+
+/// The border of a column of the map, κ(Σε).
+fn edge(i: usize) -> f64 {
+    10f64.powf(DECADES * i as f64 / COLUMNS as f64)
+}
+
+/// T/T_min.
+fn ratio(kappa: f64, depth: usize) -> Result<f64, ReproduceError> {
+    let problem = identity_problem(&[1.0, kappa.sqrt()], depth)?;
+    let prediction = predict(&problem)?;
+    Ok(prediction.sharpness / prediction.min_sharpness)
+}
+
+fn claims(ratios: &[Vec<f64>]) -> Result<Vec<Claim>, ReproduceError> {
     // Depth 1 has no freedom: its row is 1 throughout.
-    let deep = &values[1..];
+    let deep = &ratios[1..];
     let along = deep
         .iter()
-        .flat_map(|row| row.windows(2).map(|pair| (pair[0], pair[1])));
-    let up = deep
-        .windows(2)
-        .flat_map(|rows| rows[0].iter().copied().zip(rows[1].iter().copied()));
-    let grows = |text: &str, value| {
+        .flat_map(|row| row.windows(2).map(|pair| pair[1] / pair[0]));
+    let up = deep.windows(2).flat_map(|rows| {
+        rows[1]
+            .iter()
+            .zip(&rows[0])
+            .map(|(deeper, here)| deeper / here)
+    });
+    let grows = |text: &str, smallest| {
         let tolerance = Tolerance::Above {};
-        Claim::exact(text, beyond(""), (value, 1.0), "no change", tolerance)
+        Claim::exact(text, beyond(""), (smallest, 1.0), "no change", tolerance)
     };
     let mut isotropic = 0.0_f64;
     for depth in DEPTHS {
         isotropic = isotropic.max(ratio(1.0, depth)?);
     }
-    let claims = vec![
+    Ok(vec![
         Claim::exact(
             "isotropic noise: largest T/T_{min} over D = 1 … 12",
             paper("Corollary 2"),
@@ -60,20 +84,27 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ),
         grows(
             "D ≥ 2: smallest growth of T/T_{min} from one κ(Σε) to the next",
-            sharper(&mut along.into_iter()),
+            along.fold(f64::INFINITY, f64::min),
         ),
         grows(
             "smallest growth of T/T_{min} from depth D to D + 1, D ≥ 2",
-            sharper(&mut up.into_iter()),
+            up.fold(f64::INFINITY, f64::min),
         ),
-    ];
+    ])
+}
+
+fn map(ratios: Vec<Vec<f64>>) -> Panel {
     let mut map = Panel::new("T / T_{min}", Axis::log("κ(Σε)"), Axis::linear("depth D"));
     map.heat = Some(Heat {
         x_edges: (0..=COLUMNS).map(edge).collect(),
         y_edges: (0..=DEPTHS.count()).map(|i| i as f64 + 0.5).collect(),
-        values,
+        values: ratios,
         label: "T / T_{min}".to_owned(),
     });
+    map
+}
+
+fn cuts() -> Result<Panel, ReproduceError> {
     let mut cuts = Panel::new(
         "cuts at fixed depth",
         Axis::log("κ(Σε)"),
@@ -85,30 +116,12 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         cuts = cuts.with(format!("D = {depth}"), points, Look::measured(n));
     }
     let limit = |i: usize| {
-        Point::exact(
-            edge(i),
-            0.25 * (1.0 + edge(i).sqrt()).powi(2) / edge(i).sqrt(),
-        )
+        let root = edge(i).sqrt();
+        Point::exact(edge(i), 0.25 * (1.0 + root).powi(2) / root)
     };
-    cuts = cuts.with(
+    Ok(cuts.with(
         "D → ∞, (1 + √κ)²/4√κ",
         (0..=COLUMNS).map(limit).collect(),
         Look::reference(Dash::Dashed),
-    );
-    Ok(Made {
-        caption: "The sharpness of the minimum that SGD selects, over that of the flattest minimum. One layer has \
-                  no choice; from two layers on, anisotropic noise makes SGD sharper, the more so the deeper."
-            .to_owned(),
-        settings: vec![
-            ("problem", "d = 2, Σx = V = I, √Σε = (1, √κ)".to_owned()),
-            ("computed", "exactly (eq. 14, 15), no SGD".to_owned()),
-        ],
-        figure: Figure {
-            description: "Map of the ratio of sharpness to least sharpness over noise anisotropy and depth".to_owned(),
-            panels: vec![map, cuts],
-            columns: 2,
-            frame: (330.0, 250.0),
-        },
-        claims,
-    })
+    ))
 }

@@ -12,7 +12,7 @@ type Files = (Vec<RunFiles>, Vec<(String, Vec<u8>)>);
 /// measurements beside it.
 pub(super) fn files(id: &str, ran: &Ran) -> Result<Files, ReproduceError> {
     let (mut names, mut contents) = (Vec::new(), Vec::new());
-    for (name, run) in &ran.0 {
+    for (name, run) in ran.all() {
         let [specification, measurements] =
             ["toml", "parquet"].map(|kind| format!("{id}/{name}.{kind}"));
         let command = format!(

@@ -20,11 +20,12 @@ const DEEP: usize = 2000;
 
 /// Computes, draws and judges.
 pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let mut claims = Vec::new();
-    let flattest = flattest_panel(&mut claims)?;
+    let flattest = flattest()?;
     context.tell(0.3)?;
-    let deep = deep_panel(&mut claims)?;
+    let deep = deep()?;
     context.tell(0.6)?;
+    let mut claims: Vec<Claim> = flattest_claims(&flattest).into();
+    claims.extend(deep_claims(&deep));
     scaled_noise(&mut claims)?;
     condition_number(&mut claims)?;
     theorem_2(&mut claims)?;
@@ -36,7 +37,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         settings: vec![("computed", "exactly, on constructed weights; no SGD".to_owned())],
         figure: Figure {
             description: "Two printed formulas against the exact values".to_owned(),
-            panels: vec![flattest, deep],
+            panels: vec![flattest_panel(flattest), deep_panel(deep)],
             columns: 2,
             frame: (330.0, 240.0),
         },
@@ -60,40 +61,46 @@ fn correction(place: &str) -> Source {
     }
 }
 
+/// Over depth or noise: the exact value, the corrected formula, the printed one.
+type Curves = [Vec<Point>; 3];
+
 /// T_min = D d², not D d^{(D+2)/D}: measured on the flattest minimum's own weights.
-fn flattest_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
-    let dimension = 2;
+fn flattest() -> Result<Curves, ReproduceError> {
     let (mut built, mut right, mut printed) = (Vec::new(), Vec::new(), Vec::new());
     for depth in 2..=10 {
         let problem = identity_problem(&[1.0, 1.0], depth)?;
         let weights = Minimum::flattest(&problem)?.weights()?;
-        let sharpness = functionals(&problem, &weights)?.sharpness;
         let x = depth as f64;
-        built.push(Point::exact(x, sharpness));
-        right.push(Point::exact(x, identity_min_sharpness(dimension, depth)));
-        printed.push(Point::exact(
-            x,
-            printed_identity_min_sharpness(dimension, depth),
-        ));
-        if depth == 5 {
-            let pair = |value| (sharpness, value);
-            claims.push(Claim::exact(
-                "as printed: T_{min} = D d^{(D+2)/D} for V = Σx = I, here D = 5, d = 2",
-                misprint("below eq. 17"),
-                pair(printed_identity_min_sharpness(dimension, depth)),
-                "the printed formula",
-                EXACT,
-            ));
-            claims.push(Claim::exact(
-                "corrected: T_{min} = D d²",
-                correction("eq. 15"),
-                pair(identity_min_sharpness(dimension, depth)),
-                "eq. 15 with V = Σx = I",
-                EXACT,
-            ));
-        }
+        built.push(Point::exact(x, functionals(&problem, &weights)?.sharpness));
+        right.push(Point::exact(x, identity_min_sharpness(2, depth)));
+        printed.push(Point::exact(x, printed_identity_min_sharpness(2, depth)));
     }
-    Ok(Panel::new(
+    Ok([built, right, printed])
+}
+
+fn flattest_claims([built, right, printed]: &Curves) -> [Claim; 2] {
+    // The curves begin at D = 2.
+    let at_five = |curve: &[Point]| curve[3].y;
+    [
+        Claim::exact(
+            "as printed: T_{min} = D d^{(D+2)/D} for V = Σx = I, here D = 5, d = 2",
+            misprint("below eq. 17"),
+            (at_five(built), at_five(printed)),
+            "the printed formula",
+            EXACT,
+        ),
+        Claim::exact(
+            "corrected: T_{min} = D d²",
+            correction("eq. 15"),
+            (at_five(built), at_five(right)),
+            "eq. 15 with V = Σx = I",
+            EXACT,
+        ),
+    ]
+}
+
+fn flattest_panel([built, right, printed]: Curves) -> Panel {
+    Panel::new(
         "V = Σx = I_{2}",
         Axis::linear("depth D"),
         Axis::linear("least sharpness T_{min}").including(0.0),
@@ -104,40 +111,47 @@ fn flattest_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
         "D d^{(D+2)/D} (as printed)",
         printed,
         Look::reference(Dash::Dotted),
-    ))
+    )
 }
 
 /// T/T_min → (1+σ)²/4σ, not max(σ, 1/σ).
-fn deep_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
+fn deep() -> Result<Curves, ReproduceError> {
     let (mut exact, mut right, mut printed) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..=32 {
         let sigma = 10f64.powf(f64::from(i) / 8.0 - 2.0);
         let problem = identity_problem(&[1.0, sigma], DEEP)?;
         let prediction = predict(&problem)?;
-        exact.push(Point::exact(
-            sigma,
-            prediction.sharpness / prediction.min_sharpness,
-        ));
+        let ratio = prediction.sharpness / prediction.min_sharpness;
+        exact.push(Point::exact(sigma, ratio));
         right.push(Point::exact(sigma, identity_deep_ratio(sigma)));
         printed.push(Point::exact(sigma, printed_identity_deep_ratio(sigma)));
     }
-    let (measured, sigma) = (exact[0].y, exact[0].x);
+    Ok([exact, right, printed])
+}
+
+fn deep_claims([exact, right, printed]: &Curves) -> [Claim; 2] {
+    // The curves begin at σ = 0.01.
     let near = Tolerance::Within { relative: 0.02 };
-    claims.push(Claim::exact(
-        "as printed: T/T_{min} → max(σ, 1/σ) for D → ∞, here σ = 0.01, D = 2000",
-        misprint("eq. 19"),
-        (measured, printed_identity_deep_ratio(sigma)),
-        "the printed limit",
-        near,
-    ));
-    claims.push(Claim::exact(
-        "corrected: T/T_{min} → (1 + σ)²/4σ, a quarter of it for strong imbalance",
-        correction("eq. 14, 15"),
-        (measured, identity_deep_ratio(sigma)),
-        "limit of eq. 14 over eq. 15",
-        near,
-    ));
-    Ok(Panel::new(
+    [
+        Claim::exact(
+            "as printed: T/T_{min} → max(σ, 1/σ) for D → ∞, here σ = 0.01, D = 2000",
+            misprint("eq. 19"),
+            (exact[0].y, printed[0].y),
+            "the printed limit",
+            near,
+        ),
+        Claim::exact(
+            "corrected: T/T_{min} → (1 + σ)²/4σ, a quarter of it for strong imbalance",
+            correction("eq. 14, 15"),
+            (exact[0].y, right[0].y),
+            "limit of eq. 14 over eq. 15",
+            near,
+        ),
+    ]
+}
+
+fn deep_panel([exact, right, printed]: Curves) -> Panel {
+    Panel::new(
         "√Σε = (1, σ), D = 2000",
         Axis::log("σ"),
         Axis::log("T / T_{min}"),
@@ -148,7 +162,7 @@ fn deep_panel(claims: &mut Vec<Claim>) -> Result<Panel, ReproduceError> {
         "max(σ, 1/σ) (as printed)",
         printed,
         Look::reference(Dash::Dashed),
-    ))
+    )
 }
 
 /// Corollary 2 holds for Σε ∝ I.

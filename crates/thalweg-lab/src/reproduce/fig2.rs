@@ -2,10 +2,10 @@
 
 use super::claim::paper;
 use super::made::Made;
-use super::observable::{FLUCTUATION, SHARPNESS};
 use super::ran::Ran;
 use super::two_noises::{self, Row};
 use super::{Context, ReproduceError};
+use crate::quantity::{FLUCTUATION, SHARPNESS};
 
 pub use super::two_noises::plan;
 
@@ -13,12 +13,10 @@ pub use super::two_noises::plan;
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let sharpness = Row {
         quantity: SHARPNESS,
-        exact: |prediction| prediction.sharpness,
         sources: || ["Theorem 1 (eq. 14)", "Theorem 1, T_{min} (eq. 15)"].map(paper),
     };
     let fluctuation = Row {
         quantity: FLUCTUATION,
-        exact: |prediction| prediction.fluctuation,
         sources: || ["Theorem 1"; 2].map(paper),
     };
     two_noises::show(

@@ -7,12 +7,13 @@ use super::claim::{Claim, paper};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, ENDS, Model, SQUARED_ERROR, TRIALS};
-use super::observable::{FLUCTUATION, Observable, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::statistics::Trials;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LINEAR_STEPS: u64 = 100_000;
 const LINEAR_RATE: f64 = 0.01;
@@ -112,19 +113,18 @@ impl Sweep {
     /// A quantity at each κ over its value at κ = 1, with the error of the mean logarithm.
     fn relative(
         self,
-        quantity: Observable,
+        quantity: &Quantity,
         ran: &Ran,
         budget: Budget,
     ) -> Result<Vec<Point>, ReproduceError> {
-        let first = self.ran(ran, 1.0)?.end(quantity.key);
+        let first = self.ran(ran, 1.0)?.end(&quantity.key);
         let mut points = Vec::new();
         for &x in self.conditions(budget) {
-            let here = self.ran(ran, x)?.end(quantity.key);
-            let point = here.over(&first).geometric_mean().map(|ratio| Point {
-                x,
-                y: ratio.value,
-                error: ratio.error.unwrap_or(0.0),
-            });
+            let here = self.ran(ran, x)?.end(&quantity.key);
+            let point = here
+                .over(&first)
+                .geometric_mean()
+                .map(|ratio| ratio.point(x));
             points.extend(point);
         }
         Ok(points)
@@ -198,7 +198,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
                 Axis::log(label),
             );
             for (i, sweep) in sweeps(loss).into_iter().enumerate() {
-                let points = sweep.relative(quantity, ran, budget)?;
+                let points = sweep.relative(&quantity, ran, budget)?;
                 panel = panel.with(sweep.words(), points, Look::measured(i));
             }
             if quantity.key == SHARPNESS.key && loss == SQUARED_ERROR {

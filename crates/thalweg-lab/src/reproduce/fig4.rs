@@ -4,15 +4,16 @@ use thalweg::flow::Drift;
 use thalweg::simulate::Switch;
 
 use super::claim::{Claim, paper};
-use super::linear::{EVEN, KAIMING, experiment, flows, identity_problem, plain};
+use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
-use super::observable::SHARPNESS;
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::statistics::{PerTrial, Trials};
 use super::tolerance::Tolerance;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::quantity::SHARPNESS;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.001;
@@ -52,11 +53,11 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let (stopped, going) = (ran.linear(STOPPED)?, ran.linear(GOING)?);
-    let flows = flows(going, Drift::default())?;
+    let flows = ran.flows(GOING, Drift::default())?;
     let mut claims = drifts(stopped.1, going.1);
-    claims.push(SHARPNESS.against_flow("without the switch", going, &flows));
+    claims.push(SHARPNESS.against_flow("without the switch", going.1, &flows));
     let mark = steps(context.budget) / 2;
-    let heights = going.1.curve(SHARPNESS.key);
+    let heights = going.1.curve(&SHARPNESS.key);
     let low = heights
         .iter()
         .map(|p| p.y - p.error)
@@ -66,7 +67,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let panel = Panel::new(
         "√Σε = (10, 0.1)",
         Axis::linear("step t"),
-        Axis::linear(SHARPNESS.label),
+        Axis::linear(SHARPNESS.axis),
     )
     .with(
         format!("SGD, mean ± s.e. of {} seeds", going.1.count()),
@@ -75,12 +76,12 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     )
     .with(
         "slow flow at this η and B",
-        flows.curve(SHARPNESS.flow),
+        flows.curve(&SHARPNESS),
         Look::flow(0),
     )
     .with(
         "switched to gradient descent",
-        stopped.1.curve(SHARPNESS.key),
+        stopped.1.curve(&SHARPNESS.key),
         Look::measured(1),
     )
     .with(
@@ -143,7 +144,7 @@ fn drifts(stopped: &Trials, going: &Trials) -> Vec<Claim> {
 fn rate(trials: &Trials, from: f64, to: f64) -> PerTrial {
     let at = |part: f64| {
         let step = (part * trials.last() as f64).round() as u64;
-        trials.at(trials.index_from(step), SHARPNESS.key)
+        trials.at(trials.index_from(step), &SHARPNESS.key)
     };
     at(to).with(&at(from), |end, begin| (end - begin) / (to - from))
 }

@@ -2,10 +2,10 @@
 
 use super::claim::{beyond, paper};
 use super::made::Made;
-use super::observable::LAMBDA_MAX;
 use super::ran::Ran;
 use super::two_noises::{self, Row};
 use super::{Context, ReproduceError};
+use crate::quantity::LAMBDA_MAX;
 
 pub use super::two_noises::plan;
 
@@ -13,7 +13,6 @@ pub use super::two_noises::plan;
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let row = Row {
         quantity: LAMBDA_MAX,
-        exact: |prediction| prediction.lambda_max,
         sources: || {
             [
                 beyond("closed spectrum at Theorem 1's minimum"),

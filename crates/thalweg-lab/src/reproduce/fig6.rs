@@ -3,15 +3,17 @@
 use thalweg::flow::Drift;
 use thalweg::theory::predict;
 
-use super::claim::paper;
-use super::linear::{KAIMING, LOGARITHMIC, experiment, flows, identity_problem, plain};
+use super::claim::{Claim, paper};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
-use super::observable::CONDITIONS;
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel};
+use crate::quantity::{Quantity, condition_number};
+use crate::spec::Experiment;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
@@ -19,6 +21,10 @@ const BATCH: usize = 10;
 const STEPS: u64 = 100_000;
 const NOISES: [[f64; 2]; 2] = [[10.0, 0.1], [10.0, 10.0]];
 const TITLES: [&str; 2] = ["anisotropic, √Σε = (10, 0.1)", "isotropic, √Σε = (10, 10)"];
+
+fn name(kind: &str) -> String {
+    format!("linear-{kind}")
+}
 
 /// Both noises.
 pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
@@ -28,7 +34,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
         let settings = plain(LEARNING_RATE, BATCH, KAIMING);
         let steps = budget.long(STEPS, STEPS);
         plan.linear(
-            format!("linear-{kind}"),
+            name(kind),
             experiment(problem, settings, steps, LOGARITHMIC, budget),
         );
     }
@@ -37,37 +43,12 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let (mut panels, mut claims) = (Vec::new(), Vec::new());
-    for (kind, title) in KINDS.into_iter().zip(TITLES) {
-        let runs = ran.linear(&format!("linear-{kind}"))?;
-        let exact = predict(&runs.0.problem)?.minimum.layer_conditioning()?;
-        let flows = flows(runs, Drift::default())?;
-        let mut panel = Panel::new(title, Axis::log("step t"), Axis::log(CONDITIONS[0].label));
-        for (layer, (observable, exact)) in CONDITIONS.into_iter().zip(exact).enumerate() {
-            let (name, limit) = (observable.name, exact.condition_number);
-            panel = panel
-                .with(
-                    format!("{name}, SGD ± s.e."),
-                    runs.1.curve(observable.key),
-                    Look::measured(layer),
-                )
-                .with(
-                    format!("{name}, slow flow"),
-                    flows.curve(observable.flow),
-                    Look::flow(layer),
-                )
-                .with_level(format!("{name}, exact limit"), limit, Look::exact(layer));
-            claims.push(observable.against_limit(
-                title,
-                paper("eq. 65, 66"),
-                limit,
-                runs,
-                &flows,
-            )?);
-            claims.push(observable.against_flow(title, runs, &flows));
-        }
-        panels.push(panel);
+    let cases = || KINDS.into_iter().zip(TITLES);
+    let mut claims = Vec::new();
+    for (kind, title) in cases() {
+        claims.extend(self::claims(ran, &name(kind), title)?);
     }
+    let panels = cases().map(|(kind, title)| panel(ran, &name(kind), title));
     Ok(Made {
         caption: "Condition number of each layer. Under anisotropic noise the outer layers inflate and the \
                   middle layer heads for a multiple of an orthogonal matrix. The exact limits of the two \
@@ -83,10 +64,54 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ),
         figure: Figure {
             description: "Condition numbers of three layers against SGD steps".to_owned(),
-            panels,
+            panels: panels.collect::<Result<_, _>>()?,
             columns: 2,
             frame: (330.0, 250.0),
         },
         claims,
     })
+}
+
+/// κ(W_k) of each layer with its exact limit.
+fn limits(experiment: &Experiment) -> Result<Vec<(Quantity, f64)>, ReproduceError> {
+    let exact = predict(&experiment.problem)?.minimum.layer_conditioning()?;
+    let layers = (1..=DEPTH).map(condition_number);
+    Ok(layers
+        .zip(exact.iter().map(|layer| layer.condition_number))
+        .collect())
+}
+
+fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceError> {
+    let (runs, flows) = (ran.linear(name)?, ran.flows(name, Drift::default())?);
+    let mut claims = Vec::new();
+    for (quantity, limit) in limits(runs.0)? {
+        claims.push(quantity.against_limit(title, paper("eq. 65, 66"), limit, runs, &flows)?);
+        claims.push(quantity.against_flow(title, runs.1, &flows));
+    }
+    Ok(claims)
+}
+
+fn panel(ran: &Ran, name: &str, title: &str) -> Result<Panel, ReproduceError> {
+    let ((experiment, trials), flows) = (ran.linear(name)?, ran.flows(name, Drift::default())?);
+    let mut panel = Panel::new(
+        title,
+        Axis::log("step t"),
+        Axis::log(condition_number(1).axis),
+    );
+    for (layer, (quantity, limit)) in limits(experiment)?.into_iter().enumerate() {
+        let symbol = &quantity.symbol;
+        panel = panel
+            .with(
+                format!("{symbol}, SGD ± s.e."),
+                trials.curve(&quantity.key),
+                Look::measured(layer),
+            )
+            .with(
+                format!("{symbol}, slow flow"),
+                flows.curve(&quantity),
+                Look::flow(layer),
+            )
+            .with_level(format!("{symbol}, exact limit"), limit, Look::exact(layer));
+    }
+    Ok(panel)
 }

@@ -3,15 +3,17 @@
 use thalweg::flow::Drift;
 use thalweg::theory::predict;
 
-use super::claim::{beyond, paper};
-use super::linear::{KAIMING, LOGARITHMIC, experiment, flows, identity_problem, plain};
+use super::claim::{Claim, beyond, paper};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
-use super::observable::{LAMBDA_MAX, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
+use crate::quantity::{LAMBDA_MAX, Quantity, SHARPNESS};
+use crate::spec::Experiment;
 
 const DEPTHS: [usize; 4] = [2, 3, 4, 5];
 const LEARNING_RATE: f64 = 0.01;
@@ -43,45 +45,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let observables = [SHARPNESS, LAMBDA_MAX];
-    let mut panels = observables.map(|o| {
-        Panel::new(
-            format!("{} after 10^{{5}} steps", o.name),
-            Axis::linear("depth D"),
-            Axis::log(o.label),
-        )
-    });
-    let mut claims = Vec::new();
-    for (i, (kind, title)) in KINDS.into_iter().zip(TITLES).enumerate() {
-        let mut points = observables.map(|_| [Vec::new(), Vec::new(), Vec::new()]);
-        for depth in DEPTHS {
-            let runs = ran.linear(&name(kind, depth))?;
-            let prediction = predict(&runs.0.problem)?;
-            let exact = [prediction.sharpness, prediction.lambda_max];
-            let sources = [paper("eq. 14"), beyond("closed spectrum")];
-            let flows = flows(runs, Drift::default())?;
-            let what = format!("{title}, D = {depth}");
-            for (k, (observable, source)) in observables.into_iter().zip(sources).enumerate() {
-                let x = depth as f64;
-                points[k][0].extend(runs.1.end(observable.key).mean().map(|end| Point {
-                    x,
-                    y: end.value,
-                    error: end.error.unwrap_or(0.0),
-                }));
-                points[k][1].push(Point::exact(x, flows.mean_end(observable.flow)));
-                points[k][2].push(Point::exact(x, exact[k]));
-                claims.push(observable.against_limit(&what, source, exact[k], runs, &flows)?);
-                claims.push(observable.against_flow(&what, runs, &flows));
-            }
-        }
-        for (panel, [measured, flow, exact]) in panels.iter_mut().zip(points) {
-            *panel = panel
-                .clone()
-                .with(format!("{kind}, SGD ± s.e."), measured, Look::scattered(i))
-                .with(format!("{kind}, slow flow"), flow, Look::flow(i))
-                .with(format!("{kind}, exact limit"), exact, Look::exact(i));
-        }
-    }
+    let panels = [SHARPNESS, LAMBDA_MAX].map(|quantity| panel(ran, &quantity));
     Ok(Made {
         caption: "Sharpness and largest eigenvalue at the end of the runs, against depth. For isotropic noise \
                   T_{min} = 4D; for anisotropic noise the limit grows in proportion to D, and 10^{5} steps \
@@ -97,10 +61,58 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ),
         figure: Figure {
             description: "Sharpness and largest eigenvalue against depth".to_owned(),
-            panels: panels.to_vec(),
+            panels: panels.into_iter().collect::<Result<_, _>>()?,
             columns: 2,
             frame: (330.0, 250.0),
         },
-        claims,
+        claims: claims(ran)?,
     })
+}
+
+/// The exact limit of `quantity` in `experiment`.
+fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
+    let prediction = predict(&experiment.problem)?;
+    Ok(quantity.at_limit(&prediction).unwrap_or(f64::NAN))
+}
+
+fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
+    let mut claims = Vec::new();
+    for (kind, title) in KINDS.into_iter().zip(TITLES) {
+        for depth in DEPTHS {
+            let runs = ran.linear(&name(kind, depth))?;
+            let flows = ran.flows(&name(kind, depth), Drift::default())?;
+            let what = format!("{title}, D = {depth}");
+            let sources = [paper("eq. 14"), beyond("closed spectrum")];
+            for (quantity, source) in [SHARPNESS, LAMBDA_MAX].into_iter().zip(sources) {
+                let limit = limit(&quantity, runs.0)?;
+                claims.push(quantity.against_limit(&what, source, limit, runs, &flows)?);
+                claims.push(quantity.against_flow(&what, runs.1, &flows));
+            }
+        }
+    }
+    Ok(claims)
+}
+
+fn panel(ran: &Ran, quantity: &Quantity) -> Result<Panel, ReproduceError> {
+    let mut panel = Panel::new(
+        format!("{} after 10^{{5}} steps", quantity.symbol),
+        Axis::linear("depth D"),
+        Axis::log(quantity.axis),
+    );
+    for (i, kind) in KINDS.into_iter().enumerate() {
+        let (mut measured, mut flow, mut exact) = (Vec::new(), Vec::new(), Vec::new());
+        for depth in DEPTHS {
+            let x = depth as f64;
+            let (experiment, trials) = ran.linear(&name(kind, depth))?;
+            measured.extend(trials.end(&quantity.key).mean().map(|end| end.point(x)));
+            let flows = ran.flows(&name(kind, depth), Drift::default())?;
+            flow.push(Point::exact(x, flows.mean_end(quantity)));
+            exact.push(Point::exact(x, limit(quantity, experiment)?));
+        }
+        panel = panel
+            .with(format!("{kind}, SGD ± s.e."), measured, Look::scattered(i))
+            .with(format!("{kind}, slow flow"), flow, Look::flow(i))
+            .with(format!("{kind}, exact limit"), exact, Look::exact(i));
+    }
+    Ok(panel)
 }

@@ -2,12 +2,13 @@
 
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, Model, SQUARED_ERROR, TRIALS};
-use super::observable::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::two_noises::network_claims;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::Figure;
+use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 
 const LOSSES: [(&str, Choice); 2] = [
     ("squared error", transformer(SQUARED_ERROR)),
@@ -40,7 +41,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         let named = [("anisotropic noise", pair[0]), ("isotropic noise", pair[1])];
         for quantity in [SHARPNESS, LAMBDA_MAX, FLUCTUATION] {
             panels.push(quantity.panel(name, &named));
-            let of_loss = network_claims("Figure 8", quantity, choice, ran)?.into_iter();
+            let of_loss = network_claims("Figure 8", &quantity, choice, ran)?.into_iter();
             claims.extend(of_loss.map(|mut claim| {
                 claim.statement = format!("{name}, {}", claim.statement);
                 claim

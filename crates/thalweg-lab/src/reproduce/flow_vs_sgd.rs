@@ -5,15 +5,16 @@ use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{Ensemble, Init};
 
 use super::claim::{Claim, beyond};
-use super::linear::{EVEN, Flows, KAIMING, experiment, flows, identity_problem, plain};
+use super::linear::{EVEN, Flows, KAIMING, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
-use super::observable::{FLUCTUATION, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::statistics::Trials;
 use super::tolerance::Tolerance;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel};
+use crate::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LEARNING_RATE: f64 = 0.003;
 const BATCH: usize = 10;
@@ -46,38 +47,12 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let (mut sharpness, mut fluctuation, mut claims) = (Vec::new(), Vec::new(), Vec::new());
-    for (depth, noise, _) in CASES {
-        let runs = ran.linear(&name(depth))?;
-        let flows = flows(runs, Drift::default())?;
-        let title = format!("D = {depth}, √Σε = (1, {})", noise[1]);
-        for (panels, observable) in [(&mut sharpness, SHARPNESS), (&mut fluctuation, FLUCTUATION)] {
-            panels.push(
-                Panel::new(
-                    &title,
-                    Axis::linear("step t"),
-                    Axis::linear(observable.label),
-                )
-                .with(
-                    format!(
-                        "SGD from one minimum, mean ± s.e. of {} seeds",
-                        runs.1.count()
-                    ),
-                    runs.1.curve(observable.key),
-                    Look::measured(0),
-                )
-                .with(
-                    "slow flow from the same minimum",
-                    flows.curve(observable.flow),
-                    Look::flow(1),
-                ),
-            );
-            claims.push(observable.against_flow(&title, runs, &flows));
+    let mut panels = Vec::new();
+    for quantity in [SHARPNESS, FLUCTUATION] {
+        for (depth, noise, _) in CASES {
+            panels.push(panel(ran, &quantity, depth, noise)?);
         }
-        claims.push(falls(&title, runs.1));
-        claims.push(never_rises(&title, &flows));
     }
-    let panels = sharpness.into_iter().chain(fluctuation).collect();
     Ok(Made {
         caption: "Above: sharpness falls, rises, or does both in turn. Below: the gradient fluctuation only falls, \
                   along the flow as a theorem (dF/du = −4 Σ‖dW_{k}/du‖² ≤ 0). SGD seeks minimal gradient \
@@ -97,8 +72,54 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
             columns: 3,
             frame: (230.0, 180.0),
         },
-        claims,
+        claims: claims(ran)?,
     })
+}
+
+fn title(depth: usize, noise: [f64; 2]) -> String {
+    format!("D = {depth}, √Σε = (1, {})", noise[1])
+}
+
+fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
+    let mut claims = Vec::new();
+    for (depth, noise, _) in CASES {
+        let title = title(depth, noise);
+        let (_, trials) = ran.linear(&name(depth))?;
+        let flows = ran.flows(&name(depth), Drift::default())?;
+        claims.push(SHARPNESS.against_flow(&title, trials, &flows));
+        claims.push(FLUCTUATION.against_flow(&title, trials, &flows));
+        claims.push(falls(&title, trials));
+        claims.push(never_rises(&title, &flows));
+    }
+    Ok(claims)
+}
+
+fn panel(
+    ran: &Ran,
+    quantity: &Quantity,
+    depth: usize,
+    noise: [f64; 2],
+) -> Result<Panel, ReproduceError> {
+    let (_, trials) = ran.linear(&name(depth))?;
+    let flows = ran.flows(&name(depth), Drift::default())?;
+    Ok(Panel::new(
+        title(depth, noise),
+        Axis::linear("step t"),
+        Axis::linear(quantity.axis),
+    )
+    .with(
+        format!(
+            "SGD from one minimum, mean ± s.e. of {} seeds",
+            trials.count()
+        ),
+        trials.curve(&quantity.key),
+        Look::measured(0),
+    )
+    .with(
+        "slow flow from the same minimum",
+        flows.curve(quantity),
+        Look::flow(1),
+    ))
 }
 
 /// The minimum to which gradient flow takes the Kaiming start of `seed`.
@@ -113,8 +134,8 @@ fn minimum_from(problem: &Problem, seed: u64) -> Result<Weights, ReproduceError>
 /// SGD's fluctuation is lower at the end than at the start.
 fn falls(title: &str, trials: &Trials) -> Claim {
     let change = trials
-        .end(FLUCTUATION.key)
-        .over(&trials.at(0, FLUCTUATION.key));
+        .end(&FLUCTUATION.key)
+        .over(&trials.at(0, &FLUCTUATION.key));
     Claim::ratio(
         format!("{title}: SGD's F at the end over its F at the start"),
         beyond(""),

@@ -1,14 +1,15 @@
 //! Deep linear networks as figures run them, and the slow flow beside each trial.
 
 use rayon::prelude::*;
-use thalweg::flow::{self, Drift, Snapshot, Times, Trajectory, Validity};
+use thalweg::flow::{self, Drift, Times, Trajectory, Validity};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, Init, Precision, Settings};
 
 use super::claim::Range;
-use super::statistics::{PerTrial, Trials, is_end, mean};
+use super::statistics::{PerTrial, Trials};
 use super::{Budget, ReproduceError};
 use crate::plot::Point;
+use crate::quantity::{self, Quantity, average};
 use crate::spec::{Experiment, Schedule, Spacing};
 
 /// The paper's linear problem: Σx = V = I_d and √Σε = diag(deviations).
@@ -148,41 +149,35 @@ pub struct Flows {
     each: Vec<Trajectory>,
 }
 
-/// A quantity of the slow flow.
-pub type OfFlow = fn(&Snapshot) -> f64;
-
 impl Flows {
     /// The mean over the starts at each step; the spread of the starts is the measured band's.
-    pub fn curve(&self, quantity: OfFlow) -> Vec<Point> {
+    pub fn curve(&self, quantity: &Quantity) -> Vec<Point> {
         let at = |(i, &step): (usize, &u64)| {
-            let values: Vec<f64> = self
-                .each
-                .iter()
-                .map(|t| quantity(&t.snapshots[i]))
+            let values = self.each.iter();
+            let values: Vec<f64> = values
+                .filter_map(|flow| quantity.on_flow(&flow.snapshots[i]))
                 .collect();
-            Point::exact(step as f64, mean(&values))
+            Some(Point::exact(step as f64, average(&values)?))
         };
-        self.steps.iter().enumerate().map(at).collect()
+        self.steps.iter().enumerate().filter_map(at).collect()
     }
 
     /// Each start's mean over the last fifth of the steps.
-    pub fn end(&self, quantity: OfFlow) -> PerTrial {
-        let last = self.steps.last().copied().unwrap_or(0);
-        let each = |trajectory: &Trajectory| {
-            let snapshots = trajectory.snapshots.iter().zip(&self.steps);
-            let end = snapshots.filter(|(_, step)| is_end(**step, last));
-            Ok(mean(
-                &end.map(|(snapshot, _)| quantity(snapshot))
-                    .collect::<Vec<_>>(),
-            ))
+    pub fn end(&self, quantity: &Quantity) -> PerTrial {
+        let end = quantity::end(self.steps.last().copied().unwrap_or(0));
+        let each = |flow: &Trajectory| {
+            let snapshots = flow.snapshots.iter().zip(&self.steps);
+            let snapshots = snapshots.filter(|(_, step)| end.contains(step));
+            let values = snapshots.filter_map(|(snapshot, _)| quantity.on_flow(snapshot));
+            Ok(average(&values.collect::<Vec<_>>()).unwrap_or(f64::NAN))
         };
         PerTrial(self.each.iter().map(each).collect())
     }
 
     /// The mean of [`end`](Self::end) over all starts.
-    pub fn mean_end(&self, quantity: OfFlow) -> f64 {
+    pub fn mean_end(&self, quantity: &Quantity) -> f64 {
         let ends: Vec<f64> = self.end(quantity).0.into_iter().flatten().collect();
-        mean(&ends)
+        average(&ends).unwrap_or(f64::NAN)
     }
 
     /// How far the runs beside these flows are from η → 0⁺, at the worst point on the way.

@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicBool;
 
 use super::super::claim::paper;
-use super::super::observable::{CONDITIONS, SHARPNESS};
 use super::super::plan::Plan;
 use super::super::ran::{Kept, Ran};
+use super::super::shown::Shown as _;
 use super::super::{Claim, Context, Verdict};
 use super::*;
+use crate::quantity::{SHARPNESS, condition_number};
 use thalweg::theory::predict;
 
 fn run(problem: Problem, settings: Settings, steps: u64, seeds: u64) -> Ran {
@@ -38,8 +39,8 @@ fn divergence_is_a_verdict() {
     let of_limit = SHARPNESS.against_limit("t", paper("eq. 14"), limit, runs, &flows);
     for claim in [
         of_limit.unwrap(),
-        SHARPNESS.against_flow("t", runs, &flows),
-        CONDITIONS[0].against_flow("t", runs, &flows),
+        SHARPNESS.against_flow("t", runs.1, &flows),
+        condition_number(1).against_flow("t", runs.1, &flows),
     ] {
         let judged = claim.judge();
         assert_eq!(judged.verdict, Verdict::NotMeasured, "{judged:?}");
@@ -51,7 +52,7 @@ fn divergence_is_a_verdict() {
         );
         assert!(judged.measured.is_none() && judged.predicted.is_some());
     }
-    let curve = runs.1.curve(SHARPNESS.key);
+    let curve = runs.1.curve(&SHARPNESS.key);
     assert!(curve.iter().all(|point| point.y.is_finite()));
 }
 
@@ -67,7 +68,7 @@ fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
         .against_limit("t", paper("eq. 14"), limit, runs, &flows)
         .unwrap();
     assert_eq!(claim.judge().verdict, Verdict::NotAtThisBudget);
-    let claim = SHARPNESS.against_flow("t", runs, &flows);
+    let claim = SHARPNESS.against_flow("t", runs.1, &flows);
     assert_eq!(claim.clone().judge().verdict, Verdict::Agrees, "{claim:?}");
     let wrong = Claim {
         predicted: 1.3 * claim.predicted,
@@ -83,15 +84,13 @@ fn the_flows_end_is_that_of_the_last_fifth() {
     let ran = run(problem, plain(0.01, 10, KAIMING), 100, 2);
     let runs = ran.linear("run").unwrap();
     let flows = flows(runs, Drift::default()).unwrap();
-    let by_steps = |quantity: OfFlow| {
-        let last: Vec<f64> = (80..=100)
-            .map(|t| {
-                let i = runs.1.steps.iter().position(|&step| step == t).unwrap();
-                quantity(&flows.each()[0].snapshots[i])
-            })
-            .collect();
-        mean(&last)
-    };
-    let end = flows.end(|s| s.sharpness).0[0].unwrap();
-    assert!((end - by_steps(|s| s.sharpness)).abs() < 1e-12 * end);
+    let last: Vec<f64> = (80..=100)
+        .map(|t| {
+            let i = runs.1.steps.iter().position(|&step| step == t).unwrap();
+            flows.each()[0].snapshots[i].sharpness
+        })
+        .collect();
+    let by_hand = last.iter().sum::<f64>() / 21.0;
+    let end = flows.end(&SHARPNESS).0[0].unwrap();
+    assert!((end - by_hand).abs() < 1e-12 * end);
 }

@@ -6,13 +6,13 @@ use thalweg::loss::{Convention, Loss};
 use thalweg::model::Network;
 use thalweg::problem::covariance;
 
-use super::claim::{Claim, Source, beyond};
-use super::observable::{FLUCTUATION, Observable};
+use super::claim::{Claim, beyond};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::statistics::Trials;
 use super::tolerance::Tolerance;
 use super::{Budget, ReproduceError};
+use crate::quantity::{FLUCTUATION, LOSS};
 use crate::spec::{
     EvaluationLabels, NetworkExperiment, Schedule, Spacing, parse_network_experiment,
 };
@@ -291,35 +291,17 @@ fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-impl Observable {
-    /// The claim that the quantity ends larger under anisotropic noise than under isotropic noise: the mean log ratio
-    /// of pairs that share all but the noise.
-    pub fn larger(
-        self,
-        what: &str,
-        source: Source,
-        [anisotropic, isotropic]: [&Trials; 2],
-    ) -> Claim {
-        let ratio = anisotropic.end(self.key).over(&isotropic.end(self.key));
-        Claim::ratio(
-            format!(
-                "{what}: {} ends larger under anisotropic noise (ratio to isotropic, geometric mean)",
-                self.name
-            ),
-            source,
-            ratio.geometric_mean(),
-            Tolerance::Above {},
-        )
-    }
-}
-
 /// The part of the way from first to last loss that must be behind a network for its fitting to have ended.
 const FITTED: f64 = 0.99;
 
 /// The index of the first measured step at which the loss, averaged over trials, has come [`FITTED`] of its way; nothing
 /// where it has not risen and fallen to that at any measured step before the run's last fifth.
 pub fn end_of_fitting(trials: &Trials) -> Option<usize> {
-    let loss: Vec<f64> = trials.curve("loss").iter().map(|point| point.y).collect();
+    let loss: Vec<f64> = trials
+        .curve(&LOSS.key)
+        .iter()
+        .map(|point| point.y)
+        .collect();
     let (first, last) = (loss.first()?, loss.last()?);
     let fitted = last + (1.0 - FITTED) * (first - last).max(0.0);
     let unfitted = loss.iter().rposition(|&loss| loss > fitted);
@@ -333,8 +315,8 @@ pub fn falls(what: &str, trials: &Trials) -> Claim {
     let fitted = end_of_fitting(trials);
     let from = fitted.unwrap_or(0);
     let change = trials
-        .end(FLUCTUATION.key)
-        .over(&trials.at(from, FLUCTUATION.key));
+        .end(&FLUCTUATION.key)
+        .over(&trials.at(from, &FLUCTUATION.key));
     Claim {
         too_early: fitted.is_none().then(|| {
             format!(

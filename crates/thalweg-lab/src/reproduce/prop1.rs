@@ -8,11 +8,10 @@ use super::claim::{Claim, paper};
 use super::linear::plain;
 use super::made::Made;
 use super::ran::Ran;
-use super::statistics::Measured;
+use super::statistics::{Measured, PerTrial};
 use super::tolerance::Tolerance;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
-use crate::run::Estimate;
 
 /// Samples of initial weights, fixed beforehand: enough for three standard errors to be below [`ALLOWED`].
 const SAMPLES: u64 = 20_000;
@@ -29,6 +28,14 @@ type Scheme = (
     Init,
     fn(&Problem, f64) -> Vec<f64>,
 );
+
+/// One scheme at some widths: its mean T, measured and exact, at each of [`DEPTHS`].
+struct Means {
+    scheme: &'static str,
+    source: &'static str,
+    measured: Vec<Measured>,
+    exact: Vec<f64>,
+}
 
 /// Draws initial weights, measures and judges.
 pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
@@ -54,69 +61,14 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     } else {
         SAMPLES
     };
-    let seeds: Vec<u64> = (1..=samples).collect();
     let (mut panels, mut claims) = (Vec::new(), Vec::new());
-    for (title, [inputs, hidden, outputs], schemes) in cases {
-        let mut panel = Panel::new(
-            title,
-            Axis::linear("depth D"),
-            Axis::log("initial sharpness T"),
-        );
-        for (i, (name, source, init, variances)) in schemes.iter().enumerate() {
-            let (mut means, mut exact) = (Vec::new(), Vec::new());
-            for depth in DEPTHS {
-                context.tell(claims.len() as f64 / 15.0)?;
-                let problem = Problem::with_hidden_widths(
-                    faer::Mat::identity(inputs, inputs),
-                    faer::Mat::from_fn(outputs, inputs, |r, c| f64::from(u8::from(r == c))),
-                    faer::Mat::identity(outputs, outputs),
-                    depth,
-                    &vec![hidden; depth - 1],
-                )?;
-                let predicted = initial_sharpness(&problem, &variances(&problem, 1.0))?;
-                let ensemble = Ensemble::start(&problem, &plain(0.01, 1, init.clone()), &seeds)?;
-                let starts = ensemble.weights();
-                let sharpness = |start: &Weights| Ok(functionals(&problem, start)?.sharpness);
-                let values: Result<Vec<f64>, ReproduceError> =
-                    starts.iter().flatten().map(sharpness).collect();
-                let values = values?;
-                let Some(Estimate {
-                    mean,
-                    standard_error,
-                    ..
-                }) = Estimate::of(&values)
-                else {
-                    continue;
-                };
-                let x = depth as f64;
-                means.push(Point {
-                    x,
-                    y: mean,
-                    error: standard_error.unwrap_or(0.0),
-                });
-                exact.push(Point::exact(x, predicted));
-                let measured = Measured {
-                    error: standard_error,
-                    trials: values.len(),
-                    ..Measured::exact(mean)
-                };
-                claims.push(Claim::new(
-                    format!("{name}, {title}, D = {depth}: mean initial T"),
-                    paper(format!("Proposition 1, {source}")),
-                    (Ok(measured), predicted),
-                    "closed form",
-                    ALLOWED,
-                ));
-            }
-            panel = panel
-                .with(format!("{name}, exact"), exact, Look::flow(i))
-                .with(
-                    format!("{name}, mean of {samples} starts ± s.e."),
-                    means,
-                    Look::scattered(i),
-                );
-        }
-        panels.push(panel);
+    for (title, widths, schemes) in cases {
+        let means = schemes
+            .iter()
+            .map(|scheme| means(scheme, widths, samples, context));
+        let means = means.collect::<Result<Vec<_>, _>>()?;
+        claims.extend(means.iter().flat_map(|means| self::claims(title, means)));
+        panels.push(panel(title, samples, means));
     }
     Ok(Made {
         caption: "Mean sharpness of random initial weights against Proposition 1; at equal widths both schemes \
@@ -134,4 +86,84 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         },
         claims,
     })
+}
+
+fn means(
+    (scheme, source, init, variances): &Scheme,
+    [inputs, hidden, outputs]: [usize; 3],
+    samples: u64,
+    context: Context<'_>,
+) -> Result<Means, ReproduceError> {
+    let seeds: Vec<u64> = (1..=samples).collect();
+    let (mut measured, mut exact) = (Vec::new(), Vec::new());
+    for depth in DEPTHS {
+        context.tell(0.5)?;
+        let problem = Problem::with_hidden_widths(
+            faer::Mat::identity(inputs, inputs),
+            faer::Mat::from_fn(outputs, inputs, |r, c| f64::from(u8::from(r == c))),
+            faer::Mat::identity(outputs, outputs),
+            depth,
+            &vec![hidden; depth - 1],
+        )?;
+        let ensemble = Ensemble::start(&problem, &plain(0.01, 1, init.clone()), &seeds)?;
+        let starts = ensemble.weights().into_iter();
+        let sharpness = |(start, &seed): (Option<Weights>, &u64)| {
+            let start = start.ok_or(ReproduceError::NoStart { seed })?;
+            Ok(Ok(functionals(&problem, &start)?.sharpness))
+        };
+        let values: Result<Vec<_>, ReproduceError> = starts.zip(&seeds).map(sharpness).collect();
+        measured.extend(PerTrial(values?).mean());
+        exact.push(initial_sharpness(&problem, &variances(&problem, 1.0))?);
+    }
+    Ok(Means {
+        scheme,
+        source,
+        measured,
+        exact,
+    })
+}
+
+fn claims(title: &str, means: &Means) -> Vec<Claim> {
+    let numbers = means.measured.iter().zip(&means.exact).zip(DEPTHS);
+    numbers
+        .map(|((measured, &exact), depth)| {
+            Claim::new(
+                format!("{}, {title}, D = {depth}: mean initial T", means.scheme),
+                paper(format!("Proposition 1, {}", means.source)),
+                (Ok(measured.clone()), exact),
+                "closed form",
+                ALLOWED,
+            )
+        })
+        .collect()
+}
+
+fn panel(title: &str, samples: u64, all: Vec<Means>) -> Panel {
+    let panel = Panel::new(
+        title,
+        Axis::linear("depth D"),
+        Axis::log("initial sharpness T"),
+    );
+    all.into_iter()
+        .enumerate()
+        .fold(panel, |panel, (i, means)| {
+            let depths = || DEPTHS.map(|depth| depth as f64).into_iter();
+            let exact = depths()
+                .zip(means.exact)
+                .map(|(x, exact)| Point::exact(x, exact));
+            let measured = depths()
+                .zip(means.measured)
+                .map(|(x, measured)| measured.point(x));
+            panel
+                .with(
+                    format!("{}, exact", means.scheme),
+                    exact.collect(),
+                    Look::flow(i),
+                )
+                .with(
+                    format!("{}, mean of {samples} starts ± s.e.", means.scheme),
+                    measured.collect(),
+                    Look::scattered(i),
+                )
+        })
 }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use thalweg::flow::Drift;
+
+use super::linear::{self, Flows};
 use super::plan::{Plan, Planned};
 use super::statistics::Trials;
 use super::{Context, ReproduceError};
@@ -23,9 +26,13 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub struct Kept(Mutex<HashMap<String, Arc<Run>>>);
 
-/// A figure's runs, by name.
+/// A figure's runs, by name, and the flows beside them.
 #[derive(Debug, Default)]
-pub struct Ran(pub Vec<(String, Arc<Run>)>);
+pub struct Ran {
+    runs: Vec<(String, Arc<Run>)>,
+    /// By run and drift, each computed when it is first asked for.
+    flows: Mutex<Vec<(String, Drift, Arc<Flows>)>>,
+}
 
 impl Ran {
     /// Runs all of `plan`, telling `context` the progress.
@@ -41,11 +48,35 @@ impl Ran {
             runs.push((name, context.kept.run(planned, context, part)?));
             done = next;
         }
-        Ok(Self(runs))
+        Ok(Self {
+            runs,
+            flows: Mutex::default(),
+        })
+    }
+
+    /// All of them, in the plan's order.
+    pub fn all(&self) -> &[(String, Arc<Run>)] {
+        &self.runs
+    }
+
+    /// The slow flow from each start of the deep linear network called `name`, by `drift`.
+    ///
+    /// # Errors
+    /// When the plan had none, or the flow has no answer.
+    pub fn flows(&self, name: &str, drift: Drift) -> Result<Arc<Flows>, ReproduceError> {
+        // A poisoned lock guards a list that is whole all the same.
+        let kept = || self.flows.lock().unwrap_or_else(|error| error.into_inner());
+        let known = |(own, by, _): &&(String, Drift, _)| own == name && *by == drift;
+        if let Some((_, _, flows)) = kept().iter().find(known) {
+            return Ok(Arc::clone(flows));
+        }
+        let flows = Arc::new(linear::flows(self.linear(name)?, drift)?);
+        kept().push((name.to_owned(), drift, Arc::clone(&flows)));
+        Ok(flows)
     }
 
     fn run(&self, name: &str) -> Result<&Run, ReproduceError> {
-        let found = self.0.iter().find(|(own, _)| own == name);
+        let found = self.runs.iter().find(|(own, _)| own == name);
         let (_, run) = found.ok_or_else(|| ReproduceError::NoRun {
             name: name.to_owned(),
         })?;

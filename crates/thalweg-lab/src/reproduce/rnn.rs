@@ -3,11 +3,12 @@
 use super::claim::beyond;
 use super::made::Made;
 use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, falls};
-use super::observable::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::Figure;
+use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::spec::NetworkExperiment;
 
 /// u = η²t/B = 10, as the ReLU network of Figure 2 has it; the paper's own settings have u = 0.03.

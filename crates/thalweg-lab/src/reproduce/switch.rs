@@ -5,13 +5,14 @@ use thalweg::train::Switch;
 use super::claim::{Claim, beyond};
 use super::made::Made;
 use super::network::{Choice, Model, SQUARED_ERROR, TRIALS};
-use super::observable::{FLUCTUATION, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::statistics::{PerTrial, Trials};
 use super::tolerance::Tolerance;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 use crate::spec::NetworkExperiment;
 
 const MODELS: [Model; 2] = [Model::Relu, Model::Transformer];
@@ -87,21 +88,25 @@ fn panels(model: Model, mark: u64, runs: [&Trials; 2]) -> Vec<Panel> {
         format!("SGD, mean ± s.e. of {} trials", runs[0].count()),
         "switched to gradient descent".to_owned(),
     ];
-    let of = |quantity: super::observable::Observable| {
-        let curves = runs.map(|trials| trials.curve(quantity.key));
+    let of = |quantity: &Quantity| {
+        let curves = runs.map(|trials| trials.curve(&quantity.key));
         let heights = || curves.iter().flatten().map(|p| p.y).filter(|y| *y > 0.0);
         let (low, high) = (
             heights().fold(f64::INFINITY, f64::min),
             heights().fold(0.0, f64::max),
         );
         let line = [low, high].map(|y| Point::exact(mark as f64, y)).to_vec();
-        let mut panel = Panel::new(model.name(), Axis::linear("step t"), quantity.axis());
+        let mut panel = Panel::new(
+            model.name(),
+            Axis::linear("step t"),
+            quantity.axis_of_networks(),
+        );
         for (i, (name, curve)) in names.iter().zip(curves.clone()).enumerate() {
             panel = panel.with(name.clone(), curve, Look::measured(i));
         }
         panel.with("the switch", line, Look::reference(Dash::Dotted))
     };
-    vec![of(SHARPNESS), of(FLUCTUATION)]
+    vec![of(&SHARPNESS), of(&FLUCTUATION)]
 }
 
 /// The claim that T's motion over the last quarter of the run is less after the switch than without it.
@@ -109,12 +114,12 @@ fn stops(model: Model, stopped: &Trials, going: &Trials) -> Claim {
     let path = |trials: &Trials| {
         let from = trials.index_from(3 * trials.last() / 4);
         let steps = (from..trials.steps.len() - 1).map(|i| {
-            let [here, next] = [i, i + 1].map(|i| trials.at(i, SHARPNESS.key));
+            let [here, next] = [i, i + 1].map(|i| trials.at(i, &SHARPNESS.key));
             next.with(&here, |next, here| (next - here).abs())
         });
         let nothing = trials
-            .at(from, SHARPNESS.key)
-            .with(&trials.at(from, SHARPNESS.key), |_, _| 0.0);
+            .at(from, &SHARPNESS.key)
+            .with(&trials.at(from, &SHARPNESS.key), |_, _| 0.0);
         steps.fold(nothing, |sum: PerTrial, step| sum.with(&step, |a, b| a + b))
     };
     let ratio = path(stopped).ratio_of_means(&path(going));

@@ -182,7 +182,7 @@ fn figures_share_their_runs() {
     let (kept, stop) = (Kept::default(), AtomicBool::new(false));
     let ran = || Ran::new(plan("fig4"), context("fig4", &kept, &stop)).unwrap();
     let (first, second) = (ran(), ran());
-    for ((name, run), (other, same)) in first.0.iter().zip(&second.0) {
+    for ((name, run), (other, same)) in first.all().iter().zip(second.all()) {
         assert!(name == other && std::sync::Arc::ptr_eq(run, same), "{name}");
     }
     assert!(first.linear("no such run").is_err() && first.network("switched").is_err());
@@ -247,12 +247,9 @@ fn every_letter_of_a_picture_is_in_the_font() {
 
 #[test]
 fn every_letter_of_the_measured_quantities_is_in_the_font() {
-    use super::observable::{CONDITIONS, FLUCTUATION, LAMBDA_MAX, SHARPNESS};
-    for observable in CONDITIONS
-        .into_iter()
-        .chain([FLUCTUATION, LAMBDA_MAX, SHARPNESS])
-    {
-        for text in [observable.label, observable.name] {
+    use crate::quantity::{SCALARS, condition_number};
+    for quantity in SCALARS.into_iter().chain([condition_number(3)]) {
+        for text in [quantity.axis, &*quantity.symbol] {
             assert!(
                 missing_glyphs(text).is_empty(),
                 "{text}: {:?}",

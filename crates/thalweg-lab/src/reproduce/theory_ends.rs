@@ -3,14 +3,15 @@
 use thalweg::flow::Drift;
 use thalweg::theory::predict;
 
-use super::claim::paper;
-use super::linear::{KAIMING, LOGARITHMIC, experiment, flows, identity_problem, plain};
+use super::claim::{Claim, paper};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
-use super::observable::{LAMBDA_MAX, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
+use crate::quantity::{LAMBDA_MAX, SHARPNESS};
 
 const DEPTH: usize = 3;
 const NOISE: [f64; 2] = [10.0, 0.1];
@@ -45,44 +46,11 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let (mut panels, mut claims) = (Vec::new(), Vec::new());
     let cases = cases(context.budget);
+    let (mut panels, mut claims) = (Vec::new(), Vec::new());
     for (learning_rate, _) in cases {
-        let runs = ran.linear(&name(learning_rate))?;
-        let limit = predict(&runs.0.problem)?.sharpness;
-        let flows = flows(runs, Drift::default())?;
-        let title = format!("η = {learning_rate}, 2/η = {:.0}", 2.0 / learning_rate);
-        let mut panel = Panel::new(&title, Axis::log("step t"), Axis::log("T, λ_{max}"));
-        for (i, observable) in [SHARPNESS, LAMBDA_MAX].into_iter().enumerate() {
-            let name = observable.name;
-            panel = panel
-                .with(
-                    format!("{name}, SGD ± s.e."),
-                    runs.1.curve(observable.key),
-                    Look::measured(i),
-                )
-                .with(
-                    format!("{name}, slow flow"),
-                    flows.curve(observable.flow),
-                    Look::flow(i),
-                );
-            claims.push(observable.against_flow(&title, runs, &flows));
-        }
-        let theorem = paper("Theorem 1 (eq. 14)");
-        claims.push(SHARPNESS.against_limit(&title, theorem, limit, runs, &flows)?);
-        panels.push(
-            panel
-                .with_level(
-                    "T, exact limit (Theorem 1)",
-                    limit,
-                    Look::reference(Dash::DashDot),
-                )
-                .with_level(
-                    "λ_{max} = 2/η, edge of stability",
-                    2.0 / learning_rate,
-                    Look::reference(Dash::Dotted),
-                ),
-        );
+        panels.push(panel(ran, learning_rate)?);
+        claims.extend(self::claims(ran, learning_rate)?);
     }
     Ok(Made {
         caption: "The paper's noise (10, 0.1) drives λ_{max} towards the edge of stability 2/η. There SGD stays \
@@ -105,4 +73,55 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         },
         claims,
     })
+}
+
+fn title(learning_rate: f64) -> String {
+    format!("η = {learning_rate}, 2/η = {:.0}", 2.0 / learning_rate)
+}
+
+fn claims(ran: &Ran, learning_rate: f64) -> Result<Vec<Claim>, ReproduceError> {
+    let (name, title) = (name(learning_rate), title(learning_rate));
+    let (runs, flows) = (ran.linear(&name)?, ran.flows(&name, Drift::default())?);
+    let limit = predict(&runs.0.problem)?.sharpness;
+    let theorem = paper("Theorem 1 (eq. 14)");
+    Ok(vec![
+        SHARPNESS.against_flow(&title, runs.1, &flows),
+        LAMBDA_MAX.against_flow(&title, runs.1, &flows),
+        SHARPNESS.against_limit(&title, theorem, limit, runs, &flows)?,
+    ])
+}
+
+fn panel(ran: &Ran, learning_rate: f64) -> Result<Panel, ReproduceError> {
+    let name = name(learning_rate);
+    let ((experiment, trials), flows) = (ran.linear(&name)?, ran.flows(&name, Drift::default())?);
+    let mut panel = Panel::new(
+        title(learning_rate),
+        Axis::log("step t"),
+        Axis::log("T, λ_{max}"),
+    );
+    for (i, quantity) in [SHARPNESS, LAMBDA_MAX].into_iter().enumerate() {
+        let symbol = &quantity.symbol;
+        panel = panel
+            .with(
+                format!("{symbol}, SGD ± s.e."),
+                trials.curve(&quantity.key),
+                Look::measured(i),
+            )
+            .with(
+                format!("{symbol}, slow flow"),
+                flows.curve(&quantity),
+                Look::flow(i),
+            );
+    }
+    Ok(panel
+        .with_level(
+            "T, exact limit (Theorem 1)",
+            predict(&experiment.problem)?.sharpness,
+            Look::reference(Dash::DashDot),
+        )
+        .with_level(
+            "λ_{max} = 2/η, edge of stability",
+            2.0 / learning_rate,
+            Look::reference(Dash::Dotted),
+        ))
 }

@@ -6,16 +6,16 @@ use thalweg::simulate::Init;
 use thalweg::theory::{Minimum, noise_misalignment, predict};
 
 use super::claim::{Claim, paper};
-use super::linear::{EVEN, Flows, experiment, flows, plain};
+use super::linear::{EVEN, Flows, experiment, plain};
 use super::made::{Made, sgd_settings};
-use super::observable::{FLUCTUATION, Observable, SHARPNESS};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::statistics::Trials;
 use super::tolerance::SGD;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
-use crate::spec::Experiment;
+use crate::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const BATCH: usize = 10;
 /// Singular values of the teacher.
@@ -55,39 +55,6 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
-    let (mut paths, mut claims) = (Vec::new(), Vec::new());
-    let mut ends = [(); 3].map(|()| Vec::new());
-    for angle in ANGLES {
-        let runs = ran.linear(&name(angle))?;
-        let exact = predict(&runs.0.problem)?.sharpness;
-        let misalignment = noise_misalignment(&runs.0.problem);
-        let drift = flows(runs, Drift::Exact)?;
-        let title = format!("noise turned by {angle}° (misalignment {misalignment:.2})");
-        let [of_theorem, of_drift, of_sgd] = &mut ends;
-        of_theorem.push(Point::exact(angle, exact));
-        of_drift.push(Point::exact(angle, drift.mean_end(SHARPNESS.flow)));
-        of_sgd.extend(runs.1.end(SHARPNESS.key).mean().map(|measured| Point {
-            x: angle,
-            y: measured.value,
-            error: measured.error.unwrap_or(0.0),
-        }));
-        claims.push(stays(&title, exact, runs.1));
-        for observable in [SHARPNESS, FLUCTUATION] {
-            claims.push(follows(observable, &title, runs, &drift));
-            if angle == SHOWN {
-                paths.push(path(observable, runs, &drift)?);
-            }
-        }
-    }
-    let [of_theorem, of_drift, of_sgd] = ends;
-    let map = Panel::new(
-        "where it ends",
-        Axis::linear("angle between noise and signal axes, degrees"),
-        Axis::linear(SHARPNESS.label),
-    )
-    .with("SGD, mean of the last fifth", of_sgd, Look::scattered(0))
-    .with(DRIFT_NAME, of_drift, Look::flow(1))
-    .with(THEOREM_NAME, of_theorem, Look::reference(Dash::DashDot));
     let (learning_rate, steps) = clock(context.budget);
     Ok(Made {
         caption: "SGD starts at Theorem 1's minimum. Where the noise covariance Σε and the signal covariance VΣxV^{T} \
@@ -105,11 +72,11 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ),
         figure: Figure {
             description: "Sharpness of SGD against the angle between noise and signal".to_owned(),
-            panels: std::iter::once(map).chain(paths).collect(),
+            panels: vec![ends(ran)?, path(&SHARPNESS, ran)?, path(&FLUCTUATION, ran)?],
             columns: 3,
             frame: (230.0, 220.0),
         },
-        claims,
+        claims: claims(ran)?,
     })
 }
 
@@ -126,24 +93,66 @@ fn turned(angle: f64) -> Result<Problem, ReproduceError> {
     Ok(Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2)?)
 }
 
-/// One quantity of the shown angle against the step count.
-fn path(
-    observable: Observable,
-    runs: (&Experiment, &Trials),
-    drift: &Flows,
-) -> Result<Panel, ReproduceError> {
-    let minimum = flows(runs, Drift::default())?.mean_end(observable.flow);
+fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
+    let mut claims = Vec::new();
+    for angle in ANGLES {
+        let (experiment, trials) = ran.linear(&name(angle))?;
+        let drift = ran.flows(&name(angle), Drift::Exact)?;
+        let misalignment = noise_misalignment(&experiment.problem);
+        let title = format!("noise turned by {angle}° (misalignment {misalignment:.2})");
+        let exact = predict(&experiment.problem)?.sharpness;
+        claims.push(stays(&title, exact, trials));
+        claims.push(follows(&SHARPNESS, &title, trials, &drift));
+        claims.push(follows(&FLUCTUATION, &title, trials, &drift));
+    }
+    Ok(claims)
+}
+
+/// Where SGD, its drift and Theorem 1 end, over the angle.
+fn ends(ran: &Ran) -> Result<Panel, ReproduceError> {
+    let (mut of_sgd, mut of_drift, mut of_theorem) = (Vec::new(), Vec::new(), Vec::new());
+    for angle in ANGLES {
+        let (experiment, trials) = ran.linear(&name(angle))?;
+        let drift = ran.flows(&name(angle), Drift::Exact)?;
+        of_sgd.extend(
+            trials
+                .end(&SHARPNESS.key)
+                .mean()
+                .map(|end| end.point(angle)),
+        );
+        of_drift.push(Point::exact(angle, drift.mean_end(&SHARPNESS)));
+        of_theorem.push(Point::exact(angle, predict(&experiment.problem)?.sharpness));
+    }
     Ok(Panel::new(
-        format!("{SHOWN}°: {} on the way", observable.name),
+        "where it ends",
+        Axis::linear("angle between noise and signal axes, degrees"),
+        Axis::linear(SHARPNESS.axis),
+    )
+    .with("SGD, mean of the last fifth", of_sgd, Look::scattered(0))
+    .with(DRIFT_NAME, of_drift, Look::flow(1))
+    .with(THEOREM_NAME, of_theorem, Look::reference(Dash::DashDot)))
+}
+
+/// One quantity of the shown angle against the step count.
+fn path(quantity: &Quantity, ran: &Ran) -> Result<Panel, ReproduceError> {
+    let name = name(SHOWN);
+    let (_, trials) = ran.linear(&name)?;
+    let minimum = ran.flows(&name, Drift::default())?.mean_end(quantity);
+    Ok(Panel::new(
+        format!("{SHOWN}°: {} on the way", quantity.symbol),
         Axis::linear("step t"),
-        Axis::linear(observable.label),
+        Axis::linear(quantity.axis),
     )
     .with(
-        format!("SGD, mean ± s.e. of {} seeds", runs.1.count()),
-        runs.1.curve(observable.key),
+        format!("SGD, mean ± s.e. of {} seeds", trials.count()),
+        trials.curve(&quantity.key),
         Look::measured(0),
     )
-    .with(DRIFT_NAME, drift.curve(observable.flow), Look::flow(1))
+    .with(
+        DRIFT_NAME,
+        ran.flows(&name, Drift::Exact)?.curve(quantity),
+        Look::flow(1),
+    )
     .with_level(THEOREM_NAME, minimum, Look::reference(Dash::DashDot)))
 }
 
@@ -152,23 +161,18 @@ fn stays(title: &str, exact: f64, trials: &Trials) -> Claim {
     Claim::new(
         format!("{title}: T stays at Theorem 1's minimum"),
         paper("Theorem 1 (eq. 14)"),
-        (trials.end(SHARPNESS.key).mean(), exact),
+        (trials.end(&SHARPNESS.key).mean(), exact),
         "Theorem 1",
         SGD,
     )
 }
 
 /// SGD is where its exact drift takes it.
-fn follows(
-    observable: Observable,
-    title: &str,
-    runs: (&Experiment, &Trials),
-    drift: &Flows,
-) -> Claim {
+fn follows(quantity: &Quantity, title: &str, trials: &Trials, drift: &Flows) -> Claim {
     Claim {
-        statement: format!("{title}: {} follows the exact drift", observable.name),
+        statement: format!("{title}: {} follows the exact drift", quantity.symbol),
         by: "exact drift, same start, same steps".to_owned(),
         beside_flow: false,
-        ..observable.against_flow(title, runs, drift)
+        ..quantity.against_flow(title, trials, drift)
     }
 }

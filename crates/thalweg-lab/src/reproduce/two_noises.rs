@@ -1,17 +1,19 @@
 //! What Figures 2 and 5 share: networks under anisotropic and under isotropic noise.
 
 use thalweg::flow::Drift;
-use thalweg::theory::{Prediction, predict};
+use thalweg::theory::predict;
 
 use super::claim::{Claim, Source, paper};
-use super::linear::{KAIMING, LOGARITHMIC, experiment, flows, identity_problem, plain};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, KINDS, Model, SQUARED_ERROR, TRIALS, falls};
-use super::observable::{FLUCTUATION, Observable};
 use super::plan::Plan;
 use super::ran::Ran;
+use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel};
+use crate::quantity::{FLUCTUATION, Quantity};
+use crate::spec::Experiment;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
@@ -21,8 +23,7 @@ const NOISES: [[f64; 2]; 2] = [[10.0, 0.1], [10.0, 10.0]];
 
 /// One row of panels: a quantity of the linear network and of the others.
 pub struct Row {
-    pub quantity: Observable,
-    pub exact: fn(&Prediction<'_>) -> f64,
+    pub quantity: Quantity,
     /// Where the exact value stands, for each noise.
     pub sources: fn() -> [Source; 2],
 }
@@ -86,8 +87,8 @@ pub fn show(
         for choice in networks() {
             let pair = choice.ran_pair(ran)?;
             let named = [("anisotropic noise", pair[0]), ("isotropic noise", pair[1])];
-            panels.push(row.quantity.panel(choice.words(), &named));
-            claims.extend(network_claims(figure, row.quantity, choice, ran)?);
+            panels.push(row.quantity.panel(&choice.words(), &named));
+            claims.extend(network_claims(figure, &row.quantity, choice, ran)?);
         }
     }
     Ok(Made {
@@ -103,49 +104,57 @@ pub fn show(
     })
 }
 
+/// The exact limit of `quantity` in `experiment`.
+fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
+    let prediction = predict(&experiment.problem)?;
+    Ok(quantity.at_limit(&prediction).unwrap_or(f64::NAN))
+}
+
 fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
-    let quantity = row.quantity;
+    let quantity = &row.quantity;
     let mut panel = Panel::new(
         "linear network",
         Axis::log("step t"),
-        Axis::log(quantity.label),
+        Axis::log(quantity.axis),
     );
     for (i, kind) in KINDS.into_iter().enumerate() {
-        let runs = ran.linear(&linear_name(kind))?;
-        let exact = (row.exact)(&predict(&runs.0.problem)?);
+        let name = linear_name(kind);
+        let (experiment, trials) = ran.linear(&name)?;
         panel = panel
             .with(
                 format!("{kind} noise"),
-                runs.1.curve(quantity.key),
+                trials.curve(&quantity.key),
                 Look::measured(i),
             )
             .with(
                 format!("{kind} noise: slow flow"),
-                flows(runs, Drift::default())?.curve(quantity.flow),
+                ran.flows(&name, Drift::default())?.curve(quantity),
                 Look::flow(i),
             )
-            .with_level(format!("{kind} noise: exact limit"), exact, Look::exact(i));
+            .with_level(
+                format!("{kind} noise: exact limit"),
+                limit(quantity, experiment)?,
+                Look::exact(i),
+            );
     }
     Ok(panel)
 }
 
 fn linear_claims(figure: &str, row: &Row, ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
+    let quantity = &row.quantity;
     let mut claims = Vec::new();
     for (kind, source) in KINDS.into_iter().zip((row.sources)()) {
         let runs = ran.linear(&linear_name(kind))?;
-        let flows = flows(runs, Drift::default())?;
-        let exact = (row.exact)(&predict(&runs.0.problem)?);
+        let flows = ran.flows(&linear_name(kind), Drift::default())?;
+        let limit = limit(quantity, runs.0)?;
         let what = format!("linear network, {kind} noise");
-        claims.push(
-            row.quantity
-                .against_limit(&what, source, exact, runs, &flows)?,
-        );
-        claims.push(row.quantity.against_flow(&what, runs, &flows));
+        claims.push(quantity.against_limit(&what, source, limit, runs, &flows)?);
+        claims.push(quantity.against_flow(&what, runs.1, &flows));
     }
-    if row.quantity.key != FLUCTUATION.key {
+    if quantity.key != FLUCTUATION.key {
         let [anisotropic, isotropic] = KINDS.map(|kind| ran.linear(&linear_name(kind)));
         let pair = [anisotropic?.1, isotropic?.1];
-        claims.push(row.quantity.larger("linear network", paper(figure), pair));
+        claims.push(quantity.larger("linear network", paper(figure), pair));
     }
     Ok(claims)
 }
@@ -153,7 +162,7 @@ fn linear_claims(figure: &str, row: &Row, ran: &Ran) -> Result<Vec<Claim>, Repro
 /// That it ends larger under anisotropic noise; of the fluctuation, that it falls under either.
 pub fn network_claims(
     figure: &str,
-    quantity: Observable,
+    quantity: &Quantity,
     choice: Choice,
     ran: &Ran,
 ) -> Result<Vec<Claim>, ReproduceError> {

@@ -31,6 +31,10 @@ use crate::provenance::{Build, PROGRAM, Provenance};
 use crate::run::Measurements;
 use crate::spec::{Fault, Field, NetworkExperiment, Node, Specification, read_toml, to_toml};
 
+/// What to do where a file is not what it was.
+const WAY_OUT: &str =
+    "bring it back from a copy, or run anew in another directory, to the same numbers";
+
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
 const OUTCOMES: &str = "outcomes.toml";
@@ -199,8 +203,7 @@ impl RunDirectory {
             self.drop_parts_from(0)?;
             return Ok((None, damaged));
         }
-        let way_out = way_out(&self.path);
-        Err(lost.unwrap_or(StoreError::Damaged { folder, way_out }))
+        Err(lost.unwrap_or(StoreError::Damaged { folder }))
     }
 
     /// The first of `parts` that is not what it was when its digest was taken.
@@ -218,7 +221,7 @@ impl RunDirectory {
     }
 
     fn read_part(&self, index: usize, digest: u64) -> Result<Vec<u8>, StoreError> {
-        read_listed(&self.part(index), digest, &way_out(&self.path))
+        read_listed(&self.part(index), digest, WAY_OUT)
     }
 
     fn drop_parts_from(&self, first: usize) -> Result<(), StoreError> {
@@ -270,7 +273,7 @@ pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreErr
     let experiment = read_specification(directory, |root| E::read(root))?;
     let finished = finished(directory, digest_of(&experiment))?;
     let path = directory.join(MEASUREMENTS);
-    let bytes = read_listed(&path, finished.measurements, &way_out(directory))?;
+    let bytes = read_listed(&path, finished.measurements, WAY_OUT)?;
     Ok(StoredRun {
         experiment,
         measurements: table::decode(&path, bytes)?,
@@ -289,12 +292,6 @@ pub(crate) fn outcomes_of(directory: &Path) -> Result<Vec<RunOutcome>, StoreErro
     Ok(Vec::new())
 }
 
-/// What to do where a file of the run in `directory` is not what it was.
-fn way_out(directory: &Path) -> String {
-    let directory = directory.display();
-    format!("bring it back from a copy, or delete {directory} and run anew, to the same numbers")
-}
-
 /// By which files know the experiment that they belong to.
 fn digest_of(experiment: &impl Specification) -> u64 {
     digest(to_toml(&experiment.to_node()).as_bytes())
@@ -306,14 +303,14 @@ fn read_specification<T>(
     read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
 ) -> Result<T, StoreError> {
     let path = directory.join(SPECIFICATION);
-    let bytes = read_sealed(&path, &way_out(directory))?;
+    let bytes = read_sealed(&path, WAY_OUT)?;
     Ok(read_toml(&path, &bytes, read)?)
 }
 
 /// What the last file of the run in `directory` says.
 fn stored_outcomes(directory: &Path) -> Result<Finished, StoreError> {
     let path = directory.join(OUTCOMES);
-    let bytes = read_sealed(&path, &way_out(directory))?;
+    let bytes = read_sealed(&path, WAY_OUT)?;
     outcomes::read(&path, &bytes)
 }
 
@@ -325,7 +322,7 @@ fn finished(directory: &Path, experiment: u64) -> Result<Finished, StoreError> {
     }
     Err(StoreError::OtherOutcomes {
         path: directory.join(OUTCOMES),
-        way_out: way_out(directory),
+        way_out: WAY_OUT.to_owned(),
     })
 }
 
@@ -347,10 +344,7 @@ fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     if among(&RUN_FILES) {
-        return Err(StoreError::missing(
-            &path.join(SPECIFICATION),
-            &way_out(path),
-        ));
+        return Err(StoreError::missing(&path.join(SPECIFICATION), WAY_OUT));
     }
     Err(StoreError::NotARun {
         directory: path.to_owned(),

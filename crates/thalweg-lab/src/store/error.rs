@@ -125,12 +125,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// No state of an unfinished run can be gone on from.
-    #[error("every checkpoint in {} is damaged: {way_out}", folder.display())]
+    #[error("every checkpoint in {} is damaged: bring them back from a copy, or run anew in another directory, to the same numbers", folder.display())]
     Damaged {
         /// The folder of the checkpoints.
         folder: PathBuf,
-        /// What can be done.
-        way_out: String,
     },
     /// The directory's own specification cannot be read back.
     #[error(transparent)]

@@ -100,10 +100,15 @@ pub fn finished_run() -> Read {
 
 /// What the command that goes on reads, and makes of it in the end.
 pub fn unfinished_run() -> Read {
-    let directory = scratch();
-    run_until(directory.path(), 200).unwrap();
+    let made = fresh();
+    run_until(made.directory.path(), 200).unwrap();
+    made
+}
+
+/// The same where nothing has been done.
+pub fn fresh() -> Read {
     Read {
-        directory,
+        directory: scratch(),
         read: |copy| {
             let damaged = run_until(copy, u64::MAX)?;
             let stored = load::<Experiment>(copy).map_err(|error| error.to_string())?;

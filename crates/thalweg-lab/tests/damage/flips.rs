@@ -23,17 +23,6 @@ pub struct Tally {
     pub unnoticed: BTreeMap<String, usize>,
 }
 
-impl Tally {
-    /// None of the flips in the files of these names went unnoticed.
-    #[allow(dead_code, reason = "the example only counts")]
-    pub fn assert_all_noticed(&self, names: &[&str]) {
-        for name in names {
-            let unnoticed = self.unnoticed.get(*name);
-            assert_eq!(unnoticed, Some(&0), "{name}: {self:?}");
-        }
-    }
-}
-
 /// Flips `each` bits of every file below `made`, or all there are, and looks each time at what is read.
 ///
 /// Panics where a flip changes what is read, or where the words do not name the file.
@@ -70,7 +59,7 @@ pub fn flip_every_file(made: &Read, each: usize) -> Tally {
 }
 
 /// What is read of a copy after `change`: reading may write.
-fn read_copy(made: &Read, change: impl FnOnce(&Path)) -> Result<Vec<u8>, String> {
+pub fn read_copy(made: &Read, change: impl FnOnce(&Path)) -> Result<Vec<u8>, String> {
     let folder = scratch();
     let copy = folder.path().join("copy");
     let root = made.directory.path();

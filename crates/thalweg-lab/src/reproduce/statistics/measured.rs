@@ -1,5 +1,7 @@
 //! One measured number, with its error if it was sampled.
 
+use crate::plot::Point;
+
 /// A number, how uncertain it is, and how many trials are behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
@@ -21,6 +23,15 @@ impl Measured {
             error: None,
             trials: 0,
             left_out: None,
+        }
+    }
+
+    /// On a picture, at this place across.
+    pub fn point(&self, x: f64) -> Point {
+        Point {
+            x,
+            y: self.value,
+            error: self.error.unwrap_or(0.0),
         }
     }
 

@@ -8,12 +8,7 @@ mod trials;
 pub use measured::Measured;
 pub use per_trial::{Missing, PerTrial};
 pub use power::detectable;
-pub use trials::{Trials, is_end};
+pub use trials::Trials;
 
 #[cfg(test)]
 pub use trials::tests::by_hand as trials_by_hand;
-
-/// Their mean.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}

@@ -1,7 +1,7 @@
 //! One value for each trial, and what they say together.
 
-use super::mean;
 use super::measured::Measured;
+use crate::quantity::average;
 use crate::run::Estimate;
 
 /// A trial without a value.
@@ -81,7 +81,7 @@ impl PerTrial {
             .iter()
             .map(|pair| (above - pair.0) / (below - pair.1))
             .collect();
-        let middle = mean(&ratios);
+        let middle = average(&ratios).unwrap_or(f64::NAN);
         let spread: f64 = ratios.iter().map(|ratio| (ratio - middle).powi(2)).sum();
         let indices = pairs.iter().map(|pair| pair.map(|_| 0.0)).collect();
         PerTrial(indices).combined(|_| Some((above / below, ((n - 1.0) / n * spread).sqrt())))

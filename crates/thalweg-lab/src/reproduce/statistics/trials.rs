@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::mean;
 use super::per_trial::{Missing, PerTrial};
 use crate::plot::Point;
+use crate::quantity::{average, end};
 use crate::run::{Estimate, Measurements, MemoryRun};
 
 /// All trials of one setting, each measured at the same steps.
@@ -19,11 +19,6 @@ pub struct Trials {
     values: HashMap<String, Vec<Vec<Option<f64>>>>,
     /// The same as a table.
     pub measurements: Measurements,
-}
-
-/// Whether `step` is in the last fifth of `last` steps, over which a run's end is averaged.
-pub fn is_end(step: u64, last: u64) -> bool {
-    u128::from(step) * 5 >= u128::from(last) * 4
 }
 
 impl Trials {
@@ -98,7 +93,10 @@ impl Trials {
                 .window()
                 .map(|i| self.value(quantity, trial, i))
                 .collect();
-            Ok(mean(&values?))
+            average(&values?).ok_or(Missing {
+                seed: self.seeds[trial],
+                diverged_at: None,
+            })
         })
     }
 
@@ -109,8 +107,8 @@ impl Trials {
 
     /// The indices of the last fifth's steps.
     pub fn window(&self) -> impl Iterator<Item = usize> {
-        let last = self.last();
-        (0..self.steps.len()).filter(move |&i| is_end(self.steps[i], last))
+        let end = end(self.last());
+        (0..self.steps.len()).filter(move |&i| end.contains(&self.steps[i]))
     }
 
     /// The budget, steps.
@@ -181,7 +179,6 @@ pub(super) mod tests {
         assert_eq!(trials.window().collect::<Vec<_>>(), [3, 4, 5]);
         let mean = trials.end("T").mean().unwrap();
         assert_eq!((mean.value, mean.error, mean.trials), (4.0, Some(1.0), 2));
-        assert!(is_end(4, 5) && !is_end(3, 5) && is_end(0, 0));
         assert_eq!(
             (
                 trials.index_from(51),
