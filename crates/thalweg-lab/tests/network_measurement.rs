@@ -280,7 +280,7 @@ fn observations_are_what_single_samples_say() {
     let observation = observe(&mut set, None, &PARAMETERS, 200, 3, &mut Vec::new()).unwrap();
     let quantities = observation.unwrap().quantities();
     let of = |name: &str| {
-        let found = quantities.iter().find(|(found, _)| *found == name);
+        let found = quantities.iter().find(|(found, _)| found.as_ref() == name);
         found.unwrap_or_else(|| unreachable!("no {name}")).1
     };
     let norms: Vec<f64> = dense

@@ -88,3 +88,7 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
     page.paragraph(&format!("All measurements: {}", directory.display()));
     page.finish()
 }
+
+#[cfg(test)]
+#[path = "summary_tests.rs"]
+mod tests;

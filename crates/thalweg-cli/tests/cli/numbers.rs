@@ -297,3 +297,31 @@ fn initial_laws_have_the_gain_one() {
         assert_ne!(flow(law), flow(&format!("{law}:1.1")));
     }
 }
+
+/// λ_max = 189.6 at the exact minimum of the paper's Figure 2, so that η λ_max/2 = 0.948 there: every command's JSON says so, and
+/// that the quieter problem is in range.
+#[test]
+fn verdicts_in_json_are_those_of_the_problem() {
+    for (noise, learning_rate, in_range) in [("10,0.1", "0.01", false), ("1,0.1", "0.003", true)] {
+        let problem = [
+            "--depth",
+            "3",
+            "--noise",
+            noise,
+            "--learning-rate",
+            learning_rate,
+        ];
+        let at = ["--batch", "10", "--json"];
+        let predicted = run(&[&["predict"], &problem[..], &at[..]].concat()).json();
+        let steps = ["--steps", "1e7"];
+        let flow = run(&[&["flow"], &problem[..], &steps[..], &at[..]].concat()).json();
+        for validity in [&predicted["run"]["validity"], &flow["validity"]] {
+            assert_eq!(validity["in_range"], in_range, "{validity}");
+            assert_eq!(validity["warning"].is_null(), in_range, "{validity}");
+            let limit = validity["limit_stability_number"].as_f64().unwrap();
+            if !in_range {
+                assert!((limit - 0.948).abs() < 1e-3, "{limit}");
+            }
+        }
+    }
+}

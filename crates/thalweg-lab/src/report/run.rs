@@ -106,3 +106,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         environment: Environment::here(),
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
