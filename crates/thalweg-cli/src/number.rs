@@ -1,8 +1,11 @@
 //! Numbers as a person reads them: six significant digits.
 
+/// Significant digits of every number that does not need fewer.
+pub const DIGITS: usize = 6;
+
 /// Six significant digits; scientific outside 10⁻⁴ … 10⁷.
 pub fn number(x: f64) -> String {
-    significant(x, 6)
+    significant(x, DIGITS)
 }
 
 /// `digits` significant digits; scientific outside 10⁻⁴ … 10⁷.
@@ -28,6 +31,15 @@ pub fn significant(x: f64, digits: usize) -> String {
     }
 }
 
+/// A part of a whole in per cent, with one decimal; 0/0 is undefined.
+pub fn percent(part: f64) -> String {
+    if part.is_finite() {
+        format!("{:.1} %", 100.0 * part)
+    } else {
+        number(part)
+    }
+}
+
 /// Without the zeros that say nothing.
 fn trimmed(text: &str) -> &str {
     if text.contains('.') {
@@ -39,7 +51,13 @@ fn trimmed(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{number, percent};
+
+    #[test]
+    fn a_part_of_nothing_is_undefined() {
+        assert_eq!(percent(0.455), "45.5 %");
+        assert_eq!(percent(f64::NAN), "undefined");
+    }
 
     #[test]
     fn six_digits_and_no_more() {

@@ -3,10 +3,15 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
-use thalweg::problem::Problem;
+use thalweg::problem::{Caveat, Problem};
 
 /// How losses are counted in every number that is printed.
 pub const CONVENTION: &str = "½‖y − f(x)‖², summed over outputs, mean over samples";
+
+/// What rounding did to the problem's covariances, the same in every command's JSON.
+pub fn json_of_notes(caveats: &[Caveat]) -> Vec<String> {
+    caveats.iter().map(ToString::to_string).collect()
+}
 
 /// A column's side.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,6 +139,14 @@ impl Page {
         table.row(["loss", CONVENTION]);
         self.heading("Problem");
         self.table(&table);
+        self.notes(problem.caveats());
+    }
+
+    /// A paragraph for each.
+    pub fn notes(&mut self, caveats: &[Caveat]) {
+        for caveat in caveats {
+            self.paragraph(&format!("Note: {caveat}."));
+        }
     }
 
     /// A table.

@@ -156,6 +156,43 @@ noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
 }
 
+/// A path means the same wherever the program is started: it belongs to the folder of its file, and the
+/// resolved form holds it whole.
+#[test]
+fn paths_are_relative_to_their_file_and_know_the_home_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let file = inner.join("experiment.toml");
+    let images = |path: &str| {
+        let network = with("network", "network = { kind = \"mlp\", hidden = [8] }");
+        let lines = network.lines().filter(|line| !line.starts_with("data"));
+        let text = format!(
+            "{}\ndata = {{ kind = \"idx\", path = \"{path}\" }}\n",
+            lines.collect::<Vec<_>>().join("\n")
+        );
+        fs::write(&file, text).unwrap();
+        let experiment = read_network_experiment(&file, &Overrides::default()).unwrap();
+        let resolved = experiment.to_toml();
+        let elsewhere = folder.path().join("resolved.toml");
+        fs::write(&elsewhere, resolved).unwrap();
+        let again = read_network_experiment(&elsewhere, &Overrides::default()).unwrap();
+        assert_eq!(again, experiment);
+        let NetworkSource::Images { path, .. } = experiment.data.source else {
+            unreachable!("the file says idx");
+        };
+        path.unwrap()
+    };
+    assert_eq!(images("digits"), inner.join("digits"));
+    assert_eq!(images("./digits"), inner.join("digits"));
+    assert_eq!(images("../digits"), inner.join("../digits"));
+    assert_eq!(images("/data/digits"), Path::new("/data/digits"));
+    let home = std::env::home_dir().unwrap();
+    assert_eq!(images("~/digits"), home.join("digits"));
+    assert_eq!(images("~"), home);
+    assert_eq!(images("~digits"), inner.join("~digits"));
+}
+
 #[test]
 fn each_run_may_have_its_own_teacher_and_evaluation_set() {
     let teacher = "data = { kind = \"teacher\", teacher = { hidden = [100], seed = \"per-run\" } }";

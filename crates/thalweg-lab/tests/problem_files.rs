@@ -354,3 +354,67 @@ fn what_is_no_text_file_is_refused() {
         .unwrap();
     assert!(message(huge).contains("is larger than 512 MiB"));
 }
+
+/// As many keys as a file can reasonably have cost no more than reading them: every key against every other would
+/// take minutes.
+#[test]
+fn many_keys_are_read_at_once() {
+    let keys = 300_000;
+    let json: Vec<String> = (0..keys).map(|key| format!("\"k{key}\":0")).collect();
+    let toml: Vec<String> = (0..keys).map(|key| format!("k{key} = 0\n")).collect();
+    let nested: Vec<String> = (0..keys).map(|key| format!("k{key}.x = 0\n")).collect();
+    for (name, content) in [
+        ("many.json", format!("{{{}}}", json.join(","))),
+        ("many.toml", toml.concat()),
+        ("nested.toml", nested.concat()),
+    ] {
+        let started = std::time::Instant::now();
+        let message = refusal(name, content);
+        assert!(message.starts_with("`k0` is not a field"), "{message}");
+        let took = started.elapsed();
+        assert!(took.as_secs() < 10, "{name} took {took:?}");
+    }
+    let twice = refusal("twice.json", format!("{{{},\"k7\":1}}", json.join(",")));
+    assert!(twice.contains("the key `k7` stands twice"), "{twice}");
+}
+
+#[test]
+fn values_that_leave_double_precision_are_not_taken_for_zero() {
+    let with = |field: &str| {
+        format!(
+            "depth = 2\nteacher = [[1, 0], [0, 1]]\n{field}\n{}",
+            if field.starts_with("noise") {
+                "input_covariance = [[1, 0], [0, 1]]"
+            } else {
+                "noise_covariance = [[1, 0], [0, 1]]"
+            }
+        )
+    };
+    for (field, needle) in [
+        (
+            "noise_standard_deviations = [1, 1e-200]",
+            "`noise_standard_deviations[1]` is 1e-200, a standard deviation whose square",
+        ),
+        (
+            "noise_standard_deviations = [1e200, 1]",
+            "`noise_standard_deviations[0]` is 1e200, a standard deviation whose square",
+        ),
+        (
+            "input_covariance = { kind = \"power-law\", dimension = 2, exponent = 2000 }",
+            "neither vanish nor overflow",
+        ),
+        (
+            "input_covariance = { kind = \"diagonal\", values = [1, 1e-200], scale = 1e-200 }",
+            "neither vanish nor overflow",
+        ),
+    ] {
+        let message = refusal("range.toml", with(field));
+        assert!(message.contains(needle), "{message}");
+    }
+    let zeros = "input_covariance = { kind = \"diagonal\", values = [1, 0], scale = 4 }";
+    let file = read("zeros.toml", with(zeros)).unwrap();
+    assert_eq!(file.problem.input_covariance()[(0, 0)], 4.0);
+    assert_eq!(file.problem.input_covariance()[(1, 1)], 0.0);
+    let spike = "input_covariance = { kind = \"spiked\", dimension = 2, spikes = 1, height = 0 }";
+    assert!(read("spike.toml", with(spike)).is_ok());
+}

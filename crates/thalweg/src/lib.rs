@@ -25,3 +25,4 @@ pub mod simulate;
 pub mod tensor;
 pub mod theory;
 pub mod train;
+mod words;

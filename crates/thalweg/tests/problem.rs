@@ -2,11 +2,14 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a helper that fails is a test that fails"
 )]
 
 use faer::{Mat, Scale};
-use thalweg::problem::{Basis, Field, Problem, ProblemError, Shape, covariance, spectrum, teacher};
+use thalweg::problem::{
+    Basis, Caveat, Field, Problem, ProblemError, Shape, covariance, spectrum, teacher,
+};
 
 fn identity(d: usize) -> Mat<f64> {
     Mat::identity(d, d)
@@ -358,4 +361,115 @@ fn random_problems_have_their_shape() {
         )
         .is_err()
     );
+}
+
+/// What single precision does to a covariance is mended and said; the same further off is refused with a way out.
+#[test]
+fn rounding_to_single_precision_is_mended_and_noted() {
+    let field = Field::InputCovariance;
+    let asymmetric = with_input(matrix([[1.0, 0.5], [0.5000001, 1.0]])).unwrap();
+    let mean = matrix([[1.0, 0.50000005], [0.50000005, 1.0]]);
+    assert!((asymmetric.input_covariance() - mean).norm_max() < 1e-15);
+    let [
+        Caveat::Asymmetry {
+            field: Field::InputCovariance,
+            row: 2,
+            column: 1,
+            difference,
+        },
+    ] = asymmetric.caveats()
+    else {
+        panic!("{:?}", asymmetric.caveats());
+    };
+    assert!((difference - 1e-7).abs() < 1e-15);
+
+    // Eigenvalues 2.000000001 and −10⁻⁹: the nearest covariance has all entries 1.0000000005.
+    let negative = with_input(matrix([[1.0, 1.000000001], [1.000000001, 1.0]])).unwrap();
+    let nearest = matrix([[1.0000000005; 2]; 2]);
+    assert!((negative.input_covariance() - nearest).norm_max() < 1e-15);
+    assert_eq!(negative.input_factor().rank(), 1);
+    let [
+        Caveat::Negative {
+            field: Field::InputCovariance,
+            smallest,
+            zeros: 1,
+            ..
+        },
+    ] = negative.caveats()
+    else {
+        panic!("{:?}", negative.caveats());
+    };
+    assert!((smallest + 1e-9).abs() < 1e-15);
+    // What was mended once needs it no more, and is the same problem.
+    let again = with_input(negative.input_covariance().to_owned()).unwrap();
+    assert_eq!(again.caveats(), []);
+    assert_eq!(again, negative);
+
+    // A positive eigenvalue no larger than the negative one is rounding too, a larger one is not.
+    let spectrum = |values: &[f64]| {
+        let covariance = covariance::from_spectrum(values, Basis::Random { seed: 4 });
+        let d = values.len();
+        Problem::new(covariance, identity(d), identity(d), 2)
+    };
+    let mended = spectrum(&[1.0, 1e-8, 0.5e-8, -0.8e-8]).unwrap();
+    assert_eq!(mended.input_factor().rank(), 2);
+
+    // Too far from one: refused, with what would mend it.
+    let error = with_input(matrix([[1.0, 0.5], [0.75, 1.0]])).unwrap_err();
+    assert_eq!(
+        error,
+        ProblemError::NotSymmetric {
+            field,
+            row: 2,
+            column: 1,
+            value: 0.75,
+            mirror: 0.5
+        }
+    );
+    assert!(error.to_string().contains("here 0.625 at both places"));
+    let error = with_input(matrix([[1.0, 1.00001], [1.00001, 1.0]])).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("add 1.01e-5 to each diagonal entry"),
+        "{message}"
+    );
+    assert!(with_input(matrix([[1.0000101, 1.00001], [1.00001, 1.0000101]])).is_ok());
+}
+
+/// Inputs that never vary in a direction cost a network no width there.
+#[test]
+fn a_width_need_only_reach_the_rank_on_the_inputs_that_occur() {
+    let build = |input: [[f64; 2]; 2], width: usize| {
+        Problem::with_hidden_widths(matrix(input), identity(2), identity(2), 2, &[width])
+    };
+    assert!(build([[1.0, 0.0], [0.0, 0.0]], 1).is_ok());
+    assert!(build([[1.0, 1.0], [1.0, 1.0]], 1).is_ok());
+    assert!(build([[0.0, 0.0], [0.0, 0.0]], 1).is_ok());
+    assert_eq!(
+        build([[1.0, 0.0], [0.0, 1e-6]], 1),
+        Err(ProblemError::WidthBelowRank {
+            layer: 1,
+            width: 1,
+            rank: 2
+        })
+    );
+}
+
+/// The factor of a covariance whose last direction doubles all but lose, against exact arithmetic on the same
+/// doubles: det Σ = Π L_ii², by hand with 40 digits.
+#[test]
+fn a_factor_keeps_the_digits_of_weak_directions() {
+    let sigma = matrix([
+        [0.9597234327544356, 0.1966071346021727],
+        [0.1966071346021727, 0.04027656724558933],
+    ]);
+    let problem = with_input(sigma.clone()).unwrap();
+    let factor = problem.input_factor().matrix().to_owned();
+    assert_eq!(factor.ncols(), 2);
+    let found = (factor[(0, 0)] * factor[(1, 1)] - factor[(0, 1)] * factor[(1, 0)]).powi(2);
+    assert!(
+        (found / 2.5008343185607035e-14 - 1.0).abs() < 1e-12,
+        "{found:e}"
+    );
+    assert!((&factor * factor.transpose() - sigma).norm_max() < 4e-16);
 }

@@ -7,7 +7,7 @@ use faer::Mat;
 use thalweg::problem::{Basis, Problem, ProblemError, covariance, teacher};
 use thalweg_lab::spec::{self, ProblemFile};
 
-use super::spectrum::{Meaning, Spectrum};
+use super::spectrum::{Meaning, OutOfRange, Spectrum};
 use crate::exit::Failure;
 
 /// The largest dimension that flags may ask for.
@@ -85,11 +85,35 @@ enum FlagError {
         most: usize,
     },
     #[error(
+        "--{flag}: the {what} number {number} comes out as {value:e}, out of double precision's range: change units"
+    )]
+    Range {
+        flag: &'static str,
+        what: &'static str,
+        number: usize,
+        value: f64,
+    },
+    #[error(
         "the dimension is not known: give --dimension, or list more than one value in --noise or --inputs"
     )]
     Dimension,
     #[error("the flags do not describe a problem: {0}")]
     Problem(#[from] ProblemError),
+}
+
+impl FlagError {
+    fn new(flag: &'static str, lost: &OutOfRange) -> Self {
+        Self::Range {
+            flag,
+            what: if flag == "teacher" {
+                "singular value"
+            } else {
+                "variance"
+            },
+            number: lost.number,
+            value: lost.value,
+        }
+    }
 }
 
 impl ProblemArguments {
@@ -129,7 +153,9 @@ impl ProblemFlags {
         let noise_covariance = self.covariance("noise", noise, outputs, 0)?;
         let input_covariance = self.covariance("inputs", inputs, columns, 1)?;
         let most = outputs.min(columns);
-        let singular_values = singular_values.values(most, Meaning::SingularValues);
+        let singular_values = singular_values
+            .values(most, Meaning::SingularValues)
+            .map_err(|lost| FlagError::new("teacher", &lost))?;
         if singular_values.len() > most {
             return Err(FlagError::Rank {
                 found: singular_values.len(),
@@ -172,10 +198,12 @@ impl ProblemFlags {
                 found,
                 needed: d,
             }),
-            _ => Ok(covariance::from_spectrum(
-                &spectrum.values(d, Meaning::Deviations),
-                self.basis(basis),
-            )),
+            _ => {
+                let values = spectrum
+                    .values(d, Meaning::Deviations)
+                    .map_err(|lost| FlagError::new(flag, &lost))?;
+                Ok(covariance::from_spectrum(&values, self.basis(basis)))
+            }
         }
     }
 

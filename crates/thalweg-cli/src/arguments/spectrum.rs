@@ -26,6 +26,15 @@ pub enum Meaning {
     SingularValues,
 }
 
+/// A value that the spectrum's formula, or the square of a deviation, takes out of double precision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutOfRange {
+    /// Which value, from 1.
+    pub number: usize,
+    /// What came out.
+    pub value: f64,
+}
+
 impl Spectrum {
     /// How many values were listed, where that fixes a dimension.
     pub fn length(&self) -> Option<usize> {
@@ -36,7 +45,27 @@ impl Spectrum {
     }
 
     /// The eigenvalues or singular values, `d` of them where the list itself does not say.
-    pub fn values(&self, d: usize, meaning: Meaning) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// When one of them cannot be told from 0 or from infinity, and is neither as given.
+    pub fn values(&self, d: usize, meaning: Meaning) -> Result<Vec<f64>, OutOfRange> {
+        let values = self.unchecked(d, meaning);
+        let given_zero = |i: usize| match self {
+            Self::Values(given) => given[i % given.len()] == 0.0,
+            Self::Spiked { height, .. } => *height == 0.0,
+            Self::Identity | Self::Power { .. } => false,
+        };
+        let lost = |&(i, value): &(usize, &f64)| !value.is_normal() && !given_zero(i);
+        match values.iter().enumerate().find(lost) {
+            None => Ok(values),
+            Some((i, &value)) => Err(OutOfRange {
+                number: i + 1,
+                value,
+            }),
+        }
+    }
+
+    fn unchecked(&self, d: usize, meaning: Meaning) -> Vec<f64> {
         match self {
             Self::Identity => spectrum::identity(d),
             Self::Power { exponent } => spectrum::power_law(d, *exponent),
@@ -131,11 +160,33 @@ mod tests {
     #[test]
     fn deviations_are_squared_and_singular_values_are_not() {
         let list = Spectrum::Values(vec![10.0, 0.5]);
-        assert_eq!(list.values(2, Meaning::Deviations), [100.0, 0.25]);
-        assert_eq!(list.values(2, Meaning::SingularValues), [10.0, 0.5]);
+        assert_eq!(list.values(2, Meaning::Deviations).unwrap(), [100.0, 0.25]);
         assert_eq!(
-            Spectrum::Values(vec![3.0]).values(3, Meaning::Deviations),
+            list.values(2, Meaning::SingularValues).unwrap(),
+            [10.0, 0.5]
+        );
+        assert_eq!(
+            Spectrum::Values(vec![3.0])
+                .values(3, Meaning::Deviations)
+                .unwrap(),
             [9.0; 3]
         );
+    }
+
+    #[test]
+    fn what_leaves_double_precision_is_not_taken_for_0() {
+        let lost = |text: &str, meaning| {
+            let spectrum = text.parse::<Spectrum>().unwrap();
+            spectrum
+                .values(3, meaning)
+                .map_err(|lost| (lost.number, lost.value))
+        };
+        let deviations = Meaning::Deviations;
+        assert_eq!(lost("1,1e-200,0", deviations), Err((2, 0.0)));
+        assert_eq!(lost("1e200", deviations), Err((1, f64::INFINITY)));
+        assert_eq!(lost("power:700", deviations), Err((3, 0.0)));
+        assert_eq!(lost("power:-700", deviations), Err((3, f64::INFINITY)));
+        assert_eq!(lost("1,0,0", deviations), Ok(vec![1.0, 0.0, 0.0]));
+        assert_eq!(lost("1e-200", Meaning::SingularValues), Ok(vec![1e-200; 3]));
     }
 }

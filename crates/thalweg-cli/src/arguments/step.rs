@@ -9,7 +9,7 @@ use thalweg::simulate::Init;
 #[command(next_help_heading = "SGD")]
 pub struct StepArguments {
     /// η, the step size [unit: weight²/loss]
-    #[arg(long, value_name = "η", value_parser = positive)]
+    #[arg(long, value_name = "η", value_parser = rate)]
     pub learning_rate: Option<f64>,
     /// B, the samples in a minibatch
     #[arg(long, value_name = "B", value_parser = count)]
@@ -49,6 +49,17 @@ pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("a finite number above 0 is needed".into()),
+    }
+}
+
+/// A learning rate: slow times are made of its square.
+fn rate(text: &str) -> Result<f64, String> {
+    match positive(text)? {
+        rate if (rate * rate).is_normal() => Ok(rate),
+        _ => Err(
+            "a learning rate whose square is within double precision is needed, 1e-150 to 1e150"
+                .into(),
+        ),
     }
 }
 

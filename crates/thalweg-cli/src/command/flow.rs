@@ -15,7 +15,7 @@ use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, m
 use crate::exit::Failure;
 use crate::number::{number, significant};
 use crate::output;
-use crate::page::{Align, CONVENTION, Page, Table};
+use crate::page::{Align, CONVENTION, Page, Table, json_of_notes};
 
 /// The most weights that the dense integrator is given: its Jacobian then takes 128 MB.
 const MOST_WEIGHTS: usize = 4000;
@@ -197,6 +197,7 @@ impl<'p> Answer<'p> {
         let validity = self.trajectory.validity.clone().map(Belief::from);
         json!({
             "convention": CONVENTION,
+            "notes": json_of_notes(self.problem.caveats()),
             "drift": match self.drift {
                 Drift::Symmetric => "symmetric",
                 Drift::Exact => "exact",

@@ -13,9 +13,9 @@ use thalweg_lab::spec::ProblemFile;
 use super::flow::fits;
 use crate::arguments::{ProblemArguments, StepArguments};
 use crate::exit::Failure;
-use crate::number::number;
+use crate::number::{DIGITS, number, percent, significant};
 use crate::output;
-use crate::page::{Align, CONVENTION, Page, Table};
+use crate::page::{Align, CONVENTION, Page, Table, json_of_notes};
 
 /// The most eigenvalues that `--json` lists without `--spectrum`.
 const SPECTRUM_UNASKED: usize = 1 << 16;
@@ -149,6 +149,14 @@ impl<'p> Answer<'p> {
         })
     }
 
+    /// How many significant digits the covariances fix, of those that are printed.
+    fn digits(&self) -> usize {
+        let uncertainty = self.problem.uncertainty();
+        (1..DIGITS)
+            .find(|&digits| uncertainty > 0.1f64.powi(digits as i32 + 1))
+            .unwrap_or(DIGITS)
+    }
+
     fn json(&self) -> Value {
         let p = &self.prediction;
         let layers = p
@@ -183,6 +191,8 @@ impl<'p> Answer<'p> {
         });
         json!({
             "convention": CONVENTION,
+            "notes": json_of_notes(self.problem.caveats()),
+            "uncertainty": self.problem.uncertainty(),
             "sharpness": p.sharpness,
             "min_sharpness": p.min_sharpness,
             "excess": p.excess,
@@ -213,7 +223,11 @@ impl<'p> Answer<'p> {
         if let Some(spectrum) = &self.spectrum {
             page.heading("Hessian eigenvalues there, in loss/weight²");
             let zeros = self.problem.parameters().saturating_sub(spectrum.len());
-            let list: Vec<_> = spectrum.iter().map(|&value| number(value)).collect();
+            let digits = self.digits();
+            let list: Vec<_> = spectrum
+                .iter()
+                .map(|&value| significant(value, digits))
+                .collect();
             page.paragraph(&list.join(" "));
             page.paragraph(&format!("and {zeros} times 0"));
         }
@@ -229,63 +243,64 @@ impl<'p> Answer<'p> {
             ("unit", Align::Left),
             ("source", Align::Left),
         ]);
-        let mut row = |name: &str, symbol: &str, value: f64, unit: &str, source: &str| {
-            table.row([name, symbol, &number(value), unit, source]);
+        let known = |value| significant(value, self.digits());
+        let mut row = |name: &str, symbol: &str, value: String, unit: &str, source: &str| {
+            table.row([name, symbol, &value, unit, source]);
         };
         let curvature = "loss/weight²";
         row(
             "sharpness, tr Hessian",
             "T",
-            p.sharpness,
+            known(p.sharpness),
             curvature,
             "eq. 14",
         );
         row(
             "… of the flattest minimum",
             "T_min",
-            p.min_sharpness,
+            number(p.min_sharpness),
             curvature,
             "eq. 15",
         );
         row(
             "… in excess of it",
             "Δ_SGD",
-            p.excess,
+            known(p.excess),
             curvature,
             "eq. 14 − 15",
         );
         row(
             "… relative to it",
             "T/T_min",
-            p.sharpness / p.min_sharpness,
+            known(p.sharpness / p.min_sharpness),
             "",
             "",
         );
         row(
             "largest eigenvalue",
             "λ_max",
-            p.lambda_max,
+            known(p.lambda_max),
             curvature,
             "closed form",
         );
         row(
             "gradient fluctuation",
             "F",
-            p.fluctuation,
+            known(p.fluctuation),
             "loss²/weight²",
             "Theorem 1",
         );
         row(
             "initial T, Kaiming, mean",
             "E T",
-            self.kaiming,
+            number(self.kaiming),
             curvature,
             "eq. 67",
         );
         row(
             "initial T, Xavier, mean",
             "E T",
-            self.xavier,
+            number(self.xavier),
             curvature,
             "eq. 68",
         );
@@ -293,21 +308,21 @@ impl<'p> Answer<'p> {
             row(
                 "noise condition number",
                 "κ(Σε)",
-                bounds.condition_number,
+                known(bounds.condition_number),
                 "",
                 "",
             );
             row(
                 "bound on T from below",
                 "c₁ D √κ",
-                bounds.lower,
+                known(bounds.lower),
                 curvature,
                 "Corollary 1",
             );
             row(
                 "bound on T from above",
                 "c₂ D κ",
-                bounds.upper,
+                known(bounds.upper),
                 curvature,
                 "Corollary 1",
             );
@@ -332,13 +347,14 @@ impl<'p> Answer<'p> {
                 format!("W_{k}")
             };
             let share = self.prediction.layers[k - 1];
-            let percent = 100.0 * share.sharpness / self.prediction.sharpness;
+            let part = share.sharpness / self.prediction.sharpness;
+            let known = |value| significant(value, self.digits());
             table.row([
                 name,
-                number(share.sharpness),
-                format!("{percent:.1} %"),
-                number(share.fluctuation),
-                number(self.conditioning[k - 1].condition_number),
+                known(share.sharpness),
+                percent(part),
+                known(share.fluctuation),
+                known(self.conditioning[k - 1].condition_number),
             ]);
         }
         table

@@ -13,6 +13,7 @@ use super::running::{SAVE_EVERY, to_its_end};
 use super::summary;
 use crate::arguments::{ProblemArguments, Seeds, StartArguments, StepArguments, count, missing};
 use crate::exit::Failure;
+use crate::page::json_of_notes;
 use crate::{interrupt, output};
 
 /// Run SGD with many seeds, and compare where it gets with the theory
@@ -84,7 +85,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stored = store::load(&arguments.out).map_err(Failure::work)?;
     let comparison = Comparison::new(&stored, &predictors(&experiment)).map_err(Failure::work)?;
     if arguments.json {
-        output::print_json(&summary::json(&comparison))
+        let mut answer = summary::json(&comparison);
+        answer["notes"] = json_of_notes(experiment.problem.caveats()).into();
+        output::print_json(&answer)
     } else {
         output::print(&summary::page(&comparison, &experiment, &arguments.out))
     }

@@ -11,6 +11,7 @@ use super::running::{SAVE_EVERY, to_its_end};
 use super::training::Training;
 use crate::arguments::{Seeds, StartArguments, StepArguments, count};
 use crate::exit::Failure;
+use crate::page::{Page, json_of_notes};
 use crate::{interrupt, output};
 
 /// Train a network under designed label noise: what happens to its sharpness?
@@ -104,9 +105,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     let stored = store::load(&arguments.out).map_err(Failure::work)?;
     let training = Training::new(&stored);
+    let caveats = experiment.caveats();
     if arguments.json {
-        output::print_json(&training.json())
+        let mut answer = training.json();
+        answer["notes"] = json_of_notes(&caveats).into();
+        output::print_json(&answer)
     } else {
-        output::print(&training.page(&arguments.out))
+        let mut notes = Page::for_output();
+        notes.notes(&caveats);
+        output::print(&(training.page(&arguments.out) + &notes.finish()))
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod concurrent;
+mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;
 mod harness;

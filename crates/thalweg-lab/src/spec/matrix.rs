@@ -10,6 +10,10 @@ use super::node::Node;
 /// The largest dimension a file may ask for: its matrices hold 2 GiB.
 const MOST: usize = 1 << 14;
 
+/// What a standard deviation must be, beside a number.
+const SQUARED: &str =
+    "a standard deviation whose square neither vanishes nor overflows in double precision,";
+
 /// A covariance: rows, or eigenvalues in the basis of `basis_seed` or along the axes.
 pub(crate) fn covariance(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
     if !matches!(field.node(), Node::Table(_)) {
@@ -59,7 +63,12 @@ pub(crate) fn matrix(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
 
 /// diag(deviations²).
 pub(crate) fn from_deviations(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
-    Ok(covariance::from_deviations(&values(field)?))
+    let deviations = values(field)?;
+    let lost = |deviation: &f64| *deviation != 0.0 && !(deviation * deviation).is_normal();
+    match deviations.iter().position(lost) {
+        None => Ok(covariance::from_deviations(&deviations)),
+        Some(index) => Err(field.list("")?[index].not(SQUARED)),
+    }
 }
 
 /// A dimension: from 1 to [`MOST`].
@@ -167,8 +176,17 @@ impl<'a> Spectrum<'a> {
             }
             _ => spectrum::power_law(count, number("exponent", "a of i^{−a}")?),
         };
+        // A zero that is given is one; one that a power came down to is not.
+        let zero = |&value: &f64| value == 0.0 && self.kind != "power-law";
+        let zeros: Vec<bool> = spectrum.iter().map(zero).collect();
         for value in &mut spectrum {
             *value *= self.scale;
+        }
+        let lost = |(value, zero): (&f64, &bool)| !value.is_normal() && !zero && self.scale != 0.0;
+        if spectrum.iter().zip(&zeros).any(lost) {
+            return Err(self
+                .field
+                .not("a spectrum whose values neither vanish nor overflow in double precision"));
         }
         Ok(spectrum)
     }

@@ -14,6 +14,7 @@ mod matrix;
 mod network;
 mod node;
 mod overrides;
+mod paths;
 mod problem;
 mod resolved;
 mod schedule;
@@ -105,9 +106,10 @@ pub(crate) fn parse_toml(text: &str) -> Result<Node, Fault> {
 }
 
 fn read_overridden<E: Specification>(path: &Path, overrides: &Overrides) -> Result<E, SpecError> {
-    let tree = file::read(path).map(|mut tree| {
+    let tree = file::read(path).and_then(|mut tree| {
         overrides.apply(&mut tree);
-        tree
+        paths::resolve(&mut tree, path)?;
+        Ok(tree)
     });
     read_tree(path, tree, E::read)
 }

@@ -1,5 +1,6 @@
 //! The one tree that TOML and JSON files are both read into, and resolved specifications are written from.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -23,6 +24,17 @@ impl Node {
         match self {
             Self::Table(entries) => entries
                 .iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// [`Node::get`], to change.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match self {
+            Self::Table(entries) => entries
+                .iter_mut()
                 .find(|(name, _)| name == key)
                 .map(|(_, value)| value),
             _ => None,
@@ -214,8 +226,9 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut table: Vec<(String, Node)> = Vec::new();
+        let mut taken = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if table.iter().any(|(name, _)| *name == key) {
+            if !taken.insert(key.clone()) {
                 return Err(A::Error::custom(format_args!(
                     "the key `{key}` stands twice"
                 )));

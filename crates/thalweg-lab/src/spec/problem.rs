@@ -150,7 +150,9 @@ fn times(field: &Field<'_>) -> Result<Vec<f64>, Fault> {
 pub(crate) fn learning_rate(root: &Field<'_>) -> Result<Option<f64>, Fault> {
     root.optional("learning_rate")
         .map(|field| match field.number()? {
-            rate if rate > 0.0 => Ok(rate),
+            // Slow times are made of its square.
+            rate if rate > 0.0 && (rate * rate).is_normal() => Ok(rate),
+            rate if rate > 0.0 => Err(field.not("a learning rate from 1e-150 to 1e150")),
             _ => Err(field.not("a learning rate above 0")),
         })
         .transpose()

@@ -1,6 +1,7 @@
 //! What can be wrong with data, said so that a person can mend it.
 
 use crate::problem::{Field, ProblemError};
+use crate::words::shown;
 
 /// Data that cannot be learnt from: the field, what was found, and what would be right.
 ///
@@ -28,7 +29,8 @@ pub enum DataError {
     Covariance(#[from] ProblemError),
     /// Student's t without a variance.
     #[error(
-        "the noise has {found} degrees of freedom: give a finite number above 2, below which Student's t has no variance; for the limit of many use a Gaussian"
+        "the noise has {} degrees of freedom: give a finite number above 2, below which Student's t has no variance; for the limit of many use a Gaussian",
+        shown(*found)
     )]
     Degrees {
         /// ν as given.
@@ -149,7 +151,7 @@ pub enum DataError {
         sum: f64,
     },
     /// A probability is none.
-    #[error("{field} is {found}: give a probability, from 0 to 1")]
+    #[error("{field} is {}: give a probability, from 0 to 1", shown(*found))]
     Probability {
         /// What should be one.
         field: &'static str,

@@ -47,6 +47,9 @@ pub fn descend(
     let flow = GradientFlow { model: &model };
     let state = model.flatten(start.layers());
     let mut distance = flow.at_rest(&state)?;
+    if !distance.is_finite() {
+        return Err(FlowError::StartTooLarge);
+    }
     let mut run = Integrator::new(
         &flow,
         state,

@@ -3,6 +3,7 @@
 use crate::{
     problem::{ProblemError, WeightsError},
     theory::TheoryError,
+    words::shown,
 };
 
 /// A flow that was not computed: what was found, and what would be right.
@@ -22,7 +23,8 @@ pub enum FlowError {
     NoTimes,
     /// An output time is negative, NaN or infinite.
     #[error(
-        "output time number {position} (from 1) is {value}: slow times are finite and not negative"
+        "output time number {position} (from 1) is {}: slow times are finite and not negative",
+        shown(*value)
     )]
     BadTime {
         /// Which one, from 1.
@@ -32,7 +34,9 @@ pub enum FlowError {
     },
     /// The output times are not in increasing order.
     #[error(
-        "output time number {position} (from 1) is {value}, below the one before it ({previous}): sort them in increasing order"
+        "output time number {position} (from 1) is {}, below the one before it ({}): sort them in increasing order",
+        shown(*value),
+        shown(*previous)
     )]
     UnsortedTimes {
         /// Which one, from 1.
@@ -42,8 +46,20 @@ pub enum FlowError {
         /// The time before it.
         previous: f64,
     },
+    /// η²/B is 0 or infinite in double precision, or so is η² t/B.
+    #[error(
+        "the slow time η² t/B of step {step} is beyond double precision at a learning rate of {learning_rate:e} and a batch of {batch}: choose a learning rate nearer to 1"
+    )]
+    SlowTime {
+        /// η.
+        learning_rate: f64,
+        /// B.
+        batch: usize,
+        /// The last t.
+        step: u64,
+    },
     /// η is not a positive number.
-    #[error("the learning rate is {found}: it must be a finite number above 0")]
+    #[error("the learning rate is {}: it must be a finite number above 0", shown(*found))]
     LearningRate {
         /// What was found.
         found: f64,
@@ -52,11 +68,16 @@ pub enum FlowError {
     #[error("the batch size is 0: it must be 1 or more")]
     Batch,
     /// The tolerance is outside what double precision can keep.
-    #[error("the tolerance is {found}: choose between 1e-12 and 1e-2")]
+    #[error("the tolerance is {}: choose between 1e-12 and 1e-2", shown(*found))]
     Tolerance {
         /// What was found.
         found: f64,
     },
+    /// The product of the start's weights overflows.
+    #[error(
+        "the product of the weights that the flow starts from is beyond double precision: start from smaller weights"
+    )]
+    StartTooLarge,
     /// The start is not a minimum of the population loss.
     #[error(
         "the start is not on the manifold of minima: ‖(W_D…W_1 − V)√Σx‖ is {distance:.3e} relative to ‖V√Σx‖, and at most {allowed:.0e} is needed; take it there by gradient flow first (`descend`)"
@@ -89,19 +110,20 @@ pub enum FlowError {
     },
     /// The integrator used up its steps.
     #[error(
-        "the integrator used its {steps} steps and reached time {time:.6e} of {end:.6e}: allow more steps or a larger tolerance"
+        "the integrator used its {steps} steps and reached time {time:.4e}{}; or divide each input and each output by its standard deviation, which makes the flow less stiff",
+        stopped(*end)
     )]
     TooManySteps {
         /// Steps taken, accepted and rejected.
         steps: usize,
         /// Time reached.
         time: f64,
-        /// Time asked for.
+        /// Time asked for; infinite for a descent, which ends where it is at rest.
         end: f64,
     },
     /// The step size fell below what double precision can resolve.
     #[error(
-        "the integrator's step fell to {step:.3e} at time {time:.6e}: the weights there cannot be followed at this tolerance; choose a larger one"
+        "the integrator's step fell to {step:.3e} at time {time:.4e}, where rounding hides the motion: ask for earlier times, start from other weights, or divide each input and each output by its standard deviation"
     )]
     StepTooSmall {
         /// The step size.
@@ -127,4 +149,13 @@ pub enum FlowError {
         /// The most that is accepted.
         most: usize,
     },
+}
+
+/// Where an integration should have ended, and what would take it there.
+fn stopped(end: f64) -> String {
+    if end.is_finite() {
+        format!(" of {end:.4e}: ask for earlier times")
+    } else {
+        " on the way to the minima: start from weights of another size".to_owned()
+    }
 }

@@ -35,11 +35,7 @@ impl Force {
         let depth = point.depth();
         let layers = &point.layers;
         let inputs: Vec<_> = point.below.iter().map(|b| b * b.transpose()).collect();
-        let outputs: Vec<_> = point
-            .above
-            .iter()
-            .map(|a| a.transpose() * model.noise() * a)
-            .collect();
+        let outputs: Vec<_> = point.above.iter().map(|a| model.noise_within(a)).collect();
         let mut later =
             vec![Mat::zeros(outputs[depth - 1].nrows(), outputs[depth - 1].nrows()); depth];
         for k in (0..depth - 1).rev() {

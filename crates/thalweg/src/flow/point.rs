@@ -22,6 +22,8 @@ pub(super) struct Model {
     target: Mat<f64>,
     /// Σε.
     noise: Mat<f64>,
+    /// E with E Eᵀ = Σε, d_y × rank Σε.
+    noise_root: Mat<f64>,
 }
 
 impl Model {
@@ -50,6 +52,7 @@ impl Model {
             target: problem.teacher() * &root,
             root,
             noise: problem.noise_covariance().to_owned(),
+            noise_root: problem.noise_factor().matrix().to_owned(),
         }
     }
 
@@ -66,6 +69,13 @@ impl Model {
     /// Σε.
     pub(super) fn noise(&self) -> MatRef<'_, f64> {
         self.noise.as_ref()
+    }
+
+    /// Aᵀ Σε A as (Eᵀ A)ᵀ(Eᵀ A): where A is largest in the quietest outputs, as at SGD's minimum, the
+    /// product with Σε itself would lose them to rounding.
+    pub(super) fn noise_within(&self, above: &Mat<f64>) -> Mat<f64> {
+        let felt = self.noise_root.transpose() * above;
+        felt.transpose() * &felt
     }
 
     /// ‖V X‖ = ‖V√Σx‖, which distances from the minima are measured in; 1 if V√Σx = 0.

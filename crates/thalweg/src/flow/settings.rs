@@ -116,6 +116,14 @@ impl Times {
                     return Err(FlowError::Batch);
                 }
                 let unit = learning_rate * learning_rate / *batch as f64;
+                let step = steps.iter().copied().max().unwrap_or(0);
+                if !(unit.is_normal() && (unit * step as f64).is_finite()) {
+                    return Err(FlowError::SlowTime {
+                        learning_rate: *learning_rate,
+                        batch: *batch,
+                        step,
+                    });
+                }
                 steps.iter().map(|&t| unit * t as f64).collect()
             }
         };

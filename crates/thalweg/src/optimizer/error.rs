@@ -1,8 +1,10 @@
 //! What can be wrong with an optimiser's settings.
 
+use crate::words::shown;
+
 /// A setting that no run could honour: the field, what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{field} is {found}; it must be {right}")]
+#[error("{field} is {}; it must be {right}", shown(*found))]
 pub struct OptimizerError {
     /// The field of [`Sgd`](super::Sgd), with dots for nesting.
     pub field: &'static str,

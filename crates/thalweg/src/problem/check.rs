@@ -2,6 +2,7 @@
 
 use faer::{Mat, MatRef};
 
+use super::rounding::{Caveat, PRECISION};
 use super::{Field, ProblemError};
 
 /// The largest magnitude of an entry: V″ = EᵀVX and the trace products of three matrices then stay
@@ -9,7 +10,7 @@ use super::{Field, ProblemError};
 const LARGEST: f64 = 1e60;
 /// The smallest magnitude of a non-zero matrix's largest entry, for the same reason.
 const SMALLEST: f64 = 1e-60;
-/// |Σ_ij − Σ_ji| may be this much of √(Σ_ii Σ_jj): decimal output of 10 digits passes.
+/// |Σ_ij − Σ_ji| may be this much of √(Σ_ii Σ_jj) without a word: decimal output of 10 digits passes.
 const SYMMETRY_TOLERANCE: f64 = 1e-10;
 
 /// Every entry finite, none too large, not all too small.
@@ -49,12 +50,13 @@ pub(super) fn magnitude(field: Field, matrix: MatRef<'_, f64>) -> Result<(), Pro
     Ok(())
 }
 
-/// A covariance of the right size, symmetric within [`SYMMETRY_TOLERANCE`], made exactly symmetric.
+/// A covariance of the right size, made exactly symmetric where it is so within rounding: a note says it
+/// where that is the rounding of single precision.
 pub(super) fn symmetrised(
     field: Field,
     matrix: Mat<f64>,
     size: usize,
-) -> Result<Mat<f64>, ProblemError> {
+) -> Result<(Mat<f64>, Option<Caveat>), ProblemError> {
     if matrix.nrows() != size || matrix.ncols() != size {
         return Err(ProblemError::Shape {
             field,
@@ -65,11 +67,14 @@ pub(super) fn symmetrised(
     }
     magnitude(field, matrix.as_ref())?;
     let mut symmetric = matrix;
+    let mut worst = (SYMMETRY_TOLERANCE, None);
     for column in 0..size {
         for row in column + 1..size {
             let (value, mirror) = (symmetric[(row, column)], symmetric[(column, row)]);
-            let scale = (symmetric[(row, row)].abs() * symmetric[(column, column)].abs()).sqrt();
-            if (value - mirror).abs() > SYMMETRY_TOLERANCE * scale {
+            let scale =
+                symmetric[(row, row)].abs().sqrt() * symmetric[(column, column)].abs().sqrt();
+            let difference = (value - mirror).abs();
+            if difference > 2.0 * PRECISION * scale {
                 return Err(ProblemError::NotSymmetric {
                     field,
                     row: row + 1,
@@ -78,12 +83,21 @@ pub(super) fn symmetrised(
                     mirror,
                 });
             }
+            if difference > worst.0 * scale {
+                let note = Caveat::Asymmetry {
+                    field,
+                    row: row + 1,
+                    column: column + 1,
+                    difference,
+                };
+                worst = (difference / scale, Some(note));
+            }
             let mean = 0.5 * (value + mirror);
             symmetric[(row, column)] = mean;
             symmetric[(column, row)] = mean;
         }
     }
-    Ok(symmetric)
+    Ok((symmetric, worst.1))
 }
 
 /// The number of singular values above max(rows, columns)·ε_machine times the largest.

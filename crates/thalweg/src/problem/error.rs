@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::words::shown;
+
 /// The part of a problem that an error is about, displayed as the name it has in problem files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
@@ -110,7 +112,10 @@ pub enum ProblemError {
     },
     /// A covariance is not symmetric within rounding.
     #[error(
-        "{field} is not symmetric: {value} at row {row}, column {column} but {mirror} at row {column}, column {row}: a covariance equals its transpose"
+        "{field} is not symmetric: {} at row {row}, column {column} but {} at row {column}, column {row}, further apart than rounding to single precision leaves them: a covariance equals its transpose; if rounding did this, give (Σ + Σᵀ)/2, here {} at both places",
+        shown(*value),
+        shown(*mirror),
+        shown(0.5 * (value + mirror))
     )]
     NotSymmetric {
         /// The covariance.
@@ -126,7 +131,8 @@ pub enum ProblemError {
     },
     /// A covariance has a negative eigenvalue beyond rounding.
     #[error(
-        "{field} is not positive semi-definite: its eigenvalues run from {smallest:e} to {largest:e}: a covariance has none below 0"
+        "{field} is not positive semi-definite: its eigenvalues run from {smallest:e} to {largest:e}: a covariance has none below 0; if rounding or missing data did this, add {:.2e} to each diagonal entry",
+        -1.01 * smallest
     )]
     Indefinite {
         /// The covariance.
@@ -178,16 +184,16 @@ pub enum ProblemError {
         /// The most that is accepted.
         limit: u64,
     },
-    /// A hidden width is below the rank of V, so that no weights reach W_D … W_1 = V.
+    /// A hidden width is below the rank of V√Σx, so that no weights reach W_D … W_1 = V on the inputs that occur.
     #[error(
-        "hidden_widths has {width} for layer {layer}, below the teacher's rank {rank}: no weights can then represent the teacher; give {rank} or more"
+        "hidden_widths has {width} for layer {layer}, below {rank}, the teacher's rank on the inputs that occur: no weights can then represent it; give {rank} or more"
     )]
     WidthBelowRank {
         /// k of h_k.
         layer: usize,
         /// h_k as given.
         width: usize,
-        /// rank V.
+        /// rank V√Σx.
         rank: usize,
     },
 }

@@ -4,9 +4,12 @@ mod basis;
 mod check;
 mod cholesky;
 pub mod covariance;
+mod double_double;
 mod error;
 mod factor;
+mod pivoted;
 mod random;
+mod rounding;
 pub mod spectrum;
 pub mod teacher;
 mod weights;
@@ -17,6 +20,7 @@ pub(crate) use cholesky::cholesky;
 pub use error::{Field, ProblemError};
 pub use factor::Factor;
 pub use random::Shape;
+pub use rounding::Caveat;
 pub use weights::{Weights, WeightsError};
 
 use factor::FactorError;
@@ -30,11 +34,14 @@ const WIDEST: usize = 1_000_000;
 /// and beyond what anything here could work with.
 const MOST_NUMBERS: u64 = 1 << 32;
 
+/// Answers known to fewer digits than are usually printed are said to be.
+const NOTED: f64 = 1e-6;
+
 /// A deep linear network's learning problem: y = V x + ε, f(x) = W_D … W_1 x.
 ///
 /// Shapes: Σx is d_x × d_x, V is d_y × d_x, Σε is d_y × d_y, W_k is h_k × h_{k−1} with h_0 = d_x and
 /// h_D = d_y. A value of this type has passed every check, so nothing downstream checks again.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     input_covariance: Mat<f64>,
     teacher: Mat<f64>,
@@ -42,6 +49,17 @@ pub struct Problem {
     input_factor: Factor,
     noise_factor: Factor,
     widths: Vec<usize>,
+    caveats: Vec<Caveat>,
+}
+
+/// Equal matrices and widths: how they came to be so is no part of what is being solved.
+impl PartialEq for Problem {
+    fn eq(&self, other: &Self) -> bool {
+        self.input_covariance == other.input_covariance
+            && self.teacher == other.teacher
+            && self.noise_covariance == other.noise_covariance
+            && self.widths == other.widths
+    }
 }
 
 impl Problem {
@@ -64,12 +82,13 @@ impl Problem {
     /// The problem with the D − 1 given hidden widths h_1 … h_{D−1}.
     ///
     /// Tolerances: |Σ_ij − Σ_ji| ≤ 10⁻¹⁰ √(Σ_ii Σ_jj) counts as symmetric, and the mean is taken;
-    /// eigenvalues down to −d·10⁻¹⁴ of the largest count as zero. Σx and Σε may be singular.
+    /// eigenvalues down to −d·10⁻¹⁴ of the largest count as zero. Beyond that, what the rounding of entries to
+    /// single precision explains is mended and noted ([`Problem::caveats`]). Σx and Σε may be singular.
     ///
     /// # Errors
     /// When a matrix has the wrong shape, an entry that is not finite or beyond 10^{±60}, is not
     /// symmetric or not positive semi-definite where it must be, when `depth` is 0, when the number
-    /// of widths is not D − 1, when a width is 0 or below the rank of V, or when there are more than 2³²
+    /// of widths is not D − 1, when a width is 0 or below the rank of V√Σx, or when there are more than 2³²
     /// weights.
     pub fn with_hidden_widths(
         input_covariance: Mat<f64>,
@@ -87,11 +106,12 @@ impl Problem {
             });
         }
         check::magnitude(Field::Teacher, teacher.as_ref())?;
-        let (input_covariance, input_factor) =
+        let (input_covariance, input_factor, mut caveats) =
             factored(Field::InputCovariance, input_covariance, inputs)?;
-        let (noise_covariance, noise_factor) =
+        let (noise_covariance, noise_factor, noise_caveats) =
             factored(Field::NoiseCovariance, noise_covariance, outputs)?;
-        check_widths(&teacher, depth, hidden_widths)?;
+        caveats.extend(noise_caveats);
+        check_widths(&teacher, &input_factor, depth, hidden_widths)?;
         let mut widths = vec![inputs];
         widths.extend_from_slice(hidden_widths);
         widths.push(outputs);
@@ -103,6 +123,7 @@ impl Problem {
             input_factor,
             noise_factor,
             widths,
+            caveats,
         })
     }
 
@@ -151,10 +172,30 @@ impl Problem {
         &self.noise_factor
     }
 
+    /// What rounding did to the covariances: how they were mended, and how few digits they fix.
+    pub fn caveats(&self) -> &[Caveat] {
+        &self.caveats
+    }
+
+    /// A bound on the relative change of T, F and λ_max when the entries of Σx and Σε move by half a unit in
+    /// their last place: what of these numbers doubles can tell (see [`Factor::uncertainty`]).
+    pub fn uncertainty(&self) -> f64 {
+        self.input_factor.uncertainty() + self.noise_factor.uncertainty()
+    }
+
     /// Σ_k h_k h_{k−1}, the number of weights.
     pub fn parameters(&self) -> usize {
         self.widths.windows(2).map(|w| w[0] * w[1]).sum()
     }
+}
+
+/// What rounding did to a covariance that is no part of a [`Problem`]: a network's label noise, for one.
+///
+/// # Errors
+/// When it is not a covariance.
+pub fn caveats(field: Field, covariance: Mat<f64>) -> Result<Vec<Caveat>, ProblemError> {
+    let size = covariance.nrows();
+    Ok(factored(field, covariance, size)?.2)
 }
 
 fn check_depth(depth: usize) -> Result<(), ProblemError> {
@@ -186,6 +227,7 @@ fn check_size(field: Field, sizes: &[usize]) -> Result<(), ProblemError> {
 
 fn check_widths(
     teacher: &Mat<f64>,
+    input_factor: &Factor,
     depth: usize,
     hidden_widths: &[usize],
 ) -> Result<(), ProblemError> {
@@ -212,10 +254,11 @@ fn check_widths(
         return Ok(());
     };
     // The rank costs a decomposition: only a width that could be below it asks for one.
-    if width >= teacher.nrows().min(teacher.ncols()) {
+    if width >= teacher.nrows().min(input_factor.rank()) {
         return Ok(());
     }
-    let singular_values = teacher
+    let signal = teacher * input_factor.matrix();
+    let singular_values = signal
         .singular_values()
         .map_err(|_| ProblemError::Decomposition {
             field: Field::Teacher,
@@ -231,20 +274,35 @@ fn check_widths(
     Ok(())
 }
 
-/// A covariance of the right size, made exactly symmetric, and its factor.
+/// A covariance of the right size, mended within rounding, and its factor.
 pub(crate) fn factored(
     field: Field,
     covariance: Mat<f64>,
     size: usize,
-) -> Result<(Mat<f64>, Factor), ProblemError> {
-    let covariance = check::symmetrised(field, covariance, size)?;
-    let factor = Factor::new(covariance.as_ref()).map_err(|error| match error {
-        FactorError::Indefinite { smallest, largest } => ProblemError::Indefinite {
+) -> Result<(Mat<f64>, Factor, Vec<Caveat>), ProblemError> {
+    let (mut covariance, note) = check::symmetrised(field, covariance, size)?;
+    let mut caveats = Vec::from_iter(note);
+    let mut factor = Factor::new(covariance.as_ref());
+    if let Err(FactorError::Indefinite(eigen)) = &factor
+        && let Some((nearest, note)) = rounding::without_negative(field, eigen)
+    {
+        factor = Factor::new(nearest.as_ref());
+        covariance = nearest;
+        caveats.push(note);
+    }
+    match factor {
+        Ok(factor) => {
+            let uncertainty = factor.uncertainty();
+            if uncertainty > NOTED {
+                caveats.push(Caveat::Digits { field, uncertainty });
+            }
+            Ok((covariance, factor, caveats))
+        }
+        Err(FactorError::Indefinite(eigen)) => Err(ProblemError::Indefinite {
             field,
-            smallest,
-            largest,
-        },
-        FactorError::Decomposition => ProblemError::Decomposition { field },
-    })?;
-    Ok((covariance, factor))
+            smallest: eigen.S()[0],
+            largest: eigen.S()[size - 1],
+        }),
+        Err(FactorError::Decomposition) => Err(ProblemError::Decomposition { field }),
+    }
 }

@@ -1,12 +1,13 @@
 //! What can be wrong with a run's settings, seeds or snapshot, said so that a person can mend it.
 
 use crate::problem::WeightsError;
+use crate::words::shown;
 
 /// A run that cannot be started or resumed: the field, what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SimulateError {
     /// A number is outside its range.
-    #[error("{field} is {found}; it must be {right}")]
+    #[error("{field} is {}; it must be {right}", shown(*found))]
     OutOfRange {
         /// The field of [`Settings`](super::Settings), with dots for nesting.
         field: &'static str,
@@ -14,6 +15,16 @@ pub enum SimulateError {
         found: f64,
         /// What would be right, and why or how.
         right: &'static str,
+    },
+    /// A number of samples is out of range.
+    #[error("{field} is {found}; it must be between 1 and {limit} samples")]
+    Samples {
+        /// The field of [`Settings`](super::Settings), with dots for nesting.
+        field: &'static str,
+        /// What was found.
+        found: usize,
+        /// The most that the random counters can number.
+        limit: usize,
     },
     /// The finite data set is smaller than a minibatch.
     #[error(

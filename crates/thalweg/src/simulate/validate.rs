@@ -16,12 +16,7 @@ pub(super) fn validate(problem: &Problem, settings: &Settings) -> Result<(), Sim
         s.learning_rate,
         "a finite number above 0, such as 0.01",
     )?;
-    require(
-        (1..=MOST).contains(&s.batch),
-        "batch",
-        s.batch as f64,
-        "between 1 and 4294967295 samples",
-    )?;
+    count("batch", s.batch)?;
     require(
         (0.0..1.0).contains(&s.momentum),
         "momentum",
@@ -54,22 +49,12 @@ pub(super) fn validate(problem: &Problem, settings: &Settings) -> Result<(), Sim
 
 fn validate_data_set(settings: &Settings) -> Result<(), SimulateError> {
     if let Some(switch) = settings.switch {
-        require(
-            (1..=MOST).contains(&switch.samples),
-            "switch.samples",
-            switch.samples as f64,
-            "between 1 and 4294967295 samples",
-        )?;
+        count("switch.samples", switch.samples)?;
     }
     let Source::Finite { samples, .. } = settings.data.source else {
         return Ok(());
     };
-    require(
-        (1..=MOST).contains(&samples),
-        "data.source.samples",
-        samples as f64,
-        "between 1 and 4294967295 samples",
-    )?;
+    count("data.source.samples", samples)?;
     if samples < settings.batch {
         return Err(SimulateError::DataSetTooSmall {
             samples,
@@ -96,6 +81,17 @@ fn validate_init(problem: &Problem, init: &Init) -> Result<(), SimulateError> {
             Ok(())
         }
     }
+}
+
+fn count(field: &'static str, found: usize) -> Result<(), SimulateError> {
+    if (1..=MOST).contains(&found) {
+        return Ok(());
+    }
+    Err(SimulateError::Samples {
+        field,
+        found,
+        limit: MOST,
+    })
 }
 
 fn require(

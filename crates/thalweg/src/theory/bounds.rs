@@ -1,7 +1,7 @@
 //! Bounds on sharpness by the noise's condition number (Corollary 1), and on fluctuation by sharpness
 //! (Theorem 2).
 
-use super::dense::{eigenvalues, singular_values, trace};
+use super::dense::{singular_values, thin_svd, trace};
 use super::{Minimum, TheoryError, prediction};
 use crate::problem::Problem;
 
@@ -56,8 +56,9 @@ fn from_teacher_values(problem: &Problem, teacher: &[f64]) -> Result<ConditionBo
             dimension: outputs,
         });
     }
-    let noise = eigenvalues(problem.noise_covariance())?;
-    let condition_number = noise[outputs - 1] / noise[0];
+    // Of a factor rather than of Σε itself: its least singular value keeps twice as many digits.
+    let noise = thin_svd(problem.noise_factor().matrix())?.singular_values;
+    let condition_number = (noise[0] / noise[outputs - 1]).powi(2);
     let weakest = teacher.get(outputs - 1).copied().unwrap_or(0.0);
     let input = trace(problem.input_covariance());
     let lower_constant =

@@ -7,12 +7,18 @@ use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
 
 use super::TheoryError;
+use super::jacobi::graded_svd;
 
 /// From this size on the Gram matrix is tried first: below it nothing is slow.
 const GRAM_SIZE: usize = 128;
 /// The least λ_min/λ_max of a Gram matrix that is trusted. Its eigenvalues are wrong by some ε λ_max,
 /// so their roots are right to some 10³ ε.
 const GRAM_CONDITION: f64 = 1e-3;
+
+/// Singular values below this share of the largest would be wrong from the tenth digit on.
+const WEAK: f64 = 1e-6;
+/// The largest matrix whose weak singular values are found by rotations, which take their time.
+const ROTATED: usize = 256;
 
 /// Singular values, descending. An empty matrix has none.
 pub(super) fn singular_values(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, TheoryError> {
@@ -47,7 +53,15 @@ pub(super) struct ThinSvd {
 
 /// The thin SVD; that of an empty matrix is empty.
 pub(super) fn thin_svd(matrix: MatRef<'_, f64>) -> Result<ThinSvd, TheoryError> {
-    decompose(matrix, ComputeSvdVectors::Thin)
+    let svd = decompose(matrix, ComputeSvdVectors::Thin)?;
+    let graded = match svd.singular_values[..] {
+        [largest, .., smallest] => smallest < WEAK * largest,
+        _ => false,
+    };
+    if graded && svd.singular_values.len() <= ROTATED {
+        return Ok(graded_svd(matrix).unwrap_or(svd));
+    }
+    Ok(svd)
 }
 
 /// The SVD, with empty L and R where no vectors are asked for. On the calling thread alone: it is bound

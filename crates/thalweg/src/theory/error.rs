@@ -1,6 +1,7 @@
 //! Why the theory has no answer, with what would give it one.
 
 use crate::problem::WeightsError;
+use crate::words::shown;
 
 /// A question that the theory cannot answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -37,7 +38,7 @@ pub enum TheoryError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// A parameter of the question out of its range.
-    #[error("{parameter} is {found}: {expected}")]
+    #[error("{parameter} is {}: {expected}", shown(*found))]
     Parameter {
         /// Its name.
         parameter: &'static str,

@@ -14,6 +14,7 @@ mod flatness;
 mod functionals;
 mod identity;
 mod initial;
+mod jacobi;
 mod lanczos;
 mod layers;
 mod minimum;

@@ -3,12 +3,32 @@
 use thalweg::data::{LabelNoise, Place};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::Network;
+use thalweg::problem::{Caveat, Field, caveats};
 use thalweg::random::NoiseLaw;
 
 use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, NetworkSource};
 use crate::provenance::LOSS_CONVENTION;
 
 impl NetworkExperiment {
+    /// What rounding did to the covariances of inputs and label noise. One that is none is refused elsewhere.
+    pub fn caveats(&self) -> Vec<Caveat> {
+        let inputs = match &self.data.source {
+            NetworkSource::Teacher {
+                input_covariance, ..
+            } => input_covariance.as_ref(),
+            NetworkSource::Images { .. } => None,
+        };
+        let noise = self.data.noise.as_ref().map(|noise| &noise.covariance);
+        [
+            (Field::InputCovariance, inputs),
+            (Field::NoiseCovariance, noise),
+        ]
+        .into_iter()
+        .filter_map(|(field, covariance)| caveats(field, covariance?.clone()).ok())
+        .flatten()
+        .collect()
+    }
+
     /// The network's shape and size.
     pub fn network_words(&self) -> String {
         let shape = match &self.network {
