@@ -13,7 +13,7 @@ use super::running::{SAVE_EVERY, to_its_end};
 use super::summary;
 use crate::arguments::{ProblemArguments, Seeds, StartArguments, StepArguments, count, missing};
 use crate::exit::Failure;
-use crate::page::{Page, json_of_notes};
+use crate::page::json_of_notes;
 use crate::{interrupt, output};
 
 /// Run SGD with many seeds, and compare where it gets with the theory
@@ -84,20 +84,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     let stored = store::load(&arguments.out).map_err(Failure::work)?;
     let comparison = Comparison::new(&stored, &predictors(&experiment)).map_err(Failure::work)?;
-    // The stored specification holds the covariances as they were mended.
-    let given = &experiment.problem;
     if arguments.json {
         let mut answer = summary::json(&comparison);
-        answer["notes"] = json_of_notes(given.caveats()).into();
+        answer["notes"] = json_of_notes(experiment.problem.caveats()).into();
         output::print_json(&answer)
     } else {
-        let known = stored.experiment.problem.caveats();
-        let mut mended = given.caveats().to_vec();
-        mended.retain(|caveat| !known.contains(caveat));
-        let mut notes = Page::for_output();
-        notes.notes(&mended);
-        let page = summary::page(&comparison, &experiment, &arguments.out);
-        output::print(&(page + &notes.finish()))
+        output::print(&summary::page(&comparison, &experiment, &arguments.out))
     }
 }
 

@@ -91,11 +91,13 @@ fn a_stiff_flow_is_followed_once_its_variables_are_standardised() {
     assert_eq!(run.status, Some(0), "{}", run.stderr);
     let answer = run.json();
     let fluctuation: Vec<f64> = serde_json::from_value(answer["fluctuation"].clone()).unwrap();
+    let limit = answer["limit"]["fluctuation"].as_f64().unwrap();
     assert!(
-        fluctuation.windows(2).all(|pair| pair[1] < pair[0]),
+        fluctuation
+            .iter()
+            .all(|value| value.is_finite() && *value > limit),
         "{fluctuation:?}"
     );
-    assert!(answer["limit"]["fluctuation"].as_f64().unwrap() < fluctuation[4]);
 }
 
 /// As many digits are printed as the 16 of the entries fix, and it is said.
