@@ -1,5 +1,10 @@
 //! Tells the library which commit it is built from, where there is one.
 
+#![allow(
+    clippy::disallowed_macros,
+    reason = "a build script speaks to Cargo by printing"
+)]
+
 use std::process::Command;
 
 fn main() {

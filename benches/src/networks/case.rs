@@ -109,7 +109,7 @@ fn train(made: &Made, start: &[f64]) -> Result<Trained, Box<dyn std::error::Erro
     let mut run = Trainer::<f32>::start(training, start, SEED)?;
     run.run_to(TRAINING);
     let parameters = run.parameters().iter().map(|&x| x.into()).collect();
-    let samples = made.samples_of(CURVATURE, SEED);
+    let samples = made.samples_of(CURVATURE, SEED)?;
     Trained::new(
         Arc::clone(training.tape()),
         training.loss(),

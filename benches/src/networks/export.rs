@@ -34,7 +34,7 @@ pub fn write(directory: &Path, cases: &[Case]) -> io::Result<()> {
             save(&directory, name, numbers)?;
         }
         if let Some(trained) = &case.trained {
-            let Samples { inputs, targets } = &trained.samples;
+            let Samples { inputs, targets } = &*trained.samples;
             // All of them came from single precision.
             let single = |numbers: &mut dyn Iterator<Item = &f64>| -> Vec<f32> {
                 numbers.map(|&x| x as f32).collect()

@@ -29,7 +29,7 @@ pub struct Trained {
     pub tape: Arc<Tape>,
     pub loss: Loss,
     pub parameters: Vec<f64>,
-    pub samples: Samples,
+    pub samples: Arc<Samples>,
     pub lambda_max: f64,
     pub trace: f64,
 }
@@ -39,7 +39,7 @@ impl Trained {
         tape: Arc<Tape>,
         loss: Loss,
         parameters: Vec<f64>,
-        samples: Samples,
+        samples: Arc<Samples>,
     ) -> Result<Self, Failure> {
         let mut trained = Self {
             tape,

@@ -15,6 +15,9 @@ pub const COMMIT: Option<&str> = option_env!("THALWEG_COMMIT");
 /// The entry of the table `provenance` for the fingerprint of data that a specification only names.
 const DATA: &str = "data_fingerprint";
 
+/// The entry for how many steps a run was to make before it was given more.
+const EARLIER_STEPS: &str = "earlier_steps";
+
 /// A build of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
@@ -68,6 +71,9 @@ pub(crate) struct Provenance {
     pub(crate) data: Option<String>,
     /// Other builds that went on with a run, and from which step.
     pub(crate) continued_by: Vec<(Build, u64)>,
+    /// How many steps it was to make before it was given more. What it made as such a run was measured at the steps that a
+    /// run of that length is measured at.
+    pub(crate) earlier_steps: Vec<u64>,
 }
 
 impl Provenance {
@@ -77,6 +83,7 @@ impl Provenance {
             begun_by: Build::here(),
             data: None,
             continued_by: Vec::new(),
+            earlier_steps: Vec::new(),
         }
     }
 
@@ -91,6 +98,7 @@ impl Provenance {
                 begun_by: unknown,
                 data: None,
                 continued_by: Vec::new(),
+                earlier_steps: Vec::new(),
             });
         };
         let later = table.optional("continued_by");
@@ -101,10 +109,16 @@ impl Provenance {
         };
         let data = table.optional(DATA);
         let data = data.map(|field| field.text().map(str::to_owned));
+        let earlier = table.optional(EARLIER_STEPS);
+        let earlier = earlier.map_or(Ok(Vec::new()), |field| field.list("a list of steps"))?;
         Ok(Self {
             begun_by: Build::read(&table)?,
             data: data.transpose()?,
             continued_by: later.iter().map(each).collect::<Result<_, Fault>>()?,
+            earlier_steps: earlier
+                .iter()
+                .map(Field::count)
+                .collect::<Result<_, Fault>>()?,
         })
     }
 
@@ -121,6 +135,10 @@ impl Provenance {
         entries.push(("loss_convention".to_owned(), loss_convention.into()));
         if let Some(data) = &self.data {
             entries.push((DATA.to_owned(), data.as_str().into()));
+        }
+        if !self.earlier_steps.is_empty() {
+            let earlier = self.earlier_steps.iter().copied().collect();
+            entries.push((EARLIER_STEPS.to_owned(), earlier));
         }
         entries.push(crate::store::entry());
         if !self.continued_by.is_empty() {

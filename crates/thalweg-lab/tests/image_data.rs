@@ -40,7 +40,7 @@ fn digits_to_evaluate_on_are_not_trained_on() {
         all.into_iter().collect::<BTreeSet<_>>()
     });
     assert_eq!((train.len(), test.len()), (8000, 2000));
-    let evaluated = columns(made.samples().inputs.as_ref(), |x| x);
+    let evaluated = columns(made.samples().unwrap().inputs.as_ref(), |x| x);
     let evaluated: BTreeSet<_> = evaluated.into_iter().collect();
     assert_eq!(evaluated, test);
     assert!(evaluated.is_disjoint(&train));
@@ -75,7 +75,7 @@ fn a_folder_is_evaluated_on_its_test_images_with_their_labels() {
         &data,
         4,
     );
-    let samples = Made::new(&experiment).unwrap().samples();
+    let samples = Made::new(&experiment).unwrap().samples().unwrap();
     let mut seen = BTreeSet::new();
     for j in 0..4 {
         let pixel = (255.0 * samples.inputs[(0, j)]).round() as u8;

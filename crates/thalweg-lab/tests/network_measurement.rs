@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use faer::{Mat, MatRef, Side};
 use thalweg::curvature::Dense;
+use thalweg::data::Samples;
+use thalweg::evaluation::SampledLoss;
 use thalweg_lab::network::{Effort, ErrorKind, Made, NetworkMeasurement, measure, observe};
 use thalweg_lab::saved::SavedNetwork;
 use thalweg_lab::spec::{Overrides, read_network_experiment};
@@ -49,6 +53,7 @@ fn made() -> (SavedNetwork, Made) {
         experiment,
         seed: Some(5),
         step: Some(77),
+        data: None,
         parameters: PARAMETERS.to_vec(),
     };
     (saved, made)
@@ -56,7 +61,7 @@ fn made() -> (SavedNetwork, Made) {
 
 /// By the operators' columns, and by each sample alone as a set of its own.
 fn dense(made: &Made) -> Matrices {
-    let samples = made.samples_of(SAMPLES, SEED);
+    let samples = made.samples_of(SAMPLES, SEED).unwrap();
     let mut set = made.evaluation(samples.clone()).unwrap();
     let hessian = Dense::of(&mut set.hessian(&PARAMETERS).unwrap()).unwrap();
     let gauss_newton = Dense::of(&mut set.gauss_newton(&PARAMETERS).unwrap()).unwrap();
@@ -64,10 +69,11 @@ fn dense(made: &Made) -> Matrices {
     let mut residuals = Mat::zeros(2, SAMPLES);
     let mut loss = 0.0;
     for sample in 0..SAMPLES {
-        let mut one = samples.clone();
-        one.inputs = samples.inputs.subcols(sample, 1).to_owned();
-        one.targets = samples.targets.subcols(sample, 1).to_owned();
-        let mut alone = made.evaluation(one).unwrap();
+        let one = Samples {
+            inputs: samples.inputs.subcols(sample, 1).to_owned(),
+            targets: samples.targets.subcols(sample, 1).to_owned(),
+        };
+        let mut alone = made.evaluation(Arc::new(one)).unwrap();
         let gradient = alone.gradient(&PARAMETERS).unwrap();
         for (i, g) in gradient.iter().enumerate() {
             gradients[(i, sample)] = *g;
@@ -265,7 +271,7 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
     let cosines = (u.transpose() * &v).singular_values().unwrap();
     let overlap = 0.5 * cosines.iter().map(|c| c * c).sum::<f64>();
     assert!(overlap < 0.99, "{overlap}: nothing to be told apart");
-    close("overlap", found.alignment.overlap, overlap);
+    close("overlap", found.alignment.overlap.unwrap(), overlap);
     for (angle, cosine) in found.alignment.angles.iter().zip(cosines) {
         assert!((angle.cos() - cosine).abs() < 1e-5, "{angle} for {cosine}");
     }
@@ -276,7 +282,9 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
 fn observations_are_what_single_samples_say() {
     let (_, made) = made();
     let dense = dense(&made);
-    let mut set = made.evaluation(made.samples_of(SAMPLES, SEED)).unwrap();
+    let mut set = made
+        .evaluation(made.samples_of(SAMPLES, SEED).unwrap())
+        .unwrap();
     let observation = observe(&mut set, None, &PARAMETERS, 200, 3, &mut Vec::new()).unwrap();
     let quantities = observation.unwrap().quantities();
     let of = |name: &str| {

@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -319,6 +320,97 @@ fn divergence_is_an_outcome_and_leaves_no_network() {
     assert!(networks_of(folder.path()).is_err());
 }
 
+/// A training that is given more steps ends in the networks of one long training, and in what is measured of them there.
+/// On the way λ_max alone differs, within its residual: Lanczos starts where it was measured before.
+#[test]
+fn a_finished_training_goes_on_to_the_end_of_a_longer_one() {
+    let with_steps = |steps: u64| read(&SMALL.replace("steps = 2000", &format!("steps = {steps}")));
+    let long = finished(&with_steps(2000));
+    let folder = finished(&with_steps(1500));
+    let (status, notes) = run_in(folder.path(), &with_steps(2000));
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_eq!(notes, [Note::Resumed { step: 1500 }]);
+    let [mut found, mut expected] = [&folder, &long].map(|folder| contents(folder.path()));
+    for name in [
+        "measurements.parquet",
+        "outcomes.toml",
+        "specification.toml",
+    ] {
+        let path = Path::new(name);
+        assert_ne!(found.remove(path), expected.remove(path));
+    }
+    assert!(
+        found
+            .keys()
+            .any(|name| name.ends_with("seed-5.safetensors"))
+    );
+    assert!(found == expected);
+    let [found, expected] = [folder, long].map(|folder| {
+        load::<NetworkExperiment>(folder.path())
+            .unwrap()
+            .measurements
+    });
+    for quantity in expected.quantities() {
+        for seed in [5, 1] {
+            for point in expected.series(quantity, seed) {
+                let series = found.series(quantity, seed);
+                let same = series.iter().find(|other| other.step == point.step);
+                let exact = point.step == 2000 || !quantity.starts_with("lambda_max");
+                match same {
+                    Some(same) if exact => assert_eq!(*same, point, "{quantity}"),
+                    Some(same) if quantity == "lambda_max" => {
+                        let (same, value) = (same.value, point.value);
+                        assert!((same - value).abs() < 1e-6 * value, "{same} and {value}");
+                    }
+                    Some(_) => {}
+                    // Every 75 steps, and every 100.
+                    None => assert!(point.step < 1500 && point.step % 300 != 0),
+                }
+            }
+        }
+    }
+}
+
+/// A cosine over the run's own steps is another one in a longer run: refused by its field.
+#[test]
+fn a_learning_rate_that_would_fall_otherwise_is_not_gone_on_with() {
+    let with_steps = |steps: u64, decay: u64| {
+        let text = SMALL.replace("steps = 2000", &format!("steps = {steps}"));
+        let decay = format!("decay = {{ kind = \"cosine\", steps = {decay} }}");
+        read(&format!("{decay}\n{text}"))
+    };
+    let folder = finished(&with_steps(200, 200));
+    let error = run_in(folder.path(), &with_steps(400, 400)).0.unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("`decay.steps` is 200 there and 400 here"),
+        "{message}"
+    );
+    // One that keeps to its number of steps is the same in both.
+    run_in(folder.path(), &with_steps(400, 200)).0.unwrap();
+    let long = finished(&with_steps(400, 200));
+    let network = "networks/seed-5.safetensors";
+    let [found, expected] = [folder, long].map(|run| fs::read(run.path().join(network)).unwrap());
+    assert!(found == expected);
+}
+
+/// A network that was kept and then diverged is not left among the final ones.
+#[test]
+fn a_network_that_diverged_later_is_not_kept() {
+    // Steps that grow: sound at first, beyond stability in the end.
+    let text = |steps: u64| {
+        SMALL
+            .replace("learning_rate = 0.02", "learning_rate = 3\nwarmup = 4000")
+            .replace("steps = 2000", &format!("steps = {steps}"))
+    };
+    let folder = finished(&read(&text(40)));
+    assert_eq!(networks_of(folder.path()).unwrap().len(), 2);
+    run_in(folder.path(), &read(&text(4000))).0.unwrap();
+    let stored = load::<NetworkExperiment>(folder.path()).unwrap();
+    assert!(stored.outcomes.iter().all(|run| run.diverged_at.is_some()));
+    assert!(networks_of(folder.path()).is_err());
+}
+
 #[test]
 fn what_cannot_be_made_leaves_no_directory() {
     let folder = scratch();
@@ -524,15 +616,16 @@ fn curvature_on_clean_labels_is_its_mean_over_label_noise() {
         let mut evaluation = made.evaluation(samples).unwrap();
         evaluation.hessian_trace(&weights, &settings).unwrap().value
     };
-    let clean = trace(made.samples());
-    let mut redraw = made.redraw(64, 5).unwrap();
+    let own = made.samples().unwrap();
+    let clean = trace(Arc::clone(&own));
+    let mut redraw = made.redraw(64, 5, 64).unwrap();
     let draws: Vec<f64> = (0..400)
         .map(|draw| {
             let samples = thalweg::data::Samples {
                 targets: redraw.labels(draw),
-                ..made.samples()
+                inputs: own.inputs.clone(),
             };
-            trace(samples)
+            trace(Arc::new(samples))
         })
         .collect();
     let mean = thalweg_lab::run::Estimate::of(&draws).unwrap();

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use thalweg::simulate::{Init, Settings};
-use thalweg_lab::run::{Note, Observer, RunError, RunStatus, run, run_in_memory};
+use thalweg_lab::run::{Measurements, Note, Observer, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::spec::{Experiment, read_experiment};
-use thalweg_lab::store::{StoreError, load};
+use thalweg_lab::store::{StoreError, StoredRun, load};
 
 /// Where the child process finds its run directory.
 const CHILD: &str = "THALWEG_TEST_CHILD";
@@ -317,6 +317,213 @@ fn divergence_is_an_outcome_and_leaves_no_rows() {
         }
         assert!(series.iter().all(|point| point.value.is_finite()));
     }
+}
+
+/// The same numbers at all of these steps.
+fn assert_same_at(left: &Measurements, right: &Measurements, steps: &[u64]) {
+    for quantity in right.quantities() {
+        for seed in right.seeds() {
+            let at = |measurements: &Measurements| -> Vec<_> {
+                let series = measurements.series(quantity, seed).into_iter();
+                series.filter(|point| steps.contains(&point.step)).collect()
+            };
+            assert_eq!(at(left), at(right), "{quantity} of seed {seed}");
+            assert_eq!(at(left).len(), steps.len(), "{quantity} of seed {seed}");
+        }
+    }
+}
+
+/// A run of 1000 steps that is given 3000, by way of 1001: its end is that of one long run, and it is measured where the
+/// short runs are up to their ends and where the long one is from there.
+#[test]
+fn a_finished_run_goes_on_to_the_end_of_a_longer_one() {
+    let long = finished(&experiment(3000));
+    let folder = finished(&experiment(1000));
+    for steps in [1001, 3000] {
+        let before = load::<Experiment>(folder.path()).unwrap();
+        let last = before.experiment.steps;
+        let (status, notes) = run_in(folder.path(), &experiment(steps));
+        assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+        assert_eq!(notes, [Note::Resumed { step: last }]);
+        let after = load::<Experiment>(folder.path()).unwrap();
+        assert_eq!(after.experiment, experiment(steps));
+        let measured = before.measurements.series("loss", 5);
+        let steps: Vec<u64> = measured.iter().map(|point| point.step).collect();
+        assert_same_at(&after.measurements, &before.measurements, &steps);
+    }
+    let [stored, straight] = [folder.path(), long.path()].map(|path| load(path).unwrap());
+    let [stored, straight]: [StoredRun<Experiment>; 2] = [stored, straight];
+    assert_eq!(stored.outcomes, straight.outcomes);
+    // The long run is measured every 30 steps, the first one was every 10.
+    let steps: Vec<u64> = (0..=100).map(|k| 30 * k).collect();
+    assert_same_at(&stored.measurements, &straight.measurements, &steps);
+    let series = stored.measurements.series("loss", 5);
+    let found: Vec<u64> = series.iter().map(|point| point.step).collect();
+    let first = (0..=100).map(|k| 10 * k);
+    let rest = (0..=100).map(|k| 30 * k).filter(|step| *step > 1001);
+    assert_eq!(found, first.chain([1001]).chain(rest).collect::<Vec<_>>());
+    // All files but the measurements, with the digest that outcomes keep of them, and who made them.
+    let (mut stored, mut straight) = (contents(folder.path()), contents(long.path()));
+    for side in [&mut stored, &mut straight] {
+        side.remove(Path::new("measurements.parquet"));
+        side.remove(Path::new("outcomes.toml"));
+        side.retain(|path, _| !path.starts_with("checkpoints"));
+        let file = side.get_mut(Path::new("specification.toml")).unwrap();
+        let text = String::from_utf8(file.clone()).unwrap();
+        let own = |line: &&str| !line.starts_with("earlier_steps = [1000, 1001]");
+        let lines = text
+            .lines()
+            .filter(own)
+            .filter(|line| !line.starts_with("digest"));
+        *file = lines.collect::<String>().into_bytes();
+    }
+    assert!(stored == straight);
+    assert_eq!(
+        names(&folder.path().join("checkpoints")).last(),
+        names(&long.path().join("checkpoints")).last()
+    );
+    // And again the same call does nothing.
+    let before = contents(folder.path());
+    let (status, _) = run_in(folder.path(), &experiment(3000));
+    assert!(matches!(status.unwrap(), RunStatus::AlreadyFinished(_)));
+    assert!(contents(folder.path()) == before);
+}
+
+/// Killed while it is given more steps, again and again, and stopped before its first end was reached.
+#[test]
+fn a_run_that_is_given_more_steps_may_be_killed() {
+    let (short, long) = (experiment(5000), experiment(20_000));
+    let straight = finished(&short);
+    run_in(straight.path(), &long).0.unwrap();
+    let folder = scratch();
+    let directory = folder.path().join("run");
+    run_in(&directory, &short).0.unwrap();
+    let mut kills = 0;
+    for round in 0u64.. {
+        assert!(round < 500, "the run makes no headway between kills");
+        let mut child = child(&directory, &long, None);
+        std::thread::sleep(Duration::from_millis(10 + round * 29 % 50));
+        if child.try_wait().unwrap().is_some() {
+            assert!(child.wait().unwrap().success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills >= 5, "only {kills} kills before the end");
+    assert_same(&directory, straight.path());
+
+    let other = scratch();
+    let step = stopped_at(other.path(), &short, 1000);
+    let (status, notes) = run_in(other.path(), &long);
+    assert!(matches!(status.unwrap(), RunStatus::Finished(_)));
+    assert_eq!(notes, [Note::Resumed { step }]);
+    let [found, expected] = [other.path(), straight.path()].map(|path| load(path).unwrap());
+    let [found, expected]: [StoredRun<Experiment>; 2] = [found, expected];
+    assert_same_at(&found.measurements, &expected.measurements, &[0, 20_000]);
+}
+
+/// Every state that a kill can leave while a finished run is opened again: it is still the finished run, or goes on.
+#[test]
+fn every_moment_of_giving_more_steps_is_safe() {
+    let (short, long) = (experiment(1000), experiment(2000));
+    let straight = finished(&short);
+    run_in(straight.path(), &long).0.unwrap();
+    let ended = finished(&short);
+    let stop = AtomicBool::new(true);
+    let opened = finished(&short);
+    // Opened again, and stopped at once: the specification is the last file to change.
+    let status = run(&long, opened.path(), Duration::ZERO, &mut (), &stop).unwrap();
+    assert_eq!(status, RunStatus::Stopped { step: 1000 });
+    let file = |folder: &TempDir, name: &str| fs::read(folder.path().join(name)).unwrap();
+    let part = "parts/part-00000000000000000000.parquet";
+    let checkpoint = "checkpoints/step-00000000000000001000.checkpoint";
+    for moment in 0..5 {
+        let folder = finished(&short);
+        let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        let drop = |name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+        put(part, &file(&opened, part));
+        if moment > 0 {
+            let checkpoints = folder.path().join("checkpoints");
+            for name in names(&checkpoints) {
+                fs::remove_file(checkpoints.join(name)).unwrap();
+            }
+            put(checkpoint, &file(&opened, checkpoint));
+        }
+        if moment > 1 {
+            drop("outcomes.toml");
+        }
+        if moment > 2 {
+            drop("measurements.parquet");
+        }
+        if moment > 3 {
+            put("specification.toml", &file(&opened, "specification.toml"));
+        } else {
+            let copy = scratch();
+            copy_all(folder.path(), copy.path());
+            run_in(copy.path(), &short).0.unwrap();
+            for name in [
+                "measurements.parquet",
+                "outcomes.toml",
+                "specification.toml",
+            ] {
+                assert!(file(&copy, name) == file(&ended, name), "{moment}: {name}");
+            }
+        }
+        run_in(folder.path(), &long).0.unwrap();
+        for name in [
+            "measurements.parquet",
+            "outcomes.toml",
+            "specification.toml",
+        ] {
+            assert!(
+                file(&folder, name) == file(&straight, name),
+                "{moment}: {name}"
+            );
+        }
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            fs::create_dir_all(&to).unwrap();
+            copy_all(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// Fewer steps, more steps of something else, and a run whose end is no longer there.
+#[test]
+fn only_more_steps_of_the_same_run_are_taken() {
+    let folder = finished(&experiment(1000));
+    let before = contents(folder.path());
+    let message = store_error(folder.path(), &experiment(999)).to_string();
+    assert!(
+        message.contains("`steps` is 1000 there and 999 here"),
+        "{message}"
+    );
+    let mut other = experiment(2000);
+    other.settings.batch = 20;
+    let message = store_error(folder.path(), &other).to_string();
+    assert!(
+        message.contains("`batch` is 10 there and 20 here"),
+        "{message}"
+    );
+    assert!(contents(folder.path()) == before);
+    for name in names(&folder.path().join("checkpoints")) {
+        fs::write(folder.path().join("checkpoints").join(name), "").unwrap();
+    }
+    let before = contents(folder.path());
+    let error = store_error(folder.path(), &experiment(2000));
+    assert!(matches!(error, StoreError::NoEnd { .. }), "{error}");
+    assert!(contents(folder.path()) == before);
+    assert!(load::<Experiment>(folder.path()).is_ok());
 }
 
 /// Without privileges, the file size limit is the disk that fills up: a write beyond it fails.

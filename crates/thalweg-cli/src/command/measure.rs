@@ -21,8 +21,8 @@ use crate::output;
 /// measured, or one safetensors file. On an evaluation set, in double precision:
 /// loss, the traces of Hessian and Gauss–Newton matrix, eigenvalues at both ends,
 /// the spectral density, each layer's own curvature, the fluctuation E‖∇ℓ‖² and
-/// the gradients' covariance, the residuals' covariance and its mismatch with the
-/// loss's curvature, averaged and (where labels have noise) input by input,
+/// the gradients' covariance, the residuals' second moment and its mismatch with
+/// the loss's curvature, averaged and (where labels have noise) input by input,
 /// Theorem 2's bounds, and the leading eigenvalues of the gradients' covariance
 /// with their alignment. Every estimate with its error and whether it converged;
 /// what is a plain function of the set's samples, without.

@@ -36,6 +36,9 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         .map_or(String::new(), |step| format!(" at step {step}"));
     page.heading(&format!("{}{step}", network.name));
     page.table(&about);
+    if let Some(changed) = &network.changed_data {
+        page.paragraph(changed);
+    }
 
     page.heading("Curvature");
     let mut table = with_errors();
@@ -89,7 +92,10 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.heading("Residuals and outputs");
     let residuals = &network.residuals;
     let mut table = Table::new(&[Align::Left, Align::Left]);
-    table.row(["covariance, eigenvalues", &list(&residuals.spectrum)]);
+    table.row([
+        "second moment E rrᵀ, eigenvalues",
+        &list(&residuals.spectrum),
+    ]);
     table.row(["its condition number", &condition(residuals.condition)]);
     table.row([
         "mismatch with the loss's curvature",
@@ -120,12 +126,39 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         number_row(&mut table, &format!("eigenvalue {}", i + 1), value);
     }
     page.table(&table);
-    let k = network.gradient_covariance.len();
-    page.paragraph(&format!(
-        "Overlap with the Hessian's leading {k} directions: {} (1 is the same space, {} is chance).",
-        significant(network.alignment.overlap, 3),
-        significant(k as f64 / network.parameters as f64, 2),
-    ));
+    page.paragraph(&overlap(network));
+}
+
+/// How far gradients scatter where the loss is curved, or why that cannot be said.
+fn overlap(network: &NetworkMeasurement) -> String {
+    let asked = network.gradient_covariance.len();
+    let found = &network.alignment;
+    let (hessian, covariance) = (found.hessian_directions, found.covariance_directions);
+    let Some(overlap) = found.overlap else {
+        let which = if covariance == 0 {
+            "this covariance"
+        } else {
+            "the Hessian"
+        };
+        return format!(
+            "Overlap with the Hessian's leading directions: not defined, since {which} has no leading directions: its largest {asked} eigenvalues are 0 or not told apart from the next ones."
+        );
+    };
+    let (overlap, chance) = (significant(overlap, 3), significant(found.chance, 2));
+    if (hessian, covariance) == (asked, asked) {
+        return format!(
+            "Overlap with the Hessian's leading {asked} directions: {overlap} (1 is the same space, {chance} is chance)."
+        );
+    }
+    let directions = |count: usize, whose: &str| match count {
+        1 => format!("the leading direction of {whose}"),
+        _ => format!("the leading {count} directions of {whose}"),
+    };
+    format!(
+        "Overlap of {} with {}: {overlap} (1 if one lies in the other, {chance} is chance); beyond these, of {asked}, eigenvalues are 0 or not told apart from the next ones.",
+        directions(covariance, "this covariance"),
+        directions(hessian, "the Hessian")
+    )
 }
 
 /// The mismatch at each input, or why there is none.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use thalweg_lab::network::changed_data;
 use thalweg_lab::report::{self, ReportError};
 use thalweg_lab::store::StoreError;
 
@@ -40,5 +41,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         _ => Failure::input(error),
     })?;
+    // The page says it too.
+    if let Ok(Some(changed)) = changed_data(&arguments.directory) {
+        eprintln!("note: {changed}");
+    }
     output::print(&format!("{}\n", page.display()))
 }

@@ -22,7 +22,10 @@ use crate::{interrupt, output};
 /// fluctuation, loss, product error, layer condition numbers, none of them sampled)
 /// go to the directory --out, as Parquet, beside the specification with every
 /// default spelled out. The same command goes on where an earlier one was stopped,
-/// by Ctrl-C or by kill -9, to the same numbers to the last bit.
+/// by Ctrl-C or by kill -9, to the same numbers to the last bit. With more steps it
+/// goes on from the end of a finished run, to the weights of one long run to the
+/// last bit; what was measured before stays, at the steps that suited the shorter
+/// run.
 ///
 /// At the end the mean over seeds with its standard error stands beside the exact
 /// limit of Theorem 1 and the slow flow at the same number of steps.
@@ -59,7 +62,8 @@ Examples:
   Sixteen seeds of the paper's smallest network:
     thalweg simulate --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --steps 1e6 --seeds 16 --out run
-  The same settings from a file, with more steps:
+  The same run, longer; and one of the same settings elsewhere:
+    thalweg simulate run/specification.toml --steps 2e6 --out run
     thalweg simulate run/specification.toml --steps 1e7 --out longer
   The measurements afterwards, in Python:
     pandas.read_parquet('run/measurements.parquet')

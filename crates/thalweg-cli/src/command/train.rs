@@ -28,6 +28,10 @@ use crate::{interrupt, output};
 /// every default spelled out, and the final networks as safetensors for
 /// `thalweg measure`. The same command goes on where an earlier one was stopped, by
 /// Ctrl-C or by kill -9, to the same numbers to the last bit.
+///
+/// With more steps it goes on from the end of a finished training: to the networks
+/// of one long training, to the last bit, and to the same measurements of them.
+/// What was measured before stays, at the steps that suited the shorter run.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {
@@ -73,6 +77,8 @@ Examples:
     thalweg train examples/relu.toml --out relu
   The same, shorter, with two seeds:
     thalweg train examples/relu.toml --steps 1e4 --seeds 2 --out short
+  The same training, longer:
+    thalweg train examples/relu.toml --steps 2e4 --seeds 2 --out short
   Then:
     thalweg measure relu
     thalweg report relu

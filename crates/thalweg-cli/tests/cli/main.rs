@@ -12,6 +12,7 @@ mod extremes;
 mod faults;
 mod harness;
 mod help;
+mod images;
 mod malformed;
 mod measure;
 mod numbers;

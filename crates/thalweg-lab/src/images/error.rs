@@ -7,12 +7,20 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// One of the four files is not there, packed or not.
-    #[error("{} has neither {name} nor {name}.gz: give a folder with the four IDX files of MNIST's names", folder.display())]
+    #[error("{} has no {name}, packed (.gz) or not: give a folder with the four IDX files under MNIST's or EMNIST's names, or a folder with what the names begin with, such as data/emnist-letters", path.display())]
     Missing {
+        /// Where it should be: the folder, or the folder with the beginning of its files' names.
+        path: PathBuf,
+        /// The file's name.
+        name: String,
+    },
+    /// A folder holds more than one set of images.
+    #[error("{} holds {} sets of images: choose one by what its files' names begin with, such as {} ({} are there)", folder.display(), sets.len(), folder.join(&sets[0]).display(), sets.join(", "))]
+    Several {
         /// The folder.
         folder: PathBuf,
-        /// The file's name.
-        name: &'static str,
+        /// What the names of each set's files begin with, as it can be given; at least two.
+        sets: Vec<String>,
     },
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]

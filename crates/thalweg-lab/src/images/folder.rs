@@ -1,13 +1,13 @@
 //! The four files that make an image set: those built into the program, or those of a folder.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::idx::{self, Idx, Kind};
+use super::names::{Names, Part};
 use super::{ImageError, ImageSet, Images};
 
-/// Names of images and labels, to train on and to test.
+/// Names of images and labels that are built in, to train on and to test.
 const NAMES: [[&str; 2]; 2] = [
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
     ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
@@ -52,24 +52,31 @@ pub fn builtin() -> Result<ImageSet, ImageError> {
     })
 }
 
-/// The images in `folder`, which holds files of MNIST's names, each packed by gzip (`.gz`) or not:
-/// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
-/// `t10k-labels-idx1-ubyte`.
+/// The images of four IDX files, each packed by gzip (`.gz`) or not: in the folder `path` under MNIST's names
+/// (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`; also with a
+/// dot before `idx`) or, if it is the only set there, under those of EMNIST (`emnist-letters-train-images-idx3-ubyte`,
+/// …, `test` in place of `t10k`). One of several sets is chosen by what its names begin with: `folder/emnist-letters`.
 ///
 /// # Errors
-/// When a file is missing, unreadable, damaged, cut off or of another kind, or when the files do not
-/// belong together.
-pub fn read_folder(folder: &Path) -> Result<ImageSet, ImageError> {
-    let part = |[images, labels]: [&'static str; 2]| {
-        let (images_path, images) = open(folder, images, Kind::Images)?;
-        let (labels_path, labels) = open(folder, labels, Kind::Labels)?;
+/// When a file is missing, unreadable, damaged, cut off or of another kind, when the files do not
+/// belong together, or when the folder has several sets.
+pub fn read_folder(path: &Path) -> Result<ImageSet, ImageError> {
+    let names = Names::find(path)?;
+    let part = |part| {
+        let read = |kind| {
+            let (path, file) = names.open(part, kind)?;
+            let content = idx::read(&path, kind, buffered(file))?;
+            Ok((path, content))
+        };
+        let (images_path, images) = read(Kind::Images)?;
+        let (labels_path, labels) = read(Kind::Labels)?;
         Ok((
             together(&[images_path.clone(), labels_path], images, labels)?,
             images_path,
         ))
     };
-    let (train, _) = part(NAMES[0])?;
-    let (test, path) = part(NAMES[1])?;
+    let (train, _) = part(Part::Train)?;
+    let (test, path) = part(Part::Test)?;
     if (test.height, test.width) != (train.height, train.width) {
         return Err(ImageError::Shapes {
             path,
@@ -82,25 +89,7 @@ pub fn read_folder(folder: &Path) -> Result<ImageSet, ImageError> {
     Ok(ImageSet { train, test })
 }
 
-/// The file `name` of `folder`, unpacked if there is one that is.
-fn open(folder: &Path, name: &'static str, kind: Kind) -> Result<(PathBuf, Idx), ImageError> {
-    for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
-        match File::open(&path) {
-            Ok(file) => {
-                let content = idx::read(&path, kind, buffered(file))?;
-                return Ok((path, content));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(ImageError::Unreadable { path, source }),
-        }
-    }
-    Err(ImageError::Missing {
-        folder: folder.to_owned(),
-        name,
-    })
-}
-
-fn buffered(file: File) -> impl Read {
+fn buffered(file: std::fs::File) -> impl Read {
     std::io::BufReader::new(file)
 }
 

@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 
 use super::ImageError;
 
@@ -20,14 +20,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn indices(self) -> usize {
+    pub(super) fn indices(self) -> usize {
         match self {
             Self::Images => 3,
             Self::Labels => 1,
         }
     }
 
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::Images => "images",
             Self::Labels => "labels",
@@ -57,7 +57,8 @@ pub(super) fn read(path: &Path, kind: Kind, file: impl Read) -> Result<Idx, Imag
             path: path.to_owned(),
             source,
         };
-        unpacked(path, kind, GzDecoder::new(whole), packed)
+        // Of several members, as parallel packers and `cat` make them, the content is that of all.
+        unpacked(path, kind, MultiGzDecoder::new(whole), packed)
     } else {
         unpacked(path, kind, whole, unreadable)
     }

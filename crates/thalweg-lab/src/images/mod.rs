@@ -3,6 +3,7 @@
 mod error;
 mod folder;
 mod idx;
+mod names;
 
 use std::path::Path;
 

@@ -66,6 +66,111 @@ fn a_folder_is_read_packed_or_not() {
     assert_eq!(test[(0, 1)], 108.0 / 255.0);
 }
 
+/// The names of a set's files, in the order of [`folder`]'s, with `part` for those to test on.
+fn names(prefix: &str, part: &str, separator: &str) -> [String; 4] {
+    [
+        ("train", "images", 3),
+        ("train", "labels", 1),
+        (part, "images", 3),
+        (part, "labels", 1),
+    ]
+    .map(|(part, what, n)| format!("{prefix}{part}-{what}{separator}idx{n}-ubyte"))
+}
+
+/// Puts [`folder`]'s set into `to` under these names, its images counting up from `first`.
+fn put(to: &Path, names: &[String; 4], first: u8, packing: bool) {
+    let contents = [
+        idx(&[3, 2, 4], first),
+        idx(&[3], 7),
+        idx(&[2, 2, 4], 100),
+        idx(&[2], 0),
+    ];
+    for (name, content) in names.iter().zip(contents) {
+        if packing {
+            fs::write(to.join(format!("{name}.gz")), packed(&content)).unwrap();
+        } else {
+            fs::write(to.join(name), content).unwrap();
+        }
+    }
+}
+
+/// gzip of several members is the content of all, wherever it was cut, also where a member is empty.
+#[test]
+fn packed_files_of_several_members_are_read_whole() {
+    let folder = folder();
+    let whole = read_folder(folder.path()).unwrap();
+    let images = idx(&[3, 2, 4], 0);
+    for cut in [0, 1, 3, 9, 16, 20, images.len()] {
+        let members = [&images[..cut], &[], &images[cut..]].map(packed);
+        fs::remove_file(folder.path().join(TRAIN_IMAGES)).unwrap_or_default();
+        let path = folder.path().join(format!("{TRAIN_IMAGES}.gz"));
+        fs::write(&path, members.concat()).unwrap();
+        assert_eq!(read_folder(folder.path()).unwrap(), whole, "cut at {cut}");
+        // The second member is missing: still cut off.
+        if (1..images.len()).contains(&cut) {
+            fs::write(&path, &members[0]).unwrap();
+            let error = read_folder(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(TRAIN_IMAGES), "{error}");
+        }
+    }
+}
+
+/// Names with a dot, as some unpackers write them, and EMNIST's.
+#[test]
+fn other_names_for_the_same_files_are_found() {
+    let whole = read_folder(folder().path()).unwrap();
+    for names in [
+        names("", "t10k", "."),
+        names("", "test", "-"),
+        names("emnist-letters-", "test", "-"),
+        names("emnist-balanced-", "test", "."),
+    ] {
+        for packing in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            put(folder.path(), &names, 0, packing);
+            assert_eq!(read_folder(folder.path()).unwrap(), whole, "{names:?}");
+        }
+    }
+}
+
+/// EMNIST's six sets come in one folder: which is meant must be said, and can be.
+#[test]
+fn one_of_several_sets_is_chosen_by_its_names_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    put(
+        folder.path(),
+        &names("emnist-letters-", "test", "-"),
+        1,
+        true,
+    );
+    put(
+        folder.path(),
+        &names("emnist-digits-", "test", "-"),
+        2,
+        true,
+    );
+    let error = read_folder(folder.path()).unwrap_err().to_string();
+    let way = folder.path().join("emnist-digits");
+    for words in ["2 sets", "emnist-letters", &way.display().to_string()] {
+        assert!(error.contains(words), "{words:?} is not in: {error}");
+    }
+    for (name, first) in [
+        ("emnist-digits", 2),
+        ("emnist-letters", 1),
+        ("emnist-letters-", 1),
+    ] {
+        let set = read_folder(&folder.path().join(name)).unwrap();
+        assert_eq!(set.train.pixels[0], first, "{name}");
+    }
+    let error = read_folder(&folder.path().join("emnist-byclass"));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("emnist-byclass has no"), "{error}");
+
+    // MNIST's own names are the folder's, whatever lies beside them.
+    put(folder.path(), &names("", "t10k", "-"), 0, false);
+    assert_eq!(read_folder(folder.path()).unwrap().train.pixels[0], 0);
+}
+
 #[test]
 fn standardised_pixels_have_the_training_sets_mean_and_deviation() {
     let set = read_folder(folder().path()).unwrap();

@@ -20,6 +20,16 @@ pub enum NetworkError {
     /// The images cannot be read.
     #[error(transparent)]
     Images(#[from] ImageError),
+    /// An evaluation set would need samples twice.
+    #[error(
+        "an evaluation set of {count} samples is asked for, and there are {limit} to evaluate on: each counts once, since repeats would pass for independent samples; ask for at most {limit} (`samples` in the table `measure` of the specification, or --samples of `thalweg measure`)"
+    )]
+    EvaluationSet {
+        /// Samples asked for.
+        count: usize,
+        /// The most there can be.
+        limit: usize,
+    },
     /// The settings are not ones that training can honour.
     #[error(transparent)]
     Train(#[from] TrainError),

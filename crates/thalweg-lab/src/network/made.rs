@@ -76,23 +76,30 @@ impl Made {
     }
 
     /// The run's own evaluation set, labelled as the experiment has it.
-    pub fn samples(&self) -> Samples {
+    ///
+    /// # Errors
+    /// As [`Made::samples_of`].
+    pub fn samples(&self) -> Result<Arc<Samples>, NetworkError> {
         let NetworkMeasure {
             samples, labels, ..
         } = self.measure;
         match labels {
             EvaluationLabels::Noisy => self.samples_of(samples, self.evaluation_seed()),
-            EvaluationLabels::Clean => self.source.clean(self.evaluation_seed(), samples),
+            EvaluationLabels::Clean => {
+                self.enough(samples)?;
+                Ok(Arc::new(self.source.clean(self.evaluation_seed(), samples)))
+            }
         }
     }
 
     /// The same inputs with noisy labels, where [`Made::samples`] has clean ones: the fluctuation is theirs.
-    pub(crate) fn noisy_samples(&self) -> Option<Samples> {
+    pub(crate) fn noisy_samples(&self) -> Result<Option<Arc<Samples>>, NetworkError> {
         let NetworkMeasure {
             samples, labels, ..
         } = self.measure;
         (labels == EvaluationLabels::Clean)
             .then(|| self.samples_of(samples, self.evaluation_seed()))
+            .transpose()
     }
 
     /// Of the run's evaluation set and random probes.
@@ -100,21 +107,32 @@ impl Made {
         self.measure.seed.of(self.run)
     }
 
-    /// `count` samples with noise, fixed by `seed`; never ones that are trained on.
-    pub fn samples_of(&self, count: usize, seed: u64) -> Samples {
-        Arc::new(self.source.clone()).evaluation(seed, count)
+    /// `count` samples with noise, fixed by `seed`; never ones that are trained on, and none of them twice.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn samples_of(&self, count: usize, seed: u64) -> Result<Arc<Samples>, NetworkError> {
+        self.enough(count)?;
+        Ok(Arc::new(self.source.evaluation(seed, count)))
     }
 
-    /// The labels of these samples, drawn again; nothing where they have no noise.
-    pub fn redraw(&self, count: usize, seed: u64) -> Option<Redraw> {
-        self.source.redraw(seed, count)
+    fn enough(&self, count: usize) -> Result<(), NetworkError> {
+        match self.source.evaluation_limit() {
+            Some(limit) if count > limit => Err(NetworkError::EvaluationSet { count, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The labels of the first `inputs` of these samples, drawn again; nothing where they have no noise.
+    pub fn redraw(&self, count: usize, seed: u64, inputs: usize) -> Option<Redraw> {
+        self.source.redraw(seed, count, inputs)
     }
 
     /// The loss over `samples`, with its derivatives.
     ///
     /// # Errors
     /// When a sample is not finite.
-    pub fn evaluation(&self, samples: Samples) -> Result<Evaluation, NetworkError> {
+    pub fn evaluation(&self, samples: Arc<Samples>) -> Result<Evaluation, NetworkError> {
         let training = &self.training;
         let tape = Arc::clone(training.tape());
         Ok(Evaluation::new(

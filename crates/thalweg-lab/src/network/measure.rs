@@ -7,14 +7,15 @@ use thalweg::curvature::{
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError};
 use thalweg::fluctuation::{
-    Fluctuation, LayerMoments, align, conditional, conditional_draws, measure as fluctuate,
+    self, Fluctuation, LayerMoments, conditional, conditional_draws, conditional_inputs,
+    measure as fluctuate,
 };
 
-use super::NetworkError;
 use super::made::Made;
 use super::measurement::{
     Alignment, Bounds, Conditional, Density, Layer, Mean, NetworkMeasurement, Number, Residuals,
 };
+use super::{NetworkError, unchanged};
 use crate::provenance::PROGRAM;
 use crate::saved::SavedNetwork;
 
@@ -61,7 +62,11 @@ pub fn measure(
 ) -> Result<NetworkMeasurement, NetworkError> {
     let experiment = &saved.experiment;
     let made = Made::of_run(experiment, run_seed(saved)?)?;
-    let mut evaluation = made.evaluation(made.samples_of(samples, seed))?;
+    let changed = match (&made.data, &saved.data) {
+        (Some(found), Some(stored)) => unchanged::sentence(found, stored),
+        _ => None,
+    };
+    let mut evaluation = made.evaluation(made.samples_of(samples, seed)?)?;
     let work = Work {
         parameters: &saved.parameters,
         effort,
@@ -71,10 +76,10 @@ pub fn measure(
     let fluctuation = fluctuate(&mut evaluation, work.parameters)?;
     tell("residuals input by input");
     let conditional = made
-        .redraw(samples, seed)
+        .redraw(samples, seed, conditional_inputs(samples))
         .map(|mut redraw| {
             let draws = conditional_draws(&evaluation);
-            conditional(&mut evaluation, work.parameters, draws, |draw| {
+            conditional(&evaluation, work.parameters, draws, |draw| {
                 redraw.labels(draw)
             })
         })
@@ -91,11 +96,17 @@ pub fn measure(
     )
     .map_err(EvaluationError::from)?;
     tell("largest eigenvalues");
-    let aligned = align(
-        &mut evaluation,
-        work.parameters,
-        &work.eigen(End::Top, count),
-    )?;
+    let pairs = work.effort.eigenpairs.clamp(1, count);
+    let one_more = EigenSettings {
+        count: (pairs + 1).min(count),
+        ..work.eigen(End::Top, count)
+    };
+    let mut hessian = evaluation.hessian(work.parameters)?;
+    let hessian = eigenpairs(&mut hessian, &one_more, None).map_err(EvaluationError::from)?;
+    let mut covariance = evaluation.gradient_covariance(work.parameters)?;
+    let covariance = eigenpairs(&mut covariance, &one_more, None).map_err(EvaluationError::from)?;
+    let aligned =
+        fluctuation::Alignment::new(hessian, covariance, pairs).map_err(EvaluationError::from)?;
     tell("spectral density");
     let density = work.density(&mut evaluation)?;
     tell("layers");
@@ -114,6 +125,7 @@ pub fn measure(
         step: saved.step,
         parameters: count,
         samples,
+        changed_data: changed,
         loss: fluctuation.loss.into(),
         sharpness_method: method(&evaluation, sharpness, work.effort),
         sharpness: sharpness.into(),
@@ -131,7 +143,10 @@ pub fn measure(
         conditional: conditional.as_ref().map(Conditional::from),
         gradient_covariance: numbers(&aligned.covariance.values),
         alignment: Alignment {
+            hessian_directions: aligned.directions[0],
+            covariance_directions: aligned.directions[1],
             overlap: aligned.overlap,
+            chance: aligned.directions[0].max(aligned.directions[1]) as f64 / count as f64,
             angles: aligned.angles,
         },
         program: PROGRAM.to_owned(),

@@ -35,6 +35,8 @@ pub struct NetworkMeasurement {
     pub parameters: usize,
     /// Samples of the evaluation set.
     pub samples: usize,
+    /// A sentence where the image files have changed since the training.
+    pub changed_data: Option<String>,
     /// L.
     pub loss: Mean,
     /// T = tr ∇²L.
@@ -60,7 +62,7 @@ pub struct NetworkMeasurement {
     pub layers: Vec<Layer>,
     /// What each output line contributes to tr G.
     pub outputs: Vec<Mean>,
-    /// The residuals' covariance.
+    /// The residuals and how they scatter.
     pub residuals: Residuals,
     /// Theorem 2.
     pub bounds: Bounds,
@@ -222,8 +224,16 @@ pub struct Quantile {
 /// The leading eigenspaces of the gradients' covariance and of the Hessian.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alignment {
-    /// Mean cos² of the angles between them: 1 where they are the same, about k/n by chance.
-    pub overlap: f64,
+    /// How many leading directions of the Hessian are compared: fewer than were asked for where the next eigenvalue is not
+    /// known to be smaller or there are no more that are not 0.
+    pub hessian_directions: usize,
+    /// The same of the gradients' covariance.
+    pub covariance_directions: usize,
+    /// Mean cos² of the angles between the subspaces: 1 where the smaller lies in the larger. Nothing where one of them has
+    /// no direction.
+    pub overlap: Option<f64>,
+    /// What it is on average for random subspaces.
+    pub chance: f64,
     /// The principal angles, ascending, in radians.
     pub angles: Vec<f64>,
 }

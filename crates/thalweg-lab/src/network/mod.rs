@@ -7,6 +7,7 @@ mod measurement;
 mod observe;
 mod runs;
 mod state;
+mod unchanged;
 
 pub use error::NetworkError;
 pub use made::Made;
@@ -16,3 +17,4 @@ pub use measurement::{
     Quantile, Quantiles, Residuals,
 };
 pub use observe::{Observation, observe};
+pub use unchanged::changed_data;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use faer::ColRef;
 use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
-use thalweg::evaluation::{Evaluation, EvaluationError};
+use thalweg::evaluation::{Evaluation, EvaluationError, SampledLoss};
 use thalweg::fluctuation::SampleMean;
 
 use crate::quantity;

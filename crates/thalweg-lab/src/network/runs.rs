@@ -1,8 +1,10 @@
 //! Networks under way: a trainer for each seed, measured on one evaluation set.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
+use thalweg::data::Samples;
 use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
@@ -16,7 +18,7 @@ use super::state::NetworkState;
 use crate::run::{Measurements, RunError, Runnable, Running};
 use crate::saved::{NETWORKS, SavedNetwork, network_path};
 use crate::spec::NetworkExperiment;
-use crate::store::{Fingerprint, RunOutcome, subfolder};
+use crate::store::{Fingerprint, RunOutcome, remove, subfolder};
 
 /// Parts that a way is cut into, so that the last seed does not run alone while other cores wait.
 const SLICES: u64 = 16;
@@ -26,10 +28,45 @@ pub struct NetworkRuns {
     experiment: NetworkExperiment,
     /// For each seed; those that share their data share its memory.
     made: Vec<Made>,
+    /// What each is measured on; those that are measured on the same share its memory.
+    sets: Vec<Sets>,
     trainers: Trainers,
     /// Each run's leading eigenvector when it was last measured; empty before.
     leading: Vec<Vec<f64>>,
     step: u64,
+}
+
+/// The samples that one run is measured on.
+#[derive(Clone)]
+struct Sets {
+    own: Arc<Samples>,
+    /// For the fluctuation, where the others have clean labels.
+    noisy: Option<Arc<Samples>>,
+}
+
+impl Sets {
+    fn of(made: &Made) -> Result<Self, NetworkError> {
+        Ok(Self {
+            own: made.samples()?,
+            noisy: made.noisy_samples()?,
+        })
+    }
+}
+
+/// Those of each run: of one evaluation set where runs share data and seed of it.
+fn sets(experiment: &NetworkExperiment, made: &[Made]) -> Result<Vec<Sets>, NetworkError> {
+    let Some(first) = made.first() else {
+        return Ok(Vec::new());
+    };
+    let shared = Sets::of(first)?;
+    let differs = experiment.data.source.differs_by_run();
+    let own = |one: &Made| {
+        if differs || one.evaluation_seed() != first.evaluation_seed() {
+            return Sets::of(one);
+        }
+        Ok(shared.clone())
+    };
+    made.iter().map(own).collect()
 }
 
 enum Trainers {
@@ -59,7 +96,7 @@ impl Runnable for NetworkExperiment {
             Precision::F64 => Trainers::Double(started(self, &made)?),
         };
         let leading = vec![Vec::new(); self.seeds.len()];
-        Ok(NetworkRuns::new(self, made, trainers, leading, 0))
+        Ok(NetworkRuns::new(self, made, trainers, leading, 0)?)
     }
 
     fn resume(&self, state: NetworkState) -> Result<NetworkRuns, RunError> {
@@ -69,7 +106,7 @@ impl Runnable for NetworkExperiment {
             Precision::F64 => Trainers::Double(resumed(&state, &made)?),
         };
         let leading = state.leading();
-        Ok(NetworkRuns::new(self, made, trainers, leading, state.step))
+        Ok(NetworkRuns::new(self, made, trainers, leading, state.step)?)
     }
 }
 
@@ -97,14 +134,15 @@ impl NetworkRuns {
         trainers: Trainers,
         leading: Vec<Vec<f64>>,
         step: u64,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, NetworkError> {
+        Ok(Self {
+            sets: sets(experiment, &made)?,
             experiment: experiment.clone(),
             made,
             trainers,
             leading,
             step,
-        }
+        })
     }
 
     /// Seed, outcome and parameters of each run.
@@ -139,16 +177,20 @@ impl Running for NetworkRuns {
     }
 
     fn measure(&mut self, measurements: &mut Measurements) -> Result<(), RunError> {
+        if self.step == self.experiment.steps {
+            // The end is measured to the same bits wherever measurements were made on the way to it.
+            self.leading.iter_mut().for_each(Vec::clear);
+        }
         let products = self.experiment.measure.trace_products;
         let observed: Vec<_> = self
             .runs()
             .into_par_iter()
-            .zip(&self.made)
+            .zip(self.made.par_iter().zip(&self.sets))
             .zip(&mut self.leading)
             .filter(|(((_, outcome, _), _), _)| *outcome == Outcome::Running)
-            .map(|(((seed, _, parameters), made), leading)| {
-                let mut evaluation = made.evaluation(made.samples())?;
-                let noisy = made.noisy_samples();
+            .map(|(((seed, _, parameters), (made, sets)), leading)| {
+                let mut evaluation = made.evaluation(Arc::clone(&sets.own))?;
+                let noisy = sets.noisy.clone();
                 let mut noisy = noisy.map(|samples| made.evaluation(samples)).transpose()?;
                 let observation = observe(
                     &mut evaluation,
@@ -191,15 +233,19 @@ impl Running for NetworkRuns {
     fn keep(&self, directory: &Path) -> Result<(), RunError> {
         subfolder(directory, NETWORKS)?;
         for (seed, outcome, parameters) in self.runs() {
+            let path = network_path(directory, seed);
             if outcome == Outcome::Running {
                 let network = SavedNetwork {
                     experiment: self.experiment.clone(),
                     seed: Some(seed),
                     step: Some(self.step),
+                    data: self.data().map(Fingerprint::text),
                     parameters,
                 };
-                let path = network_path(directory, seed);
                 network.write(&path).map_err(NetworkError::from)?;
+            } else if path.exists() {
+                // Of a shorter run, which had not diverged yet.
+                remove(&path)?;
             }
         }
         Ok(())

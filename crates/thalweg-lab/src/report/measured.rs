@@ -98,7 +98,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
     let bounds = network.bounds;
     rows.extend([
         (
-            "residual covariance".to_owned(),
+            "residuals’ second moment".to_owned(),
             format!(
                 "eigenvalues {}; condition number {}",
                 list(&residuals.spectrum),
@@ -147,9 +147,14 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         (
             "gradient covariance".to_owned(),
             format!(
-                "eigenvalues {}; overlap with the Hessian’s leading directions {}",
+                "eigenvalues {}; overlap of its leading {} directions with the Hessian’s leading {}: {}",
                 numbers(&network.gradient_covariance),
-                plain(network.alignment.overlap)
+                network.alignment.covariance_directions,
+                network.alignment.hessian_directions,
+                network
+                    .alignment
+                    .overlap
+                    .map_or("not defined".to_owned(), plain)
             ),
         ),
     ]);
@@ -159,9 +164,12 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
     FigureResult {
         id: format!("measured-{}", network.name),
         title: format!("Measured: {}{step}", network.name),
-        caption: format!(
-            "The Hessian’s spectral density, smoothed by a Gaussian of standard deviation {}, and its ends.",
-            plain(network.density.width)
+        caption: with_note(
+            format!(
+                "The Hessian’s spectral density, smoothed by a Gaussian of standard deviation {}, and its ends.",
+                plain(network.density.width)
+            ),
+            network.changed_data.as_ref(),
         ),
         command: command.to_owned(),
         settings: rows,
@@ -171,6 +179,14 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         seconds: 0.0,
         budget: Budget::Full,
         environment: Environment::here(),
+    }
+}
+
+/// A caption, and what must not be overlooked.
+pub(super) fn with_note(caption: String, note: Option<&String>) -> String {
+    match note {
+        Some(note) => format!("{caption} {note}"),
+        None => caption,
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::plot::Scale;
+use crate::plot::{Scale, Series};
 
 /// No two numbers in it are equal, half of its estimates have not converged, and neither bound holds.
 fn network() -> NetworkMeasurement {
@@ -112,7 +112,7 @@ fn the_density_is_drawn_with_its_errors() {
     let [curve, ends] = &panel.series[..] else {
         unreachable!("a curve and the ends");
     };
-    let points = |series: &crate::plot::Series| {
+    let points = |series: &Series| {
         let points = series.points.iter();
         points.map(|p| (p.x, p.y, p.error)).collect::<Vec<_>>()
     };

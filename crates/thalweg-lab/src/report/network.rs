@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::ReportError;
-use super::measured;
+use super::measured::{self, with_note};
 use super::page;
 use super::section::Section;
-use crate::network::NetworkMeasurement;
+use crate::network::{NetworkMeasurement, changed_data};
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::quantity;
 use crate::reproduce::{Budget, Environment, FigureResult};
@@ -26,7 +26,8 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         let run = load::<NetworkExperiment>(directory)?;
         convention = Some(run.experiment.loss_words().to_owned());
         let picture = plot::svg(&draw(&run).scene());
-        parts.push((words(directory, &run), picture, "Settings"));
+        let changed = changed_data(directory)?;
+        parts.push((words(directory, &run, changed), picture, "Settings"));
     }
     for network in measured {
         let command = format!("thalweg measure {}", directory.display());
@@ -84,7 +85,11 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
     }
 }
 
-fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
+fn words(
+    directory: &Path,
+    run: &StoredRun<NetworkExperiment>,
+    changed_data: Option<String>,
+) -> FigureResult {
     let experiment = &run.experiment;
     let diverged = run.outcomes.iter().filter(|o| o.diverged_at.is_some());
     let rows = [
@@ -106,8 +111,10 @@ fn words(directory: &Path, run: &StoredRun<NetworkExperiment>) -> FigureResult {
             .name
             .clone()
             .unwrap_or_else(|| "A network in training".to_owned()),
-        caption: "Means over the seeds that had not diverged, measured in double precision on samples that no step sees."
-            .to_owned(),
+        caption: with_note(
+            "Means over the seeds that had not diverged, measured in double precision on samples that no step sees.".to_owned(),
+            changed_data.as_ref(),
+        ),
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         claims: vec![],

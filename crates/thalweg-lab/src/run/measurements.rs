@@ -73,6 +73,12 @@ impl Measurements {
         self.rows.clear();
     }
 
+    /// Without what was measured after `step`.
+    pub(crate) fn until(mut self, step: u64) -> Self {
+        self.rows.retain(|row| row.step <= step);
+        self
+    }
+
     fn index(&self, quantity: &str) -> Option<usize> {
         self.quantities.iter().position(|name| name == quantity)
     }

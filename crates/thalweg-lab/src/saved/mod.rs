@@ -43,6 +43,9 @@ pub struct SavedNetwork {
     pub seed: Option<u64>,
     /// The step it was saved at; `None` where the file does not say.
     pub step: Option<u64>,
+    /// The fingerprint of the image files that it was trained beside; `None` where there are none, or the file does not
+    /// say.
+    pub data: Option<String>,
     /// All parameters, in the tape's order.
     pub parameters: Vec<f64>,
 }
@@ -69,7 +72,11 @@ impl SavedNetwork {
         tree.put(SAVED, Node::Table(saved));
         tree.put(
             "provenance",
-            Provenance::here().to_node(self.experiment.loss_words()),
+            Provenance {
+                data: self.data.clone(),
+                ..Provenance::here()
+            }
+            .to_node(self.experiment.loss_words()),
         );
         let metadata = [(METADATA.to_owned(), to_toml(&tree))]
             .into_iter()
@@ -119,12 +126,18 @@ impl SavedNetwork {
         };
         let (_, header) = SafeTensors::read_metadata(&content).map_err(format)?;
         let own = header.metadata().as_ref().and_then(|all| all.get(METADATA));
-        let (experiment, seed, step) = match (own, specification) {
+        let network = match (own, specification) {
             (Some(text), _) => {
                 check_seal(path, &content, WAY_OUT)?;
                 described(path, text)?
             }
-            (None, Some(experiment)) => (experiment.clone(), None, None),
+            (None, Some(experiment)) => Self {
+                experiment: experiment.clone(),
+                seed: None,
+                step: None,
+                data: None,
+                parameters: Vec::new(),
+            },
             (None, None) => {
                 return Err(SavedError::NoSpecification {
                     path: path.to_owned(),
@@ -132,12 +145,10 @@ impl SavedNetwork {
             }
         };
         let tensors = SafeTensors::deserialize(&content).map_err(format)?;
-        let tape = tape(&experiment)?;
+        let tape = tape(&network.experiment)?;
         Ok(Self {
             parameters: parameters(path, &tape, &tensors)?,
-            experiment,
-            seed,
-            step,
+            ..network
         })
     }
 }
@@ -168,18 +179,20 @@ pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
     Ok(paths)
 }
 
-/// What the file's own specification says: the experiment, the seed and the step.
-fn described(
-    path: &Path,
-    text: &str,
-) -> Result<(NetworkExperiment, Option<u64>, Option<u64>), SavedError> {
+/// What the file's own specification says: all but the parameters.
+fn described(path: &Path, text: &str) -> Result<SavedNetwork, SavedError> {
     let described = read_toml(path, text.as_bytes(), |root| {
         let of = |key| {
             let saved = root.optional(SAVED)?;
             Some(saved.optional(key)?.count())
         };
-        let (seed, step) = (of("seed").transpose()?, of("step").transpose()?);
-        Ok((NetworkExperiment::read(root)?, seed, step))
+        Ok(SavedNetwork {
+            experiment: NetworkExperiment::read(root)?,
+            seed: of("seed").transpose()?,
+            step: of("step").transpose()?,
+            data: Provenance::read(root)?.data,
+            parameters: Vec::new(),
+        })
     });
     described.map_err(SavedError::Specification)
 }

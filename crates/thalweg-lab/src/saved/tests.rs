@@ -34,6 +34,7 @@ fn saved(precision: &str) -> SavedNetwork {
         experiment: experiment(precision),
         seed: Some(3),
         step: Some(10),
+        data: Some("00c0ffee00c0ffee".to_owned()),
         parameters: (0..11).map(|i| round(f64::from(i).sqrt() - 1.5)).collect(),
     }
 }

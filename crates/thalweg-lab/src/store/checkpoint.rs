@@ -10,7 +10,7 @@ use super::whole::{files_with, remove, write_whole};
 
 /// The first bytes of every checkpoint, followed by the version of its layout.
 const MAGIC: &[u8; 6] = b"thalwg";
-/// That version: 03 since the digests of the parts stand in it.
+/// That version: 03 since the digests of the parts stand in it, and the experiment's leaves out its number of steps.
 const LAYOUT: &[u8; 2] = b"03";
 
 /// How the names of checkpoints end.
@@ -22,7 +22,7 @@ const KEPT: usize = 2;
 /// The state of a run at one step.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checkpoint<S> {
-    /// A digest of the experiment it belongs to.
+    /// A digest of the experiment it belongs to, whatever its number of steps.
     pub(crate) experiment: u64,
     /// The digests of the parts of measurements that were written before it, in their order.
     pub(crate) parts: Vec<u64>,

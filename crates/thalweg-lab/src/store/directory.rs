@@ -45,11 +45,16 @@ const RUN_FILES: [&str; 5] = [SPECIFICATION, MEASUREMENTS, OUTCOMES, CHECKPOINTS
 /// How the names of parts end.
 const EXTENSION: &str = "parquet";
 
+/// The field of a specification that may grow.
+const STEPS: &str = "steps";
+
 /// The directory of one run, which this process alone may write while the value lives.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
     path: PathBuf,
+    /// Digests of the experiment, with and without its number of steps.
     experiment: u64,
+    states: u64,
     /// The digests of the parts, in their order.
     parts: Vec<u64>,
     loss_convention: &'static str,
@@ -72,7 +77,7 @@ pub(crate) enum Progress<S> {
 
 impl RunDirectory {
     /// Takes the directory `path` for `experiment`: a new or an empty one, or one with a run of it on the
-    /// same `data`.
+    /// same `data`, which may have been of fewer steps.
     pub(crate) fn open<E: Specification, S: State>(
         path: &Path,
         experiment: &E,
@@ -82,7 +87,8 @@ impl RunDirectory {
         create_folder(path)?;
         let mut directory = Self {
             path: path.to_owned(),
-            experiment: digest_of(experiment),
+            experiment: digest_of(&experiment.to_node()),
+            states: digest_but_for_steps(experiment),
             parts: Vec::new(),
             loss_convention: experiment.loss_convention(),
             found: Build::here(),
@@ -95,11 +101,20 @@ impl RunDirectory {
             };
             directory.specify(experiment, &provenance)?;
         }
-        let mut provenance = same_experiment(path, experiment)?;
+        let (mut provenance, shorter) = same_experiment(path, experiment)?;
         same_data(path, &provenance, data)?;
         directory.found = provenance.latest().clone();
         for folder in [CHECKPOINTS, PARTS] {
             subfolder(path, folder)?;
+        }
+        let mut unusable = Vec::new();
+        if let Some(shorter) = shorter {
+            same_version(path, &directory.found)?;
+            if exists(&path.join(OUTCOMES)) {
+                unusable = directory.reopen::<S>(&shorter)?;
+            }
+            provenance.earlier_steps.push(shorter.steps);
+            directory.specify(experiment, &provenance)?;
         }
         let progress = if exists(&path.join(OUTCOMES)) {
             let finished = finished(path, directory.experiment)?;
@@ -107,7 +122,8 @@ impl RunDirectory {
             Progress::Finished(finished.runs)
         } else {
             same_version(path, &directory.found)?;
-            let (state, damaged) = directory.resume::<S>()?;
+            let (state, mut damaged) = directory.resume::<S>()?;
+            damaged.extend(unusable);
             let here = Build::here();
             if directory.found != here {
                 let step = state.as_ref().map_or(0, State::step);
@@ -149,7 +165,7 @@ impl RunDirectory {
             self.parts.push(digest(&bytes));
         }
         let checkpoint = Checkpoint {
-            experiment: self.experiment,
+            experiment: self.states,
             parts: self.parts.clone(),
             state,
         };
@@ -174,6 +190,47 @@ impl RunDirectory {
         self.drop_parts_from(0)
     }
 
+    /// Makes the finished run of fewer steps an unfinished one, which can go on from its last state: its measurements become
+    /// the first part. Until the outcomes are gone it is finished; from then on it is unfinished, at its end. Gives the
+    /// checkpoints that were damaged, which are gone.
+    fn reopen<S: State>(&self, shorter: &Shorter) -> Result<Vec<PathBuf>, StoreError> {
+        let finished = finished(&self.path, shorter.experiment)?;
+        let path = self.path.join(MEASUREMENTS);
+        let bytes = read_listed(&path, finished.measurements, &way_out(&self.path))?;
+        let measured = table::decode(&path, bytes)?;
+        let folder = self.checkpoints();
+        let mut damaged = Vec::new();
+        let mut last = None;
+        let stored = checkpoint::stored::<S>(&folder, self.states)?;
+        for Stored { path, checkpoint } in stored {
+            match checkpoint {
+                None if last.is_none() => damaged.push(path),
+                // An older one counts parts that are no more.
+                _ if last.is_some() => remove(&path)?,
+                Some(checkpoint) => last = Some(checkpoint.state),
+                None => {}
+            }
+        }
+        let Some(state) = last else {
+            let directory = self.path.clone();
+            return Err(StoreError::NoEnd { directory });
+        };
+        let part = self.part(0);
+        let bytes = table::encode(&measured.until(state.step()), self.loss_convention);
+        let bytes = bytes.map_err(|source| StoreError::write(&part, source))?;
+        write_whole(&part, &bytes)?;
+        let checkpoint = Checkpoint {
+            experiment: self.states,
+            parts: vec![digest(&bytes)],
+            state,
+        };
+        checkpoint::write(&folder, &checkpoint)?;
+        damaged.iter().try_for_each(|path| remove(path))?;
+        remove(&self.path.join(OUTCOMES))?;
+        remove(&path)?;
+        Ok(damaged)
+    }
+
     /// The newest state that is whole, and so are the parts before it. Everything written after it is removed,
     /// to be written again. Gives the damaged files for which newer states were passed over.
     fn resume<S: State>(&mut self) -> Result<(Option<S>, Vec<PathBuf>), StoreError> {
@@ -181,7 +238,7 @@ impl RunDirectory {
         let mut newer = Vec::new();
         let mut damaged = Vec::new();
         let mut lost = None;
-        for Stored { path, checkpoint } in checkpoint::stored(&folder, self.experiment)? {
+        for Stored { path, checkpoint } in checkpoint::stored(&folder, self.states)? {
             let Some(checkpoint) = checkpoint else {
                 damaged.push(path.clone());
                 newer.push(path);
@@ -271,7 +328,7 @@ pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreErr
     }
     same_kind::<E>(directory)?;
     let experiment = read_specification(directory, |root| E::read(root))?;
-    let finished = finished(directory, digest_of(&experiment))?;
+    let finished = finished(directory, digest_of(&experiment.to_node()))?;
     let path = directory.join(MEASUREMENTS);
     let bytes = read_listed(&path, finished.measurements, WAY_OUT)?;
     Ok(StoredRun {
@@ -292,9 +349,16 @@ pub(crate) fn outcomes_of(directory: &Path) -> Result<Vec<RunOutcome>, StoreErro
     Ok(Vec::new())
 }
 
-/// By which files know the experiment that they belong to.
-fn digest_of(experiment: &impl Specification) -> u64 {
-    digest(to_toml(&experiment.to_node()).as_bytes())
+/// By which outcomes know the experiment that they belong to.
+fn digest_of(experiment: &Node) -> u64 {
+    digest(to_toml(experiment).as_bytes())
+}
+
+/// By which checkpoints do: how many steps are to be made changes no number of a state.
+fn digest_but_for_steps(experiment: &impl Specification) -> u64 {
+    let mut tree = experiment.to_node();
+    tree.remove(STEPS);
+    digest_of(&tree)
 }
 
 /// What `read` makes of the specification in the run directory `directory`.
@@ -381,22 +445,49 @@ pub fn is_network(directory: &Path) -> Result<bool, StoreError> {
     has_table(directory, NetworkExperiment::TABLE)
 }
 
-/// Who made the run in `path`, which must be one of `experiment`.
+/// The experiment of the run in `directory`, finished or not, and the fingerprint of the data that it was begun on.
+pub(crate) fn begun_on<E: Specification>(
+    directory: &Path,
+) -> Result<(E, Option<String>), StoreError> {
+    read_specification(directory, |root| {
+        Ok((E::read(root)?, Provenance::read(root)?.data))
+    })
+}
+
+/// A run in a directory of the same experiment with fewer steps.
+struct Shorter {
+    steps: u64,
+    /// Its own [`digest_of`].
+    experiment: u64,
+}
+
+/// Who made the run in `path`, which must be one of `experiment`, and what it is where `experiment` has more steps.
 fn same_experiment<E: Specification>(
     path: &Path,
     experiment: &E,
-) -> Result<Provenance, StoreError> {
+) -> Result<(Provenance, Option<Shorter>), StoreError> {
     same_kind::<E>(path)?;
     let (stored, provenance) =
         read_specification(path, |root| Ok((E::read(root)?, Provenance::read(root)?)))?;
     let (stored, given) = (stored.to_node(), experiment.to_node());
     if stored == given {
-        return Ok(provenance);
+        return Ok((provenance, None));
     }
-    Err(StoreError::OtherExperiment {
-        directory: path.to_owned(),
-        differences: differences(&stored, &given),
-    })
+    let differences = differences(&stored, &given);
+    let steps = [&stored, &given].map(|tree| match tree.get(STEPS) {
+        Some(Node::Integer(steps)) => u64::try_from(*steps).ok(),
+        _ => None,
+    });
+    match (&differences.0[..], steps) {
+        ([only], [Some(steps), Some(more)]) if only.field == STEPS && steps < more => {
+            let experiment = digest_of(&stored);
+            Ok((provenance, Some(Shorter { steps, experiment })))
+        }
+        _ => Err(StoreError::OtherExperiment {
+            directory: path.to_owned(),
+            differences,
+        }),
+    }
 }
 
 /// Refuses data whose content is not what the run in `path` was begun on.

@@ -130,6 +130,12 @@ pub enum StoreError {
         /// The folder of the checkpoints.
         folder: PathBuf,
     },
+    /// A finished run is to make more steps, and no state is left to go on from.
+    #[error("{} holds a finished run without a usable checkpoint of it: it cannot be given more steps; choose another directory to run anew", directory.display())]
+    NoEnd {
+        /// The run directory.
+        directory: PathBuf,
+    },
     /// The directory's own specification cannot be read back.
     #[error(transparent)]
     Specification(#[from] SpecError),

@@ -18,11 +18,13 @@ pub use error::{DataChange, Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
 pub(crate) use digest::{digest, digits};
-pub(crate) use directory::{Progress, RunDirectory, is_run, outcomes_of};
+pub(crate) use directory::{Progress, RunDirectory, begun_on, is_run, outcomes_of};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use lock::Lock;
 pub(crate) use plain::{check_seal, exists, read_listed, read_sealed};
 pub(crate) use sealed::{Seal, entry, json, seal};
 pub(crate) use state::{State, put_list, put_outcome, take_list, take_outcome};
 pub(crate) use table::encode as encode_measurements;
-pub(crate) use whole::{create_folder, files_with, subfolder, write_all_whole, write_whole};
+pub(crate) use whole::{
+    create_folder, files_with, remove, subfolder, write_all_whole, write_whole,
+};

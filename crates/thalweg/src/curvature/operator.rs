@@ -52,8 +52,7 @@ pub(super) struct Counted<'a, A: ?Sized> {
 impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
     /// Nothing counted yet; an error for an operator of dimension 0.
     pub(super) fn new(operator: &'a mut A) -> Result<Self, CurvatureError<A::Error>> {
-        require(operator.dim() > 0, "dimension", 0, "at least 1")
-            .map_err(CurvatureError::widen)?;
+        require(operator.dim() > 0, "dimension", 0, "at least 1").map_err(CurvatureError::widen)?;
         Ok(Self {
             operator,
             matvecs: 0,

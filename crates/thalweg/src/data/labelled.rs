@@ -6,8 +6,8 @@ use faer::{Mat, MatRef};
 
 use super::DataError;
 use super::confusion::{Confusion, choose, cumulative};
-use super::noise::{LabelNoise, Noise, Scratch};
 use super::law::{Batch, Draw, SampleLaw, Shape};
+use super::noise::{LabelNoise, Noise, Scratch};
 use crate::random::{Bulk, Purpose, shuffle};
 use crate::tensor::{LinesMut, Real};
 
@@ -46,6 +46,7 @@ enum Visits {
     Shuffled,
     Replacement,
     Classes {
+        shares: Vec<f64>,
         cumulative: Vec<f64>,
         members: Vec<Vec<u32>>,
     },
@@ -165,9 +166,48 @@ impl LabelledSet {
             }
         }
         Ok(Visits::Classes {
+            shares: weights.iter().map(|weight| weight / total).collect(),
             cumulative: cumulative(weights),
             members,
         })
+    }
+
+    /// The samples of an evaluation set, each once: repeats would pass for independent samples and say nothing new.
+    fn evaluation_order(&self, seed: u64, purpose: Purpose) -> Vec<u32> {
+        let mut order = Vec::new();
+        shuffle(&mut order, seed, purpose, 0, self.labels.len());
+        let Visits::Classes { members, .. } = &self.law else {
+            return order;
+        };
+        let mut of_class = vec![Vec::new(); members.len()];
+        for index in order.into_iter().rev() {
+            of_class[self.labels[index as usize]].push(index);
+        }
+        let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
+        let classes = self.classes_in_turn(&sizes).into_iter();
+        classes.filter_map(|class| of_class[class].pop()).collect()
+    }
+
+    /// Classes in their proportions, each next one that which is furthest behind, until it has none of its `sizes` left.
+    fn classes_in_turn(&self, sizes: &[usize]) -> Vec<usize> {
+        let Visits::Classes { shares, .. } = &self.law else {
+            return Vec::new();
+        };
+        let mut taken = vec![0; sizes.len()];
+        let mut turns = Vec::new();
+        loop {
+            let behind =
+                |class: usize| shares[class] * (turns.len() + 1) as f64 - taken[class] as f64;
+            let classes = 0..sizes.len();
+            let next = classes.max_by(|&a, &b| behind(a).total_cmp(&behind(b)).then(b.cmp(&a)));
+            match next.filter(|&class| taken[class] < sizes[class]) {
+                Some(class) => {
+                    taken[class] += 1;
+                    turns.push(class);
+                }
+                None => return turns,
+            }
+        }
     }
 
     /// x, features × samples.
@@ -195,6 +235,17 @@ impl SampleLaw for LabelledSet {
             positions: 1,
         };
         [Shape::Features(self.inputs.nrows()), classes]
+    }
+
+    /// All, or as many as can be taken in the classes' proportions before one has no more.
+    fn evaluation_limit(&self) -> Option<usize> {
+        Some(match &self.law {
+            Visits::Shuffled | Visits::Replacement => self.labels.len(),
+            Visits::Classes { members, .. } => {
+                let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
+                self.classes_in_turn(&sizes).len()
+            }
+        })
     }
 
     fn is_noisy(&self) -> bool {
@@ -250,6 +301,11 @@ impl<T: Real> Visitor<T> {
     fn inputs(&mut self, batch: &Batch, bulk: &mut Bulk, to: LinesMut<'_, T>) {
         let set = Arc::clone(&self.set);
         self.indices.resize(to.batch(), 0);
+        if batch.once {
+            let order = set.evaluation_order(self.seed, batch.order);
+            self.indices.copy_from_slice(&order[..to.batch()]);
+            return gather(&set.inputs, &self.indices, to);
+        }
         match &set.law {
             Visits::Shuffled => self.in_order(batch),
             Visits::Replacement => {
@@ -262,6 +318,7 @@ impl<T: Real> Visitor<T> {
             Visits::Classes {
                 cumulative,
                 members,
+                ..
             } => {
                 self.words.resize(2 * to.batch(), 0);
                 bulk.words(&mut self.words);
@@ -287,7 +344,7 @@ impl<T: Real> Visitor<T> {
         }
     }
 
-    /// For the inputs just drawn.
+    /// For the inputs just drawn, or for the first of them.
     fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
         let set = &*self.set;
         to.data.fill(T::ZERO);
@@ -296,7 +353,7 @@ impl<T: Real> Visitor<T> {
             self.words.resize(to.batch(), 0);
             bulk.words(&mut self.words);
         }
-        for (sample, &index) in self.indices.iter().enumerate() {
+        for (sample, &index) in self.indices.iter().take(to.batch()).enumerate() {
             let class = set.labels[index as usize];
             let label = flips.map_or(class, |flips| flips.label(class, self.words[sample]));
             to.line(label)[sample] = T::ONE;

@@ -17,6 +17,11 @@ pub trait SampleLaw: Debug + Send + Sync + Sized + 'static {
     /// The shapes of inputs and of targets.
     fn shapes(&self) -> [Shape; 2];
 
+    /// How many different samples there are to evaluate on; nothing limits fresh ones.
+    fn evaluation_limit(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether the same input may have different targets.
     fn is_noisy(&self) -> bool;
 
@@ -42,7 +47,7 @@ pub trait Draw<T: Real>: Clone + Debug + Send + Sync + 'static {
     fn between(&mut self) {}
 
     /// The targets of the inputs last drawn for run number `run`, `noisy` or as they are on average; may be asked for
-    /// again and again.
+    /// again and again, and where there is one run alone also for the first of its inputs.
     fn targets(&mut self, run: usize, noisy: bool, random: &mut Bulk, to: LinesMut<'_, T>);
 }
 
@@ -102,6 +107,9 @@ pub struct Batch {
     pub first: u128,
     /// Whether with noise.
     pub noisy: bool,
+    /// Whether each sample of a finite set is taken once, in the order's first pass, and never more than its
+    /// [`evaluation_limit`](SampleLaw::evaluation_limit) are asked for.
+    pub once: bool,
 }
 
 impl Batch {
@@ -113,6 +121,7 @@ impl Batch {
             step,
             first: u128::from(step) * batch as u128,
             noisy: true,
+            once: false,
         }
     }
 
@@ -124,6 +133,7 @@ impl Batch {
             step: 0,
             first: 0,
             noisy,
+            once: true,
         }
     }
 

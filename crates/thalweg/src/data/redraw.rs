@@ -18,15 +18,19 @@ pub struct Redraw {
 }
 
 impl Redraw {
-    /// For the `count` samples that `source` gives to `seed`.
-    pub(super) fn new(source: &Source, seed: u64, count: usize) -> Self {
-        let [mut inputs, mut targets] = source.lines().map(|lines| Block::zeros(lines, count));
+    /// For the first `inputs` of the `count` samples that `source` gives to `seed`.
+    pub(super) fn new(source: &Source, seed: u64, count: usize, inputs: usize) -> Self {
+        let count = source.evaluated(count);
+        let [mut all, mut targets] = source.lines().map(|lines| Block::zeros(lines, count));
         let mut sampler = Sampler::new(source, seed);
-        sampler.samples(&Batch::held_out(true), &mut inputs, &mut targets);
+        sampler.samples(&Batch::held_out(true), &mut all, &mut targets);
+        let [_, targets] = source
+            .lines()
+            .map(|lines| Block::zeros(lines, inputs.min(count)));
         Self { sampler, targets }
     }
 
-    /// Draw number `index`, lines × samples: a function of the source, the seed, the count and `index` alone.
+    /// Draw number `index`, lines × inputs: a function of the source, the seed, both counts and `index` alone.
     pub fn labels(&mut self, index: u64) -> Mat<f64> {
         let again = Batch {
             purpose: Purpose::Redraws,

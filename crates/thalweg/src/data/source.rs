@@ -19,6 +19,7 @@ pub struct Source(Arc<dyn AnyLaw>);
 /// [`SampleLaw`] of any type, in either precision.
 trait AnyLaw: Debug + Send + Sync {
     fn shapes(&self) -> [Shape; 2];
+    fn evaluation_limit(&self) -> Option<usize>;
     fn is_noisy(&self) -> bool;
     fn same_bits_together(&self) -> bool;
     fn draw_single(self: Arc<Self>, seeds: &[u64]) -> Box<dyn AnyDraw<f32>>;
@@ -28,6 +29,9 @@ trait AnyLaw: Debug + Send + Sync {
 impl<L: SampleLaw> AnyLaw for L {
     fn shapes(&self) -> [Shape; 2] {
         SampleLaw::shapes(self)
+    }
+    fn evaluation_limit(&self) -> Option<usize> {
+        SampleLaw::evaluation_limit(self)
     }
     fn is_noisy(&self) -> bool {
         SampleLaw::is_noisy(self)
@@ -81,9 +85,15 @@ impl Source {
         Ok(())
     }
 
-    /// `count` samples with noise, to evaluate on: a function of the seed alone, independent of all that is
-    /// trained on with any seed's batches. Those of a labelled set differ from one another as far as there
-    /// are enough, unless they are drawn with replacement or by weighted classes.
+    /// How many different samples there are to evaluate on; nothing limits a stream.
+    pub fn evaluation_limit(&self) -> Option<usize> {
+        self.0.evaluation_limit()
+    }
+
+    /// `count` samples with noise, to evaluate on: a function of the seed and the count alone, independent of all that is
+    /// trained on with any seed's batches. Each sample of a labelled set is taken once, in random order and whatever the
+    /// order of training, by weighted classes in their exact proportions; so that what scatters over samples scatters as
+    /// over independent ones. Where there are no more, they are fewer than `count`: [`Source::evaluation_limit`].
     pub fn evaluation(&self, seed: u64, count: usize) -> Samples {
         self.samples(seed, count, true)
     }
@@ -93,19 +103,27 @@ impl Source {
         self.samples(seed, count, false)
     }
 
-    /// Draws the labels of [`Source::evaluation`]'s samples again, with the same inputs; nothing where there is
-    /// neither noise nor flips, and a single label is all that is to be known of an input.
-    pub fn redraw(&self, seed: u64, count: usize) -> Option<Redraw> {
-        self.0.is_noisy().then(|| Redraw::new(self, seed, count))
+    /// Draws the labels of the first `inputs` of [`Source::evaluation`]'s samples again, with the same inputs; nothing
+    /// where there is neither noise nor flips, and a single label is all that is to be known of an input.
+    pub fn redraw(&self, seed: u64, count: usize, inputs: usize) -> Option<Redraw> {
+        let noisy = self.0.is_noisy();
+        noisy.then(|| Redraw::new(self, seed, count, inputs))
     }
 
     fn samples(&self, seed: u64, count: usize, noisy: bool) -> Samples {
+        let count = self.evaluated(count);
         let [mut inputs, mut targets] = self.lines().map(|lines| Block::<f64>::zeros(lines, count));
         Sampler::new(self, seed).samples(&Batch::held_out(noisy), &mut inputs, &mut targets);
         Samples {
             inputs: matrix(&inputs),
             targets: matrix(&targets),
         }
+    }
+
+    /// How many samples an evaluation set has when `count` are asked for.
+    pub(super) fn evaluated(&self, count: usize) -> usize {
+        self.evaluation_limit()
+            .map_or(count, |limit| limit.min(count))
     }
 
     /// Lines of inputs and of targets.

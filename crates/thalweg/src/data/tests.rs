@@ -1,5 +1,5 @@
 //! Samples in law, to the last bit, and refused. Fixed seeds; every statistic is a z-score that fails
-//! beyond ±5, two-sided: a right sampler fails one of the about sixty with a chance below 1e-4.
+//! beyond ±5, two-sided: a right sampler fails one of the about ninety with a chance below 1e-4.
 
 use faer::Mat;
 
@@ -238,45 +238,118 @@ fn classes_and_flips_have_their_probabilities() {
         .flipped(&confusion)
         .unwrap()
         .into();
-    let (noisy, clean) = (source.evaluation(2, COUNT), source.clean(2, COUNT));
+    let tape = mlp(&[2, 3]).tape().unwrap();
+    let drawn = batch(&mut Sampler::new(&source, 2), &tape, 0, COUNT);
+    let member = |j: usize| drawn[(0, j)] as usize;
     let weights = [0.25, 0.0, 0.75];
     let is = |hit: bool| f64::from(u8::from(hit));
     for class in [0, 2] {
-        let of_class: Vec<usize> = (0..COUNT)
-            .filter(|&j| clean.targets[(class, j)] == 1.0)
-            .collect();
-        let hits: Vec<f64> = (0..COUNT).map(|j| clean.targets[(class, j)]).collect();
+        let of_class: Vec<usize> = (0..COUNT).filter(|&j| member(j) % 3 == class).collect();
+        let hits: Vec<f64> = (0..COUNT).map(|j| is(member(j) % 3 == class)).collect();
         mean_is("class", &hits, weights[class]);
-        for member in (class..12).step_by(3) {
-            let hits: Vec<f64> = (0..COUNT)
-                .map(|j| is(clean.inputs[(0, j)] == member as f64))
-                .collect();
+        for one in (class..12).step_by(3) {
+            let hits: Vec<f64> = (0..COUNT).map(|j| is(member(j) == one)).collect();
             mean_is("member", &hits, weights[class] / 4.0);
         }
         for label in 0..3 {
-            let hits: Vec<f64> = of_class
-                .iter()
-                .map(|&j| noisy.targets[(label, j)])
-                .collect();
+            let hits: Vec<f64> = of_class.iter().map(|&j| drawn[(2 + label, j)]).collect();
             match confusion[(class, label)] {
                 0.0 => assert_eq!(hits.iter().sum::<f64>(), 0.0),
                 p => mean_is("label", &hits, p),
             }
         }
     }
-    assert!((0..COUNT).all(|j| clean.targets[(1, j)] == 0.0));
+    assert!((0..COUNT).all(|j| member(j) % 3 != 1));
 }
 
 #[test]
 fn a_data_set_is_drawn_with_replacement_if_wanted() {
     let set = labelled(LabelNoise::none(3)).visited(Sampling::Replacement);
-    let source: Source = set.unwrap().into();
-    let samples = source.evaluation(3, COUNT);
+    let tape = mlp(&[2, 3]).tape().unwrap();
+    let mut sampler = Sampler::new(&set.unwrap().into(), 3);
+    let drawn = batch(&mut sampler, &tape, 0, COUNT);
     for member in 0..12 {
         let hits: Vec<f64> = (0..COUNT)
-            .map(|j| f64::from(u8::from(samples.inputs[(0, j)] == f64::from(member))))
+            .map(|j| f64::from(u8::from(drawn[(0, j)] == f64::from(member))))
             .collect();
         mean_is("member", &hits, 1.0 / 12.0);
+    }
+}
+
+/// In whichever order a set is trained on, an evaluation set has no sample twice: it ends where there are no more.
+#[test]
+fn an_evaluation_set_takes_each_sample_once() {
+    let members = |source: &Source, seed, count| -> Vec<usize> {
+        let samples = source.evaluation(seed, count);
+        let clean = source.clean(seed, count);
+        assert_eq!(samples, clean);
+        (0..samples.inputs.ncols())
+            .map(|j| samples.inputs[(0, j)] as usize)
+            .collect()
+    };
+    let sorted = |mut members: Vec<usize>| {
+        members.sort_unstable();
+        members
+    };
+    let all: Vec<usize> = (0..12).collect();
+    for sampling in [Sampling::Shuffled, Sampling::Replacement] {
+        let set = labelled(LabelNoise::none(3)).visited(sampling).unwrap();
+        let source = Source::from(set);
+        assert_eq!(source.evaluation_limit(), Some(12));
+        assert_eq!(members(&source, 3, 7).len(), 7);
+        for count in [12, 13, 300] {
+            assert_eq!(sorted(members(&source, 3, count)), all);
+        }
+        assert_ne!(members(&source, 3, 12), members(&source, 4, 12));
+    }
+    assert_eq!(teacher(1, LabelNoise::none(3)).evaluation_limit(), None);
+
+    // A quarter and three quarters, never more than one sample off, until class 2 has none left.
+    let weighted = |weights: &[f64]| {
+        let set = labelled(LabelNoise::none(3));
+        Source::from(set.visited(Sampling::Classes(weights.to_vec())).unwrap())
+    };
+    let source = weighted(&[1.0, 0.0, 3.0]);
+    assert_eq!(source.evaluation_limit(), Some(6));
+    for seed in 0..5 {
+        let drawn = members(&source, seed, 300);
+        let classes: Vec<usize> = drawn.iter().map(|member| member % 3).collect();
+        assert_eq!(classes, [2, 0, 2, 2, 2, 0]);
+        let drawn = sorted(drawn);
+        assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]), "{drawn:?}");
+    }
+    assert_eq!(weighted(&[1.0, 1.0, 1.0]).evaluation_limit(), Some(12));
+    // Labels are drawn again for as many.
+    let flips = symmetric_flips(3, 0.5).unwrap();
+    let set = labelled(LabelNoise::none(3)).flipped(&flips).unwrap();
+    let mut redraw = Source::from(set).redraw(3, 300, 300).unwrap();
+    assert_eq!(redraw.labels(0).ncols(), 12);
+}
+
+/// For some of a set's inputs alone: each label in its own column, by its own input's law.
+#[test]
+fn labels_are_drawn_again_for_the_first_inputs_alone() {
+    let flips = symmetric_flips(3, 0.3).unwrap();
+    let images = Source::from(labelled(LabelNoise::none(3)).flipped(&flips).unwrap());
+    let stream = teacher(2, noise(NoiseLaw::Gaussian, Place::Targets));
+    for source in [images, stream] {
+        let clean = source.clean(5, 12).targets;
+        let mut redraw = source.redraw(5, 12, 3).unwrap();
+        let draws: Vec<Mat<f64>> = (0..2000).map(|index| redraw.labels(index)).collect();
+        assert_eq!((draws[0].nrows(), draws[0].ncols()), (clean.nrows(), 3));
+        for input in 0..3 {
+            for line in 0..clean.nrows() {
+                let own = |draw: &Mat<f64>| draw[(line, input)];
+                let drawn: Vec<f64> = draws.iter().map(own).collect();
+                let mean = match clean[(line, input)] {
+                    // Flips keep a label with 0.7 and give 0.15 to each other.
+                    1.0 => 0.7,
+                    0.0 => 0.15,
+                    mean => mean,
+                };
+                mean_is("label", &drawn, mean);
+            }
+        }
     }
 }
 
@@ -377,12 +450,12 @@ fn labels_are_drawn_again_for_the_same_inputs() {
     let law = noise(NoiseLaw::Gaussian, Place::Targets);
     let (source, count) = (teacher(2, law.clone()), 20);
     let (clean, own) = (source.clean(5, count), source.evaluation(5, count));
-    let mut redraw = source.redraw(5, count).unwrap();
+    let mut redraw = source.redraw(5, count, count).unwrap();
     let first = redraw.labels(0);
     assert_ne!(first, own.targets);
     assert_ne!(redraw.labels(1), first);
     assert_eq!(redraw.labels(0), first);
-    assert_eq!(source.redraw(5, count).unwrap().labels(0), first);
+    assert_eq!(source.redraw(5, count, count).unwrap().labels(0), first);
     let draws: Vec<Mat<f64>> = (0..1000).map(|index| redraw.labels(index)).collect();
     // All draws' errors at one input, and at another: each of mean 0 and of the noise's covariance.
     for input in [0, 17] {
@@ -403,14 +476,18 @@ fn labels_are_drawn_again_for_the_same_inputs() {
             }
         }
     }
-    assert!(teacher(1, LabelNoise::none(3)).redraw(5, count).is_none());
+    assert!(
+        teacher(1, LabelNoise::none(3))
+            .redraw(5, count, count)
+            .is_none()
+    );
 
     // Flips, of samples that are told apart by feature 0.
     let certain = labelled(LabelNoise::none(3));
-    assert!(Source::from(certain.clone()).redraw(1, 12).is_none());
+    assert!(Source::from(certain.clone()).redraw(1, 12, 12).is_none());
     let source = Source::from(certain.flipped(&symmetric_flips(3, 0.3).unwrap()).unwrap());
     let set = source.evaluation(1, 12);
-    let mut redraw = source.redraw(1, 12).unwrap();
+    let mut redraw = source.redraw(1, 12, 12).unwrap();
     let kept: Vec<f64> = (0..2000)
         .flat_map(|index| {
             let labels = redraw.labels(index);
@@ -423,7 +500,7 @@ fn labels_are_drawn_again_for_the_same_inputs() {
     // Noise on logits: distributions, whose log-odds scatter about those of the class.
     let source = Source::from(labelled(noise(NoiseLaw::Gaussian, Place::Logits)));
     let set = source.evaluation(1, 12);
-    let mut redraw = source.redraw(1, 12).unwrap();
+    let mut redraw = source.redraw(1, 12, 12).unwrap();
     let mut odds = Vec::new();
     for index in 0..2000 {
         let labels = redraw.labels(index);

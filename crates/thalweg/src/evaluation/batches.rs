@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use faer::MatRef;
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
 use crate::data::Samples;
@@ -28,7 +28,7 @@ pub(super) struct Batches {
 #[derive(Debug)]
 struct Set {
     loss: Loss,
-    samples: Samples,
+    samples: Arc<Samples>,
     batch: usize,
 }
 
@@ -52,7 +52,7 @@ impl Batch {
     fn record(&mut self, set: &Set, samples: Range<usize>, parameters: &[f64]) {
         if self.samples != samples {
             self.objective.resize(samples.len());
-            let Samples { inputs, targets } = &set.samples;
+            let Samples { inputs, targets } = &*set.samples;
             fill(
                 self.objective.inputs_mut(),
                 inputs.as_ref(),
@@ -87,7 +87,7 @@ impl Batches {
     pub fn new(
         tape: Arc<Tape>,
         loss: Loss,
-        samples: Samples,
+        samples: Arc<Samples>,
         batch: usize,
         resident: usize,
     ) -> Self {
@@ -122,6 +122,23 @@ impl Batches {
 
     pub fn samples(&self) -> usize {
         self.set.samples.inputs.ncols()
+    }
+
+    /// The first `count` samples, at most all, at no point yet.
+    pub fn first(&self, tape: Arc<Tape>, count: usize) -> Self {
+        let Samples { inputs, targets } = &*self.set.samples;
+        let part = |matrix: &Mat<f64>| matrix.subcols(0, count).to_owned();
+        let samples = Samples {
+            inputs: part(inputs),
+            targets: part(targets),
+        };
+        Self::new(
+            tape,
+            self.set.loss,
+            Arc::new(samples),
+            self.set.batch,
+            RESIDENT,
+        )
     }
 
     /// Moves to a point.
@@ -181,8 +198,6 @@ impl Batches {
     reason = "a helper that fails is a test that fails"
 )]
 mod tests {
-    use faer::Mat;
-
     use super::*;
     use crate::random::{Purpose, Stream};
     use crate::tensor::{Activation, Recorder};
@@ -201,7 +216,7 @@ mod tests {
         let mut stream = Stream::new(1, Purpose::DataSet);
         let mut draw = |rows, columns| Mat::from_fn(rows, columns, |_, _| stream.normal());
         let (inputs, targets) = (draw(2, 101), draw(2, 101));
-        let samples = Samples { inputs, targets };
+        let samples = Arc::new(Samples { inputs, targets });
         let points = draw(n, 2);
         let run = |resident| {
             let loss = Loss::CrossEntropy;

@@ -9,12 +9,14 @@ mod error;
 mod layer;
 mod operator;
 mod relabelled;
+mod sampled;
 mod samples;
 mod trace;
 
 pub use error::EvaluationError;
 pub use layer::{Layer, layers};
 pub use operator::Operator;
+pub use sampled::{RelabelledLoss, SampledLoss};
 pub use samples::SampleCurvature;
 
 use std::sync::Arc;
@@ -40,7 +42,7 @@ impl Evaluation {
     /// Samples to work on at a time, for most purposes.
     pub const BATCH: usize = 256;
 
-    /// The set `samples`, worked through `batch` at a time ([`Evaluation::BATCH`], for most purposes): the
+    /// The set `samples`, which several evaluations may share, worked through `batch` at a time ([`Evaluation::BATCH`], for most purposes): the
     /// results depend on it by rounding alone.
     ///
     /// # Errors
@@ -48,9 +50,10 @@ impl Evaluation {
     pub fn new(
         tape: Arc<Tape>,
         loss: Loss,
-        samples: Samples,
+        samples: impl Into<Arc<Samples>>,
         batch: usize,
     ) -> Result<Self, EvaluationError> {
+        let samples = samples.into();
         let (input, output) = (tape.input(), tape.output());
         if batch == 0 {
             return Err(EvaluationError::Count {
@@ -67,7 +70,7 @@ impl Evaluation {
                 expected: "at least 1".to_owned(),
             });
         }
-        let Samples { inputs, targets } = &samples;
+        let Samples { inputs, targets } = &*samples;
         for (what, matrix, variable) in [("inputs", inputs, input), ("targets", targets, output)] {
             let lines = variable.rows() * variable.positions();
             if (matrix.nrows(), matrix.ncols()) != (lines, count) {
@@ -103,32 +106,12 @@ impl Evaluation {
         self.batches.loss()
     }
 
-    /// N.
-    pub fn samples(&self) -> usize {
-        self.batches.samples()
-    }
-
     /// L(θ).
     ///
     /// # Errors
     /// When θ has the wrong length or a number that is not finite; so for all that follows.
     pub fn loss(&mut self, parameters: &[f64]) -> Result<f64, EvaluationError> {
         Ok(self.sample_losses(parameters)?.iter().sum::<f64>() / self.samples() as f64)
-    }
-
-    /// ∇L(θ).
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn gradient(&mut self, parameters: &[f64]) -> Result<Vec<f64>, EvaluationError> {
-        self.at(parameters)?;
-        let mut gradient = vec![0.0; parameters.len()];
-        let all = self.samples() as f64;
-        self.batches.each(
-            |batch, _| (batch.weight(all), batch.gradient.clone()),
-            |(weight, part)| add(&mut gradient, weight, &part),
-        );
-        Ok(gradient)
     }
 
     /// The Hessian ∇²L at θ.

@@ -6,7 +6,7 @@ use faer::prelude::ReborrowMut;
 use faer::{MatMut, MatRef};
 
 use super::batches::DIRECTIONS;
-use super::{Evaluation, add};
+use super::{Evaluation, SampledLoss, add};
 use crate::curvature::SymmetricOperator;
 
 /// One of the symmetric matrices of an [`Evaluation`] at a point, n × n for n parameters; never formed
@@ -47,7 +47,7 @@ impl<'a> Operator<'a> {
                     Kind::Hessian => objective.hessian(parameters, directions, &mut part),
                     Kind::GaussNewton => objective.gauss_newton(parameters, directions, &mut part),
                     Kind::GradientMoment | Kind::GradientCovariance { .. } => {
-                        objective.gradient_covariance(parameters, directions, &mut part);
+                        objective.gradient_moment(parameters, directions, &mut part);
                     }
                 }
                 (batch.weight(all), part)

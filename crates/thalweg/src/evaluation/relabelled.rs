@@ -1,18 +1,23 @@
 //! The loss's derivatives by the outputs if the samples had other labels.
 
+use std::sync::Arc;
+
 use faer::{Mat, MatRef};
 
 use super::batches::{Batch, fill};
-use super::{Evaluation, EvaluationError};
+use super::{Evaluation, EvaluationError, RelabelledLoss, SampledLoss};
 use crate::tensor::Block;
 
-impl Evaluation {
-    /// ∂ℓ/∂f of each sample at θ with the labels `targets` (output lines × N) in place of its own: output lines × N,
-    /// as [`Evaluation::residuals`].
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`]; or when `targets` has not the shape of the set's.
-    pub fn residuals_under(
+impl RelabelledLoss for Evaluation {
+    fn first(&self, count: usize) -> Self {
+        let count = count.min(self.samples());
+        Self {
+            batches: self.batches.first(Arc::clone(&self.tape), count),
+            tape: Arc::clone(&self.tape),
+        }
+    }
+
+    fn residuals_under(
         &mut self,
         parameters: &[f64],
         targets: MatRef<'_, f64>,
@@ -23,12 +28,7 @@ impl Evaluation {
         })
     }
 
-    /// ∂²ℓ/∂f² of each sample at θ with the labels `targets` in place of its own, one column of it after another:
-    /// (output lines)² × N. [`Evaluation::output_curvature`] is the mean under the set's own.
-    ///
-    /// # Errors
-    /// As [`Evaluation::residuals_under`].
-    pub fn output_curvatures_under(
+    fn output_curvatures_under(
         &mut self,
         parameters: &[f64],
         targets: MatRef<'_, f64>,
@@ -48,7 +48,9 @@ impl Evaluation {
             }
         })
     }
+}
 
+impl Evaluation {
     /// `lines` numbers of each sample, as columns, while the samples have other labels.
     fn relabelled(
         &mut self,

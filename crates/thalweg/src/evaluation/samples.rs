@@ -3,7 +3,8 @@
 use faer::{Mat, MatRef};
 
 use super::batches::Batch;
-use super::{Evaluation, EvaluationError, add};
+use super::{Evaluation, EvaluationError, Layer, SampledLoss, add, layers};
+use crate::loss::Loss;
 use crate::tensor::Block;
 
 /// The traces of the samples' own Gauss–Newton matrices G_b = J_bᵀ Λ_b J_b, Λ = ∂²ℓ/∂f², in two
@@ -18,12 +19,30 @@ pub struct SampleCurvature {
     pub outputs: Mat<f64>,
 }
 
-impl Evaluation {
-    /// ℓ of each sample at θ.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn sample_losses(&mut self, parameters: &[f64]) -> Result<Vec<f64>, EvaluationError> {
+impl SampledLoss for Evaluation {
+    type Error = EvaluationError;
+
+    fn samples(&self) -> usize {
+        self.batches.samples()
+    }
+
+    fn outputs(&self) -> usize {
+        self.tape.output().rows() * self.tape.output().positions()
+    }
+
+    fn classes(&self) -> Option<(usize, usize)> {
+        let output = self.tape().output();
+        match self.loss_function() {
+            Loss::CrossEntropy => Some((output.rows(), output.positions())),
+            Loss::SquaredError(_) => None,
+        }
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        layers(self.tape())
+    }
+
+    fn sample_losses(&mut self, parameters: &[f64]) -> Result<Vec<f64>, EvaluationError> {
         self.at(parameters)?;
         let mut losses = Vec::with_capacity(self.samples());
         self.batches.each(
@@ -37,12 +56,18 @@ impl Evaluation {
         Ok(losses)
     }
 
-    /// ∂ℓ/∂f of each sample at θ, output lines × N: f − y for the paper's squared error, p − y for
-    /// cross-entropy.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn residuals(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
+    fn gradient(&mut self, parameters: &[f64]) -> Result<Vec<f64>, EvaluationError> {
+        self.at(parameters)?;
+        let mut gradient = vec![0.0; parameters.len()];
+        let all = self.samples() as f64;
+        self.batches.each(
+            |batch, _| (batch.weight(all), batch.gradient.clone()),
+            |(weight, part)| add(&mut gradient, weight, &part),
+        );
+        Ok(gradient)
+    }
+
+    fn residuals(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
         self.at(parameters)?;
         let lines = self.outputs();
         Ok(self.gather(lines, |batch, _, residuals| {
@@ -50,14 +75,31 @@ impl Evaluation {
         }))
     }
 
-    /// ‖∇ℓ‖² of each sample at θ, parameter blocks × N. No gradient of a single sample is formed.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn sample_squared_norms(
-        &mut self,
-        parameters: &[f64],
-    ) -> Result<Mat<f64>, EvaluationError> {
+    fn output_curvature(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
+        self.at(parameters)?;
+        let (lines, all) = (self.outputs(), self.samples() as f64);
+        let mut mean = Mat::zeros(lines, lines);
+        self.batches.each(
+            |batch, _| {
+                let mut products = Block::zeros(lines, batch.samples.len());
+                let mut sum = Mat::zeros(lines, lines);
+                for column in 0..lines {
+                    let unit: Vec<f64> = (0..lines)
+                        .map(|line| if line == column { 1.0 } else { 0.0 })
+                        .collect();
+                    batch.objective.output_curvature(&unit, &mut products);
+                    for line in 0..lines {
+                        sum[(line, column)] = products.lines().line(line).iter().sum::<f64>() / all;
+                    }
+                }
+                sum
+            },
+            |sum| mean += sum,
+        );
+        Ok(mean)
+    }
+
+    fn sample_squared_norms(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
         self.at(parameters)?;
         let blocks = self.tape.parameters().len();
         Ok(self.gather(blocks, |batch, _, norms| {
@@ -65,6 +107,92 @@ impl Evaluation {
         }))
     }
 
+    fn sample_slopes(
+        &mut self,
+        parameters: &[f64],
+        directions: MatRef<'_, f64>,
+    ) -> Result<Mat<f64>, EvaluationError> {
+        self.at(parameters)?;
+        if directions.nrows() != parameters.len() {
+            return Err(EvaluationError::Shape {
+                what: "directions",
+                rows: directions.nrows(),
+                columns: directions.ncols(),
+                expected: format!("of {} rows", parameters.len()),
+            });
+        }
+        let columns = directions.col_iter();
+        let along: Vec<f64> = columns.flat_map(|v| v.iter().copied()).collect();
+        Ok(
+            self.gather(directions.ncols(), |batch, parameters, slopes| {
+                batch.objective.sample_slopes(parameters, &along, slopes);
+            }),
+        )
+    }
+
+    fn sample_curvature(&mut self, parameters: &[f64]) -> Result<SampleCurvature, EvaluationError> {
+        self.at(parameters)?;
+        let (blocks, lines) = (self.tape.parameters().len(), self.outputs());
+        // The outputs' lines, then those of the parameters.
+        let all = self.gather(lines + blocks, |batch, parameters, all| {
+            let mut terms = Block::zeros(blocks, batch.samples.len());
+            let mut all = all.lines_mut();
+            for term in 0..lines {
+                batch
+                    .objective
+                    .sample_curvature(parameters, term, &mut terms);
+                for block in 0..blocks {
+                    let part = terms.lines().line(block);
+                    add(all.line(term), 1.0, part);
+                    add(all.line(lines + block), 1.0, part);
+                }
+            }
+        });
+        self.batches.forget();
+        Ok(SampleCurvature {
+            outputs: all.subrows(0, lines).to_owned(),
+            parameters: all.subrows(lines, blocks).to_owned(),
+        })
+    }
+
+    fn mean_pullbacks(
+        &mut self,
+        parameters: &[f64],
+        seeds: MatRef<'_, f64>,
+    ) -> Result<Vec<f64>, EvaluationError> {
+        self.at(parameters)?;
+        if seeds.nrows() != self.outputs() {
+            return Err(EvaluationError::Shape {
+                what: "output directions",
+                rows: seeds.nrows(),
+                columns: seeds.ncols(),
+                expected: format!("of {} rows", self.outputs()),
+            });
+        }
+        let (blocks, all) = (self.tape.parameters().len(), self.samples() as f64);
+        let seeds: Vec<Vec<f64>> = seeds
+            .col_iter()
+            .map(|c| c.iter().copied().collect())
+            .collect();
+        let mut means = vec![0.0; seeds.len()];
+        self.batches.each(
+            |batch, parameters| {
+                let mut norms = Block::zeros(blocks, batch.samples.len());
+                let one = |c: &Vec<f64>| -> f64 {
+                    batch.objective.sample_pullbacks(parameters, c, &mut norms);
+                    let norms = norms.lines();
+                    (0..blocks).flat_map(|block| norms.line(block)).sum()
+                };
+                seeds.iter().map(one).collect::<Vec<_>>()
+            },
+            |part| add(&mut means, 1.0 / all, &part),
+        );
+        self.batches.forget();
+        Ok(means)
+    }
+}
+
+impl Evaluation {
     /// E g∘g, the mean square (1/N) Σ_b (∂ℓ_b/∂θ_i)² of each entry of the samples' gradients at θ: the diagonal of
     /// [`Evaluation::gradient_moment`], also called the diagonal empirical Fisher. It sums up to the
     /// fluctuation E‖∇ℓ‖², and less ∇L∘∇L it is the diagonal of the gradients' covariance. No gradient of a
@@ -130,138 +258,6 @@ impl Evaluation {
             },
         );
         Ok(gradients)
-    }
-
-    /// ∇ℓ·v of each sample at θ for each column v of `directions` (n × k): k × N.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`]; or when `directions` has not n rows.
-    pub fn sample_slopes(
-        &mut self,
-        parameters: &[f64],
-        directions: MatRef<'_, f64>,
-    ) -> Result<Mat<f64>, EvaluationError> {
-        self.at(parameters)?;
-        if directions.nrows() != parameters.len() {
-            return Err(EvaluationError::Shape {
-                what: "directions",
-                rows: directions.nrows(),
-                columns: directions.ncols(),
-                expected: format!("of {} rows", parameters.len()),
-            });
-        }
-        let columns = directions.col_iter();
-        let along: Vec<f64> = columns.flat_map(|v| v.iter().copied()).collect();
-        Ok(
-            self.gather(directions.ncols(), |batch, parameters, slopes| {
-                batch.objective.sample_slopes(parameters, &along, slopes);
-            }),
-        )
-    }
-
-    /// The traces of the samples' Gauss–Newton matrices at θ: exact, by a backward pass for each output.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn sample_curvature(
-        &mut self,
-        parameters: &[f64],
-    ) -> Result<SampleCurvature, EvaluationError> {
-        self.at(parameters)?;
-        let (blocks, lines) = (self.tape.parameters().len(), self.outputs());
-        // The outputs' lines, then those of the parameters.
-        let all = self.gather(lines + blocks, |batch, parameters, all| {
-            let mut terms = Block::zeros(blocks, batch.samples.len());
-            let mut all = all.lines_mut();
-            for term in 0..lines {
-                batch
-                    .objective
-                    .sample_curvature(parameters, term, &mut terms);
-                for block in 0..blocks {
-                    let part = terms.lines().line(block);
-                    add(all.line(term), 1.0, part);
-                    add(all.line(lines + block), 1.0, part);
-                }
-            }
-        });
-        self.batches.forget();
-        Ok(SampleCurvature {
-            outputs: all.subrows(0, lines).to_owned(),
-            parameters: all.subrows(lines, blocks).to_owned(),
-        })
-    }
-
-    /// (1/N) Σ_b ‖J_bᵀc‖² at θ for each column c of `seeds` (output lines × k).
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`]; or when `seeds` has not as many rows as there are output lines.
-    pub fn mean_pullbacks(
-        &mut self,
-        parameters: &[f64],
-        seeds: MatRef<'_, f64>,
-    ) -> Result<Vec<f64>, EvaluationError> {
-        self.at(parameters)?;
-        if seeds.nrows() != self.outputs() {
-            return Err(EvaluationError::Shape {
-                what: "output directions",
-                rows: seeds.nrows(),
-                columns: seeds.ncols(),
-                expected: format!("of {} rows", self.outputs()),
-            });
-        }
-        let (blocks, all) = (self.tape.parameters().len(), self.samples() as f64);
-        let seeds: Vec<Vec<f64>> = seeds
-            .col_iter()
-            .map(|c| c.iter().copied().collect())
-            .collect();
-        let mut means = vec![0.0; seeds.len()];
-        self.batches.each(
-            |batch, parameters| {
-                let mut norms = Block::zeros(blocks, batch.samples.len());
-                let one = |c: &Vec<f64>| -> f64 {
-                    batch.objective.sample_pullbacks(parameters, c, &mut norms);
-                    let norms = norms.lines();
-                    (0..blocks).flat_map(|block| norms.line(block)).sum()
-                };
-                seeds.iter().map(one).collect::<Vec<_>>()
-            },
-            |part| add(&mut means, 1.0 / all, &part),
-        );
-        self.batches.forget();
-        Ok(means)
-    }
-
-    /// (1/N) Σ_b ∂²ℓ/∂f² at θ, output lines × output lines.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn output_curvature(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
-        self.at(parameters)?;
-        let (lines, all) = (self.outputs(), self.samples() as f64);
-        let mut mean = Mat::zeros(lines, lines);
-        self.batches.each(
-            |batch, _| {
-                let mut products = Block::zeros(lines, batch.samples.len());
-                let mut sum = Mat::zeros(lines, lines);
-                for column in 0..lines {
-                    let unit: Vec<f64> = (0..lines)
-                        .map(|line| if line == column { 1.0 } else { 0.0 })
-                        .collect();
-                    batch.objective.output_curvature(&unit, &mut products);
-                    for line in 0..lines {
-                        sum[(line, column)] = products.lines().line(line).iter().sum::<f64>() / all;
-                    }
-                }
-                sum
-            },
-            |sum| mean += sum,
-        );
-        Ok(mean)
-    }
-
-    /// Lines of the output.
-    pub(super) fn outputs(&self) -> usize {
-        self.tape.output().rows() * self.tape.output().positions()
     }
 
     /// `lines` numbers of each sample, as columns.

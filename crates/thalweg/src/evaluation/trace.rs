@@ -1,6 +1,6 @@
 //! The traces of the Hessian and of the Gauss–Newton matrix, exactly where that is cheap.
 
-use super::{Evaluation, EvaluationError};
+use super::{Evaluation, EvaluationError, SampledLoss};
 use crate::curvature::{CurvatureError, TraceSettings, trace};
 use crate::estimate::{Estimate, Status, Uncertainty};
 

@@ -4,7 +4,7 @@ use faer::{Mat, Side};
 
 use super::{Moments, Residuals};
 use crate::curvature::CurvatureError;
-use crate::evaluation::{Evaluation, EvaluationError};
+use crate::evaluation::SampledLoss;
 
 /// λ_min T ≤ F ≤ λ_max T, with T = tr G and λ the [mismatch](Residuals::mismatch)'s eigenvalues (Theorem 2).
 ///
@@ -28,24 +28,24 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    pub(super) fn measure(
-        evaluation: &mut Evaluation,
+    pub(super) fn measure<L: SampledLoss>(
+        loss: &mut L,
         parameters: &[f64],
         residuals: &Residuals,
         moments: &Moments,
-    ) -> Result<Self, EvaluationError> {
+    ) -> Result<Self, L::Error> {
         let eigen = residuals
             .second_moment
             .self_adjoint_eigen(Side::Lower)
             .map_err(|_| CurvatureError::Decomposition {
-                what: "eigenvalue decomposition of the residuals' covariance",
+                what: "eigenvalue decomposition of the residuals' second moment",
             })?;
         // √μ u for each eigenpair of C. Rounding may leave μ < 0 where it is 0.
         let lines = residuals.mean.len();
         let seeds = Mat::from_fn(lines, lines, |i, j| {
             eigen.S()[j].max(0.0).sqrt() * eigen.U()[(i, j)]
         });
-        let independent = evaluation.mean_pullbacks(parameters, seeds.as_ref())?;
+        let independent = loss.mean_pullbacks(parameters, seeds.as_ref())?;
         let trace = moments.gauss_newton_trace.value;
         let end = |value: Option<&f64>| value.map_or(0.0, |value| value.max(0.0) * trace);
         Ok(Self {

@@ -4,9 +4,9 @@ use faer::Mat;
 use rayon::prelude::*;
 
 use super::residual::{condition, descending, directions, inverse_root};
-use super::{Quantile, SampleMean, classes};
+use super::{Quantile, SampleMean};
 use crate::curvature::CurvatureError;
-use crate::evaluation::{Evaluation, EvaluationError};
+use crate::evaluation::{RelabelledLoss, SampledLoss};
 
 /// Inputs that are looked at, the first of a set.
 const INPUTS: usize = 1024;
@@ -75,43 +75,50 @@ impl Conditional {
     }
 }
 
+/// How many inputs are looked at, of a set of `samples`: the first 1024.
+pub fn conditional_inputs(samples: usize) -> usize {
+    samples.min(INPUTS)
+}
+
 /// How many draws to take: 100 for each direction, so that M = I shows eigenvalues from 0.81 to 1.21.
-pub fn conditional_draws(evaluation: &Evaluation) -> usize {
-    DRAWS * basis(evaluation).ncols()
+pub fn conditional_draws(loss: &impl SampledLoss) -> usize {
+    DRAWS * basis(loss).ncols()
 }
 
-fn basis(evaluation: &Evaluation) -> Mat<f64> {
-    let output = evaluation.tape().output();
-    directions(output.rows() * output.positions(), classes(evaluation))
+fn basis(loss: &impl SampledLoss) -> Mat<f64> {
+    directions(loss.outputs(), loss.classes())
 }
 
-/// Measures it at θ on the first 1024 samples, with the labels (output lines × samples) that `labels` gives for
-/// 0, 1, … `draws` − 1: those of [`Redraw::labels`](crate::data::Redraw::labels) for the same set.
+/// Measures it at θ on the first [`conditional_inputs`], with the labels (output lines × these inputs) that `labels`
+/// gives for 0, 1, … `draws` − 1: those of [`Redraw::labels`](crate::data::Redraw::labels) for the same set. Nothing
+/// is evaluated at other inputs.
 ///
 /// # Errors
-/// As [`Evaluation::loss`]; when `draws` is 0, labels have the wrong shape, or a residual is not finite.
-pub fn conditional(
-    evaluation: &mut Evaluation,
+/// Those of `loss`, as when labels have the wrong shape; when `draws` is 0, or a residual is not finite.
+pub fn conditional<L: RelabelledLoss>(
+    loss: &L,
     parameters: &[f64],
     draws: usize,
     mut labels: impl FnMut(u64) -> Mat<f64>,
-) -> Result<Conditional, EvaluationError> {
+) -> Result<Conditional, L::Error> {
     if draws == 0 {
-        return Err(EvaluationError::Count {
-            what: "draws of labels",
-            found: 0,
-            expected: "at least 1".to_owned(),
-        });
+        return Err(CurvatureError::Setting {
+            field: "draws",
+            found: "0".to_owned(),
+            expected: "at least 1 draw of labels".to_owned(),
+        }
+        .into());
     }
-    let inputs = evaluation.samples().min(INPUTS);
-    let basis = basis(evaluation);
+    let inputs = conditional_inputs(loss.samples());
+    let basis = basis(loss);
+    let mut loss = loss.first(inputs);
     let lines = basis.nrows();
     let share = 1.0 / draws as f64;
     let mut moments = vec![vec![0.0; lines * lines]; inputs];
-    let mut mean = Mat::zeros(lines, evaluation.samples());
+    let mut mean = Mat::zeros(lines, inputs);
     for draw in 0..draws {
         let targets = labels(draw as u64);
-        let residuals = evaluation.residuals_under(parameters, targets.as_ref())?;
+        let residuals = loss.residuals_under(parameters, targets.as_ref())?;
         moments.par_iter_mut().enumerate().for_each(|(input, sum)| {
             let r = residuals.col_as_slice(input);
             // The lower triangle, in rows.
@@ -125,7 +132,7 @@ pub fn conditional(
         mean += faer::Scale(share) * targets;
     }
     // Λ is linear in the labels.
-    let curvatures = evaluation.output_curvatures_under(parameters, mean.as_ref())?;
+    let curvatures = loss.output_curvatures_under(parameters, mean.as_ref())?;
     let spectra = moments
         .par_iter()
         .enumerate()
@@ -152,7 +159,7 @@ pub fn conditional(
         smallest: over(smallest),
         largest: over(largest),
         condition: over(condition),
-        bounds: bounds(evaluation, parameters, &spectra)?,
+        bounds: bounds(&mut loss, parameters, &spectra)?,
         spectra,
     })
 }
@@ -166,16 +173,18 @@ fn largest(spectrum: &[f64]) -> f64 {
     spectrum.first().map_or(0.0, |value| value.max(0.0))
 }
 
-fn bounds(
-    evaluation: &mut Evaluation,
+fn bounds<L: SampledLoss>(
+    loss: &mut L,
     parameters: &[f64],
     spectra: &[Vec<f64>],
-) -> Result<ConditionalBounds, EvaluationError> {
-    let norms = evaluation.sample_squared_norms(parameters)?;
-    let traces = evaluation.sample_curvature(parameters)?.outputs;
+) -> Result<ConditionalBounds, L::Error> {
+    let norms = loss.sample_squared_norms(parameters)?;
+    let traces = loss.sample_curvature(parameters)?.outputs;
     let sums = |matrix: &Mat<f64>| -> Vec<f64> {
-        let columns = matrix.col_iter().take(spectra.len());
-        columns.map(|column| column.iter().sum()).collect()
+        matrix
+            .col_iter()
+            .map(|column| column.iter().sum())
+            .collect()
     };
     let (norms, traces) = (sums(&norms), sums(&traces));
     let scaled = |number: fn(&[f64]) -> f64| -> Vec<f64> {

@@ -15,16 +15,17 @@ mod quantile;
 mod residual;
 mod statistics;
 
-pub use alignment::{Alignment, align};
+pub use alignment::Alignment;
 pub use bounds::Bounds;
-pub use conditional::{Conditional, ConditionalBounds, Quantiles, conditional, conditional_draws};
+pub use conditional::{
+    Conditional, ConditionalBounds, Quantiles, conditional, conditional_draws, conditional_inputs,
+};
 pub use moments::{LayerMoments, Moments};
 pub use quantile::Quantile;
 pub use residual::Residuals;
 pub use statistics::SampleMean;
 
-use crate::evaluation::{Evaluation, EvaluationError, layers};
-use crate::loss::Loss;
+use crate::evaluation::SampledLoss;
 
 /// The fluctuation of a network at one point, and what it is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,34 +39,30 @@ pub struct Fluctuation {
     /// For each output line (row · positions + position) its part in tr G: for squared error the sharpness of that
     /// output alone, T = Σ_c T_c; for cross-entropy E p_c ‖Jᵀ(e_c − p)‖².
     pub outputs: Vec<SampleMean>,
-    /// The residuals' covariance and its mismatch with the output curvature.
+    /// The residuals' second moment and its mismatch with the output curvature.
     pub residuals: Residuals,
     /// Theorem 2.
     pub bounds: Bounds,
 }
 
-/// Measures it: exactly, with no random probe, by two backward passes over the samples for each
-/// output line and a few more.
+/// Measures it: exactly, with no random probe; an [`Evaluation`](crate::evaluation::Evaluation) takes two backward passes
+/// over the samples for each output line and a few more.
 ///
 /// # Errors
-/// As [`Evaluation::loss`]; or when the residuals are not finite.
-pub fn measure(
-    evaluation: &mut Evaluation,
-    parameters: &[f64],
-) -> Result<Fluctuation, EvaluationError> {
-    let loss = SampleMean::of(evaluation.sample_losses(parameters)?);
+/// Those of `loss`; or when the residuals are not finite.
+pub fn measure<L: SampledLoss>(loss: &mut L, parameters: &[f64]) -> Result<Fluctuation, L::Error> {
+    let mean = SampleMean::of(loss.sample_losses(parameters)?);
     let residuals = Residuals::new(
-        evaluation.residuals(parameters)?.as_ref(),
-        evaluation.output_curvature(parameters)?.as_ref(),
-        classes(evaluation),
+        loss.residuals(parameters)?.as_ref(),
+        loss.output_curvature(parameters)?.as_ref(),
+        loss.classes(),
     )?;
-    let curvature = evaluation.sample_curvature(parameters)?;
-    let layers = layers(evaluation.tape());
-    let (total, layers) = moments::moments(evaluation, parameters, layers, &curvature)?;
-    let bounds = Bounds::measure(evaluation, parameters, &residuals, &total)?;
+    let curvature = loss.sample_curvature(parameters)?;
+    let (total, layers) = moments::moments(loss, parameters, &curvature)?;
+    let bounds = Bounds::measure(loss, parameters, &residuals, &total)?;
     let outputs = curvature.outputs.row_iter();
     Ok(Fluctuation {
-        loss,
+        loss: mean,
         total,
         layers,
         outputs: outputs
@@ -74,13 +71,4 @@ pub fn measure(
         residuals,
         bounds,
     })
-}
-
-/// (classes, positions) where the residuals of a position sum to 0.
-fn classes(evaluation: &Evaluation) -> Option<(usize, usize)> {
-    let output = evaluation.tape().output();
-    match evaluation.loss_function() {
-        Loss::CrossEntropy => Some((output.rows(), output.positions())),
-        Loss::SquaredError(_) => None,
-    }
 }

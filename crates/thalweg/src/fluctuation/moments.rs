@@ -3,14 +3,15 @@
 use faer::{Mat, MatRef};
 
 use super::SampleMean;
-use crate::evaluation::{Evaluation, EvaluationError, Layer, SampleCurvature};
+use crate::evaluation::{Layer, SampleCurvature, SampledLoss};
 
 /// What single samples' gradients g_b do, in all parameters or in one layer's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// F = E‖g‖², the fluctuation. A minibatch of B samples at a minimum has F/B.
     pub fluctuation: SampleMean,
-    /// tr Cov g = E‖g − E g‖²: Σ‖g_b − ḡ‖²/(N − 1), which is unbiased. Not a number if N = 1.
+    /// tr Cov g = (1/N) Σ‖g_b − ḡ‖² = F − ‖∇L‖²: that of the set, the sum of its covariance's eigenvalues. The law's own is
+    /// N/(N − 1) times that on average.
     pub covariance_trace: SampleMean,
     /// tr G, the Gauss–Newton matrix's trace: the sharpness at a minimum with independent residuals of mean 0.
     pub gauss_newton_trace: SampleMean,
@@ -42,14 +43,13 @@ struct Parts {
 
 impl Parts {
     fn moments(&self) -> Moments {
-        let n = self.norms.len() as f64;
         // ‖g_b − ḡ‖². Half of it, up to a constant, is what sample b adds to the U-statistic
-        // Σ_{a<b}‖g_a − g_b‖²/(N(N − 1)), which is tr Cov: so its scatter gives the standard error.
+        // Σ_{a<b}‖g_a − g_b‖²/(N(N − 1)), which is N/(N − 1) tr Cov: so its scatter gives the standard error.
         let parts = self.norms.iter().zip(&self.slopes);
         let deviations = parts.map(|(norm, slope)| norm - 2.0 * slope + self.mean);
         Moments {
             fluctuation: SampleMean::of(self.norms.iter().copied()),
-            covariance_trace: SampleMean::of(deviations).scaled(n / (n - 1.0)),
+            covariance_trace: SampleMean::of(deviations),
             gauss_newton_trace: SampleMean::of(self.curvature.iter().copied()),
             ratio: SampleMean::ratio(&self.norms, &self.curvature),
         }
@@ -65,14 +65,14 @@ impl Parts {
 }
 
 /// In all parameters, and layer by layer; from the samples' curvature at the same θ.
-pub(super) fn moments(
-    evaluation: &mut Evaluation,
+pub(super) fn moments<L: SampledLoss>(
+    loss: &mut L,
     parameters: &[f64],
-    layers: Vec<Layer>,
     curvature: &SampleCurvature,
-) -> Result<(Moments, Vec<LayerMoments>), EvaluationError> {
-    let gradient = evaluation.gradient(parameters)?;
-    let norms = evaluation.sample_squared_norms(parameters)?;
+) -> Result<(Moments, Vec<LayerMoments>), L::Error> {
+    let layers = loss.layers();
+    let gradient = loss.gradient(parameters)?;
+    let norms = loss.sample_squared_norms(parameters)?;
     // One layer's part of ḡ in each column.
     let directions = Mat::from_fn(gradient.len(), layers.len(), |i, layer| {
         if layers[layer].range.contains(&i) {
@@ -81,7 +81,7 @@ pub(super) fn moments(
             0.0
         }
     });
-    let slopes = evaluation.sample_slopes(parameters, directions.as_ref())?;
+    let slopes = loss.sample_slopes(parameters, directions.as_ref())?;
     let parts = |(index, layer): (usize, &Layer)| {
         let sums = |matrix: MatRef<'_, f64>| -> Vec<f64> {
             let rows = matrix.subrows(layer.parameters.start, layer.parameters.len());

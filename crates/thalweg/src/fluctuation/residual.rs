@@ -1,4 +1,4 @@
-//! The residuals' covariance, alone and against the loss's own curvature.
+//! The residuals' second moment, alone and against the loss's own curvature.
 
 use faer::{Mat, MatRef, Side};
 
@@ -136,7 +136,7 @@ pub(super) fn descending(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, CurvatureE
     }
     let mut values = matrix.self_adjoint_eigenvalues(Side::Lower).map_err(|_| {
         CurvatureError::Decomposition {
-            what: "eigenvalue decomposition of the residuals' covariance",
+            what: "eigenvalue decomposition of the residuals' second moment",
         }
     })?;
     values.reverse();

@@ -46,15 +46,6 @@ impl SampleMean {
         })
     }
 
-    /// `factor` times the number.
-    pub fn scaled(self, factor: f64) -> Self {
-        Self {
-            value: factor * self.value,
-            standard_error: factor.abs() * self.standard_error,
-            ..self
-        }
-    }
-
     /// The interval that holds the law's own value with a confidence of 95 %: 1.96 standard errors to each side.
     pub fn interval(&self) -> (f64, f64) {
         let half = NORMAL * self.standard_error;

@@ -176,10 +176,10 @@ impl<T: Number> Objective<T> {
         }
     }
 
-    /// (1/B) Σ_b ∇ℓ_b (∇ℓ_b·v) for each of `directions` v, at the recorded point: a forward pass gives the
+    /// The gradients' second moment, not centred, times vectors: (1/B) Σ_b ∇ℓ_b (∇ℓ_b·v) for each of `directions` v, at the recorded point: a forward pass gives the
     /// slopes ∇ℓ_b·v, and one backward pass the sum weighted by them. No gradient of a single sample
     /// is formed.
-    pub fn gradient_covariance(&mut self, parameters: &[T], directions: &[T], products: &mut [T]) {
+    pub fn gradient_moment(&mut self, parameters: &[T], directions: &[T], products: &mut [T]) {
         self.machine.tangent(parameters, directions);
         let scale = self.scale();
         let mut slopes = std::mem::take(&mut self.weights);

@@ -81,10 +81,9 @@ impl<'a, 'r, T: Real, M: Method> Together<'a, 'r, T, M> {
         let mut going: Vec<bool> = vec![true; self.runs.len()];
         for step in first..last {
             let objective = &mut self.work.objective;
-            self.samples
-                .fill(step, objective, |seed, inputs, targets| {
-                    method.batch(seed, step, inputs, targets);
-                });
+            self.samples.fill(step, objective, |seed, inputs, targets| {
+                method.batch(seed, step, inputs, targets);
+            });
             let squared = self
                 .work
                 .take(method, step, &mut self.parameters, &mut self.memory);

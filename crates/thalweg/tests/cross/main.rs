@@ -13,7 +13,7 @@ use faer::{Col, ColRef, Mat};
 use serde_json::Value;
 use thalweg::curvature::{EigenSettings, End, SymmetricOperator, TraceSettings, eigenpairs};
 use thalweg::data::Samples;
-use thalweg::evaluation::Evaluation;
+use thalweg::evaluation::{Evaluation, SampledLoss};
 use thalweg::fluctuation::measure;
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
@@ -109,7 +109,12 @@ impl Case {
     }
 
     /// As many eigenvalues from one end as the file has.
-    fn has_eigenvalues(&self, key: &str, operator: &mut impl SymmetricOperator<Error = Infallible>, end: End) {
+    fn has_eigenvalues(
+        &self,
+        key: &str,
+        operator: &mut impl SymmetricOperator<Error = Infallible>,
+        end: End,
+    ) {
         let settings = EigenSettings {
             tolerance: 1e-11,
             ..EigenSettings::new(numbers(&self.expected[key]).len(), end)

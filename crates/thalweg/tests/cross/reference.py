@@ -145,7 +145,7 @@ def numbers(net, loss, theta, inputs, targets, direction):
         "gauss_newton_top": symmetric_eigenvalues(g)[:5],
         "gauss_newton_product": (g @ direction).tolist(),
         "fluctuation": (gradients**2).sum(1).mean().item(),
-        "covariance_trace": (center**2).sum().item() / (len(inputs) - 1),
+        "covariance_trace": (center**2).sum().item() / len(inputs),
         "moment_top": symmetric_eigenvalues(moment)[:3],
     }
 

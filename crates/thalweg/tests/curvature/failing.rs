@@ -129,7 +129,10 @@ fn any_type_is_an_error() {
         }
     }
     let error = Dense::of(&mut Silent).unwrap_err();
-    assert_eq!(error, CurvatureError::Operator("no answer from the other side"));
+    assert_eq!(
+        error,
+        CurvatureError::Operator("no answer from the other side")
+    );
     let counted = error.map_operator(str::len);
     assert_eq!(counted, CurvatureError::Operator(29));
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use faer::Mat;
 use thalweg::data::{LabelNoise, LabelledSet, Samples, Source, TeacherStream};
 use thalweg::evaluation::Evaluation;
-use thalweg::fluctuation::{Quantile, Quantiles, conditional, conditional_draws, measure};
+use thalweg::fluctuation::{
+    Quantile, Quantiles, conditional, conditional_draws, conditional_inputs, measure,
+};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::Mlp;
 use thalweg::tensor::{Activation, Tape};
@@ -53,7 +55,7 @@ fn labels_that_follow_p_at_each_input() {
         targets: one_hot(3, |b| shares(b, 0), count),
     };
     let mut set = Evaluation::new(linear(1, 3, true), Loss::CrossEntropy, samples, 3).unwrap();
-    let found = conditional(&mut set, &at, 4, |draw| {
+    let found = conditional(&set, &at, 4, |draw| {
         one_hot(3, |b| shares(b, draw as usize), count)
     })
     .unwrap();
@@ -102,7 +104,7 @@ fn anisotropy_that_averages_out_is_seen_at_each_input() {
         };
         let tape = linear(1, 2, false);
         let mut set = Evaluation::new(tape, Loss::SquaredError(loss), samples, 5).unwrap();
-        let found = conditional(&mut set, &[0.0; 2], 4, |draw| labels(draw as usize)).unwrap();
+        let found = conditional(&set, &[0.0; 2], 4, |draw| labels(draw as usize)).unwrap();
         for spectrum in &found.spectra {
             assert_close("spectrum", spectrum, &[4.0, 0.04], 1e-12);
         }
@@ -152,9 +154,9 @@ fn bounds_of_other_labels_do_not_hold() {
         targets: labels(1.0),
     };
     let loss = Loss::SquaredError(Convention::Half);
-    let mut set = Evaluation::new(linear(1, 1, false), loss, samples, 64).unwrap();
+    let set = Evaluation::new(linear(1, 1, false), loss, samples, 64).unwrap();
     for (size, hold) in [(1.0, true), (2.0, false), (0.5, false)] {
-        let found = conditional(&mut set, &[0.0], 1, |_| labels(size)).unwrap();
+        let found = conditional(&set, &[0.0], 1, |_| labels(size)).unwrap();
         assert_eq!(found.bounds.hold, hold, "{size}");
     }
 }
@@ -174,15 +176,15 @@ fn flips_have_the_mismatch_of_their_confusion() {
     let order: Vec<usize> = (0..count)
         .map(|b| samples.inputs[(0, b)] as usize)
         .collect();
-    let mut redraw = source.redraw(seed, count).unwrap();
+    let mut redraw = source.redraw(seed, count, count).unwrap();
     let draws = 20_000;
     let mut at = vec![0.0; 2 * classes];
     for (bias, p) in at[classes..].iter_mut().zip(p) {
         *bias = p.ln();
     }
     let tape = linear(1, classes, true);
-    let mut set = Evaluation::new(tape, Loss::CrossEntropy, samples, 5).unwrap();
-    let found = conditional(&mut set, &at, draws, |draw| redraw.labels(draw)).unwrap();
+    let set = Evaluation::new(tape, Loss::CrossEntropy, samples, 5).unwrap();
+    let found = conditional(&set, &at, draws, |draw| redraw.labels(draw)).unwrap();
 
     // Λ = diag p − p pᵀ, and W with W Wᵀ = Λ⁺.
     let lambda = Mat::from_fn(classes, classes, |i, j| {
@@ -238,12 +240,12 @@ fn isotropic_noise_spreads_as_the_reference_says() {
     let teacher = tape.as_ref().clone();
     let stream = TeacherStream::new(teacher, weights.clone(), Mat::identity(2, 2), noise);
     let source = Source::from(stream.unwrap());
-    let mut redraw = source.redraw(seed, count).unwrap();
+    let mut redraw = source.redraw(seed, count, count).unwrap();
     let loss = Loss::SquaredError(Convention::Half);
-    let mut set = Evaluation::new(tape, loss, source.evaluation(seed, count), 128).unwrap();
+    let set = Evaluation::new(tape, loss, source.evaluation(seed, count), 128).unwrap();
     let draws = conditional_draws(&set);
     assert_eq!(draws, 300);
-    let found = conditional(&mut set, &weights, draws, |draw| redraw.labels(draw)).unwrap();
+    let found = conditional(&set, &weights, draws, |draw| redraw.labels(draw)).unwrap();
     let (low, high) = found.reference();
     assert_close("reference", &[low, high], &[0.81, 1.21], 1e-12);
     for spectrum in &found.spectra {
@@ -273,11 +275,40 @@ fn no_draws_and_labels_of_another_shape_are_refused() {
         targets: Mat::zeros(2, 3),
     };
     let loss = Loss::SquaredError(Convention::Half);
-    let mut set = Evaluation::new(linear(1, 2, false), loss, samples, 2).unwrap();
-    let error = conditional(&mut set, &[0.0; 2], 0, |_| Mat::zeros(2, 3)).unwrap_err();
-    assert!(error.to_string().contains("draws of labels"), "{error}");
-    let error = conditional(&mut set, &[0.0; 2], 1, |_| Mat::zeros(2, 4)).unwrap_err();
+    let set = Evaluation::new(linear(1, 2, false), loss, samples, 2).unwrap();
+    let error = conditional(&set, &[0.0; 2], 0, |_| Mat::zeros(2, 3)).unwrap_err();
+    assert!(error.to_string().contains("draws"), "{error}");
+    let error = conditional(&set, &[0.0; 2], 1, |_| Mat::zeros(2, 4)).unwrap_err();
     assert!(error.to_string().contains("labels"), "{error}");
-    let broken = conditional(&mut set, &[0.0; 2], 1, |_| Mat::full(2, 3, f64::NAN));
+    let broken = conditional(&set, &[0.0; 2], 1, |_| Mat::full(2, 3, f64::NAN));
     assert!(broken.is_err());
+}
+
+/// Of a set with more inputs than are looked at, the first 1024, as if there were no others.
+#[test]
+fn only_the_inputs_that_are_looked_at_count() {
+    let (count, seed, looked_at) = (1100, 4, 1024);
+    let tape = linear(2, 2, false);
+    let weights = vec![0.3, -0.2, 1.0, 0.4];
+    let teacher = tape.as_ref().clone();
+    let noise = LabelNoise::gaussian(&[2.0, 0.5]);
+    let stream = TeacherStream::new(teacher, weights.clone(), Mat::identity(2, 2), noise);
+    let source = Source::from(stream.unwrap());
+    let samples = source.evaluation(seed, count);
+    assert_eq!(conditional_inputs(count), looked_at);
+    assert_eq!(conditional_inputs(1000), 1000);
+    let part = |matrix: &Mat<f64>| matrix.subcols(0, looked_at).to_owned();
+    let first = Samples {
+        inputs: part(&samples.inputs),
+        targets: part(&samples.targets),
+    };
+    let loss = Loss::SquaredError(Convention::Half);
+    let found = |samples: Samples| {
+        let set = Evaluation::new(tape.clone(), loss, samples, 128).unwrap();
+        let mut redraw = source.redraw(seed, count, looked_at).unwrap();
+        conditional(&set, &weights, 10, |draw| redraw.labels(draw)).unwrap()
+    };
+    let whole = found(samples);
+    assert_eq!(whole.spectra.len(), looked_at);
+    assert_eq!(whole, found(first));
 }

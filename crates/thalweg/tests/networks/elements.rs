@@ -133,7 +133,7 @@ fn everything<T: thalweg::tensor::Number>(
     all.extend_from_slice(&two);
     objective.gauss_newton(parameters, directions, &mut two);
     all.extend_from_slice(&two);
-    objective.gradient_covariance(parameters, directions, &mut two);
+    objective.gradient_moment(parameters, directions, &mut two);
     all.extend_from_slice(&two);
     objective.mean_squares(&mut one);
     all.extend_from_slice(&one);

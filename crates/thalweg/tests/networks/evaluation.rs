@@ -8,7 +8,7 @@ use faer::{Mat, MatRef};
 use thalweg::curvature::{Dense, SymmetricOperator, TraceSettings, check_symmetry};
 use thalweg::data::Samples;
 use thalweg::estimate::Status;
-use thalweg::evaluation::{Evaluation, EvaluationError, layers};
+use thalweg::evaluation::{Evaluation, EvaluationError, RelabelledLoss, SampledLoss, layers};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Mlp, Rnn, Steps, Transformer};
 use thalweg::tensor::{Activation, Tape, Variable};

@@ -4,10 +4,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use faer::{Mat, MatRef};
-use thalweg::curvature::{Dense, EigenSettings, End};
+use thalweg::curvature::{CurvatureError, Dense, EigenSettings, End, eigenpairs};
 use thalweg::data::Samples;
-use thalweg::evaluation::{Evaluation, layers};
-use thalweg::fluctuation::{SampleMean, align, measure};
+use thalweg::evaluation::{Evaluation, Layer, Operator, SampleCurvature, SampledLoss, layers};
+use thalweg::fluctuation::{Alignment, SampleMean, measure};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::Mlp;
 use thalweg::problem::Problem;
@@ -44,6 +44,14 @@ fn moments<M: Network + Debug>(case: Case<M>) {
         let column = faer::ColRef::from_slice(&gradient).to_owned();
         g.col_mut(sample).copy_from(column);
     }
+    let covariance = Dense::of(&mut set.gradient_covariance(&at).unwrap()).unwrap();
+    let spectrum = covariance
+        .matrix()
+        .self_adjoint_eigenvalues(faer::Side::Lower);
+    let trace: f64 = spectrum.unwrap().iter().sum();
+    let scale = found.total.fluctuation.value.max(1e-3);
+    let error = found.total.covariance_trace.value - trace;
+    assert!(error.abs() < 1e-11 * scale, "{name}");
     let curvature = Dense::of(&mut set.gauss_newton(&at).unwrap()).unwrap();
     let check =
         |what: &str, rows: std::ops::Range<usize>, found: &thalweg::fluctuation::Moments| {
@@ -55,14 +63,14 @@ fn moments<M: Network + Debug>(case: Case<M>) {
             let spread: f64 = norms.iter().map(|x| (x - fluctuation).powi(2)).sum();
             let error = (spread / (n - 1.0) / n).sqrt();
             close(&name, found.fluctuation.standard_error, error, 1e-9);
-            // Over all pairs: Σ_{a<b}‖g_a − g_b‖²/(N(N − 1)).
+            // Over all pairs: Σ_{a<b}‖g_a − g_b‖²/N².
             let mut pairs = 0.0;
             for a in 0..count {
                 for b in 0..a {
                     pairs += (part.col(a) - part.col(b)).squared_norm_l2();
                 }
             }
-            let trace = pairs / (n * (n - 1.0));
+            let trace = pairs / (n * n);
             let scale = fluctuation.max(1e-3);
             assert!(
                 (found.covariance_trace.value - trace).abs() < 1e-11 * scale,
@@ -233,8 +241,12 @@ fn sgds_minimum_has_the_theorys_fluctuation() {
             1e-10,
         );
         // The mean gradient is 0 there.
-        let unbiased = theory.fluctuation * count as f64 / (count - 1) as f64;
-        close(&name, found.total.covariance_trace.value, unbiased, 1e-10);
+        close(
+            &name,
+            found.total.covariance_trace.value,
+            theory.fluctuation,
+            1e-10,
+        );
         assert!(found.bounds.hold() && found.bounds.lower < found.bounds.upper);
         let c = &found.residuals.second_moment - problem.noise_covariance();
         assert!(c.norm_max() < 1e-12);
@@ -257,7 +269,12 @@ fn alignment_of_a_linear_map() {
         targets: Mat::from_fn(2, count, |i, b| noise[b % noise.len()][i]),
     };
     let mut set = Evaluation::new(linear(2, 2), HALF, samples, 5).unwrap();
-    let found = align(&mut set, &[0.0; 4], &EigenSettings::new(2, End::Bottom)).unwrap();
+    let settings = EigenSettings::new(3, End::Top);
+    let pairs = |mut operator: Operator<'_>| eigenpairs(&mut operator, &settings, None).unwrap();
+    let hessian = pairs(set.hessian(&[0.0; 4]).unwrap());
+    let covariance = pairs(set.gradient_covariance(&[0.0; 4]).unwrap());
+    let found = Alignment::new(hessian, covariance, 2).unwrap();
+    assert_eq!(found.directions, [2, 2]);
     let values = |pairs: &thalweg::curvature::Eigenpairs| -> Vec<f64> {
         pairs.values.iter().map(|value| value.value).collect()
     };
@@ -269,12 +286,181 @@ fn alignment_of_a_linear_map() {
         &[12.0, 4.0],
         1e-12,
     );
-    close("overlap", found.overlap, 0.5, 1e-12);
+    close("overlap", found.overlap.unwrap(), 0.5, 1e-12);
     let right = std::f64::consts::FRAC_PI_2;
     assert!(found.angles[0].abs() < 1e-7 && (found.angles[1] - right).abs() < 1e-7);
     for i in 0..2 {
         assert!(found.cosines[(i, 1)] < 1e-12);
     }
+}
+
+/// A network that is not this library's: f = W x under half the squared error, with its Jacobian J_b = I ⊗ xᵀ written
+/// out, W row by row.
+struct ByHand(Samples);
+
+impl ByHand {
+    fn column(matrix: &Mat<f64>, b: usize) -> Vec<f64> {
+        matrix.col(b).iter().copied().collect()
+    }
+
+    /// J_bᵀc.
+    fn pulled_back(&self, b: usize, c: &[f64]) -> Vec<f64> {
+        let x = Self::column(&self.0.inputs, b);
+        c.iter()
+            .flat_map(|c| x.iter().map(move |x| c * x))
+            .collect()
+    }
+
+    fn gradients(&mut self, parameters: &[f64]) -> Vec<Vec<f64>> {
+        let r = self.residuals(parameters).unwrap();
+        let one = |b| self.pulled_back(b, &Self::column(&r, b));
+        (0..self.samples()).map(one).collect()
+    }
+
+    fn square(v: &[f64]) -> f64 {
+        v.iter().map(|x| x * x).sum()
+    }
+}
+
+impl SampledLoss for ByHand {
+    type Error = CurvatureError;
+
+    fn samples(&self) -> usize {
+        self.0.inputs.ncols()
+    }
+
+    fn outputs(&self) -> usize {
+        self.0.targets.nrows()
+    }
+
+    fn classes(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        vec![Layer {
+            name: "map".to_owned(),
+            parameters: 0..1,
+            range: 0..self.0.inputs.nrows() * self.outputs(),
+        }]
+    }
+
+    fn sample_losses(&mut self, parameters: &[f64]) -> Result<Vec<f64>, CurvatureError> {
+        let residuals = self.residuals(parameters)?;
+        let half = |r: faer::ColRef<'_, f64>| 0.5 * r.squared_norm_l2();
+        Ok(residuals.col_iter().map(half).collect())
+    }
+
+    fn gradient(&mut self, parameters: &[f64]) -> Result<Vec<f64>, CurvatureError> {
+        let (all, count) = (self.gradients(parameters), self.samples() as f64);
+        let sum = |i: usize| all.iter().map(|g| g[i]).sum::<f64>() / count;
+        Ok((0..parameters.len()).map(sum).collect())
+    }
+
+    fn residuals(&mut self, parameters: &[f64]) -> Result<Mat<f64>, CurvatureError> {
+        let Samples { inputs, targets } = &self.0;
+        let n = inputs.nrows();
+        Ok(Mat::from_fn(targets.nrows(), targets.ncols(), |k, b| {
+            let terms = (0..n).map(|i| parameters[k * n + i] * inputs[(i, b)]);
+            terms.sum::<f64>() - targets[(k, b)]
+        }))
+    }
+
+    fn output_curvature(&mut self, _: &[f64]) -> Result<Mat<f64>, CurvatureError> {
+        Ok(Mat::identity(self.outputs(), self.outputs()))
+    }
+
+    fn sample_squared_norms(&mut self, parameters: &[f64]) -> Result<Mat<f64>, CurvatureError> {
+        let all = self.gradients(parameters);
+        Ok(Mat::from_fn(1, all.len(), |_, b| Self::square(&all[b])))
+    }
+
+    fn sample_slopes(
+        &mut self,
+        parameters: &[f64],
+        directions: MatRef<'_, f64>,
+    ) -> Result<Mat<f64>, CurvatureError> {
+        let all = self.gradients(parameters);
+        Ok(Mat::from_fn(directions.ncols(), all.len(), |k, b| {
+            let terms = all[b].iter().zip(directions.col(k).iter());
+            terms.map(|(g, v)| g * v).sum()
+        }))
+    }
+
+    fn sample_curvature(&mut self, _: &[f64]) -> Result<SampleCurvature, CurvatureError> {
+        let (outputs, samples) = (self.outputs(), self.samples());
+        let unit =
+            |k: usize| -> Vec<f64> { (0..outputs).map(|i| f64::from(u8::from(i == k))).collect() };
+        let each = Mat::from_fn(outputs, samples, |k, b| {
+            Self::square(&self.pulled_back(b, &unit(k)))
+        });
+        Ok(SampleCurvature {
+            parameters: Mat::from_fn(1, samples, |_, b| each.col(b).iter().sum()),
+            outputs: each,
+        })
+    }
+
+    fn mean_pullbacks(
+        &mut self,
+        _: &[f64],
+        seeds: MatRef<'_, f64>,
+    ) -> Result<Vec<f64>, CurvatureError> {
+        let count = self.samples();
+        let mean = |c: faer::ColRef<'_, f64>| {
+            let c: Vec<f64> = c.iter().copied().collect();
+            let squares = (0..count).map(|b| Self::square(&self.pulled_back(b, &c)));
+            squares.sum::<f64>() / count as f64
+        };
+        Ok(seeds.col_iter().map(mean).collect())
+    }
+}
+
+/// What is measured of one's own network is what is measured of the same network here.
+#[test]
+fn networks_from_elsewhere_are_measured_alike() {
+    let mut draw = Draw::new(31);
+    let mut table = |rows: usize| {
+        let numbers = draw.normals(rows * 20);
+        Mat::from_fn(rows, 20, |i, b| numbers[rows * b + i])
+    };
+    let samples = Samples {
+        inputs: table(2),
+        targets: table(2),
+    };
+    let at = draw.normals(4);
+    let mut own = ByHand(samples.clone());
+    let mut set = Evaluation::new(linear(2, 2), HALF, samples, 6).unwrap();
+    let (own, set) = (
+        measure(&mut own, &at).unwrap(),
+        measure(&mut set, &at).unwrap(),
+    );
+    let numbers = |found: &thalweg::fluctuation::Fluctuation| {
+        let total = &found.total;
+        let means = [
+            found.loss,
+            total.fluctuation,
+            total.covariance_trace,
+            total.gauss_newton_trace,
+            total.ratio.unwrap(),
+            found.outputs[0],
+            found.outputs[1],
+            found.layers[0].moments.covariance_trace,
+        ];
+        let bounds = found.bounds;
+        let mut all: Vec<f64> = means
+            .iter()
+            .flat_map(|mean| [mean.value, mean.standard_error])
+            .collect();
+        all.extend([
+            bounds.lower,
+            bounds.fluctuation,
+            bounds.upper,
+            bounds.independent,
+        ]);
+        all.extend(&found.residuals.mismatch);
+        all
+    };
+    assert_close("numbers", &numbers(&own), &numbers(&set), 1e-12);
 }
 
 fn softmax(f: &[f64]) -> Vec<f64> {

@@ -44,7 +44,8 @@ impl Method for Mirrored {
         let classes = targets.count();
         for line in 0..classes {
             for y in targets.line(line) {
-                *y = T::from_f64(1.0 - SMOOTHED).mul_add(*y, T::from_f64(SMOOTHED / classes as f64));
+                *y =
+                    T::from_f64(1.0 - SMOOTHED).mul_add(*y, T::from_f64(SMOOTHED / classes as f64));
             }
         }
     }
@@ -261,13 +262,21 @@ fn a_gradient_may_be_taken_elsewhere() {
     let then = Sgd::new(0.05);
     let loss = Loss::SquaredError(Convention::Half);
     let training = training(stream(), loss, Ahead { rho: 0.3, then });
-    is_the_loop(&training, |_, _, _| (), |_, theta, gradient| {
-        let g = gradient(theta);
-        let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-        let ahead: Vec<f64> = theta.iter().zip(&g).map(|(x, g)| x + 0.3 * g / norm).collect();
-        let g = gradient(&ahead);
-        theta.iter_mut().zip(g).for_each(|(x, g)| *x -= 0.05 * g);
-    });
+    is_the_loop(
+        &training,
+        |_, _, _| (),
+        |_, theta, gradient| {
+            let g = gradient(theta);
+            let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+            let ahead: Vec<f64> = theta
+                .iter()
+                .zip(&g)
+                .map(|(x, g)| x + 0.3 * g / norm)
+                .collect();
+            let g = gradient(&ahead);
+            theta.iter_mut().zip(g).for_each(|(x, g)| *x -= 0.05 * g);
+        },
+    );
     to_the_bit::<f64, _>(&training);
     to_the_bit::<f32, _>(&training);
 }
@@ -278,13 +287,17 @@ fn an_update_may_remember_more() {
     let training = training(stream(), loss, Adaptive { rate: 0.02 });
     let count = training.tape().parameter_count();
     let (mut means, mut squares) = (vec![0.0; count], vec![0.0; count]);
-    is_the_loop(&training, |_, _, _| (), |_, theta, gradient| {
-        for (i, g) in gradient(theta).into_iter().enumerate() {
-            means[i] = 0.9 * means[i] + 0.1 * g;
-            squares[i] = 0.99 * squares[i] + (1.0 - 0.99) * g * g;
-            theta[i] -= 0.02 * means[i] / (f64::sqrt(squares[i]) + 1e-8);
-        }
-    });
+    is_the_loop(
+        &training,
+        |_, _, _| (),
+        |_, theta, gradient| {
+            for (i, g) in gradient(theta).into_iter().enumerate() {
+                means[i] = 0.9 * means[i] + 0.1 * g;
+                squares[i] = 0.99 * squares[i] + (1.0 - 0.99) * g * g;
+                theta[i] -= 0.02 * means[i] / (f64::sqrt(squares[i]) + 1e-8);
+            }
+        },
+    );
     to_the_bit::<f64, _>(&training);
     to_the_bit::<f32, _>(&training);
     let settings = Settings {
@@ -360,7 +373,7 @@ fn any_law_of_samples_will_do() {
     assert_eq!(noisy.inputs, samples.inputs);
     let errors = &noisy.targets - &samples.targets;
     assert!(errors.norm_max() <= 3f64.sqrt() && errors.norm_max() > 1.5);
-    let mut redraw = source.redraw(1, 500).unwrap();
+    let mut redraw = source.redraw(1, 500, 500).unwrap();
     assert_ne!(redraw.labels(0), noisy.targets);
     assert_ne!(redraw.labels(0), redraw.labels(1));
     let wide = tape(&[3, 2]);

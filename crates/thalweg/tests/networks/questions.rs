@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faer::{Mat, MatRef};
 use thalweg::curvature::{Dense, SymmetricOperator};
 use thalweg::data::Samples;
-use thalweg::evaluation::Evaluation;
+use thalweg::evaluation::{Evaluation, RelabelledLoss, SampledLoss};
 use thalweg::loss::Loss;
 use thalweg::model::Mlp;
 use thalweg::random::{Purpose, Stream};

@@ -76,8 +76,7 @@ pub fn trace<A: SymmetricOperator + ?Sized>(
         tolerance,
         seed,
     } = *settings;
-    require(tolerance > 0.0, "tolerance", tolerance, "positive")
-        .map_err(CurvatureError::widen)?;
+    require(tolerance > 0.0, "tolerance", tolerance, "positive").map_err(CurvatureError::widen)?;
     if operator.dim() <= matvecs {
         let mut value = 0.0;
         for_columns(&mut operator, |start, columns| {
