@@ -209,8 +209,9 @@ fn of_a_reproduction() {
         before: Some(&earlier),
         // Seconds that it took stand in both, and with them another digest.
         volatile: |files| {
-            files
-                .retain(|name, _| !name.ends_with("results.json") && !name.ends_with("report.html"));
+            files.retain(|name, _| {
+                !name.ends_with("results.json") && !name.ends_with("report.html")
+            });
         },
         stride: 3,
     }

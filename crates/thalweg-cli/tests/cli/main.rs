@@ -11,6 +11,7 @@ mod concurrent;
 mod faults;
 mod harness;
 mod help;
+mod limits;
 mod malformed;
 mod measure;
 mod oracle;
@@ -18,6 +19,7 @@ mod pages;
 mod pipe;
 mod reproduce;
 mod simulate;
+mod stops;
 #[cfg(unix)]
 mod strangers;
 mod train;

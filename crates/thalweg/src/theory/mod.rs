@@ -16,6 +16,7 @@ mod identity;
 mod initial;
 mod lanczos;
 mod layers;
+mod memory;
 mod minimum;
 mod power_law;
 mod prediction;
@@ -35,6 +36,7 @@ pub use identity::{
 };
 pub use initial::{initial_sharpness, kaiming_variances, xavier_variances};
 pub use layers::LayerConditioning;
+pub use memory::memory;
 pub use minimum::Minimum;
 pub use power_law::PowerLaw;
 pub use prediction::{Prediction, min_sharpness, predict};

@@ -1,6 +1,7 @@
 //! Trains networks.
 
 mod error;
+mod memory;
 mod snapshot;
 mod together;
 mod trainer;
