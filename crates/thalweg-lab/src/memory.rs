@@ -68,6 +68,13 @@ fn available() -> Vec<(u64, Of, &'static str)> {
         let machine = read("/proc/meminfo");
         Some(kilobytes(&machine, "MemAvailable:")? + kilobytes(&machine, "SwapFree:").unwrap_or(0))
     };
+    // Where the system promises no more than it has.
+    let promised = || {
+        let strict = read("/proc/sys/vm/overcommit_memory").trim() == "2";
+        let machine = read("/proc/meminfo");
+        let limit = strict.then(|| kilobytes(&machine, "CommitLimit:"))??;
+        Some(limit.saturating_sub(kilobytes(&machine, "Committed_AS:")?))
+    };
     let all = [
         (
             left("Max address space", "VmSize:"),
@@ -75,6 +82,7 @@ fn available() -> Vec<(u64, Of, &'static str)> {
             "ulimit -v",
         ),
         (left("Max data size", "VmData:"), Of::Addresses, "ulimit -d"),
+        (promised(), Of::Addresses, "the machine's commit limit"),
         (control_group(), Of::Residents, "the control group's limit"),
         (free(), Of::Residents, "the machine's free memory"),
     ];

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
+use thalweg_lab::memory;
 use thalweg_lab::report::{REPORT_FILE, ReportError};
 use thalweg_lab::reproduce::{
     self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, Summary,
@@ -82,6 +83,12 @@ fn figure_names() -> Vec<PossibleValue> {
 /// A figure that cannot be made (the others are), a directory that cannot be written, or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let figures = reproduce::find(&arguments.figures).map_err(Failure::input)?;
+    memory::fits(
+        reproduce::memory(&figures, rayon::current_num_threads()),
+        memory::multiplying(usize::MAX),
+        "naming figures that train no networks on images (not fig2, fig5 or switch) needs less",
+    )
+    .map_err(Failure::input)?;
     leave::keeping(format!(
         "the figures that were finished are in {}, with a report of them",
         arguments.out.display()

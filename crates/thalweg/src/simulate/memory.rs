@@ -60,7 +60,13 @@ pub fn memory(widths: &[usize], settings: &Settings, seeds: usize, threads: usiz
         _ => 0.0,
     };
     let groups = (seeds / lanes).ceil().min(threads as f64);
-    let step = groups * lanes * (2.0 * state + order + columns * (hidden + 2.0 * (x + y)));
+    // One seed's wide layers keep a column of each for every sample; seeds side by side go sample by sample.
+    let column = if lanes > 1.0 {
+        x + y
+    } else {
+        hidden + 2.0 * (x + y)
+    };
+    let step = groups * lanes * (2.0 * state + order + columns * column);
 
     // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos.
     let products: f64 = layers()

@@ -8,7 +8,7 @@ pub fn memory(inputs: usize, outputs: usize) -> u64 {
     // Σx, Σε, V and the factors of the first two.
     let problem = 2.0 * x * x + 2.0 * y * y + x * y;
     // VX and EᵀVX, the copies that their decompositions work on, and singular vectors.
-    let prediction = 4.0 * x * y + 2.0 * least * (x + y) + 4.0 * least * least;
+    let prediction = 4.0 * x * y + 2.0 * least * (x + y) + 6.0 * least * least;
     // An eigendecomposition of a singular Σ.
     let factors = 5.0 * x.max(y).powi(2);
     (8.0 * (problem + prediction.max(factors))) as u64
