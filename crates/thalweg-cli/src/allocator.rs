@@ -3,8 +3,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 
-use thalweg_lab::memory;
-
 use crate::leave;
 
 /// The system's allocator, but that a failure ends the program with a sentence: the standard library's own
@@ -63,7 +61,7 @@ pub fn prepare() {
 /// glibc sets 64 MB of addresses aside for each thread: where addresses are limited, one heap serves all.
 fn share_arenas() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if memory::addresses_are_limited() {
+    if thalweg_lab::memory::addresses_are_limited() {
         // SAFETY: no other thread runs yet.
         unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     }
