@@ -262,7 +262,7 @@ fn a_training() {
 fn an_evaluation() {
     let _alone = ALONE.lock();
     let threads = rayon::current_num_threads();
-    for (inputs, hidden, samples) in [(20, 100, 2000), (2, 500, 300), (100, 100, 20_000)] {
+    for (inputs, hidden, samples) in [(20, 100, 2000), (2, 500, 300), (30, 60, 3000)] {
         let training = training(inputs, hidden, 10);
         let tape = Arc::clone(training.tape());
         let theta = Init::Kaiming { gain: 1.0 }.weights(&tape, 1);
