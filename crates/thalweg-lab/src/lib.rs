@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod images;
+pub mod memory;
 pub mod network;
 pub mod plot;
 pub mod provenance;

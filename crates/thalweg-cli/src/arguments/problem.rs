@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use faer::Mat;
 use thalweg::problem::{Basis, Problem, ProblemError, covariance, teacher};
+use thalweg::theory;
+use thalweg_lab::memory::{self, TooLittle};
 use thalweg_lab::spec::{self, ProblemFile};
 
 use super::spectrum::{Meaning, OutOfRange, Spectrum};
@@ -97,6 +99,8 @@ enum FlagError {
         "the dimension is not known: give --dimension, or list more than one value in --noise or --inputs"
     )]
     Dimension,
+    #[error(transparent)]
+    Memory(#[from] TooLittle),
     #[error("the flags do not describe a problem: {0}")]
     Problem(#[from] ProblemError),
 }
@@ -150,6 +154,11 @@ impl ProblemFlags {
             .ok_or(FlagError::Dimension)?;
         let columns = listed_inputs.unwrap_or(outputs);
 
+        memory::fits(
+            theory::memory(columns, outputs),
+            memory::multiplying(columns.max(outputs)),
+            "a smaller --dimension needs less",
+        )?;
         let noise_covariance = self.covariance("noise", noise, outputs, 0)?;
         let input_covariance = self.covariance("inputs", inputs, columns, 1)?;
         let most = outputs.min(columns);

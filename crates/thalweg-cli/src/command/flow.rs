@@ -9,6 +9,7 @@ use thalweg::flow::{
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
+use thalweg_lab::memory;
 use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
@@ -148,6 +149,13 @@ impl<'p> Answer<'p> {
         fits(problem, MOST_WEIGHTS).map_err(Failure::input)?;
         let (start, seed) = start(file, arguments)?;
         let drift = arguments.drift.into();
+        memory::fits(
+            flow::memory(problem.widths(), drift),
+            // Its largest products are those of a matrix of about half as many columns with one of them.
+            memory::multiplying(problem.parameters() / 4),
+            "narrower or fewer layers need less",
+        )
+        .map_err(Failure::input)?;
         let settings = Settings {
             drift,
             ..Settings::default()

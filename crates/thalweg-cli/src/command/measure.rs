@@ -13,7 +13,7 @@ use thalweg_lab::store::StoreError;
 use super::measured;
 use crate::arguments::count;
 use crate::exit::Failure;
-use crate::output;
+use crate::{leave, output};
 
 /// Measure a trained network: curvature, fluctuation, and how they belong together
 ///
@@ -93,6 +93,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let measured = measure(arguments, name, saved)?;
         if let Some(out) = &out {
             measured.write(out).map_err(Failure::work)?;
+            let (done, total, place) = (all.len() + 1, targets.len(), out.display());
+            leave::keeping(format!(
+                "{done} of {total} networks are measured, in {place}"
+            ));
         }
         all.push(measured);
     }

@@ -54,8 +54,9 @@ Examples:
 Exit status:
   0    success
   1    the work failed: disk full, no convergence, …
-  2    wrong usage or input; nothing was written
-  130  stopped by Ctrl-C; what was finished is kept";
+  2    wrong usage or input, or more memory needed than there is; nothing was
+       written
+  130  stopped by Ctrl-C or SIGTERM; what was finished is kept";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -8,6 +8,7 @@ use thalweg::flow::{self, Validity, misalignment_warning};
 use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
+use thalweg_lab::memory;
 use thalweg_lab::spec::ProblemFile;
 
 use super::flow::fits;
@@ -111,6 +112,11 @@ impl<'p> Answer<'p> {
         let initial = |variances: Vec<f64>| theory::initial_sharpness(problem, &variances);
         let size = problem.input_dim() * problem.output_dim();
         let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
+        if listed {
+            // The numbers, in order and as text.
+            memory::fits(size as u64 * 128, 0, "without --spectrum it needs less")
+                .map_err(Failure::input)?;
+        }
         let spectrum = listed.then(|| prediction.minimum.spectrum()).transpose();
         let rate = arguments.step.learning_rate.or(file.learning_rate);
         let batch = arguments.step.batch().or(file.batch);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
+use thalweg_lab::memory;
 use thalweg_lab::report::{REPORT_FILE, ReportError};
 use thalweg_lab::reproduce::{
     self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, Summary,
@@ -15,7 +16,7 @@ use thalweg_lab::store::StoreError;
 use crate::exit::Failure;
 use crate::number::significant;
 use crate::page::{Align, Page, Table};
-use crate::{interrupt, output, progress};
+use crate::{interrupt, leave, output, progress};
 
 /// Reproduce the paper's figures, with a verdict on every claim
 ///
@@ -64,8 +65,8 @@ Examples:
   One figure at its full budget:
     thalweg reproduce fig6 --out figure6
 
-Ctrl-C stops; the figures that were finished stay, with a report of them (exit
-status 130).";
+Ctrl-C or SIGTERM stops within a second (exit status 130); the figures that were
+finished stay, with a report of them.";
 
 fn figure_names() -> Vec<PossibleValue> {
     let names = FIGURES.iter().map(|entry| entry.id).chain([reproduce::ALL]);
@@ -82,7 +83,17 @@ fn figure_names() -> Vec<PossibleValue> {
 /// A figure that cannot be made (the others are), a directory that cannot be written, or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let figures = reproduce::find(&arguments.figures).map_err(Failure::input)?;
-    interrupt::listen().map_err(Failure::work)?;
+    memory::fits(
+        reproduce::memory(&figures, rayon::current_num_threads()),
+        memory::multiplying(usize::MAX),
+        "naming figures that train no networks on images (not fig2, fig5 or switch) needs less",
+    )
+    .map_err(Failure::input)?;
+    leave::keeping(format!(
+        "the figures that were finished are in {}, with a report of them",
+        arguments.out.display()
+    ));
+    interrupt::patiently();
     // A figure counts as a hundred: each tells how much of itself is done.
     let bar = progress::bar(
         100 * figures.len() as u64,

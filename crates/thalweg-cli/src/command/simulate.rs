@@ -68,8 +68,10 @@ Examples:
   The measurements afterwards, in Python:
     pandas.read_parquet('run/measurements.parquet')
 
-Ctrl-C or SIGTERM stops within a moment, keeps everything (exit status 130), and
-the same command goes on from there.";
+Ctrl-C or SIGTERM stops within a second (exit status 130) and keeps everything;
+where a single step or measurement takes longer, it keeps what was last saved,
+which is done every ten seconds. The same command goes on from there. A second
+signal stops at once.";
 
 /// Runs, or goes on, and prints the comparison.
 ///

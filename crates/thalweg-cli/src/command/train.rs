@@ -83,8 +83,10 @@ Examples:
     thalweg measure relu
     thalweg report relu
 
-Ctrl-C or SIGTERM stops within a moment, keeps everything (exit status 130), and
-the same command goes on from there.";
+Ctrl-C or SIGTERM stops within a second (exit status 130) and keeps everything;
+where a single step or measurement takes longer, it keeps what was last saved,
+which is done every ten seconds. The same command goes on from there. A second
+signal stops at once.";
 
 /// Trains, or goes on, and prints what became of it.
 ///

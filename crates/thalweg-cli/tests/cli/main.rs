@@ -13,6 +13,7 @@ mod faults;
 mod harness;
 mod help;
 mod images;
+mod limits;
 mod malformed;
 mod measure;
 mod numbers;
@@ -21,6 +22,7 @@ mod pages;
 mod pipe;
 mod reproduce;
 mod simulate;
+mod stops;
 #[cfg(unix)]
 mod strangers;
 mod train;

@@ -6,11 +6,15 @@ use thalweg::model::ModelError;
 use thalweg::train::TrainError;
 
 use crate::images::ImageError;
+use crate::memory::TooLittle;
 use crate::saved::SavedError;
 
 /// An experiment that could not be made, or a network that could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
+    /// It needs more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] TooLittle),
     /// The network cannot be built.
     #[error("network: {0}")]
     Model(#[from] ModelError),

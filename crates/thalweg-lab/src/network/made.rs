@@ -12,7 +12,9 @@ use thalweg::tensor::Tape;
 use thalweg::train::Training;
 
 use super::NetworkError;
+use super::measure::Effort;
 use crate::images::{ImageSet, builtin, read_folder};
+use crate::memory;
 use crate::spec::{EvaluationLabels, NetworkExperiment, NetworkMeasure, NetworkSource};
 use crate::store::Fingerprint;
 
@@ -128,6 +130,12 @@ impl Made {
         self.source.redraw(seed, count, inputs)
     }
 
+    /// Bytes that an evaluation on `samples` samples takes, with estimates of that effort, on `threads` threads.
+    pub(super) fn memory(&self, samples: usize, effort: Effort, threads: usize) -> u64 {
+        let vectors = effort.vectors(self.training.tape());
+        Evaluation::memory(self.training.tape(), samples, vectors, threads)
+    }
+
     /// The loss over `samples`, with its derivatives.
     ///
     /// # Errors
@@ -180,6 +188,12 @@ fn sources(
                 Some(path) => read_folder(path)?,
             };
             let data = path.as_ref().map(|path| set.fingerprint(path));
+            let pixels_in_all = set.train.pixels.len() + set.test.pixels.len();
+            memory::fits(
+                (pixels_in_all * (size_of::<f64>() + size_of::<f32>())) as u64,
+                0,
+                "fewer or smaller images need less",
+            )?;
             let features = set.features(*pixels);
             let ImageSet { train, test } = set;
             let flips = match label_flips {

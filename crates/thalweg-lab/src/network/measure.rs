@@ -10,12 +10,14 @@ use thalweg::fluctuation::{
     self, Fluctuation, LayerMoments, conditional, conditional_draws, conditional_inputs,
     measure as fluctuate,
 };
+use thalweg::tensor::Tape;
 
 use super::made::Made;
 use super::measurement::{
     Alignment, Bounds, Conditional, Density, Layer, Mean, NetworkMeasurement, Number, Residuals,
 };
 use super::{NetworkError, unchanged};
+use crate::memory;
 use crate::provenance::PROGRAM;
 use crate::saved::SavedNetwork;
 
@@ -35,6 +37,22 @@ pub struct Effort {
     pub density_probes: usize,
     /// Lanczos steps for each, at least 2.
     pub density_steps: usize,
+}
+
+impl Effort {
+    /// How many vectors as long as the parameters are kept at once.
+    pub(super) fn vectors(&self, tape: &Tape) -> usize {
+        // Block Lanczos keeps a basis, which is copied while it grows, and the pairs found before it.
+        let lanczos = 2 * 64.max(4 * (self.eigenpairs + 1)) + 2 * self.eigenpairs;
+        let lanczos = lanczos.min(2 * tape.parameter_count());
+        // XTrace keeps half as many probes as products, their images, a basis of these and its image.
+        let trace = if tape.linear_in_each_parameter() {
+            0
+        } else {
+            4 * self.trace_products.div_ceil(2)
+        };
+        lanczos.max(trace).max(self.density_steps)
+    }
 }
 
 impl Default for Effort {
@@ -66,6 +84,11 @@ pub fn measure(
         (Some(found), Some(stored)) => unchanged::sentence(found, stored),
         _ => None,
     };
+    memory::fits(
+        made.memory(samples, effort, rayon::current_num_threads()),
+        memory::multiplying(saved.parameters.len()),
+        "fewer --samples, --trace-products or --top need less",
+    )?;
     let mut evaluation = made.evaluation(made.samples_of(samples, seed)?)?;
     let work = Work {
         parameters: &saved.parameters,

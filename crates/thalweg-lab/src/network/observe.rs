@@ -92,6 +92,9 @@ fn finite(
 }
 
 impl Observation {
+    /// How many [`Observation::quantities`] there are at most.
+    pub(super) const QUANTITIES: usize = 16;
+
     /// The names and values of what is kept; each with its error, where it has one.
     pub fn quantities(&self) -> Vec<(Cow<'static, str>, f64)> {
         let quantities = quantity::trained().into_iter();

@@ -13,11 +13,13 @@ use thalweg::train::{Settings, Trainer, Training, run_together};
 
 use super::NetworkError;
 use super::made::Made;
-use super::observe::observe;
+use super::measure::Effort;
+use super::observe::{Observation, observe};
 use super::state::NetworkState;
+use crate::memory::{self, TooLittle};
 use crate::run::{Measurements, RunError, Runnable, Running};
 use crate::saved::{NETWORKS, SavedNetwork, network_path};
-use crate::spec::NetworkExperiment;
+use crate::spec::{EvaluationLabels, NetworkExperiment};
 use crate::store::{Fingerprint, RunOutcome, remove, subfolder};
 
 /// Parts that a way is cut into, so that the last seed does not run alone while other cores wait.
@@ -91,6 +93,7 @@ impl Runnable for NetworkExperiment {
 
     fn start(&self) -> Result<NetworkRuns, RunError> {
         let made = Made::each(self)?;
+        self.fits(&made).map_err(NetworkError::from)?;
         let trainers = match self.precision {
             Precision::F32 => Trainers::Single(started(self, &made)?),
             Precision::F64 => Trainers::Double(started(self, &made)?),
@@ -107,6 +110,49 @@ impl Runnable for NetworkExperiment {
         };
         let leading = state.leading();
         Ok(NetworkRuns::new(self, made, trainers, leading, state.step)?)
+    }
+}
+
+impl NetworkExperiment {
+    /// Refuses runs that there is no memory for; they differ in their data alone.
+    fn fits(&self, made: &[Made]) -> Result<(), TooLittle> {
+        let Some(made) = made.first() else {
+            return Ok(());
+        };
+        memory::fits(
+            self.memory(made),
+            memory::multiplying(made.training.tape().parameter_count()),
+            "fewer seeds, a smaller network or batch, fewer measure.samples or measure.trace_products need less",
+        )
+    }
+
+    /// Bytes that all runs take, with a measurement of as many of them as there are threads.
+    fn memory(&self, made: &Made) -> u64 {
+        let (seeds, threads) = (self.seeds.len(), rayon::current_num_threads());
+        let trainings = match self.precision {
+            Precision::F32 => made.training.memory::<f32>(seeds, threads),
+            Precision::F64 => made.training.memory::<f64>(seeds, threads),
+        };
+        let at_once = seeds.min(threads);
+        let effort = Effort {
+            eigenpairs: 1,
+            trace_products: self.measure.trace_products,
+            density_probes: 0,
+            density_steps: 0,
+        };
+        let measured = made.memory(self.measure.samples, effort, threads.div_ceil(at_once));
+        // The fluctuation has an evaluation of its own where labels are clean.
+        let sets = match self.measure.labels {
+            EvaluationLabels::Noisy => 1,
+            EvaluationLabels::Clean => 2,
+        };
+        let rows = self.measured_steps().len() * seeds * Observation::QUANTITIES;
+        [
+            (at_once as u64 * sets).saturating_mul(measured),
+            Measurements::memory(rows),
+        ]
+        .into_iter()
+        .fold(trainings, u64::saturating_add)
     }
 }
 

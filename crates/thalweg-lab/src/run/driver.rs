@@ -22,7 +22,7 @@ pub(crate) fn drive<E: Runnable>(
     measured: Option<u64>,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
-    mut pause: impl FnMut(&E::Running, &mut Measurements) -> Result<(), RunError>,
+    mut pause: impl FnMut(&E::Running, &mut Measurements, &mut dyn Observer) -> Result<(), RunError>,
 ) -> Result<(bool, Measurements), RunError> {
     let mut measurements = Measurements::default();
     let mut chunk = 1;
@@ -41,11 +41,11 @@ pub(crate) fn drive<E: Runnable>(
             }
             observer.progress(running.step(), last);
             if running.step() < step {
-                pause(running, &mut measurements)?;
+                pause(running, &mut measurements, observer)?;
             }
         }
         running.measure(&mut measurements)?;
-        pause(running, &mut measurements)?;
+        pause(running, &mut measurements, observer)?;
     }
     Ok((true, measurements))
 }

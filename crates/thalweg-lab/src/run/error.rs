@@ -2,6 +2,7 @@
 
 use thalweg::simulate::SimulateError;
 
+use crate::memory::TooLittle;
 use crate::network::NetworkError;
 use crate::store::StoreError;
 
@@ -14,6 +15,9 @@ pub enum RunError {
     /// The network, its data or its training cannot be made, or a measurement failed.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// It needs more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] TooLittle),
     /// A seed that measurements could not be told apart by, or that a file could not hold.
     #[error(
         "the seed {seed} is given twice or is not below 2^63: give each seed once, from 0 to 9223372036854775807"

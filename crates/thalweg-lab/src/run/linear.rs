@@ -1,10 +1,11 @@
 //! Deep linear networks under way: the simulator's ensemble, measured exactly.
 
-use thalweg::simulate::{Ensemble, Snapshot};
+use thalweg::simulate::{self, Ensemble, Snapshot};
 
 use super::error::RunError;
 use super::measurements::Measurements;
 use super::runnable::{Runnable, Running};
+use crate::memory;
 use crate::quantity::{self, Quantity};
 use crate::spec::Experiment;
 use crate::store::RunOutcome;
@@ -44,6 +45,16 @@ impl Runnable for Experiment {
     }
 
     fn start(&self) -> Result<LinearRuns, RunError> {
+        let (seeds, threads) = (self.seeds.len(), rayon::current_num_threads());
+        let runs = simulate::memory(self.problem.widths(), &self.settings, seeds, threads);
+        // Six quantities and a condition number for each layer.
+        let rows = self.measured_steps().len() * seeds * (6 + self.problem.depth());
+        memory::fits(
+            runs.saturating_add(Measurements::memory(rows)),
+            // λ_max is that of an operator on d_y × d_x matrices.
+            memory::multiplying(self.problem.input_dim() * self.problem.output_dim()),
+            "fewer seeds, a smaller dimension, data set or switch.samples, or fewer measured steps need less",
+        )?;
         let ensemble = Ensemble::start(&self.problem, &self.settings, &self.seeds)?;
         Ok(LinearRuns::new(self, ensemble))
     }

@@ -40,6 +40,12 @@ pub struct Point<T> {
 }
 
 impl Measurements {
+    /// Bytes that `rows` rows take: while they are read from a file, in a list that grows by doubling, beside
+    /// what a comparison picks of them.
+    pub(crate) fn memory(rows: usize) -> u64 {
+        (rows as u64).saturating_mul(3 * size_of::<Row>() as u64)
+    }
+
     /// Adds a row.
     pub(crate) fn push(
         &mut self,

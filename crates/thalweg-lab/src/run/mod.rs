@@ -61,14 +61,10 @@ pub fn run_in_memory<E: Runnable>(
     stop: &AtomicBool,
 ) -> Result<MemoryRun, RunError> {
     let mut running = start(experiment)?;
-    let (finished, measurements) = driver::drive(
-        experiment,
-        &mut running,
-        None,
-        observer,
-        stop,
-        |_, _| Ok(()),
-    )?;
+    let (finished, measurements) =
+        driver::drive(experiment, &mut running, None, observer, stop, |_, _, _| {
+            Ok(())
+        })?;
     Ok(MemoryRun {
         measurements,
         outcomes: running.outcomes(),
@@ -117,20 +113,27 @@ pub fn run<E: Runnable>(
         None => fresh,
         Some(state) => {
             observer.note(Note::Resumed { step: state.step() });
+            // Two of them would take twice the memory.
+            drop(fresh);
             experiment.resume(state)?
         }
     };
     let mut saved = Instant::now();
-    let pause = |running: &E::Running, measurements: &mut Measurements| {
-        if saved.elapsed() >= save_every {
-            directory.save(running.state(), measurements)?;
-            measurements.clear_rows();
-            saved = Instant::now();
-        }
-        Ok(())
-    };
+    let pause =
+        |running: &E::Running, measurements: &mut Measurements, observer: &mut dyn Observer| {
+            if saved.elapsed() >= save_every {
+                directory.save(running.state(), measurements)?;
+                measurements.clear_rows();
+                saved = Instant::now();
+                observer.saved(running.step());
+            }
+            Ok(())
+        };
     let (finished, rest) =
         driver::drive(experiment, &mut running, measured, observer, stop, pause)?;
+    if !finished {
+        observer.stopping();
+    }
     directory.save(running.state(), &rest)?;
     if !finished {
         let step = running.step();

@@ -35,6 +35,14 @@ pub trait Observer {
         let _ = (done, total);
     }
 
+    /// The state at `step` is on the disk.
+    fn saved(&mut self, step: u64) {
+        let _ = step;
+    }
+
+    /// The run was asked to stop; it makes no further step and saves its state.
+    fn stopping(&mut self) {}
+
     /// Something worth telling happened.
     fn note(&mut self, note: Note) {
         let _ = note;

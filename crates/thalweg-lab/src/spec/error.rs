@@ -5,6 +5,8 @@ use std::path::{Display, Path, PathBuf};
 
 use thalweg::problem::{ProblemError, WeightsError};
 
+use crate::memory::TooLittle;
+
 /// A specification file that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {fault}", shown(path))]
@@ -39,6 +41,9 @@ pub enum Fault {
         /// Bytes.
         limit: u64,
     },
+    /// What it describes needs more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] TooLittle),
     /// The file is not text.
     #[error("is not UTF-8 text: the byte at offset {offset} does not belong to any character")]
     NotText {

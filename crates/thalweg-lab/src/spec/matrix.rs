@@ -71,6 +71,23 @@ pub(crate) fn from_deviations(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
     }
 }
 
+/// Rows and columns of what [`matrix`] would read, where it says so; nothing is made yet.
+pub(crate) fn size(field: &Field<'_>) -> Option<(usize, usize)> {
+    let side = |key| field.optional(key)?.size().ok();
+    match field.node() {
+        Node::Table(_) => {
+            let listed = || Some(field.optional("values")?.list("").ok()?.len());
+            let square = side("dimension").or_else(listed);
+            Some((side("rows").or(square)?, side("columns").or(square)?))
+        }
+        _ => {
+            let rows = field.list("").ok()?;
+            let columns = rows.first()?.list("").ok()?.len();
+            Some((rows.len(), columns))
+        }
+    }
+}
+
 /// A dimension: from 1 to [`MOST`].
 pub(crate) fn dimension(field: &Field<'_>) -> Result<usize, Fault> {
     let value = field.size()?;

@@ -2,10 +2,12 @@
 
 use faer::Mat;
 use thalweg::problem::{Problem, Weights};
+use thalweg::theory;
 
 use super::error::Fault;
 use super::field::Field;
-use super::matrix::{covariance, dimension, from_deviations, matrix};
+use super::matrix::{covariance, dimension, from_deviations, matrix, size};
+use crate::memory::{self, TooLittle};
 
 /// The fields that make a problem; they stand at the top of a file or in its table `problem`.
 pub(crate) const PROBLEM_FIELDS: &[&str] = &[
@@ -78,6 +80,7 @@ pub(crate) fn problem_and_start(root: &Field<'_>) -> Result<(Problem, Option<Wei
 
 fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fault> {
     let depth = table.required("depth", "the number of layers D")?.size()?;
+    fits(table)?;
     let input = covariance(&table.required("input_covariance", "Σx, d_x × d_x,")?)?;
     let teacher = matrix(&table.required("teacher", "V, d_y × d_x,")?)?;
     let noise = noise(table)?;
@@ -100,6 +103,20 @@ fn problem(table: &Field<'_>, start: Option<&[Mat<f64>]>) -> Result<Problem, Fau
         Some(widths) => Problem::with_hidden_widths(input, teacher, noise, depth, &widths)?,
         None => Problem::new(input, teacher, noise, depth)?,
     })
+}
+
+/// Refuses matrices that there is no memory for, before any is made.
+fn fits(table: &Field<'_>) -> Result<(), TooLittle> {
+    let size_of = |key| table.optional(key).and_then(|field| size(&field));
+    let (outputs, inputs) = size_of("teacher").unwrap_or((0, 0));
+    let side = |key, least: usize| size_of(key).map_or(least, |(rows, _)| rows.max(least));
+    let inputs = side("input_covariance", inputs);
+    let outputs = side("noise_covariance", outputs);
+    memory::fits(
+        theory::memory(inputs, outputs),
+        memory::multiplying(inputs.max(outputs)),
+        "a smaller dimension needs less",
+    )
 }
 
 fn noise(table: &Field<'_>) -> Result<Mat<f64>, Fault> {

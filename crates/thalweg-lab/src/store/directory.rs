@@ -196,7 +196,7 @@ impl RunDirectory {
     fn reopen<S: State>(&self, shorter: &Shorter) -> Result<Vec<PathBuf>, StoreError> {
         let finished = finished(&self.path, shorter.experiment)?;
         let path = self.path.join(MEASUREMENTS);
-        let bytes = read_listed(&path, finished.measurements, &way_out(&self.path))?;
+        let bytes = read_listed(&path, finished.measurements, WAY_OUT)?;
         let measured = table::decode(&path, bytes)?;
         let folder = self.checkpoints();
         let mut damaged = Vec::new();

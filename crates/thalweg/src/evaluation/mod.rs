@@ -7,6 +7,7 @@
 mod batches;
 mod error;
 mod layer;
+mod memory;
 mod operator;
 mod relabelled;
 mod sampled;

@@ -24,6 +24,7 @@ mod kronecker;
 mod lift;
 mod lu;
 mod manifold;
+mod memory;
 mod path;
 mod point;
 mod relaxation;
@@ -38,6 +39,7 @@ mod validity;
 
 pub use descent::{Descent, descend};
 pub use error::FlowError;
+pub use memory::memory;
 pub use path::path;
 pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;

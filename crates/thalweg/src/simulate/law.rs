@@ -23,7 +23,7 @@ use faer::Mat;
 use crate::problem::{Problem, cholesky};
 use crate::random::{FEW_DEGREES, chi_square_words};
 
-use super::{Data, NoiseLaw, Settings, Source};
+use super::{Data, NoiseLaw, Settings};
 
 /// What stepping needs to know about the samples.
 #[derive(Clone, Debug)]
@@ -57,10 +57,7 @@ impl Law {
 
     /// Whether (T, N) can be drawn without the samples.
     pub fn sufficient(&self) -> bool {
-        self.data.source == Source::Online
-            && self.data.noise == NoiseLaw::Gaussian
-            && self.data.heteroscedasticity == 0.0
-            && !self.data.sample_by_sample
+        self.data.sufficient()
     }
 
     /// Where the words of a sufficient-statistics draw of `batch` samples lie.

@@ -11,6 +11,7 @@ mod lambda_max;
 mod law;
 #[cfg(test)]
 mod law_tests;
+mod memory;
 mod observe;
 #[cfg(test)]
 mod observe_tests;
@@ -30,6 +31,7 @@ pub use crate::outcome::Outcome;
 pub use crate::random::NoiseLaw;
 pub use ensemble::Ensemble;
 pub use error::SimulateError;
+pub use memory::memory;
 pub use observe::Observation;
 pub use settings::{Data, Init, Precision, Settings, Source, Switch};
 pub use snapshot::{RunState, Snapshot};

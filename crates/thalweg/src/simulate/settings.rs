@@ -68,6 +68,16 @@ impl Default for Data {
     }
 }
 
+impl Data {
+    /// Whether a minibatch can be drawn without its samples.
+    pub(super) fn sufficient(&self) -> bool {
+        self.source == Source::Online
+            && self.noise == NoiseLaw::Gaussian
+            && self.heteroscedasticity == 0.0
+            && !self.sample_by_sample
+    }
+}
+
 /// Fresh samples or a finite data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -17,6 +17,7 @@ mod initial;
 mod jacobi;
 mod lanczos;
 mod layers;
+mod memory;
 mod minimum;
 mod power_law;
 mod prediction;
@@ -36,6 +37,7 @@ pub use identity::{
 };
 pub use initial::{initial_sharpness, kaiming_variances, xavier_variances};
 pub use layers::LayerConditioning;
+pub use memory::memory;
 pub use minimum::Minimum;
 pub use power_law::PowerLaw;
 pub use prediction::{Prediction, min_sharpness, predict};

@@ -1,6 +1,7 @@
 //! Trains networks.
 
 mod error;
+mod memory;
 mod method;
 mod snapshot;
 mod step;

@@ -1,0 +1,95 @@
+//! The allocator: what the C library does with memory, and the end of the program when there is no more.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+
+use crate::leave;
+
+/// The system's allocator, but that a failure ends the program with a sentence: the standard library's own
+/// way of saying it allocates and takes locks, and hangs where there is no memory left.
+struct OrLeave;
+
+#[global_allocator]
+static ALLOCATOR: OrLeave = OrLeave;
+
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for OrLeave {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        or_leave(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        or_leave(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        or_leave(unsafe { System.realloc(pointer, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[inline(always)]
+fn or_leave(pointer: *mut u8, size: usize) -> *mut u8 {
+    if pointer.is_null() {
+        out_of_memory(size);
+    }
+    pointer
+}
+
+#[cold]
+fn out_of_memory(size: usize) -> ! {
+    leave::at_once(
+        1,
+        format_args!("out of memory: {size} more bytes were needed and refused"),
+    )
+}
+
+/// Arranges the C library's heap and the stack. Call once, first.
+pub fn prepare() {
+    share_arenas();
+    keep_freed();
+    touch_stack();
+}
+
+/// glibc sets 64 MB of addresses aside for each thread: where addresses are limited, one heap serves all.
+fn share_arenas() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if thalweg_lab::memory::addresses_are_limited() {
+        // SAFETY: no other thread runs yet.
+        unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    }
+}
+
+/// glibc trims its heap whenever a little of it is free at the end, and a flow's matrices are freed and
+/// made again at every step: the page faults took a fifth of its time. Freeing one block of this size
+/// lifts the limit to twice that (`man mallopt`, `M_MMAP_THRESHOLD`). Elsewhere it does nothing.
+const KEPT: usize = 1 << 24;
+
+fn keep_freed() {
+    let Ok(layout) = Layout::array::<u8>(KEPT) else {
+        return;
+    };
+    // Nothing is touched, so that no memory is used; the optimiser must not see that. Under a tight limit
+    // on the address space there may be no such block, and then it is not missed.
+    // SAFETY: the layout's size is not zero, and the block is given back as it came.
+    unsafe {
+        let block = black_box(System.alloc(layout));
+        if !block.is_null() {
+            System.dealloc(block, layout);
+        }
+    }
+}
+
+/// As much stack as anything here needs, taken while there is memory: where the stack cannot grow later the
+/// program would be killed without a word.
+#[inline(never)]
+fn touch_stack() {
+    black_box([0u8; 1 << 19]);
+}

@@ -1,0 +1,79 @@
+//! How much memory an ensemble takes.
+
+use super::advance::GroupSize;
+use super::{Settings, Source};
+use crate::lanes::dispatch;
+
+/// Steps after which the iteration for λ_max has converged, as a rule; it keeps a vector for each.
+const LANCZOS: f64 = 40.0;
+
+/// Numbers that a run keeps beside its weights and samples.
+const RUN: f64 = 32.0;
+
+/// Bytes at the peak of running and measuring an [`Ensemble`](super::Ensemble) of `seeds` runs on `threads` threads, its
+/// snapshot included, in a network of these widths, h_0 … h_D; what the problem itself takes is not counted.
+pub fn memory(widths: &[usize], settings: &Settings, seeds: usize, threads: usize) -> u64 {
+    let (Some(&inputs), Some(&outputs)) = (widths.first(), widths.last()) else {
+        return 0;
+    };
+    let layers = || widths.windows(2).map(|h| (h[1] as f64, h[0] as f64));
+    let weights: f64 = layers().map(|(high, low)| high * low).sum();
+    let state = if settings.momentum == 0.0 {
+        weights
+    } else {
+        2.0 * weights
+    };
+    let (x, y) = (inputs as f64, outputs as f64);
+    let seeds = seeds as f64;
+    let at_once = seeds.min(threads as f64);
+
+    let law = x * x + y * y + x * y;
+    // Drawn into one list and kept in another: of the runs at once both are there.
+    let set = match settings.data.source {
+        Source::Online => 0.0,
+        Source::Finite { samples, .. } => samples as f64 * (x + y),
+    };
+    let fixed = settings.switch.map_or(0.0, |switch| {
+        let columns = switch.samples as f64;
+        // A sufficient statistic has no more columns than inputs; samples are first drawn, then compressed.
+        if settings.data.sufficient() {
+            columns.min(x) * (x + y)
+        } else {
+            2.0 * columns * (x + y)
+        }
+    });
+    let runs = seeds * (RUN + state + set + fixed) + at_once * set;
+
+    let batch = settings.batch as f64;
+    let columns = if settings.data.sufficient() {
+        batch.min(x)
+    } else {
+        batch
+    };
+    let hidden: f64 = widths.iter().map(|&h| h as f64).sum();
+    let lanes = dispatch(GroupSize { widths }) as f64;
+    let order = match settings.data.source {
+        Source::Finite {
+            samples,
+            replacement: false,
+        } => samples as f64 / 2.0,
+        _ => 0.0,
+    };
+    let groups = (seeds / lanes).ceil().min(threads as f64);
+    // One seed's wide layers keep a column of each for every sample; seeds side by side go sample by sample.
+    let column = if lanes > 1.0 {
+        x + y
+    } else {
+        hidden + 2.0 * (x + y)
+    };
+    let step = groups * lanes * (2.0 * state + order + columns * column);
+
+    // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos.
+    let products: f64 = layers()
+        .map(|(high, low)| y * high + low * x + x * x + y * y)
+        .sum();
+    let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS.min(x * y) * x * y);
+    // As words, and as the bytes of a file, which grow by doubling.
+    let snapshot = seeds * state * 3.0;
+    (8.0 * (law + runs + step.max(measured).max(snapshot))) as u64
+}
