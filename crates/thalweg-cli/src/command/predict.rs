@@ -8,6 +8,7 @@ use thalweg::flow::{self, Validity, misalignment_warning};
 use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
+use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use thalweg_lab::spec::ProblemFile;
 
 use super::flow::fits;
@@ -211,7 +212,10 @@ impl<'p> Answer<'p> {
             run.print(&mut page);
         }
         if let Some(spectrum) = &self.spectrum {
-            page.heading("Hessian eigenvalues there, in loss/weight²");
+            page.heading(&format!(
+                "Hessian eigenvalues there, in {}",
+                LAMBDA_MAX.unit
+            ));
             let zeros = self.problem.parameters().saturating_sub(spectrum.len());
             let list: Vec<_> = spectrum.iter().map(|&value| number(value)).collect();
             page.paragraph(&list.join(" "));
@@ -232,7 +236,7 @@ impl<'p> Answer<'p> {
         let mut row = |name: &str, symbol: &str, value: f64, unit: &str, source: &str| {
             table.row([name, symbol, &number(value), unit, source]);
         };
-        let curvature = "loss/weight²";
+        let curvature = SHARPNESS.unit;
         row(
             "sharpness, tr Hessian",
             "T",
@@ -272,7 +276,7 @@ impl<'p> Answer<'p> {
             "gradient fluctuation",
             "F",
             p.fluctuation,
-            "loss²/weight²",
+            FLUCTUATION.unit,
             "Theorem 1",
         );
         row(
