@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use thalweg::flow::Snapshot;
+use thalweg::flow::{Limit, Snapshot};
 use thalweg::simulate;
-use thalweg::theory::Prediction;
 
 use crate::network;
 
@@ -38,7 +37,7 @@ struct Sources {
     simulated: Option<fn(&simulate::Observation, usize) -> Option<f64>>,
     trained: Option<fn(&network::Observation) -> f64>,
     flow: Option<fn(&Snapshot, usize) -> f64>,
-    limit: Option<fn(&Prediction<'_>) -> f64>,
+    limit: Option<fn(&Limit) -> f64>,
 }
 
 const NOWHERE: Sources = Sources {
@@ -81,7 +80,7 @@ pub const SHARPNESS: Quantity = scalar(
         simulated: Some(|o, _| Some(o.sharpness)),
         trained: Some(|o| o.sharpness.value),
         flow: Some(|s, _| s.sharpness),
-        limit: Some(|p| p.sharpness),
+        limit: Some(|l| l.sharpness),
     },
 );
 
@@ -97,7 +96,7 @@ pub const LAMBDA_MAX: Quantity = scalar(
         simulated: Some(|o, _| o.lambda_max),
         trained: Some(|o| o.lambda_max.value),
         flow: Some(|s, _| s.lambda_max),
-        limit: Some(|p| p.lambda_max),
+        limit: Some(|l| l.lambda_max),
     },
 );
 
@@ -113,7 +112,7 @@ pub const FLUCTUATION: Quantity = scalar(
         simulated: Some(|o, _| Some(o.fluctuation)),
         trained: Some(|o| o.fluctuation.value),
         flow: Some(|s, _| s.fluctuation),
-        limit: Some(|p| p.fluctuation),
+        limit: Some(|l| l.fluctuation),
     },
 );
 
@@ -240,8 +239,8 @@ impl Quantity {
     }
 
     /// Its value at Theorem 1's minimum.
-    pub fn at_limit(&self, prediction: &Prediction<'_>) -> Option<f64> {
-        Some(self.sources.limit?(prediction))
+    pub fn at_limit(&self, limit: &Limit) -> Option<f64> {
+        Some(self.sources.limit?(limit))
     }
 
     /// Its symbol for a terminal: `λ_max`.

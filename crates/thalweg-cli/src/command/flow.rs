@@ -10,6 +10,7 @@ use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use thalweg_lab::memory;
+use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
@@ -194,16 +195,13 @@ impl<'p> Answer<'p> {
             .iter()
             .map(|s| &s.layer_conditions)
             .collect();
-        let limit = self.trajectory.limit.as_ref().ok();
-        let limit = limit.map(|limit| {
-            json!({
-                "sharpness": limit.sharpness,
-                "lambda_max": limit.lambda_max,
-                "fluctuation": limit.fluctuation,
-            })
+        let limit = self.trajectory.limit.as_ref().ok().map(|limit| {
+            let values = quantity::compared().into_iter();
+            let values = values.map(|q| (q.key.to_string(), json!(q.at_limit(limit))));
+            Value::Object(values.collect())
         });
         let validity = self.trajectory.validity.clone().map(Belief::from);
-        json!({
+        let mut object = json!({
             "convention": CONVENTION,
             "notes": json_of_notes(self.problem.caveats()),
             "drift": match self.drift {
@@ -214,16 +212,19 @@ impl<'p> Answer<'p> {
             "descent_time": self.descent.as_ref().map(|descent| descent.time),
             "step": steps,
             "slow_time": all(|s| s.slow_time),
-            "sharpness": all(|s| s.sharpness),
-            "lambda_max": all(|s| s.lambda_max),
-            "fluctuation": all(|s| s.fluctuation),
             "distance": all(|s| s.distance),
             "layer_conditions": conditions,
             "limit": limit,
             "relaxation_slow_time": self.relaxation.as_ref().map(Relaxation::slow_time),
             "relaxation_steps": self.relaxation_steps(),
             "validity": validity,
-        })
+        });
+        for quantity in quantity::compared() {
+            let snapshots = self.trajectory.snapshots.iter();
+            let values: Vec<_> = snapshots.map(|s| quantity.on_flow(s)).collect();
+            object[&*quantity.key] = json!(values);
+        }
+        object
     }
 
     fn page(&self) -> String {
@@ -235,14 +236,11 @@ impl<'p> Answer<'p> {
         } else {
             "The slow flow along the minima, from where gradient flow reaches them"
         });
-        let mut heads = vec![
-            ("u = η²t/B", Align::Right),
-            ("T", Align::Right),
-            ("λ_max", Align::Right),
-            ("F", Align::Right),
-            ("κ(W_1)", Align::Right),
-            ("κ(W_D)", Align::Right),
-        ];
+        let quantities = quantity::compared();
+        let symbols: Vec<String> = quantities.iter().map(Quantity::plain_symbol).collect();
+        let mut heads = vec![("u = η²t/B", Align::Right)];
+        heads.extend(symbols.iter().map(|symbol| (&**symbol, Align::Right)));
+        heads.extend([("κ(W_1)", Align::Right), ("κ(W_D)", Align::Right)]);
         if steps {
             heads.insert(0, ("step t", Align::Right));
             heads.push(("to V", Align::Right));
@@ -252,7 +250,8 @@ impl<'p> Answer<'p> {
             let ends = [s.layer_conditions.first(), s.layer_conditions.last()];
             let mut row: Vec<String> = s.step.iter().map(u64::to_string).collect();
             row.push(significant(s.slow_time, 4));
-            row.extend([s.sharpness, s.lambda_max, s.fluctuation].map(number));
+            let values = quantities.iter().map(|q| q.on_flow(s));
+            row.extend(values.map(cell));
             row.extend(ends.map(|end| end.map_or(String::new(), |value| significant(*value, 4))));
             if steps {
                 row.push(percent(s.distance));
@@ -263,7 +262,8 @@ impl<'p> Answer<'p> {
             Ok(limit) => {
                 let mut row = vec![String::new(); usize::from(steps)];
                 row.push("∞".into());
-                row.extend([limit.sharpness, limit.lambda_max, limit.fluctuation].map(number));
+                let values = quantities.iter().map(|q| q.at_limit(limit));
+                row.extend(values.map(cell));
                 table.row(row);
                 page.table(&table);
             }
@@ -332,6 +332,10 @@ fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
 enum Asked {
     Steps(Steps),
     Slow(Vec<f64>),
+}
+
+fn cell(value: Option<f64>) -> String {
+    value.map_or(String::new(), number)
 }
 
 /// Two digits; nothing where it is rounding.

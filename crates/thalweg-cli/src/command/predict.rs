@@ -9,6 +9,7 @@ use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use thalweg_lab::memory;
+use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use thalweg_lab::spec::ProblemFile;
 
 use super::flow::fits;
@@ -227,7 +228,10 @@ impl<'p> Answer<'p> {
             run.print(&mut page);
         }
         if let Some(spectrum) = &self.spectrum {
-            page.heading("Hessian eigenvalues there, in loss/weight²");
+            page.heading(&format!(
+                "Hessian eigenvalues there, in {}",
+                LAMBDA_MAX.unit
+            ));
             let zeros = self.problem.parameters().saturating_sub(spectrum.len());
             let digits = self.digits();
             let list: Vec<_> = spectrum
@@ -253,7 +257,7 @@ impl<'p> Answer<'p> {
         let mut row = |name: &str, symbol: &str, value: String, unit: &str, source: &str| {
             table.row([name, symbol, &value, unit, source]);
         };
-        let curvature = "loss/weight²";
+        let curvature = SHARPNESS.unit;
         row(
             "sharpness, tr Hessian",
             "T",
@@ -293,7 +297,7 @@ impl<'p> Answer<'p> {
             "gradient fluctuation",
             "F",
             known(p.fluctuation),
-            "loss²/weight²",
+            FLUCTUATION.unit,
             "Theorem 1",
         );
         row(

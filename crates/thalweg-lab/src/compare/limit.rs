@@ -1,6 +1,6 @@
 //! The exact limit: Theorem 1's minimum, whatever the start.
 
-use thalweg::flow::Validity;
+use thalweg::flow::{self, Validity};
 use thalweg::theory;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
@@ -27,9 +27,10 @@ impl Predictor for Limit {
             theory::predict(question.problem).map_err(|error| NoAnswer(error.to_string()))?;
         let settings = question.settings;
         let validity = Validity::at_minimum(&found, settings.learning_rate, settings.batch);
+        let limit = flow::Limit::from(&found);
         let level = quantity::compared()
             .iter()
-            .map(|quantity| quantity.at_limit(&found))
+            .map(|quantity| quantity.at_limit(&limit))
             .collect();
         Ok(Answer {
             values: Values::Level(level),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     problem::{Problem, Weights},
-    theory::{Curvature, TheoryError, functionals, noise_misalignment, predict},
+    theory::{Curvature, Prediction, TheoryError, functionals, noise_misalignment, predict},
 };
 
 /// The slow flow at one time.
@@ -70,6 +70,16 @@ pub struct Limit {
     pub lambda_max: f64,
     /// F.
     pub fluctuation: f64,
+}
+
+impl From<&Prediction<'_>> for Limit {
+    fn from(minimum: &Prediction<'_>) -> Self {
+        Self {
+            sharpness: minimum.sharpness,
+            lambda_max: minimum.lambda_max,
+            fluctuation: minimum.fluctuation,
+        }
+    }
 }
 
 /// A start may be this far from the manifold, relative to ‖V√Σx‖; it is then put on it.
@@ -153,12 +163,7 @@ pub(super) fn limit(problem: &Problem, drift: Drift) -> Result<Limit, NoLimit> {
     if drift == Drift::Exact {
         return Err(NoLimit::ExactDrift);
     }
-    let minimum = predict(problem)?;
-    Ok(Limit {
-        sharpness: minimum.sharpness,
-        lambda_max: minimum.lambda_max,
-        fluctuation: minimum.fluctuation,
-    })
+    Ok(Limit::from(&predict(problem)?))
 }
 
 /// The states at `times` of the slow flow from the minimum `start`, each put back on the manifold.
