@@ -72,7 +72,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
 /// The exact limit of `quantity` in `experiment`.
 fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
     let prediction = predict(&experiment.problem)?;
-    Ok(quantity.at_limit(&prediction).unwrap_or(f64::NAN))
+    Ok(quantity.at_limit(&(&prediction).into()).unwrap_or(f64::NAN))
 }
 
 fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {

@@ -107,7 +107,7 @@ pub fn show(
 /// The exact limit of `quantity` in `experiment`.
 fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
     let prediction = predict(&experiment.problem)?;
-    Ok(quantity.at_limit(&prediction).unwrap_or(f64::NAN))
+    Ok(quantity.at_limit(&(&prediction).into()).unwrap_or(f64::NAN))
 }
 
 fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
