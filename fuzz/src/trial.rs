@@ -9,8 +9,10 @@ use crate::corpus::Error;
 use crate::mutate::Mutator;
 use crate::targets::{Read, Target};
 
-/// No small file needs so many bytes at once.
+/// No small binary file needs so many bytes at once.
 const MOST_BYTES: usize = 1 << 28;
+/// A few words of text may ask for a matrix of the largest dimension accepted, 16384.
+const MOST_BYTES_ASKED: usize = 1 << 31;
 /// Nor so long.
 const MOST_TIME: Duration = Duration::from_secs(20);
 
@@ -66,10 +68,15 @@ impl Trials {
         let started = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.read)(&input)));
         let (bytes, time) = (take_largest(), started.elapsed());
+        let most = if self.text {
+            MOST_BYTES_ASKED
+        } else {
+            MOST_BYTES
+        };
         let what = match outcome {
             Err(_) => format!("panicked: {}", PANIC.with(|panic| panic.take())),
             Ok(Err(error)) => error.to_string(),
-            Ok(Ok(_)) if bytes > MOST_BYTES => format!("asked for {bytes} bytes at once"),
+            Ok(Ok(_)) if bytes > most => format!("asked for {bytes} bytes at once"),
             Ok(Ok(_)) if time > MOST_TIME => format!("took {:.0} s", time.as_secs_f64()),
             Ok(Ok(accepted)) => return Ok(accepted),
         };
