@@ -22,7 +22,7 @@ pub enum Budget {
 /// Trials of each deep linear network, as in the paper.
 const LINEAR_TRIALS: u64 = 5;
 /// Trials of each network at the quick budget, at most.
-const QUICK_TRIALS: usize = 6;
+const QUICK_TRIALS: usize = 5;
 /// Trials of each network at the tiny budget.
 const TINY_TRIALS: usize = 3;
 /// Steps at the tiny budget, at most.
@@ -63,6 +63,11 @@ impl Budget {
     /// The seeds of a deep linear network's trials.
     pub fn linear_seeds(self) -> Vec<u64> {
         (1..=LINEAR_TRIALS).collect()
+    }
+
+    /// How often a network is measured that is measured `full` times.
+    pub fn measurements(self, full: usize) -> usize {
+        self.choose(full.div_ceil(2), full)
     }
 
     /// The samples of an evaluation set that has `full` of them.

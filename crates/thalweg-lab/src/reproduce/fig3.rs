@@ -58,14 +58,19 @@ impl Sweep {
         }
     }
 
-    /// κ(Σε), the first 1. The two that take the time stand at fewer.
+    /// κ(Σε), the first 1. The networks that take the time stand at fewer.
     fn conditions(self, budget: Budget) -> &'static [f64] {
-        match self {
-            Self::Trained(Choice {
-                model: Model::Rnn | Model::Transformer,
-                ..
-            }) => budget.choose(&[1.0, 1e4], &[1.0, 100.0, 1e4]),
-            _ => budget.choose(&[1.0, 100.0, 1e4], &[1.0, 10.0, 100.0, 1e3, 1e4]),
+        const ENDS: &[f64] = &[1.0, 1e4];
+        const MIDDLE: &[f64] = &[1.0, 100.0, 1e4];
+        const ALL: &[f64] = &[1.0, 10.0, 100.0, 1e3, 1e4];
+        let Self::Trained(choice) = self else {
+            return budget.choose(MIDDLE, ALL);
+        };
+        let slow = [Model::Rnn, Model::Transformer].contains(&choice.model);
+        match (slow, choice.loss, choice.biases) {
+            (true, Loss::CrossEntropy, _) => ENDS,
+            (true, ..) | (_, _, true) => budget.choose(ENDS, MIDDLE),
+            _ => budget.choose(MIDDLE, ALL),
         }
     }
 

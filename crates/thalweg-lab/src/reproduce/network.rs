@@ -126,6 +126,7 @@ impl Choice {
             measure.labels = EvaluationLabels::Noisy;
         }
         measure.samples = budget.samples(measure.samples);
+        measure.schedule.count = budget.measurements(measure.schedule.count);
         Ok(experiment)
     }
 

@@ -13,10 +13,16 @@ use super::tolerance::Tolerance;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
 
-/// Samples of initial weights, fixed beforehand: enough for three standard errors to be below [`ALLOWED`].
-const SAMPLES: u64 = 20_000;
-/// Of them at the tiny budget, which decides nothing.
-const TINY: u64 = 50;
+/// Samples of initial weights, fixed beforehand: at the full budget enough for three standard errors to be below
+/// [`ALLOWED`], at the tiny one for nothing.
+fn samples(budget: Budget) -> u64 {
+    match budget {
+        Budget::Tiny => 50,
+        Budget::Quick => 5000,
+        Budget::Full => 20_000,
+    }
+}
+
 const DEPTHS: [usize; 5] = [2, 3, 4, 5, 6];
 /// Nothing but chance may make a difference: this is what it takes to notice one.
 const ALLOWED: Tolerance = Tolerance::Within { relative: 0.03 };
@@ -56,11 +62,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ("equal widths, 8", [8, 8, 8], vec![kaiming.clone()]),
         ("widths 4 → 16 → 6", [4, 16, 6], vec![kaiming, xavier]),
     ];
-    let samples = if context.budget == Budget::Tiny {
-        TINY
-    } else {
-        SAMPLES
-    };
+    let samples = samples(context.budget);
     let (mut panels, mut claims) = (Vec::new(), Vec::new());
     for (title, widths, schemes) in cases {
         let means = schemes

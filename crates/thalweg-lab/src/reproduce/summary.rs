@@ -145,6 +145,7 @@ fn agreement(claims: &[&Judged]) -> Option<Vec<String>> {
     }
     let lead = match (agreeing.len(), claims.len()) {
         (1, 1) => "Its claim agrees.".to_owned(),
+        (2, 2) => "Both claims agree.".to_owned(),
         (some, all) if some == all => format!("All {all} claims agree."),
         (some, all) => format!(
             "{} of {all} claims {}.",

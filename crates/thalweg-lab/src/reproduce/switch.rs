@@ -4,7 +4,7 @@ use thalweg::train::Switch;
 
 use super::claim::{Claim, beyond};
 use super::made::Made;
-use super::network::{Choice, Model, SQUARED_ERROR, TRIALS};
+use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, end_of_fitting};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -56,7 +56,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         let mark = experiment.steps / 2;
         settings.push((model.name(), words(model, mark, context.budget)?));
         panels.extend(self::panels(model, mark, [going, stopped]));
-        claims.push(stops(model, stopped, going));
+        claims.push(stops(model, mark, stopped, going));
     }
     settings.push(("trials", TRIALS.to_owned()));
     Ok(Made {
@@ -109,8 +109,9 @@ fn panels(model: Model, mark: u64, runs: [&Trials; 2]) -> Vec<Panel> {
     vec![of(&SHARPNESS), of(&FLUCTUATION)]
 }
 
-/// The claim that T's motion over the last quarter of the run is less after the switch than without it.
-fn stops(model: Model, stopped: &Trials, going: &Trials) -> Claim {
+/// The claim that T's motion over the last quarter of the run is less after the switch than without it. Before a network
+/// has done fitting gradient descent moves it, too.
+fn stops(model: Model, mark: u64, stopped: &Trials, going: &Trials) -> Claim {
     let path = |trials: &Trials| {
         let from = trials.index_from(3 * trials.last() / 4);
         let steps = (from..trials.steps.len() - 1).map(|i| {
@@ -123,8 +124,11 @@ fn stops(model: Model, stopped: &Trials, going: &Trials) -> Claim {
         steps.fold(nothing, |sum: PerTrial, step| sum.with(&step, |a, b| a + b))
     };
     let ratio = path(stopped).ratio_of_means(&path(going));
+    let fitted = end_of_fitting(going).is_some_and(|end| going.steps[end] <= mark);
     Claim {
-        by: "a tenth".to_owned(),
+        too_early: (!fitted).then(|| {
+            format!("the network has not done fitting when the noise stops, after {mark} steps")
+        }),
         ..Claim::new(
             format!(
                 "{}: over the last quarter of the run, T's path after the switch, relative to SGD's",
@@ -144,39 +148,43 @@ mod tests {
     use super::super::statistics::trials_by_hand as by_hand;
     use super::*;
 
+    const STEPS: [u64; 6] = [0, 25, 50, 75, 90, 100];
+
+    fn of(sharpness: &[&[f64]], loss: [f64; 6]) -> Trials {
+        let mut trials = by_hand(&STEPS, "sharpness", sharpness);
+        trials.add_by_hand("loss", &[&loss, &loss]);
+        trials
+    }
+
     /// After step 75 SGD walks 4 and 6 up and down; the stopped run 0.2 and 0.3, a twentieth.
     #[test]
     fn a_path_counts_both_ways_and_the_last_quarter_alone() {
-        let steps = [0, 25, 50, 75, 90, 100];
-        let going = by_hand(
-            &steps,
-            "sharpness",
-            &[
-                &[9.0, 1.0, 9.0, 1.0, 3.0, 1.0],
-                &[0.0, 5.0, 5.0, 5.0, 8.0, 5.0],
-            ],
-        );
-        let little = by_hand(
-            &steps,
-            "sharpness",
+        let fitted = [9.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+        let going = |loss| {
+            let one = [9.0, 1.0, 9.0, 1.0, 3.0, 1.0];
+            of(&[&one, &[0.0, 5.0, 5.0, 5.0, 8.0, 5.0]], loss)
+        };
+        let little = of(
             &[
                 &[9.0, 1.0, 9.0, 1.0, 1.1, 1.0],
                 &[9.0, 0.0, 0.0, 5.0, 5.15, 5.0],
             ],
+            fitted,
         );
-        let claim = stops(Model::Relu, &little, &going).judge();
+        let claim = stops(Model::Relu, 50, &little, &going(fitted)).judge();
         assert!((claim.measured.unwrap() - 0.05).abs() < 1e-12);
-        let much = by_hand(
-            &steps,
-            "sharpness",
+        let much = of(
             &[
                 &[1.0, 1.0, 1.0, 1.0, 3.0, 1.0],
                 &[5.0, 5.0, 5.0, 5.0, 7.9, 5.0],
             ],
+            fitted,
         );
-        assert_eq!(
-            stops(Model::Relu, &much, &going).judge().verdict,
-            Verdict::Disagrees
-        );
+        let judged = |mark, loss| stops(Model::Relu, mark, &much, &going(loss)).judge();
+        assert_eq!(judged(50, fitted).verdict, Verdict::Disagrees);
+        // The loss has come down at step 75 only: after the switch at 50 it is no wonder that T moves.
+        let later = [9.0, 5.0, 2.0, 1.0, 1.0, 1.0];
+        assert_eq!(judged(50, later).verdict, Verdict::NotAtThisBudget);
+        assert_eq!(judged(75, later).verdict, Verdict::Disagrees);
     }
 }

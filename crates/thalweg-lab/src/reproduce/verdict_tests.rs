@@ -214,6 +214,15 @@ fn beyond_the_theorys_range_a_difference_is_no_disagreement() {
     }
 }
 
+/// What is exactly nothing in every trial has no error, and is below what is claimed.
+#[test]
+fn nothing_at_all_is_a_measurement() {
+    let still = |tolerance| verdict(sampled(0.0, 0.0, tolerance));
+    assert_eq!(still(Tolerance::Below {}), Verdict::Agrees);
+    assert_eq!(still(Tolerance::Above {}), Verdict::Disagrees);
+    assert_eq!(still(SGD), Verdict::Disagrees);
+}
+
 #[test]
 fn a_paired_error_replaces_the_spread_of_the_starts() {
     let paired = Claim {
