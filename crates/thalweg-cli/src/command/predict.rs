@@ -388,7 +388,7 @@ impl Run {
         table.row([
             "fluctuation of the product",
             "E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²",
-            &number(validity.product_fluctuation),
+            &number(validity.relative_weighted_fluctuation),
         ]);
         if let Some(steps) = self.relaxation {
             table.row(["relaxation time, in steps", "B / (η² rate)", &number(steps)]);

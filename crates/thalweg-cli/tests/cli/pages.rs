@@ -77,6 +77,30 @@ fn flow_starts_at_its_start() {
     assert!(found["validity"]["arrival_step"].as_f64().unwrap() > 0.0);
 }
 
+/// The verdict in data is that of the page, both ways.
+#[test]
+fn a_verdict_can_be_no_in_data_too() {
+    for (noise, in_range) in [("1,0.1", true), ("10,0.1", false)] {
+        let run = run(&[
+            "flow",
+            "--depth",
+            "3",
+            "--noise",
+            noise,
+            "--learning-rate",
+            "0.003",
+            "--batch",
+            "10",
+            "--steps",
+            "1e6",
+            "--json",
+        ]);
+        let validity = &run.json()["validity"];
+        assert_eq!(validity["in_range"], in_range, "{noise}");
+        assert_eq!(validity["warning"].is_null(), in_range, "{noise}");
+    }
+}
+
 #[test]
 fn an_error_reads_well() {
     let file =

@@ -13,9 +13,9 @@ pub struct Belief {
     /// η λ_max/2 at the limit.
     pub limit_stability_number: Option<f64>,
     /// η F/(2B ‖V√Σx‖²), the largest on the way.
-    pub product_fluctuation: f64,
+    pub relative_weighted_fluctuation: f64,
     /// The same at the limit.
-    pub limit_product_fluctuation: Option<f64>,
+    pub limit_relative_weighted_fluctuation: Option<f64>,
     /// Of noise and signal.
     pub misalignment: f64,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step.
@@ -40,8 +40,8 @@ impl From<Validity> for Belief {
             in_range,
             stability_number: validity.stability,
             limit_stability_number: validity.limit_stability,
-            product_fluctuation: validity.product_fluctuation,
-            limit_product_fluctuation: validity.limit_product_fluctuation,
+            relative_weighted_fluctuation: validity.relative_weighted_fluctuation,
+            limit_relative_weighted_fluctuation: validity.limit_relative_weighted_fluctuation,
             misalignment: validity.misalignment,
             distance: approach.map(|approach| approach.distance),
             arrival_step: approach.map(|approach| approach.arrival),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use thalweg::flow::{LEAVES_OUT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
+use thalweg::flow::{LEAVES_OUT, MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
 use super::section::{Section, chip};
 use crate::plot::to_html;
@@ -140,7 +140,7 @@ fn reading() -> String {
             "the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the trials scatter so much that a wrong value would have passed, or a difference is less than {ERRORS} standard errors to either side."
         ),
         format!(
-            "it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_PRODUCT_FLUCTUATION}, so that a theory of leading order in η does not decide."
+            "it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_RELATIVE_WEIGHTED_FLUCTUATION}, so that a theory of leading order in η does not decide."
         ),
         "fewer than two trials are left, the others having diverged, or a number is not finite."
             .to_owned(),

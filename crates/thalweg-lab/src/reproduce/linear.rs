@@ -185,7 +185,7 @@ impl Flows {
         let worst = |size: fn(&Validity) -> f64| self.validities().map(size).fold(0.0, f64::max);
         Range {
             stability: worst(|v| v.stability),
-            product: worst(|v| v.product_fluctuation),
+            product: worst(|v| v.relative_weighted_fluctuation),
         }
     }
 
@@ -194,7 +194,7 @@ impl Flows {
         let validity = self.validities().next()?;
         Some(Range {
             stability: validity.limit_stability?,
-            product: validity.limit_product_fluctuation?,
+            product: validity.limit_relative_weighted_fluctuation?,
         })
     }
 

@@ -1,7 +1,7 @@
 //! The verdict on a claim, from its numbers alone.
 
 use serde::{Deserialize, Serialize};
-use thalweg::flow::{MOST_PRODUCT_FLUCTUATION, MOST_STABILITY};
+use thalweg::flow::{MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
 use super::claim::{Claim, Origin, Range, Reach, Scale};
 use super::statistics::detectable;
@@ -306,7 +306,7 @@ impl Reach {
 
 impl Range {
     fn exceeded(self) -> bool {
-        self.stability > MOST_STABILITY || self.product > MOST_PRODUCT_FLUCTUATION
+        self.stability > MOST_STABILITY || self.product > MOST_RELATIVE_WEIGHTED_FLUCTUATION
     }
 
     fn words(self) -> String {
@@ -314,7 +314,7 @@ impl Range {
             "the theory is leading order in η: here ηλ_{{max}}/2 = {:.2} (at most {MOST_STABILITY}) and the product fluctuates by {:.1} % (at most {} %)",
             self.stability,
             100.0 * self.product,
-            100.0 * MOST_PRODUCT_FLUCTUATION
+            100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION
         )
     }
 }

@@ -202,8 +202,14 @@ fn beyond_the_theorys_range_a_difference_is_no_disagreement() {
         range: Some(Range { stability, product }),
         ..exact(measured, SGD)
     };
-    let (stable, small) = (0.99 * MOST_STABILITY, 0.99 * MOST_PRODUCT_FLUCTUATION);
-    let (unstable, large) = (1.01 * MOST_STABILITY, 1.01 * MOST_PRODUCT_FLUCTUATION);
+    let (stable, small) = (
+        0.99 * MOST_STABILITY,
+        0.99 * MOST_RELATIVE_WEIGHTED_FLUCTUATION,
+    );
+    let (unstable, large) = (
+        1.01 * MOST_STABILITY,
+        1.01 * MOST_RELATIVE_WEIGHTED_FLUCTUATION,
+    );
     for (stability, product, expected) in [
         (unstable, small, Verdict::OutsideTheRange),
         (stable, large, Verdict::OutsideTheRange),

@@ -46,6 +46,6 @@ pub use rosenbrock::Statistics;
 pub use settings::{Drift, Settings, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Snapshot, Trajectory, slow_flow};
 pub use validity::{
-    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION,
-    MOST_STABILITY, Validity, misalignment_warning,
+    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,
+    MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, Validity, misalignment_warning,
 };

@@ -14,7 +14,7 @@
 //! of 2/e² EXACT_STEPS⁻¹ of its start at most).
 
 use super::{
-    FlowError, Settings, Steps, Times, Trajectory, Validity,
+    FlowError, Settings, Snapshot, Steps, Times, Trajectory, Validity,
     descent::{GradientFlow, NEAR, velocity},
     manifold::to_manifold,
     point::{Model, Point},
@@ -30,7 +30,7 @@ const EXACT_STEPS: u64 = 1000;
 /// Where SGD is expected to be at each of `steps`, from any `start`: on its way down to the minima, and along
 /// them.
 ///
-/// Of each [`Snapshot`](super::Snapshot) `distance` is how far the product still is from V. The validity
+/// Of each [`Snapshot`] `distance` is how far the product still is from V. The validity
 /// counts the descent in.
 ///
 /// # Errors
@@ -86,7 +86,7 @@ pub fn path(
         steps.batch,
         model.scale(),
         misalignment_of(problem, settings.drift),
-        snapshots.iter().map(Size::of),
+        settled(&snapshots, descent.arrival).iter().map(Size::of),
         limit_size(&limit),
     )
     .with_approach(Approach {
@@ -102,6 +102,16 @@ pub fn path(
         validity: Some(validity),
         statistics,
     })
+}
+
+/// Those at the minima, of which the validity's numbers speak; all where none is, since there the descent is
+/// what is predicted.
+fn settled(snapshots: &[Snapshot], arrival: f64) -> &[Snapshot] {
+    let on_the_way = |snapshot: &Snapshot| snapshot.step.is_some_and(|t| (t as f64) < arrival);
+    match snapshots.partition_point(on_the_way) {
+        none if none == snapshots.len() => snapshots,
+        first => &snapshots[first..],
+    }
 }
 
 /// Gradient descent from one start.

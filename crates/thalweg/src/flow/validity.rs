@@ -6,7 +6,7 @@ use crate::theory::{Prediction, noise_misalignment};
 /// How far from leading order a run at this η and B is, and what follows.
 ///
 /// Two small parameters must be small. `stability` compares η with the edge of stability: the fluctuation in the
-/// stiffest direction is 1/(1 − ηλ/2) times what the leading order says. `product_fluctuation` is
+/// stiffest direction is 1/(1 − ηλ/2) times what the leading order says. `relative_weighted_fluctuation` is
 /// the leading-order E‖(W_D…W_1 − V)√Σx‖² = η F/(2B), relative to ‖V√Σx‖²: the drift is computed on
 /// the manifold of minima, and this is how far off it SGD lives.
 ///
@@ -26,9 +26,9 @@ pub struct Validity {
     /// η λ_max/2 at the limit, where there is one.
     pub limit_stability: Option<f64>,
     /// η F/(2B ‖V√Σx‖²), the largest along the snapshots.
-    pub product_fluctuation: f64,
+    pub relative_weighted_fluctuation: f64,
     /// η F/(2B ‖V√Σx‖²) at the limit, where there is one.
-    pub limit_product_fluctuation: Option<f64>,
+    pub limit_relative_weighted_fluctuation: Option<f64>,
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
@@ -61,7 +61,7 @@ pub const MOST_DRIFT: f64 = 1e-2;
 pub const MOST_STABILITY: f64 = 0.2;
 
 /// The relative product fluctuation may be this large: T is then right to about a percent.
-pub const MOST_PRODUCT_FLUCTUATION: f64 = 2e-3;
+pub const MOST_RELATIVE_WEIGHTED_FLUCTUATION: f64 = 2e-3;
 
 /// The misalignment may be this large: T of Theorem 1's minimum is then right to about a percent.
 ///
@@ -152,8 +152,8 @@ impl Validity {
         Self {
             stability: path_stability,
             limit_stability: limit.map(stability),
-            product_fluctuation: path_spread,
-            limit_product_fluctuation: limit.map(spread),
+            relative_weighted_fluctuation: path_spread,
+            limit_relative_weighted_fluctuation: limit.map(spread),
             misalignment,
             approach: None,
         }
@@ -192,10 +192,12 @@ impl Validity {
         Self {
             stability: self.stability.max(other.stability),
             limit_stability: larger(self.limit_stability, other.limit_stability),
-            product_fluctuation: self.product_fluctuation.max(other.product_fluctuation),
-            limit_product_fluctuation: larger(
-                self.limit_product_fluctuation,
-                other.limit_product_fluctuation,
+            relative_weighted_fluctuation: self
+                .relative_weighted_fluctuation
+                .max(other.relative_weighted_fluctuation),
+            limit_relative_weighted_fluctuation: larger(
+                self.limit_relative_weighted_fluctuation,
+                other.limit_relative_weighted_fluctuation,
             ),
             misalignment: self.misalignment.max(other.misalignment),
             approach: match (self.approach, other.approach) {
@@ -209,7 +211,7 @@ impl Validity {
     pub fn in_range(&self) -> bool {
         let (stability, spread) = (self.largest_stability().0, self.largest_spread().0);
         stability <= MOST_STABILITY
-            && spread <= MOST_PRODUCT_FLUCTUATION
+            && spread <= MOST_RELATIVE_WEIGHTED_FLUCTUATION
             && self.misalignment <= MOST_MISALIGNMENT
             && self
                 .approach
@@ -258,11 +260,11 @@ impl Validity {
                 "η λ_max/2 reaches {stability:.2} {at} (at most {MOST_STABILITY} is in range)"
             ));
         }
-        if spread > MOST_PRODUCT_FLUCTUATION {
+        if spread > MOST_RELATIVE_WEIGHTED_FLUCTUATION {
             reasons.push(format!(
                 "the product of the weights fluctuates by {:.2} % of ‖V√Σx‖² {spread_at} (at most {} % is in range)",
                 100.0 * spread,
-                100.0 * MOST_PRODUCT_FLUCTUATION
+                100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION
             ));
         }
         (!reasons.is_empty()).then(|| reasons.join(", and "))
@@ -273,7 +275,10 @@ impl Validity {
     }
 
     fn largest_spread(&self) -> (f64, &'static str) {
-        larger(self.product_fluctuation, self.limit_product_fluctuation)
+        larger(
+            self.relative_weighted_fluctuation,
+            self.limit_relative_weighted_fluctuation,
+        )
     }
 }
 

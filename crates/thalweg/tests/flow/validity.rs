@@ -1,6 +1,6 @@
 //! The report on η and B: known failures are flagged, known successes are not.
 
-use thalweg::flow::{Settings, Times, Trajectory, slow_flow};
+use thalweg::flow::{Approach, Drift, Settings, Times, Trajectory, Validity, slow_flow};
 use thalweg::problem::{Problem, Weights};
 
 use crate::diagonal;
@@ -42,6 +42,89 @@ fn out_of_range_where_sgd_was_seen_to_lag() {
     assert!((report.limit_stability.unwrap() - 0.948).abs() < 1e-3);
     let sentence = report.sentence();
     assert!(sentence.starts_with("Outside the range"), "{sentence}");
+}
+
+/// η λ_max/2 and η F/(2B‖V√Σx‖²) by hand: λ_max = 19.6794 and F = 4.30621 at Theorem 1's minimum, ‖V‖² = 2.
+#[test]
+fn numbers_are_those_of_their_definitions() {
+    let found = run([1.0, 0.1], 3, 0.003);
+    let report = found.validity.unwrap();
+    let near = |found: f64, expected: f64| {
+        assert!((found / expected - 1.0).abs() < 1e-5, "{found} {expected}")
+    };
+    near(report.limit_stability.unwrap(), 0.0015 * 19.6794);
+    near(
+        report.limit_relative_weighted_fluctuation.unwrap(),
+        0.003 * 4.30621 / (2.0 * 10.0 * 2.0),
+    );
+    let largest = |of: fn(&thalweg::flow::Snapshot) -> f64| {
+        found.snapshots.iter().map(of).fold(0.0, f64::max)
+    };
+    near(report.stability, 0.0015 * largest(|s| s.lambda_max));
+    near(
+        report.relative_weighted_fluctuation,
+        0.000_075 * largest(|s| s.fluctuation),
+    );
+    assert_eq!((report.misalignment, report.approach), (0.0, None));
+}
+
+/// Two paths of which each is worse in another number.
+#[test]
+fn the_worst_of_two_has_the_larger_of_each() {
+    let one = run([1.0, 0.1], 3, 0.003).validity.unwrap();
+    let other = Validity {
+        stability: 2.0 * one.stability,
+        limit_stability: None,
+        relative_weighted_fluctuation: 0.5 * one.relative_weighted_fluctuation,
+        limit_relative_weighted_fluctuation: one
+            .limit_relative_weighted_fluctuation
+            .map(|x| 3.0 * x),
+        misalignment: 0.7,
+        approach: Some(Approach {
+            distance: 0.5,
+            step: 10.0,
+            arrival: 90.0,
+            drift: 0.3,
+        }),
+    };
+    for worst in [one.clone().worst(&other), other.clone().worst(&one)] {
+        let expected = Validity {
+            limit_stability: one.limit_stability,
+            relative_weighted_fluctuation: one.relative_weighted_fluctuation,
+            ..other.clone()
+        };
+        assert_eq!(worst, expected);
+    }
+}
+
+/// However small the step, noise turned against the signal is out of Theorem 1's range, by the exact drift in it.
+#[test]
+fn turned_noise_is_out_of_range_at_any_step() {
+    let noise = faer::mat![[0.52, 0.48], [0.48, 0.52]];
+    let teacher = diagonal(&[1.5, 0.5]);
+    let problem = Problem::new(diagonal(&[1.0; 2]), teacher.clone(), noise, 2).unwrap();
+    let start = Weights::new(&problem, vec![teacher, diagonal(&[1.0; 2])]).unwrap();
+    let report = |drift: Drift| {
+        let times = Times::Steps {
+            learning_rate: 1e-6,
+            batch: 1000,
+            steps: vec![0, 10],
+        };
+        let settings = Settings {
+            drift,
+            ..Settings::default()
+        };
+        let found = slow_flow(&problem, &start, &times, &settings).unwrap();
+        found.validity.unwrap()
+    };
+    let symmetric = report(Drift::Symmetric);
+    assert!(!symmetric.in_range());
+    assert!(
+        symmetric
+            .sentence()
+            .starts_with("Noise and signal have different axes")
+    );
+    assert!(report(Drift::Exact).in_range());
 }
 
 #[test]

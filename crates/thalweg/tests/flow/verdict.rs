@@ -1,7 +1,9 @@
 //! The verdict on η and B: its numbers by hand, each of them decisive alone, and the worst of several.
 
 use faer::mat;
-use thalweg::flow::{MOST_MISALIGNMENT, MOST_PRODUCT_FLUCTUATION, MOST_STABILITY, Validity};
+use thalweg::flow::{
+    MOST_MISALIGNMENT, MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, Validity,
+};
 use thalweg::problem::Problem;
 use thalweg::theory::predict;
 
@@ -20,8 +22,8 @@ fn numbers_at_the_minimum() {
     let (stability, spread) = (0.003 * 12.0 / 2.0, 0.003 * 3.0 / (2.0 * 7.0 * 18.0));
     assert!(relative(found.stability, stability) < 1e-12);
     assert!(relative(found.limit_stability.unwrap(), stability) < 1e-12);
-    assert!(relative(found.product_fluctuation, spread) < 1e-12);
-    assert!(relative(found.limit_product_fluctuation.unwrap(), spread) < 1e-12);
+    assert!(relative(found.relative_weighted_fluctuation, spread) < 1e-12);
+    assert!(relative(found.limit_relative_weighted_fluctuation.unwrap(), spread) < 1e-12);
     assert_eq!(found.misalignment, 0.0);
     assert!(found.in_range(), "{found:?}");
 }
@@ -32,8 +34,8 @@ fn each_number_decides_alone() {
     let most = Validity {
         stability: MOST_STABILITY,
         limit_stability: Some(MOST_STABILITY),
-        product_fluctuation: MOST_PRODUCT_FLUCTUATION,
-        limit_product_fluctuation: Some(MOST_PRODUCT_FLUCTUATION),
+        relative_weighted_fluctuation: MOST_RELATIVE_WEIGHTED_FLUCTUATION,
+        limit_relative_weighted_fluctuation: Some(MOST_RELATIVE_WEIGHTED_FLUCTUATION),
         misalignment: MOST_MISALIGNMENT,
         ..scalar(1e-6, 1)
     };
@@ -42,8 +44,11 @@ fn each_number_decides_alone() {
     let beyond: [fn(&mut Validity); 5] = [
         |v| v.stability *= 1.01,
         |v| v.limit_stability = v.limit_stability.map(|x| 1.01 * x),
-        |v| v.product_fluctuation *= 1.01,
-        |v| v.limit_product_fluctuation = v.limit_product_fluctuation.map(|x| 1.01 * x),
+        |v| v.relative_weighted_fluctuation *= 1.01,
+        |v| {
+            v.limit_relative_weighted_fluctuation =
+                v.limit_relative_weighted_fluctuation.map(|x| 1.01 * x)
+        },
         |v| v.misalignment *= 1.01,
     ];
     for (number, change) in beyond.into_iter().enumerate() {
@@ -61,7 +66,7 @@ fn turned_noise_is_out_of_range_at_any_step_size() {
     let teacher = mat![[1.5, 0.0], [0.0, 0.5]];
     let problem = Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2).unwrap();
     let found = Validity::at_minimum(&predict(&problem).unwrap(), 1e-9, 100);
-    assert!(found.stability < 1e-7 && found.product_fluctuation < 1e-9);
+    assert!(found.stability < 1e-7 && found.relative_weighted_fluctuation < 1e-9);
     assert!(found.misalignment > 0.3 && !found.in_range(), "{found:?}");
     assert!(found.sentence().contains("different axes"));
 }
@@ -71,23 +76,23 @@ fn the_worst_of_several_has_the_larger_of_each_number() {
     let one = Validity {
         stability: 0.5,
         limit_stability: Some(0.1),
-        product_fluctuation: 3e-3,
-        limit_product_fluctuation: None,
+        relative_weighted_fluctuation: 3e-3,
+        limit_relative_weighted_fluctuation: None,
         misalignment: 0.25,
         ..scalar(1e-6, 1)
     };
     let other = Validity {
         stability: 0.25,
         limit_stability: Some(0.7),
-        product_fluctuation: 5e-3,
-        limit_product_fluctuation: Some(1e-3),
+        relative_weighted_fluctuation: 5e-3,
+        limit_relative_weighted_fluctuation: Some(1e-3),
         misalignment: 0.125,
         ..scalar(1e-6, 1)
     };
     for worst in [one.clone().worst(&other), other.clone().worst(&one)] {
         assert_eq!((worst.stability, worst.limit_stability), (0.5, Some(0.7)));
-        assert_eq!(worst.product_fluctuation, 5e-3);
-        assert_eq!(worst.limit_product_fluctuation, Some(1e-3));
+        assert_eq!(worst.relative_weighted_fluctuation, 5e-3);
+        assert_eq!(worst.limit_relative_weighted_fluctuation, Some(1e-3));
         assert_eq!(worst.misalignment, 0.25);
     }
 }
