@@ -131,7 +131,7 @@ fn the_flow() {
     for (widths, drift) in [
         (&[8, 8, 8, 8, 8][..], Drift::Symmetric),
         (&[16, 16, 16, 16], Drift::Symmetric),
-        (&[20, 10, 20], Drift::Symmetric),
+        (&[10, 20, 10], Drift::Symmetric),
         (&[8, 8, 8, 8], Drift::Exact),
     ] {
         let depth = widths.len() - 1;

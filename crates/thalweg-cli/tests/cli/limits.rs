@@ -146,7 +146,7 @@ fn what_is_asked_for_is_enough() {
         &SMALL
             .replace("hidden = [4]", "hidden = [400, 400]")
             .replace("steps = 400", "steps = 2")
-            .replace("samples = 64", "samples = 2000\ntrace_products = 20"),
+            .replace("samples = 64", "samples = 2000, trace_products = 20"),
     );
     let trained = folder.path().join("trained").to_str().unwrap().to_owned();
     let train = ["train", &wide, "--out", &trained];
