@@ -20,13 +20,15 @@ use crate::corpus::{self, Error};
 /// Whether an input is accepted; an error is a finding.
 pub type Read = Box<dyn FnMut(&[u8]) -> Result<bool, Error>>;
 
+/// Gives whole inputs and their reader.
+type Open = fn() -> Result<(Vec<Vec<u8>>, Read), Error>;
+
 /// One kind of file.
 pub struct Target {
     pub name: &'static str,
     /// Whether it is text.
     pub text: bool,
-    /// Whole inputs and the reader.
-    pub open: fn() -> Result<(Vec<Vec<u8>>, Read), Error>,
+    pub open: Open,
 }
 
 /// All of them.

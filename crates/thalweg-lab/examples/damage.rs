@@ -2,6 +2,11 @@
 //! `cargo run --example damage -- 10000` flips up to so many in each file.
 
 #![allow(clippy::unwrap_used, reason = "it fails by panicking, as a test does")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "it is a program: arguments in, lines out"
+)]
 
 #[path = "../tests/damage/directories.rs"]
 mod directories;

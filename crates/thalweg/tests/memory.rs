@@ -84,8 +84,6 @@ const GENEROUS: f64 = 2.5;
 const BESIDE: u64 = 1 << 20;
 
 fn assert_honest(what: &str, estimate: u64, peak: u64) {
-    let ratio = estimate as f64 / peak as f64;
-    println!("{what}: {estimate} bytes estimated, {peak} taken, {ratio:.2}");
     assert!(
         estimate + BESIDE >= peak - peak / 10,
         "{what}: {estimate} bytes were estimated and {peak} taken"

@@ -1,6 +1,7 @@
 //! The parts whose agreement is to prove something do not know of each other.
 
 #![expect(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![expect(clippy::disallowed_methods, reason = "it reads the crate's sources")]
 
 use std::path::{Path, PathBuf};
 

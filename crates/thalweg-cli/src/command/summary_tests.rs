@@ -1,6 +1,10 @@
 //! Every number of a comparison stands in its own place, in the table as in the JSON.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the experiment to be read is written first"
+)]
 
 use thalweg_lab::compare::{Answered, Measured, Predicted, Series};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};

@@ -144,7 +144,7 @@ fn what_is_asked_for_is_enough() {
     let simulate = ["simulate", finite, "--steps", "10", "--out", &out];
     let wide = network(
         &SMALL
-            .replace("hidden = [4]", "hidden = [400, 400]")
+            .replace("hidden = [4]", "hidden = [60, 60]")
             .replace("steps = 400", "steps = 2")
             .replace("samples = 64", "samples = 2000, trace_products = 20"),
     );

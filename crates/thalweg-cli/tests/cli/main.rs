@@ -5,6 +5,10 @@
     clippy::panic,
     reason = "a failed unwrap is a failed test"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests lay out files of their own, and damage them"
+)]
 
 mod concurrent;
 mod extremes;

@@ -62,10 +62,12 @@ mod tests {
         );
     }
 
+    type Change = fn(&mut Settings);
+
     #[test]
     fn each_departure_is_named_alone() {
         let plain = Settings::new(0.1, 1);
-        let changes: [(fn(&mut Settings), &str); 5] = [
+        let changes: [(Change, &str); 5] = [
             (|s| s.momentum = 0.9, "momentum"),
             (|s| s.weight_decay = 1e-9, "weight decay"),
             (
@@ -77,7 +79,7 @@ mod tests {
                     s.data.source = Source::Finite {
                         samples: 5,
                         replacement: false,
-                    }
+                    };
                 },
                 "a finite data set",
             ),
@@ -86,7 +88,7 @@ mod tests {
                     s.switch = Some(Switch {
                         at_step: 9,
                         samples: 5,
-                    })
+                    });
                 },
                 "a switch to gradient descent",
             ),

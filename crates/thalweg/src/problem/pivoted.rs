@@ -37,7 +37,9 @@ pub(super) fn pivoted(covariance: MatRef<'_, f64>, tolerance: f64) -> Pivoted {
             if better { place } else { best }
         });
         let pivot = order[best];
-        if !(pivots[pivot].high > tolerance * variances[pivot]) {
+        // NaN, of a variance 0, has no pivot left either.
+        let enough = pivots[pivot].high > tolerance * variances[pivot];
+        if !enough {
             break;
         }
         order.swap(j, best);

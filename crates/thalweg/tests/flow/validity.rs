@@ -50,7 +50,7 @@ fn numbers_are_those_of_their_definitions() {
     let found = run([1.0, 0.1], 3, 0.003);
     let report = found.validity.unwrap();
     let near = |found: f64, expected: f64| {
-        assert!((found / expected - 1.0).abs() < 1e-5, "{found} {expected}")
+        assert!((found / expected - 1.0).abs() < 1e-5, "{found} {expected}");
     };
     near(report.limit_stability.unwrap(), 0.0015 * 19.6794);
     near(

@@ -47,7 +47,7 @@ fn each_number_decides_alone() {
         |v| v.relative_weighted_fluctuation *= 1.01,
         |v| {
             v.limit_relative_weighted_fluctuation =
-                v.limit_relative_weighted_fluctuation.map(|x| 1.01 * x)
+                v.limit_relative_weighted_fluctuation.map(|x| 1.01 * x);
         },
         |v| v.misalignment *= 1.01,
     ];
