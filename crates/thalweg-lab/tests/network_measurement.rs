@@ -154,10 +154,11 @@ fn fields_are_what_dense_matrices_say() {
         assert_eq!(found.top[i].kind, ErrorKind::Residual);
         assert!(found.top[i].converged && found.top[i].matvecs > 0);
     }
-    // As many Lanczos steps as there are parameters: the density's mean scatters with its probes alone.
+    // As many Lanczos steps as there are parameters: the density's mean scatters with its probes alone, which may hit it.
     let mean_eigenvalue = trace(dense.hessian.as_ref()) / 12.0;
     let away = (found.density.mean.value - mean_eigenvalue).abs();
-    assert!(away < 6.0 * found.density.mean.error, "{away}");
+    let rounding = 1e-14 * mean_eigenvalue.abs();
+    assert!(away < 6.0 * found.density.mean.error + rounding, "{away}");
 
     // Fifty widths from end to end, and an area of one under the curve.
     let width = (spectrum[11] - spectrum[0]) / 50.0;

@@ -42,7 +42,7 @@ fn rows_hold_the_numbers_of_their_names() {
         "F / tr Gauss–Newton 111.5 109.3 113.7",
         "layers.0.weight 20 112.2 ± 0.63 113.2 114.5 ± 1.2 115.5 ± 1.2",
         "layers.1.weight 30 116.2 ± 0.68 (not converged) 117.2 (not converged) 118.5 ± 1.2 119.5 ± 1.2",
-        "covariance, eigenvalues 8.5, 2.125",
+        "second moment E rrᵀ, eigenvalues 8.5, 2.125",
         "mismatch with the loss's curvature 9.75, 1.5",
         "each output's part of tr Gauss–Newton, ± s.e. 120.5 ± 1.3, 121.5 ± 1.3",
         "smallest eigenvalue 1.1 (1.05 to 1.15) 1.5 (1.45 to 1.55) 1.9 (1.85 to ∞)",
@@ -75,7 +75,7 @@ fn sentences_hold_the_numbers_of_their_names() {
          eigenvalues from 0.375 to 1.75 and a condition number of 4.67.",
         "Theorem 2 input by input, ± one standard error: 122.5 ± 1.3 ≤ F = 123.5 ± 1.3 ≤ 124.5 ± 1.3 does not hold.",
         // Two of fifty directions.
-        "Overlap with the Hessian's leading 2 directions: 0.688 (1 is the same space, 0.04 is chance).",
+        "Overlap of the leading direction of this covariance with the leading 2 directions of the Hessian: 0.688 (1 if one lies in the other, 0.062 is chance); beyond these, of 2, eigenvalues are 0 or not told apart from the next ones.",
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }

@@ -121,8 +121,11 @@ fn predictions_worked_out_by_hand() {
     printed("stability number, 1 at the edge", stability);
     printed("fluctuation of the product", spread);
     assert_near(&of_run["stability_number"], stability);
-    assert_near(&of_run["relative_product_fluctuation"], spread);
-    assert_near(&of_run["product_fluctuation"], spread * 13.0);
+    // Without √Σx: (η/2B) Σ_ij σ_i² κ_ij / (Σx)_jj with κ_ij = m_i (Σx)_jj/q + q N_jj, and ‖V‖² = 10.
+    let plain =
+        learning_rate / (2.0 * batch) * ((6.0 + 3.0) * 2.0 / q + 10.0 * q * (6.0 / 4.0 + 3.0));
+    assert_near(&of_run["product_fluctuation"], plain);
+    assert_near(&of_run["relative_product_fluctuation"], plain / 10.0);
 }
 
 /// Its four eigenvalues in order, and as many zeros as there are other weights.
@@ -272,8 +275,8 @@ fn a_trainings_numbers_are_those_of_its_measurements() {
     let (_, after) = page.split_once("At the end λ_max is ").unwrap();
     let part: f64 = after.split_whitespace().next().unwrap().parse().unwrap();
     assert!((part / (mean(&end).0 / 40.0) - 1.0).abs() < 0.051, "{part}");
-    // Loss falls here, whatever else happens.
-    assert_eq!(directions[4], "fell");
+    // Both answers occur: F falls clearly, and T is too scattered over three seeds to tell.
+    assert_eq!((directions[0], directions[2]), ("unclear", "fell"));
 }
 
 /// A law without a number has the gain 1.

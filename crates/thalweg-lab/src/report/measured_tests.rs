@@ -45,7 +45,7 @@ fn rows_hold_the_numbers_of_their_names() {
              tr Cov 119.5 ± 1.2",
         ),
         (
-            "residual covariance",
+            "residuals’ second moment",
             "eigenvalues 8.5, 2.125; condition number 4",
         ),
         (
@@ -62,7 +62,7 @@ fn rows_hold_the_numbers_of_their_names() {
         ),
         (
             "gradient covariance",
-            "eigenvalues 125.25, 126.25 (not converged); overlap with the Hessian’s leading directions 0.6875",
+            "eigenvalues 125.25, 126.25 (not converged); overlap of its leading 1 directions with the Hessian’s leading 2: 0.6875",
         ),
     ] {
         assert_eq!(row(&network, name), expected, "{name}");
@@ -96,7 +96,10 @@ fn bounds_that_hold_say_so_and_what_is_infinite_or_absent_too() {
             "{words}"
         );
     }
-    for name in ["residual covariance", "mismatch with the loss’s curvature"] {
+    for name in [
+        "residuals’ second moment",
+        "mismatch with the loss’s curvature",
+    ] {
         assert!(row(&network, name).ends_with("condition number ∞"));
     }
     assert_eq!(row(&network, "F / tr Gauss–Newton"), "undefined");

@@ -71,9 +71,9 @@ pub(crate) fn from_deviations(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
     }
 }
 
-/// Rows and columns of what [`matrix`] would read, where it says so; nothing is made yet.
+/// Rows and columns of what [`matrix`] would read, where it says so and may be so; nothing is made yet.
 pub(crate) fn size(field: &Field<'_>) -> Option<(usize, usize)> {
-    let side = |key| field.optional(key)?.size().ok();
+    let side = |key| dimension(&field.optional(key)?).ok();
     match field.node() {
         Node::Table(_) => {
             let listed = || Some(field.optional("values")?.list("").ok()?.len());
