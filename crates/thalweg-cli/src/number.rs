@@ -8,7 +8,7 @@ pub fn number(x: f64) -> String {
     significant(x, DIGITS)
 }
 
-/// `digits` significant digits; scientific outside 10⁻⁴ … 10⁷.
+/// `digits` significant digits; scientific below 10⁻⁴, and from 10⁷ on or where more than two digits would not be known.
 pub fn significant(x: f64, digits: usize) -> String {
     if x.is_nan() {
         return "undefined".into();
@@ -23,7 +23,7 @@ pub fn significant(x: f64, digits: usize) -> String {
     // Rounding has been done: 9.999996 has become 1.00000e1.
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..7).contains(&exponent) {
+    if (-4..=(digits as i32 + 1).min(6)).contains(&exponent) {
         let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
         trimmed(&format!("{x:.decimals$}")).into()
     } else {
@@ -51,12 +51,19 @@ fn trimmed(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, percent};
+    use super::{number, percent, significant};
 
     #[test]
     fn a_part_of_nothing_is_undefined() {
         assert_eq!(percent(0.455), "45.5 %");
         assert_eq!(percent(f64::NAN), "undefined");
+    }
+
+    /// A whole number is not spelled out where three of its digits are known.
+    #[test]
+    fn no_digit_is_made_up() {
+        assert_eq!(significant(7_967_113.0, 3), "7.97e6");
+        assert_eq!(significant(158.0, 2), "158");
     }
 
     #[test]

@@ -320,12 +320,13 @@ impl<'p> Answer<'p> {
     }
 }
 
-/// Known only for the flow whose limit is Theorem 1's minimum.
+/// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
 fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
     if drift == Drift::Exact || fits(problem, MOST_WEIGHTS_UNASKED).is_err() {
         return None;
     }
-    flow::relaxation(problem).ok()
+    let relaxation = flow::relaxation(problem).ok()?;
+    (!relaxation.rates.is_empty()).then_some(relaxation)
 }
 
 /// The times at which the flow is wanted.

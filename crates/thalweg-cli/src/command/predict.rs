@@ -132,6 +132,7 @@ impl<'p> Answer<'p> {
                 relaxation: fits(problem, MOST_WEIGHTS_UNASKED)
                     .and_then(|()| flow::relaxation(problem))
                     .ok()
+                    .filter(|relaxation| !relaxation.rates.is_empty())
                     .map(|relaxation| relaxation.steps(learning_rate, batch)),
             }),
             _ => None,

@@ -77,13 +77,15 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         name,
         ..
     } = &run.experiment;
+    let caveats = problem.caveats().iter().map(ToString::to_string);
+    let remarks: Vec<String> = comparison.remarks().into_iter().chain(caveats).collect();
     let rows = [
         ("depth D", problem.depth().to_string()),
         (
             "d_{x}, d_{y}",
             format!("{}, {}", problem.input_dim(), problem.output_dim()),
         ),
-        ("η", settings.learning_rate.to_string()),
+        ("η", format!("{:?}", settings.learning_rate)),
         ("B", settings.batch.to_string()),
         ("steps", steps.to_string()),
         ("seeds", seeds.len().to_string()),
@@ -94,7 +96,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
         caption: format!(
             "Measured means over the seeds that had not diverged, beside what is predicted of them at this η and B. {}",
-            comparison.remarks().join(" ")
+            remarks.join(" ")
         ),
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),

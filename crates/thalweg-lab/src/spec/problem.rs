@@ -168,7 +168,7 @@ pub(crate) fn learning_rate(root: &Field<'_>) -> Result<Option<f64>, Fault> {
     root.optional("learning_rate")
         .map(|field| match field.number()? {
             // Slow times are made of its square.
-            rate if rate > 0.0 && (rate * rate).is_normal() => Ok(rate),
+            rate if (1e-150..=1e150).contains(&rate) => Ok(rate),
             rate if rate > 0.0 => Err(field.not("a learning rate from 1e-150 to 1e150")),
             _ => Err(field.not("a learning rate above 0")),
         })

@@ -100,7 +100,7 @@ pub enum FlowError {
     },
     /// Gradient descent at this step size runs away from the minima, or grows without bound.
     #[error(
-        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {learning_rate}: choose a smaller one"
+        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {learning_rate:?}: choose a smaller one"
     )]
     Diverges {
         /// η.
@@ -138,6 +138,16 @@ pub enum FlowError {
     Decomposition {
         /// Which one.
         what: &'static str,
+    },
+    /// The flow's rates lie further apart than double precision tells.
+    #[error(
+        "the slowest rate of the flow at its limit, {slowest:.1e}, is lost in the rounding of the fastest, {fastest:.1e}: the covariances are too nearly singular for a relaxation time"
+    )]
+    RatesApart {
+        /// As computed; it may even be negative.
+        slowest: f64,
+        /// The largest.
+        fastest: f64,
     },
     /// A network of that size needs more memory than the integrator may use.
     #[error(

@@ -24,6 +24,9 @@ impl Relaxation {
     }
 }
 
+/// The least part of the fastest rate that a rate may be to be told from rounding.
+const RESOLVED: f64 = 1e-14;
+
 /// The rates at which the slow flow approaches SGD's minimum.
 ///
 /// They are those of the r = rank V√Σx hidden directions that carry the teacher. A wider network has
@@ -31,7 +34,8 @@ impl Relaxation {
 /// was seen to fall like 1/u), so there the times are lower bounds.
 ///
 /// # Errors
-/// When the problem has no such minimum (see [`Minimum::of_sgd`]), or a decomposition fails.
+/// When the problem has no such minimum (see [`Minimum::of_sgd`]), a decomposition fails, or the slowest rate is lost in
+/// the rounding of the fastest.
 pub fn relaxation(problem: &Problem) -> Result<Relaxation, FlowError> {
     let rank = Minimum::of_sgd(problem)?.rank();
     if problem.depth() == 1 || rank == 0 {
@@ -48,5 +52,11 @@ pub fn relaxation(problem: &Problem) -> Result<Relaxation, FlowError> {
     let model = Model::new(&narrow);
     let flow = SymmetricFlow { model: &model };
     let rates = flow.rates(&model.flatten(weights.layers()))?;
-    Ok(Relaxation { rates })
+    match (rates.first(), rates.last()) {
+        // The eigenvalues carry an error of rounding times the largest: this leaves the slowest two digits.
+        (Some(&slowest), Some(&fastest)) if slowest <= RESOLVED * fastest || slowest.is_nan() => {
+            Err(FlowError::RatesApart { slowest, fastest })
+        }
+        _ => Ok(Relaxation { rates }),
+    }
 }

@@ -220,12 +220,18 @@ impl Validity {
 
     /// Whether to believe the theory at this η and B, in a few sentences for a user.
     pub fn sentence(&self) -> String {
+        let on_the_way = self.approach.and_then(Approach::on_the_way);
         let verdict = if self.in_range() {
+            let follows = if on_the_way.is_some() {
+                "so that the descent may be followed so"
+            } else {
+                "so that T is right to about a percent"
+            };
             vec![format!(
-                "In the range of the theory: η λ_max/2 is at most {:.2} and the product of the weights \
-                 fluctuates by at most {:.2} % of ‖V√Σx‖², so that T is right to about a percent.",
-                self.largest_stability().0,
-                100.0 * self.largest_spread().0
+                "In the range of the theory: η λ_max/2 is at most {} and the product of the weights \
+                 fluctuates by at most {} % of ‖V√Σx‖², {follows}.",
+                short(self.largest_stability().0),
+                short(100.0 * self.largest_spread().0)
             )]
         } else {
             let coarse = self.coarse().map(|reasons| {
@@ -241,8 +247,7 @@ impl Validity {
                 .chain(misalignment_warning(self.misalignment))
                 .collect()
         };
-        let on_the_way = self.approach.and_then(Approach::on_the_way);
-        let sentences: Vec<String> = verdict.into_iter().chain(on_the_way).collect();
+        let sentences: Vec<String> = on_the_way.into_iter().chain(verdict).collect();
         sentences.join(" ")
     }
 
@@ -253,17 +258,19 @@ impl Validity {
         let mut reasons = Vec::new();
         if stability >= 1.0 {
             reasons.push(format!(
-                "η λ_max/2 reaches {stability:.2} {at}, beyond the edge of stability at 1, where SGD cannot rest"
+                "η λ_max/2 reaches {} {at}, beyond the edge of stability at 1, where SGD cannot rest",
+                short(stability)
             ));
         } else if stability > MOST_STABILITY {
             reasons.push(format!(
-                "η λ_max/2 reaches {stability:.2} {at} (at most {MOST_STABILITY} is in range)"
+                "η λ_max/2 reaches {} {at} (at most {MOST_STABILITY} is in range)",
+                short(stability)
             ));
         }
         if spread > MOST_RELATIVE_WEIGHTED_FLUCTUATION {
             reasons.push(format!(
-                "the product of the weights fluctuates by {:.2} % of ‖V√Σx‖² {spread_at} (at most {} % is in range)",
-                100.0 * spread,
+                "the product of the weights fluctuates by {} % of ‖V√Σx‖² {spread_at} (at most {} % is in range)",
+                short(100.0 * spread),
                 100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION
             ));
         }
@@ -291,6 +298,17 @@ pub fn misalignment_warning(misalignment: f64) -> Option<String> {
              however small η is; the slow flow's exact drift follows it (beyond the paper)."
         )
     })
+}
+
+/// Two decimals where they say something; else the order of magnitude.
+fn short(x: f64) -> String {
+    if x.is_infinite() {
+        "∞".to_owned()
+    } else if x == 0.0 || (0.005..1e4).contains(&x) {
+        format!("{x:.2}")
+    } else {
+        format!("{x:.0e}")
+    }
 }
 
 /// The larger of the two, and where it is.
