@@ -154,7 +154,13 @@ impl Claim {
     ) -> Self {
         Self {
             scale: Scale::Log,
-            ..Self::new(statement, source, (ratio, 1.0), "no difference", tolerance)
+            ..Self::new(
+                statement,
+                source,
+                (ratio, 1.0),
+                "ratio 1: no difference",
+                tolerance,
+            )
         }
     }
 }

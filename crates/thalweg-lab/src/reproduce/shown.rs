@@ -92,7 +92,7 @@ impl Shown for Quantity {
         let ratio = anisotropic.end(&self.key).over(&isotropic.end(&self.key));
         Claim::ratio(
             format!(
-                "{what}: {} ends larger under anisotropic noise (ratio to isotropic, geometric mean)",
+                "{what}: {} ends larger under anisotropic noise",
                 self.symbol
             ),
             source,

@@ -1,20 +1,21 @@
 //! The summary of a reproduction in plain words, made from the verdicts: what of the paper was reproduced, what was
-//! not and why, and what is new.
+//! not and why, and what is new. It fits on a page: each figure stands in it once.
 
+use super::FIGURES;
 use super::claim::Origin;
 use super::results::{FigureResult, Results};
-use super::verdict::{Cause, Judged, Verdict};
+use super::verdict::{Judged, Verdict};
 
 /// A reproduction in words; every sentence comes from the verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// How many claims came out how.
     pub opening: Vec<String>,
-    /// Figures of the paper of which claims agree.
+    /// Figures of the paper of which every claim of the paper agrees.
     pub reproduced: Vec<Paragraph>,
-    /// Those of which some do not, and why.
+    /// The other figures of the paper, and why.
     pub not_reproduced: Vec<Paragraph>,
-    /// What goes beyond the paper.
+    /// Figures of our own.
     pub new: Vec<Paragraph>,
 }
 
@@ -29,90 +30,88 @@ pub struct Paragraph {
     pub outcome: Vec<String>,
 }
 
-/// Claims that are named one by one; of more there is only the number.
-const NAMED: usize = 3;
-
 /// The summary of `results`.
 pub fn summarise(results: &Results) -> Summary {
-    let figures = &results.figures;
-    let of = |wanted: &[Origin]| -> Vec<&Judged> {
-        let claims = figures.iter().flat_map(|figure| &figure.claims);
-        claims
-            .filter(|claim| wanted.contains(&claim.origin))
-            .collect()
+    let mut summary = Summary {
+        opening: opening(results),
+        ..Summary::default()
     };
-    let mut opening = Vec::new();
-    for (origins, whose) in [
-        (&[Origin::Paper][..], "that the paper makes"),
-        (&[Origin::Beyond], "that go beyond it"),
+    for figure in &results.figures {
+        let papers = with_origin([figure], Origin::Paper);
+        let (list, outcome) = if origin(figure) != Origin::Paper {
+            (&mut summary.new, own_outcome(figure))
+        } else if papers.iter().all(|claim| claim.verdict == Verdict::Agrees) {
+            (&mut summary.reproduced, outcome(&papers, "claims"))
+        } else {
+            (&mut summary.not_reproduced, outcome(&papers, "claims"))
+        };
+        list.push(Paragraph {
+            id: figure.id.clone(),
+            says: figure.says.clone(),
+            outcome: outcome.into_iter().collect(),
+        });
+    }
+    summary
+}
+
+/// Whose figure it is.
+fn origin(figure: &FigureResult) -> Origin {
+    let known = FIGURES.iter().find(|entry| entry.id == figure.id);
+    known.map_or(Origin::default(), |entry| entry.origin)
+}
+
+/// How many claims came out how, in a sentence, and which figures are missing.
+fn opening(results: &Results) -> Vec<String> {
+    let of = |origin| with_origin(&results.figures, origin);
+    let mut parts = Vec::new();
+    for (origin, whose) in [
+        (Origin::Paper, "that the paper makes"),
+        (Origin::Beyond, "that go beyond it"),
     ] {
-        let claims = of(origins);
+        let claims = of(origin);
         if !claims.is_empty() {
-            opening.push(format!(
-                "Of the {} claims {whose}, {}.",
+            parts.push(format!(
+                "f the {} claims {whose}, {}",
                 claims.len(),
                 tally(&claims)
             ));
         }
     }
-    let (printed, corrected) = (of(&[Origin::Misprint]), of(&[Origin::Correction]));
+    let (printed, corrected) = (of(Origin::Misprint), of(Origin::Correction));
     if !printed.is_empty() {
-        opening.push(format!(
-            "Of {} statements that are misprinted in the paper {} disagree with the exact value, as they should; of the {} that should stand there {} agree.",
+        parts.push(format!(
+            "f {} misprinted statements {} with the exact value, and of {} corrected ones {}",
             printed.len(),
-            count(&printed, Verdict::Disagrees),
+            verb(count(&printed, Verdict::Disagrees), "disagrees", "disagree"),
             corrected.len(),
-            count(&corrected, Verdict::Agrees)
+            verb(count(&corrected, Verdict::Agrees), "agrees", "agree")
         ));
     }
+    let mut opening = Vec::new();
+    if !parts.is_empty() {
+        opening.push(format!("O{}.", parts.join("; o")));
+    }
     if !results.failures.is_empty() {
-        let ids: Vec<&str> = results
-            .failures
-            .iter()
-            .map(|failure| failure.id.as_str())
-            .collect();
-        opening.push(format!("Not made at all: {}.", ids.join(", ")));
+        let ids = results.failures.iter().map(|failure| failure.id.as_str());
+        opening.push(format!(
+            "Not made at all: {}.",
+            ids.collect::<Vec<_>>().join(", ")
+        ));
     }
-    Summary {
-        opening,
-        reproduced: paragraphs(figures, Origin::Paper, agreement),
-        not_reproduced: paragraphs(figures, Origin::Paper, shortfall),
-        new: paragraphs(figures, Origin::Beyond, |claims| {
-            let both = agreement(claims).into_iter().chain(shortfall(claims));
-            Some(both.flatten().collect())
-        }),
-    }
+    opening
 }
 
-/// What `outcome` says of each figure's claims of this origin, where it says anything.
-fn paragraphs(
-    figures: &[FigureResult],
+fn with_origin<'f>(
+    figures: impl IntoIterator<Item = &'f FigureResult>,
     origin: Origin,
-    outcome: impl Fn(&[&Judged]) -> Option<Vec<String>>,
-) -> Vec<Paragraph> {
-    let paragraph = |figure: &FigureResult| {
-        let claims: Vec<&Judged> = figure
-            .claims
-            .iter()
-            .filter(|claim| claim.origin == origin)
-            .collect();
-        if claims.is_empty() {
-            return None;
-        }
-        Some(Paragraph {
-            id: figure.id.clone(),
-            says: figure.says.clone(),
-            outcome: outcome(&claims)?,
-        })
-    };
-    figures.iter().filter_map(paragraph).collect()
+) -> Vec<&'f Judged> {
+    let claims = figures.into_iter().flat_map(|figure| &figure.claims);
+    claims.filter(|claim| claim.origin == origin).collect()
 }
 
 fn count(claims: &[&Judged], verdict: Verdict) -> usize {
-    claims
-        .iter()
-        .filter(|claim| claim.verdict == verdict)
-        .count()
+    let counted = claims.iter().filter(|claim| claim.verdict == verdict);
+    counted.count()
 }
 
 /// "5 agree, 1 disagrees and 3 are undecided".
@@ -137,121 +136,71 @@ fn verb(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
-/// What agrees, if anything does.
-fn agreement(claims: &[&Judged]) -> Option<Vec<String>> {
-    let agreeing: Vec<&Judged> = with(claims, Verdict::Agrees);
-    if agreeing.is_empty() {
-        return None;
-    }
-    let lead = match (agreeing.len(), claims.len()) {
-        (1, 1) => "Its claim agrees.".to_owned(),
-        (2, 2) => "Both claims agree.".to_owned(),
-        (some, all) if some == all => format!("All {all} claims agree."),
-        (some, all) => format!(
-            "{} of {all} claims {}.",
-            some,
-            if some == 1 { "agrees" } else { "agree" }
-        ),
-    };
-    // What was measured says more than what was computed.
-    let mut shown: Vec<&Judged> = agreeing
-        .iter()
-        .copied()
-        .filter(|claim| claim.trials > 0)
-        .collect();
-    shown.extend(agreeing.iter().copied().filter(|claim| claim.trials == 0));
-    let mut sentences = vec![lead];
-    sentences.extend(shown.into_iter().take(NAMED).map(numbers));
-    Some(sentences)
-}
-
-/// What does not agree, and why, if there is any.
-fn shortfall(claims: &[&Judged]) -> Option<Vec<String>> {
-    let mut sentences = Vec::new();
-    let disagreeing = with(claims, Verdict::Disagrees);
-    if !disagreeing.is_empty() {
+/// What came of a figure of our own, in which statements of the paper may be put to the test.
+fn own_outcome(figure: &FigureResult) -> Vec<String> {
+    let of = |origin| with_origin([figure], origin);
+    let printed = of(Origin::Misprint);
+    let mut sentences: Vec<String> = [
+        (Origin::Beyond, "claims"),
+        (Origin::Correction, "corrections"),
+        (Origin::Paper, "claims of the paper"),
+    ]
+    .into_iter()
+    .flat_map(|(origin, noun)| outcome(&of(origin), noun))
+    .collect();
+    if !printed.is_empty() {
+        let disagree = count(&printed, Verdict::Disagrees);
         sentences.push(format!(
-            "{} of {} claims {}.",
-            disagreeing.len(),
-            claims.len(),
-            if disagreeing.len() == 1 {
+            "{disagree} of {} misprints {}.",
+            printed.len(),
+            if disagree == 1 {
                 "disagrees"
             } else {
                 "disagree"
             }
         ));
-        sentences.extend(disagreeing.iter().take(NAMED).copied().map(numbers));
-        if disagreeing.len() > NAMED {
-            sentences.push(format!("And {} more.", disagreeing.len() - NAMED));
-        }
     }
-    for (cause, words) in [
-        (Cause::TooShort, "the run ends before what they are about"),
-        (Cause::TooNoisy, "the trials scatter too much to tell"),
-        (
-            Cause::StepTooLarge,
-            "the step is too large for a theory of small steps",
-        ),
-        (
-            Cause::NoNumber,
-            "there is no number, since runs diverged or values are not finite",
-        ),
+    sentences
+}
+
+/// How many of `claims` agree, and of the others how many came out how; of those that disagree the first is named.
+fn outcome(claims: &[&Judged], noun: &str) -> Vec<String> {
+    let (agree, all) = (count(claims, Verdict::Agrees), claims.len());
+    if all == 0 {
+        return vec![];
+    }
+    if agree == all {
+        return vec![match all {
+            1 => format!("1 of 1 {noun} agrees."),
+            _ => format!("All {all} {noun} agree."),
+        }];
+    }
+    let mut parts = vec![format!(
+        "{agree} of {all} {noun} {}",
+        if agree == 1 { "agrees" } else { "agree" }
+    )];
+    for verdict in [
+        Verdict::NotAtThisBudget,
+        Verdict::OutsideTheRange,
+        Verdict::NotMeasured,
     ] {
-        let undecided: Vec<&Judged> = claims
-            .iter()
-            .copied()
-            .filter(|claim| claim.cause == Some(cause))
-            .collect();
-        if let Some(first) = undecided.first() {
-            sentences.push(format!(
-                "{} of {} claims {} undecided: {words}. For example {}",
-                undecided.len(),
-                claims.len(),
-                if undecided.len() == 1 { "is" } else { "are" },
-                numbers(first)
-            ));
+        match count(claims, verdict) {
+            0 => {}
+            some => parts.push(format!("{some} {verdict}")),
         }
     }
-    (!sentences.is_empty()).then_some(sentences)
-}
-
-fn with<'c>(claims: &[&'c Judged], verdict: Verdict) -> Vec<&'c Judged> {
-    claims
+    let mut disagreeing = claims
         .iter()
-        .copied()
-        .filter(|claim| claim.verdict == verdict)
-        .collect()
-}
-
-/// A claim's statement with its numbers.
-fn numbers(claim: &Judged) -> String {
-    let measured = match (claim.measured, claim.standard_error) {
-        (Some(value), Some(error)) => format!("{} ± {}", digits(value, 4), digits(error, 2)),
-        (Some(value), None) => digits(value, 4),
-        (None, _) => "no number".to_owned(),
-    };
-    let against = match (claim.tolerance.side(), claim.predicted) {
-        (_, None) => String::new(),
-        (Some(side), Some(predicted)) => {
-            format!(
-                ", claimed {} {}",
-                if side > 0.0 { "above" } else { "below" },
-                digits(predicted, 4)
-            )
-        }
-        (None, Some(predicted)) => format!(", claimed {}", digits(predicted, 4)),
-    };
-    format!("{}: {measured}{against}.", claim.statement)
-}
-
-/// `value` with so many significant digits.
-fn digits(value: f64, count: usize) -> String {
-    let rounded: f64 = format!("{value:.*e}", count - 1).parse().unwrap_or(value);
-    if rounded != 0.0 && !(1e-4..1e7).contains(&rounded.abs()) {
-        format!("{rounded:e}")
-    } else {
-        format!("{rounded}")
+        .filter(|claim| claim.verdict == Verdict::Disagrees);
+    if let Some(first) = disagreeing.next() {
+        let more = disagreeing.count();
+        parts.push(if more == 0 {
+            format!("1 disagrees: {}", first.statement)
+        } else {
+            format!("{} disagree, the first: {}", more + 1, first.statement)
+        });
     }
+    vec![format!("{}.", parts.join("; "))]
 }
 
 #[cfg(test)]
