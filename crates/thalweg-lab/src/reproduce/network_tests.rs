@@ -90,7 +90,13 @@ fn the_fall_begins_at_the_end_of_fitting() {
     let unfitted = [10.0, 8.0, 6.0, 4.0, 3.0, 2.0];
     let judged = falls("net", &with_loss(&unfitted, &only_rises)).judge();
     assert_eq!(judged.verdict, Verdict::NotAtThisBudget);
-    assert!(judged.reason.unwrap().contains("has not done fitting"));
+    assert!(!judged.statement.contains("step"), "{}", judged.statement);
+    assert_eq!((judged.measured, judged.z_score), (None, None));
+    let reason = judged.reason.unwrap();
+    assert!(
+        reason.contains("still fitting at the end of the run"),
+        "{reason}"
+    );
 }
 
 /// At the full budget the paper's runs are the files under `examples/`, seeds and all.

@@ -126,7 +126,7 @@ fn stops(model: Model, mark: u64, stopped: &Trials, going: &Trials) -> Claim {
     let ratio = path(stopped).ratio_of_means(&path(going));
     let fitted = end_of_fitting(going).is_some_and(|end| going.steps[end] <= mark);
     Claim {
-        too_early: (!fitted).then(|| {
+        too_early: (!fitted && ratio.is_ok()).then(|| {
             format!("the network has not done fitting when the noise stops, after {mark} steps")
         }),
         ..Claim::new(

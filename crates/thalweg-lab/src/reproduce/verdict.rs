@@ -146,9 +146,11 @@ impl Claim {
     /// The verdict, from the numbers alone.
     pub fn judge(self) -> Judged {
         let difference = self.difference();
-        let (verdict, why) = match &difference {
-            Ok(difference) => self.decide(difference),
-            Err(reason) => undecided(Cause::NoNumber, reason.clone()),
+        // That a run is too short is known before there is a number.
+        let (verdict, why) = match (&self.too_early, &difference) {
+            (Some(reason), _) => undecided(Cause::TooShort, reason.clone()),
+            (None, Ok(difference)) => self.decide(difference),
+            (None, Err(reason)) => undecided(Cause::NoNumber, reason.clone()),
         };
         let (cause, reason) = why.unzip();
         let difference = difference.ok();
@@ -218,9 +220,6 @@ impl Claim {
     }
 
     fn decide(&self, difference: &Difference) -> Finding {
-        if let Some(reason) = &self.too_early {
-            return undecided(Cause::TooShort, reason.clone());
-        }
         match (self.tolerance.relative(), self.tolerance.side()) {
             (Some(relative), _) => self.value(difference, relative),
             (None, side) => self.inequality(difference, side.unwrap_or(1.0)),

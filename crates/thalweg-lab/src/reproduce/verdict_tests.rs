@@ -193,7 +193,15 @@ fn a_run_that_ends_before_its_limit_decides_nothing_about_it() {
         too_early: Some("still fitting".to_owned()),
         ..sampled(20.0, 0.1, Tolerance::Above {})
     };
-    assert_eq!(early.judge().reason.unwrap(), "still fitting");
+    let unmeasured = Claim {
+        measured: Err("nothing to measure yet".to_owned()),
+        ..early.clone()
+    };
+    for claim in [early, unmeasured] {
+        let judged = claim.judge();
+        assert_eq!(judged.verdict, Verdict::NotAtThisBudget);
+        assert_eq!(judged.reason.unwrap(), "still fitting");
+    }
 }
 
 #[test]
