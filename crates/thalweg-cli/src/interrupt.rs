@@ -20,7 +20,7 @@ use crate::leave;
 pub const STATUS: i32 = 130;
 
 /// How long work that saves its state has for that.
-const PATIENCE: Duration = Duration::from_millis(800);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often the signals are looked for.
 const LOOK: Duration = Duration::from_millis(50);

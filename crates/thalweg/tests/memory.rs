@@ -9,7 +9,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use faer::Mat;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
 use thalweg::curvature::{EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::data::{LabelNoise, Source, TeacherStream};
 use thalweg::evaluation::Evaluation;
@@ -65,9 +66,18 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// The bytes that `work` takes at its peak, beside those that are there before it: among them the matrix
 /// library's room for products, which every thread takes once and which depends on the processor alone.
 fn peak<R>(work: impl FnOnce() -> R) -> u64 {
+    // In sequence, or one thread might do another's share and leave it without its room until later.
     let product = || {
         let matrix = Mat::<f64>::identity(100, 100);
-        drop(&matrix * &matrix);
+        let mut product = Mat::zeros(100, 100);
+        matmul(
+            &mut product,
+            Accum::Replace,
+            &matrix,
+            &matrix,
+            1.0,
+            Par::Seq,
+        );
     };
     product();
     rayon::broadcast(|_| product());

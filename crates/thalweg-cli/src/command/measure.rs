@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
 use thalweg_lab::network::{self, Effort, NetworkError, NetworkMeasurement};
-use thalweg_lab::saved::{SavedError, SavedNetwork, networks_of};
+use thalweg_lab::saved::{SavedError, SavedNetwork, networks_of, same_run};
 use thalweg_lab::spec::{self, Overrides};
 use thalweg_lab::store::StoreError;
 
@@ -129,6 +129,9 @@ fn targets(arguments: &Arguments) -> Result<Vec<(String, SavedNetwork)>, Failure
     };
     let read = |path: PathBuf| {
         let saved = SavedNetwork::read(&path, specification.as_ref()).map_err(failure)?;
+        if arguments.target.is_dir() {
+            same_run(&arguments.target, &path, &saved).map_err(failure)?;
+        }
         Ok((name(&path), saved))
     };
     paths.into_iter().map(read).collect()

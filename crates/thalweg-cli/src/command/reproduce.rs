@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     memory::fits(
         reproduce::memory(&figures, rayon::current_num_threads()),
         memory::multiplying(usize::MAX),
-        "naming figures that train no networks on images (not fig2, fig5 or switch) needs less",
+        "fewer threads (RAYON_NUM_THREADS=1) need less, and so do figures without networks on images (all but fig2, fig5 and switch)",
     )
     .map_err(Failure::input)?;
     leave::keeping(format!(

@@ -60,6 +60,63 @@ fn a_run_is_measured_and_its_results_kept() {
     assert_eq!(networks.len(), 1);
 }
 
+/// Two networks, or what was measured of them, under each other's names.
+#[test]
+fn what_was_exchanged_is_refused() {
+    let (folder, path) = file("experiment.toml", SMALL.as_bytes());
+    let out = folder.path().join("run");
+    let out_text = out.to_str().unwrap();
+    let trained = run(&["train", path.to_str().unwrap(), "--out", out_text]);
+    assert_eq!(trained.status, Some(0), "{}", trained.stderr);
+    assert_eq!(run(&["measure", out_text]).status, Some(0));
+    let exchange = |kind: &str, extension: &str| {
+        let of = |seed: &str| out.join(format!("{kind}/{seed}.{extension}"));
+        std::fs::rename(of("seed-0"), of("kept")).unwrap();
+        std::fs::rename(of("seed-1"), of("seed-0")).unwrap();
+        std::fs::rename(of("kept"), of("seed-1")).unwrap();
+    };
+    exchange("measured", "json");
+    let report = run(&["report", out_text]);
+    assert_eq!(report.status, Some(2));
+    assert!(
+        report
+            .stderr
+            .contains("it holds the measurements of seed-1"),
+        "{}",
+        report.stderr
+    );
+    exchange("networks", "safetensors");
+    let measured = run(&["measure", out_text]);
+    assert_eq!(measured.status, Some(2));
+    let message = measured.stderr.split_whitespace().collect::<Vec<_>>();
+    assert!(
+        message
+            .join(" ")
+            .contains("is the network of seed 1 under another"),
+        "{}",
+        measured.stderr
+    );
+}
+
+/// A pipe is waited for by nobody, and no link is followed out of a run.
+#[cfg(unix)]
+#[test]
+fn only_files_are_networks() {
+    let (_folder, out) = trained();
+    let target = network(&out);
+    std::fs::remove_file(&target).unwrap();
+    let made = Command::new("mkfifo").arg(&target).status().unwrap();
+    assert!(made.success());
+    let refused = run(&["measure", out.to_str().unwrap()]);
+    assert_eq!(refused.status, Some(2));
+    assert!(refused.stderr.contains("no file"), "{}", refused.stderr);
+    std::fs::remove_file(&target).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &target).unwrap();
+    let refused = run(&["measure", out.to_str().unwrap()]);
+    assert_eq!(refused.status, Some(2));
+    assert!(refused.stderr.contains("link"), "{}", refused.stderr);
+}
+
 /// A single file's results go nowhere unless a directory is named.
 #[test]
 fn a_single_file_is_left_as_it_was() {

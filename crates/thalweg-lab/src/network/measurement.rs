@@ -1,5 +1,6 @@
 //! Everything that is measured of one network, as it is written and read.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -336,8 +337,14 @@ impl NetworkMeasurement {
         let read = |path: PathBuf| {
             let way_out = "bring it back from a copy, or delete it and measure again";
             let text = read_sealed(&path, way_out)?;
-            serde_json::from_slice(&text)
-                .map_err(|error| StoreError::read(&path, io::Error::from(error)))
+            let found: Self = serde_json::from_slice(&text)
+                .map_err(|error| StoreError::read(&path, io::Error::from(error)))?;
+            if path.file_stem() != Some(OsStr::new(&found.name)) {
+                let reason = format!("it holds the measurements of {}; {way_out}", found.name);
+                let source = io::Error::new(io::ErrorKind::InvalidData, reason);
+                return Err(StoreError::read(&path, source));
+            }
+            Ok(found)
         };
         let paths = files_with(&directory.join(FOLDER), EXTENSION)?;
         paths.into_iter().map(read).collect()

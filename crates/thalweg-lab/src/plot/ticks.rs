@@ -9,8 +9,11 @@ pub struct Tick {
     pub label: Option<String>,
 }
 
-/// Marks at round numbers between `low` and `high`, about `wanted` of them.
+/// Marks at round numbers between `low` and `high`, about `wanted` of them; none on an axis without end.
 pub fn linear(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
+    if !(high - low).is_finite() {
+        return Vec::new();
+    }
     let raw = (high - low) / wanted.max(1) as f64;
     let decade = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0]
@@ -50,6 +53,9 @@ fn linear_label(value: f64, step: f64, largest: f64) -> String {
 /// Marks at powers of ten between `low` and `high` (both > 0), with minor marks between; over less
 /// than two decades the marks at 2 and 5 carry labels too.
 pub fn logarithmic(low: f64, high: f64) -> Vec<Tick> {
+    if !(low > 0.0 && high.is_finite()) {
+        return Vec::new();
+    }
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let decades = high.log10() - low.log10();
     if decades < 0.6 {
@@ -98,6 +104,13 @@ mod tests {
 
     fn labels(ticks: &[Tick]) -> Vec<&str> {
         ticks.iter().filter_map(|t| t.label.as_deref()).collect()
+    }
+
+    #[test]
+    fn an_axis_without_end_has_no_marks() {
+        assert!(linear(-1e308, 1e308, 5).is_empty());
+        assert!(logarithmic(1.0, f64::INFINITY).is_empty());
+        assert!(logarithmic(0.0, 1.0).is_empty());
     }
 
     #[test]

@@ -22,20 +22,26 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         .first()
         .map(|network| network.loss_convention.clone());
     let mut parts = Vec::new();
+    let mut steps = None;
     if measured.is_empty() || is_run(directory) {
         let run = load::<NetworkExperiment>(directory)?;
         convention = Some(run.experiment.loss_words().to_owned());
+        steps = Some(run.experiment.steps);
         let picture = plot::svg(&draw(&run).scene());
         let changed = changed_data(directory)?;
         parts.push((words(directory, &run, changed), picture, "Settings"));
     }
     for network in measured {
         let command = format!("thalweg measure {}", directory.display());
-        parts.push((
-            measured::words(network, &command),
-            measured::picture(network),
-            "Numbers",
-        ));
+        let mut words = measured::words(network, &command);
+        if let (Some(step), Some(last)) = (network.step, steps)
+            && step != last
+        {
+            words.caption.push_str(&format!(
+                " This was measured at step {step}, and the run has gone on to step {last} since: {command} measures it there."
+            ));
+        }
+        parts.push((words, measured::picture(network), "Numbers"));
     }
     let sections: Vec<_> = parts
         .iter()

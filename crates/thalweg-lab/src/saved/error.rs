@@ -32,6 +32,14 @@ pub enum SavedError {
         /// What is wrong with it.
         source: SafeTensorError,
     },
+    /// A network lies in a run's directory and is not the run's own.
+    #[error("{} {what}: bring the run's own back from a copy, or train anew in another directory", path.display())]
+    Stranger {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
     /// A directory without networks.
     #[error("{} holds no trained networks (networks/*.safetensors): finish its `thalweg train`, or give a safetensors file", directory.display())]
     NoNetworks {

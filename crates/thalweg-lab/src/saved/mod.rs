@@ -8,6 +8,7 @@
 mod error;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -19,7 +20,9 @@ pub use error::SavedError;
 
 use crate::provenance::Provenance;
 use crate::spec::{NetworkExperiment, Node, Specification, read_toml, to_toml};
-use crate::store::{Seal, StoreError, check_seal, files_with, outcomes_of, seal, write_whole};
+use crate::store::{
+    Seal, StoreError, check_seal, experiment_of, files_with, is_run, outcomes_of, seal, write_whole,
+};
 
 /// The key of the file's only metadata.
 const METADATA: &str = "thalweg";
@@ -165,6 +168,9 @@ pub(crate) fn network_path(directory: &Path, seed: u64) -> PathBuf {
 /// When there are none, as before a training is finished, or when one is missing.
 pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
     let paths = files_with(&directory.join(NETWORKS), EXTENSION)?;
+    if let Some(link) = paths.iter().find(|path| path.is_symlink()) {
+        return Err(StoreError::link(link).into());
+    }
     for outcome in outcomes_of(directory)? {
         let path = network_path(directory, outcome.seed);
         if outcome.diverged_at.is_none() && !paths.contains(&path) {
@@ -177,6 +183,41 @@ pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
         });
     }
     Ok(paths)
+}
+
+/// Refuses a network that is not the one that the run in `directory` has under this `path`.
+///
+/// # Errors
+/// When its seed is not that of its name, or its experiment not the run's; or the run's cannot be read.
+pub fn same_run(directory: &Path, path: &Path, saved: &SavedNetwork) -> Result<(), SavedError> {
+    let stranger = |what: &str| {
+        Err(SavedError::Stranger {
+            path: path.to_owned(),
+            what: what.to_owned(),
+        })
+    };
+    if !is_run(directory) {
+        return Ok(());
+    }
+    match saved.seed {
+        Some(seed) if network_path(directory, seed) != path => {
+            return stranger(&format!(
+                "is the network of seed {seed} under another's name"
+            ));
+        }
+        _ => {}
+    }
+    // A run that is being given more steps still has the networks of its shorter self.
+    let but_for_steps = |experiment: &NetworkExperiment| {
+        let mut tree = experiment.to_node();
+        tree.remove("steps");
+        tree
+    };
+    let run = experiment_of::<NetworkExperiment>(directory)?;
+    if but_for_steps(&run) != but_for_steps(&saved.experiment) {
+        return stranger("was trained in another experiment");
+    }
+    Ok(())
 }
 
 /// What the file's own specification says: all but the parameters.
@@ -203,7 +244,13 @@ fn tape(experiment: &NetworkExperiment) -> Result<Tape, ModelError> {
 
 fn content(path: &Path) -> Result<Vec<u8>, SavedError> {
     let read = |source| StoreError::read(path, source);
-    let size = fs::metadata(path).map_err(read)?.len();
+    let metadata = fs::metadata(path).map_err(read)?;
+    // A pipe would be waited for, and a device read without end.
+    if !metadata.is_file() {
+        let reason = "this is no file: a network is a safetensors file";
+        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, reason)).into());
+    }
+    let size = metadata.len();
     if size > MOST {
         return Err(SavedError::TooLarge {
             path: path.to_owned(),

@@ -327,7 +327,7 @@ pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreErr
         ));
     }
     same_kind::<E>(directory)?;
-    let experiment = read_specification(directory, |root| E::read(root))?;
+    let experiment = experiment_of::<E>(directory)?;
     let finished = finished(directory, digest_of(&experiment.to_node()))?;
     let path = directory.join(MEASUREMENTS);
     let bytes = read_listed(&path, finished.measurements, WAY_OUT)?;
@@ -359,6 +359,11 @@ fn digest_but_for_steps(experiment: &impl Specification) -> u64 {
     let mut tree = experiment.to_node();
     tree.remove(STEPS);
     digest_of(&tree)
+}
+
+/// The experiment of the run in `directory`.
+pub(crate) fn experiment_of<E: Specification>(directory: &Path) -> Result<E, StoreError> {
+    read_specification(directory, |root| E::read(root))
 }
 
 /// What `read` makes of the specification in the run directory `directory`.

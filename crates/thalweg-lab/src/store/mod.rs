@@ -18,7 +18,7 @@ pub use error::{DataChange, Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
 pub(crate) use digest::{digest, digits};
-pub(crate) use directory::{Progress, RunDirectory, begun_on, is_run, outcomes_of};
+pub(crate) use directory::{Progress, RunDirectory, begun_on, experiment_of, is_run, outcomes_of};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use lock::Lock;
 pub(crate) use plain::{check_seal, exists, read_listed, read_sealed};
