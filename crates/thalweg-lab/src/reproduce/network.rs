@@ -38,6 +38,10 @@ pub const SQUARED_ERROR: Loss = Loss::SquaredError(Convention::Half);
 /// From soft labels, softmax(clean + noise).
 pub const CROSS_ENTROPY: Loss = Loss::CrossEntropy;
 
+/// Samples on which small networks are measured at the full budget where labels are noisy: their curvature scatters
+/// with the set.
+const NOISY_SAMPLES: usize = 10_000;
+
 /// What of a network's experiment a figure chooses: the rest is in its file.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
@@ -126,6 +130,9 @@ impl Choice {
             measure.labels = EvaluationLabels::Noisy;
         }
         measure.samples = budget.samples(measure.samples);
+        if self.loss == CROSS_ENTROPY && self.model.is_small() {
+            measure.samples = budget.choose(measure.samples, NOISY_SAMPLES);
+        }
         measure.schedule.count = budget.measurements(measure.schedule.count);
         Ok(experiment)
     }
@@ -171,13 +178,14 @@ impl Choice {
             "no biases"
         };
         Ok(format!(
-            "{}, {biases}; √Σε = {}; η = {}, B = {}, {} steps, {} trials",
+            "{}, {biases}; √Σε = {}; η = {}, B = {}, {} steps, {} trials, each measured on {} samples of its own",
             self.model.description(),
             noises.collect::<Vec<_>>().join(" and "),
             experiment.settings.optimizer.learning_rate.base,
             experiment.settings.batch,
             experiment.steps,
-            experiment.seeds.len()
+            experiment.seeds.len(),
+            experiment.measure.samples
         ))
     }
 }
@@ -191,6 +199,12 @@ fn biases(network: &mut Network) -> &mut bool {
 }
 
 impl Model {
+    /// Whether many samples to measure on cost little and are to be had: a transformer is slow, and MNIST's test set
+    /// small.
+    fn is_small(self) -> bool {
+        matches!(self, Self::Linear | Self::Relu | Self::Rnn)
+    }
+
     /// In titles and legends.
     pub fn name(self) -> &'static str {
         match self {
@@ -273,7 +287,7 @@ pub const ENDS: Schedule = Schedule {
 
 /// How trials are made and measured, for the settings of a figure.
 pub const TRIALS: &str = "each trial has its own teacher, start, data and evaluation set, by its seed; both noises share them. \
-                          Trained in f32 on fresh samples, measured in f64 on samples that no step sees: with squared error \
+                          As each set is another, its error is within the scatter of the trials. Trained in f32 on fresh samples, measured in f64 on samples that no step sees: with squared error \
                           on clean labels, which gives curvature its mean over label noise, F on noisy ones; with \
                           cross-entropy on noisy ones";
 

@@ -129,6 +129,30 @@ fn the_example_files_are_the_figures_runs() {
     );
 }
 
+/// Noisy labels ask for more samples, where that is cheap; the settings tell how many there are.
+#[test]
+fn small_networks_are_measured_on_more_samples_where_labels_are_noisy() {
+    let samples = |model, loss, budget| {
+        let choice = Choice::new(model, loss);
+        let measure = choice.experiment(budget).unwrap().measure;
+        let told = format!("each measured on {} samples", measure.samples);
+        let settings = choice.settings(&[1.0], budget).unwrap();
+        assert!(settings.contains(&told), "{settings}");
+        measure.samples
+    };
+    for (model, clean, noisy, quick) in [
+        (Model::Relu, 1000, 10_000, 250),
+        (Model::Rnn, 1000, 10_000, 250),
+        (Model::Linear, 10_000, 10_000, 2500),
+        (Model::Transformer, 1000, 1000, 250),
+        (Model::Mnist, 1024, 1024, 256),
+    ] {
+        assert_eq!(samples(model, SQUARED_ERROR, Budget::Full), clean);
+        assert_eq!(samples(model, CROSS_ENTROPY, Budget::Full), noisy);
+        assert_eq!(samples(model, CROSS_ENTROPY, Budget::Quick), quick);
+    }
+}
+
 #[test]
 fn names_tell_all_that_a_figure_chooses() {
     let relu = Choice::new(Model::Relu, SQUARED_ERROR);
