@@ -6,8 +6,8 @@
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
@@ -59,9 +59,6 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// One measurement at a time: the counts are those of the whole process.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// The bytes that `work` takes at its peak, beside those that are there before it: among them the matrix
 /// library's room for products, which every thread takes once and which depends on the processor alone.
@@ -119,9 +116,7 @@ fn problem(inputs: usize, outputs: usize, hidden: &[usize]) -> Problem {
     .unwrap()
 }
 
-#[test]
 fn a_problem_and_its_prediction() {
-    let _alone = ALONE.lock();
     for (inputs, outputs) in [(100, 100), (300, 300), (400, 50), (50, 400)] {
         let width = inputs.max(outputs);
         let peak = peak(|| {
@@ -133,9 +128,7 @@ fn a_problem_and_its_prediction() {
     }
 }
 
-#[test]
 fn the_flow() {
-    let _alone = ALONE.lock();
     for (widths, drift) in [
         (&[8, 8, 8, 8, 8][..], Drift::Symmetric),
         (&[16, 16, 16, 16], Drift::Symmetric),
@@ -161,9 +154,7 @@ fn the_flow() {
     }
 }
 
-#[test]
 fn an_ensemble() {
-    let _alone = ALONE.lock();
     let threads = rayon::current_num_threads();
     let finite = |samples| simulate::Data {
         source: simulate::Source::Finite {
@@ -243,9 +234,7 @@ fn training(inputs: usize, hidden: usize, batch: usize) -> Training {
     Training::new(tape, LOSS, Source::from(stream), settings).unwrap()
 }
 
-#[test]
 fn a_training() {
-    let _alone = ALONE.lock();
     let threads = rayon::current_num_threads();
     for (inputs, hidden, batch, seeds) in [(2, 2000, 2, 16), (20, 500, 500, 4), (300, 300, 64, 3)] {
         let training = training(inputs, hidden, batch);
@@ -266,9 +255,7 @@ fn a_training() {
     }
 }
 
-#[test]
 fn an_evaluation() {
-    let _alone = ALONE.lock();
     let threads = rayon::current_num_threads();
     for (inputs, hidden, samples) in [(20, 100, 2000), (2, 500, 300), (30, 60, 3000)] {
         let training = training(inputs, hidden, 10);
@@ -290,4 +277,15 @@ fn an_evaluation() {
         let what = format!("evaluate {inputs} → {hidden} → 2 on {samples} samples");
         assert_honest(&what, estimate, peak);
     }
+}
+
+/// One after the other and in one thread: the counts are those of the whole process, and a thread that ends gives its room
+/// for products back while the next one is measured.
+#[test]
+fn estimates_are_near_what_is_taken() {
+    a_problem_and_its_prediction();
+    the_flow();
+    an_ensemble();
+    a_training();
+    an_evaluation();
 }
