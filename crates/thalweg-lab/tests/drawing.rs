@@ -232,3 +232,31 @@ fn a_bar_that_reaches_below_zero_ends_at_the_frame() {
     assert_at(bar[1], at(7.0, 61.0));
     assert!(bar[0].1 > at(7.0, 1.0).1 && bar[0].1 <= scene.height);
 }
+
+/// Row by row, from the left.
+#[test]
+fn panels_are_laid_out_as_one_reads() {
+    let axis = || Axis::linear("x").including(0.0).including(1.0);
+    let scene = Figure {
+        description: String::new(),
+        panels: ["first", "second", "third", "fourth", "fifth"]
+            .map(|title| Panel::new(title, axis(), axis()))
+            .to_vec(),
+        columns: 2,
+        frame: (300.0, 200.0),
+    }
+    .scene();
+    let at = |title: &str| {
+        let mut texts = scene.shapes.iter().filter_map(|shape| match shape {
+            Shape::Text(text) if text.content == title => Some(text.at),
+            _ => None,
+        });
+        texts.next().unwrap()
+    };
+    let [first, second, third, fourth, fifth] =
+        ["first", "second", "third", "fourth", "fifth"].map(at);
+    assert!(first.1 == second.1 && third.1 == fourth.1);
+    assert!(first.0 == third.0 && third.0 == fifth.0 && second.0 == fourth.0);
+    assert!(second.0 > first.0 + 300.0);
+    assert!(third.1 > first.1 + 200.0 && fifth.1 > third.1 + 200.0);
+}

@@ -328,3 +328,18 @@ fn verdicts_in_json_are_those_of_the_problem() {
         }
     }
 }
+
+/// Slow time is u = η² t/B.
+#[test]
+fn the_flows_relaxation_time_is_the_same_in_both_clocks() {
+    let problem = ["--depth", "2", "--noise", "1,0.5"];
+    let step = ["--learning-rate", "0.003", "--batch", "10"];
+    let answer = run(&[&["flow", "--json", "--steps", "100"], &problem[..], &step].concat()).json();
+    let slow_time = answer["relaxation_slow_time"].as_f64().unwrap();
+    assert!(slow_time > 0.0);
+    let steps = answer["relaxation_steps"].as_f64().unwrap();
+    assert!(
+        (steps / (slow_time * 10.0 / 9e-6) - 1.0).abs() < 1e-12,
+        "{steps}"
+    );
+}

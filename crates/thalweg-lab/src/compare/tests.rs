@@ -214,3 +214,37 @@ fn a_predictor_of_ones_own_stands_beside_the_others() {
     assert!(answer["series"][1].is_null());
     assert_eq!(data["measured"][0]["quantity"], "sharpness");
 }
+
+/// D = 2, V = Σx = I, √Σε = (1, 0.5): F = D √(a b) s = 3 √2.5, with ‖V√Σx‖² = 2, η = 0.01 and B = 10.
+#[test]
+fn the_limits_range_is_that_of_the_runs_own_step() {
+    let comparison = compare(SMALL);
+    let limit = predicted(&comparison, "limit").answer.as_ref().unwrap();
+    let belief = limit.belief.as_ref().unwrap();
+    let expected = 0.01 * 3.0 * 2.5_f64.sqrt() / (2.0 * 10.0 * 2.0);
+    for found in [
+        belief.relative_weighted_fluctuation,
+        belief.limit_relative_weighted_fluctuation.unwrap(),
+    ] {
+        assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
+    }
+}
+
+#[test]
+fn every_number_of_a_verdict_stands_in_its_own_place() {
+    let validity = thalweg::flow::Validity {
+        stability: 0.125,
+        limit_stability: Some(0.25),
+        relative_weighted_fluctuation: 0.5,
+        limit_relative_weighted_fluctuation: Some(0.75),
+        misalignment: 1.5,
+        approach: None,
+    };
+    let belief = Belief::from(validity);
+    assert!(!belief.in_range && belief.warning.as_ref() == Some(&belief.sentence));
+    assert_eq!(belief.stability_number, 0.125);
+    assert_eq!(belief.limit_stability_number, Some(0.25));
+    assert_eq!(belief.relative_weighted_fluctuation, 0.5);
+    assert_eq!(belief.limit_relative_weighted_fluctuation, Some(0.75));
+    assert_eq!(belief.misalignment, 1.5);
+}

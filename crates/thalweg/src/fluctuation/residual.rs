@@ -142,3 +142,19 @@ pub(super) fn descending(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, CurvatureE
     values.reverse();
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::condition;
+
+    /// What is left of a zero by rounding is a zero.
+    #[test]
+    fn a_condition_number_ends_where_rounding_begins() {
+        assert_eq!(condition(&[6.0, 3.0, 1.5]), 4.0);
+        assert!((condition(&[1.0, 1e-15]) / 1e15 - 1.0).abs() < 1e-14);
+        for smallest in [1e-17, 0.0, -1e-18] {
+            assert_eq!(condition(&[1.0, smallest]), f64::INFINITY);
+        }
+        assert_eq!(condition(&[]), 1.0);
+    }
+}
