@@ -232,7 +232,7 @@ fn the_limits_range_is_that_of_the_runs_own_step() {
 
 #[test]
 fn every_number_of_a_verdict_stands_in_its_own_place() {
-    let validity = thalweg::flow::Validity {
+    let validity = flow::Validity {
         stability: 0.125,
         limit_stability: Some(0.25),
         relative_weighted_fluctuation: 0.5,
