@@ -1,10 +1,9 @@
 //! Figure 7: depth multiplies the sharpness and the largest eigenvalue.
 
 use thalweg::flow::Drift;
-use thalweg::theory::predict;
 
 use super::claim::{Claim, beyond, paper};
-use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, limit, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
 use super::plan::Plan;
@@ -13,7 +12,6 @@ use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
 use crate::quantity::{LAMBDA_MAX, Quantity, SHARPNESS};
-use crate::spec::Experiment;
 
 const DEPTHS: [usize; 4] = [2, 3, 4, 5];
 const LEARNING_RATE: f64 = 0.01;
@@ -67,12 +65,6 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         },
         claims: claims(ran)?,
     })
-}
-
-/// The exact limit of `quantity` in `experiment`.
-fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
-    let prediction = predict(&experiment.problem)?;
-    Ok(quantity.at_limit(&(&prediction).into()).unwrap_or(f64::NAN))
 }
 
 fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use thalweg::flow::{self, Drift, Times, Trajectory, Validity};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, Init, Precision, Settings};
+use thalweg::theory::predict;
 
 use super::claim::Range;
 use super::statistics::{PerTrial, Trials};
@@ -127,6 +128,15 @@ pub fn starts(experiment: &Experiment) -> Result<Vec<Weights>, ReproduceError> {
         None => Ok(starts),
         Some(&seed) => Err(ReproduceError::NoStart { seed }),
     }
+}
+
+/// The exact limit of `quantity` in `experiment`.
+///
+/// # Errors
+/// When the problem has no such limit.
+pub fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
+    let prediction = predict(&experiment.problem)?;
+    Ok(quantity.at_limit(&(&prediction).into()).unwrap_or(f64::NAN))
 }
 
 /// The slow flow's relaxation time at its limit, steps.

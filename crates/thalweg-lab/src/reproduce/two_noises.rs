@@ -1,10 +1,9 @@
 //! What Figures 2 and 5 share: networks under anisotropic and under isotropic noise.
 
 use thalweg::flow::Drift;
-use thalweg::theory::predict;
 
 use super::claim::{Claim, Source, paper};
-use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, limit, plain};
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, KINDS, Model, SQUARED_ERROR, TRIALS, falls};
 use super::plan::Plan;
@@ -13,7 +12,6 @@ use super::shown::Shown as _;
 use super::{Budget, Context, ReproduceError};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::quantity::{FLUCTUATION, Quantity};
-use crate::spec::Experiment;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
@@ -102,12 +100,6 @@ pub fn show(
         },
         claims,
     })
-}
-
-/// The exact limit of `quantity` in `experiment`.
-fn limit(quantity: &Quantity, experiment: &Experiment) -> Result<f64, ReproduceError> {
-    let prediction = predict(&experiment.problem)?;
-    Ok(quantity.at_limit(&(&prediction).into()).unwrap_or(f64::NAN))
 }
 
 fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
