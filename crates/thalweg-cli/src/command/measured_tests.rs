@@ -6,7 +6,7 @@ use super::*;
 
 /// No two numbers in it are equal, half of its estimates have not converged, and neither bound holds.
 fn network() -> NetworkMeasurement {
-    let text = include_str!("../../../thalweg-lab/tests/data/measured.json");
+    let text = include_str!("../../../thalweg-report/tests/data/measured.json");
     serde_json::from_str(text).unwrap()
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use thalweg_lab::network::changed_data;
-use thalweg_lab::report::{self, ReportError};
 use thalweg_lab::store::StoreError;
+use thalweg_report::report::{self, ReportError};
 
 use crate::exit::Failure;
 use crate::output;

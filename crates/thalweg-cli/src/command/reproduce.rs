@@ -6,12 +6,12 @@ use clap::Args;
 use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
 use thalweg_lab::memory;
-use thalweg_lab::report::{REPORT_FILE, ReportError};
-use thalweg_lab::reproduce::{
+use thalweg_lab::store::StoreError;
+use thalweg_report::report::{REPORT_FILE, ReportError};
+use thalweg_report::reproduce::{
     self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, Summary,
     Verdict, summarise,
 };
-use thalweg_lab::store::StoreError;
 
 use crate::exit::Failure;
 use crate::number::significant;

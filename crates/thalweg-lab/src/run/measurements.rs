@@ -46,15 +46,8 @@ impl Measurements {
         (rows as u64).saturating_mul(3 * size_of::<Row>() as u64)
     }
 
-    /// Adds a row.
-    pub(crate) fn push(
-        &mut self,
-        seed: u64,
-        step: u64,
-        slow_time: f64,
-        quantity: &str,
-        value: f64,
-    ) {
+    /// Adds what was measured of one seed at one step; `slow_time` is u = η² t / B.
+    pub fn push(&mut self, seed: u64, step: u64, slow_time: f64, quantity: &str, value: f64) {
         let quantity = match self.index(quantity) {
             Some(index) => index,
             None => {

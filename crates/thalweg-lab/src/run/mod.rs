@@ -21,7 +21,7 @@ pub use error::RunError;
 pub use estimate::Estimate;
 pub use measurements::{Measurements, Point};
 pub use observer::{Note, Observer};
-pub(crate) use runnable::{Runnable, Running};
+pub use runnable::{Runnable, Running};
 
 use crate::provenance::Build;
 use crate::store::{Progress, RunDirectory, RunOutcome, State};

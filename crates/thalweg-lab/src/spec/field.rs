@@ -12,7 +12,7 @@ pub struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// The whole file.
-    pub(crate) fn root(node: &'a Node) -> Self {
+    pub fn root(node: &'a Node) -> Self {
         Self {
             path: String::new(),
             node,
@@ -20,23 +20,25 @@ impl<'a> Field<'a> {
     }
 
     /// `node`, of which errors speak as `path`.
-    pub(crate) fn at(path: &str, node: &'a Node) -> Self {
+    pub fn at(path: &str, node: &'a Node) -> Self {
         Self {
             path: path.to_owned(),
             node,
         }
     }
 
-    pub(crate) fn node(&self) -> &'a Node {
+    /// What stands there.
+    pub fn node(&self) -> &'a Node {
         self.node
     }
 
-    pub(crate) fn path(&self) -> &str {
+    /// Where it stands in the file, `problem.teacher[0][1]` for example.
+    pub fn path(&self) -> &str {
         &self.path
     }
 
     /// The error that this is not what is needed.
-    pub(crate) fn not(&self, needed: impl Into<String>) -> Fault {
+    pub fn not(&self, needed: impl Into<String>) -> Fault {
         Fault::Value {
             field: self.path.clone(),
             found: self.node.to_string(),
@@ -45,7 +47,7 @@ impl<'a> Field<'a> {
     }
 
     /// The entry `key`, if there is one that is not null.
-    pub(crate) fn optional(&self, key: &str) -> Option<Field<'a>> {
+    pub fn optional(&self, key: &str) -> Option<Field<'a>> {
         let node = self.node.get(key).filter(|node| **node != Node::Null)?;
         Some(Field {
             path: join(&self.path, key),
@@ -54,7 +56,7 @@ impl<'a> Field<'a> {
     }
 
     /// The entry `key`, or the error that says what it should be.
-    pub(crate) fn required(&self, key: &str, needed: &str) -> Result<Field<'a>, Fault> {
+    pub fn required(&self, key: &str, needed: &str) -> Result<Field<'a>, Fault> {
         self.optional(key).ok_or_else(|| Fault::Missing {
             field: join(&self.path, key),
             needed: needed.to_owned(),
@@ -62,12 +64,12 @@ impl<'a> Field<'a> {
     }
 
     /// Refuses every key of this table that is not in `known`.
-    pub(crate) fn only(&self, known: &[&'static str]) -> Result<(), Fault> {
+    pub fn only(&self, known: &[&'static str]) -> Result<(), Fault> {
         self.only_besides(known, &[])
     }
 
     /// Refuses every key that is neither in `known` nor in `ignored`; advice names `known` alone.
-    pub(crate) fn only_besides(
+    pub fn only_besides(
         &self,
         known: &[&'static str],
         ignored: &[&'static str],
@@ -88,7 +90,7 @@ impl<'a> Field<'a> {
     }
 
     /// A finite number, written as an integer or not.
-    pub(crate) fn number(&self) -> Result<f64, Fault> {
+    pub fn number(&self) -> Result<f64, Fault> {
         match self.node {
             Node::Integer(value) => Ok(*value as f64),
             Node::Float(value) if value.is_finite() => Ok(*value),
@@ -98,7 +100,7 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number from 0 to `i64::MAX`, which is what TOML can hold; `1e5` counts as whole.
-    pub(crate) fn count(&self) -> Result<u64, Fault> {
+    pub fn count(&self) -> Result<u64, Fault> {
         // 2⁶³ is the first f64 above the range, so `<` is exact.
         const END: f64 = (1u64 << 63) as f64;
         let value = match self.node {
@@ -112,18 +114,20 @@ impl<'a> Field<'a> {
     }
 
     /// [`Field::count`] for a size in memory.
-    pub(crate) fn size(&self) -> Result<usize, Fault> {
+    pub fn size(&self) -> Result<usize, Fault> {
         usize::try_from(self.count()?).map_err(|_| self.not("a smaller number"))
     }
 
-    pub(crate) fn flag(&self) -> Result<bool, Fault> {
+    /// The field as `true` or `false`.
+    pub fn flag(&self) -> Result<bool, Fault> {
         match self.node {
             Node::Bool(value) => Ok(*value),
             _ => Err(self.not("true or false")),
         }
     }
 
-    pub(crate) fn text(&self) -> Result<&'a str, Fault> {
+    /// The field as a text.
+    pub fn text(&self) -> Result<&'a str, Fault> {
         match self.node {
             Node::Text(text) => Ok(text),
             _ => Err(self.not("a text")),
@@ -131,7 +135,7 @@ impl<'a> Field<'a> {
     }
 
     /// The items of a list, each with its own path.
-    pub(crate) fn list(&self, needed: &str) -> Result<Vec<Field<'a>>, Fault> {
+    pub fn list(&self, needed: &str) -> Result<Vec<Field<'a>>, Fault> {
         let Node::List(items) = self.node else {
             return Err(self.not(needed));
         };
@@ -146,14 +150,14 @@ impl<'a> Field<'a> {
     }
 
     /// A list of finite numbers.
-    pub(crate) fn numbers(&self) -> Result<Vec<f64>, Fault> {
+    pub fn numbers(&self) -> Result<Vec<f64>, Fault> {
         let items = self.list("a list of numbers")?;
         items.iter().map(Field::number).collect()
     }
 
     /// One of several kinds, each with the fields it may have beside `kind`: a table with a `kind`, or
     /// the kind's name alone.
-    pub(crate) fn kind(&self, kinds: &[Kind<'_>]) -> Result<&'static str, Fault> {
+    pub fn kind(&self, kinds: &[Kind<'_>]) -> Result<&'static str, Fault> {
         let names: Vec<_> = kinds
             .iter()
             .map(|(name, _)| format!("\"{name}\""))
@@ -176,4 +180,4 @@ impl<'a> Field<'a> {
 }
 
 /// The name of a kind and the fields that go with it.
-pub(crate) type Kind<'a> = (&'static str, &'a [&'static str]);
+pub type Kind<'a> = (&'static str, &'a [&'static str]);

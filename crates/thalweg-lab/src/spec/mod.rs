@@ -31,10 +31,10 @@ pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};
 
-pub(crate) use field::Field;
-pub(crate) use node::Node;
+pub use field::Field;
+pub use node::Node;
 pub(crate) use resolved::to_toml;
-pub(crate) use specification::Specification;
+pub use specification::Specification;
 
 use experiment::EXPERIMENT_FIELDS;
 use problem::PROBLEM_FIELDS;
@@ -96,7 +96,7 @@ pub fn read_network_experiment(
 }
 
 /// The experiment on a network in `text`, which is TOML.
-pub(crate) fn parse_network_experiment(text: &str) -> Result<NetworkExperiment, Fault> {
+pub fn parse_network_experiment(text: &str) -> Result<NetworkExperiment, Fault> {
     NetworkExperiment::read(&Field::root(&parse_toml(text)?))
 }
 

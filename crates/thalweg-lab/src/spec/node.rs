@@ -9,18 +9,25 @@ use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 /// A value as it stands in a file: duplicates are refused, the order of keys is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
+    /// JSON's `null`; TOML has none.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number without a point.
     Integer(i128),
+    /// A number with a point or an exponent.
     Float(f64),
+    /// A text.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// A table: keys with their values, each key once.
     Table(Vec<(String, Node)>),
 }
 
 impl Node {
     /// The entry `key` of a table.
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&Node> {
         match self {
             Self::Table(entries) => entries
                 .iter()
@@ -31,7 +38,7 @@ impl Node {
     }
 
     /// [`Node::get`], to change.
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         match self {
             Self::Table(entries) => entries
                 .iter_mut()
@@ -42,7 +49,7 @@ impl Node {
     }
 
     /// Every scalar below this node with its path, `problem.teacher[0][1]` for example.
-    pub(crate) fn leaves(&self) -> Vec<(String, &Node)> {
+    pub fn leaves(&self) -> Vec<(String, &Node)> {
         let mut leaves = Vec::new();
         self.collect_leaves(String::new(), &mut leaves);
         leaves
@@ -65,14 +72,14 @@ impl Node {
     }
 
     /// Takes the entry `key` out of a table, if there is one.
-    pub(crate) fn remove(&mut self, key: &str) {
+    pub fn remove(&mut self, key: &str) {
         if let Self::Table(entries) = self {
             entries.retain(|(name, _)| name != key);
         }
     }
 
     /// Adds an entry to a table.
-    pub(crate) fn put(&mut self, key: &str, value: Node) {
+    pub fn put(&mut self, key: &str, value: Node) {
         if let Self::Table(entries) = self {
             entries.push((key.to_owned(), value));
         }
@@ -80,7 +87,7 @@ impl Node {
 }
 
 /// `path.key`, or `key` at the top of a file.
-pub(crate) fn join(path: &str, key: &str) -> String {
+pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {

@@ -5,7 +5,7 @@ const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a, 64 bits. Each byte enters by steps that can be undone, so that no change of a single byte goes
 /// unseen; any other change does with probability 2⁻⁶⁴.
-pub(crate) fn digest(bytes: &[u8]) -> u64 {
+pub fn digest(bytes: &[u8]) -> u64 {
     digest_of(&[bytes])
 }
 
@@ -18,7 +18,7 @@ pub(super) fn digest_of(pieces: &[&[u8]]) -> u64 {
 }
 
 /// How a digest is written down.
-pub(crate) fn digits(digest: u64) -> String {
+pub fn digits(digest: u64) -> String {
     format!("{digest:016x}")
 }
 

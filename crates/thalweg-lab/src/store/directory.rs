@@ -438,7 +438,7 @@ fn has_table(path: &Path, table: &str) -> Result<bool, StoreError> {
 }
 
 /// Whether there is a run in `directory`, finished or not, or what is left of one.
-pub(crate) fn is_run(directory: &Path) -> bool {
+pub fn is_run(directory: &Path) -> bool {
     RUN_FILES.iter().any(|name| exists(&directory.join(name)))
 }
 

@@ -18,21 +18,21 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// A directory that this process alone writes to while the value lives. The system releases it when the
 /// process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     file: File,
 }
 
 impl Lock {
     /// How long a run waits: until a page that is being written is finished.
-    pub(crate) const FOR_A_RUN: Duration = Duration::from_secs(2);
+    pub const FOR_A_RUN: Duration = Duration::from_secs(2);
     /// How long pages and results wait for those before them.
-    pub(crate) const FOR_A_PAGE: Duration = Duration::from_secs(60);
+    pub const FOR_A_PAGE: Duration = Duration::from_secs(60);
 
     /// Takes `directory`, waiting `patience` at most, and removes what a killed process left unfinished in it.
     ///
     /// # Errors
     /// When another process holds it all that time, when the lock is a link, or when it cannot be written.
-    pub(crate) fn take(directory: &Path, patience: Duration) -> Result<Self, StoreError> {
+    pub fn take(directory: &Path, patience: Duration) -> Result<Self, StoreError> {
         let path = directory.join(LOCK);
         let file = open(&path)?;
         let begun = Instant::now();

@@ -17,14 +17,18 @@ pub use directory::{StoredRun, is_network, load};
 pub use error::{DataChange, Difference, Differences, StoreError};
 pub use outcomes::RunOutcome;
 
-pub(crate) use digest::{digest, digits};
-pub(crate) use directory::{Progress, RunDirectory, begun_on, experiment_of, is_run, outcomes_of};
-pub(crate) use fingerprint::Fingerprint;
-pub(crate) use lock::Lock;
-pub(crate) use plain::{check_seal, exists, read_listed, read_sealed};
-pub(crate) use sealed::{Seal, entry, json, seal};
-pub(crate) use state::{State, put_list, put_outcome, take_list, take_outcome};
-pub(crate) use table::encode as encode_measurements;
-pub(crate) use whole::{
-    create_folder, files_with, remove, subfolder, write_all_whole, write_whole,
-};
+pub use digest::{digest, digits};
+pub use directory::is_run;
+pub use fingerprint::Fingerprint;
+pub use lock::Lock;
+pub use plain::{exists, read_listed, read_sealed};
+pub use sealed::json;
+pub use state::State;
+pub use table::encode as encode_measurements;
+pub use whole::{create_folder, subfolder, write_all_whole, write_whole};
+
+pub(crate) use directory::{Progress, RunDirectory, begun_on, experiment_of, outcomes_of};
+pub(crate) use plain::check_seal;
+pub(crate) use sealed::{Seal, entry, seal};
+pub(crate) use state::{put_list, put_outcome, take_list, take_outcome};
+pub(crate) use whole::{files_with, remove};

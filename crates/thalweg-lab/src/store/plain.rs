@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::sealed::Seal;
 
 /// The bytes of the file `path`, which must be one and no link to one.
-pub(crate) fn read_plain(path: &Path) -> Result<Vec<u8>, StoreError> {
+pub fn read_plain(path: &Path) -> Result<Vec<u8>, StoreError> {
     let attempt = || -> io::Result<Option<Vec<u8>>> {
         let plain = fs::symlink_metadata(path)?.is_file();
         plain.then(|| fs::read(path)).transpose()
@@ -32,14 +32,14 @@ fn read_needed(path: &Path, way_out: &str) -> Result<Vec<u8>, StoreError> {
 }
 
 /// The bytes of the file `path`, which carries its own digest; `way_out` is what to do where it does not fit.
-pub(crate) fn read_sealed(path: &Path, way_out: &str) -> Result<Vec<u8>, StoreError> {
+pub fn read_sealed(path: &Path, way_out: &str) -> Result<Vec<u8>, StoreError> {
     let bytes = read_needed(path, way_out)?;
     check_seal(path, &bytes, way_out)?;
     Ok(bytes)
 }
 
 /// Refuses `bytes` of the file `path` that are not those their digest was taken of.
-pub(crate) fn check_seal(path: &Path, bytes: &[u8], way_out: &str) -> Result<(), StoreError> {
+pub fn check_seal(path: &Path, bytes: &[u8], way_out: &str) -> Result<(), StoreError> {
     match Seal::of(bytes) {
         Seal::Whole => Ok(()),
         Seal::Broken { written, found } => Err(StoreError::Altered {
@@ -56,7 +56,7 @@ pub(crate) fn check_seal(path: &Path, bytes: &[u8], way_out: &str) -> Result<(),
 }
 
 /// The bytes of the file `path`, whose digest another file holds.
-pub(crate) fn read_listed(path: &Path, listed: u64, way_out: &str) -> Result<Vec<u8>, StoreError> {
+pub fn read_listed(path: &Path, listed: u64, way_out: &str) -> Result<Vec<u8>, StoreError> {
     let bytes = read_needed(path, way_out)?;
     let found = digest(&bytes);
     if found == listed {
@@ -71,6 +71,6 @@ pub(crate) fn read_listed(path: &Path, listed: u64, way_out: &str) -> Result<Vec
 }
 
 /// Whether there is something called `path`, be it a link that leads nowhere.
-pub(crate) fn exists(path: &Path) -> bool {
+pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }

@@ -17,7 +17,7 @@ const ZEROS: &str = "0000000000000000";
 const KEY: &str = "digest";
 
 /// The entry of a TOML table in which [`seal`] writes the digest.
-pub(crate) fn entry() -> (String, Node) {
+pub fn entry() -> (String, Node) {
     (KEY.to_owned(), unsealed().as_str().into())
 }
 
@@ -26,7 +26,7 @@ fn unsealed() -> String {
 }
 
 /// `bytes`, which have an [`entry`], with their digest in it.
-pub(crate) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
+pub fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some((start, end)) = place(&bytes) {
         bytes[start..end].copy_from_slice(ZEROS.as_bytes());
         let digest = digits(digest_of(&[&bytes]));
@@ -36,7 +36,7 @@ pub(crate) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// `tree`, which has an [`entry`], as a sealed TOML file.
-pub(crate) fn toml(tree: &Node) -> Vec<u8> {
+pub fn toml(tree: &Node) -> Vec<u8> {
     seal(to_toml(tree).into_bytes())
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn toml(tree: &Node) -> Vec<u8> {
 ///
 /// # Errors
 /// When it has no JSON form.
-pub(crate) fn json(object: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub fn json(object: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut tree = serde_json::to_value(object)?;
     if let Value::Object(entries) = &mut tree {
         entries.insert(KEY.to_owned(), unsealed().into());
@@ -56,7 +56,7 @@ pub(crate) fn json(object: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 
 /// What a file's own digest says of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seal {
+pub enum Seal {
     /// They are those that were written.
     Whole,
     /// They are others.
@@ -72,7 +72,7 @@ pub(crate) enum Seal {
 
 impl Seal {
     /// That of the file that holds `bytes`.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         let Some((start, end)) = place(bytes) else {
             return Self::Absent;
         };

@@ -16,18 +16,18 @@ pub trait State: Sized {
 }
 
 /// A list as its length and then its items.
-pub(crate) fn put_list(list: &[u64], put: &mut dyn FnMut(u64)) {
+pub fn put_list(list: &[u64], put: &mut dyn FnMut(u64)) {
     put(list.len() as u64);
     list.iter().for_each(|word| put(*word));
 }
 
 /// What [`put_list`] gave.
-pub(crate) fn take_list(take: &mut dyn FnMut() -> Option<u64>) -> Option<Vec<u64>> {
+pub fn take_list(take: &mut dyn FnMut() -> Option<u64>) -> Option<Vec<u64>> {
     (0..take()?).map(|_| take()).collect()
 }
 
 /// An outcome, as two words.
-pub(crate) fn put_outcome(outcome: Outcome, put: &mut dyn FnMut(u64)) {
+pub fn put_outcome(outcome: Outcome, put: &mut dyn FnMut(u64)) {
     let (diverged, step) = match outcome {
         Outcome::Running => (0, 0),
         Outcome::Diverged { step } => (1, step),
@@ -37,7 +37,7 @@ pub(crate) fn put_outcome(outcome: Outcome, put: &mut dyn FnMut(u64)) {
 }
 
 /// What [`put_outcome`] gave.
-pub(crate) fn take_outcome(take: &mut dyn FnMut() -> Option<u64>) -> Option<Outcome> {
+pub fn take_outcome(take: &mut dyn FnMut() -> Option<u64>) -> Option<Outcome> {
     Some(match (take()?, take()?) {
         (0, _) => Outcome::Running,
         (_, step) => Outcome::Diverged { step },

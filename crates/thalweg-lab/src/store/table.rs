@@ -32,7 +32,7 @@ const SCHEMA: &str = "message measurements {
 }";
 
 /// `measurements`, of losses counted by `loss_convention`, as a file.
-pub(crate) fn encode(measurements: &Measurements, loss_convention: &str) -> io::Result<Vec<u8>> {
+pub fn encode(measurements: &Measurements, loss_convention: &str) -> io::Result<Vec<u8>> {
     let attempt = || {
         let mut table = Table::new(loss_convention)?;
         table.add(measurements)?;
@@ -43,7 +43,7 @@ pub(crate) fn encode(measurements: &Measurements, loss_convention: &str) -> io::
 
 /// A file with the rows of all `parts`, in that order, made while one part's and one group's are held; `path`
 /// is where it will lie.
-pub(crate) fn merge(
+pub fn merge(
     parts: impl Iterator<Item = Result<Measurements, StoreError>>,
     path: &Path,
     loss_convention: &str,
@@ -57,7 +57,7 @@ pub(crate) fn merge(
 }
 
 /// The measurements in `bytes`, which are those of the file `path`.
-pub(crate) fn decode(path: &Path, bytes: Vec<u8>) -> Result<Measurements, StoreError> {
+pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Measurements, StoreError> {
     let attempt = || {
         let reader = SerializedFileReader::new(Bytes::from(bytes))?;
         let mut measurements = Measurements::default();

@@ -15,12 +15,12 @@ const UNFINISHED: &str = "tmp";
 ///
 /// They go to a neighbouring file that is renamed once they are on the disk, so that after a kill, a power
 /// cut or an error the path holds either the old content or the new, and a reader never sees a part.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write_all_whole(&[(path.to_owned(), bytes)])
 }
 
 /// Puts several files in place that belong together: none of them before there was space for all.
-pub(crate) fn write_all_whole(files: &[(PathBuf, &[u8])]) -> Result<(), StoreError> {
+pub fn write_all_whole(files: &[(PathBuf, &[u8])]) -> Result<(), StoreError> {
     let mut written = Vec::new();
     for (path, bytes) in files {
         let unfinished = Unfinished::write(path, bytes);
@@ -98,7 +98,7 @@ pub(super) fn is_unfinished(path: &Path) -> bool {
 }
 
 /// Makes `folder` and those above it, on the disk.
-pub(crate) fn create_folder(folder: &Path) -> Result<(), StoreError> {
+pub fn create_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -111,7 +111,7 @@ pub(crate) fn create_folder(folder: &Path) -> Result<(), StoreError> {
 
 /// Makes the folder `name` in `directory`, which this process has taken, or cleans it of what a killed process
 /// left unfinished. A link of that name is refused: files would be written and removed where it leads.
-pub(crate) fn subfolder(directory: &Path, name: &str) -> Result<PathBuf, StoreError> {
+pub fn subfolder(directory: &Path, name: &str) -> Result<PathBuf, StoreError> {
     let folder = directory.join(name);
     if folder.is_symlink() {
         return Err(StoreError::link(&folder));
@@ -130,7 +130,7 @@ pub(super) fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// The paths in `folder`, sorted; none if there is no such folder.
-pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let attempt = || -> io::Result<Vec<PathBuf>> {
         let mut paths = match fs::read_dir(folder) {
             Ok(entries) => entries
@@ -146,7 +146,7 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// The files in `folder`, which is one of a directory's own, whose names end in `.{extension}`, sorted.
-pub(crate) fn files_with(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, StoreError> {
+pub fn files_with(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, StoreError> {
     if folder.is_symlink() {
         return Err(StoreError::link(folder));
     }
@@ -156,7 +156,7 @@ pub(crate) fn files_with(folder: &Path, extension: &str) -> Result<Vec<PathBuf>,
 }
 
 /// Removes the file `path`.
-pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+pub fn remove(path: &Path) -> Result<(), StoreError> {
     fs::remove_file(path).map_err(|source| StoreError::write(path, source))
 }
 

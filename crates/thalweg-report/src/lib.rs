@@ -1,0 +1,6 @@
+//! What thalweg draws: one scene as SVG and PNG (`plot`), self-contained pages (`report`), and the paper's figures with
+//! a verdict on each claim (`reproduce`).
+
+pub mod plot;
+pub mod report;
+pub mod reproduce;

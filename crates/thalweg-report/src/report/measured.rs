@@ -1,0 +1,254 @@
+//! The report's section on one measured network: its spectral density and its numbers.
+
+use super::number::{plain, with_error};
+use crate::plot::{self, Axis, Figure, Look, Panel, Point};
+use crate::reproduce::{Budget, Environment, FigureResult};
+use thalweg_lab::network::{Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantiles};
+
+/// The picture of the spectral density, as SVG.
+pub fn picture(network: &NetworkMeasurement) -> String {
+    plot::svg(&figure(network).scene())
+}
+
+fn figure(network: &NetworkMeasurement) -> Figure {
+    let density = &network.density;
+    let highest = density.curve.iter().map(|p| p.1).fold(0.0, f64::max);
+    // Below this a Gaussian's tail says nothing of the spectrum.
+    let floor = 1e-6 * highest;
+    let curve = density.curve.iter().map(|&(x, y, error)| Point {
+        x,
+        y: if y > floor { y } else { f64::NAN },
+        error,
+    });
+    let curve_look = Look {
+        marker: None,
+        ..Look::measured(0)
+    };
+    let ends = network.top.iter().chain(&network.bottom);
+    // Below the curve, where they cover none of it.
+    let marks = ends.map(|value| Point::exact(value.value, floor / 4.0));
+    let panel = Panel::new(
+        "",
+        Axis::linear("eigenvalue λ of the Hessian"),
+        Axis::log("spectral density, smoothed"),
+    )
+    .with("density, ± s.e.", curve.collect(), curve_look)
+    .with(
+        "eigenvalues at the ends",
+        marks.collect(),
+        Look::scattered(1),
+    );
+    Figure {
+        description: "Spectral density of the Hessian".to_owned(),
+        panels: vec![panel],
+        columns: 1,
+        frame: (460.0, 220.0),
+    }
+}
+
+/// The numbers, in words.
+pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
+    let mut rows = vec![
+        ("network".to_owned(), network.network.clone()),
+        ("data".to_owned(), network.data.clone()),
+        (
+            "evaluation set".to_owned(),
+            format!("{} samples", network.samples),
+        ),
+        ("loss L".to_owned(), mean(&network.loss)),
+        (
+            "sharpness T = tr Hessian".to_owned(),
+            format!(
+                "{} ({})",
+                number(&network.sharpness),
+                network.sharpness_method
+            ),
+        ),
+        (
+            "tr Gauss–Newton".to_owned(),
+            number(&network.gauss_newton_trace),
+        ),
+        ("largest eigenvalues".to_owned(), numbers(&network.top)),
+        ("smallest eigenvalues".to_owned(), numbers(&network.bottom)),
+        (
+            "fluctuation F = E‖grad ℓ‖²".to_owned(),
+            mean(&network.fluctuation),
+        ),
+        ("tr Cov grad ℓ".to_owned(), mean(&network.covariance_trace)),
+        (
+            "F / tr Gauss–Newton".to_owned(),
+            network.ratio.as_ref().map_or("undefined".to_owned(), mean),
+        ),
+    ];
+    for layer in &network.layers {
+        rows.push((
+            format!("layer {}", layer.name),
+            format!(
+                "{} parameters: tr Hessian {}, λ_{{max}} {}, F {}, tr Cov {}",
+                layer.parameters,
+                number(&layer.sharpness),
+                number(&layer.lambda_max),
+                mean(&layer.fluctuation),
+                mean(&layer.covariance_trace)
+            ),
+        ));
+    }
+    let residuals = &network.residuals;
+    let condition = |value: Option<f64>| value.map_or("∞".to_owned(), plain);
+    let bounds = network.bounds;
+    rows.extend([
+        (
+            "residuals’ second moment".to_owned(),
+            format!(
+                "eigenvalues {}; condition number {}",
+                list(&residuals.spectrum),
+                condition(residuals.condition)
+            ),
+        ),
+        (
+            "mismatch with the loss’s curvature".to_owned(),
+            format!(
+                "eigenvalues {}; condition number {}",
+                list(&residuals.mismatch),
+                condition(residuals.mismatch_condition)
+            ),
+        ),
+        (
+            "each output’s part of tr Gauss–Newton".to_owned(),
+            network
+                .outputs
+                .iter()
+                .map(mean)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
+        (
+            "Theorem 2".to_owned(),
+            format!(
+                "{} ≤ F = {} ≤ {} {}; were residuals independent of inputs, F would be {}",
+                plain(bounds.lower),
+                plain(bounds.fluctuation),
+                plain(bounds.upper),
+                if bounds.hold {
+                    "holds"
+                } else {
+                    "does not hold"
+                },
+                plain(bounds.independent)
+            ),
+        ),
+        (
+            "mismatch input by input".to_owned(),
+            network.conditional.as_ref().map_or(
+                "needs labels that can be drawn again, hence label noise".to_owned(),
+                by_input,
+            ),
+        ),
+        (
+            "gradient covariance".to_owned(),
+            format!(
+                "eigenvalues {}; overlap of its leading {} directions with the Hessian’s leading {}: {}",
+                numbers(&network.gradient_covariance),
+                network.alignment.covariance_directions,
+                network.alignment.hessian_directions,
+                network
+                    .alignment
+                    .overlap
+                    .map_or("not defined".to_owned(), plain)
+            ),
+        ),
+    ]);
+    let step = network
+        .step
+        .map_or(String::new(), |step| format!(" at step {step}"));
+    FigureResult {
+        id: format!("measured-{}", network.name),
+        title: format!("Measured: {}{step}", network.name),
+        caption: with_note(
+            format!(
+                "The Hessian’s spectral density, smoothed by a Gaussian of standard deviation {}, and its ends.",
+                plain(network.density.width)
+            ),
+            network.changed_data.as_ref(),
+        ),
+        command: command.to_owned(),
+        settings: rows,
+        claims: vec![],
+        says: String::new(),
+        runs: vec![],
+        seconds: 0.0,
+        budget: Budget::Full,
+        environment: Environment::here(),
+    }
+}
+
+/// A caption, and what must not be overlooked.
+pub(super) fn with_note(caption: String, note: Option<&String>) -> String {
+    match note {
+        Some(note) => format!("{caption} {note}"),
+        None => caption,
+    }
+}
+
+/// The mismatch input by input.
+fn by_input(found: &Conditional) -> String {
+    let (low, high) = found.reference;
+    format!(
+        "{} inputs, {} labels drawn for each (a mismatch of 1 would show from {} to {}); 5 %, median and 95 % over inputs: smallest eigenvalue {}; largest {}; condition number {}. Theorem 2 then: {} ≤ F = {} ≤ {} {}",
+        found.inputs,
+        found.draws,
+        plain(low),
+        plain(high),
+        quantiles(&found.smallest),
+        quantiles(&found.largest),
+        quantiles(&found.condition),
+        mean(&found.lower),
+        mean(&found.fluctuation),
+        mean(&found.upper),
+        if found.hold { "holds" } else { "does not hold" },
+    )
+}
+
+fn quantiles(quantiles: &Option<Quantiles>) -> String {
+    let Some(Quantiles { low, median, high }) = quantiles else {
+        return "undefined".to_owned();
+    };
+    let infinite = |value: Option<f64>| value.map_or("∞".to_owned(), plain);
+    let one = |quantile: &thalweg_lab::network::Quantile| {
+        let from = quantile.from.map_or("?".to_owned(), plain);
+        format!(
+            "{} ({from} to {})",
+            infinite(quantile.value),
+            infinite(quantile.to)
+        )
+    };
+    [low, median, high].map(one).join(", ")
+}
+
+fn mean(mean: &Mean) -> String {
+    with_error(mean.value, Some(mean.standard_error))
+}
+
+fn number(number: &Number) -> String {
+    let words = match number.kind {
+        ErrorKind::StandardError => with_error(number.value, Some(number.error)),
+        ErrorKind::Rounding | ErrorKind::Residual => plain(number.value),
+    };
+    if number.converged {
+        words
+    } else {
+        format!("{words} (not converged)")
+    }
+}
+
+fn numbers(all: &[Number]) -> String {
+    all.iter().map(number).collect::<Vec<_>>().join(", ")
+}
+
+fn list(all: &[f64]) -> String {
+    all.iter().map(|&x| plain(x)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod tests;

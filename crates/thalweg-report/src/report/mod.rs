@@ -1,0 +1,80 @@
+//! The HTML report: one self-contained page, made from what a directory already holds.
+//!
+//! A page needs no network and no script: pictures and styles are inside it, light and dark follow the
+//! reader's preference. Plain formatting and no template engine: the page has four kinds of element,
+//! and escaping happens in one function that every word passes through.
+
+mod error;
+mod measured;
+mod network;
+mod number;
+mod page;
+mod run;
+mod section;
+mod summary;
+
+use std::path::{Path, PathBuf};
+
+pub use error::ReportError;
+
+use crate::reproduce::{RESULTS_FILE, Results};
+use section::Section;
+use thalweg_lab::network::NetworkMeasurement;
+use thalweg_lab::store::{Lock, exists, is_network, is_run, write_whole};
+
+/// The page's file.
+pub const REPORT_FILE: &str = "report.html";
+
+/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run, or
+/// measurements of networks, and returns its path. Nothing is simulated or measured again.
+///
+/// # Errors
+/// When the directory holds neither, a file cannot be read or is damaged, or the page cannot be written.
+pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
+    if exists(&directory.join(RESULTS_FILE)) {
+        return write_reproduction(directory, &take(directory)?);
+    }
+    let measured = NetworkMeasurement::read_all(directory)?;
+    let of_networks = if is_run(directory) {
+        is_network(directory)?
+    } else {
+        !measured.is_empty()
+    };
+    let page = if of_networks {
+        network::page(directory, &measured)?
+    } else {
+        // Also where there is no run at all: its error says so.
+        run::page(directory)?
+    };
+    put(directory, &page, &take(directory)?)
+}
+
+/// Writes the page of a reproduction in `directory`, which `lock` has taken: results and pictures that belong
+/// together are read, and the page is never older than they.
+pub(crate) fn write_reproduction(directory: &Path, lock: &Lock) -> Result<PathBuf, ReportError> {
+    let results = Results::read(directory)?;
+    let mut sections = Vec::new();
+    for figure in &results.figures {
+        sections.push(Section {
+            figure,
+            picture: results.picture(directory, figure)?,
+            details: "Settings",
+            again: format!("{} ({:.1} s here)", figure.command, figure.seconds),
+        });
+    }
+    put(directory, &page::reproduction(&results, &sections), lock)
+}
+
+fn take(directory: &Path) -> Result<Lock, ReportError> {
+    Ok(Lock::take(directory, Lock::FOR_A_PAGE)?)
+}
+
+/// Puts `page` into `directory`, which is taken.
+fn put(directory: &Path, page: &str, _lock: &Lock) -> Result<PathBuf, ReportError> {
+    let path = directory.join(REPORT_FILE);
+    write_whole(&path, page.as_bytes())?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The report of a network's training: what was measured on the way.
+
+use std::path::Path;
+
+use super::ReportError;
+use super::measured::{self, with_note};
+use super::page;
+use super::section::Section;
+use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
+use crate::reproduce::{Budget, Environment, FigureResult};
+use thalweg_lab::network::{NetworkMeasurement, changed_data};
+use thalweg_lab::quantity;
+use thalweg_lab::spec::NetworkExperiment;
+use thalweg_lab::store::{StoredRun, is_run, load};
+
+const LEAD: &str = "A network trained by SGD under designed label noise: sharpness, the fluctuation of the gradient, \
+    and their ratio.";
+
+/// The page of the run in `directory`, if there is one, and of the `measured` networks.
+pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String, ReportError> {
+    let mut convention = measured
+        .first()
+        .map(|network| network.loss_convention.clone());
+    let mut parts = Vec::new();
+    let mut steps = None;
+    if measured.is_empty() || is_run(directory) {
+        let run = load::<NetworkExperiment>(directory)?;
+        convention = Some(run.experiment.loss_words().to_owned());
+        steps = Some(run.experiment.steps);
+        let picture = plot::svg(&draw(&run).scene());
+        let changed = changed_data(directory)?;
+        parts.push((words(directory, &run, changed), picture, "Settings"));
+    }
+    for network in measured {
+        let command = format!("thalweg measure {}", directory.display());
+        let mut words = measured::words(network, &command);
+        if let (Some(step), Some(last)) = (network.step, steps)
+            && step != last
+        {
+            words.caption.push_str(&format!(
+                " This was measured at step {step}, and the run has gone on to step {last} since: {command} measures it there."
+            ));
+        }
+        parts.push((words, measured::picture(network), "Numbers"));
+    }
+    let sections: Vec<_> = parts
+        .iter()
+        .map(|(figure, picture, details)| Section {
+            details,
+            again: figure.command.clone(),
+            picture: picture.clone(),
+            figure,
+        })
+        .collect();
+    Ok(page::run(LEAD, &convention.unwrap_or_default(), &sections))
+}
+
+fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
+    let mut panels = Vec::new();
+    for quantity in quantity::trained() {
+        let measured = run
+            .measurements
+            .mean(&quantity.key)
+            .into_iter()
+            .map(|p| Point {
+                x: p.step as f64,
+                y: p.value.mean,
+                error: p.value.standard_error.unwrap_or(0.0),
+            });
+        let mut panel = Panel::new("", Axis::log("step t"), Axis::log(quantity.axis)).with(
+            "SGD, mean ± s.e. over seeds",
+            measured.collect(),
+            Look::measured(0),
+        );
+        if quantity.key == quantity::LAMBDA_MAX.key {
+            panel = panel.with_level(
+                "2/η, the edge of stability",
+                2.0 / run.experiment.settings.optimizer.learning_rate.base,
+                Look::reference(Dash::DashDot),
+            );
+        }
+        panels.push(panel);
+    }
+    Figure {
+        description:
+            "Sharpness, largest eigenvalue, fluctuation, their ratio and loss against steps"
+                .to_owned(),
+        panels,
+        columns: 3,
+        frame: (230.0, 200.0),
+    }
+}
+
+fn words(
+    directory: &Path,
+    run: &StoredRun<NetworkExperiment>,
+    changed_data: Option<String>,
+) -> FigureResult {
+    let experiment = &run.experiment;
+    let diverged = run.outcomes.iter().filter(|o| o.diverged_at.is_some());
+    let rows = [
+        ("network", experiment.network_words()),
+        ("data", experiment.data_words()),
+        (
+            "η",
+            experiment.settings.optimizer.learning_rate.base.to_string(),
+        ),
+        ("B", experiment.settings.batch.to_string()),
+        ("steps", experiment.steps.to_string()),
+        ("seeds", experiment.seeds.len().to_string()),
+        ("diverged", diverged.count().to_string()),
+        ("evaluation set", experiment.evaluation_words()),
+    ];
+    FigureResult {
+        id: "run".to_owned(),
+        title: experiment
+            .name
+            .clone()
+            .unwrap_or_else(|| "A network in training".to_owned()),
+        caption: with_note(
+            "Means over the seeds that had not diverged, measured in double precision on samples that no step sees.".to_owned(),
+            changed_data.as_ref(),
+        ),
+        command: format!("thalweg report {}", directory.display()),
+        settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        claims: vec![],
+        says: String::new(),
+        runs: vec![],
+        seconds: 0.0,
+        budget: Budget::Full,
+        environment: Environment::here(),
+    }
+}
+
+#[cfg(test)]
+#[path = "network_tests.rs"]
+mod tests;

@@ -1,0 +1,216 @@
+//! The page around the sections: summary, how to read it, environment, style.
+
+use std::fmt::Write as _;
+
+use thalweg::flow::{LEAVES_OUT, MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
+
+use super::section::{Section, chip};
+use crate::plot::to_html;
+use crate::reproduce::{
+    Budget, ERRORS, Environment, FigureFailure, FigureResult, Results, Verdict,
+};
+use thalweg_lab::provenance::LOSS_CONVENTION;
+
+/// The page of a reproduction.
+pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
+    let before = super::summary::summary(results)
+        + &verdicts(&results.figures)
+        + &failures(&results.failures)
+        + &reading();
+    let lead = "A deep linear network with noisy labels: the exact theory, the slow flow at each run’s own \
+                budget, and SGD itself.";
+    render(
+        lead,
+        LOSS_CONVENTION,
+        &before,
+        sections,
+        &environments(&results.figures),
+    )
+}
+
+/// The page of one run, which makes no claims.
+pub fn run(lead: &str, loss_convention: &str, sections: &[Section<'_>]) -> String {
+    let here = Environment::here();
+    let rows = [
+        ("page made by", here.program),
+        (
+            "commit",
+            here.commit.unwrap_or_else(|| "unknown".to_owned()),
+        ),
+        (
+            "the run’s own version",
+            "specification.toml, provenance".to_owned(),
+        ),
+    ];
+    render(lead, loss_convention, "", sections, &(list(&rows) + SOURCE))
+}
+
+/// A page is words, pictures and style, all inside it: nothing is run, and nothing is loaded.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+fn render(
+    lead: &str,
+    loss_convention: &str,
+    before: &str,
+    sections: &[Section<'_>],
+    environment: &str,
+) -> String {
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\">\
+         <title>Thalweg report</title><style>{}</style></head><body><main>\n",
+        include_str!("style.css")
+    );
+    let _ = write!(
+        out,
+        "<h1>Where SGD ends up, predicted and measured</h1>\
+         <p class=\"lead\">{lead} Loss convention of every number: {}.</p>{before}",
+        to_html(loss_convention)
+    );
+    for section in sections {
+        out.push_str(&section.render());
+    }
+    let _ = writeln!(
+        out,
+        "<section><h2>Environment</h2>{environment}</section></main></body></html>"
+    );
+    out
+}
+
+/// How often each verdict came out, figure by figure.
+fn verdicts(figures: &[FigureResult]) -> String {
+    let mut out = String::from(
+        "<table class=\"summary\"><thead><tr><th>figure</th><th>verdicts</th></tr></thead><tbody>",
+    );
+    for figure in figures {
+        let mut chips = String::new();
+        for verdict in Verdict::ALL {
+            let count = figure
+                .claims
+                .iter()
+                .filter(|claim| claim.verdict == verdict)
+                .count();
+            if count > 0 {
+                chips.push_str(&chip(verdict, Some(count)));
+                chips.push(' ');
+            }
+        }
+        let _ = write!(
+            out,
+            "<tr><td><a href=\"#{}\">{}</a></td><td>{chips}</td></tr>",
+            to_html(&figure.id),
+            to_html(&figure.title)
+        );
+    }
+    out.push_str("</tbody></table>");
+    out
+}
+
+/// What could not be made, if there is any.
+fn failures(failures: &[FigureFailure]) -> String {
+    if failures.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("<h2>Not made</h2><dl>");
+    for failure in failures {
+        let _ = write!(
+            out,
+            "<dt>{}</dt><dd class=\"failed\">{}<div class=\"note\">to try again: <code>{}</code></div></dd>",
+            to_html(&failure.title),
+            to_html(&failure.error),
+            to_html(&failure.command)
+        );
+    }
+    out + "</dl>"
+}
+
+fn reading() -> String {
+    let mut out = String::from("<details><summary>How the verdicts come about</summary><dl>");
+    let meanings = [
+        format!(
+            "the measured value is within the tolerance of the prediction, and could have been beyond it: {ERRORS} standard errors are no more than the tolerance. Where one number is claimed to be larger or smaller than another, the difference is {ERRORS} standard errors at least. Tolerances were fixed before the runs and stand in each row."
+        ),
+        format!(
+            "it is beyond the tolerance by more than {ERRORS} standard errors, and the theory claims to hold there."
+        ),
+        format!(
+            "the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the trials scatter so much that a wrong value would have passed, or a difference is less than {ERRORS} standard errors to either side."
+        ),
+        format!(
+            "it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_RELATIVE_WEIGHTED_FLUCTUATION}, so that a theory of leading order in η does not decide."
+        ),
+        "fewer than two trials are left, the others having diverged, or a number is not finite."
+            .to_owned(),
+    ];
+    for (verdict, meaning) in Verdict::ALL.into_iter().zip(meanings) {
+        let _ = write!(
+            out,
+            "<dt>{}</dt><dd>{}</dd>",
+            chip(verdict, None),
+            to_html(&meaning)
+        );
+    }
+    out.push_str(
+        "</dl><p>“Measured” is the mean over the trials of each run’s last fifth, ± the standard error over trials, \
+         or a number computed by an independent route where nothing is sampled. Against the slow flow the \
+         difference is taken trial by trial, since each flow starts where its run does. A ratio of two noises is taken \
+         trial by trial too, and is the geometric mean of these: trials share everything but the noise.</p>",
+    );
+    let _ = write!(out, "<p>{}</p></details>", to_html(LEAVES_OUT));
+    out
+}
+
+/// Where the figures were made; once for all that were made alike.
+fn environments(figures: &[FigureResult]) -> String {
+    let made = |figure: &FigureResult| (figure.environment.clone(), figure.budget);
+    let mut groups: Vec<Vec<&FigureResult>> = Vec::new();
+    for figure in figures {
+        match groups.iter_mut().find(|g| made(g[0]) == made(figure)) {
+            Some(group) => group.push(figure),
+            None => groups.push(vec![figure]),
+        }
+    }
+    let mut out: String = groups.iter().map(|group| environment(group)).collect();
+    out.push_str(SOURCE);
+    out
+}
+
+/// One environment with the figures that were made in it.
+fn environment(figures: &[&FigureResult]) -> String {
+    let (here, budget) = (&figures[0].environment, figures[0].budget);
+    let seconds: f64 = figures.iter().map(|figure| figure.seconds).sum();
+    let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
+    let budget = match budget {
+        Budget::Tiny => "tiny: runs of a few hundred steps, which decide nothing",
+        Budget::Quick => "quick: long runs are cut short",
+        Budget::Full => "full",
+    };
+    list(&[
+        ("figures", ids.join(", ")),
+        ("program", here.program.clone()),
+        (
+            "commit",
+            here.commit.clone().unwrap_or_else(|| "unknown".to_owned()),
+        ),
+        ("platform", here.platform.clone()),
+        ("vector instructions", here.cpu_features.join(", ")),
+        ("threads", here.threads.to_string()),
+        ("budget", budget.to_owned()),
+        ("wall time", format!("{seconds:.0} s")),
+    ])
+}
+
+const SOURCE: &str = "<p>The theory is that of Xu, Beneventano, Chuang and Ziyin, <cite>Does SGD Seek Flatness or \
+    Sharpness? An Exactly Solvable Model</cite>, arXiv:2602.05065; equation numbers are its. What is \
+    marked “beyond the paper” is not.</p>";
+
+fn list(rows: &[(&str, String)]) -> String {
+    let mut out = String::from("<dl>");
+    for (name, value) in rows {
+        let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", to_html(name), to_html(value));
+    }
+    out + "</dl>"
+}

@@ -1,0 +1,114 @@
+//! The report of one finished run: its measurements beside the theory and the slow flow.
+
+use std::path::Path;
+
+use super::ReportError;
+use super::page;
+use super::section::Section;
+use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
+use crate::reproduce::{Budget, Environment, FigureResult};
+use thalweg_lab::compare::{Comparison, Measured, predictors};
+use thalweg_lab::provenance::LOSS_CONVENTION;
+use thalweg_lab::spec::Experiment;
+use thalweg_lab::store::{StoredRun, load};
+
+const LEAD: &str = "One run of SGD on a deep linear network with noisy labels, beside the exact theory and the slow \
+    flow.";
+
+/// The page of the run in `directory`.
+pub fn page(directory: &Path) -> Result<String, ReportError> {
+    let run = load(directory)?;
+    let comparison = Comparison::new(&run, &predictors(&run.experiment))?;
+    let picture = plot::svg(&draw(&comparison).scene());
+    let figure = words(directory, &run, &comparison);
+    let section = Section {
+        figure: &figure,
+        picture,
+        details: "Settings",
+        again: figure.command.clone(),
+    };
+    Ok(page::run(LEAD, LOSS_CONVENTION, &[section]))
+}
+
+/// Every quantity against steps, with what each predictor says of it.
+fn draw(comparison: &Comparison) -> Figure {
+    let panel = |(i, measured): (usize, &Measured)| {
+        let points = measured.course.iter().map(|p| Point {
+            x: p.step as f64,
+            y: p.value.mean,
+            error: p.value.standard_error.unwrap_or(0.0),
+        });
+        let panel = Panel::new("", Axis::log("step t"), Axis::log(measured.quantity.axis)).with(
+            "SGD, mean ± s.e. over seeds",
+            points.collect(),
+            Look::measured(0),
+        );
+        let answers = comparison.predicted.iter().enumerate();
+        answers.fold(panel, |panel, (k, predicted)| {
+            let Some(series) = predicted.series(i) else {
+                return panel;
+            };
+            if series.is_level() {
+                return panel.with_level(
+                    predicted.legend,
+                    series.end,
+                    Look::reference(Dash::DashDot),
+                );
+            }
+            let steps = comparison.steps.iter().zip(&series.course);
+            let line = steps.map(|(&step, &value)| Point::exact(step as f64, value));
+            panel.with(predicted.legend, line.collect(), Look::flow(k + 1))
+        })
+    };
+    Figure {
+        description: "Sharpness, largest eigenvalue and fluctuation against steps".to_owned(),
+        panels: comparison.measured.iter().enumerate().map(panel).collect(),
+        columns: 3,
+        frame: (230.0, 200.0),
+    }
+}
+
+fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison) -> FigureResult {
+    let Experiment {
+        problem,
+        settings,
+        seeds,
+        steps,
+        name,
+        ..
+    } = &run.experiment;
+    let caveats = problem.caveats().iter().map(ToString::to_string);
+    let remarks: Vec<String> = comparison.remarks().into_iter().chain(caveats).collect();
+    let rows = [
+        ("depth D", problem.depth().to_string()),
+        (
+            "d_{x}, d_{y}",
+            format!("{}, {}", problem.input_dim(), problem.output_dim()),
+        ),
+        ("η", format!("{:?}", settings.learning_rate)),
+        ("B", settings.batch.to_string()),
+        ("steps", steps.to_string()),
+        ("seeds", seeds.len().to_string()),
+        ("diverged", comparison.diverged.to_string()),
+    ];
+    FigureResult {
+        id: "run".to_owned(),
+        title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
+        caption: format!(
+            "Measured means over the seeds that had not diverged, beside what is predicted of them at this η and B. {}",
+            remarks.join(" ")
+        ),
+        command: format!("thalweg report {}", directory.display()),
+        settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        claims: vec![],
+        says: String::new(),
+        runs: vec![],
+        seconds: 0.0,
+        budget: Budget::Full,
+        environment: Environment::here(),
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! Figure 6: the first and the last layer become ill-conditioned, the middle one stays near 1.
+
+use thalweg::flow::Drift;
+use thalweg::theory::predict;
+
+use super::claim::{Claim, paper};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
+use super::made::{Made, sgd_settings};
+use super::network::KINDS;
+use super::plan::Plan;
+use super::ran::Ran;
+use super::shown::Shown as _;
+use super::{Budget, Context, ReproduceError};
+use crate::plot::{Axis, Figure, Look, Panel};
+use thalweg_lab::quantity::{Quantity, condition_number};
+use thalweg_lab::spec::Experiment;
+
+const DEPTH: usize = 3;
+const LEARNING_RATE: f64 = 0.01;
+const BATCH: usize = 10;
+const STEPS: u64 = 100_000;
+const NOISES: [[f64; 2]; 2] = [[10.0, 0.1], [10.0, 10.0]];
+const TITLES: [&str; 2] = ["anisotropic, √Σε = (10, 0.1)", "isotropic, √Σε = (10, 10)"];
+
+fn name(kind: &str) -> String {
+    format!("linear-{kind}")
+}
+
+/// Both noises.
+pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
+    let mut plan = Plan::default();
+    for (kind, noise) in KINDS.into_iter().zip(NOISES) {
+        let problem = identity_problem(&noise, DEPTH)?;
+        let settings = plain(LEARNING_RATE, BATCH, KAIMING);
+        let steps = budget.long(STEPS, STEPS);
+        plan.linear(
+            name(kind),
+            experiment(problem, settings, steps, LOGARITHMIC, budget),
+        );
+    }
+    Ok(plan)
+}
+
+/// Draws and judges the figure.
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+    let cases = || KINDS.into_iter().zip(TITLES);
+    let mut claims = Vec::new();
+    for (kind, title) in cases() {
+        claims.extend(self::claims(ran, &name(kind), title)?);
+    }
+    let panels = cases().map(|(kind, title)| panel(ran, &name(kind), title));
+    Ok(Made {
+        caption: "Condition number of each layer. Under anisotropic noise the outer layers inflate and the \
+                  middle layer heads for a multiple of an orthogonal matrix. The exact limits of the two \
+                  outer layers coincide here."
+            .to_owned(),
+        settings: sgd_settings(
+            "D = 3, d = 2, Σx = V = I",
+            LEARNING_RATE,
+            BATCH,
+            STEPS,
+            "Kaiming, gain 1",
+            context.budget,
+        ),
+        figure: Figure {
+            description: "Condition numbers of three layers against SGD steps".to_owned(),
+            panels: panels.collect::<Result<_, _>>()?,
+            columns: 2,
+            frame: (330.0, 250.0),
+        },
+        claims,
+    })
+}
+
+/// κ(W_k) of each layer with its exact limit.
+fn limits(experiment: &Experiment) -> Result<Vec<(Quantity, f64)>, ReproduceError> {
+    let exact = predict(&experiment.problem)?.minimum.layer_conditioning()?;
+    let layers = (1..=DEPTH).map(condition_number);
+    Ok(layers
+        .zip(exact.iter().map(|layer| layer.condition_number))
+        .collect())
+}
+
+fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceError> {
+    let (runs, flows) = (ran.linear(name)?, ran.flows(name, Drift::default())?);
+    let mut claims = Vec::new();
+    for (quantity, limit) in limits(runs.0)? {
+        claims.push(quantity.against_limit(title, paper("eq. 65, 66"), limit, runs, &flows)?);
+        claims.push(quantity.against_flow(title, runs.1, &flows));
+    }
+    Ok(claims)
+}
+
+fn panel(ran: &Ran, name: &str, title: &str) -> Result<Panel, ReproduceError> {
+    let ((experiment, trials), flows) = (ran.linear(name)?, ran.flows(name, Drift::default())?);
+    let mut panel = Panel::new(
+        title,
+        Axis::log("step t"),
+        Axis::log(condition_number(1).axis),
+    );
+    for (layer, (quantity, limit)) in limits(experiment)?.into_iter().enumerate() {
+        let symbol = &quantity.symbol;
+        panel = panel
+            .with(
+                format!("{symbol}, SGD ± s.e."),
+                trials.curve(&quantity.key),
+                Look::measured(layer),
+            )
+            .with(
+                format!("{symbol}, slow flow"),
+                flows.curve(&quantity),
+                Look::flow(layer),
+            )
+            .with_level(format!("{symbol}, exact limit"), limit, Look::exact(layer));
+    }
+    Ok(panel)
+}

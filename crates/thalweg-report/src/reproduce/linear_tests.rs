@@ -1,0 +1,96 @@
+//! Claims about simulated runs: what diverges, what is too short, and what follows its flow.
+
+use std::sync::atomic::AtomicBool;
+
+use super::super::claim::paper;
+use super::super::plan::Plan;
+use super::super::ran::{Kept, Ran};
+use super::super::shown::Shown as _;
+use super::super::{Claim, Context, Verdict};
+use super::*;
+use thalweg::theory::predict;
+use thalweg_lab::quantity::{SHARPNESS, condition_number};
+
+fn run(problem: Problem, settings: Settings, steps: u64, seeds: u64) -> Ran {
+    let mut plan = Plan::default();
+    let runs = Experiment {
+        seeds: (1..=seeds).collect(),
+        ..experiment(problem, settings, steps, LOGARITHMIC, Budget::Quick)
+    };
+    plan.linear("run", runs);
+    let context = Context {
+        figure: "test",
+        budget: Budget::Quick,
+        progress: &|_, _| {},
+        kept: &Kept::default(),
+        stop: &AtomicBool::new(false),
+    };
+    Ran::new(plan, context).unwrap()
+}
+
+/// η far beyond stability: every claim about such runs still gets its verdict.
+#[test]
+fn divergence_is_a_verdict() {
+    let problem = identity_problem(&[1.0, 0.5], 3).unwrap();
+    let limit = predict(&problem).unwrap().sharpness;
+    let ran = run(problem, plain(3.0, 10, KAIMING), 1000, 5);
+    let runs = ran.linear("run").unwrap();
+    let flows = flows(runs, Drift::default()).unwrap();
+    let of_limit = SHARPNESS.against_limit("t", paper("eq. 14"), limit, runs, &flows);
+    for claim in [
+        of_limit.unwrap(),
+        SHARPNESS.against_flow("t", runs.1, &flows),
+        condition_number(1).against_flow("t", runs.1, &flows),
+    ] {
+        let judged = claim.judge();
+        assert_eq!(judged.verdict, Verdict::NotMeasured, "{judged:?}");
+        let reason = judged.reason.unwrap();
+        assert!(
+            reason.starts_with("0 of 5 seeds are left: seed 1 diverged at step")
+                && reason.contains("seed 5 diverged at step"),
+            "{reason}"
+        );
+        assert!(judged.measured.is_none() && judged.predicted.is_some());
+    }
+    let curve = runs.1.curve(&SHARPNESS.key);
+    assert!(curve.iter().all(|point| point.y.is_finite()));
+}
+
+/// A run far too short for its limit is told so by the flow, and follows the flow.
+#[test]
+fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
+    let problem = identity_problem(&[1.0, 0.1], 2).unwrap();
+    let limit = predict(&problem).unwrap().sharpness;
+    let ran = run(problem, plain(0.01, 10, KAIMING), 4000, 16);
+    let runs = ran.linear("run").unwrap();
+    let flows = flows(runs, Drift::default()).unwrap();
+    let claim = SHARPNESS
+        .against_limit("t", paper("eq. 14"), limit, runs, &flows)
+        .unwrap();
+    assert_eq!(claim.judge().verdict, Verdict::NotAtThisBudget);
+    let claim = SHARPNESS.against_flow("t", runs.1, &flows);
+    assert_eq!(claim.clone().judge().verdict, Verdict::Agrees, "{claim:?}");
+    let wrong = Claim {
+        predicted: 1.3 * claim.predicted,
+        ..claim
+    };
+    assert_eq!(wrong.judge().verdict, Verdict::Disagrees);
+}
+
+/// The flow's end is the mean over the same fifth as the runs': with values that are the step itself, 90 here.
+#[test]
+fn the_flows_end_is_that_of_the_last_fifth() {
+    let problem = identity_problem(&[1.0, 0.1], 2).unwrap();
+    let ran = run(problem, plain(0.01, 10, KAIMING), 100, 2);
+    let runs = ran.linear("run").unwrap();
+    let flows = flows(runs, Drift::default()).unwrap();
+    let last: Vec<f64> = (80..=100)
+        .map(|t| {
+            let i = runs.1.steps.iter().position(|&step| step == t).unwrap();
+            flows.each()[0].snapshots[i].sharpness
+        })
+        .collect();
+    let by_hand = last.iter().sum::<f64>() / 21.0;
+    let end = flows.end(&SHARPNESS).0[0].unwrap();
+    assert!((end - by_hand).abs() < 1e-12 * end);
+}

@@ -1,0 +1,119 @@
+//! How figures show a quantity, and what they claim of it.
+
+use super::ReproduceError;
+use super::claim::{Claim, Reach, Source, beyond};
+use super::linear::{Flows, relaxation};
+use super::statistics::Trials;
+use super::tolerance::{SGD, Tolerance};
+use crate::plot::{Axis, Look, Panel};
+use thalweg_lab::quantity::{FLUCTUATION, Quantity};
+use thalweg_lab::spec::Experiment;
+
+/// A quantity in figures.
+pub trait Shown {
+    /// The claim that SGD, averaged over the end of its run, is where the slow flow is.
+    fn against_flow(&self, what: &str, trials: &Trials, flows: &Flows) -> Claim;
+
+    /// The claim that SGD ends at the exact `limit`, which the flow must reach for it to be testable.
+    ///
+    /// # Errors
+    /// When the problem has no such limit.
+    fn against_limit(
+        &self,
+        what: &str,
+        source: Source,
+        limit: f64,
+        runs: (&Experiment, &Trials),
+        flows: &Flows,
+    ) -> Result<Claim, ReproduceError>;
+
+    /// The claim that it ends larger under anisotropic noise than under isotropic noise: the mean log ratio of pairs
+    /// that share all but the noise.
+    fn larger(&self, what: &str, source: Source, pair: [&Trials; 2]) -> Claim;
+
+    /// Its axis for networks: sharpness moves by a part of itself, fluctuation by factors.
+    fn axis_of_networks(&self) -> Axis;
+
+    /// A panel with one curve for each of `runs`, by name.
+    fn panel(&self, title: &str, runs: &[(&str, &Trials)]) -> Panel;
+}
+
+impl Shown for Quantity {
+    fn against_flow(&self, what: &str, trials: &Trials, flows: &Flows) -> Claim {
+        let (measured, flow) = (trials.end(&self.key), flows.end(self));
+        // Trial by trial, since each flow begins where its run does.
+        let beside = measured.with(&flow, |_, flow| flow).mean();
+        let difference = measured.with(&flow, |sgd, flow| sgd - flow).mean();
+        let predicted = beside.map_or_else(|_| flows.mean_end(self), |flow| flow.value);
+        Claim {
+            difference_error: difference.ok().and_then(|over| over.error),
+            range: Some(flows.range()),
+            beside_flow: true,
+            ..Claim::new(
+                format!(
+                    "{what}: {} follows the slow flow to the end of the run",
+                    self.symbol
+                ),
+                beyond(""),
+                (measured.mean(), predicted),
+                "slow flow, same starts, same steps",
+                SGD,
+            )
+        }
+    }
+
+    fn against_limit(
+        &self,
+        what: &str,
+        source: Source,
+        limit: f64,
+        (experiment, trials): (&Experiment, &Trials),
+        flows: &Flows,
+    ) -> Result<Claim, ReproduceError> {
+        let by = source.place.clone();
+        Ok(Claim {
+            reach: Some(Reach {
+                steps: trials.last(),
+                flow: flows.mean_end(self),
+                relaxation: relaxation(experiment)?,
+            }),
+            range: flows.limit_range(),
+            ..Claim::new(
+                format!("{what}: {} converges to its exact value", self.symbol),
+                source,
+                (trials.end(&self.key).mean(), limit),
+                by,
+                SGD,
+            )
+        })
+    }
+
+    fn larger(&self, what: &str, source: Source, [anisotropic, isotropic]: [&Trials; 2]) -> Claim {
+        let ratio = anisotropic.end(&self.key).over(&isotropic.end(&self.key));
+        Claim::ratio(
+            format!(
+                "{what}: {} ends larger under anisotropic noise",
+                self.symbol
+            ),
+            source,
+            ratio.geometric_mean(),
+            Tolerance::Above {},
+        )
+    }
+
+    fn axis_of_networks(&self) -> Axis {
+        if self.key == FLUCTUATION.key {
+            Axis::log(self.axis)
+        } else {
+            Axis::linear(self.axis)
+        }
+    }
+
+    fn panel(&self, title: &str, runs: &[(&str, &Trials)]) -> Panel {
+        let panel = Panel::new(title, Axis::linear("step t"), self.axis_of_networks());
+        let curves = runs.iter().enumerate();
+        curves.fold(panel, |panel, (i, (name, trials))| {
+            panel.with(*name, trials.curve(&self.key), Look::measured(i))
+        })
+    }
+}
