@@ -190,7 +190,21 @@ fn paths_are_relative_to_their_file_and_know_the_home_directory() {
     let home = std::env::home_dir().unwrap();
     assert_eq!(images("~/digits"), home.join("digits"));
     assert_eq!(images("~"), home);
-    assert_eq!(images("~digits"), inner.join("~digits"));
+    assert_eq!(images("./~digits"), inner.join("~digits"));
+}
+
+/// A shell would know whose home it is.
+#[test]
+fn the_home_of_another_user_is_to_be_written_out() {
+    let data = "data = { kind = \"idx\", path = \"~someone/digits\" }";
+    let words = read(&with("data", data)).unwrap_err().to_string();
+    for part in [
+        "`data.path` is \"~someone/digits\"",
+        "whole path to that home",
+        "./~",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
 }
 
 #[test]

@@ -418,3 +418,39 @@ fn values_that_leave_double_precision_are_not_taken_for_zero() {
     let spike = "input_covariance = { kind = \"spiked\", dimension = 2, spikes = 1, height = 0 }";
     assert!(read("spike.toml", with(spike)).is_ok());
 }
+
+/// Whatever the number of keys, each is looked at once: were it compared with those before it, this would take minutes.
+#[test]
+fn three_hundred_thousand_keys_are_read_in_time() {
+    const KEYS: usize = 300_000;
+    let lines = |separator: &str, line: &dyn Fn(usize) -> String| {
+        let all: Vec<String> = (0..KEYS).map(line).collect();
+        all.join(separator)
+    };
+    let flat = lines("\n", &|i| format!("key{i} = {i}"));
+    let tables = lines("\n", &|i| format!("[limit.a{i}]\nb = {i}"));
+    let json = format!("{{{}}}", lines(",", &|i| format!("\"key{i}\":{i}")));
+    let long = format!("{} = 1", "k".repeat(10 * KEYS));
+    for (name, text, words) in [
+        ("flat.toml", flat, "`key0` is not a field"),
+        ("tables.toml", tables, "`depth` is missing"),
+        ("flat.json", json, "`key0` is not a field"),
+        ("long.toml", long, "kkkk…` is not a field"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let begun = std::time::Instant::now();
+        let error = read_problem(&path).unwrap_err().to_string();
+        assert!(
+            error.contains(words),
+            "{}",
+            error.chars().take(300).collect::<String>()
+        );
+        assert!(error.len() < 2000, "{} bytes", error.len());
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(30),
+            "{name}"
+        );
+    }
+}

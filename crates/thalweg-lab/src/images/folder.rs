@@ -1,6 +1,6 @@
 //! The four files that make an image set: those built into the program, or those of a folder.
 
-use std::io::Read;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::idx::{self, Idx, Kind};
@@ -89,7 +89,7 @@ pub fn read_folder(path: &Path) -> Result<ImageSet, ImageError> {
     Ok(ImageSet { train, test })
 }
 
-fn buffered(file: std::fs::File) -> impl Read {
+fn buffered(file: std::fs::File) -> impl BufRead {
     std::io::BufReader::new(file)
 }
 

@@ -2,12 +2,11 @@
 //!
 //! A file is `00 00 08 n`, then n sizes as big-endian u32, then the bytes, the last index fastest.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
 use super::ImageError;
+use super::gzip::Members;
 
 /// The most bytes of data a file may have: some twenty times the full MNIST.
 const MOST: u64 = 1 << 30;
@@ -43,7 +42,7 @@ pub(super) struct Idx {
 }
 
 /// The content of `file`, of which errors speak as `path`.
-pub(super) fn read(path: &Path, kind: Kind, file: impl Read) -> Result<Idx, ImageError> {
+pub(super) fn read(path: &Path, kind: Kind, file: impl BufRead) -> Result<Idx, ImageError> {
     let unreadable = |source| ImageError::Unreadable {
         path: path.to_owned(),
         source,
@@ -57,8 +56,7 @@ pub(super) fn read(path: &Path, kind: Kind, file: impl Read) -> Result<Idx, Imag
             path: path.to_owned(),
             source,
         };
-        // Of several members, as parallel packers and `cat` make them, the content is that of all.
-        unpacked(path, kind, MultiGzDecoder::new(whole), packed)
+        unpacked(path, kind, Members::new(whole), packed)
     } else {
         unpacked(path, kind, whole, unreadable)
     }

@@ -2,6 +2,7 @@
 
 mod error;
 mod folder;
+mod gzip;
 mod idx;
 mod names;
 

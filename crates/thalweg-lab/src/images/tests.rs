@@ -106,6 +106,9 @@ fn packed_files_of_several_members_are_read_whole() {
         let path = folder.path().join(format!("{TRAIN_IMAGES}.gz"));
         fs::write(&path, members.concat()).unwrap();
         assert_eq!(read_folder(folder.path()).unwrap(), whole, "cut at {cut}");
+        // As tapes leave it, which write whole blocks.
+        fs::write(&path, [members.concat(), vec![0; 512]].concat()).unwrap();
+        assert_eq!(read_folder(folder.path()).unwrap(), whole, "padded");
         // The second member is missing: still cut off.
         if (1..images.len()).contains(&cut) {
             fs::write(&path, &members[0]).unwrap();

@@ -115,10 +115,13 @@ pub struct Advice {
 impl Advice {
     /// The names in `known` within two edits of `given`, or a third of their length, or else all of them.
     pub(crate) fn new(given: &str, known: &[&'static str]) -> Self {
+        let most = |name: &str| (name.len() / 3).max(2);
         let mut near: Vec<_> = known
             .iter()
+            // An edit changes the length by four bytes at most: a long key is not compared letter by letter.
+            .filter(|name| given.len().abs_diff(name.len()) <= 4 * most(name))
             .map(|name| (edits(given, name), *name))
-            .filter(|(distance, name)| *distance <= (name.len() / 3).max(2))
+            .filter(|(distance, name)| *distance <= most(name))
             .collect();
         near.sort_unstable();
         if near.is_empty() {

@@ -1,5 +1,7 @@
 //! Typed access to one field of a specification, with errors that name its path.
 
+use std::borrow::Cow;
+
 use super::error::{Advice, Fault};
 use super::node::{Node, join};
 
@@ -83,7 +85,7 @@ impl<'a> Field<'a> {
         match entries.iter().find(unknown) {
             None => Ok(()),
             Some((key, _)) => Err(Fault::Unknown {
-                field: join(&self.path, key),
+                field: join(&self.path, &beginning(key)),
                 advice: Advice::new(key, known),
             }),
         }
@@ -176,6 +178,15 @@ impl<'a> Field<'a> {
             self.only(&[&["kind"], *fields].concat())?;
         }
         Ok(kind)
+    }
+}
+
+/// Enough of `key` to find it by, and to set it beside known ones.
+fn beginning(key: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 60;
+    match key.char_indices().nth(SHOWN) {
+        None => key.into(),
+        Some((end, _)) => format!("{}…", &key[..end]).into(),
     }
 }
 

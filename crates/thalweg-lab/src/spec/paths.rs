@@ -20,14 +20,24 @@ pub(crate) fn resolve(tree: &mut Node, file: &Path) -> Result<(), Fault> {
         if let Some(node) = found
             && let Node::Text(text) = node
         {
+            let not = |needed| Field::at(&name, &Node::Text(text.clone())).not(needed);
+            if of_another_user(text) {
+                return Err(not(
+                    "a path without another user's `~` (the whole path to that home, or ./~… for a folder that is called so)",
+                ));
+            }
             *text = absolute(text, file).ok_or_else(|| {
-                Field::at(&name, &Node::Text(text.clone())).not(
-                    "a path to a folder that can be found from here and whose whole name is UTF-8,",
-                )
+                not("a path to a folder that can be found from here and whose whole name is UTF-8,")
             })?;
         }
     }
     Ok(())
+}
+
+/// Whether a shell would put a user's home in the place of the first part.
+fn of_another_user(text: &str) -> bool {
+    let rest = text.strip_prefix('~');
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
 fn absolute(text: &str, file: &Path) -> Option<String> {
