@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use super::checkpoint::{self, Checkpoint, Stored};
 use super::digest::digest;
 use super::error::{DataChange, Difference, Differences, StoreError};
@@ -27,6 +29,7 @@ use super::table;
 use super::whole::{
     create_folder, files, files_with, is_unfinished, remove, subfolder, write_whole,
 };
+use crate::memory;
 use crate::provenance::{Build, PROGRAM, Provenance};
 use crate::run::Measurements;
 use crate::spec::{Fault, Field, NetworkExperiment, Node, Specification, read_toml, to_toml};
@@ -319,8 +322,16 @@ pub struct StoredRun<E> {
 /// When there is none, it is unfinished, or a file cannot be read or is damaged.
 pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreError> {
     if !exists(&directory.join(OUTCOMES)) {
-        let reason = "there is no finished run (its last file, outcomes.toml, is not there): if one was begun, the \
-                      command that began it finishes it";
+        let reason = if is_run(directory) {
+            "the run there is not finished (its last file, outcomes.toml, is missing): the command that began it goes on \
+             with it"
+        } else if directory.is_dir() {
+            "it holds no run, as `thalweg simulate` and `thalweg train` write them"
+        } else if exists(directory) {
+            "it is no directory: give that of a run"
+        } else {
+            "there is no such directory: give that of a run"
+        };
         return Err(StoreError::read(
             directory,
             io::Error::new(io::ErrorKind::NotFound, reason),
@@ -330,7 +341,12 @@ pub fn load<E: Specification>(directory: &Path) -> Result<StoredRun<E>, StoreErr
     let experiment = experiment_of::<E>(directory)?;
     let finished = finished(directory, digest_of(&experiment.to_node()))?;
     let path = directory.join(MEASUREMENTS);
-    let bytes = read_listed(&path, finished.measurements, WAY_OUT)?;
+    let bytes = Bytes::from(read_listed(&path, finished.measurements, WAY_OUT)?);
+    memory::fits(
+        Measurements::memory(table::rows(&path, &bytes)?),
+        0,
+        "measurements at fewer steps or of fewer seeds need less",
+    )?;
     Ok(StoredRun {
         experiment,
         measurements: table::decode(&path, bytes)?,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::memory::TooLittle;
 use crate::spec::SpecError;
 
 /// A run directory that could not be written, read or used.
@@ -136,6 +137,9 @@ pub enum StoreError {
         /// The run directory.
         directory: PathBuf,
     },
+    /// There is not enough memory for all measurements.
+    #[error(transparent)]
+    Memory(#[from] TooLittle),
     /// The directory's own specification cannot be read back.
     #[error(transparent)]
     Specification(#[from] SpecError),

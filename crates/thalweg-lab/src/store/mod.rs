@@ -5,6 +5,7 @@ mod digest;
 mod directory;
 mod error;
 mod fingerprint;
+mod guarded;
 mod lock;
 mod outcomes;
 mod plain;

@@ -1,7 +1,6 @@
 //! Measurements as Parquet files.
 
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::error::StoreError;
+use super::guarded::guarded;
 use crate::run::Measurements;
 
 /// Rows in a row group. Groups are cut here and nowhere else, so that a merged file's bytes do not
@@ -57,18 +57,34 @@ pub fn merge(
 }
 
 /// The measurements in `bytes`, which are those of the file `path`.
-pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Measurements, StoreError> {
-    let attempt = || {
-        let reader = SerializedFileReader::new(Bytes::from(bytes))?;
+pub fn decode(path: &Path, bytes: impl Into<Bytes>) -> Result<Measurements, StoreError> {
+    read(path, || {
+        let reader = SerializedFileReader::new(bytes.into())?;
         let mut measurements = Measurements::default();
         for index in 0..reader.num_row_groups() {
             read_group(reader.get_row_group(index)?.as_ref(), &mut measurements)?;
         }
         Ok(measurements)
-    };
-    // The library panics at bytes that are not its own: those of a file whose digest was forged.
-    let read = panic::catch_unwind(AssertUnwindSafe(attempt));
-    read.unwrap_or_else(|_| Err(ParquetError::General("its pages are damaged".to_owned())))
+    })
+}
+
+/// How many rows `bytes` say they hold, which are those of the file `path`.
+pub(crate) fn rows(path: &Path, bytes: &Bytes) -> Result<usize, StoreError> {
+    read(path, || {
+        let reader = SerializedFileReader::new(bytes.clone())?;
+        Ok(usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0))
+    })
+}
+
+/// What `attempt` makes of the file `path`. The library panics at bytes that are not its own: those of a file whose digest
+/// was forged.
+fn read<T>(
+    path: &Path,
+    attempt: impl FnOnce() -> Result<T, ParquetError>,
+) -> Result<T, StoreError> {
+    let damaged = || Err(ParquetError::General("its pages are damaged".to_owned()));
+    guarded(attempt)
+        .unwrap_or_else(damaged)
         .map_err(|error| StoreError::read(path, to_io(error)))
 }
 
