@@ -8,6 +8,7 @@ mod observe;
 mod runs;
 mod state;
 mod unchanged;
+mod unmeasured;
 
 pub use error::NetworkError;
 pub use made::Made;
@@ -18,3 +19,4 @@ pub use measurement::{
 };
 pub use observe::{Observation, observe};
 pub use unchanged::changed_data;
+pub use unmeasured::unmeasured;

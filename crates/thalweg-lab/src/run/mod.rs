@@ -100,7 +100,10 @@ pub fn run<E: Runnable>(
         });
     }
     let state: Option<<E::Running as Running>::State> = match progress {
-        Progress::Finished(outcomes) => return Ok(RunStatus::AlreadyFinished(outcomes)),
+        Progress::Finished(outcomes) => {
+            fresh.check_kept(path)?;
+            return Ok(RunStatus::AlreadyFinished(outcomes));
+        }
         Progress::Unfinished { state, damaged } => {
             for path in damaged {
                 observer.note(Note::Damaged { path });

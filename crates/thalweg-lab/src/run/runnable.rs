@@ -54,6 +54,12 @@ pub trait Running {
     /// What has become of each seed.
     fn outcomes(&self) -> Vec<RunOutcome>;
 
+    /// Refuses a `directory` that no longer holds what [`Running::keep`] wrote.
+    fn check_kept(&self, directory: &Path) -> Result<(), RunError> {
+        let _ = directory;
+        Ok(())
+    }
+
     /// Writes what is kept of a finished run beside its measurements.
     fn keep(&self, directory: &Path) -> Result<(), RunError> {
         let _ = directory;

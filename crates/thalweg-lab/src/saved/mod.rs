@@ -158,8 +158,13 @@ impl SavedNetwork {
 
 /// Where the network of `seed` lies in the run directory `directory`.
 pub(crate) fn network_path(directory: &Path, seed: u64) -> PathBuf {
-    let name = format!("seed-{seed}.{EXTENSION}");
+    let name = format!("{}.{EXTENSION}", network_name(seed));
     directory.join(NETWORKS).join(name)
+}
+
+/// What the network of `seed` is called, and its measurements.
+pub(crate) fn network_name(seed: u64) -> String {
+    format!("seed-{seed}")
 }
 
 /// The networks in the directory `directory`, in the order of their names; of a run, all there must be.
@@ -183,6 +188,19 @@ pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
         });
     }
     Ok(paths)
+}
+
+/// Refuses a finished run in `directory` one of whose networks is missing, damaged or another's.
+pub(crate) fn check_networks(directory: &Path) -> Result<(), SavedError> {
+    let paths = match networks_of(directory) {
+        // Every seed's training diverged.
+        Err(SavedError::NoNetworks { .. }) => return Ok(()),
+        paths => paths?,
+    };
+    paths.iter().try_for_each(|path| {
+        let saved = SavedNetwork::read(path, None)?;
+        same_run(directory, path, &saved)
+    })
 }
 
 /// Refuses a network that is not the one that the run in `directory` has under this `path`.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thalweg::simulate::SimulateError;
 
+use thalweg_lab::memory::TooLittle;
 use thalweg_lab::store::StoreError;
 
 /// A report that could not be made.
@@ -38,6 +39,9 @@ pub enum ReportError {
     /// A file could not be read or written, or the directory holds no finished run.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is not enough memory for what is read.
+    #[error(transparent)]
+    Memory(#[from] TooLittle),
     /// The run's own starting weights cannot be made again.
     #[error(transparent)]
     Simulate(#[from] SimulateError),

@@ -6,6 +6,7 @@
 
 mod error;
 mod measured;
+mod memory;
 mod network;
 mod number;
 mod page;
@@ -31,10 +32,16 @@ pub const REPORT_FILE: &str = "report.html";
 /// # Errors
 /// When the directory holds neither, a file cannot be read or is damaged, or the page cannot be written.
 pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
+    memory::fits(directory)?;
     if exists(&directory.join(RESULTS_FILE)) {
         return write_reproduction(directory, &take(directory)?);
     }
-    let measured = NetworkMeasurement::read_all(directory)?;
+    // What is no directory holds no run either, and that error says so.
+    let measured = if directory.is_dir() {
+        NetworkMeasurement::read_all(directory)?
+    } else {
+        Vec::new()
+    };
     let of_networks = if is_run(directory) {
         is_network(directory)?
     } else {
@@ -57,7 +64,11 @@ pub(crate) fn write_reproduction(directory: &Path, lock: &Lock) -> Result<PathBu
     for figure in &results.figures {
         sections.push(Section {
             figure,
-            picture: results.picture(directory, figure)?,
+            picture: match results.picture(directory, figure) {
+                // The page says so above.
+                Err(_) if results.has_failed(&figure.id) => None,
+                picture => Some(picture?),
+            },
             details: "Settings",
             again: format!("{} ({:.1} s here)", figure.command, figure.seconds),
         });

@@ -8,7 +8,7 @@ use super::page;
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::reproduce::{Budget, Environment, FigureResult};
-use thalweg_lab::network::{NetworkMeasurement, changed_data};
+use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
 use thalweg_lab::quantity;
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::{StoredRun, is_run, load};
@@ -29,7 +29,10 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         steps = Some(run.experiment.steps);
         let picture = plot::svg(&draw(&run).scene());
         let changed = changed_data(directory)?;
-        parts.push((words(directory, &run, changed), picture, "Settings"));
+        let unmeasured = unmeasured(directory)?;
+        let mut words = words(directory, &run, changed);
+        words.caption = with_note(words.caption, unmeasured.as_ref());
+        parts.push((words, picture, "Settings"));
     }
     for network in measured {
         let command = format!("thalweg measure {}", directory.display());
@@ -48,7 +51,7 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         .map(|(figure, picture, details)| Section {
             details,
             again: figure.command.clone(),
-            picture: picture.clone(),
+            picture: Some(picture.clone()),
             figure,
         })
         .collect();

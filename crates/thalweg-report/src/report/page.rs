@@ -109,12 +109,12 @@ fn verdicts(figures: &[FigureResult]) -> String {
     out
 }
 
-/// What could not be made, if there is any.
+/// What could not be made or is lost, if there is any.
 fn failures(failures: &[FigureFailure]) -> String {
     if failures.is_empty() {
         return String::new();
     }
-    let mut out = String::from("<h2>Not made</h2><dl>");
+    let mut out = String::from("<h2>Not made, or lost</h2><dl>");
     for failure in failures {
         let _ = write!(
             out,

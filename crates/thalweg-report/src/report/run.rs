@@ -23,7 +23,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     let figure = words(directory, &run, &comparison);
     let section = Section {
         figure: &figure,
-        picture,
+        picture: Some(picture),
         details: "Settings",
         again: figure.command.clone(),
     };

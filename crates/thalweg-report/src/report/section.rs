@@ -15,8 +15,8 @@ const NONE: &str = "–";
 #[derive(Debug)]
 pub struct Section<'r> {
     pub figure: &'r FigureResult,
-    /// An SVG document.
-    pub picture: String,
+    /// An SVG document; none where it is lost.
+    pub picture: Option<String>,
     /// What the names and values below the picture are.
     pub details: &'static str,
     /// The command that makes it again.
@@ -33,7 +33,9 @@ impl Section<'_> {
             out,
             "<section id=\"{id}\"><h2>{}</h2><figure><div class=\"picture\">{}</div><figcaption>{}</figcaption></figure>",
             to_html(&figure.title),
-            self.picture,
+            self.picture
+                .as_deref()
+                .unwrap_or("<p class=\"note\">Its picture is lost: see above.</p>"),
             to_html(&figure.caption)
         );
         if !figure.claims.is_empty() {

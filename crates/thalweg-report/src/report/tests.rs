@@ -80,10 +80,16 @@ fn earlier_figures_stay_with_their_own_budget() {
     }
     let again = make("cor1", Budget::Full).figures;
     assert_eq!(read(), [again[0].clone(), later[0].clone()]);
-    // A figure without its picture cannot be shown any more.
+    // A figure without its picture is told, and keeps its claims.
     fs::remove_file(directory.path().join("corrections.svg")).unwrap();
-    let again = make("cor1", Budget::Full).figures;
-    assert_eq!(read(), again);
+    let again = make("cor1", Budget::Full);
+    assert_eq!(read(), [again.figures[0].clone(), later[0].clone()]);
+    assert_eq!(again.failures[0].id, "corrections");
+    assert!(
+        again.failures[0]
+            .error
+            .contains("corrections.svg is missing")
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub const RESULTS_FILE: &str = "results.json";
 /// Makes `figures` one after the other and writes each as soon as it is finished: `{id}.svg`,
 /// `{id}.png` and `{id}.csv` together with `results.json`, then `report.html`. Other figures that the
 /// directory holds by then, other processes' too, stay in both; those made here are returned. A figure that
-/// cannot be made does not stop the others: it is among the failures, there and in both files.
+/// cannot be made does not stop the others: it is among the failures, there and in both files. So is an earlier one
+/// whose picture is damaged or gone; its claims stay.
 ///
 /// # Errors
 /// When a file cannot be written, the directory's `results.json` holds something else, or `stop` is set;
@@ -44,10 +45,10 @@ pub fn write(
             stop,
         };
         context.tell(0.0)?;
-        match draw(entry, context) {
+        let lost = match draw(entry, context) {
             Ok(drawn) => {
                 made_here.put(drawn.result.clone(), &drawn.picture);
-                merge(directory, drawn)?;
+                merge(directory, drawn)?
             }
             Err(stopped @ ReproduceError::Stopped { .. }) => return Err(stopped),
             Err(error) => {
@@ -58,16 +59,21 @@ pub fn write(
                     command: command(entry.id, budget),
                 };
                 made_here.put_failure(failure.clone());
-                change(directory, &[], |all| all.put_failure(failure))?;
+                change(directory, &[], |all| all.put_failure(failure))?
             }
-        }
+        };
+        // What is still to be made has its picture again by then.
+        let stay = |lost: &FigureFailure| figures.iter().all(|entry| entry.id != lost.id);
+        lost.into_iter()
+            .filter(stay)
+            .for_each(|lost| made_here.put_failure(lost));
         progress(entry.id, 1.0);
     }
     Ok(made_here)
 }
 
 /// Puts a figure beside those that `directory` holds by now.
-fn merge(directory: &Path, drawn: Drawn) -> Result<(), ReproduceError> {
+fn merge(directory: &Path, drawn: Drawn) -> Result<Vec<FigureFailure>, ReproduceError> {
     let Drawn {
         result,
         picture,
@@ -92,22 +98,22 @@ fn merge(directory: &Path, drawn: Drawn) -> Result<(), ReproduceError> {
 }
 
 /// Changes the results in `directory`, writes `files` together with them, and then the report, while no other
-/// process does.
+/// process does. Gives the figures whose picture was found lost.
 fn change(
     directory: &Path,
     files: &[(PathBuf, &[u8])],
     change: impl FnOnce(&mut Results),
-) -> Result<(), ReproduceError> {
+) -> Result<Vec<FigureFailure>, ReproduceError> {
     let lock = Lock::take(directory, Lock::FOR_A_PAGE)?;
     let mut all = Results::read(directory).map_err(Box::new)?;
-    all.drop_unshowable(directory);
+    let lost = all.note_lost_pictures(directory);
     change(&mut all);
     let results = json(&all)?;
     let mut files = files.to_vec();
     files.push((directory.join(RESULTS_FILE), &results));
     write_all_whole(&files)?;
     report::write_reproduction(directory, &lock).map_err(Box::new)?;
-    Ok(())
+    Ok(lost)
 }
 
 /// A finished figure in all its forms.

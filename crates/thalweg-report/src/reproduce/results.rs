@@ -15,7 +15,7 @@ use thalweg_lab::store::{StoreError, digest, digits, exists, read_listed, read_s
 pub struct Results {
     /// In the report's order.
     pub figures: Vec<FigureResult>,
-    /// Those that could not be made when they were last asked for.
+    /// Those that could not be made when they were last asked for, or whose picture was then found lost.
     #[serde(default)]
     pub failures: Vec<FigureFailure>,
     /// The digest of each figure's picture, by the figure's name.
@@ -147,22 +147,28 @@ impl Results {
             })
     }
 
-    /// Turns the figures whose picture in `directory` cannot be shown into failures.
-    pub(super) fn drop_unshowable(&mut self, directory: &Path) {
-        for figure in std::mem::take(&mut self.figures) {
-            match self.picture(directory, &figure) {
-                Ok(_) => self.figures.push(figure),
-                Err(error) => {
-                    self.pictures.remove(&figure.id);
-                    self.put_failure(FigureFailure {
-                        id: figure.id,
-                        title: figure.title,
-                        error: error.to_string(),
-                        command: figure.command,
-                    });
-                }
-            }
+    /// Notes the figures whose picture in `directory` cannot be shown among the failures, and gives those; their claims
+    /// stay.
+    pub(super) fn note_lost_pictures(&mut self, directory: &Path) -> Vec<FigureFailure> {
+        let lost = |figure: &FigureResult| {
+            let error = self.picture(directory, figure).err()?;
+            Some(FigureFailure {
+                id: figure.id.clone(),
+                title: figure.title.clone(),
+                error: error.to_string(),
+                command: figure.command.clone(),
+            })
+        };
+        let failures: Vec<_> = self.figures.iter().filter_map(lost).collect();
+        for failure in &failures {
+            self.put_failure(failure.clone());
         }
+        failures
+    }
+
+    /// Whether the figure `id` is known to have failed, or its picture to be lost.
+    pub fn has_failed(&self, id: &str) -> bool {
+        self.failures.iter().any(|failure| failure.id == id)
     }
 
     /// Adds `figure` with its `picture` in the report's order, in place of an earlier one of its name.

@@ -3,7 +3,7 @@
 
 use super::FIGURES;
 use super::claim::Origin;
-use super::results::{FigureResult, Results};
+use super::results::{FigureFailure, FigureResult, Results};
 use super::verdict::{Judged, Verdict};
 
 /// A reproduction in words; every sentence comes from the verdicts.
@@ -91,12 +91,12 @@ fn opening(results: &Results) -> Vec<String> {
     if !parts.is_empty() {
         opening.push(format!("O{}.", parts.join("; o")));
     }
-    if !results.failures.is_empty() {
-        let ids = results.failures.iter().map(|failure| failure.id.as_str());
-        opening.push(format!(
-            "Not made at all: {}.",
-            ids.collect::<Vec<_>>().join(", ")
-        ));
+    // Others have claims from when they were made.
+    let made = |failure: &&FigureFailure| results.figures.iter().any(|f| f.id == failure.id);
+    let never = results.failures.iter().filter(|failure| !made(failure));
+    let never: Vec<&str> = never.map(|failure| failure.id.as_str()).collect();
+    if !never.is_empty() {
+        opening.push(format!("Not made at all: {}.", never.join(", ")));
     }
     opening
 }
