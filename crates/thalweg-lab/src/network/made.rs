@@ -25,6 +25,8 @@ pub struct Made {
     pub training: Training,
     /// What was read from the user's own files.
     pub(crate) data: Option<Fingerprint>,
+    /// Bytes that reading the data took at its peak.
+    pub data_memory: u64,
     /// What the evaluation set is drawn from: the stream itself, or the images that are not trained on.
     source: Source,
     measure: NetworkMeasure,
@@ -48,9 +50,10 @@ impl Made {
     /// As [`Made::new`].
     pub fn of_run(experiment: &NetworkExperiment, run: u64) -> Result<Self, NetworkError> {
         let tape = Arc::new(experiment.network.tape()?);
-        let ([train, test], data) = sources(experiment, &tape, run)?;
+        let ([train, test], data, data_memory) = sources(experiment, &tape, run)?;
         Ok(Self {
             data,
+            data_memory,
             training: Training::new(tape, experiment.loss, train, experiment.settings)?,
             source: test,
             measure: experiment.measure,
@@ -152,12 +155,13 @@ impl Made {
     }
 }
 
-/// What to train on and what to evaluate on, and the fingerprint of what was read from the user's files.
+/// What to train on and what to evaluate on, the fingerprint of what was read from the user's files, and the bytes that
+/// reading took.
 fn sources(
     experiment: &NetworkExperiment,
     tape: &Tape,
     run: u64,
-) -> Result<([Source; 2], Option<Fingerprint>), NetworkError> {
+) -> Result<([Source; 2], Option<Fingerprint>, u64), NetworkError> {
     let outputs = experiment.network.outputs();
     let noise = experiment.data.noise.clone();
     let noise = noise.unwrap_or_else(|| LabelNoise::none(outputs));
@@ -175,7 +179,7 @@ fn sources(
                 .clone()
                 .unwrap_or_else(|| Mat::identity(inputs, inputs));
             let stream = Source::from(TeacherStream::new(teacher, weights, covariance, noise)?);
-            Ok(([stream.clone(), stream], None))
+            Ok(([stream.clone(), stream], None, 0))
         }
         NetworkSource::Images {
             path,
@@ -189,11 +193,8 @@ fn sources(
             };
             let data = path.as_ref().map(|path| set.fingerprint(path));
             let pixels_in_all = set.train.pixels.len() + set.test.pixels.len();
-            memory::fits(
-                (pixels_in_all * (size_of::<f64>() + size_of::<f32>())) as u64,
-                0,
-                "fewer or smaller images need less",
-            )?;
+            let features_memory = (pixels_in_all * (size_of::<f64>() + size_of::<f32>())) as u64;
+            memory::fits(features_memory, 0, "fewer or smaller images need less")?;
             let features = set.features(*pixels);
             let ImageSet { train, test } = set;
             let flips = match label_flips {
@@ -217,7 +218,8 @@ fn sources(
                 source(&features[1], &test.labels),
             ];
             let [train, test]: [Result<Source, NetworkError>; 2] = sources;
-            Ok(([train?, test?], data))
+            let memory = features_memory + pixels_in_all as u64;
+            Ok(([train?, test?], data, memory))
         }
     }
 }

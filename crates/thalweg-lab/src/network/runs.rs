@@ -18,7 +18,7 @@ use super::observe::{Observation, observe};
 use super::state::NetworkState;
 use crate::memory::{self, TooLittle};
 use crate::run::{Measurements, RunError, Runnable, Running};
-use crate::saved::{NETWORKS, SavedNetwork, network_path};
+use crate::saved::{NETWORKS, SavedNetwork, check_networks, network_path};
 use crate::spec::{EvaluationLabels, NetworkExperiment};
 use crate::store::{Fingerprint, RunOutcome, remove, subfolder};
 
@@ -126,8 +126,9 @@ impl NetworkExperiment {
         )
     }
 
-    /// Bytes that all runs take, with a measurement of as many of them as there are threads.
-    fn memory(&self, made: &Made) -> u64 {
+    /// Bytes that all runs take, with a measurement of as many of them as there are threads; those of the data themselves
+    /// are [`Made::data_memory`].
+    pub fn memory(&self, made: &Made) -> u64 {
         let (seeds, threads) = (self.seeds.len(), rayon::current_num_threads());
         let trainings = match self.precision {
             Precision::F32 => made.training.memory::<f32>(seeds, threads),
@@ -274,6 +275,10 @@ impl Running for NetworkRuns {
         let runs = self.runs().into_iter();
         runs.map(|(seed, outcome, _)| RunOutcome::new(seed, outcome))
             .collect()
+    }
+
+    fn check_kept(&self, directory: &Path) -> Result<(), RunError> {
+        Ok(check_networks(directory).map_err(NetworkError::from)?)
     }
 
     fn keep(&self, directory: &Path) -> Result<(), RunError> {

@@ -45,12 +45,8 @@ impl Runnable for Experiment {
     }
 
     fn start(&self) -> Result<LinearRuns, RunError> {
-        let (seeds, threads) = (self.seeds.len(), rayon::current_num_threads());
-        let runs = simulate::memory(self.problem.widths(), &self.settings, seeds, threads);
-        // Six quantities and a condition number for each layer.
-        let rows = self.measured_steps().len() * seeds * (6 + self.problem.depth());
         memory::fits(
-            runs.saturating_add(Measurements::memory(rows)),
+            self.memory(),
             // λ_max is that of an operator on d_y × d_x matrices.
             memory::multiplying(self.problem.input_dim() * self.problem.output_dim()),
             "fewer seeds, a smaller dimension, data set or switch.samples, or fewer measured steps need less",
@@ -62,6 +58,17 @@ impl Runnable for Experiment {
     fn resume(&self, snapshot: Snapshot) -> Result<LinearRuns, RunError> {
         let ensemble = Ensemble::resume(&self.problem, &self.settings, snapshot)?;
         Ok(LinearRuns::new(self, ensemble))
+    }
+}
+
+impl Experiment {
+    /// Bytes that all runs take, with what is measured of them.
+    pub fn memory(&self) -> u64 {
+        let (seeds, threads) = (self.seeds.len(), rayon::current_num_threads());
+        let runs = simulate::memory(self.problem.widths(), &self.settings, seeds, threads);
+        // Six quantities and a condition number for each layer.
+        let rows = self.measured_steps().len() * seeds * (6 + self.problem.depth());
+        runs.saturating_add(Measurements::memory(rows))
     }
 }
 

@@ -1,30 +1,22 @@
-//! How much memory figures take.
+//! How much memory figures take, by what they plan to run.
 
-use super::Entry;
+use super::{Budget, Entry, ReproduceError};
 
-/// Megabytes that the larger figures took at their peak on two threads (`/usr/bin/time`), less the program itself: those
-/// that train networks on images, and evaluate them, before all.
-const TAKEN: &[(&str, u64)] = &[
-    ("fig2", 300),
-    ("fig5", 300),
-    ("switch", 90),
-    ("prop1", 75),
-    ("fig3", 45),
-    ("fig8", 45),
-];
+/// What any figure takes: curves, its picture's pixels and their compression, the page with all pictures.
+const DRAWN: u64 = 22_000_000;
 
-/// The same of all others.
-const OTHERS: u64 = 12;
-
-/// Threads that [`TAKEN`] was measured with.
-const THREADS: u64 = 2;
-
-/// Bytes that `figures` take, one after the other, on `threads` threads: each measures a network of its own.
-pub fn memory(figures: &[Entry], threads: usize) -> u64 {
-    let taken = |entry: &Entry| {
-        let larger = TAKEN.iter().find(|(id, _)| *id == entry.id);
-        larger.map_or(OTHERS, |(_, taken)| *taken)
-    };
-    let most = figures.iter().map(taken).max().unwrap_or(OTHERS);
-    most * 1_000_000 * (threads as u64).max(THREADS) / THREADS
+/// Bytes that `figures` take at `budget`, one after the other: the largest of their experiments, since each is over before
+/// the next begins and leaves nothing but its measurements; and two fifths of that for the gaps in the heap that
+/// experiments of other sizes leave (`switch` has the most of them).
+///
+/// # Errors
+/// When an experiment cannot be planned or made.
+pub fn memory(figures: &[Entry], budget: Budget) -> Result<u64, ReproduceError> {
+    let mut most = 0u64;
+    for entry in figures {
+        for (_, planned) in (entry.plan)(budget)?.0 {
+            most = planned.memory()?.max(most);
+        }
+    }
+    Ok(most.saturating_add(most / 5 * 2).saturating_add(DRAWN))
 }

@@ -1,6 +1,11 @@
 //! What a figure runs: experiments by name, as values, before anything is run.
 
+use thalweg::flow::{self, Drift};
+use thalweg_lab::network;
+use thalweg_lab::run::RunError;
 use thalweg_lab::spec::{Experiment, NetworkExperiment, Specification};
+
+use super::ReproduceError;
 
 /// An experiment of either kind, as a file gives it.
 #[derive(Clone, Debug)]
@@ -33,6 +38,26 @@ impl Planned {
         match self {
             Self::Linear(experiment) => experiment.loss_convention(),
             Self::Network(experiment) => experiment.loss_convention(),
+        }
+    }
+
+    /// Bytes that its runs take, and the flows beside those of a deep linear network.
+    ///
+    /// # Errors
+    /// When the network or its data cannot be made.
+    pub fn memory(&self) -> Result<u64, ReproduceError> {
+        match self {
+            Self::Linear(experiment) => {
+                let widths = experiment.problem.widths();
+                let flow = |drift| flow::memory(widths, drift);
+                let flow = flow(Drift::Symmetric).max(flow(Drift::Exact));
+                let at_once = experiment.seeds.len().min(rayon::current_num_threads());
+                Ok(experiment.memory().max(at_once as u64 * flow))
+            }
+            Self::Network(experiment) => {
+                let made = network::Made::new(experiment).map_err(RunError::from)?;
+                Ok(experiment.memory(&made) + made.data_memory)
+            }
         }
     }
 

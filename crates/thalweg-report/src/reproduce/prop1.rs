@@ -1,6 +1,6 @@
 //! Proposition 1: the mean sharpness of random initial weights.
 
-use thalweg::problem::{Problem, Weights};
+use thalweg::problem::Problem;
 use thalweg::simulate::{Ensemble, Init};
 use thalweg::theory::{functionals, initial_sharpness, kaiming_variances, xavier_variances};
 
@@ -22,6 +22,9 @@ fn samples(budget: Budget) -> u64 {
         Budget::Full => 20_000,
     }
 }
+
+/// Starts that are in memory together.
+const AT_ONCE: usize = 500;
 
 const DEPTHS: [usize; 5] = [2, 3, 4, 5, 6];
 /// Nothing but chance may make a difference: this is what it takes to notice one.
@@ -107,14 +110,15 @@ fn means(
             depth,
             &vec![hidden; depth - 1],
         )?;
-        let ensemble = Ensemble::start(&problem, &plain(0.01, 1, init.clone()), &seeds)?;
-        let starts = ensemble.weights().into_iter();
-        let sharpness = |(start, &seed): (Option<Weights>, &u64)| {
-            let start = start.ok_or(ReproduceError::NoStart { seed })?;
-            Ok(Ok(functionals(&problem, &start)?.sharpness))
-        };
-        let values: Result<Vec<_>, ReproduceError> = starts.zip(&seeds).map(sharpness).collect();
-        measured.extend(PerTrial(values?).mean());
+        let mut values = Vec::new();
+        for seeds in seeds.chunks(AT_ONCE) {
+            let ensemble = Ensemble::start(&problem, &plain(0.01, 1, init.clone()), seeds)?;
+            for (start, &seed) in ensemble.weights().into_iter().zip(seeds) {
+                let start = start.ok_or(ReproduceError::NoStart { seed })?;
+                values.push(Ok(functionals(&problem, &start)?.sharpness));
+            }
+        }
+        measured.extend(PerTrial(values).mean());
         exact.push(initial_sharpness(&problem, &variances(&problem, 1.0))?);
     }
     Ok(Means {

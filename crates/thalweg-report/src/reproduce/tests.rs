@@ -309,3 +309,16 @@ fn a_figure_that_fails_is_named_and_does_not_stop_the_others() {
     assert_eq!((results.figures.len(), results.failures.len()), (2, 0));
     assert!(!page().contains(why));
 }
+
+/// What is asked for follows the plans: the images and the evaluation sets of the largest, and the budget.
+#[test]
+fn memory_is_that_of_the_largest_plan() {
+    let of = |id: &str, budget| memory(&find(&[id.to_owned()]).unwrap(), budget).unwrap();
+    let images = 10_000 * 28 * 28 * 13;
+    let computed = of("cor1", Budget::Quick);
+    assert_eq!(computed, of("cor4", Budget::Full));
+    assert!(of("fig1", Budget::Quick) > computed);
+    assert!(of("fig2", Budget::Quick) > computed + images);
+    assert_eq!(of("fig2", Budget::Quick), of("all", Budget::Quick));
+    assert!(of("fig8", Budget::Full) > of("fig8", Budget::Quick));
+}
