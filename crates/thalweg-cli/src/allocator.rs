@@ -53,9 +53,9 @@ fn out_of_memory(size: usize) -> ! {
 
 /// Arranges the C library's heap and the stack. Call once, first.
 pub fn prepare() {
+    take_stack();
     share_arenas();
     keep_freed();
-    touch_stack();
 }
 
 /// glibc sets 64 MB of addresses aside for each thread: where addresses are limited, one heap serves all.
@@ -87,9 +87,27 @@ fn keep_freed() {
     }
 }
 
-/// As much stack as anything here needs, taken while there is memory: where the stack cannot grow later the
-/// program would be killed without a word.
+/// As much stack as anything here needs.
+const STACK: usize = 1 << 19;
+
+/// Takes [`STACK`] while there is memory: where the stack cannot grow the program is killed without a word. So addresses
+/// are asked for first, and where there are not so many the program ends with a sentence.
+fn take_stack() {
+    let Ok(layout) = Layout::array::<u8>(STACK + SPARE) else {
+        return;
+    };
+    // SAFETY: the layout's size is not zero, and the block is given back as it came.
+    unsafe {
+        let block = black_box(ALLOCATOR.alloc(layout));
+        System.dealloc(block, layout);
+    }
+    touch_stack();
+}
+
+/// What the stack grows by beside what is asked for: the callers' part, and whole pages.
+const SPARE: usize = 1 << 16;
+
 #[inline(never)]
 fn touch_stack() {
-    black_box([0u8; 1 << 19]);
+    black_box([0u8; STACK]);
 }

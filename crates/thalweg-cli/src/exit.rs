@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use miette::{MietteHandlerOpts, Report};
+use thalweg_lab::store::StoreError;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -21,6 +22,14 @@ impl Failure {
     /// The user can mend this by changing what was given.
     pub fn input(error: impl Error) -> Self {
         Self::Input(report(&error))
+    }
+
+    /// What is stored failed, by `cause`. What is read is input, whoever damaged it; writing is work.
+    pub fn stored(error: impl Error, cause: &StoreError) -> Self {
+        match cause {
+            StoreError::Write { .. } => Self::work(error),
+            _ => Self::input(error),
+        }
     }
 
     /// The work itself failed.

@@ -14,10 +14,20 @@ const STACK: usize = 2 << 20;
 enum ThreadError {
     #[error("no thread could be started that listens to Ctrl-C")]
     Signals(#[source] std::io::Error),
-    #[error(
-        "a thread for each core could not be started; RAYON_NUM_THREADS=1 in the environment asks for one alone"
-    )]
-    Workers(#[source] ThreadPoolBuildError),
+    #[error("the threads that work could not be started: {advice}")]
+    Workers {
+        advice: &'static str,
+        source: ThreadPoolBuildError,
+    },
+}
+
+/// What needs less than `count` threads do.
+fn advice(count: usize) -> &'static str {
+    if count > 1 {
+        "RAYON_NUM_THREADS=1 in the environment asks for one thread instead of one for each core"
+    } else {
+        "it is one thread already, so that only a larger limit helps"
+    }
 }
 
 /// Starts them all, before there is work: the libraries would start them later, and panic where they cannot.
@@ -27,17 +37,17 @@ enum ThreadError {
 pub fn start() -> Result<(), Failure> {
     interrupt::listen().map_err(|error| Failure::work(ThreadError::Signals(error)))?;
     let count = count();
-    memory::fits(
-        (count * STACK) as u64,
-        0,
-        "RAYON_NUM_THREADS=1 in the environment asks for one thread instead of one for each core",
-    )
-    .map_err(Failure::input)?;
+    memory::fits((count * STACK) as u64, 0, advice(count)).map_err(Failure::input)?;
     ThreadPoolBuilder::new()
         .num_threads(count)
         .stack_size(STACK)
         .build_global()
-        .map_err(|error| Failure::work(ThreadError::Workers(error)))
+        .map_err(|source| {
+            Failure::work(ThreadError::Workers {
+                advice: advice(count),
+                source,
+            })
+        })
 }
 
 /// As many as the environment asks for, or as there are cores.

@@ -126,11 +126,30 @@ impl ProblemArguments {
     /// # Errors
     /// [`Failure::Input`] when neither makes one.
     pub fn read(&self) -> Result<ProblemFile, Failure> {
+        self.read_if(|_| Ok(()))
+    }
+
+    /// The same where `accepted` takes the widths of the network; those of flags are known before anything is made.
+    ///
+    /// # Errors
+    /// Also those of `accepted`.
+    pub fn read_if(
+        &self,
+        accepted: impl Fn(&[usize]) -> Result<(), Failure>,
+    ) -> Result<ProblemFile, Failure> {
         match &self.file {
-            Some(path) => spec::read_problem(path).map_err(Failure::input),
+            Some(path) => {
+                let file = spec::read_problem(path).map_err(Failure::input)?;
+                accepted(file.problem.widths())?;
+                Ok(file)
+            }
             None => Ok(ProblemFile {
                 name: None,
-                problem: self.flags.problem().map_err(Failure::input)?,
+                problem: {
+                    let flags = &self.flags;
+                    accepted(&flags.widths().map_err(Failure::input)?)?;
+                    flags.problem().map_err(Failure::input)?
+                },
                 start_weights: None,
                 slow_time: None,
                 learning_rate: None,
@@ -142,18 +161,35 @@ impl ProblemArguments {
 }
 
 impl ProblemFlags {
+    /// d_x and d_y.
+    fn dimensions(&self) -> Result<(usize, usize), FlagError> {
+        let listed = |spectrum: &Option<Spectrum>| spectrum.as_ref().and_then(Spectrum::length);
+        let outputs = self.output_dimension.or(self.dimension);
+        let outputs = outputs.or_else(|| listed(&self.noise));
+        let inputs = self.input_dimension.or(self.dimension);
+        let inputs = inputs.or_else(|| listed(&self.inputs));
+        let outputs = outputs.or(inputs).ok_or(FlagError::Dimension)?;
+        Ok((inputs.unwrap_or(outputs), outputs))
+    }
+
+    /// h_0 … h_D, of as many layers as there can be memory for.
+    fn widths(&self) -> Result<Vec<usize>, FlagError> {
+        const MOST_LAYERS: usize = 1 << 16;
+        let (inputs, outputs) = self.dimensions()?;
+        let hidden = self.depth.unwrap_or(0).saturating_sub(1).min(MOST_LAYERS);
+        let hidden = match &self.hidden_widths {
+            Some(widths) => widths.clone(),
+            None => vec![inputs.max(outputs); hidden],
+        };
+        Ok([vec![inputs], hidden, vec![outputs]].concat())
+    }
+
     fn problem(&self) -> Result<Problem, FlagError> {
         let identity = Spectrum::Identity;
         let noise = self.noise.as_ref().unwrap_or(&identity);
         let inputs = self.inputs.as_ref().unwrap_or(&identity);
         let singular_values = self.teacher.as_ref().unwrap_or(&identity);
-        let listed_outputs = self.output_dimension.or(self.dimension).or(noise.length());
-        let listed_inputs = self.input_dimension.or(self.dimension).or(inputs.length());
-        let outputs = listed_outputs
-            .or(listed_inputs)
-            .ok_or(FlagError::Dimension)?;
-        let columns = listed_inputs.unwrap_or(outputs);
-
+        let (columns, outputs) = self.dimensions()?;
         memory::fits(
             theory::memory(columns, outputs),
             memory::multiplying(columns.max(outputs)),

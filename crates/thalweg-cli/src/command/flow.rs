@@ -22,12 +22,13 @@ use crate::page::{Align, CONVENTION, Page, Table, json_of_notes};
 /// The most weights that the dense integrator is given: its Jacobian then takes 128 MB.
 const MOST_WEIGHTS: usize = 4000;
 
-/// Refuses networks of more than `most` weights.
+/// Refuses networks of these widths, h_0 … h_D, that have more than `most` weights.
 ///
 /// # Errors
 /// [`FlowError::TooLarge`].
-pub fn fits(problem: &Problem, most: usize) -> Result<(), FlowError> {
-    let parameters = problem.parameters();
+pub fn fits(widths: &[usize], most: usize) -> Result<(), FlowError> {
+    let layers = widths.windows(2);
+    let parameters = layers.fold(0usize, |sum, h| sum.saturating_add(h[0] * h[1]));
     if parameters > most {
         return Err(FlowError::TooLarge { parameters, most });
     }
@@ -111,7 +112,9 @@ Examples:
 /// # Errors
 /// Bad input, a start that gradient flow cannot take to a minimum, or an integration that fails.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let file = arguments.problem.read()?;
+    // A problem that is too large for the flow may be too large for the memory too: that is not what to mend.
+    let accepted = |widths: &[usize]| fits(widths, MOST_WEIGHTS).map_err(Failure::input);
+    let file = arguments.problem.read_if(accepted)?;
     let answer = Answer::new(&file, arguments)?;
     if arguments.json {
         output::print_json(&answer.json())
@@ -147,7 +150,6 @@ impl<'p> Answer<'p> {
     fn new(file: &'p ProblemFile, arguments: &Arguments) -> Result<Self, Failure> {
         let problem = &file.problem;
         let times = times(file, arguments).map_err(Failure::input)?;
-        fits(problem, MOST_WEIGHTS).map_err(Failure::input)?;
         let (start, seed) = start(file, arguments)?;
         let drift = arguments.drift.into();
         memory::fits(
@@ -322,7 +324,7 @@ impl<'p> Answer<'p> {
 
 /// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
 fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
-    if drift == Drift::Exact || fits(problem, MOST_WEIGHTS_UNASKED).is_err() {
+    if drift == Drift::Exact || fits(problem.widths(), MOST_WEIGHTS_UNASKED).is_err() {
         return None;
     }
     let relaxation = flow::relaxation(problem).ok()?;

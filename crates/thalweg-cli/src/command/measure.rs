@@ -8,7 +8,6 @@ use serde_json::json;
 use thalweg_lab::network::{self, Effort, NetworkError, NetworkMeasurement};
 use thalweg_lab::saved::{SavedError, SavedNetwork, networks_of, same_run};
 use thalweg_lab::spec::{self, Overrides};
-use thalweg_lab::store::StoreError;
 
 use super::measured;
 use crate::arguments::count;
@@ -92,7 +91,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for (name, saved) in &targets {
         let measured = measure(arguments, name, saved)?;
         if let Some(out) = &out {
-            measured.write(out).map_err(Failure::work)?;
+            measured
+                .write(out)
+                .map_err(|error| Failure::stored(&error, &error))?;
             let (done, total, place) = (all.len() + 1, targets.len(), out.display());
             leave::keeping(format!(
                 "{done} of {total} networks are measured, in {place}"
@@ -177,8 +178,8 @@ fn measure(
 }
 
 fn failure(error: SavedError) -> Failure {
-    match error {
-        SavedError::Store(StoreError::Write { .. }) => Failure::work(error),
+    match &error {
+        SavedError::Store(cause) => Failure::stored(&error, cause),
         _ => Failure::input(error),
     }
 }

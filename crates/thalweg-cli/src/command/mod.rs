@@ -53,9 +53,9 @@ Examples:
 
 Exit status:
   0    success
-  1    the work failed: disk full, no convergence, …
-  2    wrong usage or input, or more memory needed than there is; nothing was
-       written
+  1    the work failed: disk full, no convergence, …; what was finished is kept
+  2    wrong usage or input, a damaged or missing file of a directory too, or more
+       memory needed than there is; nothing was written
   130  stopped by Ctrl-C or SIGTERM; what was finished is kept";
 
 #[derive(Debug, Subcommand)]

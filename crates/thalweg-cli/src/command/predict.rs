@@ -129,7 +129,7 @@ impl<'p> Answer<'p> {
                     .stability(learning_rate, batch)
                     .map_err(Failure::input)?,
                 validity: Validity::at_minimum(&prediction, learning_rate, batch),
-                relaxation: fits(problem, MOST_WEIGHTS_UNASKED)
+                relaxation: fits(problem.widths(), MOST_WEIGHTS_UNASKED)
                     .and_then(|()| flow::relaxation(problem))
                     .ok()
                     .filter(|relaxation| !relaxation.rates.is_empty())

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use thalweg_lab::network::changed_data;
-use thalweg_lab::store::StoreError;
+use thalweg_lab::network::{changed_data, unmeasured};
 use thalweg_report::report::{self, ReportError};
 
 use crate::exit::Failure;
@@ -35,15 +34,18 @@ Examples:
 /// # Errors
 /// A directory without results, or one that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let page = report::write(&arguments.directory).map_err(|error| match error {
-        ReportError::Store(StoreError::Write { .. }) | ReportError::Simulate(_) => {
-            Failure::work(error)
-        }
+    let page = report::write(&arguments.directory).map_err(|error| match &error {
+        ReportError::Store(cause) => Failure::stored(&error, cause),
+        ReportError::Simulate(_) => Failure::work(error),
         _ => Failure::input(error),
     })?;
     // The page says it too.
-    if let Ok(Some(changed)) = changed_data(&arguments.directory) {
-        eprintln!("note: {changed}");
+    let notes = [
+        changed_data(&arguments.directory),
+        unmeasured(&arguments.directory),
+    ];
+    for note in notes.into_iter().flatten().flatten() {
+        eprintln!("note: {note}");
     }
     output::print(&format!("{}\n", page.display()))
 }

@@ -6,7 +6,6 @@ use clap::Args;
 use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
 use thalweg_lab::memory;
-use thalweg_lab::store::StoreError;
 use thalweg_report::report::{REPORT_FILE, ReportError};
 use thalweg_report::reproduce::{
     self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, Summary,
@@ -38,7 +37,8 @@ use crate::{interrupt, leave, output, progress};
 ///
 /// A verdict is a result, not a failure: the exit status is 0 whatever it says. A
 /// figure that cannot be made does not stop the others; it is named on stderr and
-/// in the report, and the exit status is 1.
+/// in the report, and the exit status is 1. So is an earlier figure of DIR whose
+/// picture is damaged or missing; its claims stay.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
@@ -83,10 +83,19 @@ fn figure_names() -> Vec<PossibleValue> {
 /// A figure that cannot be made (the others are), a directory that cannot be written, or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let figures = reproduce::find(&arguments.figures).map_err(Failure::input)?;
+    let budget = if arguments.quick {
+        Budget::Quick
+    } else {
+        Budget::Full
+    };
     memory::fits(
-        reproduce::memory(&figures, rayon::current_num_threads()),
+        reproduce::memory(&figures, budget).map_err(failure)?,
         memory::multiplying(usize::MAX),
-        "fewer threads (RAYON_NUM_THREADS=1) need less, and so do figures without networks on images (all but fig2, fig5 and switch)",
+        if rayon::current_num_threads() > 1 {
+            "fewer threads (RAYON_NUM_THREADS=1) need less, and so do figures without networks on images (all but fig2, fig5 and switch)"
+        } else {
+            "figures without networks on images need less (all but fig2, fig5 and switch)"
+        },
     )
     .map_err(Failure::input)?;
     leave::keeping(format!(
@@ -104,11 +113,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         bar.set_message(name);
         bar.set_position(100 * place.unwrap_or(0) as u64 + (100.0 * done) as u64);
     };
-    let budget = if arguments.quick {
-        Budget::Quick
-    } else {
-        Budget::Full
-    };
     let results = reproduce::write(&figures, budget, &arguments.out, &tell, interrupt::asked());
     bar.finish_and_clear();
     let results = results.map_err(failure)?;
@@ -120,45 +124,64 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if results.failures.is_empty() {
         return Ok(());
     }
+    let is_asked = |failure: &FigureFailure| figures.iter().any(|entry| entry.id == failure.id);
+    let (failed, lost) = results.failures.into_iter().partition(is_asked);
     Err(Failure::work(NotMade {
-        failures: results.failures,
+        failed,
         asked: figures.len(),
+        lost,
     }))
 }
 
-/// The figures that could not be made; the others are written.
+/// The figures that could not be made, and earlier ones whose picture is lost; all others are written.
 #[derive(Debug)]
 struct NotMade {
-    failures: Vec<FigureFailure>,
+    failed: Vec<FigureFailure>,
     asked: usize,
+    lost: Vec<FigureFailure>,
 }
 
 impl std::fmt::Display for NotMade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let each = self.failures.iter();
-        let each: Vec<String> = each
-            .map(|one| format!("{}: {}", one.id, one.error))
-            .collect();
-        write!(
-            f,
-            "{} of {} figures could not be made, the others are written: {}",
-            each.len(),
-            self.asked,
-            each.join("; ")
-        )
+        let each = |failures: &[FigureFailure]| {
+            let each = failures.iter();
+            let each = each.map(|one| format!("{}: {}", one.id, one.error));
+            each.collect::<Vec<_>>().join("; ")
+        };
+        if !self.failed.is_empty() {
+            let (count, asked) = (self.failed.len(), self.asked);
+            let each = each(&self.failed);
+            write!(
+                f,
+                "{count} of {asked} figures could not be made, the others are written: {each}"
+            )?;
+        }
+        if !self.lost.is_empty() {
+            let (separator, all) = if self.failed.is_empty() {
+                ("", "all figures asked for are written, but ")
+            } else {
+                ("; ", "")
+            };
+            write!(
+                f,
+                "{separator}{all}of an earlier one the picture is lost, and its claims alone are in the report: {}",
+                each(&self.lost)
+            )?;
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for NotMade {}
 
 fn failure(error: ReproduceError) -> Failure {
-    match error {
+    match &error {
         ReproduceError::Stopped { .. } => Failure::Interrupted(error.to_string()),
-        ReproduceError::Report(ref cause)
-            if !matches!(**cause, ReportError::Store(StoreError::Write { .. })) =>
-        {
-            Failure::input(error)
-        }
+        ReproduceError::Store(cause) => Failure::stored(&error, cause),
+        ReproduceError::Report(report) => match &**report {
+            ReportError::Store(cause) => Failure::stored(&error, cause),
+            _ => Failure::input(error),
+        },
         _ => Failure::work(error),
     }
 }

@@ -7,7 +7,6 @@ use indicatif::ProgressBar;
 use thalweg_lab::network::NetworkError;
 use thalweg_lab::run::{Note, Observer, RunError, RunStatus};
 use thalweg_lab::saved::SavedError;
-use thalweg_lab::store::StoreError;
 
 use crate::exit::Failure;
 use crate::{interrupt, leave, progress};
@@ -110,23 +109,14 @@ impl Observer for Watcher<'_> {
     }
 }
 
-/// What the user can mend by another command, and what not.
+/// Whether input or work failed.
 fn failure(error: RunError) -> Failure {
-    let store = match &error {
-        RunError::Store(error) => Some(error),
-        RunError::Network(NetworkError::Saved(SavedError::Store(error))) => Some(error),
-        _ => None,
-    };
-    match store {
-        Some(
-            StoreError::Write { .. }
-            | StoreError::Read { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Altered { .. }
-            | StoreError::Missing { .. }
-            | StoreError::NoDigest { .. }
-            | StoreError::OtherOutcomes { .. },
-        ) => Failure::work(error),
+    match &error {
+        RunError::Store(cause)
+        | RunError::Network(NetworkError::Saved(SavedError::Store(cause))) => {
+            Failure::stored(&error, cause)
+        }
+        RunError::Network(NetworkError::Evaluation(_)) => Failure::work(error),
         _ => Failure::input(error),
     }
 }

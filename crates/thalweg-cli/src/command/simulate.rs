@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             interrupt::asked(),
         )
     })?;
-    let stored = store::load(&arguments.out).map_err(Failure::work)?;
+    let stored = store::load(&arguments.out).map_err(|error| Failure::stored(&error, &error))?;
     let comparison = Comparison::new(&stored, &predictors(&experiment)).map_err(Failure::work)?;
     if arguments.json {
         let mut answer = summary::json(&comparison);

@@ -111,7 +111,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             interrupt::asked(),
         )
     })?;
-    let stored = store::load(&arguments.out).map_err(Failure::work)?;
+    let stored = store::load(&arguments.out).map_err(|error| Failure::stored(&error, &error))?;
     let training = Training::new(&stored);
     let caveats = experiment.caveats();
     if arguments.json {

@@ -103,18 +103,99 @@ fn dimensions_beyond_memory_are_refused_with_both_numbers() {
     let flags = ["--depth", "2", "--dimension", "16384"];
     let step = ["--learning-rate", "1e-3", "--batch", "10", "--steps", "10"];
     let predict = [&["predict"][..], &flags].concat();
-    let flow = [&["flow"][..], &flags, &step].concat();
     let simulate = [&["simulate", "--out", "nowhere"][..], &flags, &step].concat();
     let text = "depth = 2\nteacher = { kind = \"identity\", dimension = 16384 }\n\
         input_covariance = { kind = \"identity\", dimension = 16384 }\n\
         noise_covariance = { kind = \"identity\", dimension = 16384 }\n";
     let (_folder, path) = file("wide.toml", text.as_bytes());
     let from_file = ["predict", path.to_str().unwrap()];
-    for arguments in [&predict[..], &flow, &simulate, &from_file] {
+    for arguments in [&predict[..], &simulate, &from_file] {
         let (needed, available) = refused(4_000_000, arguments);
         assert!((5.0 * matrix..40.0 * matrix).contains(&needed), "{needed}");
         assert!(available < 4.1e9, "{available}");
     }
+}
+
+/// Memory is not what keeps a problem from being followed that is too large for the flow at any size of memory.
+#[test]
+fn what_no_memory_helps_is_said_first() {
+    for (dimension, weights) in [("60", "7200"), ("16384", "536870912")] {
+        let flow = [
+            "flow",
+            "--depth",
+            "2",
+            "--dimension",
+            dimension,
+            "--learning-rate",
+            "1e-3",
+            "--batch",
+            "10",
+            "--steps",
+            "10",
+        ];
+        let run = limited(60_000, &flow);
+        assert_eq!(run.status, Some(2), "{}", run.stderr);
+        let words = format!("{weights} weights are too many for the flow's integrator");
+        assert!(run.stderr.contains(&words), "{}", run.stderr);
+    }
+}
+
+/// From where not even the program is loaded to where it works: never a signal, and advice that is not taken already.
+#[test]
+fn the_least_memory_ends_with_a_sentence_too() {
+    let works = |kilobytes| limited(kilobytes, &["--version"]).status == Some(0);
+    let mut kilobytes = 10_000;
+    // The system's loader speaks, or the kernel ends what it cannot load.
+    while !works(kilobytes) {
+        kilobytes += 1000;
+        assert!(kilobytes < 200_000);
+    }
+    let predict = ["predict", "--depth", "2", "--noise", "1,0.1"];
+    let least = kilobytes - 1000;
+    let ours = |run: &Run| run.status != Some(127);
+    let mut ended = 0;
+    for kilobytes in (least..least + 3000).step_by(40) {
+        let run = limited(kilobytes, &predict);
+        if !ours(&run) {
+            continue;
+        }
+        ended += 1;
+        assert!(
+            matches!(run.status, Some(1 | 2)) && !run.stderr.is_empty(),
+            "{kilobytes} kB: {:?}, {}",
+            run.status,
+            run.stderr
+        );
+    }
+    assert!(ended > 20, "{ended}");
+}
+
+/// The program with one working thread is not told to ask for one.
+#[test]
+fn advice_that_is_taken_is_not_given() {
+    let predict = ["predict", "--depth", "2", "--noise", "1,0.1"];
+    let program = env!("CARGO_BIN_EXE_thalweg");
+    let mut said = Vec::new();
+    for threads in ["1", "16"] {
+        let run = (12_000..).step_by(2000).map(|kilobytes: u64| {
+            let limit = kilobytes.to_string();
+            let arguments = ["-c", "ulimit -v \"$0\"; exec \"$@\"", &limit, program];
+            let output = Command::new("sh")
+                .args(arguments)
+                .args(predict)
+                .env("RAYON_NUM_THREADS", threads)
+                .output()
+                .unwrap();
+            String::from_utf8(output.stderr).unwrap()
+        });
+        said.push(
+            run.take(200)
+                .find(|stderr| stderr.contains("this needs about")),
+        );
+    }
+    let [one, many] = [&said[0], &said[1]].map(|said| said.as_deref().unwrap());
+    assert!(one.contains("only a larger limit helps"), "{one}");
+    assert!(many.contains("RAYON_NUM_THREADS=1 in the"), "{many}");
 }
 
 /// What the program asks for is enough for it. (It asks once for the problem and once for the runs.)
@@ -150,7 +231,16 @@ fn what_is_asked_for_is_enough() {
     );
     let trained = folder.path().join("trained").to_str().unwrap().to_owned();
     let train = ["train", &wide, "--out", &trained];
-    for arguments in [&predict[..], &simulate, &train] {
+    let long = folder.path().join("long").to_str().unwrap().to_owned();
+    let long_text =
+        FINITE.replace("1_000_000_000", "20") + "[measure]\nspacing = \"linear\"\ncount = 101\n";
+    let long_file = folder.path().join("long.toml");
+    std::fs::write(&long_file, long_text).unwrap();
+    let long_file = long_file.to_str().unwrap();
+    let made = run(&["simulate", long_file, "--seeds", "400", "--out", &long]);
+    assert_eq!(made.status, Some(0), "{}", made.stderr);
+    let report = ["report", &long];
+    for arguments in [&predict[..], &simulate, &train, &report] {
         let mut kilobytes = 40_000;
         let mut asked = 0;
         let run = loop {
@@ -210,7 +300,7 @@ noise_standard_deviations = [10, 10, 10, 10, 10, 1, 1, 1, 1, 1]
     let flow = [&["flow"][..], &deep, &step].concat();
     let simulate = [&["simulate", "--out", &simulated][..], &deep, &step].concat();
     let train = ["train", path.to_str().unwrap(), "--out", &trained];
-    let measure = ["measure", &finished, "--seed", "0"];
+    let measure = ["measure", &finished];
     let report = ["report", &finished];
     let reproduce = ["reproduce", "cor4", "--quick", "--out", &made];
     let mut ended = 0;

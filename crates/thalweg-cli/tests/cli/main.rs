@@ -11,6 +11,7 @@
 )]
 
 mod concurrent;
+mod damage;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;
