@@ -1,16 +1,18 @@
 //! Whole files of every kind: small, and made by the program itself wherever it writes them.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
+use thalweg_lab::network::{Effort, measure};
 use thalweg_lab::run::{self, Observer};
-use thalweg_lab::saved::networks_of;
+use thalweg_lab::saved::{SavedNetwork, networks_of};
 use thalweg_lab::spec::{
     Experiment, NetworkExperiment, Overrides, read_experiment, read_network_experiment,
 };
+use thalweg_report::reproduce::{Budget, find, write};
 
 /// Anything that keeps a target from being set up, or a reader's promise that was not kept.
 pub type Error = Box<dyn std::error::Error>;
@@ -116,7 +118,7 @@ pub fn network(folder: &Path, text: &str) -> Result<NetworkExperiment, Error> {
     Ok(read_network_experiment(&path, &Overrides::default())?)
 }
 
-fn written(folder: &Path, text: &str) -> Result<std::path::PathBuf, Error> {
+fn written(folder: &Path, text: &str) -> Result<PathBuf, Error> {
     let path = folder.join("specification.toml");
     std::fs::write(&path, text)?;
     Ok(path)
@@ -166,6 +168,29 @@ pub fn safetensors(folder: &Path) -> Result<Vec<u8>, Error> {
     let directory = folder.join("trained");
     network_run(&experiment, &directory, None)?;
     Ok(std::fs::read(&networks_of(&directory)?[0])?)
+}
+
+/// The file of one network's measurements, in `folder`, which holds nothing else that a report shows.
+pub fn measured(folder: &Path) -> Result<PathBuf, Error> {
+    let elsewhere = tempfile::tempdir()?;
+    let path = elsewhere.path().join("network.safetensors");
+    std::fs::write(&path, safetensors(elsewhere.path())?)?;
+    let saved = SavedNetwork::read(&path, None)?;
+    let effort = Effort {
+        eigenpairs: 2,
+        trace_products: 4,
+        ..Effort::default()
+    };
+    let measured = measure("seed-0", &saved, 8, 1, effort, |_| {})?;
+    Ok(measured.write(folder)?)
+}
+
+/// A reproduction of two figures in `folder`.
+pub fn reproduction(folder: &Path) -> Result<(), Error> {
+    let figures = find(&["cor1".to_owned(), "corrections".to_owned()])?;
+    let stop = AtomicBool::new(false);
+    write(&figures, Budget::Quick, folder, &|_, _| {}, &stop)?;
+    Ok(())
 }
 
 /// An IDX file of unsigned bytes.

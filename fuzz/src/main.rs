@@ -5,6 +5,7 @@
 
 mod allocation;
 mod corpus;
+mod digests;
 mod mutate;
 mod targets;
 mod trial;
@@ -21,10 +22,10 @@ use trial::{Finding, Trials};
 #[global_allocator]
 static ALLOCATOR: allocation::Watched = allocation::Watched;
 
-/// Feed damaged problems, experiments, networks, images and run directories to their readers
+/// Feed damaged problems, experiments, networks, images, run directories, results and pictures to their readers
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Only this target: problem, experiment, network, safetensors, idx or run
+    /// Only this target: problem, experiment, network, safetensors, idx, run, measured, results or picture
     #[arg(long)]
     target: Option<String>,
     /// Fixes all inputs

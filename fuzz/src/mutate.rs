@@ -66,6 +66,12 @@ const PIECES: &[&str] = &[
     "basis_seed",
     "problem",
     "measure",
+    "<script>",
+    "</style>",
+    " onload=\"alert(1)\"",
+    " href=\"javascript:alert(1)\"",
+    "url(",
+    "../",
 ];
 /// Integers of a header that say too much.
 const WORDS: &[u64] = &[

@@ -1,6 +1,5 @@
 //! What is read from a disk, each with its reader: a damaged file is accepted or refused, and nothing else.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -14,8 +13,12 @@ use thalweg_lab::run;
 use thalweg_lab::saved::SavedNetwork;
 use thalweg_lab::spec::{self, Experiment, NetworkExperiment, Overrides};
 use thalweg_lab::store;
+use thalweg_report::plot::check_svg;
+use thalweg_report::report;
+use thalweg_report::reproduce::RESULTS_FILE;
 
 use crate::corpus::{self, Error};
+use crate::digests::{self, Files};
 
 /// Whether an input is accepted; an error is a finding.
 pub type Read = Box<dyn FnMut(&[u8]) -> Result<bool, Error>>;
@@ -62,6 +65,21 @@ pub const TARGETS: &[Target] = &[
         name: "run",
         text: false,
         open: run_files,
+    },
+    Target {
+        name: "measured",
+        text: true,
+        open: measured,
+    },
+    Target {
+        name: "results",
+        text: true,
+        open: results,
+    },
+    Target {
+        name: "picture",
+        text: true,
+        open: picture,
     },
 ];
 
@@ -139,7 +157,7 @@ fn safetensors() -> Result<(Vec<Vec<u8>>, Read), Error> {
     let folder = tempdir()?;
     let seeds = vec![corpus::safetensors(folder.path())?];
     let read = move |input: &[u8]| {
-        let path = written(&folder, input)?;
+        let path = written(&folder, &fitting(input))?;
         match SavedNetwork::read(&path, None) {
             Err(error) => said(&error),
             Ok(network) => finite(&network.parameters),
@@ -202,7 +220,7 @@ fn run_files() -> Result<(Vec<Vec<u8>>, Read), Error> {
     corpus::linear_run(&linear, &whole.join("linear-stopped"), Some(4))?;
     corpus::network_run(&network, &whole.join("network-finished"), None)?;
     corpus::network_run(&network, &whole.join("network-stopped"), Some(3))?;
-    let mut files = BTreeMap::new();
+    let mut files = Files::new();
     collect(&whole, &whole, &mut files)?;
     let entry = |(name, content): (&String, &Vec<u8>)| [name.as_bytes(), &[0], content].concat();
     let seeds = files.iter().map(entry).collect();
@@ -212,30 +230,24 @@ fn run_files() -> Result<(Vec<Vec<u8>>, Read), Error> {
             return Ok(false);
         };
         let name = String::from_utf8_lossy(&input[..end]).into_owned();
-        let mut content = input[end + 1..].to_vec();
-        let Some((directory, _)) = name.split_once('/').filter(|_| files.contains_key(&name))
-        else {
+        let content = &input[end + 1..];
+        let Some((directory, inside)) = name.split_once('/') else {
             return Ok(false);
         };
-        // Behind its digest a checkpoint would hardly be read.
-        if name.ends_with(".checkpoint")
-            && content.iter().map(|&b| u64::from(b)).sum::<u64>() % 2 == 0
-        {
-            sign(&mut content);
+        let inner = format!("{directory}/");
+        let own = files.iter().filter_map(|(path, whole)| {
+            Some((path.strip_prefix(&inner)?.to_owned(), whole.clone()))
+        });
+        let mut own: Files = own.collect();
+        if !own.contains_key(inside) {
+            return Ok(false);
         }
-        if damaged.exists() {
-            fs::remove_dir_all(&damaged)?;
+        if digests::chosen(content) {
+            digests::replace(&mut own, inside, content.to_vec());
+        } else {
+            own.insert(inside.to_owned(), content.to_vec());
         }
-        let own = files
-            .iter()
-            .filter(|(path, _)| path.starts_with(&format!("{directory}/")));
-        for (path, whole) in own {
-            let to = damaged.join(path);
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::write(to, if *path == name { &content } else { whole })?;
-        }
+        lay_out(&damaged.join(directory), &own)?;
         let at = damaged.join(directory);
         if directory.starts_with("linear") {
             opened!(Experiment, &linear, &at)
@@ -246,17 +258,107 @@ fn run_files() -> Result<(Vec<Vec<u8>>, Read), Error> {
     Ok((seeds, Box::new(read)))
 }
 
-/// FNV-1a over all but the last eight bytes, in their place.
-fn sign(content: &mut [u8]) {
-    if let Some((bytes, digest)) = content.split_last_chunk_mut::<8>() {
-        let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        *digest = sum.to_le_bytes();
+/// The measurements of a network, as `report` shows them.
+fn measured() -> Result<(Vec<Vec<u8>>, Read), Error> {
+    let folder = tempdir()?;
+    let file = corpus::measured(folder.path())?;
+    let seeds = vec![fs::read(&file)?];
+    let read = move |input: &[u8]| {
+        fs::write(&file, fitting(input))?;
+        shown(folder.path())
+    };
+    Ok((seeds, Box::new(read)))
+}
+
+/// The results of a reproduction, as `report` shows them.
+fn results() -> Result<(Vec<Vec<u8>>, Read), Error> {
+    let folder = tempdir()?;
+    corpus::reproduction(folder.path())?;
+    let file = folder.path().join(RESULTS_FILE);
+    let seeds = vec![fs::read(&file)?];
+    let read = move |input: &[u8]| {
+        fs::write(&file, fitting(input))?;
+        shown(folder.path())
+    };
+    Ok((seeds, Box::new(read)))
+}
+
+/// Pictures of a reproduction, whose digest fits: what a page takes over.
+fn picture() -> Result<(Vec<Vec<u8>>, Read), Error> {
+    let folder = tempdir()?;
+    corpus::reproduction(folder.path())?;
+    let mut whole = Files::new();
+    collect(folder.path(), folder.path(), &mut whole)?;
+    let names = whole.keys().filter(|name| name.ends_with(".svg"));
+    let seeds = names.map(|name| whole[name].clone()).collect();
+    let read = move |input: &[u8]| {
+        let text = String::from_utf8_lossy(input);
+        if let Err(words) = check_svg(&text) {
+            return if words.is_empty() {
+                Err("a refusal without words".into())
+            } else {
+                Ok(false)
+            };
+        }
+        same(harmless(&text))
+    };
+    Ok((seeds, Box::new(read)))
+}
+
+/// Whether the page of `directory` can be made; where it can, nothing in it runs.
+fn shown(directory: &Path) -> Result<bool, Error> {
+    match report::write(directory) {
+        Err(error) => said(&error),
+        Ok(page) => {
+            let page = fs::read_to_string(page)?.to_lowercase();
+            same(!page.contains("<script") && !page.contains("<iframe"))
+        }
     }
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+/// Whether every element of this SVG is one that draws, and no attribute of it runs or loads anything.
+fn harmless(svg: &str) -> bool {
+    const DRAW: [&str; 7] = [
+        "svg", "style", "polyline", "polygon", "circle", "text", "tspan",
+    ];
+    let tags = svg.split('<').skip(1).map(|piece| {
+        let tag = piece.split('>').next().unwrap_or_default();
+        tag.trim_start_matches('/').to_lowercase()
+    });
+    tags.into_iter().all(|tag| {
+        let name: String = tag.chars().take_while(char::is_ascii_alphabetic).collect();
+        let mut attributes = tag.split_whitespace().skip(1);
+        DRAW.contains(&name.as_str())
+            && !attributes.any(|word| word.starts_with("on") || word.contains("href="))
+            && !tag.contains("url(")
+    })
+}
+
+/// `input` as it is, or with its own digest made to fit.
+fn fitting(input: &[u8]) -> Vec<u8> {
+    if digests::chosen(input) {
+        digests::resealed(input.to_vec())
+    } else {
+        input.to_vec()
+    }
+}
+
+/// Makes `directory` hold `files` and nothing else.
+fn lay_out(directory: &Path, files: &Files) -> Result<(), Error> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    for (name, content) in files {
+        let to = directory.join(name);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(to, content)?;
+    }
+    Ok(())
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Files) -> Result<(), Error> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

@@ -17,7 +17,7 @@ fn a_few_inputs_of_every_kind_are_told_as_errors() {
         String::from_utf8_lossy(&output.stderr).into_owned(),
     );
     assert!(output.status.success(), "{out}{err}");
-    assert_eq!(out.lines().count(), 6, "{out}");
+    assert_eq!(out.lines().count(), 9, "{out}");
     assert!(
         out.lines().all(|line| line.contains(" 25 inputs, ")),
         "{out}"
