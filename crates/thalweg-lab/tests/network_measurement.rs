@@ -10,7 +10,7 @@ use thalweg::data::Samples;
 use thalweg::evaluation::SampledLoss;
 use thalweg_lab::network::{Effort, ErrorKind, Made, NetworkMeasurement, measure, observe};
 use thalweg_lab::saved::SavedNetwork;
-use thalweg_lab::spec::{Overrides, read_network_experiment};
+use thalweg_lab::spec::{NetworkExperiment, Overrides, read_network_experiment};
 
 /// Not linear in its parameters, so that Hessian and Gauss–Newton matrix differ; 2·3 + 3·2 weights.
 const EXPERIMENT: &str = r#"
@@ -43,11 +43,15 @@ struct Matrices {
     loss: f64,
 }
 
-fn made() -> (SavedNetwork, Made) {
+fn parsed(text: &str) -> NetworkExperiment {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
-    std::fs::write(&path, EXPERIMENT).unwrap();
-    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    read_network_experiment(&path, &Overrides::default()).unwrap()
+}
+
+fn made() -> (SavedNetwork, Made) {
+    let experiment = parsed(EXPERIMENT);
     let made = Made::new(&experiment).unwrap();
     let saved = SavedNetwork {
         experiment,
@@ -200,7 +204,8 @@ fn fields_are_what_dense_matrices_say() {
     let (fluctuation, error) = mean(&norms);
     close("F", found.fluctuation.value, fluctuation);
     close("its error", found.fluctuation.standard_error, error);
-    let reach = 1.959_963_985 * error;
+    // Student's t with 59 degrees of freedom.
+    let reach = 2.000_995_378 * error;
     close("from", found.fluctuation.interval.0, fluctuation - reach);
     close("to", found.fluctuation.interval.1, fluctuation + reach);
     let ratio = found.ratio.unwrap().value;
@@ -276,6 +281,65 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
     for (angle, cosine) in found.alignment.angles.iter().zip(cosines) {
         assert!((angle.cos() - cosine).abs() < 1e-5, "{angle} for {cosine}");
     }
+}
+
+/// Cross-entropy's own curvature is not the identity: the residuals' condition number and the mismatch's are two numbers.
+/// With r = p − y and one-hot y the probabilities are r + y; μ C v = Λ v is solved in a basis that is not orthonormal.
+#[test]
+fn residuals_and_mismatch_have_condition_numbers_of_their_own() {
+    let text = "learning_rate = 0.1\nbatch = 10\nsteps = 10\nloss = \"cross-entropy\"\n\
+                network = { kind = \"mlp\", hidden = [2], activation = \"tanh\" }\n\
+                data = { kind = \"mnist\" }\n";
+    let experiment = parsed(text);
+    let made = Made::new(&experiment).unwrap();
+    let saved = SavedNetwork {
+        experiment,
+        seed: Some(5),
+        step: Some(77),
+        data: None,
+        parameters: (0..784 * 2 + 2 * 10)
+            .map(|i| (f64::from(i) * 0.7).sin() * if i < 1568 { 0.05 } else { 1.5 })
+            .collect(),
+    };
+    let found = measured(&saved).residuals;
+
+    let samples = made.samples_of(SAMPLES, SEED).unwrap();
+    let targets = samples.targets.clone();
+    let mut set = made.evaluation(samples).unwrap();
+    let r = set.residuals(&saved.parameters).unwrap();
+    let share = 1.0 / SAMPLES as f64;
+    let moment = faer::Scale(share) * (&r * r.transpose());
+    let p = &r + &targets;
+    let curvature = Mat::from_fn(10, 10, |i, j| {
+        let entry = |s: usize| p[(i, s)] * (f64::from(u8::from(i == j)) - p[(j, s)]);
+        share * (0..SAMPLES).map(entry).sum::<f64>()
+    });
+    // Residuals sum to 0: of ten eigenvalues the smallest is none.
+    let spectrum = eigenvalues(moment.as_ref());
+    let condition = spectrum[9] / spectrum[1];
+    close("κ", found.condition.unwrap(), condition);
+    let contrasts = Mat::from_fn(10, 9, |i, j| match i {
+        _ if i == j => 1.0,
+        _ if i == j + 1 => -1.0,
+        _ => 0.0,
+    });
+    let within = |matrix: &Mat<f64>| contrasts.transpose() * matrix * &contrasts;
+    let cholesky = within(&curvature).llt(Side::Lower).unwrap();
+    let lower = cholesky.L();
+    let mut half = within(&moment);
+    lower.solve_lower_triangular_in_place(half.as_mut());
+    let mut whole = half.transpose().to_owned();
+    lower.solve_lower_triangular_in_place(whole.as_mut());
+    let mismatch = eigenvalues(whole.as_ref());
+    let mismatch_condition = mismatch[8] / mismatch[0];
+    close("largest mismatch", found.mismatch[0], mismatch[8]);
+    close(
+        "its κ",
+        found.mismatch_condition.unwrap(),
+        mismatch_condition,
+    );
+    let apart = (condition / mismatch_condition).ln().abs();
+    assert!(apart > 0.01, "{condition} and {mismatch_condition}");
 }
 
 /// What is kept of every measured step of a training, by name.

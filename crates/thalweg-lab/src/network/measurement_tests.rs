@@ -39,13 +39,13 @@ fn estimates_keep_their_errors_and_their_doubts() {
     }
 }
 
-/// 1, 3, 5, 7: mean 4, s² = 20/3, standard error √(5/3), and 1.96 of them to either side.
+/// 1, 3, 5, 7: mean 4, s² = 20/3, standard error √(5/3), and t₃ = 3.182 of them to either side.
 #[test]
 fn means_keep_their_intervals() {
     let mean = Mean::from(SampleMean::of([1.0, 3.0, 5.0, 7.0]));
     let error = (5.0_f64 / 3.0).sqrt();
     assert!((mean.value - 4.0).abs() < 1e-15 && (mean.standard_error - error).abs() < 1e-15);
-    let reach = 1.959_963_985 * error;
+    let reach = 3.182_446_305 * error;
     assert!((mean.interval.0 - (4.0 - reach)).abs() < 1e-7);
     assert!((mean.interval.1 - (4.0 + reach)).abs() < 1e-7);
 }

@@ -62,7 +62,7 @@ pub struct ConditionalBounds {
     /// E_x[μ_max tr G].
     pub upper: SampleMean,
     /// Whether F lies between them as far as the inputs can tell: neither difference of the means, sample by sample, has
-    /// the wrong sign by more than 1.96 standard errors.
+    /// the wrong sign at a confidence of 95 % ([`SampleMean::interval`]).
     pub hold: bool,
 }
 

@@ -14,6 +14,7 @@ mod moments;
 mod quantile;
 mod residual;
 mod statistics;
+mod student;
 
 pub use alignment::Alignment;
 pub use bounds::Bounds;
