@@ -6,24 +6,24 @@
     reason = "a test fails by panicking"
 )]
 
+mod harness;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use thalweg_lab::network::{Effort, NetworkError, measure};
-use thalweg_lab::run::{Note, Observer, RunError, RunStatus, run, run_in_memory};
+use thalweg_lab::run::{Note, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
 use thalweg_lab::spec::{NetworkExperiment, Overrides, read_experiment, read_network_experiment};
 use thalweg_lab::store::{StoreError, load};
 
-/// Where the child process finds its run directory.
-const CHILD: &str = "THALWEG_TEST_CHILD";
+use harness::{CHILD, Listener, finished, killed_again_and_again, run_in, run_slowly, scratch};
 
 /// Two seeds of a small network with momentum, so that the velocity must be resumed too.
 const SMALL: &str = r#"
@@ -55,56 +55,11 @@ fn on_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     pool.unwrap().install(work)
 }
 
-/// A folder in memory where there is one: these runs save after every chunk, and a disk takes its time.
-fn scratch() -> TempDir {
-    TempDir::new_in("/dev/shm")
-        .or_else(|_| TempDir::new())
-        .unwrap()
-}
-
 fn read(text: &str) -> NetworkExperiment {
     let folder = scratch();
     let path = folder.path().join("experiment.toml");
     fs::write(&path, text).unwrap();
     read_network_experiment(&path, &Overrides::default()).unwrap()
-}
-
-/// Notes what it is told, slows the run down, and asks to stop once `stop_at` steps are made.
-#[derive(Default)]
-struct Listener<'a> {
-    notes: Vec<Note>,
-    pause: Duration,
-    stop_at: Option<(u64, &'a AtomicBool)>,
-}
-
-impl Observer for Listener<'_> {
-    fn progress(&mut self, done: u64, total: u64) {
-        assert!(done <= total);
-        std::thread::sleep(self.pause);
-        if let Some((step, stop)) = self.stop_at
-            && done >= step
-        {
-            stop.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn note(&mut self, note: Note) {
-        self.notes.push(note);
-    }
-}
-
-fn run_in(path: &Path, experiment: &NetworkExperiment) -> (Result<RunStatus, RunError>, Vec<Note>) {
-    let mut listener = Listener::default();
-    let stop = AtomicBool::new(false);
-    let status = run(experiment, path, Duration::ZERO, &mut listener, &stop);
-    (status, listener.notes)
-}
-
-fn finished(experiment: &NetworkExperiment) -> TempDir {
-    let folder = scratch();
-    let status = run_in(folder.path(), experiment).0.unwrap();
-    assert!(matches!(status, RunStatus::Finished(_)));
-    folder
 }
 
 /// Every file of a finished run but its checkpoints, which also count the parts before them.
@@ -144,20 +99,7 @@ fn child_process() {
     let directory = PathBuf::from(directory);
     let path = directory.with_extension("toml");
     let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
-    // However fast the steps, there is time to be killed between them.
-    let mut listener = Listener {
-        pause: Duration::from_millis(2),
-        ..Listener::default()
-    };
-    let stop = AtomicBool::new(false);
-    run(
-        &experiment,
-        &directory,
-        Duration::ZERO,
-        &mut listener,
-        &stop,
-    )
-    .unwrap();
+    run_slowly(&directory, &experiment).unwrap();
 }
 
 fn child(directory: &Path) -> Child {
@@ -179,20 +121,7 @@ fn killed_again_and_again_a_training_ends_in_the_same_bytes() {
     let folder = scratch();
     let directory = folder.path().join("run");
     fs::write(directory.with_extension("toml"), &text).unwrap();
-    let mut kills = 0;
-    for round in 0u64.. {
-        assert!(round < 500, "the run makes no headway between kills");
-        let mut child = child(&directory);
-        std::thread::sleep(Duration::from_millis(15 + round * 37 % 60));
-        if child.try_wait().unwrap().is_some() {
-            assert!(child.wait().unwrap().success());
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
-    assert!(kills >= 3, "only {kills} kills before the end");
+    killed_again_and_again(3, || child(&directory));
     assert_same(&directory, straight.path());
 }
 

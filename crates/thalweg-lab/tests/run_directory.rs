@@ -11,28 +11,22 @@
     reason = "the tests run themselves again as the process that is killed, and tell it where by its environment"
 )]
 
+mod harness;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use thalweg::simulate::{Init, Settings};
-use thalweg_lab::run::{Measurements, Note, Observer, RunError, RunStatus, run, run_in_memory};
+use thalweg_lab::run::{Measurements, Note, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::spec::{Experiment, read_experiment};
 use thalweg_lab::store::{StoreError, StoredRun, load};
 
-/// Where the child process finds its run directory.
-const CHILD: &str = "THALWEG_TEST_CHILD";
-
-/// A folder in memory where there is one: these runs save after every chunk, and a disk takes its time.
-fn scratch() -> TempDir {
-    TempDir::new_in("/dev/shm")
-        .or_else(|_| TempDir::new())
-        .unwrap()
-}
+use harness::{CHILD, Listener, finished, killed_again_and_again, run_in, run_slowly, scratch};
 
 /// Two seeds with momentum, so that the velocity must be resumed too.
 fn experiment(steps: u64) -> Experiment {
@@ -56,38 +50,6 @@ fn experiment(steps: u64) -> Experiment {
         steps,
         ..read_experiment(&path).unwrap()
     }
-}
-
-/// Notes what it is told, slows the run down, and asks to stop once `stop_at` steps are made.
-#[derive(Default)]
-struct Listener<'a> {
-    notes: Vec<Note>,
-    pause: Duration,
-    stop_at: Option<(u64, &'a AtomicBool)>,
-}
-
-impl Observer for Listener<'_> {
-    fn progress(&mut self, done: u64, total: u64) {
-        assert!(done <= total);
-        std::thread::sleep(self.pause);
-        if let Some((step, stop)) = self.stop_at
-            && done >= step
-        {
-            stop.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn note(&mut self, note: Note) {
-        self.notes.push(note);
-    }
-}
-
-/// A run that saves after every chunk, and what it had to tell.
-fn run_in(path: &Path, experiment: &Experiment) -> (Result<RunStatus, RunError>, Vec<Note>) {
-    let mut listener = Listener::default();
-    let stop = AtomicBool::new(false);
-    let status = run(experiment, path, Duration::ZERO, &mut listener, &stop);
-    (status, listener.notes)
 }
 
 /// A run that is asked to stop after `step` steps.
@@ -149,13 +111,6 @@ fn assert_same(left: &Path, right: &Path) {
     assert!(left == right);
 }
 
-fn finished(experiment: &Experiment) -> TempDir {
-    let folder = scratch();
-    let status = run_in(folder.path(), experiment).0.unwrap();
-    assert!(matches!(status, RunStatus::Finished(_)));
-    folder
-}
-
 /// `text` of a file that carries its digest (FNV-1a of the file with the digest's digits as zeros), made to fit.
 fn resealed(text: &str) -> String {
     let (before, after) = text.rsplit_once("fnv1a64:").unwrap();
@@ -184,19 +139,7 @@ fn child_process() {
     };
     let directory = PathBuf::from(directory);
     let experiment = read_experiment(&directory.with_extension("toml")).unwrap();
-    // However fast the steps, there is time to be killed between them.
-    let mut listener = Listener {
-        pause: Duration::from_millis(2),
-        ..Listener::default()
-    };
-    let stop = AtomicBool::new(false);
-    if let Err(error) = run(
-        &experiment,
-        &directory,
-        Duration::ZERO,
-        &mut listener,
-        &stop,
-    ) {
+    if let Err(error) = run_slowly(&directory, &experiment) {
         eprintln!("{error}");
         std::process::exit(3);
     }
@@ -229,21 +172,7 @@ fn killed_again_and_again_a_run_ends_in_the_same_bytes() {
     let straight = finished(&experiment);
     let folder = scratch();
     let directory = folder.path().join("run");
-    // Delays that differ, so that the kills fall into writing, renaming and computing alike.
-    let mut kills = 0;
-    for round in 0u64.. {
-        assert!(round < 500, "the run makes no headway between kills");
-        let mut child = child(&directory, &experiment, None);
-        std::thread::sleep(Duration::from_millis(15 + round * 37 % 60));
-        if child.try_wait().unwrap().is_some() {
-            assert!(child.wait().unwrap().success());
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
-    assert!(kills >= 5, "only {kills} kills before the end");
+    killed_again_and_again(5, || child(&directory, &experiment, None));
     assert_same(&directory, straight.path());
 }
 
@@ -403,20 +332,7 @@ fn a_run_that_is_given_more_steps_may_be_killed() {
     let folder = scratch();
     let directory = folder.path().join("run");
     run_in(&directory, &short).0.unwrap();
-    let mut kills = 0;
-    for round in 0u64.. {
-        assert!(round < 500, "the run makes no headway between kills");
-        let mut child = child(&directory, &long, None);
-        std::thread::sleep(Duration::from_millis(10 + round * 29 % 50));
-        if child.try_wait().unwrap().is_some() {
-            assert!(child.wait().unwrap().success());
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
-    assert!(kills >= 5, "only {kills} kills before the end");
+    killed_again_and_again(5, || child(&directory, &long, None));
     assert_same(&directory, straight.path());
 
     let other = scratch();
@@ -629,7 +545,10 @@ fn what_is_not_this_run_is_left_alone() {
     assert_eq!(names(strange.path()), ["thesis.tex"]);
 
     let message = store_error(&strange.path().join("thesis.tex"), &first).to_string();
-    assert!(message.contains("cannot write"), "{message}");
+    assert!(
+        message.contains("is a file, and a directory is needed"),
+        "{message}"
+    );
 }
 
 #[test]
