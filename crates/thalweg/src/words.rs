@@ -9,9 +9,34 @@ pub(crate) fn shown(x: f64) -> String {
     }
 }
 
+/// Four digits of it at most, with an exponent outside 10⁻⁴ … 10⁶.
+pub(crate) fn rounded(x: f64) -> String {
+    let x: f64 = format!("{x:.3e}").parse().unwrap_or(x);
+    if x == 0.0 || !x.is_finite() || (1e-4..1e6).contains(&x.abs()) {
+        x.to_string()
+    } else {
+        format!("{x:e}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{rounded, shown};
+
+    #[test]
+    fn no_message_has_digits_that_nobody_needs() {
+        for (x, text) in [
+            (2.000_000_001, "2"),
+            (-1e-9, "-1e-9"),
+            (0.000_123_456, "0.0001235"),
+            (27_031.4, "27030"),
+            (1_234_567.0, "1.235e6"),
+            (0.0, "0"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(rounded(x), text);
+        }
+    }
 
     #[test]
     fn no_message_is_filled_with_zeros() {

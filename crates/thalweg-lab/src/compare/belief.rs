@@ -12,13 +12,13 @@ pub struct Belief {
     pub stability_number: f64,
     /// η λ_max/2 at the limit.
     pub limit_stability_number: Option<f64>,
-    /// η F/(2B ‖V√Σx‖²), the largest on the way.
+    /// η F/(2B ‖V√Σx‖²), the largest on the way; null where V√Σx = 0.
     pub relative_weighted_fluctuation: f64,
     /// The same at the limit.
     pub limit_relative_weighted_fluctuation: Option<f64>,
     /// Of noise and signal.
     pub misalignment: f64,
-    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step.
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step; without the denominator where that is 0.
     pub distance: Option<f64>,
     /// The step from which on gradient descent is at the minima.
     pub arrival_step: Option<f64>,

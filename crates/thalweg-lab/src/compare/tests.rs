@@ -126,7 +126,7 @@ fn where_all_runs_diverge_that_is_what_is_said() {
     assert!(comparison.measured.iter().all(|m| m.end.is_none()));
     let remarks = comparison.remarks().join(" ");
     assert!(
-        remarks.contains("3 of 3 runs diverged: there is no mean to compare."),
+        remarks.contains("All 3 runs diverged, by step 4: there is no mean to compare."),
         "{remarks}"
     );
     assert!(
@@ -233,6 +233,7 @@ fn the_limits_range_is_that_of_the_runs_own_step() {
 #[test]
 fn every_number_of_a_verdict_stands_in_its_own_place() {
     let validity = flow::Validity {
+        signal: 1.0,
         stability: 0.125,
         limit_stability: Some(0.25),
         relative_weighted_fluctuation: 0.5,

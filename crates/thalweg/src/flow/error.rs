@@ -3,7 +3,7 @@
 use crate::{
     problem::{ProblemError, WeightsError},
     theory::TheoryError,
-    words::shown,
+    words::{rounded, shown},
 };
 
 /// A flow that was not computed: what was found, and what would be right.
@@ -90,7 +90,9 @@ pub enum FlowError {
     },
     /// Gradient flow stopped at a critical point that is not a minimum.
     #[error(
-        "gradient flow from this start rests at a saddle: the gradient is {gradient:.3e} while the relative distance to the minima is {distance:.3e}; start from other weights (not zero, and of rank at least that of V)"
+        "gradient flow from this start rests at a saddle: the gradient is {} while the relative distance to the minima is {}; start from other weights (not zero, and of rank at least that of V)",
+        rounded(*gradient),
+        rounded(*distance)
     )]
     Saddle {
         /// Frobenius norm of the loss gradient.
@@ -100,17 +102,21 @@ pub enum FlowError {
     },
     /// Gradient descent at this step size runs away from the minima, or grows without bound.
     #[error(
-        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {learning_rate:?}: choose a smaller one"
+        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {learning_rate:?}: {}",
+        slower(*stable)
     )]
     Diverges {
         /// η.
         learning_rate: f64,
         /// The step at which the weights were no longer finite.
         step: u64,
+        /// The largest of η/10, η/100, … with which it stays below the edge of stability on its whole way down, if one was found.
+        stable: Option<f64>,
     },
     /// The integrator used up its steps.
     #[error(
-        "the integrator used its {steps} steps and reached time {time:.4e}{}; or divide each input and each output by its standard deviation, which makes the flow less stiff",
+        "the integrator used its {steps} steps and reached time {}{}; or divide each input and each output by its standard deviation, which makes the flow less stiff",
+        rounded(*time),
         stopped(*end)
     )]
     TooManySteps {
@@ -123,7 +129,9 @@ pub enum FlowError {
     },
     /// The step size fell below what double precision can resolve.
     #[error(
-        "the integrator's step fell to {step:.3e} at time {time:.4e}, where rounding hides the motion: ask for earlier times, start from other weights, or divide each input and each output by its standard deviation"
+        "the integrator's step fell to {} at time {}, where rounding hides the motion: ask for earlier times, start from other weights, or divide each input and each output by its standard deviation",
+        rounded(*step),
+        rounded(*time)
     )]
     StepTooSmall {
         /// The step size.
@@ -161,10 +169,21 @@ pub enum FlowError {
     },
 }
 
+/// A step size with which gradient descent does not diverge.
+fn slower(stable: Option<f64>) -> String {
+    let scaled = "dividing each input and each output by its standard deviation allows larger ones";
+    match stable {
+        Some(rate) => format!(
+            "with {rate:?} it stays below the edge of stability on its whole way down; {scaled}"
+        ),
+        None => format!("choose a smaller one; {scaled}"),
+    }
+}
+
 /// Where an integration should have ended, and what would take it there.
 fn stopped(end: f64) -> String {
     if end.is_finite() {
-        format!(" of {end:.4e}: ask for earlier times")
+        format!(" of {}: ask for earlier times", rounded(end))
     } else {
         " on the way to the minima: start from weights of another size".to_owned()
     }

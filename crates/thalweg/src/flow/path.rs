@@ -27,6 +27,9 @@ use crate::problem::{Problem, Weights};
 /// How many steps of gradient descent are made one by one.
 const EXACT_STEPS: u64 = 1000;
 
+/// How many times a learning rate that is too large is divided by ten in search of one that is not.
+const MOST_TENTHS: i32 = 40;
+
 /// Where SGD is expected to be at each of `steps`, from any `start`: on its way down to the minima, and along
 /// them.
 ///
@@ -46,7 +49,18 @@ pub fn path(
     let slow_times = Times::from(steps.clone()).slow()?;
     let model = Model::small(problem)?;
     start.fits(problem)?;
-    let descent = Descending::new(&model, start, steps, settings)?;
+    let descent = Descending::new(&model, start, steps, settings).map_err(|error| match error {
+        FlowError::Diverges {
+            learning_rate,
+            step,
+            ..
+        } => FlowError::Diverges {
+            learning_rate,
+            step,
+            stable: stable(&model, start, steps, settings),
+        },
+        error => error,
+    })?;
 
     // The slow motion sets in somewhere between the start and the arrival: follow it from both.
     let unit = steps.learning_rate * steps.learning_rate / steps.batch as f64;
@@ -84,7 +98,7 @@ pub fn path(
     let validity = Validity::new(
         steps.learning_rate,
         steps.batch,
-        model.scale(),
+        model.signal(),
         misalignment_of(problem, settings.drift),
         settled(&snapshots, descent.arrival).iter().map(Size::of),
         limit_size(&limit),
@@ -120,6 +134,8 @@ struct Descending {
     states: Vec<Vec<f64>>,
     /// The minimum at which it ends.
     minimum: Vec<f64>,
+    /// The largest T on the way.
+    sharpest: f64,
     /// The step from which on product and sharpness are within [`ARRIVED`] of theirs at the minimum.
     arrival: f64,
     statistics: Statistics,
@@ -168,6 +184,7 @@ impl Descending {
                 return Err(FlowError::Diverges {
                     learning_rate: steps.learning_rate,
                     step,
+                    stable: None,
                 });
             }
             history.push(standing);
@@ -203,13 +220,36 @@ impl Descending {
         to_manifold(model, &mut minimum)?;
         states.extend(wanted.map(|_| minimum.clone()));
         let end = Point::new(model, model.layers(&minimum)).sharpness();
+        let sharpest = history.iter().map(|standing| standing.sharpness);
         Ok(Self {
             states,
             minimum,
+            sharpest: sharpest.fold(end, f64::max),
             arrival: arrival(&history, end),
             statistics: run.statistics,
         })
     }
+}
+
+/// The largest of a tenth, a hundredth, … of the learning rate with which the descent stays below the edge of stability on its
+/// whole way, T bounding λ_max; nothing where one of them has no way down to follow.
+fn stable(model: &Model, start: &Weights, steps: &Steps, settings: &Settings) -> Option<f64> {
+    for k in 1..=MOST_TENTHS {
+        // As it is printed, and then typed.
+        let rate = steps.learning_rate / 10f64.powi(k);
+        let rate = format!("{rate:.3e}").parse().unwrap_or(rate);
+        let slower = Steps {
+            learning_rate: rate,
+            batch: steps.batch,
+            steps: Vec::new(),
+        };
+        match Descending::new(model, start, &slower, settings) {
+            Ok(descent) if 0.5 * rate * descent.sharpest < 1.0 => return Some(rate),
+            Ok(_) | Err(FlowError::Diverges { .. }) => {}
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// The step from which on distance and sharpness stay within [`ARRIVED`] of 0 and of `end`.

@@ -78,9 +78,14 @@ impl Model {
         felt.transpose() * &felt
     }
 
-    /// ‖V X‖ = ‖V√Σx‖, which distances from the minima are measured in; 1 if V√Σx = 0.
+    /// ‖V X‖ = ‖V√Σx‖.
+    pub(super) fn signal(&self) -> f64 {
+        self.target.norm_l2()
+    }
+
+    /// What distances from the minima are measured in: ‖V√Σx‖, or 1 where it is 0.
     pub(super) fn scale(&self) -> f64 {
-        match self.target.norm_l2() {
+        match self.signal() {
             0.0 => 1.0,
             norm => norm,
         }

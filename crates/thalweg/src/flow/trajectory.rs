@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub fluctuation: f64,
     /// Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0 to rounding.
     pub layer_conditions: Vec<f64>,
-    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖: the integrator's drift from the manifold.
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖, without the denominator where that is 0: the integrator's drift from the manifold.
     pub distance: f64,
     /// W_1 … W_D.
     pub weights: Weights,
@@ -135,7 +135,7 @@ pub fn slow_flow(
         trajectory.validity = Some(Validity::new(
             *learning_rate,
             *batch,
-            model.scale(),
+            model.signal(),
             misalignment_of(problem, settings.drift),
             trajectory.snapshots.iter().map(Size::of),
             limit_size(&trajectory.limit),

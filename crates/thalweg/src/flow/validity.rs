@@ -2,6 +2,7 @@
 
 use super::{Snapshot, point::Model};
 use crate::theory::{Prediction, noise_misalignment};
+use crate::words::rounded;
 
 /// How far from leading order a run at this η and B is, and what follows.
 ///
@@ -21,13 +22,15 @@ use crate::theory::{Prediction, noise_misalignment};
 /// 10 ·10⁻³ and 10 % at 30 ·10⁻³.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validity {
+    /// ‖V√Σx‖. Where it is 0 nothing is to be learnt, and there is no scale by which a fluctuation is small.
+    pub signal: f64,
     /// η λ_max/2, the largest along the snapshots.
     pub stability: f64,
     /// η λ_max/2 at the limit, where there is one.
     pub limit_stability: Option<f64>,
-    /// η F/(2B ‖V√Σx‖²), the largest along the snapshots.
+    /// η F/(2B ‖V√Σx‖²), the largest along the snapshots; NaN where V√Σx = 0.
     pub relative_weighted_fluctuation: f64,
-    /// η F/(2B ‖V√Σx‖²) at the limit, where there is one.
+    /// η F/(2B ‖V√Σx‖²) at the limit, where there is one, and V√Σx is not 0.
     pub limit_relative_weighted_fluctuation: Option<f64>,
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
@@ -39,7 +42,7 @@ pub struct Validity {
 /// How far gradient descent has come, without any noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Approach {
-    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ at the last step asked for.
+    /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ at the last step asked for; without the denominator where that is 0.
     pub distance: f64,
     /// The last step asked for.
     pub step: f64,
@@ -109,15 +112,19 @@ impl Approach {
     }
 
     /// How far there is to go, where the run is over before the weights have arrived.
-    fn on_the_way(self) -> Option<String> {
+    fn on_the_way(self, signal: f64) -> Option<String> {
         (!self.has_arrived()).then(|| {
+            let away = if signal > 0.0 {
+                format!("up to {:.0} % of ‖V√Σx‖", 100.0 * self.distance)
+            } else {
+                format!("up to {} in ‖(W_D…W_1 − V)√Σx‖", short(self.distance))
+            };
             format!(
                 "By the last of these steps the weights are still on their way down to the minima, and the prediction is that of \
-                 the descent: without noise their product is there up to {:.0} % of ‖V√Σx‖ away from V, and T within {} % of \
-                 its value at the minima only after up to {:.2e} steps.",
-                100.0 * self.distance,
+                 the descent: without noise their product is there {away} away from V, and T within {} % of \
+                 its value at the minima only after up to {} steps.",
                 100.0 * ARRIVED,
-                self.arrival
+                rounded(self.arrival)
             )
         })
     }
@@ -134,26 +141,28 @@ impl Approach {
 }
 
 impl Validity {
-    /// The report for a path and its limit, with ‖V√Σx‖ = `scale`.
+    /// The report for a path and its limit, with ‖V√Σx‖ = `signal`.
     pub(super) fn new(
         learning_rate: f64,
         batch: usize,
-        scale: f64,
+        signal: f64,
         misalignment: f64,
         path: impl Iterator<Item = Size>,
         limit: Option<Size>,
     ) -> Self {
         let stability = |size: Size| learning_rate * size.lambda_max / 2.0;
         let spread =
-            |size: Size| learning_rate * size.fluctuation / (2.0 * batch as f64 * scale * scale);
+            |size: Size| learning_rate * size.fluctuation / (2.0 * batch as f64 * signal * signal);
         let (path_stability, path_spread) = path.fold((0.0f64, 0.0f64), |(a, b), size| {
             (a.max(stability(size)), b.max(spread(size)))
         });
+        let has_scale = signal > 0.0;
         Self {
+            signal,
             stability: path_stability,
             limit_stability: limit.map(stability),
-            relative_weighted_fluctuation: path_spread,
-            limit_relative_weighted_fluctuation: limit.map(spread),
+            relative_weighted_fluctuation: if has_scale { path_spread } else { f64::NAN },
+            limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
             misalignment,
             approach: None,
         }
@@ -178,7 +187,7 @@ impl Validity {
         Self::new(
             learning_rate,
             batch,
-            model.scale(),
+            model.signal(),
             noise_misalignment(problem),
             std::iter::once(size),
             Some(size),
@@ -190,6 +199,7 @@ impl Validity {
     pub fn worst(self, other: &Self) -> Self {
         let larger = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
         Self {
+            signal: self.signal,
             stability: self.stability.max(other.stability),
             limit_stability: larger(self.limit_stability, other.limit_stability),
             relative_weighted_fluctuation: self
@@ -207,7 +217,8 @@ impl Validity {
         }
     }
 
-    /// Whether every number is within its limit, at the times asked for and at the predicted minimum.
+    /// Whether every number is within its limit, at the times asked for and at the predicted minimum. Without a signal there is
+    /// no limit to be within.
     pub fn in_range(&self) -> bool {
         let (stability, spread) = (self.largest_stability().0, self.largest_spread().0);
         stability <= MOST_STABILITY
@@ -220,10 +231,12 @@ impl Validity {
 
     /// Whether to believe the theory at this η and B, in a few sentences for a user.
     pub fn sentence(&self) -> String {
-        let on_the_way = self.approach.and_then(Approach::on_the_way);
-        let verdict = if self.in_range() {
+        let on_the_way = self.approach.and_then(|a| a.on_the_way(self.signal));
+        let verdict = if self.signal == 0.0 {
+            vec![self.without_signal()]
+        } else if self.in_range() {
             let follows = if on_the_way.is_some() {
-                "so that the descent may be followed so"
+                "so that SGD follows this descent"
             } else {
                 "so that T is right to about a percent"
             };
@@ -236,8 +249,13 @@ impl Validity {
         } else {
             let coarse = self.coarse().map(|reasons| {
                 format!(
-                    "Outside the range of the theory, which is leading order in η: {reasons}; expect SGD to lag behind \
-                     and to end flatter, or take a smaller η or a larger batch."
+                    "Outside the range of the theory, which is leading order in η: {reasons}; expect SGD to {}, or take a \
+                     smaller η or a larger batch.",
+                    if self.largest_stability().0 >= 1.0 {
+                        "end flatter or to diverge"
+                    } else {
+                        "lag behind and to end flatter"
+                    }
                 )
             });
             let drift = self.approach.and_then(Approach::drift_warning);
@@ -249,6 +267,17 @@ impl Validity {
         };
         let sentences: Vec<String> = on_the_way.into_iter().chain(verdict).collect();
         sentences.join(" ")
+    }
+
+    /// What can be said where nothing sets the scale.
+    fn without_signal(&self) -> String {
+        let (stability, at) = self.largest_stability();
+        format!(
+            "V√Σx is 0: there is nothing to learn, and no scale by which the fluctuation of the product of the weights would be \
+             large or small. So it is not known whether this is in the range of the theory; η λ_max/2 is at most {} {at}, where 1 is \
+             the edge of stability.",
+            short(stability)
+        )
     }
 
     /// Why η is too large for the leading order, if it is.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::words::shown;
+use crate::words::{rounded, shown};
 
 /// The part of a problem that an error is about, displayed as the name it has in problem files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,8 +131,10 @@ pub enum ProblemError {
     },
     /// A covariance has a negative eigenvalue beyond rounding.
     #[error(
-        "{field} is not positive semi-definite: its eigenvalues run from {smallest:e} to {largest:e}: a covariance has none below 0; if rounding or missing data did this, add {:.2e} to each diagonal entry",
-        -1.01 * smallest
+        "{field} is not positive semi-definite: its eigenvalues run from {} to {}: a covariance has none below 0; if rounding or missing data did this, add {} to each diagonal entry",
+        rounded(*smallest),
+        rounded(*largest),
+        rounded(-1.01 * smallest)
     )]
     Indefinite {
         /// The covariance.

@@ -34,6 +34,9 @@ const WIDEST: usize = 1_000_000;
 /// and beyond what anything here could work with.
 const MOST_NUMBERS: u64 = 1 << 32;
 
+/// An uncertainty that is smaller than as many digits is not computed.
+const MOST_DIGITS: f64 = 10.0;
+
 /// Answers known to fewer digits than are usually printed are said to be.
 const NOTED: f64 = 1e-6;
 
@@ -177,10 +180,24 @@ impl Problem {
         &self.caveats
     }
 
+    /// The problem, whose covariances were mended before they were written down: with what was said of it then.
+    #[must_use]
+    pub fn recalling(mut self, recorded: impl IntoIterator<Item = String>) -> Self {
+        let recorded = recorded.into_iter().map(Caveat::Recorded);
+        self.caveats.splice(0..0, recorded);
+        self
+    }
+
     /// A bound on the relative change of T, F and λ_max when the entries of Σx and Σε move by half a unit in
     /// their last place: what of these numbers doubles can tell (see [`Factor::uncertainty`]).
     pub fn uncertainty(&self) -> f64 {
         self.input_factor.uncertainty() + self.noise_factor.uncertainty()
+    }
+
+    /// How many significant digits of T, F and λ_max the covariances fix ([`Problem::uncertainty`]): from 1 to 10.
+    pub fn known_digits(&self) -> usize {
+        let digits = -self.uncertainty().log10().floor() - 1.0;
+        digits.clamp(1.0, MOST_DIGITS) as usize
     }
 
     /// Σ_k h_k h_{k−1}, the number of weights.

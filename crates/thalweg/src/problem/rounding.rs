@@ -9,6 +9,7 @@ use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, Scale};
 
 use super::Field;
+use crate::words::rounded;
 
 /// δ: two units in the last place of single precision.
 pub(super) const PRECISION: f64 = 2.0 * f32::EPSILON as f64;
@@ -39,6 +40,8 @@ pub enum Caveat {
         /// How many eigenvalues became 0.
         zeros: usize,
     },
+    /// What was said of it when it was mended, before it was written down in the mended form.
+    Recorded(String),
     /// Nearly singular: the entries' own rounding to double precision limits what follows from them.
     Digits {
         /// The covariance.
@@ -47,6 +50,13 @@ pub enum Caveat {
         /// (see [`Factor::uncertainty`](super::Factor::uncertainty)).
         uncertainty: f64,
     },
+}
+
+impl Caveat {
+    /// Whether the covariance was changed, so that nothing in it tells of it any more.
+    pub fn is_mended(&self) -> bool {
+        !matches!(self, Self::Digits { .. })
+    }
 }
 
 impl fmt::Display for Caveat {
@@ -60,7 +70,8 @@ impl fmt::Display for Caveat {
             } => write!(
                 f,
                 "{field} was not quite symmetric: its entries at row {row}, column {column} and row {column}, column {row} \
-                 differ by {difference:.3e}, as rounding to single precision leaves them; their mean was taken"
+                 differ by {}, as rounding to single precision leaves them; their mean was taken",
+                rounded(*difference)
             ),
             Self::Negative {
                 field,
@@ -77,10 +88,13 @@ impl fmt::Display for Caveat {
                 };
                 write!(
                     f,
-                    "{field} had the eigenvalue {smallest:.3e} (the largest is {largest:.3e}), as rounding to single precision \
-                     leaves it; {eigenvalues} {were} taken for 0"
+                    "{field} had the eigenvalue {} (the largest is {}), as rounding to single precision \
+                     leaves it; {eigenvalues} {were} taken for 0",
+                    rounded(*smallest),
+                    rounded(*largest)
                 )
             }
+            Self::Recorded(words) => f.write_str(words),
             Self::Digits { field, uncertainty } => write!(
                 f,
                 "{field} is so close to singular that its entries, known to 16 digits, fix sharpness and fluctuation only to {} %",

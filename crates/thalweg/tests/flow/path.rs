@@ -312,11 +312,25 @@ fn a_step_too_long_for_descent_itself_is_refused() {
     let FlowError::Diverges {
         learning_rate,
         step,
+        stable,
     } = refused
     else {
         panic!("{refused}");
     };
     assert!(learning_rate == 5.0 && step < 100);
+    // What is advised stays below the edge of stability, at every one of its steps.
+    let stable = stable.unwrap();
+    let all: Vec<u64> = (0..=1000).collect();
+    let advised = path(
+        &readme(),
+        &start,
+        &steps(stable, 10, &all),
+        &Settings::default(),
+    )
+    .unwrap();
+    let sharpest = advised.snapshots.iter().map(|s| s.lambda_max);
+    assert!(sharpest.fold(0.0, f64::max) * stable / 2.0 < 1.0);
+    assert!(stable >= 5e-3, "{stable}");
 }
 
 fn longley() -> Problem {

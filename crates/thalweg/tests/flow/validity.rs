@@ -73,6 +73,7 @@ fn numbers_are_those_of_their_definitions() {
 fn the_worst_of_two_has_the_larger_of_each() {
     let one = run([1.0, 0.1], 3, 0.003).validity.unwrap();
     let other = Validity {
+        signal: one.signal,
         stability: 2.0 * one.stability,
         limit_stability: None,
         relative_weighted_fluctuation: 0.5 * one.relative_weighted_fluctuation,

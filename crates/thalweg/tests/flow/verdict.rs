@@ -32,6 +32,7 @@ fn numbers_at_the_minimum() {
 #[test]
 fn each_number_decides_alone() {
     let most = Validity {
+        signal: 1.0,
         stability: MOST_STABILITY,
         limit_stability: Some(MOST_STABILITY),
         relative_weighted_fluctuation: MOST_RELATIVE_WEIGHTED_FLUCTUATION,
@@ -74,6 +75,7 @@ fn turned_noise_is_out_of_range_at_any_step_size() {
 #[test]
 fn the_worst_of_several_has_the_larger_of_each_number() {
     let one = Validity {
+        signal: 1.0,
         stability: 0.5,
         limit_stability: Some(0.1),
         relative_weighted_fluctuation: 3e-3,
@@ -82,6 +84,7 @@ fn the_worst_of_several_has_the_larger_of_each_number() {
         ..scalar(1e-6, 1)
     };
     let other = Validity {
+        signal: 1.0,
         stability: 0.25,
         limit_stability: Some(0.7),
         relative_weighted_fluctuation: 5e-3,

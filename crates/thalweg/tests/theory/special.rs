@@ -125,7 +125,12 @@ fn the_uncertainty_of_nearly_singular_noise_is_a_bound() {
         let problem = Problem::new(eye(), eye(), noise, 3).unwrap();
         (predict(&problem).unwrap().sharpness, problem.uncertainty())
     };
+    let digits = |noise: Mat<f64>| Problem::new(eye(), eye(), noise, 3).unwrap().known_digits();
     let (before, uncertainty) = sharpness(noise.clone());
+    // 7·10⁻⁴ leaves three digits; with 80 digits, T is 15936560.4677.
+    assert_eq!(digits(noise.clone()), 3);
+    assert!((before / 15_936_560.467_7 - 1.0).abs() < uncertainty);
+    assert_eq!(digits(eye()), 10);
     let half = 0.5 * f64::EPSILON;
     let mut moved = noise;
     // The largest entry that doubles resolve: one whole unit, half of which the bound is for.
