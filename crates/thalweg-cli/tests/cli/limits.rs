@@ -152,7 +152,13 @@ fn the_least_memory_ends_with_a_sentence_too() {
     }
     let predict = ["predict", "--depth", "2", "--noise", "1,0.1"];
     let least = kilobytes - 1000;
-    let ours = |run: &Run| run.status != Some(127);
+    // For some 40 kB it is Rust's runtime, before anything of the program's own is run, that has no room.
+    let ours = |run: &Run| {
+        run.status != Some(127)
+            && !run
+                .stderr
+                .contains("failed to allocate an alternative stack")
+    };
     let mut ended = 0;
     for kilobytes in (least..least + 3000).step_by(40) {
         let run = limited(kilobytes, &predict);
