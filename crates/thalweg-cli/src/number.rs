@@ -1,11 +1,16 @@
 //! Numbers as a person reads them: six significant digits.
 
 /// Significant digits of every number that does not need fewer.
-pub const DIGITS: usize = 6;
+const DIGITS: usize = 6;
 
 /// Six significant digits; scientific outside 10⁻⁴ … 10⁷.
 pub fn number(x: f64) -> String {
     significant(x, DIGITS)
+}
+
+/// Six significant digits, or as many as are known.
+pub fn known(x: f64, digits: usize) -> String {
+    significant(x, digits.min(DIGITS))
 }
 
 /// `digits` significant digits; scientific below 10⁻⁴, and from 10⁷ on or where more than two digits would not be known.

@@ -18,6 +18,20 @@ const DATA: &str = "data_fingerprint";
 /// The entry for how many steps a run was to make before it was given more.
 const EARLIER_STEPS: &str = "earlier_steps";
 
+/// The entry for what was mended in covariances before they were written down.
+const MENDED: &str = "mended";
+
+/// What was mended in the covariances of the file `root` before it was written.
+pub(crate) fn mended(root: &Field<'_>) -> Result<Vec<String>, Fault> {
+    let Some(table) = root.optional("provenance") else {
+        return Ok(Vec::new());
+    };
+    let notes = table.optional(MENDED);
+    let notes = notes.map_or(Ok(Vec::new()), |field| field.list("a list of sentences"))?;
+    let text = |note: &Field<'_>| note.text().map(str::to_owned);
+    notes.iter().map(text).collect()
+}
+
 /// A build of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
@@ -71,6 +85,8 @@ pub(crate) struct Provenance {
     pub(crate) data: Option<String>,
     /// Other builds that went on with a run, and from which step.
     pub(crate) continued_by: Vec<(Build, u64)>,
+    /// What was mended in covariances that the specification holds as mended.
+    pub(crate) mended: Vec<String>,
     /// How many steps it was to make before it was given more. What it made as such a run was measured at the steps that a
     /// run of that length is measured at.
     pub(crate) earlier_steps: Vec<u64>,
@@ -83,6 +99,7 @@ impl Provenance {
             begun_by: Build::here(),
             data: None,
             continued_by: Vec::new(),
+            mended: Vec::new(),
             earlier_steps: Vec::new(),
         }
     }
@@ -98,6 +115,7 @@ impl Provenance {
                 begun_by: unknown,
                 data: None,
                 continued_by: Vec::new(),
+                mended: Vec::new(),
                 earlier_steps: Vec::new(),
             });
         };
@@ -114,6 +132,7 @@ impl Provenance {
         Ok(Self {
             begun_by: Build::read(&table)?,
             data: data.transpose()?,
+            mended: mended(root)?,
             continued_by: later.iter().map(each).collect::<Result<_, Fault>>()?,
             earlier_steps: earlier
                 .iter()
@@ -135,6 +154,10 @@ impl Provenance {
         entries.push(("loss_convention".to_owned(), loss_convention.into()));
         if let Some(data) = &self.data {
             entries.push((DATA.to_owned(), data.as_str().into()));
+        }
+        if !self.mended.is_empty() {
+            let notes = self.mended.iter().map(|note| Node::from(note.as_str()));
+            entries.push((MENDED.to_owned(), notes.collect()));
         }
         if !self.earlier_steps.is_empty() {
             let earlier = self.earlier_steps.iter().copied().collect();

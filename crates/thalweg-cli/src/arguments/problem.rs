@@ -11,6 +11,7 @@ use thalweg_lab::spec::{self, ProblemFile};
 
 use super::spectrum::{Meaning, OutOfRange, Spectrum};
 use crate::exit::Failure;
+use crate::number::significant;
 
 /// The largest dimension that flags may ask for.
 const MOST: usize = 1 << 14;
@@ -87,7 +88,8 @@ enum FlagError {
         most: usize,
     },
     #[error(
-        "--{flag}: the {what} number {number} comes out as {value:e}, out of double precision's range: change units"
+        "--{flag}: the {what} number {number} comes out as {}, out of double precision's range: change units",
+        significant(*value, 3)
     )]
     Range {
         flag: &'static str,

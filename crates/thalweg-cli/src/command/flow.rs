@@ -15,7 +15,7 @@ use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
 use crate::exit::Failure;
-use crate::number::{number, significant};
+use crate::number::{known, significant};
 use crate::output;
 use crate::page::{Align, CONVENTION, Page, Table, json_of_notes};
 
@@ -206,6 +206,7 @@ impl<'p> Answer<'p> {
         let mut object = json!({
             "convention": CONVENTION,
             "notes": json_of_notes(self.problem.caveats()),
+            "known_digits": self.problem.known_digits(),
             "drift": match self.drift {
                 Drift::Symmetric => "symmetric",
                 Drift::Exact => "exact",
@@ -233,6 +234,8 @@ impl<'p> Answer<'p> {
         let mut page = Page::for_output();
         page.problem(self.problem);
         let steps = self.step.is_some();
+        let digits = self.problem.known_digits();
+        let signal = self.trajectory.validity.as_ref().map_or(1.0, |v| v.signal);
         page.heading(if steps {
             "The path of SGD, down to the minima and along them"
         } else {
@@ -253,10 +256,21 @@ impl<'p> Answer<'p> {
             let mut row: Vec<String> = s.step.iter().map(u64::to_string).collect();
             row.push(significant(s.slow_time, 4));
             let values = quantities.iter().map(|q| q.on_flow(s));
-            row.extend(values.map(cell));
-            row.extend(ends.map(|end| end.map_or(String::new(), |value| significant(*value, 4))));
+            // Where nothing has moved yet, the noise has no part in it.
+            let digits = if s.slow_time > 0.0 {
+                digits
+            } else {
+                usize::MAX
+            };
+            row.extend(values.map(|value| cell(value, digits)));
+            let condition = |value: &f64| significant(*value, digits.min(4));
+            row.extend(ends.map(|end| end.map_or(String::new(), condition)));
             if steps {
-                row.push(percent(s.distance));
+                row.push(if signal > 0.0 {
+                    percent(s.distance)
+                } else {
+                    significant(s.distance, 2)
+                });
             }
             table.row(row);
         }
@@ -265,7 +279,7 @@ impl<'p> Answer<'p> {
                 let mut row = vec![String::new(); usize::from(steps)];
                 row.push("∞".into());
                 let values = quantities.iter().map(|q| q.at_limit(limit));
-                row.extend(values.map(cell));
+                row.extend(values.map(|value| cell(value, digits)));
                 table.row(row);
                 page.table(&table);
             }
@@ -279,9 +293,14 @@ impl<'p> Answer<'p> {
              one sample in loss²/weight², κ the condition number of the first and last layer.",
         );
         if steps {
-            page.paragraph(
-                "To V: how far the product of the weights is from V without noise, ‖(W_D…W_1 − V)√Σx‖ relative to ‖V√Σx‖.",
-            );
+            page.paragraph(&format!(
+                "To V: how far the product of the weights is from V without noise, ‖(W_D…W_1 − V)√Σx‖{}.",
+                if signal > 0.0 {
+                    " relative to ‖V√Σx‖"
+                } else {
+                    ", as it is, since ‖V√Σx‖ is 0"
+                }
+            ));
         }
         self.outlook(&mut page);
         page.finish()
@@ -337,8 +356,8 @@ enum Asked {
     Slow(Vec<f64>),
 }
 
-fn cell(value: Option<f64>) -> String {
-    value.map_or(String::new(), number)
+fn cell(value: Option<f64>, digits: usize) -> String {
+    value.map_or(String::new(), |value| known(value, digits))
 }
 
 /// Two digits; nothing where it is rounding.

@@ -230,7 +230,11 @@ fn with_errors() -> Table {
 fn number_row(table: &mut Table, what: &str, value: &Number) {
     table.row([
         what.to_owned(),
-        number(value.value),
+        if value.is_nothing() {
+            "0".to_owned()
+        } else {
+            number(value.value)
+        },
         error(value),
         value.matvecs.to_string(),
     ]);

@@ -91,6 +91,16 @@ fn sentences_hold_the_numbers_of_their_names() {
     assert!(text.contains("its condition number ∞") && text.contains("Not known: it needs labels"));
 }
 
+/// An eigenvalue that is no larger than its own error is 0, for all that is known.
+#[test]
+fn an_eigenvalue_within_its_error_is_nothing() {
+    let mut network = network();
+    network.top[1].value = -0.5 * network.top[1].error;
+    let lines = lines(&network);
+    let expected = "λ_2 from the top 0 residual 0.56, not converged 1050";
+    assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+}
+
 #[test]
 fn long_lists_are_cut_and_say_by_how_much() {
     let values: Vec<f64> = (1..=9).map(f64::from).collect();

@@ -52,7 +52,7 @@ Examples:
     thalweg reproduce --quick
 
 Exit status:
-  0    success
+  0    success; that runs diverged is a result too
   1    the work failed: disk full, no convergence, …; what was finished is kept
   2    wrong usage or input, a damaged or missing file of a directory too, or more
        memory needed than there is; nothing was written

@@ -15,9 +15,12 @@ use thalweg_lab::spec::ProblemFile;
 use super::flow::fits;
 use crate::arguments::{ProblemArguments, StepArguments};
 use crate::exit::Failure;
-use crate::number::{DIGITS, number, percent, significant};
+use crate::number::{known, number, percent};
 use crate::output;
 use crate::page::{Align, CONVENTION, Page, Table, json_of_notes};
+
+/// Of T and T_min, relative.
+const ROUNDING: f64 = 1e-14;
 
 /// The most eigenvalues that `--json` lists without `--spectrum`.
 const SPECTRUM_UNASKED: usize = 1 << 16;
@@ -157,12 +160,20 @@ impl<'p> Answer<'p> {
         })
     }
 
-    /// How many significant digits the covariances fix, of those that are printed.
-    fn digits(&self) -> usize {
-        let uncertainty = self.problem.uncertainty();
-        (1..DIGITS)
-            .find(|&digits| uncertainty > 0.1f64.powi(digits as i32 + 1))
-            .unwrap_or(DIGITS)
+    /// A number of the minimum, to the digits that the covariances fix.
+    fn known(&self, value: f64) -> String {
+        known(value, self.problem.known_digits())
+    }
+
+    /// T − T_min: what is less than the rounding of the two is 0.
+    fn excess(&self) -> String {
+        let error = self.problem.uncertainty().max(ROUNDING) * self.prediction.sharpness;
+        let digits = (self.prediction.excess / error).log10().floor();
+        if digits >= 1.0 {
+            known(self.prediction.excess, digits as usize)
+        } else {
+            "0".to_owned()
+        }
     }
 
     fn json(&self) -> Value {
@@ -201,6 +212,7 @@ impl<'p> Answer<'p> {
             "convention": CONVENTION,
             "notes": json_of_notes(self.problem.caveats()),
             "uncertainty": self.problem.uncertainty(),
+            "known_digits": self.problem.known_digits(),
             "sharpness": p.sharpness,
             "min_sharpness": p.min_sharpness,
             "excess": p.excess,
@@ -234,11 +246,7 @@ impl<'p> Answer<'p> {
                 LAMBDA_MAX.unit
             ));
             let zeros = self.problem.parameters().saturating_sub(spectrum.len());
-            let digits = self.digits();
-            let list: Vec<_> = spectrum
-                .iter()
-                .map(|&value| significant(value, digits))
-                .collect();
+            let list: Vec<_> = spectrum.iter().map(|&value| self.known(value)).collect();
             page.paragraph(&list.join(" "));
             page.paragraph(&format!("and {zeros} times 0"));
         }
@@ -254,7 +262,7 @@ impl<'p> Answer<'p> {
             ("unit", Align::Left),
             ("source", Align::Left),
         ]);
-        let known = |value| significant(value, self.digits());
+        let known = |value| self.known(value);
         let mut row = |name: &str, symbol: &str, value: String, unit: &str, source: &str| {
             table.row([name, symbol, &value, unit, source]);
         };
@@ -276,7 +284,7 @@ impl<'p> Answer<'p> {
         row(
             "… in excess of it",
             "Δ_SGD",
-            known(p.excess),
+            self.excess(),
             curvature,
             "eq. 14 − 15",
         );
@@ -359,7 +367,7 @@ impl<'p> Answer<'p> {
             };
             let share = self.prediction.layers[k - 1];
             let part = share.sharpness / self.prediction.sharpness;
-            let known = |value| significant(value, self.digits());
+            let known = |value| self.known(value);
             table.row([
                 name,
                 known(share.sharpness),
@@ -388,8 +396,16 @@ impl Run {
         ]);
         table.row([
             "fluctuation of the product",
-            "E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²",
-            &number(validity.relative_weighted_fluctuation),
+            if validity.signal > 0.0 {
+                "E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²"
+            } else {
+                "E‖(W_D…W_1 − V)√Σx‖²"
+            },
+            &number(if validity.signal > 0.0 {
+                validity.relative_weighted_fluctuation
+            } else {
+                self.stability.weighted_fluctuation
+            }),
         ]);
         if let Some(steps) = self.relaxation {
             table.row(["relaxation time, in steps", "B / (η² rate)", &number(steps)]);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use thalweg_lab::compare::Comparison;
 use thalweg_lab::spec::Experiment;
 
-use crate::number::{number, significant};
+use crate::number::{known, number, significant};
 use crate::page::{Align, CONVENTION, Page, Table};
 
 /// The comparison as one JSON object.
@@ -16,6 +16,8 @@ pub fn json(comparison: &Comparison) -> Value {
         "step": comparison.step,
         "seeds": comparison.seeds,
         "diverged": comparison.diverged,
+        "diverged_by": comparison.diverged_by,
+        "known_digits": comparison.known_digits,
     });
     for (i, measured) in comparison.measured.iter().enumerate() {
         let end = measured.end;
@@ -46,6 +48,11 @@ pub fn json(comparison: &Comparison) -> Value {
 /// The comparison as a page.
 pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) -> String {
     let mut page = Page::for_output();
+    let all_diverged = comparison.diverged == comparison.seeds;
+    let headline = comparison.divergence.as_ref().filter(|_| all_diverged);
+    if let Some(headline) = headline {
+        page.heading(headline);
+    }
     page.problem(&experiment.problem);
     page.heading(&format!(
         "After {} steps at η = {}, B = {}, over {} seeds",
@@ -71,7 +78,7 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
         for predicted in &comparison.predicted {
             let series = predicted.series(i);
             let z = series.and_then(|s| s.z);
-            row.push(series.map_or_else(none, |s| number(s.end)));
+            row.push(series.map_or_else(none, |s| known(s.end, comparison.known_digits)));
             row.push(z.map_or_else(none, |z| significant(z, 2)));
         }
         row.push(measured.quantity.unit.to_owned());
@@ -82,7 +89,8 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
         "± standard error over the seeds; z: SGD − theory in standard errors, against the slow flow seed by seed \
          from the same starts.",
     );
-    for remark in comparison.remarks() {
+    let remarks = comparison.remarks().into_iter();
+    for remark in remarks.filter(|remark| headline != Some(remark)) {
         page.paragraph(&remark);
     }
     page.paragraph(&format!("All measurements: {}", directory.display()));

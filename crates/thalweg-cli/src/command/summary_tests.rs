@@ -51,6 +51,9 @@ fn comparison() -> Comparison {
         step: 500,
         seeds: 5,
         diverged: 1,
+        diverged_by: Some(90),
+        divergence: None,
+        known_digits: 10,
         departures: None,
         steps: vec![0, 500],
         measured: vec![

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, Quantity, RATIO, SHARPNESS};
 use thalweg_lab::run::{CLEAR, Change, Direction, Estimate};
 use thalweg_lab::spec::NetworkExperiment;
-use thalweg_lab::store::StoredRun;
+use thalweg_lab::store::{StoredRun, divergence, last_divergence};
 
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
@@ -49,6 +49,7 @@ impl<'r> Training<'r> {
             "steps": experiment.steps,
             "seeds": experiment.seeds.len(),
             "diverged": self.diverged(),
+            "diverged_by": last_divergence(&self.run.outcomes),
         });
         for (quantity, change) in &self.changes {
             object[&*quantity.key] = json!(change.as_ref().map(|change| json!({
@@ -66,6 +67,11 @@ impl<'r> Training<'r> {
         let experiment = &self.run.experiment;
         let rate = experiment.settings.optimizer.learning_rate.base;
         let mut page = Page::for_output();
+        let divergence = divergence(&self.run.outcomes);
+        let all_diverged = self.diverged() == experiment.seeds.len();
+        if let Some(divergence) = divergence.as_ref().filter(|_| all_diverged) {
+            page.heading(divergence);
+        }
         page.heading("Network");
         let mut table = Table::new(&[Align::Left, Align::Left]);
         table.row(["network", &experiment.network_words()]);
@@ -112,17 +118,15 @@ impl<'r> Training<'r> {
                 significant(end * rate / 2.0, 2)
             ));
         }
-        if self.diverged() > 0 {
-            page.paragraph(&format!(
-                "{} of {} runs diverged and are not in the means.",
-                self.diverged(),
-                experiment.seeds.len()
-            ));
+        if let Some(divergence) = divergence.filter(|_| !all_diverged) {
+            page.paragraph(&divergence);
         }
-        page.paragraph(&format!(
-            "All measurements and the networks: {}",
-            directory.display()
-        ));
+        let kept = if all_diverged {
+            "All measurements"
+        } else {
+            "All measurements and the networks"
+        };
+        page.paragraph(&format!("{kept}: {}", directory.display()));
         page.finish()
     }
 

@@ -208,11 +208,11 @@ fn what_leaves_double_precision_is_refused_by_name() {
     for (arguments, needle) in [
         (
             "predict --depth 3 --dimension 2 --inputs 1e-200",
-            "--inputs: the variance number 1 comes out as 0e0",
+            "--inputs: the variance number 1 comes out as 0,",
         ),
         (
             "predict --depth 3 --dimension 2 --inputs 1e200",
-            "--inputs: the variance number 1 comes out as inf",
+            "--inputs: the variance number 1 comes out as ∞",
         ),
         (
             "predict --depth 3 --noise 1,1e-200",

@@ -10,6 +10,7 @@
     reason = "tests lay out files of their own, and damage them"
 )]
 
+mod answers;
 mod concurrent;
 mod damage;
 mod extremes;

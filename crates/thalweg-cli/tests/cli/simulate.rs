@@ -242,7 +242,7 @@ fn divergence_is_reported_as_such() {
     let page = run(&with_out(&arguments, &out));
     assert_eq!(page.status, Some(0), "{}", page.stderr);
     assert!(
-        page.stdout.contains("2 of 2 runs diverged"),
+        page.stdout.contains("All 2 runs diverged"),
         "{}",
         page.stdout
     );

@@ -8,7 +8,7 @@ use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
 use crate::quantity::{self, Quantity};
 use crate::run::{Estimate, Measurements, Point, departures};
 use crate::spec::Experiment;
-use crate::store::StoredRun;
+use crate::store::{StoredRun, divergence, last_divergence};
 
 /// The most seeds whose own path is followed; their mean then hardly depends on the others.
 const MOST_PATHS: usize = 16;
@@ -25,6 +25,12 @@ pub struct Comparison {
     pub seeds: usize,
     /// How many of them diverged.
     pub diverged: usize,
+    /// The last step at which one did.
+    pub diverged_by: Option<u64>,
+    /// What is to be known of them, in a sentence.
+    pub divergence: Option<String>,
+    /// How many digits of the predicted numbers the problem's covariances fix.
+    pub known_digits: usize,
     /// What the run has that the predictors leave out.
     pub departures: Option<String>,
     /// The steps at which the predictors were asked: measured ones, the first and the last among them.
@@ -159,6 +165,9 @@ impl Comparison {
             step: *last,
             seeds: run.experiment.seeds.len(),
             diverged: diverged.count(),
+            diverged_by: last_divergence(&run.outcomes),
+            divergence: divergence(&run.outcomes),
+            known_digits: problem.known_digits(),
             departures: departures(settings),
             steps,
             measured,
@@ -176,7 +185,7 @@ impl Comparison {
 
     /// What is to be known beside the numbers, sentence by sentence.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
+        let mut remarks = Vec::from_iter(self.divergence.clone());
         let answered = self.predicted.iter().filter(|p| p.answer.is_ok());
         remarks.extend(answered.filter_map(|p| p.leaves_out).map(str::to_owned));
         remarks.extend(self.departures.clone());
@@ -188,17 +197,6 @@ impl Comparison {
                     predicted.name, self.step
                 ));
             }
-        }
-        if self.diverged > 0 {
-            let rest = if self.diverged == self.seeds {
-                ": there is no mean to compare"
-            } else {
-                " and are not in the mean"
-            };
-            remarks.push(format!(
-                "{} of {} runs diverged{rest}.",
-                self.diverged, self.seeds
-            ));
         }
         for predicted in &self.predicted {
             if let Err(reason) = &predicted.answer {

@@ -257,6 +257,11 @@ impl From<Estimate> for Number {
 }
 
 impl Number {
+    /// Whether it is an eigenvalue of which no digit is known, not even that it is not 0.
+    pub fn is_nothing(&self) -> bool {
+        self.kind == ErrorKind::Residual && self.value.abs() <= self.error
+    }
+
     /// A number with no error but rounding, which came out of another computation.
     pub(super) fn exact(value: f64) -> Self {
         Self {

@@ -46,8 +46,16 @@ pub enum SavedError {
         /// The directory.
         directory: PathBuf,
     },
+    /// A training of which no network is left.
+    #[error("{} holds no trained networks: {divergence} Train with a smaller learning rate, in another directory", directory.display())]
+    Diverged {
+        /// The directory.
+        directory: PathBuf,
+        /// What became of its seeds, in a sentence.
+        divergence: String,
+    },
     /// The file does not say which network its tensors make.
-    #[error("{} has no specification in its metadata, as those of `thalweg train` do: give one beside it", path.display())]
+    #[error("{} has no specification in its metadata, as those of `thalweg train` do: name one with --specification", path.display())]
     NoSpecification {
         /// The file.
         path: PathBuf,

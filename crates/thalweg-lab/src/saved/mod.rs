@@ -21,7 +21,8 @@ pub use error::SavedError;
 use crate::provenance::Provenance;
 use crate::spec::{NetworkExperiment, Node, Specification, read_toml, to_toml};
 use crate::store::{
-    Seal, StoreError, check_seal, experiment_of, files_with, is_run, outcomes_of, seal, write_whole,
+    Seal, StoreError, check_seal, divergence, experiment_of, files_with, is_network, is_run,
+    outcomes_of, seal, write_whole,
 };
 
 /// The key of the file's only metadata.
@@ -172,19 +173,32 @@ pub(crate) fn network_name(seed: u64) -> String {
 /// # Errors
 /// When there are none, as before a training is finished, or when one is missing.
 pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
+    if is_run(directory) && !is_network(directory)? {
+        return Err(StoreError::OtherKind {
+            directory: directory.to_owned(),
+            needed: NetworkExperiment::TABLE,
+        }
+        .into());
+    }
     let paths = files_with(&directory.join(NETWORKS), EXTENSION)?;
     if let Some(link) = paths.iter().find(|path| path.is_symlink()) {
         return Err(StoreError::link(link).into());
     }
-    for outcome in outcomes_of(directory)? {
+    let outcomes = outcomes_of(directory)?;
+    for outcome in &outcomes {
         let path = network_path(directory, outcome.seed);
         if outcome.diverged_at.is_none() && !paths.contains(&path) {
             return Err(StoreError::missing(&path, WAY_OUT).into());
         }
     }
     if paths.is_empty() {
-        return Err(SavedError::NoNetworks {
-            directory: directory.to_owned(),
+        let directory = directory.to_owned();
+        return Err(match divergence(&outcomes) {
+            Some(divergence) => SavedError::Diverged {
+                directory,
+                divergence,
+            },
+            None => SavedError::NoNetworks { directory },
         });
     }
     Ok(paths)
@@ -194,7 +208,7 @@ pub fn networks_of(directory: &Path) -> Result<Vec<PathBuf>, SavedError> {
 pub(crate) fn check_networks(directory: &Path) -> Result<(), SavedError> {
     let paths = match networks_of(directory) {
         // Every seed's training diverged.
-        Err(SavedError::NoNetworks { .. }) => return Ok(()),
+        Err(SavedError::NoNetworks { .. } | SavedError::Diverged { .. }) => return Ok(()),
         paths => paths?,
     };
     paths.iter().try_for_each(|path| {

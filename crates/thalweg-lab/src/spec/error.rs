@@ -87,6 +87,16 @@ pub enum Fault {
         /// The nearest known names, or all of them.
         advice: Advice,
     },
+    /// A file that another command takes.
+    #[error("`{field}` belongs to {what}: give this file to {commands}")]
+    OtherKind {
+        /// What tells.
+        field: &'static str,
+        /// What the file describes.
+        what: &'static str,
+        /// Which takes it.
+        commands: &'static str,
+    },
     /// Two fields that say the same thing.
     #[error("`{first}` and `{second}` are both given; give one of them")]
     Conflict {

@@ -148,6 +148,13 @@ fn read_tree<T>(
 
 /// Refuses a file with a field that no specification has.
 fn known(root: &Field<'_>) -> Result<(), Fault> {
+    if root.optional("network").is_some() {
+        return Err(Fault::OtherKind {
+            field: "network",
+            what: "the training of a network",
+            commands: "`thalweg train`",
+        });
+    }
     let fields = [PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat();
     root.only_besides(&fields, IGNORED_FIELDS)
 }

@@ -8,6 +8,7 @@ use super::error::Fault;
 use super::field::Field;
 use super::matrix::{covariance, dimension, from_deviations, matrix, size};
 use crate::memory::{self, TooLittle};
+use crate::provenance::mended;
 
 /// The fields that make a problem; they stand at the top of a file or in its table `problem`.
 pub(crate) const PROBLEM_FIELDS: &[&str] = &[
@@ -71,7 +72,7 @@ pub(crate) fn problem_and_start(root: &Field<'_>) -> Result<(Problem, Option<Wei
         .optional("start_weights")
         .map(|f| layers(&f))
         .transpose()?;
-    let problem = problem(table, start.as_deref())?;
+    let problem = problem(table, start.as_deref())?.recalling(mended(root)?);
     let start = start
         .map(|layers| Weights::new(&problem, layers))
         .transpose()?;

@@ -34,6 +34,12 @@ impl Specification for Experiment {
         LOSS_CONVENTION
     }
 
+    fn mended(&self) -> Vec<String> {
+        let caveats = self.problem.caveats().iter();
+        let mended = caveats.filter(|caveat| caveat.is_mended());
+        mended.map(ToString::to_string).collect()
+    }
+
     fn to_node(&self) -> Node {
         let problem = &self.problem;
         let settings = &self.settings;

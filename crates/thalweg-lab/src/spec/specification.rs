@@ -18,4 +18,9 @@ pub trait Specification: Sized + PartialEq {
     /// The resolved form: a tree of tables, lists, finite numbers and texts that reads back as the same
     /// value, to the last bit of every number.
     fn to_node(&self) -> Node;
+
+    /// What was mended in matrices that [`Specification::to_node`] writes as mended, in sentences.
+    fn mended(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

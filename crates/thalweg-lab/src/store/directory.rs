@@ -100,6 +100,7 @@ impl RunDirectory {
         if !exists(&path.join(SPECIFICATION)) {
             let provenance = Provenance {
                 data: data.map(Fingerprint::text),
+                mended: experiment.mended(),
                 ..Provenance::here()
             };
             directory.specify(experiment, &provenance)?;

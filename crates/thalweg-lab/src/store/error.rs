@@ -21,6 +21,12 @@ pub enum StoreError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A file stands where a directory is to be made.
+    #[error("{} is a file, and a directory is needed: give another name", path.display())]
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file or folder could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

@@ -16,7 +16,7 @@ mod whole;
 
 pub use directory::{StoredRun, is_network, load};
 pub use error::{DataChange, Difference, Differences, StoreError};
-pub use outcomes::RunOutcome;
+pub use outcomes::{RunOutcome, divergence, last_divergence};
 
 pub use digest::{digest, digits};
 pub use directory::is_run;

@@ -30,6 +30,27 @@ impl RunOutcome {
     }
 }
 
+/// What is to be known of the seeds that did not run to their end, in a sentence; nothing where all did.
+pub fn divergence(runs: &[RunOutcome]) -> Option<String> {
+    let diverged = runs.iter().filter(|run| run.diverged_at.is_some()).count();
+    let last = last_divergence(runs)?;
+    Some(match (diverged, runs.len()) {
+        (1, 1) => format!("The run diverged, at step {last}: there is nothing to compare."),
+        (some, all) if some == all => {
+            format!("All {all} runs diverged, by step {last}: there is no mean to compare.")
+        }
+        (1, all) => format!("1 of {all} runs diverged, at step {last}, and is not in the means."),
+        (some, all) => {
+            format!("{some} of {all} runs diverged, by step {last}, and are not in the means.")
+        }
+    })
+}
+
+/// The last step at which one diverged.
+pub fn last_divergence(runs: &[RunOutcome]) -> Option<u64> {
+    runs.iter().filter_map(|run| run.diverged_at).max()
+}
+
 /// What the last file of a run says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finished {

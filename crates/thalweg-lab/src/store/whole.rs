@@ -102,6 +102,11 @@ pub fn create_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }
+    if folder.is_file() {
+        return Err(StoreError::NotADirectory {
+            path: folder.to_owned(),
+        });
+    }
     let attempt = || {
         fs::create_dir_all(folder)?;
         sync_folder(folder.parent().unwrap_or(Path::new(".")))

@@ -231,6 +231,7 @@ fn mean(mean: &Mean) -> String {
 
 fn number(number: &Number) -> String {
     let words = match number.kind {
+        _ if number.is_nothing() => "0".to_owned(),
         ErrorKind::StandardError => with_error(number.value, Some(number.error)),
         ErrorKind::Rounding | ErrorKind::Residual => plain(number.value),
     };

@@ -11,7 +11,7 @@ use crate::reproduce::{Budget, Environment, FigureResult};
 use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
 use thalweg_lab::quantity;
 use thalweg_lab::spec::NetworkExperiment;
-use thalweg_lab::store::{StoredRun, is_run, load};
+use thalweg_lab::store::{StoredRun, divergence, is_run, load};
 
 const LEAD: &str = "A network trained by SGD under designed label noise: sharpness, the fluctuation of the gradient, \
     and their ratio.";
@@ -101,6 +101,11 @@ fn words(
 ) -> FigureResult {
     let experiment = &run.experiment;
     let diverged = run.outcomes.iter().filter(|o| o.diverged_at.is_some());
+    let caveats = experiment.caveats();
+    let remarks = divergence(&run.outcomes)
+        .into_iter()
+        .chain(["Means over the seeds that had not diverged, measured in double precision on samples that no step sees.".to_owned()])
+        .chain(caveats.iter().map(|caveat| format!("{caveat}.")));
     let rows = [
         ("network", experiment.network_words()),
         ("data", experiment.data_words()),
@@ -120,10 +125,7 @@ fn words(
             .name
             .clone()
             .unwrap_or_else(|| "A network in training".to_owned()),
-        caption: with_note(
-            "Means over the seeds that had not diverged, measured in double precision on samples that no step sees.".to_owned(),
-            changed_data.as_ref(),
-        ),
+        caption: with_note(remarks.collect::<Vec<_>>().join(" "), changed_data.as_ref()),
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         claims: vec![],

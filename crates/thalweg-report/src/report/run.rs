@@ -77,7 +77,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         name,
         ..
     } = &run.experiment;
-    let caveats = problem.caveats().iter().map(ToString::to_string);
+    let caveats = problem.caveats().iter().map(|caveat| format!("{caveat}."));
     let remarks: Vec<String> = comparison.remarks().into_iter().chain(caveats).collect();
     let rows = [
         ("depth D", problem.depth().to_string()),

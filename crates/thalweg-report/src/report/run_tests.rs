@@ -56,6 +56,9 @@ fn comparison() -> Comparison {
         step: 50,
         seeds: 4,
         diverged: 0,
+        diverged_by: None,
+        divergence: None,
+        known_digits: 10,
         departures: None,
         steps: vec![0, 50],
         measured: vec![

@@ -205,7 +205,7 @@ fn a_run_that_some_predictor_does_not_answer_has_a_page() {
             .replace("learning_rate = 0.01", "learning_rate = 50")
             .replace("steps = 20", "steps = 2000"),
     );
-    assert!(page.contains("2 of 2 runs diverged: there is no mean to compare."));
+    assert!(page.contains("All 2 runs diverged, by step "));
 }
 
 #[test]

@@ -115,6 +115,15 @@ impl Specification for NetworkExperiment {
     const TABLE: &'static str = "network";
 
     fn read(root: &Field<'_>) -> Result<Self, Fault> {
+        let linear = ["problem", "input_covariance"];
+        let linear = linear.into_iter().find(|key| root.optional(key).is_some());
+        if let (Some(field), None) = (linear, root.optional("network")) {
+            return Err(Fault::OtherKind {
+                field,
+                what: "a deep linear network's problem",
+                commands: "`thalweg predict`, `flow` or `simulate`",
+            });
+        }
         root.only_besides(FIELDS, IGNORED)?;
         let data_field = root.required("data", "a table that says where samples come from")?;
         let network = network(
