@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
+use thalweg_lab::examples;
 use thalweg_lab::network::{Effort, measure};
 use thalweg_lab::run::{self, Observer};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
@@ -86,11 +87,11 @@ noise = "laplace"
 
 /// The networks of the other kinds, and images.
 pub const MORE_NETWORKS: &[&str] = &[
-    include_str!("../../examples/linear.toml"),
-    include_str!("../../examples/mnist.toml"),
-    include_str!("../../examples/rnn.toml"),
-    include_str!("../../examples/transformer.toml"),
-    include_str!("../../examples/relu.toml"),
+    examples::LINEAR,
+    examples::MNIST,
+    examples::RNN,
+    examples::TRANSFORMER,
+    examples::RELU,
 ];
 
 /// Stops a run at its first note of progress from `step` on.

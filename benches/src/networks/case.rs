@@ -60,7 +60,7 @@ impl Case {
         file: &str,
         as_pixels: Pixels,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/thalweg-lab/examples");
         let mut experiment = read_network_experiment(&examples.join(file), &Overrides::default())?;
         if let NetworkSource::Images { pixels, .. } = &mut experiment.data.source {
             *pixels = as_pixels;

@@ -53,13 +53,14 @@ fn pages(root: &Path) -> Vec<PathBuf> {
     pages
 }
 
-/// Runs a page's commands one after another, in a folder that has the experiments of `examples/`.
+/// Runs a page's commands one after another, in a folder that has the lab's example experiments.
 fn check(root: &Path, page: &Path) -> usize {
     let examples = examples(&fs::read_to_string(page).unwrap());
     let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path().join("examples");
-    fs::create_dir(&folder).unwrap();
-    for file in fs::read_dir(root.join("examples")).unwrap() {
+    let examples_folder = "crates/thalweg-lab/examples";
+    let folder = scratch.path().join(examples_folder);
+    fs::create_dir_all(&folder).unwrap();
+    for file in fs::read_dir(root.join(examples_folder)).unwrap() {
         let file = file.unwrap();
         fs::copy(file.path(), folder.join(file.file_name())).unwrap();
     }

@@ -420,10 +420,10 @@ fn overrides_take_the_place_of_fields() {
     assert_eq!(experiment.seeds, [7]);
 }
 
-/// The example files of the repository say what they mean.
+/// The example files say what they mean.
 #[test]
 fn the_examples_are_experiments() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

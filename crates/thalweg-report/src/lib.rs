@@ -4,3 +4,8 @@
 pub mod plot;
 pub mod report;
 pub mod reproduce;
+
+/// The README's example is tested as this crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -62,13 +62,13 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   All networks of a finished training, then their page:
-    thalweg train examples/relu.toml --out relu
+    thalweg train relu.toml --out relu
     thalweg measure relu
     thalweg report relu
   One network, on more samples:
     thalweg measure relu/networks/seed-0.safetensors --samples 10000
   A network that PyTorch wrote, with tensors named as ours:
-    thalweg measure net.safetensors --specification examples/mnist.toml";
+    thalweg measure net.safetensors --specification mnist.toml";
 
 /// Measures one network or all of a run, and prints what came out.
 ///

@@ -17,10 +17,10 @@ use crate::{interrupt, output};
 /// Train a network under designed label noise: what happens to its sharpness?
 ///
 /// FILE describes a perceptron, a recurrent network or a transformer, the samples
-/// and the noise on their labels, and how SGD steps; examples/ of the repository
-/// has one of each kind. At chosen steps sharpness (the Hessian's trace), its
-/// largest eigenvalue and the fluctuation of the gradient are measured in double
-/// precision on an evaluation set. At the end each stands as a mean over seeds with
+/// and the noise on their labels, and how SGD steps; the repository has one of each
+/// kind in crates/thalweg-lab/examples. At chosen steps sharpness (the Hessian's
+/// trace), its largest eigenvalue and the fluctuation of the gradient are measured in
+/// double precision on an evaluation set. At the end each stands as a mean over seeds with
 /// its standard error, from start to end, with the ratio of fluctuation to
 /// sharpness.
 ///
@@ -74,11 +74,11 @@ A network's activation is \"relu\", \"tanh\", \"identity\", \"gelu\" (exact, as
 PyTorch's GELU() is) or \"gelu-tanh\" (its approximate=\"tanh\").
 
 Examples:
-    thalweg train examples/relu.toml --out relu
+    thalweg train relu.toml --out relu
   The same, shorter, with two seeds:
-    thalweg train examples/relu.toml --steps 1e4 --seeds 2 --out short
+    thalweg train relu.toml --steps 1e4 --seeds 2 --out short
   The same training, longer:
-    thalweg train examples/relu.toml --steps 2e4 --seeds 2 --out short
+    thalweg train relu.toml --steps 2e4 --seeds 2 --out short
   Then:
     thalweg measure relu
     thalweg report relu

@@ -17,14 +17,14 @@ macro_rules! built_in {
     ($name:literal) => {
         include_bytes!(concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../../data/mnist10k/",
+            "/data/mnist10k/",
             $name,
             ".gz"
         ))
     };
 }
 
-/// The 8,000 + 2,000 MNIST digits that come with the program (`data/mnist10k` in its repository).
+/// The 8,000 + 2,000 MNIST digits that come with the program (`data/mnist10k` of this crate).
 ///
 /// # Errors
 /// None, unless the program itself was built from damaged files.

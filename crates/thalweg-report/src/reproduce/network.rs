@@ -1,4 +1,4 @@
-//! The paper's networks: the experiment files under `examples/`, with the noise and loss that a panel asks for, and
+//! The paper's networks: the lab's example experiments, with the noise and loss that a panel asks for, and
 //! what figures claim of them.
 
 use thalweg::data::Place;
@@ -12,6 +12,7 @@ use super::ran::Ran;
 use super::statistics::Trials;
 use super::tolerance::Tolerance;
 use super::{Budget, ReproduceError};
+use thalweg_lab::examples;
 use thalweg_lab::quantity::{FLUCTUATION, LOSS};
 use thalweg_lab::spec::{
     EvaluationLabels, NetworkExperiment, Schedule, Spacing, parse_network_experiment,
@@ -242,11 +243,11 @@ impl Model {
 
     pub(super) fn file(self) -> &'static str {
         match self {
-            Self::Linear => include_str!("../../../../examples/linear.toml"),
-            Self::Relu => include_str!("../../../../examples/relu.toml"),
-            Self::Rnn => include_str!("../../../../examples/rnn.toml"),
-            Self::Transformer => include_str!("../../../../examples/transformer.toml"),
-            Self::Mnist => include_str!("../../../../examples/mnist.toml"),
+            Self::Linear => examples::LINEAR,
+            Self::Relu => examples::RELU,
+            Self::Rnn => examples::RNN,
+            Self::Transformer => examples::TRANSFORMER,
+            Self::Mnist => examples::MNIST,
         }
     }
 

@@ -99,7 +99,7 @@ fn the_fall_begins_at_the_end_of_fitting() {
     );
 }
 
-/// At the full budget the paper's runs are the files under `examples/`, seeds and all.
+/// At the full budget the paper's runs are the lab's example experiments, seeds and all.
 #[test]
 fn the_example_files_are_the_figures_runs() {
     for (model, loss) in [
@@ -122,10 +122,9 @@ fn the_example_files_are_the_figures_runs() {
         isotropic.name(),
         isotropic.experiment(Budget::Full).unwrap(),
     );
-    let file = include_str!("../../../../examples/relu-isotropic.toml");
     assert_eq!(
         plan.0[0].1.specification(),
-        parse_network_experiment(file).unwrap().to_toml()
+        parse_network_experiment(examples::RELU_ISOTROPIC).unwrap().to_toml()
     );
 }
 

@@ -1,0 +1,14 @@
+//! The experiments on the paper's networks, as the files of `examples/` give them.
+
+/// A deep linear network of three layers on the answers of another.
+pub const LINEAR: &str = include_str!("../examples/linear.toml");
+/// A perceptron on MNIST's digits, with noise on their labels.
+pub const MNIST: &str = include_str!("../examples/mnist.toml");
+/// A perceptron with ReLU, from labels that are noisier on one output.
+pub const RELU: &str = include_str!("../examples/relu.toml");
+/// The same with equal noise on both outputs.
+pub const RELU_ISOTROPIC: &str = include_str!("../examples/relu-isotropic.toml");
+/// A recurrent network, read at its last step.
+pub const RNN: &str = include_str!("../examples/rnn.toml");
+/// A transformer on short sequences.
+pub const TRANSFORMER: &str = include_str!("../examples/transformer.toml");
