@@ -124,7 +124,9 @@ fn the_example_files_are_the_figures_runs() {
     );
     assert_eq!(
         plan.0[0].1.specification(),
-        parse_network_experiment(examples::RELU_ISOTROPIC).unwrap().to_toml()
+        parse_network_experiment(examples::RELU_ISOTROPIC)
+            .unwrap()
+            .to_toml()
     );
 }
 
