@@ -7,7 +7,9 @@ use clap::Args;
 use faer::Mat;
 use serde::Serialize;
 use thalweg::problem::Problem;
-use thalweg::simulate::{Ensemble, Init, NoiseLaw, Precision, Settings, Source, Switch};
+use thalweg::simulate::{
+    Ensemble, InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch,
+};
 
 use crate::timing::{Clocks, Time};
 
@@ -149,7 +151,7 @@ fn cases() -> Vec<Case> {
     let mut student = headline.clone();
     student.data.noise = NoiseLaw::StudentT { degrees: 5.0 };
     let mut finite = headline.clone();
-    finite.data.source = Source::Finite {
+    finite.data.source = SampleSource::Finite {
         samples: 1000,
         replacement: false,
     };
@@ -157,7 +159,7 @@ fn cases() -> Vec<Case> {
     momentum.momentum = 0.9;
     let batch_100 = Settings::new(0.001, 100);
     let small = Settings {
-        init: Init::Xavier { gain: 1.0 },
+        init: InitialWeights::Xavier { gain: 1.0 },
         ..Settings::new(1e-4, 10)
     };
     vec![

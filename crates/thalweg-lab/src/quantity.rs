@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use thalweg::flow::{Limit, Snapshot};
+use thalweg::flow::{Limit, Waypoint};
 use thalweg::simulate;
 
 use crate::network;
@@ -36,7 +36,7 @@ pub struct Quantity {
 struct Sources {
     simulated: Option<fn(&simulate::Observation, usize) -> Option<f64>>,
     trained: Option<fn(&network::Observation) -> f64>,
-    flow: Option<fn(&Snapshot, usize) -> f64>,
+    flow: Option<fn(&Waypoint, usize) -> f64>,
     limit: Option<fn(&Limit) -> f64>,
 }
 
@@ -234,7 +234,7 @@ impl Quantity {
     }
 
     /// Its value on the flow.
-    pub fn on_flow(&self, snapshot: &Snapshot) -> Option<f64> {
+    pub fn on_flow(&self, snapshot: &Waypoint) -> Option<f64> {
         Some(self.sources.flow?(snapshot, self.layer))
     }
 

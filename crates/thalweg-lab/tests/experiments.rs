@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use thalweg::simulate::{Init, NoiseLaw, Precision, Settings, Source, Switch};
+use thalweg::simulate::{InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch};
 use thalweg_lab::spec::{Experiment, Schedule, Spacing, SpecError, read_experiment, read_problem};
 
 const PROBLEM: &str = r#"
@@ -84,7 +84,7 @@ fn every_field_is_read() {
     assert_eq!(settings.precision, Precision::F32);
     assert_eq!(
         settings.init,
-        Init::Normal {
+        InitialWeights::Normal {
             deviation: 1.0 / 3.0
         }
     );
@@ -97,7 +97,7 @@ fn every_field_is_read() {
     );
     assert_eq!(
         settings.data.source,
-        Source::Finite {
+        SampleSource::Finite {
             samples: 500,
             replacement: true
         }

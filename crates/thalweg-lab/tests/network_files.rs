@@ -7,7 +7,7 @@ use std::path::Path;
 
 use thalweg::data::{Place, Sampling};
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Network, Steps};
+use thalweg::model::{Network, Read};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
@@ -104,7 +104,7 @@ noise_on = "targets"
     let Network::Rnn(network) = &experiment.network else {
         unreachable!("the file says rnn");
     };
-    assert_eq!((network.steps, network.read), (5, Steps::Every));
+    assert_eq!((network.steps, network.read), (5, Read::Every));
     let NetworkSource::Teacher { network, seed, .. } = &experiment.data.source else {
         unreachable!("the file says teacher");
     };

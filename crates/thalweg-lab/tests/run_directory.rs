@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use thalweg::simulate::{Init, Settings};
+use thalweg::simulate::{InitialWeights, Settings};
 use thalweg_lab::run::{Measurements, Note, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::spec::{Experiment, read_experiment};
 use thalweg_lab::store::{StoreError, StoredRun, load};
@@ -232,7 +232,7 @@ fn divergence_is_an_outcome_and_leaves_no_rows() {
     let mut experiment = experiment(400);
     experiment.seeds = (0..16).collect();
     experiment.settings = Settings {
-        init: Init::Normal { deviation: 1.0 },
+        init: InitialWeights::Normal { deviation: 1.0 },
         ..Settings::new(0.1, 10)
     };
     let folder = finished(&experiment);

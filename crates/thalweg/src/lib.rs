@@ -61,6 +61,7 @@ pub mod outcome;
 pub mod problem;
 pub mod random;
 pub mod simulate;
+mod switch;
 pub mod tensor;
 pub mod theory;
 pub mod train;

@@ -14,7 +14,7 @@ use thalweg::data::{
     LabelNoise, LabelledSet, Place, Sampling, Source, TeacherStream, symmetric_flips,
 };
 use thalweg::loss::{Convention, Loss, Objective};
-use thalweg::model::{Init, Mlp, Rnn, Steps, Transformer};
+use thalweg::model::{Init, Mlp, Read, Rnn, Transformer};
 use thalweg::optimizer::{Decay, Schedule, Sgd};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Block, Real, Tape};
@@ -85,7 +85,7 @@ fn nothing_is_allocated_once_warm() {
         steps: 3,
         activation: Activation::Tanh,
         biases: true,
-        read: Steps::Every,
+        read: Read::Every,
     };
     let transformer = Transformer {
         width: 4,

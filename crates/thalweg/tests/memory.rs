@@ -157,7 +157,7 @@ fn the_flow() {
 fn an_ensemble() {
     let threads = rayon::current_num_threads();
     let finite = |samples| simulate::Data {
-        source: simulate::Source::Finite {
+        source: simulate::SampleSource::Finite {
             samples,
             replacement: false,
         },

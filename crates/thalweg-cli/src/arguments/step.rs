@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use thalweg::simulate::Init;
+use thalweg::simulate::InitialWeights;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "SGD")]
@@ -76,7 +76,7 @@ pub fn count(text: &str) -> Result<u64, String> {
 
 /// The law of the initial weights, as `kaiming`, `xavier:0.5` or `normal:0.1`.
 #[derive(Clone, Debug)]
-pub struct InitArgument(pub Init);
+pub struct InitArgument(pub InitialWeights);
 
 impl FromStr for InitArgument {
     type Err = String;
@@ -87,13 +87,13 @@ impl FromStr for InitArgument {
             None => (text, None),
         };
         Ok(Self(match (kind, number) {
-            ("kaiming", gain) => Init::Kaiming {
+            ("kaiming", gain) => InitialWeights::Kaiming {
                 gain: gain.unwrap_or(1.0),
             },
-            ("xavier", gain) => Init::Xavier {
+            ("xavier", gain) => InitialWeights::Xavier {
                 gain: gain.unwrap_or(1.0),
             },
-            ("normal", Some(deviation)) => Init::Normal { deviation },
+            ("normal", Some(deviation)) => InitialWeights::Normal { deviation },
             _ => {
                 return Err(
                     "write kaiming, kaiming:GAIN, xavier, xavier:GAIN or normal:DEVIATION".into(),
@@ -152,9 +152,12 @@ mod tests {
     #[test]
     fn inits_are_read() {
         let read = |text: &str| text.parse::<InitArgument>().map(|init| init.0);
-        assert_eq!(read("kaiming"), Ok(Init::Kaiming { gain: 1.0 }));
-        assert_eq!(read("xavier:0.5"), Ok(Init::Xavier { gain: 0.5 }));
-        assert_eq!(read("normal:0.1"), Ok(Init::Normal { deviation: 0.1 }));
+        assert_eq!(read("kaiming"), Ok(InitialWeights::Kaiming { gain: 1.0 }));
+        assert_eq!(read("xavier:0.5"), Ok(InitialWeights::Xavier { gain: 0.5 }));
+        assert_eq!(
+            read("normal:0.1"),
+            Ok(InitialWeights::Normal { deviation: 0.1 })
+        );
         for wrong in ["normal", "kaiming:0", "kaiming:x", "he", ""] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

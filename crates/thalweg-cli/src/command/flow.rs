@@ -3,11 +3,11 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use thalweg::flow::{
-    self, ARRIVED, Descent, Drift, FlowError, Relaxation, Settings, Snapshot, Steps, Times,
-    Trajectory,
+    self, ARRIVED, Descent, Drift, FlowError, Relaxation, Settings, Steps, Times, Trajectory,
+    Waypoint,
 };
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{self, Data, Ensemble, Init, Precision};
+use thalweg::simulate::{self, Data, Ensemble, InitialWeights, Precision};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use thalweg_lab::memory;
 use thalweg_lab::quantity::{self, Quantity};
@@ -187,7 +187,7 @@ impl<'p> Answer<'p> {
     }
 
     fn json(&self) -> Value {
-        let all = |of: fn(&Snapshot) -> f64| -> Vec<f64> {
+        let all = |of: fn(&Waypoint) -> f64| -> Vec<f64> {
             self.trajectory.snapshots.iter().map(of).collect()
         };
         let steps: Option<Vec<u64>> = self.trajectory.snapshots.iter().map(|s| s.step).collect();
@@ -415,7 +415,7 @@ fn start(file: &ProblemFile, arguments: &Arguments) -> Result<(Weights, Option<u
         momentum: 0.0,
         weight_decay: 0.0,
         data: Data::default(),
-        init: init.map_or(Init::Kaiming { gain: 1.0 }, |init| init.0.clone()),
+        init: init.map_or(InitialWeights::Kaiming { gain: 1.0 }, |init| init.0.clone()),
         switch: None,
         precision: Precision::F64,
     };

@@ -203,8 +203,8 @@ impl<'p> Answer<'p> {
                 "batch": run.batch,
                 "relaxation_steps": run.relaxation,
                 "stability_number": run.stability.stability_number,
-                "product_fluctuation": run.stability.product_fluctuation,
-                "relative_product_fluctuation": run.stability.relative_product_fluctuation,
+                "unweighted_fluctuation": run.stability.unweighted_fluctuation,
+                "relative_unweighted_fluctuation": run.stability.relative_unweighted_fluctuation,
                 "validity": Belief::from(run.validity.clone()),
             })
         });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use thalweg::simulate::{Data, Init, Precision, Settings};
+use thalweg::simulate::{Data, InitialWeights, Precision, Settings};
 use thalweg_lab::compare::{Comparison, predictors};
 use thalweg_lab::run;
 use thalweg_lab::spec::{self, Experiment, Overrides, Schedule};
@@ -133,7 +133,9 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
             momentum: 0.0,
             weight_decay: 0.0,
             data: Data::default(),
-            init: overrides.init.unwrap_or(Init::Kaiming { gain: 1.0 }),
+            init: overrides
+                .init
+                .unwrap_or(InitialWeights::Kaiming { gain: 1.0 }),
             switch: None,
             precision: Precision::F64,
         },

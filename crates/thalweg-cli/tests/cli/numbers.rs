@@ -124,8 +124,8 @@ fn predictions_worked_out_by_hand() {
     // Without √Σx: (η/2B) Σ_ij σ_i² κ_ij / (Σx)_jj with κ_ij = m_i (Σx)_jj/q + q N_jj, and ‖V‖² = 10.
     let plain =
         learning_rate / (2.0 * batch) * ((6.0 + 3.0) * 2.0 / q + 10.0 * q * (6.0 / 4.0 + 3.0));
-    assert_near(&of_run["product_fluctuation"], plain);
-    assert_near(&of_run["relative_product_fluctuation"], plain / 10.0);
+    assert_near(&of_run["unweighted_fluctuation"], plain);
+    assert_near(&of_run["relative_unweighted_fluctuation"], plain / 10.0);
 }
 
 /// Its four eigenvalues in order, and as many zeros as there are other weights.

@@ -1,6 +1,6 @@
 //! Where all seeds' trainings were: what a checkpoint holds of them.
 
-use thalweg::train::Snapshot;
+use thalweg::train::TrainerSnapshot;
 
 use crate::store::{State, put_list, put_outcome, take_list, take_outcome};
 
@@ -14,15 +14,15 @@ pub struct NetworkState {
 /// One seed's training.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Run {
-    pub(super) training: Snapshot,
+    pub(super) training: TrainerSnapshot,
     /// The bits of the eigenvector that its next measurement starts from; empty before the first.
     pub(super) leading: Vec<u64>,
 }
 
 impl NetworkState {
     /// The trainings at `step`, with the eigenvector of each.
-    pub(super) fn new(step: u64, trainings: Vec<Snapshot>, leading: &[Vec<f64>]) -> Self {
-        let run = |(training, leading): (Snapshot, &Vec<f64>)| Run {
+    pub(super) fn new(step: u64, trainings: Vec<TrainerSnapshot>, leading: &[Vec<f64>]) -> Self {
+        let run = |(training, leading): (TrainerSnapshot, &Vec<f64>)| Run {
             training,
             leading: leading.iter().map(|x| x.to_bits()).collect(),
         };
@@ -61,7 +61,7 @@ impl State for NetworkState {
         let (step, count) = (take()?, take()?);
         let mut runs = Vec::new();
         for _ in 0..count {
-            let training = Snapshot {
+            let training = TrainerSnapshot {
                 seed: take()?,
                 step: take()?,
                 outcome: take_outcome(take)?,

@@ -1,10 +1,10 @@
 //! Where a run is not the plain SGD on fresh samples that theory and slow flow speak of.
 
-use thalweg::simulate::{Settings, Source};
+use thalweg::simulate::{SampleSource, Settings};
 
 /// What `settings` have that the theory has not, as a sentence for a reader who compares the two.
 pub fn departures(settings: &Settings) -> Option<String> {
-    let finite = matches!(settings.data.source, Source::Finite { .. });
+    let finite = matches!(settings.data.source, SampleSource::Finite { .. });
     let all = [
         (settings.momentum > 0.0, "momentum"),
         (settings.weight_decay > 0.0, "weight decay"),
@@ -34,7 +34,7 @@ pub fn departures(settings: &Settings) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use thalweg::simulate::{Data, Init, Precision, Switch};
+    use thalweg::simulate::{Data, InitialWeights, Precision, Switch};
 
     use super::*;
 
@@ -46,7 +46,7 @@ mod tests {
             momentum: 0.0,
             weight_decay: 0.0,
             data: Data::default(),
-            init: Init::Kaiming { gain: 1.0 },
+            init: InitialWeights::Kaiming { gain: 1.0 },
             switch: None,
             precision: Precision::F64,
         };
@@ -76,7 +76,7 @@ mod tests {
             ),
             (
                 |s| {
-                    s.data.source = Source::Finite {
+                    s.data.source = SampleSource::Finite {
                         samples: 5,
                         replacement: false,
                     };

@@ -1,6 +1,6 @@
 //! Deep linear networks under way: the simulator's ensemble, measured exactly.
 
-use thalweg::simulate::{self, Ensemble, Snapshot};
+use thalweg::simulate::{self, Ensemble, EnsembleSnapshot};
 
 use super::error::RunError;
 use super::measurements::Measurements;
@@ -55,7 +55,7 @@ impl Runnable for Experiment {
         Ok(LinearRuns::new(self, ensemble))
     }
 
-    fn resume(&self, snapshot: Snapshot) -> Result<LinearRuns, RunError> {
+    fn resume(&self, snapshot: EnsembleSnapshot) -> Result<LinearRuns, RunError> {
         let ensemble = Ensemble::resume(&self.problem, &self.settings, snapshot)?;
         Ok(LinearRuns::new(self, ensemble))
     }
@@ -73,7 +73,7 @@ impl Experiment {
 }
 
 impl Running for LinearRuns {
-    type State = Snapshot;
+    type State = EnsembleSnapshot;
 
     fn step(&self) -> u64 {
         self.ensemble.step()
@@ -101,7 +101,7 @@ impl Running for LinearRuns {
         Ok(())
     }
 
-    fn state(&self) -> Snapshot {
+    fn state(&self) -> EnsembleSnapshot {
         self.ensemble.snapshot()
     }
 

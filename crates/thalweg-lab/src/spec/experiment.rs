@@ -2,7 +2,9 @@
 
 use thalweg::model;
 use thalweg::problem::Problem;
-use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Settings, Source, Switch};
+use thalweg::simulate::{
+    Data, InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch,
+};
 
 use super::error::Fault;
 use super::field::Field;
@@ -56,8 +58,8 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
             });
         }
         (Some(field), None) => simulated(init(&field)?),
-        (None, Some(weights)) => Init::Given(weights),
-        (None, None) => Init::Kaiming { gain: 1.0 },
+        (None, Some(weights)) => InitialWeights::Given(weights),
+        (None, None) => InitialWeights::Kaiming { gain: 1.0 },
     };
     let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
     let settings = Settings {
@@ -129,11 +131,11 @@ pub(crate) fn seeds(field: &Field<'_>) -> Result<Vec<u64>, Fault> {
 }
 
 /// The law as the simulator names it.
-fn simulated(init: model::Init) -> Init {
+fn simulated(init: model::Init) -> InitialWeights {
     match init {
-        model::Init::Kaiming { gain } => Init::Kaiming { gain },
-        model::Init::Xavier { gain } => Init::Xavier { gain },
-        model::Init::Normal { deviation } => Init::Normal { deviation },
+        model::Init::Kaiming { gain } => InitialWeights::Kaiming { gain },
+        model::Init::Xavier { gain } => InitialWeights::Xavier { gain },
+        model::Init::Normal { deviation } => InitialWeights::Normal { deviation },
     }
 }
 
@@ -164,11 +166,11 @@ fn data(field: &Field<'_>) -> Result<Data, Fault> {
     })
 }
 
-fn source(field: &Field<'_>) -> Result<Source, Fault> {
+fn source(field: &Field<'_>) -> Result<SampleSource, Fault> {
     let kinds = [("online", &[][..]), ("finite", &["samples", "replacement"])];
     Ok(match field.kind(&kinds)? {
-        "online" => Source::Online,
-        _ => Source::Finite {
+        "online" => SampleSource::Online,
+        _ => SampleSource::Finite {
             samples: field
                 .required("samples", "the size of the data set")?
                 .size()?,

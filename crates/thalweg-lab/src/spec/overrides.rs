@@ -1,6 +1,6 @@
 //! Values that are given beside a file and take the place of the file's own.
 
-use thalweg::simulate::Init;
+use thalweg::simulate::InitialWeights;
 
 use super::node::Node;
 use super::resolved::init;
@@ -17,7 +17,7 @@ pub struct Overrides {
     /// One run for each.
     pub seeds: Option<Vec<u64>>,
     /// Where the weights start; it replaces `start_weights` also.
-    pub init: Option<Init>,
+    pub init: Option<InitialWeights>,
 }
 
 impl Overrides {

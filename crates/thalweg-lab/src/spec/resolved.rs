@@ -1,7 +1,7 @@
 //! Writes an experiment with every default spelled out, in the form that reads back as the same one.
 
 use thalweg::model;
-use thalweg::simulate::{Data, Init, NoiseLaw, Precision, Source};
+use thalweg::simulate::{Data, InitialWeights, NoiseLaw, Precision, SampleSource};
 
 use super::error::Fault;
 use super::experiment::{Experiment, experiment};
@@ -86,14 +86,14 @@ pub(crate) fn to_toml(tree: &Node) -> String {
 }
 
 /// The field that says where the weights start, and its value.
-pub(crate) fn init(init: &Init) -> (&'static str, Node) {
+pub(crate) fn init(init: &InitialWeights) -> (&'static str, Node) {
     let law = match init {
-        Init::Kaiming { gain } => model::Init::Kaiming { gain: *gain },
-        Init::Xavier { gain } => model::Init::Xavier { gain: *gain },
-        Init::Normal { deviation } => model::Init::Normal {
+        InitialWeights::Kaiming { gain } => model::Init::Kaiming { gain: *gain },
+        InitialWeights::Xavier { gain } => model::Init::Xavier { gain: *gain },
+        InitialWeights::Normal { deviation } => model::Init::Normal {
             deviation: *deviation,
         },
-        Init::Given(weights) => {
+        InitialWeights::Given(weights) => {
             let layers = weights.layers().iter();
             let layers = layers.map(|layer| matrix(layer.as_ref())).collect();
             return ("start_weights", layers);
@@ -132,8 +132,8 @@ pub(crate) fn kind<const N: usize>(kind: &str, more: [(&str, Node); N]) -> Node 
 
 fn data(data: &Data) -> Node {
     let source = match data.source {
-        Source::Online => kind("online", []),
-        Source::Finite {
+        SampleSource::Online => kind("online", []),
+        SampleSource::Finite {
             samples,
             replacement,
         } => kind(

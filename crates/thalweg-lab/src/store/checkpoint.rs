@@ -110,11 +110,11 @@ fn decode<S: State>(bytes: &[u8]) -> Option<Checkpoint<S>> {
 mod tests {
     use std::fs;
 
-    use thalweg::simulate::{Outcome, RunState, Snapshot};
+    use thalweg::simulate::{EnsembleSnapshot, Outcome, RunState};
 
     use super::*;
 
-    fn checkpoint(step: u64) -> Checkpoint<Snapshot> {
+    fn checkpoint(step: u64) -> Checkpoint<EnsembleSnapshot> {
         let run = |seed, outcome, velocity| RunState {
             seed,
             outcome,
@@ -124,7 +124,7 @@ mod tests {
         Checkpoint {
             experiment: 7,
             parts: vec![7, u64::MAX, 0],
-            state: Snapshot {
+            state: EnsembleSnapshot {
                 step,
                 runs: vec![
                     run(0, Outcome::Running, vec![1, 2, 3]),
@@ -141,7 +141,7 @@ mod tests {
         fs::write(&path, bytes).unwrap();
     }
 
-    fn usable(folder: &Path, experiment: u64) -> Vec<Option<Checkpoint<Snapshot>>> {
+    fn usable(folder: &Path, experiment: u64) -> Vec<Option<Checkpoint<EnsembleSnapshot>>> {
         let stored = stored(folder, experiment).unwrap().into_iter();
         stored.map(|one| one.checkpoint).collect()
     }
@@ -164,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &checkpoint(1)).unwrap();
         write(folder.path(), &checkpoint(2)).unwrap();
-        let newest = &stored::<Snapshot>(folder.path(), 7).unwrap()[0].path;
+        let newest = &stored::<EnsembleSnapshot>(folder.path(), 7).unwrap()[0].path;
         let whole = fs::read(newest).unwrap();
         let expected = [None, Some(checkpoint(1))];
         for place in 0..whole.len() {
@@ -189,7 +189,7 @@ mod tests {
             let sum = digest(&bytes[..end]);
             bytes[end..].copy_from_slice(&sum.to_le_bytes());
         });
-        let error = stored::<Snapshot>(folder.path(), 7).unwrap_err();
+        let error = stored::<EnsembleSnapshot>(folder.path(), 7).unwrap_err();
         assert!(matches!(error, StoreError::OtherLayout { .. }), "{error}");
         assert!(error.to_string().contains("finish the run with that build"));
     }

@@ -1,7 +1,7 @@
 //! What a checkpoint holds of a run, as a row of 64-bit words.
 
 use thalweg::outcome::Outcome;
-use thalweg::simulate::{RunState, Snapshot};
+use thalweg::simulate::{EnsembleSnapshot, RunState};
 
 /// Every number that a later step of a run reads.
 pub trait State: Sized {
@@ -44,7 +44,7 @@ pub fn take_outcome(take: &mut dyn FnMut() -> Option<u64>) -> Option<Outcome> {
     })
 }
 
-impl State for Snapshot {
+impl State for EnsembleSnapshot {
     fn step(&self) -> u64 {
         self.step
     }

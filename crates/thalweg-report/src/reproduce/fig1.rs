@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thalweg::flow::{self, Drift, Times};
 use thalweg::problem::Problem;
-use thalweg::simulate::Init;
+use thalweg::simulate::InitialWeights;
 use thalweg::theory::predict;
 
 use super::claim::{Claim, paper};
@@ -64,7 +64,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 fn of_scale(problem: &Problem, gain: f64, steps: u64, budget: Budget) -> Experiment {
-    let settings = plain(LEARNING_RATE, BATCH, Init::Kaiming { gain });
+    let settings = plain(LEARNING_RATE, BATCH, InitialWeights::Kaiming { gain });
     experiment(problem.clone(), settings, steps, LOGARITHMIC, budget)
 }
 

@@ -2,7 +2,7 @@
 
 use thalweg::flow::{self, Drift};
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Ensemble, Init};
+use thalweg::simulate::{Ensemble, InitialWeights};
 
 use super::claim::{Claim, beyond};
 use super::linear::{EVEN, Flows, KAIMING, experiment, identity_problem, plain};
@@ -36,7 +36,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
     for (depth, noise, seed) in CASES {
         let problem = identity_problem(&noise, depth)?;
         let start = minimum_from(&problem, seed)?;
-        let settings = plain(LEARNING_RATE, BATCH, Init::Given(start));
+        let settings = plain(LEARNING_RATE, BATCH, InitialWeights::Given(start));
         plan.linear(
             name(depth),
             experiment(problem, settings, steps(budget), EVEN, budget),

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use thalweg::flow::{self, Drift, Times, Trajectory, Validity};
 use thalweg::problem::{Problem, Weights, covariance};
-use thalweg::simulate::{Data, Ensemble, Init, Precision, Settings};
+use thalweg::simulate::{Data, Ensemble, InitialWeights, Precision, Settings};
 use thalweg::theory::predict;
 
 use super::claim::Range;
@@ -22,7 +22,7 @@ pub fn identity_problem(deviations: &[f64], depth: usize) -> Result<Problem, Rep
 }
 
 /// Plain SGD on fresh Gaussian samples.
-pub fn plain(learning_rate: f64, batch: usize, init: Init) -> Settings {
+pub fn plain(learning_rate: f64, batch: usize, init: InitialWeights) -> Settings {
     Settings {
         learning_rate,
         batch,
@@ -36,7 +36,7 @@ pub fn plain(learning_rate: f64, batch: usize, init: Init) -> Settings {
 }
 
 /// Where starts are drawn from in most figures.
-pub const KAIMING: Init = Init::Kaiming { gain: 1.0 };
+pub const KAIMING: InitialWeights = InitialWeights::Kaiming { gain: 1.0 };
 
 /// Measured evenly in log t, and twenty times in the last fifth.
 pub const LOGARITHMIC: Schedule = Schedule {

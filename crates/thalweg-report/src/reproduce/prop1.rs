@@ -1,7 +1,7 @@
 //! Proposition 1: the mean sharpness of random initial weights.
 
 use thalweg::problem::Problem;
-use thalweg::simulate::{Ensemble, Init};
+use thalweg::simulate::{Ensemble, InitialWeights};
 use thalweg::theory::{functionals, initial_sharpness, kaiming_variances, xavier_variances};
 
 use super::claim::{Claim, paper};
@@ -34,7 +34,7 @@ const ALLOWED: Tolerance = Tolerance::Within { relative: 0.03 };
 type Scheme = (
     &'static str,
     &'static str,
-    Init,
+    InitialWeights,
     fn(&Problem, f64) -> Vec<f64>,
 );
 
@@ -51,13 +51,13 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let kaiming: Scheme = (
         "Kaiming (linear)",
         "eq. 67",
-        Init::Kaiming { gain: 1.0 },
+        InitialWeights::Kaiming { gain: 1.0 },
         kaiming_variances,
     );
     let xavier: Scheme = (
         "Xavier",
         "eq. 68",
-        Init::Xavier { gain: 1.0 },
+        InitialWeights::Xavier { gain: 1.0 },
         xavier_variances,
     );
     // At equal widths the two schemes are the same.

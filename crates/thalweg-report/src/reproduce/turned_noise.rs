@@ -2,7 +2,7 @@
 
 use thalweg::flow::Drift;
 use thalweg::problem::Problem;
-use thalweg::simulate::Init;
+use thalweg::simulate::InitialWeights;
 use thalweg::theory::{Minimum, noise_misalignment, predict};
 
 use super::claim::{Claim, paper};
@@ -44,7 +44,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
     for angle in ANGLES {
         let problem = turned(angle)?;
         let start = Minimum::of_sgd(&problem)?.weights()?;
-        let settings = plain(learning_rate, BATCH, Init::Given(start));
+        let settings = plain(learning_rate, BATCH, InitialWeights::Given(start));
         plan.linear(
             name(angle),
             experiment(problem, settings, steps, EVEN, budget),

@@ -6,7 +6,7 @@ use faer::{Mat, MatRef};
 
 use super::DataError;
 use super::confusion::{Confusion, choose, cumulative};
-use super::law::{Batch, Draw, SampleLaw, Shape};
+use super::law::{Batch, Draw, SampleLaw, SampleShape};
 use super::noise::{LabelNoise, Noise, Scratch};
 use crate::random::{Bulk, Purpose, shuffle};
 use crate::tensor::{LinesMut, Real};
@@ -229,12 +229,12 @@ impl LabelledSet {
 impl SampleLaw for LabelledSet {
     type Draw<T: Real> = LabelledDraw<T>;
 
-    fn shapes(&self) -> [Shape; 2] {
-        let classes = Shape::Sequence {
+    fn shapes(&self) -> [SampleShape; 2] {
+        let classes = SampleShape::Sequence {
             rows: self.classes,
             positions: 1,
         };
-        [Shape::Features(self.inputs.nrows()), classes]
+        [SampleShape::Features(self.inputs.nrows()), classes]
     }
 
     /// All, or as many as can be taken in the classes' proportions before one has no more.

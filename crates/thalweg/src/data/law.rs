@@ -15,7 +15,7 @@ pub trait SampleLaw: Debug + Send + Sync + Sized + 'static {
     type Draw<T: Real>: Draw<T>;
 
     /// The shapes of inputs and of targets.
-    fn shapes(&self) -> [Shape; 2];
+    fn shapes(&self) -> [SampleShape; 2];
 
     /// How many different samples there are to evaluate on; nothing limits fresh ones.
     fn evaluation_limit(&self) -> Option<usize> {
@@ -53,7 +53,7 @@ pub trait Draw<T: Real>: Clone + Debug + Send + Sync + 'static {
 
 /// The lines that a sample's inputs or targets have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum SampleShape {
     /// So many rows at each of so many positions.
     Sequence {
         /// Numbers at each position.
@@ -65,7 +65,7 @@ pub enum Shape {
     Features(usize),
 }
 
-impl Shape {
+impl SampleShape {
     /// That of a network's input or output.
     pub fn of(variable: Variable) -> Self {
         Self::Sequence {

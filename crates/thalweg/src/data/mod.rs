@@ -17,7 +17,7 @@ mod teacher;
 pub use confusion::symmetric_flips;
 pub use error::DataError;
 pub use labelled::{LabelledDraw, LabelledSet, Sampling};
-pub use law::{Batch, Draw, SampleLaw, Shape};
+pub use law::{Batch, Draw, SampleLaw, SampleShape};
 pub use noise::{LabelNoise, Place};
 pub use redraw::Redraw;
 pub use sampler::Sampler;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::draws::AnyDraw;
-use super::law::{Batch, SampleLaw, Shape};
+use super::law::{Batch, SampleLaw, SampleShape};
 use super::redraw::Redraw;
 use super::sampler::Sampler;
 use super::samples::matrix;
@@ -18,7 +18,7 @@ pub struct Source(Arc<dyn AnyLaw>);
 
 /// [`SampleLaw`] of any type, in either precision.
 trait AnyLaw: Debug + Send + Sync {
-    fn shapes(&self) -> [Shape; 2];
+    fn shapes(&self) -> [SampleShape; 2];
     fn evaluation_limit(&self) -> Option<usize>;
     fn is_noisy(&self) -> bool;
     fn same_bits_together(&self) -> bool;
@@ -27,7 +27,7 @@ trait AnyLaw: Debug + Send + Sync {
 }
 
 impl<L: SampleLaw> AnyLaw for L {
-    fn shapes(&self) -> [Shape; 2] {
+    fn shapes(&self) -> [SampleShape; 2] {
         SampleLaw::shapes(self)
     }
     fn evaluation_limit(&self) -> Option<usize> {
@@ -128,7 +128,7 @@ impl Source {
 
     /// Lines of inputs and of targets.
     pub(super) fn lines(&self) -> [usize; 2] {
-        self.0.shapes().map(Shape::lines)
+        self.0.shapes().map(SampleShape::lines)
     }
 
     /// Whether samples drawn for several runs at once have the bits that each run's have alone.

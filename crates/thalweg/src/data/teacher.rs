@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faer::Mat;
 
 use super::DataError;
-use super::law::{Batch, Draw, SampleLaw, Shape};
+use super::law::{Batch, Draw, SampleLaw, SampleShape};
 use super::mixing::Mixing;
 use super::noise::{LabelNoise, Noise, Scratch, mixing};
 use crate::problem::Field;
@@ -78,8 +78,8 @@ impl TeacherStream {
 impl SampleLaw for TeacherStream {
     type Draw<T: Real> = TeacherDraw<T>;
 
-    fn shapes(&self) -> [Shape; 2] {
-        [self.tape.input(), self.tape.output()].map(Shape::of)
+    fn shapes(&self) -> [SampleShape; 2] {
+        [self.tape.input(), self.tape.output()].map(SampleShape::of)
     }
 
     fn is_noisy(&self) -> bool {

@@ -5,7 +5,7 @@ use faer::Mat;
 
 use super::*;
 use crate::loss::{Convention, Loss, Objective};
-use crate::model::{Init, Mlp, Network, Rnn, Steps};
+use crate::model::{Init, Mlp, Network, Read, Rnn};
 use crate::random::NoiseLaw;
 use crate::tensor::{Activation, Tape};
 
@@ -430,8 +430,8 @@ fn a_source_must_fit_its_network() {
         read,
     };
     let stream = teacher(4, LabelNoise::none(3));
-    assert!(stream.fits(&rnn(4, Steps::Every).tape().unwrap()).is_ok());
-    for network in [rnn(4, Steps::Last), rnn(3, Steps::Every)] {
+    assert!(stream.fits(&rnn(4, Read::Every).tape().unwrap()).is_ok());
+    for network in [rnn(4, Read::Last), rnn(3, Read::Every)] {
         let found = stream.fits(&network.tape().unwrap()).unwrap_err();
         assert!(matches!(found, DataError::Network { .. }), "{found}");
     }
@@ -439,7 +439,7 @@ fn a_source_must_fit_its_network() {
     assert!(set.fits(&mlp(&[2, 3]).tape().unwrap()).is_ok());
     assert!(set.fits(&mlp(&[3, 3]).tape().unwrap()).is_err());
     assert!(set.fits(&mlp(&[2, 4]).tape().unwrap()).is_err());
-    let network = Network::Rnn(rnn(4, Steps::Last));
+    let network = Network::Rnn(rnn(4, Read::Last));
     assert!(network.tape_at(4).is_ok() && network.tape_at(5).is_err());
 }
 

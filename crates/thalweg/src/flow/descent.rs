@@ -45,22 +45,7 @@ pub fn descend(
     let model = Model::small(problem)?;
     start.fits(problem)?;
     let flow = GradientFlow { model: &model };
-    let state = model.flatten(start.layers());
-    let mut distance = flow.at_rest(&state)?;
-    if !distance.is_finite() {
-        return Err(FlowError::StartTooLarge);
-    }
-    let mut run = Integrator::new(
-        &flow,
-        state,
-        settings.tolerance,
-        settings.max_steps,
-        f64::INFINITY,
-    )?;
-    while distance > NEAR {
-        run.advance(f64::INFINITY)?;
-        distance = flow.at_rest(&run.state)?;
-    }
+    let run = flow.follow(model.flatten(start.layers()), settings, |_| {})?;
     let mut state = run.state;
     let distance = to_manifold(&model, &mut state)?;
     Ok(Descent {
@@ -79,8 +64,33 @@ pub(super) struct GradientFlow<'a> {
 }
 
 impl GradientFlow<'_> {
+    /// From `state` until Newton's method can take over; `each` sees every step on the way.
+    pub(super) fn follow(
+        &self,
+        state: Vec<f64>,
+        settings: &Settings,
+        mut each: impl FnMut(&Integrator<'_, Self>),
+    ) -> Result<Integrator<'_, Self>, FlowError> {
+        let mut distance = self.at_rest(&state)?;
+        if !distance.is_finite() {
+            return Err(FlowError::StartTooLarge);
+        }
+        let Settings {
+            tolerance,
+            max_steps,
+            ..
+        } = *settings;
+        let mut run = Integrator::new(self, state, tolerance, max_steps, f64::INFINITY)?;
+        while distance > NEAR {
+            run.advance(f64::INFINITY)?;
+            distance = self.at_rest(&run.state)?;
+            each(&run);
+        }
+        Ok(run)
+    }
+
     /// The relative distance to the minima, or an error if the flow has stopped away from them.
-    pub(super) fn at_rest(&self, state: &[f64]) -> Result<f64, FlowError> {
+    fn at_rest(&self, state: &[f64]) -> Result<f64, FlowError> {
         let point = Point::new(self.model, self.model.layers(state));
         let distance = point.residual.norm_l2() / self.model.scale();
         let velocity = velocity(&point);

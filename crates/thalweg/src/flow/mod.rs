@@ -44,7 +44,7 @@ pub use path::path;
 pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;
 pub use settings::{Drift, Settings, Steps, Times};
-pub use trajectory::{Limit, NoLimit, Snapshot, Trajectory, slow_flow};
+pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};
 pub use validity::{
     ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,
     MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, Validity, misalignment_warning,

@@ -14,11 +14,11 @@
 //! of 2/e² EXACT_STEPS⁻¹ of its start at most).
 
 use super::{
-    FlowError, Settings, Snapshot, Steps, Times, Trajectory, Validity,
+    FlowError, Settings, Steps, Times, Trajectory, Validity, Waypoint,
     descent::{GradientFlow, NEAR, velocity},
     manifold::to_manifold,
     point::{Model, Point},
-    rosenbrock::{Integrator, Statistics},
+    rosenbrock::Statistics,
     trajectory::{along, limit, limit_size, misalignment_of, snapshot},
     validity::{ARRIVED, Approach, Size},
 };
@@ -33,7 +33,7 @@ const MOST_TENTHS: i32 = 40;
 /// Where SGD is expected to be at each of `steps`, from any `start`: on its way down to the minima, and along
 /// them.
 ///
-/// Of each [`Snapshot`] `distance` is how far the product still is from V. The validity
+/// Of each [`Waypoint`] `distance` is how far the product still is from V. The validity
 /// counts the descent in.
 ///
 /// # Errors
@@ -120,8 +120,8 @@ pub fn path(
 
 /// Those at the minima, of which the validity's numbers speak; all where none is, since there the descent is
 /// what is predicted.
-fn settled(snapshots: &[Snapshot], arrival: f64) -> &[Snapshot] {
-    let on_the_way = |snapshot: &Snapshot| snapshot.step.is_some_and(|t| (t as f64) < arrival);
+fn settled(snapshots: &[Waypoint], arrival: f64) -> &[Waypoint] {
+    let on_the_way = |snapshot: &Waypoint| snapshot.step.is_some_and(|t| (t as f64) < arrival);
     match snapshots.partition_point(on_the_way) {
         none if none == snapshots.len() => snapshots,
         first => &snapshots[first..],
@@ -198,24 +198,14 @@ impl Descending {
         }
 
         let step_of = |time: f64| EXACT_STEPS as f64 + time / steps.learning_rate;
-        let mut distance = flow.at_rest(&state)?;
-        let mut run = Integrator::new(
-            &flow,
-            state,
-            settings.tolerance,
-            settings.max_steps,
-            f64::INFINITY,
-        )?;
-        while distance > NEAR {
-            run.advance(f64::INFINITY)?;
-            distance = flow.at_rest(&run.state)?;
+        let run = flow.follow(state, settings, |run| {
             let point = Point::new(model, model.layers(&run.state));
             history.push(Standing::at(model, step_of(run.time), &point));
             while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time)) {
                 let time = steps.learning_rate * (step - EXACT_STEPS) as f64;
                 states.push(run.state_at(time));
             }
-        }
+        })?;
         let mut minimum = run.state;
         to_manifold(model, &mut minimum)?;
         states.extend(wanted.map(|_| minimum.clone()));

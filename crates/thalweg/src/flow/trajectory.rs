@@ -16,7 +16,7 @@ use crate::{
 
 /// The slow flow at one time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct Waypoint {
     /// u = η² t/B.
     pub slow_time: f64,
     /// t, where the times were given in steps.
@@ -39,7 +39,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trajectory {
     /// One snapshot for each time asked for.
-    pub snapshots: Vec<Snapshot>,
+    pub snapshots: Vec<Waypoint>,
     /// Where the flow tends as u → ∞, which is known by symmetric generators: SGD's minimum (Theorem 1).
     pub limit: Result<Limit, NoLimit>,
     /// The report on η and B, where the times were given in steps.
@@ -204,7 +204,7 @@ pub(super) fn snapshot(
     slow_time: f64,
     weights: Weights,
     distance: f64,
-) -> Result<Snapshot, FlowError> {
+) -> Result<Waypoint, FlowError> {
     let functionals = functionals(problem, &weights)?;
     let layer_conditions = weights
         .layers()
@@ -224,7 +224,7 @@ pub(super) fn snapshot(
             })
         })
         .collect::<Result<_, FlowError>>()?;
-    Ok(Snapshot {
+    Ok(Waypoint {
         slow_time,
         step: None,
         sharpness: functionals.sharpness,

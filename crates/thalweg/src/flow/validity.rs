@@ -1,6 +1,6 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
-use super::{Snapshot, point::Model};
+use super::{Waypoint, point::Model};
 use crate::theory::{Prediction, noise_misalignment};
 use crate::words::rounded;
 
@@ -85,7 +85,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
+    pub(super) fn of(snapshot: &Waypoint) -> Self {
         Self {
             lambda_max: snapshot.lambda_max,
             fluctuation: snapshot.fluctuation,

@@ -11,5 +11,5 @@ pub use error::ModelError;
 pub use init::Init;
 pub use mlp::Mlp;
 pub use network::Network;
-pub use rnn::{Rnn, Steps};
+pub use rnn::{Read, Rnn};
 pub use transformer::Transformer;

@@ -1,6 +1,6 @@
 //! Any of the networks, where it does not matter which.
 
-use super::{Mlp, ModelError, Rnn, Steps, Transformer};
+use super::{Mlp, ModelError, Read, Rnn, Transformer};
 use crate::tensor::Tape;
 
 /// A network of one of the families.
@@ -65,8 +65,8 @@ impl Network {
         match self {
             Self::Mlp(_) => [1, 1],
             Self::Rnn(rnn) => match rnn.read {
-                Steps::Last => [rnn.steps, 1],
-                Steps::Every => [rnn.steps; 2],
+                Read::Last => [rnn.steps, 1],
+                Read::Every => [rnn.steps; 2],
             },
             Self::Transformer(transformer) => [transformer.positions; 2],
         }

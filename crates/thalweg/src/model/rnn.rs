@@ -20,12 +20,12 @@ pub struct Rnn {
     /// Whether there are b and c.
     pub biases: bool,
     /// Where f is read off.
-    pub read: Steps,
+    pub read: Read,
 }
 
 /// The steps at which a recurrent network gives an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Steps {
+pub enum Read {
     /// The last alone.
     Last,
     /// Every one.
@@ -63,8 +63,8 @@ impl Rnn {
             }
         }
         let read = match self.read {
-            Steps::Last => state,
-            Steps::Every => {
+            Read::Last => state,
+            Read::Every => {
                 let lines = (0..hidden)
                     .flat_map(|row| states.iter().map(move |state| state.line(row, 0)))
                     .collect();

@@ -12,7 +12,7 @@ use super::law::Law;
 use super::run::Run;
 use super::sampler::{Sampler, SufficientStatistics};
 use super::wide_sampler::WideSampler;
-use super::{Outcome, Precision, Settings, Source};
+use super::{Outcome, Precision, SampleSource, Settings};
 
 /// As many runs as there are lanes, or fewer, over `steps`.
 pub(super) struct Advance<'a> {
@@ -109,8 +109,8 @@ impl Advance<'_> {
         }
         let mut sampler = Sampler::<R::Wide>::new(&seeds);
         let mut finite = match settings.data.source {
-            Source::Online => None,
-            Source::Finite {
+            SampleSource::Online => None,
+            SampleSource::Finite {
                 samples,
                 replacement,
             } => Some(Finite::new(

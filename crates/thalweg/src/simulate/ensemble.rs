@@ -11,7 +11,7 @@ use super::advance::{Advance, GroupSize};
 use super::law::Law;
 use super::run::Run;
 use super::validate::validate;
-use super::{Observation, Outcome, RunState, Settings, SimulateError, Snapshot, initial};
+use super::{EnsembleSnapshot, Observation, Outcome, RunState, Settings, SimulateError, initial};
 
 /// SGD runs that differ in their seed alone, all at the same step.
 ///
@@ -63,7 +63,7 @@ impl Ensemble {
     pub fn resume(
         problem: &Problem,
         settings: &Settings,
-        snapshot: Snapshot,
+        snapshot: EnsembleSnapshot,
     ) -> Result<Self, SimulateError> {
         validate(problem, settings)?;
         if snapshot.runs.is_empty() {
@@ -164,9 +164,9 @@ impl Ensemble {
     }
 
     /// The whole state, bit for bit.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> EnsembleSnapshot {
         let bits = |numbers: &[f64]| numbers.iter().map(|x| x.to_bits()).collect();
-        Snapshot {
+        EnsembleSnapshot {
             step: self.step,
             runs: self
                 .runs
@@ -214,7 +214,7 @@ pub(super) fn layers(problem: &Problem, flat: &[f64]) -> Vec<Mat<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::Init;
+    use crate::simulate::InitialWeights;
 
     fn problem(depth: usize) -> Problem {
         let noise = Mat::from_fn(2, 2, |i, j| if i == j { [1.0, 0.01][i] } else { 0.0 });
@@ -242,7 +242,7 @@ mod tests {
     fn divergence_is_an_outcome_of_its_own_seed() {
         let problem = problem(3);
         let settings = Settings {
-            init: Init::Normal { deviation: 1.0 },
+            init: InitialWeights::Normal { deviation: 1.0 },
             ..Settings::new(0.1, 10)
         };
         let seeds: Vec<u64> = (0..32).collect();

@@ -48,7 +48,7 @@ pub enum SimulateError {
     },
     /// The given initial weights do not belong to the problem.
     #[error("init: {0}")]
-    Init(#[from] WeightsError),
+    InitialWeights(#[from] WeightsError),
     /// There is nothing to run.
     #[error("seeds is empty: give at least one seed")]
     NoSeeds,

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::random::{Purpose, Streams, normal_pair};
 
-use super::{Init, Precision, Settings};
+use super::{InitialWeights, Precision, Settings};
 
 /// W_1 … W_D of `seed` at step 0, each column by column.
 pub(super) fn weights(problem: &Problem, settings: &Settings, seed: u64) -> Vec<f64> {
@@ -12,10 +12,10 @@ pub(super) fn weights(problem: &Problem, settings: &Settings, seed: u64) -> Vec<
     for (k, shape) in problem.widths().windows(2).enumerate() {
         let (fan_in, fan_out) = (shape[0] as f64, shape[1] as f64);
         let deviation = match &settings.init {
-            Init::Kaiming { gain } => gain / fan_in.sqrt(),
-            Init::Xavier { gain } => gain * (2.0 / (fan_in + fan_out)).sqrt(),
-            Init::Normal { deviation } => *deviation,
-            Init::Given(given) => {
+            InitialWeights::Kaiming { gain } => gain / fan_in.sqrt(),
+            InitialWeights::Xavier { gain } => gain * (2.0 / (fan_in + fan_out)).sqrt(),
+            InitialWeights::Normal { deviation } => *deviation,
+            InitialWeights::Given(given) => {
                 let layer = given.layer(k + 1);
                 weights.extend(layer.col_iter().flat_map(|c| c.iter().copied()));
                 continue;

@@ -1,7 +1,7 @@
 //! How much memory an ensemble takes.
 
 use super::advance::GroupSize;
-use super::{Settings, Source};
+use super::{SampleSource, Settings};
 use crate::lanes::dispatch;
 
 /// Steps after which the iteration for λ_max has converged, as a rule; it keeps a vector for each.
@@ -30,8 +30,8 @@ pub fn memory(widths: &[usize], settings: &Settings, seeds: usize, threads: usiz
     let law = x * x + y * y + x * y;
     // Drawn into one list and kept in another: of the runs at once both are there.
     let set = match settings.data.source {
-        Source::Online => 0.0,
-        Source::Finite { samples, .. } => samples as f64 * (x + y),
+        SampleSource::Online => 0.0,
+        SampleSource::Finite { samples, .. } => samples as f64 * (x + y),
     };
     let fixed = settings.switch.map_or(0.0, |switch| {
         let columns = switch.samples as f64;
@@ -53,7 +53,7 @@ pub fn memory(widths: &[usize], settings: &Settings, seeds: usize, threads: usiz
     let hidden: f64 = widths.iter().map(|&h| h as f64).sum();
     let lanes = dispatch(GroupSize { widths }) as f64;
     let order = match settings.data.source {
-        Source::Finite {
+        SampleSource::Finite {
             samples,
             replacement: false,
         } => samples as f64 / 2.0,

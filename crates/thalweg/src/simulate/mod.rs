@@ -29,9 +29,10 @@ mod wide_sampler;
 
 pub use crate::outcome::Outcome;
 pub use crate::random::NoiseLaw;
+pub use crate::switch::Switch;
 pub use ensemble::Ensemble;
 pub use error::SimulateError;
 pub use memory::memory;
 pub use observe::Observation;
-pub use settings::{Data, Init, Precision, Settings, Source, Switch};
-pub use snapshot::{RunState, Snapshot};
+pub use settings::{Data, InitialWeights, Precision, SampleSource, Settings};
+pub use snapshot::{EnsembleSnapshot, RunState};

@@ -7,7 +7,7 @@ use crate::problem::{Problem, Weights};
 use super::law::Law;
 use super::law_tests::z_score;
 use super::reference::{Batch, gradients};
-use super::{Data, Ensemble, Init, Observation, Settings};
+use super::{Data, Ensemble, InitialWeights, Observation, Settings};
 
 /// A problem of unequal widths and weights away from its minimum.
 fn case() -> (Problem, Weights) {
@@ -134,7 +134,7 @@ fn a_step_changes_the_conserved_quantities_at_second_order_only() {
     let (problem, weights) = case();
     let rate = 0.05;
     let settings = Settings {
-        init: Init::Given(weights.clone()),
+        init: InitialWeights::Given(weights.clone()),
         ..Settings::new(rate, 4)
     };
     let mut ensemble = Ensemble::start(&problem, &settings, &[5]).unwrap();

@@ -10,7 +10,7 @@ use faer::Mat;
 use crate::random::{FEW_DEGREES, Purpose, chi_square_words, philox4x32_10};
 
 use super::law::Law;
-use super::{NoiseLaw, Settings, Source};
+use super::{NoiseLaw, SampleSource, Settings};
 
 const WORD: f64 = 1.0 / 4_294_967_296.0;
 
@@ -108,17 +108,19 @@ impl Batch {
         let batch = settings.batch;
         if let Some(switch) = settings.switch.filter(|s| step >= s.at_step) {
             return match law.data.source {
-                Source::Online => Self::fresh(
+                SampleSource::Online => Self::fresh(
                     law,
                     Words::new(seed, Purpose::FixedBatch, switch.at_step),
                     switch.samples,
                 ),
-                Source::Finite { .. } => Self::of_set(law, seed, 0..switch.samples as u64),
+                SampleSource::Finite { .. } => Self::of_set(law, seed, 0..switch.samples as u64),
             };
         }
         match law.data.source {
-            Source::Online => Self::fresh(law, Words::new(seed, Purpose::Batches, step), batch),
-            Source::Finite {
+            SampleSource::Online => {
+                Self::fresh(law, Words::new(seed, Purpose::Batches, step), batch)
+            }
+            SampleSource::Finite {
                 samples,
                 replacement: true,
             } => {
@@ -126,7 +128,7 @@ impl Batch {
                 let index = |i| (u64::from(words.word(i)) * samples as u64) >> 32;
                 Self::of_set(law, seed, (0..batch).map(index))
             }
-            Source::Finite { samples, .. } => {
+            SampleSource::Finite { samples, .. } => {
                 let first = u128::from(step) * batch as u128;
                 let index = |i: usize| {
                     let at = first + i as u128;

@@ -7,7 +7,7 @@ use crate::random::Purpose;
 use super::compress::compress;
 use super::law::Law;
 use super::sampler::{Sampler, SufficientStatistics};
-use super::{Outcome, Settings, Source};
+use super::{Outcome, SampleSource, Settings};
 
 /// One seed's run.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Run {
 
 /// The finite data set of `seed`.
 fn data_set(law: &Law, seed: u64) -> Vec<f64> {
-    let Source::Finite { samples, .. } = law.data.source else {
+    let SampleSource::Finite { samples, .. } = law.data.source else {
         return Vec::new();
     };
     let mut sampler = Sampler::<f64>::new(&[seed]);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Weights;
+use crate::switch::Switch;
 
 use super::NoiseLaw;
 
@@ -20,7 +21,7 @@ pub struct Settings {
     /// Where the samples come from.
     pub data: Data,
     /// Where the weights start.
-    pub init: Init,
+    pub init: InitialWeights,
     /// Change to full-batch gradient descent on a fixed batch, if wanted.
     pub switch: Option<Switch>,
     /// The arithmetic of the kernels.
@@ -36,7 +37,7 @@ impl Settings {
             momentum: 0.0,
             weight_decay: 0.0,
             data: Data::default(),
-            init: Init::Kaiming { gain: 1.0 },
+            init: InitialWeights::Kaiming { gain: 1.0 },
             switch: None,
             precision: Precision::F64,
         }
@@ -48,7 +49,7 @@ impl Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// Fresh samples at each step, or a fixed set.
-    pub source: Source,
+    pub source: SampleSource,
     /// The law of the coordinates z of ε = L z, L the lower Cholesky factor of Σε.
     pub noise: NoiseLaw,
     /// c in [0, 1]: ε given x has covariance (1 − c + c·‖Σx^{−1/2}x‖²/d_x) Σε. 0 is homoscedastic.
@@ -60,7 +61,7 @@ pub struct Data {
 impl Default for Data {
     fn default() -> Self {
         Self {
-            source: Source::Online,
+            source: SampleSource::Online,
             noise: NoiseLaw::Gaussian,
             heteroscedasticity: 0.0,
             sample_by_sample: false,
@@ -71,7 +72,7 @@ impl Default for Data {
 impl Data {
     /// Whether a minibatch can be drawn without its samples.
     pub(super) fn sufficient(&self) -> bool {
-        self.source == Source::Online
+        self.source == SampleSource::Online
             && self.noise == NoiseLaw::Gaussian
             && self.heteroscedasticity == 0.0
             && !self.sample_by_sample
@@ -81,7 +82,7 @@ impl Data {
 /// Fresh samples or a finite data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Source {
+pub enum SampleSource {
     /// Fresh samples at each step.
     Online,
     /// A data set drawn once per seed.
@@ -95,7 +96,7 @@ pub enum Source {
 
 /// Where the weights start.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Init {
+pub enum InitialWeights {
     /// Entries N(0, gain²/fan_in).
     Kaiming {
         /// Standard deviations are multiplied by this.
@@ -113,16 +114,6 @@ pub enum Init {
     },
     /// The same given weights for every seed.
     Given(Weights),
-}
-
-/// From `at_step` on, full-batch gradient descent on one batch drawn at the switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Switch {
-    /// The first step that uses the fixed batch.
-    pub at_step: u64,
-    /// Its size.
-    pub samples: usize,
 }
 
 /// The arithmetic of the kernels.

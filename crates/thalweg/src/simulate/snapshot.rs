@@ -6,7 +6,7 @@ use super::Outcome;
 
 /// Everything that changes as an ensemble runs. With the problem and the settings it resumes exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct EnsembleSnapshot {
     /// t, the number of updates made.
     pub step: u64,
     /// One state for each seed, in the order in which the seeds were given.

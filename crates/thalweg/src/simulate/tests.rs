@@ -11,8 +11,8 @@ use super::advance::Advance;
 use super::law::Law;
 use super::run::Run;
 use super::{
-    Data, Ensemble, Init, NoiseLaw, Outcome, Precision, Settings, Source, Switch, initial,
-    reference,
+    Data, Ensemble, InitialWeights, NoiseLaw, Outcome, Precision, SampleSource, Settings, Switch,
+    initial, reference,
 };
 
 /// M Mᵀ/d of a random M: a covariance without zeros.
@@ -64,9 +64,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         (2.1f64..20.0).prop_map(|degrees| NoiseLaw::StudentT { degrees }),
     ];
     let source = prop_oneof![
-        3 => Just(Source::Online),
+        3 => Just(SampleSource::Online),
         1 => (90usize..130, any::<bool>())
-            .prop_map(|(samples, replacement)| Source::Finite { samples, replacement }),
+            .prop_map(|(samples, replacement)| SampleSource::Finite { samples, replacement }),
     ];
     let data = (
         source,
@@ -86,9 +86,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     let switch = proptest::option::of((0u64..12, 1usize..80))
         .prop_map(|s| s.map(|(at_step, samples)| Switch { at_step, samples }));
     let init = prop_oneof![
-        (0.3..1.0f64).prop_map(|gain| Init::Kaiming { gain }),
-        (0.3..1.0f64).prop_map(|gain| Init::Xavier { gain }),
-        (0.1..0.5f64).prop_map(|deviation| Init::Normal { deviation }),
+        (0.3..1.0f64).prop_map(|gain| InitialWeights::Kaiming { gain }),
+        (0.3..1.0f64).prop_map(|gain| InitialWeights::Xavier { gain }),
+        (0.1..0.5f64).prop_map(|deviation| InitialWeights::Normal { deviation }),
     ];
     let momentum = prop_oneof![Just(0.0), 0.0..0.9];
     let decay = prop_oneof![Just(0.0), 0.0..0.1];
@@ -219,7 +219,7 @@ fn numbers_depend_on_the_seed_alone() {
 fn data_sets_and_switches_resume_exactly() {
     let problem = problem(&[2, 2, 2], 1);
     let mut settings = Settings::new(1e-3, 7);
-    settings.data.source = Source::Finite {
+    settings.data.source = SampleSource::Finite {
         samples: 45,
         replacement: false,
     };
@@ -295,7 +295,7 @@ fn bad_settings_are_refused_by_name() {
         ..Data::default()
     };
     let finite = |samples| Data {
-        source: Source::Finite {
+        source: SampleSource::Finite {
             samples,
             replacement: true,
         },
@@ -375,7 +375,7 @@ fn bad_settings_are_refused_by_name() {
         (
             "init.gain",
             Settings {
-                init: Init::Xavier { gain: 0.0 },
+                init: InitialWeights::Xavier { gain: 0.0 },
                 ..good.clone()
             },
         ),

@@ -2,7 +2,7 @@
 
 use crate::problem::{Problem, Weights};
 
-use super::{Init, NoiseLaw, Settings, SimulateError, Source};
+use super::{InitialWeights, NoiseLaw, SampleSource, Settings, SimulateError};
 
 /// Every count must fit the 32-bit indices of the random counters.
 const MOST: usize = u32::MAX as usize;
@@ -51,7 +51,7 @@ fn validate_data_set(settings: &Settings) -> Result<(), SimulateError> {
     if let Some(switch) = settings.switch {
         count("switch.samples", switch.samples)?;
     }
-    let Source::Finite { samples, .. } = settings.data.source else {
+    let SampleSource::Finite { samples, .. } = settings.data.source else {
         return Ok(());
     };
     count("data.source.samples", samples)?;
@@ -70,13 +70,15 @@ fn validate_data_set(settings: &Settings) -> Result<(), SimulateError> {
     }
 }
 
-fn validate_init(problem: &Problem, init: &Init) -> Result<(), SimulateError> {
+fn validate_init(problem: &Problem, init: &InitialWeights) -> Result<(), SimulateError> {
     let right = "a finite number above 0: weights that start at 0 never move when D > 1";
     let scale = |field, found: f64| require(found.is_finite() && found > 0.0, field, found, right);
     match init {
-        Init::Kaiming { gain } | Init::Xavier { gain } => scale("init.gain", *gain),
-        Init::Normal { deviation } => scale("init.deviation", *deviation),
-        Init::Given(weights) => {
+        InitialWeights::Kaiming { gain } | InitialWeights::Xavier { gain } => {
+            scale("init.gain", *gain)
+        }
+        InitialWeights::Normal { deviation } => scale("init.deviation", *deviation),
+        InitialWeights::Given(weights) => {
             Weights::new(problem, weights.layers().to_vec())?;
             Ok(())
         }

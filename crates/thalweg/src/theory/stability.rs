@@ -26,9 +26,9 @@ pub struct Stability {
     /// edge of stability, and corrections in η are of this size.
     pub stability_number: f64,
     /// E‖W_D … W_1 − V‖² around the minimum, on the support of Σx, to leading order in η.
-    pub product_fluctuation: f64,
+    pub unweighted_fluctuation: f64,
     /// The same, relative to ‖V‖²; infinite for V = 0 with noise.
-    pub relative_product_fluctuation: f64,
+    pub relative_unweighted_fluctuation: f64,
     /// E‖(W_D … W_1 − V) √Σx‖² = η F / 2B to leading order: twice the excess loss.
     pub weighted_fluctuation: f64,
 }
@@ -54,17 +54,17 @@ impl Prediction<'_> {
             });
         }
         let scale = 0.5 * learning_rate / batch as f64;
-        let product_fluctuation = scale * self.minimum.unweighted_fluctuation();
+        let unweighted_fluctuation = scale * self.minimum.unweighted_fluctuation();
         let teacher = self.minimum.problem().teacher().squared_norm_l2();
-        let relative = if product_fluctuation > 0.0 {
-            product_fluctuation / teacher
+        let relative = if unweighted_fluctuation > 0.0 {
+            unweighted_fluctuation / teacher
         } else {
             0.0
         };
         Ok(Stability {
             stability_number: 0.5 * learning_rate * self.lambda_max,
-            product_fluctuation,
-            relative_product_fluctuation: relative,
+            unweighted_fluctuation,
+            relative_unweighted_fluctuation: relative,
             weighted_fluctuation: scale * self.fluctuation,
         })
     }

@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 /// Numbers are kept as the bits of an `f64` ([`f64::to_bits`]), which holds every `f32` too: exact in every
 /// format, also where a diverged run holds an infinity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct TrainerSnapshot {
     /// The seed.
     pub seed: u64,
     /// t, the number of updates made; it stands still once a run has diverged.

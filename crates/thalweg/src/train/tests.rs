@@ -7,7 +7,7 @@ use faer::Mat;
 use super::*;
 use crate::data::{LabelNoise, LabelledSet, Place, Sampler, Source, TeacherStream};
 use crate::loss::{Convention, Loss, Objective};
-use crate::model::{Init, Mlp, Network, Rnn, Steps, Transformer};
+use crate::model::{Init, Mlp, Network, Read, Rnn, Transformer};
 use crate::optimizer::{Decay, Schedule, Sgd};
 use crate::outcome::Outcome;
 use crate::random::NoiseLaw;
@@ -135,7 +135,7 @@ fn runs_side_by_side_are_the_runs_alone() {
         steps: 3,
         activation: Activation::Tanh,
         biases: true,
-        read: Steps::Last,
+        read: Read::Last,
     };
     let sequence = Arc::new(sequence.tape().unwrap());
     let weights = Init::Kaiming { gain: 1.0 }.teacher_weights(&sequence, 1);
@@ -360,7 +360,7 @@ fn networks() -> Vec<Network> {
         steps: 4,
         activation: Activation::Tanh,
         biases: true,
-        read: Steps::Last,
+        read: Read::Last,
     }));
     networks.push(Network::Transformer(Transformer {
         width: 4,
@@ -377,7 +377,7 @@ fn networks() -> Vec<Network> {
 }
 
 /// A run's last state, with the processor's vector instructions and without.
-fn both<T: Real>(training: &Training) -> [Snapshot; 2] {
+fn both<T: Real>(training: &Training) -> [TrainerSnapshot; 2] {
     let run = || {
         let mut run = start::<T>(training, 3);
         run.run_to(25);

@@ -1,7 +1,7 @@
 //! One seed's run.
 
 use super::step::{Step, bounded};
-use super::{Method, Settings, Snapshot, TrainError, Training};
+use super::{Method, Settings, TrainError, TrainerSnapshot, Training};
 use crate::data::Sampler;
 use crate::optimizer::Sgd;
 use crate::outcome::Outcome;
@@ -67,7 +67,7 @@ impl<T: Real, M: Method> Trainer<T, M> {
     ///
     /// # Errors
     /// When the snapshot's sizes do not fit.
-    pub fn resume(training: &Training<M>, snapshot: &Snapshot) -> Result<Self, TrainError> {
+    pub fn resume(training: &Training<M>, snapshot: &TrainerSnapshot) -> Result<Self, TrainError> {
         let count = training.tape().parameter_count();
         let mut run = Self::start(training, &vec![0.0; count], snapshot.seed)?;
         let restore = |field, bits: &[u64], to: &mut [T]| {
@@ -153,9 +153,9 @@ impl<T: Real, M: Method> Trainer<T, M> {
     }
 
     /// The whole state, bit for bit.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> TrainerSnapshot {
         let bits = |numbers: &[T]| numbers.iter().map(|x| x.to_f64().to_bits()).collect();
-        Snapshot {
+        TrainerSnapshot {
             seed: self.seed,
             step: self.step,
             outcome: self.outcome,

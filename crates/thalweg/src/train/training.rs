@@ -6,6 +6,7 @@ use super::{Method, TrainError};
 use crate::data::Source;
 use crate::loss::Loss;
 use crate::optimizer::Sgd;
+use crate::switch::Switch;
 use crate::tensor::{Real, Tape};
 
 /// Samples that as many lanes could do while they wait for their seeds' random numbers: measured (`benches/`).
@@ -32,16 +33,6 @@ pub struct Settings<M = Sgd> {
     pub batch: usize,
     /// Change to full-batch gradient descent, if wanted.
     pub switch: Option<Switch>,
-}
-
-/// From `at_step` on, full-batch gradient descent on one batch drawn at the switch, with the noise it has
-/// then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Switch {
-    /// The first step that uses the fixed batch.
-    pub at_step: u64,
-    /// Its size.
-    pub samples: usize,
 }
 
 impl Settings {

@@ -16,7 +16,7 @@ use thalweg::data::Samples;
 use thalweg::evaluation::{Evaluation, SampledLoss};
 use thalweg::fluctuation::measure;
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Mlp, Rnn, Steps, Transformer};
+use thalweg::model::{Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::{Activation, Tape};
 
 /// Relative: f64 in two programs, sums in different orders.
@@ -62,8 +62,8 @@ fn tape(network: &Value) -> Tape {
             activation,
             biases: flag("biases"),
             read: match network["read"].as_str().unwrap() {
-                "last" => Steps::Last,
-                "every" => Steps::Every,
+                "last" => Read::Last,
+                "every" => Read::Every,
                 other => panic!("{other}"),
             },
         }

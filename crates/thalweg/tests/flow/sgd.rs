@@ -3,7 +3,7 @@
 use faer::Mat;
 use thalweg::flow::{self, Drift, NoLimit, Times, descend, slow_flow};
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Ensemble, Init, Settings};
+use thalweg::simulate::{Ensemble, InitialWeights, Settings};
 use thalweg::theory::{functionals, predict};
 
 const LEARNING_RATE: f64 = 0.002;
@@ -37,7 +37,7 @@ fn sgd_follows_the_exact_drift() {
     let (problem, start) = problem(0.1);
     let before = functionals(&problem, &start).unwrap().fluctuation;
     let mut settings = Settings::new(LEARNING_RATE, BATCH);
-    settings.init = Init::Given(start.clone());
+    settings.init = InitialWeights::Given(start.clone());
     let seeds: Vec<u64> = (0..SEEDS).collect();
     let mut runs = Ensemble::start(&problem, &settings, &seeds).unwrap();
     runs.run_to(STEPS);

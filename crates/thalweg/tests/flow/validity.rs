@@ -57,7 +57,7 @@ fn numbers_are_those_of_their_definitions() {
         report.limit_relative_weighted_fluctuation.unwrap(),
         0.003 * 4.30621 / (2.0 * 10.0 * 2.0),
     );
-    let largest = |of: fn(&thalweg::flow::Snapshot) -> f64| {
+    let largest = |of: fn(&thalweg::flow::Waypoint) -> f64| {
         found.snapshots.iter().map(of).fold(0.0, f64::max)
     };
     near(report.stability, 0.0015 * largest(|s| s.lambda_max));

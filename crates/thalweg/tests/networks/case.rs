@@ -8,7 +8,7 @@ use num_dual::HyperDual64;
 use thalweg::data::Samples;
 use thalweg::evaluation::Evaluation;
 use thalweg::loss::{Convention, Loss, Objective};
-use thalweg::model::{Mlp, Rnn, Steps, Transformer};
+use thalweg::model::{Mlp, Read, Rnn, Transformer};
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::tensor::{Activation, LinesMut, Number as Element, Tape};
@@ -75,11 +75,7 @@ impl Draw {
             steps: self.from(1..=4),
             activation: self.activation(),
             biases: self.flip(),
-            read: if self.flip() {
-                Steps::Last
-            } else {
-                Steps::Every
-            },
+            read: if self.flip() { Read::Last } else { Read::Every },
         }
     }
     pub fn transformer(&mut self) -> Transformer {

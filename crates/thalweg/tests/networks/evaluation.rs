@@ -10,7 +10,7 @@ use thalweg::data::Samples;
 use thalweg::estimate::Status;
 use thalweg::evaluation::{Evaluation, EvaluationError, RelabelledLoss, SampledLoss, layers};
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Mlp, Rnn, Steps, Transformer};
+use thalweg::model::{Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::{Activation, Tape, Variable};
 
 use super::case::{Case, Draw, assert_close};
@@ -189,7 +189,7 @@ fn elementwise_moments_of_wide_networks_are_those_of_the_samples() {
         steps: 3,
         activation: Activation::Tanh,
         biases: true,
-        read: Steps::Every,
+        read: Read::Every,
     };
     let tape = mlp.tape().unwrap();
     wide(mlp, tape);
@@ -275,7 +275,7 @@ fn only_perceptrons_with_kinks_are_linear_in_each_parameter() {
         steps,
         activation: Activation::Relu,
         biases: true,
-        read: Steps::Every,
+        read: Read::Every,
     };
     assert!(linear(rnn(2).tape()));
     // The hidden weight meets itself.

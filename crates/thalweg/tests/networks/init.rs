@@ -1,6 +1,6 @@
 //! Where parameters start: the law of every role in every family of networks.
 
-use thalweg::model::{Init, Mlp, Rnn, Steps, Transformer};
+use thalweg::model::{Init, Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::{Activation, Role, Tape};
 
 fn tapes() -> Vec<Tape> {
@@ -16,7 +16,7 @@ fn tapes() -> Vec<Tape> {
         steps: 3,
         activation: Activation::Tanh,
         biases: true,
-        read: Steps::Last,
+        read: Read::Last,
     };
     let transformer = Transformer {
         width: 8,

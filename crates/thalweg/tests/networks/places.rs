@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use faer::Mat;
 use thalweg::data::{
-    Batch, Draw, LabelNoise, LabelledSet, SampleLaw, Sampler, Shape, Source, TeacherStream,
+    Batch, Draw, LabelNoise, LabelledSet, SampleLaw, SampleShape, Sampler, Source, TeacherStream,
 };
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Init, Mlp};
@@ -319,8 +319,8 @@ struct Angles(Vec<Vec<f64>>);
 impl SampleLaw for Circle {
     type Draw<T: Real> = Angles;
 
-    fn shapes(&self) -> [Shape; 2] {
-        let row = Shape::Sequence {
+    fn shapes(&self) -> [SampleShape; 2] {
+        let row = SampleShape::Sequence {
             rows: 2,
             positions: 1,
         };

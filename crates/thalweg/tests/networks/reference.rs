@@ -1,7 +1,7 @@
 //! Networks and losses as their formulas read, sample by sample, entry by entry.
 
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Mlp, Rnn, Steps, Transformer};
+use thalweg::model::{Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::Activation;
 
 use super::number::{Number, sum};
@@ -128,7 +128,7 @@ impl Network for Rnn {
                 .collect();
             columns.push(output.at(&state));
         }
-        if self.read == Steps::Last {
+        if self.read == Read::Last {
             columns.drain(..self.steps - 1);
         }
         (0..self.outputs)

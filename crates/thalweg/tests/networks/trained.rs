@@ -69,7 +69,7 @@ fn simulators_white_moment(seed: u64, switch: simulate::Switch, d: usize) -> Mat
     let problem = Problem::new(identity.clone(), zero.clone(), zero, 1).unwrap();
     let start = Weights::new(&problem, vec![identity.clone()]).unwrap();
     let mut settings = simulate::Settings::new(1.0, 4);
-    settings.init = simulate::Init::Given(start);
+    settings.init = simulate::InitialWeights::Given(start);
     settings.switch = Some(switch);
     let mut ensemble = simulate::Ensemble::start(&problem, &settings, &[seed]).unwrap();
     ensemble.run_to(1);
@@ -133,7 +133,7 @@ fn gradient_descent_on_one_batch_is_the_simulators() {
         .unwrap();
         let mut settings = simulate::Settings::new(0.02, 4);
         (settings.momentum, settings.weight_decay) = (0.5, 0.01);
-        settings.init = simulate::Init::Given(layers(&twin, &start));
+        settings.init = simulate::InitialWeights::Given(layers(&twin, &start));
         settings.switch = Some(switch);
         let mut ensemble = simulate::Ensemble::start(&twin, &settings, &[seed]).unwrap();
         ensemble.run_to(steps);
@@ -192,7 +192,7 @@ fn sgd_on_fresh_samples_has_the_simulators_law() {
 
             let mut settings = simulate::Settings::new(0.03, 4);
             settings.data.noise = law;
-            settings.init = simulate::Init::Given(layers(&problem, &start));
+            settings.init = simulate::InitialWeights::Given(layers(&problem, &start));
             let mut ensemble = simulate::Ensemble::start(&problem, &settings, &seeds).unwrap();
             ensemble.run_to(steps);
             let simulated = ensemble.weights().into_iter().map(|weights| {

@@ -156,7 +156,7 @@ fn zero_teacher_is_fitted_by_zero() {
             Mat::<f64>::zeros(2, 3)
         );
         assert_eq!(
-            prediction.stability(0.1, 1).unwrap().product_fluctuation,
+            prediction.stability(0.1, 1).unwrap().unweighted_fluctuation,
             0.0
         );
     }

@@ -63,7 +63,7 @@ fn product_fluctuation_to_leading_order() {
                 rate * prediction.lambda_max / 2.0,
                 1e-15
             ));
-            let plain = (plain / claimed.product_fluctuation - 1.0).abs();
+            let plain = (plain / claimed.unweighted_fluctuation - 1.0).abs();
             plain.max((weighted / claimed.weighted_fluctuation - 1.0).abs())
         };
         // The neglected term is of relative order η λ_max: small, and halved with η.

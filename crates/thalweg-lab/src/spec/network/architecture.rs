@@ -1,6 +1,6 @@
 //! Networks as files describe them.
 
-use thalweg::model::{Mlp, Network, Rnn, Steps, Transformer};
+use thalweg::model::{Mlp, Network, Read, Rnn, Transformer};
 use thalweg::tensor::Activation;
 
 use crate::spec::error::Fault;
@@ -102,10 +102,10 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
             activation: activation(Activation::Tanh)?,
             biases,
             read: match field.optional("read") {
-                None => Steps::Last,
+                None => Read::Last,
                 Some(read) => match read.kind(&[("last", &[]), ("every", &[])])? {
-                    "last" => Steps::Last,
-                    _ => Steps::Every,
+                    "last" => Read::Last,
+                    _ => Read::Every,
                 },
             },
         }),
@@ -174,8 +174,8 @@ pub(crate) fn to_node(network: &Network) -> Node {
             (
                 "read",
                 match rnn.read {
-                    Steps::Last => "last",
-                    Steps::Every => "every",
+                    Read::Last => "last",
+                    Read::Every => "every",
                 }
                 .into(),
             ),
