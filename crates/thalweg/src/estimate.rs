@@ -1,4 +1,18 @@
 //! One computed number with its error, its cost and whether it may be relied on.
+//!
+//! ```
+//! use thalweg::curvature::{CurvatureError, Dense, TraceSettings, trace};
+//! use thalweg::estimate::Status;
+//! use thalweg::faer::Mat;
+//!
+//! // A trace read off the diagonal is exact; from random probes it has a standard error.
+//! let mut operator = Dense::new(Mat::from_fn(50, 50, |i, j| 1.0 / (1.0 + i.abs_diff(j) as f64)))?;
+//! let exact = trace(&mut operator, &TraceSettings::new(50))?;
+//! assert_eq!((exact.value, exact.status, exact.standard_error()), (50.0, Status::Exact, None));
+//! let sampled = trace(&mut operator, &TraceSettings::new(40))?;
+//! assert!((sampled.value - 50.0).abs() < 4.0 * sampled.standard_error().unwrap());
+//! # Ok::<(), CurvatureError>(())
+//! ```
 
 /// What an iterative or randomised computation says about one number.
 ///

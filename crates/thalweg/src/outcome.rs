@@ -1,4 +1,20 @@
 //! How a run stands: still running, or diverged and since when.
+//!
+//! ```
+//! use thalweg::faer::mat;
+//! use thalweg::outcome::Outcome;
+//! use thalweg::problem::Problem;
+//! use thalweg::simulate::{Ensemble, Settings};
+//!
+//! // A step size far beyond the edge of stability.
+//! let one = mat![[1.0]];
+//! let problem = Problem::new(one.clone(), one.clone(), one, 2)?;
+//! let mut ensemble = Ensemble::start(&problem, &Settings::new(100.0, 10), &[1])?;
+//! assert_eq!(ensemble.outcomes(), [Outcome::Running]);
+//! ensemble.run_to(1000);
+//! assert!(matches!(ensemble.outcomes()[..], [Outcome::Diverged { step }] if step < 100));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,18 @@
 //!
 //! Nothing here knows a network: an operator is a dimension and a product ([`SymmetricOperator`]), and
 //! every answer is an [`Estimate`](crate::estimate::Estimate) with its error, cost and status.
+//!
+//! ```
+//! use thalweg::curvature::{CurvatureError, Dense, EigenSettings, End, TraceSettings, eigenpairs, trace};
+//! use thalweg::faer::mat;
+//!
+//! // Eigenvalues 1 and 3.
+//! let mut operator = Dense::new(mat![[2.0, 1.0], [1.0, 2.0]])?;
+//! let top = eigenpairs(&mut operator, &EigenSettings::new(1, End::Top), None)?;
+//! assert!(top.converged() && (top.values[0].value - 3.0).abs() < 1e-12);
+//! assert_eq!(trace(&mut operator, &TraceSettings::new(10))?.value, 4.0);
+//! # Ok::<(), CurvatureError>(())
+//! ```
 
 mod block;
 mod dense;

@@ -17,7 +17,7 @@ pub trait SymmetricOperator {
     /// Why a product failed; [`Infallible`](std::convert::Infallible) where none does.
     type Error;
 
-    /// n.
+    /// n, the dimension: the length of the vectors that A is applied to, at least 1.
     fn dim(&self) -> usize;
 
     /// `output` = A `input`, column by column; both are n × (any number of columns).

@@ -64,12 +64,12 @@ impl TeacherStream {
         })
     }
 
-    /// f*.
+    /// The teacher f*, as a recorded function of its parameters and an input.
     pub fn tape(&self) -> &Tape {
         &self.tape
     }
 
-    /// Its parameters.
+    /// The teacher's parameters, laid out as its tape's parameter vector.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }

@@ -3,6 +3,26 @@
 //! The set is worked through in batches, each recorded once at a point: every further product
 //! replays tangents alone. Batches count by their size, so that a last one that is
 //! smaller changes nothing; and sums over them are taken in their order, whatever the number of cores.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use thalweg::curvature::TraceSettings;
+//! use thalweg::data::Samples;
+//! use thalweg::evaluation::Evaluation;
+//! use thalweg::faer::mat;
+//! use thalweg::loss::{Convention, Loss};
+//! use thalweg::model::Mlp;
+//! use thalweg::tensor::Activation;
+//!
+//! // f(x) = w x at x = 1 and 2, where y = 0: L = ½ w² (1 + 4)/2.
+//! let line = Mlp { widths: vec![1, 1], activation: Activation::Identity, biases: false };
+//! let samples = Samples { inputs: mat![[1.0, 2.0]], targets: mat![[0.0, 0.0]] };
+//! let loss = Loss::SquaredError(Convention::Half);
+//! let mut loss = Evaluation::new(Arc::new(line.tape()?), loss, samples, Evaluation::BATCH)?;
+//! assert_eq!(loss.loss(&[2.0])?, 5.0);
+//! assert_eq!(loss.hessian_trace(&[2.0], &TraceSettings::new(10))?.value, 2.5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod batches;
 mod error;

@@ -18,7 +18,7 @@ pub trait SampledLoss {
     /// Why something could not be computed.
     type Error: From<CurvatureError>;
 
-    /// N.
+    /// N, the number of samples, at least 1.
     fn samples(&self) -> usize;
 
     /// Lines of the output: what the residual of a sample has entries.
@@ -34,7 +34,7 @@ pub trait SampledLoss {
     /// ℓ of each sample at θ: N numbers.
     fn sample_losses(&mut self, parameters: &[f64]) -> Result<Vec<f64>, Self::Error>;
 
-    /// ∇L at θ.
+    /// ∇L at θ, the gradient of the mean loss: a number for each parameter, in loss/weight.
     fn gradient(&mut self, parameters: &[f64]) -> Result<Vec<f64>, Self::Error>;
 
     /// r of each sample at θ, outputs × N.

@@ -51,11 +51,11 @@ pub enum FlowError {
         "the slow time η² t/B of step {step} is beyond double precision at a learning rate of {learning_rate:e} and a batch of {batch}: choose a learning rate nearer to 1"
     )]
     SlowTime {
-        /// η.
+        /// η, the step size that was given.
         learning_rate: f64,
-        /// B.
+        /// B, the samples in a minibatch that were given.
         batch: usize,
-        /// The last t.
+        /// The last step t that was asked for.
         step: u64,
     },
     /// η is not a positive number.
@@ -64,7 +64,7 @@ pub enum FlowError {
         /// What was found.
         found: f64,
     },
-    /// B = 0.
+    /// B, the samples in a minibatch, is 0.
     #[error("the batch size is 0: it must be 1 or more")]
     Batch,
     /// The tolerance is outside what double precision can keep.
@@ -106,7 +106,7 @@ pub enum FlowError {
         slower(*stable)
     )]
     Diverges {
-        /// η.
+        /// η, the step size that was given.
         learning_rate: f64,
         /// The step at which the weights were no longer finite.
         step: u64,
@@ -154,7 +154,7 @@ pub enum FlowError {
     RatesApart {
         /// As computed; it may even be negative.
         slowest: f64,
-        /// The largest.
+        /// The largest rate, per slow time u.
         fastest: f64,
     },
     /// A network of that size needs more memory than the integrator may use.
@@ -162,7 +162,7 @@ pub enum FlowError {
         "{parameters} weights are too many for the flow's integrator, which keeps a matrix of that size squared: at most {most}; take narrower layers or a smaller depth"
     )]
     TooLarge {
-        /// Σ_k h_k h_{k−1}.
+        /// Σ_k h_k h_{k−1}, the number of weights in all layers.
         parameters: usize,
         /// The most that is accepted.
         most: usize,

@@ -6,6 +6,22 @@
 //! open). Of its two fields ([`Drift`]) the default lets the fluctuation F only fall, to Theorem 1's
 //! minimum, while the sharpness T may rise, fall, or do both.
 //!
+//! ```
+//! use thalweg::faer::mat;
+//! use thalweg::flow::{Settings, Times, slow_flow};
+//! use thalweg::problem::{Problem, Weights};
+//!
+//! // y = x + ε, learnt by w_2 w_1: dQ/du = −Q for Q = w_1² − w_2², and T = √(Q² + 4) where w_2 w_1 = 1.
+//! let one = mat![[1.0]];
+//! let problem = Problem::new(one.clone(), one.clone(), one, 2)?;
+//! let start = Weights::new(&problem, vec![mat![[2.0]], mat![[0.5]]])?;
+//! let path = slow_flow(&problem, &start, &Times::Slow(vec![0.0, 1.0]), &Settings::default())?;
+//! let imbalance = (4.0 - 0.25) * f64::exp(-1.0);
+//! assert!((path.snapshots[1].sharpness - imbalance.hypot(2.0)).abs() < 1e-6);
+//! assert!((path.limit?.sharpness - 2.0).abs() < 1e-12);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The integrator
 //! The field is stiff: a noise anisotropy of 10⁴ in covariance spreads its rates as far. Own code,
 //! Rodas5P, rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has BDF

@@ -62,11 +62,11 @@ pub enum Times {
     Slow(Vec<f64>),
     /// Steps t of SGD. Only with these is there a validity report and a relaxation time in steps.
     Steps {
-        /// η > 0.
+        /// η > 0, the step size of SGD.
         learning_rate: f64,
-        /// B ≥ 1.
+        /// B ≥ 1, the samples in a minibatch.
         batch: usize,
-        /// Steps t.
+        /// The steps t at which it is wanted, in increasing order; the start is step 0.
         steps: Vec<u64>,
     },
 }

@@ -17,7 +17,7 @@ use crate::{
 /// The slow flow at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waypoint {
-    /// u = η² t/B.
+    /// u = η² t/B, the slow time: noise moves the weights along the minima in proportion to it.
     pub slow_time: f64,
     /// t, where the times were given in steps.
     pub step: Option<u64>,
@@ -31,7 +31,7 @@ pub struct Waypoint {
     pub layer_conditions: Vec<f64>,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖, without the denominator where that is 0: the integrator's drift from the manifold.
     pub distance: f64,
-    /// W_1 … W_D.
+    /// W_1 … W_D then, W_k of shape h_k × h_{k−1}.
     pub weights: Weights,
 }
 
@@ -64,11 +64,11 @@ pub enum NoLimit {
 /// T, λ_max and F of the minimum to which a trajectory tends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
-    /// T.
+    /// T, the trace of the Hessian (eq. 14), in loss/weight².
     pub sharpness: f64,
-    /// λ_max.
+    /// λ_max, the Hessian's largest eigenvalue, in loss/weight².
     pub lambda_max: f64,
-    /// F.
+    /// F = E‖∇ℓ‖² of one sample, the least of any minimum (Theorem 1), in loss²/weight².
     pub fluctuation: f64,
 }
 

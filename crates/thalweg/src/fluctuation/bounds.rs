@@ -17,11 +17,11 @@ use crate::evaluation::SampledLoss;
 /// and the bounds are those of the averages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// λ_min T.
+    /// λ_min T, in loss²/weight²: F is not below it where residuals do not depend on inputs.
     pub lower: f64,
-    /// F as measured.
+    /// F = E‖∇ℓ‖² of one sample as measured, in loss²/weight².
     pub fluctuation: f64,
-    /// λ_max T.
+    /// λ_max T, in loss²/weight²: F is not above it where residuals do not depend on inputs.
     pub upper: f64,
     /// tr(E[J Jᵀ] C): what F would be with the same residuals, were they independent of the inputs.
     pub independent: f64,

@@ -20,7 +20,7 @@ const DRAWS: usize = 100;
 /// see [`Conditional::reference`]. One-hot labels of classes that the network thinks improbable spread them more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conditional {
-    /// R.
+    /// R, the labels drawn for each input.
     pub draws: usize,
     /// q: the directions that residuals have; output lines, for cross-entropy less one for each position.
     pub directions: usize,
@@ -32,7 +32,7 @@ pub struct Conditional {
     pub largest: Option<Quantiles>,
     /// Of the largest over the smallest: infinite where M is singular.
     pub condition: Option<Quantiles>,
-    /// Theorem 2.
+    /// F between what the smallest and the largest eigenvalue of each input allow (Theorem 2).
     pub bounds: ConditionalBounds,
 }
 
@@ -55,11 +55,11 @@ pub struct Quantiles {
 /// eigenvalues over all inputs times tr G. Means over the same n inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConditionalBounds {
-    /// E_x[μ_min tr G].
+    /// E_x[μ_min(x) tr G(x)], the lower bound on F, in loss²/weight².
     pub lower: SampleMean,
     /// F, of the set's own labels.
     pub fluctuation: SampleMean,
-    /// E_x[μ_max tr G].
+    /// E_x[μ_max(x) tr G(x)], the upper bound on F, in loss²/weight².
     pub upper: SampleMean,
     /// Whether F lies between them as far as the inputs can tell: neither difference of the means, sample by sample, has
     /// the wrong sign at a confidence of 95 % ([`SampleMean::interval`]).

@@ -6,6 +6,27 @@
 //!
 //! All is exact for the set of samples at hand, with confidence intervals for the law they were drawn
 //! from.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use thalweg::data::Samples;
+//! use thalweg::evaluation::Evaluation;
+//! use thalweg::faer::mat;
+//! use thalweg::fluctuation;
+//! use thalweg::loss::{Convention, Loss};
+//! use thalweg::model::Mlp;
+//! use thalweg::tensor::Activation;
+//!
+//! // f(x) = w x at x = 1 and 2, where y = 0: the gradients at w = 2 are w x² = 2 and 8.
+//! let line = Mlp { widths: vec![1, 1], activation: Activation::Identity, biases: false };
+//! let samples = Samples { inputs: mat![[1.0, 2.0]], targets: mat![[0.0, 0.0]] };
+//! let loss = Loss::SquaredError(Convention::Half);
+//! let mut loss = Evaluation::new(Arc::new(line.tape()?), loss, samples, Evaluation::BATCH)?;
+//! let found = fluctuation::measure(&mut loss, &[2.0])?;
+//! assert_eq!(found.total.fluctuation.value, (4.0 + 64.0) / 2.0);
+//! assert_eq!(found.total.covariance_trace.value, 9.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod alignment;
 mod bounds;
@@ -31,7 +52,7 @@ use crate::evaluation::SampledLoss;
 /// The fluctuation of a network at one point, and what it is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fluctuation {
-    /// L.
+    /// L = E ℓ, the mean loss of a sample.
     pub loss: SampleMean,
     /// In all parameters.
     pub total: Moments,
@@ -42,7 +63,7 @@ pub struct Fluctuation {
     pub outputs: Vec<SampleMean>,
     /// The residuals' second moment and its mismatch with the output curvature.
     pub residuals: Residuals,
-    /// Theorem 2.
+    /// F between bounds that the sharpness and the residuals' mismatch set (Theorem 2).
     pub bounds: Bounds,
 }
 

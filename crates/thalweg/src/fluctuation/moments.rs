@@ -23,7 +23,7 @@ pub struct Moments {
 /// One layer's part in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerMoments {
-    /// Which.
+    /// The layer, by its name and its ranges in the parameter vector.
     pub layer: Layer,
     /// Of its own parameters.
     pub moments: Moments,

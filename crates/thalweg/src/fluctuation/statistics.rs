@@ -8,11 +8,11 @@ use super::student::reach;
 /// a standard error, which is reliable when N is large against the weight of the law's tails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SampleMean {
-    /// The number.
+    /// The mean, or the function of means, in the unit of what is averaged.
     pub value: f64,
     /// Its standard deviation over sets of N samples, from the scatter within this one. Infinite if N = 1.
     pub standard_error: f64,
-    /// N.
+    /// N, the samples of the set.
     pub samples: usize,
 }
 

@@ -1,4 +1,21 @@
 //! Losses, and a network's loss over a batch with all its derivatives.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use thalweg::loss::{Convention, Loss, Objective};
+//! use thalweg::model::Mlp;
+//! use thalweg::tensor::Activation;
+//!
+//! // f(x) = w x at x = 1 and 2, where y = 0: L = ½ w² (1 + 4)/2 and ∇L = 2.5 w.
+//! let line = Mlp { widths: vec![1, 1], activation: Activation::Identity, biases: false };
+//! let loss = Loss::SquaredError(Convention::Half);
+//! let mut objective = Objective::<f64>::new(Arc::new(line.tape()?), loss, 2);
+//! objective.inputs_mut().line(0).copy_from_slice(&[1.0, 2.0]);
+//! let mut gradient = [0.0];
+//! objective.gradient(&[2.0], &mut gradient);
+//! assert_eq!(gradient, [5.0]);
+//! # Ok::<(), thalweg::model::ModelError>(())
+//! ```
 
 mod cross_entropy;
 mod objective;

@@ -50,7 +50,7 @@ impl<T: Number> Objective<T> {
         self.machine.tape()
     }
 
-    /// B.
+    /// B, the samples in the batch: the loss is a mean over so many.
     pub fn batch(&self) -> usize {
         self.machine.batch()
     }

@@ -10,7 +10,7 @@ pub enum Network {
     Mlp(Mlp),
     /// A recurrent network.
     Rnn(Rnn),
-    /// A transformer.
+    /// Blocks of attention and perceptrons, read at every position.
     Transformer(Transformer),
 }
 

@@ -7,15 +7,15 @@ use crate::tensor::{Activation, Recorder, Tape};
 /// h_t = φ(U x_t + b + V h_{t−1}), h_0 = 0, and f = W h + c at one step or at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rnn {
-    /// Rows of x_t.
+    /// Features of the input x_t at each step; U has as many columns.
     pub inputs: usize,
-    /// Rows of h_t.
+    /// Units of the state h_t; V is a square matrix of this size.
     pub hidden: usize,
-    /// Rows of f.
+    /// Rows of the output f, and of W.
     pub outputs: usize,
-    /// Steps t = 1 … L.
+    /// L, the length of the sequence: steps t = 1 … L.
     pub steps: usize,
-    /// φ.
+    /// φ, applied to each entry of U x_t + b + V h_{t−1}.
     pub activation: Activation,
     /// Whether there are b and c.
     pub biases: bool,
@@ -26,9 +26,9 @@ pub struct Rnn {
 /// The steps at which a recurrent network gives an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// The last alone.
+    /// After the last step alone: the output has one position.
     Last,
-    /// Every one.
+    /// After every step: the output has as many positions as the input.
     Every,
 }
 

@@ -14,15 +14,15 @@ pub struct Transformer {
     pub positions: usize,
     /// Heads, which share the width.
     pub heads: usize,
-    /// Rows of A.
+    /// Hidden units of the perceptron at each position: A is hidden × width, B is width × hidden.
     pub hidden: usize,
-    /// How many blocks.
+    /// How many blocks follow one another, each with weights of its own.
     pub blocks: usize,
     /// Whether a position sees only itself and those before it.
     pub causal: bool,
     /// Whether there is LayerNorm.
     pub layer_norm: bool,
-    /// φ.
+    /// φ, the perceptron's activation; attention has none.
     pub activation: Activation,
     /// Whether affine maps have biases.
     pub biases: bool,

@@ -19,7 +19,7 @@ pub struct Schedule {
 /// How the learning rate falls, counted from the end of the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decay {
-    /// Not at all.
+    /// It stays at the base.
     None,
     /// From 1 to `floor` as half a cosine over `steps`, and `floor` ever after.
     Cosine {
@@ -32,7 +32,7 @@ pub enum Decay {
     Steps {
         /// Steps between falls.
         every: u64,
-        /// In (0, 1].
+        /// What each fall multiplies the learning rate by, in (0, 1].
         factor: f64,
     },
 }
@@ -47,7 +47,7 @@ impl Schedule {
         }
     }
 
-    /// η_t.
+    /// η_t, the learning rate of step t = 0, 1, …
     pub fn at(&self, step: u64) -> f64 {
         if step.saturating_add(1) < self.warmup {
             return self.base * ((step + 1) as f64 / self.warmup as f64);

@@ -8,7 +8,7 @@ use crate::tensor::{MOST_SUMS, Number, Pack, halve, sums};
 /// v ← momentum · v + g + weight_decay · θ, θ ← θ − η_t v; PyTorch's `SGD` and the linear model's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// η_t.
+    /// η_t, the learning rate as a function of the step.
     pub learning_rate: Schedule,
     /// In [0, 1); 0 is plain SGD.
     pub momentum: f64,

@@ -1,4 +1,13 @@
 //! Covariances from what people know of them: eigenvalues, or standard deviations.
+//!
+//! ```
+//! use thalweg::problem::{Basis, covariance};
+//!
+//! assert_eq!(covariance::from_deviations(&[3.0, 0.5])[(0, 0)], 9.0);
+//! // The same eigenvalues in random axes: the trace stays.
+//! let turned = covariance::from_spectrum(&[9.0, 0.25], Basis::Random { seed: 1 });
+//! assert!((turned[(0, 0)] + turned[(1, 1)] - 9.25).abs() < 1e-12 && turned[(0, 1)] != 0.0);
+//! ```
 
 use faer::Mat;
 

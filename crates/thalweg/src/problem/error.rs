@@ -7,15 +7,15 @@ use crate::words::{rounded, shown};
 /// The part of a problem that an error is about, displayed as the name it has in problem files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// Σx.
+    /// Σx, the covariance of the inputs, d_x × d_x.
     InputCovariance,
-    /// V.
+    /// V, the matrix that is learnt, d_y × d_x.
     Teacher,
-    /// Σε.
+    /// Σε, the covariance of the label noise, d_y × d_y.
     NoiseCovariance,
-    /// D.
+    /// D, the number of layers.
     Depth,
-    /// h_1 … h_{D−1}.
+    /// h_1 … h_{D−1}, the widths between the layers.
     HiddenWidths,
 }
 
@@ -139,9 +139,9 @@ pub enum ProblemError {
     Indefinite {
         /// The covariance.
         field: Field,
-        /// λ_min.
+        /// The smallest eigenvalue, below 0.
         smallest: f64,
-        /// λ_max.
+        /// The largest eigenvalue.
         largest: f64,
     },
     /// A matrix decomposition did not converge.
@@ -157,15 +157,15 @@ pub enum ProblemError {
     WidthCount {
         /// How many were given.
         found: usize,
-        /// D − 1.
+        /// D − 1, the widths that a network of D layers has between them.
         expected: usize,
     },
     /// A hidden width is 0 or absurd.
     #[error("hidden_widths has {found} for layer {layer}: give 1 … {limit}")]
     Width {
-        /// k of h_k.
+        /// k: the width after layer k, from 1.
         layer: usize,
-        /// h_k as given.
+        /// h_k as it was given.
         found: usize,
         /// The largest width accepted.
         limit: usize,
@@ -191,11 +191,11 @@ pub enum ProblemError {
         "hidden_widths has {width} for layer {layer}, below {rank}, the teacher's rank on the inputs that occur: no weights can then represent it; give {rank} or more"
     )]
     WidthBelowRank {
-        /// k of h_k.
+        /// k: the width after layer k, from 1.
         layer: usize,
-        /// h_k as given.
+        /// h_k as it was given.
         width: usize,
-        /// rank V√Σx.
+        /// rank V√Σx, the least width that lets all of V through.
         rank: usize,
     },
 }

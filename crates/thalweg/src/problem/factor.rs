@@ -71,7 +71,7 @@ impl Factor {
         })
     }
 
-    /// F, d × p.
+    /// F with F Fᵀ = Σ, d × p: p is the rank of Σ.
     pub fn matrix(&self) -> MatRef<'_, f64> {
         self.matrix.as_ref()
     }

@@ -1,4 +1,20 @@
 //! What is being solved: the problem (Σx, V, Σε, D, widths), validated once, and its weights.
+//!
+//! ```
+//! use thalweg::faer::{Mat, mat};
+//! use thalweg::problem::{Problem, covariance};
+//!
+//! let input_covariance = Mat::identity(3, 3);
+//! let teacher = mat![[1.0, 0.0, 0.5], [0.0, 2.0, 0.0]];
+//! let noise_covariance = covariance::from_deviations(&[1.0, 0.1]);
+//! let problem = Problem::with_hidden_widths(input_covariance, teacher.clone(), noise_covariance, 2, &[5])?;
+//! assert_eq!(problem.widths(), [3, 5, 2]);
+//! assert_eq!(problem.parameters(), 5 * 3 + 2 * 5);
+//!
+//! let no_covariance = mat![[1.0, 0.0], [0.0, -1.0]];
+//! assert!(Problem::new(Mat::identity(3, 3), teacher, no_covariance, 2).is_err());
+//! # Ok::<(), thalweg::problem::ProblemError>(())
+//! ```
 
 mod basis;
 mod check;
@@ -135,12 +151,12 @@ impl Problem {
         self.widths.len() - 1
     }
 
-    /// d_x.
+    /// d_x, the number of inputs: columns of V.
     pub fn input_dim(&self) -> usize {
         self.widths[0]
     }
 
-    /// d_y.
+    /// d_y, the number of outputs: rows of V.
     pub fn output_dim(&self) -> usize {
         self.widths[self.depth()]
     }
@@ -150,17 +166,17 @@ impl Problem {
         &self.widths
     }
 
-    /// Σx, d_x × d_x.
+    /// Σx = E xxᵀ, d_x × d_x, symmetric and positive semi-definite.
     pub fn input_covariance(&self) -> MatRef<'_, f64> {
         self.input_covariance.as_ref()
     }
 
-    /// V, d_y × d_x.
+    /// V in y = V x + ε, d_y × d_x.
     pub fn teacher(&self) -> MatRef<'_, f64> {
         self.teacher.as_ref()
     }
 
-    /// Σε, d_y × d_y.
+    /// Σε = E εεᵀ, d_y × d_y, symmetric and positive semi-definite; its entries have the unit of the loss.
     pub fn noise_covariance(&self) -> MatRef<'_, f64> {
         self.noise_covariance.as_ref()
     }

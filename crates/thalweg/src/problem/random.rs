@@ -8,13 +8,13 @@ use crate::random::{Purpose, Stream};
 /// The shape of a random problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// d_x.
+    /// d_x, the number of inputs.
     pub input_dim: usize,
-    /// d_y.
+    /// d_y, the number of outputs.
     pub output_dim: usize,
     /// rank V, at most min(d_x, d_y).
     pub rank: usize,
-    /// D.
+    /// D, the number of layers, each hidden width max(d_x, d_y).
     pub depth: usize,
 }
 

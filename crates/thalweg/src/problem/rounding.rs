@@ -33,9 +33,9 @@ pub enum Caveat {
     Negative {
         /// The covariance.
         field: Field,
-        /// λ_min as given.
+        /// The smallest eigenvalue as given, below 0.
         smallest: f64,
-        /// λ_max.
+        /// The largest eigenvalue.
         largest: f64,
         /// How many eigenvalues became 0.
         zeros: usize,

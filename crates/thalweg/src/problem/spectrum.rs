@@ -1,6 +1,13 @@
 //! Common spectra, as lists of eigenvalues or singular values, largest first.
+//!
+//! ```
+//! use thalweg::problem::spectrum;
+//!
+//! assert_eq!(spectrum::power_law(4, 2.0), [1.0, 0.25, 1.0 / 9.0, 0.0625]);
+//! assert_eq!(spectrum::spiked(3, 1, 10.0), [10.0, 1.0, 1.0]);
+//! ```
 
-/// d ones.
+/// The spectrum of the identity: d ones.
 pub fn identity(d: usize) -> Vec<f64> {
     vec![1.0; d]
 }

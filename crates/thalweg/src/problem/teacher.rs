@@ -1,4 +1,12 @@
 //! Teachers V from their singular values.
+//!
+//! ```
+//! use thalweg::faer::mat;
+//! use thalweg::problem::{Basis, teacher};
+//!
+//! let v = teacher::from_singular_values(2, 3, &[5.0], Basis::Canonical, Basis::Canonical);
+//! assert_eq!(v, mat![[5.0, 0.0, 0.0], [0.0, 0.0, 0.0]]);
+//! ```
 
 use faer::Mat;
 

@@ -28,15 +28,15 @@ pub enum WeightsError {
         "W_{layer} is {found_rows} × {found_columns} where {rows} × {columns} is needed (h_{layer} × h_{{{layer}−1}})"
     )]
     Shape {
-        /// k, from 1.
+        /// k, the number of the layer, from 1.
         layer: usize,
         /// Rows given.
         found_rows: usize,
         /// Columns given.
         found_columns: usize,
-        /// h_k.
+        /// h_k, the rows that W_k must have.
         rows: usize,
-        /// h_{k−1}.
+        /// h_{k−1}, the columns that W_k must have.
         columns: usize,
     },
     /// An entry is NaN or infinite.
@@ -44,7 +44,7 @@ pub enum WeightsError {
         "W_{layer} has the entry {value} at row {row}, column {column} (from 1): every weight must be finite"
     )]
     NotFinite {
-        /// k, from 1.
+        /// k, the number of the layer, from 1.
         layer: usize,
         /// Row, from 1.
         row: usize,
@@ -107,12 +107,12 @@ impl Weights {
         Ok(())
     }
 
-    /// W_1 … W_D.
+    /// W_1 … W_D in this order, W_k of shape h_k × h_{k−1}.
     pub fn layers(&self) -> &[Mat<f64>] {
         &self.layers
     }
 
-    /// D.
+    /// D, the number of layers.
     pub fn depth(&self) -> usize {
         self.layers.len()
     }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum NoiseLaw {
-    /// Standard normal.
+    /// The standard normal law.
     Gaussian,
-    /// Laplace.
+    /// The law of Laplace, of density e^{−√2|z|}/√2.
     Laplace,
-    /// Student's t.
+    /// Student's t, divided by its standard deviation √(ν/(ν − 2)).
     StudentT {
         /// Degrees of freedom ν > 2.
         degrees: f64,

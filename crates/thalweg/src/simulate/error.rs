@@ -31,9 +31,9 @@ pub enum SimulateError {
         "data.source has {samples} samples but a minibatch takes {batch}: raise samples to {batch} or more, or lower batch"
     )]
     DataSetTooSmall {
-        /// N.
+        /// N, the samples of the fixed data set.
         samples: usize,
-        /// B.
+        /// B, the samples in a minibatch.
         batch: usize,
     },
     /// The fixed batch does not fit in the finite data set it is taken from.
@@ -43,7 +43,7 @@ pub enum SimulateError {
     FixedBatchTooLarge {
         /// The fixed batch's size.
         found: usize,
-        /// N.
+        /// N, the samples of the fixed data set.
         samples: usize,
     },
     /// The given initial weights do not belong to the problem.

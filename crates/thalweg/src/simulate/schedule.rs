@@ -1,4 +1,11 @@
 //! The steps at which a run is measured.
+//!
+//! ```
+//! use thalweg::simulate::schedule;
+//!
+//! assert_eq!(schedule::linear(100, 5), [0, 25, 50, 75, 100]);
+//! assert_eq!(schedule::logarithmic(1000, 4), [0, 1, 10, 100, 1000]);
+//! ```
 
 /// About `count` steps from 0 to `last`, evenly spaced, both ends included; never a step twice.
 pub fn linear(last: u64, count: usize) -> Vec<u64> {

@@ -10,7 +10,7 @@ use super::NoiseLaw;
 /// Everything that, with a problem and a seed, fixes a run's numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// η > 0.
+    /// η > 0, the step size: W ← W − η v.
     pub learning_rate: f64,
     /// B ≥ 1, samples in a minibatch.
     pub batch: usize,
@@ -87,7 +87,7 @@ pub enum SampleSource {
     Online,
     /// A data set drawn once per seed.
     Finite {
-        /// Its size N ≥ B.
+        /// N ≥ B, the samples of the set.
         samples: usize,
         /// Draw each minibatch with replacement; otherwise in a fresh random order each epoch.
         replacement: bool,

@@ -19,7 +19,7 @@ pub struct EnsembleSnapshot {
 /// diverged run holds an infinity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
-    /// The seed.
+    /// The seed of the run's random numbers.
     pub seed: u64,
     /// How the run stands.
     pub outcome: Outcome,

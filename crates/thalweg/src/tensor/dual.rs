@@ -37,9 +37,9 @@ use super::pack::{One, Packed, Packs};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dual<T, const N: usize> {
-    /// x.
+    /// x, the number itself.
     pub value: T,
-    /// ẋ_k.
+    /// ẋ_k, its derivative along direction k = 0 … N − 1.
     pub tangents: [T; N],
 }
 

@@ -6,6 +6,31 @@
 //! arithmetic in dual numbers whose primal parts are recorded once and for all: what Lanczos or
 //! Hutchinson ask for at one point. Reverse mode also knows each sample's part in the gradient: see
 //! [`Machine::sample_squared_norms`].
+//!
+//! ```
+//! use thalweg::tensor::{Activation, Machine, Recorder};
+//!
+//! // f(x) = max(w x, 0) of two features.
+//! let mut recorder = Recorder::new(2, 1)?;
+//! let input = recorder.input();
+//! let w = recorder.weight("w", 1, 2)?;
+//! let product = recorder.affine(w, None, input)?;
+//! let output = recorder.pointwise(Activation::Relu, product);
+//! let tape = recorder.finish(output)?;
+//!
+//! // At x = (1, 1) and x = (−3, 1).
+//! let mut machine = Machine::<f64>::new(tape.into(), 2);
+//! machine.inputs_mut().line(0).copy_from_slice(&[1.0, -3.0]);
+//! machine.inputs_mut().line(1).copy_from_slice(&[1.0, 1.0]);
+//! machine.forward(&[2.0, 1.0]);
+//! let (output, mut adjoint) = machine.seed();
+//! assert_eq!(output.line(0), [3.0, 0.0]);
+//! adjoint.line(0).copy_from_slice(&[1.0, 1.0]);
+//! let mut gradient = [0.0; 2];
+//! machine.backward(&[2.0, 1.0], &mut gradient);
+//! assert_eq!(gradient, [1.0, 1.0]);
+//! # Ok::<(), thalweg::tensor::TensorError>(())
+//! ```
 
 mod dual;
 mod error;

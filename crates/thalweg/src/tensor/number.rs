@@ -36,7 +36,7 @@ pub trait Number:
     fn from_f64(x: f64) -> Self;
     /// self · factor + addend; of reals, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// √self.
+    /// √self; NaN below 0.
     fn sqrt(self) -> Self;
     /// eˣ to a few units in the last place; arguments beyond the range of finite normal results are
     /// taken to be at its border. NaN stays NaN.

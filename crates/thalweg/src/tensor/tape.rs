@@ -26,7 +26,7 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// What is read.
+    /// The variable that holds the input: its rows and positions are the input's.
     pub fn input(&self) -> Variable {
         self.input
     }

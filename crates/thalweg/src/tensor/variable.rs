@@ -36,12 +36,12 @@ impl Line {
 }
 
 impl Variable {
-    /// Features.
+    /// How many features it has at each position.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Places.
+    /// How many positions it has: 1 but for sequences.
     pub fn positions(&self) -> usize {
         self.positions
     }
@@ -143,13 +143,13 @@ pub enum Role {
 pub struct Parameter {
     /// Unique within the tape.
     pub name: String,
-    /// What it does.
+    /// Whether it is a weight, a bias or a gain: how it starts depends on that.
     pub role: Role,
     /// Rows, the output side.
     pub rows: usize,
     /// Columns, the input side; 1 for a vector.
     pub columns: usize,
-    /// Where it begins.
+    /// The index of its first number in the parameter vector.
     pub offset: usize,
 }
 

@@ -10,9 +10,9 @@ use crate::problem::Problem;
 pub struct ConditionBounds {
     /// κ = λ_max(Σε)/λ_min(Σε).
     pub condition_number: f64,
-    /// c₁ D √κ.
+    /// c₁ D √κ ≤ T, in loss/weight².
     pub lower: f64,
-    /// c₂ D κ.
+    /// c₂ D κ ≥ T, in loss/weight².
     pub upper: f64,
     /// c₁ = (1 − 1/D) b^{1/D} v^{2−2/D}, v the d_y-th singular value of V√Σx (0 if there are fewer).
     pub lower_constant: f64,
@@ -77,9 +77,9 @@ fn from_teacher_values(problem: &Problem, teacher: &[f64]) -> Result<ConditionBo
 /// paper prints it the other way round).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FluctuationBounds {
-    /// λ_min(C) T.
+    /// λ_min(C) T ≤ F, in loss²/weight².
     pub lower: f64,
-    /// λ_max(C) T.
+    /// λ_max(C) T ≥ F, in loss²/weight².
     pub upper: f64,
 }
 

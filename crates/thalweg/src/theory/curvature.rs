@@ -34,7 +34,7 @@ impl Curvature {
         })
     }
 
-    /// d_y p.
+    /// d_y p, the rows of K: outputs times the rank p of Σx.
     pub fn size(&self) -> usize {
         self.above[0].nrows() * self.reached[0].ncols()
     }

@@ -12,9 +12,9 @@ pub enum TheoryError {
         "noise_covariance has rank {rank} of {dimension}, and outputs without noise carry signal (relative size {leak:e} of V√Σx): Theorem 1 needs noise on every output that the teacher uses; add some, for example 1e-6 of the largest variance"
     )]
     NoiseSingular {
-        /// rank Σε.
+        /// rank Σε, below d_y.
         rank: usize,
-        /// d_y.
+        /// d_y, the number of outputs.
         dimension: usize,
         /// ‖Π V√Σx‖ / ‖V√Σx‖ with Π the projection on the kernel of Σε.
         leak: f64,
@@ -29,9 +29,9 @@ pub enum TheoryError {
         "noise_covariance has rank {rank} of {dimension}: its condition number is infinite; give an invertible one"
     )]
     InfiniteCondition {
-        /// rank Σε.
+        /// rank Σε, below d_y.
         rank: usize,
-        /// d_y.
+        /// d_y, the number of outputs.
         dimension: usize,
     },
     /// Weights that do not belong to the problem.

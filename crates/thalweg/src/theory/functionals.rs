@@ -23,7 +23,7 @@ pub struct Functionals {
     pub sharpness: f64,
     /// F = Σ_k F_k, the part of E‖∇ℓ‖² (one sample) that label noise causes: all of it at a minimum.
     pub fluctuation: f64,
-    /// W_1 … W_D.
+    /// The shares T_k and F_k of W_1 … W_D, in this order.
     pub layers: Vec<LayerShare>,
 }
 

@@ -137,7 +137,7 @@ impl<'p> Minimum<'p> {
         self.problem
     }
 
-    /// r = rank V√Σx.
+    /// r = rank V√Σx, at most min(d_x, d_y): the directions that are learnt.
     pub fn rank(&self) -> usize {
         self.singular_values.len()
     }
@@ -152,7 +152,7 @@ impl<'p> Minimum<'p> {
         &self.teacher_values
     }
 
-    /// s = tr S.
+    /// s = tr S, the sum of [`Minimum::singular_values`] (eq. 14).
     pub fn signal_trace(&self) -> f64 {
         self.singular_values.iter().sum()
     }

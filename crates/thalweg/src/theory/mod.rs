@@ -3,6 +3,19 @@
 //! [`predict`] answers the common question; [`Minimum`] has the rest (weights, whole spectrum, layer
 //! conditioning), for SGD's minimum and for the flattest one. Nothing here forms a matrix larger than
 //! max(d_x, d_y) squared except [`Curvature::matrix`], which says so.
+//!
+//! ```
+//! use thalweg::faer::Mat;
+//! use thalweg::problem::{Problem, covariance};
+//! use thalweg::theory::predict;
+//!
+//! // Equal noise on both outputs: SGD ends at a flattest minimum, T = D (tr V)^{2−2/D} (d_y tr Σx)^{1/D} = 12.
+//! let one = Mat::<f64>::identity(2, 2);
+//! let problem = Problem::new(one.clone(), one.clone(), covariance::from_deviations(&[0.3, 0.3]), 3)?;
+//! let end = predict(&problem)?;
+//! assert!((end.sharpness - 12.0).abs() < 1e-12 && end.excess < 1e-12);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod alignment;
 mod bounds;

@@ -5,15 +5,15 @@ use crate::problem::spectrum::power_law;
 /// Aligned d × d problems with Σε, Σx and V diagonal, entries i^{−a}, i^{−b} and i^{−c}.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PowerLaw {
-    /// d = d_x = d_y.
+    /// d = d_x = d_y, inputs and outputs.
     pub dimension: usize,
-    /// D.
+    /// D, the number of layers.
     pub depth: usize,
-    /// a, of Σε.
+    /// a: the noise's variance on output i is i^{−a}.
     pub noise: f64,
-    /// b, of Σx.
+    /// b: the variance of input i is i^{−b}.
     pub input: f64,
-    /// c, of V.
+    /// c: V has i^{−c} on its diagonal.
     pub teacher: f64,
 }
 

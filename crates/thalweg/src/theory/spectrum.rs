@@ -33,7 +33,7 @@ impl Spectrum {
         self.parameters
     }
 
-    /// Their sum, T.
+    /// T, the sum of the eigenvalues: the trace of the Hessian, in loss/weight².
     pub fn trace(&self) -> f64 {
         self.eigenvalues.iter().sum()
     }

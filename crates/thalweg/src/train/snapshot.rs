@@ -11,13 +11,13 @@ use crate::outcome::Outcome;
 /// format, also where a diverged run holds an infinity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainerSnapshot {
-    /// The seed.
+    /// The seed of the run's random numbers.
     pub seed: u64,
     /// t, the number of updates made; it stands still once a run has diverged.
     pub step: u64,
     /// How the run stands.
     pub outcome: Outcome,
-    /// θ.
+    /// θ, laid out as the tape's parameter vector.
     pub parameters: Vec<u64>,
     /// What the method remembers: SGD its velocity, and nothing without momentum.
     pub memory: Vec<u64>,

@@ -132,7 +132,7 @@ impl<T: Real, M: Method> Trainer<T, M> {
         method.batch(self.seed, step, inputs, targets);
     }
 
-    /// Its seed.
+    /// The seed of its random numbers: samples, labels and their order.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -142,7 +142,7 @@ impl<T: Real, M: Method> Trainer<T, M> {
         self.step
     }
 
-    /// How it stands.
+    /// Whether it goes on, or diverged and when.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }

@@ -71,12 +71,12 @@ impl<M: Method> Training<M> {
         })
     }
 
-    /// f.
+    /// The network f, as a recorded function of θ and an input.
     pub fn tape(&self) -> &Arc<Tape> {
         &self.tape
     }
 
-    /// ℓ.
+    /// The loss ℓ of one sample.
     pub fn loss(&self) -> Loss {
         self.loss
     }

@@ -8,11 +8,11 @@ use crate::tensor::write::{RUN, Write};
 /// Lines `first`, `first + step`, … of a contiguous variable, counted from its first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The first.
+    /// The first line's number, from 0.
     pub first: usize,
     /// From one to the next.
     pub step: usize,
-    /// How many.
+    /// How many lines there are.
     pub count: usize,
 }
 

@@ -11,11 +11,11 @@ use crate::tensor::write::Write;
 /// A smooth or kinked function of one number, with two derivatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// x.
+    /// φ(x) = x, which makes a linear network.
     Identity,
     /// max(x, 0), with derivative 0 at 0.
     Relu,
-    /// tanh x.
+    /// φ(x) = tanh x.
     Tanh,
     /// x Φ(x), Φ the standard normal law's distribution: the Gaussian error linear unit of Hendrycks and Gimpel
     /// (2016), as PyTorch's `GELU()` is.
