@@ -2,8 +2,8 @@
 
 use faer::Mat;
 
+use crate::lanes::vectorise;
 use crate::problem::cholesky;
-use crate::tensor::vectorise::vectorise;
 use crate::tensor::{LinesMut, Real};
 
 /// The lower triangular L with L Lᵀ = Σ, for each row its entries that are not 0.

@@ -4,9 +4,9 @@ use faer::Mat;
 
 use super::DataError;
 use super::mixing::Mixing;
+use crate::lanes::vectorise;
 use crate::problem::{Field, covariance, factored};
 use crate::random::{Bulk, NoiseLaw};
-use crate::tensor::vectorise::vectorise;
 use crate::tensor::{Group, LinesMut, Real, softmax};
 
 /// Label noise ε, independent from sample to sample, from position to position and of the inputs.

@@ -24,38 +24,13 @@ impl Real for __m256d {
     }
 
     #[inline(always)]
-    fn load(from: &[f64]) -> Self {
-        unsafe { _mm256_loadu_pd(from[..4].as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f64]) {
-        unsafe { _mm256_storeu_pd(to[..4].as_mut_ptr(), self) }
-    }
-
-    #[inline(always)]
     fn scalar(x: f64) -> f64 {
         x
     }
 
     #[inline(always)]
-    fn splat(x: f64) -> Self {
-        unsafe { _mm256_set1_pd(x) }
-    }
-
-    #[inline(always)]
-    fn broadcast(x: Self::Scalar) -> Self {
-        unsafe { _mm256_set1_pd(x) }
-    }
-
-    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         unsafe { _mm256_sub_pd(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, addend: Self) -> Self {
-        unsafe { _mm256_fmadd_pd(self, factor, addend) }
     }
 
     #[inline(always)]
@@ -79,38 +54,13 @@ impl Real for __m128 {
     }
 
     #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        unsafe { _mm_loadu_ps(from[..4].as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f32]) {
-        unsafe { _mm_storeu_ps(to[..4].as_mut_ptr(), self) }
-    }
-
-    #[inline(always)]
     fn scalar(x: f64) -> f32 {
         x as f32
     }
 
     #[inline(always)]
-    fn splat(x: f64) -> Self {
-        unsafe { _mm_set1_ps(x as f32) }
-    }
-
-    #[inline(always)]
-    fn broadcast(x: Self::Scalar) -> Self {
-        unsafe { _mm_set1_ps(x) }
-    }
-
-    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         unsafe { _mm_sub_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, addend: Self) -> Self {
-        unsafe { _mm_fmadd_ps(self, factor, addend) }
     }
 
     #[inline(always)]
@@ -120,18 +70,12 @@ impl Real for __m128 {
 }
 
 impl Lanes for __m256d {
-    const LANES: usize = 4;
     type Bits = __m256i;
     type Single = __m128;
 
     #[inline(always)]
     fn within<C: Call>(work: C) -> C::Output {
         unsafe { call_avx2(work) }
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        unsafe { _mm256_add_pd(self, other) }
     }
 
     #[inline(always)]

@@ -24,38 +24,13 @@ impl Real for __m512d {
     }
 
     #[inline(always)]
-    fn load(from: &[f64]) -> Self {
-        unsafe { _mm512_loadu_pd(from[..8].as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f64]) {
-        unsafe { _mm512_storeu_pd(to[..8].as_mut_ptr(), self) }
-    }
-
-    #[inline(always)]
     fn scalar(x: f64) -> f64 {
         x
     }
 
     #[inline(always)]
-    fn splat(x: f64) -> Self {
-        unsafe { _mm512_set1_pd(x) }
-    }
-
-    #[inline(always)]
-    fn broadcast(x: Self::Scalar) -> Self {
-        unsafe { _mm512_set1_pd(x) }
-    }
-
-    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         unsafe { _mm512_sub_pd(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, addend: Self) -> Self {
-        unsafe { _mm512_fmadd_pd(self, factor, addend) }
     }
 
     #[inline(always)]
@@ -79,38 +54,13 @@ impl Real for __m256 {
     }
 
     #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        unsafe { _mm256_loadu_ps(from[..8].as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f32]) {
-        unsafe { _mm256_storeu_ps(to[..8].as_mut_ptr(), self) }
-    }
-
-    #[inline(always)]
     fn scalar(x: f64) -> f32 {
         x as f32
     }
 
     #[inline(always)]
-    fn splat(x: f64) -> Self {
-        unsafe { _mm256_set1_ps(x as f32) }
-    }
-
-    #[inline(always)]
-    fn broadcast(x: Self::Scalar) -> Self {
-        unsafe { _mm256_set1_ps(x) }
-    }
-
-    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         unsafe { _mm256_sub_ps(self, other) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, addend: Self) -> Self {
-        unsafe { _mm256_fmadd_ps(self, factor, addend) }
     }
 
     #[inline(always)]
@@ -120,18 +70,12 @@ impl Real for __m256 {
 }
 
 impl Lanes for __m512d {
-    const LANES: usize = 8;
     type Bits = __m512i;
     type Single = __m256;
 
     #[inline(always)]
     fn within<C: Call>(work: C) -> C::Output {
         unsafe { call_avx512(work) }
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        unsafe { _mm512_add_pd(self, other) }
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Runs a task with the widest lanes that the processor has.
+//! Runs work with the vector instructions that the processor has.
 
 use super::Lanes;
 
@@ -38,7 +38,7 @@ impl Isa {
     fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx2 = has_avx2();
             if avx2
                 && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512dq")
@@ -78,23 +78,61 @@ pub(crate) fn dispatch_on<T: Task>(isa: Isa, task: T) -> T::Output {
         Isa::Scalar => task.run::<f64>(),
         // SAFETY: `isa` is one that the processor was found to have.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { with_avx2(task) },
+        Isa::Avx2 => unsafe {
+            with_avx2(
+                #[inline(always)]
+                || task.run::<std::arch::x86_64::__m256d>(),
+            )
+        },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { with_avx512(task) },
+        Isa::Avx512 => unsafe {
+            with_avx512(
+                #[inline(always)]
+                || task.run::<std::arch::x86_64::__m512d>(),
+            )
+        },
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2<T: Task>(task: T) -> T::Output {
-    task.run::<std::arch::x86_64::__m256d>()
+/// Runs `work`, compiled with AVX2 and fused multiply–add where the processor has them. Without them
+/// `mul_add` is a call into the C library: the same bits, many times slower.
+///
+/// `work` and all that it calls in hot loops must be `#[inline(always)]`: code outside the
+/// instruction set's own function is compiled without it.
+#[inline]
+pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor was just found to have both.
+        return unsafe { with_avx2(work) };
+    }
+    work()
 }
 
+/// Whether the processor has AVX2 and fused multiply–add.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(test)]
+    if forced::PLAIN.get() {
+        return false;
+    }
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// `work`, compiled with AVX2 and fused multiply–add.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+pub(crate) fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// `work`, compiled with AVX-512.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
-fn with_avx512<T: Task>(task: T) -> T::Output {
-    task.run::<std::arch::x86_64::__m512d>()
+fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// [`Call::call`] compiled for four lanes.
@@ -111,4 +149,22 @@ pub(super) fn call_avx2<C: Call>(work: C) -> C::Output {
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
 pub(super) fn call_avx512<C: Call>(work: C) -> C::Output {
     work.call()
+}
+
+/// Takes the vector instructions away, to see that results do not depend on them.
+#[cfg(test)]
+pub(crate) mod forced {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Runs `work` on this thread as on a processor without AVX2.
+    pub(crate) fn plain<R>(work: impl FnOnce() -> R) -> R {
+        PLAIN.set(true);
+        let result = work();
+        PLAIN.set(false);
+        result
+    }
 }

@@ -1,22 +1,58 @@
-//! Several numbers at once: one vector interface over AVX-512, AVX2 and plain scalars.
+//! Several numbers at once: one layer of vectors over AVX-512, AVX2, arrays and plain scalars.
 //!
-//! Code written against [`Lanes`] gives the same bits in every implementation: each operation is one
-//! correctly rounded IEEE operation per lane, `mul_add` is fused everywhere, and nothing adds across
-//! lanes. [`dispatch`] picks the widest implementation that the processor has, at run time.
+//! Code written against [`Lanes`] or [`Pack`] gives the same bits in every implementation: each operation is one
+//! correctly rounded IEEE operation per lane, `mul_add` is fused everywhere, and where lanes are added, they are by
+//! halving. What runs is chosen at run time: [`dispatch`] picks the widest lanes that the processor has;
+//! [`vectorise`], and the packs of tensors, stay with AVX2, since wider ones made their short loops slower.
 
+mod array;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod dispatch;
+#[cfg(target_arch = "x86_64")]
+mod registers;
 mod scalar;
 
-pub(crate) use dispatch::{Call, Task, dispatch};
+pub(crate) use dispatch::{Call, Task, dispatch, vectorise};
 #[cfg(test)]
-pub(crate) use dispatch::{Isa, dispatch_on};
+pub(crate) use dispatch::{Isa, dispatch_on, forced};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use dispatch::{has_avx2, with_avx2};
+
+/// A fixed number of lanes, each a `T`.
+pub trait Vector<T>: Copy {
+    /// How many lanes.
+    const LANES: usize;
+
+    /// All lanes `x`.
+    fn splat(x: T) -> Self;
+    /// The first lanes of `from`, which must hold at least that many.
+    fn load(from: &[T]) -> Self;
+    /// Into the first lanes of `to`, which must hold at least that many.
+    fn store(self, to: &mut [T]);
+    /// self + other, lane by lane.
+    fn add(self, other: Self) -> Self;
+    /// self · factor + addend, lane by lane, rounded once.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+}
+
+/// Lanes that can be added to one number.
+pub trait Pack<T>: Vector<T> {
+    /// The sum of all lanes, by halving.
+    fn sum(self) -> T;
+    /// The same for each of `packs`, into `sums`.
+    #[inline(always)]
+    fn sum_each(packs: &[Self], sums: &mut [T]) {
+        for (sum, pack) in sums.iter_mut().zip(packs) {
+            *sum = pack.sum();
+        }
+    }
+}
 
 /// A vector of numbers in one precision, with as many lanes as its `Wide` form.
-pub(crate) trait Real: Copy + Send + Sync {
+pub(crate) trait Real: Vector<<Self as Real>::Scalar> + Send + Sync {
     /// One lane.
     type Scalar: Real<Scalar = Self::Scalar, Wide = f64> + Default;
     /// The double precision vector with as many lanes.
@@ -24,25 +60,20 @@ pub(crate) trait Real: Copy + Send + Sync {
 
     fn narrow(wide: Self::Wide) -> Self;
     fn widen(self) -> Self::Wide;
-    /// The first lanes of `from`, which must hold at least that many.
-    fn load(from: &[Self::Scalar]) -> Self;
-    /// Into the first lanes of `to`, which must hold at least that many.
-    fn store(self, to: &mut [Self::Scalar]);
     /// The nearest number to `x`, in the vector's precision.
     fn scalar(x: f64) -> Self::Scalar;
-    fn splat(x: f64) -> Self;
-    fn broadcast(x: Self::Scalar) -> Self;
+    /// All lanes the nearest number to `x`.
+    #[inline(always)]
+    fn constant(x: f64) -> Self {
+        Self::splat(Self::scalar(x))
+    }
     fn sub(self, other: Self) -> Self;
-    /// self · factor + addend, rounded once.
-    fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// addend − self · factor, rounded once.
     fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
 }
 
 /// A vector of `f64` with the bit operations that random numbers and elementary functions are made of.
 pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> {
-    /// How many lanes.
-    const LANES: usize;
     /// The same lanes as 64-bit words.
     type Bits: Copy + Send + Sync;
     /// The single precision vector with as many lanes.
@@ -50,7 +81,6 @@ pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> {
 
     /// Runs `work` as a function of its own, compiled for these lanes.
     fn within<C: Call>(work: C) -> C::Output;
-    fn add(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;
     fn sqrt(self) -> Self;

@@ -1,9 +1,33 @@
 //! One lane: plain `f64` and `f32`, the fallback and the form for numbers drawn one at a time.
 
-use super::{Call, Lanes, Real};
+use super::{Call, Lanes, Real, Vector};
 
 macro_rules! real {
     ($t:ty) => {
+        impl Vector<$t> for $t {
+            const LANES: usize = 1;
+            #[inline(always)]
+            fn splat(x: $t) -> Self {
+                x
+            }
+            #[inline(always)]
+            fn load(from: &[$t]) -> Self {
+                from[0]
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$t]) {
+                to[0] = self;
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                <$t>::mul_add(self, factor, addend)
+            }
+        }
+
         impl Real for $t {
             type Scalar = $t;
             type Wide = f64;
@@ -17,32 +41,12 @@ macro_rules! real {
                 f64::from(self)
             }
             #[inline(always)]
-            fn load(from: &[$t]) -> Self {
-                from[0]
-            }
-            #[inline(always)]
-            fn store(self, to: &mut [$t]) {
-                to[0] = self;
-            }
-            #[inline(always)]
             fn scalar(x: f64) -> $t {
                 x as $t
             }
             #[inline(always)]
-            fn splat(x: f64) -> Self {
-                x as $t
-            }
-            #[inline(always)]
-            fn broadcast(x: $t) -> Self {
-                x
-            }
-            #[inline(always)]
             fn sub(self, other: Self) -> Self {
                 self - other
-            }
-            #[inline(always)]
-            fn mul_add(self, factor: Self, addend: Self) -> Self {
-                <$t>::mul_add(self, factor, addend)
             }
             #[inline(always)]
             fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
@@ -56,7 +60,6 @@ real!(f64);
 real!(f32);
 
 impl Lanes for f64 {
-    const LANES: usize = 1;
     type Bits = u64;
     type Single = f32;
 
@@ -65,10 +68,6 @@ impl Lanes for f64 {
         work.call()
     }
 
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self + other
-    }
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self * other

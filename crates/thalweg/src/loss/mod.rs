@@ -24,7 +24,7 @@ mod squared;
 pub use objective::Objective;
 pub use squared::Convention;
 
-use crate::tensor::vectorise::vectorise;
+use crate::lanes::vectorise;
 use crate::tensor::{Group, Lines, LinesMut, Number};
 
 /// A loss of one sample, as a function of the network's output f and a target y of the same shape.

@@ -2,8 +2,9 @@
 
 use super::error::require;
 use super::{OptimizerError, Schedule};
-use crate::tensor::vectorise::vectorise;
-use crate::tensor::{MOST_SUMS, Number, Pack, halve, sums};
+use crate::lanes::Vector;
+use crate::lanes::vectorise;
+use crate::tensor::{MOST_SUMS, Number, halve, sums};
 
 /// v ← momentum · v + g + weight_decay · θ, θ ← θ − η_t v; PyTorch's `SGD` and the linear model's.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::lanes::{Lanes, Real, Task};
+use crate::lanes::{Lanes, Real, Task, Vector};
 use crate::outcome::DIVERGED;
 use crate::random::Purpose;
 

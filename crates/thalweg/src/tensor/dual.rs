@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::Number;
 use super::number::accumulates;
 #[cfg(target_arch = "x86_64")]
-use super::pack::with_avx2;
+use super::pack::on_avx2;
 use super::pack::{One, Packed, Packs};
 
 /// x + Σ_k ẋ_k ε_k with ε_j ε_k = 0: a value and N tangents.
@@ -79,7 +79,7 @@ impl<T: Number, const N: usize> Packs for Dual<T, N> {
     #[cfg(target_arch = "x86_64")]
     unsafe fn on_registers(work: impl Packed<Self>) {
         // SAFETY: as the caller promised.
-        unsafe { with_avx2::<Self, One<Self>>(work) }
+        unsafe { on_avx2::<Self, One<Self>>(work) }
     }
 }
 

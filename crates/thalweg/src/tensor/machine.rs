@@ -7,7 +7,7 @@ use super::lines::{Columns, Lines, LinesMut};
 use super::op::{Direction, Point, Rules, Sink};
 use super::sparse::Sparse;
 use super::tape::Tape;
-use super::vectorise::vectorise;
+use crate::lanes::vectorise;
 
 /// How much of the second derivative a way back along tangents takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,6 @@ mod seeds;
 mod sparse;
 mod tape;
 mod variable;
-pub(crate) mod vectorise;
 pub(crate) mod write;
 
 pub use dual::Dual;
@@ -58,7 +57,7 @@ pub use machine::{Machine, Order};
 pub use number::Number;
 pub(crate) use op::softmax;
 pub use op::{Activation, Group};
-pub(crate) use pack::{MOST_SUMS, Pack, halve, sums};
+pub(crate) use pack::{MOST_SUMS, halve, sums};
 pub use real::Real;
 pub use seeds::Seeds;
 pub use tape::{Recorder, Tape};

@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
-use super::pack::{MOST_SUMS, Pack, Packed, Packs, halve, on_packs, sums};
+use super::pack::{MOST_SUMS, Packed, Packs, halve, on_packs, sums};
 use super::{Number, write::Write};
+use crate::lanes::{Pack, Vector};
 
 /// From this many numbers in the small factor on, copying the other, panel by panel, pays.
 pub(super) const LARGE: usize = 1024;

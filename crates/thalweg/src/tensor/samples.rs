@@ -11,9 +11,9 @@ use super::lines::Block;
 use super::op::Op;
 use super::product::{Matrix, dot_line, pair_lines};
 use super::variable::Variable;
-use super::vectorise::vectorise;
 use super::write::{RUN, Write, runs};
 use super::{Machine, Number};
+use crate::lanes::vectorise;
 
 /// One use of a parameter at one position.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::number::accumulates;
 #[cfg(target_arch = "x86_64")]
-use super::pack::with_avx2;
+use super::pack::on_avx2;
 use super::pack::{One, Packed, Packs};
 use super::{Number, Real};
 
@@ -60,7 +60,7 @@ impl<T: Real, const N: usize> Packs for Seeds<T, N> {
     #[cfg(target_arch = "x86_64")]
     unsafe fn on_registers(work: impl Packed<Self>) {
         // SAFETY: as the caller promised.
-        unsafe { with_avx2::<Self, One<Self>>(work) }
+        unsafe { on_avx2::<Self, One<Self>>(work) }
     }
 }
 

@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use super::Number;
 use super::lines::Columns;
-use super::pack::{Pack, Packed, Packs, on_packs};
+use super::pack::{Packed, Packs, on_packs};
 use super::product::{Matrix, Start};
 use super::variable::Variable;
 use super::write::Write;
+use crate::lanes::{Pack, Vector};
 
 /// Samples treated together: with [`WIDTH`] outputs each they fill the first cache.
 const SAMPLES: usize = 128;
@@ -19,7 +20,7 @@ const SAMPLES: usize = 128;
 const PACKS: usize = 8;
 
 /// The most numbers in [`PACKS`] packs.
-const WIDTH: usize = PACKS * <<f32 as Packs>::Pack as Pack<f32>>::LANES;
+const WIDTH: usize = PACKS * <<f32 as Packs>::Pack as Vector<f32>>::LANES;
 
 /// Inputs treated together.
 const INPUTS: usize = 32;
@@ -344,8 +345,8 @@ impl<T: Number> Packed<T> for Pair<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::super::product::{map_lines, pair_lines};
-    use super::super::vectorise::forced;
     use super::*;
+    use crate::lanes::forced;
 
     /// Whole numbers, so that every order of summation gives the same; all but a `share`th are 0.
     fn whole(count: usize, seed: usize, share: usize) -> Vec<f32> {

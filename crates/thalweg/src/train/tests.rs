@@ -6,12 +6,12 @@ use faer::Mat;
 
 use super::*;
 use crate::data::{LabelNoise, LabelledSet, Place, Sampler, Source, TeacherStream};
+use crate::lanes::forced;
 use crate::loss::{Convention, Loss, Objective};
 use crate::model::{Init, Mlp, Network, Read, Rnn, Transformer};
 use crate::optimizer::{Decay, Schedule, Sgd};
 use crate::outcome::Outcome;
 use crate::random::NoiseLaw;
-use crate::tensor::vectorise::forced;
 use crate::tensor::{Activation, Real, Tape};
 
 fn mlp(widths: &[usize]) -> Arc<Tape> {

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 
-use crate::lanes::{Call, Lanes, Real};
+use crate::lanes::{Call, Lanes, Real, Vector};
 use crate::simulate::Settings;
 use crate::simulate::law::Law;
 
@@ -125,7 +125,7 @@ impl<R: Real> Kernel<R::Scalar> for Blocked<R> {
         let depth = self.starts.len();
         let m = columns.len() / (self.widths[0] + self.widths[depth]);
         self.forward(columns, m);
-        let mut norm = [R::splat(0.0); ROWS];
+        let mut norm = [R::constant(0.0); ROWS];
         for k in (0..depth).rev() {
             let (inner, rows) = (self.widths[k], self.widths[k + 1]);
             let span = self.starts[k]..self.starts[k] + rows * inner;

@@ -34,7 +34,7 @@ pub(in crate::simulate) struct General<R> {
 impl<R: Real> General<R> {
     #[inline(always)]
     pub fn new(law: &Law, settings: &Settings, widths: &[usize]) -> Self {
-        let zeros = |n: usize| vec![R::splat(0.0); n];
+        let zeros = |n: usize| vec![R::constant(0.0); n];
         let sizes: Vec<usize> = widths.windows(2).map(|w| w[0] * w[1]).collect();
         let starts = sizes
             .iter()
@@ -67,7 +67,7 @@ impl<R: Real> General<R> {
     /// G into `back`.
     #[inline(always)]
     fn product_gradient(&mut self, columns: &[R::Wide]) {
-        let zero = R::splat(0.0);
+        let zero = R::constant(0.0);
         let (inputs, outputs) = (self.t.len(), self.residual.len());
         let depth = self.starts.len();
         for (p, v) in self.products[depth - 1].iter_mut().zip(&self.teacher) {
@@ -83,7 +83,7 @@ impl<R: Real> General<R> {
             }
             self.residual.fill(zero);
             for (c, factor) in self.noise_factor.chunks_exact(outputs).enumerate() {
-                let noise = R::splat(0.0).sub(R::narrow(column[inputs + c]));
+                let noise = R::constant(0.0).sub(R::narrow(column[inputs + c]));
                 add_scaled(&mut self.residual[c..], &factor[c..], noise);
             }
             for (&t, error) in self.t.iter().zip(error.chunks_exact(outputs)) {
@@ -124,7 +124,7 @@ impl<R: Real> Kernel<R> for General<R> {
             );
         }
         self.product_gradient(columns);
-        let mut norm = R::splat(0.0);
+        let mut norm = R::constant(0.0);
         for k in (0..depth).rev() {
             let (rows, inner) = (self.widths[k + 1], self.widths[k]);
             let layer = &mut self.weights[self.starts[k]..][..rows * inner];
@@ -145,7 +145,7 @@ impl<R: Real> Kernel<R> for General<R> {
                 );
                 &self.gradient[..rows * inner]
             };
-            let mut unused = R::splat(0.0);
+            let mut unused = R::constant(0.0);
             for (i, (w, g)) in layer.iter_mut().zip(gradient).enumerate() {
                 let v = self
                     .velocity
@@ -190,7 +190,7 @@ fn multiply<R: Real>(out: &mut [R], a: View<'_, R>, b: View<'_, R>, shape: [usiz
     for c in 0..columns {
         let mut r = 0;
         while r + 4 <= rows {
-            let mut sums = [R::splat(0.0); 4];
+            let mut sums = [R::constant(0.0); 4];
             for k in 0..inner {
                 let factor = b.at(k, c);
                 for (i, sum) in sums.iter_mut().enumerate() {
@@ -201,7 +201,7 @@ fn multiply<R: Real>(out: &mut [R], a: View<'_, R>, b: View<'_, R>, shape: [usiz
             r += 4;
         }
         for r in r..rows {
-            let mut sum = R::splat(0.0);
+            let mut sum = R::constant(0.0);
             for k in 0..inner {
                 sum = a.at(r, k).mul_add(b.at(k, c), sum);
             }
@@ -224,7 +224,7 @@ fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
     let mut out = Vec::with_capacity(m.nrows() * m.ncols());
     for c in 0..m.ncols() {
         for r in 0..m.nrows() {
-            out.push(R::splat(scale * m[(r, c)]));
+            out.push(R::constant(scale * m[(r, c)]));
         }
     }
     out

@@ -3,7 +3,7 @@
 //! Every entry of a product is summed in one fused chain in the order of the inner index, whatever the
 //! instruction set, so blocking changes no bit. Matrices are column by column.
 
-use crate::lanes::{Call, Lanes, Real};
+use crate::lanes::{Call, Real, Vector};
 
 /// Rows of a register block: two of the widest vectors.
 pub(super) const ROWS: usize = 16;
@@ -111,12 +111,12 @@ fn block<R: Real>(
     b: View<'_, R::Scalar>,
     starts: [usize; COLUMNS],
 ) -> [[R; 2]; COLUMNS] {
-    let mut sums = [[R::splat(0.0); 2]; COLUMNS];
+    let mut sums = [[R::constant(0.0); 2]; COLUMNS];
     for (k, rows) in panel.chunks_exact(ROWS).enumerate() {
         let low = R::load(&rows[half..]);
         let high = R::load(&rows[half + R::Wide::LANES..]);
         for (sum, start) in sums.iter_mut().zip(starts) {
-            let factor = R::broadcast(b.entries[start + k * b.row]);
+            let factor = R::splat(b.entries[start + k * b.row]);
             sum[0] = low.mul_add(factor, sum[0]);
             sum[1] = high.mul_add(factor, sum[1]);
         }

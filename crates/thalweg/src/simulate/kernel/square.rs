@@ -27,7 +27,7 @@ pub(in crate::simulate) struct Square<R, const N: usize> {
 impl<R: Real, const N: usize> Square<R, N> {
     #[inline(always)]
     pub fn new(law: &Law, settings: &Settings, depth: usize) -> Self {
-        let zeros = vec![[[R::splat(0.0); N]; N]; depth];
+        let zeros = vec![[[R::constant(0.0); N]; N]; depth];
         let scale = 1.0 / (settings.batch as f64).sqrt();
         Self {
             weights: zeros.clone(),
@@ -54,7 +54,7 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
 
     #[inline(always)]
     fn step(&mut self, columns: &[R::Wide]) -> R {
-        let zero = R::splat(0.0);
+        let zero = R::constant(0.0);
         let depth = self.weights.len();
         let mut product = self.weights[0];
         self.products[0] = product;
@@ -107,7 +107,7 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
                 }
             }
         }
-        let one = R::splat(1.0);
+        let one = R::constant(1.0);
         let mut total = norm[0];
         for r in 1..N {
             total = norm[r].mul_add(one, total);
@@ -119,10 +119,10 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
 /// `scale` · m in every lane.
 #[inline(always)]
 fn splat<R: Real, const N: usize>(m: &Mat<f64>, scale: f64) -> Matrix<R, N> {
-    let mut out = [[R::splat(0.0); N]; N];
+    let mut out = [[R::constant(0.0); N]; N];
     for c in 0..N {
         for r in 0..N {
-            out[c][r] = R::splat(scale * m[(r, c)]);
+            out[c][r] = R::constant(scale * m[(r, c)]);
         }
     }
     out
@@ -131,7 +131,7 @@ fn splat<R: Real, const N: usize>(m: &Mat<f64>, scale: f64) -> Matrix<R, N> {
 /// a b.
 #[inline(always)]
 fn multiply<R: Real, const N: usize>(a: &Matrix<R, N>, b: &Matrix<R, N>) -> Matrix<R, N> {
-    let mut out = [[R::splat(0.0); N]; N];
+    let mut out = [[R::constant(0.0); N]; N];
     for c in 0..N {
         for k in 0..N {
             for r in 0..N {
@@ -148,7 +148,7 @@ fn multiply_transposed<R: Real, const N: usize>(
     a: &Matrix<R, N>,
     b: &Matrix<R, N>,
 ) -> Matrix<R, N> {
-    let mut out = [[R::splat(0.0); N]; N];
+    let mut out = [[R::constant(0.0); N]; N];
     for c in 0..N {
         for k in 0..N {
             for r in 0..N {
@@ -165,7 +165,7 @@ fn transposed_multiply<R: Real, const N: usize>(
     a: &Matrix<R, N>,
     b: &Matrix<R, N>,
 ) -> Matrix<R, N> {
-    let mut out = [[R::splat(0.0); N]; N];
+    let mut out = [[R::constant(0.0); N]; N];
     for c in 0..N {
         for r in 0..N {
             for k in 0..N {

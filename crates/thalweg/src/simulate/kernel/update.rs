@@ -19,9 +19,9 @@ impl<R: Real> Update<R> {
     #[inline(always)]
     pub fn new(settings: &Settings) -> Self {
         Self {
-            rate: R::splat(settings.learning_rate),
-            momentum: R::splat(settings.momentum),
-            decay: R::splat(settings.weight_decay),
+            rate: R::constant(settings.learning_rate),
+            momentum: R::constant(settings.momentum),
+            decay: R::constant(settings.weight_decay),
             plain: settings.momentum == 0.0 && settings.weight_decay == 0.0,
             moving: settings.momentum != 0.0,
         }
