@@ -19,10 +19,10 @@ use crate::{interrupt, output};
 /// FILE describes a perceptron, a recurrent network or a transformer, the samples
 /// and the noise on their labels, and how SGD steps; the repository has one of each
 /// kind in crates/thalweg-lab/examples. At chosen steps sharpness (the Hessian's
-/// trace), its largest eigenvalue and the fluctuation of the gradient are measured in
-/// double precision on an evaluation set. At the end each stands as a mean over seeds with
-/// its standard error, from start to end, with the ratio of fluctuation to
-/// sharpness.
+/// trace), its largest eigenvalue and the fluctuation of the gradient are measured
+/// in double precision on an evaluation set. At the end each stands as a mean over
+/// seeds with its standard error, from start to end, with the ratio of fluctuation
+/// to sharpness.
 ///
 /// The directory --out keeps the measurements as Parquet, the specification with
 /// every default spelled out, and the final networks as safetensors for
