@@ -4,6 +4,7 @@
 //! shows them. Here the formulas become MathML before mdBook sees the page, so the finished book
 //! needs no JavaScript library and no network.
 
+mod breaks;
 mod math;
 
 use std::path::Path;

@@ -4,6 +4,8 @@ use pulldown_cmark::{Event, Options, Parser};
 use pulldown_latex::config::DisplayMode;
 use pulldown_latex::{RenderConfig, Storage, push_mathml};
 
+use crate::breaks::parts;
+
 /// A formula that could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the formula `{formula}` cannot be rendered: {reason}")]
@@ -47,11 +49,21 @@ fn element(formula: &str, display_mode: DisplayMode) -> Result<String, MathError
         display_mode,
         ..RenderConfig::default()
     };
+    let parts = match display_mode {
+        DisplayMode::Inline => parts(events),
+        DisplayMode::Block => vec![events],
+    };
     let mut mathml = String::new();
-    let events = events.into_iter().map(Ok::<_, std::convert::Infallible>);
-    push_mathml(&mut mathml, events, config).map_err(|error| failure(error.to_string()))?;
+    for part in parts {
+        let events = part.into_iter().map(Ok::<_, std::convert::Infallible>);
+        push_mathml(&mut mathml, events, config).map_err(|error| failure(error.to_string()))?;
+    }
     // pulldown-latex 0.8.0 forgets a space in the sized delimiters (\\bigl and its kin).
-    Ok(mathml.replace("\"minsize=", "\" minsize="))
+    let mathml = mathml.replace("\"minsize=", "\" minsize=");
+    Ok(match display_mode {
+        DisplayMode::Inline => mathml,
+        DisplayMode::Block => format!("<span class=\"formula\">{mathml}</span>"),
+    })
 }
 
 /// The element with every character that Markdown would read as its own written as an entity.
@@ -86,8 +98,15 @@ mod tests {
     fn formulas_become_mathml_and_the_rest_stays() {
         let page = to_mathml("Before $W_k^\\top$ after `$x$`.\n\n$$\\sum_k a_k$$\n").unwrap();
         assert!(page.starts_with("Before <math"));
-        assert!(page.contains("</math> after `$x$`.\n\n<math display=\"block\""));
-        assert!(page.ends_with("</math>\n"));
+        assert!(page.contains("</math> after `$x$`.\n\n<span class=\"formula\"><math display"));
+        assert!(page.ends_with("</math></span>\n"));
+    }
+
+    #[test]
+    fn a_formula_in_a_line_is_cut_and_one_on_its_own_is_not() {
+        let page = to_mathml("$a = b$ and\n\n$$a = b$$\n").unwrap();
+        assert_eq!(page.matches("<math").count(), 3, "{page}");
+        assert!(page.contains("</mo></math><math"), "{page}");
     }
 
     #[test]
