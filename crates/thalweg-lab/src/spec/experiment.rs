@@ -11,6 +11,7 @@ use super::field::Field;
 use super::init::init;
 use super::problem::{batch, learning_rate, name, problem_and_start};
 use super::schedule::{Schedule, Spacing};
+use super::word::Word;
 
 /// Everything that fixes the numbers of a simulation.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +71,7 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
         weight_decay: number("weight_decay", 0.0)?,
         precision: root
             .optional("precision")
-            .map_or(Ok(Precision::F64), |f| precision(&f))?,
+            .map_or(Ok(Precision::F64), |f| Precision::read(&f))?,
         init,
         data: root
             .optional("data")
@@ -137,14 +138,6 @@ fn simulated(init: model::Init) -> InitialWeights {
         model::Init::Xavier { gain } => InitialWeights::Xavier { gain },
         model::Init::Normal { deviation } => InitialWeights::Normal { deviation },
     }
-}
-
-/// The arithmetic of steps.
-pub(crate) fn precision(field: &Field<'_>) -> Result<Precision, Fault> {
-    Ok(match field.kind(&[("f64", &[]), ("f32", &[])])? {
-        "f64" => Precision::F64,
-        _ => Precision::F32,
-    })
 }
 
 fn data(field: &Field<'_>) -> Result<Data, Fault> {
@@ -218,10 +211,7 @@ pub(crate) fn switch(field: &Field<'_>) -> Result<Switch, Fault> {
 pub(crate) fn schedule(field: &Field<'_>, default: Schedule) -> Result<Schedule, Fault> {
     let spacing = match field.optional("spacing") {
         None => default.spacing,
-        Some(spacing) => match spacing.kind(&[("log", &[]), ("linear", &[])])? {
-            "log" => Spacing::Log,
-            _ => Spacing::Linear,
-        },
+        Some(spacing) => Spacing::read(&spacing)?,
     };
     let count = match field.optional("count") {
         None => default.count,

@@ -160,6 +160,11 @@ impl<'a> Field<'a> {
     /// One of several kinds, each with the fields it may have beside `kind`: a table with a `kind`, or
     /// the kind's name alone.
     pub fn kind(&self, kinds: &[Kind<'_>]) -> Result<&'static str, Fault> {
+        Ok(kinds[self.kind_number(kinds)?].0)
+    }
+
+    /// [`Field::kind`] by its number in `kinds`.
+    pub fn kind_number(&self, kinds: &[Kind<'_>]) -> Result<usize, Fault> {
         let names: Vec<_> = kinds
             .iter()
             .map(|(name, _)| format!("\"{name}\""))
@@ -171,13 +176,13 @@ impl<'a> Field<'a> {
             _ => return Err(self.not(format!("{needed}, or a table with such a `kind`,"))),
         };
         let found = name.text()?;
-        let Some((kind, fields)) = kinds.iter().find(|(kind, _)| *kind == found) else {
+        let Some(number) = kinds.iter().position(|(kind, _)| *kind == found) else {
             return Err(name.not(needed));
         };
         if let Node::Table(_) = self.node {
-            self.only(&[&["kind"], *fields].concat())?;
+            self.only(&[&["kind"], kinds[number].1].concat())?;
         }
-        Ok(kind)
+        Ok(number)
     }
 }
 

@@ -19,6 +19,7 @@ mod problem;
 mod resolved;
 mod schedule;
 mod specification;
+mod word;
 
 use std::path::Path;
 

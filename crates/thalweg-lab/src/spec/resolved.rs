@@ -1,7 +1,7 @@
 //! Writes an experiment with every default spelled out, in the form that reads back as the same one.
 
 use thalweg::model;
-use thalweg::simulate::{Data, InitialWeights, NoiseLaw, Precision, SampleSource};
+use thalweg::simulate::{Data, InitialWeights, NoiseLaw, SampleSource};
 
 use super::error::Fault;
 use super::experiment::{Experiment, experiment};
@@ -10,8 +10,9 @@ use super::init;
 use super::known;
 use super::matrix::to_node as matrix;
 use super::node::Node;
-use super::schedule::{Schedule, Spacing};
+use super::schedule::Schedule;
 use super::specification::Specification;
+use super::word::Word;
 use crate::provenance::LOSS_CONVENTION;
 
 impl Experiment {
@@ -54,7 +55,7 @@ impl Specification for Experiment {
         put("seeds", self.seeds.iter().copied().collect());
         put("momentum", settings.momentum.into());
         put("weight_decay", settings.weight_decay.into());
-        put("precision", precision(settings.precision).into());
+        put("precision", settings.precision.word().into());
         let (key, start) = init(&settings.init);
         put(key, start);
         put("data", data(&settings.data));
@@ -104,23 +105,11 @@ pub(crate) fn init(init: &InitialWeights) -> (&'static str, Node) {
 
 /// The entries of a schedule.
 pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 3] {
-    let spacing = match schedule.spacing {
-        Spacing::Log => "log",
-        Spacing::Linear => "linear",
-    };
     [
-        ("spacing", spacing.into()),
+        ("spacing", schedule.spacing.word().into()),
         ("count", schedule.count.into()),
         ("last_fifth", schedule.last_fifth.into()),
     ]
-}
-
-/// What a file calls the arithmetic.
-pub(crate) fn precision(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F64 => "f64",
-        Precision::F32 => "f32",
-    }
 }
 
 /// A table with a `kind`.

@@ -2,6 +2,7 @@
 
 use faer::Mat;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use thalweg::problem::{Problem, Shape, Weights};
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory::{Curvature, Minimum, functionals, predict};
@@ -57,7 +58,7 @@ fn check_minimum(minimum: &Minimum) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn both_minima_are_what_is_claimed(problem in problems(1..=5)) {

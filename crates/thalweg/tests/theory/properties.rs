@@ -2,6 +2,7 @@
 
 use faer::{Mat, Scale};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use thalweg::problem::{Basis, Problem, Shape, covariance};
 use thalweg::theory::{Minimum, Prediction, TheoryError, deep_limit, noise_mismatch, predict};
 
@@ -27,7 +28,7 @@ fn same(a: &[f64], b: &[f64], tolerance: f64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn sharpness_is_least_exactly_for_matching_noise(problem in problems(2..=6), scale in 0.01..100.0) {

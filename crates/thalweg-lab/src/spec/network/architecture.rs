@@ -7,6 +7,7 @@ use crate::spec::error::Fault;
 use crate::spec::field::Field;
 use crate::spec::matrix::dimension;
 use crate::spec::node::Node;
+use crate::spec::word::Word;
 
 /// The most numbers that a network may need for its parameters, or for one sample's values: 512 MiB.
 const MOST: u128 = 1 << 26;
@@ -77,7 +78,7 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
     let activation = |default| {
         field
             .optional("activation")
-            .map_or(Ok(default), |f| activation(&f))
+            .map_or(Ok(default), |f| Activation::read(&f))
     };
     let biases = flag("biases")?;
     let network = match kind {
@@ -103,10 +104,7 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
             biases,
             read: match field.optional("read") {
                 None => Read::Last,
-                Some(read) => match read.kind(&[("last", &[]), ("every", &[])])? {
-                    "last" => Read::Last,
-                    _ => Read::Every,
-                },
+                Some(read) => Read::read(&read)?,
             },
         }),
         _ => {
@@ -162,7 +160,7 @@ pub(crate) fn to_node(network: &Network) -> Node {
             ("inputs", network.inputs().into()),
             ("hidden", hidden(network)),
             ("outputs", network.outputs().into()),
-            ("activation", name(mlp.activation).into()),
+            ("activation", mlp.activation.word().into()),
             ("biases", mlp.biases.into()),
         ],
         Network::Rnn(rnn) => vec![
@@ -171,15 +169,8 @@ pub(crate) fn to_node(network: &Network) -> Node {
             ("hidden", hidden(network)),
             ("outputs", rnn.outputs.into()),
             ("positions", rnn.steps.into()),
-            (
-                "read",
-                match rnn.read {
-                    Read::Last => "last",
-                    Read::Every => "every",
-                }
-                .into(),
-            ),
-            ("activation", name(rnn.activation).into()),
+            ("read", rnn.read.word().into()),
+            ("activation", rnn.activation.word().into()),
             ("biases", rnn.biases.into()),
         ],
         Network::Transformer(transformer) => vec![
@@ -191,7 +182,7 @@ pub(crate) fn to_node(network: &Network) -> Node {
             ("blocks", transformer.blocks.into()),
             ("causal", transformer.causal.into()),
             ("layer_norm", transformer.layer_norm.into()),
-            ("activation", name(transformer.activation).into()),
+            ("activation", transformer.activation.word().into()),
             ("biases", transformer.biases.into()),
         ],
     };
@@ -238,32 +229,5 @@ fn values(network: &Network) -> u128 {
             let (width, positions) = (t.width as u128, t.positions as u128);
             t.blocks as u128 * positions * (2 * width * positions + 2 * t.hidden as u128)
         }
-    }
-}
-
-fn activation(field: &Field<'_>) -> Result<Activation, Fault> {
-    let kinds = [
-        ("identity", &[][..]),
-        ("relu", &[]),
-        ("tanh", &[]),
-        ("gelu", &[]),
-        ("gelu-tanh", &[]),
-    ];
-    Ok(match field.kind(&kinds)? {
-        "identity" => Activation::Identity,
-        "relu" => Activation::Relu,
-        "tanh" => Activation::Tanh,
-        "gelu" => Activation::Gelu,
-        _ => Activation::GeluTanh,
-    })
-}
-
-fn name(activation: Activation) -> &'static str {
-    match activation {
-        Activation::Identity => "identity",
-        Activation::Relu => "relu",
-        Activation::Tanh => "tanh",
-        Activation::Gelu => "gelu",
-        Activation::GeluTanh => "gelu-tanh",
     }
 }

@@ -19,6 +19,7 @@ use crate::spec::matrix::{covariance, to_node as matrix};
 use crate::spec::node::Node;
 use crate::spec::problem::noise_covariance;
 use crate::spec::resolved::{kind, law};
+use crate::spec::word::Word;
 
 /// Where samples come from, and the noise on their labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,10 +158,7 @@ fn images(field: &Field<'_>, network: &Network, folder: bool) -> Result<NetworkS
     };
     let pixels = match field.optional("pixels") {
         None => Pixels::Standardised,
-        Some(pixels) => match pixels.kind(&[("standardised", &[]), ("unit", &[])])? {
-            "unit" => Pixels::Unit,
-            _ => Pixels::Standardised,
-        },
+        Some(pixels) => Pixels::read(&pixels)?,
     };
     let sampling = match field.optional("sampling") {
         None => Sampling::Shuffled,
@@ -263,10 +261,7 @@ fn noise(field: &Field<'_>, network: &Network, place: Place) -> Result<Option<La
             .map_or(Ok(NoiseLaw::Gaussian), |f| noise_law(&f))?,
         place: match field.optional("noise_on") {
             None => place,
-            Some(on) => match on.kind(&[("targets", &[]), ("logits", &[])])? {
-                "targets" => Place::Targets,
-                _ => Place::Logits,
-            },
+            Some(on) => Place::read(&on)?,
         },
     }))
 }
@@ -306,24 +301,16 @@ pub(crate) fn to_node(data: &NetworkData) -> Node {
                 None => kind("mnist", []),
                 Some(path) => kind("idx", [("path", path.to_string_lossy().as_ref().into())]),
             };
-            let pixels = match pixels {
-                Pixels::Unit => "unit",
-                Pixels::Standardised => "standardised",
-            };
-            node.put("pixels", pixels.into());
+            node.put("pixels", pixels.word().into());
             node.put("sampling", sampling_node(sampling));
             node.put("label_flips", (*label_flips).into());
             node
         }
     };
     if let Some(noise) = &data.noise {
-        let place = match noise.place {
-            Place::Targets => "targets",
-            Place::Logits => "logits",
-        };
         node.put("noise_covariance", matrix(noise.covariance.as_ref()));
         node.put("noise", law(noise.law));
-        node.put("noise_on", place.into());
+        node.put("noise_on", noise.place.word().into());
     }
     node
 }

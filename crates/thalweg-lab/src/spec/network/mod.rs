@@ -16,14 +16,15 @@ pub use data::{NetworkData, NetworkSource};
 pub use draw::Draw;
 
 use super::error::Fault;
-use super::experiment::{default_seeds, missing, precision, schedule, seeds, switch};
+use super::experiment::{default_seeds, missing, schedule, seeds, switch};
 use super::field::Field;
 use super::init::{self, init};
 use super::node::Node;
 use super::problem::{batch, learning_rate, name};
-use super::resolved::{kind, precision as precision_name, schedule as schedule_node, to_toml};
+use super::resolved::{kind, schedule as schedule_node, to_toml};
 use super::schedule::Schedule;
 use super::specification::Specification;
+use super::word::Word;
 use architecture::network;
 use data::{data, ends};
 
@@ -146,7 +147,7 @@ impl Specification for NetworkExperiment {
                 .map_or(Ok(Init::Kaiming { gain: 1.0 }), |f| init(&f))?,
             precision: root
                 .optional("precision")
-                .map_or(Ok(Precision::F64), |f| precision(&f))?,
+                .map_or(Ok(Precision::F64), |f| Precision::read(&f))?,
             seeds: root
                 .optional("seeds")
                 .map_or(Ok(default_seeds()), |f| seeds(&f))?,
@@ -174,7 +175,7 @@ impl Specification for NetworkExperiment {
         put("decay", decay_node(optimizer.learning_rate.decay));
         put("momentum", optimizer.momentum.into());
         put("weight_decay", optimizer.weight_decay.into());
-        put("precision", precision_name(self.precision).into());
+        put("precision", self.precision.word().into());
         put("init", init::to_node(self.init));
         put("loss", loss_node(self.loss));
         if let Some(switch) = self.settings.switch {
@@ -191,7 +192,7 @@ impl Specification for NetworkExperiment {
             last_fifth,
             ("samples", self.measure.samples.into()),
             ("seed", self.measure.seed.to_node()),
-            ("labels", labels_name(self.measure.labels).into()),
+            ("labels", self.measure.labels.word().into()),
             ("trace_products", self.measure.trace_products.into()),
         ];
         put("measure", measure.into());
@@ -293,10 +294,7 @@ fn loss(field: &Field<'_>) -> Result<Loss, Fault> {
     }
     let convention = match field.optional("convention") {
         None => Convention::Half,
-        Some(convention) => match convention.kind(&[("half", &[]), ("mean", &[])])? {
-            "half" => Convention::Half,
-            _ => Convention::Mean,
-        },
+        Some(convention) => Convention::read(&convention)?,
     };
     Ok(Loss::SquaredError(convention))
 }
@@ -305,11 +303,7 @@ fn loss_node(loss: Loss) -> Node {
     match loss {
         Loss::CrossEntropy => kind("cross-entropy", []),
         Loss::SquaredError(convention) => {
-            let convention = match convention {
-                Convention::Half => "half",
-                Convention::Mean => "mean",
-            };
-            kind("squared-error", [("convention", convention.into())])
+            kind("squared-error", [("convention", convention.word().into())])
         }
     }
 }
@@ -366,18 +360,10 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
 
 /// The labels of the evaluation set. Curvature is linear in labels for squared error alone.
 fn labels(field: &Field<'_>, loss: Loss) -> Result<EvaluationLabels, Fault> {
-    match field.kind(&[("noisy", &[]), ("clean", &[])])? {
-        "noisy" => Ok(EvaluationLabels::Noisy),
-        _ if matches!(loss, Loss::CrossEntropy) => Err(field.not(
+    match EvaluationLabels::read(field)? {
+        EvaluationLabels::Clean if matches!(loss, Loss::CrossEntropy) => Err(field.not(
             "\"noisy\" (with cross-entropy, labels without noise are not the mean of those with noise)",
         )),
-        _ => Ok(EvaluationLabels::Clean),
-    }
-}
-
-fn labels_name(labels: EvaluationLabels) -> &'static str {
-    match labels {
-        EvaluationLabels::Noisy => "noisy",
-        EvaluationLabels::Clean => "clean",
+        labels => Ok(labels),
     }
 }
