@@ -9,6 +9,9 @@ use super::pack::Packs;
 /// Something to compute with: a plain number ([`Real`](super::Real): f32, f64), a number with its derivatives
 /// along some directions ([`Dual`](super::Dual)), or one number for each of several seeds
 /// ([`Seeds`](super::Seeds)). Everything that a [`Machine`](super::Machine) does is written for all of them.
+///
+/// It is sealed: what vector registers hold of it is no matter of a caller's, who computes with these and writes code that is
+/// generic over them, but adds no other.
 pub trait Number:
     Packs
     + Copy
