@@ -19,6 +19,9 @@ const LINEAR_STEPS: u64 = 100_000;
 const LINEAR_RATE: f64 = 0.01;
 const LINEAR_BATCH: usize = 10;
 
+/// Trials at each κ between the ends, the first of those at the ends.
+const TRIALS_BETWEEN: usize = 4;
+
 const LOSSES: [(Loss, &str); 2] = [
     (SQUARED_ERROR, "squared error"),
     (CROSS_ENTROPY, "cross-entropy"),
@@ -58,18 +61,15 @@ impl Sweep {
         }
     }
 
-    /// κ(Σε), the first 1. The networks that take the time stand at fewer.
+    /// κ(Σε), the first 1. Networks that take their time, and those that stand there twice, have fewer.
     fn conditions(self, budget: Budget) -> &'static [f64] {
         const ENDS: &[f64] = &[1.0, 1e4];
         const MIDDLE: &[f64] = &[1.0, 100.0, 1e4];
         const ALL: &[f64] = &[1.0, 10.0, 100.0, 1e3, 1e4];
-        let Self::Trained(choice) = self else {
-            return budget.choose(MIDDLE, ALL);
-        };
-        let slow = [Model::Rnn, Model::Transformer].contains(&choice.model);
-        match (slow, choice.loss, choice.biases) {
-            (true, Loss::CrossEntropy, _) => ENDS,
-            (true, ..) | (_, _, true) => budget.choose(ENDS, MIDDLE),
+        match self {
+            Self::Trained(choice) if choice.biases || choice.model.is_slow() => {
+                budget.choose(ENDS, MIDDLE)
+            }
             _ => budget.choose(MIDDLE, ALL),
         }
     }
@@ -96,9 +96,10 @@ impl Sweep {
                 }
                 Self::Trained(choice) => {
                     let mut experiment = choice.at(condition).experiment(budget)?;
-                    // Only the end counts here, except in the runs that other figures show too.
+                    // Points between, on which no claim rests: only their end counts, and fewer trials show the way.
                     if condition != 1.0 && condition != choice.model.condition() {
                         experiment.measure.schedule = ENDS;
+                        experiment.seeds.truncate(TRIALS_BETWEEN);
                     }
                     plan.network(name, experiment);
                 }
@@ -157,13 +158,16 @@ impl Sweep {
                     budget.linear_seeds().len()
                 ),
             ),
-            Self::Trained(choice) => (
-                choice.model.name(),
-                format!(
-                    "{loss}: {}",
-                    choice.settings(self.conditions(budget), budget)?
-                ),
-            ),
+            Self::Trained(choice) => {
+                let conditions = self.conditions(budget);
+                let between = if conditions.len() > 2 {
+                    format!(" ({TRIALS_BETWEEN} at each κ between the first and the last)")
+                } else {
+                    String::new()
+                };
+                let settings = choice.settings(conditions, budget)?;
+                (choice.model.name(), format!("{loss}: {settings}{between}"))
+            }
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::claim::beyond;
 use super::made::Made;
-use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, falls};
+use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, falls, round};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -54,7 +54,8 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let pair = [anisotropic, isotropic?.1];
     let named = [("anisotropic noise", pair[0]), ("isotropic noise", pair[1])];
     let quantities = [SHARPNESS, LAMBDA_MAX, FLUCTUATION];
-    let u = LEARNING_RATE.powi(2) * of_file.steps as f64 / BATCH as f64;
+    // Rounded, since 0.1² is not 0.01 in binary.
+    let u = round(LEARNING_RATE.powi(2) * of_file.steps as f64 / BATCH as f64);
     let (what, source) = (format!("RNN at u = {u}"), || {
         beyond("Figure 3 at a later time")
     });

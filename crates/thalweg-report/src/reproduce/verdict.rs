@@ -115,6 +115,12 @@ impl Judged {
     /// What its test would have found, in words; nothing where it is no inequality between sampled numbers.
     pub fn power(&self) -> Option<String> {
         let detectable = self.detectable?;
+        // What is measured so are ratios.
+        if detectable <= 0.0 {
+            return Some(
+                "no positive true value would be clear in nine of ten repetitions".to_owned(),
+            );
+        }
         Some(format!(
             "a true value of {detectable:.3} would be clear in nine of ten repetitions"
         ))
