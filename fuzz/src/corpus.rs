@@ -10,9 +10,7 @@ use thalweg_lab::examples;
 use thalweg_lab::network::{Effort, measure};
 use thalweg_lab::run::{self, Observer};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
-use thalweg_lab::spec::{
-    Experiment, NetworkExperiment, Overrides, read_experiment, read_network_experiment,
-};
+use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 use thalweg_report::reproduce::{Budget, find, write};
 
 /// Anything that keeps a target from being set up, or a reader's promise that was not kept.
@@ -110,13 +108,13 @@ impl Observer for StopAt<'_> {
 
 /// The experiment in `text`.
 pub fn linear(folder: &Path, text: &str) -> Result<Experiment, Error> {
-    Ok(read_experiment(&written(folder, text)?)?)
+    Ok(read_experiment::<Experiment>(&written(folder, text)?)?)
 }
 
 /// The experiment on a network in `text`.
 pub fn network(folder: &Path, text: &str) -> Result<NetworkExperiment, Error> {
     let path = written(folder, text)?;
-    Ok(read_network_experiment(&path, &Overrides::default())?)
+    Ok(read_experiment::<NetworkExperiment>(&path)?)
 }
 
 fn written(folder: &Path, text: &str) -> Result<PathBuf, Error> {

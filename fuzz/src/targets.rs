@@ -11,7 +11,7 @@ use thalweg::theory;
 use thalweg_lab::images::read_folder;
 use thalweg_lab::run;
 use thalweg_lab::saved::SavedNetwork;
-use thalweg_lab::spec::{self, Experiment, NetworkExperiment, Overrides};
+use thalweg_lab::spec::{self, Experiment, NetworkExperiment};
 use thalweg_lab::store;
 use thalweg_report::plot::check_svg;
 use thalweg_report::report;
@@ -127,7 +127,7 @@ fn experiment() -> Result<(Vec<Vec<u8>>, Read), Error> {
     let folder = tempdir()?;
     let seeds = texts(&[corpus::EXPERIMENT]);
     let read = move |input: &[u8]| {
-        let experiment = match spec::read_experiment(&written(&folder, input)?) {
+        let experiment = match spec::read_experiment::<Experiment>(&written(&folder, input)?) {
             Err(error) => return said(&error),
             Ok(experiment) => experiment,
         };
@@ -143,7 +143,7 @@ fn network() -> Result<(Vec<Vec<u8>>, Read), Error> {
     seeds.push(corpus::NETWORK.into());
     let read = move |input: &[u8]| {
         let path = written(&folder, input)?;
-        let experiment = match spec::read_network_experiment(&path, &Overrides::default()) {
+        let experiment = match spec::read_experiment::<NetworkExperiment>(&path) {
             Err(error) => return said(&error),
             Ok(experiment) => experiment,
         };

@@ -10,7 +10,7 @@ use thalweg::random::{Purpose, Stream};
 use thalweg::train::{Trainer, Training};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
-use thalweg_lab::spec::{NetworkSource, Overrides, read_network_experiment};
+use thalweg_lab::spec::{NetworkExperiment, NetworkSource, read_experiment};
 
 use super::solution::Trained;
 
@@ -61,7 +61,7 @@ impl Case {
         as_pixels: Pixels,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/thalweg-lab/examples");
-        let mut experiment = read_network_experiment(&examples.join(file), &Overrides::default())?;
+        let mut experiment = read_experiment::<NetworkExperiment>(&examples.join(file))?;
         if let NetworkSource::Images { pixels, .. } = &mut experiment.data.source {
             *pixels = as_pixels;
             experiment.data.noise = None;

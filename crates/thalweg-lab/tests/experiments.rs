@@ -46,7 +46,7 @@ fn read(content: &str) -> Result<Experiment, SpecError> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("experiment.toml");
     std::fs::write(&path, content).unwrap();
-    read_experiment(&path)
+    read_experiment::<Experiment>(&path)
 }
 
 fn refusal(head: &str, problem: &str) -> String {
@@ -175,7 +175,10 @@ fn an_experiment_is_a_problem_file_too() {
         (problem.learning_rate, problem.steps),
         (Some(0.01), Some(10_000))
     );
-    assert_eq!(problem.problem, read_experiment(&path).unwrap().problem);
+    assert_eq!(
+        problem.problem,
+        read_experiment::<Experiment>(&path).unwrap().problem
+    );
 }
 
 #[test]

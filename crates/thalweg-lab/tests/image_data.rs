@@ -8,7 +8,7 @@ use std::path::Path;
 
 use thalweg_lab::images::{Pixels, builtin};
 use thalweg_lab::network::Made;
-use thalweg_lab::spec::{NetworkExperiment, Overrides, read_network_experiment};
+use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
 fn read(folder: &Path, network: &str, data: &str, samples: usize) -> NetworkExperiment {
     let text = format!(
@@ -17,7 +17,7 @@ fn read(folder: &Path, network: &str, data: &str, samples: usize) -> NetworkExpe
     );
     let path = folder.join("experiment.toml");
     fs::write(&path, text).unwrap();
-    read_network_experiment(&path, &Overrides::default()).unwrap()
+    read_experiment::<NetworkExperiment>(&path).unwrap()
 }
 
 fn columns<T: Copy>(matrix: faer::MatRef<'_, T>, number: impl Fn(T) -> f64) -> Vec<Vec<u64>> {

@@ -11,7 +11,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use tempfile::TempDir;
 use thalweg_lab::run::{Measurements, run, run_in_memory};
-use thalweg_lab::spec::{Overrides, read_experiment, read_network_experiment};
+use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 
 const LINEAR: &str = r#"
 learning_rate = 0.02
@@ -62,7 +62,7 @@ fn columns_are_what_their_names_say() {
     let folder = TempDir::new().unwrap();
     let specification = folder.path().join("experiment.toml");
     std::fs::write(&specification, LINEAR).unwrap();
-    let experiment = read_experiment(&specification).unwrap();
+    let experiment = read_experiment::<Experiment>(&specification).unwrap();
     let stop = AtomicBool::new(false);
     let out = folder.path().join("run");
     run(&experiment, &out, Duration::from_secs(60), &mut (), &stop).unwrap();
@@ -96,7 +96,7 @@ fn trained(schedule: &str) -> Measurements {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("experiment.toml");
     std::fs::write(&path, text).unwrap();
-    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    let experiment = read_experiment::<NetworkExperiment>(&path).unwrap();
     let run = run_in_memory(&experiment, &mut (), &AtomicBool::new(false));
     run.unwrap().measurements
 }

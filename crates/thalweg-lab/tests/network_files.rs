@@ -11,16 +11,13 @@ use thalweg::model::{Network, Read};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
-use thalweg_lab::spec::{
-    Draw, EvaluationLabels, NetworkExperiment, NetworkSource, Overrides, SpecError,
-    read_network_experiment,
-};
+use thalweg_lab::spec::{Draft, Draw, EvaluationLabels, NetworkExperiment, NetworkSource, Overrides, SpecError, read_experiment};
 
 fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
     fs::write(&path, text).unwrap();
-    read_network_experiment(&path, &Overrides::default())
+    read_experiment::<NetworkExperiment>(&path)
 }
 
 /// The least that makes an experiment.
@@ -172,11 +169,11 @@ fn paths_are_relative_to_their_file_and_know_the_home_directory() {
             lines.collect::<Vec<_>>().join("\n")
         );
         fs::write(&file, text).unwrap();
-        let experiment = read_network_experiment(&file, &Overrides::default()).unwrap();
+        let experiment = read_experiment::<NetworkExperiment>(&file).unwrap();
         let resolved = experiment.to_toml();
         let elsewhere = folder.path().join("resolved.toml");
         fs::write(&elsewhere, resolved).unwrap();
-        let again = read_network_experiment(&elsewhere, &Overrides::default()).unwrap();
+        let again = read_experiment::<NetworkExperiment>(&elsewhere).unwrap();
         assert_eq!(again, experiment);
         let NetworkSource::Images { path, .. } = experiment.data.source else {
             unreachable!("the file says idx");
@@ -409,7 +406,9 @@ fn overrides_take_the_place_of_fields() {
         learning_rate: Some(0.25),
         ..Overrides::default()
     };
-    let experiment = read_network_experiment(&path, &overrides).unwrap();
+    let mut draft = Draft::read(&path).unwrap();
+    overrides.apply(&mut draft).unwrap();
+    let experiment: NetworkExperiment = draft.experiment().unwrap();
     assert_eq!(
         (
             experiment.steps,
@@ -431,7 +430,7 @@ fn the_examples_are_experiments() {
             .extension()
             .is_some_and(|extension| extension == "toml")
         {
-            let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+            let experiment = read_experiment::<NetworkExperiment>(&path).unwrap();
             experiment.network.tape().unwrap();
             assert!(experiment.data.noise.is_some());
             names.push(path.file_stem().unwrap().to_string_lossy().into_owned());

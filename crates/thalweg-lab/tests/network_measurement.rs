@@ -10,7 +10,7 @@ use thalweg::data::Samples;
 use thalweg::evaluation::SampledLoss;
 use thalweg_lab::network::{Effort, ErrorKind, Made, NetworkMeasurement, measure, observe};
 use thalweg_lab::saved::SavedNetwork;
-use thalweg_lab::spec::{NetworkExperiment, Overrides, read_network_experiment};
+use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
 /// Not linear in its parameters, so that Hessian and Gauss–Newton matrix differ; 2·3 + 3·2 weights.
 const EXPERIMENT: &str = r#"
@@ -47,7 +47,7 @@ fn parsed(text: &str) -> NetworkExperiment {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
     std::fs::write(&path, text).unwrap();
-    read_network_experiment(&path, &Overrides::default()).unwrap()
+    read_experiment::<NetworkExperiment>(&path).unwrap()
 }
 
 fn made() -> (SavedNetwork, Made) {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use thalweg_lab::network::{Effort, NetworkError, measure};
 use thalweg_lab::run::{Note, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
-use thalweg_lab::spec::{NetworkExperiment, Overrides, read_experiment, read_network_experiment};
+use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 use thalweg_lab::store::{StoreError, load};
 
 use harness::{CHILD, Listener, finished, killed_again_and_again, run_in, run_slowly, scratch};
@@ -59,7 +59,7 @@ fn read(text: &str) -> NetworkExperiment {
     let folder = scratch();
     let path = folder.path().join("experiment.toml");
     fs::write(&path, text).unwrap();
-    read_network_experiment(&path, &Overrides::default()).unwrap()
+    read_experiment::<NetworkExperiment>(&path).unwrap()
 }
 
 /// Every file of a finished run but its checkpoints, which also count the parts before them.
@@ -98,7 +98,7 @@ fn child_process() {
     };
     let directory = PathBuf::from(directory);
     let path = directory.with_extension("toml");
-    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    let experiment = read_experiment::<NetworkExperiment>(&path).unwrap();
     run_slowly(&directory, &experiment).unwrap();
 }
 
@@ -437,7 +437,7 @@ fn a_run_of_another_kind_is_told_as_such() {
     let linear = "depth = 2\nteacher = [[1]]\ninput_covariance = [[1]]\nnoise_covariance = [[1]]\n\
                   learning_rate = 0.01\nbatch = 1\nsteps = 1\nseeds = 1\n";
     fs::write(&path, linear).unwrap();
-    let linear = read_experiment(&path).unwrap();
+    let linear = read_experiment::<Experiment>(&path).unwrap();
     let stop = AtomicBool::new(false);
     run(&linear, folder.path(), Duration::MAX, &mut (), &stop).unwrap();
     let error = run_in(folder.path(), &read(SMALL)).0.unwrap_err();

@@ -11,9 +11,7 @@ use thalweg::simulate::Ensemble;
 use thalweg::train::Trainer;
 use thalweg_lab::network::Made;
 use thalweg_lab::run::run;
-use thalweg_lab::spec::{
-    Experiment, NetworkExperiment, Overrides, read_experiment, read_network_experiment,
-};
+use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 use thalweg_lab::store::load;
 
 const LINEAR: &str = r#"
@@ -58,7 +56,7 @@ fn steps(outcomes: impl IntoIterator<Item = Outcome>) -> Vec<Option<u64>> {
 #[test]
 fn linear_runs() {
     let (folder, path) = written(LINEAR);
-    let experiment = read_experiment(&path).unwrap();
+    let experiment = read_experiment::<Experiment>(&path).unwrap();
     let out = folder.path().join("run");
     let (every, stop) = (Duration::from_secs(60), AtomicBool::new(false));
     run(&experiment, &out, every, &mut (), &stop).unwrap();
@@ -80,7 +78,7 @@ fn linear_runs() {
 #[test]
 fn trainings() {
     let (folder, path) = written(NETWORK);
-    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    let experiment = read_experiment::<NetworkExperiment>(&path).unwrap();
     let out = folder.path().join("run");
     let (every, stop) = (Duration::from_secs(60), AtomicBool::new(false));
     run(&experiment, &out, every, &mut (), &stop).unwrap();

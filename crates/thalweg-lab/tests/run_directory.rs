@@ -48,7 +48,7 @@ fn experiment(steps: u64) -> Experiment {
     fs::write(&path, file).unwrap();
     Experiment {
         steps,
-        ..read_experiment(&path).unwrap()
+        ..read_experiment::<Experiment>(&path).unwrap()
     }
 }
 
@@ -138,7 +138,7 @@ fn child_process() {
         return;
     };
     let directory = PathBuf::from(directory);
-    let experiment = read_experiment(&directory.with_extension("toml")).unwrap();
+    let experiment = read_experiment::<Experiment>(&directory.with_extension("toml")).unwrap();
     if let Err(error) = run_slowly(&directory, &experiment) {
         eprintln!("{error}");
         std::process::exit(3);
@@ -223,7 +223,7 @@ fn the_resolved_specification_reproduces_the_run() {
     for field in ["program = \"thalweg ", "loss_convention = ", "[provenance]"] {
         assert!(text.contains(field), "{text}");
     }
-    let again = finished(&read_experiment(&path).unwrap());
+    let again = finished(&read_experiment::<Experiment>(&path).unwrap());
     assert_same(first.path(), again.path());
 }
 

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use thalweg_lab::network::{self, Effort, NetworkError, NetworkMeasurement};
 use thalweg_lab::saved::{SavedError, SavedNetwork, networks_of, same_run};
-use thalweg_lab::spec::{self, Overrides};
+use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
 use super::measured;
 use crate::arguments::count;
@@ -119,9 +119,7 @@ struct NoSeed {
 fn targets(arguments: &Arguments) -> Result<Vec<(String, SavedNetwork)>, Failure> {
     let specification = match &arguments.specification {
         None => None,
-        Some(path) => Some(
-            spec::read_network_experiment(path, &Overrides::default()).map_err(Failure::input)?,
-        ),
+        Some(path) => Some(read_experiment::<NetworkExperiment>(path).map_err(Failure::input)?),
     };
     let paths = if arguments.target.is_dir() {
         networks_of(&arguments.target).map_err(failure)?

@@ -6,7 +6,7 @@ use clap::Args;
 use thalweg::simulate::{Data, InitialWeights, Precision, Settings};
 use thalweg_lab::compare::{Comparison, predictors};
 use thalweg_lab::run;
-use thalweg_lab::spec::{self, Experiment, Overrides, Schedule};
+use thalweg_lab::spec::{Draft, Experiment, Overrides, Schedule, default_seeds};
 use thalweg_lab::store;
 
 use super::running::{SAVE_EVERY, to_its_end};
@@ -112,7 +112,9 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
         init: arguments.start.init.clone().map(|init| init.0),
     };
     if let Some(path) = &arguments.problem.file {
-        return spec::read_experiment_with(path, &overrides).map_err(Failure::input);
+        let mut draft = Draft::read(path).map_err(Failure::input)?;
+        overrides.apply(&mut draft).map_err(Failure::input)?;
+        return draft.experiment().map_err(Failure::input);
     }
     let (Some(learning_rate), Some(batch), Some(steps)) =
         (overrides.learning_rate, overrides.batch, overrides.steps)
@@ -139,7 +141,7 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
             switch: None,
             precision: Precision::F64,
         },
-        seeds: overrides.seeds.unwrap_or_else(spec::default_seeds),
+        seeds: overrides.seeds.unwrap_or_else(default_seeds),
         steps,
         measure: Schedule::default(),
     })

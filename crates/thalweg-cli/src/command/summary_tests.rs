@@ -110,7 +110,7 @@ fn the_table_has_each_number_in_its_column() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
     std::fs::write(&path, text).unwrap();
-    let experiment = read_experiment(&path).unwrap();
+    let experiment = read_experiment::<Experiment>(&path).unwrap();
     let page = page(&comparison(), &experiment, Path::new("somewhere"));
     let lines: Vec<String> = page
         .lines()

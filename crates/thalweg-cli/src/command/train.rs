@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use thalweg_lab::run;
-use thalweg_lab::spec::{self, NetworkExperiment, Overrides};
+use thalweg_lab::spec::{Draft, NetworkExperiment, Overrides};
 use thalweg_lab::store;
 
 use super::running::{SAVE_EVERY, to_its_end};
@@ -100,8 +100,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         seeds: arguments.seeds.clone().map(|seeds| seeds.0),
         init: arguments.start.init.clone().map(|init| init.0),
     };
-    let experiment: NetworkExperiment =
-        spec::read_network_experiment(&arguments.file, &overrides).map_err(Failure::input)?;
+    let mut draft = Draft::read(&arguments.file).map_err(Failure::input)?;
+    overrides.apply(&mut draft).map_err(Failure::input)?;
+    let experiment: NetworkExperiment = draft.experiment().map_err(Failure::input)?;
     to_its_end(experiment.steps, &arguments.out, |watcher| {
         run::run(
             &experiment,

@@ -10,7 +10,7 @@ use thalweg::theory;
 
 use super::*;
 use crate::run;
-use crate::spec::read_experiment;
+use crate::spec::{Experiment, read_experiment};
 use crate::store::{StoredRun, load};
 
 const SMALL: &str = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
@@ -20,7 +20,10 @@ const SMALL: &str = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [
 fn finished(directory: &Path, text: &str) -> StoredRun<Experiment> {
     let file = directory.join("experiment.toml");
     std::fs::write(&file, text).unwrap();
-    let (experiment, out) = (read_experiment(&file).unwrap(), directory.join("run"));
+    let (experiment, out) = (
+        read_experiment::<Experiment>(&file).unwrap(),
+        directory.join("run"),
+    );
     let stop = AtomicBool::new(false);
     run::run(&experiment, &out, Duration::from_secs(60), &mut (), &stop).unwrap();
     load(&out).unwrap()

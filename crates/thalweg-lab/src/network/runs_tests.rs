@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::spec::{Overrides, read_network_experiment};
+use crate::spec::{NetworkExperiment, read_experiment};
 use crate::store::State;
 
 fn experiment() -> NetworkExperiment {
@@ -24,7 +24,7 @@ teacher = { hidden = [9], seed = 3 }
 noise_standard_deviations = [1, 0.1]
 "#;
     std::fs::write(&path, text).unwrap();
-    read_network_experiment(&path, &Overrides::default()).unwrap()
+    read_experiment::<NetworkExperiment>(&path).unwrap()
 }
 
 /// What is measured at steps 100, 200 and 300 when the state at 150 goes through `between`.

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::spec::{Overrides, read_network_experiment};
+use crate::spec::{NetworkExperiment, read_experiment};
 
 const FILE: &str = r#"
     learning_rate = 0.1
@@ -18,7 +18,7 @@ fn experiment(precision: &str) -> NetworkExperiment {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
     fs::write(&path, format!("precision = \"{precision}\"{FILE}")).unwrap();
-    read_network_experiment(&path, &Overrides::default()).unwrap()
+    read_experiment::<NetworkExperiment>(&path).unwrap()
 }
 
 /// A network whose parameters have no short form.

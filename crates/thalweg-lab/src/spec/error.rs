@@ -5,17 +5,35 @@ use std::path::{Display, Path, PathBuf};
 
 use thalweg::problem::{ProblemError, WeightsError};
 
+use super::line::Line;
 use crate::memory::TooLittle;
 
 /// A specification file that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", shown(path))]
+#[error("{}: {fault}{}", shown(path), beside(line.as_deref()))]
 pub struct SpecError {
     /// The file; `-` is standard input.
     pub path: PathBuf,
     /// What is wrong with it.
     #[source]
     pub fault: Fault,
+    /// Where that stands in the file.
+    pub line: Option<Box<Line>>,
+}
+
+impl SpecError {
+    /// The error that the file `path` has `fault`, of which no line can be shown.
+    pub(crate) fn new(path: &Path, fault: Fault) -> Self {
+        Self {
+            path: path.to_owned(),
+            fault,
+            line: None,
+        }
+    }
+}
+
+fn beside(line: Option<&Line>) -> String {
+    line.map(|line| format!(" ({line})")).unwrap_or_default()
 }
 
 fn shown(path: &Path) -> Display<'_> {
@@ -79,6 +97,14 @@ pub enum Fault {
         /// What would be right.
         needed: String,
     },
+    /// A field to be changed cannot be there.
+    #[error(
+        "`{field}` cannot be set: a path leads through tables, and through lists as far as they are long, as in `network.hidden[0]`"
+    )]
+    Place {
+        /// Its path as given.
+        field: String,
+    },
     /// A field that means nothing here.
     #[error("`{field}` is not a field of a specification: {advice}")]
     Unknown {
@@ -111,6 +137,26 @@ pub enum Fault {
     /// The start does not fit the problem.
     #[error("start_weights: {0}")]
     Weights(#[from] WeightsError),
+}
+
+impl Fault {
+    /// The paths at which the field that it is about may stand, the likeliest first.
+    pub(super) fn places(&self) -> Vec<String> {
+        match self {
+            Self::Value { field, .. }
+            | Self::Missing { field, .. }
+            | Self::Unknown { field, .. }
+            | Self::Conflict { first: field, .. } => vec![field.clone()],
+            Self::Problem(error) => {
+                let (field, entry) = error.place();
+                let entry = entry.map(|(row, column)| format!("[{}][{}]", row - 1, column - 1));
+                let name = format!("{field}{}", entry.unwrap_or_default());
+                vec![format!("problem.{name}"), name]
+            }
+            Self::Weights(_) => vec!["start_weights".to_owned()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Which fields there are instead of an unknown one.

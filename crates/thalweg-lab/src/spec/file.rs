@@ -10,11 +10,21 @@ use super::node::Node;
 /// The most bytes that are read: room for three dense 2000 × 2000 matrices.
 const LIMIT: u64 = 512 << 20;
 
-/// The tree in `path`, TOML or JSON by its extension and otherwise by its first character; `-` is
-/// standard input.
-pub(crate) fn read(path: &Path) -> Result<Node, Fault> {
+/// How a specification is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// As `experiment.toml`.
+    Toml,
+    /// As `experiment.json`.
+    Json,
+}
+
+/// The text in `path` and its format, by its extension and otherwise by its first character; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<(String, Format), Fault> {
     if path == Path::new("-") {
-        return parse(&text(std::io::stdin().lock())?, None);
+        let text = text(std::io::stdin().lock())?;
+        let format = format(&text, None);
+        return Ok((text, format));
     }
     let file = File::open(path).map_err(Fault::Unreadable)?;
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
@@ -25,7 +35,18 @@ pub(crate) fn read(path: &Path) -> Result<Node, Fault> {
         return Err(Fault::TooLarge { limit: LIMIT });
     }
     let extension = path.extension().and_then(|extension| extension.to_str());
-    parse(&text(file)?, extension)
+    let text = text(file)?;
+    let format = format(&text, extension);
+    Ok((text, format))
+}
+
+fn format(text: &str, extension: Option<&str>) -> Format {
+    match extension {
+        Some("json") => Format::Json,
+        Some("toml") => Format::Toml,
+        _ if text.trim_start().starts_with('{') => Format::Json,
+        _ => Format::Toml,
+    }
 }
 
 /// All of `source` as text.
@@ -39,27 +60,28 @@ fn text(source: impl Read) -> Result<String, Fault> {
     if bytes.len() as u64 > LIMIT {
         return Err(Fault::TooLarge { limit: LIMIT });
     }
-    String::from_utf8(bytes).map_err(|error| Fault::NotText {
+    let mut text = String::from_utf8(bytes).map_err(|error| Fault::NotText {
         offset: error.utf8_error().valid_up_to(),
-    })
+    })?;
+    // Editors on Windows begin files with a byte order mark.
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.remove(0);
+    }
+    Ok(text)
 }
 
-/// The tree in `text`; `extension` decides the format where it is `toml` or `json`.
-pub(crate) fn parse(text: &str, extension: Option<&str>) -> Result<Node, Fault> {
-    // Editors on Windows begin files with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The tree in `text`.
+pub(super) fn parse(text: &str, format: Format) -> Result<Node, Fault> {
     if text.trim().is_empty() {
         return Err(Fault::Empty);
     }
-    let json = match extension {
-        Some("json") => true,
-        Some("toml") => false,
-        _ => text.trim_start().starts_with('{'),
-    };
-    let tree: Node = if json {
-        serde_json::from_str(text).map_err(|error| syntax("JSON", error.to_string()))?
-    } else {
-        toml::from_str(text).map_err(|error| syntax("TOML", error.to_string()))?
+    let tree: Node = match format {
+        Format::Json => {
+            serde_json::from_str(text).map_err(|error| syntax("JSON", error.to_string()))?
+        }
+        Format::Toml => toml::from_str(text).map_err(|error| syntax("TOML", error.to_string()))?,
     };
     match tree {
         Node::Table(_) => Ok(tree),

@@ -5,16 +5,19 @@
 //! case carries its expected `sharpness`, for example) are accepted and ignored; any other unknown
 //! field is an error.
 
+mod draft;
 mod error;
 mod experiment;
 mod field;
 mod file;
 mod init;
+mod line;
 mod matrix;
 mod network;
 mod node;
 mod overrides;
 mod paths;
+mod place;
 mod problem;
 mod resolved;
 mod schedule;
@@ -23,8 +26,10 @@ mod word;
 
 use std::path::Path;
 
+pub use draft::Draft;
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds};
+pub use line::Line;
 pub use network::{
     Draw, EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, NetworkSource,
 };
@@ -62,57 +67,16 @@ const IGNORED_FIELDS: &[&str] = &[
 /// When the file cannot be read, is not TOML or JSON, has a field that is unknown, missing or of the
 /// wrong kind, or when what it describes is not a problem.
 pub fn read_problem(path: &Path) -> Result<ProblemFile, SpecError> {
-    read_with(path, |root| {
-        known(root).and_then(|()| problem::problem_file(root))
-    })
+    Draft::read(path)?.problem()
 }
 
-/// The experiment in the TOML or JSON file `path`.
-///
-/// # Errors
-/// As [`read_problem`].
-pub fn read_experiment(path: &Path) -> Result<Experiment, SpecError> {
-    read_experiment_with(path, &Overrides::default())
-}
-
-/// The experiment in the TOML or JSON file `path`, where `overrides` take the place of its fields.
-///
-/// # Errors
-/// As [`read_problem`].
-pub fn read_experiment_with(path: &Path, overrides: &Overrides) -> Result<Experiment, SpecError> {
-    read_overridden(path, overrides)
-}
-
-/// The experiment on a network in the TOML or JSON file `path`, where `overrides` take the place of its
-/// fields.
+/// The experiment, on a deep linear network or any other, in the TOML or JSON file `path`.
 ///
 /// # Errors
 /// When the file cannot be read, is not TOML or JSON, has a field that is unknown, missing or of the
 /// wrong kind, or when its parts do not fit each other.
-pub fn read_network_experiment(
-    path: &Path,
-    overrides: &Overrides,
-) -> Result<NetworkExperiment, SpecError> {
-    read_overridden(path, overrides)
-}
-
-/// The experiment on a network in `text`, which is TOML.
-pub fn parse_network_experiment(text: &str) -> Result<NetworkExperiment, Fault> {
-    NetworkExperiment::read(&Field::root(&parse_toml(text)?))
-}
-
-/// The tree in `text`, which is TOML.
-pub(crate) fn parse_toml(text: &str) -> Result<Node, Fault> {
-    file::parse(text, Some("toml"))
-}
-
-fn read_overridden<E: Specification>(path: &Path, overrides: &Overrides) -> Result<E, SpecError> {
-    let tree = file::read(path).and_then(|mut tree| {
-        overrides.apply(&mut tree);
-        paths::resolve(&mut tree, path)?;
-        Ok(tree)
-    });
-    read_tree(path, tree, E::read)
+pub fn read_experiment<E: Specification>(path: &Path) -> Result<E, SpecError> {
+    Draft::read(path)?.experiment()
 }
 
 /// What `read` makes of `bytes`, which are TOML, those of the file `path`.
@@ -124,27 +88,9 @@ pub(crate) fn read_toml<T>(
     let text = std::str::from_utf8(bytes).map_err(|error| Fault::NotText {
         offset: error.valid_up_to(),
     });
-    read_tree(path, text.and_then(parse_toml), read)
-}
-
-/// What `read` makes of the TOML or JSON file `path`.
-fn read_with<T>(
-    path: &Path,
-    read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
-) -> Result<T, SpecError> {
-    read_tree(path, file::read(path), read)
-}
-
-fn read_tree<T>(
-    path: &Path,
-    tree: Result<Node, Fault>,
-    read: impl FnOnce(&Field<'_>) -> Result<T, Fault>,
-) -> Result<T, SpecError> {
-    tree.and_then(|tree| read(&Field::root(&tree)))
-        .map_err(|fault| SpecError {
-            path: path.to_owned(),
-            fault,
-        })
+    text.and_then(|text| file::parse(text, file::Format::Toml))
+        .and_then(|tree| read(&Field::root(&tree)))
+        .map_err(|fault| SpecError::new(path, fault))
 }
 
 /// Refuses a file with a field that no specification has.

@@ -2,6 +2,8 @@
 
 use thalweg::simulate::InitialWeights;
 
+use super::draft::Draft;
+use super::error::SpecError;
 use super::node::Node;
 use super::resolved::init;
 
@@ -21,24 +23,26 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// Puts the values into the tree of a file.
-    pub(crate) fn apply(&self, tree: &mut Node) {
-        let mut set = |key: &str, value: Option<Node>| {
-            if let Some(value) = value {
-                tree.remove(key);
-                tree.put(key, value);
-            }
+    /// Puts the values that are given into `draft`.
+    ///
+    /// # Errors
+    /// When what the file has there is no table.
+    pub fn apply(&self, draft: &mut Draft) -> Result<(), SpecError> {
+        let mut set = |key: &str, value: Option<Node>| match value {
+            Some(value) => draft.set(key, value),
+            None => Ok(()),
         };
-        set("learning_rate", self.learning_rate.map(Node::from));
-        set("batch", self.batch.map(Node::from));
-        set("steps", self.steps.map(Node::from));
+        set("learning_rate", self.learning_rate.map(Node::from))?;
+        set("batch", self.batch.map(Node::from))?;
+        set("steps", self.steps.map(Node::from))?;
         let seeds = self.seeds.as_ref();
-        set("seeds", seeds.map(|seeds| seeds.iter().copied().collect()));
+        set("seeds", seeds.map(|seeds| seeds.iter().copied().collect()))?;
         if let Some(start) = &self.init {
             let (key, value) = init(start);
-            tree.remove("init");
-            tree.remove("start_weights");
-            tree.put(key, value);
+            draft.remove("init");
+            draft.remove("start_weights");
+            draft.set(key, value)?;
         }
+        Ok(())
     }
 }

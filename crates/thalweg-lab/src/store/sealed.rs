@@ -119,7 +119,7 @@ mod tests {
             text.contains("name = \"fnv1a64:0000000000000000\""),
             "{text}"
         );
-        crate::spec::parse_toml(&text).unwrap();
+        crate::spec::Draft::from_toml(&text).unwrap();
         let bytes = json(&serde_json::json!({ "a": [1, 2] })).unwrap();
         assert_eq!(Seal::of(&bytes), Seal::Whole);
         let tree: Value = serde_json::from_slice(&bytes).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::plot::Scale;
 use thalweg_lab::run::run;
-use thalweg_lab::spec::{Overrides, read_network_experiment};
+use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
 const TRAINING: &str = r#"
 learning_rate = 0.05
@@ -29,7 +29,7 @@ fn curves_are_means_over_seeds_with_their_standard_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment.toml");
     std::fs::write(&path, TRAINING).unwrap();
-    let experiment = read_network_experiment(&path, &Overrides::default()).unwrap();
+    let experiment = read_experiment::<NetworkExperiment>(&path).unwrap();
     let out = folder.path().join("run");
     let stop = AtomicBool::new(false);
     run(&experiment, &out, Duration::from_secs(60), &mut (), &stop).unwrap();

@@ -135,7 +135,9 @@ fn a_finished_run_is_drawn_beside_theory_and_flow() {
                 teacher = [[1, 0], [0, 1]]\nnoise_standard_deviations = [1, 0.5]\n\
                 learning_rate = 0.01\nbatch = 10\nsteps = 400\nseeds = [1, 2]\n";
     fs::write(&specification, text).unwrap();
-    let experiment = thalweg_lab::spec::read_experiment(&specification).unwrap();
+    let experiment =
+        thalweg_lab::spec::read_experiment::<thalweg_lab::spec::Experiment>(&specification)
+            .unwrap();
     let run = directory.path().join("run");
     let save_every = std::time::Duration::from_secs(60);
     thalweg_lab::run::run(
@@ -163,7 +165,9 @@ fn page_of(text: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let specification = directory.path().join("experiment.toml");
     fs::write(&specification, text).unwrap();
-    let experiment = thalweg_lab::spec::read_experiment(&specification).unwrap();
+    let experiment =
+        thalweg_lab::spec::read_experiment::<thalweg_lab::spec::Experiment>(&specification)
+            .unwrap();
     let run = directory.path().join("run");
     let (save_every, stop) = (std::time::Duration::from_secs(60), AtomicBool::new(false));
     thalweg_lab::run::run(&experiment, &run, save_every, &mut (), &stop).unwrap();

@@ -8,7 +8,7 @@ use thalweg::theory::TheoryError;
 use crate::plot::PngError;
 use crate::report::ReportError;
 use thalweg_lab::run::RunError;
-use thalweg_lab::spec::Fault;
+use thalweg_lab::spec::SpecError;
 use thalweg_lab::store::StoreError;
 
 /// A figure that could not be made.
@@ -57,7 +57,7 @@ pub enum ReproduceError {
     Run(#[from] RunError),
     /// A built-in experiment does not read as one.
     #[error("built-in experiment: {0}")]
-    Specification(#[from] Fault),
+    Specification(#[from] SpecError),
     /// Measurements do not form a table.
     #[error("the measurements could not be written as Parquet: {0}")]
     Table(std::io::Error),

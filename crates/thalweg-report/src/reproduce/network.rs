@@ -14,9 +14,7 @@ use super::tolerance::Tolerance;
 use super::{Budget, ReproduceError};
 use thalweg_lab::examples;
 use thalweg_lab::quantity::{FLUCTUATION, LOSS};
-use thalweg_lab::spec::{
-    EvaluationLabels, NetworkExperiment, Schedule, Spacing, parse_network_experiment,
-};
+use thalweg_lab::spec::{Draft, EvaluationLabels, NetworkExperiment, Schedule, Spacing};
 
 /// A network that the paper trains, on its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +210,11 @@ impl Model {
     /// small.
     fn is_small(self) -> bool {
         matches!(self, Self::Linear | Self::Relu | Self::Rnn)
+    }
+
+    /// Whether a trial takes seconds.
+    pub fn is_slow(self) -> bool {
+        matches!(self, Self::Rnn | Self::Transformer | Self::Mnist)
     }
 
     /// In titles and legends.

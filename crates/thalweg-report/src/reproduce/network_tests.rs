@@ -110,7 +110,10 @@ fn the_example_files_are_the_figures_runs() {
         (Model::Linear, CROSS_ENTROPY),
     ] {
         let choice = Choice::new(model, loss);
-        let of_file = parse_network_experiment(model.file()).unwrap();
+        let of_file = Draft::from_toml(model.file())
+            .unwrap()
+            .experiment::<NetworkExperiment>()
+            .unwrap();
         assert_eq!(of_file.name.as_deref(), Some(&*choice.name()));
         let mut plan = Plan::default();
         plan.network(choice.name(), choice.experiment(Budget::Full).unwrap());
@@ -124,7 +127,9 @@ fn the_example_files_are_the_figures_runs() {
     );
     assert_eq!(
         plan.0[0].1.specification(),
-        parse_network_experiment(examples::RELU_ISOTROPIC)
+        Draft::from_toml(examples::RELU_ISOTROPIC)
+            .unwrap()
+            .experiment::<NetworkExperiment>()
             .unwrap()
             .to_toml()
     );

@@ -1,6 +1,7 @@
 //! The registry, and the figures that cost nothing: claims, tolerances, letters, and wrong predictions.
 
 use std::sync::atomic::AtomicBool;
+use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 
 use super::*;
 use crate::plot::missing_glyphs;
@@ -149,15 +150,11 @@ fn a_run_beside_a_figure_gives_the_same_numbers_alone() {
         let out = directory.path().join(format!("alone-{i}"));
         let file = directory.path().join(&run.specification);
         if run.command.starts_with("thalweg simulate ") {
-            let experiment = thalweg_lab::spec::read_experiment(&file).unwrap();
+            let experiment = read_experiment::<Experiment>(&file).unwrap();
             thalweg_lab::run::run(&experiment, &out, save_every, &mut (), &stop).unwrap();
         } else {
             assert!(run.command.starts_with("thalweg train "), "{}", run.command);
-            let experiment = thalweg_lab::spec::read_network_experiment(
-                &file,
-                &thalweg_lab::spec::Overrides::default(),
-            )
-            .unwrap();
+            let experiment = read_experiment::<NetworkExperiment>(&file).unwrap();
             thalweg_lab::run::run(&experiment, &out, save_every, &mut (), &stop).unwrap();
         }
         let [alone, beside] = [

@@ -8,9 +8,7 @@ use std::time::Duration;
 use thalweg_lab::network::{Effort, NetworkMeasurement, measure};
 use thalweg_lab::run::{Note, Observer, run};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
-use thalweg_lab::spec::{
-    Experiment, NetworkExperiment, Overrides, read_experiment, read_network_experiment,
-};
+use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 use thalweg_lab::store::load;
 use thalweg_report::report::{self, REPORT_FILE};
 use thalweg_report::reproduce::{self, Budget};
@@ -67,7 +65,7 @@ fn linear() -> Experiment {
     let folder = scratch();
     let path = folder.path().join("experiment.toml");
     fs::write(&path, LINEAR).unwrap();
-    read_experiment(&path).unwrap()
+    read_experiment::<Experiment>(&path).unwrap()
 }
 
 /// Runs `experiment` in `directory` until `stop_at` and says which files were told to be damaged.
@@ -130,7 +128,7 @@ pub fn finished_training() -> Read {
     let file = scratch();
     let file = file.path().join("experiment.toml");
     fs::write(&file, NETWORK).unwrap();
-    let experiment = read_network_experiment(&file, &Overrides::default()).unwrap();
+    let experiment = read_experiment::<NetworkExperiment>(&file).unwrap();
     let stop = AtomicBool::new(false);
     run(&experiment, path, Duration::MAX, &mut (), &stop).unwrap();
     let effort = Effort {

@@ -199,3 +199,30 @@ pub enum ProblemError {
         rank: usize,
     },
 }
+
+impl ProblemError {
+    /// The field that it is about, with the row and column of the entry where it is about one.
+    pub fn place(&self) -> (Field, Option<(usize, usize)>) {
+        match *self {
+            Self::Depth { .. } => (Field::Depth, None),
+            Self::Empty { .. } => (Field::Teacher, None),
+            Self::NotFinite {
+                field, row, column, ..
+            }
+            | Self::TooLarge {
+                field, row, column, ..
+            }
+            | Self::NotSymmetric {
+                field, row, column, ..
+            } => (field, Some((row, column))),
+            Self::Shape { field, .. }
+            | Self::TooSmall { field, .. }
+            | Self::Indefinite { field, .. }
+            | Self::Decomposition { field }
+            | Self::Size { field, .. } => (field, None),
+            Self::WidthCount { .. } | Self::Width { .. } | Self::WidthBelowRank { .. } => {
+                (Field::HiddenWidths, None)
+            }
+        }
+    }
+}
