@@ -11,7 +11,8 @@ use thalweg_lab::network::{Effort, measure};
 use thalweg_lab::run::{self, Observer};
 use thalweg_lab::saved::{SavedNetwork, networks_of};
 use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
-use thalweg_report::reproduce::{Budget, find, write};
+use thalweg_report::reproduce::{find, write};
+use thalweg_report::results::Budget;
 
 /// Anything that keeps a target from being set up, or a reader's promise that was not kept.
 pub type Error = Box<dyn std::error::Error>;

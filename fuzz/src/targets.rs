@@ -15,7 +15,7 @@ use thalweg_lab::spec::{self, Experiment, NetworkExperiment};
 use thalweg_lab::store;
 use thalweg_report::plot::check_svg;
 use thalweg_report::report;
-use thalweg_report::reproduce::RESULTS_FILE;
+use thalweg_report::results::RESULTS_FILE;
 
 use crate::corpus::{self, Error};
 use crate::digests::{self, Files};

@@ -6,11 +6,10 @@ use clap::Args;
 use clap::builder::PossibleValue;
 use thalweg::flow::LEAVES_OUT;
 use thalweg_lab::memory;
+use thalweg_report::claims::{Judged, Verdict};
 use thalweg_report::report::{REPORT_FILE, ReportError};
-use thalweg_report::reproduce::{
-    self, ALIASES, Budget, FIGURES, FigureFailure, Judged, ReproduceError, Results, Summary,
-    Verdict, summarise,
-};
+use thalweg_report::reproduce::{self, ALIASES, FIGURES, ReproduceError};
+use thalweg_report::results::{Budget, FigureFailure, Results, Summary, summarise};
 
 use crate::exit::Failure;
 use crate::number::significant;

@@ -1,8 +1,9 @@
 //! The report's section on one measured network: its spectral density and its numbers.
 
 use super::number::{plain, with_error};
+use crate::claims::Origin;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
-use crate::reproduce::{Budget, Environment, FigureResult};
+use crate::results::{Budget, Environment, FigureResult};
 use thalweg_lab::network::{Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantiles};
 
 /// The picture of the spectral density, as SVG.
@@ -162,6 +163,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         .step
         .map_or(String::new(), |step| format!(" at step {step}"));
     FigureResult {
+        origin: Origin::default(),
         id: format!("measured-{}", network.name),
         title: format!("Measured: {}{step}", network.name),
         caption: with_note(

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ReportError;
 
-use crate::reproduce::{RESULTS_FILE, Results};
+use crate::results::{RESULTS_FILE, Results};
 use section::Section;
 use thalweg_lab::network::NetworkMeasurement;
 use thalweg_lab::store::{Lock, exists, is_network, is_run, write_whole};

@@ -6,8 +6,9 @@ use super::ReportError;
 use super::measured::{self, with_note};
 use super::page;
 use super::section::Section;
+use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
-use crate::reproduce::{Budget, Environment, FigureResult};
+use crate::results::{Budget, Environment, FigureResult};
 use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
 use thalweg_lab::quantity;
 use thalweg_lab::spec::NetworkExperiment;
@@ -120,6 +121,7 @@ fn words(
         ("evaluation set", experiment.evaluation_words()),
     ];
     FigureResult {
+        origin: Origin::default(),
         id: "run".to_owned(),
         title: experiment
             .name

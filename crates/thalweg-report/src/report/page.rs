@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use thalweg::flow::{LEAVES_OUT, MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
 use super::section::{Section, chip};
+use crate::claims::{ERRORS, Verdict};
 use crate::plot::to_html;
-use crate::reproduce::{
-    Budget, ERRORS, Environment, FigureFailure, FigureResult, Results, Verdict,
-};
+use crate::results::{Budget, Environment, FigureFailure, FigureResult, Results};
 use thalweg_lab::provenance::LOSS_CONVENTION;
 
 /// The page of a reproduction.

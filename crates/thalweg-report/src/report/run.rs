@@ -5,8 +5,9 @@ use std::path::Path;
 use super::ReportError;
 use super::page;
 use super::section::Section;
+use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
-use crate::reproduce::{Budget, Environment, FigureResult};
+use crate::results::{Budget, Environment, FigureResult};
 use thalweg_lab::compare::{Comparison, Measured, predictors};
 use thalweg_lab::provenance::LOSS_CONVENTION;
 use thalweg_lab::spec::Experiment;
@@ -92,6 +93,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         ("diverged", comparison.diverged.to_string()),
     ];
     FigureResult {
+        origin: Origin::default(),
         id: "run".to_owned(),
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
         caption: format!(

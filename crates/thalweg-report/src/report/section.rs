@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use thalweg::flow::LEAVES_OUT;
 
 use super::number::{percent, plain, with_error};
+use crate::claims::{Judged, Verdict};
 use crate::plot::to_html;
-use crate::reproduce::{FigureResult, Judged, Verdict};
+use crate::results::FigureResult;
 
 /// Where there is no number.
 const NONE: &str = "–";

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plot::to_html;
-use crate::reproduce::{Paragraph, Results, Summary, summarise};
+use crate::results::{Paragraph, Results, Summary, summarise};
 
 /// The summary of `results` as HTML.
 pub fn summary(results: &Results) -> String {

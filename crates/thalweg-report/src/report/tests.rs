@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::reproduce::{Budget, find};
+use crate::results::ResultsError;
+use crate::reproduce::find;
+use crate::results::Budget;
 use thalweg_lab::store::json;
 
 fn cheap(directory: &Path) -> Results {
@@ -123,7 +125,7 @@ fn words_are_escaped_and_damage_is_told() {
     fs::write(&path, json(&other).unwrap()).unwrap();
     assert!(matches!(
         write(directory.path()),
-        Err(ReportError::Damaged { .. })
+        Err(ReportError::Results(ResultsError::Damaged { .. }))
     ));
 }
 

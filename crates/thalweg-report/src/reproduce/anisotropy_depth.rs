@@ -2,12 +2,12 @@
 
 use thalweg::theory::predict;
 
-use super::claim::{Claim, beyond, paper};
 use super::linear::identity_problem;
 use super::made::Made;
 use super::ran::Ran;
-use super::tolerance::{EXACT, Tolerance};
 use super::{Context, ReproduceError};
+use crate::claims::{Claim, beyond, paper};
+use crate::claims::{EXACT, Tolerance};
 use crate::plot::{Axis, Dash, Figure, Heat, Look, Panel, Point};
 
 const DEPTHS: std::ops::RangeInclusive<usize> = 1..=12;

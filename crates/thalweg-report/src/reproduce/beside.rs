@@ -2,7 +2,7 @@
 
 use super::ReproduceError;
 use super::ran::Ran;
-use super::results::RunFiles;
+use crate::results::RunFiles;
 use thalweg_lab::store::encode_measurements;
 
 /// The names of one figure's files, and their content by path.

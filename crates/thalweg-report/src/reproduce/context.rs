@@ -2,22 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Deserialize, Serialize};
-
 use super::ReproduceError;
 use super::ran::Kept;
-
-/// How much work a figure may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Budget {
-    /// Runs of a few hundred steps, which decide nothing: to try what is around them.
-    Tiny,
-    /// Everything together in under a minute on two cores; long runs are cut short and say so.
-    Quick,
-    /// Everything together in under ten minutes.
-    Full,
-}
+use crate::results::Budget;
 
 /// Trials of each deep linear network, as in the paper.
 const LINEAR_TRIALS: u64 = 5;

@@ -3,12 +3,12 @@
 use thalweg::problem::{Problem, Shape};
 use thalweg::theory::{condition_bounds, predict};
 
-use super::claim::{Claim, paper};
 use super::linear::identity_problem;
 use super::made::Made;
 use super::ran::Ran;
-use super::tolerance::Tolerance;
 use super::{Context, ReproduceError};
+use crate::claims::Tolerance;
+use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
 /// Random problems of each depth.

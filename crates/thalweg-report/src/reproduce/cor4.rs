@@ -3,11 +3,11 @@
 use thalweg::problem::{Basis, Problem, covariance, spectrum};
 use thalweg::theory::{PowerLaw, predict};
 
-use super::claim::{Claim, paper};
 use super::made::Made;
 use super::ran::Ran;
-use super::tolerance::{EXACT, Tolerance};
 use super::{Context, ReproduceError};
+use crate::claims::{Claim, paper};
+use crate::claims::{EXACT, Tolerance};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
 
 const DEPTH: usize = 3;

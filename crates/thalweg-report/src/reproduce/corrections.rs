@@ -7,12 +7,12 @@ use thalweg::theory::{
     printed_identity_deep_ratio, printed_identity_min_sharpness,
 };
 
-use super::claim::{Claim, Origin, Source};
 use super::linear::identity_problem;
 use super::made::Made;
 use super::ran::Ran;
-use super::tolerance::{EXACT, Tolerance};
 use super::{Context, ReproduceError};
+use crate::claims::{Claim, Origin, Source};
+use crate::claims::{EXACT, Tolerance};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
 /// Depth at which the limit D → ∞ is looked at; the rest is of order 1/D.

@@ -7,6 +7,7 @@ use thalweg::theory::TheoryError;
 
 use crate::plot::PngError;
 use crate::report::ReportError;
+use crate::results::ResultsError;
 use thalweg_lab::run::RunError;
 use thalweg_lab::spec::SpecError;
 use thalweg_lab::store::StoreError;
@@ -70,6 +71,9 @@ pub enum ReproduceError {
     /// The directory's earlier results do not read as such, or the report could not be written.
     #[error(transparent)]
     Report(#[from] Box<ReportError>),
+    /// What the directory holds cannot be added to.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
     /// Results do not form JSON.
     #[error("the results could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -1,10 +1,10 @@
 //! Figure 2: sharpness under anisotropic and isotropic noise, and below it what SGD lowers.
 
-use super::claim::paper;
 use super::made::Made;
 use super::ran::Ran;
 use super::two_noises::{self, Row};
 use super::{Context, ReproduceError};
+use crate::claims::paper;
 use thalweg_lab::quantity::{FLUCTUATION, SHARPNESS};
 
 pub use super::two_noises::plan;

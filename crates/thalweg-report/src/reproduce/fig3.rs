@@ -3,16 +3,17 @@
 use thalweg::loss::Loss;
 use thalweg::theory::predict;
 
-use super::claim::{Claim, paper};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, ENDS, Model, SQUARED_ERROR, TRIALS};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::statistics::Trials;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::results::Budget;
+use crate::statistics::Trials;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LINEAR_STEPS: u64 = 100_000;

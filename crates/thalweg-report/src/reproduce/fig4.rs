@@ -3,16 +3,17 @@
 use thalweg::flow::Drift;
 use thalweg::simulate::Switch;
 
-use super::claim::{Claim, paper};
 use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::statistics::{PerTrial, Trials};
-use super::tolerance::Tolerance;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::Tolerance;
+use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::results::Budget;
+use crate::statistics::{PerTrial, Trials};
 use thalweg_lab::quantity::SHARPNESS;
 
 const DEPTH: usize = 3;
@@ -151,9 +152,9 @@ fn rate(trials: &Trials, from: f64, to: f64) -> PerTrial {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
-    use super::super::statistics::trials_by_hand as by_hand;
+    use crate::claims::Verdict;
     use super::*;
+    use crate::statistics::trials_by_hand as by_hand;
 
     const STEPS: [u64; 5] = [0, 10, 50, 60, 100];
 

@@ -1,10 +1,10 @@
 //! Figure 5: the largest Hessian eigenvalue under anisotropic and isotropic noise.
 
-use super::claim::{beyond, paper};
 use super::made::Made;
 use super::ran::Ran;
 use super::two_noises::{self, Row};
 use super::{Context, ReproduceError};
+use crate::claims::{beyond, paper};
 use thalweg_lab::quantity::LAMBDA_MAX;
 
 pub use super::two_noises::plan;

@@ -3,15 +3,16 @@
 use thalweg::flow::Drift;
 use thalweg::theory::predict;
 
-use super::claim::{Claim, paper};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Figure, Look, Panel};
+use crate::results::Budget;
 use thalweg_lab::quantity::{Quantity, condition_number};
 use thalweg_lab::spec::Experiment;
 

@@ -2,15 +2,16 @@
 
 use thalweg::flow::Drift;
 
-use super::claim::{Claim, beyond, paper};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, limit, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::{Claim, beyond, paper};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
+use crate::results::Budget;
 use thalweg_lab::quantity::{LAMBDA_MAX, Quantity, SHARPNESS};
 
 const DEPTHS: [usize; 4] = [2, 3, 4, 5];

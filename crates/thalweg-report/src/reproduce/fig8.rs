@@ -6,8 +6,9 @@ use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
 use super::two_noises::network_claims;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
 use crate::plot::Figure;
+use crate::results::Budget;
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 
 const LOSSES: [(&str, Choice); 2] = [

@@ -4,16 +4,17 @@ use thalweg::flow::{self, Drift};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{Ensemble, InitialWeights};
 
-use super::claim::{Claim, beyond};
 use super::linear::{EVEN, Flows, KAIMING, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::statistics::Trials;
-use super::tolerance::Tolerance;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::Tolerance;
+use crate::claims::{Claim, beyond};
 use crate::plot::{Axis, Figure, Look, Panel};
+use crate::results::Budget;
+use crate::statistics::Trials;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LEARNING_RATE: f64 = 0.003;

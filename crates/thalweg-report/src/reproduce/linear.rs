@@ -6,10 +6,11 @@ use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{Data, Ensemble, InitialWeights, Precision, Settings};
 use thalweg::theory::predict;
 
-use super::claim::Range;
-use super::statistics::{PerTrial, Trials};
-use super::{Budget, ReproduceError};
+use super::ReproduceError;
+use crate::claims::Range;
 use crate::plot::Point;
+use crate::results::Budget;
+use crate::statistics::{PerTrial, Trials};
 use thalweg_lab::quantity::{self, Quantity, average};
 use thalweg_lab::spec::{Experiment, Schedule, Spacing};
 

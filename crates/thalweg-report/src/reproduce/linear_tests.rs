@@ -2,12 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::super::claim::paper;
+use super::super::Context;
 use super::super::plan::Plan;
 use super::super::ran::{Kept, Ran};
 use super::super::shown::Shown as _;
-use super::super::{Claim, Context, Verdict};
 use super::*;
+use crate::claims::paper;
+use crate::claims::{Claim, Verdict};
 use thalweg::theory::predict;
 use thalweg_lab::quantity::{SHARPNESS, condition_number};
 

@@ -1,8 +1,8 @@
 //! What a figure's file delivers: the picture, its settings and its claims.
 
-use super::Budget;
-use super::claim::Claim;
+use crate::claims::Claim;
 use crate::plot::Figure;
+use crate::results::Budget;
 
 /// A figure that has been made.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! How much memory figures take, by what they plan to run.
 
-use super::{Budget, Entry, ReproduceError};
+use super::{Entry, ReproduceError};
+use crate::results::Budget;
 
 /// What any figure takes: curves, its picture's pixels and their compression, the page with all pictures.
 const DRAWN: u64 = 22_000_000;

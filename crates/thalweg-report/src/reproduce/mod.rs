@@ -9,7 +9,6 @@
 
 mod anisotropy_depth;
 mod beside;
-mod claim;
 mod context;
 mod cor1;
 mod cor4;
@@ -32,31 +31,23 @@ mod output;
 mod plan;
 mod prop1;
 mod ran;
-mod results;
 mod rnn;
 mod shown;
-mod statistics;
-mod summary;
 mod switch;
 mod theory_ends;
-mod tolerance;
 mod turned_noise;
 mod two_noises;
-mod verdict;
 
-pub use claim::{Claim, Origin, Range, Reach, Scale, Source};
-pub use context::{Budget, Context};
+pub use context::Context;
 pub use error::ReproduceError;
 pub use made::Made;
 pub use memory::memory;
-pub use output::{RESULTS_FILE, write};
+pub use output::write;
 pub use plan::{Plan, Planned};
 pub use ran::{Kept, Ran, Run};
-pub use results::{Environment, FigureFailure, FigureResult, Results, RunFiles};
-pub use statistics::{Measured, Missing, PerTrial, Trials};
-pub use summary::{Paragraph, Summary, summarise};
-pub use tolerance::{ERRORS, Tolerance};
-pub use verdict::{Cause, Judged, Verdict};
+
+use crate::claims::Origin;
+use crate::results::Budget;
 
 /// A figure that can be reproduced: what it runs, and what it makes of that.
 #[derive(Clone, Copy, Debug)]

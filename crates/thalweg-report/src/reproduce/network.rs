@@ -6,12 +6,13 @@ use thalweg::loss::{Convention, Loss};
 use thalweg::model::Network;
 use thalweg::problem::covariance;
 
-use super::claim::{Claim, beyond};
+use super::ReproduceError;
 use super::plan::Plan;
 use super::ran::Ran;
-use super::statistics::Trials;
-use super::tolerance::Tolerance;
-use super::{Budget, ReproduceError};
+use crate::claims::Tolerance;
+use crate::claims::{Claim, beyond};
+use crate::results::Budget;
+use crate::statistics::Trials;
 use thalweg_lab::examples;
 use thalweg_lab::quantity::{FLUCTUATION, LOSS};
 use thalweg_lab::spec::{Draft, EvaluationLabels, NetworkExperiment, Schedule, Spacing};

@@ -1,9 +1,10 @@
 //! What is claimed of networks, on series made by hand; and that the example files are the paper's runs.
 
+use crate::claims::paper;
 use super::super::shown::Shown as _;
-use super::super::statistics::trials_by_hand as by_hand;
-use super::super::{Verdict, claim::paper};
 use super::*;
+use crate::claims::Verdict;
+use crate::statistics::trials_by_hand as by_hand;
 use thalweg_lab::quantity::SHARPNESS;
 
 const STEPS: [u64; 6] = [0, 20, 40, 60, 80, 100];

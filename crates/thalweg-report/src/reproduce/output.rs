@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::made::csv;
 use super::ran::{Kept, Ran};
-use super::results::{Environment, FigureFailure, FigureResult, Results, picture_path};
-use super::{Budget, Claim, Context, Entry, ReproduceError, beside};
+use super::{Context, Entry, FIGURES, ReproduceError, beside};
+use crate::claims::Claim;
 use crate::plot;
 use crate::report;
+use crate::results::{
+    Budget, Environment, FigureFailure, FigureResult, RESULTS_FILE, Results, picture_path,
+};
 use thalweg_lab::store::{Lock, create_folder, json, subfolder, write_all_whole};
-
-/// The file of [`Results`] in the directory.
-pub const RESULTS_FILE: &str = "results.json";
 
 /// Makes `figures` one after the other and writes each as soon as it is finished: `{id}.svg`,
 /// `{id}.png` and `{id}.csv` together with `results.json`, then `report.html`. Other figures that the
@@ -33,7 +33,7 @@ pub fn write(
 ) -> Result<Results, ReproduceError> {
     create_folder(directory)?;
     // What holds something else should be known before the work is done.
-    Results::read(directory).map_err(Box::new)?;
+    Results::read(directory)?;
     let mut made_here = Results::default();
     let kept = Kept::default();
     for entry in figures {
@@ -47,7 +47,7 @@ pub fn write(
         context.tell(0.0)?;
         let lost = match draw(entry, context) {
             Ok(drawn) => {
-                made_here.put(drawn.result.clone(), &drawn.picture);
+                made_here.put(drawn.result.clone(), &drawn.picture, &order());
                 merge(directory, drawn)?
             }
             Err(stopped @ ReproduceError::Stopped { .. }) => return Err(stopped),
@@ -94,7 +94,7 @@ fn merge(directory: &Path, drawn: Drawn) -> Result<Vec<FigureFailure>, Reproduce
         runs.iter()
             .map(|(name, bytes)| (directory.join(name), &bytes[..])),
     );
-    change(directory, &files, |all| all.put(result, &picture))
+    change(directory, &files, |all| all.put(result, &picture, &order()))
 }
 
 /// Changes the results in `directory`, writes `files` together with them, and then the report, while no other
@@ -105,7 +105,7 @@ fn change(
     change: impl FnOnce(&mut Results),
 ) -> Result<Vec<FigureFailure>, ReproduceError> {
     let lock = Lock::take(directory, Lock::FOR_A_PAGE)?;
-    let mut all = Results::read(directory).map_err(Box::new)?;
+    let mut all = Results::read(directory)?;
     let lost = all.note_lost_pictures(directory);
     change(&mut all);
     let results = json(&all)?;
@@ -144,6 +144,7 @@ fn draw(entry: &Entry, context: Context<'_>) -> Result<Drawn, ReproduceError> {
         result: FigureResult {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
+            origin: entry.origin,
             says: entry.says.to_owned(),
             caption: made.caption,
             runs: run_files,
@@ -157,6 +158,11 @@ fn draw(entry: &Entry, context: Context<'_>) -> Result<Drawn, ReproduceError> {
             environment: Environment::here(),
         },
     })
+}
+
+/// The names of figures, in the order of the report.
+fn order() -> Vec<&'static str> {
+    FIGURES.iter().map(|entry| entry.id).collect()
 }
 
 fn command(id: &str, budget: Budget) -> String {

@@ -4,14 +4,15 @@ use thalweg::problem::Problem;
 use thalweg::simulate::{Ensemble, InitialWeights};
 use thalweg::theory::{functionals, initial_sharpness, kaiming_variances, xavier_variances};
 
-use super::claim::{Claim, paper};
 use super::linear::plain;
 use super::made::Made;
 use super::ran::Ran;
-use super::statistics::{Measured, PerTrial};
-use super::tolerance::Tolerance;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::Tolerance;
+use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
+use crate::results::Budget;
+use crate::statistics::{Measured, PerTrial};
 
 /// Samples of initial weights, fixed beforehand: at the full budget enough for three standard errors to be below
 /// [`ALLOWED`], at the tiny one for nothing.

@@ -8,8 +8,8 @@ use thalweg::flow::Drift;
 
 use super::linear::{self, Flows};
 use super::plan::{Plan, Planned};
-use super::statistics::Trials;
 use super::{Context, ReproduceError};
+use crate::statistics::Trials;
 use thalweg_lab::run::{self, Observer, Runnable};
 use thalweg_lab::spec::{Experiment, NetworkExperiment};
 

@@ -1,13 +1,14 @@
 //! Beyond the paper: the recurrent network run as long on the clock of the slow motion as the ReLU network is.
 
-use super::claim::beyond;
 use super::made::Made;
 use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, falls, round};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::beyond;
 use crate::plot::Figure;
+use crate::results::Budget;
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use thalweg_lab::spec::NetworkExperiment;
 

@@ -1,11 +1,11 @@
 //! How figures show a quantity, and what they claim of it.
 
 use super::ReproduceError;
-use super::claim::{Claim, Reach, Source, beyond};
 use super::linear::{Flows, relaxation};
-use super::statistics::Trials;
-use super::tolerance::{SGD, Tolerance};
+use crate::claims::{Claim, Reach, Source, beyond};
+use crate::claims::{SGD, Tolerance};
 use crate::plot::{Axis, Look, Panel};
+use crate::statistics::Trials;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity};
 use thalweg_lab::spec::Experiment;
 

@@ -2,16 +2,17 @@
 
 use thalweg::train::Switch;
 
-use super::claim::{Claim, beyond};
 use super::made::Made;
 use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, end_of_fitting};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::statistics::{PerTrial, Trials};
-use super::tolerance::Tolerance;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::Tolerance;
+use crate::claims::{Claim, beyond};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::results::Budget;
+use crate::statistics::{PerTrial, Trials};
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 use thalweg_lab::spec::NetworkExperiment;
 
@@ -144,9 +145,9 @@ fn stops(model: Model, mark: u64, stopped: &Trials, going: &Trials) -> Claim {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
-    use super::super::statistics::trials_by_hand as by_hand;
+    use crate::claims::Verdict;
     use super::*;
+    use crate::statistics::trials_by_hand as by_hand;
 
     const STEPS: [u64; 6] = [0, 25, 50, 75, 90, 100];
 

@@ -4,7 +4,9 @@ use std::sync::atomic::AtomicBool;
 use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 
 use super::*;
+use crate::claims::{Claim, Judged, Tolerance, Verdict};
 use crate::plot::missing_glyphs;
+use crate::results::Results;
 
 const EXACT_FIGURES: [&str; 4] = ["cor1", "cor4", "corrections", "anisotropy-depth"];
 

@@ -5,16 +5,17 @@ use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
 use thalweg::theory::{Minimum, noise_misalignment, predict};
 
-use super::claim::{Claim, paper};
 use super::linear::{EVEN, Flows, experiment, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::statistics::Trials;
-use super::tolerance::SGD;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::SGD;
+use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::results::Budget;
+use crate::statistics::Trials;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const BATCH: usize = 10;

@@ -2,15 +2,16 @@
 
 use thalweg::flow::Drift;
 
-use super::claim::{Claim, Source, paper};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, limit, plain};
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, KINDS, Model, SQUARED_ERROR, TRIALS, falls};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
-use super::{Budget, Context, ReproduceError};
+use super::{Context, ReproduceError};
+use crate::claims::{Claim, Source, paper};
 use crate::plot::{Axis, Figure, Look, Panel};
+use crate::results::Budget;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity};
 
 const DEPTH: usize = 3;

@@ -11,7 +11,8 @@ use thalweg_lab::saved::{SavedNetwork, networks_of};
 use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 use thalweg_lab::store::load;
 use thalweg_report::report::{self, REPORT_FILE};
-use thalweg_report::reproduce::{self, Budget};
+use thalweg_report::reproduce;
+use thalweg_report::results::Budget;
 
 use crate::flips::{Read, scratch};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thalweg::flow::{MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
 use super::claim::{Claim, Origin, Range, Reach, Scale};
-use super::statistics::detectable;
+use super::power::detectable;
 use super::tolerance::{ERRORS, ROUNDING, Tolerance};
 
 /// What came out.

@@ -1,6 +1,6 @@
 //! What a measurement of this error would have found.
 
-use super::super::tolerance::ERRORS;
+use super::tolerance::ERRORS;
 
 /// Ninety of a hundred normal values are below it.
 const NINE_OF_TEN: f64 = 1.281_551_565_544_6;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::Measured;
 use super::tolerance::Tolerance;
+use crate::statistics::Measured;
 
 /// A statement with the numbers that decide it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,10 @@
 //! Summaries of verdicts made by hand: each verdict reaches the section and the words that it should.
 
-use super::super::claim::{Source, beyond, paper};
-use super::super::statistics::Measured;
-use super::super::{Budget, Claim, Environment, Tolerance};
+use super::super::{Budget, Environment};
 use super::*;
+use crate::claims::{Claim, Source, Tolerance, beyond, paper};
+use crate::reproduce::FIGURES;
+use crate::statistics::Measured;
 
 fn value(statement: &str, source: Source, measured: (f64, f64)) -> Judged {
     let measured = Measured {
@@ -25,6 +26,10 @@ fn figure(id: &str, claims: Vec<Judged>) -> FigureResult {
     FigureResult {
         id: id.to_owned(),
         title: format!("Title of {id}"),
+        origin: FIGURES
+            .iter()
+            .find(|entry| entry.id == id)
+            .map_or(Origin::Paper, |entry| entry.origin),
         says: format!("What {id} says."),
         caption: String::new(),
         command: String::new(),

@@ -1,9 +1,10 @@
 //! Boundary cases of every verdict, for each kind of claim, on numbers made by hand.
 
 use super::super::claim::paper;
-use super::super::statistics::{Measured, PerTrial};
+
 use super::super::tolerance::{EXACT, SGD};
 use super::*;
+use crate::statistics::{Measured, PerTrial};
 
 /// `value` ± `error` over 16 trials against 10.
 fn sampled(value: f64, error: f64, tolerance: Tolerance) -> Claim {

@@ -1,10 +1,8 @@
 //! The summary of a reproduction in plain words, made from the verdicts: what of the paper was reproduced, what was
 //! not and why, and what is new. It fits on a page: each figure stands in it once.
 
-use super::FIGURES;
-use super::claim::Origin;
-use super::results::{FigureFailure, FigureResult, Results};
-use super::verdict::{Judged, Verdict};
+use super::{FigureFailure, FigureResult, Results};
+use crate::claims::{Judged, Origin, Verdict};
 
 /// A reproduction in words; every sentence comes from the verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub fn summarise(results: &Results) -> Summary {
     };
     for figure in &results.figures {
         let papers = with_origin([figure], Origin::Paper);
-        let (list, outcome) = if origin(figure) != Origin::Paper {
+        let (list, outcome) = if figure.origin != Origin::Paper {
             (&mut summary.new, own_outcome(figure))
         } else if papers.iter().all(|claim| claim.verdict == Verdict::Agrees) {
             (&mut summary.reproduced, outcome(&papers, "claims"))
@@ -54,13 +52,6 @@ pub fn summarise(results: &Results) -> Summary {
     summary
 }
 
-/// Whose figure it is.
-fn origin(figure: &FigureResult) -> Origin {
-    let known = FIGURES.iter().find(|entry| entry.id == figure.id);
-    known.map_or(Origin::default(), |entry| entry.origin)
-}
-
-/// How many claims came out how, in a sentence, and which figures are missing.
 fn opening(results: &Results) -> Vec<String> {
     let of = |origin| with_origin(&results.figures, origin);
     let mut parts = Vec::new();

@@ -2,12 +2,10 @@
 
 mod measured;
 mod per_trial;
-mod power;
 mod trials;
 
 pub use measured::Measured;
 pub use per_trial::{Missing, PerTrial};
-pub use power::detectable;
 pub use trials::Trials;
 
 #[cfg(test)]

@@ -1,14 +1,24 @@
-//! The results of a reproduction as they stand in `results.json`.
+//! The results of a reproduction as they stand in `results.json`, and what they come down to in plain words.
+
+mod budget;
+mod error;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, FIGURES, Judged, RESULTS_FILE};
+use crate::claims::{Judged, Origin};
 use crate::plot::check_svg;
-use crate::report::ReportError;
 use thalweg_lab::store::{StoreError, digest, digits, exists, read_listed, read_sealed};
+
+pub use budget::Budget;
+pub use error::ResultsError;
+pub use summary::{Paragraph, Summary, summarise};
+
+/// The file of the results in a reproduction's directory.
+pub const RESULTS_FILE: &str = "results.json";
 
 /// Everything a report needs, besides the pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,6 +81,9 @@ pub struct FigureResult {
     pub id: String,
     /// Above it in the report.
     pub title: String,
+    /// Whose figure it is.
+    #[serde(default)]
+    pub origin: Origin,
     /// What it is about, in plain words.
     #[serde(default)]
     pub says: String,
@@ -98,7 +111,7 @@ impl Results {
     ///
     /// # Errors
     /// When the file cannot be read, is damaged, or holds something else.
-    pub fn read(directory: &Path) -> Result<Self, ReportError> {
+    pub fn read(directory: &Path) -> Result<Self, ResultsError> {
         let path = directory.join(RESULTS_FILE);
         if !exists(&path) {
             return Ok(Self::default());
@@ -107,7 +120,7 @@ impl Results {
         let bytes = read_sealed(&path, way_out)?;
         let results: Self = match serde_json::from_slice(&bytes) {
             Ok(results) => results,
-            Err(source) => return Err(ReportError::Damaged { path, source }),
+            Err(source) => return Err(ResultsError::Damaged { path, source }),
         };
         let failed = results.failures.iter().map(|failure| &failure.id);
         let mut names = results
@@ -117,7 +130,7 @@ impl Results {
             .chain(failed);
         match names.find(|name| !is_name(name)).cloned() {
             None => Ok(results),
-            Some(found) => Err(ReportError::Name { path, found }),
+            Some(found) => Err(ResultsError::Name { path, found }),
         }
     }
 
@@ -125,7 +138,7 @@ impl Results {
     ///
     /// # Errors
     /// When it cannot be read, is another one, or holds what none of ours does.
-    pub fn picture(&self, directory: &Path, figure: &FigureResult) -> Result<String, ReportError> {
+    pub fn picture(&self, directory: &Path, figure: &FigureResult) -> Result<String, ResultsError> {
         let path = picture_path(directory, &figure.id);
         let way_out = format!(
             "make it again: `{} --out {}`",
@@ -140,7 +153,7 @@ impl Results {
         let bytes = read_listed(&path, listed, &way_out)?;
         let text = String::from_utf8(bytes).map_err(|_| "bytes that are no text".to_owned());
         text.and_then(|text| check_svg(&text).map(|()| text))
-            .map_err(|found| ReportError::Picture {
+            .map_err(|found| ResultsError::Picture {
                 path,
                 found,
                 way_out,
@@ -149,7 +162,7 @@ impl Results {
 
     /// Notes the figures whose picture in `directory` cannot be shown among the failures, and gives those; their claims
     /// stay.
-    pub(super) fn note_lost_pictures(&mut self, directory: &Path) -> Vec<FigureFailure> {
+    pub(crate) fn note_lost_pictures(&mut self, directory: &Path) -> Vec<FigureFailure> {
         let lost = |figure: &FigureResult| {
             let error = self.picture(directory, figure).err()?;
             Some(FigureFailure {
@@ -171,17 +184,18 @@ impl Results {
         self.failures.iter().any(|failure| failure.id == id)
     }
 
-    /// Adds `figure` with its `picture` in the report's order, in place of an earlier one of its name.
-    pub fn put(&mut self, figure: FigureResult, picture: &str) {
+    /// Adds `figure` with its `picture`, in place of an earlier one of its name; figures stand in the order of their
+    /// names in `order`.
+    pub fn put(&mut self, figure: FigureResult, picture: &str, order: &[&str]) {
         self.figures.retain(|earlier| earlier.id != figure.id);
         self.failures.retain(|earlier| earlier.id != figure.id);
         let digest = digits(digest(picture.as_bytes()));
         self.pictures.insert(figure.id.clone(), digest);
         self.figures.push(figure);
-        let place = |id: &str| FIGURES.iter().position(|entry| entry.id == id);
+        let place = |figure: &FigureResult| order.iter().position(|id| *id == figure.id);
         // A figure that this version does not know comes last.
         self.figures
-            .sort_by_key(|figure| place(&figure.id).unwrap_or(FIGURES.len()));
+            .sort_by_key(|figure| place(figure).unwrap_or(order.len()));
     }
 
     /// Adds `failure`, in place of an earlier one of its name. A picture made before stays.
@@ -192,7 +206,7 @@ impl Results {
 }
 
 /// Where the picture of the figure `id` lies.
-pub(super) fn picture_path(directory: &Path, id: &str) -> PathBuf {
+pub(crate) fn picture_path(directory: &Path, id: &str) -> PathBuf {
     directory.join(format!("{id}.svg"))
 }
 

@@ -1,0 +1,15 @@
+//! How much work was asked for.
+
+use serde::{Deserialize, Serialize};
+
+/// How much work a figure may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// Runs of a few hundred steps, which decide nothing: to try what is around them.
+    Tiny,
+    /// Everything together in under a minute on two cores; long runs are cut short and say so.
+    Quick,
+    /// Everything together in under ten minutes.
+    Full,
+}
