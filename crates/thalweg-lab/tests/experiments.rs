@@ -10,7 +10,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use thalweg::simulate::{InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch};
-use thalweg_lab::spec::{Experiment, Schedule, Spacing, SpecError, read_experiment, read_problem};
+use thalweg_lab::spec::{
+    Draft, Experiment, Schedule, Spacing, SpecError, read_experiment, read_problem,
+};
 
 const PROBLEM: &str = r#"
     [problem]
@@ -178,6 +180,34 @@ fn an_experiment_is_a_problem_file_too() {
     assert_eq!(
         problem.problem,
         read_experiment::<Experiment>(&path).unwrap().problem
+    );
+}
+
+/// The line is that of the field where it stands in the file, and none where it was set.
+#[test]
+fn errors_show_the_line_in_the_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("experiment.toml");
+    let text = format!("{SHORT}{PROBLEM}").replace("batch = 10", "batch = 0 # too few");
+    std::fs::write(&path, &text).unwrap();
+    let mut draft = Draft::read(&path).unwrap();
+    let error = draft.experiment::<Experiment>().unwrap_err();
+    let line = error.line.as_ref().unwrap();
+    assert_eq!(line.text, "batch = 0 # too few");
+    assert_eq!(text.lines().nth(line.number - 1).unwrap().trim(), line.text);
+    assert!(
+        error.to_string().ends_with("batch = 0 # too few"),
+        "{error}"
+    );
+
+    draft.set("batch", -1.0).unwrap();
+    let error = draft.experiment::<Experiment>().unwrap_err();
+    assert!(error.to_string().contains("`batch` is -1.0"), "{error}");
+    assert!(error.line.is_none(), "{error}");
+    let refused = draft.set("batch.size", 1_u64).unwrap_err();
+    assert!(
+        refused.to_string().contains("`batch.size` cannot be set"),
+        "{refused}"
     );
 }
 

@@ -11,7 +11,10 @@ use thalweg::model::{Network, Read};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
-use thalweg_lab::spec::{Draft, Draw, EvaluationLabels, NetworkExperiment, NetworkSource, Overrides, SpecError, read_experiment};
+use thalweg_lab::spec::{
+    Draft, Draw, EvaluationLabels, NetworkExperiment, NetworkSource, Overrides, SpecError,
+    read_experiment,
+};
 
 fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
     let folder = tempfile::tempdir().unwrap();

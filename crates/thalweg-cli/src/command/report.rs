@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use thalweg_lab::network::{changed_data, unmeasured};
 use thalweg_report::report::{self, ReportError};
+use thalweg_report::results::ResultsError;
 
 use crate::exit::Failure;
 use crate::output;
@@ -35,7 +36,9 @@ Examples:
 /// A directory without results, or one that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let page = report::write(&arguments.directory).map_err(|error| match &error {
-        ReportError::Store(cause) => Failure::stored(&error, cause),
+        ReportError::Store(cause) | ReportError::Results(ResultsError::Store(cause)) => {
+            Failure::stored(&error, cause)
+        }
         ReportError::Simulate(_) => Failure::work(error),
         _ => Failure::input(error),
     })?;

@@ -9,7 +9,7 @@ use thalweg_lab::memory;
 use thalweg_report::claims::{Judged, Verdict};
 use thalweg_report::report::{REPORT_FILE, ReportError};
 use thalweg_report::reproduce::{self, ALIASES, FIGURES, ReproduceError};
-use thalweg_report::results::{Budget, FigureFailure, Results, Summary, summarise};
+use thalweg_report::results::{Budget, FigureFailure, Results, ResultsError, Summary, summarise};
 
 use crate::exit::Failure;
 use crate::number::significant;
@@ -176,7 +176,10 @@ impl std::error::Error for NotMade {}
 fn failure(error: ReproduceError) -> Failure {
     match &error {
         ReproduceError::Stopped { .. } => Failure::Interrupted(error.to_string()),
-        ReproduceError::Store(cause) => Failure::stored(&error, cause),
+        ReproduceError::Store(cause) | ReproduceError::Results(ResultsError::Store(cause)) => {
+            Failure::stored(&error, cause)
+        }
+        ReproduceError::Results(_) => Failure::input(error),
         ReproduceError::Report(report) => match &**report {
             ReportError::Store(cause) => Failure::stored(&error, cause),
             _ => Failure::input(error),

@@ -33,7 +33,7 @@ impl SpecError {
 }
 
 fn beside(line: Option<&Line>) -> String {
-    line.map(|line| format!(" ({line})")).unwrap_or_default()
+    line.map(|line| format!("\n{line}")).unwrap_or_default()
 }
 
 fn shown(path: &Path) -> Display<'_> {

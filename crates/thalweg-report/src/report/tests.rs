@@ -4,9 +4,9 @@ use std::fs;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::results::ResultsError;
 use crate::reproduce::find;
 use crate::results::Budget;
+use crate::results::ResultsError;
 use thalweg_lab::store::json;
 
 fn cheap(directory: &Path) -> Results {

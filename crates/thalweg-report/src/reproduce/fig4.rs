@@ -152,8 +152,8 @@ fn rate(trials: &Trials, from: f64, to: f64) -> PerTrial {
 
 #[cfg(test)]
 mod tests {
-    use crate::claims::Verdict;
     use super::*;
+    use crate::claims::Verdict;
     use crate::statistics::trials_by_hand as by_hand;
 
     const STEPS: [u64; 5] = [0, 10, 50, 60, 100];

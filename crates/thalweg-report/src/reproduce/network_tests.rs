@@ -1,9 +1,9 @@
 //! What is claimed of networks, on series made by hand; and that the example files are the paper's runs.
 
-use crate::claims::paper;
 use super::super::shown::Shown as _;
 use super::*;
 use crate::claims::Verdict;
+use crate::claims::paper;
 use crate::statistics::trials_by_hand as by_hand;
 use thalweg_lab::quantity::SHARPNESS;
 

@@ -145,8 +145,8 @@ fn stops(model: Model, mark: u64, stopped: &Trials, going: &Trials) -> Claim {
 
 #[cfg(test)]
 mod tests {
-    use crate::claims::Verdict;
     use super::*;
+    use crate::claims::Verdict;
     use crate::statistics::trials_by_hand as by_hand;
 
     const STEPS: [u64; 6] = [0, 25, 50, 75, 90, 100];
