@@ -54,6 +54,7 @@ fn comparison() -> Comparison {
         diverged_by: Some(90),
         divergence: None,
         known_digits: 10,
+        followed: 4,
         departures: None,
         steps: vec![0, 500],
         measured: vec![

@@ -1,6 +1,7 @@
 //! A finished run beside every predictor, at each measured step and at the last.
 
 use serde::Serialize;
+use thalweg::fluctuation::student;
 use thalweg::simulate::{Ensemble, SimulateError};
 
 use super::Belief;
@@ -10,7 +11,7 @@ use crate::run::{Estimate, Measurements, Point, departures};
 use crate::spec::Experiment;
 use crate::store::{StoredRun, divergence, last_divergence};
 
-/// The most seeds whose own path is followed; their mean then hardly depends on the others.
+/// The most seeds whose own path is followed.
 const MOST_PATHS: usize = 16;
 
 /// The most steps at which the predictors are asked.
@@ -31,6 +32,8 @@ pub struct Comparison {
     pub divergence: Option<String>,
     /// How many digits of the predicted numbers the problem's covariances fix.
     pub known_digits: usize,
+    /// From how many seeds' starts a predictor follows the run, the first of those that did not diverge.
+    pub followed: usize,
     /// What the run has that the predictors leave out.
     pub departures: Option<String>,
     /// The steps at which the predictors were asked: measured ones, the first and the last among them.
@@ -168,6 +171,7 @@ impl Comparison {
             diverged_by: last_divergence(&run.outcomes),
             divergence: divergence(&run.outcomes),
             known_digits: problem.known_digits(),
+            followed: starts.len(),
             departures: departures(settings),
             steps,
             measured,
@@ -186,6 +190,7 @@ impl Comparison {
     /// What is to be known beside the numbers, sentence by sentence.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::from_iter(self.divergence.clone());
+        remarks.extend(self.on_the_seeds_followed());
         let answered = self.predicted.iter().filter(|p| p.answer.is_ok());
         remarks.extend(answered.filter_map(|p| p.leaves_out).map(str::to_owned));
         remarks.extend(self.departures.clone());
@@ -206,6 +211,31 @@ impl Comparison {
         remarks
     }
 }
+
+impl Comparison {
+    /// What is to be known of z and of predictions that follow single starts, where not all are followed, or few.
+    fn on_the_seeds_followed(&self) -> Option<String> {
+        let follows = |p: &&Predicted| p.answer.is_ok() && !p.is_timeless();
+        let name = self.predicted.iter().find(follows)?.name;
+        let (followed, left) = (self.followed, self.seeds - self.diverged);
+        if followed < left {
+            return Some(format!(
+                "The {name} is followed from the first {followed} of the {left} starts: its column is the mean over these, and \
+                 its z compares these seeds alone."
+            ));
+        }
+        (2..=FEW).contains(&followed).then(|| {
+            format!(
+                "With {followed} seeds z scatters more than a normal number does: chance alone takes it beyond ±{:.1} one time \
+                 in twenty.",
+                student::reach(followed - 1)
+            )
+        })
+    }
+}
+
+/// So many seeds are few: beyond them 1.96 and Student's value differ by less than a fifth.
+const FEW: usize = 9;
 
 /// Up to [`MOST_STEPS`] of the steps at which anything was measured, and the last.
 fn measured_steps(measurements: &Measurements, last: u64) -> Vec<u64> {

@@ -78,20 +78,25 @@ pub fn path(
         slow_times.iter().zip(&steps.steps).zip(&descent.states)
     {
         let slow = at(slow_time);
-        let sum: Vec<f64> = (0..model.dim())
-            .map(|i| slow[i] + (descending[i] - descent.minimum[i]))
-            .collect();
-        let point = Point::new(&model, model.layers(&sum));
+        let with = |slow: &[f64]| {
+            let sum: Vec<f64> = (0..model.dim())
+                .map(|i| slow[i] + (descending[i] - descent.minimum[i]))
+                .collect();
+            Point::new(&model, model.layers(&sum))
+        };
+        let point = with(slow);
         let distance = point.residual.norm_l2() / model.scale();
+        let delayed = at((slow_time - delay).max(0.0));
+        if !std::ptr::eq(slow, delayed) {
+            let delayed = with(delayed);
+            let moved = (&point.residual - &delayed.residual).norm_l2() / model.scale();
+            let sharper = (point.sharpness() / delayed.sharpness() - 1.0).abs();
+            drift = drift.max(sharper).max(moved);
+        }
         let weights = Weights::new(problem, point.layers)?;
         let mut here = snapshot(problem, slow_time, weights, distance)?;
         here.step = Some(step);
         snapshots.push(here);
-        let sharpness = |state: &[f64]| Point::new(&model, model.layers(state)).sharpness();
-        let delayed = at((slow_time - delay).max(0.0));
-        if !std::ptr::eq(slow, delayed) {
-            drift = drift.max((sharpness(slow) / sharpness(delayed) - 1.0).abs());
-        }
     }
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
     let limit = limit(problem, settings.drift);

@@ -48,8 +48,9 @@ pub struct Approach {
     pub step: f64,
     /// The step from which on the product is within [`ARRIVED`] of V, and T of its value at the minimum.
     pub arrival: f64,
-    /// How much is uncertain because noise moves the weights already on the way down: the largest change
-    /// of T, relative, if the slow motion sets in on arrival and not with the first step.
+    /// How much is uncertain because noise moves the weights already on the way down: the largest change, of T
+    /// relative to it or of the product relative to ‖V√Σx‖, if the slow motion sets in on arrival and not with the
+    /// first step.
     pub drift: f64,
 }
 
@@ -103,7 +104,7 @@ impl Approach {
     fn drift_warning(self) -> Option<String> {
         (self.drift > MOST_DRIFT).then(|| {
             format!(
-                "The noise moves the weights along the minima while they still descend to them, which leaves T uncertain by \
+                "The noise moves the weights along the minima while they still descend to them, which leaves T, or the product relative to V, uncertain by \
                  {:.1} % (at most {} % is in range); with a smaller η or a larger batch there is less of it.",
                 100.0 * self.drift,
                 100.0 * MOST_DRIFT

@@ -35,7 +35,7 @@ mod moments;
 mod quantile;
 mod residual;
 mod statistics;
-mod student;
+pub mod student;
 
 pub use alignment::Alignment;
 pub use bounds::Bounds;

@@ -10,7 +10,13 @@ const MANY: usize = 100;
 /// t with P(|t_ν| ≤ t) = 95 % for ν degrees of freedom; infinite for none.
 ///
 /// (mean − μ)/(s/√N) of N independent normal values follows Student's law with ν = N − 1.
-pub(super) fn reach(degrees: usize) -> f64 {
+///
+/// ```
+/// // Of two values, and of very many.
+/// assert!((thalweg::fluctuation::student::reach(1) - 12.706).abs() < 1e-3);
+/// assert!((thalweg::fluctuation::student::reach(1_000_000) - 1.95997).abs() < 1e-5);
+/// ```
+pub fn reach(degrees: usize) -> f64 {
     match degrees {
         0 => f64::INFINITY,
         degrees if degrees < MANY => within(degrees),
