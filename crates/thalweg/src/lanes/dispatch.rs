@@ -124,7 +124,7 @@ pub(crate) fn has_avx2() -> bool {
 /// `work`, compiled with AVX2 and fused multiply–add.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-pub(crate) fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
+fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 

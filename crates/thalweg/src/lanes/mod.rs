@@ -15,11 +15,11 @@ mod dispatch;
 mod registers;
 mod scalar;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use dispatch::has_avx2;
 pub(crate) use dispatch::{Call, Task, dispatch, vectorise};
 #[cfg(test)]
 pub(crate) use dispatch::{Isa, dispatch_on, forced};
-#[cfg(target_arch = "x86_64")]
-pub(crate) use dispatch::{has_avx2, with_avx2};
 
 /// A fixed number of lanes, each a `T`.
 pub trait Vector<T>: Copy {

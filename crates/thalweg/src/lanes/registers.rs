@@ -1,7 +1,7 @@
 //! Registers of AVX2 and AVX-512 as lanes.
 //!
 //! Every `unsafe` here rests on one fact: a register reaches these methods only inside what
-//! [`dispatch`](super::dispatch) and [`with_avx2`](super::with_avx2) run, after the processor has been asked for its features. Loads and stores check their slices' lengths first.
+//! [`dispatch`](super::dispatch), [`vectorise`](super::vectorise) and the packs of tensors run, after the processor has been asked for its features. Loads and stores check their slices' lengths first.
 
 use std::arch::x86_64::*;
 
