@@ -55,6 +55,7 @@ fn comparison() -> Comparison {
     Comparison {
         step: 50,
         seeds: 4,
+        followed: 4,
         diverged: 0,
         diverged_by: None,
         divergence: None,
