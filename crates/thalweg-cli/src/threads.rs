@@ -12,9 +12,9 @@ const STACK: usize = 2 << 20;
 /// The threads could not be had.
 #[derive(Debug, thiserror::Error)]
 enum ThreadError {
-    #[error("no thread could be started that listens to Ctrl-C")]
+    #[error("the thread that waits for Ctrl-C could not be started")]
     Signals(#[source] std::io::Error),
-    #[error("the threads that work could not be started: {advice}")]
+    #[error("the worker threads could not be started: {advice}")]
     Workers {
         advice: &'static str,
         source: ThreadPoolBuildError,

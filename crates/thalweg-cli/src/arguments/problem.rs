@@ -35,13 +35,13 @@ pub struct ProblemFlags {
     /// D, the number of layers
     #[arg(long, value_name = "D")]
     depth: Option<usize>,
-    /// d_x = d_y [default: as many as the spectra list]
+    /// Inputs and outputs, d_x = d_y [default: as many as --noise or --inputs list]
     #[arg(long, value_name = "d", value_parser = dimension)]
     dimension: Option<usize>,
-    /// d_x, where it differs from d_y
+    /// d_x, the number of inputs, where it differs from d_y
     #[arg(long, value_name = "d_x", value_parser = dimension)]
     input_dimension: Option<usize>,
-    /// d_y, where it differs from d_x
+    /// d_y, the number of outputs, where it differs from d_x
     #[arg(long, value_name = "d_y", value_parser = dimension)]
     output_dimension: Option<usize>,
     /// Label noise ε [default: identity]
@@ -59,10 +59,10 @@ pub struct ProblemFlags {
     /// A list shorter than min(d_x, d_y) gives a teacher of that rank.
     #[arg(long, value_name = "SPECTRUM")]
     teacher: Option<Spectrum>,
-    /// h_1,…,h_{D−1} [default: all max(d_x, d_y)]
+    /// Widths of the hidden layers, h_1,…,h_{D−1} [default: all max(d_x, d_y)]
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', value_parser = dimension)]
     hidden_widths: Option<Vec<usize>>,
-    /// Turn Σx, Σε and V into four unrelated random bases drawn from this seed
+    /// Rotate Σx, Σε and both sides of V at random, each on its own, by this seed
     #[arg(long, value_name = "SEED")]
     basis_seed: Option<u64>,
 }

@@ -36,7 +36,7 @@ pub fn missing(given: [bool; 3]) -> String {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "SGD")]
 pub struct StartArguments {
-    /// Law of the initial weights [default: kaiming]
+    /// Distribution of the initial weights [default: kaiming]
     ///
     /// `kaiming`: N(0, 1/fan_in). `xavier`: N(0, 2/(fan_in + fan_out)). Either takes a gain on its
     /// standard deviations, as in `kaiming:0.5`. `normal:S`: N(0, S²) in every layer.

@@ -41,13 +41,14 @@ pub fn fits(widths: &[usize], most: usize) -> Result<(), FlowError> {
 /// along them, in the slow time u = η² t / B, t in steps (beyond the paper). The
 /// default drift decreases the fluctuation F all the way to Theorem 1's minimum,
 /// while the sharpness T may rise, fall, or do both. Where noise Σε and signal
-/// VΣxVᵀ have different axes, SGD itself does not quite do so: --drift exact
-/// follows it.
+/// VΣxVᵀ have different axes (eigenvectors), SGD departs from this path:
+/// --drift exact follows it there.
 ///
 /// The start is start_weights of FILE, or random weights from --seed and --init,
 /// the same as those of `thalweg simulate`. The times are log-spaced up to --steps
-/// at your --learning-rate and --batch, counted from that start. Or they are
-/// slow_time of FILE, counted from the minimum that gradient flow reaches from it.
+/// at your --learning-rate and --batch, counted from that start. Without --steps
+/// they are slow_time of FILE, if it has one, counted from the minimum that
+/// gradient flow reaches from that start.
 ///
 /// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub struct Arguments {
     problem: ProblemArguments,
     #[command(flatten)]
     step: StepArguments,
-    /// t, the number of SGD steps to follow; 1e6 is understood
+    /// t, the number of SGD steps to follow, such as 1000000 or 1e6
     #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
     steps: Option<u64>,
     #[command(flatten)]
@@ -289,16 +290,17 @@ impl<'p> Answer<'p> {
             }
         }
         page.paragraph(
-            "T sharpness and λ_max largest Hessian eigenvalue in loss/weight², F fluctuation E‖∇ℓ‖² of \
-             one sample in loss²/weight², κ the condition number of the first and last layer.",
+            "u: slow time. T: sharpness and λ_max: largest Hessian eigenvalue, in loss/weight². F: fluctuation \
+             E‖∇ℓ‖² of one sample, in loss²/weight². κ: condition number of the first and the last layer, its \
+             largest singular value over its smallest.",
         );
         if steps {
             page.paragraph(&format!(
-                "To V: how far the product of the weights is from V without noise, ‖(W_D…W_1 − V)√Σx‖{}.",
+                "To V: how far the product of the weights would be from V without noise, ‖(W_D…W_1 − V)√Σx‖{}.",
                 if signal > 0.0 {
-                    " relative to ‖V√Σx‖"
+                    " relative to ‖V√Σx‖ (–: below 0.0001 %)"
                 } else {
-                    ", as it is, since ‖V√Σx‖ is 0"
+                    ", not relative to ‖V√Σx‖, which is 0"
                 }
             ));
         }
@@ -318,8 +320,8 @@ impl<'p> Answer<'p> {
         let approach = self.trajectory.validity.as_ref().and_then(|v| v.approach);
         if let Some(approach) = approach.filter(|approach| approach.arrival > 0.0) {
             page.paragraph(&format!(
-                "Way down: {} steps until the product of the weights, and T, are within {} % of theirs at the minimum \
-                 below this start.",
+                "Way down to the minima: {} steps. From then on the product of the weights and T are within {} % of \
+                 their values at the minimum that gradient descent reaches from this start.",
                 significant(approach.arrival, 3),
                 100.0 * ARRIVED
             ));
@@ -329,14 +331,15 @@ impl<'p> Answer<'p> {
                 format!(", {} steps at this η and B", significant(steps, 3))
             });
             page.paragraph(&format!(
-                "Relaxation time: u = {}{steps}; the slowest deviation from the limit falls by e in it.",
+                "Relaxation time: u = {}{steps}. Near the limit, what is still missing shrinks by a factor of e (2.72) in \
+                 each such time, or faster.",
                 significant(relaxation.slow_time(), 3)
             ));
         }
         if let Some(validity) = &self.trajectory.validity {
             page.paragraph(&validity.sentence());
         } else {
-            page.paragraph("Without η and B nothing can be said of validity.");
+            page.paragraph("Whether to believe it depends on η and B: give --learning-rate, --batch and --steps.");
         }
     }
 }

@@ -20,11 +20,12 @@ use crate::{leave, output};
 /// measured, or one safetensors file. On an evaluation set, in double precision:
 /// loss, the traces of Hessian and Gauss–Newton matrix, eigenvalues at both ends,
 /// the spectral density, each layer's own curvature, the fluctuation E‖∇ℓ‖² and
-/// the gradients' covariance, the residuals' second moment and its mismatch with
-/// the loss's curvature, averaged and (where labels have noise) input by input,
-/// Theorem 2's bounds, and the leading eigenvalues of the gradients' covariance
-/// with their alignment. Every estimate with its error and whether it converged;
-/// what is a plain function of the set's samples, without.
+/// the gradients' covariance, the residuals' second moment and its mismatch (that
+/// moment relative to the loss's curvature in the outputs), averaged and (where
+/// labels have noise) input by input, Theorem 2's bounds, and the leading
+/// eigenvalues of the gradients' covariance with their alignment. An estimate comes
+/// with its error and whether it converged; a plain function of the set's samples
+/// comes without.
 ///
 /// The results of a run go into its directory, where `thalweg report` shows them.
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ pub struct Arguments {
     /// Measure this seed's network alone
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
-    /// Specification for a file that has none, as other programs write them
+    /// Specification for a file of another program, which holds none
     #[arg(long, value_name = "FILE")]
     specification: Option<PathBuf>,
     /// Samples of the evaluation set [default: the specification's]
@@ -45,10 +46,10 @@ pub struct Arguments {
     /// Seed of the evaluation set and of random probes [default: the specification's]
     #[arg(long, value_name = "SEED")]
     evaluation_seed: Option<u64>,
-    /// Eigenvalues at each end
+    /// How many eigenvalues at each end of the spectrum
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     top: u64,
-    /// Hessian products for each trace that has no exact way
+    /// Hessian products for each trace that can only be estimated
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(4..=1_000_000))]
     trace_products: u64,
     /// Directory for the results [default: the run's, if TARGET is one]

@@ -88,6 +88,7 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         ]);
     }
     page.table(&table);
+    page.paragraph("s.e.: standard error of the mean over the samples.");
 
     page.heading("Residuals and outputs");
     let residuals = &network.residuals;
@@ -110,7 +111,7 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.table(&table);
     let bounds = network.bounds;
     page.paragraph(&format!(
-        "Theorem 2: {} ≤ F = {} ≤ {} {}; were residuals independent of inputs, as it assumes, F would be {}.",
+        "Theorem 2: {} ≤ F = {} ≤ {} {}; if residuals were independent of inputs, as it assumes, F would be {}.",
         number(bounds.lower),
         number(bounds.fluctuation),
         number(bounds.upper),
@@ -155,7 +156,7 @@ fn overlap(network: &NetworkMeasurement) -> String {
         _ => format!("the leading {count} directions of {whose}"),
     };
     format!(
-        "Overlap of {} with {}: {overlap} (1 if one lies in the other, {chance} is chance); beyond these, of {asked}, eigenvalues are 0 or not told apart from the next ones.",
+        "Overlap of {} with {}: {overlap} (1 if one lies in the other, {chance} is chance); the other eigenvalues of the {asked} asked for are 0 or not told apart from the next ones.",
         directions(covariance, "this covariance"),
         directions(hessian, "the Hessian")
     )
@@ -189,7 +190,7 @@ fn by_input(page: &mut Page, found: Option<&Conditional>) {
     page.table(&table);
     let (low, high) = found.reference;
     page.paragraph(&format!(
-        "From {} labels drawn for each of {} inputs. A mismatch of 1 in all directions, measured so, would show eigenvalues from {} to {} and a condition number of {}.",
+        "From {} labels drawn for each of {} inputs. If the mismatch were 1 in all directions, so many labels would show eigenvalues from {} to {} and a condition number of {}.",
         found.draws,
         found.inputs,
         significant(low, 3),

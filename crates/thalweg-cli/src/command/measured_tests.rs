@@ -69,13 +69,13 @@ fn sentences_hold_the_numbers_of_their_names() {
     let mut network = network();
     let text = flowing(&network);
     for expected in [
-        "Theorem 2: 31.5 ≤ F = 42.25 ≤ 53.75 does not hold; were residuals independent of inputs, as it assumes, F would \
+        "Theorem 2: 31.5 ≤ F = 42.25 ≤ 53.75 does not hold; if residuals were independent of inputs, as it assumes, F would \
          be 64.5.",
-        "From 16 labels drawn for each of 300 inputs. A mismatch of 1 in all directions, measured so, would show \
+        "From 16 labels drawn for each of 300 inputs. If the mismatch were 1 in all directions, so many labels would show \
          eigenvalues from 0.375 to 1.75 and a condition number of 4.67.",
         "Theorem 2 input by input, ± one standard error: 122.5 ± 1.3 ≤ F = 123.5 ± 1.3 ≤ 124.5 ± 1.3 does not hold.",
         // Two of fifty directions.
-        "Overlap of the leading direction of this covariance with the leading 2 directions of the Hessian: 0.688 (1 if one lies in the other, 0.062 is chance); beyond these, of 2, eigenvalues are 0 or not told apart from the next ones.",
+        "Overlap of the leading direction of this covariance with the leading 2 directions of the Hessian: 0.688 (1 if one lies in the other, 0.062 is chance); the other eigenvalues of the 2 asked for are 0 or not told apart from the next ones.",
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }

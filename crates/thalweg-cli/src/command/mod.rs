@@ -54,8 +54,8 @@ Examples:
 Exit status:
   0    success; that runs diverged is a result too
   1    the work failed: disk full, no convergence, …; what was finished is kept
-  2    wrong usage or input, a damaged or missing file of a directory too, or more
-       memory needed than there is; nothing was written
+  2    wrong usage or input, a damaged or missing file in a directory that is read,
+       or too little memory; nothing was written
   130  stopped by Ctrl-C or SIGTERM; what was finished is kept";
 
 #[derive(Debug, Subcommand)]

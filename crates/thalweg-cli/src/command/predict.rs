@@ -32,9 +32,10 @@ const SPECTRUM_UNASKED: usize = 1 << 16;
 /// fluctuation.
 ///
 ///   T      sharpness, the trace of the Hessian (eq. 14)
-///   T_min  least sharpness of any global minimum (eq. 15); T = T_min iff
-///          Π Σε Π = (tr Σε/d_y) Π, Π the projection on the range of V√Σx:
-///          for V of full row rank, iff Σε ∝ I
+///   T_min  least sharpness of any global minimum (eq. 15). T = T_min where all
+///          outputs have equal, uncorrelated noise (Σε ∝ I); if V has full row
+///          rank, only there. In general: if and only if Π Σε Π = (tr Σε/d_y) Π,
+///          Π the projection on the range of V√Σx
 ///   λ_max  largest Hessian eigenvalue (closed form, beyond the paper)
 ///   F      gradient fluctuation, E‖∇ℓ‖² of one sample; B samples have F/B
 ///

@@ -22,22 +22,23 @@ use crate::{interrupt, leave, output, progress};
 /// the exact line and the slow flow at that budget, beside its data (CSV). Each
 /// claim is measured and judged by a tolerance that was decided beforehand:
 ///
-///   agrees                      within the tolerance, by a measurement that could
-///                               have been beyond it
-///   disagrees                   beyond it
+///   agrees                      within the tolerance, by a measurement precise
+///                               enough to have shown otherwise
+///   disagrees                   beyond the tolerance
 ///   not at this budget          the run is too short or too noisy to tell
-///   outside the theory's range  beyond it, where η is too large for the theory
+///   outside the theory's range  beyond the tolerance, but η is too large for the
+///                               theory to apply
 ///   not measured                too many trials diverged
 ///
 /// One self-contained report.html ties it together, with the other figures that DIR
-/// already holds; it opens with a summary in plain words. A folder of each figure's
-/// name holds its runs: the specification, which simulate or train runs alone to
-/// the same numbers, and what was measured of each trial.
+/// already holds; it opens with a summary in plain words. A folder named after each
+/// figure holds its runs: the specification, from which simulate or train makes the
+/// same numbers again, and what was measured in each trial.
 ///
 /// A verdict is a result, not a failure: the exit status is 0 whatever it says. A
 /// figure that cannot be made does not stop the others; it is named on stderr and
-/// in the report, and the exit status is 1. So is an earlier figure of DIR whose
-/// picture is damaged or missing; its claims stay.
+/// in the report, and the exit status is 1. The same goes for an earlier figure of
+/// DIR whose picture is damaged or missing; its claims stay.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {

@@ -18,14 +18,14 @@ use crate::{interrupt, output};
 
 /// Run SGD with many seeds, and compare where it gets with the theory
 ///
-/// SGD on fresh samples, exact in law. The measurements (sharpness, λ_max,
-/// fluctuation, loss, product error, layer condition numbers, none of them sampled)
-/// go to the directory --out, as Parquet, beside the specification with every
-/// default spelled out. The same command goes on where an earlier one was stopped,
-/// by Ctrl-C or by kill -9, to the same numbers to the last bit. With more steps it
-/// goes on from the end of a finished run, to the weights of one long run to the
-/// last bit; what was measured before stays, at the steps that suited the shorter
-/// run.
+/// SGD steps on fresh samples, drawn exactly from their distribution. The
+/// measurements (sharpness, λ_max, fluctuation, loss, product error, condition
+/// numbers of layers, all computed from the weights without sampling) go to the
+/// directory --out, as Parquet, beside the specification with every default spelled
+/// out. If a run is stopped, by Ctrl-C or kill -9, the same command continues it,
+/// to the same numbers to the last bit. With more steps it continues a finished
+/// run, to the weights of one long run to the last bit; what was measured before
+/// stays, at the steps that suited the shorter run.
 ///
 /// At the end the mean over seeds with its standard error stands beside the exact
 /// limit of Theorem 1 and the slow flow at the same number of steps.
@@ -41,10 +41,10 @@ pub struct Arguments {
     problem: ProblemArguments,
     #[command(flatten)]
     step: StepArguments,
-    /// Steps of each run; 1e6 is understood
+    /// Steps of each run, such as 1000000 or 1e6
     #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
     steps: Option<u64>,
-    /// How many seeds, 0, 1, 2, …, or a list such as 5,7,11 [default: 5, or FILE's]
+    /// How many seeds, counted from 0; or a list such as 5,7,11 [default: 5, or FILE's]
     #[arg(long, value_name = "N", help_heading = "SGD")]
     seeds: Option<Seeds>,
     #[command(flatten)]

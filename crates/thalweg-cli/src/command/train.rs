@@ -26,12 +26,12 @@ use crate::{interrupt, output};
 ///
 /// The directory --out keeps the measurements as Parquet, the specification with
 /// every default spelled out, and the final networks as safetensors for
-/// `thalweg measure`. The same command goes on where an earlier one was stopped, by
-/// Ctrl-C or by kill -9, to the same numbers to the last bit.
+/// `thalweg measure`. If a training is stopped, by Ctrl-C or by kill -9, the same
+/// command continues it, to the same numbers to the last bit.
 ///
-/// With more steps it goes on from the end of a finished training: to the networks
-/// of one long training, to the last bit, and to the same measurements of them.
-/// What was measured before stays, at the steps that suited the shorter run.
+/// With more steps it continues a finished training: to the networks of one long
+/// training, to the last bit, and to the same measurements of them. What was
+/// measured before stays, at the steps that suited the shorter run.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {
@@ -43,10 +43,10 @@ pub struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     step: StepArguments,
-    /// Steps of each run; 1e6 is understood
+    /// Steps of each run, such as 1000000 or 1e6
     #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
     steps: Option<u64>,
-    /// How many seeds, 0, 1, 2, …, or a list such as 5,7,11 [default: 5, or FILE's]
+    /// How many seeds, counted from 0; or a list such as 5,7,11 [default: 5, or FILE's]
     #[arg(long, value_name = "N", help_heading = "SGD")]
     seeds: Option<Seeds>,
     #[command(flatten)]

@@ -239,7 +239,7 @@ fn a_name_that_leads_out_of_the_directory_is_refused() {
         let refused = run(&["report", out.to_str().unwrap()]);
         assert_eq!(refused.status, Some(2), "{name}");
         assert!(
-            refused.stderr.contains(&format!("`{name}` is no name")),
+            refused.stderr.contains(&format!("`{name}` is not the name")),
             "{}",
             refused.stderr
         );

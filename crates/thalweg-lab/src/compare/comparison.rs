@@ -198,7 +198,7 @@ impl Comparison {
             remarks.push(belief.sentence.clone());
             if predicted.is_timeless() {
                 remarks.push(format!(
-                    "That is said of the {} alone: how far towards it {} steps lead, no prediction here tells.",
+                    "This holds for the {} alone: no prediction here says how far towards it {} steps lead.",
                     predicted.name, self.step
                 ));
             }

@@ -31,7 +31,7 @@ pub enum ImageError {
         source: io::Error,
     },
     /// A packed file is damaged or cut off.
-    #[error("{} does not unpack: {source}; it is damaged or cut off, get it anew", path.display())]
+    #[error("{} does not unpack: {source}; it is damaged or cut off, download it again", path.display())]
     Packed {
         /// The file.
         path: PathBuf,
@@ -73,7 +73,7 @@ pub enum ImageError {
         sizes: Vec<u32>,
     },
     /// Images and labels do not belong together.
-    #[error("{} has {images} images and {} has {labels} labels: they must be as many", images_path.display(), labels_path.display())]
+    #[error("{} has {images} images and {} has {labels} labels: there must be one label for each image", images_path.display(), labels_path.display())]
     Counts {
         /// The file of images.
         images_path: PathBuf,

@@ -340,7 +340,7 @@ impl NetworkMeasurement {
     /// When one cannot be read or is damaged.
     pub fn read_all(directory: &Path) -> Result<Vec<Self>, StoreError> {
         let read = |path: PathBuf| {
-            let way_out = "bring it back from a copy, or delete it and measure again";
+            let way_out = "restore it from a copy, or delete it and measure again";
             let text = read_sealed(&path, way_out)?;
             let found: Self = serde_json::from_slice(&text)
                 .map_err(|error| StoreError::read(&path, io::Error::from(error)))?;

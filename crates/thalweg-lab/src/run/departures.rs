@@ -21,10 +21,10 @@ pub fn departures(settings: &Settings) -> Option<String> {
     let here: Vec<&str> = here.collect();
     (!here.is_empty()).then(|| {
         format!(
-            "Slow flow and limit are those of plain SGD on fresh samples; this run has {} besides{}.",
+            "The slow flow and the limit are for plain SGD on fresh samples; this run also has {}{}.",
             here.join(", "),
             if settings.momentum > 0.0 {
-                ", of which the flow counts momentum β as a learning rate of η/(1 − β)"
+                "; the flow takes momentum β into account, as a learning rate of η/(1 − β)"
             } else {
                 ""
             }
@@ -56,7 +56,7 @@ mod tests {
         let words = departures(&settings).unwrap();
         assert!(
             words.contains(
-                "has momentum, noise that depends on x besides, of which the flow counts momentum"
+                "also has momentum, noise that depends on x; the flow takes momentum β into account"
             ),
             "{words}"
         );
@@ -97,7 +97,7 @@ mod tests {
             let mut settings = plain.clone();
             change(&mut settings);
             let words = departures(&settings).unwrap();
-            assert!(words.contains(&format!("has {name} besides")), "{words}");
+            assert!(words.contains(&format!("also has {name}")), "{words}");
         }
     }
 }

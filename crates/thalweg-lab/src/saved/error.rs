@@ -33,7 +33,7 @@ pub enum SavedError {
         source: SafeTensorError,
     },
     /// A network lies in a run's directory and is not the run's own.
-    #[error("{} {what}: bring the run's own back from a copy, or train anew in another directory", path.display())]
+    #[error("{} {what}: restore the run's own from a copy, or train anew in another directory", path.display())]
     Stranger {
         /// The file.
         path: PathBuf,

@@ -34,7 +34,7 @@ pub(crate) const NETWORKS: &str = "networks";
 /// How their names end.
 const EXTENSION: &str = "safetensors";
 /// What to do with a network that is not what it was.
-const WAY_OUT: &str = "bring it back from a copy, or train it again in a new directory";
+const WAY_OUT: &str = "restore it from a copy, or train it again in a new directory";
 /// The most bytes that are read: every network that a specification may describe fits.
 const MOST: u64 = 1 << 30;
 

@@ -99,7 +99,7 @@ pub enum Fault {
     },
     /// A field to be changed cannot be there.
     #[error(
-        "`{field}` cannot be set: a path leads through tables, and through lists as far as they are long, as in `network.hidden[0]`"
+        "`{field}` cannot be set: a path may name tables, and entries that a list already has, as in `network.hidden[0]`"
     )]
     Place {
         /// Its path as given.

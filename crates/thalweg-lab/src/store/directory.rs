@@ -36,7 +36,7 @@ use crate::spec::{Fault, Field, NetworkExperiment, Node, Specification, read_tom
 
 /// What to do where a file is not what it was.
 const WAY_OUT: &str =
-    "bring it back from a copy, or run anew in another directory, to the same numbers";
+    "restore it from a copy, or run anew in another directory, which gives the same numbers";
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";

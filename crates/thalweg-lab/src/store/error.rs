@@ -48,7 +48,7 @@ pub enum StoreError {
         way_out: String,
     },
     /// A file that should carry its digest does not.
-    #[error("{} carries no digest of its content: it is damaged, or an earlier build wrote it; {way_out}", path.display())]
+    #[error("{} carries no digest (checksum) of its content: it is damaged, or an earlier build wrote it; {way_out}", path.display())]
     NoDigest {
         /// The file.
         path: PathBuf,
@@ -72,7 +72,7 @@ pub enum StoreError {
         way_out: String,
     },
     /// One of a directory's own files or folders is a link, which might lead anywhere.
-    #[error("{} is a link, or no file at all: a link is not followed there; put what it leads to in its place, or remove it", path.display())]
+    #[error("{} is a link, or not an ordinary file: links are not followed there; replace it by what it leads to, or remove it", path.display())]
     Link {
         /// The link.
         path: PathBuf,
@@ -132,13 +132,13 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// No state of an unfinished run can be gone on from.
-    #[error("every checkpoint in {} is damaged: bring them back from a copy, or run anew in another directory, to the same numbers", folder.display())]
+    #[error("every checkpoint in {} is damaged: restore them from a copy, or run anew in another directory, which gives the same numbers", folder.display())]
     Damaged {
         /// The folder of the checkpoints.
         folder: PathBuf,
     },
     /// A finished run is to make more steps, and no state is left to go on from.
-    #[error("{} holds a finished run without a usable checkpoint of it: it cannot be given more steps; choose another directory to run anew", directory.display())]
+    #[error("{} holds a finished run but no usable checkpoint of it, so it cannot be given more steps: choose another directory for a new run", directory.display())]
     NoEnd {
         /// The run directory.
         directory: PathBuf,
@@ -201,7 +201,7 @@ impl fmt::Display for DataChange {
             ),
             None => write!(
                 f,
-                "does not say on which data it was begun, so that it cannot go on with those in {source} (fingerprint {given}); finish it with the program that began it"
+                "does not record on which data it was begun, so it cannot be continued with those in {source} (fingerprint {given}); finish it with the program that began it"
             ),
         }
     }

@@ -316,7 +316,7 @@ impl Range {
 
     fn words(self) -> String {
         format!(
-            "the theory is leading order in η: here ηλ_{{max}}/2 = {:.2} (at most {MOST_STABILITY}) and the product fluctuates by {:.1} % (at most {} %)",
+            "the theory is for small η: here ηλ_{{max}}/2 = {:.2} (at most {MOST_STABILITY}) and the product fluctuates by {:.1} % (at most {} %)",
             self.stability,
             100.0 * self.product,
             100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION

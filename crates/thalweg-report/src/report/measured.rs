@@ -126,7 +126,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         (
             "Theorem 2".to_owned(),
             format!(
-                "{} ≤ F = {} ≤ {} {}; were residuals independent of inputs, F would be {}",
+                "{} ≤ F = {} ≤ {} {}; if residuals were independent of inputs, F would be {}",
                 plain(bounds.lower),
                 plain(bounds.fluctuation),
                 plain(bounds.upper),

@@ -58,7 +58,7 @@ fn rows_hold_the_numbers_of_their_names() {
         ),
         (
             "Theorem 2",
-            "31.5 ≤ F = 42.25 ≤ 53.75 does not hold; were residuals independent of inputs, F would be 64.5",
+            "31.5 ≤ F = 42.25 ≤ 53.75 does not hold; if residuals were independent of inputs, F would be 64.5",
         ),
         (
             "gradient covariance",

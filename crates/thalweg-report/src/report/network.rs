@@ -105,7 +105,7 @@ fn words(
     let caveats = experiment.caveats();
     let remarks = divergence(&run.outcomes)
         .into_iter()
-        .chain(["Means over the seeds that had not diverged, measured in double precision on samples that no step sees.".to_owned()])
+        .chain(["Means over the seeds that had not diverged, measured in double precision on samples that training does not use.".to_owned()])
         .chain(caveats.iter().map(|caveat| format!("{caveat}.")));
     let rows = [
         ("network", experiment.network_words()),

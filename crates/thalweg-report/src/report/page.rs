@@ -66,7 +66,7 @@ fn render(
     let _ = write!(
         out,
         "<h1>Where SGD ends up, predicted and measured</h1>\
-         <p class=\"lead\">{lead} Loss convention of every number: {}.</p>{before}",
+         <p class=\"lead\">{lead} Loss convention of every number: {}. ± and s.e. give the standard error, the typical effect of chance on a number.</p>{before}",
         to_html(loss_convention)
     );
     for section in sections {
@@ -130,16 +130,16 @@ fn reading() -> String {
     let mut out = String::from("<details><summary>How the verdicts come about</summary><dl>");
     let meanings = [
         format!(
-            "the measured value is within the tolerance of the prediction, and could have been beyond it: {ERRORS} standard errors are no more than the tolerance. Where one number is claimed to be larger or smaller than another, the difference is {ERRORS} standard errors at least. Tolerances were fixed before the runs and stand in each row."
+            "the measured value is within the tolerance of the prediction, and the measurement is precise enough to have shown otherwise: {ERRORS} standard errors are no more than the tolerance. Where one number is claimed to be larger or smaller than another, the difference is {ERRORS} standard errors at least. Tolerances were fixed before the runs and stand in each row."
         ),
         format!(
-            "it is beyond the tolerance by more than {ERRORS} standard errors, and the theory claims to hold there."
+            "the measured value is beyond the tolerance by more than {ERRORS} standard errors, and the theory claims to hold there."
         ),
         format!(
             "the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the trials scatter so much that a wrong value would have passed, or a difference is less than {ERRORS} standard errors to either side."
         ),
         format!(
-            "it is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_RELATIVE_WEIGHTED_FLUCTUATION}, so that a theory of leading order in η does not decide."
+            "the measured value is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_RELATIVE_WEIGHTED_FLUCTUATION}, so that η is too large for the theory to decide."
         ),
         "fewer than two trials are left, the others having diverged, or a number is not finite."
             .to_owned(),
@@ -156,7 +156,8 @@ fn reading() -> String {
         "</dl><p>“Measured” is the mean over the trials of each run’s last fifth, ± the standard error over trials, \
          or a number computed by an independent route where nothing is sampled. Against the slow flow the \
          difference is taken trial by trial, since each flow starts where its run does. A ratio of two noises is taken \
-         trial by trial too, and is the geometric mean of these: trials share everything but the noise.</p>",
+         trial by trial too, and is the geometric mean of these: trials share everything but the noise. \
+         z is the difference in standard errors.</p>",
     );
     let _ = write!(out, "<p>{}</p></details>", to_html(LEAVES_OUT));
     out

@@ -97,7 +97,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         id: "run".to_owned(),
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
         caption: format!(
-            "Measured means over the seeds that had not diverged, beside what is predicted of them at this η and B. {}",
+            "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {}",
             remarks.join(" ")
         ),
         command: format!("thalweg report {}", directory.display()),

@@ -22,8 +22,8 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     two_noises::show(
         "Figure 2",
         &[sharpness, fluctuation],
-        "Anisotropic label noise sharpens; isotropic noise stays near the flattest minimum. In the linear \
-         network 10^{5} steps at this η are not convergence: the limit, the flow and the measurement are \
+        "Anisotropic label noise sharpens; isotropic noise stays near the flattest minimum. The linear \
+         network has not converged after 10^{5} steps at this η: the limit, the flow and the measurement are \
          three different curves. The paper does not say whether the ReLU network has biases: both are shown. Below \
          (beyond the paper) the gradient's fluctuation over the same runs.",
         ran,

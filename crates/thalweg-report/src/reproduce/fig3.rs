@@ -221,8 +221,8 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         caption: "Sharpness at the end of the runs, relative to that under isotropic noise of the same largest \
                   variance; smaller noise on the other outputs raises κ. Below (beyond the paper) the same ratio \
                   of the gradient's fluctuation. The paper does not mention biases: none of these networks has any, \
-                  but for the ReLU network, which stands there both ways. A softmax over two outputs sees only the \
-                  difference of their noises, a single number, which has no shape."
+                  except that the ReLU network is shown both without and with them. A softmax over two outputs sees only \
+                  the difference of their noises, a single number, which has no shape."
             .to_owned(),
         settings,
         figure: Figure {

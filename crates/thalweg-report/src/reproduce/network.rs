@@ -299,10 +299,11 @@ pub const ENDS: Schedule = Schedule {
 };
 
 /// How trials are made and measured, for the settings of a figure.
-pub const TRIALS: &str = "each trial has its own teacher, start, data and evaluation set, by its seed; both noises share them. \
-                          As each set is another, its error is within the scatter of the trials. Trained in f32 on fresh samples, measured in f64 on samples that no step sees: with squared error \
-                          on clean labels, which gives curvature its mean over label noise, F on noisy ones; with \
-                          cross-entropy on noisy ones";
+pub const TRIALS: &str = "each trial draws its own teacher, start, data and evaluation set from its seed, the same for both noises. \
+                          Evaluation sets differ between trials, so that their error is part of the trials' scatter. Trained in single \
+                          precision on fresh samples, measured in double precision on samples that training does not use: with squared \
+                          error, curvature on clean labels, which gives its mean over label noise, and F on noisy ones; with \
+                          cross-entropy, both on noisy ones";
 
 /// √Σε as a reader writes it: (10, …, 0.1, …).
 pub fn noise_name(deviations: &[f64]) -> String {

@@ -68,9 +68,9 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         claims.push(falls(&format!("RNN, {kind} noise"), trials));
     }
     Ok(Made {
-        caption: "The paper's recurrent network makes 10^{4} small steps, which is 0.03 on the clock u = η²t/B of the \
-                  slow motion along the minima; the ReLU network of Figure 2 runs to u = 10. Here the recurrent network \
-                  runs as far. It has no biases."
+        caption: "How far SGD has moved along the minima depends on the slow time u = η²t/B. The paper's recurrent network \
+                  makes 10^{4} small steps, up to u = 0.03; the ReLU network of Figure 2 runs to u = 10. Here the recurrent \
+                  network runs as far as that one. It has no biases."
             .to_owned(),
         settings: vec![
             (

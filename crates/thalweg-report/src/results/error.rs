@@ -16,7 +16,7 @@ pub enum ResultsError {
         source: serde_json::Error,
     },
     /// The results name a figure as no figure is named: its files might lie anywhere.
-    #[error("{}: `{found}` is no name of a figure, which has small letters, digits and hyphens alone; delete the file and make the figures again", path.display())]
+    #[error("{}: `{found}` is not the name of a figure, which is made of lower-case letters, digits and hyphens; delete the file and make the figures again", path.display())]
     Name {
         /// The file of the results.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum ResultsError {
         found: String,
     },
     /// A picture holds what none of ours does, and what a page must not hold.
-    #[error("{} is not as `thalweg reproduce` draws pictures ({found}): {way_out}", path.display())]
+    #[error("{} is not a picture as `thalweg reproduce` draws it ({found}): {way_out}", path.display())]
     Picture {
         /// The picture.
         path: PathBuf,

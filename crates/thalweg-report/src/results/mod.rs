@@ -116,7 +116,7 @@ impl Results {
         if !exists(&path) {
             return Ok(Self::default());
         }
-        let way_out = "bring it back from a copy, or delete it and make the figures again";
+        let way_out = "restore it from a copy, or delete it and make the figures again";
         let bytes = read_sealed(&path, way_out)?;
         let results: Self = match serde_json::from_slice(&bytes) {
             Ok(results) => results,

@@ -74,9 +74,9 @@ pub const MOST_RELATIVE_WEIGHTED_FLUCTUATION: f64 = 2e-3;
 pub const MOST_MISALIGNMENT: f64 = 0.1;
 
 /// What a number of the slow flow does not contain, for a reader who sees it beside one of SGD's.
-pub const LEAVES_OUT: &str = "The slow flow is gradient descent to the minima and then the mean drift along them, at leading order in η. It \
-    leaves out how SGD fluctuates about that path at finite η (the product of the weights about V, and \
-    with it every quantity here), how single runs scatter about the mean, and what higher orders in η change in it.";
+pub const LEAVES_OUT: &str = "The slow flow is gradient descent to the minima and then the mean drift along them, at leading order in η. \
+    Three things are not in it: at finite η SGD fluctuates about that path (the product of the weights about V, and \
+    with it every quantity here), single runs scatter about the mean, and higher orders in η change the path.";
 
 /// λ_max and F of one place.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ impl Approach {
         (self.drift > MOST_DRIFT).then(|| {
             format!(
                 "The noise moves the weights along the minima while they still descend to them, which leaves T, or the product relative to V, uncertain by \
-                 {:.1} % (at most {} % is in range); with a smaller η or a larger batch there is less of it.",
+                 {:.1} % (at most {} % is in range); a smaller η or a larger batch reduces this.",
                 100.0 * self.drift,
                 100.0 * MOST_DRIFT
             )
@@ -121,8 +121,8 @@ impl Approach {
                 format!("up to {} in ‖(W_D…W_1 − V)√Σx‖", short(self.distance))
             };
             format!(
-                "By the last of these steps the weights are still on their way down to the minima, and the prediction is that of \
-                 the descent: without noise their product is there {away} away from V, and T within {} % of \
+                "At the last of these steps the weights are still on their way down to the minima, and the prediction is for \
+                 this descent: without noise, the product of the weights is then {away} away from V, and T comes within {} % of \
                  its value at the minima only after up to {} steps.",
                 100.0 * ARRIVED,
                 rounded(self.arrival)
@@ -250,12 +250,12 @@ impl Validity {
         } else {
             let coarse = self.coarse().map(|reasons| {
                 format!(
-                    "Outside the range of the theory, which is leading order in η: {reasons}; expect SGD to {}, or take a \
-                     smaller η or a larger batch.",
+                    "Outside the range of the theory, which is for small η: {reasons}. Expect SGD to {}; for a prediction \
+                     that holds, take a smaller η or a larger batch.",
                     if self.largest_stability().0 >= 1.0 {
-                        "end flatter or to diverge"
+                        "end flatter than predicted, or to diverge"
                     } else {
-                        "lag behind and to end flatter"
+                        "lag behind the prediction and to end flatter"
                     }
                 )
             });
@@ -323,9 +323,9 @@ impl Validity {
 pub fn misalignment_warning(misalignment: f64) -> Option<String> {
     (misalignment > MOST_MISALIGNMENT).then(|| {
         format!(
-            "Noise and signal have different axes: the misalignment of Σε with VΣxVᵀ is {misalignment:.2}, where up to \
-             {MOST_MISALIGNMENT} changes T by about a percent. SGD then ends elsewhere than at Theorem 1's minimum, \
-             however small η is; the slow flow's exact drift follows it (beyond the paper)."
+            "Noise and signal have different axes: the misalignment of Σε with VΣxVᵀ is {misalignment:.2} (0 if they share \
+             them; up to {MOST_MISALIGNMENT} changes T by about a percent). SGD then does not end at Theorem 1's minimum, \
+             however small η is; the slow flow's exact drift follows it to its end (beyond the paper)."
         )
     })
 }

@@ -112,7 +112,7 @@ pub enum ProblemError {
     },
     /// A covariance is not symmetric within rounding.
     #[error(
-        "{field} is not symmetric: {} at row {row}, column {column} but {} at row {column}, column {row}, further apart than rounding to single precision leaves them: a covariance equals its transpose; if rounding did this, give (Σ + Σᵀ)/2, here {} at both places",
+        "{field} is not symmetric: {} at row {row}, column {column} but {} at row {column}, column {row}, a larger difference than rounding to single precision makes: a covariance equals its transpose; if rounding did this, give (Σ + Σᵀ)/2, here {} at both places",
         shown(*value),
         shown(*mirror),
         shown(0.5 * (value + mirror))
