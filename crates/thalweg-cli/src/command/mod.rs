@@ -38,7 +38,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  Where does SGD end, with label noise of deviations 10 and 0.1 and three layers?
+  Where does SGD end with three layers, label noise of deviations 10 and 0.1?
     thalweg predict --depth 3 --noise 10,0.1
   Is it stable there at my step size and batch?
     thalweg predict --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10
@@ -54,8 +54,8 @@ Examples:
 Exit status:
   0    success; that runs diverged is a result too
   1    the work failed: disk full, no convergence, …; what was finished is kept
-  2    wrong usage or input, a damaged or missing file in a directory that is read,
-       or too little memory; nothing was written
+  2    wrong usage or input, a damaged or missing file in a directory, or too
+       little memory; nothing was written
   130  stopped by Ctrl-C or SIGTERM; what was finished is kept";
 
 #[derive(Debug, Subcommand)]

@@ -14,8 +14,8 @@ use crate::output;
 ///
 /// DIR is what `thalweg reproduce`, `simulate` or `train` wrote, with what `thalweg
 /// measure` added. Nothing is simulated or measured again. The page,
-/// DIR/report.html, needs no network and no script, and follows the reader's choice
-/// of light or dark. Its path is printed.
+/// DIR/report.html, needs no internet connection and no script, and follows the
+/// reader's choice of light or dark. Its path is printed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {

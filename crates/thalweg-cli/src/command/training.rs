@@ -152,9 +152,9 @@ impl<'r> Training<'r> {
         }
         let parts = capitalised(&parts.join(", "));
         if self.run.experiment.seeds.len() == 1 {
-            format!("{parts} (with one seed there is no telling by how much of chance).")
+            format!("{parts} (with one seed, a change cannot be told from chance).")
         } else {
-            format!("{parts} (clear is {CLEAR} standard errors over seeds).")
+            format!("{parts} (a change is clear from {CLEAR} standard errors over seeds on).")
         }
     }
 }
