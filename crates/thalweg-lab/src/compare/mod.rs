@@ -14,10 +14,9 @@ mod tests;
 pub use belief::Belief;
 pub use comparison::{Answered, Comparison, Measured, Predicted, Series};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
-pub use slow_flow::MOST_WEIGHTS_UNASKED;
+pub use slow_flow::{EXACT_DRIFT, MOST_WEIGHTS_UNASKED, SLOW_FLOW, SlowFlow};
 
 use limit::Limit;
-use slow_flow::{EXACT_DRIFT, SLOW_FLOW};
 
 use crate::spec::Experiment;
 

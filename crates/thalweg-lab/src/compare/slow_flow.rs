@@ -97,7 +97,11 @@ impl Predictor for SlowFlow {
 }
 
 impl SlowFlow {
-    fn path(&self, question: &Question<'_>, seed: &Seed) -> Result<Trajectory, NoAnswer> {
+    /// The whole path from one start, at the steps in question.
+    ///
+    /// # Errors
+    /// When descent from that start diverges or rests, or the integrator gives up.
+    pub fn path(&self, question: &Question<'_>, seed: &Seed) -> Result<Trajectory, NoAnswer> {
         let settings = question.settings;
         let steps = Steps {
             // Momentum β makes each step go on for 1/(1 − β) of them.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::estimate::Estimate;
 
-/// What was measured: columns of equal length, in the order of measurement.
+/// What was measured, in the order of measurement; [`columns`](Self::columns) has it as columns of equal length.
 ///
 /// The quantities of a simulation are `sharpness`, `lambda_max`, `fluctuation`,
 /// `gradient_second_moment`, `loss`, `product_error` (see [`thalweg::simulate::Observation`]) and
@@ -26,6 +26,21 @@ pub(crate) struct Row {
     pub(crate) slow_time: f64,
     pub(crate) quantity: usize,
     pub(crate) value: f64,
+}
+
+/// The columns of [`Measurements`], all of one length: a row is one seed, step and quantity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Columns<'m> {
+    /// Which run.
+    pub seed: Vec<u64>,
+    /// t, in steps.
+    pub step: Vec<u64>,
+    /// u = η² t / B.
+    pub slow_time: Vec<f64>,
+    /// Its name, a key of [`crate::quantity`].
+    pub quantity: Vec<&'m str>,
+    /// In the quantity's unit.
+    pub value: Vec<f64>,
 }
 
 /// One point of a curve.
@@ -76,6 +91,27 @@ impl Measurements {
     pub(crate) fn until(mut self, step: u64) -> Self {
         self.rows.retain(|row| row.step <= step);
         self
+    }
+
+    /// All rows column by column, as tables and arrays of other languages take them.
+    ///
+    /// ```
+    /// let mut measurements = thalweg_lab::run::Measurements::default();
+    /// measurements.push(7, 100, 0.5, "sharpness", 12.5);
+    /// measurements.push(7, 100, 0.5, "loss", 0.25);
+    /// let columns = measurements.columns();
+    /// assert_eq!(columns.quantity, ["sharpness", "loss"]);
+    /// assert_eq!(columns.value, [12.5, 0.25]);
+    /// ```
+    pub fn columns(&self) -> Columns<'_> {
+        let rows = || self.rows.iter();
+        Columns {
+            seed: rows().map(|row| row.seed).collect(),
+            step: rows().map(|row| row.step).collect(),
+            slow_time: rows().map(|row| row.slow_time).collect(),
+            quantity: rows().map(|row| &*self.quantities[row.quantity]).collect(),
+            value: rows().map(|row| row.value).collect(),
+        }
     }
 
     fn index(&self, quantity: &str) -> Option<usize> {

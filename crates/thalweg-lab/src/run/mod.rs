@@ -19,7 +19,7 @@ pub use change::{CLEAR, Change, Direction};
 pub use departures::departures;
 pub use error::RunError;
 pub use estimate::Estimate;
-pub use measurements::{Measurements, Point};
+pub use measurements::{Columns, Measurements, Point};
 pub use observer::{Note, Observer};
 pub use runnable::{Runnable, Running};
 

@@ -8,6 +8,7 @@ use thalweg::theory::TheoryError;
 use crate::plot::PngError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
+use thalweg_lab::compare::NoAnswer;
 use thalweg_lab::run::RunError;
 use thalweg_lab::spec::SpecError;
 use thalweg_lab::store::StoreError;
@@ -50,6 +51,9 @@ pub enum ReproduceError {
     /// The slow flow has no answer.
     #[error(transparent)]
     Flow(#[from] FlowError),
+    /// The slow flow has no path beside a run.
+    #[error("no slow flow: {0}")]
+    Path(#[from] NoAnswer),
     /// SGD could not be run.
     #[error(transparent)]
     Simulate(#[from] SimulateError),

@@ -196,7 +196,7 @@ fn budget_by_flow(problem: &Problem, most: u64, budget: Budget) -> Result<u64, R
     let mut worst = vec![0.0_f64; candidates.len()];
     for gain in GAINS {
         for start in starts(&of_scale(problem, gain, most, budget))? {
-            let minimum = flow::descend(problem, &start, &accuracy)?;
+            let minimum = flow::descend(problem, &start.start, &accuracy)?;
             let trajectory = flow::slow_flow(problem, &minimum.weights, &times, &accuracy)?;
             for (worst, snapshot) in worst.iter_mut().zip(&trajectory.snapshots) {
                 *worst = worst.max((snapshot.sharpness / limit - 1.0).abs());

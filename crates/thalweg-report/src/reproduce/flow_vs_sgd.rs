@@ -147,10 +147,7 @@ fn falls(title: &str, trials: &Trials) -> Claim {
 
 /// The flow's fluctuation never rises from one time to the next.
 fn never_rises(title: &str, flows: &Flows) -> Claim {
-    let steps = flows
-        .each()
-        .iter()
-        .flat_map(|flow| flow.snapshots.windows(2));
+    let steps = flows.each().flat_map(|flow| flow.snapshots.windows(2));
     let worst = steps
         .map(|pair| pair[1].fluctuation / pair[0].fluctuation)
         .fold(0.0, f64::max);

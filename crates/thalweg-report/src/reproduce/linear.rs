@@ -1,8 +1,8 @@
 //! Deep linear networks as figures run them, and the slow flow beside each trial.
 
 use rayon::prelude::*;
-use thalweg::flow::{self, Drift, Times, Trajectory, Validity};
-use thalweg::problem::{Problem, Weights, covariance};
+use thalweg::flow::{self, Drift, Trajectory, Validity};
+use thalweg::problem::{Problem, covariance};
 use thalweg::simulate::{Data, Ensemble, InitialWeights, Precision, Settings};
 use thalweg::theory::predict;
 
@@ -10,8 +10,9 @@ use super::ReproduceError;
 use crate::claims::Range;
 use crate::plot::Point;
 use crate::results::Budget;
-use crate::statistics::{PerTrial, Trials};
-use thalweg_lab::quantity::{self, Quantity, average};
+use crate::statistics::{Missing, PerTrial, Trials};
+use thalweg_lab::compare::{EXACT_DRIFT, NoAnswer, Question, SLOW_FLOW, Seed};
+use thalweg_lab::quantity::{self, Quantity, SHARPNESS, average};
 use thalweg_lab::spec::{Experiment, Schedule, Spacing};
 
 /// The paper's linear problem: Σx = V = I_d and √Σε = diag(deviations).
@@ -71,44 +72,38 @@ pub fn experiment(
     }
 }
 
-/// The slow flow from each trial's own start, at the steps at which its SGD was measured.
+/// The slow flow's path from each trial's own start, at the steps at which its SGD was measured: as `simulate` has it
+/// beside a run.
 ///
 /// # Errors
-/// When gradient flow from a start does not reach the manifold, or the integrator gives up.
+/// When the descent from a start does not reach the minima, or the integrator gives up.
 pub fn flows(
     (experiment, trials): (&Experiment, &Trials),
     drift: Drift,
 ) -> Result<Flows, ReproduceError> {
-    let Settings {
-        learning_rate,
-        batch,
-        ..
-    } = experiment.settings;
-    let accuracy = flow::Settings {
-        drift,
-        ..flow::Settings::default()
+    let predictor = match drift {
+        Drift::Symmetric => SLOW_FLOW,
+        Drift::Exact => EXACT_DRIFT,
     };
-    let times = Times::Steps {
-        learning_rate,
-        batch,
-        steps: trials.steps.clone(),
+    let starts = starts(experiment)?;
+    let question = Question {
+        problem: &experiment.problem,
+        settings: &experiment.settings,
+        starts: &starts,
+        steps: &trials.steps,
     };
-    let each = |start: &Weights| -> Result<Trajectory, ReproduceError> {
-        let minimum = flow::descend(&experiment.problem, start, &accuracy)?;
-        let minimum = &minimum.weights;
-        Ok(flow::slow_flow(
-            &experiment.problem,
-            minimum,
-            &times,
-            &accuracy,
-        )?)
-    };
+    let ends = trials.end(&SHARPNESS.key).0;
+    let each = starts.par_iter().zip(ends).map(|(seed, end)| {
+        match (predictor.path(&question, seed), end) {
+            (Ok(path), _) => Ok(Ok(path)),
+            // Where SGD diverged, so may the descent that the path begins with.
+            (Err(_), Err(missing)) => Ok(Err(missing)),
+            (Err(none), Ok(_)) => Err(none),
+        }
+    });
     Ok(Flows {
         steps: trials.steps.clone(),
-        each: starts(experiment)?
-            .par_iter()
-            .map(each)
-            .collect::<Result<_, _>>()?,
+        each: each.collect::<Result<_, NoAnswer>>()?,
     })
 }
 
@@ -116,7 +111,7 @@ pub fn flows(
 ///
 /// # Errors
 /// When the settings do not fit the problem.
-pub fn starts(experiment: &Experiment) -> Result<Vec<Weights>, ReproduceError> {
+pub fn starts(experiment: &Experiment) -> Result<Vec<Seed>, ReproduceError> {
     let Experiment {
         problem,
         settings,
@@ -124,11 +119,13 @@ pub fn starts(experiment: &Experiment) -> Result<Vec<Weights>, ReproduceError> {
         ..
     } = experiment;
     let ensemble = Ensemble::start(problem, settings, seeds)?;
-    let starts: Vec<Weights> = ensemble.weights().into_iter().flatten().collect();
-    match seeds.get(starts.len()) {
-        None => Ok(starts),
-        Some(&seed) => Err(ReproduceError::NoStart { seed }),
-    }
+    let starts = ensemble.weights().into_iter().zip(seeds);
+    starts
+        .map(|(start, &seed)| match start {
+            Some(start) => Ok(Seed { seed, start }),
+            None => Err(ReproduceError::NoStart { seed }),
+        })
+        .collect()
 }
 
 /// The exact limit of `quantity` in `experiment`.
@@ -157,15 +154,16 @@ pub fn relaxation(experiment: &Experiment) -> Result<f64, ReproduceError> {
 #[derive(Clone, Debug)]
 pub struct Flows {
     steps: Vec<u64>,
-    each: Vec<Trajectory>,
+    /// For each trial; none where it diverged, and its descent with it.
+    each: Vec<Result<Trajectory, Missing>>,
 }
 
 impl Flows {
     /// The mean over the starts at each step; the spread of the starts is the measured band's.
     pub fn curve(&self, quantity: &Quantity) -> Vec<Point> {
         let at = |(i, &step): (usize, &u64)| {
-            let values = self.each.iter();
-            let values: Vec<f64> = values
+            let values: Vec<f64> = self
+                .each()
                 .filter_map(|flow| quantity.on_flow(&flow.snapshots[i]))
                 .collect();
             Some(Point::exact(step as f64, average(&values)?))
@@ -176,7 +174,8 @@ impl Flows {
     /// Each start's mean over the last fifth of the steps.
     pub fn end(&self, quantity: &Quantity) -> PerTrial {
         let end = quantity::end(self.steps.last().copied().unwrap_or(0));
-        let each = |flow: &Trajectory| {
+        let each = |flow: &Result<Trajectory, Missing>| {
+            let flow = flow.as_ref().map_err(|missing| *missing)?;
             let snapshots = flow.snapshots.iter().zip(&self.steps);
             let snapshots = snapshots.filter(|(_, step)| end.contains(step));
             let values = snapshots.filter_map(|(snapshot, _)| quantity.on_flow(snapshot));
@@ -210,12 +209,12 @@ impl Flows {
     }
 
     fn validities(&self) -> impl Iterator<Item = &Validity> {
-        self.each.iter().filter_map(|flow| flow.validity.as_ref())
+        self.each().filter_map(|flow| flow.validity.as_ref())
     }
 
-    /// The trajectories, one for each trial.
-    pub fn each(&self) -> &[Trajectory] {
-        &self.each
+    /// The paths, one for each trial that has one.
+    pub fn each(&self) -> impl Iterator<Item = &Trajectory> {
+        self.each.iter().flatten()
     }
 }
 
