@@ -189,7 +189,7 @@ fn a_script_in_a_picture_does_not_reach_the_page() {
         let refused = run(&["report", out.to_str().unwrap()]);
         assert_eq!(refused.status, Some(2), "{foreign}");
         assert!(
-            refused.stderr.contains("cor1.svg is not as"),
+            refused.stderr.contains("cor1.svg is not a picture as"),
             "{}",
             refused.stderr
         );
@@ -239,7 +239,9 @@ fn a_name_that_leads_out_of_the_directory_is_refused() {
         let refused = run(&["report", out.to_str().unwrap()]);
         assert_eq!(refused.status, Some(2), "{name}");
         assert!(
-            refused.stderr.contains(&format!("`{name}` is not the name")),
+            refused
+                .stderr
+                .contains(&format!("`{name}` is not the name")),
             "{}",
             refused.stderr
         );

@@ -45,7 +45,7 @@ fn divergence_is_a_verdict() {
     ] {
         let judged = claim.judge();
         assert_eq!(judged.verdict, Verdict::NotMeasured, "{judged:?}");
-        let reason = judged.reason.unwrap();
+        let reason = judged.reason.clone().unwrap();
         assert!(
             reason.starts_with("0 of 5 seeds are left: seed 1 diverged at step")
                 && reason.contains("seed 5 diverged at step"),
