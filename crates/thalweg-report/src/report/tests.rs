@@ -204,7 +204,7 @@ fn a_run_that_some_predictor_does_not_answer_has_a_page() {
         "{page}"
     );
     assert!(page.contains("exact limit (Theorem 1)") && page.contains("<polyline"));
-    assert!(page.contains("how far towards it 20 steps lead, no prediction here tells"));
+    assert!(page.contains("no prediction here says how far towards it 20 steps lead"));
 
     let page = page_of(
         &format!("{small}noise_standard_deviations = [1, 1]\n")

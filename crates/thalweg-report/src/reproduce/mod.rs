@@ -157,7 +157,7 @@ pub const FIGURES: &[Entry] = &[
         id: "cor4",
         title: "Corollary 4: power-law spectra",
         origin: Origin::Paper,
-        says: "Of all power-law spectra, only the noise's makes SGD end sharper than the flattest minimum.",
+        says: "Among power-law spectra, only the noise's makes SGD end sharper than the flattest minimum.",
         plan: nothing,
         show: cor4::show,
     },
