@@ -60,7 +60,6 @@ fn comparison() -> Comparison {
         diverged_by: None,
         divergence: None,
         known_digits: 10,
-        followed: 2,
         departures: None,
         steps: vec![0, 50],
         measured: vec![
