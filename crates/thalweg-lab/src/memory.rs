@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the program takes beside the work's own numbers: libraries' tables, buffers, what the C library
 /// keeps of freed blocks.
@@ -32,7 +33,15 @@ pub struct TooLittle {
 /// With both numbers, of the limit that is exceeded by most.
 pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), TooLittle> {
     let resident = numbers.saturating_add(BESIDE);
-    let addresses = resident.saturating_add(threads as u64 * workspace());
+    // Threads that have once multiplied keep their workspace, which is then among the addresses in use.
+    let set_aside = SET_ASIDE.load(Ordering::Relaxed);
+    let workspaces = threads.saturating_sub(set_aside) as u64 * workspace();
+    let addresses = resident.saturating_add(workspaces);
+    let advice = if workspaces > resident && rayon::current_num_threads() > 1 {
+        "RAYON_NUM_THREADS=1 in front of the command needs less"
+    } else {
+        advice
+    };
     let over = |available: u64, needed: u64| needed.saturating_sub(available);
     let limits = available().into_iter();
     let limits = limits.map(|(available, of, limit)| match of {
@@ -46,8 +55,22 @@ pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), To
             limit,
             advice,
         }),
-        _ => Ok(()),
+        _ => {
+            PROMISED.fetch_max(threads, Ordering::Relaxed);
+            Ok(())
+        }
     }
+}
+
+/// The most threads that work of this process was said to multiply with.
+static PROMISED: AtomicUsize = AtomicUsize::new(0);
+
+/// Those that have done so, and keep their workspaces.
+static SET_ASIDE: AtomicUsize = AtomicUsize::new(0);
+
+/// Says that the work which was asked about is done: what follows finds its workspaces.
+pub(crate) fn worked() {
+    SET_ASIDE.fetch_max(PROMISED.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
 /// What a limit counts: addresses that are set aside, or memory in use.

@@ -270,6 +270,9 @@ fn numbers(claim: &Judged) -> String {
     if let Some(z) = claim.z_score {
         words += &format!(", z = {}", significant(z, 2));
     }
+    if let Some(error) = claim.difference_error {
+        words += &format!(", trial by trial ± {}", significant(error, 2));
+    }
     let sampled = claim.standard_error.is_some();
     format!("{words}; agrees if {}", claim.tolerance.words(sampled))
 }

@@ -280,14 +280,15 @@ fn answered(
         .iter()
         .enumerate()
         .map(|(i, measured)| match &answer.values {
-            Values::Level(levels) => levels[i].map(|level| Series {
+            Values::Level(levels) => levels.get(i).copied().flatten().map(|level| Series {
                 course: vec![level],
                 end: level,
                 z: measured.end.and_then(|end| end.z(level)),
             }),
             Values::Paths(paths) => {
                 let at = |step: usize| -> Option<f64> {
-                    let values: Option<Vec<f64>> = paths.iter().map(|path| path[step][i]).collect();
+                    let values: Option<Vec<f64>> =
+                        paths.iter().map(|path| *path.get(step)?.get(i)?).collect();
                     Some(Estimate::of(&values?)?.mean)
                 };
                 let course: Option<Vec<f64>> = (0..question.steps.len()).map(at).collect();
@@ -319,7 +320,7 @@ fn difference(
         .filter_map(|(seed, path)| {
             let series = measurements.series(&quantity.key, seed.seed);
             let measured = series.last().filter(|point| point.step == last)?;
-            Some(measured.value - path.last()?[i]?)
+            Some(measured.value - (*path.last()?.get(i)?)?)
         })
         .collect();
     Estimate::of(&differences)?.z(0.0)

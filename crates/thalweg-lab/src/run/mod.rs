@@ -134,6 +134,7 @@ pub fn run<E: Runnable>(
         };
     let (finished, rest) =
         driver::drive(experiment, &mut running, measured, observer, stop, pause)?;
+    crate::memory::worked();
     if !finished {
         observer.stopping();
     }

@@ -154,7 +154,12 @@ impl Draft {
 
     /// `fault` with the line of its field, where it is one that was read and not set.
     fn error(&self, fault: Fault) -> SpecError {
-        let set = |place: &str| self.changed.iter().any(|path| place.starts_with(path));
+        // The whole of it, or a table or list around it.
+        let within = |place: &str, path: &str| {
+            let rest = place.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let set = |place: &str| self.changed.iter().any(|path| within(place, path));
         let line = self.text.as_ref().and_then(|(text, format)| {
             let places = fault.places();
             let mut places = places.iter().filter(|place| !set(place));

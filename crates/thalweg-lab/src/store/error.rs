@@ -138,7 +138,7 @@ pub enum StoreError {
         folder: PathBuf,
     },
     /// A finished run is to make more steps, and no state is left to go on from.
-    #[error("{} holds a finished run but no usable checkpoint of it, so it cannot be given more steps: choose another directory for a new run", directory.display())]
+    #[error("{} holds a finished run whose checkpoint is damaged or gone, so it cannot be given more steps: bring the checkpoint back from a copy, or choose another directory for a new run", directory.display())]
     NoEnd {
         /// The run directory.
         directory: PathBuf,

@@ -93,6 +93,10 @@ pub struct Judged {
     pub beside_flow: bool,
     /// (measured − predicted)/|predicted|; nothing where the prediction is 0.
     pub relative_error: Option<f64>,
+    /// The standard error of measured − predicted trial by trial, where each trial has its own prediction: it decides, and
+    /// not the standard error of the measured value, which holds the scatter of the starts too.
+    #[serde(default)]
+    pub difference_error: Option<f64>,
     /// (measured − predicted)/standard error of that difference, or the same of logarithms for a ratio.
     pub z_score: Option<f64>,
     /// For an inequality between sampled numbers: the true value that would have been clear in nine of ten
@@ -182,6 +186,7 @@ impl Claim {
             relative_error: value
                 .zip(predicted)
                 .and_then(|(value, predicted)| finite((value - predicted) / predicted.abs())),
+            difference_error: self.difference_error.and_then(finite),
             z_score: difference.and_then(|found| finite(found.value / found.error?)),
             detectable,
             tolerance: self.tolerance,
@@ -240,14 +245,23 @@ impl Claim {
         {
             return undecided(Cause::TooShort, reach.words(self.predicted));
         }
+        // Where the theory does not claim to hold, a hit is no more its merit than a miss is its fault.
+        if let Some(range) = self.range.filter(|range| range.exceeded()) {
+            return undecided(Cause::StepTooLarge, range.words());
+        }
         let doubt = ERRORS * difference.error.unwrap_or(0.0);
         if difference.value.abs() > allowed + doubt {
-            return self.beyond();
+            return (Verdict::Disagrees, None);
         }
         if doubt > allowed {
             let percent = |part: f64| 100.0 * part / difference.size;
+            let so = if difference.value.abs() > allowed {
+                "chance alone may have put it beyond"
+            } else {
+                "a wrong value would have passed"
+            };
             let reason = format!(
-                "{ERRORS} standard errors are {:.1} % of the prediction, more than the {:.1} % by which it may be off: a wrong value would have passed",
+                "{ERRORS} standard errors are {:.1} % of the prediction, more than the {:.1} % by which it may be off: {so}",
                 percent(doubt),
                 percent(allowed)
             );

@@ -206,7 +206,7 @@ fn a_run_that_ends_before_its_limit_decides_nothing_about_it() {
 }
 
 #[test]
-fn beyond_the_theorys_range_a_difference_is_no_disagreement() {
+fn beyond_the_theorys_range_nothing_is_decided() {
     let beyond = |measured, stability, product| Claim {
         range: Some(Range { stability, product }),
         ..exact(measured, SGD)
@@ -225,7 +225,13 @@ fn beyond_the_theorys_range_a_difference_is_no_disagreement() {
         (stable, small, Verdict::Disagrees),
     ] {
         assert_eq!(verdict(beyond(20.0, stability, product)), expected);
-        assert_eq!(verdict(beyond(10.0, stability, product)), Verdict::Agrees);
+        // Nor is agreement there any.
+        let hit = verdict(beyond(10.0, stability, product));
+        if expected == Verdict::Disagrees {
+            assert_eq!(hit, Verdict::Agrees);
+        } else {
+            assert_eq!(hit, Verdict::OutsideTheRange);
+        }
     }
 }
 

@@ -13,6 +13,16 @@ pub fn with_error(value: f64, error: Option<f64>) -> String {
     }
 }
 
+/// An error alone, with two digits.
+pub fn two_digits(error: f64) -> String {
+    if (1e-4..1e6).contains(&error) {
+        let decimals = (1.0 - error.log10().floor()).max(0.0) as usize;
+        format!("{error:.decimals$}")
+    } else {
+        plain(error)
+    }
+}
+
 /// Five digits, with a power of ten where the value is very large or small.
 pub fn plain(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ReportError;
+use super::number::{plain, with_error};
 use super::page;
 use super::section::Section;
 use crate::claims::Origin;
@@ -25,7 +26,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     let section = Section {
         figure: &figure,
         picture: Some(picture),
-        details: "Settings",
+        details: "Numbers and settings",
         again: figure.command.clone(),
     };
     Ok(page::run(LEAD, LOSS_CONVENTION, &[section]))
@@ -101,7 +102,11 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
             remarks.join(" ")
         ),
         command: format!("thalweg report {}", directory.display()),
-        settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        settings: rows
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .chain(numbers(comparison))
+            .collect(),
         claims: vec![],
         says: String::new(),
         runs: vec![],
@@ -109,6 +114,36 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         budget: Budget::Full,
         environment: Environment::here(),
     }
+}
+
+/// Each quantity at the last step, with what each predictor says of it there.
+fn numbers(comparison: &Comparison) -> Vec<(String, String)> {
+    let predicted = |value: f64| match comparison.known_digits {
+        digits @ 1..5 => format!("{value:.0$e}", digits - 1),
+        0 => "no digit known".to_owned(),
+        _ => plain(value),
+    };
+    let row = |(i, measured): (usize, &Measured)| {
+        let mut words = measured.end.map_or("–".to_owned(), |end| {
+            with_error(end.mean, end.standard_error)
+        });
+        if !measured.quantity.unit.is_empty() {
+            words += &format!(" {}", measured.quantity.unit);
+        }
+        for predictor in &comparison.predicted {
+            let Some(series) = predictor.series(i) else {
+                continue;
+            };
+            words += &format!("; {} {}", predictor.name, predicted(series.end));
+            if let Some(z) = series.z {
+                words += &format!(", z = {}", plain((10.0 * z).round() / 10.0));
+            }
+        }
+        let name = format!("{}, end", measured.quantity.symbol);
+        (name, words)
+    };
+    let rows = comparison.measured.iter().enumerate();
+    rows.map(row).collect()
 }
 
 #[cfg(test)]

@@ -122,3 +122,22 @@ fn a_predictor_without_an_answer_draws_nothing() {
         assert_eq!((panel.series.len(), panel.levels.len()), (1, 1));
     }
 }
+
+/// Every number that the terminal shows of the last step, in words.
+#[test]
+fn the_numbers_of_the_last_step_stand_below_the_picture() {
+    let mut comparison = comparison();
+    if let Ok(answer) = &mut comparison.predicted[0].answer {
+        answer.series[1].as_mut().unwrap().z = Some(-2.34);
+    }
+    let rows = numbers(&comparison);
+    assert_eq!(rows[1].0, "λ_{max}, end");
+    assert_eq!(
+        rows[1].1,
+        "21.00 ± 0.12 loss/weight²; slow_flow 23, z = −2.3; limit 24"
+    );
+    comparison.known_digits = 2;
+    assert!(numbers(&comparison)[2].1.contains("limit 3.4e1"));
+    comparison.measured[0].end = None;
+    assert!(numbers(&comparison)[0].1.starts_with("– loss/weight²;"));
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use thalweg::flow::LEAVES_OUT;
 
-use super::number::{percent, plain, with_error};
+use super::number::{percent, plain, two_digits, with_error};
 use crate::claims::{Judged, Verdict};
 use crate::plot::to_html;
 use crate::results::FigureResult;
@@ -78,7 +78,10 @@ fn claims(claims: &[Judged]) -> String {
         let z = claim
             .z_score
             .map(|z| format!("z = {}", plain((10.0 * z).round() / 10.0)));
-        let difference: Vec<String> = relative.into_iter().chain(z).collect();
+        let paired = claim
+            .difference_error
+            .map(|error| format!("trial by trial ± {}", two_digits(error)));
+        let difference: Vec<String> = relative.into_iter().chain(z).chain(paired).collect();
         let note = |words: &str| format!("<div class=\"note\">{}</div>", to_html(words));
         let trials = match claim.trials {
             0 => String::new(),

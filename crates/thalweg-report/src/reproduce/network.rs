@@ -325,7 +325,8 @@ pub fn round(value: f64) -> f64 {
 const FITTED: f64 = 0.99;
 
 /// The index of the first measured step at which the loss, averaged over trials, has come [`FITTED`] of its way; nothing
-/// where it has not risen and fallen to that at any measured step before the run's last fifth.
+/// where it has not risen and fallen to that at any measured step before the run's last fifth, or falls so fast there
+/// that a run as long again would take it by the rest of that way further: then it is fitting still, on a slow tail.
 pub fn end_of_fitting(trials: &Trials) -> Option<usize> {
     let loss: Vec<f64> = trials
         .curve(&LOSS.key)
@@ -333,11 +334,13 @@ pub fn end_of_fitting(trials: &Trials) -> Option<usize> {
         .map(|point| point.y)
         .collect();
     let (first, last) = (loss.first()?, loss.last()?);
-    let fitted = last + (1.0 - FITTED) * (first - last).max(0.0);
-    let unfitted = loss.iter().rposition(|&loss| loss > fitted);
+    let remainder = (1.0 - FITTED) * (first - last).max(0.0);
+    let unfitted = loss.iter().rposition(|&loss| loss > last + remainder);
     let end = unfitted.map_or(0, |i| i + 1);
     let window = trials.window().next()?;
-    (end < window).then_some(end)
+    let fifths = 5.0;
+    let still_falling = fifths * (loss[window] - last) > remainder;
+    (end < window && !still_falling).then_some(end)
 }
 
 /// The claim that SGD lowers F, from the end of fitting to the end of the run; where fitting has no end there, nothing

@@ -175,3 +175,16 @@ fn names_tell_all_that_a_figure_chooses() {
     );
     assert_eq!(noise_name(&Model::Relu.deviations(2, 1e4)), "(3, 0.03)");
 }
+
+/// A loss that has come 99 % of its way, and goes on falling slowly, is being fitted still.
+#[test]
+fn a_slow_tail_is_fitting_too() {
+    let end = |losses: [f64; 6]| {
+        let mut trials = by_hand(&STEPS, "fluctuation", &[&[1.0; 6], &[1.0; 6]]);
+        trials.add_by_hand("loss", &[&losses, &losses]);
+        end_of_fitting(&trials)
+    };
+    // Of a way of 9, 0.05 in the last fifth are 0.25 in five of them: more than 1 %.
+    assert_eq!(end([10.0, 1.08, 1.07, 1.06, 1.05, 1.0]), None);
+    assert_eq!(end([10.0, 1.08, 1.04, 1.02, 1.01, 1.0]), Some(1));
+}

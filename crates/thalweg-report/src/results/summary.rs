@@ -2,7 +2,7 @@
 //! not and why, and what is new. It fits on a page: each figure stands in it once.
 
 use super::{FigureFailure, FigureResult, Results};
-use crate::claims::{Judged, Origin, Verdict};
+use crate::claims::{Cause, Judged, Origin, Verdict};
 
 /// A reproduction in words; every sentence comes from the verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,10 +43,14 @@ pub fn summarise(results: &Results) -> Summary {
         } else {
             (&mut summary.not_reproduced, outcome(&papers, "claims"))
         };
+        let mut outcome = outcome;
+        if figure.origin == Origin::Paper {
+            outcome.extend(own_disagreements(figure));
+        }
         list.push(Paragraph {
             id: figure.id.clone(),
             says: figure.says.clone(),
-            outcome: outcome.into_iter().collect(),
+            outcome,
         });
     }
     summary
@@ -154,6 +158,30 @@ fn own_outcome(figure: &FigureResult) -> Vec<String> {
     sentences
 }
 
+/// What disagrees of the claims of our own in a figure of the paper.
+fn own_disagreements(figure: &FigureResult) -> Option<String> {
+    let claims = with_origin([figure], Origin::Beyond);
+    let disagreeing = claims
+        .iter()
+        .filter(|claim| claim.verdict == Verdict::Disagrees);
+    let named: Vec<&str> = disagreeing.map(|claim| &*claim.statement).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "Beyond the paper, {}: {}.",
+            verb(named.len(), "disagrees", "disagree"),
+            named.join("; ")
+        )
+    })
+}
+
+/// Why claims are undecided, after their number.
+const REASONS: [(Cause, &str); 4] = [
+    (Cause::TooShort, "too short"),
+    (Cause::TooNoisy, "too noisy"),
+    (Cause::StepTooLarge, "with η too large"),
+    (Cause::NoNumber, "not measured"),
+];
+
 /// How many of `claims` agree, and of the others how many came out how; of those that disagree the first is named.
 fn outcome(claims: &[&Judged], noun: &str) -> Vec<String> {
     let (agree, all) = (count(claims, Verdict::Agrees), claims.len());
@@ -170,14 +198,11 @@ fn outcome(claims: &[&Judged], noun: &str) -> Vec<String> {
         "{agree} of {all} {noun} {}",
         if agree == 1 { "agrees" } else { "agree" }
     )];
-    for verdict in [
-        Verdict::NotAtThisBudget,
-        Verdict::OutsideTheRange,
-        Verdict::NotMeasured,
-    ] {
-        match count(claims, verdict) {
+    for (cause, words) in REASONS {
+        let of_it = claims.iter().filter(|claim| claim.cause == Some(cause));
+        match of_it.count() {
             0 => {}
-            some => parts.push(format!("{some} {verdict}")),
+            some => parts.push(format!("{some} {words}")),
         }
     }
     let mut disagreeing = claims

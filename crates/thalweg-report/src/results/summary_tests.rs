@@ -2,7 +2,7 @@
 
 use super::super::{Budget, Environment};
 use super::*;
-use crate::claims::{Claim, Source, Tolerance, beyond, paper};
+use crate::claims::{Cause, Claim, Source, Tolerance, beyond, paper};
 use crate::reproduce::FIGURES;
 use crate::statistics::Measured;
 
@@ -55,8 +55,14 @@ fn ids(paragraphs: &[Paragraph]) -> Vec<&str> {
 }
 
 fn undecided(statement: &str, source: Source, verdict: Verdict) -> Judged {
+    let cause = match verdict {
+        Verdict::NotAtThisBudget => Cause::TooShort,
+        Verdict::OutsideTheRange => Cause::StepTooLarge,
+        _ => Cause::NoNumber,
+    };
     Judged {
         verdict,
+        cause: Some(cause),
         ..value(statement, source, (10.0, 0.1))
     }
 }
@@ -105,8 +111,8 @@ fn each_figure_of_the_paper_stands_once_by_its_worst_verdict_with_the_reason() {
         reasons,
         [
             "1 of 2 claims agrees; 1 disagrees: b.",
-            "0 of 1 claims agree; 1 not at this budget.",
-            "1 of 6 claims agrees; 1 not at this budget; 1 outside the theory's range; 1 not measured; 2 disagree, the first: first wrong.",
+            "0 of 1 claims agree; 1 too noisy.",
+            "1 of 6 claims agrees; 1 too short; 1 with η too large; 1 not measured; 2 disagree, the first: first wrong.",
         ]
     );
     assert!(summary.new.is_empty());
@@ -215,4 +221,24 @@ fn the_whole_registry_fits_on_a_page() {
         .map(|text| text.split_whitespace().count())
         .sum::<usize>();
     assert!(words <= 500, "{words} words");
+}
+
+/// A figure of the paper that is reproduced does not hide what disagrees beyond the paper.
+#[test]
+fn a_disagreement_beyond_the_paper_is_named_under_its_figure() {
+    let summary = of(vec![figure(
+        "fig8",
+        vec![
+            value("as printed", paper("Figure 8"), (10.1, 0.1)),
+            value("F falls", beyond(""), (12.0, 0.1)),
+            value("T falls", beyond(""), (10.1, 0.1)),
+        ],
+    )]);
+    assert_eq!(
+        summary.reproduced[0].outcome,
+        [
+            "1 of 1 claims agrees.",
+            "Beyond the paper, 1 disagrees: F falls."
+        ]
+    );
 }
