@@ -26,8 +26,8 @@ use crate::{interrupt, leave, output, progress};
 ///                               enough to have shown otherwise
 ///   disagrees                   beyond the tolerance
 ///   not at this budget          the run is too short or too noisy to tell
-///   outside the theory's range  beyond the tolerance, but η is too large for the
-///                               theory to apply
+///   outside the theory's range  η is too large for the theory to apply, whether or
+///                               not the number is within the tolerance
 ///   not measured                too many trials diverged
 ///
 /// One self-contained report.html ties it together, with the other figures that DIR

@@ -19,7 +19,7 @@ pub enum Verdict {
     /// The run is too short, or its error too large, for the claim to be tested.
     #[serde(rename = "not at this budget")]
     NotAtThisBudget,
-    /// Beyond the tolerance, at an η for which the theory does not speak.
+    /// At an η for which the theory does not speak: neither a hit nor a miss decides.
     #[serde(rename = "outside the theory's range")]
     OutsideTheRange,
     /// There is nothing to compare: fewer than two trials are left, or a number is not finite.

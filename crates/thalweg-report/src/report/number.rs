@@ -5,7 +5,7 @@
 pub fn with_error(value: f64, error: Option<f64>) -> String {
     match error.filter(|e| *e > 0.0 && e.is_finite()) {
         Some(error) if (1e-4..1e6).contains(&error) && value.abs() < 1e6 => {
-            let decimals = (1.0 - error.log10().floor()).max(0.0) as usize;
+            let decimals = decimals(error);
             minus(format!("{value:.decimals$} ± {error:.decimals$}"))
         }
         Some(error) => format!("{} ± {}", plain(value), plain(error)),
@@ -16,11 +16,15 @@ pub fn with_error(value: f64, error: Option<f64>) -> String {
 /// An error alone, with two digits.
 pub fn two_digits(error: f64) -> String {
     if (1e-4..1e6).contains(&error) {
-        let decimals = (1.0 - error.log10().floor()).max(0.0) as usize;
-        format!("{error:.decimals$}")
+        format!("{error:.0$}", decimals(error))
     } else {
         plain(error)
     }
+}
+
+/// Decimals that show two digits of an error.
+fn decimals(error: f64) -> usize {
+    (1.0 - error.log10().floor()).max(0.0) as usize
 }
 
 /// Five digits, with a power of ten where the value is very large or small.

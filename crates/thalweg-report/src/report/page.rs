@@ -139,7 +139,7 @@ fn reading() -> String {
             "the claim is about t → ∞ and the slow flow itself is further than the tolerance from the limit when the run ends; or the trials scatter so much that a wrong value would have passed, or a difference is less than {ERRORS} standard errors to either side."
         ),
         format!(
-            "the measured value is beyond the tolerance, and ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_RELATIVE_WEIGHTED_FLUCTUATION}, so that η is too large for the theory to decide."
+            "ηλ_{{max}}/2 exceeds {MOST_STABILITY} or the product’s relative fluctuation E‖(W_{{D}}…W_{{1}} − V)√Σx‖²/‖V√Σx‖² exceeds {MOST_RELATIVE_WEIGHTED_FLUCTUATION}, so that η is too large for the theory to apply, whether or not the measured value is within the tolerance."
         ),
         "fewer than two trials are left, the others having diverged, or a number is not finite."
             .to_owned(),

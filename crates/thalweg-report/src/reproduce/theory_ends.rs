@@ -56,7 +56,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     Ok(Made {
         caption: "The paper's noise (10, 0.1) drives λ_{max} towards the edge of stability 2/η. There SGD stays \
                   below the slow flow, which holds for small η: far below at the larger step, less so at the smaller. Predictions \
-                  there are marked as outside the theory's range instead of being counted as wrong."
+                  there are marked as outside the theory's range: they count as neither right nor wrong."
             .to_owned(),
         settings: sgd_settings(
             "D = 3, d = 2, Σx = V = I, √Σε = (10, 0.1)",
