@@ -51,14 +51,18 @@ fn parsed(text: &str) -> NetworkExperiment {
 }
 
 fn made() -> (SavedNetwork, Made) {
-    let experiment = parsed(EXPERIMENT);
+    made_of(EXPERIMENT, PARAMETERS.to_vec())
+}
+
+fn made_of(text: &str, parameters: Vec<f64>) -> (SavedNetwork, Made) {
+    let experiment = parsed(text);
     let made = Made::new(&experiment).unwrap();
     let saved = SavedNetwork {
         experiment,
         seed: Some(5),
         step: Some(77),
         data: None,
-        parameters: PARAMETERS.to_vec(),
+        parameters,
     };
     (saved, made)
 }
@@ -290,17 +294,10 @@ fn residuals_and_mismatch_have_condition_numbers_of_their_own() {
     let text = "learning_rate = 0.1\nbatch = 10\nsteps = 10\nloss = \"cross-entropy\"\n\
                 network = { kind = \"mlp\", hidden = [2], activation = \"tanh\" }\n\
                 data = { kind = \"mnist\" }\n";
-    let experiment = parsed(text);
-    let made = Made::new(&experiment).unwrap();
-    let saved = SavedNetwork {
-        experiment,
-        seed: Some(5),
-        step: Some(77),
-        data: None,
-        parameters: (0..784 * 2 + 2 * 10)
-            .map(|i| (f64::from(i) * 0.7).sin() * if i < 1568 { 0.05 } else { 1.5 })
-            .collect(),
-    };
+    let parameters = (0..784 * 2 + 2 * 10)
+        .map(|i| (f64::from(i) * 0.7).sin() * if i < 1568 { 0.05 } else { 1.5 })
+        .collect();
+    let (saved, made) = made_of(text, parameters);
     let found = measured(&saved).residuals;
 
     let samples = made.samples_of(SAMPLES, SEED).unwrap();

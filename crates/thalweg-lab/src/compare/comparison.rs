@@ -210,9 +210,7 @@ impl Comparison {
         }
         remarks
     }
-}
 
-impl Comparison {
     /// What is to be known of z and of predictions that follow single starts, where not all are followed, or few.
     fn on_the_seeds_followed(&self) -> Option<String> {
         let follows = |p: &&Predicted| p.answer.is_ok() && !p.is_timeless();

@@ -231,6 +231,15 @@ impl Claim {
     }
 
     fn decide(&self, difference: &Difference) -> Finding {
+        if let (Some(reach), Some(relative)) = (self.reach, self.tolerance.relative())
+            && (reach.flow - self.predicted).abs() > relative * self.predicted.abs()
+        {
+            return undecided(Cause::TooShort, reach.words(self.predicted));
+        }
+        // Where the theory does not claim to hold, a hit is no more its merit than a miss is its fault.
+        if let Some(range) = self.range.filter(|range| range.exceeded()) {
+            return undecided(Cause::StepTooLarge, range.words());
+        }
         match (self.tolerance.relative(), self.tolerance.side()) {
             (Some(relative), _) => self.value(difference, relative),
             (None, side) => self.inequality(difference, side.unwrap_or(1.0)),
@@ -240,15 +249,6 @@ impl Claim {
     /// A value: as predicted, to `relative`.
     fn value(&self, difference: &Difference, relative: f64) -> Finding {
         let allowed = relative * difference.size;
-        if let Some(reach) = self.reach
-            && (reach.flow - self.predicted).abs() > relative * self.predicted.abs()
-        {
-            return undecided(Cause::TooShort, reach.words(self.predicted));
-        }
-        // Where the theory does not claim to hold, a hit is no more its merit than a miss is its fault.
-        if let Some(range) = self.range.filter(|range| range.exceeded()) {
-            return undecided(Cause::StepTooLarge, range.words());
-        }
         let doubt = ERRORS * difference.error.unwrap_or(0.0);
         if difference.value.abs() > allowed + doubt {
             return (Verdict::Disagrees, None);
@@ -287,15 +287,7 @@ impl Claim {
             );
             return undecided(Cause::TooNoisy, reason);
         }
-        self.beyond()
-    }
-
-    /// Beyond the tolerance: a disagreement, if the theory claims to hold there.
-    fn beyond(&self) -> Finding {
-        match self.range {
-            Some(range) if range.exceeded() => undecided(Cause::StepTooLarge, range.words()),
-            _ => (Verdict::Disagrees, None),
-        }
+        (Verdict::Disagrees, None)
     }
 
     /// What an inequality's test would have found.
