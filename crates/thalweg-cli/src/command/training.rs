@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, Quantity, RATIO, SHARPNESS};
-use thalweg_lab::run::{CLEAR, Change, Direction, Estimate};
+use thalweg_lab::run::{CLEAR, Change, Direction, Estimate, Runnable as _};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::{StoredRun, divergence, last_divergence};
 
@@ -15,6 +15,8 @@ use crate::page::{Align, Page, Table};
 pub struct Training<'r> {
     run: &'r StoredRun<NetworkExperiment>,
     changes: Vec<(Quantity, Option<Change>)>,
+    /// The measured steps over which the end is averaged.
+    end_steps: Vec<u64>,
 }
 
 impl<'r> Training<'r> {
@@ -27,6 +29,9 @@ impl<'r> Training<'r> {
         Self {
             run,
             changes: quantity::trained().into_iter().map(with_change).collect(),
+            end_steps: run
+                .measurements
+                .steps_in(&SHARPNESS.key, quantity::end(run.experiment.steps)),
         }
     }
 
@@ -50,6 +55,7 @@ impl<'r> Training<'r> {
             "seeds": experiment.seeds.len(),
             "diverged": self.diverged(),
             "diverged_by": last_divergence(&self.run.outcomes),
+            "end_steps": self.end_steps,
         });
         for (quantity, change) in &self.changes {
             object[&*quantity.key] = json!(change.as_ref().map(|change| json!({
@@ -108,9 +114,7 @@ impl<'r> Training<'r> {
         }
         page.table(&table);
         page.paragraph(&self.sentence());
-        page.paragraph(
-            "Start is step 0; end is the mean over the measured steps in the last fifth of the run.",
-        );
+        page.paragraph(&self.on_start_and_end());
         if let Some(change) = self.change(&LAMBDA_MAX) {
             let end = change.end.mean;
             page.paragraph(&format!(
@@ -137,6 +141,26 @@ impl<'r> Training<'r> {
         [significant(estimate.mean, 4), error.unwrap_or_default()]
     }
 
+    /// What start and end are; and where a run that was given more steps averages over other steps than one long run.
+    fn on_start_and_end(&self) -> String {
+        let mut words = format!(
+            "Start is step 0; end is the mean over the {} in the last fifth of the run.",
+            steps(&self.end_steps)
+        );
+        let experiment = &self.run.experiment;
+        let mut own = experiment.measured_steps();
+        own.retain(|step| quantity::end(experiment.steps).contains(step));
+        if !self.end_steps.is_empty() && self.end_steps != own {
+            words.push_str(&format!(
+                " The run was given more steps after it had ended, and keeps what was measured until then. One run of {} steps \
+                 averages over the {}, so that its mean there can differ.",
+                experiment.steps,
+                steps(&own)
+            ));
+        }
+        words
+    }
+
     /// Which way sharpness, fluctuation and their ratio went.
     fn sentence(&self) -> String {
         let told = [SHARPNESS, FLUCTUATION, RATIO];
@@ -156,6 +180,20 @@ impl<'r> Training<'r> {
         } else {
             format!("{parts} (a change is clear from {CLEAR} standard errors over seeds on).")
         }
+    }
+}
+
+/// The measured steps, in words: each of a few, the ends of many.
+fn steps(steps: &[u64]) -> String {
+    const EACH: usize = 5;
+    let numbers: Vec<String> = steps.iter().map(u64::to_string).collect();
+    match &numbers[..] {
+        [] => "measured steps".to_owned(),
+        [one] => format!("one measured step, {one},"),
+        [most @ .., last] if numbers.len() <= EACH => {
+            format!("measured steps {} and {last}", most.join(", "))
+        }
+        [first, .., last] => format!("{} measured steps from {first} to {last}", numbers.len()),
     }
 }
 

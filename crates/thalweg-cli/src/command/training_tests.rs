@@ -27,3 +27,13 @@ fn each_direction_has_its_own_words() {
     let expected = json!({ "mean": 2.5, "standard_error": 0.125, "count": 3 });
     assert_eq!(of(estimate(2.5)), expected);
 }
+
+#[test]
+fn steps_are_told_one_by_one_or_by_their_ends() {
+    assert_eq!(steps(&[200]), "one measured step, 200,");
+    assert_eq!(steps(&[160, 180, 200]), "measured steps 160, 180 and 200");
+    assert_eq!(
+        steps(&[8, 9, 10, 11, 12, 13]),
+        "6 measured steps from 8 to 13"
+    );
+}

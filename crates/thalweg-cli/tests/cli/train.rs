@@ -128,6 +128,43 @@ fn a_written_specification_trains_again_to_the_same_bytes() {
     );
 }
 
+/// Twice as many steps: the end is that of one long training, to the bit, but for λ_max on the way to the last step: that
+/// is within its residual, and the same in print. A few more, so that its last fifth began
+/// before the first end: the page and the JSON say at which steps it was measured, and that one long training has others.
+#[test]
+fn the_end_of_a_longer_training_is_that_of_one_long_training_or_says_where_it_differs() {
+    let content = SMALL.replace("count = 5", "count = 11, spacing = \"linear\"");
+    let folder = experiment(&content);
+    let trained = |name: &str, more: &[&str]| run(&borrowed(&train(&folder, name, more)));
+    let json = |name: &str, steps: &str| trained(name, &["--json", "--steps", steps]).json();
+    let mut long = json("long", "800");
+    assert_eq!(long["end_steps"], serde_json::json!([640, 720, 800]));
+    json("extended", "400");
+    let mut extended = json("extended", "800");
+    for each in [&mut long, &mut extended] {
+        each.as_object_mut().unwrap().remove("lambda_max").unwrap();
+    }
+    assert_eq!(extended, long);
+    let page = |name: &str| {
+        let page = trained(name, &["--steps", "800"]).stdout;
+        page.replace(&format!("{}/{name}", folder.path().display()), "")
+    };
+    assert_eq!(page("extended"), page("long"));
+    assert!(!page("extended").contains("given more steps"));
+    json("short", "400");
+    let a_few = json("short", "440");
+    assert_eq!(a_few["end_steps"], serde_json::json!([360, 400, 440]));
+    let said = trained("short", &["--steps", "440"]).whole();
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("over the measured steps 360, 400 and 440 in the last fifth")
+            && words.contains("The run was given more steps")
+            && words
+                .contains("One run of 440 steps averages over the measured steps 352, 396 and 440"),
+        "{words}"
+    );
+}
+
 /// Ctrl-C, then SIGTERM, on a training that would take weeks: what was reached is kept and gone on from.
 #[cfg(unix)]
 #[test]

@@ -38,7 +38,7 @@ impl Measurements {
     /// the start and throughout the last fifth, or a value is not positive.
     pub fn change(&self, quantity: &str, steps: u64) -> Option<Change> {
         let last = quantity::end(steps);
-        let complete = self.steps_in(quantity, last.clone());
+        let complete = self.steps_in(quantity, last.clone()).len();
         let mut pairs = Vec::new();
         for seed in self.seeds() {
             let series = self.series(quantity, seed);

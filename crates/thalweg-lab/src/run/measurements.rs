@@ -190,13 +190,16 @@ impl Measurements {
         Estimate::of(&averages)
     }
 
-    /// At how many steps in `steps` any seed's `quantity` was measured.
-    pub(super) fn steps_in(&self, quantity: &str, steps: RangeInclusive<u64>) -> usize {
-        let rows: Vec<&Row> = self
+    /// The steps in `steps` at which any seed's `quantity` was measured, ascending.
+    pub fn steps_in(&self, quantity: &str, steps: RangeInclusive<u64>) -> Vec<u64> {
+        let mut found: Vec<u64> = self
             .of(quantity)
-            .filter(|row| steps.contains(&row.step))
+            .map(|row| row.step)
+            .filter(|step| steps.contains(step))
             .collect();
-        rows.chunk_by(|a, b| a.step == b.step).count()
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     fn of(&self, quantity: &str) -> impl Iterator<Item = &Row> {
