@@ -1,4 +1,12 @@
 //! The experiments on the paper's networks, as the files of `examples/` give them.
+//!
+//! ```
+//! use thalweg_lab::spec::{Draft, NetworkExperiment};
+//!
+//! let relu = Draft::from_toml(thalweg_lab::examples::RELU)?.experiment::<NetworkExperiment>()?;
+//! assert_eq!((relu.settings.batch, relu.seeds.len()), (100, 16));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 /// A deep linear network of three layers on the answers of another.
 pub const LINEAR: &str = include_str!("../examples/linear.toml");

@@ -1,4 +1,33 @@
 //! Experiments on top of `thalweg`: specifications, runs, figures and reports.
+//!
+//! From a file to a comparison with theory, each module knows those above it, and `store` writes what `run` makes:
+//!
+//! | module | job |
+//! |---|---|
+//! | [`quantity`] | what is measured, each once: names, unit, axis, and where its value is found |
+//! | [`spec`] | experiments as files: read, changed by path, written back with every default |
+//! | [`examples`] | the experiments on the paper's networks |
+//! | [`images`] | labelled images, built in or from a folder |
+//! | [`network`] | experiments on networks: made from a specification, trained, measured |
+//! | [`run`] | every experiment run, in memory or in a directory that can be resumed |
+//! | [`store`] | the directories of runs, whole at every moment |
+//! | [`saved`] | trained networks as safetensors |
+//! | [`compare`] | a run beside what is predicted of it |
+//! | [`memory`], [`provenance`] | what there is room for, and who made a file |
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use thalweg_lab::{quantity, run, spec::{Draft, Experiment}};
+//!
+//! let text = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
+//!     noise_standard_deviations = [1, 0.5]\nlearning_rate = 0.01\nbatch = 10\nsteps = 100\nseeds = 4";
+//! let experiment = Draft::from_toml(text)?.experiment::<Experiment>()?;
+//! let made = run::run_in_memory(&experiment, &mut (), &AtomicBool::new(false))?;
+//! let sharpness = made.measurements.mean(&quantity::SHARPNESS.key);
+//! assert_eq!(sharpness.last().unwrap().step, 100);
+//! assert_eq!(sharpness.last().unwrap().value.count, 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod compare;
 pub mod examples;

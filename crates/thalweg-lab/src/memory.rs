@@ -1,4 +1,12 @@
 //! How much memory there is for the work, compared with what it needs before it begins.
+//!
+//! ```
+//! use thalweg_lab::memory;
+//!
+//! assert!(memory::fits(1 << 20, 1, "fewer seeds need less").is_ok());
+//! let error = memory::fits(1 << 60, 1, "fewer seeds need less").unwrap_err();
+//! assert!(error.to_string().contains("fewer seeds need less"));
+//! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};

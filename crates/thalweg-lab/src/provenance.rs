@@ -1,4 +1,12 @@
 //! Who made a file: program, version, commit, and the loss convention its numbers follow.
+//!
+//! ```
+//! use thalweg_lab::provenance::{Build, LOSS_CONVENTION, PROGRAM};
+//!
+//! assert!(PROGRAM.starts_with("thalweg 0."));
+//! assert!(LOSS_CONVENTION.starts_with("½‖y − f(x)‖²"));
+//! assert_eq!(Build::here().program.as_deref(), Some(PROGRAM));
+//! ```
 
 use crate::spec::{Fault, Field, Node};
 

@@ -2,6 +2,14 @@
 //!
 //! Terminal, pages, figures, tables, Parquet and JSON take all of it from here: a new quantity is one entry of
 //! [`SCALARS`] (or a family beside [`condition_number`]).
+//!
+//! ```
+//! use thalweg_lab::quantity::{self, LAMBDA_MAX};
+//!
+//! assert_eq!((&*LAMBDA_MAX.key, LAMBDA_MAX.unit), ("lambda_max", "loss/weight²"));
+//! assert_eq!(LAMBDA_MAX.plain_symbol(), "λ_max");
+//! assert!(quantity::compared().contains(&LAMBDA_MAX));
+//! ```
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -38,6 +46,13 @@ struct Sources {
     trained: Option<fn(&network::Observation) -> f64>,
     flow: Option<fn(&Waypoint, usize) -> f64>,
     limit: Option<fn(&Limit) -> f64>,
+}
+
+/// Quantities are the same where files call them the same.
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
 }
 
 const NOWHERE: Sources = Sources {
@@ -173,7 +188,40 @@ pub const PRODUCT_ERROR: Quantity = scalar(
     },
 );
 
-/// Everything that is one number for a whole network.
+/// tr G, measured on a network by itself.
+pub const GAUSS_NEWTON_TRACE: Quantity = scalar(
+    "gauss_newton_trace",
+    "Gauss–Newton trace",
+    "tr G",
+    "tr Gauss–Newton",
+    "tr Gauss–Newton",
+    "loss/weight²",
+    NOWHERE,
+);
+
+/// tr Cov ∇ℓ = F − ‖∇L‖², measured on a network by itself.
+pub const COVARIANCE_TRACE: Quantity = scalar(
+    "covariance_trace",
+    "trace of the gradients' covariance",
+    "tr Cov grad ℓ",
+    "tr Cov ∇ℓ",
+    "tr Cov grad ℓ",
+    "loss²/weight²",
+    NOWHERE,
+);
+
+/// F over tr G, measured on a network by itself.
+pub const FLUCTUATION_PER_GAUSS_NEWTON: Quantity = scalar(
+    "ratio",
+    "fluctuation per Gauss–Newton trace",
+    "F/tr G",
+    "F / tr Gauss–Newton",
+    "F / tr Gauss–Newton",
+    "loss",
+    NOWHERE,
+);
+
+/// Everything that is one number for a whole network in a run.
 pub const SCALARS: [Quantity; 7] = [
     SHARPNESS,
     LAMBDA_MAX,
@@ -241,6 +289,11 @@ impl Quantity {
     /// Its value at Theorem 1's minimum.
     pub fn at_limit(&self, limit: &Limit) -> Option<f64> {
         Some(self.sources.limit?(limit))
+    }
+
+    /// Its words and its formula, for a row of a terminal: `sharpness T = tr ∇²L`.
+    pub fn named(&self) -> String {
+        format!("{} {}", self.words, self.formula)
     }
 
     /// Its symbol for a terminal: `λ_max`.

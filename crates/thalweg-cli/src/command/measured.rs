@@ -6,6 +6,11 @@ use thalweg_lab::network::{
     Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantile, Quantiles,
 };
 
+use thalweg_lab::quantity::{
+    COVARIANCE_TRACE, FLUCTUATION, FLUCTUATION_PER_GAUSS_NEWTON, GAUSS_NEWTON_TRACE, LAMBDA_MAX,
+    LOSS, SHARPNESS,
+};
+
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
 
@@ -42,8 +47,12 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
 
     page.heading("Curvature");
     let mut table = with_errors();
-    number_row(&mut table, "sharpness T = tr ∇²L", &network.sharpness);
-    number_row(&mut table, "tr Gauss–Newton", &network.gauss_newton_trace);
+    number_row(&mut table, &SHARPNESS.named(), &network.sharpness);
+    number_row(
+        &mut table,
+        GAUSS_NEWTON_TRACE.formula,
+        &network.gauss_newton_trace,
+    );
     for (i, value) in network.top.iter().enumerate() {
         number_row(&mut table, &format!("λ_{} from the top", i + 1), value);
     }
@@ -60,11 +69,15 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         ("from", Align::Right),
         ("to", Align::Right),
     ]);
-    mean_row(&mut table, "loss L", &network.loss);
-    mean_row(&mut table, "fluctuation F = E‖∇ℓ‖²", &network.fluctuation);
-    mean_row(&mut table, "tr Cov ∇ℓ", &network.covariance_trace);
+    mean_row(&mut table, &LOSS.named(), &network.loss);
+    mean_row(&mut table, &FLUCTUATION.named(), &network.fluctuation);
+    mean_row(
+        &mut table,
+        COVARIANCE_TRACE.formula,
+        &network.covariance_trace,
+    );
     if let Some(ratio) = &network.ratio {
-        mean_row(&mut table, "F / tr Gauss–Newton", ratio);
+        mean_row(&mut table, FLUCTUATION_PER_GAUSS_NEWTON.formula, ratio);
     }
     page.table(&table);
 
@@ -73,9 +86,12 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         ("", Align::Left),
         ("parameters", Align::Right),
         ("tr ∇²L", Align::Right),
-        ("λ_max", Align::Right),
-        ("F ± s.e.", Align::Right),
-        ("tr Cov ∇ℓ ± s.e.", Align::Right),
+        (&LAMBDA_MAX.plain_symbol(), Align::Right),
+        (&format!("{} ± s.e.", FLUCTUATION.symbol), Align::Right),
+        (
+            &format!("{} ± s.e.", COVARIANCE_TRACE.formula),
+            Align::Right,
+        ),
     ]);
     for layer in &network.layers {
         table.row([

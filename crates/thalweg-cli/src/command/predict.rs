@@ -9,7 +9,7 @@ use thalweg::problem::Problem;
 use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
 use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use thalweg_lab::memory;
-use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
+use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::spec::ProblemFile;
 
 use super::flow::fits;
@@ -268,13 +268,9 @@ impl<'p> Answer<'p> {
             table.row([name, symbol, &value, unit, source]);
         };
         let curvature = SHARPNESS.unit;
-        row(
-            "sharpness, tr Hessian",
-            "T",
-            known(p.sharpness),
-            curvature,
-            "eq. 14",
-        );
+        let own = |quantity: Quantity| (quantity.words, quantity.formula, quantity.unit);
+        let (words, formula, unit) = own(SHARPNESS);
+        row(words, formula, known(p.sharpness), unit, "eq. 14");
         row(
             "… of the flattest minimum",
             "T_min",
@@ -296,20 +292,10 @@ impl<'p> Answer<'p> {
             "",
             "",
         );
-        row(
-            "largest eigenvalue",
-            "λ_max",
-            known(p.lambda_max),
-            curvature,
-            "closed form",
-        );
-        row(
-            "gradient fluctuation",
-            "F",
-            known(p.fluctuation),
-            FLUCTUATION.unit,
-            "Theorem 1",
-        );
+        let (words, formula, unit) = own(LAMBDA_MAX);
+        row(words, formula, known(p.lambda_max), unit, "closed form");
+        let (words, formula, unit) = own(FLUCTUATION);
+        row(words, formula, known(p.fluctuation), unit, "Theorem 1");
         row(
             "initial T, Kaiming, mean",
             "E T",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use thalweg::simulate::{Data, InitialWeights, Precision, Settings};
 use thalweg_lab::compare::{Comparison, predictors};
+use thalweg_lab::quantity;
 use thalweg_lab::run;
 use thalweg_lab::spec::{Draft, Experiment, Overrides, Schedule, default_seeds};
 use thalweg_lab::store;
@@ -89,7 +90,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
     })?;
     let stored = store::load(&arguments.out).map_err(|error| Failure::stored(&error, &error))?;
-    let comparison = Comparison::new(&stored, &predictors(&experiment)).map_err(Failure::work)?;
+    let comparison = Comparison::new(&stored, &predictors(&experiment), quantity::compared())
+        .map_err(Failure::work)?;
     if arguments.json {
         let mut answer = summary::json(&comparison);
         answer["notes"] = json_of_notes(experiment.problem.caveats()).into();

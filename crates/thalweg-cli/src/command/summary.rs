@@ -86,8 +86,8 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
     }
     page.table(&table);
     page.paragraph(
-        "±: standard error of the mean over the seeds. z: SGD − theory in standard errors, for the slow flow seed \
-         by seed from the same starts; with many seeds chance alone takes z beyond ±2 about one time in twenty.",
+        "±: standard error of the mean over the seeds. z: SGD − theory in standard errors, seed by seed where the theory \
+         follows each seed from its own start; with many seeds chance alone takes z beyond ±2 about one time in twenty.",
     );
     let remarks = comparison.remarks().into_iter();
     for remark in remarks.filter(|remark| headline != Some(remark)) {

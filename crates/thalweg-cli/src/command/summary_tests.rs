@@ -6,7 +6,7 @@
     reason = "the experiment to be read is written first"
 )]
 
-use thalweg_lab::compare::{Answered, Measured, Predicted, Series};
+use thalweg_lab::compare::{Answered, Measured, Predicted, Series, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::run::Estimate;
 use thalweg_lab::spec::read_experiment;
@@ -41,6 +41,7 @@ fn predicted(key: &'static str, name: &'static str, values: [(f64, f64); 3]) -> 
         answer: Ok(Answered {
             series: series.into(),
             belief: None,
+            values: Values::Level(vec![]),
         }),
     }
 }
@@ -54,7 +55,7 @@ fn comparison() -> Comparison {
         diverged_by: Some(90),
         divergence: None,
         known_digits: 10,
-        followed: 4,
+        followed: vec![1, 2, 3, 4],
         departures: None,
         steps: vec![0, 500],
         measured: vec![

@@ -36,7 +36,7 @@ impl<'r> Training<'r> {
     }
 
     fn change(&self, quantity: &Quantity) -> Option<&Change> {
-        let found = self.changes.iter().find(|(q, _)| q.key == quantity.key);
+        let found = self.changes.iter().find(|(q, _)| q == quantity);
         found?.1.as_ref()
     }
 

@@ -78,11 +78,11 @@ fn predictions_worked_out_by_hand() {
     let xavier = 30.0 * (2.0 / 5.0 + 2.0 / 5.0);
     let (lower, upper) = (5.0_f64.sqrt() * 2.0 * 3.0, 9.0 * flattest);
     for (name, key, expected) in [
-        ("sharpness, tr Hessian", "sharpness", sharpness),
+        ("sharpness", "sharpness", sharpness),
         ("… of the flattest minimum", "min_sharpness", flattest),
         ("… in excess of it", "excess", sharpness - flattest),
         ("largest eigenvalue", "lambda_max", largest),
-        ("gradient fluctuation", "fluctuation", fluctuation),
+        ("fluctuation", "fluctuation", fluctuation),
     ] {
         assert_printed(&page, name, expected);
         assert_near(&json[key], expected);

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use thalweg::fluctuation::student;
-use thalweg::simulate::{Ensemble, SimulateError};
+use thalweg::simulate::SimulateError;
 
 use super::Belief;
-use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
+use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, starts};
 use crate::quantity::{self, Quantity};
 use crate::run::{Estimate, Measurements, Point, departures};
 use crate::spec::Experiment;
@@ -32,8 +32,8 @@ pub struct Comparison {
     pub divergence: Option<String>,
     /// How many digits of the predicted numbers the problem's covariances fix.
     pub known_digits: usize,
-    /// From how many seeds' starts a predictor follows the run, the first of those that did not diverge.
-    pub followed: usize,
+    /// The seeds from whose starts a predictor follows the run, the first of those that did not diverge.
+    pub followed: Vec<u64>,
     /// What the run has that the predictors leave out.
     pub departures: Option<String>,
     /// The steps at which the predictors were asked: measured ones, the first and the last among them.
@@ -78,6 +78,9 @@ pub struct Answered {
     pub series: Vec<Option<Series>>,
     /// How far it is to be believed.
     pub belief: Option<Belief>,
+    /// The same start by start, as the predictor gave it.
+    #[serde(skip)]
+    pub values: Values,
 }
 
 /// One predicted quantity.
@@ -119,13 +122,14 @@ fn by_key<S: serde::Serializer>(quantity: &Quantity, to: S) -> Result<S::Ok, S::
 }
 
 impl Comparison {
-    /// Compares `run` with each of `predictors`.
+    /// Compares `quantities` of `run` with each of `predictors`.
     ///
     /// # Errors
     /// When the run's own starting weights cannot be made again.
     pub fn new(
         run: &StoredRun<Experiment>,
         predictors: &[&dyn Predictor],
+        quantities: Vec<Quantity>,
     ) -> Result<Self, SimulateError> {
         let Experiment {
             problem,
@@ -133,21 +137,23 @@ impl Comparison {
             steps: last,
             ..
         } = &run.experiment;
-        let quantities = quantity::compared();
         let steps: Vec<u64> = measured_steps(&run.measurements, *last);
-        let starts = starts(run)?;
+        let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
+        let seeds: Vec<u64> = survivors.map(|o| o.seed).take(MOST_PATHS).collect();
+        let starts = starts(problem, settings, &seeds)?;
         let question = Question {
             problem,
             settings,
             starts: &starts,
             steps: &steps,
+            quantities: &quantities,
         };
         let measured: Vec<Measured> = quantities
-            .into_iter()
+            .iter()
             .map(|quantity| Measured {
                 course: run.measurements.mean(&quantity.key),
                 end: run.measurements.window(&quantity.key, *last..=*last),
-                quantity,
+                quantity: quantity.clone(),
             })
             .collect();
         let predicted = predictors
@@ -159,7 +165,7 @@ impl Comparison {
                 leaves_out: predictor.leaves_out(),
                 answer: predictor
                     .answer(&question)
-                    .map(|answer| answered(&answer, &measured, &run.measurements, &question))
+                    .map(|answer| answered(answer, &measured, &run.measurements, &question))
                     .map_err(|NoAnswer(reason)| reason),
             })
             .collect();
@@ -171,7 +177,7 @@ impl Comparison {
             diverged_by: last_divergence(&run.outcomes),
             divergence: divergence(&run.outcomes),
             known_digits: problem.known_digits(),
-            followed: starts.len(),
+            followed: starts.iter().map(|seed| seed.seed).collect(),
             departures: departures(settings),
             steps,
             measured,
@@ -215,7 +221,7 @@ impl Comparison {
     fn on_the_seeds_followed(&self) -> Option<String> {
         let follows = |p: &&Predicted| p.answer.is_ok() && !p.is_timeless();
         let name = self.predicted.iter().find(follows)?.name;
-        let (followed, left) = (self.followed, self.seeds - self.diverged);
+        let (followed, left) = (self.followed.len(), self.seeds - self.diverged);
         if followed < left {
             return Some(format!(
                 "The {name} is followed from the first {followed} of the {left} starts: its column is the mean over these, and \
@@ -246,30 +252,8 @@ fn measured_steps(measurements: &Measurements, last: u64) -> Vec<u64> {
     steps
 }
 
-/// The starts of the first [`MOST_PATHS`] seeds that did not diverge.
-fn starts(run: &StoredRun<Experiment>) -> Result<Vec<Seed>, SimulateError> {
-    let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
-    let seeds: Vec<u64> = survivors.map(|o| o.seed).take(MOST_PATHS).collect();
-    if seeds.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Experiment {
-        problem, settings, ..
-    } = &run.experiment;
-    let weights = Ensemble::start(problem, settings, &seeds)?.weights();
-    let starts = seeds.into_iter().zip(weights);
-    Ok(starts
-        .filter_map(|(seed, start)| {
-            Some(Seed {
-                seed,
-                start: start?,
-            })
-        })
-        .collect())
-}
-
 fn answered(
-    answer: &Answer,
+    answer: Answer,
     measured: &[Measured],
     measurements: &Measurements,
     question: &Question<'_>,
@@ -298,7 +282,8 @@ fn answered(
         });
     Answered {
         series: series.collect(),
-        belief: answer.belief.clone(),
+        belief: answer.belief,
+        values: answer.values,
     }
 }
 

@@ -4,7 +4,6 @@ use thalweg::flow::{self, Validity};
 use thalweg::theory;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
-use crate::quantity;
 
 /// Where SGD ends as η → 0 and t → ∞.
 pub struct Limit;
@@ -25,10 +24,11 @@ impl Predictor for Limit {
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
         let found =
             theory::predict(question.problem).map_err(|error| NoAnswer(error.to_string()))?;
-        let settings = question.settings;
-        let validity = Validity::at_minimum(&found, settings.learning_rate, settings.batch);
+        let validity =
+            Validity::at_minimum(&found, question.effective_rate(), question.settings.batch);
         let limit = flow::Limit::from(&found);
-        let level = quantity::compared()
+        let level = question
+            .quantities
             .iter()
             .map(|quantity| quantity.at_limit(&limit))
             .collect();

@@ -2,6 +2,26 @@
 //!
 //! Theory, flow and simulator meet here and nowhere else. Each predictor is a file of this module and an
 //! entry of [`predictors`]; what a run measured and what each predictor says of it make a [`Comparison`].
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use thalweg_lab::compare::{Comparison, predictors};
+//! use thalweg_lab::spec::{Draft, Experiment};
+//! use thalweg_lab::{quantity, run, store::StoredRun};
+//!
+//! let text = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
+//!     noise_standard_deviations = [1, 0.5]\nlearning_rate = 0.01\nbatch = 10\nsteps = 100\nseeds = 4";
+//! let experiment = Draft::from_toml(text)?.experiment::<Experiment>()?;
+//! let made = run::run_in_memory(&experiment, &mut (), &AtomicBool::new(false))?;
+//! let (measurements, outcomes) = (made.measurements, made.outcomes);
+//! let run = StoredRun { experiment, measurements, outcomes };
+//! let beside = Comparison::new(&run, &predictors(&run.experiment), quantity::compared())?;
+//! let names: Vec<_> = beside.predicted.iter().map(|predicted| predicted.name).collect();
+//! assert_eq!(names, ["slow flow", "limit t → ∞"]);
+//! let flow = beside.predicted[0].series(0).unwrap();
+//! assert!(beside.measured[0].end.unwrap().mean / flow.end > 0.8);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod belief;
 mod comparison;
@@ -13,10 +33,9 @@ mod tests;
 
 pub use belief::Belief;
 pub use comparison::{Answered, Comparison, Measured, Predicted, Series};
-pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
+pub use limit::Limit;
+pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values, starts};
 pub use slow_flow::{EXACT_DRIFT, MOST_WEIGHTS_UNASKED, SLOW_FLOW, SlowFlow};
-
-use limit::Limit;
 
 use crate::spec::Experiment;
 

@@ -1,9 +1,10 @@
 //! What a predictor is asked, and what it answers.
 
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::Settings;
+use thalweg::simulate::{Ensemble, Settings, SimulateError};
 
 use super::Belief;
+use crate::quantity::Quantity;
 
 /// Something that predicts the quantities of a run.
 pub trait Predictor: Sync {
@@ -45,6 +46,15 @@ pub struct Question<'r> {
     pub starts: &'r [Seed],
     /// The steps in question, ascending.
     pub steps: &'r [u64],
+    /// What is asked for.
+    pub quantities: &'r [Quantity],
+}
+
+impl Question<'_> {
+    /// How far a step leads in the end: momentum β makes each go on for 1/(1 − β) of them.
+    pub fn effective_rate(&self) -> f64 {
+        self.settings.learning_rate / (1.0 - self.settings.momentum)
+    }
 }
 
 /// A seed and the weights from which its run started.
@@ -56,6 +66,28 @@ pub struct Seed {
     pub start: Weights,
 }
 
+/// Where `seeds` start; without those whose start is not finite.
+///
+/// # Errors
+/// When the settings do not fit the problem.
+pub fn starts(
+    problem: &Problem,
+    settings: &Settings,
+    seeds: &[u64],
+) -> Result<Vec<Seed>, SimulateError> {
+    if seeds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let weights = Ensemble::start(problem, settings, seeds)?.weights();
+    let starts = seeds.iter().zip(weights);
+    Ok(starts
+        .filter_map(|(&seed, start)| {
+            let start = start?;
+            Some(Seed { seed, start })
+        })
+        .collect())
+}
+
 /// A predictor's answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -65,9 +97,8 @@ pub struct Answer {
     pub belief: Option<Belief>,
 }
 
-/// Predicted numbers, of each quantity of [`compared`](crate::quantity::compared) in its order; `None`
-/// where a quantity is not predicted.
-#[derive(Clone, Debug)]
+/// Predicted numbers, of each quantity of the question in its order; `None` where a quantity is not predicted.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// One number each, whatever the start and the step.
     Level(Vec<Option<f64>>),

@@ -6,7 +6,6 @@ use thalweg::problem::Problem;
 use thalweg::theory::noise_misalignment;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
-use crate::quantity;
 
 /// The most weights of a network whose flow or relaxation is added to an answer unasked.
 pub const MOST_WEIGHTS_UNASKED: usize = 600;
@@ -22,7 +21,7 @@ pub struct SlowFlow {
 }
 
 /// By symmetric generators, to Theorem 1's minimum.
-pub const SLOW_FLOW: SlowFlow = SlowFlow {
+pub static SLOW_FLOW: SlowFlow = SlowFlow {
     key: "slow_flow",
     name: "slow flow",
     legend: "slow flow from the same starts",
@@ -31,7 +30,7 @@ pub const SLOW_FLOW: SlowFlow = SlowFlow {
 };
 
 /// By SGD's own drift, where noise and signal have different axes.
-pub const EXACT_DRIFT: SlowFlow = SlowFlow {
+pub static EXACT_DRIFT: SlowFlow = SlowFlow {
     key: "exact_drift",
     name: "exact drift",
     legend: "exact drift from the same starts",
@@ -78,11 +77,11 @@ impl Predictor for SlowFlow {
             .par_iter()
             .map(|seed| self.path(question, seed));
         let paths: Vec<Trajectory> = paths.collect::<Result<_, _>>()?;
-        let quantities = quantity::compared();
+        let asked = question.quantities;
         let values = paths.iter().map(|path| {
             let snapshots = path.snapshots.iter();
             snapshots
-                .map(|snapshot| quantities.iter().map(|q| q.on_flow(snapshot)).collect())
+                .map(|snapshot| asked.iter().map(|q| q.on_flow(snapshot)).collect())
                 .collect()
         });
         Ok(Answer {
@@ -97,16 +96,12 @@ impl Predictor for SlowFlow {
 }
 
 impl SlowFlow {
-    /// The whole path from one start, at the steps in question.
-    ///
-    /// # Errors
-    /// When descent from that start diverges or rests, or the integrator gives up.
-    pub fn path(&self, question: &Question<'_>, seed: &Seed) -> Result<Trajectory, NoAnswer> {
-        let settings = question.settings;
+    /// The whole path from one start, at the steps in question; no answer where descent from there diverges or rests, or
+    /// the integrator gives up.
+    fn path(&self, question: &Question<'_>, seed: &Seed) -> Result<Trajectory, NoAnswer> {
         let steps = Steps {
-            // Momentum β makes each step go on for 1/(1 − β) of them.
-            learning_rate: settings.learning_rate / (1.0 - settings.momentum),
-            batch: settings.batch,
+            learning_rate: question.effective_rate(),
+            batch: question.settings.batch,
             steps: question.steps.to_vec(),
         };
         let accuracy = flow::Settings {

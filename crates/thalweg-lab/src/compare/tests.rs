@@ -9,6 +9,7 @@ use thalweg::simulate::Ensemble;
 use thalweg::theory;
 
 use super::*;
+use crate::quantity;
 use crate::run;
 use crate::spec::{Experiment, read_experiment};
 use crate::store::{StoredRun, load};
@@ -32,7 +33,7 @@ fn finished(directory: &Path, text: &str) -> StoredRun<Experiment> {
 fn compare(text: &str) -> Comparison {
     let directory = tempfile::tempdir().unwrap();
     let run = finished(directory.path(), text);
-    Comparison::new(&run, &predictors(&run.experiment)).unwrap()
+    Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap()
 }
 
 fn predicted<'c>(comparison: &'c Comparison, key: &str) -> &'c Predicted {
@@ -45,7 +46,8 @@ fn predicted<'c>(comparison: &'c Comparison, key: &str) -> &'c Predicted {
 fn every_number_is_that_of_its_own_quantity_seed_and_step() {
     let directory = tempfile::tempdir().unwrap();
     let run = finished(directory.path(), SMALL);
-    let comparison = Comparison::new(&run, &predictors(&run.experiment)).unwrap();
+    let comparison =
+        Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap();
     let Experiment {
         problem, settings, ..
     } = &run.experiment;
@@ -210,7 +212,7 @@ fn a_predictor_of_ones_own_stands_beside_the_others() {
     }
     let directory = tempfile::tempdir().unwrap();
     let run = finished(directory.path(), SMALL);
-    let comparison = Comparison::new(&run, &[&Constant]).unwrap();
+    let comparison = Comparison::new(&run, &[&Constant], quantity::compared()).unwrap();
     let data = serde_json::to_value(&comparison).unwrap();
     let answer = &data["predicted"][0]["answer"]["Ok"];
     assert_eq!(answer["series"][0]["end"], 3.0);
@@ -230,6 +232,22 @@ fn the_limits_range_is_that_of_the_runs_own_step() {
         belief.limit_relative_weighted_fluctuation.unwrap(),
     ] {
         assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
+    }
+}
+
+/// Momentum 0.75 makes each step lead four times as far: for the limit as for the flow.
+#[test]
+fn the_range_of_a_run_with_momentum_is_that_of_its_longer_steps() {
+    let spread = |text: &str, key: &str| {
+        let comparison = compare(text);
+        let answer = predicted(&comparison, key).answer.as_ref().unwrap();
+        let belief = answer.belief.as_ref().unwrap();
+        belief.limit_relative_weighted_fluctuation.unwrap()
+    };
+    let with_momentum = format!("momentum = 0.75\n{SMALL}");
+    for key in ["limit", "slow_flow"] {
+        let ratio = spread(&with_momentum, key) / spread(SMALL, key);
+        assert!((ratio - 4.0).abs() < 1e-12, "{key}: {ratio}");
     }
 }
 

@@ -1,4 +1,14 @@
 //! Labelled images: the digits that come with the program, or a folder of IDX files.
+//!
+//! ```
+//! use thalweg_lab::images::{Pixels, builtin};
+//!
+//! let digits = builtin()?;
+//! assert_eq!((digits.train.len(), digits.test.len()), (8000, 2000));
+//! let [train, _] = digits.features(Pixels::Standardised);
+//! assert_eq!((train.nrows(), train.ncols()), (784, 8000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod folder;

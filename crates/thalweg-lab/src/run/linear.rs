@@ -66,8 +66,8 @@ impl Experiment {
     pub fn memory(&self) -> u64 {
         let (seeds, threads) = (self.seeds.len(), rayon::current_num_threads());
         let runs = simulate::memory(self.problem.widths(), &self.settings, seeds, threads);
-        // Six quantities and a condition number for each layer.
-        let rows = self.measured_steps().len() * seeds * (6 + self.problem.depth());
+        let quantities = quantity::simulated(self.problem.depth()).len();
+        let rows = self.measured_steps().len() * seeds * quantities;
         runs.saturating_add(Measurements::memory(rows))
     }
 }

@@ -1,4 +1,20 @@
 //! Runs experiments: in memory, or in a directory from which they can be resumed.
+//!
+//! ```
+//! use std::{sync::atomic::AtomicBool, time::Duration};
+//! use thalweg_lab::{run::{self, RunStatus}, spec::{Draft, Experiment}, store::load};
+//!
+//! let text = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
+//!     noise_standard_deviations = [1, 0.5]\nlearning_rate = 0.01\nbatch = 10\nsteps = 100\nseeds = 4";
+//! let experiment = Draft::from_toml(text)?.experiment::<Experiment>()?;
+//! let out = std::env::temp_dir().join(format!("thalweg-run-{}", std::process::id()));
+//! let stop = AtomicBool::new(false);
+//! let status = run::run(&experiment, &out, Duration::from_secs(60), &mut (), &stop)?;
+//! assert!(matches!(status, RunStatus::Finished(_)));
+//! assert_eq!(load::<Experiment>(&out)?.experiment, experiment);
+//! # std::fs::remove_dir_all(&out)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod change;
 mod departures;

@@ -4,6 +4,23 @@
 //! by columns (a vector by its length). The file's metadata has one entry, `thalweg`: the resolved
 //! specification in TOML, with the table `saved` beside it that tells the seed and the step, and with the
 //! digest of the whole file, by which a damaged one is known wherever it was copied to.
+//!
+//! ```
+//! use std::{sync::atomic::AtomicBool, time::Duration};
+//! use thalweg_lab::saved::networks_of;
+//! use thalweg_lab::{run, spec::{Draft, NetworkExperiment}};
+//!
+//! let mut draft = Draft::from_toml(thalweg_lab::examples::RELU)?;
+//! draft.set("steps", 10_usize)?;
+//! draft.set("seeds", 2_usize)?;
+//! let experiment = draft.experiment::<NetworkExperiment>()?;
+//! let out = std::env::temp_dir().join(format!("thalweg-saved-{}", std::process::id()));
+//! run::run(&experiment, &out, Duration::from_secs(60), &mut (), &AtomicBool::new(false))?;
+//! let networks = networks_of(&out)?;
+//! assert_eq!(networks.len(), 2);
+//! # std::fs::remove_dir_all(&out)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 

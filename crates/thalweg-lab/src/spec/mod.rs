@@ -4,6 +4,18 @@
 //! a run, and each command takes what it needs. Results that stand in a file as references (a test
 //! case carries its expected `sharpness`, for example) are accepted and ignored; any other unknown
 //! field is an error.
+//!
+//! ```
+//! use thalweg_lab::spec::{Draft, NetworkExperiment};
+//!
+//! let mut draft = Draft::from_toml(thalweg_lab::examples::RELU)?;
+//! draft.set("network.hidden[0]", 8_usize)?;
+//! let experiment = draft.experiment::<NetworkExperiment>()?;
+//! assert!(experiment.network_words().starts_with("perceptron 2 → 8 → 2"));
+//! let error = draft.set("batch", 0_usize).and_then(|()| draft.experiment::<NetworkExperiment>());
+//! assert!(error.unwrap_err().to_string().contains("batch"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod draft;
 mod error;

@@ -1,4 +1,13 @@
 //! The run store: directories that hold what was run and what came out, whole at every moment.
+//!
+//! ```
+//! use thalweg_lab::store::{Fingerprint, digest, digits};
+//!
+//! assert_ne!(digits(digest(b"thalweg")), digits(digest(b"thalwef")));
+//! let one = Fingerprint::new("folder".into(), [&b"images"[..], b"labels"]);
+//! let other = Fingerprint::new("folder".into(), [&b"images"[..], b"label5"]);
+//! assert_ne!(one.text(), other.text());
+//! ```
 
 mod checkpoint;
 mod digest;

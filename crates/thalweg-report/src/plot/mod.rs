@@ -4,6 +4,21 @@
 //! scene down. Text is measured and, in the PNG, outlined with the same embedded font, so a machine
 //! without fonts draws the same picture. The SVG carries light and dark colours and follows the
 //! reader's `prefers-color-scheme`; the PNG is light.
+//!
+//! ```
+//! use thalweg_report::plot::{Axis, Figure, Look, Panel, Point, svg};
+//!
+//! let points = (1..=3).map(|t| Point::exact(f64::from(t), 1.0 / f64::from(t)));
+//! let panel = Panel::new("", Axis::linear("step t"), Axis::log("sharpness T"))
+//!     .with("SGD", points.collect(), Look::measured(0));
+//! let figure = Figure {
+//!     description: "Sharpness against steps".to_owned(),
+//!     panels: vec![panel],
+//!     columns: 1,
+//!     frame: (300.0, 200.0),
+//! };
+//! assert!(svg(&figure.scene()).starts_with("<svg"));
+//! ```
 
 mod axis;
 mod dialect;

@@ -5,6 +5,10 @@ use crate::claims::Origin;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
 use crate::results::{Budget, Environment, FigureResult};
 use thalweg_lab::network::{Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantiles};
+use thalweg_lab::quantity::{
+    COVARIANCE_TRACE, FLUCTUATION, FLUCTUATION_PER_GAUSS_NEWTON, GAUSS_NEWTON_TRACE, LAMBDA_MAX,
+    LOSS, SHARPNESS,
+};
 
 /// The picture of the spectral density, as SVG.
 pub fn picture(network: &NetworkMeasurement) -> String {
@@ -56,9 +60,9 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
             "evaluation set".to_owned(),
             format!("{} samples", network.samples),
         ),
-        ("loss L".to_owned(), mean(&network.loss)),
+        (LOSS.axis.to_owned(), mean(&network.loss)),
         (
-            "sharpness T = tr Hessian".to_owned(),
+            SHARPNESS.axis.to_owned(),
             format!(
                 "{} ({})",
                 number(&network.sharpness),
@@ -66,18 +70,18 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
             ),
         ),
         (
-            "tr Gauss–Newton".to_owned(),
+            GAUSS_NEWTON_TRACE.axis.to_owned(),
             number(&network.gauss_newton_trace),
         ),
         ("largest eigenvalues".to_owned(), numbers(&network.top)),
         ("smallest eigenvalues".to_owned(), numbers(&network.bottom)),
+        (FLUCTUATION.axis.to_owned(), mean(&network.fluctuation)),
         (
-            "fluctuation F = E‖grad ℓ‖²".to_owned(),
-            mean(&network.fluctuation),
+            COVARIANCE_TRACE.axis.to_owned(),
+            mean(&network.covariance_trace),
         ),
-        ("tr Cov grad ℓ".to_owned(), mean(&network.covariance_trace)),
         (
-            "F / tr Gauss–Newton".to_owned(),
+            FLUCTUATION_PER_GAUSS_NEWTON.axis.to_owned(),
             network.ratio.as_ref().map_or("undefined".to_owned(), mean),
         ),
     ];
@@ -85,11 +89,14 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         rows.push((
             format!("layer {}", layer.name),
             format!(
-                "{} parameters: tr Hessian {}, λ_{{max}} {}, F {}, tr Cov {}",
+                "{} parameters: tr Hessian {}, {} {}, {} {}, {} {}",
                 layer.parameters,
                 number(&layer.sharpness),
+                LAMBDA_MAX.symbol,
                 number(&layer.lambda_max),
+                FLUCTUATION.symbol,
                 mean(&layer.fluctuation),
+                COVARIANCE_TRACE.symbol,
                 mean(&layer.covariance_trace)
             ),
         ));

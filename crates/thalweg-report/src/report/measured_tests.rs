@@ -37,12 +37,12 @@ fn rows_hold_the_numbers_of_their_names() {
         ("F / tr Gauss–Newton", "111.5 ± 1.1"),
         (
             "layer layers.0.weight",
-            "20 parameters: tr Hessian 112.25 ± 0.63, λ_{max} 113.25, F 114.5 ± 1.2, tr Cov 115.5 ± 1.2",
+            "20 parameters: tr Hessian 112.25 ± 0.63, λ_{max} 113.25, F 114.5 ± 1.2, tr Cov grad ℓ 115.5 ± 1.2",
         ),
         (
             "layer layers.1.weight",
             "30 parameters: tr Hessian 116.25 ± 0.68 (not converged), λ_{max} 117.25 (not converged), F 118.5 ± 1.2, \
-             tr Cov 119.5 ± 1.2",
+             tr Cov grad ℓ 119.5 ± 1.2",
         ),
         (
             "residuals’ second moment",

@@ -3,6 +3,14 @@
 //! A page needs no network and no script: pictures and styles are inside it, light and dark follow the
 //! reader's preference. Plain formatting and no template engine: the page has four kinds of element,
 //! and escaping happens in one function that every word passes through.
+//!
+//! ```
+//! use thalweg_report::report;
+//!
+//! // A directory that holds nothing to report says so.
+//! let nothing = std::env::temp_dir().join("nothing-to-report");
+//! assert!(report::write(&nothing).is_err());
+//! ```
 
 mod error;
 mod measured;

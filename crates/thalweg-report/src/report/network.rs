@@ -76,7 +76,7 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
             measured.collect(),
             Look::measured(0),
         );
-        if quantity.key == quantity::LAMBDA_MAX.key {
+        if quantity == quantity::LAMBDA_MAX {
             panel = panel.with_level(
                 "2/η, the edge of stability",
                 2.0 / run.experiment.settings.optimizer.learning_rate.base,

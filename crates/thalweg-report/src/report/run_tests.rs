@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plot::Scale;
-use thalweg_lab::compare::{Answered, Predicted, Series};
+use thalweg_lab::compare::{Answered, Predicted, Series, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::run::{Estimate, Point as Measurement};
 
@@ -46,6 +46,7 @@ fn predicted(key: &'static str, legend: &'static str, courses: [&[f64]; 3]) -> P
         answer: Ok(Answered {
             series: series.into(),
             belief: None,
+            values: Values::Level(vec![]),
         }),
     }
 }
@@ -55,7 +56,7 @@ fn comparison() -> Comparison {
     Comparison {
         step: 50,
         seeds: 4,
-        followed: 4,
+        followed: vec![1, 2, 3, 4],
         diverged: 0,
         diverged_by: None,
         divergence: None,

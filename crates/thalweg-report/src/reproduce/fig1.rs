@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use thalweg::flow::{self, Drift, Times};
+use thalweg::flow::{self, Times};
 use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
 use thalweg::theory::predict;
 
-use super::linear::{Flows, LOGARITHMIC, experiment, identity_problem, plain, starts};
+use super::compared::Compared;
+use super::linear::{LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -18,6 +19,7 @@ use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 use crate::results::Budget;
 use crate::statistics::Trials;
+use thalweg_lab::compare::{SLOW_FLOW, starts};
 use thalweg_lab::quantity::SHARPNESS;
 use thalweg_lab::spec::Experiment;
 
@@ -95,7 +97,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
             description: "Sharpness against SGD steps from three initial scales".to_owned(),
             panels: CASES
                 .into_iter()
-                .map(|(case, noise, title)| panel(ran, case, noise, title))
+                .map(|(case, _, title)| panel(ran, case, title))
                 .collect::<Result<_, _>>()?,
             columns: 2,
             frame: (330.0, 250.0),
@@ -107,14 +109,14 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
 /// Every scale against the limit and against its flow, and all of them against one another.
 fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     let mut claims = Vec::new();
-    for (case, noise, title) in CASES {
-        let limit = predict(&identity_problem(&noise, DEPTH)?)?.sharpness;
+    for (case, _, title) in CASES {
         let mut scales = Vec::new();
         for gain in GAINS {
             let (experiment, trials) = ran.linear(&name(case, gain))?;
-            let flows = ran.flows(&name(case, gain), Drift::default())?;
+            let flows = ran.compared(&name(case, gain), &SLOW_FLOW)?;
             let what = format!("{title}, scale {gain}");
             let (theorem, runs) = (paper("Theorem 1 (eq. 14)"), (experiment, trials));
+            let limit = flows.limit(&SHARPNESS)?;
             claims.push(SHARPNESS.against_limit(&what, theorem, limit, runs, &flows)?);
             claims.push(SHARPNESS.against_flow(&what, trials, &flows));
             scales.push((trials, flows));
@@ -124,11 +126,13 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     Ok(claims)
 }
 
-fn panel(ran: &Ran, case: &str, noise: [f64; 2], title: &str) -> Result<Panel, ReproduceError> {
-    let limit = predict(&identity_problem(&noise, DEPTH)?)?.sharpness;
+fn panel(ran: &Ran, case: &str, title: &str) -> Result<Panel, ReproduceError> {
+    let mut limit = f64::NAN;
     let mut panel = Panel::new(title, Axis::log("step t"), Axis::log(SHARPNESS.axis));
     for (i, gain) in GAINS.into_iter().enumerate() {
         let name = name(case, gain);
+        let flows = ran.compared(&name, &SLOW_FLOW)?;
+        limit = flows.limit(&SHARPNESS)?;
         panel = panel
             .with(
                 format!("SGD, initial scale {gain}"),
@@ -137,7 +141,7 @@ fn panel(ran: &Ran, case: &str, noise: [f64; 2], title: &str) -> Result<Panel, R
             )
             .with(
                 format!("slow flow, scale {gain}"),
-                ran.flows(&name, Drift::default())?.curve(&SHARPNESS),
+                flows.curve(&SHARPNESS),
                 Look::flow(i),
             );
     }
@@ -145,7 +149,7 @@ fn panel(ran: &Ran, case: &str, noise: [f64; 2], title: &str) -> Result<Panel, R
 }
 
 /// The claim that the initial scales have come as near to one another as the flow has them.
-fn together(title: &str, scales: &[(&Trials, Arc<Flows>)]) -> Claim {
+fn together(title: &str, scales: &[(&Trials, Arc<Compared>)]) -> Claim {
     // Which scales are furthest apart the flow says, not the data.
     let by_flow = |i: &usize, j: &usize| {
         let end = |i: usize| scales[i].1.mean_end(&SHARPNESS);
@@ -195,7 +199,8 @@ fn budget_by_flow(problem: &Problem, most: u64, budget: Budget) -> Result<u64, R
     };
     let mut worst = vec![0.0_f64; candidates.len()];
     for gain in GAINS {
-        for start in starts(&of_scale(problem, gain, most, budget))? {
+        let experiment = of_scale(problem, gain, most, budget);
+        for start in starts(problem, &experiment.settings, &experiment.seeds)? {
             let minimum = flow::descend(problem, &start.start, &accuracy)?;
             let trajectory = flow::slow_flow(problem, &minimum.weights, &times, &accuracy)?;
             for (worst, snapshot) in worst.iter_mut().zip(&trajectory.snapshots) {

@@ -211,7 +211,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
                 let points = sweep.relative(&quantity, ran, budget)?;
                 panel = panel.with(sweep.words(), points, Look::measured(i));
             }
-            if quantity.key == SHARPNESS.key && loss == SQUARED_ERROR {
+            if quantity == SHARPNESS && loss == SQUARED_ERROR {
                 panel = limit(panel, Sweep::Simulated.conditions(budget))?;
             }
             panels.push(panel);

@@ -1,6 +1,5 @@
 //! Figure 4: the drift along the minima stops when the noise does.
 
-use thalweg::flow::Drift;
 use thalweg::simulate::Switch;
 
 use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
@@ -14,6 +13,7 @@ use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::Budget;
 use crate::statistics::{PerTrial, Trials};
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::SHARPNESS;
 
 const DEPTH: usize = 3;
@@ -54,7 +54,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 /// Draws and judges the figure.
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     let (stopped, going) = (ran.linear(STOPPED)?, ran.linear(GOING)?);
-    let flows = ran.flows(GOING, Drift::default())?;
+    let flows = ran.compared(GOING, &SLOW_FLOW)?;
     let mut claims = drifts(stopped.1, going.1);
     claims.push(SHARPNESS.against_flow("without the switch", going.1, &flows));
     let mark = steps(context.budget) / 2;

@@ -1,6 +1,5 @@
 //! Figure 6: the first and the last layer become ill-conditioned, the middle one stays near 1.
 
-use thalweg::flow::Drift;
 use thalweg::theory::predict;
 
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
@@ -13,6 +12,7 @@ use super::{Context, ReproduceError};
 use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{Quantity, condition_number};
 use thalweg_lab::spec::Experiment;
 
@@ -83,7 +83,7 @@ fn limits(experiment: &Experiment) -> Result<Vec<(Quantity, f64)>, ReproduceErro
 }
 
 fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceError> {
-    let (runs, flows) = (ran.linear(name)?, ran.flows(name, Drift::default())?);
+    let (runs, flows) = (ran.linear(name)?, ran.compared(name, &SLOW_FLOW)?);
     let mut claims = Vec::new();
     for (quantity, limit) in limits(runs.0)? {
         claims.push(quantity.against_limit(title, paper("eq. 65, 66"), limit, runs, &flows)?);
@@ -93,7 +93,7 @@ fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceErr
 }
 
 fn panel(ran: &Ran, name: &str, title: &str) -> Result<Panel, ReproduceError> {
-    let ((experiment, trials), flows) = (ran.linear(name)?, ran.flows(name, Drift::default())?);
+    let ((experiment, trials), flows) = (ran.linear(name)?, ran.compared(name, &SLOW_FLOW)?);
     let mut panel = Panel::new(
         title,
         Axis::log("step t"),

@@ -1,8 +1,6 @@
 //! Figure 7: depth multiplies the sharpness and the largest eigenvalue.
 
-use thalweg::flow::Drift;
-
-use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, limit, plain};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
 use super::plan::Plan;
@@ -12,6 +10,7 @@ use super::{Context, ReproduceError};
 use crate::claims::{Claim, beyond, paper};
 use crate::plot::{Axis, Figure, Look, Panel, Point};
 use crate::results::Budget;
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{LAMBDA_MAX, Quantity, SHARPNESS};
 
 const DEPTHS: [usize; 4] = [2, 3, 4, 5];
@@ -73,11 +72,11 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     for (kind, title) in KINDS.into_iter().zip(TITLES) {
         for depth in DEPTHS {
             let runs = ran.linear(&name(kind, depth))?;
-            let flows = ran.flows(&name(kind, depth), Drift::default())?;
+            let flows = ran.compared(&name(kind, depth), &SLOW_FLOW)?;
             let what = format!("{title}, D = {depth}");
             let sources = [paper("eq. 14"), beyond("closed spectrum")];
             for (quantity, source) in [SHARPNESS, LAMBDA_MAX].into_iter().zip(sources) {
-                let limit = limit(&quantity, runs.0)?;
+                let limit = flows.limit(&quantity)?;
                 claims.push(quantity.against_limit(&what, source, limit, runs, &flows)?);
                 claims.push(quantity.against_flow(&what, runs.1, &flows));
             }
@@ -96,11 +95,11 @@ fn panel(ran: &Ran, quantity: &Quantity) -> Result<Panel, ReproduceError> {
         let (mut measured, mut flow, mut exact) = (Vec::new(), Vec::new(), Vec::new());
         for depth in DEPTHS {
             let x = depth as f64;
-            let (experiment, trials) = ran.linear(&name(kind, depth))?;
+            let (_, trials) = ran.linear(&name(kind, depth))?;
             measured.extend(trials.end(&quantity.key).mean().map(|end| end.point(x)));
-            let flows = ran.flows(&name(kind, depth), Drift::default())?;
+            let flows = ran.compared(&name(kind, depth), &SLOW_FLOW)?;
             flow.push(Point::exact(x, flows.mean_end(quantity)));
-            exact.push(Point::exact(x, limit(quantity, experiment)?));
+            exact.push(Point::exact(x, flows.limit(quantity)?));
         }
         panel = panel
             .with(format!("{kind}, SGD ± s.e."), measured, Look::scattered(i))

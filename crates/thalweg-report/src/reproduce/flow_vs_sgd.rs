@@ -1,10 +1,11 @@
 //! Beyond the paper: SGD on the slow flow over ten million steps, flattening and then sharpening.
 
-use thalweg::flow::{self, Drift};
+use thalweg::flow;
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Ensemble, InitialWeights};
+use thalweg::simulate::InitialWeights;
 
-use super::linear::{EVEN, Flows, KAIMING, experiment, identity_problem, plain};
+use super::compared::Compared;
+use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -15,6 +16,7 @@ use crate::claims::{Claim, beyond};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
 use crate::statistics::Trials;
+use thalweg_lab::compare::{SLOW_FLOW, starts};
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LEARNING_RATE: f64 = 0.003;
@@ -86,7 +88,7 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     for (depth, noise, _) in CASES {
         let title = title(depth, noise);
         let (_, trials) = ran.linear(&name(depth))?;
-        let flows = ran.flows(&name(depth), Drift::default())?;
+        let flows = ran.compared(&name(depth), &SLOW_FLOW)?;
         claims.push(SHARPNESS.against_flow(&title, trials, &flows));
         claims.push(FLUCTUATION.against_flow(&title, trials, &flows));
         claims.push(falls(&title, trials));
@@ -102,7 +104,7 @@ fn panel(
     noise: [f64; 2],
 ) -> Result<Panel, ReproduceError> {
     let (_, trials) = ran.linear(&name(depth))?;
-    let flows = ran.flows(&name(depth), Drift::default())?;
+    let flows = ran.compared(&name(depth), &SLOW_FLOW)?;
     Ok(Panel::new(
         title(depth, noise),
         Axis::linear("step t"),
@@ -126,9 +128,8 @@ fn panel(
 /// The minimum to which gradient flow takes the Kaiming start of `seed`.
 fn minimum_from(problem: &Problem, seed: u64) -> Result<Weights, ReproduceError> {
     let settings = plain(LEARNING_RATE, BATCH, KAIMING);
-    let ensemble = Ensemble::start(problem, &settings, &[seed])?;
-    let start = ensemble.weights().into_iter().flatten().next();
-    let start = start.ok_or(ReproduceError::NoStart { seed })?;
+    let start = starts(problem, &settings, &[seed])?.pop();
+    let start = start.ok_or(ReproduceError::NoStart { seed })?.start;
     Ok(flow::descend(problem, &start, &flow::Settings::default())?.weights)
 }
 
@@ -146,11 +147,14 @@ fn falls(title: &str, trials: &Trials) -> Claim {
 }
 
 /// The flow's fluctuation never rises from one time to the next.
-fn never_rises(title: &str, flows: &Flows) -> Claim {
-    let steps = flows.each().flat_map(|flow| flow.snapshots.windows(2));
-    let worst = steps
-        .map(|pair| pair[1].fluctuation / pair[0].fluctuation)
-        .fold(0.0, f64::max);
+fn never_rises(title: &str, flows: &Compared) -> Claim {
+    let paths = flows.paths(&FLUCTUATION);
+    let worst = paths
+        .iter()
+        .flat_map(|(_, path)| path.windows(2))
+        .map(|pair| pair[1] / pair[0])
+        .reduce(f64::max)
+        .unwrap_or(f64::NAN);
     Claim::exact(
         format!("{title}: the flow's largest F(t′)/F(t) over consecutive times t′ > t"),
         beyond("dF/du ≤ 0"),

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::super::Context;
+use super::super::compared::Compared;
 use super::super::plan::Plan;
 use super::super::ran::{Kept, Ran};
 use super::super::shown::Shown as _;
@@ -10,6 +11,7 @@ use super::*;
 use crate::claims::paper;
 use crate::claims::{Claim, Verdict};
 use thalweg::theory::predict;
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{SHARPNESS, condition_number};
 
 fn run(problem: Problem, settings: Settings, steps: u64, seeds: u64) -> Ran {
@@ -36,7 +38,7 @@ fn divergence_is_a_verdict() {
     let limit = predict(&problem).unwrap().sharpness;
     let ran = run(problem, plain(3.0, 10, KAIMING), 1000, 5);
     let runs = ran.linear("run").unwrap();
-    let flows = flows(runs, Drift::default()).unwrap();
+    let flows = Compared::new(runs, &SLOW_FLOW).unwrap();
     let of_limit = SHARPNESS.against_limit("t", paper("eq. 14"), limit, runs, &flows);
     for claim in [
         of_limit.unwrap(),
@@ -67,7 +69,7 @@ fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
     let limit = predict(&problem).unwrap().sharpness;
     let ran = run(problem, plain(0.01, 10, KAIMING), 4000, 16);
     let runs = ran.linear("run").unwrap();
-    let flows = flows(runs, Drift::default()).unwrap();
+    let flows = Compared::new(runs, &SLOW_FLOW).unwrap();
     let claim = SHARPNESS
         .against_limit("t", paper("eq. 14"), limit, runs, &flows)
         .unwrap();
@@ -87,11 +89,11 @@ fn the_flows_end_is_that_of_the_last_fifth() {
     let problem = identity_problem(&[1.0, 0.1], 2).unwrap();
     let ran = run(problem, plain(0.01, 10, KAIMING), 100, 2);
     let runs = ran.linear("run").unwrap();
-    let flows = flows(runs, Drift::default()).unwrap();
+    let flows = Compared::new(runs, &SLOW_FLOW).unwrap();
     let last: Vec<f64> = (80..=100)
         .map(|t| {
             let i = runs.1.steps.iter().position(|&step| step == t).unwrap();
-            flows.each().next().unwrap().snapshots[i].sharpness
+            flows.paths(&SHARPNESS)[0].1[i]
         })
         .collect();
     let by_hand = last.iter().sum::<f64>() / 21.0;

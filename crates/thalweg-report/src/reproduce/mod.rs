@@ -6,9 +6,24 @@
 //!
 //! Data flow one way: `plan` (experiments as values) → `ran` (each run once) → `statistics` (trials) → `claim` and
 //! `verdict` → the figure's drawing → `summary`.
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use thalweg_report::{reproduce, results::Budget};
+//!
+//! let directory = std::env::temp_dir().join(format!("thalweg-figures-{}", std::process::id()));
+//! let figures = reproduce::find(&["corrections".to_owned()])?;
+//! let (quiet, stop) = (|_: &'static str, _: f64| {}, AtomicBool::new(false));
+//! let results = reproduce::write(&figures, Budget::Quick, &directory, &quiet, &stop)?;
+//! assert_eq!(results.figures[0].claims.len(), 10);
+//! # std::fs::remove_dir_all(&directory)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod anisotropy_depth;
 mod beside;
+mod biases;
+mod compared;
 mod context;
 mod cor1;
 mod cor4;
@@ -184,6 +199,14 @@ pub const FIGURES: &[Entry] = &[
         says: "The recurrent network, run as long as the perceptron, ends sharper under unequal noise.",
         plan: rnn::plan,
         show: rnn::show,
+    },
+    Entry {
+        id: "biases",
+        title: "Beyond the paper: networks with biases and without",
+        origin: Origin::Beyond,
+        says: "With biases, too, unequal noise sharpens.",
+        plan: biases::plan,
+        show: biases::show,
     },
     Entry {
         id: "switch",

@@ -86,12 +86,17 @@ impl Choice {
         }
     }
 
+    /// The same without.
+    pub fn without_biases(self) -> Self {
+        Self {
+            biases: false,
+            ..self
+        }
+    }
+
     /// Of its files: which network, loss, noise and biases.
     pub fn name(self) -> String {
-        let loss = match self.loss {
-            Loss::SquaredError(_) => "squared-error",
-            Loss::CrossEntropy => "cross-entropy",
-        };
+        let loss = self.loss_words().replace(' ', "-");
         let biases = if self.biases { "-biases" } else { "" };
         let noise = if self.condition == 1.0 {
             "isotropic".to_owned()
@@ -103,7 +108,15 @@ impl Choice {
         format!("{}-{loss}{biases}-{noise}", self.model.word())
     }
 
-    /// In titles and sentences.
+    /// The loss, in titles and sentences.
+    pub fn loss_words(self) -> &'static str {
+        match self.loss {
+            Loss::SquaredError(_) => "squared error",
+            Loss::CrossEntropy => "cross-entropy",
+        }
+    }
+
+    /// The network, in titles and sentences.
     pub fn words(self) -> String {
         let biases = if self.biases { " with biases" } else { "" };
         format!("{}{biases}", self.model.name())

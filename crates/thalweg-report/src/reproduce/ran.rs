@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use thalweg::flow::Drift;
-
-use super::linear::{self, Flows};
+use super::compared::Compared;
 use super::plan::{Plan, Planned};
 use super::{Context, ReproduceError};
 use crate::statistics::Trials;
+use thalweg_lab::compare::Predictor;
 use thalweg_lab::run::{self, Observer, Runnable};
 use thalweg_lab::spec::{Experiment, NetworkExperiment};
 
@@ -26,12 +25,12 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub struct Kept(Mutex<HashMap<String, Arc<Run>>>);
 
-/// A figure's runs, by name, and the flows beside them.
+/// A figure's runs, by name, and what is predicted of them.
 #[derive(Debug, Default)]
 pub struct Ran {
     runs: Vec<(String, Arc<Run>)>,
-    /// By run and drift, each computed when it is first asked for.
-    flows: Mutex<Vec<(String, Drift, Arc<Flows>)>>,
+    /// By run and predictor, each made when it is first asked for.
+    compared: Mutex<Vec<(String, &'static str, Arc<Compared>)>>,
 }
 
 impl Ran {
@@ -50,7 +49,7 @@ impl Ran {
         }
         Ok(Self {
             runs,
-            flows: Mutex::default(),
+            compared: Mutex::default(),
         })
     }
 
@@ -59,20 +58,28 @@ impl Ran {
         &self.runs
     }
 
-    /// The slow flow from each start of the deep linear network called `name`, by `drift`.
+    /// The trials of the deep linear network called `name` beside `predictor`.
     ///
     /// # Errors
-    /// When the plan had none, or the flow has no answer.
-    pub fn flows(&self, name: &str, drift: Drift) -> Result<Arc<Flows>, ReproduceError> {
+    /// When the plan had none, or the predictor has no answer.
+    pub fn compared(
+        &self,
+        name: &str,
+        predictor: &'static dyn Predictor,
+    ) -> Result<Arc<Compared>, ReproduceError> {
         // A poisoned lock guards a list that is whole all the same.
-        let kept = || self.flows.lock().unwrap_or_else(|error| error.into_inner());
-        let known = |(own, by, _): &&(String, Drift, _)| own == name && *by == drift;
-        if let Some((_, _, flows)) = kept().iter().find(known) {
-            return Ok(Arc::clone(flows));
+        let kept = || {
+            self.compared
+                .lock()
+                .unwrap_or_else(|error| error.into_inner())
+        };
+        let key = predictor.key();
+        if let Some((.., known)) = kept().iter().find(|(own, by, _)| own == name && *by == key) {
+            return Ok(Arc::clone(known));
         }
-        let flows = Arc::new(linear::flows(self.linear(name)?, drift)?);
-        kept().push((name.to_owned(), drift, Arc::clone(&flows)));
-        Ok(flows)
+        let compared = Arc::new(Compared::new(self.linear(name)?, predictor)?);
+        kept().push((name.to_owned(), key, Arc::clone(&compared)));
+        Ok(compared)
     }
 
     fn run(&self, name: &str) -> Result<&Run, ReproduceError> {

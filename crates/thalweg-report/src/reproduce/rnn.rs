@@ -17,7 +17,7 @@ const LEARNING_RATE: f64 = 0.1;
 const BATCH: usize = 100;
 const STEPS: u64 = 100_000;
 /// Each trial takes ten seconds of a core: fewer of them, and the power beside the verdict.
-const TRIALS_HERE: usize = 8;
+const TRIALS_HERE: usize = 6;
 
 const KINDS: [&str; 2] = ["anisotropic", "isotropic"];
 

@@ -1,7 +1,8 @@
 //! How figures show a quantity, and what they claim of it.
 
 use super::ReproduceError;
-use super::linear::{Flows, relaxation};
+use super::compared::Compared;
+use super::linear::relaxation;
 use crate::claims::{Claim, Reach, Source, beyond};
 use crate::claims::{SGD, Tolerance};
 use crate::plot::{Axis, Look, Panel};
@@ -12,7 +13,7 @@ use thalweg_lab::spec::Experiment;
 /// A quantity in figures.
 pub trait Shown {
     /// The claim that SGD, averaged over the end of its run, is where the slow flow is.
-    fn against_flow(&self, what: &str, trials: &Trials, flows: &Flows) -> Claim;
+    fn against_flow(&self, what: &str, trials: &Trials, flow: &Compared) -> Claim;
 
     /// The claim that SGD ends at the exact `limit`, which the flow must reach for it to be testable.
     ///
@@ -24,7 +25,7 @@ pub trait Shown {
         source: Source,
         limit: f64,
         runs: (&Experiment, &Trials),
-        flows: &Flows,
+        flow: &Compared,
     ) -> Result<Claim, ReproduceError>;
 
     /// The claim that it ends larger under anisotropic noise than under isotropic noise: the mean log ratio of pairs
@@ -39,15 +40,15 @@ pub trait Shown {
 }
 
 impl Shown for Quantity {
-    fn against_flow(&self, what: &str, trials: &Trials, flows: &Flows) -> Claim {
-        let (measured, flow) = (trials.end(&self.key), flows.end(self));
+    fn against_flow(&self, what: &str, trials: &Trials, flow: &Compared) -> Claim {
+        let (measured, path) = (trials.end(&self.key), flow.end(self));
         // Trial by trial, since each flow begins where its run does.
-        let beside = measured.with(&flow, |_, flow| flow).mean();
-        let difference = measured.with(&flow, |sgd, flow| sgd - flow).mean();
-        let predicted = beside.map_or_else(|_| flows.mean_end(self), |flow| flow.value);
+        let beside = measured.with(&path, |_, path| path).mean();
+        let difference = measured.with(&path, |sgd, path| sgd - path).mean();
+        let predicted = beside.map_or_else(|_| flow.mean_end(self), |path| path.value);
         Claim {
             difference_error: difference.ok().and_then(|over| over.error),
-            range: Some(flows.range()),
+            range: flow.range(),
             beside_flow: true,
             ..Claim::new(
                 format!(
@@ -68,16 +69,16 @@ impl Shown for Quantity {
         source: Source,
         limit: f64,
         (experiment, trials): (&Experiment, &Trials),
-        flows: &Flows,
+        flow: &Compared,
     ) -> Result<Claim, ReproduceError> {
         let by = source.place.clone();
         Ok(Claim {
             reach: Some(Reach {
                 steps: trials.last(),
-                flow: flows.mean_end(self),
+                flow: flow.mean_end(self),
                 relaxation: relaxation(experiment)?,
             }),
-            range: flows.limit_range(),
+            range: flow.limit_range(),
             ..Claim::new(
                 format!("{what}: {} converges to its exact value", self.symbol),
                 source,
@@ -102,7 +103,7 @@ impl Shown for Quantity {
     }
 
     fn axis_of_networks(&self) -> Axis {
-        if self.key == FLUCTUATION.key {
+        if *self == FLUCTUATION {
             Axis::log(self.axis)
         } else {
             Axis::linear(self.axis)

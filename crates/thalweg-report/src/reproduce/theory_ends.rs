@@ -1,8 +1,5 @@
 //! Beyond the paper: where the small-η theory ends, at the setting of Figure 2 and at a smaller step.
 
-use thalweg::flow::Drift;
-use thalweg::theory::predict;
-
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
@@ -12,6 +9,7 @@ use super::{Context, ReproduceError};
 use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 use crate::results::Budget;
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{LAMBDA_MAX, SHARPNESS};
 
 const DEPTH: usize = 3;
@@ -82,8 +80,8 @@ fn title(learning_rate: f64) -> String {
 
 fn claims(ran: &Ran, learning_rate: f64) -> Result<Vec<Claim>, ReproduceError> {
     let (name, title) = (name(learning_rate), title(learning_rate));
-    let (runs, flows) = (ran.linear(&name)?, ran.flows(&name, Drift::default())?);
-    let limit = predict(&runs.0.problem)?.sharpness;
+    let (runs, flows) = (ran.linear(&name)?, ran.compared(&name, &SLOW_FLOW)?);
+    let limit = flows.limit(&SHARPNESS)?;
     let theorem = paper("Theorem 1 (eq. 14)");
     Ok(vec![
         SHARPNESS.against_flow(&title, runs.1, &flows),
@@ -94,7 +92,7 @@ fn claims(ran: &Ran, learning_rate: f64) -> Result<Vec<Claim>, ReproduceError> {
 
 fn panel(ran: &Ran, learning_rate: f64) -> Result<Panel, ReproduceError> {
     let name = name(learning_rate);
-    let ((experiment, trials), flows) = (ran.linear(&name)?, ran.flows(&name, Drift::default())?);
+    let ((_, trials), flows) = (ran.linear(&name)?, ran.compared(&name, &SLOW_FLOW)?);
     let mut panel = Panel::new(
         title(learning_rate),
         Axis::log("step t"),
@@ -117,7 +115,7 @@ fn panel(ran: &Ran, learning_rate: f64) -> Result<Panel, ReproduceError> {
     Ok(panel
         .with_level(
             "T, exact limit (Theorem 1)",
-            predict(&experiment.problem)?.sharpness,
+            flows.limit(&SHARPNESS)?,
             Look::reference(Dash::DashDot),
         )
         .with_level(

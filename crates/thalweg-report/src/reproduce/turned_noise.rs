@@ -1,11 +1,11 @@
 //! Beyond the paper: where noise and signal have different axes, SGD leaves Theorem 1's minimum.
 
-use thalweg::flow::Drift;
 use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
-use thalweg::theory::{Minimum, noise_misalignment, predict};
+use thalweg::theory::{Minimum, noise_misalignment};
 
-use super::linear::{EVEN, Flows, experiment, plain};
+use super::compared::Compared;
+use super::linear::{EVEN, experiment, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -16,6 +16,7 @@ use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::Budget;
 use crate::statistics::Trials;
+use thalweg_lab::compare::EXACT_DRIFT;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const BATCH: usize = 10;
@@ -98,10 +99,10 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     let mut claims = Vec::new();
     for angle in ANGLES {
         let (experiment, trials) = ran.linear(&name(angle))?;
-        let drift = ran.flows(&name(angle), Drift::Exact)?;
+        let drift = ran.compared(&name(angle), &EXACT_DRIFT)?;
         let misalignment = noise_misalignment(&experiment.problem);
         let title = format!("noise turned by {angle}° (misalignment {misalignment:.2})");
-        let exact = predict(&experiment.problem)?.sharpness;
+        let exact = drift.limit(&SHARPNESS)?;
         claims.push(stays(&title, exact, trials));
         claims.push(follows(&SHARPNESS, &title, trials, &drift));
         claims.push(follows(&FLUCTUATION, &title, trials, &drift));
@@ -113,8 +114,8 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
 fn ends(ran: &Ran) -> Result<Panel, ReproduceError> {
     let (mut of_sgd, mut of_drift, mut of_theorem) = (Vec::new(), Vec::new(), Vec::new());
     for angle in ANGLES {
-        let (experiment, trials) = ran.linear(&name(angle))?;
-        let drift = ran.flows(&name(angle), Drift::Exact)?;
+        let (_, trials) = ran.linear(&name(angle))?;
+        let drift = ran.compared(&name(angle), &EXACT_DRIFT)?;
         of_sgd.extend(
             trials
                 .end(&SHARPNESS.key)
@@ -122,7 +123,7 @@ fn ends(ran: &Ran) -> Result<Panel, ReproduceError> {
                 .map(|end| end.point(angle)),
         );
         of_drift.push(Point::exact(angle, drift.mean_end(&SHARPNESS)));
-        of_theorem.push(Point::exact(angle, predict(&experiment.problem)?.sharpness));
+        of_theorem.push(Point::exact(angle, drift.limit(&SHARPNESS)?));
     }
     Ok(Panel::new(
         "where it ends",
@@ -138,7 +139,7 @@ fn ends(ran: &Ran) -> Result<Panel, ReproduceError> {
 fn path(quantity: &Quantity, ran: &Ran) -> Result<Panel, ReproduceError> {
     let name = name(SHOWN);
     let (_, trials) = ran.linear(&name)?;
-    let minimum = ran.flows(&name, Drift::default())?.mean_end(quantity);
+    let drift = ran.compared(&name, &EXACT_DRIFT)?;
     Ok(Panel::new(
         format!("{SHOWN}°: {} on the way", quantity.symbol),
         Axis::linear("step t"),
@@ -149,12 +150,12 @@ fn path(quantity: &Quantity, ran: &Ran) -> Result<Panel, ReproduceError> {
         trials.curve(&quantity.key),
         Look::measured(0),
     )
-    .with(
-        DRIFT_NAME,
-        ran.flows(&name, Drift::Exact)?.curve(quantity),
-        Look::flow(1),
-    )
-    .with_level(THEOREM_NAME, minimum, Look::reference(Dash::DashDot)))
+    .with(DRIFT_NAME, drift.curve(quantity), Look::flow(1))
+    .with_level(
+        THEOREM_NAME,
+        drift.limit(quantity)?,
+        Look::reference(Dash::DashDot),
+    ))
 }
 
 /// The paper's statement: SGD ends at Theorem 1's minimum, where this run starts.
@@ -169,7 +170,7 @@ fn stays(title: &str, exact: f64, trials: &Trials) -> Claim {
 }
 
 /// SGD is where its exact drift takes it.
-fn follows(quantity: &Quantity, title: &str, trials: &Trials, drift: &Flows) -> Claim {
+fn follows(quantity: &Quantity, title: &str, trials: &Trials, drift: &Compared) -> Claim {
     Claim {
         statement: format!("{title}: {} follows the exact drift", quantity.symbol),
         by: "exact drift, same start, same steps".to_owned(),

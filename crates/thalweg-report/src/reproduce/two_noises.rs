@@ -1,8 +1,6 @@
 //! What Figures 2 and 5 share: networks under anisotropic and under isotropic noise.
 
-use thalweg::flow::Drift;
-
-use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, limit, plain};
+use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, KINDS, Model, SQUARED_ERROR, TRIALS, falls};
 use super::plan::Plan;
@@ -12,6 +10,7 @@ use super::{Context, ReproduceError};
 use crate::claims::{Claim, Source, paper};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity};
 
 const DEPTH: usize = 3;
@@ -112,7 +111,8 @@ fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
     );
     for (i, kind) in KINDS.into_iter().enumerate() {
         let name = linear_name(kind);
-        let (experiment, trials) = ran.linear(&name)?;
+        let (_, trials) = ran.linear(&name)?;
+        let flows = ran.compared(&name, &SLOW_FLOW)?;
         panel = panel
             .with(
                 format!("{kind} noise"),
@@ -121,12 +121,12 @@ fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
             )
             .with(
                 format!("{kind} noise: slow flow"),
-                ran.flows(&name, Drift::default())?.curve(quantity),
+                flows.curve(quantity),
                 Look::flow(i),
             )
             .with_level(
                 format!("{kind} noise: exact limit"),
-                limit(quantity, experiment)?,
+                flows.limit(quantity)?,
                 Look::exact(i),
             );
     }
@@ -138,13 +138,13 @@ fn linear_claims(figure: &str, row: &Row, ran: &Ran) -> Result<Vec<Claim>, Repro
     let mut claims = Vec::new();
     for (kind, source) in KINDS.into_iter().zip((row.sources)()) {
         let runs = ran.linear(&linear_name(kind))?;
-        let flows = ran.flows(&linear_name(kind), Drift::default())?;
-        let limit = limit(quantity, runs.0)?;
+        let flows = ran.compared(&linear_name(kind), &SLOW_FLOW)?;
+        let limit = flows.limit(quantity)?;
         let what = format!("linear network, {kind} noise");
         claims.push(quantity.against_limit(&what, source, limit, runs, &flows)?);
         claims.push(quantity.against_flow(&what, runs.1, &flows));
     }
-    if quantity.key != FLUCTUATION.key {
+    if *quantity != FLUCTUATION {
         let [anisotropic, isotropic] = KINDS.map(|kind| ran.linear(&linear_name(kind)));
         let pair = [anisotropic?.1, isotropic?.1];
         claims.push(quantity.larger("linear network", paper(figure), pair));
@@ -160,7 +160,7 @@ pub fn network_claims(
     ran: &Ran,
 ) -> Result<Vec<Claim>, ReproduceError> {
     let (pair, what) = (choice.ran_pair(ran)?, choice.words());
-    if quantity.key != FLUCTUATION.key {
+    if *quantity != FLUCTUATION {
         return Ok(vec![quantity.larger(&what, paper(figure), pair)]);
     }
     let falls = |(kind, trials)| falls(&format!("{what}, {kind} noise"), trials);

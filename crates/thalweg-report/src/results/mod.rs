@@ -1,4 +1,14 @@
 //! The results of a reproduction as they stand in `results.json`, and what they come down to in plain words.
+//!
+//! ```
+//! use thalweg_report::results::{Results, summarise};
+//!
+//! let nothing = std::env::temp_dir().join("no-figures-here");
+//! let results = Results::read(&nothing)?;
+//! assert!(results.figures.is_empty());
+//! # let _ = summarise(&results);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod budget;
 mod error;

@@ -6,6 +6,7 @@ use super::per_trial::{Missing, PerTrial};
 use crate::plot::Point;
 use thalweg_lab::quantity::{average, end};
 use thalweg_lab::run::{Estimate, Measurements, MemoryRun};
+use thalweg_lab::store::RunOutcome;
 
 /// All trials of one setting, each measured at the same steps.
 #[derive(Clone, Debug)]
@@ -49,6 +50,14 @@ impl Trials {
             values,
             measurements: made.measurements,
         }
+    }
+
+    /// What became of each.
+    pub fn outcomes(&self) -> Vec<RunOutcome> {
+        let outcomes = self.seeds.iter().zip(&self.diverged_at);
+        outcomes
+            .map(|(&seed, &diverged_at)| RunOutcome { seed, diverged_at })
+            .collect()
     }
 
     /// How many trials there are.
@@ -127,7 +136,6 @@ impl Trials {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use thalweg_lab::store::RunOutcome;
 
     /// Trials with seeds 1, 2, …, whose quantity `name` has these values at `steps`; a short list diverges after it.
     pub fn by_hand(steps: &[u64], name: &str, values: &[&[f64]]) -> Trials {

@@ -133,7 +133,7 @@ impl<T: Real> Draw<T> for TeacherDraw<T> {
     }
 
     fn targets(&mut self, run: usize, noisy: bool, random: &mut Bulk, mut to: LinesMut<'_, T>) {
-        let outputs = self.machine.seed().0;
+        let outputs = self.machine.adjoint().0;
         let (batch, count) = (to.batch(), to.count());
         for line in 0..count {
             let answers = &outputs.line(line)[run * batch..][..batch];

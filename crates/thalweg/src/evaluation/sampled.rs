@@ -56,11 +56,11 @@ pub trait SampledLoss {
     /// tr J_bᵀΛ_bJ_b of each sample at θ, by parameter block and by output.
     fn sample_curvature(&mut self, parameters: &[f64]) -> Result<SampleCurvature, Self::Error>;
 
-    /// (1/N) Σ_b ‖J_bᵀc‖² at θ for each column c of `seeds` (outputs × k).
+    /// (1/N) Σ_b ‖J_bᵀc‖² at θ for each column c of `cotangents` (outputs × k).
     fn mean_pullbacks(
         &mut self,
         parameters: &[f64],
-        seeds: MatRef<'_, f64>,
+        cotangents: MatRef<'_, f64>,
     ) -> Result<Vec<f64>, Self::Error>;
 }
 

@@ -158,23 +158,23 @@ impl SampledLoss for Evaluation {
     fn mean_pullbacks(
         &mut self,
         parameters: &[f64],
-        seeds: MatRef<'_, f64>,
+        cotangents: MatRef<'_, f64>,
     ) -> Result<Vec<f64>, EvaluationError> {
         self.at(parameters)?;
-        if seeds.nrows() != self.outputs() {
+        if cotangents.nrows() != self.outputs() {
             return Err(EvaluationError::Shape {
                 what: "output directions",
-                rows: seeds.nrows(),
-                columns: seeds.ncols(),
+                rows: cotangents.nrows(),
+                columns: cotangents.ncols(),
                 expected: format!("of {} rows", self.outputs()),
             });
         }
         let (blocks, all) = (self.tape.parameters().len(), self.samples() as f64);
-        let seeds: Vec<Vec<f64>> = seeds
+        let cotangents: Vec<Vec<f64>> = cotangents
             .col_iter()
             .map(|c| c.iter().copied().collect())
             .collect();
-        let mut means = vec![0.0; seeds.len()];
+        let mut means = vec![0.0; cotangents.len()];
         self.batches.each(
             |batch, parameters| {
                 let mut norms = Block::zeros(blocks, batch.samples.len());
@@ -183,7 +183,7 @@ impl SampledLoss for Evaluation {
                     let norms = norms.lines();
                     (0..blocks).flat_map(|block| norms.line(block)).sum()
                 };
-                seeds.iter().map(one).collect::<Vec<_>>()
+                cotangents.iter().map(one).collect::<Vec<_>>()
             },
             |part| add(&mut means, 1.0 / all, &part),
         );

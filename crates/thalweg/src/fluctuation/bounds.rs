@@ -42,10 +42,10 @@ impl Bounds {
             })?;
         // √μ u for each eigenpair of C. Rounding may leave μ < 0 where it is 0.
         let lines = residuals.mean.len();
-        let seeds = Mat::from_fn(lines, lines, |i, j| {
+        let cotangents = Mat::from_fn(lines, lines, |i, j| {
             eigen.S()[j].max(0.0).sqrt() * eigen.U()[(i, j)]
         });
-        let independent = loss.mean_pullbacks(parameters, seeds.as_ref())?;
+        let independent = loss.mean_pullbacks(parameters, cotangents.as_ref())?;
         let trace = moments.gauss_newton_trace.value;
         let end = |value: Option<&f64>| value.map_or(0.0, |value| value.max(0.0) * trace);
         Ok(Self {

@@ -81,7 +81,7 @@ impl<T: Number> Objective<T> {
     pub fn losses(&mut self, losses: &mut [T]) {
         assert_eq!(losses.len(), self.batch());
         let positions = self.positions();
-        let (outputs, _) = self.machine.seed();
+        let (outputs, _) = self.machine.adjoint();
         self.loss
             .values(positions, outputs, self.targets.lines(), losses);
     }
@@ -90,9 +90,9 @@ impl<T: Number> Objective<T> {
     pub fn gradient(&mut self, parameters: &[T], gradient: &mut [T]) {
         self.machine.forward(parameters);
         let (scale, positions) = (self.scale(), self.positions());
-        let (outputs, seed) = self.machine.seed();
+        let (outputs, adjoint) = self.machine.adjoint();
         self.loss
-            .gradient(positions, outputs, self.targets.lines(), scale, seed);
+            .gradient(positions, outputs, self.targets.lines(), scale, adjoint);
         self.machine.backward(parameters, gradient);
     }
 
@@ -111,10 +111,10 @@ impl<T: Number> Objective<T> {
         self.machine.tangent(parameters, directions);
         let (scale, positions) = (self.scale(), self.positions());
         for index in 0..directions.len() / parameters.len() {
-            let (outputs, tangent, seed) = self.machine.tangent_seed(index);
+            let (outputs, tangent, adjoint) = self.machine.tangent_adjoint(index);
             let targets = self.targets.lines();
             self.loss
-                .curvature(positions, outputs, targets, tangent, scale, seed);
+                .curvature(positions, outputs, targets, tangent, scale, adjoint);
         }
         self.machine
             .tangent_backward(parameters, directions, order, products);
@@ -152,16 +152,16 @@ impl<T: Number> Objective<T> {
     /// error, p − y for cross-entropy.
     pub fn residuals(&mut self, residuals: &mut Block<T>) {
         let positions = self.positions();
-        let outputs = self.machine.seed().0;
-        let (targets, seed) = (self.targets.lines(), residuals.lines_mut());
+        let outputs = self.machine.adjoint().0;
+        let (targets, adjoint) = (self.targets.lines(), residuals.lines_mut());
         self.loss
-            .gradient(positions, outputs, targets, T::ONE, seed);
+            .gradient(positions, outputs, targets, T::ONE, adjoint);
     }
 
     /// ∂²ℓ/∂f² c of each sample at the recorded point, c being the same for all of them.
     pub fn output_curvature(&mut self, c: &[T], products: &mut Block<T>) {
         let positions = self.positions();
-        let outputs = self.machine.seed().0;
+        let outputs = self.machine.adjoint().0;
         let along = Block::from_fn(c.len(), outputs.batch(), |line, _| c[line]);
         let (targets, product) = (self.targets.lines(), products.lines_mut());
         self.loss
@@ -186,10 +186,10 @@ impl<T: Number> Objective<T> {
         slopes.resize(self.batch(), T::ZERO);
         for index in 0..directions.len() / parameters.len() {
             self.slope(index, &mut slopes);
-            let (.., mut seed) = self.machine.tangent_seed(index);
-            for line in 0..seed.count() {
-                for (seed, &slope) in seed.line(line).iter_mut().zip(&slopes) {
-                    *seed = scale * slope * *seed;
+            let (.., mut adjoint) = self.machine.tangent_adjoint(index);
+            for line in 0..adjoint.count() {
+                for (adjoint, &slope) in adjoint.line(line).iter_mut().zip(&slopes) {
+                    *adjoint = scale * slope * *adjoint;
                 }
             }
         }
@@ -198,16 +198,16 @@ impl<T: Number> Objective<T> {
             .tangent_backward(parameters, directions, Order::GaussNewton, products);
     }
 
-    /// ∇ℓ·v of each sample for direction `index` of the last tangents, whose seed becomes ∂ℓ/∂f.
+    /// ∇ℓ·v of each sample for direction `index` of the last tangents, whose adjoint becomes ∂ℓ/∂f.
     fn slope(&mut self, index: usize, slopes: &mut [T]) {
         let positions = self.positions();
-        let (outputs, tangent, mut seed) = self.machine.tangent_seed(index);
+        let (outputs, tangent, mut adjoint) = self.machine.tangent_adjoint(index);
         let targets = self.targets.lines();
         self.loss
-            .gradient(positions, outputs, targets, T::ONE, seed.reborrow());
+            .gradient(positions, outputs, targets, T::ONE, adjoint.reborrow());
         slopes.fill(T::ZERO);
-        for line in 0..seed.count() {
-            let sources = [&*seed.line(line), tangent.line(line)];
+        for line in 0..adjoint.count() {
+            let sources = [&*adjoint.line(line), tangent.line(line)];
             Write::Add.each(slopes, sources, |[u, v]| u * v);
         }
     }
@@ -219,10 +219,10 @@ impl<T: Number> Objective<T> {
         let positions = self.positions();
         let mut weights = std::mem::take(&mut self.weights);
         weights.resize(self.batch(), T::ZERO);
-        let (outputs, seed) = self.machine.seed();
+        let (outputs, adjoint) = self.machine.adjoint();
         let targets = self.targets.lines();
         self.loss
-            .curvature_term(positions, term, outputs, targets, seed, &mut weights);
+            .curvature_term(positions, term, outputs, targets, adjoint, &mut weights);
         self.squared_pullbacks(parameters, traces);
         let mut traces = traces.lines_mut();
         for block in 0..traces.count() {
@@ -236,12 +236,12 @@ impl<T: Number> Objective<T> {
     /// ‖Jᵀc‖² for each parameter block and each sample, c being the same for all of them. The
     /// recorded gradient is lost.
     pub fn sample_pullbacks(&mut self, parameters: &[T], c: &[T], norms: &mut Block<T>) {
-        let (_, mut seed) = self.machine.seed();
-        assert_eq!(c.len(), seed.count());
+        let (_, mut adjoint) = self.machine.adjoint();
+        assert_eq!(c.len(), adjoint.count());
         for (line, &c) in c.iter().enumerate() {
-            seed.line(line).fill(c);
+            adjoint.line(line).fill(c);
         }
-        seed.clear_padding();
+        adjoint.clear_padding();
         self.squared_pullbacks(parameters, norms);
     }
 

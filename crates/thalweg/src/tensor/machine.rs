@@ -128,7 +128,7 @@ impl<T: Number> Machine<T> {
 
     /// The output, and its adjoint to be filled before [`Machine::backward`]: the gradient of a loss
     /// with respect to the output.
-    pub fn seed(&mut self) -> (Lines<'_, T>, LinesMut<'_, T>) {
+    pub fn adjoint(&mut self) -> (Lines<'_, T>, LinesMut<'_, T>) {
         let (range, columns) = (self.output(), self.columns);
         (
             Lines {
@@ -212,7 +212,10 @@ impl<T: Number> Machine<T> {
 
     /// The output, its derivative along direction `index`, and the derivative of the output's adjoint,
     /// to be filled before [`Machine::tangent_backward`].
-    pub fn tangent_seed(&mut self, index: usize) -> (Lines<'_, T>, Lines<'_, T>, LinesMut<'_, T>) {
+    pub fn tangent_adjoint(
+        &mut self,
+        index: usize,
+    ) -> (Lines<'_, T>, Lines<'_, T>, LinesMut<'_, T>) {
         let (range, columns) = (self.output(), self.columns);
         let tangent = &mut self.tangents[index];
         (

@@ -23,7 +23,7 @@
 //! machine.inputs_mut().line(0).copy_from_slice(&[1.0, -3.0]);
 //! machine.inputs_mut().line(1).copy_from_slice(&[1.0, 1.0]);
 //! machine.forward(&[2.0, 1.0]);
-//! let (output, mut adjoint) = machine.seed();
+//! let (output, mut adjoint) = machine.adjoint();
 //! assert_eq!(output.line(0), [3.0, 0.0]);
 //! adjoint.line(0).copy_from_slice(&[1.0, 1.0]);
 //! let mut gradient = [0.0; 2];
