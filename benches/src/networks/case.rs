@@ -10,7 +10,8 @@ use thalweg::random::{Purpose, Stream};
 use thalweg::train::{Trainer, Training};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
-use thalweg_lab::spec::{NetworkExperiment, NetworkSource, read_experiment};
+use thalweg_lab::sources::NetworkSource;
+use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
 use super::solution::Trained;
 
@@ -62,8 +63,8 @@ impl Case {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/thalweg-lab/examples");
         let mut experiment = read_experiment::<NetworkExperiment>(&examples.join(file))?;
-        if let NetworkSource::Images { pixels, .. } = &mut experiment.data.source {
-            *pixels = as_pixels;
+        if let NetworkSource::Images(images) = &mut experiment.data.source {
+            images.pixels = as_pixels;
             experiment.data.noise = None;
         }
         let made = Made::new(&experiment)?;

@@ -8,6 +8,7 @@
 //! | [`spec`] | experiments as files: read, changed by path, written back with every default |
 //! | [`examples`] | the experiments on the paper's networks |
 //! | [`images`] | labelled images, built in or from a folder |
+//! | [`sources`] | where samples come from: one kind of data, one file |
 //! | [`network`] | experiments on networks: made from a specification, trained, measured |
 //! | [`run`] | every experiment run, in memory or in a directory that can be resumed |
 //! | [`store`] | the directories of runs, whole at every moment |
@@ -38,6 +39,7 @@ pub mod provenance;
 pub mod quantity;
 pub mod run;
 pub mod saved;
+pub mod sources;
 pub mod spec;
 pub mod store;
 

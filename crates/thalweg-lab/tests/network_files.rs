@@ -11,9 +11,9 @@ use thalweg::model::{Network, Read};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
+use thalweg_lab::sources::{ImageSource, NetworkSource, TeacherSource};
 use thalweg_lab::spec::{
-    Draft, Draw, EvaluationLabels, NetworkExperiment, NetworkSource, Overrides, SpecError,
-    read_experiment,
+    Draft, Draw, EvaluationLabels, NetworkExperiment, Overrides, SpecError, read_experiment,
 };
 
 fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
@@ -105,7 +105,8 @@ noise_on = "targets"
         unreachable!("the file says rnn");
     };
     assert_eq!((network.steps, network.read), (5, Read::Every));
-    let NetworkSource::Teacher { network, seed, .. } = &experiment.data.source else {
+    let NetworkSource::Teacher(TeacherSource { network, seed, .. }) = &experiment.data.source
+    else {
         unreachable!("the file says teacher");
     };
     assert_eq!((network.positions(), *seed), ([5, 5], Draw::Shared(5)));
@@ -141,12 +142,12 @@ noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     let noise = experiment.data.noise.as_ref().unwrap();
     assert_eq!(noise.place, Place::Logits);
     assert_eq!(noise.covariance[(2, 2)], 9.0);
-    let NetworkSource::Images {
+    let NetworkSource::Images(ImageSource {
         path,
         pixels,
         sampling,
         label_flips,
-    } = &experiment.data.source
+    }) = &experiment.data.source
     else {
         unreachable!("the file says idx");
     };
@@ -178,7 +179,7 @@ fn paths_are_relative_to_their_file_and_know_the_home_directory() {
         fs::write(&elsewhere, resolved).unwrap();
         let again = read_experiment::<NetworkExperiment>(&elsewhere).unwrap();
         assert_eq!(again, experiment);
-        let NetworkSource::Images { path, .. } = experiment.data.source else {
+        let NetworkSource::Images(ImageSource { path, .. }) = experiment.data.source else {
             unreachable!("the file says idx");
         };
         path.unwrap()
@@ -212,7 +213,7 @@ fn each_run_may_have_its_own_teacher_and_evaluation_set() {
     let teacher = "data = { kind = \"teacher\", teacher = { hidden = [100], seed = \"per-run\" } }";
     let measure = "measure = { seed = \"per-run\", labels = \"clean\" }";
     let experiment = read(&format!("{measure}\n{}", with("data", teacher))).unwrap();
-    let NetworkSource::Teacher { seed, .. } = &experiment.data.source else {
+    let NetworkSource::Teacher(TeacherSource { seed, .. }) = &experiment.data.source else {
         unreachable!("the file says teacher");
     };
     assert_eq!((seed.of(7), experiment.measure.seed.of(9)), (7, 9));

@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use faer::Mat;
-use thalweg::data::{
-    LabelNoise, LabelledSet, Redraw, Samples, Source, TeacherStream, symmetric_flips,
-};
+use thalweg::data::{LabelNoise, Redraw, Samples, Source};
 use thalweg::evaluation::Evaluation;
-use thalweg::model::Network;
-use thalweg::tensor::Tape;
 use thalweg::train::Training;
 
 use super::NetworkError;
 use super::measure::Effort;
-use crate::images::{ImageSet, builtin, read_folder};
-use crate::memory;
-use crate::spec::{EvaluationLabels, NetworkExperiment, NetworkMeasure, NetworkSource};
+use crate::sources::{Sources, Student};
+use crate::spec::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
 use crate::store::Fingerprint;
 
 /// An experiment with its data in memory, as the run with one seed has it; clones share the data.
@@ -50,10 +44,22 @@ impl Made {
     /// As [`Made::new`].
     pub fn of_run(experiment: &NetworkExperiment, run: u64) -> Result<Self, NetworkError> {
         let tape = Arc::new(experiment.network.tape()?);
-        let ([train, test], data, data_memory) = sources(experiment, &tape, run)?;
+        let noise = experiment.data.noise.clone();
+        let student = Student {
+            network: &experiment.network,
+            tape: &tape,
+            noise: noise.unwrap_or_else(|| LabelNoise::none(experiment.network.outputs())),
+            run,
+        };
+        let Sources {
+            train,
+            test,
+            data,
+            memory,
+        } = experiment.data.source.about().make(&student)?;
         Ok(Self {
             data,
-            data_memory,
+            data_memory: memory,
             training: Training::new(tape, experiment.loss, train, experiment.settings)?,
             source: test,
             measure: experiment.measure,
@@ -66,7 +72,7 @@ impl Made {
     /// # Errors
     /// As [`Made::new`].
     pub fn each(experiment: &NetworkExperiment) -> Result<Vec<Self>, NetworkError> {
-        let own = experiment.data.source.differs_by_run();
+        let own = experiment.data.source.about().differs_by_run();
         let first = Self::new(experiment)?;
         let each = experiment.seeds.iter().map(|&run| {
             if own {
@@ -153,78 +159,4 @@ impl Made {
             Evaluation::BATCH,
         )?)
     }
-}
-
-/// What to train on and what to evaluate on, the fingerprint of what was read from the user's files, and the bytes that
-/// reading took.
-fn sources(
-    experiment: &NetworkExperiment,
-    tape: &Tape,
-    run: u64,
-) -> Result<([Source; 2], Option<Fingerprint>, u64), NetworkError> {
-    let outputs = experiment.network.outputs();
-    let noise = experiment.data.noise.clone();
-    let noise = noise.unwrap_or_else(|| LabelNoise::none(outputs));
-    match &experiment.data.source {
-        NetworkSource::Teacher {
-            network,
-            seed,
-            init,
-            input_covariance,
-        } => {
-            let teacher = teacher_tape(network, &experiment.network)?;
-            let weights = init.teacher_weights(&teacher, seed.of(run));
-            let inputs = tape.input().rows();
-            let covariance = input_covariance
-                .clone()
-                .unwrap_or_else(|| Mat::identity(inputs, inputs));
-            let stream = Source::from(TeacherStream::new(teacher, weights, covariance, noise)?);
-            Ok(([stream.clone(), stream], None, 0))
-        }
-        NetworkSource::Images {
-            path,
-            pixels,
-            sampling,
-            label_flips,
-        } => {
-            let set = match path {
-                None => builtin()?,
-                Some(path) => read_folder(path)?,
-            };
-            let data = path.as_ref().map(|path| set.fingerprint(path));
-            let pixels_in_all = set.train.pixels.len() + set.test.pixels.len();
-            let features_memory = (pixels_in_all * (size_of::<f64>() + size_of::<f32>())) as u64;
-            memory::fits(features_memory, 0, "fewer or smaller images need less")?;
-            let features = set.features(*pixels);
-            let ImageSet { train, test } = set;
-            let flips = match label_flips {
-                0.0 => None,
-                chance => Some(symmetric_flips(outputs, *chance)?),
-            };
-            let source = |features: &Mat<f64>, labels: &[u8]| {
-                let inputs = Mat::from_fn(features.nrows(), features.ncols(), |i, j| {
-                    features[(i, j)] as f32
-                });
-                let labels = labels.iter().map(|&label| usize::from(label)).collect();
-                let set = LabelledSet::new(inputs, labels, outputs, noise.clone())?;
-                let set = set.visited(sampling.clone())?;
-                Ok(Source::from(match &flips {
-                    None => set,
-                    Some(confusion) => set.flipped(confusion)?,
-                }))
-            };
-            let sources = [
-                source(&features[0], &train.labels),
-                source(&features[1], &test.labels),
-            ];
-            let [train, test]: [Result<Source, NetworkError>; 2] = sources;
-            let memory = features_memory + pixels_in_all as u64;
-            Ok(([train?, test?], data, memory))
-        }
-    }
-}
-
-/// The teacher on the student's inputs: a perceptron teaches a sequence at each of its positions.
-fn teacher_tape(teacher: &Network, student: &Network) -> Result<Tape, NetworkError> {
-    Ok(teacher.tape_at(student.positions()[0])?)
 }

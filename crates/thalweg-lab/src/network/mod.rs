@@ -1,14 +1,14 @@
 //! Experiments on networks: made from their specification, trained seed by seed, measured on the way.
 //!
 //! ```
-//! use thalweg_lab::network::{Effort, Made, measure};
+//! use thalweg_lab::network::Made;
 //! use thalweg_lab::spec::{Draft, NetworkExperiment};
 //!
 //! let experiment = Draft::from_toml(thalweg_lab::examples::RELU)?.experiment::<NetworkExperiment>()?;
 //! let made = Made::new(&experiment)?;
 //! let samples = made.samples_of(64, 7)?;
 //! let mut evaluation = made.evaluation(samples)?;
-//! let start = experiment.settings.init.weights(made.training.tape(), 1);
+//! let start = experiment.init.weights(made.training.tape(), 1);
 //! assert!(evaluation.loss(&start)?.is_finite());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

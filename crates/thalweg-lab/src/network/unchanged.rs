@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use crate::images::read_folder;
-use crate::spec::{NetworkExperiment, NetworkSource};
+use crate::spec::NetworkExperiment;
 use crate::store::{Fingerprint, StoreError, begun_on};
 
 /// A sentence where the image files of the finished or unfinished training in `directory` are not what they were when it
@@ -13,18 +12,11 @@ use crate::store::{Fingerprint, StoreError, begun_on};
 /// When the directory has no readable specification.
 pub fn changed_data(directory: &Path) -> Result<Option<String>, StoreError> {
     let (experiment, stored) = begun_on::<NetworkExperiment>(directory)?;
-    let (
-        Some(stored),
-        NetworkSource::Images {
-            path: Some(path), ..
-        },
-    ) = (stored, &experiment.data.source)
-    else {
+    let Some(stored) = stored else {
         return Ok(None);
     };
-    let found = read_folder(path).map(|set| set.fingerprint(path));
-    Ok(match found {
-        Ok(found) => sentence(&found, &stored),
+    Ok(match experiment.data.source.about().fingerprint() {
+        Ok(found) => found.and_then(|found| sentence(&found, &stored)),
         Err(error) => Some(format!(
             "The images that this was trained on cannot be compared with the files of today: {error}."
         )),

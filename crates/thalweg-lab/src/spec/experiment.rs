@@ -7,7 +7,7 @@ use thalweg::simulate::{
 };
 
 use super::error::Fault;
-use super::field::Field;
+use super::field::{Field, Tagged};
 use super::init::init;
 use super::problem::{batch, learning_rate, name, problem_and_start};
 use super::schedule::{Schedule, Spacing};
@@ -159,10 +159,12 @@ fn data(field: &Field<'_>) -> Result<Data, Fault> {
     })
 }
 
+pub(super) const ONLINE: Tagged<'_> = ("online", &[]);
+pub(super) const FINITE: Tagged<'_> = ("finite", &["samples", "replacement"]);
+
 fn source(field: &Field<'_>) -> Result<SampleSource, Fault> {
-    let kinds = [("online", &[][..]), ("finite", &["samples", "replacement"])];
-    Ok(match field.kind(&kinds)? {
-        "online" => SampleSource::Online,
+    Ok(match field.kind(&[ONLINE, FINITE])? {
+        ONLINE => SampleSource::Online,
         _ => SampleSource::Finite {
             samples: field
                 .required("samples", "the size of the data set")?
@@ -174,24 +176,25 @@ fn source(field: &Field<'_>) -> Result<SampleSource, Fault> {
     })
 }
 
+pub(super) const GAUSSIAN: Tagged<'_> = ("gaussian", &[]);
+pub(super) const LAPLACE: Tagged<'_> = ("laplace", &[]);
+pub(super) const STUDENT_T: Tagged<'_> = ("student-t", &["degrees"]);
+pub(super) const UNIFORM: Tagged<'_> = ("uniform", &[]);
+
 /// The law of noise, but for its covariance.
 pub(crate) fn noise_law(field: &Field<'_>) -> Result<NoiseLaw, Fault> {
-    let kinds = [
-        ("gaussian", &[][..]),
-        ("laplace", &[]),
-        ("student-t", &["degrees"]),
-        ("uniform", &[]),
-    ];
-    Ok(match field.kind(&kinds)? {
-        "gaussian" => NoiseLaw::Gaussian,
-        "laplace" => NoiseLaw::Laplace,
-        "uniform" => NoiseLaw::Uniform,
-        _ => NoiseLaw::StudentT {
-            degrees: field
-                .required("degrees", "the degrees of freedom ν > 2")?
-                .number()?,
+    Ok(
+        match field.kind(&[GAUSSIAN, LAPLACE, STUDENT_T, UNIFORM])? {
+            GAUSSIAN => NoiseLaw::Gaussian,
+            LAPLACE => NoiseLaw::Laplace,
+            UNIFORM => NoiseLaw::Uniform,
+            _ => NoiseLaw::StudentT {
+                degrees: field
+                    .required("degrees", "the degrees of freedom ν > 2")?
+                    .number()?,
+            },
         },
-    })
+    )
 }
 
 /// When to change to a fixed batch.

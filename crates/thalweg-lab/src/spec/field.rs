@@ -159,12 +159,12 @@ impl<'a> Field<'a> {
 
     /// One of several kinds, each with the fields it may have beside `kind`: a table with a `kind`, or
     /// the kind's name alone.
-    pub fn kind(&self, kinds: &[Kind<'_>]) -> Result<&'static str, Fault> {
-        Ok(kinds[self.kind_number(kinds)?].0)
+    pub(crate) fn kind<'k>(&self, kinds: &[Tagged<'k>]) -> Result<Tagged<'k>, Fault> {
+        Ok(kinds[self.kind_number(kinds)?])
     }
 
     /// [`Field::kind`] by its number in `kinds`.
-    pub fn kind_number(&self, kinds: &[Kind<'_>]) -> Result<usize, Fault> {
+    pub fn kind_number(&self, kinds: &[Tagged<'_>]) -> Result<usize, Fault> {
         let names: Vec<_> = kinds
             .iter()
             .map(|(name, _)| format!("\"{name}\""))
@@ -195,5 +195,6 @@ fn beginning(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name of a kind and the fields that go with it.
-pub type Kind<'a> = (&'static str, &'a [&'static str]);
+/// The word of an enum's variant, and the fields that go with it. One constant of each serves reading, writing and an
+/// error's list of choices.
+pub(crate) type Tagged<'a> = (&'static str, &'a [&'static str]);

@@ -3,22 +3,21 @@
 use thalweg::model::Init;
 
 use super::error::Fault;
-use super::field::Field;
+use super::field::{Field, Tagged};
 use super::node::Node;
 use super::resolved::kind;
 
+const KAIMING: Tagged<'_> = ("kaiming", &["gain"]);
+const XAVIER: Tagged<'_> = ("xavier", &["gain"]);
+const NORMAL: Tagged<'_> = ("normal", &["deviation"]);
+
 /// The law in `field`.
 pub(crate) fn init(field: &Field<'_>) -> Result<Init, Fault> {
-    let kinds = [
-        ("kaiming", &["gain"][..]),
-        ("xavier", &["gain"]),
-        ("normal", &["deviation"]),
-    ];
-    let kind = field.kind(&kinds)?;
+    let kind = field.kind(&[KAIMING, XAVIER, NORMAL])?;
     let gain = field.optional("gain").map_or(Ok(1.0), |f| f.number())?;
     Ok(match kind {
-        "kaiming" => Init::Kaiming { gain },
-        "xavier" => Init::Xavier { gain },
+        KAIMING => Init::Kaiming { gain },
+        XAVIER => Init::Xavier { gain },
         _ => Init::Normal {
             deviation: field
                 .required("deviation", "the standard deviation of the weights")?
@@ -30,8 +29,8 @@ pub(crate) fn init(field: &Field<'_>) -> Result<Init, Fault> {
 /// What [`init`] reads.
 pub(crate) fn to_node(init: Init) -> Node {
     match init {
-        Init::Kaiming { gain } => kind("kaiming", [("gain", gain.into())]),
-        Init::Xavier { gain } => kind("xavier", [("gain", gain.into())]),
-        Init::Normal { deviation } => kind("normal", [("deviation", deviation.into())]),
+        Init::Kaiming { gain } => kind(KAIMING, [("gain", gain.into())]),
+        Init::Xavier { gain } => kind(XAVIER, [("gain", gain.into())]),
+        Init::Normal { deviation } => kind(NORMAL, [("deviation", deviation.into())]),
     }
 }

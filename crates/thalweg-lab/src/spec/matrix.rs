@@ -4,7 +4,7 @@ use faer::{Mat, MatRef};
 use thalweg::problem::{Basis, covariance, spectrum, teacher};
 
 use super::error::Fault;
-use super::field::{Field, Kind};
+use super::field::{Field, Tagged};
 use super::node::Node;
 
 /// The largest dimension a file may ask for: its matrices hold 2 GiB.
@@ -132,30 +132,30 @@ fn rows(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
     }
 }
 
+pub(crate) const IDENTITY: Tagged<'_> = ("identity", &["scale"]);
+const DIAGONAL: Tagged<'_> = ("diagonal", &["scale", "values"]);
+const SPIKED: Tagged<'_> = ("spiked", &["scale", "spikes", "height"]);
+const POWER_LAW: Tagged<'_> = ("power-law", &["scale", "exponent"]);
+
 /// The eigenvalues or singular values that a short form describes, but for how many there are.
 struct Spectrum<'a> {
     field: Field<'a>,
-    kind: &'static str,
+    kind: Tagged<'static>,
     scale: f64,
 }
 
 impl<'a> Spectrum<'a> {
     /// Reads the form of `field`, which may have the fields `more` beside the spectrum's own.
     fn read(field: &Field<'a>, more: &[&'static str]) -> Result<Self, Fault> {
-        let own: [Kind<'static>; 4] = [
-            ("identity", &["scale"]),
-            ("diagonal", &["scale", "values"]),
-            ("spiked", &["scale", "spikes", "height"]),
-            ("power-law", &["scale", "exponent"]),
-        ];
+        let own = [IDENTITY, DIAGONAL, SPIKED, POWER_LAW];
         let fields = own.map(|(_, fields)| [fields, more].concat());
-        let kinds: Vec<Kind<'_>> = own
+        let kinds: Vec<Tagged<'_>> = own
             .iter()
             .zip(&fields)
             .map(|((kind, _), f)| (*kind, &f[..]))
             .collect();
         Ok(Self {
-            kind: field.kind(&kinds)?,
+            kind: own[field.kind_number(&kinds)?],
             scale: field.optional("scale").map_or(Ok(1.0), |f| f.number())?,
             field: field.clone(),
         })
@@ -173,8 +173,8 @@ impl<'a> Spectrum<'a> {
     fn values(&self, count: usize) -> Result<Vec<f64>, Fault> {
         let number = |key, needed| self.field.required(key, needed)?.number();
         let mut spectrum = match self.kind {
-            "identity" => spectrum::identity(count),
-            "diagonal" => {
+            IDENTITY => spectrum::identity(count),
+            DIAGONAL => {
                 let field = self
                     .field
                     .required("values", "the list of diagonal entries")?;
@@ -184,7 +184,7 @@ impl<'a> Spectrum<'a> {
                 }
                 values
             }
-            "spiked" => {
+            SPIKED => {
                 let spikes = self
                     .field
                     .required("spikes", "the number of spikes")?
@@ -194,7 +194,7 @@ impl<'a> Spectrum<'a> {
             _ => spectrum::power_law(count, number("exponent", "a of i^{−a}")?),
         };
         // A zero that is given is one; one that a power came down to is not.
-        let zero = |&value: &f64| value == 0.0 && self.kind != "power-law";
+        let zero = |&value: &f64| value == 0.0 && self.kind != POWER_LAW;
         let zeros: Vec<bool> = spectrum.iter().map(zero).collect();
         for value in &mut spectrum {
             *value *= self.scale;

@@ -42,17 +42,21 @@ pub use draft::Draft;
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds};
 pub use line::Line;
-pub use network::{
-    Draw, EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, NetworkSource,
-};
+pub use network::{Draw, EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure};
 pub use overrides::Overrides;
 pub use problem::ProblemFile;
 pub use schedule::{Schedule, Spacing};
 
 pub use field::Field;
 pub use node::Node;
-pub(crate) use resolved::to_toml;
+// What the kinds of data in `sources` are read and written by.
+pub(crate) use field::Tagged;
+pub(crate) use init::{init, to_node as init_to_node};
+pub(crate) use matrix::{IDENTITY, covariance, to_node as matrix_to_node};
+pub(crate) use network::{Ends, MLP, family, hidden, with_hidden};
+pub(crate) use resolved::{kind, to_toml};
 pub use specification::Specification;
+pub(crate) use word::Word;
 
 use experiment::EXPERIMENT_FIELDS;
 use problem::PROBLEM_FIELDS;

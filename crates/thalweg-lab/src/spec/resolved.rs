@@ -4,8 +4,10 @@ use thalweg::model;
 use thalweg::simulate::{Data, InitialWeights, NoiseLaw, SampleSource};
 
 use super::error::Fault;
-use super::experiment::{Experiment, experiment};
-use super::field::Field;
+use super::experiment::{
+    Experiment, FINITE, GAUSSIAN, LAPLACE, ONLINE, STUDENT_T, UNIFORM, experiment,
+};
+use super::field::{Field, Tagged};
 use super::init;
 use super::known;
 use super::matrix::to_node as matrix;
@@ -113,20 +115,20 @@ pub(crate) fn schedule(schedule: &Schedule) -> [(&'static str, Node); 3] {
 }
 
 /// A table with a `kind`.
-pub(crate) fn kind<const N: usize>(kind: &str, more: [(&str, Node); N]) -> Node {
-    let mut entries = vec![("kind".to_owned(), kind.into())];
+pub(crate) fn kind<const N: usize>((word, _): Tagged<'_>, more: [(&str, Node); N]) -> Node {
+    let mut entries = vec![("kind".to_owned(), word.into())];
     entries.extend(more.map(|(key, value)| (key.to_owned(), value)));
     Node::Table(entries)
 }
 
 fn data(data: &Data) -> Node {
     let source = match data.source {
-        SampleSource::Online => kind("online", []),
+        SampleSource::Online => kind(ONLINE, []),
         SampleSource::Finite {
             samples,
             replacement,
         } => kind(
-            "finite",
+            FINITE,
             [
                 ("samples", samples.into()),
                 ("replacement", replacement.into()),
@@ -144,9 +146,9 @@ fn data(data: &Data) -> Node {
 /// A law of noise.
 pub(crate) fn law(noise: NoiseLaw) -> Node {
     match noise {
-        NoiseLaw::Gaussian => kind("gaussian", []),
-        NoiseLaw::Laplace => kind("laplace", []),
-        NoiseLaw::StudentT { degrees } => kind("student-t", [("degrees", degrees.into())]),
-        NoiseLaw::Uniform => kind("uniform", []),
+        NoiseLaw::Gaussian => kind(GAUSSIAN, []),
+        NoiseLaw::Laplace => kind(LAPLACE, []),
+        NoiseLaw::StudentT { degrees } => kind(STUDENT_T, [("degrees", degrees.into())]),
+        NoiseLaw::Uniform => kind(UNIFORM, []),
     }
 }

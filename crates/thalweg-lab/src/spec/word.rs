@@ -7,7 +7,7 @@ use thalweg::simulate::Precision;
 use thalweg::tensor::Activation;
 
 use super::error::Fault;
-use super::field::{Field, Kind};
+use super::field::{Field, Tagged};
 use super::{EvaluationLabels, Spacing};
 use crate::images::Pixels;
 
@@ -21,7 +21,7 @@ pub(crate) trait Word: Copy + 'static {
 
     /// The value whose word stands in `field`.
     fn read(field: &Field<'_>) -> Result<Self, Fault> {
-        let kinds: Vec<Kind<'_>> = Self::WORDS
+        let kinds: Vec<Tagged<'_>> = Self::WORDS
             .iter()
             .map(|(word, _)| (*word, &[][..]))
             .collect();

@@ -21,5 +21,5 @@ pub use claim::{Claim, Origin, Range, Reach, Scale, Source};
 pub use tolerance::{ERRORS, Tolerance};
 pub use verdict::{Cause, Judged, Verdict};
 
-pub(crate) use claim::{beyond, paper};
-pub(crate) use tolerance::{EXACT, SGD};
+pub use claim::{beyond, paper};
+pub use tolerance::{EXACT, SGD};

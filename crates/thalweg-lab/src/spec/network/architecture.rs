@@ -4,9 +4,10 @@ use thalweg::model::{Mlp, Network, Read, Rnn, Transformer};
 use thalweg::tensor::Activation;
 
 use crate::spec::error::Fault;
-use crate::spec::field::Field;
+use crate::spec::field::{Field, Tagged};
 use crate::spec::matrix::dimension;
 use crate::spec::node::Node;
+use crate::spec::resolved::kind;
 use crate::spec::word::Word;
 
 /// The most numbers that a network may need for its parameters, or for one sample's values: 512 MiB.
@@ -19,41 +20,49 @@ pub(crate) struct Ends {
     pub(crate) outputs: usize,
 }
 
+pub(crate) const MLP: Tagged<'_> = (
+    "mlp",
+    &["inputs", "hidden", "outputs", "activation", "biases"],
+);
+const RNN: Tagged<'_> = (
+    "rnn",
+    &[
+        "inputs",
+        "hidden",
+        "outputs",
+        "positions",
+        "read",
+        "activation",
+        "biases",
+    ],
+);
+const TRANSFORMER: Tagged<'_> = (
+    "transformer",
+    &[
+        "width",
+        "positions",
+        "heads",
+        "hidden",
+        "blocks",
+        "causal",
+        "layer_norm",
+        "activation",
+        "biases",
+    ],
+);
+
+/// The family of `network`.
+pub(crate) fn family(network: &Network) -> Tagged<'static> {
+    match network {
+        Network::Mlp(_) => MLP,
+        Network::Rnn(_) => RNN,
+        Network::Transformer(_) => TRANSFORMER,
+    }
+}
+
 /// The network in `field`; where it does not say its inputs and outputs they are `ends`.
 pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, Fault> {
-    let kinds = [
-        (
-            "mlp",
-            &["inputs", "hidden", "outputs", "activation", "biases"][..],
-        ),
-        (
-            "rnn",
-            &[
-                "inputs",
-                "hidden",
-                "outputs",
-                "positions",
-                "read",
-                "activation",
-                "biases",
-            ],
-        ),
-        (
-            "transformer",
-            &[
-                "width",
-                "positions",
-                "heads",
-                "hidden",
-                "blocks",
-                "causal",
-                "layer_norm",
-                "activation",
-                "biases",
-            ],
-        ),
-    ];
-    let kind = field.kind(&kinds)?;
+    let kind = field.kind(&[MLP, RNN, TRANSFORMER])?;
     let side = |key, needed: &str, known: Option<usize>| match (field.optional(key), known) {
         (None, Some(known)) => Ok(known),
         _ => dimension(&field.required(key, needed)?),
@@ -82,7 +91,7 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
     };
     let biases = flag("biases")?;
     let network = match kind {
-        "mlp" => {
+        MLP => {
             let mut widths = vec![inputs()?];
             let hidden = hidden()?.list("a list of the hidden widths")?;
             for width in &hidden {
@@ -95,7 +104,7 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
                 biases,
             })
         }
-        "rnn" => Network::Rnn(Rnn {
+        RNN => Network::Rnn(Rnn {
             inputs: inputs()?,
             hidden: dimension(&hidden()?)?,
             outputs: outputs()?,
@@ -154,44 +163,45 @@ pub(crate) fn with_hidden(network: &Network, hidden: &Field<'_>) -> Result<Netwo
 
 /// The table that [`network`] reads.
 pub(crate) fn to_node(network: &Network) -> Node {
-    let entries: Vec<(&str, Node)> = match network {
-        Network::Mlp(mlp) => vec![
-            ("kind", "mlp".into()),
-            ("inputs", network.inputs().into()),
-            ("hidden", hidden(network)),
-            ("outputs", network.outputs().into()),
-            ("activation", mlp.activation.word().into()),
-            ("biases", mlp.biases.into()),
-        ],
-        Network::Rnn(rnn) => vec![
-            ("kind", "rnn".into()),
-            ("inputs", rnn.inputs.into()),
-            ("hidden", hidden(network)),
-            ("outputs", rnn.outputs.into()),
-            ("positions", rnn.steps.into()),
-            ("read", rnn.read.word().into()),
-            ("activation", rnn.activation.word().into()),
-            ("biases", rnn.biases.into()),
-        ],
-        Network::Transformer(transformer) => vec![
-            ("kind", "transformer".into()),
-            ("width", transformer.width.into()),
-            ("positions", transformer.positions.into()),
-            ("heads", transformer.heads.into()),
-            ("hidden", hidden(network)),
-            ("blocks", transformer.blocks.into()),
-            ("causal", transformer.causal.into()),
-            ("layer_norm", transformer.layer_norm.into()),
-            ("activation", transformer.activation.word().into()),
-            ("biases", transformer.biases.into()),
-        ],
-    };
-    let entries = entries.into_iter();
-    Node::Table(
-        entries
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    )
+    let family = family(network);
+    match network {
+        Network::Mlp(mlp) => kind(
+            family,
+            [
+                ("inputs", network.inputs().into()),
+                ("hidden", hidden(network)),
+                ("outputs", network.outputs().into()),
+                ("activation", mlp.activation.word().into()),
+                ("biases", mlp.biases.into()),
+            ],
+        ),
+        Network::Rnn(rnn) => kind(
+            family,
+            [
+                ("inputs", rnn.inputs.into()),
+                ("hidden", hidden(network)),
+                ("outputs", rnn.outputs.into()),
+                ("positions", rnn.steps.into()),
+                ("read", rnn.read.word().into()),
+                ("activation", rnn.activation.word().into()),
+                ("biases", rnn.biases.into()),
+            ],
+        ),
+        Network::Transformer(transformer) => kind(
+            family,
+            [
+                ("width", transformer.width.into()),
+                ("positions", transformer.positions.into()),
+                ("heads", transformer.heads.into()),
+                ("hidden", hidden(network)),
+                ("blocks", transformer.blocks.into()),
+                ("causal", transformer.causal.into()),
+                ("layer_norm", transformer.layer_norm.into()),
+                ("activation", transformer.activation.word().into()),
+                ("biases", transformer.biases.into()),
+            ],
+        ),
+    }
 }
 
 /// The hidden widths of `network`, as [`network`](self::network) reads them.

@@ -12,12 +12,13 @@ use thalweg::optimizer::{Decay, Schedule as Rate, Sgd};
 use thalweg::simulate::Precision;
 use thalweg::train::{Settings, Switch};
 
-pub use data::{NetworkData, NetworkSource};
+pub(crate) use architecture::{Ends, MLP, family, hidden, with_hidden};
+pub use data::NetworkData;
 pub use draw::Draw;
 
 use super::error::Fault;
 use super::experiment::{default_seeds, missing, schedule, seeds, switch};
-use super::field::Field;
+use super::field::{Field, Tagged};
 use super::init::{self, init};
 use super::node::Node;
 use super::problem::{batch, learning_rate, name};
@@ -245,16 +246,15 @@ fn fixed_batch(field: &Field<'_>) -> Result<Switch, Fault> {
     })
 }
 
+const CONSTANT: Tagged<'_> = ("none", &[]);
+const COSINE: Tagged<'_> = ("cosine", &["steps", "floor"]);
+const IN_STEPS: Tagged<'_> = ("steps", &["every", "factor"]);
+
 /// How η falls after its warm-up.
 fn decay(field: &Field<'_>) -> Result<Decay, Fault> {
-    let kinds = [
-        ("none", &[][..]),
-        ("cosine", &["steps", "floor"]),
-        ("steps", &["every", "factor"]),
-    ];
-    Ok(match field.kind(&kinds)? {
-        "none" => Decay::None,
-        "cosine" => Decay::Cosine {
+    Ok(match field.kind(&[CONSTANT, COSINE, IN_STEPS])? {
+        CONSTANT => Decay::None,
+        COSINE => Decay::Cosine {
             steps: field
                 .required("steps", "the steps of the half cosine")?
                 .count()?,
@@ -273,23 +273,22 @@ fn decay(field: &Field<'_>) -> Result<Decay, Fault> {
 
 fn decay_node(decay: Decay) -> Node {
     match decay {
-        Decay::None => kind("none", []),
+        Decay::None => kind(CONSTANT, []),
         Decay::Cosine { steps, floor } => {
-            kind("cosine", [("steps", steps.into()), ("floor", floor.into())])
+            kind(COSINE, [("steps", steps.into()), ("floor", floor.into())])
         }
         Decay::Steps { every, factor } => kind(
-            "steps",
+            IN_STEPS,
             [("every", every.into()), ("factor", factor.into())],
         ),
     }
 }
 
+const SQUARED_ERROR: Tagged<'_> = ("squared-error", &["convention"]);
+const CROSS_ENTROPY: Tagged<'_> = ("cross-entropy", &[]);
+
 fn loss(field: &Field<'_>) -> Result<Loss, Fault> {
-    let kinds = [
-        ("squared-error", &["convention"][..]),
-        ("cross-entropy", &[]),
-    ];
-    if field.kind(&kinds)? == "cross-entropy" {
+    if field.kind(&[SQUARED_ERROR, CROSS_ENTROPY])? == CROSS_ENTROPY {
         return Ok(Loss::CrossEntropy);
     }
     let convention = match field.optional("convention") {
@@ -301,9 +300,9 @@ fn loss(field: &Field<'_>) -> Result<Loss, Fault> {
 
 fn loss_node(loss: Loss) -> Node {
     match loss {
-        Loss::CrossEntropy => kind("cross-entropy", []),
+        Loss::CrossEntropy => kind(CROSS_ENTROPY, []),
         Loss::SquaredError(convention) => {
-            kind("squared-error", [("convention", convention.word().into())])
+            kind(SQUARED_ERROR, [("convention", convention.word().into())])
         }
     }
 }

@@ -6,18 +6,13 @@ use thalweg::model::Network;
 use thalweg::problem::{Caveat, Field, caveats};
 use thalweg::random::NoiseLaw;
 
-use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, NetworkSource};
+use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
 use crate::provenance::LOSS_CONVENTION;
 
 impl NetworkExperiment {
     /// What rounding did to the covariances of inputs and label noise. One that is none is refused elsewhere.
     pub fn caveats(&self) -> Vec<Caveat> {
-        let inputs = match &self.data.source {
-            NetworkSource::Teacher {
-                input_covariance, ..
-            } => input_covariance.as_ref(),
-            NetworkSource::Images { .. } => None,
-        };
+        let inputs = self.data.source.about().input_covariance();
         let noise = self.data.noise.as_ref().map(|noise| &noise.covariance);
         [
             (Field::InputCovariance, inputs),
@@ -57,15 +52,7 @@ impl NetworkExperiment {
 
     /// Where samples come from, and the noise on their labels.
     pub fn data_words(&self) -> String {
-        let source = match &self.data.source {
-            NetworkSource::Teacher { seed, .. } => {
-                format!("fresh samples of a teacher ({seed})")
-            }
-            NetworkSource::Images { path: None, .. } => "10,000 built-in MNIST digits".to_owned(),
-            NetworkSource::Images {
-                path: Some(path), ..
-            } => format!("images in {}", path.display()),
-        };
+        let source = self.data.source.about().words();
         match &self.data.noise {
             None => format!("{source}; no label noise"),
             Some(noise) => format!("{source}; {}", noise_words(noise)),
