@@ -180,7 +180,7 @@ pub fn measure(
 fn run_seed(saved: &SavedNetwork) -> Result<u64, NetworkError> {
     match saved.seed {
         Some(seed) => Ok(seed),
-        None if saved.experiment.data.source.differs_by_run() => Err(NetworkError::NoRun),
+        None if saved.experiment.data.source.about().differs_by_run() => Err(NetworkError::NoRun),
         None => Ok(0),
     }
 }

@@ -61,7 +61,7 @@ fn sets(experiment: &NetworkExperiment, made: &[Made]) -> Result<Vec<Sets>, Netw
         return Ok(Vec::new());
     };
     let shared = Sets::of(first)?;
-    let differs = experiment.data.source.differs_by_run();
+    let differs = experiment.data.source.about().differs_by_run();
     let own = |one: &Made| {
         if differs || one.evaluation_seed() != first.evaluation_seed() {
             return Sets::of(one);
@@ -215,7 +215,7 @@ impl Running for NetworkRuns {
 
     fn run_to(&mut self, step: u64) {
         let slice = step.saturating_sub(self.step).div_ceil(SLICES).max(1);
-        let alike = !self.experiment.data.source.differs_by_run();
+        let alike = !self.experiment.data.source.about().differs_by_run();
         match &mut self.trainers {
             Trainers::Single(trainers) => run_all(&self.made, alike, trainers, step, slice),
             Trainers::Double(trainers) => run_all(&self.made, alike, trainers, step, slice),

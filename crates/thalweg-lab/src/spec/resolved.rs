@@ -8,7 +8,7 @@ use super::experiment::{
     Experiment, FINITE, GAUSSIAN, LAPLACE, ONLINE, STUDENT_T, UNIFORM, experiment,
 };
 use super::field::{Field, Tagged};
-use super::init;
+use super::init::to_node as init_node;
 use super::known;
 use super::matrix::to_node as matrix;
 use super::node::Node;
@@ -102,7 +102,7 @@ pub(crate) fn init(init: &InitialWeights) -> (&'static str, Node) {
             return ("start_weights", layers);
         }
     };
-    ("init", init::to_node(law))
+    ("init", init_node(law))
 }
 
 /// The entries of a schedule.

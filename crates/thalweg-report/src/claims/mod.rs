@@ -17,9 +17,6 @@ mod power;
 mod tolerance;
 mod verdict;
 
-pub use claim::{Claim, Origin, Range, Reach, Scale, Source};
-pub use tolerance::{ERRORS, Tolerance};
+pub use claim::{Claim, Origin, Range, Reach, Scale, Source, beyond, paper};
+pub use tolerance::{ERRORS, EXACT, SGD, Tolerance};
 pub use verdict::{Cause, Judged, Verdict};
-
-pub use claim::{beyond, paper};
-pub use tolerance::{EXACT, SGD};

@@ -26,7 +26,7 @@ impl Draw {
     }
 
     /// The seed in `field`; 0 for all runs where there is none.
-    pub(super) fn read(field: Option<Field<'_>>) -> Result<Self, Fault> {
+    pub(crate) fn read(field: Option<Field<'_>>) -> Result<Self, Fault> {
         match field {
             None => Ok(Self::Shared(0)),
             Some(field) => match field.text() {
@@ -38,7 +38,7 @@ impl Draw {
     }
 
     /// What [`Draw::read`] reads.
-    pub(super) fn to_node(self) -> Node {
+    pub(crate) fn to_node(self) -> Node {
         match self {
             Self::Shared(seed) => seed.into(),
             Self::PerRun => PER_RUN.into(),
