@@ -2,9 +2,9 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`plot`] | a figure as one scene, written as SVG (light and dark) and as PNG |
 //! | [`statistics`] | what trials say together: means, ratios and their errors |
 //! | [`claims`] | what is claimed of a measurement, by which tolerance, and the verdict |
+//! | [`plot`] | a figure as one scene, written as SVG (light and dark) and as PNG |
 //! | [`results`] | figures' words and numbers as they stand in `results.json`, and their summary in plain words |
 //! | [`report`] | the self-contained HTML page, made from what a directory already holds |
 //! | [`reproduce`] | one figure, one file: the experiments that it plans, and what it shows and claims of them |

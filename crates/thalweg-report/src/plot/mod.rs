@@ -39,8 +39,11 @@ pub use figure::Figure;
 pub use font::missing_glyphs;
 pub use ink::Ink;
 pub use markup::to_html;
-pub use panel::{Heat, Level, Look, Marker, Panel, Point, Series};
+pub use panel::{Heat, Level, Look, Marker, Panel, Series};
 pub use png::{PngError, png};
 pub use scene::{Anchor, Dash, Scene, Shape, Text};
 pub use svg::{STYLE, svg};
 pub use ticks::Tick;
+
+/// What series are made of.
+pub use crate::statistics::Point;

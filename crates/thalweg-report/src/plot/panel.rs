@@ -4,6 +4,7 @@ use super::axis::{Axis, Fitted};
 use super::font;
 use super::ink::Ink;
 use super::scene::{Anchor, Dash, Position, Shape, Text};
+use crate::statistics::Point;
 
 /// Pixels: axis numbers and axis labels.
 pub(super) const SMALL: f64 = 12.0;
@@ -39,24 +40,6 @@ pub struct Series {
     pub points: Vec<Point>,
     /// How it is drawn.
     pub look: Look,
-}
-
-/// A value with its error.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Across.
-    pub x: f64,
-    /// Upwards.
-    pub y: f64,
-    /// Standard error of y; 0 for an exact value.
-    pub error: f64,
-}
-
-impl Point {
-    /// A point without error.
-    pub fn exact(x: f64, y: f64) -> Self {
-        Self { x, y, error: 0.0 }
-    }
 }
 
 /// A line across the panel at one height.

@@ -1,6 +1,6 @@
 //! One measured number, with its error if it was sampled.
 
-use crate::plot::Point;
+use super::point::Point;
 
 /// A number, how uncertain it is, and how many trials are behind it.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,10 +12,12 @@
 
 mod measured;
 mod per_trial;
+mod point;
 mod trials;
 
 pub use measured::Measured;
 pub use per_trial::{Missing, PerTrial};
+pub use point::Point;
 pub use trials::Trials;
 
 #[cfg(test)]

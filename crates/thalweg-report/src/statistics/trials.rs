@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::per_trial::{Missing, PerTrial};
-use crate::plot::Point;
+use super::point::Point;
 use thalweg_lab::quantity::{average, end};
 use thalweg_lab::run::{Estimate, Measurements, MemoryRun};
 use thalweg_lab::store::RunOutcome;
