@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use thalweg_lab::compare::Comparison;
+use thalweg_lab::compare::{Comparison, READING};
 use thalweg_lab::spec::Experiment;
 
 use crate::number::{known, number, significant};
@@ -85,10 +85,7 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
         table.row(row);
     }
     page.table(&table);
-    page.paragraph(
-        "±: standard error of the mean over the seeds. z: SGD − theory in standard errors, seed by seed where the theory \
-         follows each seed from its own start; with many seeds chance alone takes z beyond ±2 about one time in twenty.",
-    );
+    page.paragraph(READING);
     let remarks = comparison.remarks().into_iter();
     for remark in remarks.filter(|remark| headline != Some(remark)) {
         page.paragraph(&remark);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, Quantity, RATIO, SHARPNESS};
-use thalweg_lab::run::{CLEAR, Change, Direction, Estimate, Runnable as _};
+use thalweg_lab::run::{CLEAR, Change, Direction, Runnable as _, SeedMean};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::{StoredRun, divergence, last_divergence};
 
@@ -118,7 +118,8 @@ impl<'r> Training<'r> {
         if let Some(change) = self.change(&LAMBDA_MAX) {
             let end = change.end.mean;
             page.paragraph(&format!(
-                "At the end λ_max is {} of 2/η, where gradient descent would turn unstable.",
+                "At the end {} is {} of 2/η, where gradient descent would turn unstable.",
+                LAMBDA_MAX.plain_symbol(),
                 significant(end * rate / 2.0, 2)
             ));
         }
@@ -134,7 +135,7 @@ impl<'r> Training<'r> {
         page.finish()
     }
 
-    fn cells(&self, estimate: Estimate) -> [String; 2] {
+    fn cells(&self, estimate: SeedMean) -> [String; 2] {
         let error = estimate
             .standard_error
             .map(|error| format!("± {}", significant(error, 2)));
@@ -222,7 +223,7 @@ fn verb(change: &Change) -> String {
     }
 }
 
-fn of(estimate: Estimate) -> Value {
+fn of(estimate: SeedMean) -> Value {
     json!({
         "mean": estimate.mean,
         "standard_error": estimate.standard_error,
