@@ -1,10 +1,10 @@
 //! `thalweg flow`: how SGD gets there, by the slow flow along the minima.
 
 use clap::{Args, ValueEnum};
-use thalweg::flow::{ARRIVED, Drift, FlowError, Steps};
+use thalweg::flow::{ARRIVED, Drift, FlowError};
 use thalweg::problem::Weights;
-use thalweg::simulate::{self, Data, Ensemble, InitialWeights, Precision};
-use thalweg_lab::answer::{FlowAnswer, FlowTimes};
+use thalweg::simulate::InitialWeights;
+use thalweg_lab::answer::{FlowAnswer, FlowTimes, random_start};
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::spec::ProblemFile;
 
@@ -270,27 +270,12 @@ fn times(file: &ProblemFile, arguments: &Arguments) -> Result<FlowTimes, NoTimes
     let batch = arguments.step.batch().or(file.batch);
     let steps = arguments.steps.or(file.steps);
     if let (Some(learning_rate), Some(batch), Some(steps)) = (rate, batch, steps) {
-        return Ok(FlowTimes::Steps(Steps {
-            learning_rate,
-            batch,
-            steps: log_spaced(steps, arguments.points.into()),
-        }));
+        let points = arguments.points.into();
+        return Ok(FlowTimes::log_spaced(learning_rate, batch, steps, points));
     }
     Err(NoTimes {
         missing: missing([rate.is_some(), batch.is_some(), steps.is_some()]),
     })
-}
-
-/// 0 and `points` numbers of equal ratio over four decades up to `last`, or fewer where they coincide.
-fn log_spaced(last: u64, points: usize) -> Vec<u64> {
-    const DECADES: f64 = 4.0;
-    let mut steps = vec![0];
-    steps.extend((1..=points).map(|i| {
-        let exponent = DECADES * (i as f64 / points as f64 - 1.0);
-        (last as f64 * 10f64.powf(exponent)).round() as u64
-    }));
-    steps.dedup();
-    steps
 }
 
 /// The given start, or the random weights with which a simulation of the same seed begins.
@@ -299,25 +284,7 @@ fn start(file: &ProblemFile, arguments: &Arguments) -> Result<(Weights, Option<u
         return Ok((start.clone(), None));
     }
     let init = arguments.start.init.as_ref();
-    let settings = simulate::Settings {
-        learning_rate: 1.0,
-        batch: 1,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        data: Data::default(),
-        init: init.map_or(InitialWeights::Kaiming { gain: 1.0 }, |init| init.0.clone()),
-        switch: None,
-        precision: Precision::F64,
-    };
-    let ensemble =
-        Ensemble::start(&file.problem, &settings, &[arguments.seed]).map_err(Failure::input)?;
-    let weights = ensemble.weights().into_iter().flatten().next();
-    // A run at step 0 has not diverged.
-    weights
-        .map(|weights| (weights, Some(arguments.seed)))
-        .ok_or_else(|| Failure::input(NoStart))
+    let init = init.map_or(InitialWeights::Kaiming { gain: 1.0 }, |init| init.0.clone());
+    let start = random_start(&file.problem, init, arguments.seed)?;
+    Ok((start, Some(arguments.seed)))
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("the initial weights are too large to start from; choose a smaller --init")]
-struct NoStart;

@@ -6,6 +6,8 @@
     reason = "the experiment to be read is written first"
 )]
 
+use serde_json::{Value, json};
+use thalweg_lab::answer;
 use thalweg_lab::compare::{Answered, Measured, Predicted, Series, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::run::Estimate;

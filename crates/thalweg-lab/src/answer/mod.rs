@@ -14,6 +14,7 @@
 //! ```
 
 mod flow;
+mod measure;
 mod predict;
 mod simulate;
 mod train;
@@ -22,7 +23,8 @@ use std::error::Error;
 
 use thalweg::problem::Caveat;
 
-pub use flow::{FlowAnswer, FlowTimes};
+pub use flow::{FlowAnswer, FlowTimes, random_start};
+pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
 pub use simulate::simulate;
 pub use train::TrainAnswer;

@@ -126,6 +126,19 @@ impl SavedNetwork {
         Ok(write_whole(path, &seal(content))?)
     }
 
+    /// Each parameter by its name: its shape, and its values with the last index running fastest.
+    ///
+    /// # Errors
+    /// When the network cannot be built.
+    pub fn tensors(&self) -> Result<Vec<(String, Vec<usize>, &[f64])>, SavedError> {
+        let tape = tape(&self.experiment)?;
+        let tensor = |parameter: &Parameter| {
+            let values = &self.parameters[parameter.range()];
+            (parameter.name.clone(), shape(parameter), values)
+        };
+        Ok(tape.parameters().iter().map(tensor).collect())
+    }
+
     /// Reads the network in `path`. Where its file comes without a specification, as other programs
     /// write them, `specification` stands in for it; one that has its own keeps to that.
     ///
