@@ -44,6 +44,9 @@ pub fn list(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
 fn numbers<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
     let py = value.py();
     let failed = |error: PyErr| no_array(name, &error.value(py).to_string());
+    if value.is_none() {
+        return Err(no_array(name, "it is None"));
+    }
     let numpy = py.import("numpy")?;
     let array = numpy.call_method1("asarray", (value,)).map_err(failed)?;
     let dtype = array.getattr("dtype")?;

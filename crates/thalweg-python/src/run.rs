@@ -172,15 +172,18 @@ pub fn experiment<E: Specification>(
         Some(path) => Draft::read(path).map_err(named)?,
         None => Draft::from_tree_here(tree_of(given)?).map_err(named)?,
     };
-    // Where the weights start is said in one of two ways.
+    // Where the weights start is said in one of two ways: either takes the place of both.
     const STARTS: [&str; 2] = ["init", "start_weights"];
+    let mut keys = changes.keys().iter();
+    if keys.any(|key| {
+        key.extract::<String>()
+            .is_ok_and(|key| STARTS.contains(&&*key))
+    }) {
+        STARTS.iter().for_each(|start| draft.remove(start));
+    }
     for (key, value) in changes.iter() {
         let key: String = key.extract()?;
-        let value = tree::node(&key, &value)?;
-        if STARTS.contains(&&*key) {
-            STARTS.iter().for_each(|start| draft.remove(start));
-        }
-        draft.set(&key, value).map_err(named)?;
+        draft.set(&key, tree::node(&key, &value)?).map_err(named)?;
     }
     Ok(draft.experiment().map_err(named)?)
 }

@@ -31,7 +31,7 @@ pub fn compute<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> PyResult<T> {
-    follow(py, &Arc::default(), work, |_| Ok(()))
+    wait(py, begin(work)?, |_| Ok(()), |_| Ok(()))
 }
 
 /// Does `work`, which looks at `stop`, and calls `tell` now and then.
@@ -44,12 +44,38 @@ pub fn follow<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     mut tell: impl FnMut(Python<'_>) -> PyResult<()>,
 ) -> PyResult<T> {
-    let (sender, mut answer) = channel();
+    let saved = |answer: &mut Answer<T>| {
+        stop.store(true, Ordering::Relaxed);
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE && look(py, answer)?.is_none() {
+            // A second Ctrl-C does not wait.
+            py.check_signals()?;
+        }
+        Ok(())
+    };
+    wait(py, begin(work)?, &mut tell, saved)
+}
+
+/// Where the answer comes from, or what the work was ended by.
+type Answer<T> = Receiver<Result<T, Panic>>;
+
+fn begin<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> PyResult<Answer<T>> {
+    let (sender, answer) = channel();
     pool()?.spawn(move || {
         let result = catch_unwind(AssertUnwindSafe(work));
         // Nobody may be waiting any more.
         let _ = sender.send(result);
     });
+    Ok(answer)
+}
+
+/// Waits for the answer; `left` is called before it goes on without.
+fn wait<T: Send>(
+    py: Python<'_>,
+    mut answer: Answer<T>,
+    mut tell: impl FnMut(Python<'_>) -> PyResult<()>,
+    left: impl FnOnce(&mut Answer<T>) -> PyResult<()>,
+) -> PyResult<T> {
     loop {
         match look(py, &mut answer)? {
             Some(Ok(value)) => return Ok(value),
@@ -57,22 +83,14 @@ pub fn follow<T: Send + 'static>(
             None => {}
         }
         if let Err(error) = py.check_signals().and_then(|()| tell(py)) {
-            stop.store(true, Ordering::Relaxed);
-            let since = Instant::now();
-            while since.elapsed() < PATIENCE && look(py, &mut answer)?.is_none() {
-                // A second Ctrl-C does not wait.
-                py.check_signals()?;
-            }
+            left(&mut answer)?;
             return Err(error);
         }
     }
 }
 
 /// Waits a moment for the answer, without the lock.
-fn look<T: Send>(
-    py: Python<'_>,
-    answer: &mut Receiver<Result<T, Panic>>,
-) -> PyResult<Option<Result<T, Panic>>> {
+fn look<T: Send>(py: Python<'_>, answer: &mut Answer<T>) -> PyResult<Option<Result<T, Panic>>> {
     match py.detach(move || answer.recv_timeout(LOOK)) {
         Ok(result) => Ok(Some(result)),
         Err(RecvTimeoutError::Timeout) => Ok(None),

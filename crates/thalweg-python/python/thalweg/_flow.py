@@ -167,7 +167,7 @@ def flow(
     >>> problem = Problem(depth=2, input_covariance=[[1]], teacher=[[1]], noise_covariance=[[1]])
     >>> path = flow(problem, [[[2.0]], [[0.5]]], [0, 1, 10])
     >>> path.sharpness.round(3).tolist()
-    [4.25, 2.429, 2.0]
+    [4.25, 2.43, 2.0]
     >>> path.weights[0].shape
     (3, 1, 1)
     """
