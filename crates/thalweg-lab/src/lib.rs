@@ -1,6 +1,6 @@
-//! Experiments on top of `thalweg`: specifications, runs, figures and reports.
+//! Experiments on top of `thalweg`: specifications, runs, what is kept of them, and theory beside them.
 //!
-//! From a file to a comparison with theory, each module knows those above it, and `store` writes what `run` makes:
+//! From a file to a comparison with theory:
 //!
 //! | module | job |
 //! |---|---|
@@ -44,6 +44,8 @@ pub mod saved;
 pub mod sources;
 pub mod spec;
 pub mod store;
+
+pub use thalweg::faer;
 
 /// The README's example is tested as this crate's own.
 #[cfg(doctest)]

@@ -24,9 +24,9 @@ const BESIDE: u64 = 8 << 20;
     bytes(*.available)
 )]
 pub struct TooLittle {
-    /// Bytes.
+    /// What the work takes, bytes.
     pub needed: u64,
-    /// Bytes.
+    /// What there is, bytes.
     pub available: u64,
     /// What leaves no more.
     pub limit: &'static str,

@@ -43,9 +43,9 @@ pub struct Quantity {
 #[derive(Clone, Copy, Debug)]
 struct Sources {
     simulated: Option<fn(&simulate::Observation, usize) -> Option<f64>>,
-    trained: Option<fn(&network::Observation) -> f64>,
+    trained: Option<fn(&network::NetworkObservation) -> f64>,
     flow: Option<fn(&Waypoint, usize) -> f64>,
-    limit: Option<fn(&Limit) -> f64>,
+    limit: Option<fn(&Limit, usize) -> Option<f64>>,
 }
 
 /// Quantities are the same where files call them the same.
@@ -83,7 +83,7 @@ const fn scalar(
     }
 }
 
-/// T.
+/// The sharpness T = tr ∇²L, the trace of the Hessian, in loss/weight².
 pub const SHARPNESS: Quantity = scalar(
     "sharpness",
     "sharpness",
@@ -95,11 +95,11 @@ pub const SHARPNESS: Quantity = scalar(
         simulated: Some(|o, _| Some(o.sharpness)),
         trained: Some(|o| o.sharpness.value),
         flow: Some(|s, _| s.sharpness),
-        limit: Some(|l| l.sharpness),
+        limit: Some(|l, _| Some(l.sharpness)),
     },
 );
 
-/// λ_max.
+/// The largest eigenvalue λ_max of the Hessian, in loss/weight².
 pub const LAMBDA_MAX: Quantity = scalar(
     "lambda_max",
     "largest eigenvalue",
@@ -111,11 +111,11 @@ pub const LAMBDA_MAX: Quantity = scalar(
         simulated: Some(|o, _| o.lambda_max),
         trained: Some(|o| o.lambda_max.value),
         flow: Some(|s, _| s.lambda_max),
-        limit: Some(|l| l.lambda_max),
+        limit: Some(|l, _| Some(l.lambda_max)),
     },
 );
 
-/// F.
+/// The gradient fluctuation F = E‖∇ℓ‖² of one sample, in loss²/weight².
 pub const FLUCTUATION: Quantity = scalar(
     "fluctuation",
     "fluctuation",
@@ -127,14 +127,14 @@ pub const FLUCTUATION: Quantity = scalar(
         simulated: Some(|o, _| Some(o.fluctuation)),
         trained: Some(|o| o.fluctuation.value),
         flow: Some(|s, _| s.fluctuation),
-        limit: Some(|l| l.fluctuation),
+        limit: Some(|l, _| Some(l.fluctuation)),
     },
 );
 
-/// F/T.
+/// The fluctuation over the sharpness, F/T, in units of the loss.
 pub const RATIO: Quantity = scalar(
     "fluctuation_per_sharpness",
-    "their ratio",
+    "fluctuation per sharpness",
     "F/T",
     "F/T",
     "F/T",
@@ -145,7 +145,7 @@ pub const RATIO: Quantity = scalar(
     },
 );
 
-/// L.
+/// The mean loss L over inputs and label noise.
 pub const LOSS: Quantity = scalar(
     "loss",
     "loss",
@@ -160,7 +160,7 @@ pub const LOSS: Quantity = scalar(
     },
 );
 
-/// E‖∇ℓ‖² with what the distance from the minima adds.
+/// The second moment E‖∇ℓ‖² of one sample's gradient away from the minima, in loss²/weight²: F with what the distance from the minima adds.
 pub const GRADIENT_SECOND_MOMENT: Quantity = scalar(
     "gradient_second_moment",
     "gradient's second moment",
@@ -174,7 +174,7 @@ pub const GRADIENT_SECOND_MOMENT: Quantity = scalar(
     },
 );
 
-/// ‖W_D … W_1 − V‖².
+/// How far the product of the weights is from the teacher, ‖W_D … W_1 − V‖².
 pub const PRODUCT_ERROR: Quantity = scalar(
     "product_error",
     "product error",
@@ -245,6 +245,7 @@ pub fn condition_number(layer: usize) -> Quantity {
         sources: Sources {
             simulated: Some(|o, layer| o.condition_numbers.get(layer).copied().flatten()),
             flow: Some(|s, layer| s.layer_conditions.get(layer).copied().unwrap_or(f64::NAN)),
+            limit: Some(|l, layer| l.layer_conditions.get(layer).copied()),
             ..NOWHERE
         },
     }
@@ -277,7 +278,7 @@ impl Quantity {
     }
 
     /// Its value in a training.
-    pub fn trained(&self, observation: &network::Observation) -> Option<f64> {
+    pub fn trained(&self, observation: &network::NetworkObservation) -> Option<f64> {
         Some(self.sources.trained?(observation))
     }
 
@@ -288,7 +289,7 @@ impl Quantity {
 
     /// Its value at Theorem 1's minimum.
     pub fn at_limit(&self, limit: &Limit) -> Option<f64> {
-        Some(self.sources.limit?(limit))
+        self.sources.limit?(limit, self.layer)
     }
 
     /// Its words and its formula, for a row of a terminal: `sharpness T = tr ∇²L`.
@@ -300,6 +301,12 @@ impl Quantity {
     pub fn plain_symbol(&self) -> String {
         self.symbol.replace(['{', '}'], "")
     }
+}
+
+/// What a picture of `quantities` shows, in words.
+pub fn against_steps<'q>(quantities: impl IntoIterator<Item = &'q Quantity>) -> String {
+    let words: Vec<&str> = quantities.into_iter().map(|q| q.words).collect();
+    format!("against steps: {}", words.join(", "))
 }
 
 /// The steps over which the end of a run of `steps` is averaged: its last fifth. Each seed's value is the

@@ -9,6 +9,7 @@ use thalweg::curvature::Dense;
 use thalweg::data::Samples;
 use thalweg::evaluation::SampledLoss;
 use thalweg_lab::network::{Effort, ErrorKind, Made, NetworkMeasurement, measure, observe};
+use thalweg_lab::quantity;
 use thalweg_lab::saved::SavedNetwork;
 use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
@@ -147,6 +148,19 @@ fn fields_are_what_dense_matrices_say() {
     let found = measured(&saved);
     assert_eq!((found.seed, found.step), (Some(5), Some(77)));
     assert_eq!((found.parameters, found.samples), (12, SAMPLES));
+
+    // Files call them as `quantity` does.
+    let file = serde_json::to_value(&found).unwrap();
+    for quantity in [
+        quantity::LOSS,
+        quantity::SHARPNESS,
+        quantity::FLUCTUATION,
+        quantity::GAUSS_NEWTON_TRACE,
+        quantity::COVARIANCE_TRACE,
+        quantity::FLUCTUATION_PER_GAUSS_NEWTON,
+    ] {
+        assert!(file[&*quantity.key].is_object(), "{}", quantity.key);
+    }
 
     close("loss", found.loss.value, dense.loss);
     close("T", found.sharpness.value, trace(dense.hessian.as_ref()));

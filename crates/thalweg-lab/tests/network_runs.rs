@@ -557,7 +557,7 @@ fn curvature_on_clean_labels_is_its_mean_over_label_noise() {
             trace(Arc::new(samples))
         })
         .collect();
-    let mean = thalweg_lab::run::Estimate::of(&draws).unwrap();
+    let mean = thalweg_lab::run::SeedMean::of(&draws).unwrap();
     let z = mean.z(clean).unwrap();
     assert!(z.abs() < 4.0, "{mean:?} {clean}");
     assert!((draws[0] - clean).abs() > 1e-6 * clean);

@@ -152,16 +152,14 @@ fn weights(problem: &CoreProblem, layers: &Bound<'_, PyAny>) -> PyResult<Weights
 /// What is known along the path, one row for each time.
 fn arrays<'py>(py: Python<'py>, path: &[Waypoint]) -> PyResult<Bound<'py, PyDict>> {
     let all = PyDict::new(py);
-    let scalars: [(&str, fn(&Waypoint) -> f64); 5] = [
-        ("slow_time", |point| point.slow_time),
-        ("sharpness", |point| point.sharpness),
-        ("lambda_max", |point| point.lambda_max),
-        ("fluctuation", |point| point.fluctuation),
-        ("distance", |point| point.distance),
-    ];
-    for (name, of) in scalars {
-        all.set_item(name, array::column(py, path.iter().map(of).collect())?)?;
-    }
+    let put = |name: &str, of: fn(&Waypoint) -> f64| {
+        all.set_item(name, array::column(py, path.iter().map(of).collect())?)
+    };
+    put("slow_time", |point| point.slow_time)?;
+    put("sharpness", |point| point.sharpness)?;
+    put("lambda_max", |point| point.lambda_max)?;
+    put("fluctuation", |point| point.fluctuation)?;
+    put("distance", |point| point.distance)?;
     let steps: Option<Vec<u64>> = path.iter().map(|point| point.step).collect();
     if let Some(steps) = steps {
         let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();

@@ -194,7 +194,7 @@ fn tree_of(given: &Bound<'_, PyAny>) -> PyResult<Node> {
     };
     let problem = problem.get();
     let notes = mended(&problem.inner).into_iter();
-    let notes: Node = notes.map(|note| Node::Text(note)).collect();
+    let notes: Node = notes.map(Node::Text).collect();
     Ok(Node::from([
         ("problem", problem.node()),
         // What was said of the matrices when they were made.
@@ -241,18 +241,20 @@ pub fn from_outcomes(table: &Bound<'_, PyDict>) -> PyResult<Vec<RunOutcome>> {
 #[pyfunction]
 pub fn load(py: Python<'_>, directory: PathBuf) -> PyResult<Py<PyAny>> {
     enum Loaded {
-        Simulation(StoredRun<Experiment>),
-        Training(StoredRun<NetworkExperiment>),
+        Simulation(Simulated),
+        Training(Trained),
     }
     let loaded = work::compute(py, move || -> Result<Loaded, Failed> {
         if store::is_run(&directory) && store::is_network(&directory)? {
-            Ok(Loaded::Training(store::load(&directory)?))
+            let run: StoredRun<NetworkExperiment> = store::load(&directory)?;
+            Ok(Loaded::Training(run.into()))
         } else {
-            Ok(Loaded::Simulation(store::load(&directory)?))
+            let run: StoredRun<Experiment> = store::load(&directory)?;
+            Ok(Loaded::Simulation(run.into()))
         }
     })??;
     Ok(match loaded {
-        Loaded::Simulation(run) => Py::new(py, Simulated::from(run))?.into_any(),
-        Loaded::Training(run) => Py::new(py, Trained::from(run))?.into_any(),
+        Loaded::Simulation(run) => Py::new(py, run)?.into_any(),
+        Loaded::Training(run) => Py::new(py, run)?.into_any(),
     })
 }

@@ -112,8 +112,9 @@ pub fn networks(py: Python<'_>, directory: PathBuf) -> PyResult<Bound<'_, PyDict
     let all = PyDict::new(py);
     for (_, saved) in networks {
         let tensors = PyDict::new(py);
-        for (name, shape, values) in saved.tensors().map_err(Failed::input)? {
-            tensors.set_item(name, array::shaped(py, values.to_vec(), &shape)?)?;
+        for tensor in saved.tensors().map_err(Failed::input)? {
+            let array = array::shaped(py, tensor.values.to_vec(), &tensor.shape)?;
+            tensors.set_item(tensor.name, array)?;
         }
         all.set_item(saved.seed, tensors)?;
     }

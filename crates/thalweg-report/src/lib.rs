@@ -10,6 +10,17 @@
 //! | [`reproduce`] | one figure, one file: the experiments that it plans, and what it shows and claims of them |
 //!
 //! Each knows those above it alone.
+//!
+//! ```
+//! use thalweg_report::{reproduce::FIGURES, results::Budget};
+//!
+//! // What a figure would run, before it does: each of them a specification that runs alone.
+//! let fig4 = FIGURES.iter().find(|figure| figure.id == "fig4").unwrap();
+//! let plan = (fig4.plan)(Budget::Quick)?;
+//! assert_eq!(plan.0.len(), 2);
+//! assert!(plan.0[0].1.specification().contains("depth = 3"));
+//! # Ok::<(), thalweg_report::reproduce::ReproduceError>(())
+//! ```
 
 pub mod claims;
 pub mod plot;

@@ -15,7 +15,7 @@ use thalweg::data::{
 };
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Init, Mlp, Read, Rnn, Transformer};
-use thalweg::optimizer::{Decay, Schedule, Sgd};
+use thalweg::optimizer::{Decay, RateSchedule, Sgd};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Block, Real, Tape};
 use thalweg::train::{Settings, Switch, Trainer, Training, run_together};
@@ -182,7 +182,7 @@ fn together<T: Real>(training: &Training, count: u64) -> usize {
 #[test]
 fn a_training_step_allocates_nothing_once_warm() {
     let optimizer = Sgd {
-        learning_rate: Schedule {
+        learning_rate: RateSchedule {
             base: 0.003,
             warmup: 5,
             decay: Decay::Steps {

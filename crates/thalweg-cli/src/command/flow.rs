@@ -198,9 +198,8 @@ impl Shown<'_> {
             }
         }
         page.paragraph(
-            "u: slow time. T: sharpness and λ_max: largest Hessian eigenvalue, in loss/weight². F: fluctuation \
-             E‖∇ℓ‖² of one sample, in loss²/weight². κ: condition number of the first and the last layer, its \
-             largest singular value over its smallest.",
+            &(format!("u: slow time. {}", key(&quantities))
+                + " κ: condition number of the first and the last layer, its largest singular value over its smallest."),
         );
         if steps {
             page.paragraph(&format!(
@@ -244,6 +243,15 @@ impl Shown<'_> {
             page.paragraph("Whether to believe it depends on η and B: give --learning-rate, --batch and --steps.");
         }
     }
+}
+
+/// What each symbol stands for, and its unit.
+fn key(quantities: &[Quantity]) -> String {
+    let each = quantities.iter().map(|quantity| {
+        let (symbol, words) = (quantity.plain_symbol(), quantity.words);
+        format!("{symbol}: {words}, in {}.", quantity.unit)
+    });
+    each.collect::<Vec<_>>().join(" ")
 }
 
 fn cell(value: Option<f64>, digits: usize) -> String {

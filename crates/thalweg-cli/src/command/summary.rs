@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use thalweg_lab::compare::Comparison;
+use thalweg_lab::compare::{Comparison, READING};
 use thalweg_lab::spec::Experiment;
 
 use crate::number::{known, number, significant};
@@ -48,10 +48,7 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
         table.row(row);
     }
     page.table(&table);
-    page.paragraph(
-        "±: standard error of the mean over the seeds. z: SGD − theory in standard errors, seed by seed where the theory \
-         follows each seed from its own start; with many seeds chance alone takes z beyond ±2 about one time in twenty.",
-    );
+    page.paragraph(READING);
     let remarks = comparison.remarks().into_iter();
     for remark in remarks.filter(|remark| headline != Some(remark)) {
         page.paragraph(&remark);

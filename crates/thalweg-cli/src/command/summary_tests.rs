@@ -8,18 +8,18 @@
 
 use serde_json::{Value, json};
 use thalweg_lab::answer;
-use thalweg_lab::compare::{Answered, Measured, Predicted, Series, Values};
+use thalweg_lab::compare::{Answered, MeasuredQuantity, Predicted, Series, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
-use thalweg_lab::run::Estimate;
+use thalweg_lab::run::SeedMean;
 use thalweg_lab::spec::read_experiment;
 
 use super::*;
 
-fn measured(quantity: Quantity, mean: f64, error: f64) -> Measured {
-    Measured {
+fn measured(quantity: Quantity, mean: f64, error: f64) -> MeasuredQuantity {
+    MeasuredQuantity {
         quantity,
         course: vec![],
-        end: Some(Estimate {
+        end: Some(SeedMean {
             mean,
             standard_error: Some(error),
             count: 4,

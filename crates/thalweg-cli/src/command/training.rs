@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thalweg_lab::answer::TrainAnswer;
 use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, RATIO, SHARPNESS};
-use thalweg_lab::run::{CLEAR, Change, Direction, Estimate, Runnable as _};
+use thalweg_lab::run::{CLEAR, Change, Direction, Runnable as _, SeedMean};
 use thalweg_lab::store::divergence;
 
 use crate::number::{number, significant};
@@ -64,7 +64,8 @@ impl Shown<'_> {
         if let Some(change) = self.0.change(&LAMBDA_MAX) {
             let end = change.end.mean;
             page.paragraph(&format!(
-                "At the end λ_max is {} of 2/η, where gradient descent would turn unstable.",
+                "At the end {} is {} of 2/η, where gradient descent would turn unstable.",
+                LAMBDA_MAX.plain_symbol(),
                 significant(end * rate / 2.0, 2)
             ));
         }
@@ -80,7 +81,7 @@ impl Shown<'_> {
         page.finish()
     }
 
-    fn cells(&self, estimate: Estimate) -> [String; 2] {
+    fn cells(&self, estimate: SeedMean) -> [String; 2] {
         let error = estimate
             .standard_error
             .map(|error| format!("± {}", significant(error, 2)));

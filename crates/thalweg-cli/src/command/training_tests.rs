@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn each_direction_has_its_own_words() {
-    let estimate = |mean| Estimate {
+    let estimate = |mean| SeedMean {
         mean,
         standard_error: Some(0.125),
         count: 3,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use thalweg_lab::run::{Measurements, Point};
+use thalweg_lab::run::{AtStep, Measurements};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::load;
 
@@ -171,7 +171,7 @@ fn relaxation_time_worked_out_by_hand() {
     assert!((found / 2e5 - 1.0).abs() < 1e-10, "{found}");
 }
 
-fn last_fifth(series: &[Point<f64>], steps: u64) -> f64 {
+fn last_fifth(series: &[AtStep<f64>], steps: u64) -> f64 {
     let from = steps - steps / 5;
     let values: Vec<f64> = series
         .iter()
@@ -226,7 +226,11 @@ fn a_trainings_numbers_are_those_of_its_measurements() {
         ("sharpness", "sharpness", "T = tr"),
         ("lambda_max", "largest eigenvalue", "λ_max"),
         ("fluctuation", "fluctuation", "F = E"),
-        ("fluctuation_per_sharpness", "their ratio", "F/T"),
+        (
+            "fluctuation_per_sharpness",
+            "fluctuation per sharpness",
+            "F/T",
+        ),
         ("loss", "loss", " L "),
     ] {
         let [start, end] = trained(&out, quantity, &[3, 8, 5]);

@@ -28,6 +28,35 @@ fn with_out<'a>(arguments: &[&'a str], out: &'a Path) -> Vec<&'a str> {
     arguments
 }
 
+/// What `simulate` shows, `report` shows: without label noise, and with more weights than the flow takes, too. A predictor
+/// without an answer is the same sentence in both.
+#[test]
+fn what_simulate_shows_report_shows() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, problem, silent) in [
+        ("quiet", ["--noise", "0,0"], "No limit t → ∞: "),
+        (
+            "wide",
+            ["--dimension", "60"],
+            "No slow flow: the network has 7200 weights",
+        ),
+    ] {
+        let out = directory.path().join(name);
+        let arguments = [&RUN[..3], &problem, &RUN[5..12], &["20", "--out"]].concat();
+        let shown = run(&with_out(&arguments, &out));
+        assert_eq!(shown.status, Some(0), "{}", shown.stderr);
+        let words: Vec<&str> = shown.stdout.split_whitespace().collect();
+        assert!(words.join(" ").contains(silent), "{}", shown.stdout);
+        let reported = run(&["report", out.to_str().unwrap()]);
+        assert_eq!(reported.status, Some(0), "{}", reported.stderr);
+        let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+        assert!(
+            page.contains(silent) && page.contains("<polyline"),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn a_finished_run_compares_and_repeats() {
     let directory = tempfile::tempdir().unwrap();

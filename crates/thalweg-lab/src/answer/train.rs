@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::notes;
 use crate::quantity::{self, Quantity, SHARPNESS};
-use crate::run::{Change, Direction, Estimate};
+use crate::run::{Change, Direction, SeedMean};
 use crate::spec::NetworkExperiment;
 use crate::store::{StoredRun, last_divergence};
 
@@ -81,7 +81,7 @@ fn word(direction: Direction) -> &'static str {
     }
 }
 
-fn of(estimate: Estimate) -> Value {
+fn of(estimate: SeedMean) -> Value {
     json!({
         "mean": estimate.mean,
         "standard_error": estimate.standard_error,
@@ -103,7 +103,7 @@ mod tests {
         ] {
             assert_eq!(word(direction), expected);
         }
-        let estimate = Estimate {
+        let estimate = SeedMean {
             mean: 2.5,
             standard_error: Some(0.125),
             count: 3,

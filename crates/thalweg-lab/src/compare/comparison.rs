@@ -7,7 +7,7 @@ use thalweg::simulate::SimulateError;
 use super::Belief;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, starts};
 use crate::quantity::{self, Quantity};
-use crate::run::{Estimate, Measurements, Point, departures};
+use crate::run::{AtStep, Measurements, SeedMean, departures};
 use crate::spec::Experiment;
 use crate::store::{StoredRun, divergence, last_divergence};
 
@@ -16,6 +16,11 @@ const MOST_PATHS: usize = 16;
 
 /// The most steps at which the predictors are asked.
 const MOST_STEPS: usize = 200;
+
+/// How errors and z are to be read, wherever a comparison is shown.
+pub const READING: &str = "±: standard error of the mean over the seeds. z: SGD − theory in standard errors, seed by seed \
+    where the theory follows each seed from its own start; with many seeds chance alone takes z beyond ±2 about one time in \
+    twenty.";
 
 /// A run and what is predicted of it.
 #[derive(Clone, Debug, Serialize)]
@@ -39,21 +44,21 @@ pub struct Comparison {
     /// The steps at which the predictors were asked: measured ones, the first and the last among them.
     pub steps: Vec<u64>,
     /// What was measured, quantity by quantity.
-    pub measured: Vec<Measured>,
+    pub measured: Vec<MeasuredQuantity>,
     /// What is predicted, predictor by predictor.
     pub predicted: Vec<Predicted>,
 }
 
 /// One quantity of the run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Measured {
+pub struct MeasuredQuantity {
     /// Which one.
     #[serde(serialize_with = "by_key")]
     pub quantity: Quantity,
     /// Mean and standard error over the seeds left, at each measured step.
-    pub course: Vec<Point<Estimate>>,
+    pub course: Vec<AtStep<SeedMean>>,
     /// The same at the last step; none where no seed is left.
-    pub end: Option<Estimate>,
+    pub end: Option<SeedMean>,
 }
 
 /// One predictor.
@@ -148,9 +153,9 @@ impl Comparison {
             steps: &steps,
             quantities: &quantities,
         };
-        let measured: Vec<Measured> = quantities
+        let measured: Vec<MeasuredQuantity> = quantities
             .iter()
-            .map(|quantity| Measured {
+            .map(|quantity| MeasuredQuantity {
                 course: run.measurements.mean(&quantity.key),
                 end: run.measurements.window(&quantity.key, *last..=*last),
                 quantity: quantity.clone(),
@@ -254,7 +259,7 @@ fn measured_steps(measurements: &Measurements, last: u64) -> Vec<u64> {
 
 fn answered(
     answer: Answer,
-    measured: &[Measured],
+    measured: &[MeasuredQuantity],
     measurements: &Measurements,
     question: &Question<'_>,
 ) -> Answered {
@@ -271,7 +276,7 @@ fn answered(
                 let at = |step: usize| -> Option<f64> {
                     let values: Option<Vec<f64>> =
                         paths.iter().map(|path| *path.get(step)?.get(i)?).collect();
-                    Some(Estimate::of(&values?)?.mean)
+                    Some(SeedMean::of(&values?)?.mean)
                 };
                 let course: Option<Vec<f64>> = (0..question.steps.len()).map(at).collect();
                 let course = course?;
@@ -306,5 +311,5 @@ fn difference(
             Some(measured.value - (*path.last()?.get(i)?)?)
         })
         .collect();
-    Estimate::of(&differences)?.z(0.0)
+    SeedMean::of(&differences)?.z(0.0)
 }

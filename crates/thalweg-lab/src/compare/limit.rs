@@ -6,9 +6,9 @@ use thalweg::theory;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
 
 /// Where SGD ends as η → 0 and t → ∞.
-pub struct Limit;
+pub struct ExactLimit;
 
-impl Predictor for Limit {
+impl Predictor for ExactLimit {
     fn key(&self) -> &'static str {
         "limit"
     }

@@ -38,9 +38,9 @@ pub struct NetworkMeasurement {
     pub samples: usize,
     /// A sentence where the image files have changed since the training.
     pub changed_data: Option<String>,
-    /// L.
+    /// The mean loss L over the evaluation set, with its standard error.
     pub loss: Mean,
-    /// T = tr ∇²L.
+    /// The sharpness T = tr ∇²L, in loss/weight², with its error.
     pub sharpness: Number,
     /// How T was computed.
     pub sharpness_method: String,
@@ -52,7 +52,7 @@ pub struct NetworkMeasurement {
     pub bottom: Vec<Number>,
     /// The Hessian's spectral density.
     pub density: Density,
-    /// F = E‖∇ℓ‖².
+    /// The gradient fluctuation F = E‖∇ℓ‖² of one sample, in loss²/weight², with its interval.
     pub fluctuation: Mean,
     /// tr Cov ∇ℓ, centred.
     pub covariance_trace: Mean,
@@ -146,9 +146,9 @@ pub struct Layer {
 /// The residuals r = ∂ℓ/∂f and how they scatter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Residuals {
-    /// E r.
+    /// The mean residual E r, one number for each output at each position.
     pub mean: Vec<f64>,
-    /// E[(r − E r)(r − E r)ᵀ], row by row.
+    /// The residuals' covariance E[(r − E r)(r − E r)ᵀ], row by row, in units of loss for squared error.
     pub covariance: Vec<Vec<f64>>,
     /// Eigenvalues of E[r rᵀ], descending.
     pub spectrum: Vec<f64>,
@@ -165,7 +165,7 @@ pub struct Residuals {
 pub struct Bounds {
     /// Smallest mismatch · tr G.
     pub lower: f64,
-    /// F.
+    /// The fluctuation F that is bounded, in loss²/weight².
     pub fluctuation: f64,
     /// Largest mismatch · tr G.
     pub upper: f64,
@@ -194,7 +194,7 @@ pub struct Conditional {
     pub lower: Mean,
     /// F over the same inputs.
     pub fluctuation: Mean,
-    /// E[μ_max tr G].
+    /// Theorem 2's upper bound input by input, E[μ_max tr G], in loss²/weight².
     pub upper: Mean,
     /// Whether F lies between the bounds, as far as the inputs can tell.
     pub hold: bool,

@@ -30,6 +30,8 @@ pub use measurement::{
     Alignment, Bounds, Conditional, Density, ErrorKind, Layer, Mean, NetworkMeasurement, Number,
     Quantile, Quantiles, Residuals,
 };
-pub use observe::{Observation, observe};
+pub use observe::{NetworkObservation, observe};
+pub use runs::NetworkRuns;
+pub use state::NetworkState;
 pub use unchanged::changed_data;
 pub use unmeasured::unmeasured;

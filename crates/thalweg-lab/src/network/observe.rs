@@ -16,16 +16,16 @@ const TOLERANCE: f64 = 1e-4;
 
 /// What is measured on the way. All of it is that of the evaluation set, with its labels or with noisy ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observation {
-    /// L.
+pub struct NetworkObservation {
+    /// The mean loss L over the evaluation set.
     pub loss: f64,
     /// T = tr ∇²L.
     pub sharpness: Estimate,
-    /// λ_max.
+    /// The Hessian's largest eigenvalue λ_max, in loss/weight², with the residual of Lanczos as its error.
     pub lambda_max: Estimate,
     /// F = E‖∇ℓ‖², with what the set leaves open about the law of its samples.
     pub fluctuation: SampleMean,
-    /// ‖∇L‖².
+    /// The squared norm ‖∇L‖² of the mean gradient, in loss²/weight².
     pub squared_gradient: f64,
 }
 
@@ -45,7 +45,7 @@ pub fn observe(
     trace_products: usize,
     seed: u64,
     leading: &mut Vec<f64>,
-) -> Result<Option<Observation>, EvaluationError> {
+) -> Result<Option<NetworkObservation>, EvaluationError> {
     match finite(evaluation, noisy, parameters, trace_products, seed, leading) {
         Ok(observation) => Ok(observation.loss.is_finite().then_some(observation)),
         Err(
@@ -63,7 +63,7 @@ fn finite(
     trace_products: usize,
     seed: u64,
     leading: &mut Vec<f64>,
-) -> Result<Observation, EvaluationError> {
+) -> Result<NetworkObservation, EvaluationError> {
     let trace = TraceSettings {
         seed,
         ..TraceSettings::new(trace_products)
@@ -82,7 +82,7 @@ fn finite(
     let norms = noisy.unwrap_or(evaluation);
     let norms = norms.sample_squared_norms(parameters)?;
     let norms = norms.col_iter().map(|sample| sample.iter().sum::<f64>());
-    Ok(Observation {
+    Ok(NetworkObservation {
         loss,
         sharpness,
         lambda_max: top.values[0],
@@ -91,8 +91,8 @@ fn finite(
     })
 }
 
-impl Observation {
-    /// How many [`Observation::quantities`] there are at most.
+impl NetworkObservation {
+    /// How many [`NetworkObservation::quantities`] there are at most.
     pub(super) const QUANTITIES: usize = 16;
 
     /// The names and values of what is kept; each with its error, where it has one.

@@ -14,7 +14,7 @@ use thalweg::train::{Settings, Trainer, Training, run_together};
 use super::NetworkError;
 use super::made::Made;
 use super::measure::Effort;
-use super::observe::{Observation, observe};
+use super::observe::{NetworkObservation, observe};
 use super::state::NetworkState;
 use crate::memory::{self, TooLittle};
 use crate::run::{Measurements, RunError, Runnable, Running};
@@ -147,7 +147,7 @@ impl NetworkExperiment {
             EvaluationLabels::Noisy => 1,
             EvaluationLabels::Clean => 2,
         };
-        let rows = self.measured_steps().len() * seeds * Observation::QUANTITIES;
+        let rows = self.measured_steps().len() * seeds * NetworkObservation::QUANTITIES;
         [
             (at_once as u64 * sets).saturating_mul(measured),
             Measurements::memory(rows),

@@ -1,7 +1,7 @@
 //! What became of a quantity from the start of a run to its end, across seeds.
 
-use super::estimate::Estimate;
 use super::measurements::Measurements;
+use super::seed_mean::SeedMean;
 use crate::quantity;
 
 /// Standard errors from which on a change counts as one.
@@ -11,11 +11,11 @@ pub const CLEAR: f64 = 3.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// At step 0.
-    pub start: Estimate,
+    pub start: SeedMean,
     /// Over the last fifth of the steps: each seed's mean over its measured steps there.
-    pub end: Estimate,
+    pub end: SeedMean,
     /// end/start, as exp of the seeds' mean logarithm.
-    pub factor: Estimate,
+    pub factor: SeedMean,
     /// Whether that is clear of 1.
     pub direction: Direction,
 }
@@ -61,13 +61,13 @@ impl Measurements {
         {
             return None;
         }
-        let of = |f: fn(&(f64, f64)) -> f64| Estimate::of(&pairs.iter().map(f).collect::<Vec<_>>());
+        let of = |f: fn(&(f64, f64)) -> f64| SeedMean::of(&pairs.iter().map(f).collect::<Vec<_>>());
         let logarithm = of(|(start, end)| (end / start).ln())?;
         let factor = logarithm.mean.exp();
         Some(Change {
             start: of(|pair| pair.0)?,
             end: of(|pair| pair.1)?,
-            factor: Estimate {
+            factor: SeedMean {
                 mean: factor,
                 standard_error: logarithm.standard_error.map(|error| factor * error),
                 ..logarithm
@@ -77,7 +77,7 @@ impl Measurements {
     }
 }
 
-fn direction(logarithm: Estimate) -> Direction {
+fn direction(logarithm: SeedMean) -> Direction {
     match logarithm.standard_error {
         None => Direction::OneSeed,
         Some(error) if logarithm.mean > 0.0 && logarithm.mean >= CLEAR * error => Direction::Rose,

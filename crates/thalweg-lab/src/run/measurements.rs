@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-use super::estimate::Estimate;
+use super::seed_mean::SeedMean;
 
 /// What was measured, in the order of measurement; [`columns`](Self::columns) has it as columns of equal length.
 ///
@@ -35,7 +35,7 @@ pub struct Columns<'m> {
     pub seed: Vec<u64>,
     /// t, in steps.
     pub step: Vec<u64>,
-    /// u = η² t / B.
+    /// The slow time u = η² t / B of each row.
     pub slow_time: Vec<f64>,
     /// Its name, a key of [`crate::quantity`].
     pub quantity: Vec<&'m str>,
@@ -45,10 +45,10 @@ pub struct Columns<'m> {
 
 /// One point of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Point<T> {
+pub struct AtStep<T> {
     /// t, in steps.
     pub step: u64,
-    /// u = η² t / B.
+    /// The slow time u = η² t / B at that step.
     pub slow_time: f64,
     /// What was measured there.
     pub value: T,
@@ -144,7 +144,7 @@ impl Measurements {
     }
 
     /// `quantity` along the run of `seed`; empty where there is none.
-    pub fn series(&self, quantity: &str, seed: u64) -> Vec<Point<f64>> {
+    pub fn series(&self, quantity: &str, seed: u64) -> Vec<AtStep<f64>> {
         self.of(quantity)
             .filter(|row| row.seed == seed)
             .map(|row| row.point(row.value))
@@ -152,12 +152,12 @@ impl Measurements {
     }
 
     /// The mean of `quantity` across the seeds that have it, at each measured step.
-    pub fn mean(&self, quantity: &str) -> Vec<Point<Estimate>> {
+    pub fn mean(&self, quantity: &str) -> Vec<AtStep<SeedMean>> {
         let rows: Vec<&Row> = self.of(quantity).collect();
         rows.chunk_by(|a, b| a.step == b.step)
             .filter_map(|group| {
                 let values: Vec<f64> = group.iter().map(|row| row.value).collect();
-                Some(group[0].point(Estimate::of(&values)?))
+                Some(group[0].point(SeedMean::of(&values)?))
             })
             .collect()
     }
@@ -166,7 +166,7 @@ impl Measurements {
     ///
     /// Only seeds measured at every one of those steps count: one that diverges on the way would
     /// weigh in with its first part alone. `None` if there is no such seed, or no step.
-    pub fn window(&self, quantity: &str, steps: RangeInclusive<u64>) -> Option<Estimate> {
+    pub fn window(&self, quantity: &str, steps: RangeInclusive<u64>) -> Option<SeedMean> {
         let rows: Vec<&Row> = self
             .of(quantity)
             .filter(|row| steps.contains(&row.step))
@@ -187,7 +187,7 @@ impl Measurements {
             .filter(|(_, count, _)| *count == measured)
             .map(|(_, count, sum)| sum / *count as f64)
             .collect();
-        Estimate::of(&averages)
+        SeedMean::of(&averages)
     }
 
     /// The steps in `steps` at which any seed's `quantity` was measured, ascending.
@@ -211,8 +211,8 @@ impl Measurements {
 }
 
 impl Row {
-    fn point<T>(&self, value: T) -> Point<T> {
-        Point {
+    fn point<T>(&self, value: T) -> AtStep<T> {
+        AtStep {
             step: self.step,
             slow_time: self.slow_time,
             value,

@@ -20,11 +20,11 @@ mod change;
 mod departures;
 mod driver;
 mod error;
-mod estimate;
 mod linear;
 mod measurements;
 mod observer;
 mod runnable;
+mod seed_mean;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -34,10 +34,11 @@ use std::time::{Duration, Instant};
 pub use change::{CLEAR, Change, Direction};
 pub use departures::departures;
 pub use error::RunError;
-pub use estimate::Estimate;
-pub use measurements::{Columns, Measurements, Point};
+pub use linear::LinearRuns;
+pub use measurements::{AtStep, Columns, Measurements};
 pub use observer::{Note, Observer};
 pub use runnable::{Runnable, Running};
+pub use seed_mean::SeedMean;
 
 use crate::provenance::Build;
 use crate::store::{Progress, RunDirectory, RunOutcome, State};

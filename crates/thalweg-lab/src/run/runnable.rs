@@ -33,7 +33,7 @@ pub trait Running {
     /// What a checkpoint holds.
     type State: State;
 
-    /// t.
+    /// The steps made so far, t.
     fn step(&self) -> u64;
 
     /// Steps every run on to step `step`. However the way there is cut, the numbers are the same.

@@ -69,7 +69,7 @@ pub enum SavedError {
     /// There are not as many parameters as the network has.
     #[error("{found} parameters were given, the network has {expected}")]
     Count {
-        /// Given.
+        /// How many the file has.
         found: usize,
         /// The network's.
         expected: usize,

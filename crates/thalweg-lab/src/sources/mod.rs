@@ -1,5 +1,5 @@
 //! Where a network's samples come from. One kind of data, one file: what a specification says of it, what a reader is told,
-//! and the samples that it makes. [`KINDS`] lists them by their word in files.
+//! and the samples that it makes. `KINDS` lists them by their word in files.
 //!
 //! ```
 //! use thalweg_lab::sources::NetworkSource;
@@ -49,7 +49,7 @@ impl NetworkSource {
 
 /// A kind of data.
 pub trait DataSource {
-    /// The table that its [`Kind`] reads, but for the noise.
+    /// The table in a file that it is read from, but for the noise.
     fn to_node(&self) -> Node;
 
     /// What it is, for a reader.

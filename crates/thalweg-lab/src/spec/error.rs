@@ -56,7 +56,7 @@ pub enum Fault {
     /// The file holds more than any specification can need.
     #[error("is larger than {} MiB, the most a specification may be", limit >> 20)]
     TooLarge {
-        /// Bytes.
+        /// The most that is read, bytes.
         limit: u64,
     },
     /// What it describes needs more memory than there is.
@@ -126,7 +126,7 @@ pub enum Fault {
     /// Two fields that say the same thing.
     #[error("`{first}` and `{second}` are both given; give one of them")]
     Conflict {
-        /// One.
+        /// The one that is named first.
         first: String,
         /// The other.
         second: String,

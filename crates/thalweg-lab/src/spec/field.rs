@@ -164,7 +164,7 @@ impl<'a> Field<'a> {
     }
 
     /// [`Field::kind`] by its number in `kinds`.
-    pub fn kind_number(&self, kinds: &[Tagged<'_>]) -> Result<usize, Fault> {
+    pub(crate) fn kind_number(&self, kinds: &[Tagged<'_>]) -> Result<usize, Fault> {
         let names: Vec<_> = kinds
             .iter()
             .map(|(name, _)| format!("\"{name}\""))

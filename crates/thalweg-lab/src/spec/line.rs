@@ -13,7 +13,7 @@ use super::place::{Step, steps};
 /// A line of a specification, as its file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// From 1.
+    /// Its number in the file, from 1.
     pub number: usize,
     /// Without what stands around it.
     pub text: String,

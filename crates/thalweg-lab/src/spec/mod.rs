@@ -9,7 +9,7 @@
 //! use thalweg_lab::spec::{Draft, NetworkExperiment};
 //!
 //! let mut draft = Draft::from_toml(thalweg_lab::examples::RELU)?;
-//! draft.set("network.hidden[0]", 8_usize)?;
+//! draft.set("network.hidden", vec![8_usize])?;
 //! let experiment = draft.experiment::<NetworkExperiment>()?;
 //! assert!(experiment.network_words().starts_with("perceptron 2 → 8 → 2"));
 //! let error = draft.set("batch", 0_usize).and_then(|()| draft.experiment::<NetworkExperiment>());

@@ -143,6 +143,12 @@ impl From<usize> for Node {
     }
 }
 
+impl<T: Into<Node>> From<Vec<T>> for Node {
+    fn from(values: Vec<T>) -> Self {
+        values.into_iter().collect()
+    }
+}
+
 impl<T: Into<Node>> FromIterator<T> for Node {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())

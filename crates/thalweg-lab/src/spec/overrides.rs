@@ -10,9 +10,9 @@ use super::resolved::init;
 /// What a command line says of an experiment; `None` leaves it to the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
-    /// η > 0.
+    /// The step size η > 0, where it is given.
     pub learning_rate: Option<f64>,
-    /// B ≥ 1.
+    /// Samples in a minibatch, B ≥ 1, where it is given.
     pub batch: Option<usize>,
     /// Steps of each run.
     pub steps: Option<u64>,

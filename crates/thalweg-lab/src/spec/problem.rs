@@ -31,9 +31,9 @@ pub struct ProblemFile {
     pub start_weights: Option<Weights>,
     /// Slow times u = η² t / B at which answers are wanted, ascending, ≥ 0.
     pub slow_time: Option<Vec<f64>>,
-    /// η > 0.
+    /// The step size η > 0, where it is given.
     pub learning_rate: Option<f64>,
-    /// B ≥ 1.
+    /// Samples in a minibatch, B ≥ 1, where it is given.
     pub batch: Option<usize>,
     /// t, in steps.
     pub steps: Option<u64>,

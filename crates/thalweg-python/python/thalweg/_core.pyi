@@ -7,6 +7,26 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = [
+    "Measurements",
+    "Problem",
+    "Simulated",
+    "Trained",
+    "__version__",
+    "flow",
+    "load",
+    "measure",
+    "minimum",
+    "networks",
+    "predict",
+    "restore_measurements",
+    "restore_problem",
+    "restore_simulated",
+    "restore_trained",
+    "simulate",
+    "train",
+]
+
 __version__: str
 
 @final
@@ -125,3 +145,20 @@ def measure(
     out: str | PathLike[str] | None,
     progress: Callable[[int, int], object] | None,
 ) -> dict[str, Any]: ...
+
+# How pickle brings them back.
+def restore_problem(
+    depth: int,
+    input_covariance: ArrayLike,
+    teacher: ArrayLike,
+    noise_covariance: ArrayLike,
+    hidden_widths: list[int],
+    mended: list[str],
+) -> Problem: ...
+def restore_measurements(
+    seed: list[int], step: list[int], slow_time: list[float], quantity: list[str], value: list[float]
+) -> Measurements: ...
+def restore_simulated(
+    toml: str, mended: list[str], measurements: Measurements, outcomes: dict[int, int | None]
+) -> Simulated: ...
+def restore_trained(toml: str, measurements: Measurements, outcomes: dict[int, int | None]) -> Trained: ...

@@ -11,7 +11,7 @@ pub struct Claim {
     /// What is claimed, one sentence.
     pub statement: String,
     /// Who claims it, and where.
-    pub source: Source,
+    pub source: Citation,
     /// The measured value: sampled, or computed by an independent route; or why there is none.
     pub measured: Result<Measured, String>,
     /// Standard error of measured − predicted, where the two share their starts; otherwise that of `measured`.
@@ -23,7 +23,7 @@ pub struct Claim {
     /// Whether that is the slow flow beside the runs, which leaves things out.
     pub beside_flow: bool,
     /// Whether differences count as they are, or as ratios.
-    pub scale: Scale,
+    pub scale: Counting,
     /// What counts as agreement.
     pub tolerance: Tolerance,
     /// For a limit t → ∞: how far the slow flow gets within the budget.
@@ -51,25 +51,25 @@ pub enum Origin {
 
 /// Who claims something, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Who.
+pub struct Citation {
+    /// Who claims it.
     pub origin: Origin,
     /// An equation, a figure, or what it rests on.
     pub place: String,
 }
 
 /// The paper claims it, in `place`.
-pub fn paper(place: impl Into<String>) -> Source {
-    Source {
+pub fn paper(place: impl Into<String>) -> Citation {
+    Citation {
         origin: Origin::Paper,
         place: place.into(),
     }
 }
 
 /// It goes beyond the paper; `place` says what it rests on, or is empty.
-pub fn beyond(place: impl Into<String>) -> Source {
+pub fn beyond(place: impl Into<String>) -> Citation {
     let place = place.into();
-    Source {
+    Citation {
         origin: Origin::Beyond,
         place: if place.is_empty() {
             "beyond the paper".to_owned()
@@ -81,7 +81,7 @@ pub fn beyond(place: impl Into<String>) -> Source {
 
 /// How a difference is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
+pub enum Counting {
     /// measured − predicted, relative to the prediction.
     Plain,
     /// ln(measured/predicted): for a ratio whose logarithm was averaged.
@@ -102,17 +102,17 @@ pub struct Reach {
 /// How far a run is from η → 0⁺; the limits are those of [`thalweg::flow::Validity`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// ηλ_max/2.
+    /// The stability number ηλ_max/2, 1 at the edge.
     pub stability: f64,
-    /// E‖(W_D…W_1 − V)√Σx‖²/‖V√Σx‖².
-    pub product: f64,
+    /// How far the product of the weights fluctuates, E‖(W_D…W_1 − V)√Σx‖²/‖V√Σx‖².
+    pub relative_weighted_fluctuation: f64,
 }
 
 impl Claim {
     /// A claim about a number that both sides compute.
     pub fn exact(
         statement: impl Into<String>,
-        source: Source,
+        source: Citation,
         (measured, predicted): (f64, f64),
         by: impl Into<String>,
         tolerance: Tolerance,
@@ -124,7 +124,7 @@ impl Claim {
     /// A claim about something measured, with an error if it was sampled; or why it was not.
     pub fn new(
         statement: impl Into<String>,
-        source: Source,
+        source: Citation,
         (measured, predicted): (Result<Measured, String>, f64),
         by: impl Into<String>,
         tolerance: Tolerance,
@@ -137,7 +137,7 @@ impl Claim {
             predicted,
             by: by.into(),
             beside_flow: false,
-            scale: Scale::Plain,
+            scale: Counting::Plain,
             tolerance,
             reach: None,
             range: None,
@@ -148,12 +148,12 @@ impl Claim {
     /// A claim about a ratio whose logarithm was averaged over trials.
     pub fn ratio(
         statement: impl Into<String>,
-        source: Source,
+        source: Citation,
         ratio: Result<Measured, String>,
         tolerance: Tolerance,
     ) -> Self {
         Self {
-            scale: Scale::Log,
+            scale: Counting::Log,
             ..Self::new(
                 statement,
                 source,

@@ -52,7 +52,7 @@ mod tests {
         let mut found = 0;
         for _ in 0..repetitions {
             let values: Vec<f64> = (0..trials).map(|_| difference + normal()).collect();
-            let estimate = thalweg_lab::run::Estimate::of(&values).unwrap();
+            let estimate = thalweg_lab::run::SeedMean::of(&values).unwrap();
             if estimate.mean >= ERRORS * estimate.standard_error.unwrap() {
                 found += 1;
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thalweg::flow::{MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
-use super::claim::{Claim, Origin, Range, Reach, Scale};
+use super::claim::{Claim, Counting, Origin, Range, Reach};
 use super::power::detectable;
 use super::tolerance::{ERRORS, ROUNDING, Tolerance};
 
@@ -213,17 +213,17 @@ impl Claim {
             return Err("the trials do not differ at all: they are not independent".to_owned());
         }
         match self.scale {
-            Scale::Plain => Ok(Difference {
+            Counting::Plain => Ok(Difference {
                 value: measured.value - self.predicted,
                 error,
                 size: self.predicted.abs(),
             }),
-            Scale::Log if measured.value > 0.0 && self.predicted > 0.0 => Ok(Difference {
+            Counting::Log if measured.value > 0.0 && self.predicted > 0.0 => Ok(Difference {
                 value: (measured.value / self.predicted).ln(),
                 error: error.map(|error| error / measured.value),
                 size: 1.0,
             }),
-            Scale::Log => Err(format!(
+            Counting::Log => Err(format!(
                 "{} is no ratio of positive numbers",
                 measured.value
             )),
@@ -296,8 +296,8 @@ impl Claim {
         let trials = self.measured.as_ref().ok()?.trials;
         let shift = side * detectable(trials, difference.error?)?;
         finite(match self.scale {
-            Scale::Plain => self.predicted + shift,
-            Scale::Log => self.predicted * shift.exp(),
+            Counting::Plain => self.predicted + shift,
+            Counting::Log => self.predicted * shift.exp(),
         })
     }
 }
@@ -317,14 +317,15 @@ impl Reach {
 
 impl Range {
     fn exceeded(self) -> bool {
-        self.stability > MOST_STABILITY || self.product > MOST_RELATIVE_WEIGHTED_FLUCTUATION
+        self.stability > MOST_STABILITY
+            || self.relative_weighted_fluctuation > MOST_RELATIVE_WEIGHTED_FLUCTUATION
     }
 
     fn words(self) -> String {
         format!(
             "the theory is for small η: here ηλ_{{max}}/2 = {:.2} (at most {MOST_STABILITY}) and the product fluctuates by {:.1} % (at most {} %)",
             self.stability,
-            100.0 * self.product,
+            100.0 * self.relative_weighted_fluctuation,
             100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION
         )
     }

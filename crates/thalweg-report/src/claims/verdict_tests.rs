@@ -208,7 +208,10 @@ fn a_run_that_ends_before_its_limit_decides_nothing_about_it() {
 #[test]
 fn beyond_the_theorys_range_nothing_is_decided() {
     let beyond = |measured, stability, product| Claim {
-        range: Some(Range { stability, product }),
+        range: Some(Range {
+            stability,
+            relative_weighted_fluctuation: product,
+        }),
         ..exact(measured, SGD)
     };
     let (stable, small) = (
@@ -268,7 +271,7 @@ fn numbers_that_are_not_finite_are_not_measured() {
         ..sampled(1.0, 0.1, SGD)
     };
     let mut negative = sampled(-1.0, 0.1, Tolerance::Above {});
-    negative.scale = Scale::Log;
+    negative.scale = Counting::Log;
     for claim in [
         no_trials,
         no_prediction,

@@ -8,9 +8,9 @@ pub type Position = (f64, f64);
 /// A laid-out picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
-    /// Pixels.
+    /// From left to right, pixels.
     pub width: f64,
-    /// Pixels.
+    /// From top to bottom, pixels.
     pub height: f64,
     /// What the picture shows, for readers that cannot see it.
     pub description: String,
@@ -27,7 +27,7 @@ pub enum Shape {
         points: Vec<Position>,
         /// Its colour.
         ink: Ink,
-        /// Pixels.
+        /// How wide the line is, pixels.
         width: f64,
         /// Its pattern.
         dash: Dash,
@@ -45,7 +45,7 @@ pub enum Shape {
     Disc {
         /// Its middle.
         centre: Position,
-        /// Pixels.
+        /// From the centre to the edge, pixels.
         radius: f64,
         /// Its colour.
         ink: Ink,
@@ -61,7 +61,7 @@ pub struct Text {
     pub content: String,
     /// The point on the baseline that `anchor` names.
     pub at: Position,
-    /// Pixels.
+    /// The letters' size, pixels.
     pub size: f64,
     /// Which end of the text stands at `at`.
     pub anchor: Anchor,

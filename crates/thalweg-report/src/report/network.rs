@@ -10,7 +10,7 @@ use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::{Budget, Environment, FigureResult};
 use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
-use thalweg_lab::quantity;
+use thalweg_lab::quantity::{self, against_steps};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::{StoredRun, divergence, is_run, load};
 
@@ -86,9 +86,7 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
         panels.push(panel);
     }
     Figure {
-        description:
-            "Sharpness, largest eigenvalue, fluctuation, their ratio and loss against steps"
-                .to_owned(),
+        description: against_steps(&quantity::trained()),
         panels,
         columns: 3,
         frame: (230.0, 200.0),

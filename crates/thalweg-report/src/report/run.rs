@@ -9,9 +9,9 @@ use super::section::Section;
 use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::{Budget, Environment, FigureResult};
-use thalweg_lab::compare::{Comparison, Measured, predictors};
+use thalweg_lab::compare::{Comparison, MeasuredQuantity, READING, predictors};
 use thalweg_lab::provenance::LOSS_CONVENTION;
-use thalweg_lab::quantity;
+use thalweg_lab::quantity::{self, against_steps};
 use thalweg_lab::spec::Experiment;
 use thalweg_lab::store::{StoredRun, load};
 
@@ -35,7 +35,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
 
 /// Every quantity against steps, with what each predictor says of it.
 fn draw(comparison: &Comparison) -> Figure {
-    let panel = |(i, measured): (usize, &Measured)| {
+    let panel = |(i, measured): (usize, &MeasuredQuantity)| {
         let points = measured.course.iter().map(|p| Point {
             x: p.step as f64,
             y: p.value.mean,
@@ -64,7 +64,12 @@ fn draw(comparison: &Comparison) -> Figure {
         })
     };
     Figure {
-        description: "Sharpness, largest eigenvalue and fluctuation against steps".to_owned(),
+        description: against_steps(
+            comparison
+                .measured
+                .iter()
+                .map(|measured| &measured.quantity),
+        ),
         panels: comparison.measured.iter().enumerate().map(panel).collect(),
         columns: 3,
         frame: (230.0, 200.0),
@@ -99,7 +104,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         id: "run".to_owned(),
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
         caption: format!(
-            "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {}",
+            "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {READING} {}",
             remarks.join(" ")
         ),
         command: format!("thalweg report {}", directory.display()),
@@ -124,7 +129,7 @@ fn numbers(comparison: &Comparison) -> Vec<(String, String)> {
         0 => "no digit known".to_owned(),
         _ => plain(value),
     };
-    let row = |(i, measured): (usize, &Measured)| {
+    let row = |(i, measured): (usize, &MeasuredQuantity)| {
         let mut words = measured.end.map_or("–".to_owned(), |end| {
             with_error(end.mean, end.standard_error)
         });

@@ -4,13 +4,13 @@ use super::*;
 use crate::plot::Scale;
 use thalweg_lab::compare::{Answered, Predicted, Series, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
-use thalweg_lab::run::{Estimate, Point as Measurement};
+use thalweg_lab::run::{AtStep, SeedMean};
 
-fn point(step: u64, mean: f64, error: f64) -> Measurement<Estimate> {
-    Measurement {
+fn point(step: u64, mean: f64, error: f64) -> AtStep<SeedMean> {
+    AtStep {
         step,
         slow_time: 0.0,
-        value: Estimate {
+        value: SeedMean {
             mean,
             standard_error: Some(error),
             count: 4,
@@ -18,12 +18,12 @@ fn point(step: u64, mean: f64, error: f64) -> Measurement<Estimate> {
     }
 }
 
-fn measured(quantity: Quantity, means: [f64; 2], errors: [f64; 2]) -> Measured {
+fn measured(quantity: Quantity, means: [f64; 2], errors: [f64; 2]) -> MeasuredQuantity {
     let course = vec![
         point(0, means[0], errors[0]),
         point(50, means[1], errors[1]),
     ];
-    Measured {
+    MeasuredQuantity {
         quantity,
         end: course.last().map(|point| point.value),
         course,

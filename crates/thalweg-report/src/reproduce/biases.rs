@@ -8,8 +8,9 @@ use super::ran::Ran;
 use super::shown::Shown as _;
 use super::{Context, ReproduceError};
 use crate::claims::beyond;
-use crate::plot::Figure;
+use crate::plot::{Figure, Look};
 use crate::results::Budget;
+use crate::statistics::Trials;
 use thalweg_lab::quantity::SHARPNESS;
 use thalweg_lab::spec::NetworkExperiment;
 
@@ -60,11 +61,16 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         let named = [
             ("anisotropic, no biases", without[0]),
             ("isotropic, no biases", without[1]),
-            ("anisotropic, biases", with[0]),
-            ("isotropic, biases", with[1]),
         ];
         let title = format!("{}, {loss}", choice.model.name());
-        panels.push(SHARPNESS.panel(&title, &named));
+        let panel = SHARPNESS.panel(&title, &named);
+        // Single points: between the start and the last fifth nothing was measured.
+        let points = |trials: &Trials| trials.curve(&SHARPNESS.key);
+        panels.push(
+            panel
+                .with("anisotropic, biases", points(with[0]), Look::scattered(2))
+                .with("isotropic, biases", points(with[1]), Look::scattered(3)),
+        );
         let what = format!("{}, {loss}", choice.words());
         claims.push(SHARPNESS.larger(&what, beyond("Figures 2, 3 and 8 with biases"), with));
         let of_settings = choice.settings(&[choice.condition, 1.0], context.budget)?;

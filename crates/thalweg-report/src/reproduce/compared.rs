@@ -5,7 +5,9 @@ use super::ReproduceError;
 use crate::claims::Range;
 use crate::plot::Point;
 use crate::statistics::{Missing, PerTrial, Trials};
-use thalweg_lab::compare::{Answered, Comparison, Limit, NoAnswer, Predicted, Predictor, Values};
+use thalweg_lab::compare::{
+    Answered, Comparison, ExactLimit, NoAnswer, Predicted, Predictor, Values,
+};
 use thalweg_lab::quantity::{self, Quantity, average};
 use thalweg_lab::spec::Experiment;
 use thalweg_lab::store::StoredRun;
@@ -43,7 +45,7 @@ impl Compared {
             outcomes,
         };
         let quantities = quantity::simulated(experiment.problem.depth());
-        let comparison = Comparison::new(&run, &[predictor, &Limit], quantities)?;
+        let comparison = Comparison::new(&run, &[predictor, &ExactLimit], quantities)?;
         match &comparison.predicted[0].answer {
             Err(reason) if !comparison.followed.is_empty() => {
                 return Err(NoAnswer(reason.clone()).into());
@@ -120,7 +122,7 @@ impl Compared {
         let belief = self.answer()?.belief.as_ref()?;
         Some(Range {
             stability: belief.stability_number,
-            product: belief.relative_weighted_fluctuation,
+            relative_weighted_fluctuation: belief.relative_weighted_fluctuation,
         })
     }
 
@@ -129,8 +131,18 @@ impl Compared {
         let belief = self.answer()?.belief.as_ref()?;
         Some(Range {
             stability: belief.limit_stability_number?,
-            product: belief.limit_relative_weighted_fluctuation?,
+            relative_weighted_fluctuation: belief.limit_relative_weighted_fluctuation?,
         })
+    }
+
+    /// What follows the trials, in a sentence.
+    pub fn name(&self) -> &'static str {
+        self.follower().name
+    }
+
+    /// Whether its numbers leave something out that SGD's have.
+    pub fn leaves_something_out(&self) -> bool {
+        self.follower().leaves_out.is_some()
     }
 
     fn follower(&self) -> &Predicted {

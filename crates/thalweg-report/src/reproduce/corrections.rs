@@ -11,7 +11,7 @@ use super::linear::identity_problem;
 use super::made::Made;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
-use crate::claims::{Claim, Origin, Source};
+use crate::claims::{Citation, Claim, Origin};
 use crate::claims::{EXACT, Tolerance};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 
@@ -46,16 +46,16 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
 }
 
 /// What the paper prints, in error.
-fn misprint(place: &str) -> Source {
-    Source {
+fn misprint(place: &str) -> Citation {
+    Citation {
         origin: Origin::Misprint,
         place: place.to_owned(),
     }
 }
 
 /// What should stand there.
-fn correction(place: &str) -> Source {
-    Source {
+fn correction(place: &str) -> Citation {
+    Citation {
         origin: Origin::Correction,
         place: place.to_owned(),
     }
@@ -244,7 +244,7 @@ fn theorem_2(claims: &mut Vec<Claim>) -> Result<(), ReproduceError> {
         low = low.min(values.fluctuation / bounds.lower);
         high = high.max(values.fluctuation / bounds.upper);
     }
-    let claim = |text: &str, source: Source, value, tolerance| {
+    let claim = |text: &str, source: Citation, value, tolerance| {
         Claim::exact(text, source, (value, 1.0), "the bound itself", tolerance)
     };
     let (least, most) = (Tolerance::AtLeast {}, Tolerance::AtMost {});

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use thalweg::flow::{self, Times};
 use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
-use thalweg::theory::predict;
 
 use super::compared::Compared;
 use super::linear::{LOGARITHMIC, experiment, identity_problem, plain};
@@ -19,7 +17,7 @@ use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel};
 use crate::results::Budget;
 use crate::statistics::Trials;
-use thalweg_lab::compare::{SLOW_FLOW, starts};
+use thalweg_lab::compare::{ExactLimit, Predictor as _, Question, SLOW_FLOW, Values, starts};
 use thalweg_lab::quantity::SHARPNESS;
 use thalweg_lab::spec::Experiment;
 
@@ -182,7 +180,6 @@ fn together(title: &str, scales: &[(&Trials, Arc<Compared>)]) -> Claim {
 
 /// The first of 1, 2, 5, 10 … ·10⁵ steps at which the flow from every start is close to the limit.
 fn budget_by_flow(problem: &Problem, most: u64, budget: Budget) -> Result<u64, ReproduceError> {
-    let limit = predict(problem)?.sharpness;
     let candidates: Vec<u64> = [1, 2, 5, 10, 20, 50]
         .map(|n| n * 100_000)
         .into_iter()
@@ -191,20 +188,28 @@ fn budget_by_flow(problem: &Problem, most: u64, budget: Budget) -> Result<u64, R
     if candidates.is_empty() {
         return Ok(most);
     }
-    let accuracy = flow::Settings::default();
-    let times = Times::Steps {
-        learning_rate: LEARNING_RATE,
-        batch: BATCH,
-        steps: candidates.clone(),
-    };
     let mut worst = vec![0.0_f64; candidates.len()];
     for gain in GAINS {
         let experiment = of_scale(problem, gain, most, budget);
-        for start in starts(problem, &experiment.settings, &experiment.seeds)? {
-            let minimum = flow::descend(problem, &start.start, &accuracy)?;
-            let trajectory = flow::slow_flow(problem, &minimum.weights, &times, &accuracy)?;
-            for (worst, snapshot) in worst.iter_mut().zip(&trajectory.snapshots) {
-                *worst = worst.max((snapshot.sharpness / limit - 1.0).abs());
+        let question = Question {
+            problem,
+            settings: &experiment.settings,
+            starts: &starts(problem, &experiment.settings, &experiment.seeds)?,
+            steps: &candidates,
+            quantities: &[SHARPNESS],
+        };
+        let (Values::Paths(paths), Values::Level(limit)) = (
+            SLOW_FLOW.answer(&question)?.values,
+            ExactLimit.answer(&question)?.values,
+        ) else {
+            return Ok(most);
+        };
+        for path in paths {
+            for (worst, at) in worst.iter_mut().zip(path) {
+                let (Some(flow), Some(limit)) = (at[0], limit[0]) else {
+                    return Ok(most);
+                };
+                *worst = worst.max((flow / limit - 1.0).abs());
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Figure 3: relative sharpness grows with the noise's condition number, in four networks and on both losses.
 
 use thalweg::loss::Loss;
-use thalweg::theory::predict;
 
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::Made;
@@ -14,6 +13,7 @@ use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::Budget;
 use crate::statistics::Trials;
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LINEAR_STEPS: u64 = 100_000;
@@ -212,7 +212,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
                 panel = panel.with(sweep.words(), points, Look::measured(i));
             }
             if quantity == SHARPNESS && loss == SQUARED_ERROR {
-                panel = limit(panel, Sweep::Simulated.conditions(budget))?;
+                panel = limit(panel, ran, budget)?;
             }
             panels.push(panel);
         }
@@ -235,20 +235,21 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     })
 }
 
-/// Adds the linear network's exact limit, which its budget does not reach.
-fn limit(panel: Panel, conditions: &[f64]) -> Result<Panel, ReproduceError> {
-    let mut points = Vec::new();
-    for &condition in conditions {
-        let problem = identity_problem(&Model::Linear.deviations(2, condition), 3)?;
-        let prediction = predict(&problem)?;
-        points.push(Point::exact(
-            condition,
-            prediction.sharpness / prediction.min_sharpness,
-        ));
-    }
+/// Adds the linear network's exact limit, which its budget does not reach, relative to that at κ = 1.
+fn limit(panel: Panel, ran: &Ran, budget: Budget) -> Result<Panel, ReproduceError> {
+    let sweep = Sweep::Simulated;
+    let at = |condition| {
+        let compared = ran.compared(&sweep.name(condition), &SLOW_FLOW)?;
+        compared.limit(&SHARPNESS)
+    };
+    let first = at(1.0)?;
+    let points = sweep
+        .conditions(budget)
+        .iter()
+        .map(|&condition| Ok(Point::exact(condition, at(condition)? / first)));
     Ok(panel.with(
         "linear network, exact limit t → ∞",
-        points,
+        points.collect::<Result<_, ReproduceError>>()?,
         Look::reference(Dash::DashDot),
     ))
 }

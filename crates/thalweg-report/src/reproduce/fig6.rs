@@ -1,7 +1,5 @@
 //! Figure 6: the first and the last layer become ill-conditioned, the middle one stays near 1.
 
-use thalweg::theory::predict;
-
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
 use super::made::{Made, sgd_settings};
 use super::network::KINDS;
@@ -13,8 +11,7 @@ use crate::claims::{Claim, paper};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
 use thalweg_lab::compare::SLOW_FLOW;
-use thalweg_lab::quantity::{Quantity, condition_number};
-use thalweg_lab::spec::Experiment;
+use thalweg_lab::quantity::condition_number;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
@@ -73,19 +70,11 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     })
 }
 
-/// κ(W_k) of each layer with its exact limit.
-fn limits(experiment: &Experiment) -> Result<Vec<(Quantity, f64)>, ReproduceError> {
-    let exact = predict(&experiment.problem)?.minimum.layer_conditioning()?;
-    let layers = (1..=DEPTH).map(condition_number);
-    Ok(layers
-        .zip(exact.iter().map(|layer| layer.condition_number))
-        .collect())
-}
-
 fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceError> {
     let (runs, flows) = (ran.linear(name)?, ran.compared(name, &SLOW_FLOW)?);
     let mut claims = Vec::new();
-    for (quantity, limit) in limits(runs.0)? {
+    for quantity in (1..=DEPTH).map(condition_number) {
+        let limit = flows.limit(&quantity)?;
         claims.push(quantity.against_limit(title, paper("eq. 65, 66"), limit, runs, &flows)?);
         claims.push(quantity.against_flow(title, runs.1, &flows));
     }
@@ -93,13 +82,14 @@ fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceErr
 }
 
 fn panel(ran: &Ran, name: &str, title: &str) -> Result<Panel, ReproduceError> {
-    let ((experiment, trials), flows) = (ran.linear(name)?, ran.compared(name, &SLOW_FLOW)?);
+    let ((_, trials), flows) = (ran.linear(name)?, ran.compared(name, &SLOW_FLOW)?);
     let mut panel = Panel::new(
         title,
         Axis::log("step t"),
         Axis::log(condition_number(1).axis),
     );
-    for (layer, (quantity, limit)) in limits(experiment)?.into_iter().enumerate() {
+    for (layer, quantity) in (1..=DEPTH).map(condition_number).enumerate() {
+        let limit = flows.limit(&quantity)?;
         let symbol = &quantity.symbol;
         panel = panel
             .with(

@@ -1,7 +1,7 @@
 //! The paper's figures and some of our own, each reproduced with its claims and verdicts.
 //!
 //! One figure, one file: the experiments that it plans, and what it shows and claims of them, by tolerances decided
-//! beforehand. [`FIGURES`] lists them; [`write`](fn@write) makes several into a directory, with the specification and
+//! beforehand. (Proposition 1 is about starts, so that its figure runs nothing: it draws thousands of starts and keeps none.) [`FIGURES`] lists them; [`write`](fn@write) makes several into a directory, with the specification and
 //! the measurements of each run beside them.
 //!
 //! Data flow one way: `plan` (experiments as values) → `ran` (each run once) → `statistics` (trials) → `claim` and

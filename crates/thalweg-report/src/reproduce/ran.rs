@@ -25,12 +25,15 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub struct Kept(Mutex<HashMap<String, Arc<Run>>>);
 
+/// A run by its name beside a predictor.
+type Known = (String, &'static dyn Predictor, Arc<Compared>);
+
 /// A figure's runs, by name, and what is predicted of them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Ran {
     runs: Vec<(String, Arc<Run>)>,
     /// By run and predictor, each made when it is first asked for.
-    compared: Mutex<Vec<(String, &'static str, Arc<Compared>)>>,
+    compared: Mutex<Vec<Known>>,
 }
 
 impl Ran {
@@ -73,12 +76,13 @@ impl Ran {
                 .lock()
                 .unwrap_or_else(|error| error.into_inner())
         };
-        let key = predictor.key();
-        if let Some((.., known)) = kept().iter().find(|(own, by, _)| own == name && *by == key) {
+        let same = |by: &'static dyn Predictor| std::ptr::addr_eq(by, predictor);
+        let known = |(own, by, _): &&Known| own == name && same(*by);
+        if let Some((.., known)) = kept().iter().find(known) {
             return Ok(Arc::clone(known));
         }
         let compared = Arc::new(Compared::new(self.linear(name)?, predictor)?);
-        kept().push((name.to_owned(), key, Arc::clone(&compared)));
+        kept().push((name.to_owned(), predictor, Arc::clone(&compared)));
         Ok(compared)
     }
 

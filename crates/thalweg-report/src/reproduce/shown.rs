@@ -3,7 +3,7 @@
 use super::ReproduceError;
 use super::compared::Compared;
 use super::linear::relaxation;
-use crate::claims::{Claim, Reach, Source, beyond};
+use crate::claims::{Citation, Claim, Reach, beyond};
 use crate::claims::{SGD, Tolerance};
 use crate::plot::{Axis, Look, Panel};
 use crate::statistics::Trials;
@@ -12,7 +12,7 @@ use thalweg_lab::spec::Experiment;
 
 /// A quantity in figures.
 pub trait Shown {
-    /// The claim that SGD, averaged over the end of its run, is where the slow flow is.
+    /// The claim that SGD, averaged over the end of its run, is where `flow` takes it.
     fn against_flow(&self, what: &str, trials: &Trials, flow: &Compared) -> Claim;
 
     /// The claim that SGD ends at the exact `limit`, which the flow must reach for it to be testable.
@@ -22,7 +22,7 @@ pub trait Shown {
     fn against_limit(
         &self,
         what: &str,
-        source: Source,
+        source: Citation,
         limit: f64,
         runs: (&Experiment, &Trials),
         flow: &Compared,
@@ -30,7 +30,7 @@ pub trait Shown {
 
     /// The claim that it ends larger under anisotropic noise than under isotropic noise: the mean log ratio of pairs
     /// that share all but the noise.
-    fn larger(&self, what: &str, source: Source, pair: [&Trials; 2]) -> Claim;
+    fn larger(&self, what: &str, source: Citation, pair: [&Trials; 2]) -> Claim;
 
     /// Its axis for networks: sharpness moves by a part of itself, fluctuation by factors.
     fn axis_of_networks(&self) -> Axis;
@@ -49,15 +49,16 @@ impl Shown for Quantity {
         Claim {
             difference_error: difference.ok().and_then(|over| over.error),
             range: flow.range(),
-            beside_flow: true,
+            beside_flow: flow.leaves_something_out(),
             ..Claim::new(
                 format!(
-                    "{what}: {} follows the slow flow to the end of the run",
-                    self.symbol
+                    "{what}: {} follows the {} to the end of the run",
+                    self.symbol,
+                    flow.name()
                 ),
                 beyond(""),
                 (measured.mean(), predicted),
-                "slow flow, same starts, same steps",
+                format!("{}, same starts, same steps", flow.name()),
                 SGD,
             )
         }
@@ -66,7 +67,7 @@ impl Shown for Quantity {
     fn against_limit(
         &self,
         what: &str,
-        source: Source,
+        source: Citation,
         limit: f64,
         (experiment, trials): (&Experiment, &Trials),
         flow: &Compared,
@@ -89,7 +90,12 @@ impl Shown for Quantity {
         })
     }
 
-    fn larger(&self, what: &str, source: Source, [anisotropic, isotropic]: [&Trials; 2]) -> Claim {
+    fn larger(
+        &self,
+        what: &str,
+        source: Citation,
+        [anisotropic, isotropic]: [&Trials; 2],
+    ) -> Claim {
         let ratio = anisotropic.end(&self.key).over(&isotropic.end(&self.key));
         Claim::ratio(
             format!(

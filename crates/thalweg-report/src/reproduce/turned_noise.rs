@@ -4,7 +4,6 @@ use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
 use thalweg::theory::{Minimum, noise_misalignment};
 
-use super::compared::Compared;
 use super::linear::{EVEN, experiment, plain};
 use super::made::{Made, sgd_settings};
 use super::plan::Plan;
@@ -104,8 +103,8 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
         let title = format!("noise turned by {angle}° (misalignment {misalignment:.2})");
         let exact = drift.limit(&SHARPNESS)?;
         claims.push(stays(&title, exact, trials));
-        claims.push(follows(&SHARPNESS, &title, trials, &drift));
-        claims.push(follows(&FLUCTUATION, &title, trials, &drift));
+        claims.push(SHARPNESS.against_flow(&title, trials, &drift));
+        claims.push(FLUCTUATION.against_flow(&title, trials, &drift));
     }
     Ok(claims)
 }
@@ -167,14 +166,4 @@ fn stays(title: &str, exact: f64, trials: &Trials) -> Claim {
         "Theorem 1",
         SGD,
     )
-}
-
-/// SGD is where its exact drift takes it.
-fn follows(quantity: &Quantity, title: &str, trials: &Trials, drift: &Compared) -> Claim {
-    Claim {
-        statement: format!("{title}: {} follows the exact drift", quantity.symbol),
-        by: "exact drift, same start, same steps".to_owned(),
-        beside_flow: false,
-        ..quantity.against_flow(title, trials, drift)
-    }
 }

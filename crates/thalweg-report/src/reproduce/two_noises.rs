@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
 use super::{Context, ReproduceError};
-use crate::claims::{Claim, Source, paper};
+use crate::claims::{Citation, Claim, paper};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
 use thalweg_lab::compare::SLOW_FLOW;
@@ -23,7 +23,7 @@ const NOISES: [[f64; 2]; 2] = [[10.0, 0.1], [10.0, 10.0]];
 pub struct Row {
     pub quantity: Quantity,
     /// Where the exact value stands, for each noise.
-    pub sources: fn() -> [Source; 2],
+    pub sources: fn() -> [Citation; 2],
 }
 
 fn networks() -> [Choice; 3] {

@@ -2,11 +2,11 @@
 
 use super::super::{Budget, Environment};
 use super::*;
-use crate::claims::{Cause, Claim, Source, Tolerance, beyond, paper};
+use crate::claims::{Cause, Citation, Claim, Tolerance, beyond, paper};
 use crate::reproduce::FIGURES;
 use crate::statistics::Measured;
 
-fn value(statement: &str, source: Source, measured: (f64, f64)) -> Judged {
+fn value(statement: &str, source: Citation, measured: (f64, f64)) -> Judged {
     let measured = Measured {
         error: Some(measured.1),
         trials: 16,
@@ -54,7 +54,7 @@ fn ids(paragraphs: &[Paragraph]) -> Vec<&str> {
     ids.collect()
 }
 
-fn undecided(statement: &str, source: Source, verdict: Verdict) -> Judged {
+fn undecided(statement: &str, source: Citation, verdict: Verdict) -> Judged {
     let cause = match verdict {
         Verdict::NotAtThisBudget => Cause::TooShort,
         Verdict::OutsideTheRange => Cause::StepTooLarge,
@@ -154,7 +154,7 @@ fn what_is_new_stands_apart() {
 
 #[test]
 fn misprints_are_expected_to_disagree() {
-    let source = |origin| Source {
+    let source = |origin| Citation {
         origin,
         place: "eq. 19".to_owned(),
     };
@@ -185,7 +185,7 @@ fn misprints_are_expected_to_disagree() {
 #[test]
 fn the_whole_registry_fits_on_a_page() {
     let figures = FIGURES.iter().enumerate().map(|(i, entry)| {
-        let source = || Source {
+        let source = || Citation {
             origin: entry.origin,
             place: "p".to_owned(),
         };

@@ -2,7 +2,7 @@
 
 use super::measured::Measured;
 use thalweg_lab::quantity::average;
-use thalweg_lab::run::Estimate;
+use thalweg_lab::run::SeedMean;
 
 /// A trial without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl PerTrial {
     /// The reason in words, when fewer than two are left: one alone has no standard error.
     pub fn mean(&self) -> Result<Measured, String> {
         self.combined(|values| {
-            let estimate = Estimate::of(values)?;
+            let estimate = SeedMean::of(values)?;
             Some((estimate.mean, estimate.standard_error?))
         })
     }
@@ -46,7 +46,7 @@ impl PerTrial {
     pub fn geometric_mean(&self) -> Result<Measured, String> {
         let logarithms = self.combined(|values| {
             let logarithms: Vec<f64> = values.iter().map(|value| value.ln()).collect();
-            let estimate = Estimate::of(&logarithms)?;
+            let estimate = SeedMean::of(&logarithms)?;
             Some((estimate.mean, estimate.standard_error?))
         })?;
         let value = logarithms.value.exp();

@@ -3,9 +3,9 @@
 /// A value with its error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Across.
+    /// Its place along the horizontal axis.
     pub x: f64,
-    /// Upwards.
+    /// Its value.
     pub y: f64,
     /// Standard error of y; 0 for an exact value.
     pub error: f64,

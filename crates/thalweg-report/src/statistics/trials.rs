@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::per_trial::{Missing, PerTrial};
 use super::point::Point;
 use thalweg_lab::quantity::{average, end};
-use thalweg_lab::run::{Estimate, Measurements, MemoryRun};
+use thalweg_lab::run::{Measurements, MemoryRun, SeedMean};
 use thalweg_lab::store::RunOutcome;
 
 /// All trials of one setting, each measured at the same steps.
@@ -85,7 +85,7 @@ impl Trials {
     pub fn curve(&self, quantity: &str) -> Vec<Point> {
         let point = |(i, &step): (usize, &u64)| {
             let values: Vec<f64> = self.at(i, quantity).0.into_iter().flatten().collect();
-            let estimate = Estimate::of(&values)?;
+            let estimate = SeedMean::of(&values)?;
             Some(Point {
                 x: step as f64,
                 y: estimate.mean,

@@ -108,7 +108,7 @@ pub fn density<A: SymmetricOperator + ?Sized>(
 }
 
 impl Density {
-    /// ∫ f φ = (1/n) tr f(A).
+    /// The mean of f over the spectrum, ∫ f φ = (1/n) tr f(A), with its standard error.
     pub fn integral(&self, f: impl Fn(f64) -> f64) -> Estimate {
         let pairs = match &self.rules {
             Rules::Exact(rule) => {
@@ -138,7 +138,7 @@ impl Density {
         }
     }
 
-    /// ∫ λ^p φ = (1/n) tr A^p.
+    /// The spectrum's moment of order p, ∫ λ^p φ = (1/n) tr A^p, with its standard error.
     pub fn moment(&self, power: i32) -> Estimate {
         self.integral(|x| x.powi(power))
     }

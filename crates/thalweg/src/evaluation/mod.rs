@@ -127,7 +127,7 @@ impl Evaluation {
         self.batches.loss()
     }
 
-    /// L(θ).
+    /// The mean loss L(θ) over the samples.
     ///
     /// # Errors
     /// When θ has the wrong length or a number that is not finite; so for all that follows.

@@ -74,9 +74,9 @@ pub enum Times {
 /// Steps of SGD at which something is wanted, in increasing order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steps {
-    /// η > 0.
+    /// The step size η > 0 of the run.
     pub learning_rate: f64,
-    /// B ≥ 1.
+    /// Samples in a minibatch of the run, B ≥ 1.
     pub batch: usize,
     /// Steps t.
     pub steps: Vec<u64>,

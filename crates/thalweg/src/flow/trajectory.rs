@@ -61,8 +61,8 @@ pub enum NoLimit {
     ExactDrift,
 }
 
-/// T, λ_max and F of the minimum to which a trajectory tends.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What holds at the minimum to which a trajectory tends.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// T, the trace of the Hessian (eq. 14), in loss/weight².
     pub sharpness: f64,
@@ -70,6 +70,8 @@ pub struct Limit {
     pub lambda_max: f64,
     /// F = E‖∇ℓ‖² of one sample, the least of any minimum (Theorem 1), in loss²/weight².
     pub fluctuation: f64,
+    /// κ(W_1), …, κ(W_D): each layer's largest singular value over its smallest. Empty where they could not be computed.
+    pub layer_conditions: Vec<f64>,
 }
 
 impl From<&Prediction<'_>> for Limit {
@@ -78,6 +80,10 @@ impl From<&Prediction<'_>> for Limit {
             sharpness: minimum.sharpness,
             lambda_max: minimum.lambda_max,
             fluctuation: minimum.fluctuation,
+            layer_conditions: minimum.minimum.layer_conditioning().map_or_else(
+                |_| Vec::new(),
+                |layers| layers.iter().map(|layer| layer.condition_number).collect(),
+            ),
         }
     }
 }

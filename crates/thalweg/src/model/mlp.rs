@@ -4,7 +4,7 @@ use super::ModelError;
 use super::error::positive;
 use crate::tensor::{Activation, Recorder, Tape};
 
-/// f(x) = W_D φ(… φ(W_1 x + b_1) …) + b_D.
+/// A multilayer perceptron: f(x) = W_D φ(… φ(W_1 x + b_1) …) + b_D.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mlp {
     /// h_0 … h_D: inputs, hidden widths, outputs.

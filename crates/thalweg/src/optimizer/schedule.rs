@@ -7,7 +7,7 @@ use super::error::require;
 
 /// η_t = base · min(1, (t + 1)/warmup) · decay(t), for steps t = 0, 1, ….
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Schedule {
+pub struct RateSchedule {
     /// The learning rate before it decays, above 0.
     pub base: f64,
     /// Steps over which η rises linearly to the base; 0 or 1 for none.
@@ -37,7 +37,7 @@ pub enum Decay {
     },
 }
 
-impl Schedule {
+impl RateSchedule {
     /// The same η at each step.
     pub fn constant(base: f64) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn close(schedule: Schedule, expected: &[(u64, f64)]) {
+    fn close(schedule: RateSchedule, expected: &[(u64, f64)]) {
         schedule.validate().unwrap();
         for &(step, rate) in expected {
             let found = schedule.at(step);
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn rates_are_those_described() {
-        close(Schedule::constant(0.1), &[(0, 0.1), (u64::MAX, 0.1)]);
-        let cosine = Schedule {
+        close(RateSchedule::constant(0.1), &[(0, 0.1), (u64::MAX, 0.1)]);
+        let cosine = RateSchedule {
             base: 2.0,
             warmup: 4,
             decay: Decay::Cosine {
@@ -138,7 +138,7 @@ mod tests {
             (99, 0.5),
         ];
         close(cosine, &rates);
-        let steps = Schedule {
+        let steps = RateSchedule {
             base: 1.0,
             warmup: 0,
             decay: Decay::Steps {
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn impossible_schedules_are_refused() {
         let field = |base: f64, decay: Decay| {
-            let schedule = Schedule {
+            let schedule = RateSchedule {
                 base,
                 warmup: 0,
                 decay,

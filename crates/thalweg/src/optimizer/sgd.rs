@@ -1,7 +1,7 @@
 //! SGD with heavy-ball momentum and weight decay.
 
 use super::error::require;
-use super::{OptimizerError, Schedule};
+use super::{OptimizerError, RateSchedule};
 use crate::lanes::Vector;
 use crate::lanes::vectorise;
 use crate::tensor::{MOST_SUMS, Number, halve, sums};
@@ -10,7 +10,7 @@ use crate::tensor::{MOST_SUMS, Number, halve, sums};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// η_t, the learning rate as a function of the step.
-    pub learning_rate: Schedule,
+    pub learning_rate: RateSchedule,
     /// In [0, 1); 0 is plain SGD.
     pub momentum: f64,
     /// L2 coefficient, at least 0.
@@ -21,7 +21,7 @@ impl Sgd {
     /// Plain SGD at one learning rate.
     pub fn new(learning_rate: f64) -> Self {
         Self {
-            learning_rate: Schedule::constant(learning_rate),
+            learning_rate: RateSchedule::constant(learning_rate),
             momentum: 0.0,
             weight_decay: 0.0,
         }

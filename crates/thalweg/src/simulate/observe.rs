@@ -29,7 +29,7 @@ pub struct Observation {
     pub gradient_second_moment: f64,
     /// The population loss ½ tr(R Σx Rᵀ) + ½ tr Σε.
     pub loss: f64,
-    /// ‖W_D … W_1 − V‖²_F.
+    /// How far the product of the weights is from the teacher, ‖W_D … W_1 − V‖²_F.
     pub product_error: f64,
     /// Largest over smallest singular value of W_1 … W_D; infinite for a singular layer, `None` where it is
     /// undefined (a layer of zeros) or the decomposition does not converge.

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 /// c₁ D √κ ≤ T ≤ c₂ D κ with κ = κ(Σε) (Corollary 1), c₁ and c₂ free of Σε.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConditionBounds {
-    /// κ = λ_max(Σε)/λ_min(Σε).
+    /// The noise's condition number κ = λ_max(Σε)/λ_min(Σε), 1 or more.
     pub condition_number: f64,
     /// c₁ D √κ ≤ T, in loss/weight².
     pub lower: f64,
@@ -16,7 +16,7 @@ pub struct ConditionBounds {
     pub upper: f64,
     /// c₁ = (1 − 1/D) b^{1/D} v^{2−2/D}, v the d_y-th singular value of V√Σx (0 if there are fewer).
     pub lower_constant: f64,
-    /// c₂ = T_min/D = (tr Ŝ)^{2−2/D} (d_y b)^{1/D}.
+    /// The constant of the upper bound T ≤ c₂ D κ: c₂ = T_min/D = (tr Ŝ)^{2−2/D} (d_y b)^{1/D}.
     pub upper_constant: f64,
 }
 

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 pub struct DeepLimit {
     /// lim T/D = s τ, since ρ → 1 in eq. 14.
     pub sharpness_per_layer: f64,
-    /// lim T_min/D = (tr Ŝ)² (eq. 15).
+    /// The flattest minimum's sharpness for each layer as D → ∞, lim T_min/D = (tr Ŝ)² (eq. 15), in loss/weight².
     pub min_sharpness_per_layer: f64,
     /// lim T/T_min; 1 where both vanish.
     pub ratio: f64,

@@ -28,7 +28,7 @@ impl PowerLaw {
         )
     }
 
-    /// T_min (eq. 15): T at a = 0.
+    /// The sharpness T_min of the flattest minimum (eq. 15), in loss/weight²: T at a = 0.
     pub fn min_sharpness(&self) -> f64 {
         let signal = self.sum(0.5 * self.input + self.teacher);
         self.at_signal_and_precision(self.dimension as f64, signal, signal)

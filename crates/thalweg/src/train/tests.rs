@@ -9,7 +9,7 @@ use crate::data::{LabelNoise, LabelledSet, Place, Sampler, Source, TeacherStream
 use crate::lanes::forced;
 use crate::loss::{Convention, Loss, Objective};
 use crate::model::{Init, Mlp, Network, Read, Rnn, Transformer};
-use crate::optimizer::{Decay, Schedule, Sgd};
+use crate::optimizer::{Decay, RateSchedule, Sgd};
 use crate::outcome::Outcome;
 use crate::random::NoiseLaw;
 use crate::tensor::{Activation, Real, Tape};
@@ -47,7 +47,7 @@ fn set() -> Source {
 fn settings(switch: Option<Switch>) -> Settings {
     Settings {
         optimizer: Sgd {
-            learning_rate: Schedule {
+            learning_rate: RateSchedule {
                 base: 0.05,
                 warmup: 5,
                 decay: Decay::Steps {

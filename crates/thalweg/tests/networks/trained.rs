@@ -7,7 +7,7 @@ use faer::{Mat, Side};
 use thalweg::data::{LabelNoise, Place, Sampler, Source, TeacherStream};
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::{Init, Mlp};
-use thalweg::optimizer::{Schedule, Sgd};
+use thalweg::optimizer::{RateSchedule, Sgd};
 use thalweg::problem::{Problem, Weights};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Tape};
@@ -91,7 +91,7 @@ fn gradient_descent_on_one_batch_is_the_simulators() {
         let source = stream(&problem, NoiseLaw::Laplace);
         let mut settings = train::Settings::new(0.02, 4);
         settings.optimizer = Sgd {
-            learning_rate: Schedule::constant(0.02),
+            learning_rate: RateSchedule::constant(0.02),
             momentum: 0.5,
             weight_decay: 0.01,
         };

@@ -8,7 +8,7 @@ mod words;
 use thalweg::data::Place;
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Init, Network};
-use thalweg::optimizer::{Decay, Schedule as Rate, Sgd};
+use thalweg::optimizer::{Decay, RateSchedule, Sgd};
 use thalweg::simulate::Precision;
 use thalweg::train::{Settings, Switch};
 
@@ -205,7 +205,7 @@ impl Specification for NetworkExperiment {
 
 fn settings(root: &Field<'_>) -> Result<Settings, Fault> {
     let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
-    let learning_rate = Rate {
+    let learning_rate = RateSchedule {
         base: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
         warmup: root.optional("warmup").map_or(Ok(0), |f| f.count())?,
         decay: root

@@ -1,6 +1,6 @@
 //! An experiment on a network in a reader's words.
 
-use thalweg::data::{LabelNoise, Place};
+use thalweg::data::LabelNoise;
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::Network;
 use thalweg::problem::{Caveat, Field, caveats};
@@ -8,6 +8,7 @@ use thalweg::random::NoiseLaw;
 
 use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
 use crate::provenance::LOSS_CONVENTION;
+use crate::spec::word::Word as _;
 
 impl NetworkExperiment {
     /// What rounding did to the covariances of inputs and label noise. One that is none is refused elsewhere.
@@ -95,10 +96,7 @@ fn noise_words(noise: &LabelNoise) -> String {
         NoiseLaw::StudentT { degrees } => format!("Student-t ({degrees} degrees)"),
         NoiseLaw::Uniform => "uniform".to_owned(),
     };
-    let place = match noise.place {
-        Place::Targets => "targets",
-        Place::Logits => "logits",
-    };
+    let place = noise.place.word();
     let d = noise.covariance.nrows();
     let deviations: Vec<f64> = (0..d).map(|i| noise.covariance[(i, i)].sqrt()).collect();
     let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);

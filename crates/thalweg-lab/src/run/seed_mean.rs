@@ -4,16 +4,16 @@ use serde::Serialize;
 
 /// The mean of n independent values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Estimate {
+pub struct SeedMean {
     /// Their mean.
     pub mean: f64,
     /// The standard error of the mean, s/√n with s² = Σ(v − mean)²/(n − 1); `None` when n = 1.
     pub standard_error: Option<f64>,
-    /// n ≥ 1.
+    /// Over how many seeds, n ≥ 1.
     pub count: usize,
 }
 
-impl Estimate {
+impl SeedMean {
     /// The estimate from `values`; `None` when there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
         let count = values.len();
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn known_values() {
-        let estimate = Estimate::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let estimate = SeedMean::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
         assert_eq!((estimate.mean, estimate.count), (2.5, 4));
         // s² = 5/3, so s/√4 = √(5/12).
         let error = estimate.standard_error.unwrap();
@@ -56,12 +56,12 @@ mod tests {
 
     #[test]
     fn one_value_has_no_error_and_none_no_estimate() {
-        assert_eq!(Estimate::of(&[]), None);
-        let single = Estimate::of(&[3.0]).unwrap();
+        assert_eq!(SeedMean::of(&[]), None);
+        let single = SeedMean::of(&[3.0]).unwrap();
         assert_eq!(
             (single.mean, single.standard_error, single.z(1.0)),
             (3.0, None, None)
         );
-        assert_eq!(Estimate::of(&[2.0, 2.0]).unwrap().z(1.0), None);
+        assert_eq!(SeedMean::of(&[2.0, 2.0]).unwrap().z(1.0), None);
     }
 }

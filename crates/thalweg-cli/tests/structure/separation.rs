@@ -1,11 +1,10 @@
 //! The parts whose agreement is to prove something do not know of each other.
 
-#![expect(clippy::unwrap_used, reason = "the helpers are tests too")]
-#![expect(clippy::disallowed_methods, reason = "it reads the crate's sources")]
+use std::path::Path;
 
-use std::path::{Path, PathBuf};
+use crate::sources;
 
-/// The module and those that it must not mention in its code.
+/// The core's module and those that it must not mention in its code.
 const APART: [(&str, &[&str]); 15] = [
     (
         "curvature",
@@ -118,19 +117,6 @@ const APART: [(&str, &[&str]); 15] = [
     ("train", &["evaluation", "theory", "flow", "simulate"]),
 ];
 
-fn sources(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
 /// Whether `line` reaches `module` by a path: `module::`, `::module`, `{module`.
 fn reaches(line: &str, module: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
@@ -140,12 +126,14 @@ fn reaches(line: &str, module: &str) -> bool {
         whole(before.chars().next_back())
             && whole(after.chars().next())
             && (before.ends_with("::") || after.starts_with("::"))
+            // A function of that name is no module.
+            && !after.starts_with('(')
     })
 }
 
 #[test]
 fn modules_that_are_compared_do_not_import_each_other() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../thalweg/src");
     for (module, forbidden) in APART {
         let files = sources(&root.join(module));
         assert!(!files.is_empty(), "{module} has no sources");
@@ -165,10 +153,49 @@ fn modules_that_are_compared_do_not_import_each_other() {
     }
 }
 
+/// Where SGD is set beside theory or flow outside `compare/`: errors and types of all three, Proposition 1, whose measurement is
+/// a start without a run, starts that a figure's plan takes from theory, and the relaxation time at a run's step.
+const MEET: [&str; 6] = [
+    "thalweg-lab/src/quantity.rs",
+    "thalweg-report/src/reproduce/error.rs",
+    "thalweg-report/src/reproduce/flow_vs_sgd.rs",
+    "thalweg-report/src/reproduce/linear.rs",
+    "thalweg-report/src/reproduce/prop1.rs",
+    "thalweg-report/src/reproduce/turned_noise.rs",
+];
+
+#[test]
+fn theory_and_simulator_meet_where_they_are_compared() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut meet = Vec::new();
+    for name in ["thalweg-lab", "thalweg-report"] {
+        for file in sources(&crates.join(name).join("src")) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let reached = |module| text.lines().any(|line| reaches(line, module));
+            let file = file
+                .strip_prefix(&crates)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            let runs = reached("simulate") || text.contains("ran.linear(");
+            if runs && (reached("theory") || reached("flow")) {
+                meet.push(file);
+            }
+        }
+    }
+    let own =
+        |file: &String| file.starts_with("thalweg-lab/src/compare/") || file.ends_with("tests.rs");
+    meet.retain(|file| !own(file));
+    meet.sort();
+    assert_eq!(meet, MEET);
+}
+
 #[test]
 fn an_import_is_seen_and_a_comment_is_not() {
     assert!(reaches("use crate::simulate::Ensemble;", "simulate"));
     assert!(reaches("    simulate::run();", "simulate"));
     assert!(!reaches("/// see crate::simulate::Ensemble", "simulate"));
     assert!(!reaches("let theory = 1;", "theory"));
+    assert!(!reaches("Look::flow(0)", "flow"));
 }

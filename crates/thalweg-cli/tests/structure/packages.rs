@@ -1,12 +1,9 @@
 //! Each library is whole by itself: a package of it has its licences, and asks for no file outside its folder.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
-
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+
+use crate::sources;
 
 /// The folders of the libraries: of all crates but the program, which is built inside the repository.
 fn libraries() -> Vec<PathBuf> {
@@ -16,20 +13,6 @@ fn libraries() -> Vec<PathBuf> {
     folders.retain(|folder| folder.join("src/lib.rs").exists());
     assert!(folders.len() > 1);
     folders
-}
-
-/// All of `folder`'s files of Rust.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }
 
 /// What a source takes in at compile time: each path as it is written, and whether it begins at the crate's root.
