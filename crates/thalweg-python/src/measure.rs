@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -72,7 +73,8 @@ pub fn measure<'py>(
         }
         Ok(())
     };
-    let answer = work::follow(py, &stop, worker, |_| tell())??;
+    // What is measured is written whole or not at all: nothing is waited for.
+    let answer = work::follow(py, (&stop, Duration::ZERO), worker, |_| tell())??;
     tell()?;
     json::python(py, &answer)
 }

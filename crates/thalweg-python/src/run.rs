@@ -62,7 +62,7 @@ where
         let (stop, mut watcher) = (Arc::clone(&stop), Watcher(Arc::clone(&watched)));
         move || to_its_end(experiment, out.as_deref(), &mut watcher, &stop)
     };
-    let run = work::follow(py, &stop, worker, |_| tell(&watched))??;
+    let run = work::follow(py, (&stop, work::PATIENCE), worker, |_| tell(&watched))??;
     watched.done.store(total, Ordering::Relaxed);
     tell(&watched)?;
     let notes = std::mem::take(&mut *watched.notes());

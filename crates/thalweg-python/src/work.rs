@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -14,8 +14,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// How often signals are looked for and progress is told.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long work that was asked to stop may take to save its state before its caller goes on without it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a run that was asked to stop may take to save its state before its caller goes on without it.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Of a working thread.
 const STACK: usize = 2 << 20;
@@ -37,17 +37,17 @@ pub fn compute<T: Send + 'static>(
 /// Does `work`, which looks at `stop`, and calls `tell` now and then.
 ///
 /// # Errors
-/// What `tell` or a handler of signals raises; the work is then asked to stop, and given a moment to save its state.
+/// What `tell` or a handler of signals raises; the work is then asked to stop, and has `patience` to do so.
 pub fn follow<T: Send + 'static>(
     py: Python<'_>,
-    stop: &Arc<AtomicBool>,
+    (stop, patience): (&Arc<AtomicBool>, Duration),
     work: impl FnOnce() -> T + Send + 'static,
     mut tell: impl FnMut(Python<'_>) -> PyResult<()>,
 ) -> PyResult<T> {
     let saved = |answer: &mut Answer<T>| {
         stop.store(true, Ordering::Relaxed);
         let since = Instant::now();
-        while since.elapsed() < PATIENCE && look(py, answer)?.is_none() {
+        while since.elapsed() < patience && look(py, answer)?.is_none() {
             // A second Ctrl-C does not wait.
             py.check_signals()?;
         }
@@ -61,8 +61,12 @@ type Answer<T> = Receiver<Result<T, Panic>>;
 
 fn begin<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> PyResult<Answer<T>> {
     let (sender, answer) = channel();
-    pool()?.spawn(move || {
+    let pools = Pools::here();
+    let pool = pools.take()?;
+    let mine = Arc::clone(&pool);
+    pool.spawn(move || {
         let result = catch_unwind(AssertUnwindSafe(work));
+        pools.give_back(mine);
         // Nobody may be waiting any more.
         let _ = sender.send(result);
     });
@@ -100,24 +104,47 @@ fn look<T: Send>(py: Python<'_>, answer: &mut Answer<T>) -> PyResult<Option<Resu
     }
 }
 
-/// The threads of this process. A child that was forked has none of its parent's, and gets its own.
-fn pool() -> PyResult<&'static ThreadPool> {
-    static POOL: Mutex<Option<(u32, &'static ThreadPool)>> = Mutex::new(None);
-    let process = std::process::id();
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((owner, pool)) = *pool
-        && owner == process
-    {
-        return Ok(pool);
+/// The threads of one process. Each call has some to itself: it waits for none that others work with, nor for those that
+/// go on with what nobody waits for.
+struct Pools {
+    process: u32,
+    free: Mutex<Vec<Arc<ThreadPool>>>,
+}
+
+impl Pools {
+    /// Those of this process. A child that was forked has none of its parent's threads, and gets its own.
+    fn here() -> &'static Self {
+        // Locked under Python's lock alone: no other thread holds it while one forks.
+        static HERE: Mutex<Option<&'static Pools>> = Mutex::new(None);
+        let process = std::process::id();
+        let mut here = HERE.lock().unwrap_or_else(PoisonError::into_inner);
+        match *here {
+            Some(pools) if pools.process == process => pools,
+            _ => {
+                let free = Mutex::new(Vec::new());
+                here.insert(Box::leak(Box::new(Self { process, free })))
+            }
+        }
     }
-    let made = ThreadPoolBuilder::new().stack_size(STACK).build();
-    let made = made.map_err(|error| {
-        PyRuntimeError::new_err(format!(
-            "the worker threads could not be started ({error}): RAYON_NUM_THREADS in the environment asks for fewer"
-        ))
-    })?;
-    // One for each process, for as long as it lives.
-    let made: &'static ThreadPool = Box::leak(Box::new(made));
-    *pool = Some((process, made));
-    Ok(made)
+
+    fn take(&self) -> PyResult<Arc<ThreadPool>> {
+        if let Some(pool) = self.free().pop() {
+            return Ok(pool);
+        }
+        let made = ThreadPoolBuilder::new().stack_size(STACK).build();
+        let made = made.map_err(|error| {
+            PyRuntimeError::new_err(format!(
+                "the worker threads could not be started ({error}): RAYON_NUM_THREADS in the environment asks for fewer"
+            ))
+        })?;
+        Ok(Arc::new(made))
+    }
+
+    fn give_back(&self, pool: Arc<ThreadPool>) {
+        self.free().push(pool);
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Arc<ThreadPool>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -96,6 +96,24 @@ def measure(
         Where the target is none, or an argument is not in its range.
     RuntimeError
         Where an estimate fails or the directory cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from thalweg import train
+    >>> experiment = {
+    ...     "learning_rate": 0.05, "batch": 10, "steps": 100, "seeds": 1, "loss": "squared-error",
+    ...     "network": {"kind": "mlp", "inputs": 2, "hidden": [4], "outputs": 2, "activation": "tanh"},
+    ...     "data": {"kind": "teacher", "teacher": {"hidden": [8], "seed": 1},
+    ...              "noise_standard_deviations": [1, 0.1]},
+    ... }
+    >>> with TemporaryDirectory() as folder:
+    ...     training = train(experiment, out=f"{folder}/run")
+    ...     network = measure(training, samples=100, top=2).networks[0]
+    >>> network["sharpness_method"]
+    "exact: the Hessian's diagonal"
+    >>> network["top"][0]["converged"]
+    True
     """
     if isinstance(target, Training):
         if target.directory is None:

@@ -334,6 +334,15 @@ def load(run: PathArgument) -> Simulation | Training:
     ------
     ValueError
         Where there is none, it is not finished, or a file of it is damaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> problem = Problem(depth=2, input_covariance=[[1]], teacher=[[1]], noise_covariance=[[1]])
+    >>> with TemporaryDirectory() as folder:
+    ...     run = simulate(problem, learning_rate=0.01, batch=10, steps=100, seeds=2, out=f"{folder}/run")
+    ...     print(load(f"{folder}/run").to_dict() == run.to_dict())
+    True
     """
     loaded = _core.load(run)
     if isinstance(loaded, _core.Trained):
