@@ -77,6 +77,24 @@ def test_an_interrupted_run_has_the_same_bits(problem: thalweg.Problem, tmp_path
     np.testing.assert_array_equal(again.measurements.value, whole.measurements.value)
 
 
+def test_a_damaged_checkpoint_is_a_warning(problem: thalweg.Problem, tmp_path: Path) -> None:
+    given: dict[str, Any] = dict(learning_rate=0.003, batch=10, steps=4_000_000, seeds=2, out=tmp_path / "run")
+
+    def stop(done: int, total: int) -> None:
+        if done > 0:
+            raise TimeoutError
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            thalweg.simulate(problem, **given, progress=stop)
+    newest = max((tmp_path / "run/checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match="was damaged; an older state was used") as warned:
+        thalweg.simulate(problem, **given)
+    # It stands at the line of the caller.
+    assert warned[0].filename == __file__
+
+
 def test_ctrl_c_ends_what_cannot_go_on() -> None:
     """The slow flow of a large network by its own drift."""
     random = np.random.default_rng(1)
