@@ -58,7 +58,7 @@ impl Simulated {
             let predictors = predictors(&run.experiment);
             let compared = Comparison::new(&run, &predictors, quantity::compared());
             let compared = compared.map_err(Failed::work)?;
-            let answer = answer::simulate(&compared, run.experiment.problem.caveats());
+            let answer = answer::simulated(&compared, run.experiment.problem.caveats());
             Ok((answer, json!(compared)))
         };
         let (answer, comparison) = work::compute(py, compare)??;

@@ -93,7 +93,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let comparison = Comparison::new(&stored, &predictors(&experiment), quantity::compared())
         .map_err(Failure::work)?;
     if arguments.json {
-        output::print_json(&answer::simulate(&comparison, experiment.problem.caveats()))
+        output::print_json(&answer::simulated(
+            &comparison,
+            experiment.problem.caveats(),
+        ))
     } else {
         output::print(&summary::page(&comparison, &experiment, &arguments.out))
     }

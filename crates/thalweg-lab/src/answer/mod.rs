@@ -16,17 +16,19 @@
 mod flow;
 mod measure;
 mod predict;
-mod simulate;
+mod simulation;
+mod start;
 mod train;
 
 use std::error::Error;
 
 use thalweg::problem::Caveat;
 
-pub use flow::{FlowAnswer, FlowTimes, random_start};
+pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
-pub use simulate::simulate;
+pub use simulation::simulated;
+pub use start::random_start;
 pub use train::TrainAnswer;
 
 /// How losses are counted.

@@ -7,7 +7,7 @@ use super::{CONVENTION, notes};
 use crate::compare::Comparison;
 
 /// The comparison as one JSON object, with what rounding did to the problem.
-pub fn simulate(comparison: &Comparison, caveats: &[Caveat]) -> Value {
+pub fn simulated(comparison: &Comparison, caveats: &[Caveat]) -> Value {
     let mut object = json!({
         "convention": CONVENTION,
         "step": comparison.step,
