@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use miette::{MietteHandlerOpts, Report};
+use thalweg_lab::answer::AnswerError;
 use thalweg_lab::store::StoreError;
 
 /// Why a command did not succeed.
@@ -35,6 +36,15 @@ impl Failure {
     /// The work itself failed.
     pub fn work(error: impl Error) -> Self {
         Self::Work(report(&error))
+    }
+}
+
+impl From<AnswerError> for Failure {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Input(_) => Self::input(error),
+            AnswerError::Work(_) => Self::work(error),
+        }
     }
 }
 

@@ -4,14 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use thalweg::problem::{Caveat, Problem};
-
-/// How losses are counted in every number that is printed.
-pub const CONVENTION: &str = "½‖y − f(x)‖², summed over outputs, mean over samples";
-
-/// What rounding did to the problem's covariances, the same in every command's JSON.
-pub fn json_of_notes(caveats: &[Caveat]) -> Vec<String> {
-    caveats.iter().map(ToString::to_string).collect()
-}
+use thalweg_lab::answer::CONVENTION;
 
 /// A column's side.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 //! | [`store`] | the directories of runs, whole at every moment |
 //! | [`saved`] | trained networks as safetensors |
 //! | [`compare`] | a run beside what is predicted of it |
+//! | [`answer`] | what the program answers, as data |
 //! | [`memory`], [`provenance`] | what there is room for, and who made a file |
 //!
 //! ```
@@ -30,6 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod answer;
 pub mod compare;
 pub mod examples;
 pub mod images;

@@ -1,15 +1,10 @@
 //! `thalweg flow`: how SGD gets there, by the slow flow along the minima.
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
-use thalweg::flow::{
-    self, ARRIVED, Descent, Drift, FlowError, Relaxation, Settings, Steps, Times, Trajectory,
-    Waypoint,
-};
-use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{self, Data, Ensemble, InitialWeights, Precision};
-use thalweg_lab::compare::{Belief, MOST_WEIGHTS_UNASKED};
-use thalweg_lab::memory;
+use thalweg::flow::{ARRIVED, Drift, FlowError};
+use thalweg::problem::Weights;
+use thalweg::simulate::InitialWeights;
+use thalweg_lab::answer::{FlowAnswer, FlowTimes, random_start};
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::spec::ProblemFile;
 
@@ -17,7 +12,7 @@ use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, m
 use crate::exit::Failure;
 use crate::number::{known, significant};
 use crate::output;
-use crate::page::{Align, CONVENTION, Page, Table, json_of_notes};
+use crate::page::{Align, Page, Table};
 
 /// The most weights that the dense integrator is given: its Jacobian then takes 128 MB.
 const MOST_WEIGHTS: usize = 4000;
@@ -26,7 +21,7 @@ const MOST_WEIGHTS: usize = 4000;
 ///
 /// # Errors
 /// [`FlowError::TooLarge`].
-pub fn fits(widths: &[usize], most: usize) -> Result<(), FlowError> {
+fn fits(widths: &[usize], most: usize) -> Result<(), FlowError> {
     let layers = widths.windows(2);
     let parameters = layers.fold(0usize, |sum, h| sum.saturating_add(h[0] * h[1]));
     if parameters > most {
@@ -116,27 +111,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A problem that is too large for the flow may be too large for the memory too: that is not what to mend.
     let accepted = |widths: &[usize]| fits(widths, MOST_WEIGHTS).map_err(Failure::input);
     let file = arguments.problem.read_if(accepted)?;
-    let answer = Answer::new(&file, arguments)?;
+    let times = times(&file, arguments).map_err(Failure::input)?;
+    let (start, seed) = start(&file, arguments)?;
+    let drift = arguments.drift.into();
+    let answer = FlowAnswer::new(&file.problem, (&start, seed), times, drift)?;
     if arguments.json {
         output::print_json(&answer.json())
     } else {
-        output::print(&answer.page())
+        output::print(&Shown(answer).page())
     }
-}
-
-/// All that is printed, in either form.
-struct Answer<'p> {
-    problem: &'p Problem,
-    /// The seed of a random start.
-    seed: Option<u64>,
-    /// The way to the minimum at which the slow times begin; with times in steps it is part of the trajectory.
-    descent: Option<Descent>,
-    trajectory: Trajectory,
-    drift: Drift,
-    /// In slow time; none where there is no limit.
-    relaxation: Option<Relaxation>,
-    /// η and B, where the times are steps.
-    step: Option<(f64, usize)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -147,96 +130,21 @@ struct NoTimes {
     missing: String,
 }
 
-impl<'p> Answer<'p> {
-    fn new(file: &'p ProblemFile, arguments: &Arguments) -> Result<Self, Failure> {
-        let problem = &file.problem;
-        let times = times(file, arguments).map_err(Failure::input)?;
-        let (start, seed) = start(file, arguments)?;
-        let drift = arguments.drift.into();
-        memory::fits(
-            flow::memory(problem.widths(), drift),
-            // Its largest products are those of a matrix of about half as many columns with one of them.
-            memory::multiplying(problem.parameters() / 4),
-            "narrower or fewer layers need less",
-        )
-        .map_err(Failure::input)?;
-        let settings = Settings {
-            drift,
-            ..Settings::default()
-        };
-        let (descent, trajectory, step) = match times {
-            Asked::Steps(steps) => {
-                let path = flow::path(problem, &start, &steps, &settings).map_err(failure)?;
-                (None, path, Some((steps.learning_rate, steps.batch)))
-            }
-            Asked::Slow(times) => {
-                let descent = flow::descend(problem, &start, &settings).map_err(failure)?;
-                let times = Times::Slow(times);
-                let along = flow::slow_flow(problem, &descent.weights, &times, &settings);
-                (Some(descent), along.map_err(failure)?, None)
-            }
-        };
-        Ok(Self {
-            problem,
-            seed,
-            descent,
-            trajectory,
-            drift,
-            relaxation: relaxation(problem, drift),
-            step,
-        })
-    }
+/// What is answered, as it is shown.
+struct Shown<'p>(FlowAnswer<'p>);
 
-    fn json(&self) -> Value {
-        let all = |of: fn(&Waypoint) -> f64| -> Vec<f64> {
-            self.trajectory.snapshots.iter().map(of).collect()
-        };
-        let steps: Option<Vec<u64>> = self.trajectory.snapshots.iter().map(|s| s.step).collect();
-        let conditions: Vec<_> = self
-            .trajectory
-            .snapshots
-            .iter()
-            .map(|s| &s.layer_conditions)
-            .collect();
-        let limit = self.trajectory.limit.as_ref().ok().map(|limit| {
-            let values = quantity::compared().into_iter();
-            let values = values.map(|q| (q.key.to_string(), json!(q.at_limit(limit))));
-            Value::Object(values.collect())
-        });
-        let validity = self.trajectory.validity.clone().map(Belief::from);
-        let mut object = json!({
-            "convention": CONVENTION,
-            "notes": json_of_notes(self.problem.caveats()),
-            "known_digits": self.problem.known_digits(),
-            "drift": match self.drift {
-                Drift::Symmetric => "symmetric",
-                Drift::Exact => "exact",
-            },
-            "seed": self.seed,
-            "descent_time": self.descent.as_ref().map(|descent| descent.time),
-            "step": steps,
-            "slow_time": all(|s| s.slow_time),
-            "distance": all(|s| s.distance),
-            "layer_conditions": conditions,
-            "limit": limit,
-            "relaxation_slow_time": self.relaxation.as_ref().map(Relaxation::slow_time),
-            "relaxation_steps": self.relaxation_steps(),
-            "validity": validity,
-        });
-        for quantity in quantity::compared() {
-            let snapshots = self.trajectory.snapshots.iter();
-            let values: Vec<_> = snapshots.map(|s| quantity.on_flow(s)).collect();
-            object[&*quantity.key] = json!(values);
-        }
-        object
-    }
-
+impl Shown<'_> {
     fn page(&self) -> String {
         let mut page = Page::for_output();
-        page.problem(self.problem);
-        let steps = self.step.is_some();
-        let digits = self.problem.known_digits();
-        let signal = self.trajectory.validity.as_ref().map_or(1.0, |v| v.signal);
+        page.problem(self.0.problem);
+        let steps = self.0.step.is_some();
+        let digits = self.0.problem.known_digits();
+        let signal = self
+            .0
+            .trajectory
+            .validity
+            .as_ref()
+            .map_or(1.0, |v| v.signal);
         page.heading(if steps {
             "The path of SGD, down to the minima and along them"
         } else {
@@ -252,7 +160,7 @@ impl<'p> Answer<'p> {
             heads.push(("to V", Align::Right));
         }
         let mut table = Table::with_heads(&heads);
-        for s in &self.trajectory.snapshots {
+        for s in &self.0.trajectory.snapshots {
             let ends = [s.layer_conditions.first(), s.layer_conditions.last()];
             let mut row: Vec<String> = s.step.iter().map(u64::to_string).collect();
             row.push(significant(s.slow_time, 4));
@@ -275,7 +183,7 @@ impl<'p> Answer<'p> {
             }
             table.row(row);
         }
-        match &self.trajectory.limit {
+        match &self.0.trajectory.limit {
             Ok(limit) => {
                 let mut row = vec![String::new(); usize::from(steps)];
                 row.push("∞".into());
@@ -307,16 +215,10 @@ impl<'p> Answer<'p> {
         page.finish()
     }
 
-    /// How long it takes in steps, where the times are steps.
-    fn relaxation_steps(&self) -> Option<f64> {
-        let (learning_rate, batch) = self.step?;
-        Some(self.relaxation.as_ref()?.steps(learning_rate, batch))
-    }
-
     /// How long it takes, and whether to believe it.
     fn outlook(&self, page: &mut Page) {
         page.heading("How long, and whether to believe it");
-        let approach = self.trajectory.validity.as_ref().and_then(|v| v.approach);
+        let approach = self.0.trajectory.validity.as_ref().and_then(|v| v.approach);
         if let Some(approach) = approach.filter(|approach| approach.arrival > 0.0) {
             page.paragraph(&format!(
                 "Way down to the minima: {} steps. From then on the product of the weights and T are within {} % of \
@@ -325,8 +227,8 @@ impl<'p> Answer<'p> {
                 100.0 * ARRIVED
             ));
         }
-        if let Some(relaxation) = &self.relaxation {
-            let steps = self.relaxation_steps().map_or(String::new(), |steps| {
+        if let Some(relaxation) = &self.0.relaxation {
+            let steps = self.0.relaxation_steps().map_or(String::new(), |steps| {
                 format!(", {} steps at this η and B", significant(steps, 3))
             });
             page.paragraph(&format!(
@@ -335,27 +237,12 @@ impl<'p> Answer<'p> {
                 significant(relaxation.slow_time(), 3)
             ));
         }
-        if let Some(validity) = &self.trajectory.validity {
+        if let Some(validity) = &self.0.trajectory.validity {
             page.paragraph(&validity.sentence());
         } else {
             page.paragraph("Whether to believe it depends on η and B: give --learning-rate, --batch and --steps.");
         }
     }
-}
-
-/// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
-fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
-    if drift == Drift::Exact || fits(problem.widths(), MOST_WEIGHTS_UNASKED).is_err() {
-        return None;
-    }
-    let relaxation = flow::relaxation(problem).ok()?;
-    (!relaxation.rates.is_empty()).then_some(relaxation)
-}
-
-/// The times at which the flow is wanted.
-enum Asked {
-    Steps(Steps),
-    Slow(Vec<f64>),
 }
 
 /// What each symbol stands for, and its unit.
@@ -381,37 +268,22 @@ fn percent(fraction: f64) -> String {
 }
 
 /// The user's own steps, or the file's slow times.
-fn times(file: &ProblemFile, arguments: &Arguments) -> Result<Asked, NoTimes> {
+fn times(file: &ProblemFile, arguments: &Arguments) -> Result<FlowTimes, NoTimes> {
     if arguments.steps.is_none()
         && let Some(times) = &file.slow_time
     {
-        return Ok(Asked::Slow(times.clone()));
+        return Ok(FlowTimes::Slow(times.clone()));
     }
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let batch = arguments.step.batch().or(file.batch);
     let steps = arguments.steps.or(file.steps);
     if let (Some(learning_rate), Some(batch), Some(steps)) = (rate, batch, steps) {
-        return Ok(Asked::Steps(Steps {
-            learning_rate,
-            batch,
-            steps: log_spaced(steps, arguments.points.into()),
-        }));
+        let points = arguments.points.into();
+        return Ok(FlowTimes::log_spaced(learning_rate, batch, steps, points));
     }
     Err(NoTimes {
         missing: missing([rate.is_some(), batch.is_some(), steps.is_some()]),
     })
-}
-
-/// 0 and `points` numbers of equal ratio over four decades up to `last`, or fewer where they coincide.
-fn log_spaced(last: u64, points: usize) -> Vec<u64> {
-    const DECADES: f64 = 4.0;
-    let mut steps = vec![0];
-    steps.extend((1..=points).map(|i| {
-        let exponent = DECADES * (i as f64 / points as f64 - 1.0);
-        (last as f64 * 10f64.powf(exponent)).round() as u64
-    }));
-    steps.dedup();
-    steps
 }
 
 /// The given start, or the random weights with which a simulation of the same seed begins.
@@ -420,35 +292,7 @@ fn start(file: &ProblemFile, arguments: &Arguments) -> Result<(Weights, Option<u
         return Ok((start.clone(), None));
     }
     let init = arguments.start.init.as_ref();
-    let settings = simulate::Settings {
-        learning_rate: 1.0,
-        batch: 1,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        data: Data::default(),
-        init: init.map_or(InitialWeights::Kaiming { gain: 1.0 }, |init| init.0.clone()),
-        switch: None,
-        precision: Precision::F64,
-    };
-    let ensemble =
-        Ensemble::start(&file.problem, &settings, &[arguments.seed]).map_err(Failure::input)?;
-    let weights = ensemble.weights().into_iter().flatten().next();
-    // A run at step 0 has not diverged.
-    weights
-        .map(|weights| (weights, Some(arguments.seed)))
-        .ok_or_else(|| Failure::input(NoStart))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the initial weights are too large to start from; choose a smaller --init")]
-struct NoStart;
-
-/// What the user can mend, and what not.
-fn failure(error: FlowError) -> Failure {
-    match error {
-        FlowError::TooManySteps { .. }
-        | FlowError::StepTooSmall { .. }
-        | FlowError::Decomposition { .. } => Failure::work(error),
-        _ => Failure::input(error),
-    }
+    let init = init.map_or(InitialWeights::Kaiming { gain: 1.0 }, |init| init.0.clone());
+    let start = random_start(&file.problem, init, arguments.seed)?;
+    Ok((start, Some(arguments.seed)))
 }

@@ -1,12 +1,11 @@
 //! `thalweg measure`: everything that is to be known of a saved network at its point.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::json;
-use thalweg_lab::network::{self, Effort, NetworkError, NetworkMeasurement};
-use thalweg_lab::saved::{SavedError, SavedNetwork, networks_of, same_run};
+use thalweg_lab::answer::{self, Measuring};
+use thalweg_lab::network::Effort;
 use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
 use super::measured;
@@ -76,21 +75,36 @@ Examples:
 /// # Errors
 /// A target that is none, bad input, or a directory that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut targets = targets(arguments)?;
-    if let Some(seed) = arguments.seed {
-        let seeds: Vec<_> = targets.iter().filter_map(|(_, saved)| saved.seed).collect();
-        targets.retain(|(_, saved)| saved.seed == Some(seed));
-        if targets.is_empty() {
-            return Err(Failure::input(NoSeed { seed, seeds }));
-        }
-    }
+    let specification = match &arguments.specification {
+        None => None,
+        Some(path) => Some(read_experiment::<NetworkExperiment>(path).map_err(Failure::input)?),
+    };
+    let measuring = Measuring {
+        target: arguments.target.clone(),
+        seed: arguments.seed,
+        specification,
+        samples: arguments.samples,
+        evaluation_seed: arguments.evaluation_seed,
+        effort: Effort {
+            eigenpairs: arguments.top as usize,
+            trace_products: arguments.trace_products as usize,
+            ..Effort::default()
+        },
+    };
+    let targets = measuring.networks()?;
     let out = match &arguments.out {
         None if arguments.target.is_dir() => Some(arguments.target.clone()),
         out => out.clone(),
     };
     let mut all = Vec::new();
     for (name, saved) in &targets {
-        let measured = measure(arguments, name, saved)?;
+        let spinner = ProgressBar::new_spinner();
+        let measured = measuring.measure(name, saved, |what| {
+            spinner.set_message(format!("{name}: {what}"));
+            spinner.tick();
+        });
+        spinner.finish_and_clear();
+        let measured = measured?;
         if let Some(out) = &out {
             measured
                 .write(out)
@@ -103,83 +117,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         all.push(measured);
     }
     if arguments.json {
-        output::print_json(&json!({ "networks": all }))
+        output::print_json(&answer::measured(&all))
     } else {
         output::print(&measured::page(&all, out.as_deref()))
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("there is no network of seed {seed} here; there are those of {seeds:?}")]
-struct NoSeed {
-    seed: u64,
-    seeds: Vec<u64>,
-}
-
-/// What is to be measured, each with its name.
-fn targets(arguments: &Arguments) -> Result<Vec<(String, SavedNetwork)>, Failure> {
-    let specification = match &arguments.specification {
-        None => None,
-        Some(path) => Some(read_experiment::<NetworkExperiment>(path).map_err(Failure::input)?),
-    };
-    let paths = if arguments.target.is_dir() {
-        networks_of(&arguments.target).map_err(failure)?
-    } else {
-        vec![arguments.target.clone()]
-    };
-    let read = |path: PathBuf| {
-        let saved = SavedNetwork::read(&path, specification.as_ref()).map_err(failure)?;
-        if arguments.target.is_dir() {
-            same_run(&arguments.target, &path, &saved).map_err(failure)?;
-        }
-        Ok((name(&path), saved))
-    };
-    paths.into_iter().map(read).collect()
-}
-
-fn name(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
-fn measure(
-    arguments: &Arguments,
-    name: &str,
-    saved: &SavedNetwork,
-) -> Result<NetworkMeasurement, Failure> {
-    let own = saved.experiment.measure;
-    let effort = Effort {
-        eigenpairs: arguments.top as usize,
-        trace_products: arguments.trace_products as usize,
-        ..Effort::default()
-    };
-    let spinner = ProgressBar::new_spinner();
-    let measured = network::measure(
-        name,
-        saved,
-        arguments.samples.unwrap_or(own.samples),
-        arguments
-            .evaluation_seed
-            .unwrap_or(own.seed.of(saved.seed.unwrap_or(0))),
-        effort,
-        |what| {
-            spinner.set_message(format!("{name}: {what}"));
-            spinner.tick();
-        },
-    );
-    spinner.finish_and_clear();
-    measured.map_err(|error| match error {
-        NetworkError::Evaluation(_) => Failure::work(error),
-        _ => Failure::input(error),
-    })
-}
-
-fn failure(error: SavedError) -> Failure {
-    match &error {
-        SavedError::Store(cause) => Failure::stored(&error, cause),
-        _ => Failure::input(error),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use thalweg::simulate::{Data, InitialWeights, Precision, Settings};
+use thalweg_lab::answer;
 use thalweg_lab::compare::{Comparison, predictors};
 use thalweg_lab::quantity;
 use thalweg_lab::run;
@@ -14,7 +15,6 @@ use super::running::{SAVE_EVERY, to_its_end};
 use super::summary;
 use crate::arguments::{ProblemArguments, Seeds, StartArguments, StepArguments, count, missing};
 use crate::exit::Failure;
-use crate::page::json_of_notes;
 use crate::{interrupt, output};
 
 /// Run SGD with many seeds, and compare where it gets with the theory
@@ -93,9 +93,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let comparison = Comparison::new(&stored, &predictors(&experiment), quantity::compared())
         .map_err(Failure::work)?;
     if arguments.json {
-        let mut answer = summary::json(&comparison);
-        answer["notes"] = json_of_notes(experiment.problem.caveats()).into();
-        output::print_json(&answer)
+        output::print_json(&answer::simulated(
+            &comparison,
+            experiment.problem.caveats(),
+        ))
     } else {
         output::print(&summary::page(&comparison, &experiment, &arguments.out))
     }

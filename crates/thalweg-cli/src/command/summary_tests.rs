@@ -6,6 +6,8 @@
     reason = "the experiment to be read is written first"
 )]
 
+use serde_json::{Value, json};
+use thalweg_lab::answer;
 use thalweg_lab::compare::{Answered, MeasuredQuantity, Predicted, Series, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::run::SeedMean;
@@ -80,7 +82,7 @@ fn comparison() -> Comparison {
 
 #[test]
 fn json_has_each_number_under_its_name() {
-    let found = json(&comparison());
+    let found = answer::simulated(&comparison(), &[]);
     assert_eq!(
         found["sharpness"],
         json!({"mean": 10.25, "standard_error": 0.5, "slow_flow": 11.5, "slow_flow_z": 1.5, "limit": 12.75, "limit_z": 4.5})
@@ -99,7 +101,7 @@ fn json_has_each_number_under_its_name() {
     assert_eq!(found["no_answer"], json!({}));
     let mut comparison = comparison();
     comparison.predicted[0].answer = Err("why not".to_owned());
-    let found = json(&comparison);
+    let found = answer::simulated(&comparison, &[]);
     assert_eq!(found["no_answer"], json!({ "slow_flow": "why not" }));
     assert_eq!(found["sharpness"]["slow_flow"], Value::Null);
     assert_eq!(found["sharpness"]["limit"], 12.75);

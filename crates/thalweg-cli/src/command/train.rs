@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use thalweg_lab::answer::TrainAnswer;
 use thalweg_lab::run;
 use thalweg_lab::spec::{Draft, NetworkExperiment, Overrides};
 use thalweg_lab::store;
 
 use super::running::{SAVE_EVERY, to_its_end};
-use super::training::Training;
+use super::training::Shown;
 use crate::arguments::{Seeds, StartArguments, StepArguments, count};
 use crate::exit::Failure;
-use crate::page::{Page, json_of_notes};
+use crate::page::Page;
 use crate::{interrupt, output};
 
 /// Train a network under designed label noise: what happens to its sharpness?
@@ -113,15 +114,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
     })?;
     let stored = store::load(&arguments.out).map_err(|error| Failure::stored(&error, &error))?;
-    let training = Training::new(&stored);
-    let caveats = experiment.caveats();
+    let answer = TrainAnswer::new(&stored);
     if arguments.json {
-        let mut answer = training.json();
-        answer["notes"] = json_of_notes(&caveats).into();
-        output::print_json(&answer)
+        output::print_json(&answer.json())
     } else {
         let mut notes = Page::for_output();
-        notes.notes(&caveats);
-        output::print(&(training.page(&arguments.out) + &notes.finish()))
+        notes.notes(&experiment.caveats());
+        output::print(&(Shown(answer).page(&arguments.out) + &notes.finish()))
     }
 }

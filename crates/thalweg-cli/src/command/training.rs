@@ -2,79 +2,25 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, Quantity, RATIO, SHARPNESS};
+use thalweg_lab::answer::TrainAnswer;
+use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, RATIO, SHARPNESS};
 use thalweg_lab::run::{CLEAR, Change, Direction, Runnable as _, SeedMean};
-use thalweg_lab::spec::NetworkExperiment;
-use thalweg_lab::store::{StoredRun, divergence, last_divergence};
+use thalweg_lab::store::divergence;
 
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
 
-/// A finished training and what became of each quantity.
-pub struct Training<'r> {
-    run: &'r StoredRun<NetworkExperiment>,
-    changes: Vec<(Quantity, Option<Change>)>,
-    /// The measured steps over which the end is averaged.
-    end_steps: Vec<u64>,
-}
+/// What is answered, as it is shown.
+pub struct Shown<'r>(pub TrainAnswer<'r>);
 
-impl<'r> Training<'r> {
-    /// Looks at the start and at the last fifth of the steps.
-    pub fn new(run: &'r StoredRun<NetworkExperiment>) -> Self {
-        let with_change = |quantity: Quantity| {
-            let change = run.measurements.change(&quantity.key, run.experiment.steps);
-            (quantity, change)
-        };
-        Self {
-            run,
-            changes: quantity::trained().into_iter().map(with_change).collect(),
-            end_steps: run
-                .measurements
-                .steps_in(&SHARPNESS.key, quantity::end(run.experiment.steps)),
-        }
-    }
-
-    fn change(&self, quantity: &Quantity) -> Option<&Change> {
-        let found = self.changes.iter().find(|(q, _)| q == quantity);
-        found?.1.as_ref()
-    }
-
-    fn diverged(&self) -> usize {
-        let outcomes = &self.run.outcomes;
-        outcomes.iter().filter(|o| o.diverged_at.is_some()).count()
-    }
-
-    /// As data.
-    pub fn json(&self) -> Value {
-        let experiment = &self.run.experiment;
-        let mut object = json!({
-            "name": experiment.name,
-            "convention": experiment.loss_words(),
-            "steps": experiment.steps,
-            "seeds": experiment.seeds.len(),
-            "diverged": self.diverged(),
-            "diverged_by": last_divergence(&self.run.outcomes),
-            "end_steps": self.end_steps,
-        });
-        for (quantity, change) in &self.changes {
-            object[&*quantity.key] = json!(change.as_ref().map(|change| json!({
-                "start": of(change.start),
-                "end": of(change.end),
-                "factor": of(change.factor),
-                "direction": word(change.direction),
-            })));
-        }
-        object
-    }
-
+impl Shown<'_> {
     /// As a page.
     pub fn page(&self, directory: &Path) -> String {
-        let experiment = &self.run.experiment;
+        let experiment = &self.0.run.experiment;
         let rate = experiment.settings.optimizer.learning_rate.base;
         let mut page = Page::for_output();
-        let divergence = divergence(&self.run.outcomes);
-        let all_diverged = self.diverged() == experiment.seeds.len();
+        let divergence = divergence(&self.0.run.outcomes);
+        let all_diverged = self.0.diverged() == experiment.seeds.len();
         if let Some(divergence) = divergence.as_ref().filter(|_| all_diverged) {
             page.heading(divergence);
         }
@@ -104,7 +50,7 @@ impl<'r> Training<'r> {
             ("end/start", Align::Right),
             ("", Align::Left),
         ]);
-        for (quantity, change) in &self.changes {
+        for (quantity, change) in &self.0.changes {
             let mut cells = vec![quantity.words.to_owned(), quantity.formula.to_owned()];
             for estimate in change.iter().flat_map(|c| [c.start, c.end, c.factor]) {
                 let [mean, error] = self.cells(estimate);
@@ -115,7 +61,7 @@ impl<'r> Training<'r> {
         page.table(&table);
         page.paragraph(&self.sentence());
         page.paragraph(&self.on_start_and_end());
-        if let Some(change) = self.change(&LAMBDA_MAX) {
+        if let Some(change) = self.0.change(&LAMBDA_MAX) {
             let end = change.end.mean;
             page.paragraph(&format!(
                 "At the end {} is {} of 2/η, where gradient descent would turn unstable.",
@@ -146,12 +92,12 @@ impl<'r> Training<'r> {
     fn on_start_and_end(&self) -> String {
         let mut words = format!(
             "Start is step 0; end is the mean over the {} in the last fifth of the run.",
-            steps(&self.end_steps)
+            steps(&self.0.end_steps)
         );
-        let experiment = &self.run.experiment;
+        let experiment = &self.0.run.experiment;
         let mut own = experiment.measured_steps();
         own.retain(|step| quantity::end(experiment.steps).contains(step));
-        if !self.end_steps.is_empty() && self.end_steps != own {
+        if !self.0.end_steps.is_empty() && self.0.end_steps != own {
             words.push_str(&format!(
                 " The run was given more steps after it had ended, and keeps what was measured until then. One run of {} steps \
                  averages over the {}, so that its mean there can differ.",
@@ -168,7 +114,7 @@ impl<'r> Training<'r> {
         let parts: Vec<String> = told
             .iter()
             .filter_map(|quantity| {
-                let change = self.change(quantity)?;
+                let change = self.0.change(quantity)?;
                 Some(format!("{} {}", quantity.words, verb(change)))
             })
             .collect();
@@ -176,7 +122,7 @@ impl<'r> Training<'r> {
             return "No seed was measured to the end.".to_owned();
         }
         let parts = capitalised(&parts.join(", "));
-        if self.run.experiment.seeds.len() == 1 {
+        if self.0.run.experiment.seeds.len() == 1 {
             format!("{parts} (with one seed, a change cannot be told from chance).")
         } else {
             format!("{parts} (a change is clear from {CLEAR} standard errors over seeds on).")
@@ -204,15 +150,6 @@ fn capitalised(words: &str) -> String {
     first.chain(letters).collect()
 }
 
-fn word(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Rose => "rose",
-        Direction::Fell => "fell",
-        Direction::Unclear => "unclear",
-        Direction::OneSeed => "one seed",
-    }
-}
-
 fn verb(change: &Change) -> String {
     let factor = significant(change.factor.mean, 3);
     match change.direction {
@@ -221,14 +158,6 @@ fn verb(change: &Change) -> String {
         Direction::Unclear => "did not clearly change".to_owned(),
         Direction::OneSeed => format!("went to {factor} of its start"),
     }
-}
-
-fn of(estimate: SeedMean) -> Value {
-    json!({
-        "mean": estimate.mean,
-        "standard_error": estimate.standard_error,
-        "count": estimate.count,
-    })
 }
 
 #[cfg(test)]

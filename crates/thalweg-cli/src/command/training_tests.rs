@@ -9,11 +9,11 @@ fn each_direction_has_its_own_words() {
         standard_error: Some(0.125),
         count: 3,
     };
-    for (direction, in_json, in_words) in [
-        (Direction::Rose, "rose", "rose 2.5-fold"),
-        (Direction::Fell, "fell", "fell to 2.5 of its start"),
-        (Direction::Unclear, "unclear", "did not clearly change"),
-        (Direction::OneSeed, "one seed", "went to 2.5 of its start"),
+    for (direction, in_words) in [
+        (Direction::Rose, "rose 2.5-fold"),
+        (Direction::Fell, "fell to 2.5 of its start"),
+        (Direction::Unclear, "did not clearly change"),
+        (Direction::OneSeed, "went to 2.5 of its start"),
     ] {
         let change = Change {
             start: estimate(3.0),
@@ -21,11 +21,8 @@ fn each_direction_has_its_own_words() {
             factor: estimate(2.5),
             direction,
         };
-        assert_eq!(word(direction), in_json);
         assert_eq!(verb(&change), in_words);
     }
-    let expected = json!({ "mean": 2.5, "standard_error": 0.125, "count": 3 });
-    assert_eq!(of(estimate(2.5)), expected);
 }
 
 #[test]

@@ -71,6 +71,17 @@ pub struct SavedNetwork {
     pub parameters: Vec<f64>,
 }
 
+/// One of a network's parameters, as its file has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor<'n> {
+    /// What the file calls it.
+    pub name: String,
+    /// Rows and columns, or the length of a vector.
+    pub shape: Vec<usize>,
+    /// The last index runs fastest.
+    pub values: &'n [f64],
+}
+
 impl SavedNetwork {
     /// Writes the network to `path`, whole or not at all.
     ///
@@ -124,6 +135,20 @@ impl SavedNetwork {
             source,
         })?;
         Ok(write_whole(path, &seal(content))?)
+    }
+
+    /// The parameters one by one.
+    ///
+    /// # Errors
+    /// When the network cannot be built.
+    pub fn tensors(&self) -> Result<Vec<Tensor<'_>>, SavedError> {
+        let tape = tape(&self.experiment)?;
+        let tensor = |parameter: &Parameter| Tensor {
+            name: parameter.name.clone(),
+            shape: shape(parameter),
+            values: &self.parameters[parameter.range()],
+        };
+        Ok(tape.parameters().iter().map(tensor).collect())
     }
 
     /// Reads the network in `path`. Where its file comes without a specification, as other programs

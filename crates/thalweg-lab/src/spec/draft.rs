@@ -107,6 +107,16 @@ impl Draft {
         }
     }
 
+    /// The same, where relative paths are taken from the working directory.
+    ///
+    /// # Errors
+    /// When a path is not one that can be followed from here.
+    pub fn from_tree_here(mut tree: Node) -> Result<Self, SpecError> {
+        let here = Path::new("-");
+        paths::resolve(&mut tree, here).map_err(|fault| SpecError::new(Path::new(GIVEN), fault))?;
+        Ok(Self::from_tree(tree))
+    }
+
     /// As it stands.
     pub fn tree(&self) -> &Node {
         &self.tree
@@ -129,7 +139,7 @@ impl Draft {
     }
 
     /// Takes the field `key` out of the top of the specification.
-    pub(super) fn remove(&mut self, key: &str) {
+    pub fn remove(&mut self, key: &str) {
         self.tree.remove(key);
     }
 

@@ -95,6 +95,16 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
     })
 }
 
+/// The law of the weights at step 0, if given in `init` of `root`.
+///
+/// # Errors
+/// When it is none.
+pub fn initial_weights(root: &Field<'_>) -> Result<Option<InitialWeights>, Fault> {
+    let field = root.optional("init");
+    let law = field.map(|field| init(&field)).transpose()?;
+    Ok(law.map(simulated))
+}
+
 /// The error that `field` is not given.
 pub(crate) fn missing(field: &str, needed: &str) -> Fault {
     Fault::Missing {

@@ -46,7 +46,7 @@ pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
         name: name(root)?,
         problem,
         start_weights,
-        slow_time: root.optional("slow_time").map(|f| times(&f)).transpose()?,
+        slow_time: slow_time(root)?,
         learning_rate: learning_rate(root)?,
         batch: batch(root)?,
         steps: root.optional("steps").map(|f| f.count()).transpose()?,
@@ -68,10 +68,7 @@ pub(crate) fn problem_and_start(root: &Field<'_>) -> Result<(Problem, Option<Wei
         }
     }
     let table = inner.as_ref().unwrap_or(root);
-    let start = root
-        .optional("start_weights")
-        .map(|f| layers(&f))
-        .transpose()?;
+    let start = start(root)?;
     let problem = problem(table, start.as_deref())?.recalling(mended(root)?);
     let start = start
         .map(|layers| Weights::new(&problem, layers))
@@ -142,9 +139,27 @@ pub(crate) fn noise_covariance(table: &Field<'_>) -> Result<Option<Mat<f64>>, Fa
     }
 }
 
-fn layers(field: &Field<'_>) -> Result<Vec<Mat<f64>>, Fault> {
+/// W_1 … W_D, if given.
+fn start(root: &Field<'_>) -> Result<Option<Vec<Mat<f64>>>, Fault> {
+    let Some(field) = root.optional("start_weights") else {
+        return Ok(None);
+    };
     let layers = field.list("a list of matrices, W_1 first,")?;
-    layers.iter().map(matrix).collect()
+    layers
+        .iter()
+        .map(matrix)
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// u = η² t/B, ascending, if given in `slow_time` of `root`.
+///
+/// # Errors
+/// When it is no list of numbers, or one is below that before it.
+pub fn slow_time(root: &Field<'_>) -> Result<Option<Vec<f64>>, Fault> {
+    root.optional("slow_time")
+        .map(|field| times(&field))
+        .transpose()
 }
 
 fn times(field: &Field<'_>) -> Result<Vec<f64>, Fault> {
@@ -164,8 +179,11 @@ fn times(field: &Field<'_>) -> Result<Vec<f64>, Fault> {
     Ok(times)
 }
 
-/// η, if given.
-pub(crate) fn learning_rate(root: &Field<'_>) -> Result<Option<f64>, Fault> {
+/// η, if given in `learning_rate` of `root`.
+///
+/// # Errors
+/// When it is no number above 0, or none that has a square.
+pub fn learning_rate(root: &Field<'_>) -> Result<Option<f64>, Fault> {
     root.optional("learning_rate")
         .map(|field| match field.number()? {
             // Slow times are made of its square.
@@ -176,8 +194,11 @@ pub(crate) fn learning_rate(root: &Field<'_>) -> Result<Option<f64>, Fault> {
         .transpose()
 }
 
-/// B, if given.
-pub(crate) fn batch(root: &Field<'_>) -> Result<Option<usize>, Fault> {
+/// B, if given in `batch` of `root`.
+///
+/// # Errors
+/// When it is no whole number above 0.
+pub fn batch(root: &Field<'_>) -> Result<Option<usize>, Fault> {
     root.optional("batch")
         .map(|field| match field.size()? {
             0 => Err(field.not("a batch of at least 1 sample")),

@@ -1,0 +1,174 @@
+//! The way of SGD down to the minima and along them.
+
+use serde_json::{Value, json};
+use thalweg::flow::{
+    self, Descent, Drift, FlowError, Relaxation, Settings, Steps, Times, Trajectory, Waypoint,
+};
+use thalweg::problem::{Problem, Weights};
+
+use super::{AnswerError, CONVENTION, notes};
+use crate::compare::{Belief, MOST_WEIGHTS_UNASKED};
+use crate::memory;
+use crate::quantity;
+
+/// The flow from one start.
+#[derive(Debug)]
+pub struct FlowAnswer<'p> {
+    /// Of which problem.
+    pub problem: &'p Problem,
+    /// The seed of a random start.
+    pub seed: Option<u64>,
+    /// The way to the minimum at which the slow times begin; with times in steps it is part of the trajectory.
+    pub descent: Option<Descent>,
+    /// The weights and what follows from them, at the times asked for.
+    pub trajectory: Trajectory,
+    /// By which drift.
+    pub drift: Drift,
+    /// In slow time; none where there is no limit.
+    pub relaxation: Option<Relaxation>,
+    /// η and B, where the times are steps.
+    pub step: Option<(f64, usize)>,
+}
+
+/// The times at which the flow is wanted.
+#[derive(Clone, Debug)]
+pub enum FlowTimes {
+    /// Steps of a run, counted from the start.
+    Steps(Steps),
+    /// Slow times u = η²t/B, counted from the minimum that gradient flow reaches.
+    Slow(Vec<f64>),
+}
+
+impl FlowTimes {
+    /// Step 0 and `points` steps of equal ratio over four decades up to `last`, or fewer where they coincide.
+    pub fn log_spaced(learning_rate: f64, batch: usize, last: u64, points: usize) -> Self {
+        const DECADES: f64 = 4.0;
+        let mut steps = vec![0];
+        steps.extend((1..=points).map(|i| {
+            let exponent = DECADES * (i as f64 / points as f64 - 1.0);
+            (last as f64 * 10f64.powf(exponent)).round() as u64
+        }));
+        steps.dedup();
+        Self::Steps(Steps {
+            learning_rate,
+            batch,
+            steps,
+        })
+    }
+}
+
+impl<'p> FlowAnswer<'p> {
+    /// Follows `problem` from `start`, which the random `seed` gave, if one did.
+    ///
+    /// # Errors
+    /// When there is not the memory, gradient flow cannot take the start to a minimum, or an integration fails.
+    pub fn new(
+        problem: &'p Problem,
+        (start, seed): (&Weights, Option<u64>),
+        times: FlowTimes,
+        drift: Drift,
+    ) -> Result<Self, AnswerError> {
+        memory::fits(
+            flow::memory(problem.widths(), drift),
+            // Its largest products are those of a matrix of about half as many columns with one of them.
+            memory::multiplying(problem.parameters() / 4),
+            "narrower or fewer layers need less",
+        )
+        .map_err(AnswerError::input)?;
+        let settings = Settings {
+            drift,
+            ..Settings::default()
+        };
+        let (descent, trajectory, step) = match times {
+            FlowTimes::Steps(steps) => {
+                let path = flow::path(problem, start, &steps, &settings).map_err(failure)?;
+                (None, path, Some((steps.learning_rate, steps.batch)))
+            }
+            FlowTimes::Slow(times) => {
+                let descent = flow::descend(problem, start, &settings).map_err(failure)?;
+                let times = Times::Slow(times);
+                let along = flow::slow_flow(problem, &descent.weights, &times, &settings);
+                (Some(descent), along.map_err(failure)?, None)
+            }
+        };
+        Ok(Self {
+            problem,
+            seed,
+            descent,
+            trajectory,
+            drift,
+            relaxation: relaxation(problem, drift),
+            step,
+        })
+    }
+
+    /// How long it takes in steps, where the times are steps.
+    pub fn relaxation_steps(&self) -> Option<f64> {
+        let (learning_rate, batch) = self.step?;
+        Some(self.relaxation.as_ref()?.steps(learning_rate, batch))
+    }
+
+    /// As one JSON object.
+    pub fn json(&self) -> Value {
+        let all = |of: fn(&Waypoint) -> f64| -> Vec<f64> {
+            self.trajectory.snapshots.iter().map(of).collect()
+        };
+        let steps: Option<Vec<u64>> = self.trajectory.snapshots.iter().map(|s| s.step).collect();
+        let conditions: Vec<_> = self
+            .trajectory
+            .snapshots
+            .iter()
+            .map(|s| &s.layer_conditions)
+            .collect();
+        let limit = self.trajectory.limit.as_ref().ok().map(|limit| {
+            let values = quantity::compared().into_iter();
+            let values = values.map(|q| (q.key.to_string(), json!(q.at_limit(limit))));
+            Value::Object(values.collect())
+        });
+        let validity = self.trajectory.validity.clone().map(Belief::from);
+        let mut object = json!({
+            "convention": CONVENTION,
+            "notes": notes(self.problem.caveats()),
+            "known_digits": self.problem.known_digits(),
+            "drift": match self.drift {
+                Drift::Symmetric => "symmetric",
+                Drift::Exact => "exact",
+            },
+            "seed": self.seed,
+            "descent_time": self.descent.as_ref().map(|descent| descent.time),
+            "step": steps,
+            "slow_time": all(|s| s.slow_time),
+            "distance": all(|s| s.distance),
+            "layer_conditions": conditions,
+            "limit": limit,
+            "relaxation_slow_time": self.relaxation.as_ref().map(Relaxation::slow_time),
+            "relaxation_steps": self.relaxation_steps(),
+            "validity": validity,
+        });
+        for quantity in quantity::compared() {
+            let snapshots = self.trajectory.snapshots.iter();
+            let values: Vec<_> = snapshots.map(|s| quantity.on_flow(s)).collect();
+            object[&*quantity.key] = json!(values);
+        }
+        object
+    }
+}
+
+/// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
+fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
+    if drift == Drift::Exact || problem.parameters() > MOST_WEIGHTS_UNASKED {
+        return None;
+    }
+    let relaxation = flow::relaxation(problem).ok()?;
+    (!relaxation.rates.is_empty()).then_some(relaxation)
+}
+
+/// What the user can mend, and what not.
+fn failure(error: FlowError) -> AnswerError {
+    match error {
+        FlowError::TooManySteps { .. }
+        | FlowError::StepTooSmall { .. }
+        | FlowError::Decomposition { .. } => AnswerError::work(error),
+        _ => AnswerError::input(error),
+    }
+}

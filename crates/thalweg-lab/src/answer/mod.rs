@@ -1,0 +1,61 @@
+//! What the program answers, as data: for its pages, for `--json`, and for other languages.
+//!
+//! ```
+//! use thalweg::problem::{Problem, covariance};
+//! use thalweg_lab::answer::PredictAnswer;
+//!
+//! let one = || faer::Mat::<f64>::identity(2, 2);
+//! let problem = Problem::new(one(), one(), covariance::from_deviations(&[1.0, 0.1]), 3)?;
+//! let answer = PredictAnswer::new(&problem, Some((0.003, 10)), true)?;
+//! let json = answer.json();
+//! assert!((json["sharpness"].as_f64().unwrap() - 31.5504557719).abs() < 1e-9);
+//! assert_eq!(json["run"]["batch"], 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod flow;
+mod measure;
+mod predict;
+mod simulation;
+mod start;
+mod train;
+
+use std::error::Error;
+
+use thalweg::problem::Caveat;
+
+pub use flow::{FlowAnswer, FlowTimes};
+pub use measure::{Measuring, measured};
+pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
+pub use simulation::simulated;
+pub use start::random_start;
+pub use train::TrainAnswer;
+
+/// How losses are counted.
+pub const CONVENTION: &str = "½‖y − f(x)‖², summed over outputs, mean over samples";
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// What was given is not something that can be answered: it can be mended.
+    #[error(transparent)]
+    Input(Box<dyn Error + Send + Sync>),
+    /// What was given is right, and the work failed.
+    #[error(transparent)]
+    Work(Box<dyn Error + Send + Sync>),
+}
+
+impl AnswerError {
+    fn input(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Input(Box::new(error))
+    }
+
+    fn work(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Work(Box::new(error))
+    }
+}
+
+/// What rounding did to the covariances, in sentences.
+pub fn notes(caveats: &[Caveat]) -> Vec<String> {
+    caveats.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,114 @@
+//! A training at its end: what became of sharpness, fluctuation and the rest.
+
+use serde_json::{Value, json};
+
+use super::notes;
+use crate::quantity::{self, Quantity, SHARPNESS};
+use crate::run::{Change, Direction, SeedMean};
+use crate::spec::NetworkExperiment;
+use crate::store::{StoredRun, last_divergence};
+
+/// A finished training and what became of each quantity.
+#[derive(Debug)]
+pub struct TrainAnswer<'r> {
+    /// The training.
+    pub run: &'r StoredRun<NetworkExperiment>,
+    /// From the start to the last fifth of the steps; nothing where no seed was measured at both.
+    pub changes: Vec<(Quantity, Option<Change>)>,
+    /// The measured steps over which the end is averaged.
+    pub end_steps: Vec<u64>,
+}
+
+impl<'r> TrainAnswer<'r> {
+    /// Looks at the start and at the last fifth of the steps.
+    pub fn new(run: &'r StoredRun<NetworkExperiment>) -> Self {
+        let with_change = |quantity: Quantity| {
+            let change = run.measurements.change(&quantity.key, run.experiment.steps);
+            (quantity, change)
+        };
+        Self {
+            run,
+            changes: quantity::trained().into_iter().map(with_change).collect(),
+            end_steps: run
+                .measurements
+                .steps_in(&SHARPNESS.key, quantity::end(run.experiment.steps)),
+        }
+    }
+
+    /// What became of `quantity`.
+    pub fn change(&self, quantity: &Quantity) -> Option<&Change> {
+        let found = self.changes.iter().find(|(q, _)| q == quantity);
+        found?.1.as_ref()
+    }
+
+    /// How many seeds diverged.
+    pub fn diverged(&self) -> usize {
+        let outcomes = &self.run.outcomes;
+        outcomes.iter().filter(|o| o.diverged_at.is_some()).count()
+    }
+
+    /// As one JSON object.
+    pub fn json(&self) -> Value {
+        let experiment = &self.run.experiment;
+        let mut object = json!({
+            "name": experiment.name,
+            "convention": experiment.loss_words(),
+            "steps": experiment.steps,
+            "seeds": experiment.seeds.len(),
+            "diverged": self.diverged(),
+            "diverged_by": last_divergence(&self.run.outcomes),
+            "end_steps": self.end_steps,
+            "notes": notes(&experiment.caveats()),
+        });
+        for (quantity, change) in &self.changes {
+            object[&*quantity.key] = json!(change.as_ref().map(|change| json!({
+                "start": of(change.start),
+                "end": of(change.end),
+                "factor": of(change.factor),
+                "direction": word(change.direction),
+            })));
+        }
+        object
+    }
+}
+
+fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Rose => "rose",
+        Direction::Fell => "fell",
+        Direction::Unclear => "unclear",
+        Direction::OneSeed => "one seed",
+    }
+}
+
+fn of(estimate: SeedMean) -> Value {
+    json!({
+        "mean": estimate.mean,
+        "standard_error": estimate.standard_error,
+        "count": estimate.count,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_direction_has_its_own_word() {
+        for (direction, expected) in [
+            (Direction::Rose, "rose"),
+            (Direction::Fell, "fell"),
+            (Direction::Unclear, "unclear"),
+            (Direction::OneSeed, "one seed"),
+        ] {
+            assert_eq!(word(direction), expected);
+        }
+        let estimate = SeedMean {
+            mean: 2.5,
+            standard_error: Some(0.125),
+            count: 3,
+        };
+        let expected = json!({ "mean": 2.5, "standard_error": 0.125, "count": 3 });
+        assert_eq!(of(estimate), expected);
+    }
+}

@@ -1,0 +1,164 @@
+"""The compiled half of the package. Its names are not for other packages, but for those that ``thalweg`` gives on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Measurements",
+    "Problem",
+    "Simulated",
+    "Trained",
+    "__version__",
+    "flow",
+    "load",
+    "measure",
+    "minimum",
+    "networks",
+    "predict",
+    "restore_measurements",
+    "restore_problem",
+    "restore_simulated",
+    "restore_trained",
+    "simulate",
+    "train",
+]
+
+__version__: str
+
+@final
+class Problem:
+    def __new__(
+        cls,
+        *,
+        depth: int,
+        input_covariance: ArrayLike,
+        teacher: ArrayLike,
+        noise_covariance: ArrayLike,
+        hidden_widths: Sequence[int] | NDArray[Any] | None = None,
+    ) -> Problem: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def widths(self) -> list[int]: ...
+    @property
+    def hidden_widths(self) -> list[int]: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def input_covariance(self) -> NDArray[np.float64]: ...
+    @property
+    def teacher(self) -> NDArray[np.float64]: ...
+    @property
+    def noise_covariance(self) -> NDArray[np.float64]: ...
+    @property
+    def notes(self) -> list[str]: ...
+    @property
+    def known_digits(self) -> int: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Measurements:
+    @property
+    def seed(self) -> NDArray[np.int64]: ...
+    @property
+    def step(self) -> NDArray[np.int64]: ...
+    @property
+    def slow_time(self) -> NDArray[np.float64]: ...
+    @property
+    def quantity(self) -> NDArray[np.str_]: ...
+    @property
+    def value(self) -> NDArray[np.float64]: ...
+    @property
+    def quantities(self) -> list[str]: ...
+    @property
+    def seeds(self) -> list[int]: ...
+    def series(self, quantity: str, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+    def mean(self, quantity: str) -> dict[str, NDArray[Any]]: ...
+    def to_dict(self) -> dict[str, NDArray[Any]]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any: ...
+    def __len__(self) -> int: ...
+    def _repr_html_(self) -> str: ...
+
+@final
+class Simulated:
+    def answer(self) -> tuple[dict[str, Any], dict[str, Any]]: ...
+    def specification(self) -> dict[str, Any]: ...
+    def toml(self) -> str: ...
+    def problem(self) -> Problem: ...
+    def measurements(self) -> Measurements: ...
+    def outcomes(self) -> dict[int, int | None]: ...
+
+@final
+class Trained:
+    def answer(self) -> dict[str, Any]: ...
+    def specification(self) -> dict[str, Any]: ...
+    def toml(self) -> str: ...
+    def measurements(self) -> Measurements: ...
+    def outcomes(self) -> dict[int, int | None]: ...
+
+def predict(
+    problem: Problem,
+    learning_rate: float | None,
+    batch: int | None,
+    spectrum: bool | None,
+) -> dict[str, Any]: ...
+def minimum(problem: Problem) -> list[NDArray[np.float64]]: ...
+def flow(
+    problem: Problem,
+    start_weights: Sequence[ArrayLike] | None,
+    slow_time: ArrayLike | None,
+    learning_rate: float | None,
+    batch: int | None,
+    steps: int | Sequence[int] | NDArray[Any] | None,
+    drift: str,
+    seed: int,
+    init: object | None,
+) -> tuple[dict[str, Any], dict[str, Any]]: ...
+def simulate(
+    experiment: Mapping[str, Any] | str | PathLike[str] | Problem,
+    changes: dict[str, Any],
+    out: str | PathLike[str] | None,
+    progress: Callable[[int, int], object] | None,
+) -> tuple[Simulated, int | None]: ...
+def train(
+    experiment: Mapping[str, Any] | str | PathLike[str],
+    changes: dict[str, Any],
+    out: str | PathLike[str] | None,
+    progress: Callable[[int, int], object] | None,
+) -> tuple[Trained, int | None]: ...
+def networks(directory: str | PathLike[str]) -> dict[int, dict[str, NDArray[np.float64]]]: ...
+def load(directory: str | PathLike[str]) -> Simulated | Trained: ...
+def measure(
+    target: str | PathLike[str],
+    specification: Mapping[str, Any] | str | PathLike[str] | None,
+    seed: int | None,
+    samples: int | None,
+    evaluation_seed: int | None,
+    top: int,
+    trace_products: int,
+    out: str | PathLike[str] | None,
+    progress: Callable[[int, int], object] | None,
+) -> dict[str, Any]: ...
+
+# How pickle brings them back.
+def restore_problem(
+    depth: int,
+    input_covariance: ArrayLike,
+    teacher: ArrayLike,
+    noise_covariance: ArrayLike,
+    hidden_widths: list[int],
+    mended: list[str],
+) -> Problem: ...
+def restore_measurements(
+    seed: list[int], step: list[int], slow_time: list[float], quantity: list[str], value: list[float]
+) -> Measurements: ...
+def restore_simulated(
+    toml: str, mended: list[str], measurements: Measurements, outcomes: dict[int, int | None]
+) -> Simulated: ...
+def restore_trained(toml: str, measurements: Measurements, outcomes: dict[int, int | None]) -> Trained: ...

@@ -1,0 +1,127 @@
+"""Everything that is to be known of trained networks at their points."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import _core
+from ._progress import Progress, told
+from ._runs import PathArgument, Training
+from ._table import table
+
+
+class Measured:
+    """The measurements of one or more networks, made by :func:`measure`.
+
+    Attributes
+    ----------
+    networks : list of dict
+        One for each network, with the fields of the program's JSON: an estimate is a dictionary of ``value``, ``error``,
+        ``kind`` of error, products with the operator (``matvecs``) and ``converged``; a mean over samples has ``value``,
+        ``standard_error`` and its 95 % ``interval``.
+    """
+
+    networks: list[dict[str, Any]]
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.networks = answer["networks"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys and values of ``thalweg measure --json``."""
+        return {"networks": copy.deepcopy(self.networks)}
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def __repr__(self) -> str:
+        return f"Measured({', '.join(network['name'] for network in self.networks)})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                network["name"],
+                network["sharpness"]["value"],
+                network["top"][0]["value"],
+                network["fluctuation"]["value"],
+                network["covariance_trace"]["value"],
+            )
+            for network in self.networks
+        ]
+        return table(["network", "T", "λ_max", "F", "tr Cov ∇ℓ"], rows)
+
+
+def measure(
+    target: Training | PathArgument,
+    *,
+    seed: int | None = None,
+    specification: Mapping[str, Any] | PathArgument | None = None,
+    samples: int | None = None,
+    evaluation_seed: int | None = None,
+    top: int = 5,
+    trace_products: int = 200,
+    out: PathArgument | None = None,
+    progress: Progress = None,
+) -> Measured:
+    """Measure trained networks: curvature, fluctuation, and how they belong together.
+
+    On an evaluation set, in double precision: loss, traces of Hessian and Gauss–Newton matrix, eigenvalues at both ends,
+    spectral density, layers, fluctuation E‖∇ℓ‖² and gradient covariance, residuals and their mismatch with the output
+    curvature, Theorem 2's bounds, alignment; each estimate with its error.
+
+    Parameters
+    ----------
+    target : Training or path
+        A finished training with a directory, that directory, or one safetensors file.
+    seed : int, optional
+        Only the network of this seed.
+    specification : dict or path, optional
+        For a file of another program, which holds none.
+    samples, evaluation_seed : int, optional
+        Of the evaluation set; the specification's by default.
+    top : int
+        How many eigenvalues at each end of the spectrum.
+    trace_products : int
+        Hessian products for each trace that can only be estimated.
+    out : path, optional
+        The directory for the results; the training's own by default, where ``thalweg report`` shows them.
+    progress : callable or bool, optional
+        Called with the networks that are measured and all of them; True is a bar of tqdm's.
+
+    Raises
+    ------
+    ValueError
+        Where the target is none, or an argument is not in its range.
+    RuntimeError
+        Where an estimate fails or the directory cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from thalweg import train
+    >>> experiment = {
+    ...     "learning_rate": 0.05, "batch": 10, "steps": 100, "seeds": 1, "loss": "squared-error",
+    ...     "network": {"kind": "mlp", "inputs": 2, "hidden": [4], "outputs": 2, "activation": "tanh"},
+    ...     "data": {"kind": "teacher", "teacher": {"hidden": [8], "seed": 1},
+    ...              "noise_standard_deviations": [1, 0.1]},
+    ... }
+    >>> with TemporaryDirectory() as folder:
+    ...     training = train(experiment, out=f"{folder}/run")
+    ...     network = measure(training, samples=100, top=2).networks[0]
+    >>> network["sharpness_method"]
+    "exact: the Hessian's diagonal"
+    >>> network["top"][0]["converged"]
+    True
+    """
+    if isinstance(target, Training):
+        if target.directory is None:
+            raise ValueError("`target` is a training without a directory, which keeps the networks: give `out` to train()")
+        target = target.directory
+    given = dict(specification) if isinstance(specification, Mapping) else specification
+    with told(progress, "network") as tell:
+        answer = _core.measure(
+            Path(target), given, seed, samples, evaluation_seed, top, trace_products, out, tell
+        )
+    return Measured(answer)

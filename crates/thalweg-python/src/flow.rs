@@ -1,0 +1,188 @@
+//! The way down to the minima and along them.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use serde_json::Value;
+use thalweg::flow::{Drift, Steps, Waypoint};
+use thalweg::problem::{Problem as CoreProblem, Weights};
+use thalweg::simulate::InitialWeights;
+use thalweg_lab::answer::{FlowAnswer, FlowTimes, random_start};
+use thalweg_lab::spec;
+
+use crate::error::Failed;
+use crate::given::Given;
+use crate::problem::Problem;
+use crate::{array, json, tree, work};
+
+/// Steps between the first and the last, where only the last is given.
+const POINTS: usize = 16;
+
+/// The answer of `thalweg flow --json`, and the arrays that it was made of.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
+pub fn flow<'py>(
+    py: Python<'py>,
+    problem: &Problem,
+    start_weights: Option<&Bound<'py, PyAny>>,
+    slow_time: Option<&Bound<'py, PyAny>>,
+    learning_rate: Option<&Bound<'py, PyAny>>,
+    batch: Option<&Bound<'py, PyAny>>,
+    steps: Option<&Bound<'py, PyAny>>,
+    drift: &str,
+    seed: &Bound<'py, PyAny>,
+    init: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let problem = Arc::clone(&problem.inner);
+    let drift = match drift {
+        "symmetric" => Drift::Symmetric,
+        "exact" => Drift::Exact,
+        _ => {
+            let found = format!("`drift` is {drift:?}, \"symmetric\" or \"exact\" is needed");
+            return Err(PyValueError::new_err(found));
+        }
+    };
+    let given = Given::new(&[
+        ("learning_rate", learning_rate),
+        ("batch", batch),
+        ("seed", Some(seed)),
+        ("init", init),
+    ])?;
+    let times = match (slow_time, steps) {
+        (Some(slow_time), None) => slow(slow_time)?,
+        (None, Some(steps)) => in_steps(&given, steps)?,
+        (Some(_), Some(_)) => return Err(both("slow_time", "steps")),
+        (None, None) => {
+            return Err(PyValueError::new_err(
+                "`slow_time` is missing: give it, or `steps` with `learning_rate` and `batch`",
+            ));
+        }
+    };
+    let start = match (start_weights, init) {
+        (Some(_), Some(_)) => return Err(both("start_weights", "init")),
+        (Some(layers), None) => Start::Given(weights(&problem, layers)?),
+        (None, _) => Start::Random {
+            init: given
+                .read(spec::initial_weights)?
+                .unwrap_or(InitialWeights::Kaiming { gain: 1.0 }),
+            seed: given.count("seed")?.unwrap_or(0),
+        },
+    };
+    let (answer, path) = work::compute(py, move || follow(&problem, start, times, drift))??;
+    (json::python(py, &answer)?, arrays(py, &path)?).into_pyobject(py)
+}
+
+/// Where the path begins.
+enum Start {
+    Given(Weights),
+    Random { init: InitialWeights, seed: u64 },
+}
+
+fn follow(
+    problem: &CoreProblem,
+    start: Start,
+    times: FlowTimes,
+    drift: Drift,
+) -> Result<(Value, Vec<Waypoint>), Failed> {
+    let (start, seed) = match start {
+        Start::Given(weights) => (weights, None),
+        Start::Random { init, seed } => (random_start(problem, init, seed)?, Some(seed)),
+    };
+    let answer = FlowAnswer::new(problem, (&start, seed), times, drift)?;
+    Ok((answer.json(), answer.trajectory.snapshots))
+}
+
+fn both(first: &str, second: &str) -> PyErr {
+    PyValueError::new_err(format!(
+        "`{first}` and `{second}` are both given; give one of them"
+    ))
+}
+
+fn slow(times: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
+    let times = array::list("slow_time", times)?;
+    let given = Given::listed("slow_time", times);
+    let times = given.read(spec::slow_time)?;
+    Ok(FlowTimes::Slow(times.unwrap_or_default()))
+}
+
+/// The steps themselves, or the last of them.
+fn in_steps(given: &Given, steps: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
+    let missing = |name: &str| {
+        PyValueError::new_err(format!("`{name}` is missing, it is needed beside `steps`"))
+    };
+    let learning_rate = given.read(spec::learning_rate)?;
+    let learning_rate = learning_rate.ok_or_else(|| missing("learning_rate"))?;
+    let batch = given.read(spec::batch)?.ok_or_else(|| missing("batch"))?;
+    let node = tree::node("steps", steps)?;
+    let field = spec::Field::at("steps", &node);
+    let Ok(items) = field.list("") else {
+        let last = field.count().map_err(Failed::from)?;
+        return Ok(FlowTimes::log_spaced(learning_rate, batch, last, POINTS));
+    };
+    let mut all: Vec<u64> = Vec::with_capacity(items.len());
+    for item in &items {
+        let step = item.count().map_err(Failed::from)?;
+        if let Some(last) = all.last().filter(|last| **last > step) {
+            let needed = format!("a step of at least {last}, in ascending order,");
+            return Err(Failed::from(item.not(needed)).into());
+        }
+        all.push(step);
+    }
+    Ok(FlowTimes::Steps(Steps {
+        learning_rate,
+        batch,
+        steps: all,
+    }))
+}
+
+fn weights(problem: &CoreProblem, layers: &Bound<'_, PyAny>) -> PyResult<Weights> {
+    let mut matrices = Vec::new();
+    let layers = layers
+        .try_iter()
+        .map_err(|_| PyValueError::new_err("`start_weights` is no list of matrices, W_1 first"))?;
+    for (index, layer) in layers.enumerate() {
+        matrices.push(array::matrix(&format!("start_weights[{index}]"), &layer?)?);
+    }
+    Weights::new(problem, matrices)
+        .map_err(|error| PyValueError::new_err(format!("start_weights: {error}")))
+}
+
+/// What is known along the path, one row for each time.
+fn arrays<'py>(py: Python<'py>, path: &[Waypoint]) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    let put = |name: &str, of: fn(&Waypoint) -> f64| {
+        all.set_item(name, array::column(py, path.iter().map(of).collect())?)
+    };
+    put("slow_time", |point| point.slow_time)?;
+    put("sharpness", |point| point.sharpness)?;
+    put("lambda_max", |point| point.lambda_max)?;
+    put("fluctuation", |point| point.fluctuation)?;
+    put("distance", |point| point.distance)?;
+    let steps: Option<Vec<u64>> = path.iter().map(|point| point.step).collect();
+    if let Some(steps) = steps {
+        let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
+        all.set_item("step", array::column(py, steps)?)?;
+    }
+    let depth = path.first().map_or(0, |point| point.layer_conditions.len());
+    let conditions = path.iter().flat_map(|point| &point.layer_conditions);
+    let conditions: Vec<f64> = conditions.copied().collect();
+    let conditions = array::shaped(py, conditions, &[path.len(), depth])?;
+    all.set_item("layer_conditions", conditions)?;
+    let layers = PyList::empty(py);
+    for k in 0..depth {
+        let mut values = Vec::new();
+        let mut shape = [path.len(), 0, 0];
+        for point in path {
+            let layer = &point.weights.layers()[k];
+            shape = [path.len(), layer.nrows(), layer.ncols()];
+            for row in layer.row_iter() {
+                values.extend(row.iter());
+            }
+        }
+        layers.append(array::shaped(py, values, &shape)?)?;
+    }
+    all.set_item("weights", layers)?;
+    Ok(all)
+}

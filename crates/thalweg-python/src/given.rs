@@ -1,0 +1,48 @@
+//! Arguments that a specification has as fields, read as it reads them.
+
+use pyo3::prelude::*;
+use thalweg_lab::spec::{Fault, Field, Node};
+
+use crate::error::Failed;
+use crate::tree;
+
+/// Arguments by their names; `None` is one that was not given.
+pub struct Given(Node);
+
+impl Given {
+    /// These.
+    ///
+    /// # Errors
+    /// `ValueError` where one is no number, text, list or table.
+    pub fn new(arguments: &[(&str, Option<&Bound<'_, PyAny>>)]) -> PyResult<Self> {
+        let mut entries = Vec::new();
+        for (name, value) in arguments {
+            if let Some(value) = value {
+                entries.push(((*name).to_owned(), tree::node(name, value)?));
+            }
+        }
+        Ok(Self(Node::Table(entries)))
+    }
+
+    /// The list of numbers `name` alone.
+    pub fn listed(name: &str, numbers: Vec<f64>) -> Self {
+        let entry = (name.to_owned(), numbers.into_iter().collect());
+        Self(Node::Table(vec![entry]))
+    }
+
+    /// What `read` makes of them.
+    ///
+    /// # Errors
+    /// `ValueError` that names the argument.
+    pub fn read<T>(&self, read: impl FnOnce(&Field<'_>) -> Result<T, Fault>) -> PyResult<T> {
+        Ok(read(&Field::root(&self.0)).map_err(Failed::from)?)
+    }
+
+    /// The whole number `name`, if given.
+    ///
+    /// # Errors
+    /// `ValueError` where it is none.
+    pub fn count(&self, name: &str) -> PyResult<Option<u64>> {
+        self.read(|root| root.optional(name).map(|field| field.count()).transpose())
+    }
+}

@@ -1,0 +1,45 @@
+//! The compiled half of the Python package `thalweg`: it computes, and the half written in Python shows.
+
+mod array;
+mod arrow;
+mod error;
+mod flow;
+mod given;
+mod json;
+mod measure;
+mod measurements;
+mod predict;
+mod problem;
+mod run;
+mod simulate;
+mod train;
+mod tree;
+mod work;
+
+use pyo3::prelude::*;
+
+/// What `thalweg` is made of; its names are not for other packages.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<problem::Problem>()?;
+    module.add_class::<measurements::Measurements>()?;
+    module.add_class::<simulate::Simulated>()?;
+    module.add_class::<train::Trained>()?;
+    module.add_function(wrap_pyfunction!(problem::restore_problem, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        measurements::restore_measurements,
+        module
+    )?)?;
+    module.add_function(wrap_pyfunction!(simulate::restore_simulated, module)?)?;
+    module.add_function(wrap_pyfunction!(train::restore_trained, module)?)?;
+    module.add_function(wrap_pyfunction!(predict::predict, module)?)?;
+    module.add_function(wrap_pyfunction!(predict::minimum, module)?)?;
+    module.add_function(wrap_pyfunction!(flow::flow, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(train::train, module)?)?;
+    module.add_function(wrap_pyfunction!(train::networks, module)?)?;
+    module.add_function(wrap_pyfunction!(run::load, module)?)?;
+    module.add_function(wrap_pyfunction!(measure::measure, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Everything that is to be known of trained networks at their points.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::Value;
+use thalweg_lab::answer::{Measuring, measured};
+use thalweg_lab::network::Effort;
+use thalweg_lab::spec::{Fault, Field};
+
+use crate::error::Failed;
+use crate::given::Given;
+use crate::{json, run, work};
+
+/// The answer of `thalweg measure --json`.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
+pub fn measure<'py>(
+    py: Python<'py>,
+    target: PathBuf,
+    specification: Option<&Bound<'py, PyAny>>,
+    seed: Option<&Bound<'py, PyAny>>,
+    samples: Option<&Bound<'py, PyAny>>,
+    evaluation_seed: Option<&Bound<'py, PyAny>>,
+    top: &Bound<'py, PyAny>,
+    trace_products: &Bound<'py, PyAny>,
+    out: Option<PathBuf>,
+    progress: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let given = Given::new(&[
+        ("seed", seed),
+        ("samples", samples),
+        ("evaluation_seed", evaluation_seed),
+        ("top", Some(top)),
+        ("trace_products", Some(trace_products)),
+    ])?;
+    let specification = specification.map(|given| run::experiment(given, &PyDict::new(py)));
+    let measuring = Measuring {
+        seed: given.count("seed")?,
+        specification: specification.transpose()?,
+        samples: given.read(|root| between(root, "samples", 2, 1 << 20))?,
+        evaluation_seed: given.count("evaluation_seed")?,
+        effort: Effort {
+            eigenpairs: given
+                .read(|root| between(root, "top", 1, 1000))?
+                .unwrap_or(5),
+            trace_products: given
+                .read(|root| between(root, "trace_products", 4, 1_000_000))?
+                .unwrap_or(200),
+            ..Effort::default()
+        },
+        target,
+    };
+    let out = out.or_else(|| measuring.target.is_dir().then(|| measuring.target.clone()));
+    let (stop, state) = (Arc::new(AtomicBool::new(false)), Arc::new(State::default()));
+    let worker = {
+        let (stop, state) = (Arc::clone(&stop), Arc::clone(&state));
+        move || all(&measuring, out, &state, &stop)
+    };
+    let mut told = None;
+    let mut tell = || -> PyResult<()> {
+        let [done, total] = [&state.done, &state.total].map(|count| count.load(Ordering::Relaxed));
+        if let Some(progress) = progress
+            && total > 0
+            && told != Some(done)
+        {
+            told = Some(done);
+            progress.call1((done, total))?;
+        }
+        Ok(())
+    };
+    // What is measured is written whole or not at all: nothing is waited for.
+    let answer = work::follow(py, (&stop, Duration::ZERO), worker, |_| tell())??;
+    tell()?;
+    json::python(py, &answer)
+}
+
+/// How many networks there are, and are measured.
+#[derive(Default)]
+struct State {
+    done: AtomicUsize,
+    total: AtomicUsize,
+}
+
+fn all(
+    measuring: &Measuring,
+    out: Option<PathBuf>,
+    state: &State,
+    stop: &AtomicBool,
+) -> Result<Value, Failed> {
+    let networks = measuring.networks()?;
+    state.total.store(networks.len(), Ordering::Relaxed);
+    let mut all = Vec::with_capacity(networks.len());
+    for (name, saved) in &networks {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Failed::Work("the measurement was stopped".to_owned()));
+        }
+        let found = measuring.measure(name, saved, |_| ())?;
+        if let Some(out) = &out {
+            found.write(out)?;
+        }
+        all.push(found);
+        state.done.store(all.len(), Ordering::Relaxed);
+    }
+    Ok(measured(&all))
+}
+
+/// The whole number `name` from `least` to `most`, if given.
+fn between(
+    root: &Field<'_>,
+    name: &str,
+    least: usize,
+    most: usize,
+) -> Result<Option<usize>, Fault> {
+    let Some(field) = root.optional(name) else {
+        return Ok(None);
+    };
+    match field.size()? {
+        found if (least..=most).contains(&found) => Ok(Some(found)),
+        _ => Err(field.not(format!("a whole number from {least} to {most}"))),
+    }
+}

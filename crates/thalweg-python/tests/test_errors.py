@@ -1,0 +1,163 @@
+"""Errors are `ValueError`s that name the field, of whatever kind the input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import TRAINING
+
+import thalweg
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(learning_rate=0.01), "`batch` is missing"),
+        (dict(batch=10), "`learning_rate` is missing"),
+        (dict(learning_rate=-1.0, batch=1), "`learning_rate` is -1"),
+        (dict(learning_rate=float("nan"), batch=1), "`learning_rate` is NaN"),
+        (dict(learning_rate="fast", batch=1), "`learning_rate` is \"fast\""),
+        (dict(learning_rate=0.1, batch=0), "`batch` is 0"),
+        (dict(learning_rate=0.1, batch=-3), "`batch` is -3"),
+        (dict(learning_rate=0.1, batch=1.5), "`batch` is 1.5"),
+        (dict(learning_rate=0.1, batch=2**70), "`batch` is"),
+        (dict(learning_rate=0.1, batch=2**200), "`batch` is"),
+    ],
+)
+def test_predict(problem: thalweg.Problem, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.predict(problem, **given)
+
+
+def test_a_problem_without_noise_has_no_minimum() -> None:
+    problem = thalweg.Problem(depth=2, input_covariance=[[1]], teacher=[[1]], noise_covariance=[[0]])
+    with pytest.raises(ValueError, match="noise_covariance is zero"):
+        thalweg.predict(problem)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(), "`slow_time` is missing"),
+        (dict(slow_time=[1.0], steps=3), "both given"),
+        (dict(slow_time=[1.0, 0.5]), r"`slow_time\[1\]` is 0.5"),
+        (dict(slow_time=[-1.0]), r"`slow_time\[0\]` is -1"),
+        (dict(slow_time=[float("inf")]), r"`slow_time\[0\]`"),
+        (dict(slow_time=[[1.0]]), "slow_time is an array with 2 dimensions"),
+        (dict(steps=10, batch=1), "`learning_rate` is missing"),
+        (dict(steps=10, learning_rate=0.1), "`batch` is missing"),
+        (dict(steps=[3, 2], learning_rate=0.1, batch=1), r"`steps\[1\]` is 2"),
+        (dict(steps="many", learning_rate=0.1, batch=1), "`steps` is \"many\""),
+        (dict(slow_time=[1.0], drift="other"), "`drift` is \"other\""),
+        (dict(slow_time=[1.0], init="none"), "`init` is \"none\""),
+        (dict(slow_time=[1.0], seed=-1), "`seed` is -1"),
+        (dict(slow_time=[1.0], start_weights=[np.eye(2)]), "start_weights: 1 weight matrices"),
+        (dict(slow_time=[1.0], start_weights=[np.eye(2), np.eye(2), np.eye(3)]), "start_weights: W_3 is 3 × 3"),
+        (dict(slow_time=[1.0], start_weights=[np.eye(2), np.eye(2), [1.0]]), r"start_weights\[2\]"),
+        (dict(slow_time=[1.0], start_weights=3), "start_weights"),
+        (dict(slow_time=[1.0], start_weights=[np.zeros((2, 2))] * 3), "saddle"),
+    ],
+)
+def test_flow(problem: thalweg.Problem, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.flow(problem, **given)
+
+
+STEP: dict[str, Any] = dict(learning_rate=0.01, batch=10, steps=10)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(batch=10, steps=10), "`learning_rate` is missing"),
+        (dict(STEP, steps=-1), "`steps` is -1"),
+        (dict(STEP, sed=4), "did you mean `seeds`"),
+        (dict(STEP, seeds=[1, 1]), r"`seeds\[1\]` is 1"),
+        (dict(STEP, seeds=[]), "`seeds` is an empty list"),
+        (dict(STEP, seeds=set()), "`seeds` is of type set"),
+        (dict(STEP, measure={"spacing": "cubic"}), "`measure.spacing`"),
+        (dict(STEP, init="kaiming", start_weights=[np.eye(2)] * 3), "both given"),
+        (dict(STEP, start_weights=[np.eye(3)] * 3), "start_weights"),
+        (dict(STEP, momentum=2.0), "momentum"),
+    ],
+)
+def test_simulate(problem: thalweg.Problem, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.simulate(problem, **given)
+
+
+def test_lists_that_hold_themselves(problem: thalweg.Problem) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        thalweg.simulate(problem, **STEP, seeds=endless)
+
+
+@pytest.mark.parametrize(
+    "path, value, words",
+    [
+        ("batch", 0, "`batch` is 0"),
+        ("network.hidden", [0], r"`network.hidden\[0\]` is 0"),
+        ("network.activation", "sine", "`network.activation`"),
+        ("data.noise_standard_deviations", [1, 2, 3], "noise"),
+    ],
+)
+def test_train(path: str, value: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.train(TRAINING, **{path: value})
+
+
+def test_files(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere\.toml"):
+        thalweg.train(tmp_path / "nowhere.toml")
+    file = tmp_path / "wrong.toml"
+    file.write_text("depth = 2\nlearning_rate = 0\n")
+    with pytest.raises(ValueError, match=r"wrong\.toml"):
+        thalweg.simulate(str(file))
+    with pytest.raises(ValueError, match="no such directory"):
+        thalweg.load(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="holds no run"):
+        thalweg.load(tmp_path)
+    with pytest.raises(ValueError, match="the experiment is of type"):
+        thalweg.train(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a table with the key"):
+        thalweg.simulate({3: 4})  # type: ignore[dict-item]
+
+
+def test_measure(tmp_path: Path, problem: thalweg.Problem) -> None:
+    with pytest.raises(ValueError, match="without a directory"):
+        thalweg.measure(thalweg.train(TRAINING, steps=2))
+    with pytest.raises(ValueError, match="without a directory|no directory"):
+        _ = thalweg.train(TRAINING, steps=2).networks
+    thalweg.simulate(problem, **STEP, out=tmp_path / "linear")
+    with pytest.raises(ValueError, match="another kind"):
+        thalweg.measure(tmp_path / "linear")
+    training = thalweg.train(TRAINING, steps=2, out=tmp_path / "run")
+    with pytest.raises(ValueError, match="no network of seed 9"):
+        thalweg.measure(training, seed=9)
+    with pytest.raises(ValueError, match="`samples` is 1"):
+        thalweg.measure(training, samples=1)
+    with pytest.raises(ValueError, match="`top` is 0"):
+        thalweg.measure(training, top=0)
+
+
+def test_a_directory_that_cannot_be_used(problem: thalweg.Problem, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").write_text("mine")
+    with pytest.raises(ValueError, match="holds other files"):
+        thalweg.simulate(problem, **STEP, out=tmp_path / "other")
+    thalweg.simulate(problem, **STEP, out=tmp_path / "run")
+    with pytest.raises(ValueError, match="another experiment"):
+        thalweg.simulate(problem, **dict(STEP, batch=11), out=tmp_path / "run")
+    with pytest.raises(ValueError, match="is a file"):
+        thalweg.simulate(problem, **STEP, out=tmp_path / "other/file")
+    with pytest.raises(RuntimeError, match="cannot write"):
+        thalweg.simulate(problem, **STEP, out="/proc/nowhere")
+
+
+def test_progress_is_a_function(problem: thalweg.Problem) -> None:
+    with pytest.raises(ValueError, match="`progress` is 3"):
+        thalweg.simulate(problem, **STEP, progress=3)  # type: ignore[arg-type]

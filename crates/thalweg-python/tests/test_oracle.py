@@ -1,0 +1,55 @@
+"""Theory and slow flow against the numbers of an independent implementation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import reference
+
+import thalweg
+
+MATRICES = ("input_covariance", "teacher", "noise_covariance")
+
+
+def problem_of(case: dict[str, Any], **more: Any) -> thalweg.Problem:
+    matrices = {name: np.array(case[name]) for name in MATRICES}
+    return thalweg.Problem(depth=case["depth"], **matrices, **more)
+
+
+@pytest.mark.parametrize("case", reference("theory.json"), ids=lambda case: case["name"])
+def test_theory(case: dict[str, Any]) -> None:
+    end = thalweg.predict(problem_of(case))
+    for name in ("sharpness", "min_sharpness", "fluctuation", "lambda_max"):
+        assert getattr(end, name) == pytest.approx(case[name], rel=1e-12, abs=0), name
+    assert end.nonzero_spectrum is not None
+    assert (np.diff(end.nonzero_spectrum) <= 0).all()
+    np.testing.assert_allclose(
+        end.nonzero_spectrum, case["nonzero_spectrum"], rtol=0, atol=1e-12 * case["lambda_max"]
+    )
+
+
+@pytest.mark.parametrize("case", reference("slow_flow.json"), ids=lambda case: f"D{case['depth']}")
+def test_slow_flow(case: dict[str, Any]) -> None:
+    """The reference's first time lies between two of its own, of which it is interpolated."""
+    start = [np.array(layer) for layer in case["start_weights"]]
+    hidden = [len(layer) for layer in start[:-1]]
+    path = thalweg.flow(problem_of(case, hidden_widths=hidden), start, case["slow_time"])
+    for found, expected in ((path.sharpness, case["sharpness"]), (path.fluctuation, case["fluctuation"])):
+        np.testing.assert_allclose(found[1:], expected[1:], rtol=4e-7)
+        np.testing.assert_allclose(found[0], expected[0], rtol=3e-5)
+    np.testing.assert_array_equal(path.slow_time, case["slow_time"])
+    assert path.limit is not None
+    assert path.limit["sharpness"] == pytest.approx(case["limit"], rel=1e-6)
+
+
+def test_the_minimum_has_the_sharpness_and_the_product() -> None:
+    """Its weights, multiplied, give the teacher, and the flow does not leave them."""
+    case = reference("theory.json")[3]
+    problem = problem_of(case)
+    weights = thalweg.predict(problem).weights
+    product = np.linalg.multi_dot(weights[::-1])
+    np.testing.assert_allclose(product, problem.teacher, atol=1e-12)
+    path = thalweg.flow(problem, weights, [0, 10])
+    np.testing.assert_allclose(path.sharpness, case["sharpness"], rtol=1e-9)
