@@ -65,6 +65,8 @@ def test_simulations_are_one(problem: thalweg.Problem, program: Program, tmp_pat
     ).read_bytes()
 
 
+# While one is being worked on, the other may be of an earlier commit.
+@pytest.mark.filterwarnings("ignore:this run was made by")
 def test_either_goes_on_with_the_others_run(problem: thalweg.Problem, program: Program, tmp_path: Path) -> None:
     given: dict[str, Any] = dict(learning_rate=0.01, batch=10, seeds=2)
     thalweg.simulate(problem, **given, steps=300, out=tmp_path / "run")
