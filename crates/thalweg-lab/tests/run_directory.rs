@@ -426,7 +426,8 @@ fn only_more_steps_of_the_same_run_are_taken() {
     let before = contents(folder.path());
     let message = store_error(folder.path(), &experiment(999)).to_string();
     assert!(
-        message.contains("`steps` is 1000 there and 999 here"),
+        message
+            .contains("holds this run with 1000 steps already, and 999 are asked for: give 1000"),
         "{message}"
     );
     let mut other = experiment(2000);

@@ -9,10 +9,10 @@ use thalweg::simulate::InitialWeights;
 #[command(next_help_heading = "SGD")]
 pub struct StepArguments {
     /// η, the step size [unit: weight²/loss]
-    #[arg(long, value_name = "η", value_parser = rate)]
+    #[arg(long, value_name = "η", value_parser = rate, allow_negative_numbers = true)]
     pub learning_rate: Option<f64>,
     /// B, the samples in a minibatch
-    #[arg(long, value_name = "B", value_parser = count)]
+    #[arg(long, value_name = "B", value_parser = count, allow_negative_numbers = true)]
     pub batch: Option<u64>,
 }
 

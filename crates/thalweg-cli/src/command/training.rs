@@ -29,6 +29,7 @@ impl Shown<'_> {
         table.row(["network", &experiment.network_words()]);
         table.row(["data", &experiment.data_words()]);
         table.row(["loss", experiment.loss_words()]);
+        table.row(["measured on", &experiment.evaluation_words()]);
         page.table(&table);
         let seeds = match experiment.seeds.len() {
             1 => "1 seed".to_owned(),
@@ -125,7 +126,10 @@ impl Shown<'_> {
         if self.0.run.experiment.seeds.len() == 1 {
             format!("{parts} (with one seed, a change cannot be told from chance).")
         } else {
-            format!("{parts} (a change is clear from {CLEAR} standard errors over seeds on).")
+            format!(
+                "{parts} (a change is clear where the mean over seeds of ln(end/start) is {CLEAR} of its standard errors \
+                 from 0)."
+            )
         }
     }
 }

@@ -505,6 +505,13 @@ fn same_experiment<E: Specification>(
             let experiment = digest_of(&stored);
             Ok((provenance, Some(Shorter { steps, experiment })))
         }
+        ([only], [Some(found), Some(asked)]) if only.field == STEPS => {
+            Err(StoreError::FewerSteps {
+                directory: path.to_owned(),
+                found,
+                asked,
+            })
+        }
         _ => Err(StoreError::OtherExperiment {
             directory: path.to_owned(),
             differences,

@@ -91,6 +91,16 @@ pub enum StoreError {
         /// One of the files.
         found: String,
     },
+    /// A finished run was asked for fewer steps than it has.
+    #[error("{} holds this run with {found} steps already, and {asked} are asked for: give {found} steps or more, or choose another directory", directory.display())]
+    FewerSteps {
+        /// The directory.
+        directory: PathBuf,
+        /// The steps of the run there.
+        found: u64,
+        /// The steps asked for.
+        asked: u64,
+    },
     /// The directory holds a run of another experiment.
     #[error("{} holds a run of another experiment ({differences}): choose another directory", directory.display())]
     OtherExperiment {

@@ -29,7 +29,11 @@ fn decimals(error: f64) -> usize {
 
 /// Five digits, with a power of ten where the value is very large or small.
 pub fn plain(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
+    if value == 0.0 {
+        // −0 too.
+        return "0".to_owned();
+    }
+    if !value.is_finite() {
         return format!("{value}");
     }
     let exponent = value.abs().log10().floor() as i32;
@@ -47,17 +51,15 @@ pub fn plain(value: f64) -> String {
     minus(text.to_owned())
 }
 
-/// A fraction in percent with its sign; small ones as powers of ten.
+/// A fraction in percent with its sign; small ones as one digit with a power of ten.
 pub fn percent(fraction: f64) -> String {
     if fraction == 0.0 {
         return "0".to_owned();
     }
     if fraction.abs() < 1e-4 {
-        let exponent = fraction.abs().log10().floor() as i32;
-        return minus(format!(
-            "{}10^{{{exponent}}}",
-            if fraction < 0.0 { "-" } else { "" }
-        ));
+        let text = format!("{fraction:.0e}");
+        let (digit, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return minus(format!("{digit}·10^{{{exponent}}}"));
     }
     minus(format!("{:+.1} %", 100.0 * fraction))
 }
@@ -86,6 +88,9 @@ mod tests {
         assert_eq!(plain(100_000.0), "100000");
         assert_eq!(plain(f64::NAN), "NaN");
         assert_eq!(percent(-0.8088), "−80.9 %");
-        assert_eq!(percent(3e-16), "10^{−16}");
+        assert_eq!(percent(3e-16), "3·10^{−16}");
+        assert_eq!(percent(-8.2e-5), "−8·10^{−5}");
+        assert_eq!(percent(9.6e-6), "1·10^{−5}");
+        assert_eq!(plain(-0.0), "0");
     }
 }

@@ -55,7 +55,10 @@ impl Section<'_> {
                 out,
                 "<dt>one run</dt><dd><code>{}</code><div class=\"note\">{}</div></dd>",
                 to_html(&run.command),
-                to_html(&format!("its measurements: {}", run.measurements))
+                to_html(&format!(
+                    "in the folder of this page; its measurements: {}",
+                    run.measurements
+                ))
             );
         }
         let _ = writeln!(

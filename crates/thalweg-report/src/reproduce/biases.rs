@@ -77,13 +77,13 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         let trials = experiment(choice, context.budget)?.seeds.len();
         settings.push((
             choice.model.name(),
-            format!("{loss}: {of_settings}; here {trials} trials with biases"),
+            format!("{loss}: {of_settings}. With biases the first {trials} of these trials; those without are the same but for the biases"),
         ));
     }
     settings.push(("trials", TRIALS.to_owned()));
     Ok(Made {
         caption: "The paper does not mention biases. Its recurrent network, transformer and network on digits are shown here \
-                  without them, as in Figures 2, 3 and 8, and with trainable biases that start at 0 (fewer trials, measured at the start and in the last fifth)."
+                  without them, as in Figures 2, 3 and 8, and with trainable biases that start at 0 (fewer trials, measured at the start and in the last fifth). Biases are parameters, so that T is larger from the start on. Figures 2, 3 and 5 show the ReLU network both ways. Bands and bars are standard errors over trials."
             .to_owned(),
         settings,
         figure: Figure {

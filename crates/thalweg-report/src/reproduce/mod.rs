@@ -204,7 +204,7 @@ pub const FIGURES: &[Entry] = &[
         id: "biases",
         title: "Beyond the paper: networks with biases and without",
         origin: Origin::Beyond,
-        says: "With biases, too, unequal noise sharpens.",
+        says: "Networks with biases, under both noises.",
         plan: biases::plan,
         show: biases::show,
     },

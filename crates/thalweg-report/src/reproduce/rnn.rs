@@ -68,16 +68,18 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         claims.push(falls(&format!("RNN, {kind} noise"), trials));
     }
     Ok(Made {
-        caption: "How far SGD has moved along the minima depends on the slow time u = η²t/B. The paper's recurrent network \
-                  makes 10^{4} small steps, up to u = 0.03; the ReLU network of Figure 2 runs to u = 10. Here the recurrent \
-                  network runs as far as that one. It has no biases."
-            .to_owned(),
+        caption: format!(
+            "How far SGD has moved along the minima depends on the slow time u = η²t/B. The paper's recurrent network \
+             makes 10^{{4}} small steps, up to u = 0.03; its ReLU network runs to u = 10. Here the recurrent network runs to \
+             u = {u}. It has no biases."
+        ),
         settings: vec![
             (
                 Model::Rnn.name(),
                 format!(
                     "{}; here η = {LEARNING_RATE}, B = {BATCH}, {} steps, which is u = {u}, and {} trials",
-                    choice(KINDS[0]).settings(&[choice(KINDS[0]).condition, 1.0], context.budget)?,
+                    choice(KINDS[0])
+                        .settings(&[choice(KINDS[0]).condition, 1.0], context.budget)?,
                     of_file.steps,
                     of_file.seeds.len()
                 ),
@@ -85,8 +87,12 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
             ("trials", TRIALS.to_owned()),
         ],
         figure: Figure {
-            description: "Sharpness, largest eigenvalue and fluctuation of a recurrent network against steps".to_owned(),
-            panels: quantities.map(|quantity| quantity.panel(Model::Rnn.name(), &named)).into(),
+            description:
+                "Sharpness, largest eigenvalue and fluctuation of a recurrent network against steps"
+                    .to_owned(),
+            panels: quantities
+                .map(|quantity| quantity.panel(Model::Rnn.name(), &named))
+                .into(),
             columns: 3,
             frame: (250.0, 200.0),
         },
