@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use miette::{MietteHandlerOpts, Report};
-use thalweg_lab::answer::AnswerError;
+use thalweg_lab::answer::{AnswerError, with_causes};
 use thalweg_lab::store::StoreError;
 
 /// Why a command did not succeed.
@@ -22,7 +22,7 @@ pub enum Failure {
 impl Failure {
     /// The user can mend this by changing what was given.
     pub fn input(error: impl Error) -> Self {
-        Self::Input(report(&error))
+        Self::Input(Report::msg(with_causes(&error)))
     }
 
     /// What is stored failed, by `cause`. What is read is input, whoever damaged it; writing is work.
@@ -35,7 +35,7 @@ impl Failure {
 
     /// The work itself failed.
     pub fn work(error: impl Error) -> Self {
-        Self::Work(report(&error))
+        Self::Work(Report::msg(with_causes(&error)))
     }
 }
 
@@ -46,20 +46,6 @@ impl From<AnswerError> for Failure {
             AnswerError::Work(_) => Self::work(error),
         }
     }
-}
-
-/// The error with those of its causes that its own words do not repeat.
-fn report(error: &dyn Error) -> Report {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !words.contains(&next) {
-            words = format!("{words}: {next}");
-        }
-        cause = error.source();
-    }
-    Report::msg(words)
 }
 
 /// Prints a failure and gives the status to leave with.

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use pyo3::PyErr;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
-use thalweg_lab::answer::AnswerError;
+use thalweg_lab::answer::{AnswerError, with_causes};
 use thalweg_lab::network::NetworkError;
 use thalweg_lab::run::RunError;
 use thalweg_lab::saved::SavedError;
@@ -24,12 +24,12 @@ pub enum Failed {
 impl Failed {
     /// What was given can be mended.
     pub fn input(error: impl Error) -> Self {
-        Self::Input(words(&error))
+        Self::Input(with_causes(&error))
     }
 
     /// What was given is right.
     pub fn work(error: impl Error) -> Self {
-        Self::Work(words(&error))
+        Self::Work(with_causes(&error))
     }
 }
 
@@ -84,18 +84,4 @@ impl From<RunError> for Failed {
             _ => Self::input(error),
         }
     }
-}
-
-/// The error with those of its causes that its own words do not repeat.
-fn words(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !words.contains(&next) {
-            words = format!("{words}: {next}");
-        }
-        cause = error.source();
-    }
-    words
 }

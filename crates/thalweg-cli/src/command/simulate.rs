@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use thalweg::simulate::{Data, InitialWeights, Precision, Settings};
+use thalweg::simulate::{InitialWeights, Settings};
 use thalweg_lab::answer;
 use thalweg_lab::compare::{Comparison, predictors};
 use thalweg_lab::quantity;
@@ -133,16 +133,10 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
         name: None,
         problem: arguments.problem.read()?.problem,
         settings: Settings {
-            learning_rate,
-            batch,
-            momentum: 0.0,
-            weight_decay: 0.0,
-            data: Data::default(),
             init: overrides
                 .init
                 .unwrap_or(InitialWeights::Kaiming { gain: 1.0 }),
-            switch: None,
-            precision: Precision::F64,
+            ..Settings::new(learning_rate, batch)
         },
         seeds: overrides.seeds.unwrap_or_else(default_seeds),
         steps,

@@ -55,6 +55,20 @@ impl AnswerError {
     }
 }
 
+/// The words of `error`, with those of its causes that they do not repeat.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !words.contains(&next) {
+            words = format!("{words}: {next}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
 /// What rounding did to the covariances, in sentences.
 pub fn notes(caveats: &[Caveat]) -> Vec<String> {
     caveats.iter().map(ToString::to_string).collect()

@@ -1,9 +1,10 @@
 //! Where a flow begins that is given no weights.
 
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Data, Ensemble, InitialWeights, Precision, Settings};
+use thalweg::simulate::{InitialWeights, Settings};
 
 use super::AnswerError;
+use crate::compare::starts;
 
 /// The random weights with which a simulation of `seed` begins.
 ///
@@ -15,19 +16,14 @@ pub fn random_start(
     seed: u64,
 ) -> Result<Weights, AnswerError> {
     let settings = Settings {
-        learning_rate: 1.0,
-        batch: 1,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        data: Data::default(),
         init,
-        switch: None,
-        precision: Precision::F64,
+        ..Settings::new(1.0, 1)
     };
-    let ensemble = Ensemble::start(problem, &settings, &[seed]).map_err(AnswerError::input)?;
-    // A run at step 0 has not diverged.
-    let weights = ensemble.weights().into_iter().flatten().next();
-    weights.ok_or_else(|| AnswerError::input(NoStart))
+    let start = starts(problem, &settings, &[seed])
+        .map_err(AnswerError::input)?
+        .pop();
+    let start = start.ok_or_else(|| AnswerError::input(NoStart))?;
+    Ok(start.start)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -16,8 +16,7 @@ use thalweg_lab::store::StoredRun;
 #[derive(Clone, Debug)]
 pub struct Compared {
     comparison: Comparison,
-    seeds: Vec<u64>,
-    /// Why a trial has no prediction: it diverged.
+    /// The trials, as they are missing where they have no prediction: they diverged.
     missing: Vec<Missing>,
 }
 
@@ -54,7 +53,6 @@ impl Compared {
         }
         Ok(Self {
             comparison,
-            seeds: experiment.seeds.clone(),
             missing,
         })
     }
@@ -89,13 +87,14 @@ impl Compared {
     pub fn end(&self, quantity: &Quantity) -> PerTrial {
         let end = quantity::end(self.comparison.step);
         let paths = self.paths(quantity);
-        let of = |(seed, missing): (&u64, &Missing)| {
-            let (_, path) = paths.iter().find(|(own, _)| own == seed).ok_or(*missing)?;
+        let of = |missing: &Missing| {
+            let own = paths.iter().find(|(seed, _)| *seed == missing.seed);
+            let (_, path) = own.ok_or(*missing)?;
             let values = path.iter().zip(&self.comparison.steps);
             let values = values.filter(|(_, step)| end.contains(step));
             Ok(average(&values.map(|(value, _)| *value).collect::<Vec<_>>()).unwrap_or(f64::NAN))
         };
-        PerTrial(self.seeds.iter().zip(&self.missing).map(of).collect())
+        PerTrial(self.missing.iter().map(of).collect())
     }
 
     /// The mean of [`end`](Self::end) over all trials.

@@ -114,8 +114,7 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
             let flows = ran.compared(&name(case, gain), &SLOW_FLOW)?;
             let what = format!("{title}, scale {gain}");
             let (theorem, runs) = (paper("Theorem 1 (eq. 14)"), (experiment, trials));
-            let limit = flows.limit(&SHARPNESS)?;
-            claims.push(SHARPNESS.against_limit(&what, theorem, limit, runs, &flows)?);
+            claims.push(SHARPNESS.against_limit(&what, theorem, runs, &flows)?);
             claims.push(SHARPNESS.against_flow(&what, trials, &flows));
             scales.push((trials, flows));
         }

@@ -74,8 +74,7 @@ fn claims(ran: &Ran, name: &str, title: &str) -> Result<Vec<Claim>, ReproduceErr
     let (runs, flows) = (ran.linear(name)?, ran.compared(name, &SLOW_FLOW)?);
     let mut claims = Vec::new();
     for quantity in (1..=DEPTH).map(condition_number) {
-        let limit = flows.limit(&quantity)?;
-        claims.push(quantity.against_limit(title, paper("eq. 65, 66"), limit, runs, &flows)?);
+        claims.push(quantity.against_limit(title, paper("eq. 65, 66"), runs, &flows)?);
         claims.push(quantity.against_flow(title, runs.1, &flows));
     }
     Ok(claims)

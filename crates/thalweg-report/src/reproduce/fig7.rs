@@ -76,8 +76,7 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
             let what = format!("{title}, D = {depth}");
             let sources = [paper("eq. 14"), beyond("closed spectrum")];
             for (quantity, source) in [SHARPNESS, LAMBDA_MAX].into_iter().zip(sources) {
-                let limit = flows.limit(&quantity)?;
-                claims.push(quantity.against_limit(&what, source, limit, runs, &flows)?);
+                claims.push(quantity.against_limit(&what, source, runs, &flows)?);
                 claims.push(quantity.against_flow(&what, runs.1, &flows));
             }
         }

@@ -2,7 +2,7 @@
 
 use thalweg::flow;
 use thalweg::problem::{Problem, covariance};
-use thalweg::simulate::{Data, InitialWeights, Precision, Settings};
+use thalweg::simulate::{InitialWeights, Settings};
 
 use super::ReproduceError;
 use crate::results::Budget;
@@ -19,14 +19,8 @@ pub fn identity_problem(deviations: &[f64], depth: usize) -> Result<Problem, Rep
 /// Plain SGD on fresh Gaussian samples.
 pub fn plain(learning_rate: f64, batch: usize, init: InitialWeights) -> Settings {
     Settings {
-        learning_rate,
-        batch,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        data: Data::default(),
         init,
-        switch: None,
-        precision: Precision::F64,
+        ..Settings::new(learning_rate, batch)
     }
 }
 

@@ -39,7 +39,8 @@ fn divergence_is_a_verdict() {
     let ran = run(problem, plain(3.0, 10, KAIMING), 1000, 5);
     let runs = ran.linear("run").unwrap();
     let flows = Compared::new(runs, &SLOW_FLOW).unwrap();
-    let of_limit = SHARPNESS.against_limit("t", paper("eq. 14"), limit, runs, &flows);
+    let of_limit = SHARPNESS.against_limit("t", paper("eq. 14"), runs, &flows);
+    assert_eq!(of_limit.as_ref().unwrap().predicted, limit);
     for claim in [
         of_limit.unwrap(),
         SHARPNESS.against_flow("t", runs.1, &flows),
@@ -71,8 +72,9 @@ fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
     let runs = ran.linear("run").unwrap();
     let flows = Compared::new(runs, &SLOW_FLOW).unwrap();
     let claim = SHARPNESS
-        .against_limit("t", paper("eq. 14"), limit, runs, &flows)
+        .against_limit("t", paper("eq. 14"), runs, &flows)
         .unwrap();
+    assert_eq!(claim.predicted, limit);
     assert_eq!(claim.judge().verdict, Verdict::NotAtThisBudget);
     let claim = SHARPNESS.against_flow("t", runs.1, &flows);
     assert_eq!(claim.clone().judge().verdict, Verdict::Agrees, "{claim:?}");

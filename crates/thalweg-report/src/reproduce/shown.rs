@@ -15,7 +15,7 @@ pub trait Shown {
     /// The claim that SGD, averaged over the end of its run, is where `flow` takes it.
     fn against_flow(&self, what: &str, trials: &Trials, flow: &Compared) -> Claim;
 
-    /// The claim that SGD ends at the exact `limit`, which the flow must reach for it to be testable.
+    /// The claim that SGD ends at its exact limit, which the flow must reach for it to be testable.
     ///
     /// # Errors
     /// When the problem has no such limit.
@@ -23,7 +23,6 @@ pub trait Shown {
         &self,
         what: &str,
         source: Citation,
-        limit: f64,
         runs: (&Experiment, &Trials),
         flow: &Compared,
     ) -> Result<Claim, ReproduceError>;
@@ -68,7 +67,6 @@ impl Shown for Quantity {
         &self,
         what: &str,
         source: Citation,
-        limit: f64,
         (experiment, trials): (&Experiment, &Trials),
         flow: &Compared,
     ) -> Result<Claim, ReproduceError> {
@@ -83,7 +81,7 @@ impl Shown for Quantity {
             ..Claim::new(
                 format!("{what}: {} converges to its exact value", self.symbol),
                 source,
-                (trials.end(&self.key).mean(), limit),
+                (trials.end(&self.key).mean(), flow.limit(self)?),
                 by,
                 SGD,
             )

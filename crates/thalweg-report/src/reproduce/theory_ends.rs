@@ -81,12 +81,11 @@ fn title(learning_rate: f64) -> String {
 fn claims(ran: &Ran, learning_rate: f64) -> Result<Vec<Claim>, ReproduceError> {
     let (name, title) = (name(learning_rate), title(learning_rate));
     let (runs, flows) = (ran.linear(&name)?, ran.compared(&name, &SLOW_FLOW)?);
-    let limit = flows.limit(&SHARPNESS)?;
     let theorem = paper("Theorem 1 (eq. 14)");
     Ok(vec![
         SHARPNESS.against_flow(&title, runs.1, &flows),
         LAMBDA_MAX.against_flow(&title, runs.1, &flows),
-        SHARPNESS.against_limit(&title, theorem, limit, runs, &flows)?,
+        SHARPNESS.against_limit(&title, theorem, runs, &flows)?,
     ])
 }
 

@@ -139,9 +139,8 @@ fn linear_claims(figure: &str, row: &Row, ran: &Ran) -> Result<Vec<Claim>, Repro
     for (kind, source) in KINDS.into_iter().zip((row.sources)()) {
         let runs = ran.linear(&linear_name(kind))?;
         let flows = ran.compared(&linear_name(kind), &SLOW_FLOW)?;
-        let limit = flows.limit(quantity)?;
         let what = format!("linear network, {kind} noise");
-        claims.push(quantity.against_limit(&what, source, limit, runs, &flows)?);
+        claims.push(quantity.against_limit(&what, source, runs, &flows)?);
         claims.push(quantity.against_flow(&what, runs.1, &flows));
     }
     if *quantity != FLUCTUATION {
