@@ -13,18 +13,25 @@ __all__ = [
     "Simulated",
     "Trained",
     "__version__",
+    "alignment",
+    "evaluation_set",
     "flow",
+    "fluctuation",
     "load",
     "measure",
     "minimum",
     "networks",
     "predict",
+    "residuals",
     "restore_measurements",
     "restore_problem",
     "restore_simulated",
     "restore_trained",
+    "sample_mean",
+    "sample_ratio",
     "simulate",
     "train",
+    "write_measurement",
 ]
 
 __version__: str
@@ -144,6 +151,25 @@ def measure(
     trace_products: int,
     out: str | PathLike[str] | None,
     progress: Callable[[int, int], object] | None,
+) -> dict[str, Any]: ...
+
+def write_measurement(measurement: Mapping[str, Any], directory: str | PathLike[str]) -> str: ...
+def evaluation_set(
+    experiment: Mapping[str, Any] | str | PathLike[str],
+    samples: int | None,
+    seed: int | None,
+    run: int | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def fluctuation(loss: object) -> dict[str, Any]: ...
+def residuals(
+    residuals: ArrayLike, output_curvature: ArrayLike, classes: tuple[int, int] | None
+) -> dict[str, Any]: ...
+def sample_mean(values: ArrayLike) -> dict[str, Any]: ...
+def sample_ratio(above: ArrayLike, below: ArrayLike) -> dict[str, Any] | None: ...
+def alignment(
+    hessian: tuple[list[float], list[float], list[bool], ArrayLike],
+    covariance: tuple[list[float], list[float], list[bool], ArrayLike],
+    count: int,
 ) -> dict[str, Any]: ...
 
 # How pickle brings them back.
