@@ -232,6 +232,18 @@ pub const EDGE_OF_STABILITY: Quantity = scalar(
     NOWHERE,
 );
 
+/// Beyond which the optimiser itself is unstable along an eigenvector: 2(1 + β)/η with momentum β, and with what Adam and its kin
+/// divide by in units of [`PRECONDITIONED_LAMBDA_MAX`].
+pub const STABILITY_THRESHOLD: Quantity = scalar(
+    "stability_threshold",
+    "stability threshold of the optimiser",
+    "λ_{stable}",
+    "λ_stable",
+    "stability threshold of the optimiser",
+    "",
+    NOWHERE,
+);
+
 /// The largest eigenvalue of P^{−1/2} ∇²L P^{−1/2} for an optimiser that divides gradients by P, as Adam does.
 pub const PRECONDITIONED_LAMBDA_MAX: Quantity = scalar(
     "preconditioned_lambda_max",
@@ -287,14 +299,26 @@ pub const RESIDUAL_CONDITION: Quantity = scalar(
     NOWHERE,
 );
 
+/// The trace of the residuals' covariance.
+pub const RESIDUAL_TRACE: Quantity = scalar(
+    "residual_trace",
+    "trace of the residuals' covariance",
+    "tr Cov r",
+    "tr Cov r",
+    "tr Cov r of the residuals",
+    "",
+    NOWHERE,
+);
+
 /// What a probe measures of a training in PyTorch, in the order in which it is shown.
-pub fn probed() -> [Quantity; 14] {
+pub fn probed() -> [Quantity; 16] {
     [
         LOSS,
         SHARPNESS,
         LAMBDA_MAX,
         EDGE_OF_STABILITY,
         PRECONDITIONED_LAMBDA_MAX,
+        STABILITY_THRESHOLD,
         CRITICAL_SHARPNESS,
         FLUCTUATION,
         COVARIANCE_TRACE,
@@ -303,6 +327,7 @@ pub fn probed() -> [Quantity; 14] {
         FLUCTUATION_PER_GAUSS_NEWTON,
         NOISE_SCALE,
         GRADIENT_NORM_SQUARED,
+        RESIDUAL_TRACE,
         RESIDUAL_CONDITION,
     ]
 }

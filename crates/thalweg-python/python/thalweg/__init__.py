@@ -20,7 +20,7 @@ fewer), and Ctrl-C ends it. Wrong input is a ``ValueError`` that names the field
 
 from ._core import Measurements, Problem, __version__
 from ._flow import Flow, flow
-from ._measure import Measured, measure
+from ._measure import Measured, evaluation_set, measure
 from ._predict import Prediction, predict
 from ._runs import Simulation, Training, load, simulate, train
 
@@ -33,6 +33,7 @@ __all__ = [
     "Simulation",
     "Training",
     "__version__",
+    "evaluation_set",
     "flow",
     "load",
     "measure",

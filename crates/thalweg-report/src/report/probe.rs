@@ -11,11 +11,18 @@ use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::{Budget, Environment, FigureResult};
 use thalweg_lab::network::ErrorKind;
 use thalweg_lab::probe::{ProbeLog, Reading};
-use thalweg_lab::quantity::{self, EDGE_OF_STABILITY, LAMBDA_MAX};
+use thalweg_lab::quantity::{
+    self, EDGE_OF_STABILITY, LAMBDA_MAX, PRECONDITIONED_LAMBDA_MAX, Quantity, STABILITY_THRESHOLD,
+};
 
 const LEAD: &str = "A training in PyTorch, watched while it ran: sharpness, the fluctuation of the gradient, and what they say together.";
 /// Losses are the user's own there.
 const CONVENTION: &str = "that of the loss which the probe was given";
+/// What is drawn in the panel of another quantity: the eigenvalue, and the line that it may reach.
+const LINES: [(Quantity, Quantity); 2] = [
+    (LAMBDA_MAX, EDGE_OF_STABILITY),
+    (PRECONDITIONED_LAMBDA_MAX, STABILITY_THRESHOLD),
+];
 /// Points of one series in a picture: more would not be seen.
 const SHOWN: usize = 1000;
 
@@ -54,13 +61,17 @@ fn shown(log: &ProbeLog) -> Vec<(String, String)> {
 fn draw(log: &ProbeLog) -> Figure {
     let mut panels = Vec::new();
     for (key, axis) in shown(log) {
-        let edge = log.series(&EDGE_OF_STABILITY.key);
-        // It is drawn beside the eigenvalue that may reach it.
-        if key == EDGE_OF_STABILITY.key && !log.series(&LAMBDA_MAX.key).is_empty() {
+        let there = |quantity: &Quantity| !log.series(&quantity.key).is_empty();
+        let beside = LINES
+            .iter()
+            .any(|(eigenvalue, line)| key == line.key && there(eigenvalue));
+        if beside {
             continue;
         }
         let series = log.series(&key);
-        let positive = series.iter().all(|found| found.value > 0.0);
+        let positive = series
+            .iter()
+            .all(|found| found.value.is_nan() || found.value > 0.0);
         let y = if positive {
             Axis::log(axis)
         } else {
@@ -71,12 +82,11 @@ fn draw(log: &ProbeLog) -> Figure {
             points(&series),
             Look::measured(0),
         );
-        if key == LAMBDA_MAX.key && !edge.is_empty() {
-            panel = panel.with(
-                EDGE_OF_STABILITY.axis,
-                points(&edge),
-                Look::reference(Dash::DashDot),
-            );
+        for (eigenvalue, line) in &LINES {
+            let line_points = points(&log.series(&line.key));
+            if key == eigenvalue.key && !line_points.is_empty() {
+                panel = panel.with(line.axis, line_points, Look::reference(Dash::DashDot));
+            }
         }
         panels.push(panel);
     }
