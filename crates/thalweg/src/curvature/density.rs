@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use faer::{Mat, Side};
+use serde::{Deserialize, Serialize};
 
 use super::error::require;
 use super::host::Host;
@@ -47,7 +48,7 @@ impl DensitySettings {
 }
 
 /// A quadrature rule: Σ w f(θ) for the integral of f.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule(Vec<(f64, f64)>);
 
 impl Rule {
@@ -57,14 +58,14 @@ impl Rule {
 }
 
 /// The two rules that one probe gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pair {
     gauss: Rule,
     /// Its error is about that of the Gauss rule with one node less, with the other sign.
     anti: Rule,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum Rules {
     /// All eigenvalues.
     Exact(Rule),
@@ -72,7 +73,7 @@ enum Rules {
 }
 
 /// The spectral density φ(λ) = (1/n) Σ_i δ(λ − λ_i): the eigenvalues' distribution, of total mass 1.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Density {
     rules: Rules,
     matvecs: usize,
