@@ -118,12 +118,12 @@ def _size(operator: Any, n: int | None) -> int | None:
     shape = getattr(operator, "shape", None)
     if shape is None:
         return n
-    shape = tuple(int(size) for size in shape)
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"operator has the shape {shape}: it must be square")
-    if n is not None and n != shape[0]:
-        raise ValueError(f"n = {n}, and the operator has the shape {shape}")
-    return shape[0]
+    sizes = tuple(int(size) for size in shape)
+    if len(sizes) != 2 or sizes[0] != sizes[1]:
+        raise ValueError(f"operator has the shape {sizes}: it must be square")
+    if n is not None and n != sizes[0]:
+        raise ValueError(f"n = {n}, and the operator has the shape {sizes}")
+    return sizes[0]
 
 
 def _symmetric(matrix: Any, epsilon: float) -> None:
