@@ -8,7 +8,7 @@ use faer::Mat;
 use serde::Serialize;
 use thalweg::problem::Problem;
 use thalweg::simulate::{
-    Ensemble, InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch,
+    Ensemble, InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
 };
 
 use crate::timing::{Clocks, Time};
@@ -38,7 +38,7 @@ struct Case {
     seeds: usize,
     /// Steps in a round.
     steps: u64,
-    settings: Settings,
+    settings: SimulateSettings,
 }
 
 /// One case's time.
@@ -130,8 +130,8 @@ fn time(case: &Case) -> Result<Time, Box<dyn std::error::Error>> {
 }
 
 fn cases() -> Vec<Case> {
-    let headline = Settings::new(0.001, 10);
-    let case = |name, depth, size, seeds, steps, settings: &Settings| Case {
+    let headline = SimulateSettings::new(0.001, 10);
+    let case = |name, depth, size, seeds, steps, settings: &SimulateSettings| Case {
         name,
         depth,
         size,
@@ -157,10 +157,10 @@ fn cases() -> Vec<Case> {
     };
     let mut momentum = headline.clone();
     momentum.momentum = 0.9;
-    let batch_100 = Settings::new(0.001, 100);
-    let small = Settings {
+    let batch_100 = SimulateSettings::new(0.001, 100);
+    let small = SimulateSettings {
         init: InitialWeights::Xavier { gain: 1.0 },
-        ..Settings::new(1e-4, 10)
+        ..SimulateSettings::new(1e-4, 10)
     };
     vec![
         case("D=3 d=2 B=10", 3, 2, 16, 40_000, &headline),
@@ -194,8 +194,22 @@ fn cases() -> Vec<Case> {
         case("D=3 d=8 B=10", 3, 8, 16, 4000, &headline),
         case("D=3 d=12 B=10", 3, 12, 16, 1000, &headline),
         case("D=3 d=16 B=10", 3, 16, 16, 1000, &headline),
-        case("D=3 d=32 B=100", 3, 32, 16, 200, &Settings::new(1e-4, 100)),
+        case(
+            "D=3 d=32 B=100",
+            3,
+            32,
+            16,
+            200,
+            &SimulateSettings::new(1e-4, 100),
+        ),
         case("D=3 d=100 B=10", 3, 100, 8, 40, &small),
-        case("D=3 d=300 B=100", 3, 300, 2, 10, &Settings::new(1e-4, 100)),
+        case(
+            "D=3 d=300 B=100",
+            3,
+            300,
+            2,
+            10,
+            &SimulateSettings::new(1e-4, 100),
+        ),
     ]
 }

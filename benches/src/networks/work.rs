@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use thalweg::loss::Objective;
 use thalweg::optimizer::Sgd;
 use thalweg::tensor::{Block, LinesMut};
-use thalweg::train::{Settings, Trainer, Training, run_together};
+use thalweg::train::{TrainSettings, Trainer, Training, run_together};
 
 use super::case::Case;
 use super::solution::{LambdaMax, Trace};
@@ -258,7 +258,7 @@ const SEEDS: usize = 16;
 impl Runs {
     fn new(case: &Case, batch: usize, together: bool) -> Result<Self, Failure> {
         let training = &case.training;
-        let settings = Settings {
+        let settings = TrainSettings {
             // Small, so that no run diverges and stops.
             optimizer: Sgd::new(1e-3),
             batch,

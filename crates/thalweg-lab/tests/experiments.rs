@@ -9,7 +9,9 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use thalweg::simulate::{InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch};
+use thalweg::simulate::{
+    InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
+};
 use thalweg_lab::spec::{
     Draft, Experiment, Schedule, Spacing, SpecError, read_experiment, read_problem,
 };
@@ -61,7 +63,7 @@ fn refusal(head: &str, problem: &str) -> String {
 #[test]
 fn defaults_are_plain_sgd() {
     let experiment = read(&format!("{SHORT}{PROBLEM}")).unwrap();
-    assert_eq!(experiment.settings, Settings::new(0.01, 10));
+    assert_eq!(experiment.settings, SimulateSettings::new(0.01, 10));
     assert_eq!(
         (experiment.seeds, experiment.steps),
         ((0..5).collect::<Vec<u64>>(), 10_000)

@@ -13,7 +13,7 @@ use thalweg::tensor::Activation;
 use thalweg_lab::images::Pixels;
 use thalweg_lab::sources::{ImageSource, NetworkSource, TeacherSource};
 use thalweg_lab::spec::{
-    Draft, Draw, EvaluationLabels, NetworkExperiment, Overrides, SpecError, read_experiment,
+    Draft, EvaluationLabels, NetworkExperiment, Overrides, SeedRule, SpecError, read_experiment,
 };
 
 fn read(text: &str) -> Result<NetworkExperiment, SpecError> {
@@ -109,8 +109,8 @@ noise_on = "targets"
     else {
         unreachable!("the file says teacher");
     };
-    assert_eq!((network.positions(), *seed), ([5, 5], Draw::Shared(5)));
-    assert_eq!(experiment.measure.seed, Draw::Shared(8));
+    assert_eq!((network.positions(), *seed), ([5, 5], SeedRule::Shared(5)));
+    assert_eq!(experiment.measure.seed, SeedRule::Shared(8));
     assert_eq!(experiment.measure.schedule.steps(50), [0, 25, 40, 45, 50]);
     let Network::Rnn(teacher) = network else {
         unreachable!("of the same family");
@@ -217,7 +217,7 @@ fn each_run_may_have_its_own_teacher_and_evaluation_set() {
         unreachable!("the file says teacher");
     };
     assert_eq!((seed.of(7), experiment.measure.seed.of(9)), (7, 9));
-    assert_eq!(Draw::Shared(3).of(7), 3);
+    assert_eq!(SeedRule::Shared(3).of(7), 3);
     assert_eq!(experiment.measure.labels, EvaluationLabels::Clean);
     let resolved = experiment.to_toml();
     assert!(resolved.contains("seed = \"per-run\""), "{resolved}");

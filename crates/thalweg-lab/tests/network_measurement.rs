@@ -64,6 +64,7 @@ fn made_of(text: &str, parameters: Vec<f64>) -> (SavedNetwork, Made) {
         step: Some(77),
         data: None,
         parameters,
+        notes: vec![],
     };
     (saved, made)
 }
@@ -166,7 +167,7 @@ fn fields_are_what_dense_matrices_say() {
     close("T", found.sharpness.value, trace(dense.hessian.as_ref()));
     close(
         "tr G",
-        found.gauss_newton_trace.value,
+        found.gauss_newton_trace.unwrap().value,
         trace(dense.gauss_newton.as_ref()),
     );
     let spectrum = eigenvalues(dense.hessian.as_ref());
@@ -230,7 +231,7 @@ fn fields_are_what_dense_matrices_say() {
     close(
         "F/tr G",
         ratio,
-        fluctuation / found.gauss_newton_trace.value,
+        fluctuation / found.gauss_newton_trace.unwrap().value,
     );
 }
 
@@ -239,6 +240,8 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
     let (saved, made) = made();
     let dense = dense(&made);
     let found = measured(&saved);
+    let (residuals, bounds) = (found.residuals.unwrap(), found.bounds.unwrap());
+    let alignment = found.alignment.unwrap();
     let n = SAMPLES as f64;
     let moment = faer::Scale(1.0 / n) * (&dense.residuals * dense.residuals.transpose());
     let means: Vec<f64> = dense
@@ -247,33 +250,29 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
         .map(|row| row.iter().sum::<f64>() / n)
         .collect();
     for i in 0..2 {
-        close("E r", found.residuals.mean[i], means[i]);
+        close("E r", residuals.mean[i], means[i]);
         for j in 0..2 {
             let centred = moment[(i, j)] - means[i] * means[j];
-            close("Cov r", found.residuals.covariance[i][j], centred);
+            close("Cov r", residuals.covariance[i][j], centred);
         }
     }
     let spectrum = eigenvalues(moment.as_ref());
-    close("largest", found.residuals.spectrum[0], spectrum[1]);
-    close("smallest", found.residuals.spectrum[1], spectrum[0]);
+    close("largest", residuals.spectrum[0], spectrum[1]);
+    close("smallest", residuals.spectrum[1], spectrum[0]);
     let condition = spectrum[1] / spectrum[0];
-    close("κ", found.residuals.condition.unwrap(), condition);
+    close("κ", residuals.condition.unwrap(), condition);
     // ½‖·‖² has the identity for its own curvature.
-    close("mismatch", found.residuals.mismatch[0], spectrum[1]);
-    close(
-        "its κ",
-        found.residuals.mismatch_condition.unwrap(),
-        condition,
-    );
+    close("mismatch", residuals.mismatch[0], spectrum[1]);
+    close("its κ", residuals.mismatch_condition.unwrap(), condition);
 
     let trace = trace(dense.gauss_newton.as_ref());
-    close("below", found.bounds.lower, spectrum[0] * trace);
-    close("above", found.bounds.upper, spectrum[1] * trace);
-    close("F", found.bounds.fluctuation, found.fluctuation.value);
-    let inside = (found.bounds.lower..=found.bounds.upper).contains(&found.bounds.fluctuation);
-    assert_eq!(found.bounds.hold, inside);
-    assert!(found.bounds.lower < found.bounds.independent);
-    assert!(found.bounds.independent < found.bounds.upper);
+    close("below", bounds.lower, spectrum[0] * trace);
+    close("above", bounds.upper, spectrum[1] * trace);
+    close("F", bounds.fluctuation, found.fluctuation.value);
+    let inside = (bounds.lower..=bounds.upper).contains(&bounds.fluctuation);
+    assert_eq!(bounds.hold, inside);
+    assert!(bounds.lower < bounds.independent);
+    assert!(bounds.independent < bounds.upper);
     let outputs: f64 = found.outputs.iter().map(|output| output.value).sum();
     close("outputs' parts", outputs, trace);
 
@@ -295,8 +294,8 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
     let cosines = (u.transpose() * &v).singular_values().unwrap();
     let overlap = 0.5 * cosines.iter().map(|c| c * c).sum::<f64>();
     assert!(overlap < 0.99, "{overlap}: nothing to be told apart");
-    close("overlap", found.alignment.overlap.unwrap(), overlap);
-    for (angle, cosine) in found.alignment.angles.iter().zip(cosines) {
+    close("overlap", alignment.overlap.unwrap(), overlap);
+    for (angle, cosine) in alignment.angles.iter().zip(cosines) {
         assert!((angle.cos() - cosine).abs() < 1e-5, "{angle} for {cosine}");
     }
 }
@@ -312,7 +311,7 @@ fn residuals_and_mismatch_have_condition_numbers_of_their_own() {
         .map(|i| (f64::from(i) * 0.7).sin() * if i < 1568 { 0.05 } else { 1.5 })
         .collect();
     let (saved, made) = made_of(text, parameters);
-    let found = measured(&saved).residuals;
+    let found = measured(&saved).residuals.unwrap();
 
     let samples = made.samples_of(SAMPLES, SEED).unwrap();
     let targets = samples.targets.clone();

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use thalweg::simulate::{InitialWeights, Settings};
+use thalweg::simulate::{InitialWeights, SimulateSettings};
 use thalweg_lab::run::{Measurements, Note, RunError, RunStatus, run, run_in_memory};
 use thalweg_lab::spec::{Experiment, read_experiment};
 use thalweg_lab::store::{StoreError, StoredRun, load};
@@ -231,9 +231,9 @@ fn the_resolved_specification_reproduces_the_run() {
 fn divergence_is_an_outcome_and_leaves_no_rows() {
     let mut experiment = experiment(400);
     experiment.seeds = (0..16).collect();
-    experiment.settings = Settings {
+    experiment.settings = SimulateSettings {
         init: InitialWeights::Normal { deviation: 1.0 },
-        ..Settings::new(0.1, 10)
+        ..SimulateSettings::new(0.1, 10)
     };
     let folder = finished(&experiment);
     let stored = load::<Experiment>(folder.path()).unwrap();

@@ -12,6 +12,7 @@ mod measurements;
 mod predict;
 mod problem;
 mod run;
+mod sampled;
 mod simulate;
 mod train;
 mod tree;
@@ -53,5 +54,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(curvature::density, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::check_symmetry, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::memory_left, module)?)?;
+    module.add_function(wrap_pyfunction!(measure::write_measurement, module)?)?;
+    module.add_function(wrap_pyfunction!(measure::evaluation_set, module)?)?;
+    module.add_function(wrap_pyfunction!(sampled::fluctuation, module)?)?;
+    module.add_function(wrap_pyfunction!(sampled::residuals, module)?)?;
+    module.add_function(wrap_pyfunction!(sampled::sample_mean, module)?)?;
+    module.add_function(wrap_pyfunction!(sampled::sample_ratio, module)?)?;
+    module.add_function(wrap_pyfunction!(sampled::alignment, module)?)?;
     Ok(())
 }

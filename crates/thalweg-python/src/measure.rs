@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::Value;
 use thalweg_lab::answer::{Measuring, measured};
-use thalweg_lab::network::Effort;
-use thalweg_lab::spec::{Fault, Field};
+use thalweg_lab::network::{Effort, Made, NetworkMeasurement};
+use thalweg_lab::provenance::PROGRAM;
+use thalweg_lab::spec::{Fault, Field, NetworkExperiment};
 
 use crate::error::Failed;
 use crate::given::Given;
-use crate::{json, run, work};
+use crate::{array, json, run, work};
 
 /// The answer of `thalweg measure --json`.
 #[pyfunction]
@@ -38,7 +40,7 @@ pub fn measure<'py>(
         ("top", Some(top)),
         ("trace_products", Some(trace_products)),
     ])?;
-    let specification = specification.map(|given| run::experiment(given, &PyDict::new(py)));
+    let specification = specification.map(run::foreign);
     let measuring = Measuring {
         seed: given.count("seed")?,
         specification: specification.transpose()?,
@@ -77,6 +79,60 @@ pub fn measure<'py>(
     let answer = work::follow(py, (&stop, Duration::ZERO), worker, |_| tell())??;
     tell()?;
     json::python(py, &answer)
+}
+
+/// Writes a measurement that was made in Python, with the keys of one network in `thalweg measure --json`, into `directory`, where
+/// `thalweg report` shows it; gives the path of its file.
+#[pyfunction]
+pub fn write_measurement(
+    py: Python<'_>,
+    measurement: &Bound<'_, PyAny>,
+    directory: PathBuf,
+) -> PyResult<PathBuf> {
+    let text: String = py
+        .import("json")?
+        .call_method1("dumps", (measurement,))?
+        .extract()?;
+    let mut found: NetworkMeasurement = serde_json::from_str(&text).map_err(|error| {
+        PyValueError::new_err(format!("this is no measurement of a network: {error}"))
+    })?;
+    PROGRAM.clone_into(&mut found.program);
+    if found.name.is_empty()
+        || found.name.contains(['/', '\\', '\0'])
+        || found.name.starts_with('.')
+    {
+        return Err(PyValueError::new_err(format!(
+            "name is {:?}: it is the name of a file, and must be one without a folder",
+            found.name
+        )));
+    }
+    Ok(found.write(&directory).map_err(Failed::from)?)
+}
+
+/// The samples that the run with seed `run` of an experiment is evaluated on, or `samples` others drawn with `seed`: inputs and
+/// targets, a row for each.
+#[pyfunction]
+pub fn evaluation_set<'py>(
+    py: Python<'py>,
+    experiment: &Bound<'py, PyAny>,
+    samples: Option<usize>,
+    seed: Option<u64>,
+    run: Option<u64>,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let experiment: NetworkExperiment = run::experiment(experiment, &PyDict::new(py))?;
+    let run = run.unwrap_or(experiment.seeds.first().copied().unwrap_or(0));
+    let found = work::compute(py, move || {
+        let made = Made::of_run(&experiment, run).map_err(Failed::input)?;
+        let (samples, seed) = (
+            samples.unwrap_or(experiment.measure.samples),
+            seed.unwrap_or(experiment.measure.seed.of(run)),
+        );
+        made.samples_of(samples, seed).map_err(Failed::input)
+    })??;
+    Ok((
+        array::from_matrix(py, found.inputs.transpose())?,
+        array::from_matrix(py, found.targets.transpose())?,
+    ))
 }
 
 /// How many networks there are, and are measured.

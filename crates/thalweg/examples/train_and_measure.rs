@@ -16,7 +16,7 @@ use thalweg::fluctuation::{self, SampleMean};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Init, Mlp};
 use thalweg::tensor::Activation;
-use thalweg::train::{Settings, Trainer, Training};
+use thalweg::train::{TrainSettings, Trainer, Training};
 
 /// ½‖y − f‖².
 const LOSS: Loss = Loss::SquaredError(Convention::Half);
@@ -61,7 +61,7 @@ pub fn measured(steps: u64, seed: u64) -> Result<Measured, Box<dyn Error>> {
         student.clone(),
         LOSS,
         source.clone(),
-        Settings::new(0.05, 10),
+        TrainSettings::new(0.05, 10),
     )?;
     let mut trainer = Trainer::<f64>::start(&training, &start, seed)?;
     trainer.run_to(steps);

@@ -4,12 +4,12 @@
 //! use thalweg::faer::mat;
 //! use thalweg::outcome::Outcome;
 //! use thalweg::problem::Problem;
-//! use thalweg::simulate::{Ensemble, Settings};
+//! use thalweg::simulate::{Ensemble, SimulateSettings};
 //!
 //! // A step size far beyond the edge of stability.
 //! let one = mat![[1.0]];
 //! let problem = Problem::new(one.clone(), one.clone(), one, 2)?;
-//! let mut ensemble = Ensemble::start(&problem, &Settings::new(100.0, 10), &[1])?;
+//! let mut ensemble = Ensemble::start(&problem, &SimulateSettings::new(100.0, 10), &[1])?;
 //! assert_eq!(ensemble.outcomes(), [Outcome::Running]);
 //! ensemble.run_to(1000);
 //! assert!(matches!(ensemble.outcomes()[..], [Outcome::Diverged { step }] if step < 100));

@@ -18,7 +18,7 @@ use thalweg::model::{Init, Mlp, Read, Rnn, Transformer};
 use thalweg::optimizer::{Decay, RateSchedule, Sgd};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Block, Real, Tape};
-use thalweg::train::{Settings, Switch, Trainer, Training, run_together};
+use thalweg::train::{Switch, TrainSettings, Trainer, Training, run_together};
 
 struct Counting;
 
@@ -197,7 +197,7 @@ fn a_training_step_allocates_nothing_once_warm() {
         at_step: 50,
         samples: 20,
     });
-    let settings = Settings {
+    let settings = TrainSettings {
         optimizer,
         batch: 7,
         switch,

@@ -137,13 +137,13 @@ fn the_flow() {
     ] {
         let depth = widths.len() - 1;
         let problem = problem(widths[0], widths[depth], &widths[1..depth]);
-        let start = simulate::Settings::new(0.01, 10);
+        let start = simulate::SimulateSettings::new(0.01, 10);
         let start = Ensemble::start(&problem, &start, &[1]).unwrap();
         let start = start.weights().remove(0).unwrap();
         let peak = peak(|| {
-            let settings = flow::Settings {
+            let settings = flow::FlowSettings {
                 drift,
-                ..flow::Settings::default()
+                ..flow::FlowSettings::default()
             };
             let descent = flow::descend(&problem, &start, &settings).unwrap();
             let times = Times::Slow(vec![0.0, 0.001]);
@@ -163,14 +163,14 @@ fn an_ensemble() {
         },
         ..simulate::Data::default()
     };
-    let plain = simulate::Settings::new(1e-4, 10);
+    let plain = simulate::SimulateSettings::new(1e-4, 10);
     let cases = [
         (2, 3, 4096, plain.clone()),
         (
             2,
             2,
             5,
-            simulate::Settings {
+            simulate::SimulateSettings {
                 data: finite(200_000),
                 ..plain.clone()
             },
@@ -179,7 +179,7 @@ fn an_ensemble() {
             100,
             2,
             4,
-            simulate::Settings {
+            simulate::SimulateSettings {
                 momentum: 0.9,
                 ..plain.clone()
             },
@@ -189,7 +189,7 @@ fn an_ensemble() {
             20,
             2,
             3,
-            simulate::Settings {
+            simulate::SimulateSettings {
                 data: simulate::Data {
                     sample_by_sample: true,
                     ..simulate::Data::default()
@@ -230,7 +230,7 @@ fn training(inputs: usize, hidden: usize, batch: usize) -> Training {
     let noise = LabelNoise::none(2);
     let covariance = Mat::identity(inputs, inputs);
     let stream = TeacherStream::new(teacher, weights, covariance, noise).unwrap();
-    let settings = train::Settings::new(0.01, batch);
+    let settings = train::TrainSettings::new(0.01, batch);
     Training::new(tape, LOSS, Source::from(stream), settings).unwrap()
 }
 

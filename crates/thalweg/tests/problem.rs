@@ -8,7 +8,7 @@
 
 use faer::{Mat, Scale};
 use thalweg::problem::{
-    Basis, Caveat, Field, Problem, ProblemError, Shape, covariance, spectrum, teacher,
+    Basis, Caveat, Problem, ProblemError, ProblemField, Shape, covariance, spectrum, teacher,
 };
 
 fn identity(d: usize) -> Mat<f64> {
@@ -40,7 +40,7 @@ fn depth() {
 
 #[test]
 fn shapes() {
-    let field = Field::InputCovariance;
+    let field = ProblemField::InputCovariance;
     let expected = ProblemError::Shape {
         field,
         found_rows: 2,
@@ -67,7 +67,7 @@ fn shapes() {
     assert!(matches!(
         noise,
         ProblemError::Shape {
-            field: Field::NoiseCovariance,
+            field: ProblemField::NoiseCovariance,
             size: 2,
             ..
         }
@@ -89,7 +89,7 @@ fn entries() {
         assert!(matches!(
             error,
             ProblemError::NotFinite {
-                field: Field::InputCovariance,
+                field: ProblemField::InputCovariance,
                 row: 1,
                 column: 2,
                 ..
@@ -104,7 +104,7 @@ fn entries() {
         assert!(matches!(
             bad_teacher,
             Err(ProblemError::NotFinite {
-                field: Field::Teacher,
+                field: ProblemField::Teacher,
                 row: 2,
                 column: 1,
                 ..
@@ -112,7 +112,7 @@ fn entries() {
         ));
     }
     let large = Problem::new(identity(2), identity(2) * Scale(1e300), identity(2), 2).unwrap_err();
-    let field = Field::Teacher;
+    let field = ProblemField::Teacher;
     assert_eq!(
         large,
         ProblemError::TooLarge {
@@ -127,7 +127,7 @@ fn entries() {
     assert!(matches!(
         small,
         ProblemError::TooSmall {
-            field: Field::NoiseCovariance,
+            field: ProblemField::NoiseCovariance,
             ..
         }
     ));
@@ -136,7 +136,7 @@ fn entries() {
 #[test]
 fn symmetry() {
     let error = with_input(matrix([[1.0, 0.5], [0.4, 1.0]])).unwrap_err();
-    let field = Field::InputCovariance;
+    let field = ProblemField::InputCovariance;
     assert_eq!(
         error,
         ProblemError::NotSymmetric {
@@ -164,7 +164,7 @@ fn definiteness() {
     ] {
         match with_input(matrix(bad)) {
             Err(ProblemError::Indefinite {
-                field: Field::InputCovariance,
+                field: ProblemField::InputCovariance,
                 smallest,
                 largest,
             }) => {
@@ -245,7 +245,7 @@ fn widths() {
     assert_eq!(
         found,
         Err(ProblemError::Size {
-            field: Field::HiddenWidths,
+            field: ProblemField::HiddenWidths,
             entries: 1_000_005_000_006,
             rows: 1_000_000,
             columns: 1_000_000,
@@ -366,13 +366,13 @@ fn random_problems_have_their_shape() {
 /// What single precision does to a covariance is mended and said; the same further off is refused with a way out.
 #[test]
 fn rounding_to_single_precision_is_mended_and_noted() {
-    let field = Field::InputCovariance;
+    let field = ProblemField::InputCovariance;
     let asymmetric = with_input(matrix([[1.0, 0.5], [0.5000001, 1.0]])).unwrap();
     let mean = matrix([[1.0, 0.50000005], [0.50000005, 1.0]]);
     assert!((asymmetric.input_covariance() - mean).norm_max() < 1e-15);
     let [
         Caveat::Asymmetry {
-            field: Field::InputCovariance,
+            field: ProblemField::InputCovariance,
             row: 2,
             column: 1,
             difference,
@@ -390,7 +390,7 @@ fn rounding_to_single_precision_is_mended_and_noted() {
     assert_eq!(negative.input_factor().rank(), 1);
     let [
         Caveat::Negative {
-            field: Field::InputCovariance,
+            field: ProblemField::InputCovariance,
             smallest,
             zeros: 1,
             ..

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use thalweg_lab::network::{
-    Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantile, Quantiles,
+    AlignmentRecord, BoundsRecord, ConditionalRecord, ErrorKind, EstimateRecord, MeanRecord,
+    NetworkMeasurement, QuantileRecord, QuantilesRecord, ResidualsRecord,
 };
 
 use thalweg_lab::quantity::{
@@ -48,11 +49,9 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.heading("Curvature");
     let mut table = with_errors();
     number_row(&mut table, &SHARPNESS.named(), &network.sharpness);
-    number_row(
-        &mut table,
-        GAUSS_NEWTON_TRACE.formula,
-        &network.gauss_newton_trace,
-    );
+    if let Some(trace) = &network.gauss_newton_trace {
+        number_row(&mut table, GAUSS_NEWTON_TRACE.formula, trace);
+    }
     for (i, value) in network.top.iter().enumerate() {
         number_row(&mut table, &format!("λ_{} from the top", i + 1), value);
     }
@@ -106,26 +105,42 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.table(&table);
     page.paragraph("s.e.: standard error of the mean over the samples.");
 
+    if let Some(found) = &network.residuals {
+        residuals(page, found, &network.outputs);
+    }
+    if let Some(bounds) = &network.bounds {
+        theorem_2(page, bounds);
+    }
+    by_input(page, network.conditional.as_ref());
+
+    if let Some(alignment) = &network.alignment {
+        page.heading("Gradient covariance");
+        let mut table = with_errors();
+        for (i, value) in network.gradient_covariance.iter().enumerate() {
+            number_row(&mut table, &format!("eigenvalue {}", i + 1), value);
+        }
+        page.table(&table);
+        page.paragraph(&overlap(alignment, network.gradient_covariance.len()));
+    }
+    for note in &network.notes {
+        page.paragraph(note);
+    }
+}
+
+/// How the residuals scatter, and what each output contributes to the curvature.
+fn residuals(page: &mut Page, found: &ResidualsRecord, outputs: &[MeanRecord]) {
     page.heading("Residuals and outputs");
-    let residuals = &network.residuals;
     let mut table = Table::new(&[Align::Left, Align::Left]);
-    table.row([
-        "second moment E rrᵀ, eigenvalues",
-        &list(&residuals.spectrum),
-    ]);
-    table.row(["its condition number", &condition(residuals.condition)]);
-    table.row([
-        "mismatch with the loss's curvature",
-        &list(&residuals.mismatch),
-    ]);
-    table.row([
-        "its condition number",
-        &condition(residuals.mismatch_condition),
-    ]);
-    let outputs = some(network.outputs.iter().map(spread));
+    table.row(["second moment E rrᵀ, eigenvalues", &list(&found.spectrum)]);
+    table.row(["its condition number", &condition(found.condition)]);
+    table.row(["mismatch with the loss's curvature", &list(&found.mismatch)]);
+    table.row(["its condition number", &condition(found.mismatch_condition)]);
+    let outputs = some(outputs.iter().map(spread));
     table.row(["each output's part of tr Gauss–Newton, ± s.e.", &outputs]);
     page.table(&table);
-    let bounds = network.bounds;
+}
+
+fn theorem_2(page: &mut Page, bounds: &BoundsRecord) {
     page.paragraph(&format!(
         "Theorem 2: {} ≤ F = {} ≤ {} {}; if residuals were independent of inputs, as it assumes, F would be {}.",
         number(bounds.lower),
@@ -134,22 +149,10 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         if bounds.hold { "holds" } else { "does not hold" },
         number(bounds.independent),
     ));
-
-    by_input(page, network.conditional.as_ref());
-
-    page.heading("Gradient covariance");
-    let mut table = with_errors();
-    for (i, value) in network.gradient_covariance.iter().enumerate() {
-        number_row(&mut table, &format!("eigenvalue {}", i + 1), value);
-    }
-    page.table(&table);
-    page.paragraph(&overlap(network));
 }
 
 /// How far gradients scatter where the loss is curved, or why that cannot be said.
-fn overlap(network: &NetworkMeasurement) -> String {
-    let asked = network.gradient_covariance.len();
-    let found = &network.alignment;
+fn overlap(found: &AlignmentRecord, asked: usize) -> String {
     let (hessian, covariance) = (found.hessian_directions, found.covariance_directions);
     let Some(overlap) = found.overlap else {
         let which = if covariance == 0 {
@@ -179,7 +182,7 @@ fn overlap(network: &NetworkMeasurement) -> String {
 }
 
 /// The mismatch at each input, or why there is none.
-fn by_input(page: &mut Page, found: Option<&Conditional>) {
+fn by_input(page: &mut Page, found: Option<&ConditionalRecord>) {
     page.heading("Mismatch input by input, with 95 % confidence intervals");
     let Some(found) = found else {
         page.paragraph(
@@ -198,7 +201,7 @@ fn by_input(page: &mut Page, found: Option<&Conditional>) {
         ("largest eigenvalue", &found.largest),
         ("condition number", &found.condition),
     ] {
-        if let Some(Quantiles { low, median, high }) = quantiles {
+        if let Some(QuantilesRecord { low, median, high }) = quantiles {
             let [low, median, high] = [low, median, high].map(quantile);
             table.row([what.to_owned(), low, median, high]);
         }
@@ -223,7 +226,7 @@ fn by_input(page: &mut Page, found: Option<&Conditional>) {
 }
 
 /// Its value and interval, of which an end may be unknown.
-fn quantile(quantile: &Quantile) -> String {
+fn quantile(quantile: &QuantileRecord) -> String {
     let end = |value: Option<f64>, absent: &str| {
         value.map_or(absent.to_owned(), |value| significant(value, 3))
     };
@@ -244,7 +247,7 @@ fn with_errors() -> Table {
     ])
 }
 
-fn number_row(table: &mut Table, what: &str, value: &Number) {
+fn number_row(table: &mut Table, what: &str, value: &EstimateRecord) {
     table.row([
         what.to_owned(),
         if value.is_nothing() {
@@ -257,7 +260,7 @@ fn number_row(table: &mut Table, what: &str, value: &Number) {
     ]);
 }
 
-fn mean_row(table: &mut Table, what: &str, mean: &Mean) {
+fn mean_row(table: &mut Table, what: &str, mean: &MeanRecord) {
     table.row([
         what.to_owned(),
         number(mean.value),
@@ -267,7 +270,7 @@ fn mean_row(table: &mut Table, what: &str, mean: &Mean) {
 }
 
 /// What kind of error, its size, and whether the accuracy was reached.
-fn error(value: &Number) -> String {
+fn error(value: &EstimateRecord) -> String {
     let size = significant(value.error, 2);
     let words = match value.kind {
         ErrorKind::Rounding => "exact".to_owned(),
@@ -281,7 +284,7 @@ fn error(value: &Number) -> String {
     }
 }
 
-fn short(value: &Number) -> String {
+fn short(value: &EstimateRecord) -> String {
     let doubt = if value.converged {
         ""
     } else {
@@ -299,7 +302,7 @@ fn short(value: &Number) -> String {
     }
 }
 
-fn spread(mean: &Mean) -> String {
+fn spread(mean: &MeanRecord) -> String {
     format!(
         "{} ± {}",
         significant(mean.value, 4),

@@ -79,13 +79,13 @@ fn sentences_hold_the_numbers_of_their_names() {
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }
-    network.bounds.hold = true;
+    network.bounds.as_mut().unwrap().hold = true;
     if let Some(conditional) = &mut network.conditional {
         conditional.hold = true;
     }
     let text = flowing(&network);
     assert!(text.contains("≤ 53.75 holds;") && text.contains("± 1.3 holds."));
-    network.residuals.condition = None;
+    network.residuals.as_mut().unwrap().condition = None;
     network.conditional = None;
     let text = flowing(&network);
     assert!(text.contains("its condition number ∞") && text.contains("Not known: it needs labels"));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use thalweg::simulate::{InitialWeights, Settings};
+use thalweg::simulate::{InitialWeights, SimulateSettings};
 use thalweg_lab::answer;
 use thalweg_lab::compare::{Comparison, predictors};
 use thalweg_lab::quantity;
@@ -132,11 +132,11 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
     Ok(Experiment {
         name: None,
         problem: arguments.problem.read()?.problem,
-        settings: Settings {
+        settings: SimulateSettings {
             init: overrides
                 .init
                 .unwrap_or(InitialWeights::Kaiming { gain: 1.0 }),
-            ..Settings::new(learning_rate, batch)
+            ..SimulateSettings::new(learning_rate, batch)
         },
         seeds: overrides.seeds.unwrap_or_else(default_seeds),
         steps,

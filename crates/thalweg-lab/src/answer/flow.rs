@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use thalweg::flow::{
-    self, Descent, Drift, FlowError, Relaxation, Settings, Steps, Times, Trajectory, Waypoint,
+    self, Descent, Drift, FlowError, FlowSettings, Relaxation, Steps, Times, Trajectory, Waypoint,
 };
 use thalweg::problem::{Problem, Weights};
 
@@ -75,9 +75,9 @@ impl<'p> FlowAnswer<'p> {
             "narrower or fewer layers need less",
         )
         .map_err(AnswerError::input)?;
-        let settings = Settings {
+        let settings = FlowSettings {
             drift,
-            ..Settings::default()
+            ..FlowSettings::default()
         };
         let (descent, trajectory, step) = match times {
             FlowTimes::Steps(steps) => {

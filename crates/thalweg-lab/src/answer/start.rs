@@ -1,7 +1,7 @@
 //! Where a flow begins that is given no weights.
 
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{InitialWeights, Settings};
+use thalweg::simulate::{InitialWeights, SimulateSettings};
 
 use super::AnswerError;
 use crate::compare::starts;
@@ -15,9 +15,9 @@ pub fn random_start(
     init: InitialWeights,
     seed: u64,
 ) -> Result<Weights, AnswerError> {
-    let settings = Settings {
+    let settings = SimulateSettings {
         init,
-        ..Settings::new(1.0, 1)
+        ..SimulateSettings::new(1.0, 1)
     };
     let start = starts(problem, &settings, &[seed])
         .map_err(AnswerError::input)?

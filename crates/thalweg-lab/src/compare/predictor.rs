@@ -1,7 +1,7 @@
 //! What a predictor is asked, and what it answers.
 
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Ensemble, Settings, SimulateError};
+use thalweg::simulate::{Ensemble, SimulateError, SimulateSettings};
 
 use super::Belief;
 use crate::quantity::Quantity;
@@ -41,7 +41,7 @@ pub struct Question<'r> {
     /// The problem.
     pub problem: &'r Problem,
     /// How SGD is run on it.
-    pub settings: &'r Settings,
+    pub settings: &'r SimulateSettings,
     /// The seeds that reached the end, or the first of them, with the weights from which they started.
     pub starts: &'r [Seed],
     /// The steps in question, ascending.
@@ -72,7 +72,7 @@ pub struct Seed {
 /// When the settings do not fit the problem.
 pub fn starts(
     problem: &Problem,
-    settings: &Settings,
+    settings: &SimulateSettings,
     seeds: &[u64],
 ) -> Result<Vec<Seed>, SimulateError> {
     if seeds.is_empty() {

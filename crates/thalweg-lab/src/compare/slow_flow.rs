@@ -104,9 +104,9 @@ impl SlowFlow {
             batch: question.settings.batch,
             steps: question.steps.to_vec(),
         };
-        let accuracy = flow::Settings {
+        let accuracy = flow::FlowSettings {
             drift: self.drift,
-            ..flow::Settings::default()
+            ..flow::FlowSettings::default()
         };
         flow::path(question.problem, &seed.start, &steps, &accuracy)
             .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", seed.seed)))

@@ -64,7 +64,7 @@ fn every_number_is_that_of_its_own_quantity_seed_and_step() {
     let paths: Vec<_> = starts
         .iter()
         .flatten()
-        .map(|start| flow::path(problem, start, &steps, &flow::Settings::default()).unwrap())
+        .map(|start| flow::path(problem, start, &steps, &flow::FlowSettings::default()).unwrap())
         .collect();
     let limit = theory::predict(problem).unwrap();
     let expected = [

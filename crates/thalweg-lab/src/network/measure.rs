@@ -1,20 +1,18 @@
 //! Measures everything of a network: curvature, fluctuation, and how they belong together.
 
-use faer::Mat;
 use thalweg::curvature::{
     DensitySettings, DiagonalBlock, EigenSettings, End, TraceSettings, density, eigenpairs, trace,
 };
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError};
 use thalweg::fluctuation::{
-    self, Fluctuation, LayerMoments, conditional, conditional_draws, conditional_inputs,
-    measure as fluctuate,
+    self, LayerMoments, conditional, conditional_draws, conditional_inputs, measure as fluctuate,
 };
 use thalweg::tensor::Tape;
 
 use super::made::Made;
 use super::measurement::{
-    Alignment, Bounds, Conditional, Density, Layer, Mean, NetworkMeasurement, Number, Residuals,
+    ConditionalRecord, DensityRecord, EstimateRecord, LayerRecord, MeanRecord, NetworkMeasurement,
 };
 use super::{NetworkError, unchanged};
 use crate::memory;
@@ -152,26 +150,25 @@ pub fn measure(
         loss: fluctuation.loss.into(),
         sharpness_method: method(&evaluation, sharpness, work.effort),
         sharpness: sharpness.into(),
-        gauss_newton_trace: gauss_newton_trace.into(),
+        gauss_newton_trace: Some(gauss_newton_trace.into()),
         top: numbers(&aligned.hessian.values),
         bottom: numbers(&bottom.values),
         density,
         fluctuation: fluctuation.total.fluctuation.into(),
         covariance_trace: fluctuation.total.covariance_trace.into(),
-        ratio: fluctuation.total.ratio.map(Mean::from),
+        ratio: fluctuation.total.ratio.map(MeanRecord::from),
         layers,
-        outputs: fluctuation.outputs.iter().map(|&m| Mean::from(m)).collect(),
-        residuals: residuals(&fluctuation),
-        bounds: bounds(&fluctuation),
-        conditional: conditional.as_ref().map(Conditional::from),
+        outputs: fluctuation
+            .outputs
+            .iter()
+            .map(|&m| MeanRecord::from(m))
+            .collect(),
+        residuals: Some((&fluctuation.residuals).into()),
+        bounds: Some(fluctuation.bounds.into()),
+        conditional: conditional.as_ref().map(ConditionalRecord::from),
         gradient_covariance: numbers(&aligned.covariance.values),
-        alignment: Alignment {
-            hessian_directions: aligned.directions[0],
-            covariance_directions: aligned.directions[1],
-            overlap: aligned.overlap,
-            chance: aligned.directions[0].max(aligned.directions[1]) as f64 / count as f64,
-            angles: aligned.angles,
-        },
+        alignment: Some((&aligned).into()),
+        notes: saved.notes.clone(),
         program: PROGRAM.to_owned(),
     })
 }
@@ -208,7 +205,7 @@ impl Work<'_> {
         }
     }
 
-    fn density(&self, evaluation: &mut Evaluation) -> Result<Density, NetworkError> {
+    fn density(&self, evaluation: &mut Evaluation) -> Result<DensityRecord, NetworkError> {
         let settings = DensitySettings {
             probes: self.effort.density_probes,
             steps: self.effort.density_steps,
@@ -233,7 +230,7 @@ impl Work<'_> {
                 .map_err(EvaluationError::from)?;
             curve.push((point, value.value, value.standard_error().unwrap_or(0.0)));
         }
-        Ok(Density {
+        Ok(DensityRecord {
             width,
             curve,
             mean: found.moment(1).into(),
@@ -244,7 +241,7 @@ impl Work<'_> {
         &self,
         evaluation: &mut Evaluation,
         layer: &LayerMoments,
-    ) -> Result<Layer, NetworkError> {
+    ) -> Result<LayerRecord, NetworkError> {
         let exact = evaluation.tape().linear_in_each_parameter();
         let range = layer.layer.range.clone();
         let failed = EvaluationError::from;
@@ -261,11 +258,11 @@ impl Work<'_> {
         .map_err(failed)?;
         let sharpness = if exact {
             // ∂²f/∂θ_i² = 0: the block's diagonal is that of the Gauss–Newton matrix.
-            Number::exact(layer.moments.gauss_newton_trace.value)
+            EstimateRecord::exact(layer.moments.gauss_newton_trace.value)
         } else {
             trace(&mut block, &self.trace()).map_err(failed)?.into()
         };
-        Ok(Layer {
+        Ok(LayerRecord {
             name: layer.layer.name.clone(),
             parameters: range.len(),
             sharpness,
@@ -285,34 +282,5 @@ fn method(evaluation: &Evaluation, sharpness: Estimate, effort: Effort) -> Strin
         "exact: the Hessian's diagonal".to_owned()
     } else {
         format!("XTrace by {} products", effort.trace_products)
-    }
-}
-
-fn residuals(fluctuation: &Fluctuation) -> Residuals {
-    let residuals = &fluctuation.residuals;
-    let finite = |condition: f64| condition.is_finite().then_some(condition);
-    Residuals {
-        mean: residuals.mean.clone(),
-        covariance: rows(&residuals.covariance),
-        spectrum: residuals.spectrum.clone(),
-        condition: finite(residuals.condition()),
-        mismatch: residuals.mismatch.clone(),
-        mismatch_condition: finite(residuals.mismatch_condition()),
-    }
-}
-
-fn rows(matrix: &Mat<f64>) -> Vec<Vec<f64>> {
-    let rows = matrix.row_iter();
-    rows.map(|row| row.iter().copied().collect()).collect()
-}
-
-fn bounds(fluctuation: &Fluctuation) -> Bounds {
-    let bounds = fluctuation.bounds;
-    Bounds {
-        lower: bounds.lower,
-        fluctuation: bounds.fluctuation,
-        upper: bounds.upper,
-        independent: bounds.independent,
-        hold: bounds.hold(),
     }
 }

@@ -39,47 +39,52 @@ pub struct NetworkMeasurement {
     /// A sentence where the image files have changed since the training.
     pub changed_data: Option<String>,
     /// The mean loss L over the evaluation set, with its standard error.
-    pub loss: Mean,
+    pub loss: MeanRecord,
     /// The sharpness T = tr ∇²L, in loss/weight², with its error.
-    pub sharpness: Number,
+    pub sharpness: EstimateRecord,
     /// How T was computed.
     pub sharpness_method: String,
-    /// tr G, of the Gauss–Newton matrix.
-    pub gauss_newton_trace: Number,
+    /// tr G, of the Gauss–Newton matrix; nothing where the loss is no function of the network's output.
+    pub gauss_newton_trace: Option<EstimateRecord>,
     /// The largest eigenvalues of the Hessian, descending.
-    pub top: Vec<Number>,
+    pub top: Vec<EstimateRecord>,
     /// The smallest, ascending.
-    pub bottom: Vec<Number>,
+    pub bottom: Vec<EstimateRecord>,
     /// The Hessian's spectral density.
-    pub density: Density,
+    pub density: DensityRecord,
     /// The gradient fluctuation F = E‖∇ℓ‖² of one sample, in loss²/weight², with its interval.
-    pub fluctuation: Mean,
+    pub fluctuation: MeanRecord,
     /// tr Cov ∇ℓ, centred.
-    pub covariance_trace: Mean,
+    pub covariance_trace: MeanRecord,
     /// F/tr G: between the smallest and the largest mismatch by Theorem 2, where residuals do not depend
     /// on inputs. Nothing where tr G is 0.
-    pub ratio: Option<Mean>,
+    pub ratio: Option<MeanRecord>,
     /// Each layer's own curvature and fluctuation.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerRecord>,
     /// What each output line contributes to tr G.
-    pub outputs: Vec<Mean>,
+    pub outputs: Vec<MeanRecord>,
     /// The residuals and how they scatter.
-    pub residuals: Residuals,
-    /// Theorem 2.
-    pub bounds: Bounds,
+    ///
+    /// Nothing where the loss is no function of the network's output, or the outputs are too many.
+    pub residuals: Option<ResidualsRecord>,
+    /// Theorem 2; nothing without the residuals.
+    pub bounds: Option<BoundsRecord>,
     /// The mismatch input by input; nothing where labels have no noise, so that they cannot be drawn again.
-    pub conditional: Option<Conditional>,
+    pub conditional: Option<ConditionalRecord>,
     /// The largest eigenvalues of the gradients' covariance, descending.
-    pub gradient_covariance: Vec<Number>,
-    /// How far its leading eigenspace is the Hessian's.
-    pub alignment: Alignment,
+    pub gradient_covariance: Vec<EstimateRecord>,
+    /// How far its leading eigenspace is the Hessian's; nothing where the covariance's was not computed.
+    pub alignment: Option<AlignmentRecord>,
+    /// What a reader must know of how it was measured, or why something was not: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The program that measured.
     pub program: String,
 }
 
 /// One computed number with its error, cost and status.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Number {
+pub struct EstimateRecord {
     /// The number.
     pub value: f64,
     /// How far it may be from the truth, in the value's unit; 0 where only rounding is in between.
@@ -106,7 +111,7 @@ pub enum ErrorKind {
 
 /// A mean over samples, with what it leaves open about the law they were drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Mean {
+pub struct MeanRecord {
     /// The mean over the evaluation set, exact.
     pub value: f64,
     /// Its standard error as an estimate of the law's.
@@ -117,35 +122,35 @@ pub struct Mean {
 
 /// A smoothed spectral density.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Density {
+pub struct DensityRecord {
     /// Standard deviation of the Gaussian that it was smoothed by.
     pub width: f64,
     /// Eigenvalue, density, and the density's standard error (0 where exact).
     pub curve: Vec<(f64, f64, f64)>,
     /// (1/n) tr ∇²L from the same quadrature, to be compared with T/n.
-    pub mean: Number,
+    pub mean: EstimateRecord,
 }
 
 /// One layer's own block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Layer {
+pub struct LayerRecord {
     /// Its parameters' common name.
     pub name: String,
     /// How many they are.
     pub parameters: usize,
     /// The trace of its block of the Hessian.
-    pub sharpness: Number,
+    pub sharpness: EstimateRecord,
     /// The largest eigenvalue of that block.
-    pub lambda_max: Number,
+    pub lambda_max: EstimateRecord,
     /// Its part of F.
-    pub fluctuation: Mean,
+    pub fluctuation: MeanRecord,
     /// Its part of tr Cov.
-    pub covariance_trace: Mean,
+    pub covariance_trace: MeanRecord,
 }
 
 /// The residuals r = ∂ℓ/∂f and how they scatter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Residuals {
+pub struct ResidualsRecord {
     /// The mean residual E r, one number for each output at each position.
     pub mean: Vec<f64>,
     /// The residuals' covariance E[(r − E r)(r − E r)ᵀ], row by row, in units of loss for squared error.
@@ -162,7 +167,7 @@ pub struct Residuals {
 
 /// Theorem 2 at this network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct BoundsRecord {
     /// Smallest mismatch · tr G.
     pub lower: f64,
     /// The fluctuation F that is bounded, in loss²/weight².
@@ -177,43 +182,43 @@ pub struct Bounds {
 
 /// The mismatch M(x) = Λ(x)^{+1/2} E[r rᵀ | x] Λ(x)^{+1/2} input by input, from labels drawn again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Conditional {
+pub struct ConditionalRecord {
     /// Inputs at which M has eigenvalues, Λ not being 0 there.
     pub inputs: usize,
     /// Labels drawn for each.
     pub draws: usize,
     /// M's smallest eigenvalue; nothing if no input has any. So for the others.
-    pub smallest: Option<Quantiles>,
+    pub smallest: Option<QuantilesRecord>,
     /// Its largest.
-    pub largest: Option<Quantiles>,
+    pub largest: Option<QuantilesRecord>,
     /// Its condition number.
-    pub condition: Option<Quantiles>,
+    pub condition: Option<QuantilesRecord>,
     /// The smallest and the largest eigenvalue that M = I would show, measured with so many draws of Gaussian residuals.
     pub reference: (f64, f64),
     /// E[μ_min tr G], Theorem 2's bound from below.
-    pub lower: Mean,
+    pub lower: MeanRecord,
     /// F over the same inputs.
-    pub fluctuation: Mean,
+    pub fluctuation: MeanRecord,
     /// Theorem 2's upper bound input by input, E[μ_max tr G], in loss²/weight².
-    pub upper: Mean,
+    pub upper: MeanRecord,
     /// Whether F lies between the bounds, as far as the inputs can tell.
     pub hold: bool,
 }
 
 /// How a number is distributed over inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Quantiles {
+pub struct QuantilesRecord {
     /// The 5 % quantile.
-    pub low: Quantile,
+    pub low: QuantileRecord,
     /// The median.
-    pub median: Quantile,
+    pub median: QuantileRecord,
     /// The 95 % quantile.
-    pub high: Quantile,
+    pub high: QuantileRecord,
 }
 
 /// A quantile over inputs. A number that is infinite is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Quantile {
+pub struct QuantileRecord {
     /// Over the inputs at hand.
     pub value: Option<f64>,
     /// The 95 % confidence interval's lower end for the law of inputs; nothing where they are too few for one.
@@ -224,7 +229,7 @@ pub struct Quantile {
 
 /// The leading eigenspaces of the gradients' covariance and of the Hessian.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Alignment {
+pub struct AlignmentRecord {
     /// How many leading directions of the Hessian are compared: fewer than were asked for where the next eigenvalue is not
     /// known to be smaller or there are no more that are not 0.
     pub hessian_directions: usize,
@@ -239,7 +244,7 @@ pub struct Alignment {
     pub angles: Vec<f64>,
 }
 
-impl From<Estimate> for Number {
+impl From<Estimate> for EstimateRecord {
     fn from(estimate: Estimate) -> Self {
         let (kind, error) = match estimate.uncertainty {
             Uncertainty::Rounding => (ErrorKind::Rounding, 0.0),
@@ -256,7 +261,7 @@ impl From<Estimate> for Number {
     }
 }
 
-impl Number {
+impl EstimateRecord {
     /// Whether it is an eigenvalue of which no digit is known, not even that it is not 0.
     pub fn is_nothing(&self) -> bool {
         self.kind == ErrorKind::Residual && self.value.abs() <= self.error
@@ -274,7 +279,7 @@ impl Number {
     }
 }
 
-impl From<SampleMean> for Mean {
+impl From<SampleMean> for MeanRecord {
     fn from(mean: SampleMean) -> Self {
         Self {
             value: mean.value,
@@ -284,9 +289,50 @@ impl From<SampleMean> for Mean {
     }
 }
 
-impl From<&fluctuation::Conditional> for Conditional {
+impl From<&fluctuation::Residuals> for ResidualsRecord {
+    fn from(found: &fluctuation::Residuals) -> Self {
+        let finite = |condition: f64| condition.is_finite().then_some(condition);
+        let rows = found.covariance.row_iter();
+        Self {
+            mean: found.mean.clone(),
+            covariance: rows.map(|row| row.iter().copied().collect()).collect(),
+            spectrum: found.spectrum.clone(),
+            condition: finite(found.condition()),
+            mismatch: found.mismatch.clone(),
+            mismatch_condition: finite(found.mismatch_condition()),
+        }
+    }
+}
+
+impl From<fluctuation::Bounds> for BoundsRecord {
+    fn from(found: fluctuation::Bounds) -> Self {
+        Self {
+            lower: found.lower,
+            fluctuation: found.fluctuation,
+            upper: found.upper,
+            independent: found.independent,
+            hold: found.hold(),
+        }
+    }
+}
+
+impl From<&fluctuation::Alignment> for AlignmentRecord {
+    fn from(found: &fluctuation::Alignment) -> Self {
+        let [hessian_directions, covariance_directions] = found.directions;
+        let parameters = found.hessian.vectors.nrows() as f64;
+        Self {
+            hessian_directions,
+            covariance_directions,
+            overlap: found.overlap,
+            chance: hessian_directions.max(covariance_directions) as f64 / parameters,
+            angles: found.angles.clone(),
+        }
+    }
+}
+
+impl From<&fluctuation::Conditional> for ConditionalRecord {
     fn from(found: &fluctuation::Conditional) -> Self {
-        let quantiles = |found: Option<fluctuation::Quantiles>| found.map(Quantiles::from);
+        let quantiles = |found: Option<fluctuation::Quantiles>| found.map(QuantilesRecord::from);
         let spectra = found.spectra.iter();
         Self {
             inputs: spectra.filter(|spectrum| !spectrum.is_empty()).count(),
@@ -303,10 +349,10 @@ impl From<&fluctuation::Conditional> for Conditional {
     }
 }
 
-impl From<fluctuation::Quantiles> for Quantiles {
+impl From<fluctuation::Quantiles> for QuantilesRecord {
     fn from(found: fluctuation::Quantiles) -> Self {
         let finite = |value: f64| value.is_finite().then_some(value);
-        let quantile = |found: fluctuation::Quantile| Quantile {
+        let quantile = |found: fluctuation::Quantile| QuantileRecord {
             value: finite(found.value),
             from: finite(found.interval.0),
             to: finite(found.interval.1),

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn estimate(uncertainty: Uncertainty, status: Status) -> Number {
-    Number::from(Estimate {
+fn estimate(uncertainty: Uncertainty, status: Status) -> EstimateRecord {
+    EstimateRecord::from(Estimate {
         value: 7.5,
         uncertainty,
         matvecs: 42,
@@ -27,7 +27,7 @@ fn estimates_keep_their_errors_and_their_doubts() {
             (Status::Converged, true),
             (Status::Unconverged, false),
         ] {
-            let expected = Number {
+            let expected = EstimateRecord {
                 value: 7.5,
                 error,
                 kind,
@@ -42,7 +42,7 @@ fn estimates_keep_their_errors_and_their_doubts() {
 /// 1, 3, 5, 7: mean 4, s² = 20/3, standard error √(5/3), and t₃ = 3.182 of them to either side.
 #[test]
 fn means_keep_their_intervals() {
-    let mean = Mean::from(SampleMean::of([1.0, 3.0, 5.0, 7.0]));
+    let mean = MeanRecord::from(SampleMean::of([1.0, 3.0, 5.0, 7.0]));
     let error = (5.0_f64 / 3.0).sqrt();
     assert!((mean.value - 4.0).abs() < 1e-15 && (mean.standard_error - error).abs() < 1e-15);
     let reach = 3.182_446_305 * error;
@@ -56,7 +56,7 @@ fn quantiles_keep_their_places_and_infinities_are_absent() {
         value,
         interval: (value - 0.5, value + 0.5),
     };
-    let found = Quantiles::from(fluctuation::Quantiles {
+    let found = QuantilesRecord::from(fluctuation::Quantiles {
         low: quantile(1.0),
         median: quantile(2.0),
         high: fluctuation::Quantile {
@@ -64,13 +64,13 @@ fn quantiles_keep_their_places_and_infinities_are_absent() {
             interval: (2.5, f64::INFINITY),
         },
     });
-    let expected = |value: f64| Quantile {
+    let expected = |value: f64| QuantileRecord {
         value: Some(value),
         from: Some(value - 0.5),
         to: Some(value + 0.5),
     };
     assert_eq!((found.low, found.median), (expected(1.0), expected(2.0)));
-    let high = Quantile {
+    let high = QuantileRecord {
         value: None,
         from: Some(2.5),
         to: None,

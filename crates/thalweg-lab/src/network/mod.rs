@@ -27,8 +27,8 @@ pub use error::NetworkError;
 pub use made::Made;
 pub use measure::{Effort, measure};
 pub use measurement::{
-    Alignment, Bounds, Conditional, Density, ErrorKind, Layer, Mean, NetworkMeasurement, Number,
-    Quantile, Quantiles, Residuals,
+    AlignmentRecord, BoundsRecord, ConditionalRecord, DensityRecord, ErrorKind, EstimateRecord,
+    LayerRecord, MeanRecord, NetworkMeasurement, QuantileRecord, QuantilesRecord, ResidualsRecord,
 };
 pub use observe::{NetworkObservation, observe};
 pub use runs::NetworkRuns;

@@ -9,7 +9,7 @@ use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
 use thalweg::tensor::Real;
-use thalweg::train::{Settings, Trainer, Training, run_together};
+use thalweg::train::{TrainSettings, Trainer, Training, run_together};
 
 use super::NetworkError;
 use super::made::Made;
@@ -292,6 +292,7 @@ impl Running for NetworkRuns {
                     step: Some(self.step),
                     data: self.data().map(Fingerprint::text),
                     parameters,
+                    notes: Vec::new(),
                 };
                 network.write(&path).map_err(NetworkError::from)?;
             } else if path.exists() {
@@ -343,7 +344,7 @@ fn advance<'s, T: Real>(
 }
 
 /// u = Σ η_s²/B over the steps s made: η² t/B for a constant η.
-fn slow_time(settings: &Settings, step: u64) -> f64 {
+fn slow_time(settings: &TrainSettings, step: u64) -> f64 {
     let rate = settings.optimizer.learning_rate;
     let squares = if rate.warmup <= 1 && rate.decay == Decay::None {
         rate.base.powi(2) * step as f64

@@ -1,9 +1,9 @@
 //! Where a run is not the plain SGD on fresh samples that theory and slow flow speak of.
 
-use thalweg::simulate::{SampleSource, Settings};
+use thalweg::simulate::{SampleSource, SimulateSettings};
 
 /// What `settings` have that the theory has not, as a sentence for a reader who compares the two.
-pub fn departures(settings: &Settings) -> Option<String> {
+pub fn departures(settings: &SimulateSettings) -> Option<String> {
     let finite = matches!(settings.data.source, SampleSource::Finite { .. });
     let all = [
         (settings.momentum > 0.0, "momentum"),
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn plain_sgd_has_none_and_others_are_named() {
-        let mut settings = Settings {
+        let mut settings = SimulateSettings {
             learning_rate: 0.1,
             batch: 1,
             momentum: 0.0,
@@ -62,11 +62,11 @@ mod tests {
         );
     }
 
-    type Change = fn(&mut Settings);
+    type Change = fn(&mut SimulateSettings);
 
     #[test]
     fn each_departure_is_named_alone() {
-        let plain = Settings::new(0.1, 1);
+        let plain = SimulateSettings::new(0.1, 1);
         let changes: [(Change, &str); 5] = [
             (|s| s.momentum = 0.9, "momentum"),
             (|s| s.weight_decay = 1e-9, "weight decay"),

@@ -8,8 +8,8 @@ use thalweg::tensor::Activation;
 use super::{DataSource, Kind, NetworkSource, Sources, Student};
 use crate::network::NetworkError;
 use crate::spec::{
-    Draw, Fault, Field, IDENTITY, MLP, Node, covariance, family, hidden, init, init_to_node, kind,
-    matrix_to_node, with_hidden,
+    Fault, Field, IDENTITY, MLP, Node, SeedRule, covariance, family, hidden, init, init_to_node,
+    kind, matrix_to_node, with_hidden,
 };
 
 /// Fresh inputs at each step, and what a teacher makes of them.
@@ -18,7 +18,7 @@ pub struct TeacherSource {
     /// The teacher: the student but for its hidden widths, or a perceptron at each position.
     pub network: Network,
     /// Of its weights: one teacher for all runs, or one for each.
-    pub seed: Draw,
+    pub seed: SeedRule,
     /// Their law.
     pub init: Init,
     /// Σx at each position; the identity where `None`.
@@ -53,7 +53,7 @@ fn read(field: &Field<'_>, student: &Network) -> Result<NetworkSource, Fault> {
     };
     Ok(NetworkSource::Teacher(TeacherSource {
         network: with_hidden(&pattern, &widths)?,
-        seed: Draw::read(teacher.optional("seed"))?,
+        seed: SeedRule::read(teacher.optional("seed"))?,
         init: teacher
             .optional("init")
             .map_or(Ok(Init::Kaiming { gain: 1.0 }), |f| init(&f))?,
@@ -103,7 +103,7 @@ impl DataSource for TeacherSource {
     }
 
     fn differs_by_run(&self) -> bool {
-        self.seed == Draw::PerRun
+        self.seed == SeedRule::PerRun
     }
 
     fn make(&self, student: &Student<'_>) -> Result<Sources, NetworkError> {

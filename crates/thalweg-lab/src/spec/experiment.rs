@@ -3,7 +3,7 @@
 use thalweg::model;
 use thalweg::problem::Problem;
 use thalweg::simulate::{
-    Data, InitialWeights, NoiseLaw, Precision, SampleSource, Settings, Switch,
+    Data, InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
 };
 
 use super::error::Fault;
@@ -21,7 +21,7 @@ pub struct Experiment {
     /// (Σx, V, Σε, D, widths).
     pub problem: Problem,
     /// η, B and all that a step depends on.
-    pub settings: Settings,
+    pub settings: SimulateSettings,
     /// One run for each; at least one, all different, all below 2⁶³.
     pub seeds: Vec<u64>,
     /// Steps of each run.
@@ -63,7 +63,7 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
         (None, None) => InitialWeights::Kaiming { gain: 1.0 },
     };
     let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
-    let settings = Settings {
+    let settings = SimulateSettings {
         learning_rate: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
         batch: batch(root)?
             .ok_or_else(|| missing("batch", "the number of samples in a minibatch"))?,

@@ -42,7 +42,7 @@ pub use draft::Draft;
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds, initial_weights};
 pub use line::Line;
-pub use network::{Draw, EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure};
+pub use network::{EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, SeedRule};
 pub use overrides::Overrides;
 pub use problem::{ProblemFile, batch, learning_rate, slow_time};
 pub use schedule::{Schedule, Spacing};

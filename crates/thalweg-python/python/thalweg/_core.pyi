@@ -14,28 +14,35 @@ __all__ = [
     "Simulated",
     "Trained",
     "__version__",
+    "alignment",
     "check_symmetry",
     "density",
     "density_vectors",
     "eigen_tolerance",
     "eigen_vectors",
     "eigenpairs",
+    "evaluation_set",
     "flow",
+    "fluctuation",
     "load",
     "measure",
     "memory_left",
     "minimum",
     "networks",
     "predict",
+    "residuals",
     "restore_density",
     "restore_measurements",
     "restore_problem",
     "restore_simulated",
     "restore_trained",
+    "sample_mean",
+    "sample_ratio",
     "simulate",
     "trace",
     "trace_vectors",
     "train",
+    "write_measurement",
 ]
 
 __version__: str
@@ -191,6 +198,24 @@ def eigen_vectors(n: int, k: int, max_products: int | None, basis: int | None) -
 def trace_vectors(n: int, products: int, method: str) -> int: ...
 def density_vectors(n: int, probes: int, steps: int) -> int: ...
 def memory_left() -> int | None: ...
+def write_measurement(measurement: Mapping[str, Any], directory: str | PathLike[str]) -> str: ...
+def evaluation_set(
+    experiment: Mapping[str, Any] | str | PathLike[str],
+    samples: int | None,
+    seed: int | None,
+    run: int | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def fluctuation(loss: object) -> dict[str, Any]: ...
+def residuals(
+    residuals: ArrayLike, output_curvature: ArrayLike, classes: tuple[int, int] | None
+) -> dict[str, Any]: ...
+def sample_mean(values: ArrayLike) -> dict[str, Any]: ...
+def sample_ratio(above: ArrayLike, below: ArrayLike) -> dict[str, Any] | None: ...
+def alignment(
+    hessian: tuple[list[float], list[float], list[bool], ArrayLike],
+    covariance: tuple[list[float], list[float], list[bool], ArrayLike],
+    count: int,
+) -> dict[str, Any]: ...
 
 # How pickle brings them back.
 def restore_density(text: str) -> Density: ...

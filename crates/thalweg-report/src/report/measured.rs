@@ -4,7 +4,10 @@ use super::number::{plain, with_error};
 use crate::claims::Origin;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
 use crate::results::{Budget, Environment, FigureResult};
-use thalweg_lab::network::{Conditional, ErrorKind, Mean, NetworkMeasurement, Number, Quantiles};
+use thalweg_lab::network::{
+    BoundsRecord, ConditionalRecord, ErrorKind, EstimateRecord, MeanRecord, NetworkMeasurement,
+    QuantileRecord, QuantilesRecord, ResidualsRecord,
+};
 use thalweg_lab::quantity::{
     COVARIANCE_TRACE, FLUCTUATION, FLUCTUATION_PER_GAUSS_NEWTON, GAUSS_NEWTON_TRACE, LAMBDA_MAX,
     LOSS, SHARPNESS,
@@ -71,7 +74,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ),
         (
             GAUSS_NEWTON_TRACE.axis.to_owned(),
-            number(&network.gauss_newton_trace),
+            given(network.gauss_newton_trace.as_ref().map(number)),
         ),
         ("largest eigenvalues".to_owned(), numbers(&network.top)),
         ("smallest eigenvalues".to_owned(), numbers(&network.bottom)),
@@ -82,7 +85,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ),
         (
             FLUCTUATION_PER_GAUSS_NEWTON.axis.to_owned(),
-            network.ratio.as_ref().map_or("undefined".to_owned(), mean),
+            given(network.ratio.as_ref().map(mean)),
         ),
     ];
     for layer in &network.layers {
@@ -101,71 +104,38 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
             ),
         ));
     }
-    let residuals = &network.residuals;
-    let condition = |value: Option<f64>| value.map_or("∞".to_owned(), plain);
-    let bounds = network.bounds;
-    rows.extend([
-        (
-            "residuals’ second moment".to_owned(),
-            format!(
-                "eigenvalues {}; condition number {}",
-                list(&residuals.spectrum),
-                condition(residuals.condition)
-            ),
+    if let Some(found) = &network.residuals {
+        rows.extend(residuals(found));
+    }
+    if !network.outputs.is_empty() {
+        let outputs: Vec<_> = network.outputs.iter().map(mean).collect();
+        let what = "each output’s part of tr Gauss–Newton".to_owned();
+        rows.push((what, outputs.join(", ")));
+    }
+    if let Some(bounds) = &network.bounds {
+        rows.push(("Theorem 2".to_owned(), theorem_2(bounds)));
+    }
+    rows.push((
+        "mismatch input by input".to_owned(),
+        network.conditional.as_ref().map_or(
+            "needs labels that can be drawn again, hence label noise".to_owned(),
+            by_input,
         ),
-        (
-            "mismatch with the loss’s curvature".to_owned(),
-            format!(
-                "eigenvalues {}; condition number {}",
-                list(&residuals.mismatch),
-                condition(residuals.mismatch_condition)
-            ),
-        ),
-        (
-            "each output’s part of tr Gauss–Newton".to_owned(),
-            network
-                .outputs
-                .iter()
-                .map(mean)
-                .collect::<Vec<_>>()
-                .join(", "),
-        ),
-        (
-            "Theorem 2".to_owned(),
-            format!(
-                "{} ≤ F = {} ≤ {} {}; if residuals were independent of inputs, F would be {}",
-                plain(bounds.lower),
-                plain(bounds.fluctuation),
-                plain(bounds.upper),
-                if bounds.hold {
-                    "holds"
-                } else {
-                    "does not hold"
-                },
-                plain(bounds.independent)
-            ),
-        ),
-        (
-            "mismatch input by input".to_owned(),
-            network.conditional.as_ref().map_or(
-                "needs labels that can be drawn again, hence label noise".to_owned(),
-                by_input,
-            ),
-        ),
-        (
+    ));
+    if let Some(found) = &network.alignment {
+        rows.push((
             "gradient covariance".to_owned(),
             format!(
                 "eigenvalues {}; overlap of its leading {} directions with the Hessian’s leading {}: {}",
                 numbers(&network.gradient_covariance),
-                network.alignment.covariance_directions,
-                network.alignment.hessian_directions,
-                network
-                    .alignment
-                    .overlap
-                    .map_or("not defined".to_owned(), plain)
+                found.covariance_directions,
+                found.hessian_directions,
+                found.overlap.map_or("not defined".to_owned(), plain)
             ),
-        ),
-    ]);
+        ));
+    }
+    let notes = network.notes.iter().enumerate();
+    rows.extend(notes.map(|(i, note)| (format!("note {}", i + 1), note.clone())));
     let step = network
         .step
         .map_or(String::new(), |step| format!(" at step {step}"));
@@ -191,6 +161,46 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
     }
 }
 
+/// How the residuals scatter.
+fn residuals(found: &ResidualsRecord) -> [(String, String); 2] {
+    let row = |what: &str, spectrum: &[f64], condition: Option<f64>| {
+        let condition = condition.map_or("∞".to_owned(), plain);
+        let words = format!(
+            "eigenvalues {}; condition number {condition}",
+            list(spectrum)
+        );
+        (what.to_owned(), words)
+    };
+    [
+        row("residuals’ second moment", &found.spectrum, found.condition),
+        row(
+            "mismatch with the loss’s curvature",
+            &found.mismatch,
+            found.mismatch_condition,
+        ),
+    ]
+}
+
+fn theorem_2(bounds: &BoundsRecord) -> String {
+    format!(
+        "{} ≤ F = {} ≤ {} {}; if residuals were independent of inputs, F would be {}",
+        plain(bounds.lower),
+        plain(bounds.fluctuation),
+        plain(bounds.upper),
+        if bounds.hold {
+            "holds"
+        } else {
+            "does not hold"
+        },
+        plain(bounds.independent)
+    )
+}
+
+/// What was measured, or that it was not.
+fn given(words: Option<String>) -> String {
+    words.unwrap_or_else(|| "undefined".to_owned())
+}
+
 /// A caption, and what must not be overlooked.
 pub(super) fn with_note(caption: String, note: Option<&String>) -> String {
     match note {
@@ -200,7 +210,7 @@ pub(super) fn with_note(caption: String, note: Option<&String>) -> String {
 }
 
 /// The mismatch input by input.
-fn by_input(found: &Conditional) -> String {
+fn by_input(found: &ConditionalRecord) -> String {
     let (low, high) = found.reference;
     format!(
         "{} inputs, {} labels drawn for each (a mismatch of 1 would show from {} to {}); 5 %, median and 95 % over inputs: smallest eigenvalue {}; largest {}; condition number {}. Theorem 2 then: {} ≤ F = {} ≤ {} {}",
@@ -218,12 +228,12 @@ fn by_input(found: &Conditional) -> String {
     )
 }
 
-fn quantiles(quantiles: &Option<Quantiles>) -> String {
-    let Some(Quantiles { low, median, high }) = quantiles else {
+fn quantiles(quantiles: &Option<QuantilesRecord>) -> String {
+    let Some(QuantilesRecord { low, median, high }) = quantiles else {
         return "undefined".to_owned();
     };
     let infinite = |value: Option<f64>| value.map_or("∞".to_owned(), plain);
-    let one = |quantile: &thalweg_lab::network::Quantile| {
+    let one = |quantile: &QuantileRecord| {
         let from = quantile.from.map_or("?".to_owned(), plain);
         format!(
             "{} ({from} to {})",
@@ -234,11 +244,11 @@ fn quantiles(quantiles: &Option<Quantiles>) -> String {
     [low, median, high].map(one).join(", ")
 }
 
-fn mean(mean: &Mean) -> String {
+fn mean(mean: &MeanRecord) -> String {
     with_error(mean.value, Some(mean.standard_error))
 }
 
-fn number(number: &Number) -> String {
+fn number(number: &EstimateRecord) -> String {
     let words = match number.kind {
         _ if number.is_nothing() => "0".to_owned(),
         ErrorKind::StandardError => with_error(number.value, Some(number.error)),
@@ -251,7 +261,7 @@ fn number(number: &Number) -> String {
     }
 }
 
-fn numbers(all: &[Number]) -> String {
+fn numbers(all: &[EstimateRecord]) -> String {
     all.iter().map(number).collect::<Vec<_>>().join(", ")
 }
 

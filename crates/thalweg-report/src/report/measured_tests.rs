@@ -82,12 +82,12 @@ fn rows_hold_the_numbers_of_their_names() {
 #[test]
 fn bounds_that_hold_say_so_and_what_is_infinite_or_absent_too() {
     let mut network = network();
-    network.bounds.hold = true;
+    network.bounds.as_mut().unwrap().hold = true;
     if let Some(conditional) = &mut network.conditional {
         conditional.hold = true;
     }
-    network.residuals.condition = None;
-    network.residuals.mismatch_condition = None;
+    network.residuals.as_mut().unwrap().condition = None;
+    network.residuals.as_mut().unwrap().mismatch_condition = None;
     network.ratio = None;
     for name in ["Theorem 2", "mismatch input by input"] {
         let words = row(&network, name);

@@ -2,8 +2,8 @@
 
 use thalweg::theory::predict;
 
+use super::exhibit::Exhibit;
 use super::linear::identity_problem;
-use super::made::Made;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::{Claim, beyond, paper};
@@ -16,7 +16,7 @@ const COLUMNS: usize = 36;
 const DECADES: f64 = 6.0;
 
 /// Computes, draws and judges.
-pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let mut ratios = Vec::new();
     for depth in DEPTHS {
         let row = (0..COLUMNS).map(|i| ratio((edge(i) * edge(i + 1)).sqrt(), depth));
@@ -24,7 +24,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         context.tell(depth as f64 / 12.0)?;
     }
     let claims = claims(&ratios)?;
-    Ok(Made {
+    Ok(Exhibit {
         caption: "The sharpness of the minimum that SGD selects, over that of the flattest minimum. One layer has \
                   no choice; from two layers on, anisotropic noise makes SGD sharper, the more so the deeper."
             .to_owned(),

@@ -1,7 +1,7 @@
 //! Beyond the paper: the recurrent network, the transformer and the digits' network with trainable biases. (Figures 2, 3
 //! and 5 show the ReLU network both ways.)
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::network::{CROSS_ENTROPY, Choice, ENDS, Model, SQUARED_ERROR, TRIALS};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -50,7 +50,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
     for choice in choices() {
         let loss = choice.loss_words();
@@ -81,7 +81,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ));
     }
     settings.push(("trials", TRIALS.to_owned()));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "The paper does not mention biases. Its recurrent network, transformer and network on digits are shown here \
                   without them, as in Figures 2, 3 and 8, and with trainable biases that start at 0 (fewer trials, measured at the start and in the last fifth). Biases are parameters, so that T is larger from the start on. Figures 2, 3 and 5 show the ReLU network both ways. Bands and bars are standard errors over trials."
             .to_owned(),

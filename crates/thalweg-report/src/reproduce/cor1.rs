@@ -3,8 +3,8 @@
 use thalweg::problem::{Problem, Shape};
 use thalweg::theory::{condition_bounds, predict};
 
+use super::exhibit::Exhibit;
 use super::linear::identity_problem;
-use super::made::Made;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::Tolerance;
@@ -26,7 +26,7 @@ struct Growth {
 }
 
 /// Computes, draws and judges; nothing is sampled but the random problems, whose seeds are fixed.
-pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let growths = DEPTHS
         .map(growth)
         .into_iter()
@@ -34,7 +34,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     context.tell(0.5)?;
     let scatter = scatter()?;
     let count = scatter[0].len();
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Left: sharpness per layer grows as √κ. Right: both bounds hold on random problems, with the \
                   constants c_{1}, c_{2} derived here."
             .to_owned(),

@@ -3,7 +3,7 @@
 use thalweg::problem::{Basis, Problem, covariance, spectrum};
 use thalweg::theory::{PowerLaw, predict};
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::{Claim, paper};
@@ -18,10 +18,10 @@ const LARGE: [usize; 2] = [100_000, 1_000_000];
 const NOISES: [f64; 3] = [0.0, 0.6, 2.0];
 
 /// Computes, draws and judges.
-pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let claims = claims()?;
     context.tell(0.5)?;
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Power-law spectra i^{−a} of the noise, i^{−b} of the input, i^{−c} of the teacher. Without \
                   anisotropy of the noise no input or teacher spectrum makes SGD sharper than the flattest minimum."
             .to_owned(),

@@ -7,8 +7,8 @@ use thalweg::theory::{
     printed_identity_deep_ratio, printed_identity_min_sharpness,
 };
 
+use super::exhibit::Exhibit;
 use super::linear::identity_problem;
-use super::made::Made;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::{Citation, Claim, Origin};
@@ -19,7 +19,7 @@ use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 const DEEP: usize = 2000;
 
 /// Computes, draws and judges.
-pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let flattest = flattest()?;
     context.tell(0.3)?;
     let deep = deep()?;
@@ -30,7 +30,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     condition_number(&mut claims)?;
     theorem_2(&mut claims)?;
     context.tell(1.0)?;
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Statements as printed in arXiv:2602.05065, against the exact value. A claim marked “as printed” \
                   is expected to disagree; the corrected one below it should agree."
             .to_owned(),

@@ -6,8 +6,8 @@ use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
 
 use super::compared::Compared;
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{LOGARITHMIC, experiment, identity_problem, plain};
-use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -70,7 +70,7 @@ fn of_scale(problem: &Problem, gain: f64, steps: u64, budget: Budget) -> Experim
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let [_, (mild, ..)] = CASES;
     let testable = ran.linear(&name(mild, GAINS[0]))?.0.steps;
     let mut settings = sgd_settings(
@@ -85,7 +85,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         "second panel",
         format!("{testable} steps: the first of 1, 2, 5, 10 … ·10^{{5}} at which the flow from every start is within {} % of the limit, at most {}", 100.0 * TESTABLE, most(context.budget)),
     ));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Every initial scale heads for the same sharpness. With the paper's noise and 10^{5} steps \
                   neither SGD nor the flow is there yet; with milder anisotropy, and a budget that the \
                   flow says is enough, the claim can be tested."

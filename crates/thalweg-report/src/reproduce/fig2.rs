@@ -1,6 +1,6 @@
 //! Figure 2: sharpness under anisotropic and isotropic noise, and below it what SGD lowers.
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::ran::Ran;
 use super::two_noises::{self, Row};
 use super::{Context, ReproduceError};
@@ -10,7 +10,7 @@ use thalweg_lab::quantity::{FLUCTUATION, SHARPNESS};
 pub use super::two_noises::plan;
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let sharpness = Row {
         quantity: SHARPNESS,
         sources: || ["Theorem 1 (eq. 14)", "Theorem 1, T_{min} (eq. 15)"].map(paper),

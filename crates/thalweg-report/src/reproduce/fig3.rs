@@ -2,8 +2,8 @@
 
 use thalweg::loss::Loss;
 
+use super::exhibit::Exhibit;
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
-use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, ENDS, Model, SQUARED_ERROR, TRIALS};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -185,7 +185,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let budget = context.budget;
     let (mut claims, mut settings) = (Vec::new(), Vec::new());
     for (loss, name) in LOSSES {
@@ -217,7 +217,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
             panels.push(panel);
         }
     }
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Sharpness at the end of the runs, relative to that under isotropic noise of the same largest \
                   variance; smaller noise on the other outputs raises κ. Below (beyond the paper) the same ratio \
                   of the gradient's fluctuation. The paper does not mention biases: none of these networks has any, \

@@ -2,8 +2,8 @@
 
 use thalweg::simulate::Switch;
 
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
-use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -52,7 +52,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let (stopped, going) = (ran.linear(STOPPED)?, ran.linear(GOING)?);
     let flows = ran.compared(GOING, &SLOW_FLOW)?;
     let mut claims = drifts(stopped.1, going.1);
@@ -102,7 +102,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         "switch",
         format!("after {mark} steps, to gradient descent on one batch of {FIXED_BATCH}"),
     ));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Sharpness drifts as long as gradients fluctuate. Gradient descent on one fixed batch moves \
                   to that batch's own minimum and stays there."
             .to_owned(),

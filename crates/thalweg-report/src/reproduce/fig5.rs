@@ -1,6 +1,6 @@
 //! Figure 5: the largest Hessian eigenvalue under anisotropic and isotropic noise.
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::ran::Ran;
 use super::two_noises::{self, Row};
 use super::{Context, ReproduceError};
@@ -10,7 +10,7 @@ use thalweg_lab::quantity::LAMBDA_MAX;
 pub use super::two_noises::plan;
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let row = Row {
         quantity: LAMBDA_MAX,
         sources: || {

@@ -1,7 +1,7 @@
 //! Figure 6: the first and the last layer become ill-conditioned, the middle one stays near 1.
 
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
-use super::made::{Made, sgd_settings};
 use super::network::KINDS;
 use super::plan::Plan;
 use super::ran::Ran;
@@ -40,14 +40,14 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let cases = || KINDS.into_iter().zip(TITLES);
     let mut claims = Vec::new();
     for (kind, title) in cases() {
         claims.extend(self::claims(ran, &name(kind), title)?);
     }
     let panels = cases().map(|(kind, title)| panel(ran, &name(kind), title));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Condition number of each layer. Under anisotropic noise the outer layers inflate and the \
                   middle layer heads for a multiple of an orthogonal matrix. The exact limits of the two \
                   outer layers coincide here."

@@ -1,7 +1,7 @@
 //! Figure 7: depth multiplies the sharpness and the largest eigenvalue.
 
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
-use super::made::{Made, sgd_settings};
 use super::network::KINDS;
 use super::plan::Plan;
 use super::ran::Ran;
@@ -42,9 +42,9 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let panels = [SHARPNESS, LAMBDA_MAX].map(|quantity| panel(ran, &quantity));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Sharpness and largest eigenvalue at the end of the runs, against depth. For isotropic noise \
                   T_{min} = 4D; for anisotropic noise the limit grows in proportion to D, and 10^{5} steps \
                   reach less of it."

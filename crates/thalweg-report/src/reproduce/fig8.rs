@@ -1,6 +1,6 @@
 //! Figure 8: a transformer under anisotropic and isotropic noise, on both losses.
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::network::{CROSS_ENTROPY, Choice, Model, SQUARED_ERROR, TRIALS};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -35,7 +35,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
     for (name, choice) in LOSSES {
         let pair = choice.ran_pair(ran)?;
@@ -54,7 +54,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         ));
     }
     settings.push(("trials", TRIALS.to_owned()));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "A transformer, without biases, learns from another. For cross-entropy the noise is added to the \
                   teacher's outputs before a softmax over them. The last column (beyond the paper) is the gradient's \
                   fluctuation."

@@ -5,8 +5,8 @@ use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::InitialWeights;
 
 use super::compared::Compared;
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
-use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -49,14 +49,14 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let mut panels = Vec::new();
     for quantity in [SHARPNESS, FLUCTUATION] {
         for (depth, noise, _) in CASES {
             panels.push(panel(ran, &quantity, depth, noise)?);
         }
     }
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Above: sharpness falls, rises, or does both in turn. Below: the gradient fluctuation only falls, \
                   along the flow as a theorem (dF/du = −4 Σ‖dW_{k}/du‖² ≤ 0). SGD seeks minimal gradient \
                   fluctuation, not flatness."
@@ -130,7 +130,7 @@ fn minimum_from(problem: &Problem, seed: u64) -> Result<Weights, ReproduceError>
     let settings = plain(LEARNING_RATE, BATCH, KAIMING);
     let start = starts(problem, &settings, &[seed])?.pop();
     let start = start.ok_or(ReproduceError::NoStart { seed })?.start;
-    Ok(flow::descend(problem, &start, &flow::Settings::default())?.weights)
+    Ok(flow::descend(problem, &start, &flow::FlowSettings::default())?.weights)
 }
 
 /// SGD's fluctuation is lower at the end than at the start.

@@ -2,7 +2,7 @@
 
 use thalweg::flow;
 use thalweg::problem::{Problem, covariance};
-use thalweg::simulate::{InitialWeights, Settings};
+use thalweg::simulate::{InitialWeights, SimulateSettings};
 
 use super::ReproduceError;
 use crate::results::Budget;
@@ -17,10 +17,10 @@ pub fn identity_problem(deviations: &[f64], depth: usize) -> Result<Problem, Rep
 }
 
 /// Plain SGD on fresh Gaussian samples.
-pub fn plain(learning_rate: f64, batch: usize, init: InitialWeights) -> Settings {
-    Settings {
+pub fn plain(learning_rate: f64, batch: usize, init: InitialWeights) -> SimulateSettings {
+    SimulateSettings {
         init,
-        ..Settings::new(learning_rate, batch)
+        ..SimulateSettings::new(learning_rate, batch)
     }
 }
 
@@ -44,7 +44,7 @@ pub const EVEN: Schedule = Schedule {
 /// Runs of `steps` steps with the trials of `budget`.
 pub fn experiment(
     problem: Problem,
-    settings: Settings,
+    settings: SimulateSettings,
     steps: u64,
     measure: Schedule,
     budget: Budget,
@@ -64,7 +64,7 @@ pub fn experiment(
 /// # Errors
 /// When the problem has no such limit.
 pub fn relaxation(experiment: &Experiment) -> Result<f64, ReproduceError> {
-    let Settings {
+    let SimulateSettings {
         learning_rate,
         batch,
         ..

@@ -14,7 +14,7 @@ use thalweg::theory::predict;
 use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{SHARPNESS, condition_number};
 
-fn run(problem: Problem, settings: Settings, steps: u64, seeds: u64) -> Ran {
+fn run(problem: Problem, settings: SimulateSettings, steps: u64, seeds: u64) -> Ran {
     let mut plan = Plan::default();
     let runs = Experiment {
         seeds: (1..=seeds).collect(),

@@ -29,6 +29,7 @@ mod cor1;
 mod cor4;
 mod corrections;
 mod error;
+mod exhibit;
 mod fig1;
 mod fig2;
 mod fig3;
@@ -39,7 +40,6 @@ mod fig7;
 mod fig8;
 mod flow_vs_sgd;
 mod linear;
-mod made;
 mod memory;
 mod network;
 mod output;
@@ -55,7 +55,7 @@ mod two_noises;
 
 pub use context::Context;
 pub use error::ReproduceError;
-pub use made::Made;
+pub use exhibit::Exhibit;
 pub use memory::memory;
 pub use output::write;
 pub use plan::{Plan, Planned};
@@ -78,7 +78,7 @@ pub struct Entry {
     /// The experiments that it needs.
     pub plan: fn(Budget) -> Result<Plan, ReproduceError>,
     /// Draws and judges them.
-    pub show: fn(&Ran, Context<'_>) -> Result<Made, ReproduceError>,
+    pub show: fn(&Ran, Context<'_>) -> Result<Exhibit, ReproduceError>,
 }
 
 /// The plan of a figure that is computed and runs nothing.

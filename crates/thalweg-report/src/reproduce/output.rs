@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::made::csv;
+use super::exhibit::csv;
 use super::ran::{Kept, Ran};
 use super::{Context, Entry, FIGURES, ReproduceError, beside};
 use crate::claims::Claim;
@@ -34,7 +34,7 @@ pub fn write(
     create_folder(directory)?;
     // What holds something else should be known before the work is done.
     Results::read(directory)?;
-    let mut made_here = Results::default();
+    let mut results = Results::default();
     let kept = Kept::default();
     for entry in figures {
         let context = Context {
@@ -47,7 +47,7 @@ pub fn write(
         context.tell(0.0)?;
         let lost = match draw(entry, context) {
             Ok(drawn) => {
-                made_here.put(drawn.result.clone(), &drawn.picture, &order());
+                results.put(drawn.result.clone(), &drawn.picture, &order());
                 merge(directory, drawn)?
             }
             Err(stopped @ ReproduceError::Stopped { .. }) => return Err(stopped),
@@ -58,7 +58,7 @@ pub fn write(
                     error: error.to_string(),
                     command: command(entry.id, budget),
                 };
-                made_here.put_failure(failure.clone());
+                results.put_failure(failure.clone());
                 change(directory, &[], |all| all.put_failure(failure))?
             }
         };
@@ -66,10 +66,10 @@ pub fn write(
         let stay = |lost: &FigureFailure| figures.iter().all(|entry| entry.id != lost.id);
         lost.into_iter()
             .filter(stay)
-            .for_each(|lost| made_here.put_failure(lost));
+            .for_each(|lost| results.put_failure(lost));
         progress(entry.id, 1.0);
     }
-    Ok(made_here)
+    Ok(results)
 }
 
 /// Puts a figure beside those that `directory` holds by now.

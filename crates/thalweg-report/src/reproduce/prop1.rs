@@ -4,8 +4,8 @@ use thalweg::problem::Problem;
 use thalweg::simulate::{Ensemble, InitialWeights};
 use thalweg::theory::{functionals, initial_sharpness, kaiming_variances, xavier_variances};
 
+use super::exhibit::Exhibit;
 use super::linear::plain;
-use super::made::Made;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::Tolerance;
@@ -48,7 +48,7 @@ struct Means {
 }
 
 /// Draws initial weights, measures and judges.
-pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let kaiming: Scheme = (
         "Kaiming (linear)",
         "eq. 67",
@@ -76,7 +76,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         claims.extend(means.iter().flat_map(|means| self::claims(title, means)));
         panels.push(panel(title, samples, means));
     }
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Mean sharpness of random initial weights against Proposition 1; at equal widths both schemes \
                   give D d_{y} tr Σx."
             .to_owned(),

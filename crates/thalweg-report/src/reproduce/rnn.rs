@@ -1,6 +1,6 @@
 //! Beyond the paper: the recurrent network run as long on the clock of the slow motion as the ReLU network is.
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, falls, round};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -49,7 +49,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let [anisotropic, isotropic] = KINDS.map(|kind| ran.network(&name(kind)));
     let (of_file, anisotropic) = anisotropic?;
     let pair = [anisotropic, isotropic?.1];
@@ -67,7 +67,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
     for (kind, trials) in KINDS.into_iter().zip(pair) {
         claims.push(falls(&format!("RNN, {kind} noise"), trials));
     }
-    Ok(Made {
+    Ok(Exhibit {
         caption: format!(
             "How far SGD has moved along the minima depends on the slow time u = η²t/B. The paper's recurrent network \
              makes 10^{{4}} small steps, up to u = 0.03; its ReLU network runs to u = 10. Here the recurrent network runs to \

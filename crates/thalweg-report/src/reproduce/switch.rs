@@ -2,7 +2,7 @@
 
 use thalweg::train::Switch;
 
-use super::made::Made;
+use super::exhibit::Exhibit;
 use super::network::{Choice, Model, SQUARED_ERROR, TRIALS, end_of_fitting};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -49,7 +49,7 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
     for model in MODELS {
         let (experiment, going) = ran.network(&going(model).name())?;
@@ -60,7 +60,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
         claims.push(stops(model, mark, stopped, going));
     }
     settings.push(("trials", TRIALS.to_owned()));
-    Ok(Made {
+    Ok(Exhibit {
         caption: "Sharpness drifts as long as gradients fluctuate. Gradient descent on one fixed batch first fits that batch, \
                   and then moves no more than its own curvature makes it. The fluctuation is that of fresh samples throughout. \
                   Neither network has biases."

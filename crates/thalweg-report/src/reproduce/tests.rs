@@ -20,7 +20,7 @@ fn context<'a>(figure: &'static str, kept: &'a Kept, stop: &'a AtomicBool) -> Co
     }
 }
 
-fn made(id: &'static str) -> Made {
+fn made(id: &'static str) -> Exhibit {
     let entry = find(&[id.to_owned()]).unwrap()[0];
     let (kept, stop) = (Kept::default(), AtomicBool::new(false));
     let context = context(id, &kept, &stop);

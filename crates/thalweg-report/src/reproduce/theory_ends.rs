@@ -1,7 +1,7 @@
 //! Beyond the paper: where the small-η theory ends, at the setting of Figure 2 and at a smaller step.
 
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
-use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -44,14 +44,14 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let cases = cases(context.budget);
     let (mut panels, mut claims) = (Vec::new(), Vec::new());
     for (learning_rate, _) in cases {
         panels.push(panel(ran, learning_rate)?);
         claims.extend(self::claims(ran, learning_rate)?);
     }
-    Ok(Made {
+    Ok(Exhibit {
         caption: "The paper's noise (10, 0.1) drives λ_{max} towards the edge of stability 2/η. There SGD stays \
                   below the slow flow, which holds for small η: far below at the larger step, less so at the smaller. Predictions \
                   there are marked as outside the theory's range: they count as neither right nor wrong."

@@ -4,8 +4,8 @@ use thalweg::problem::Problem;
 use thalweg::simulate::InitialWeights;
 use thalweg::theory::{Minimum, noise_misalignment};
 
+use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{EVEN, experiment, plain};
-use super::made::{Made, sgd_settings};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -55,9 +55,9 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
 }
 
 /// Draws and judges the figure.
-pub fn show(ran: &Ran, context: Context<'_>) -> Result<Made, ReproduceError> {
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let (learning_rate, steps) = clock(context.budget);
-    Ok(Made {
+    Ok(Exhibit {
         caption: "SGD starts at Theorem 1's minimum. Where the noise covariance Σε and the signal covariance VΣxV^{T} \
                   share their axes (0° and 90°, and every experiment of the paper) it stays. Elsewhere it leaves, however \
                   small η is: its exact drift at leading order in η is no gradient there, and the fluctuation \

@@ -1,7 +1,7 @@
 //! What Figures 2 and 5 share: networks under anisotropic and under isotropic noise.
 
+use super::exhibit::Exhibit;
 use super::linear::{KAIMING, LOGARITHMIC, experiment, identity_problem, plain};
-use super::made::Made;
 use super::network::{CROSS_ENTROPY, Choice, KINDS, Model, SQUARED_ERROR, TRIALS, falls};
 use super::plan::Plan;
 use super::ran::Ran;
@@ -62,7 +62,7 @@ pub fn show(
     caption: &str,
     ran: &Ran,
     context: Context<'_>,
-) -> Result<Made, ReproduceError> {
+) -> Result<Exhibit, ReproduceError> {
     let mut settings = vec![(
         "linear network",
         format!(
@@ -89,7 +89,7 @@ pub fn show(
             claims.extend(network_claims(figure, &row.quantity, choice, ran)?);
         }
     }
-    Ok(Made {
+    Ok(Exhibit {
         caption: caption.to_owned(),
         settings,
         figure: Figure {

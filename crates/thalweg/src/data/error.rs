@@ -1,6 +1,6 @@
 //! What can be wrong with data, said so that a person can mend it.
 
-use crate::problem::{Field, ProblemError};
+use crate::problem::{ProblemError, ProblemField};
 use crate::words::shown;
 
 /// Data that cannot be learnt from: the field, what was found, and what would be right.
@@ -14,7 +14,7 @@ pub enum DataError {
     )]
     CovarianceShape {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// Rows given.
         found_rows: usize,
         /// Columns given.

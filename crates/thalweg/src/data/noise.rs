@@ -5,7 +5,7 @@ use faer::Mat;
 use super::DataError;
 use super::mixing::Mixing;
 use crate::lanes::vectorise;
-use crate::problem::{Field, covariance, factored};
+use crate::problem::{ProblemField, covariance, factored};
 use crate::random::{Bulk, NoiseLaw};
 use crate::tensor::{Group, LinesMut, Real, softmax};
 
@@ -62,7 +62,7 @@ impl Noise {
             return Err(DataError::Degrees { found: degrees });
         }
         Ok(Self {
-            mixing: mixing(Field::NoiseCovariance, noise.covariance, size, of)?,
+            mixing: mixing(ProblemField::NoiseCovariance, noise.covariance, size, of)?,
             law: noise.law,
             place: noise.place,
         })
@@ -95,7 +95,7 @@ impl Noise {
 
 /// The checked factor of a covariance.
 pub(super) fn mixing(
-    field: Field,
+    field: ProblemField,
     covariance: Mat<f64>,
     size: usize,
     of: &'static str,

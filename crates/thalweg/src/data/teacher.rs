@@ -8,7 +8,7 @@ use super::DataError;
 use super::law::{Batch, Draw, SampleLaw, SampleShape};
 use super::mixing::Mixing;
 use super::noise::{LabelNoise, Noise, Scratch, mixing};
-use crate::problem::Field;
+use crate::problem::ProblemField;
 use crate::random::{Bulk, NoiseLaw};
 use crate::tensor::{LinesMut, Machine, Real, Tape};
 
@@ -53,7 +53,7 @@ impl TeacherStream {
         let (inputs, outputs) = (tape.input().rows(), tape.output().rows());
         Ok(Self {
             inputs: mixing(
-                Field::InputCovariance,
+                ProblemField::InputCovariance,
                 input_covariance,
                 inputs,
                 "inputs of the teacher at each position",

@@ -107,27 +107,17 @@ impl SampledLoss for Evaluation {
         }))
     }
 
-    fn sample_slopes(
-        &mut self,
-        parameters: &[f64],
-        directions: MatRef<'_, f64>,
-    ) -> Result<Mat<f64>, EvaluationError> {
-        self.at(parameters)?;
-        if directions.nrows() != parameters.len() {
-            return Err(EvaluationError::Shape {
-                what: "directions",
-                rows: directions.nrows(),
-                columns: directions.ncols(),
-                expected: format!("of {} rows", parameters.len()),
-            });
-        }
-        let columns = directions.col_iter();
-        let along: Vec<f64> = columns.flat_map(|v| v.iter().copied()).collect();
-        Ok(
-            self.gather(directions.ncols(), |batch, parameters, slopes| {
-                batch.objective.sample_slopes(parameters, &along, slopes);
-            }),
-        )
+    fn layer_slopes(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
+        let (gradient, layers) = (self.gradient(parameters)?, self.layers());
+        // One layer's part of ∇L in each column.
+        let directions = Mat::from_fn(gradient.len(), layers.len(), |i, layer| {
+            if layers[layer].range.contains(&i) {
+                gradient[i]
+            } else {
+                0.0
+            }
+        });
+        self.sample_slopes(parameters, directions.as_ref())
     }
 
     fn sample_curvature(&mut self, parameters: &[f64]) -> Result<SampleCurvature, EvaluationError> {
@@ -216,6 +206,34 @@ impl Evaluation {
             |(weight, part)| add(&mut diagonal, weight, &part),
         );
         Ok(diagonal)
+    }
+
+    /// ∇ℓ·v of each sample at θ for each column v of `directions` (parameters × k): k × N. No gradient of a single sample is
+    /// formed.
+    ///
+    /// # Errors
+    /// As [`Evaluation::loss`]; or when the directions have another length.
+    pub fn sample_slopes(
+        &mut self,
+        parameters: &[f64],
+        directions: MatRef<'_, f64>,
+    ) -> Result<Mat<f64>, EvaluationError> {
+        self.at(parameters)?;
+        if directions.nrows() != parameters.len() {
+            return Err(EvaluationError::Shape {
+                what: "directions",
+                rows: directions.nrows(),
+                columns: directions.ncols(),
+                expected: format!("of {} rows", parameters.len()),
+            });
+        }
+        let columns = directions.col_iter();
+        let along: Vec<f64> = columns.flat_map(|v| v.iter().copied()).collect();
+        Ok(
+            self.gather(directions.ncols(), |batch, parameters, slopes| {
+                batch.objective.sample_slopes(parameters, &along, slopes);
+            }),
+        )
     }
 
     /// ∇ℓ of single samples at θ, a column for each number in `samples`: n × k numbers in memory, where

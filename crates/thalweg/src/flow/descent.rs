@@ -6,7 +6,7 @@
 use faer::Mat;
 
 use super::{
-    FlowError, Settings, Statistics,
+    FlowError, FlowSettings, Statistics,
     chain::Chain,
     manifold::to_manifold,
     point::{Model, Point},
@@ -39,7 +39,7 @@ pub struct Descent {
 pub fn descend(
     problem: &Problem,
     start: &Weights,
-    settings: &Settings,
+    settings: &FlowSettings,
 ) -> Result<Descent, FlowError> {
     settings.check()?;
     let model = Model::small(problem)?;
@@ -68,14 +68,14 @@ impl GradientFlow<'_> {
     pub(super) fn follow(
         &self,
         state: Vec<f64>,
-        settings: &Settings,
+        settings: &FlowSettings,
         mut each: impl FnMut(&Integrator<'_, Self>),
     ) -> Result<Integrator<'_, Self>, FlowError> {
         let mut distance = self.at_rest(&state)?;
         if !distance.is_finite() {
             return Err(FlowError::StartTooLarge);
         }
-        let Settings {
+        let FlowSettings {
             tolerance,
             max_steps,
             ..

@@ -8,14 +8,14 @@
 //!
 //! ```
 //! use thalweg::faer::mat;
-//! use thalweg::flow::{Settings, Times, slow_flow};
+//! use thalweg::flow::{FlowSettings, Times, slow_flow};
 //! use thalweg::problem::{Problem, Weights};
 //!
 //! // y = x + ε, learnt by w_2 w_1: dQ/du = −Q for Q = w_1² − w_2², and T = √(Q² + 4) where w_2 w_1 = 1.
 //! let one = mat![[1.0]];
 //! let problem = Problem::new(one.clone(), one.clone(), one, 2)?;
 //! let start = Weights::new(&problem, vec![mat![[2.0]], mat![[0.5]]])?;
-//! let path = slow_flow(&problem, &start, &Times::Slow(vec![0.0, 1.0]), &Settings::default())?;
+//! let path = slow_flow(&problem, &start, &Times::Slow(vec![0.0, 1.0]), &FlowSettings::default())?;
 //! let imbalance = (4.0 - 0.25) * f64::exp(-1.0);
 //! assert!((path.snapshots[1].sharpness - imbalance.hypot(2.0)).abs() < 1e-6);
 //! assert!((path.limit?.sharpness - 2.0).abs() < 1e-12);
@@ -59,7 +59,7 @@ pub use memory::memory;
 pub use path::path;
 pub use relaxation::{Relaxation, relaxation};
 pub use rosenbrock::Statistics;
-pub use settings::{Drift, Settings, Steps, Times};
+pub use settings::{Drift, FlowSettings, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};
 pub use validity::{
     ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,

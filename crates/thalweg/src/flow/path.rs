@@ -14,7 +14,7 @@
 //! of 2/e² EXACT_STEPS⁻¹ of its start at most).
 
 use super::{
-    FlowError, Settings, Steps, Times, Trajectory, Validity, Waypoint,
+    FlowError, FlowSettings, Steps, Times, Trajectory, Validity, Waypoint,
     descent::{GradientFlow, NEAR, velocity},
     manifold::to_manifold,
     point::{Model, Point},
@@ -43,7 +43,7 @@ pub fn path(
     problem: &Problem,
     start: &Weights,
     steps: &Steps,
-    settings: &Settings,
+    settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = Times::from(steps.clone()).slow()?;
@@ -170,7 +170,7 @@ impl Descending {
         model: &Model,
         start: &Weights,
         steps: &Steps,
-        settings: &Settings,
+        settings: &FlowSettings,
     ) -> Result<Self, FlowError> {
         let flow = GradientFlow { model };
         let mut wanted = steps.steps.iter().copied().peekable();
@@ -228,7 +228,7 @@ impl Descending {
 
 /// The largest of a tenth, a hundredth, … of the learning rate with which the descent stays below the edge of stability on its
 /// whole way, T bounding λ_max; nothing where one of them has no way down to follow.
-fn stable(model: &Model, start: &Weights, steps: &Steps, settings: &Settings) -> Option<f64> {
+fn stable(model: &Model, start: &Weights, steps: &Steps, settings: &FlowSettings) -> Option<f64> {
     for k in 1..=MOST_TENTHS {
         // As it is printed, and then typed.
         let rate = steps.learning_rate / 10f64.powi(k);

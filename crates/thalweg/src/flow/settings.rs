@@ -4,7 +4,7 @@ use super::FlowError;
 
 /// Accuracy and effort of an integration.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct FlowSettings {
     /// The error allowed in one step, relative to the norm of each layer: 1e-12 … 1e-2.
     pub tolerance: f64,
     /// The most steps, accepted and rejected together.
@@ -31,7 +31,7 @@ pub enum Drift {
     Exact,
 }
 
-impl Default for Settings {
+impl Default for FlowSettings {
     /// A tolerance of 1e-6, at which T and F along the minima came out right to 1e-7 in every problem tried.
     /// The minimum that gradient flow reaches from a random start was right to 1e-6 (D ≤ 4) and 1e-5 (D = 8).
     fn default() -> Self {
@@ -43,7 +43,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl FlowSettings {
     pub(super) fn check(&self) -> Result<(), FlowError> {
         if (1e-12..=1e-2).contains(&self.tolerance) {
             Ok(())

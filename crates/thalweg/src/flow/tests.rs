@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use super::{
-    FlowError, Settings, descend,
+    FlowError, FlowSettings, descend,
     descent::GradientFlow,
     exact::ExactFlow,
     gradient::Force,
@@ -45,7 +45,7 @@ fn minimum(problem: &Problem) -> Weights {
         })
     });
     let start = Weights::new(problem, layers.collect()).unwrap();
-    descend(problem, &start, &Settings::default())
+    descend(problem, &start, &FlowSettings::default())
         .unwrap()
         .weights
 }

@@ -1,7 +1,7 @@
 //! The slow flow as its users see it: T, λ_max, F and the layers' conditioning at chosen times.
 
 use super::{
-    Drift, FlowError, Settings, Statistics, Times, Validity,
+    Drift, FlowError, FlowSettings, Statistics, Times, Validity,
     exact::ExactFlow,
     manifold::to_manifold,
     point::{Model, Point},
@@ -100,7 +100,7 @@ pub fn slow_flow(
     problem: &Problem,
     start: &Weights,
     times: &Times,
-    settings: &Settings,
+    settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = times.slow()?;
@@ -177,7 +177,7 @@ pub(super) fn along(
     model: &Model,
     start: Vec<f64>,
     times: &[f64],
-    settings: &Settings,
+    settings: &FlowSettings,
 ) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
     match settings.drift {
         Drift::Symmetric => follow(model, &SymmetricFlow { model }, start, times, settings),
@@ -190,7 +190,7 @@ fn follow(
     flow: &impl System,
     start: Vec<f64>,
     times: &[f64],
-    settings: &Settings,
+    settings: &FlowSettings,
 ) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
     let horizon = times.last().copied().unwrap_or(0.0);
     let mut run = Integrator::new(flow, start, settings.tolerance, settings.max_steps, horizon)?;

@@ -1,6 +1,6 @@
 //! The size of the samples' gradients: fluctuation, covariance, and curvature to compare them with.
 
-use faer::{Mat, MatRef};
+use faer::MatRef;
 
 use super::SampleMean;
 use crate::evaluation::{Layer, SampleCurvature, SampledLoss};
@@ -73,15 +73,7 @@ pub(super) fn moments<L: SampledLoss>(
     let layers = loss.layers();
     let gradient = loss.gradient(parameters)?;
     let norms = loss.sample_squared_norms(parameters)?;
-    // One layer's part of ḡ in each column.
-    let directions = Mat::from_fn(gradient.len(), layers.len(), |i, layer| {
-        if layers[layer].range.contains(&i) {
-            gradient[i]
-        } else {
-            0.0
-        }
-    });
-    let slopes = loss.sample_slopes(parameters, directions.as_ref())?;
+    let slopes = loss.layer_slopes(parameters)?;
     let parts = |(index, layer): (usize, &Layer)| {
         let sums = |matrix: MatRef<'_, f64>| -> Vec<f64> {
             let rows = matrix.subrows(layer.parameters.start, layer.parameters.len());
@@ -91,7 +83,7 @@ pub(super) fn moments<L: SampledLoss>(
             norms: sums(norms.as_ref()),
             slopes: slopes.row(index).iter().copied().collect(),
             curvature: sums(curvature.parameters.as_ref()),
-            mean: directions.col(index).squared_norm_l2(),
+            mean: gradient[layer.range.clone()].iter().map(|g| g * g).sum(),
         }
     };
     let samples = norms.ncols();

@@ -28,9 +28,12 @@ pub struct Residuals {
 }
 
 impl Residuals {
-    /// Of residuals r (output lines × N), with the mean output curvature Λ. `classes` is (classes,
+    /// Of residuals r (output lines × N), with the mean output curvature Λ (lines × lines). `classes` is (classes,
     /// positions) where the residuals of a position sum to 0.
-    pub(super) fn new(
+    ///
+    /// # Errors
+    /// When a number is not finite, or a decomposition fails.
+    pub fn new(
         residuals: MatRef<'_, f64>,
         lambda: MatRef<'_, f64>,
         classes: Option<(usize, usize)>,

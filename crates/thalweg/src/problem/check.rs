@@ -3,7 +3,7 @@
 use faer::{Mat, MatRef};
 
 use super::rounding::{Caveat, PRECISION};
-use super::{Field, ProblemError};
+use super::{ProblemError, ProblemField};
 
 /// The largest magnitude of an entry: V″ = EᵀVX and the trace products of three matrices then stay
 /// far from overflow, whatever the dimension.
@@ -14,7 +14,7 @@ const SMALLEST: f64 = 1e-60;
 const SYMMETRY_TOLERANCE: f64 = 1e-10;
 
 /// Every entry finite, none too large, not all too small.
-pub(super) fn magnitude(field: Field, matrix: MatRef<'_, f64>) -> Result<(), ProblemError> {
+pub(super) fn magnitude(field: ProblemField, matrix: MatRef<'_, f64>) -> Result<(), ProblemError> {
     let mut largest = 0.0_f64;
     for column in 0..matrix.ncols() {
         for row in 0..matrix.nrows() {
@@ -53,7 +53,7 @@ pub(super) fn magnitude(field: Field, matrix: MatRef<'_, f64>) -> Result<(), Pro
 /// A covariance of the right size, made exactly symmetric where it is so within rounding: a note says it
 /// where that is the rounding of single precision.
 pub(super) fn symmetrised(
-    field: Field,
+    field: ProblemField,
     matrix: Mat<f64>,
     size: usize,
 ) -> Result<(Mat<f64>, Option<Caveat>), ProblemError> {

@@ -6,7 +6,7 @@ use crate::words::{rounded, shown};
 
 /// The part of a problem that an error is about, displayed as the name it has in problem files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
+pub enum ProblemField {
     /// Σx, the covariance of the inputs, d_x × d_x.
     InputCovariance,
     /// V, the matrix that is learnt, d_y × d_x.
@@ -19,7 +19,7 @@ pub enum Field {
     HiddenWidths,
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for ProblemField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InputCovariance => "input_covariance",
@@ -60,7 +60,7 @@ pub enum ProblemError {
     )]
     Shape {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// Rows given.
         found_rows: usize,
         /// Columns given.
@@ -74,7 +74,7 @@ pub enum ProblemError {
     )]
     NotFinite {
         /// The matrix.
-        field: Field,
+        field: ProblemField,
         /// Row.
         row: usize,
         /// Column.
@@ -88,7 +88,7 @@ pub enum ProblemError {
     )]
     TooLarge {
         /// The matrix.
-        field: Field,
+        field: ProblemField,
         /// Row.
         row: usize,
         /// Column.
@@ -104,7 +104,7 @@ pub enum ProblemError {
     )]
     TooSmall {
         /// The matrix.
-        field: Field,
+        field: ProblemField,
         /// Its largest magnitude.
         value: f64,
         /// The smallest largest magnitude accepted.
@@ -119,7 +119,7 @@ pub enum ProblemError {
     )]
     NotSymmetric {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// Row.
         row: usize,
         /// Column.
@@ -138,7 +138,7 @@ pub enum ProblemError {
     )]
     Indefinite {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// The smallest eigenvalue, below 0.
         smallest: f64,
         /// The largest eigenvalue.
@@ -148,7 +148,7 @@ pub enum ProblemError {
     #[error("{field} could not be decomposed: check its entries for extreme ratios")]
     Decomposition {
         /// The matrix.
-        field: Field,
+        field: ProblemField,
     },
     /// The number of hidden widths is not D − 1.
     #[error(
@@ -176,7 +176,7 @@ pub enum ProblemError {
     )]
     Size {
         /// The covariance, or the widths whose weights these are.
-        field: Field,
+        field: ProblemField,
         /// How many numbers in all, or [`u64::MAX`] if more.
         entries: u64,
         /// Rows of the largest matrix.
@@ -202,10 +202,10 @@ pub enum ProblemError {
 
 impl ProblemError {
     /// The field that it is about, with the row and column of the entry where it is about one.
-    pub fn place(&self) -> (Field, Option<(usize, usize)>) {
+    pub fn place(&self) -> (ProblemField, Option<(usize, usize)>) {
         match *self {
-            Self::Depth { .. } => (Field::Depth, None),
-            Self::Empty { .. } => (Field::Teacher, None),
+            Self::Depth { .. } => (ProblemField::Depth, None),
+            Self::Empty { .. } => (ProblemField::Teacher, None),
             Self::NotFinite {
                 field, row, column, ..
             }
@@ -221,7 +221,7 @@ impl ProblemError {
             | Self::Decomposition { field }
             | Self::Size { field, .. } => (field, None),
             Self::WidthCount { .. } | Self::Width { .. } | Self::WidthBelowRank { .. } => {
-                (Field::HiddenWidths, None)
+                (ProblemField::HiddenWidths, None)
             }
         }
     }

@@ -33,7 +33,7 @@ mod weights;
 pub use basis::Basis;
 pub(crate) use check::numerical_rank;
 pub(crate) use cholesky::cholesky;
-pub use error::{Field, ProblemError};
+pub use error::{ProblemError, ProblemField};
 pub use factor::Factor;
 pub use random::Shape;
 pub use rounding::Caveat;
@@ -124,17 +124,17 @@ impl Problem {
                 columns: inputs,
             });
         }
-        check::magnitude(Field::Teacher, teacher.as_ref())?;
+        check::magnitude(ProblemField::Teacher, teacher.as_ref())?;
         let (input_covariance, input_factor, mut caveats) =
-            factored(Field::InputCovariance, input_covariance, inputs)?;
+            factored(ProblemField::InputCovariance, input_covariance, inputs)?;
         let (noise_covariance, noise_factor, noise_caveats) =
-            factored(Field::NoiseCovariance, noise_covariance, outputs)?;
+            factored(ProblemField::NoiseCovariance, noise_covariance, outputs)?;
         caveats.extend(noise_caveats);
         check_widths(&teacher, &input_factor, depth, hidden_widths)?;
         let mut widths = vec![inputs];
         widths.extend_from_slice(hidden_widths);
         widths.push(outputs);
-        check_size(Field::HiddenWidths, &widths)?;
+        check_size(ProblemField::HiddenWidths, &widths)?;
         Ok(Self {
             input_covariance,
             teacher,
@@ -226,7 +226,7 @@ impl Problem {
 ///
 /// # Errors
 /// When it is not a covariance.
-pub fn caveats(field: Field, covariance: Mat<f64>) -> Result<Vec<Caveat>, ProblemError> {
+pub fn caveats(field: ProblemField, covariance: Mat<f64>) -> Result<Vec<Caveat>, ProblemError> {
     let size = covariance.nrows();
     Ok(factored(field, covariance, size)?.2)
 }
@@ -242,7 +242,7 @@ fn check_depth(depth: usize) -> Result<(), ProblemError> {
 }
 
 /// Refuses a chain of matrices, each of two neighbouring `sizes`, that could not be allocated.
-fn check_size(field: Field, sizes: &[usize]) -> Result<(), ProblemError> {
+fn check_size(field: ProblemField, sizes: &[usize]) -> Result<(), ProblemError> {
     let entries = |pair: &[usize]| pair[0] as u128 * pair[1] as u128;
     let all: u128 = sizes.windows(2).map(entries).sum();
     let largest = sizes.windows(2).max_by_key(|pair| entries(pair));
@@ -294,7 +294,7 @@ fn check_widths(
     let singular_values = signal
         .singular_values()
         .map_err(|_| ProblemError::Decomposition {
-            field: Field::Teacher,
+            field: ProblemField::Teacher,
         })?;
     let rank = numerical_rank(&singular_values, teacher.nrows(), teacher.ncols());
     if width < rank {
@@ -309,7 +309,7 @@ fn check_widths(
 
 /// A covariance of the right size, mended within rounding, and its factor.
 pub(crate) fn factored(
-    field: Field,
+    field: ProblemField,
     covariance: Mat<f64>,
     size: usize,
 ) -> Result<(Mat<f64>, Factor, Vec<Caveat>), ProblemError> {

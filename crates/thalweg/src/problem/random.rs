@@ -2,7 +2,9 @@
 
 use faer::Mat;
 
-use super::{Field, Problem, ProblemError, basis::orthogonal, check_size, covariance, teacher};
+use super::{
+    Problem, ProblemError, ProblemField, basis::orthogonal, check_size, covariance, teacher,
+};
 use crate::random::{Purpose, Stream};
 
 /// The shape of a random problem.
@@ -35,8 +37,8 @@ impl Problem {
                 columns: inputs,
             });
         }
-        check_size(Field::InputCovariance, &[inputs, inputs])?;
-        check_size(Field::NoiseCovariance, &[outputs, outputs])?;
+        check_size(ProblemField::InputCovariance, &[inputs, inputs])?;
+        check_size(ProblemField::NoiseCovariance, &[outputs, outputs])?;
         let mut covariance = |d: usize| -> Mat<f64> {
             let eigenvalues = spectrum(d, &mut stream);
             covariance::conjugated(&eigenvalues, &orthogonal(d, &mut stream))

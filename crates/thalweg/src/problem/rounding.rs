@@ -8,7 +8,7 @@ use std::fmt;
 use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, Scale};
 
-use super::Field;
+use super::ProblemField;
 use crate::words::rounded;
 
 /// δ: two units in the last place of single precision.
@@ -21,7 +21,7 @@ pub enum Caveat {
     /// Mirrored entries differed, and their mean was taken.
     Asymmetry {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// Row of the largest difference relative to √(Σ_ii Σ_jj), from 1.
         row: usize,
         /// Its column, from 1.
@@ -32,7 +32,7 @@ pub enum Caveat {
     /// An eigenvalue was negative; it and all that are no larger in size were taken for 0.
     Negative {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// The smallest eigenvalue as given, below 0.
         smallest: f64,
         /// The largest eigenvalue.
@@ -45,7 +45,7 @@ pub enum Caveat {
     /// Nearly singular: the entries' own rounding to double precision limits what follows from them.
     Digits {
         /// The covariance.
-        field: Field,
+        field: ProblemField,
         /// A bound on the relative change of T, λ_max and F when entries move by half a unit in their last place
         /// (see [`Factor::uncertainty`](super::Factor::uncertainty)).
         uncertainty: f64,
@@ -114,7 +114,7 @@ fn at_most(x: f64) -> f64 {
 
 /// The nearest covariance without negative eigenvalues, if they are negative by rounding alone.
 pub(super) fn without_negative(
-    field: Field,
+    field: ProblemField,
     eigen: &SelfAdjointEigen<f64>,
 ) -> Option<(Mat<f64>, Caveat)> {
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();

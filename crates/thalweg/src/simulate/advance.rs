@@ -12,12 +12,12 @@ use super::law::Law;
 use super::run::Run;
 use super::sampler::{Sampler, SufficientStatistics};
 use super::wide_sampler::WideSampler;
-use super::{Outcome, Precision, SampleSource, Settings};
+use super::{Outcome, Precision, SampleSource, SimulateSettings};
 
 /// As many runs as there are lanes, or fewer, over `steps`.
 pub(super) struct Advance<'a> {
     pub law: &'a Law,
-    pub settings: &'a Settings,
+    pub settings: &'a SimulateSettings,
     /// h_0 … h_D.
     pub widths: &'a [usize],
     pub runs: &'a mut [Run],

@@ -11,7 +11,9 @@ use super::advance::{Advance, GroupSize};
 use super::law::Law;
 use super::run::Run;
 use super::validate::validate;
-use super::{EnsembleSnapshot, Observation, Outcome, RunState, Settings, SimulateError, initial};
+use super::{
+    EnsembleSnapshot, Observation, Outcome, RunState, SimulateError, SimulateSettings, initial,
+};
 
 /// SGD runs that differ in their seed alone, all at the same step.
 ///
@@ -20,7 +22,7 @@ use super::{EnsembleSnapshot, Observation, Outcome, RunState, Settings, Simulate
 #[derive(Clone, Debug)]
 pub struct Ensemble {
     problem: Problem,
-    settings: Settings,
+    settings: SimulateSettings,
     law: Law,
     step: u64,
     runs: Vec<Run>,
@@ -33,7 +35,7 @@ impl Ensemble {
     /// When a setting is out of range or does not fit the problem, or there is no seed.
     pub fn start(
         problem: &Problem,
-        settings: &Settings,
+        settings: &SimulateSettings,
         seeds: &[u64],
     ) -> Result<Self, SimulateError> {
         validate(problem, settings)?;
@@ -62,7 +64,7 @@ impl Ensemble {
     /// As [`Ensemble::start`], and when the snapshot's sizes do not fit.
     pub fn resume(
         problem: &Problem,
-        settings: &Settings,
+        settings: &SimulateSettings,
         snapshot: EnsembleSnapshot,
     ) -> Result<Self, SimulateError> {
         validate(problem, settings)?;
@@ -192,7 +194,7 @@ impl Ensemble {
 }
 
 /// The length of a run's velocity.
-fn velocity_len(settings: &Settings, weights: usize) -> usize {
+fn velocity_len(settings: &SimulateSettings, weights: usize) -> usize {
     if settings.momentum == 0.0 { 0 } else { weights }
 }
 
@@ -223,7 +225,7 @@ mod tests {
 
     #[test]
     fn reaches_the_teacher_and_resumes_exactly() {
-        let (problem, settings) = (problem(3), Settings::new(0.01, 10));
+        let (problem, settings) = (problem(3), SimulateSettings::new(0.01, 10));
         let mut straight = Ensemble::start(&problem, &settings, &[1, 2, 3]).unwrap();
         straight.run_to(2000);
         for observation in straight.observe() {
@@ -241,9 +243,9 @@ mod tests {
     #[test]
     fn divergence_is_an_outcome_of_its_own_seed() {
         let problem = problem(3);
-        let settings = Settings {
+        let settings = SimulateSettings {
             init: InitialWeights::Normal { deviation: 1.0 },
-            ..Settings::new(0.1, 10)
+            ..SimulateSettings::new(0.1, 10)
         };
         let seeds: Vec<u64> = (0..32).collect();
         let mut ensemble = Ensemble::start(&problem, &settings, &seeds).unwrap();

@@ -9,7 +9,7 @@ pub enum SimulateError {
     /// A number is outside its range.
     #[error("{field} is {}; it must be {right}", shown(*found))]
     OutOfRange {
-        /// The field of [`Settings`](super::Settings), with dots for nesting.
+        /// The field of [`SimulateSettings`](super::SimulateSettings), with dots for nesting.
         field: &'static str,
         /// What was found.
         found: f64,
@@ -19,7 +19,7 @@ pub enum SimulateError {
     /// A number of samples is out of range.
     #[error("{field} is {found}; it must be between 1 and {limit} samples")]
     Samples {
-        /// The field of [`Settings`](super::Settings), with dots for nesting.
+        /// The field of [`SimulateSettings`](super::SimulateSettings), with dots for nesting.
         field: &'static str,
         /// What was found.
         found: usize,

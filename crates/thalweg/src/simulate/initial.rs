@@ -3,10 +3,10 @@
 use crate::problem::Problem;
 use crate::random::{Purpose, Streams, normal_pair};
 
-use super::{InitialWeights, Precision, Settings};
+use super::{InitialWeights, Precision, SimulateSettings};
 
 /// W_1 … W_D of `seed` at step 0, each column by column.
-pub(super) fn weights(problem: &Problem, settings: &Settings, seed: u64) -> Vec<f64> {
+pub(super) fn weights(problem: &Problem, settings: &SimulateSettings, seed: u64) -> Vec<f64> {
     let mut normals = normals(seed, problem.parameters()).into_iter();
     let mut weights = Vec::with_capacity(problem.parameters());
     for (k, shape) in problem.widths().windows(2).enumerate() {

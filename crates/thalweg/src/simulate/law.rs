@@ -23,7 +23,7 @@ use faer::Mat;
 use crate::problem::{Problem, cholesky};
 use crate::random::{FEW_DEGREES, chi_square_words};
 
-use super::{Data, NoiseLaw, Settings};
+use super::{Data, NoiseLaw, SimulateSettings};
 
 /// What stepping needs to know about the samples.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub(super) struct Law {
 
 impl Law {
     /// The law of `settings`' samples in `problem`.
-    pub fn new(problem: &Problem, settings: &Settings) -> Self {
+    pub fn new(problem: &Problem, settings: &SimulateSettings) -> Self {
         Self {
             inputs: problem.input_dim(),
             outputs: problem.output_dim(),

@@ -10,7 +10,7 @@ use crate::random::tests::kolmogorov_tail;
 
 use super::law::Law;
 use super::reference::Batch;
-use super::{Data, NoiseLaw, Settings};
+use super::{Data, NoiseLaw, SimulateSettings};
 
 const DRAWS: u64 = 4000;
 const Z: f64 = 3.89;
@@ -24,7 +24,7 @@ fn problem(inputs: usize, outputs: usize) -> Problem {
 
 /// Every entry of S_xx and S_εx, and ‖S_εx‖², for each seed. `law` draws `batch` samples.
 fn statistics(law: &Law, batch: usize, first_seed: u64) -> Vec<Vec<f64>> {
-    let settings = Settings::new(0.1, batch);
+    let settings = SimulateSettings::new(0.1, batch);
     let mut all = vec![Vec::new(); law.inputs * (law.inputs + law.outputs) + 1];
     for seed in first_seed..first_seed + DRAWS {
         let drawn = Batch::at(law, &settings, seed, 0);
@@ -60,7 +60,7 @@ fn two_sample(a: &mut [f64], b: &mut [f64]) -> f64 {
 
 fn laws(inputs: usize, outputs: usize) -> (Law, Law) {
     let problem = problem(inputs, outputs);
-    let settings = Settings::new(0.1, 1);
+    let settings = SimulateSettings::new(0.1, 1);
     let mut by_sample = settings.clone();
     by_sample.data.sample_by_sample = true;
     (
@@ -116,9 +116,9 @@ fn every_noise_law_has_its_covariance() {
                 sample_by_sample: true,
                 ..Data::default()
             };
-            let settings = Settings {
+            let settings = SimulateSettings {
                 data,
-                ..Settings::new(0.1, 1)
+                ..SimulateSettings::new(0.1, 1)
             };
             let law = Law::new(&problem, &settings);
             let samples: Vec<_> = (0..5 * DRAWS)

@@ -1,7 +1,7 @@
 //! How much memory an ensemble takes.
 
 use super::advance::GroupSize;
-use super::{SampleSource, Settings};
+use super::{SampleSource, SimulateSettings};
 use crate::lanes::dispatch;
 
 /// Steps after which the iteration for λ_max has converged, as a rule; it keeps a vector for each.
@@ -12,7 +12,7 @@ const RUN: f64 = 32.0;
 
 /// Bytes at the peak of running and measuring an [`Ensemble`](super::Ensemble) of `seeds` runs on `threads` threads, its
 /// snapshot included, in a network of these widths, h_0 … h_D; what the problem itself takes is not counted.
-pub fn memory(widths: &[usize], settings: &Settings, seeds: usize, threads: usize) -> u64 {
+pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threads: usize) -> u64 {
     let (Some(&inputs), Some(&outputs)) = (widths.first(), widths.last()) else {
         return 0;
     };

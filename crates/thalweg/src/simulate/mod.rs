@@ -3,11 +3,11 @@
 //! ```
 //! use thalweg::faer::mat;
 //! use thalweg::problem::Problem;
-//! use thalweg::simulate::{Ensemble, Settings};
+//! use thalweg::simulate::{Ensemble, SimulateSettings};
 //!
 //! let one = mat![[1.0]];
 //! let problem = Problem::new(one.clone(), one.clone(), one, 2)?;
-//! let settings = Settings::new(0.01, 10);
+//! let settings = SimulateSettings::new(0.01, 10);
 //! let mut whole = Ensemble::start(&problem, &settings, &[1, 2])?;
 //! whole.run_to(2000);
 //! // T = w_1² + w_2² is at least 2 where w_2 w_1 = 1; SGD has nearly come there.
@@ -56,5 +56,5 @@ pub use ensemble::Ensemble;
 pub use error::SimulateError;
 pub use memory::memory;
 pub use observe::Observation;
-pub use settings::{Data, InitialWeights, Precision, SampleSource, Settings};
+pub use settings::{Data, InitialWeights, Precision, SampleSource, SimulateSettings};
 pub use snapshot::{EnsembleSnapshot, RunState};

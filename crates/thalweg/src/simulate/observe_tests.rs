@@ -7,7 +7,7 @@ use crate::problem::{Problem, Weights};
 use super::law::Law;
 use super::law_tests::z_score;
 use super::reference::{Batch, gradients};
-use super::{Data, Ensemble, InitialWeights, Observation, Settings};
+use super::{Data, Ensemble, InitialWeights, Observation, SimulateSettings};
 
 /// A problem of unequal widths and weights away from its minimum.
 fn case() -> (Problem, Weights) {
@@ -16,7 +16,7 @@ fn case() -> (Problem, Weights) {
     let teacher = Mat::from_fn(2, 3, |i, j| 0.5 + i as f64 - j as f64);
     let problem =
         Problem::with_hidden_widths(covariance(3), teacher, covariance(2), 3, &[4, 3]).unwrap();
-    let start = Ensemble::start(&problem, &Settings::new(0.1, 1), &[11]).unwrap();
+    let start = Ensemble::start(&problem, &SimulateSettings::new(0.1, 1), &[11]).unwrap();
     let weights = start.weights().remove(0).unwrap();
     (problem, weights)
 }
@@ -89,7 +89,7 @@ fn lambda_max_is_that_of_the_gauss_newton_matrix() {
 fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
     let (problem, weights) = case();
     for heteroscedasticity in [0.0, 0.6] {
-        let mut settings = Settings::new(0.1, 1);
+        let mut settings = SimulateSettings::new(0.1, 1);
         settings.data.heteroscedasticity = heteroscedasticity;
         settings.data.sample_by_sample = true;
         let law = Law::new(&problem, &settings);
@@ -133,9 +133,9 @@ fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
 fn a_step_changes_the_conserved_quantities_at_second_order_only() {
     let (problem, weights) = case();
     let rate = 0.05;
-    let settings = Settings {
+    let settings = SimulateSettings {
         init: InitialWeights::Given(weights.clone()),
-        ..Settings::new(rate, 4)
+        ..SimulateSettings::new(rate, 4)
     };
     let mut ensemble = Ensemble::start(&problem, &settings, &[5]).unwrap();
     ensemble.run_to(1);

@@ -10,7 +10,7 @@ use faer::Mat;
 use crate::random::{FEW_DEGREES, Purpose, chi_square_words, philox4x32_10};
 
 use super::law::Law;
-use super::{NoiseLaw, SampleSource, Settings};
+use super::{NoiseLaw, SampleSource, SimulateSettings};
 
 const WORD: f64 = 1.0 / 4_294_967_296.0;
 
@@ -104,7 +104,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// The minibatch of `step` (counted from 0).
-    pub fn at(law: &Law, settings: &Settings, seed: u64, step: u64) -> Self {
+    pub fn at(law: &Law, settings: &SimulateSettings, seed: u64, step: u64) -> Self {
         let batch = settings.batch;
         if let Some(switch) = settings.switch.filter(|s| step >= s.at_step) {
             return match law.data.source {
@@ -252,7 +252,7 @@ fn shuffled(seed: u64, epoch: u64, samples: usize) -> Vec<u32> {
 /// One update of `weights` (and `velocity`) with the minibatch of `step`.
 pub(super) fn step(
     law: &Law,
-    settings: &Settings,
+    settings: &SimulateSettings,
     seed: u64,
     step: u64,
     weights: &mut [Mat<f64>],

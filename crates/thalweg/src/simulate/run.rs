@@ -7,7 +7,7 @@ use crate::random::Purpose;
 use super::compress::compress;
 use super::law::Law;
 use super::sampler::{Sampler, SufficientStatistics};
-use super::{Outcome, SampleSource, Settings};
+use super::{Outcome, SampleSource, SimulateSettings};
 
 /// One seed's run.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl Run {
     /// seed alone.
     pub fn new(
         law: &Law,
-        settings: &Settings,
+        settings: &SimulateSettings,
         seed: u64,
         outcome: Outcome,
         weights: Vec<f64>,
@@ -62,7 +62,7 @@ fn data_set(law: &Law, seed: u64) -> Vec<f64> {
 }
 
 /// The fixed batch, scaled so that the factor 1/√B of a minibatch is right for it too.
-fn fixed_batch(law: &Law, settings: &Settings, seed: u64, data_set: &[f64]) -> Vec<f64> {
+fn fixed_batch(law: &Law, settings: &SimulateSettings, seed: u64, data_set: &[f64]) -> Vec<f64> {
     let Some(switch) = settings.switch else {
         return Vec::new();
     };

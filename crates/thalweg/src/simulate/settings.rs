@@ -9,7 +9,7 @@ use super::NoiseLaw;
 
 /// Everything that, with a problem and a seed, fixes a run's numbers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct SimulateSettings {
     /// η > 0, the step size: W ← W − η v.
     pub learning_rate: f64,
     /// B ≥ 1, samples in a minibatch.
@@ -28,7 +28,7 @@ pub struct Settings {
     pub precision: Precision,
 }
 
-impl Settings {
+impl SimulateSettings {
     /// Plain SGD on fresh Gaussian samples in double precision from a Kaiming start of gain 1.
     pub fn new(learning_rate: f64, batch: usize) -> Self {
         Self {

@@ -12,8 +12,8 @@ use super::advance::Advance;
 use super::law::Law;
 use super::run::Run;
 use super::{
-    Data, Ensemble, InitialWeights, NoiseLaw, Outcome, Precision, SampleSource, Settings, Switch,
-    initial, reference,
+    Data, Ensemble, InitialWeights, NoiseLaw, Outcome, Precision, SampleSource, SimulateSettings,
+    Switch, initial, reference,
 };
 
 /// M Mᵀ/d of a random M: a covariance without zeros.
@@ -37,7 +37,7 @@ fn problem(widths: &[usize], seed: u64) -> Problem {
 }
 
 /// The weights after `steps` steps of the naive reference, flattened.
-fn naive(problem: &Problem, settings: &Settings, seed: u64, steps: u64) -> Vec<f64> {
+fn naive(problem: &Problem, settings: &SimulateSettings, seed: u64, steps: u64) -> Vec<f64> {
     let law = Law::new(problem, settings);
     let mut weights = super::ensemble::layers(problem, &initial::weights(problem, settings, seed));
     let mut velocity: Vec<Mat<f64>> = weights
@@ -57,7 +57,7 @@ fn flat(weights: &[Mat<f64>]) -> Vec<f64> {
         .collect()
 }
 
-fn any_settings() -> impl Strategy<Value = Settings> {
+fn any_settings() -> impl Strategy<Value = SimulateSettings> {
     let noise = prop_oneof![
         Just(NoiseLaw::Gaussian),
         Just(NoiseLaw::Laplace),
@@ -94,13 +94,13 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     let momentum = prop_oneof![Just(0.0), 0.0..0.9];
     let decay = prop_oneof![Just(0.0), 0.0..0.1];
     (data, batch, switch, init, momentum, decay).prop_map(
-        |(data, batch, switch, init, momentum, weight_decay)| Settings {
+        |(data, batch, switch, init, momentum, weight_decay)| SimulateSettings {
             momentum,
             weight_decay,
             data,
             init,
             switch,
-            ..Settings::new(1e-3, batch)
+            ..SimulateSettings::new(1e-3, batch)
         },
     )
 }
@@ -187,9 +187,9 @@ proptest! {
 fn numbers_depend_on_the_seed_alone() {
     for widths in [[2, 2, 2], [5, 7, 3], [30, 26, 25]] {
         let problem = problem(&widths, 1);
-        let settings = Settings {
+        let settings = SimulateSettings {
             momentum: 0.5,
-            ..Settings::new(1e-3, 10)
+            ..SimulateSettings::new(1e-3, 10)
         };
         let seeds: Vec<u64> = (100..119).collect();
         let mut together = Ensemble::start(&problem, &settings, &seeds).unwrap();
@@ -219,7 +219,7 @@ fn numbers_depend_on_the_seed_alone() {
 #[test]
 fn data_sets_and_switches_resume_exactly() {
     let problem = problem(&[2, 2, 2], 1);
-    let mut settings = Settings::new(1e-3, 7);
+    let mut settings = SimulateSettings::new(1e-3, 7);
     settings.data.source = SampleSource::Finite {
         samples: 45,
         replacement: false,
@@ -242,9 +242,9 @@ fn data_sets_and_switches_resume_exactly() {
 fn single_precision_follows_double_for_a_while() {
     let problem = problem(&[3, 3, 3], 1);
     let run = |precision| {
-        let settings = Settings {
+        let settings = SimulateSettings {
             precision,
-            ..Settings::new(1e-3, 10)
+            ..SimulateSettings::new(1e-3, 10)
         };
         let mut ensemble = Ensemble::start(&problem, &settings, &[4]).unwrap();
         ensemble.run_to(100);
@@ -264,10 +264,10 @@ fn weights_are_of_the_precision_asked_for() {
     for widths in [&[2, 2, 2][..], &[3, 2, 4], &[30, 30]] {
         let problem = problem(widths, 1);
         for precision in [Precision::F32, Precision::F64] {
-            let settings = Settings {
+            let settings = SimulateSettings {
                 precision,
                 momentum: 0.5,
-                ..Settings::new(1e-3, 10)
+                ..SimulateSettings::new(1e-3, 10)
             };
             let mut ensemble = Ensemble::start(&problem, &settings, &[4]).unwrap();
             ensemble.run_to(20);
@@ -290,7 +290,7 @@ fn weights_are_of_the_precision_asked_for() {
 #[test]
 fn bad_settings_are_refused_by_name() {
     let problem = problem(&[2, 2, 2], 1);
-    let good = Settings::new(0.1, 4);
+    let good = SimulateSettings::new(0.1, 4);
     let student = |degrees| Data {
         noise: NoiseLaw::StudentT { degrees },
         ..Data::default()
@@ -309,63 +309,63 @@ fn bad_settings_are_refused_by_name() {
     let cases = [
         (
             "learning_rate",
-            Settings {
+            SimulateSettings {
                 learning_rate: 0.0,
                 ..good.clone()
             },
         ),
         (
             "learning_rate",
-            Settings {
+            SimulateSettings {
                 learning_rate: f64::NAN,
                 ..good.clone()
             },
         ),
         (
             "batch",
-            Settings {
+            SimulateSettings {
                 batch: 0,
                 ..good.clone()
             },
         ),
         (
             "momentum",
-            Settings {
+            SimulateSettings {
                 momentum: 1.0,
                 ..good.clone()
             },
         ),
         (
             "weight_decay",
-            Settings {
+            SimulateSettings {
                 weight_decay: -0.1,
                 ..good.clone()
             },
         ),
         (
             "data.noise.degrees",
-            Settings {
+            SimulateSettings {
                 data: student(2.0),
                 ..good.clone()
             },
         ),
         (
             "data.source",
-            Settings {
+            SimulateSettings {
                 data: finite(3),
                 ..good.clone()
             },
         ),
         (
             "data.heteroscedasticity",
-            Settings {
+            SimulateSettings {
                 data: mixed(1.5),
                 ..good.clone()
             },
         ),
         (
             "switch.samples",
-            Settings {
+            SimulateSettings {
                 switch: Some(Switch {
                     at_step: 1,
                     samples: 0,
@@ -375,7 +375,7 @@ fn bad_settings_are_refused_by_name() {
         ),
         (
             "init.gain",
-            Settings {
+            SimulateSettings {
                 init: InitialWeights::Xavier { gain: 0.0 },
                 ..good.clone()
             },

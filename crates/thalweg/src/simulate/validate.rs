@@ -2,13 +2,16 @@
 
 use crate::problem::{Problem, Weights};
 
-use super::{InitialWeights, NoiseLaw, SampleSource, Settings, SimulateError};
+use super::{InitialWeights, NoiseLaw, SampleSource, SimulateError, SimulateSettings};
 
 /// Every count must fit the 32-bit indices of the random counters.
 const MOST: usize = u32::MAX as usize;
 
 /// Checks `settings` for `problem`.
-pub(super) fn validate(problem: &Problem, settings: &Settings) -> Result<(), SimulateError> {
+pub(super) fn validate(
+    problem: &Problem,
+    settings: &SimulateSettings,
+) -> Result<(), SimulateError> {
     let s = settings;
     require(
         s.learning_rate.is_finite() && s.learning_rate > 0.0,
@@ -47,7 +50,7 @@ pub(super) fn validate(problem: &Problem, settings: &Settings) -> Result<(), Sim
     validate_init(problem, &s.init)
 }
 
-fn validate_data_set(settings: &Settings) -> Result<(), SimulateError> {
+fn validate_data_set(settings: &SimulateSettings) -> Result<(), SimulateError> {
     if let Some(switch) = settings.switch {
         count("switch.samples", switch.samples)?;
     }

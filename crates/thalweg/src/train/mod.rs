@@ -7,13 +7,13 @@
 //! use thalweg::loss::{Convention, Loss};
 //! use thalweg::model::Mlp;
 //! use thalweg::tensor::Activation;
-//! use thalweg::train::{Settings, Trainer, Training};
+//! use thalweg::train::{TrainSettings, Trainer, Training};
 //!
 //! // f(x) = w x learns y = 2 x without noise.
 //! let line = Mlp { widths: vec![1, 1], activation: Activation::Identity, biases: false }.tape()?;
 //! let stream = TeacherStream::new(line.clone(), vec![2.0], Mat::identity(1, 1), LabelNoise::none(1))?;
 //! let loss = Loss::SquaredError(Convention::Half);
-//! let training = Training::new(Arc::new(line), loss, stream.into(), Settings::new(0.1, 10))?;
+//! let training = Training::new(Arc::new(line), loss, stream.into(), TrainSettings::new(0.1, 10))?;
 //! let mut run = Trainer::<f64>::start(&training, &[0.0], 1)?;
 //! run.run_to(1000);
 //! assert!((run.parameters()[0] - 2.0).abs() < 1e-10);
@@ -35,7 +35,7 @@ pub use method::Method;
 pub use snapshot::TrainerSnapshot;
 pub use together::run_together;
 pub use trainer::Trainer;
-pub use training::{Settings, Training};
+pub use training::{TrainSettings, Training};
 
 #[cfg(test)]
 mod tests;

@@ -44,8 +44,8 @@ fn set() -> Source {
         .into()
 }
 
-fn settings(switch: Option<Switch>) -> Settings {
-    Settings {
+fn settings(switch: Option<Switch>) -> TrainSettings {
+    TrainSettings {
         optimizer: Sgd {
             learning_rate: RateSchedule {
                 base: 0.05,
@@ -166,7 +166,7 @@ fn runs_side_by_side_are_the_runs_alone() {
 /// A run that diverges leaves its lane as it was then, and the others go on.
 #[test]
 fn lanes_diverge_one_by_one() {
-    let settings = Settings::new(0.9, 2);
+    let settings = TrainSettings::new(0.9, 2);
     let loss = Loss::SquaredError(Convention::Half);
     let training = Training::new(mlp(&[2, 4, 2]), loss, stream(), settings).unwrap();
     assert_eq!(training.lanes::<f64>(6), 4);
@@ -190,7 +190,7 @@ fn after_the_switch_it_is_gradient_descent_on_one_batch() {
         at_step: 20,
         samples: 40,
     };
-    let mut plain = Settings::new(0.05, 7);
+    let mut plain = TrainSettings::new(0.05, 7);
     plain.switch = Some(switch);
     let loss = Loss::SquaredError(Convention::Half);
     for source in [stream(), set()] {
@@ -242,7 +242,7 @@ fn training_learns() {
         mlp(&[2, 16, 2]),
         loss,
         source.clone(),
-        Settings::new(0.05, 20),
+        TrainSettings::new(0.05, 20),
     );
     let training = training.unwrap();
     let clean = source.clean(0, 200);
@@ -268,7 +268,7 @@ fn training_learns() {
 #[test]
 fn divergence_is_an_outcome() {
     let loss = Loss::SquaredError(Convention::Half);
-    let settings = Settings::new(50.0, 7);
+    let settings = TrainSettings::new(50.0, 7);
     let training = Training::new(mlp(&[2, 4, 2]), loss, stream(), settings).unwrap();
     let mut run = start::<f32>(&training, 1);
     run.run_to(1000);
@@ -290,9 +290,9 @@ fn what_cannot_be_trained_is_refused() {
         with(&[3, 2], settings(None)),
         Err(TrainError::Data(_))
     ));
-    let bad = with(&[2, 2], Settings::new(-1.0, 7));
+    let bad = with(&[2, 2], TrainSettings::new(-1.0, 7));
     assert!(matches!(bad, Err(TrainError::Optimizer(_))));
-    let bad = with(&[2, 2], Settings::new(0.1, 0));
+    let bad = with(&[2, 2], TrainSettings::new(0.1, 0));
     assert!(matches!(
         bad,
         Err(TrainError::Samples { field: "batch", .. })

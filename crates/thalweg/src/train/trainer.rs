@@ -1,7 +1,7 @@
 //! One seed's run.
 
 use super::step::{Step, bounded};
-use super::{Method, Settings, TrainError, TrainerSnapshot, Training};
+use super::{Method, TrainError, TrainSettings, TrainerSnapshot, Training};
 use crate::data::Sampler;
 use crate::optimizer::Sgd;
 use crate::outcome::Outcome;
@@ -14,7 +14,7 @@ use crate::tensor::Real;
 /// stopped and resumed.
 #[derive(Clone, Debug)]
 pub struct Trainer<T, M = Sgd> {
-    pub(super) settings: Settings<M>,
+    pub(super) settings: TrainSettings<M>,
     pub(super) seed: u64,
     pub(super) step: u64,
     pub(super) outcome: Outcome,

@@ -21,12 +21,12 @@ pub struct Training<M = Sgd> {
     tape: Arc<Tape>,
     loss: Loss,
     source: Source,
-    settings: Settings<M>,
+    settings: TrainSettings<M>,
 }
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings<M = Sgd> {
+pub struct TrainSettings<M = Sgd> {
     /// What a step does: SGD with its learning rate, momentum and weight decay, say.
     pub optimizer: M,
     /// B ≥ 1, samples in a minibatch.
@@ -35,7 +35,7 @@ pub struct Settings<M = Sgd> {
     pub switch: Option<Switch>,
 }
 
-impl Settings {
+impl TrainSettings {
     /// Plain SGD at one learning rate.
     pub fn new(learning_rate: f64, batch: usize) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl<M: Method> Training<M> {
         tape: Arc<Tape>,
         loss: Loss,
         source: Source,
-        settings: Settings<M>,
+        settings: TrainSettings<M>,
     ) -> Result<Self, TrainError> {
         source.fits(&tape)?;
         settings.optimizer.validate()?;
@@ -102,7 +102,7 @@ impl<M: Method> Training<M> {
     }
 
     /// How it is trained.
-    pub fn settings(&self) -> &Settings<M> {
+    pub fn settings(&self) -> &TrainSettings<M> {
         &self.settings
     }
 }

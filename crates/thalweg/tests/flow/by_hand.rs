@@ -1,7 +1,7 @@
 //! Two scalar layers, where the slow flow can be solved on paper.
 
 use faer::mat;
-use thalweg::flow::{Settings, Times, relaxation, slow_flow};
+use thalweg::flow::{FlowSettings, Times, relaxation, slow_flow};
 use thalweg::problem::{Problem, Weights};
 
 use crate::relative;
@@ -39,9 +39,9 @@ fn the_way_of_two_scalar_layers() {
         batch,
         steps: steps.clone(),
     };
-    let settings = Settings {
+    let settings = FlowSettings {
         tolerance: 1e-10,
-        ..Settings::default()
+        ..FlowSettings::default()
     };
     let found = slow_flow(&problem, &start, &times, &settings).unwrap();
     let initial = 4.0 * TEACHER * TEACHER - 0.25;

@@ -1,7 +1,7 @@
 //! Gradient flow: it reaches a minimum, keeps what it must keep, and says when it cannot.
 
 use faer::Mat;
-use thalweg::flow::{FlowError, Settings, descend};
+use thalweg::flow::{FlowError, FlowSettings, descend};
 use thalweg::problem::{Problem, Shape, Weights};
 
 use crate::{diagonal, random_weights};
@@ -30,7 +30,7 @@ fn reaches_a_minimum_and_keeps_the_imbalances() {
         };
         let problem = Problem::random(shape, seed as u64).unwrap();
         let start = random_weights(&problem, seed as u64);
-        let found = descend(&problem, &start, &Settings::default()).unwrap();
+        let found = descend(&problem, &start, &FlowSettings::default()).unwrap();
         let root = problem.input_factor().matrix();
         let missing = (found.weights.product() - problem.teacher()) * root;
         assert!(missing.norm_l2() < 1e-13 * (problem.teacher() * root).norm_l2());
@@ -55,9 +55,9 @@ fn depth_and_width_cost_few_steps_and_no_accuracy() {
     let problem = Problem::new(identity.clone(), identity.clone(), identity, 8).unwrap();
     let start = random_weights(&problem, 0);
     let run = |tolerance: f64| {
-        let settings = Settings {
+        let settings = FlowSettings {
             tolerance,
-            ..Settings::default()
+            ..FlowSettings::default()
         };
         descend(&problem, &start, &settings).unwrap()
     };
@@ -81,10 +81,10 @@ fn a_saddle_is_an_error() {
     )
     .unwrap();
     let zero = Weights::new(&problem, vec![Mat::zeros(2, 2); 3]).unwrap();
-    let found = descend(&problem, &zero, &Settings::default());
+    let found = descend(&problem, &zero, &FlowSettings::default());
     assert!(matches!(found, Err(FlowError::Saddle { .. })));
     // Rank 1 stays rank 1 and cannot reach a teacher of rank 2.
     let thin = Weights::new(&problem, vec![diagonal(&[0.5, 0.0]); 3]).unwrap();
-    let found = descend(&problem, &thin, &Settings::default());
+    let found = descend(&problem, &thin, &FlowSettings::default());
     assert!(matches!(found, Err(FlowError::Saddle { .. })), "{found:?}");
 }

@@ -11,7 +11,7 @@ mod validity;
 mod verdict;
 
 use faer::Mat;
-use thalweg::flow::{Settings, descend};
+use thalweg::flow::{FlowSettings, descend};
 use thalweg::problem::{Problem, Weights};
 use thalweg::random::{Purpose, Stream};
 
@@ -32,7 +32,7 @@ fn random_weights(problem: &Problem, seed: u64) -> Weights {
 /// The minimum that gradient flow reaches from random weights.
 fn random_minimum(problem: &Problem, seed: u64) -> Weights {
     let start = random_weights(problem, seed);
-    descend(problem, &start, &Settings::default())
+    descend(problem, &start, &FlowSettings::default())
         .unwrap()
         .weights
 }

@@ -2,7 +2,7 @@
 //! flow, and SGD itself.
 
 use faer::{Mat, Side};
-use thalweg::flow::{FlowError, Settings, Steps, Times, path, slow_flow};
+use thalweg::flow::{FlowError, FlowSettings, Steps, Times, path, slow_flow};
 use thalweg::problem::{Problem, Weights};
 use thalweg::random::{Purpose, Stream};
 use thalweg::simulate::{self, Ensemble, Observation};
@@ -88,7 +88,7 @@ fn without_noise_it_is_gradient_descent() {
     for learning_rate in [0.2, 0.003] {
         let asked = [0, 1, 2, 7, 40, 999, 1000, 1001, 1500, 4000];
         let asked = steps(learning_rate, NO_NOISE, &asked);
-        let found = path(&problem, &start, &asked, &Settings::default()).unwrap();
+        let found = path(&problem, &start, &asked, &FlowSettings::default()).unwrap();
         for snapshot in &found.snapshots {
             let step = snapshot.step.unwrap();
             let expected = descended(&problem, &start, learning_rate, step);
@@ -110,7 +110,7 @@ fn numbers_off_the_minima_are_what_they_say() {
     let problem = crooked();
     let start = random_weights(&problem, 5);
     let asked = steps(0.01, NO_NOISE, &[0, 20]);
-    let found = path(&problem, &start, &asked, &Settings::default()).unwrap();
+    let found = path(&problem, &start, &asked, &FlowSettings::default()).unwrap();
     for snapshot in &found.snapshots {
         assert!(snapshot.distance > 0.3, "{}", snapshot.distance);
         let layers = snapshot.weights.layers();
@@ -179,8 +179,14 @@ fn from_a_minimum_it_is_the_slow_flow() {
     let problem = crooked();
     let start = random_minimum(&problem, 4);
     let asked = steps(0.003, 10, &[0, 10_000, 1_000_000]);
-    let found = path(&problem, &start, &asked, &Settings::default()).unwrap();
-    let along = slow_flow(&problem, &start, &Times::from(asked), &Settings::default()).unwrap();
+    let found = path(&problem, &start, &asked, &FlowSettings::default()).unwrap();
+    let along = slow_flow(
+        &problem,
+        &start,
+        &Times::from(asked),
+        &FlowSettings::default(),
+    )
+    .unwrap();
     for (found, along) in found.snapshots.iter().zip(&along.snapshots) {
         assert_eq!(found.step, along.step);
         assert!(relative(found.sharpness, along.sharpness) < 1e-7);
@@ -198,7 +204,7 @@ fn beside(
     seeds: u64,
     asked: &[u64],
 ) -> Vec<[(f64, f64); 3]> {
-    let settings = simulate::Settings::new(learning_rate, batch);
+    let settings = simulate::SimulateSettings::new(learning_rate, batch);
     let seeds: Vec<u64> = (0..seeds).collect();
     let mut runs = Ensemble::start(problem, &settings, &seeds).unwrap();
     let asked_steps = steps(learning_rate, batch, asked);
@@ -206,7 +212,7 @@ fn beside(
         .weights()
         .iter()
         .flatten()
-        .map(|start| path(problem, start, &asked_steps, &Settings::default()).unwrap())
+        .map(|start| path(problem, start, &asked_steps, &FlowSettings::default()).unwrap())
         .collect();
     let mut found = Vec::new();
     for (i, &step) in asked.iter().enumerate() {
@@ -254,7 +260,7 @@ fn sgd_follows_the_descent_in_real_time() {
 #[test]
 fn a_run_that_ends_on_the_way_down_is_told_so() {
     let problem = longley();
-    let settings = simulate::Settings::new(0.0005, 16);
+    let settings = simulate::SimulateSettings::new(0.0005, 16);
     let seeds: Vec<u64> = (0..16).collect();
     let runs = Ensemble::start(&problem, &settings, &seeds).unwrap();
     let asked = steps(0.0005, 16, &[0, 100_000]);
@@ -262,7 +268,7 @@ fn a_run_that_ends_on_the_way_down_is_told_so() {
         .weights()
         .iter()
         .flatten()
-        .map(|start| path(&problem, start, &asked, &Settings::default()).unwrap())
+        .map(|start| path(&problem, start, &asked, &FlowSettings::default()).unwrap())
         .collect();
     let mean = paths.iter().map(|p| p.snapshots[1].sharpness).sum::<f64>() / 16.0;
     assert!((mean - 20.7).abs() < 1.4, "{mean}");
@@ -290,7 +296,7 @@ fn noise_that_moves_the_weights_before_they_arrive_is_not_negligible() {
     let start = random_weights(&problem, 2);
     let drift = |batch: usize| {
         let asked = steps(0.003, batch, &[0, 1000, 100_000]);
-        let found = path(&problem, &start, &asked, &Settings::default()).unwrap();
+        let found = path(&problem, &start, &asked, &FlowSettings::default()).unwrap();
         let report = found.validity.unwrap();
         let warned = report.sentence().contains("while they still descend");
         (report.approach.unwrap(), warned, report.in_range())
@@ -308,7 +314,7 @@ fn noise_that_moves_the_weights_before_they_arrive_is_not_negligible() {
 fn a_step_too_long_for_descent_itself_is_refused() {
     let start = random_weights(&readme(), 1);
     let asked = steps(5.0, 10, &[1000]);
-    let refused = path(&readme(), &start, &asked, &Settings::default()).unwrap_err();
+    let refused = path(&readme(), &start, &asked, &FlowSettings::default()).unwrap_err();
     let FlowError::Diverges {
         learning_rate,
         step,
@@ -325,7 +331,7 @@ fn a_step_too_long_for_descent_itself_is_refused() {
         &readme(),
         &start,
         &steps(stable, 10, &all),
-        &Settings::default(),
+        &FlowSettings::default(),
     )
     .unwrap();
     let sharpest = advised.snapshots.iter().map(|s| s.lambda_max);

@@ -1,7 +1,7 @@
 //! What holds for every problem: the limit, the monotone fluctuation, the rates, and the errors.
 
 use faer::Mat;
-use thalweg::flow::{FlowError, Settings, Times, relaxation, slow_flow};
+use thalweg::flow::{FlowError, FlowSettings, Times, relaxation, slow_flow};
 use thalweg::problem::{Problem, Shape, Weights};
 
 use crate::{diagonal, random_minimum, random_weights, relative};
@@ -37,7 +37,7 @@ fn ends_at_the_minimum_of_theorem_1_whatever_the_start() {
         let other = random_minimum(&problem, 77);
         for start in [start, other] {
             let times = Times::Slow(vec![1e5]);
-            let found = slow_flow(&problem, &start, &times, &Settings::default()).unwrap();
+            let found = slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap();
             let limit = found.limit.unwrap();
             let end = &found.snapshots[0];
             assert!(relative(end.sharpness, limit.sharpness) < 1e-6);
@@ -51,7 +51,7 @@ fn ends_at_the_minimum_of_theorem_1_whatever_the_start() {
 fn fluctuation_only_falls_and_the_product_stays() {
     for (problem, start) in problems() {
         let times = Times::Slow((-40..30).map(|i| 10f64.powf(f64::from(i) / 10.0)).collect());
-        let found = slow_flow(&problem, &start, &times, &Settings::default()).unwrap();
+        let found = slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap();
         let limit = found.limit.unwrap();
         for pair in found.snapshots.windows(2) {
             assert!(pair[1].fluctuation <= pair[0].fluctuation * (1.0 + 1e-8));
@@ -67,9 +67,9 @@ fn relaxation_rate_is_the_late_decay() {
     for (problem, start) in problems().into_iter().take(2) {
         let rate = relaxation(&problem).unwrap().rates[0];
         let times = Times::Slow(vec![4.0 / rate, 5.0 / rate]);
-        let settings = Settings {
+        let settings = FlowSettings {
             tolerance: 1e-10,
-            ..Settings::default()
+            ..FlowSettings::default()
         };
         let found = slow_flow(&problem, &start, &times, &settings).unwrap();
         let limit = found.limit.unwrap().fluctuation;
@@ -98,7 +98,7 @@ fn singular_input_covariance() {
         &problem,
         &start,
         &Times::Slow(vec![1e4]),
-        &Settings::default(),
+        &FlowSettings::default(),
     )
     .unwrap();
     let limit = found.limit.unwrap();
@@ -117,7 +117,7 @@ fn stiff_problems_take_few_steps() {
             .map(|i| 1e-3 * 10f64.powf(f64::from(i) * 9.0 / 59.0))
             .collect(),
     );
-    let found = slow_flow(&problem, &start, &times, &Settings::default()).unwrap();
+    let found = slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap();
     let limit = found.limit.unwrap();
     assert!(relative(found.snapshots[59].sharpness, limit.sharpness) < 1e-6);
     assert!(found.statistics.accepted < 400);
@@ -126,8 +126,9 @@ fn stiff_problems_take_few_steps() {
 #[test]
 fn bad_input_is_an_error() {
     let (problem, start) = problems().swap_remove(0);
-    let run =
-        |start: &Weights, times: Times| slow_flow(&problem, start, &times, &Settings::default());
+    let run = |start: &Weights, times: Times| {
+        slow_flow(&problem, start, &times, &FlowSettings::default())
+    };
     let steps = |learning_rate: f64, batch: usize| Times::Steps {
         learning_rate,
         batch,
@@ -160,15 +161,15 @@ fn bad_input_is_an_error() {
     let found = run(&away, Times::Slow(vec![1.0])).unwrap_err();
     assert!(matches!(found, FlowError::NotAMinimum { .. }));
     assert!(found.to_string().contains("gradient flow"), "{found}");
-    let loose = Settings {
+    let loose = FlowSettings {
         tolerance: 1.0,
-        ..Settings::default()
+        ..FlowSettings::default()
     };
     let found = slow_flow(&problem, &start, &Times::Slow(vec![1.0]), &loose);
     assert!(matches!(found, Err(FlowError::Tolerance { .. })));
-    let hasty = Settings {
+    let hasty = FlowSettings {
         max_steps: 3,
-        ..Settings::default()
+        ..FlowSettings::default()
     };
     let found = slow_flow(&problem, &start, &Times::Slow(vec![1.0]), &hasty);
     assert!(matches!(

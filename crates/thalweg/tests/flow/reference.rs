@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use serde_json::Value;
-use thalweg::flow::{Drift, Settings, Times, slow_flow};
+use thalweg::flow::{Drift, FlowSettings, Times, slow_flow};
 use thalweg::problem::{Problem, Weights};
 
 use crate::relative;
@@ -57,7 +57,8 @@ fn cases() -> Vec<Case> {
 fn reference_trajectories() {
     for case in cases() {
         let times = Times::Slow(case.times.clone());
-        let found = slow_flow(&case.problem, &case.start, &times, &Settings::default()).unwrap();
+        let found =
+            slow_flow(&case.problem, &case.start, &times, &FlowSettings::default()).unwrap();
         for (k, snapshot) in found.snapshots.iter().enumerate() {
             assert!(relative(snapshot.sharpness, case.sharpness[k]) < 1e-4);
             assert!(relative(snapshot.fluctuation, case.fluctuation[k]) < 1e-4);
@@ -70,7 +71,8 @@ fn reference_trajectories() {
 fn reference_limits() {
     for case in cases() {
         let times = Times::Slow(vec![1e5]);
-        let found = slow_flow(&case.problem, &case.start, &times, &Settings::default()).unwrap();
+        let found =
+            slow_flow(&case.problem, &case.start, &times, &FlowSettings::default()).unwrap();
         assert!(relative(found.snapshots[0].sharpness, case.limit) < 1e-6);
     }
 }
@@ -80,7 +82,7 @@ fn reference_limits() {
 fn sharpness_is_not_monotone() {
     let case = &cases()[0];
     let times = Times::Slow(vec![0.0, 2.3, 29.7, 1e4]);
-    let found = slow_flow(&case.problem, &case.start, &times, &Settings::default()).unwrap();
+    let found = slow_flow(&case.problem, &case.start, &times, &FlowSettings::default()).unwrap();
     let sharpness: Vec<f64> = found.snapshots.iter().map(|s| s.sharpness).collect();
     assert!(sharpness[1] > sharpness[0] + 5.0);
     assert!(sharpness[2] < sharpness[1] - 10.0);
@@ -92,9 +94,9 @@ fn sharpness_is_not_monotone() {
 /// The largest relative error in T or F over a case, at times stretched by `stretch`.
 fn worst_error(case: &Case, stretch: f64, drift: Drift) -> f64 {
     let times = Times::Slow(case.times.iter().map(|u| stretch * u).collect());
-    let settings = Settings {
+    let settings = FlowSettings {
         drift,
-        ..Settings::default()
+        ..FlowSettings::default()
     };
     let found = slow_flow(&case.problem, &case.start, &times, &settings).unwrap();
     found

@@ -3,7 +3,7 @@
 use faer::Mat;
 use thalweg::flow::{self, Drift, NoLimit, Times, descend, slow_flow};
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Ensemble, InitialWeights, Settings};
+use thalweg::simulate::{Ensemble, InitialWeights, SimulateSettings};
 use thalweg::theory::{functionals, predict};
 
 const LEARNING_RATE: f64 = 0.002;
@@ -36,7 +36,7 @@ fn problem(small: f64) -> (Problem, Weights) {
 fn sgd_follows_the_exact_drift() {
     let (problem, start) = problem(0.1);
     let before = functionals(&problem, &start).unwrap().fluctuation;
-    let mut settings = Settings::new(LEARNING_RATE, BATCH);
+    let mut settings = SimulateSettings::new(LEARNING_RATE, BATCH);
     settings.init = InitialWeights::Given(start.clone());
     let seeds: Vec<u64> = (0..SEEDS).collect();
     let mut runs = Ensemble::start(&problem, &settings, &seeds).unwrap();
@@ -45,7 +45,7 @@ fn sgd_follows_the_exact_drift() {
         .weights()
         .into_iter()
         .map(|weights| {
-            let end = descend(&problem, &weights.unwrap(), &flow::Settings::default()).unwrap();
+            let end = descend(&problem, &weights.unwrap(), &flow::FlowSettings::default()).unwrap();
             before - functionals(&problem, &end.weights).unwrap().fluctuation
         })
         .collect();
@@ -57,9 +57,9 @@ fn sgd_follows_the_exact_drift() {
             batch: BATCH,
             steps: vec![STEPS],
         };
-        let settings = flow::Settings {
+        let settings = flow::FlowSettings {
             drift,
-            ..flow::Settings::default()
+            ..flow::FlowSettings::default()
         };
         let found = slow_flow(&problem, &start, &times, &settings).unwrap();
         before - found.snapshots[0].fluctuation
@@ -81,9 +81,9 @@ fn the_exact_drift_ends_where_sgd_does() {
         batch: BATCH,
         steps: vec![33_000_000],
     };
-    let settings = flow::Settings {
+    let settings = flow::FlowSettings {
         drift: Drift::Exact,
-        ..flow::Settings::default()
+        ..flow::FlowSettings::default()
     };
     let found = slow_flow(&problem, &start, &times, &settings).unwrap();
     let end = &found.snapshots[0];

@@ -1,6 +1,6 @@
 //! The report on η and B: known failures are flagged, known successes are not.
 
-use thalweg::flow::{Approach, Drift, Settings, Times, Trajectory, Validity, slow_flow};
+use thalweg::flow::{Approach, Drift, FlowSettings, Times, Trajectory, Validity, slow_flow};
 use thalweg::problem::{Problem, Weights};
 
 use crate::diagonal;
@@ -19,7 +19,7 @@ fn run(deviations: [f64; 2], depth: usize, learning_rate: f64) -> Trajectory {
         batch: 10,
         steps: vec![0, 500_000, 5_000_000, 10_000_000],
     };
-    slow_flow(&problem, &start, &times, &Settings::default()).unwrap()
+    slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap()
 }
 
 #[test]
@@ -111,9 +111,9 @@ fn turned_noise_is_out_of_range_at_any_step() {
             batch: 1000,
             steps: vec![0, 10],
         };
-        let settings = Settings {
+        let settings = FlowSettings {
             drift,
-            ..Settings::default()
+            ..FlowSettings::default()
         };
         let found = slow_flow(&problem, &start, &times, &settings).unwrap();
         found.validity.unwrap()
@@ -137,7 +137,7 @@ fn slow_times_carry_no_report() {
         &problem,
         &start,
         &Times::Slow(vec![1.0]),
-        &Settings::default(),
+        &FlowSettings::default(),
     )
     .unwrap();
     assert!(found.validity.is_none());

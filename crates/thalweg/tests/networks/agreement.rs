@@ -7,7 +7,7 @@ use faer::Mat;
 use thalweg::loss::{Convention, Loss, Objective};
 use thalweg::model::Mlp;
 use thalweg::problem::{Problem, Weights};
-use thalweg::simulate::{Ensemble, Settings};
+use thalweg::simulate::{Ensemble, SimulateSettings};
 use thalweg::tensor::Activation;
 use thalweg::theory::Minimum;
 
@@ -55,7 +55,8 @@ fn hessian(problem: &Problem, weights: &Weights) -> Mat<f64> {
 fn sharpness_is_the_simulators() {
     for depth in 1..=4 {
         let problem = problem(depth);
-        let mut ensemble = Ensemble::start(&problem, &Settings::new(0.01, 5), &[1, 2]).unwrap();
+        let mut ensemble =
+            Ensemble::start(&problem, &SimulateSettings::new(0.01, 5), &[1, 2]).unwrap();
         for step in [0, 50] {
             ensemble.run_to(step);
             for (weights, observed) in ensemble.weights().iter().zip(ensemble.observe()) {

@@ -375,15 +375,10 @@ impl SampledLoss for ByHand {
         Ok(Mat::from_fn(1, all.len(), |_, b| Self::square(&all[b])))
     }
 
-    fn sample_slopes(
-        &mut self,
-        parameters: &[f64],
-        directions: MatRef<'_, f64>,
-    ) -> Result<Mat<f64>, CurvatureError> {
-        let all = self.gradients(parameters);
-        Ok(Mat::from_fn(directions.ncols(), all.len(), |k, b| {
-            let terms = all[b].iter().zip(directions.col(k).iter());
-            terms.map(|(g, v)| g * v).sum()
+    fn layer_slopes(&mut self, parameters: &[f64]) -> Result<Mat<f64>, CurvatureError> {
+        let (all, mean) = (self.gradients(parameters), self.gradient(parameters)?);
+        Ok(Mat::from_fn(1, all.len(), |_, b| {
+            all[b].iter().zip(&mean).map(|(g, m)| g * m).sum()
         }))
     }
 

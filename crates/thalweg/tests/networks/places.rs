@@ -11,7 +11,7 @@ use thalweg::model::{Init, Mlp};
 use thalweg::optimizer::{OptimizerError, Sgd};
 use thalweg::random::{Bulk, NoiseLaw, Purpose};
 use thalweg::tensor::{Activation, LinesMut, Number, Real, Tape};
-use thalweg::train::{Method, Settings, Switch, Trainer, Training, run_together};
+use thalweg::train::{Method, Switch, TrainSettings, Trainer, Training, run_together};
 
 const STEPS: u64 = 30;
 const BATCH: usize = 3;
@@ -164,7 +164,7 @@ fn set() -> Source {
 }
 
 fn training<M: Method>(source: Source, loss: Loss, optimizer: M) -> Training<M> {
-    let settings = Settings {
+    let settings = TrainSettings {
         optimizer,
         batch: BATCH,
         switch: Some(Switch {
@@ -300,7 +300,7 @@ fn an_update_may_remember_more() {
     );
     to_the_bit::<f64, _>(&training);
     to_the_bit::<f32, _>(&training);
-    let settings = Settings {
+    let settings = TrainSettings {
         optimizer: Adaptive { rate: 0.0 },
         batch: 1,
         switch: None,

@@ -68,7 +68,7 @@ fn simulators_white_moment(seed: u64, switch: simulate::Switch, d: usize) -> Mat
     let zero = Mat::zeros(d, d);
     let problem = Problem::new(identity.clone(), zero.clone(), zero, 1).unwrap();
     let start = Weights::new(&problem, vec![identity.clone()]).unwrap();
-    let mut settings = simulate::Settings::new(1.0, 4);
+    let mut settings = simulate::SimulateSettings::new(1.0, 4);
     settings.init = simulate::InitialWeights::Given(start);
     settings.switch = Some(switch);
     let mut ensemble = simulate::Ensemble::start(&problem, &settings, &[seed]).unwrap();
@@ -89,7 +89,7 @@ fn gradient_descent_on_one_batch_is_the_simulators() {
     for depth in 1..=4 {
         let problem = problem(depth);
         let source = stream(&problem, NoiseLaw::Laplace);
-        let mut settings = train::Settings::new(0.02, 4);
+        let mut settings = train::TrainSettings::new(0.02, 4);
         settings.optimizer = Sgd {
             learning_rate: RateSchedule::constant(0.02),
             momentum: 0.5,
@@ -131,7 +131,7 @@ fn gradient_descent_on_one_batch_is_the_simulators() {
             &problem.widths()[1..depth],
         )
         .unwrap();
-        let mut settings = simulate::Settings::new(0.02, 4);
+        let mut settings = simulate::SimulateSettings::new(0.02, 4);
         (settings.momentum, settings.weight_decay) = (0.5, 0.01);
         settings.init = simulate::InitialWeights::Given(layers(&twin, &start));
         settings.switch = Some(switch);
@@ -180,7 +180,7 @@ fn sgd_on_fresh_samples_has_the_simulators_law() {
             let problem = problem(depth);
             let tape = linear(problem.widths());
             let start = Init::Kaiming { gain: 1.0 }.weights(&tape, 1);
-            let settings = train::Settings::new(0.03, 4);
+            let settings = train::TrainSettings::new(0.03, 4);
             let source = stream(&problem, law);
             let training = train::Training::new(tape, LOSS, source, settings).unwrap();
             let trained = seeds.iter().map(|&seed| {
@@ -190,7 +190,7 @@ fn sgd_on_fresh_samples_has_the_simulators_law() {
             });
             let trained: Vec<_> = trained.collect();
 
-            let mut settings = simulate::Settings::new(0.03, 4);
+            let mut settings = simulate::SimulateSettings::new(0.03, 4);
             settings.data.noise = law;
             settings.init = simulate::InitialWeights::Given(layers(&problem, &start));
             let mut ensemble = simulate::Ensemble::start(&problem, &settings, &seeds).unwrap();

@@ -2,7 +2,7 @@
 
 mod architecture;
 mod data;
-mod draw;
+mod seed_rule;
 mod words;
 
 use thalweg::data::Place;
@@ -10,11 +10,11 @@ use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Init, Network};
 use thalweg::optimizer::{Decay, RateSchedule, Sgd};
 use thalweg::simulate::Precision;
-use thalweg::train::{Settings, Switch};
+use thalweg::train::{Switch, TrainSettings};
 
 pub(crate) use architecture::{Ends, MLP, family, hidden, with_hidden};
 pub use data::NetworkData;
-pub use draw::Draw;
+pub use seed_rule::SeedRule;
 
 use super::error::Fault;
 use super::experiment::{default_seeds, missing, schedule, seeds, switch};
@@ -41,7 +41,7 @@ pub struct NetworkExperiment {
     /// On which samples.
     pub data: NetworkData,
     /// η and its schedule, B, momentum, weight decay, and the change to full-batch gradient descent.
-    pub settings: Settings,
+    pub settings: TrainSettings,
     /// Where the weights start; biases start at 0.
     pub init: Init,
     /// The arithmetic of training; measurements are made in double precision always.
@@ -62,7 +62,7 @@ pub struct NetworkMeasure {
     /// Samples of the evaluation set, which is the same at all steps of a run.
     pub samples: usize,
     /// Of the evaluation set and of random probes: one for all runs, or each its own.
-    pub seed: Draw,
+    pub seed: SeedRule,
     /// What the samples are labelled with.
     pub labels: EvaluationLabels,
     /// Products with the Hessian that its trace may take where there is no exact way to it.
@@ -203,7 +203,7 @@ impl Specification for NetworkExperiment {
     }
 }
 
-fn settings(root: &Field<'_>) -> Result<Settings, Fault> {
+fn settings(root: &Field<'_>) -> Result<TrainSettings, Fault> {
     let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
     let learning_rate = RateSchedule {
         base: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
@@ -212,7 +212,7 @@ fn settings(root: &Field<'_>) -> Result<Settings, Fault> {
             .optional("decay")
             .map_or(Ok(Decay::None), |f| decay(&f))?,
     };
-    Ok(Settings {
+    Ok(TrainSettings {
         optimizer: Sgd {
             learning_rate,
             momentum: number("momentum", 0.0)?,
@@ -314,7 +314,7 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
             ..Schedule::default()
         },
         samples: 1000,
-        seed: Draw::Shared(0),
+        seed: SeedRule::Shared(0),
         labels: EvaluationLabels::Noisy,
         trace_products: 100,
     };
@@ -343,7 +343,7 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
                 }
             },
         },
-        seed: Draw::read(field.optional("seed"))?,
+        seed: SeedRule::read(field.optional("seed"))?,
         labels: field
             .optional("labels")
             .map_or(Ok(default.labels), |f| labels(&f, loss))?,

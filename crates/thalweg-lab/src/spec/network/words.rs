@@ -3,7 +3,7 @@
 use thalweg::data::LabelNoise;
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::Network;
-use thalweg::problem::{Caveat, Field, caveats};
+use thalweg::problem::{Caveat, ProblemField, caveats};
 use thalweg::random::NoiseLaw;
 
 use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
@@ -16,8 +16,8 @@ impl NetworkExperiment {
         let inputs = self.data.source.about().input_covariance();
         let noise = self.data.noise.as_ref().map(|noise| &noise.covariance);
         [
-            (Field::InputCovariance, inputs),
-            (Field::NoiseCovariance, noise),
+            (ProblemField::InputCovariance, inputs),
+            (ProblemField::NoiseCovariance, noise),
         ]
         .into_iter()
         .filter_map(|(field, covariance)| caveats(field, covariance?.clone()).ok())

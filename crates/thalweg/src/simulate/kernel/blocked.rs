@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use crate::lanes::{Call, Lanes, Real, Vector};
-use crate::simulate::Settings;
+use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
 use super::product::{Product, ROWS, View};
@@ -46,7 +46,7 @@ struct Factor<S> {
 }
 
 impl<R: Real> Blocked<R> {
-    pub fn new(law: &Law, settings: &Settings, widths: &[usize]) -> Self {
+    pub fn new(law: &Law, settings: &SimulateSettings, widths: &[usize]) -> Self {
         let zero = R::Scalar::default();
         let mut starts = vec![0];
         for shape in widths.windows(2) {

@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use crate::lanes::Real;
-use crate::simulate::Settings;
+use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
 use super::{Kernel, Update};
@@ -33,7 +33,7 @@ pub(in crate::simulate) struct General<R> {
 
 impl<R: Real> General<R> {
     #[inline(always)]
-    pub fn new(law: &Law, settings: &Settings, widths: &[usize]) -> Self {
+    pub fn new(law: &Law, settings: &SimulateSettings, widths: &[usize]) -> Self {
         let zeros = |n: usize| vec![R::constant(0.0); n];
         let sizes: Vec<usize> = widths.windows(2).map(|w| w[0] * w[1]).collect();
         let starts = sizes

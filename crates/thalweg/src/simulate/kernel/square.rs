@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use crate::lanes::Real;
-use crate::simulate::Settings;
+use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
 use super::{Kernel, Update};
@@ -26,7 +26,7 @@ pub(in crate::simulate) struct Square<R, const N: usize> {
 
 impl<R: Real, const N: usize> Square<R, N> {
     #[inline(always)]
-    pub fn new(law: &Law, settings: &Settings, depth: usize) -> Self {
+    pub fn new(law: &Law, settings: &SimulateSettings, depth: usize) -> Self {
         let zeros = vec![[[R::constant(0.0); N]; N]; depth];
         let scale = 1.0 / (settings.batch as f64).sqrt();
         Self {

@@ -1,7 +1,7 @@
 //! What a gradient does to a weight.
 
 use crate::lanes::Real;
-use crate::simulate::Settings;
+use crate::simulate::SimulateSettings;
 
 /// v ← μ v + g + λ w, w ← w − η v.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(in crate::simulate) struct Update<R> {
 
 impl<R: Real> Update<R> {
     #[inline(always)]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &SimulateSettings) -> Self {
         Self {
             rate: R::constant(settings.learning_rate),
             momentum: R::constant(settings.momentum),

@@ -6,17 +6,17 @@ use crate::spec::node::Node;
 
 /// With which seed something beside the run itself is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Draw {
+pub enum SeedRule {
     /// The same for all runs.
     Shared(u64),
     /// Each run's own seed: what is drawn differs from run to run, and so do its accidents.
     PerRun,
 }
 
-/// What a file writes for [`Draw::PerRun`].
+/// What a file writes for [`SeedRule::PerRun`].
 const PER_RUN: &str = "per-run";
 
-impl Draw {
+impl SeedRule {
     /// The seed for the run with seed `run`.
     pub fn of(self, run: u64) -> u64 {
         match self {
@@ -37,7 +37,7 @@ impl Draw {
         }
     }
 
-    /// What [`Draw::read`] reads.
+    /// What [`SeedRule::read`] reads.
     pub(crate) fn to_node(self) -> Node {
         match self {
             Self::Shared(seed) => seed.into(),
@@ -46,7 +46,7 @@ impl Draw {
     }
 }
 
-impl std::fmt::Display for Draw {
+impl std::fmt::Display for SeedRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Shared(seed) => write!(f, "seed {seed}"),

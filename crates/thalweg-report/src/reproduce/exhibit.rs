@@ -4,9 +4,9 @@ use crate::claims::Claim;
 use crate::plot::Figure;
 use crate::results::Budget;
 
-/// A figure that has been made.
+/// A figure that has been made: what `reproduce` shows of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Made {
+pub struct Exhibit {
     /// What it shows, and what to see in it.
     pub caption: String,
     /// The settings that fix its numbers: name and value.
