@@ -200,7 +200,7 @@ fn what_holds_no_run_is_told_from_what_is_not_there() {
     for (name, words) in [
         ("nowhere", "there is no such directory"),
         ("file", "it is no directory"),
-        ("empty", "it holds no run"),
+        ("empty", "nothing to report"),
     ] {
         let said = run(&["report", &at(name)]);
         refused(&said, name, words);

@@ -1,5 +1,7 @@
 //! What can go wrong while a report is made.
 
+use std::path::PathBuf;
+
 use thalweg::simulate::SimulateError;
 
 use thalweg_lab::memory::TooLittle;
@@ -16,6 +18,12 @@ pub enum ReportError {
     /// A file could not be read or written, or the directory holds no finished run.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is nothing to report.
+    #[error("{} holds nothing to report: no results of `thalweg reproduce`, no run of `thalweg simulate` or `train`, no measurements of `thalweg measure`, and no probe's log", directory.display())]
+    Nothing {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// There is not enough memory for what is read.
     #[error(transparent)]
     Memory(#[from] TooLittle),

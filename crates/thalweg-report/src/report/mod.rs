@@ -70,8 +70,10 @@ pub fn write_live(directory: &Path, seconds: Option<u64>) -> Result<PathBuf, Rep
         probe::page(directory)?
     } else if of_networks {
         network::page(directory, &measured)?
+    } else if directory.is_dir() && !is_run(directory) {
+        let directory = directory.to_owned();
+        return Err(ReportError::Nothing { directory });
     } else {
-        // Also where there is no run at all: its error says so.
         run::page(directory)?
     };
     put(directory, &live(page, seconds), &take(directory)?)
