@@ -219,6 +219,6 @@ fn a_directory_with_neither_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     assert!(matches!(
         write(directory.path()),
-        Err(ReportError::Store(_))
+        Err(ReportError::Nothing { .. })
     ));
 }
