@@ -29,7 +29,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         torch.default_generator.manual_seed(seed)
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
-        stack.enter_context(_copied_buffers(model))
+        stack.enter_context(copied_buffers(model))
         # The fused kernels of attention have no second derivative.
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if "torch._dynamo" in sys.modules:
@@ -43,7 +43,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _copied_buffers(model: nn.Module) -> Iterator[None]:
+def copied_buffers(model: nn.Module) -> Iterator[None]:
     """Puts copies in place of the buffers, and the buffers back."""
     copies: dict[int, Tensor] = {}
     kept: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
