@@ -176,20 +176,28 @@ class Objective:
             )
         return found
 
-    def split(self, vector: Tensor) -> list[Tensor]:
-        """A parameter vector (n,), or rows of them (k, n), as tensors like the parameters (with k before their shapes)."""
-        parts = torch.split(vector, self.counts, dim=-1)
+    def place(self, block: int) -> slice:
+        """Where parameter tensor `block` lies in the parameter vector."""
+        start = sum(self.counts[:block])
+        return slice(start, start + self.counts[block])
+
+    def split(self, vector: Tensor, blocks: range | None = None) -> list[Tensor]:
+        """A parameter vector (n,), or rows of them (k, n), as tensors like the parameters (with k before their shapes); of
+        the parameter tensors `blocks` alone, if they are given."""
+        blocks = range(len(self.parameters)) if blocks is None else blocks
+        parts = torch.split(vector, [self.counts[i] for i in blocks], dim=-1)
         lead = vector.shape[:-1]
         return [
-            part.reshape(lead + parameter.shape).to(parameter.device, parameter.dtype)
-            for part, parameter in zip(parts, self.parameters)
+            part.reshape(lead + self.parameters[i].shape).to(self.parameters[i].device, self.parameters[i].dtype)
+            for part, i in zip(parts, blocks)
         ]
 
-    def flatten(self, parts: Sequence[Tensor | None], rows: int | None = None) -> Tensor:
+    def flatten(self, parts: Sequence[Tensor | None], rows: int | None = None, blocks: range | None = None) -> Tensor:
         """The inverse of :meth:`split`, in the vectors' precision; None stands for zeros."""
+        counts = [self.counts[i] for i in (range(len(self.parameters)) if blocks is None else blocks)]
         lead = () if rows is None else (rows,)
-        vector = torch.empty((*lead, self.count), dtype=self.dtype, device=self.device)
-        for into, part in zip(torch.split(vector, self.counts, dim=-1), parts):
+        vector = torch.empty((*lead, sum(counts)), dtype=self.dtype, device=self.device)
+        for into, part in zip(torch.split(vector, counts, dim=-1), parts):
             if part is None:
                 into.zero_()
             else:

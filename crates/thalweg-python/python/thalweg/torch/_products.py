@@ -6,7 +6,7 @@ smaller the step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -57,12 +57,16 @@ class Products:
         """The products with k vectors, one a row: (k, n) to (k, n)."""
         if rows.dim() != 2 or rows.shape[1] != self.objective.count:
             raise ValueError(f"vectors of shape {tuple(rows.shape)} were given, (k, {self.objective.count}) is needed")
+        return self.apply_within(rows, range(len(self.objective.parameters)))
+
+    def apply_within(self, rows: Tensor, blocks: range) -> Tensor:
+        """As :meth:`apply_block`, for the diagonal block of neighbouring parameter tensors: vectors are of these alone."""
         self.products += len(rows)
         rows = rows.to(self.device, self.dtype)
         total = torch.zeros_like(rows)
         for index, weight in enumerate(self.objective.weights):
             graph = self._graphs.of(index)
-            for first, part in self._parts(graph, rows):
+            for first, part in self._parts(graph, rows, blocks):
                 total[first : first + len(part)].add_(part, alpha=weight)
         return total
 
@@ -70,20 +74,20 @@ class Products:
         """Frees the graphs; the next product makes them again."""
         self._graphs.release()
 
-    def _parts(self, graph: Any, rows: Tensor) -> list[tuple[int, Tensor]]:
+    def _parts(self, graph: Any, rows: Tensor, blocks: range) -> list[tuple[int, Tensor]]:
         if len(rows) > 1 and not self._one_by_one:
             try:
-                return [(0, self._multiply(graph, rows, batched=True))]
+                return [(0, self._multiply(graph, rows, blocks, batched=True))]
             except RuntimeError:
                 # An operation that cannot be mapped over vectors; a true fault comes again below.
                 self._one_by_one = True
-        return [(i, self._multiply(graph, row[None], batched=False)) for i, row in enumerate(rows)]
+        return [(i, self._multiply(graph, row[None], blocks, batched=False)) for i, row in enumerate(rows)]
 
     def _graph(self, index: int) -> Any:
         """What batch `index` is differentiated by. Called within ``objective.evaluating``."""
         raise NotImplementedError
 
-    def _multiply(self, graph: Any, rows: Tensor, batched: bool) -> Tensor:
+    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Tensor:
         """The batch's part of the products (k, n); k is 1 unless `batched`."""
         raise NotImplementedError
 
@@ -110,14 +114,15 @@ class Hessian(Products):
         curved = [i for i, part in enumerate(gradient) if part is not None and part.requires_grad]
         return curved, [part for i in curved if (part := gradient[i]) is not None]
 
-    def _multiply(self, graph: tuple[list[int], list[Tensor]], rows: Tensor, batched: bool) -> Tensor:
-        curved, gradient = graph
-        count = len(rows) if batched else None
+    def _multiply(self, graph: tuple[list[int], list[Tensor]], rows: Tensor, blocks: range, batched: bool) -> Tensor:
+        curved = [(i, part) for i, part in zip(*graph) if i in blocks]
         if not curved:
             return torch.zeros_like(rows)
-        directions = self.objective.split(rows)
-        found = self._pulled(gradient, self.objective.parameters, [directions[i] for i in curved], batched)
-        product = self.objective.flatten(found, count)
+        directions = self.objective.split(rows, blocks)
+        cotangents = [directions[i - blocks.start] for i, _ in curved]
+        parameters = [self.objective.parameters[i] for i in blocks]
+        found = self._pulled([part for _, part in curved], parameters, cotangents, batched)
+        product = self.objective.flatten(found, len(rows) if batched else None, blocks)
         return product if batched else product[None]
 
 
@@ -155,15 +160,18 @@ class GaussNewton(Products):
         moving = [i for i, part in enumerate(pulled) if part is not None and part.requires_grad]
         return outputs, leaves, residuals, dual, moving, [part for i in moving if (part := pulled[i]) is not None]
 
-    def _multiply(self, graph: Any, rows: Tensor, batched: bool) -> Tensor:
+    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Tensor:
         outputs, leaves, residuals, dual, moving, pulled = graph
-        directions = self.objective.split(rows)
-        along = self._pulled(pulled, dual, [directions[i] for i in moving], batched)
+        within = [(i, part) for i, part in zip(moving, pulled) if i in blocks]
+        if not within:
+            return torch.zeros_like(rows)
+        directions = self.objective.split(rows, blocks)
+        along = self._pulled([part for _, part in within], dual, [directions[i - blocks.start] for i, _ in within], batched)
         along = _filled(along, outputs, rows, batched)
         curved = self._pulled(residuals, leaves, along, batched)
         curved = _filled(curved, outputs, rows, batched)
-        found = self._pulled(outputs, self.objective.parameters, curved, batched)
-        product = self.objective.flatten(found, len(rows) if batched else None)
+        found = self._pulled(outputs, [self.objective.parameters[i] for i in blocks], curved, batched)
+        product = self.objective.flatten(found, len(rows) if batched else None, blocks)
         return product if batched else product[None]
 
 
@@ -176,6 +184,52 @@ def _filled(parts: Sequence[Tensor | None], like: Sequence[Tensor], rows: Tensor
         else:
             found.append(part if batched else part[None])
     return found
+
+
+class GradientCovariance(Products):
+    """The covariance (1/N) Σ (g_b − ḡ)(g_b − ḡ)ᵀ of the samples' gradients, from a batch's outputs and residuals.
+
+    `outputs` gives those of batch number i: lists of tensors with the samples along dimension 0, of which the first have the
+    graph back to the parameters and Σ f_b·r_b has the gradient g_b.
+    """
+
+    def __init__(
+        self, objective: Objective, outputs: Callable[[int], tuple[list[Tensor], list[Tensor]]], memory: int | None = None
+    ) -> None:
+        super().__init__(objective, memory)
+        self._outputs = outputs
+        self._mean = objective.gradient()
+
+    def apply_within(self, rows: Tensor, blocks: range) -> Tensor:
+        mean = torch.cat([self._mean[self.objective.place(i)] for i in blocks])
+        moment = super().apply_within(rows, blocks)
+        return moment - (rows.to(mean) @ mean)[:, None] * mean
+
+    def _graph(self, index: int) -> Any:
+        outputs, residuals = self._outputs(index)
+        # One number for each sample: Σ_b u_b g_b is linear in u, and g_b·v is its derivative along v.
+        dual = torch.ones(len(outputs[0]), dtype=outputs[0].dtype, device=outputs[0].device, requires_grad=True)
+        cotangents = [_by_sample(dual, residual) for residual in residuals]
+        pulled = torch.autograd.grad(outputs, self.objective.parameters, cotangents, create_graph=True, allow_unused=True)
+        moving = [i for i, part in enumerate(pulled) if part is not None and part.requires_grad]
+        return outputs, residuals, dual, moving, [part for i in moving if (part := pulled[i]) is not None]
+
+    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Tensor:
+        outputs, residuals, dual, moving, pulled = graph
+        within = [(i, part) for i, part in zip(moving, pulled) if i in blocks]
+        directions = self.objective.split(rows, blocks)
+        found = self._pulled([part for _, part in within], [dual], [directions[i - blocks.start] for i, _ in within], batched)
+        (slopes,) = _filled(found, [dual], rows, batched)
+        # A batch's part counts by its samples: the mean over them.
+        cotangents = [_by_sample(slopes, residual) / len(dual) for residual in residuals]
+        back = self._pulled(outputs, [self.objective.parameters[i] for i in blocks], cotangents, batched)
+        product = self.objective.flatten(back, len(rows) if batched else None, blocks)
+        return product if batched else product[None]
+
+
+def _by_sample(numbers: Tensor, tensor: Tensor) -> Tensor:
+    """Each sample's part of `tensor` (B, …) times its number; for numbers (k, B) as often."""
+    return numbers.reshape(*numbers.shape, *(1,) * (tensor.dim() - 1)) * tensor
 
 
 class Linked:
