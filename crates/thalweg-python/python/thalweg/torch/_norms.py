@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,17 @@ TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
 
 
 class Unknown(ValueError):
-    """Why the gradients of single samples cannot be had from hooks."""
+    """Why the gradients of single samples cannot be had from hooks.
+
+    Attributes
+    ----------
+    coupled : bool
+        Whether it is since one sample's loss depends on others.
+    """
+
+    def __init__(self, sentence: str, coupled: bool = False) -> None:
+        super().__init__(sentence)
+        self.coupled = coupled
 
 
 @dataclass(frozen=True)
@@ -148,8 +158,21 @@ class SampleNorms:
         along : list of torch.Tensor, optional
             A direction d, one tensor for each parameter, for the slopes g_b·d.
         """
-        samples = len(outputs[0])
-        factors = self._factors(outputs, cotangents, samples)
+        samples = self.samples or len(outputs[0])
+        return self._norms(self._factors(outputs, cotangents, samples), samples, along)
+
+    def of_losses(self, losses: Tensor) -> tuple[Norms, list[Tensor]]:
+        """Of the samples' own gradients, with slopes along their mean, which is given too; one backward pass for both."""
+        samples = len(losses)
+        edges = [call.edge for call in self._calls]
+        found = torch.autograd.grad(
+            losses.sum(), cast("list[Tensor]", [*edges, *self.parameters]), retain_graph=True, allow_unused=True
+        )
+        own = found[len(edges) :]
+        mean = [torch.zeros_like(p) if g is None else g / samples for p, g in zip(self.parameters, own)]
+        return self._norms(self._collected(found[: len(edges)], samples), samples, mean), mean
+
+    def _norms(self, factors: list[list[Factor]], samples: int, along: Sequence[Tensor] | None) -> Norms:
         squares, slopes = [], []
         for index, parameter in enumerate(self.parameters):
             found = factors[index]
@@ -188,7 +211,8 @@ class SampleNorms:
                 raise Unknown(
                     f"the loss of one sample depends on what layer `{call.name}` gave for others: a batch's samples have "
                     "no gradients of their own there (BatchNorm in training mode does this, or a first dimension that is "
-                    "not the samples')"
+                    "not the samples')",
+                    coupled=True,
                 )
         found = torch.autograd.grad(losses.sum(), self.parameters, retain_graph=True, allow_unused=True)
         whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
@@ -205,12 +229,16 @@ class SampleNorms:
 
     def _factors(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], samples: int) -> list[list[Factor]]:
         edges = [call.edge for call in self._calls]
-        found: list[list[Factor]] = [[] for _ in self.parameters]
         if not edges:
-            return found
+            return self._collected((), samples)
         derivatives = torch.autograd.grad(
             list(outputs), edges, list(cotangents), retain_graph=True, allow_unused=True
         )
+        return self._collected(derivatives, samples)
+
+    def _collected(self, derivatives: Sequence[Tensor | None], samples: int) -> list[list[Factor]]:
+        """The factors in each parameter, from all places."""
+        found: list[list[Factor]] = [[] for _ in self.parameters]
         for call, derivative in zip(self._calls, derivatives):
             if derivative is not None:
                 for name, factor in _call_factors(call, derivative, samples).items():
