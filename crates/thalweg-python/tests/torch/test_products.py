@@ -23,14 +23,15 @@ def seeded() -> None:
 
 
 def cross_entropy(model: nn.Module, batch: Any) -> Tensor:
-    inputs, labels = batch
-    return functional.cross_entropy(model(inputs), labels, reduction="none")
+    output: Tensor = model(batch[0])
+    losses: Tensor = functional.cross_entropy(output, batch[1], reduction="none")
+    return losses
 
 
 def squared_error(model: nn.Module, batch: Any) -> Tensor:
     inputs, targets = batch
-    output: Tensor = model(inputs)
-    return 0.5 * (output - targets).square().sum(dim=-1)
+    difference: Tensor = model(inputs) - targets
+    return difference.square().sum(dim=-1) / 2
 
 
 def mean_cross_entropy(model: nn.Module, batch: Any) -> Tensor:
@@ -171,8 +172,8 @@ def test_gauss_newton_is_exact(activation: type[nn.Module]) -> None:
 def test_a_custom_loss_has_its_own_curvature() -> None:
     def loss(model: nn.Module, batch: Any) -> Tensor:
         inputs, targets = batch
-        output: Tensor = model(inputs)
-        return (output - targets).cosh().log().sum(dim=-1)
+        difference: Tensor = model(inputs) - targets
+        return difference.cosh().log().sum(dim=-1)
 
     model = perceptron(3, 5, 2)
     batch = (torch.randn(15, 3).double(), torch.randn(15, 2).double())

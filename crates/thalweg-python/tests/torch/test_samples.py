@@ -207,7 +207,7 @@ def sequence_loss(model: nn.Module, tokens: Tensor) -> Tensor:
 def test_a_language_model_by_drawn_labels() -> None:
     """tr G within its error, at a false-alarm rate of 1 in 10⁴ (four standard errors, with t's tails for 40 draws)."""
     model = Language().double()
-    batches = list(torch.randint(30, (11, 7)).split(8))
+    batches = list(torch.split(torch.randint(30, (11, 7)), 8))
     # A list of tensors would be one batch.
     objective = Objective(model, sequence_loss, iter(batches))
     with pytest.raises(Unfit, match="180 outputs"):

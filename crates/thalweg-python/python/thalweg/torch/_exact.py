@@ -121,7 +121,8 @@ class Exact:
         return (found + found.mT) / 2
 
     def sample_losses(self) -> Matrix:
-        return self._columns["losses"][0]
+        losses: Matrix = self._columns["losses"][0]
+        return losses
 
     def gradient(self) -> Matrix:
         return _array(self._gradient)
@@ -166,7 +167,7 @@ def _terms(lines: Lines, outputs: Tensor, curvature: Tensor, dtype: torch.dtype)
     diagonal Λ, as that of squared error, its entries and unit vectors; else Λ's eigenpairs.
     """
     samples, count = outputs.shape
-    near = tolerance(dtype) * curvature.abs().amax((1, 2), keepdim=True)
+    near = tolerance(dtype) * curvature.abs().max()
     unit = torch.eye(count, dtype=torch.float64, device=outputs.device)
     if lines.classes is not None:
         classes, positions = lines.classes
@@ -176,8 +177,13 @@ def _terms(lines: Lines, outputs: Tensor, curvature: Tensor, dtype: torch.dtype)
         position = torch.arange(count, device=outputs.device) % positions
         together = (position[:, None] == position[None, :]).double()
         spread = unit * p[:, :, None] - together * p[:, :, None] * p[:, None, :]
-        at = lambda matrix: matrix.diagonal(dim1=1, dim2=2).reshape(samples, classes, positions).sum(1)
-        scale = (at(curvature) / at(spread).clamp_min(1e-300))[:, position]
+
+        def traces(matrix: Tensor) -> Tensor:
+            return matrix.diagonal(dim1=1, dim2=2).reshape(samples, classes, positions).sum(1)
+
+        spreads = traces(spread)
+        # Where the model is sure to the last digit, there is no curvature to be divided.
+        scale = torch.where(spreads > 0, traces(curvature) / spreads, 0.0)[:, position]
         if ((curvature - scale[:, :, None] * spread).abs() <= near).all():
             return scale * p, unit - together * p[:, None, :], "cross-entropy"
     diagonal = curvature.diagonal(dim1=1, dim2=2)
