@@ -70,6 +70,12 @@ pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), To
     }
 }
 
+/// The bytes that the tightest limit leaves this process; `None` where the system does not tell.
+pub fn left() -> Option<u64> {
+    let limits = available().into_iter();
+    limits.map(|(available, ..)| available).min()
+}
+
 /// The most threads that work of this process was said to multiply with.
 static PROMISED: AtomicUsize = AtomicUsize::new(0);
 

@@ -64,6 +64,7 @@ fn made_of(text: &str, parameters: Vec<f64>) -> (SavedNetwork, Made) {
         step: Some(77),
         data: None,
         parameters,
+        notes: vec![],
     };
     (saved, made)
 }

@@ -79,6 +79,14 @@ fn dimensions(name: &str, shape: &[usize], needed: &str) -> PyErr {
     PyValueError::new_err(format!("{name} is {found}: {needed} is needed"))
 }
 
+/// `matrix` as an array of its own, to be written to as well.
+pub fn writable<'py>(py: Python<'py>, matrix: MatRef<'_, f64>) -> PyResult<Bound<'py, PyAny>> {
+    let rows = matrix.row_iter();
+    let values = rows.flat_map(|row| row.iter().copied().collect::<Vec<_>>());
+    let array = PyArray1::from_vec(py, values.collect());
+    array.call_method1("reshape", (matrix.nrows(), matrix.ncols()))
+}
+
 /// `matrix` as an array of its own.
 pub fn from_matrix<'py>(py: Python<'py>, matrix: MatRef<'_, f64>) -> PyResult<Bound<'py, PyAny>> {
     let rows = matrix.row_iter();

@@ -2,6 +2,7 @@
 
 mod array;
 mod arrow;
+mod curvature;
 mod error;
 mod flow;
 mod given;
@@ -27,6 +28,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<measurements::Measurements>()?;
     module.add_class::<simulate::Simulated>()?;
     module.add_class::<train::Trained>()?;
+    module.add_class::<curvature::Density>()?;
     module.add_function(wrap_pyfunction!(problem::restore_problem, module)?)?;
     module.add_function(wrap_pyfunction!(
         measurements::restore_measurements,
@@ -42,6 +44,16 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(train::networks, module)?)?;
     module.add_function(wrap_pyfunction!(run::load, module)?)?;
     module.add_function(wrap_pyfunction!(measure::measure, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::restore_density, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::eigen_tolerance, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::eigen_vectors, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::eigenpairs, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::trace_vectors, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::trace, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::density_vectors, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::density, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::check_symmetry, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::memory_left, module)?)?;
     module.add_function(wrap_pyfunction!(measure::write_measurement, module)?)?;
     module.add_function(wrap_pyfunction!(measure::evaluation_set, module)?)?;
     module.add_function(wrap_pyfunction!(sampled::fluctuation, module)?)?;

@@ -40,7 +40,7 @@ pub fn measure<'py>(
         ("top", Some(top)),
         ("trace_products", Some(trace_products)),
     ])?;
-    let specification = specification.map(|given| run::experiment(given, &PyDict::new(py)));
+    let specification = specification.map(run::foreign);
     let measuring = Measuring {
         seed: given.count("seed")?,
         specification: specification.transpose()?,

@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use thalweg_lab::run::{self, Note, Observer, RunStatus, Runnable};
+use thalweg_lab::saved::Foreign;
 use thalweg_lab::spec::{Draft, Experiment, NetworkExperiment, Node, SpecError, Specification};
 use thalweg_lab::store::{self, RunOutcome, StoredRun};
 
@@ -162,16 +163,7 @@ pub fn experiment<E: Specification>(
     given: &Bound<'_, PyAny>,
     changes: &Bound<'_, PyDict>,
 ) -> PyResult<E> {
-    let file = path(given)?;
-    // What is no file has no name to put before the field.
-    let named = |error: SpecError| match &file {
-        Some(_) => Failed::from(error),
-        None => Failed::input(error.fault),
-    };
-    let mut draft = match &file {
-        Some(path) => Draft::read(path).map_err(named)?,
-        None => Draft::from_tree_here(tree_of(given)?).map_err(named)?,
-    };
+    let (mut draft, named) = draft(given)?;
     // Where the weights start is said in one of two ways: either takes the place of both.
     const STARTS: [&str; 2] = ["init", "start_weights"];
     let mut keys = changes.keys().iter();
@@ -186,6 +178,27 @@ pub fn experiment<E: Specification>(
         draft.set(&key, tree::node(&key, &value)?).map_err(named)?;
     }
     Ok(draft.experiment().map_err(named)?)
+}
+
+/// What must be known of a network that another program wrote, as [`experiment`].
+///
+/// # Errors
+/// As [`experiment`].
+pub fn foreign(given: &Bound<'_, PyAny>) -> PyResult<Foreign> {
+    let (draft, named) = draft(given)?;
+    Ok(Foreign::of(draft).map_err(named)?)
+}
+
+/// What `given` says, not yet checked, and how errors in it are told.
+fn draft(given: &Bound<'_, PyAny>) -> PyResult<(Draft, fn(SpecError) -> Failed)> {
+    let Some(path) = path(given)? else {
+        // What is no file has no name to put before the field.
+        let named: fn(SpecError) -> Failed = |error| Failed::input(error.fault);
+        let draft = Draft::from_tree_here(tree_of(given)?).map_err(named)?;
+        return Ok((draft, named));
+    };
+    let draft = Draft::read(&path).map_err(Failed::from)?;
+    Ok((draft, Failed::from))
 }
 
 fn tree_of(given: &Bound<'_, PyAny>) -> PyResult<Node> {

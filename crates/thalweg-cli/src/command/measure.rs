@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use thalweg_lab::answer::{self, Measuring};
 use thalweg_lab::network::Effort;
-use thalweg_lab::spec::{NetworkExperiment, read_experiment};
+use thalweg_lab::saved::Foreign;
 
 use super::measured;
 use crate::arguments::count;
@@ -67,8 +67,22 @@ Examples:
     thalweg report relu
   One network, on more samples:
     thalweg measure relu/networks/seed-0.safetensors --samples 10000
-  A network that PyTorch wrote, with tensors named as ours:
-    thalweg measure net.safetensors --specification mnist.toml";
+  A network that PyTorch wrote:
+    thalweg measure net.safetensors --specification mnist.toml
+
+Tensors of another program's file are known by these names, whatever module.,
+model. or _orig_mod. stands before them; a matrix may be (out, in) or (in, out),
+and numbers F64, F32, F16 or BF16:
+  mlp          layers.K.weight, layers.K.bias, K = 1 ...; or as many layers in a
+               series, such as nn.Sequential's 0.weight, 2.weight, 4.weight
+  rnn          {input,output}.{weight,bias}, hidden.weight
+  transformer  blocks.K.{query,key,value,output,expand,contract}.{weight,bias},
+               blocks.K.{norm1,norm2}.{gain,bias}
+Other names go into a table of the specification; several are added up:
+  [tensors]
+  \"hidden.weight\" = \"rnn.weight_hh_l0\"
+  \"input.bias\" = [\"rnn.bias_ih_l0\", \"rnn.bias_hh_l0\"]
+  \"output.weight\" = { name = \"head.kernel\", transposed = true }";
 
 /// Measures one network or all of a run, and prints what came out.
 ///
@@ -77,7 +91,7 @@ Examples:
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let specification = match &arguments.specification {
         None => None,
-        Some(path) => Some(read_experiment::<NetworkExperiment>(path).map_err(Failure::input)?),
+        Some(path) => Some(Foreign::read(path).map_err(Failure::input)?),
     };
     let measuring = Measuring {
         target: arguments.target.clone(),

@@ -175,7 +175,7 @@ fn damaged_files_are_refused_by_name() {
         let kind = h[name]["dtype"].as_str().unwrap().replace('F', "I");
         h[name]["dtype"] = kind.into();
     };
-    cases.push((with_header(&good, integers), "F32 or F64 is needed"));
+    cases.push((with_header(&good, integers), "F16 or BF16 is needed"));
     let wider = |h: &mut Value| {
         let text = h["__metadata__"]["thalweg"].as_str().unwrap();
         let text = text.replace("hidden = [4]", "hidden = [5]");
@@ -242,6 +242,30 @@ fn a_file_without_its_specification_needs_one_beside() {
     let exact = json(&network(&out), &[]);
     assert_eq!(found["sharpness"], exact["sharpness"]);
     assert!(found["sharpness"]["value"].as_f64().unwrap() > 0.0);
+    assert!(found.get("notes").is_none());
+
+    // As nn.Sequential names them, behind a wrapper, with the steps that a BatchNorm counts.
+    let sequential = with_header(&good, |h| {
+        let tensors = h.as_object_mut().unwrap();
+        tensors.shift_remove("__metadata__");
+        for (name, theirs) in [
+            ("layers.1.weight", "module.0.weight"),
+            ("layers.2.weight", "module.2.weight"),
+        ] {
+            let tensor = tensors.shift_remove(name).unwrap();
+            tensors.insert(theirs.to_owned(), tensor);
+        }
+        let end = tensors["module.2.weight"]["data_offsets"][1].clone();
+        tensors.insert(
+            "norm.steps".to_owned(),
+            serde_json::json!({ "dtype": "I64", "shape": [0], "data_offsets": [end, end] }),
+        );
+    });
+    std::fs::write(&path, sequential).unwrap();
+    let found = json(&path, &["--specification", specification.to_str().unwrap()]);
+    assert_eq!(found["sharpness"], exact["sharpness"]);
+    let note = found["notes"][0].as_str().unwrap();
+    assert!(note.ends_with("left out: norm.steps."), "{note}");
 }
 
 #[test]

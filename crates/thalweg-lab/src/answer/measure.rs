@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use super::AnswerError;
 use crate::network::{self, Effort, NetworkError, NetworkMeasurement};
-use crate::saved::{SavedNetwork, networks_of, same_run};
-use crate::spec::NetworkExperiment;
+use crate::saved::{Foreign, SavedNetwork, networks_of, same_run};
 
 /// What is to be measured, and how.
 #[derive(Clone, Debug)]
@@ -16,8 +15,8 @@ pub struct Measuring {
     pub target: PathBuf,
     /// Only the network of this seed.
     pub seed: Option<u64>,
-    /// For a file that holds none.
-    pub specification: Option<NetworkExperiment>,
+    /// For a file of another program, which holds none.
+    pub specification: Option<Foreign>,
     /// Of the evaluation set; where not given, the specification's.
     pub samples: Option<usize>,
     /// Of evaluation set and probes; where not given, the specification's.

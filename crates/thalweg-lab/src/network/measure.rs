@@ -168,7 +168,7 @@ pub fn measure(
         conditional: conditional.as_ref().map(ConditionalRecord::from),
         gradient_covariance: numbers(&aligned.covariance.values),
         alignment: Some((&aligned).into()),
-        notes: Vec::new(),
+        notes: saved.notes.clone(),
         program: PROGRAM.to_owned(),
     })
 }

@@ -292,6 +292,7 @@ impl Running for NetworkRuns {
                     step: Some(self.step),
                     data: self.data().map(Fingerprint::text),
                     parameters,
+                    notes: Vec::new(),
                 };
                 network.write(&path).map_err(NetworkError::from)?;
             } else if path.exists() {

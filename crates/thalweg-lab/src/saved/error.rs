@@ -75,7 +75,7 @@ pub enum SavedError {
         expected: usize,
     },
     /// A parameter of the network is not in the file.
-    #[error("{} has no tensor `{name}`; its specification needs one of shape {shape:?}", path.display())]
+    #[error("{} has no tensor `{name}`, of shape {shape:?}; it has: {found}. In a file of another program, a table `tensors` in the specification may say which is which: \"{name}\" = \"the file's name for it\"", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -83,6 +83,8 @@ pub enum SavedError {
         name: String,
         /// Its shape.
         shape: Vec<usize>,
+        /// The names that the file has.
+        found: String,
     },
     /// A tensor is none of the network's parameters.
     #[error("{} has a tensor `{name}`, which is no parameter of the specified network", path.display())]
@@ -104,8 +106,16 @@ pub enum SavedError {
         /// The parameter's.
         expected: Vec<usize>,
     },
+    /// Some matrices are stored one way and some the other, and one could be either.
+    #[error("{}: the tensor of `{name}` is square, and of the others some are stored as (out, in) and some as (in, out): say which it is in the specification, \"{name}\" = {{ name = \"…\", transposed = true or false }} in the table `tensors`", path.display())]
+    Orientation {
+        /// The file.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+    },
     /// A tensor is of a type that is not read.
-    #[error("{}: the tensor `{name}` is of type {found}, F32 or F64 is needed", path.display())]
+    #[error("{}: the tensor `{name}` is of type {found}, F64, F32, F16 or BF16 is needed", path.display())]
     Type {
         /// The file.
         path: PathBuf,

@@ -23,17 +23,20 @@
 //! ```
 
 mod error;
+mod foreign;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use thalweg::model::ModelError;
 use thalweg::simulate::Precision;
 use thalweg::tensor::{Parameter, Role, Tape};
 
 pub use error::SavedError;
+pub use foreign::Foreign;
 
 use crate::provenance::Provenance;
 use crate::spec::{NetworkExperiment, Node, Specification, read_toml, to_toml};
@@ -69,6 +72,8 @@ pub struct SavedNetwork {
     pub data: Option<String>,
     /// All parameters, in the tape's order.
     pub parameters: Vec<f64>,
+    /// What was made of another program's file, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// One of a network's parameters, as its file has it.
@@ -152,15 +157,12 @@ impl SavedNetwork {
     }
 
     /// Reads the network in `path`. Where its file comes without a specification, as other programs
-    /// write them, `specification` stands in for it; one that has its own keeps to that.
+    /// write them, `foreign` says what it is; one that has its own keeps to that.
     ///
     /// # Errors
     /// When the file cannot be read, is damaged or cut off, comes without a specification, or when its
     /// tensors are not those of the specified network.
-    pub fn read(
-        path: &Path,
-        specification: Option<&NetworkExperiment>,
-    ) -> Result<Self, SavedError> {
+    pub fn read(path: &Path, foreign: Option<&Foreign>) -> Result<Self, SavedError> {
         let content = content(path)?;
         // Other programs' files have none.
         if Seal::of(&content) != Seal::Absent {
@@ -172,30 +174,33 @@ impl SavedNetwork {
         };
         let (_, header) = SafeTensors::read_metadata(&content).map_err(format)?;
         let own = header.metadata().as_ref().and_then(|all| all.get(METADATA));
-        let network = match (own, specification) {
+        let tensors = SafeTensors::deserialize(&content).map_err(format)?;
+        match (own, foreign) {
             (Some(text), _) => {
                 check_seal(path, &content, WAY_OUT)?;
-                described(path, text)?
+                let network = described(path, text)?;
+                let tape = tape(&network.experiment)?;
+                Ok(Self {
+                    parameters: parameters(path, &tape, &tensors)?,
+                    ..network
+                })
             }
-            (None, Some(experiment)) => Self {
-                experiment: experiment.clone(),
-                seed: None,
-                step: None,
-                data: None,
-                parameters: Vec::new(),
-            },
-            (None, None) => {
-                return Err(SavedError::NoSpecification {
-                    path: path.to_owned(),
-                });
+            (None, Some(foreign)) => {
+                let tape = tape(&foreign.experiment)?;
+                let found = foreign.parameters(path, &tape, &tensors)?;
+                Ok(Self {
+                    experiment: foreign.experiment.clone(),
+                    seed: None,
+                    step: None,
+                    data: None,
+                    parameters: found.parameters,
+                    notes: found.notes,
+                })
             }
-        };
-        let tensors = SafeTensors::deserialize(&content).map_err(format)?;
-        let tape = tape(&network.experiment)?;
-        Ok(Self {
-            parameters: parameters(path, &tape, &tensors)?,
-            ..network
-        })
+            (None, None) => Err(SavedError::NoSpecification {
+                path: path.to_owned(),
+            }),
+        }
     }
 }
 
@@ -307,6 +312,7 @@ fn described(path: &Path, text: &str) -> Result<SavedNetwork, SavedError> {
             step: of("step").transpose()?,
             data: Provenance::read(root)?.data,
             parameters: Vec::new(),
+            notes: Vec::new(),
         })
     });
     described.map_err(SavedError::Specification)
@@ -346,6 +352,7 @@ fn parameters(path: &Path, tape: &Tape, tensors: &SafeTensors<'_>) -> Result<Vec
                 path,
                 name,
                 shape: shape(parameter),
+                found: foreign::listed(&tensors.names()),
             });
         };
         if tensor.shape() != shape(parameter) {
@@ -356,14 +363,7 @@ fn parameters(path: &Path, tape: &Tape, tensors: &SafeTensors<'_>) -> Result<Vec
                 expected: shape(parameter),
             });
         }
-        let Some(values) = values(&tensor) else {
-            let found = format!("{:?}", tensor.dtype());
-            return Err(SavedError::Type { path, name, found });
-        };
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(SavedError::NotFinite { path, name });
-        }
-        all.extend(values);
+        all.extend(values(&path, &name, &tensor)?);
     }
     let known = |name: &&str| tape.parameters().iter().any(|own| own.name == **name);
     let mut strangers: Vec<_> = tensors.names();
@@ -402,25 +402,30 @@ fn bytes(values: &[f64], precision: Precision) -> Vec<u8> {
     }
 }
 
-/// The numbers of a tensor in single or double precision.
-fn values(tensor: &TensorView<'_>) -> Option<Vec<f64>> {
-    let data = tensor.data();
-    match tensor.dtype() {
-        Dtype::F64 => {
-            let (chunks, _) = data.as_chunks::<8>();
-            Some(
-                chunks
-                    .iter()
-                    .map(|bytes| f64::from_le_bytes(*bytes))
-                    .collect(),
-            )
+/// The numbers of the tensor `name`, of any floating type.
+fn values(path: &Path, name: &str, tensor: &TensorView<'_>) -> Result<Vec<f64>, SavedError> {
+    fn each<const SIZE: usize>(data: &[u8], number: impl Fn([u8; SIZE]) -> f64) -> Vec<f64> {
+        data.as_chunks()
+            .0
+            .iter()
+            .map(|&bytes| number(bytes))
+            .collect()
+    }
+    let (path, name, data) = (path.to_owned(), name.to_owned(), tensor.data());
+    let values = match tensor.dtype() {
+        Dtype::F64 => each(data, f64::from_le_bytes),
+        Dtype::F32 => each(data, |bytes| f64::from(f32::from_le_bytes(bytes))),
+        Dtype::F16 => each(data, |bytes| f16::from_le_bytes(bytes).to_f64()),
+        Dtype::BF16 => each(data, |bytes| bf16::from_le_bytes(bytes).to_f64()),
+        other => {
+            let found = format!("{other:?}");
+            return Err(SavedError::Type { path, name, found });
         }
-        Dtype::F32 => {
-            let (chunks, _) = data.as_chunks::<4>();
-            let numbers = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes));
-            Some(numbers.map(f64::from).collect())
-        }
-        _ => None,
+    };
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        Err(SavedError::NotFinite { path, name })
     }
 }
 

@@ -36,6 +36,7 @@ fn saved(precision: &str) -> SavedNetwork {
         step: Some(10),
         data: Some("00c0ffee00c0ffee".to_owned()),
         parameters: (0..11).map(|i| round(f64::from(i).sqrt() - 1.5)).collect(),
+        notes: vec![],
     }
 }
 
@@ -44,28 +45,6 @@ fn written(network: &SavedNetwork) -> (TempDir, PathBuf) {
     let path = folder.path().join("network.safetensors");
     network.write(&path).unwrap();
     (folder, path)
-}
-
-/// The error of a file with these tensors, in the specified network's name.
-fn error_with(tensors: &[(&str, Dtype, Vec<usize>)], values: f32) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("other.safetensors");
-    let data = [values.to_le_bytes(); 64].concat();
-    let views = tensors.iter().map(|(name, dtype, shape)| {
-        let count: usize = shape.iter().product();
-        let bytes = &data[..count * dtype.bitsize() / 8];
-        (
-            *name,
-            TensorView::new(*dtype, shape.clone(), bytes).unwrap(),
-        )
-    });
-    fs::write(&path, serialize(views, None).unwrap()).unwrap();
-    let without = SavedNetwork::read(&path, None).unwrap_err().to_string();
-    assert!(without.contains("no specification"), "{without}");
-    let error = SavedNetwork::read(&path, Some(&experiment("f32")));
-    let error = error.unwrap_err().to_string();
-    assert!(error.contains("other.safetensors"), "{error}");
-    error
 }
 
 #[test]
@@ -92,38 +71,57 @@ fn tensors_have_the_parameters_names_and_shapes() {
     assert_eq!(tensors.len(), 4);
 }
 
+/// As a file has it.
+const NAN: [u8; 4] = f32::NAN.to_le_bytes();
+
+/// A specification does not make a file of ours another program's.
 #[test]
 fn tensors_of_another_network_are_told_from_ours() {
-    let whole = [
-        ("layers.1.weight", Dtype::F32, vec![2, 3]),
-        ("layers.1.bias", Dtype::F32, vec![2]),
-        ("layers.2.weight", Dtype::F32, vec![1, 2]),
-        ("layers.2.bias", Dtype::F32, vec![1]),
-    ];
-    let missing = error_with(&whole[..3], 1.0);
+    let network = saved("f32");
+    let (_folder, path) = written(&network);
+    let content = fs::read(&path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&content).unwrap();
+    let tensors = SafeTensors::deserialize(&content).unwrap();
+    let error_with = |change: &dyn Fn(&mut Vec<(String, TensorView<'_>)>)| {
+        let mut views = tensors.tensors();
+        change(&mut views);
+        fs::write(
+            &path,
+            seal(serialize(views, header.metadata().clone()).unwrap()),
+        )
+        .unwrap();
+        SavedNetwork::read(&path, None).unwrap_err().to_string()
+    };
+    let missing = error_with(&|views| views.retain(|(name, _)| name != "layers.2.bias"));
     assert!(
         missing.contains("no tensor `layers.2.bias`") && missing.contains("[1]"),
         "{missing}"
     );
-    let mut turned = whole.clone();
-    turned[0].2 = vec![3, 2];
-    let turned = error_with(&turned, 1.0);
+    let turned = error_with(&|views| {
+        let weight = views
+            .iter_mut()
+            .find(|(name, _)| name == "layers.1.weight")
+            .unwrap();
+        weight.1 = TensorView::new(Dtype::F32, vec![3, 2], weight.1.data()).unwrap();
+    });
     assert!(
         turned.contains("has the shape [3, 2]") && turned.contains("needs [2, 3]"),
         "{turned}"
     );
-    let mut more = whole.to_vec();
-    more.push(("scale", Dtype::F32, vec![1]));
-    let more = error_with(&more, 1.0);
+    let more = error_with(&|views| views.push(("scale".to_owned(), views[0].1.clone())));
     assert!(
         more.contains("a tensor `scale`, which is no parameter"),
         "{more}"
     );
-    let mut half = whole.clone();
-    half[1].1 = Dtype::F16;
-    let half = error_with(&half, 1.0);
-    assert!(half.contains("`layers.1.bias` is of type F16"), "{half}");
-    let undefined = error_with(&whole, f32::NAN);
+    let whole = error_with(&|views| {
+        let (_, view) = &mut views[0];
+        *view = TensorView::new(Dtype::I32, view.shape().to_vec(), view.data()).unwrap();
+    });
+    assert!(whole.contains("is of type I32"), "{whole}");
+    let undefined = error_with(&|views| {
+        let bias = views.iter_mut().find(|(name, _)| name == "layers.2.bias");
+        bias.unwrap().1 = TensorView::new(Dtype::F32, vec![1], &NAN).unwrap();
+    });
     assert!(undefined.contains("not finite"), "{undefined}");
 }
 
@@ -177,7 +175,7 @@ fn every_flip_is_noticed() {
             let error = given.expect_err(&format!("bit {bit} of byte {place}"));
             assert!(error.to_string().contains("copied elsewhere"), "{error}");
             // A specification beside the file does not make it another program's.
-            assert!(SavedNetwork::read(&copy, Some(&experiment("f32"))).is_err());
+            assert!(SavedNetwork::read(&copy, Some(&experiment("f32").into())).is_err());
         }
     }
 }

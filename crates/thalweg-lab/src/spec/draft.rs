@@ -163,7 +163,7 @@ impl Draft {
     }
 
     /// `fault` with the line of its field, where it is one that was read and not set.
-    fn error(&self, fault: Fault) -> SpecError {
+    pub(crate) fn error(&self, fault: Fault) -> SpecError {
         // The whole of it, or a table or list around it.
         let within = |place: &str, path: &str| {
             let rest = place.strip_prefix(path);

@@ -2,7 +2,8 @@
 
 For deep linear networks f(x) = W_D … W_1 x, trained by SGD on noisy labels y = V x + ε, in closed form (``predict``), as
 a differential equation (``flow``), and by running SGD itself (``simulate``); for other networks by training (``train``)
-and measuring (``measure``) them.
+and measuring (``measure``) them. For any symmetric operator known by its products with vectors: ``eigenpairs``, ``trace`` and
+``density``, each number with its error.
 
 Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples. PyTorch's ``nn.MSELoss`` averages over outputs and
 has no ½: its sharpness is 2/d_y times the one computed here. Equation numbers are those of Xu, Beneventano, Chuang and
@@ -19,12 +20,25 @@ fewer), and Ctrl-C ends it. Wrong input is a ``ValueError`` that names the field
 """
 
 from ._core import Measurements, Problem, __version__
+from ._curvature import (
+    Density,
+    Eigenpairs,
+    check_symmetry,
+    curvature_memory,
+    density,
+    eigenpairs,
+    trace,
+)
+from ._estimate import Estimate
 from ._flow import Flow, flow
 from ._measure import Measured, measure
 from ._predict import Prediction, predict
 from ._runs import Simulation, Training, load, simulate, train
 
 __all__ = [
+    "Density",
+    "Eigenpairs",
+    "Estimate",
     "Flow",
     "Measured",
     "Measurements",
@@ -33,15 +47,20 @@ __all__ = [
     "Simulation",
     "Training",
     "__version__",
+    "check_symmetry",
+    "curvature_memory",
+    "density",
+    "eigenpairs",
     "flow",
     "load",
     "measure",
     "predict",
     "simulate",
+    "trace",
     "train",
 ]
 
 # Where a class is defined is no business of those who read its name or unpickle it.
-for _class in (Flow, Measured, Prediction, Simulation, Training):
+for _class in (Density, Eigenpairs, Estimate, Flow, Measured, Prediction, Simulation, Training):
     _class.__module__ = __name__
 del _class

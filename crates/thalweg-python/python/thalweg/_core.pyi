@@ -2,27 +2,36 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "Density",
     "Measurements",
     "Problem",
     "Simulated",
     "Trained",
     "__version__",
     "alignment",
+    "check_symmetry",
+    "density",
+    "density_vectors",
+    "eigen_tolerance",
+    "eigen_vectors",
+    "eigenpairs",
     "evaluation_set",
     "flow",
     "fluctuation",
     "load",
     "measure",
+    "memory_left",
     "minimum",
     "networks",
     "predict",
     "residuals",
+    "restore_density",
     "restore_measurements",
     "restore_problem",
     "restore_simulated",
@@ -30,6 +39,8 @@ __all__ = [
     "sample_mean",
     "sample_ratio",
     "simulate",
+    "trace",
+    "trace_vectors",
     "train",
     "write_measurement",
 ]
@@ -153,6 +164,40 @@ def measure(
     progress: Callable[[int, int], object] | None,
 ) -> dict[str, Any]: ...
 
+# Curvature. An operator is a `thalweg._operator.Arrays`, or, `elsewhere`, a `thalweg._tensors.Tensors`.
+
+#: Value, error, kind of error, products, converged.
+_Numbers = tuple[float, float, Literal["rounding", "standard-error", "residual"], int, bool]
+
+@final
+class Density:
+    def range(self) -> tuple[float, float]: ...
+    def moment(self, power: int) -> _Numbers: ...
+    def cumulative(self, bound: float) -> _Numbers: ...
+    def smoothed(self, point: float, width: float) -> _Numbers: ...
+    def text(self) -> str: ...
+
+def eigenpairs(
+    operator: object,
+    elsewhere: bool,
+    k: int,
+    end: str,
+    tolerance: float,
+    max_products: int | None,
+    basis: int | None,
+    warm: tuple[Any, int] | None,
+    seed: int,
+) -> tuple[list[_Numbers], Any]: ...
+def trace(
+    operator: object, elsewhere: bool, products: int, method: str, tolerance: float, seed: int
+) -> _Numbers: ...
+def density(operator: object, elsewhere: bool, probes: int, steps: int, seed: int) -> Density: ...
+def check_symmetry(operator: object, elsewhere: bool, epsilon: float, seed: int) -> None: ...
+def eigen_tolerance(epsilon: float) -> float: ...
+def eigen_vectors(n: int, k: int, max_products: int | None, basis: int | None) -> int: ...
+def trace_vectors(n: int, products: int, method: str) -> int: ...
+def density_vectors(n: int, probes: int, steps: int) -> int: ...
+def memory_left() -> int | None: ...
 def write_measurement(measurement: Mapping[str, Any], directory: str | PathLike[str]) -> str: ...
 def evaluation_set(
     experiment: Mapping[str, Any] | str | PathLike[str],
@@ -173,6 +218,7 @@ def alignment(
 ) -> dict[str, Any]: ...
 
 # How pickle brings them back.
+def restore_density(text: str) -> Density: ...
 def restore_problem(
     depth: int,
     input_covariance: ArrayLike,

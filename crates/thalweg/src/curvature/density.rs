@@ -2,15 +2,16 @@
 
 use std::f64::consts::TAU;
 
-use faer::{Col, Mat, Scale, Side};
+use faer::{Mat, Side};
+use serde::{Deserialize, Serialize};
 
 use super::error::require;
-use super::operator::Counted;
-use super::subspace::beside;
+use super::host::Host;
+use super::krylov::Krylov;
+use super::space::Products;
 use super::trace::Sampled;
-use super::{CurvatureError, Dense, SymmetricOperator};
+use super::{CurvatureError, Dense, SymmetricOperator, VectorSpace};
 use crate::estimate::{Estimate, Status, Uncertainty};
-use crate::random::{Purpose, Stream};
 
 /// Differences between quadratures below this, relative to the integral of |f|, are rounding.
 const ROUNDING: f64 = 1e-10;
@@ -26,8 +27,28 @@ pub struct DensitySettings {
     pub seed: u64,
 }
 
+/// Columns of a small matrix formed at a time.
+const COLUMNS: usize = 32;
+/// Vectors that a probe needs beside its basis.
+const WORKING_VECTORS: usize = 5;
+
+impl DensitySettings {
+    /// Vectors of length `dim` that are there at once, at most. (What a product takes beside them is the operator's.)
+    pub fn vectors(&self, dim: usize) -> usize {
+        if dim <= self.probes.saturating_mul(self.steps) {
+            return dim + 2 * COLUMNS;
+        }
+        self.steps.saturating_add(WORKING_VECTORS)
+    }
+
+    fn validate(&self) -> Result<(), CurvatureError> {
+        require(self.probes >= 2, "probes", self.probes, "at least 2")?;
+        require(self.steps >= 2, "steps", self.steps, "at least 2")
+    }
+}
+
 /// A quadrature rule: Σ w f(θ) for the integral of f.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule(Vec<(f64, f64)>);
 
 impl Rule {
@@ -37,14 +58,14 @@ impl Rule {
 }
 
 /// The two rules that one probe gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pair {
     gauss: Rule,
     /// Its error is about that of the Gauss rule with one node less, with the other sign.
     anti: Rule,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum Rules {
     /// All eigenvalues.
     Exact(Rule),
@@ -52,7 +73,7 @@ enum Rules {
 }
 
 /// The spectral density φ(λ) = (1/n) Σ_i δ(λ − λ_i): the eigenvalues' distribution, of total mass 1.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Density {
     rules: Rules,
     matvecs: usize,
@@ -75,16 +96,22 @@ pub fn density<A: SymmetricOperator + ?Sized>(
     operator: &mut A,
     settings: &DensitySettings,
 ) -> Result<Density, CurvatureError<A::Error>> {
-    let DensitySettings {
-        probes,
-        steps,
-        seed,
-    } = *settings;
-    require(probes >= 2, "probes", probes, "at least 2").map_err(CurvatureError::widen)?;
-    require(steps >= 2, "steps", steps, "at least 2").map_err(CurvatureError::widen)?;
-    let dim = operator.dim();
-    if dim <= probes.saturating_mul(steps) {
-        let values = Dense::of(operator)?
+    density_in(&mut Host::new(operator, settings.seed), settings)
+}
+
+/// [`density`] of a space's operator. The space draws the probes: `settings.seed` is not looked at.
+///
+/// # Errors
+/// As [`density`].
+pub fn density_in<S: VectorSpace + ?Sized>(
+    space: &mut S,
+    settings: &DensitySettings,
+) -> Result<Density, CurvatureError<S::Error>> {
+    settings.validate().map_err(CurvatureError::widen)?;
+    let mut products = Products::new(space)?;
+    let dim = products.dim();
+    if dim <= settings.probes.saturating_mul(settings.steps) {
+        let values = dense(&mut products)?
             .spectrum()
             .map_err(CurvatureError::widen)?;
         let weight = 1.0 / dim as f64;
@@ -93,18 +120,39 @@ pub fn density<A: SymmetricOperator + ?Sized>(
             matvecs: dim,
         });
     }
-    let mut operator = Counted::new(operator)?;
-    let mut stream = Stream::new(seed, Purpose::Probes);
-    let rules = (0..probes)
-        .map(|_| {
-            let start = Col::from_fn(dim, |_| stream.normal());
-            lanczos(&mut operator, start, steps)
-        })
-        .collect::<Result<_, _>>()?;
+    let mut matvecs = 0;
+    let mut rules = Vec::with_capacity(settings.probes);
+    for _ in 0..settings.probes {
+        let start = products.space.normal(1).map_err(CurvatureError::Operator)?;
+        let products = products.more(matvecs);
+        let mut krylov = Krylov::new(products, start, 1, settings.steps)?;
+        rules.push(quadrature(&mut krylov, settings.steps)?);
+        matvecs = krylov.matvecs();
+    }
     Ok(Density {
         rules: Rules::Probes(rules),
-        matvecs: operator.matvecs(),
+        matvecs,
     })
+}
+
+/// The matrix of a small operator.
+fn dense<S: VectorSpace + ?Sized>(
+    products: &mut Products<'_, S>,
+) -> Result<Dense, CurvatureError<S::Error>> {
+    let dim = products.dim();
+    let units = products
+        .space
+        .units(0..dim)
+        .map_err(CurvatureError::Operator)?;
+    let mut matrix = Mat::zeros(dim, dim);
+    products.each(&units, dim, COLUMNS, |space, columns, images| {
+        let part = space.inner(&units, 0..dim, &images)?;
+        matrix
+            .subcols_mut(columns.start, columns.len())
+            .copy_from(&part);
+        Ok(())
+    })?;
+    Dense::new(matrix).map_err(CurvatureError::widen)
 }
 
 impl Density {
@@ -172,35 +220,24 @@ impl Density {
     }
 }
 
-/// The rules of the measure that the unit vector along `start` sees.
-fn lanczos<A: SymmetricOperator + ?Sized>(
-    operator: &mut Counted<'_, A>,
-    start: Col<f64>,
+/// The rules of the measure that the basis' first vector sees.
+fn quadrature<S: VectorSpace + ?Sized>(
+    krylov: &mut Krylov<'_, S>,
     steps: usize,
-) -> Result<Pair, CurvatureError<A::Error>> {
-    let mut basis = Mat::zeros(start.nrows(), steps);
-    let mut next = &start * Scale(1.0 / start.norm_l2());
+) -> Result<Pair, CurvatureError<S::Error>> {
     let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
     for step in 0..steps {
-        basis.col_mut(step).copy_from(&next);
-        let mut image = operator.vector(next.as_ref())?;
-        diagonal.push(next.transpose() * &image);
+        krylov.grow(1)?;
+        let known = krylov.coefficients();
+        diagonal.push(known[(step, step)]);
         if step + 1 == steps {
             break;
         }
-        let size = image.norm_l2();
-        let known = basis.subcols(0, step + 1);
-        let overlap = known.transpose() * &image;
-        image -= known * overlap;
         // Nothing left: the probe sees no more than the steps so far, and their rule is exact.
-        if image.norm_l2() <= f64::EPSILON * size {
+        if krylov.ahead() == 0 || known[(step + 1, step)] == 0.0 {
             break;
         }
-        let Some(unit) = beside(known, image.as_ref()) else {
-            break;
-        };
-        coupling.push(image.norm_l2());
-        next = unit;
+        coupling.push(known[(step + 1, step)]);
     }
     let gauss = rule(&diagonal, &coupling).map_err(CurvatureError::widen)?;
     if diagonal.len() < steps {

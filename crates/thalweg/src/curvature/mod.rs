@@ -1,7 +1,8 @@
 //! Eigenvalues, trace and spectral density of a symmetric operator known only by its products with vectors.
 //!
 //! Nothing here knows a network: an operator is a dimension and a product ([`SymmetricOperator`]), and
-//! every answer is an [`Estimate`](crate::estimate::Estimate) with its error, cost and status.
+//! every answer is an [`Estimate`](crate::estimate::Estimate) with its error, cost and status. Vectors that live
+//! elsewhere, or in another precision, are a [`VectorSpace`] of their own, with the same algorithms.
 //!
 //! ```
 //! use thalweg::curvature::{CurvatureError, Dense, EigenSettings, End, TraceSettings, eigenpairs, trace};
@@ -20,16 +21,20 @@ mod dense;
 mod density;
 mod eigen;
 mod error;
+mod host;
+mod krylov;
 mod operator;
-mod subspace;
+mod orthonormal;
+mod space;
 mod symmetry;
 mod trace;
 
 pub use block::DiagonalBlock;
 pub use dense::Dense;
-pub use density::{Density, DensitySettings, density};
-pub use eigen::{EigenSettings, Eigenpairs, End, eigenpairs};
+pub use density::{Density, DensitySettings, density, density_in};
+pub use eigen::{EigenSettings, Eigenpairs, End, eigenpairs, eigenpairs_in};
 pub use error::CurvatureError;
 pub use operator::SymmetricOperator;
-pub use symmetry::check_symmetry;
-pub use trace::{TraceMethod, TraceSettings, trace};
+pub use space::VectorSpace;
+pub use symmetry::{check_symmetry, check_symmetry_in};
+pub use trace::{TraceMethod, TraceSettings, trace, trace_in};

@@ -1,6 +1,6 @@
 //! A symmetric operator by its products with vectors, counted.
 
-use faer::{Col, ColMut, ColRef, Mat, MatMut, MatRef};
+use faer::{ColMut, ColRef, Mat, MatMut, MatRef};
 
 use super::CurvatureError;
 use super::error::require;
@@ -63,10 +63,6 @@ impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
         self.operator.dim()
     }
 
-    pub(super) fn matvecs(&self) -> usize {
-        self.matvecs
-    }
-
     /// A X.
     pub(super) fn block(
         &mut self,
@@ -77,24 +73,7 @@ impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
             .apply_block(input, output.as_mut())
             .map_err(CurvatureError::Operator)?;
         self.matvecs += input.ncols();
-        self.finite(output.is_all_finite(), output)
-    }
-
-    /// A x.
-    pub(super) fn vector(
-        &mut self,
-        input: ColRef<'_, f64>,
-    ) -> Result<Col<f64>, CurvatureError<A::Error>> {
-        let mut output = Col::zeros(input.nrows());
-        self.operator
-            .apply(input, output.as_mut())
-            .map_err(CurvatureError::Operator)?;
-        self.matvecs += 1;
-        self.finite(output.is_all_finite(), output)
-    }
-
-    fn finite<T>(&self, finite: bool, output: T) -> Result<T, CurvatureError<A::Error>> {
-        if finite {
+        if output.is_all_finite() {
             Ok(output)
         } else {
             Err(CurvatureError::NonFinite {

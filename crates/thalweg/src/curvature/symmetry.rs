@@ -1,11 +1,9 @@
 //! Whether an operator is symmetric, which everything else here takes for granted.
 
-use faer::Mat;
-
 use super::error::require;
-use super::operator::Counted;
-use super::{CurvatureError, SymmetricOperator};
-use crate::random::{Purpose, Stream};
+use super::host::Host;
+use super::space::Products;
+use super::{CurvatureError, SymmetricOperator, VectorSpace};
 
 /// Random vectors compared with one another.
 const PROBES: usize = 4;
@@ -23,16 +21,35 @@ pub fn check_symmetry<A: SymmetricOperator + ?Sized>(
     tolerance: f64,
     seed: u64,
 ) -> Result<(), CurvatureError<A::Error>> {
+    check_symmetry_in(&mut Host::new(operator, seed), tolerance)
+}
+
+/// [`check_symmetry`] of a space's operator.
+///
+/// # Errors
+/// As [`check_symmetry`].
+pub fn check_symmetry_in<S: VectorSpace + ?Sized>(
+    space: &mut S,
+    tolerance: f64,
+) -> Result<(), CurvatureError<S::Error>> {
     require(tolerance > 0.0, "symmetry tolerance", tolerance, "positive")
         .map_err(CurvatureError::widen)?;
-    let mut operator = Counted::new(operator)?;
-    let mut stream = Stream::new(seed, Purpose::Probes);
-    let probes = Mat::from_fn(operator.dim(), PROBES, |_, _| stream.normal());
-    let images = operator.block(probes.as_ref())?;
-    let forms = probes.transpose() * &images;
+    let mut products = Products::new(space)?;
+    let probes = products
+        .space
+        .normal(PROBES)
+        .map_err(CurvatureError::Operator)?;
+    let images = products.apply(&probes, 0..PROBES)?;
+    let space = products.space;
+    let forms = space
+        .inner(&probes, 0..PROBES, &images)
+        .map_err(CurvatureError::Operator)?;
+    let squares = space
+        .dots(&images, &images)
+        .map_err(CurvatureError::Operator)?;
     let pairs = (PROBES * (PROBES - 1)) as f64;
     let difference = (&forms - forms.transpose()).norm_l2() / pairs.sqrt();
-    let size = images.norm_l2() / (PROBES as f64).sqrt();
+    let size = (squares.iter().sum::<f64>() / PROBES as f64).sqrt();
     if difference <= tolerance * size {
         return Ok(());
     }

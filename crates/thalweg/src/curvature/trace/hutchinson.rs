@@ -1,22 +1,23 @@
 //! Hutchinson, *A stochastic estimator of the trace of the influence matrix* (1990).
 
-use super::{Counted, CurvatureError, Sampled, Stream, SymmetricOperator, forms, signs};
-
-/// Probes applied at a time: enough to fill a block product, few enough to store.
-const BLOCK: usize = 32;
+use super::{CurvatureError, Products, Sampled, VectorSpace, WIDTH};
 
 /// ωᵀAω for `matvecs` vectors of random signs: E ωωᵀ = I, and the diagonal of A adds no variance.
-pub(super) fn estimate<A: SymmetricOperator + ?Sized>(
-    operator: &mut Counted<'_, A>,
+pub(super) fn estimate<S: VectorSpace + ?Sized>(
+    products: &mut Products<'_, S>,
     matvecs: usize,
-    stream: &mut Stream,
-) -> Result<Sampled, CurvatureError<A::Error>> {
+) -> Result<Sampled, CurvatureError<S::Error>> {
     let mut samples = Vec::with_capacity(matvecs);
     while samples.len() < matvecs {
-        let width = BLOCK.min(matvecs - samples.len());
-        let probes = signs(operator.dim(), width, stream);
-        let images = operator.block(probes.as_ref())?;
-        samples.extend(forms(&probes, &images));
+        let width = WIDTH.min(matvecs - samples.len());
+        let probes = products
+            .space
+            .signs(width)
+            .map_err(CurvatureError::Operator)?;
+        products.each(&probes, width, width, |space, _, images| {
+            samples.extend(space.dots(&probes, &images)?);
+            Ok(())
+        })?;
     }
     Ok(Sampled::mean(&samples))
 }

@@ -4,14 +4,15 @@ mod hutch_pp;
 mod hutchinson;
 mod xtrace;
 
-use faer::Mat;
-
-use super::dense::for_columns;
 use super::error::require;
-use super::operator::Counted;
-use super::{CurvatureError, SymmetricOperator};
+use super::host::Host;
+use super::orthonormal::in_place;
+use super::space::Products;
+use super::{CurvatureError, SymmetricOperator, VectorSpace};
 use crate::estimate::{Estimate, Status, Uncertainty};
-use crate::random::{Purpose, Stream};
+
+/// Vectors applied at a time: enough to fill a block product, few enough to store.
+const WIDTH: usize = 32;
 
 /// How to estimate the trace of an operator too large to read its diagonal. All are unbiased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,17 @@ impl TraceSettings {
             seed: 0,
         }
     }
+
+    /// Vectors of length `dim` that are there at once, at most. (What a product takes beside them is the operator's.)
+    pub fn vectors(&self, dim: usize) -> usize {
+        let sketched = match self.method {
+            _ if dim <= self.matvecs => 0,
+            TraceMethod::Hutchinson => 0,
+            TraceMethod::HutchPlusPlus => 2 * (self.matvecs / 3) + 2,
+            TraceMethod::XTrace => 2 * (self.matvecs / 2),
+        };
+        sketched.saturating_add(2 * WIDTH)
+    }
 }
 
 /// tr A. Where the dimension is at most `settings.matvecs` it is read off the diagonal, exactly.
@@ -69,27 +81,27 @@ pub fn trace<A: SymmetricOperator + ?Sized>(
     operator: &mut A,
     settings: &TraceSettings,
 ) -> Result<Estimate, CurvatureError<A::Error>> {
-    let mut operator = Counted::new(operator)?;
+    trace_in(&mut Host::new(operator, settings.seed), settings)
+}
+
+/// [`trace`] of a space's operator. The space draws the probes: `settings.seed` is not looked at.
+///
+/// # Errors
+/// As [`trace`].
+pub fn trace_in<S: VectorSpace + ?Sized>(
+    space: &mut S,
+    settings: &TraceSettings,
+) -> Result<Estimate, CurvatureError<S::Error>> {
+    let mut products = Products::new(space)?;
     let TraceSettings {
         method,
         matvecs,
         tolerance,
-        seed,
+        ..
     } = *settings;
     require(tolerance > 0.0, "tolerance", tolerance, "positive").map_err(CurvatureError::widen)?;
-    if operator.dim() <= matvecs {
-        let mut value = 0.0;
-        for_columns(&mut operator, |start, columns| {
-            value += (0..columns.ncols())
-                .map(|j| columns[(start + j, j)])
-                .sum::<f64>();
-        })?;
-        return Ok(Estimate {
-            value,
-            uncertainty: Uncertainty::Rounding,
-            matvecs: operator.matvecs(),
-            status: Status::Exact,
-        });
+    if products.dim() <= matvecs {
+        return diagonal(&mut products);
     }
     let least = method.least_matvecs();
     require(
@@ -99,11 +111,10 @@ pub fn trace<A: SymmetricOperator + ?Sized>(
         format!("at least {least} for {method:?}"),
     )
     .map_err(CurvatureError::widen)?;
-    let mut stream = Stream::new(seed, Purpose::Probes);
     let sampled = match method {
-        TraceMethod::Hutchinson => hutchinson::estimate(&mut operator, matvecs, &mut stream),
-        TraceMethod::HutchPlusPlus => hutch_pp::estimate(&mut operator, matvecs, &mut stream),
-        TraceMethod::XTrace => xtrace::estimate(&mut operator, matvecs, &mut stream),
+        TraceMethod::Hutchinson => hutchinson::estimate(&mut products, matvecs),
+        TraceMethod::HutchPlusPlus => hutch_pp::estimate(&mut products, matvecs),
+        TraceMethod::XTrace => xtrace::estimate(&mut products, matvecs),
     }?;
     Ok(Estimate {
         value: sampled.value,
@@ -111,8 +122,34 @@ pub fn trace<A: SymmetricOperator + ?Sized>(
             value: sampled.error,
             probes: sampled.probes,
         },
-        matvecs: operator.matvecs(),
+        matvecs: products.matvecs(),
         status: Status::met(sampled.error <= tolerance * sampled.value.abs()),
+    })
+}
+
+/// Σ A_ii.
+fn diagonal<S: VectorSpace + ?Sized>(
+    products: &mut Products<'_, S>,
+) -> Result<Estimate, CurvatureError<S::Error>> {
+    let dim = products.dim();
+    let mut value = 0.0;
+    for start in (0..dim).step_by(WIDTH) {
+        let range = start..dim.min(start + WIDTH);
+        let width = range.len();
+        let units = products
+            .space
+            .units(range)
+            .map_err(CurvatureError::Operator)?;
+        products.each(&units, width, width, |space, _, images| {
+            value += space.dots(&units, &images)?.iter().sum::<f64>();
+            Ok(())
+        })?;
+    }
+    Ok(Estimate {
+        value,
+        uncertainty: Uncertainty::Rounding,
+        matvecs: products.matvecs(),
+        status: Status::Exact,
     })
 }
 
@@ -136,18 +173,4 @@ impl Sampled {
             probes: samples.len(),
         }
     }
-}
-
-/// A rows × columns matrix of independent signs.
-fn signs(rows: usize, columns: usize, stream: &mut Stream) -> Mat<f64> {
-    Mat::from_fn(rows, columns, |_, _| {
-        if stream.bits() & 1 == 0 { 1.0 } else { -1.0 }
-    })
-}
-
-/// The diagonal of XᵀY.
-fn forms<'a>(x: &'a Mat<f64>, y: &'a Mat<f64>) -> impl Iterator<Item = f64> + 'a {
-    x.col_iter()
-        .zip(y.col_iter())
-        .map(|(x, y)| x.transpose() * y)
 }

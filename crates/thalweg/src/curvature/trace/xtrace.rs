@@ -2,7 +2,7 @@
 
 use faer::{Mat, MatRef};
 
-use super::{Counted, CurvatureError, Sampled, Stream, SymmetricOperator, forms};
+use super::{CurvatureError, Products, Sampled, VectorSpace, WIDTH, in_place};
 
 /// Most groups of probes that are left out in turn for the standard error.
 const GROUPS: usize = 32;
@@ -14,23 +14,12 @@ const GROUPS: usize = 32;
 /// standard error for their mean (a 95 % interval made from it held the truth in 87.5 % of 400 repeats). So the error
 /// is taken from the inequality of Efron and Stein, Var T ≤ Σ_g E(T − T₋g)², T₋g being the same
 /// estimate without the probes of group g: on average it is not too small. It needs no products.
-pub(super) fn estimate<A: SymmetricOperator + ?Sized>(
-    operator: &mut Counted<'_, A>,
+pub(super) fn estimate<S: VectorSpace + ?Sized>(
+    products: &mut Products<'_, S>,
     matvecs: usize,
-    stream: &mut Stream,
-) -> Result<Sampled, CurvatureError<A::Error>> {
-    let (dim, count) = (operator.dim(), matvecs / 2);
-    let probes = Mat::from_fn(dim, count, |_, _| stream.normal());
-    let images = operator.block(probes.as_ref())?;
-    let q = images.qr().compute_thin_Q();
-    let sketch = Sketch {
-        dim,
-        h: q.transpose() * operator.block(q.as_ref())?,
-        r: q.transpose() * &images,
-        w: q.transpose() * &probes,
-        forms: forms(&probes, &images).collect(),
-        lengths: forms(&probes, &probes).collect(),
-    };
+) -> Result<Sampled, CurvatureError<S::Error>> {
+    let sketch = Sketch::draw(products, matvecs / 2)?;
+    let count = sketch.forms.len();
     let value = sketch.mean();
     let groups = GROUPS.min(count);
     let squares: f64 = (0..groups)
@@ -57,9 +46,56 @@ struct Sketch {
     forms: Vec<f64>,
     /// ‖ω_i‖².
     lengths: Vec<f64>,
+    /// The smallest number that is not rounding, in units of the largest entry of R.
+    epsilon: f64,
 }
 
 impl Sketch {
+    /// That of `count` normal probes, by twice as many products. The images give their place to Q.
+    fn draw<S: VectorSpace + ?Sized>(
+        products: &mut Products<'_, S>,
+        count: usize,
+    ) -> Result<Self, CurvatureError<S::Error>> {
+        let space = &mut *products.space;
+        let probes = space.normal(count).map_err(CurvatureError::Operator)?;
+        let mut images = space.room(count).map_err(CurvatureError::Operator)?;
+        products.each(&probes, count, WIDTH, |space, columns, part| {
+            space.put(&mut images, columns.start, &part)
+        })?;
+        let space = &mut *products.space;
+        let forms = space
+            .dots(&probes, &images)
+            .map_err(CurvatureError::Operator)?;
+        let lengths = space
+            .dots(&probes, &probes)
+            .map_err(CurvatureError::Operator)?;
+        let r = in_place(products, &mut images, count)?;
+        let q = images;
+        let w = products
+            .space
+            .inner(&q, 0..count, &probes)
+            .map_err(CurvatureError::Operator)?;
+        drop(probes);
+        let mut h = Mat::zeros(count, count);
+        products.each(&q, count, WIDTH, |space, columns, images| {
+            let part = space.inner(&q, 0..count, &images)?;
+            h.subcols_mut(columns.start, columns.len()).copy_from(&part);
+            Ok(())
+        })?;
+        // Triangular to use, whatever basis the directions of a few came out in.
+        let triangular = r.qr();
+        let turn = triangular.compute_thin_Q();
+        Ok(Self {
+            dim: products.dim(),
+            h: turn.transpose() * h * &turn,
+            r: turn.transpose() * r,
+            w: turn.transpose() * w,
+            forms,
+            lengths,
+            epsilon: products.space.epsilon(),
+        })
+    }
+
     /// The sketch made by the probes outside of one group; i belongs to group i mod `groups`.
     fn without(&self, group: usize, groups: usize) -> Self {
         let kept: Vec<usize> = (0..self.forms.len())
@@ -76,6 +112,7 @@ impl Sketch {
             w: q.transpose() * w,
             forms: kept.iter().map(|&i| self.forms[i]).collect(),
             lengths: kept.iter().map(|&i| self.lengths[i]).collect(),
+            epsilon: self.epsilon,
         }
     }
 
@@ -87,9 +124,9 @@ impl Sketch {
     fn mean(&self) -> f64 {
         let count = self.forms.len();
         let known: f64 = (0..count).map(|i| self.h[(i, i)]).sum();
-        let scale = self.r.norm_max();
+        let least = (self.epsilon * self.r.norm_max()).max(f64::MIN_POSITIVE);
         let sample = |i: usize| {
-            let s = left_out(self.r.as_ref(), i, scale);
+            let s = left_out(self.r.as_ref(), i, least);
             let overlap: f64 = (0..count).map(|k| s[k] * self.w[(k, i)]).sum();
             // Q_iQ_iᵀω_i = Q x.
             let x: Vec<f64> = (0..count)
@@ -111,12 +148,11 @@ fn quadratic(h: MatRef<'_, f64>, x: &[f64]) -> f64 {
         .sum()
 }
 
-/// The unit vector s with Rᵀs ∝ e_i, R upper triangular with entries up to `scale`.
+/// The unit vector s with Rᵀs ∝ e_i, R upper triangular; entries below `least` are rounding.
 ///
 /// Where A has lower rank than there are probes, R is singular to rounding and s lies in what Q has beyond
 /// A's range. Leaving that out changes nothing, so a pivot below rounding may be taken as rounding.
-fn left_out(r: MatRef<'_, f64>, i: usize, scale: f64) -> Vec<f64> {
-    let least = (f64::EPSILON * scale).max(f64::MIN_POSITIVE);
+fn left_out(r: MatRef<'_, f64>, i: usize, least: f64) -> Vec<f64> {
     let mut s = vec![0.0; r.ncols()];
     for row in i..s.len() {
         let unit = if row == i { least } else { 0.0 };

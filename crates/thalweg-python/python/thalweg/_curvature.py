@@ -1,0 +1,366 @@
+"""Curvature of anything: eigenpairs, trace and spectral density of a symmetric operator known by its products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._estimate import Estimate
+from ._operator import Space, space, whole
+from ._tensors import Tensors
+
+#: The width of a drawn density, as a part of the spectrum's range.
+WIDTHS = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenpairs:
+    """Eigenvalues with their vectors, made by :func:`eigenpairs`.
+
+    Attributes
+    ----------
+    values : list of Estimate
+        k eigenvalues, from the end of the spectrum inwards, each with its residual.
+    vectors : ndarray of float64, or tensor, (n, k)
+        Orthonormal, in the same order; tensors are on the operator's device and in its precision. Columns lie one after
+        the other in memory.
+    converged : bool
+        Whether all values have converged.
+    """
+
+    values: list[Estimate]
+    vectors: Any
+
+    @property
+    def converged(self) -> bool:
+        return all(value.converged for value in self.values)
+
+
+class Density:
+    """The distribution of eigenvalues, of total mass 1, made by :func:`density`.
+
+    φ(λ) = (1/n) Σ_i δ(λ − λ_i). Every integral over it has two errors: that of sampling, which ``error`` gives, and that of
+    quadrature; ``converged`` says that the second is below the first.
+
+    Attributes
+    ----------
+    range : tuple of float
+        The smallest and the largest node: within the spectrum, and close to its ends.
+    """
+
+    def __init__(self, inner: _core.Density) -> None:
+        self._inner = inner
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self._inner.range()
+
+    def moment(self, power: int) -> Estimate:
+        """∫ λ^p φ = (1/n) tr A^p."""
+        return Estimate(*self._inner.moment(power))
+
+    def cumulative(self, x: float) -> Estimate:
+        """The part of the eigenvalues that are at most ``x``."""
+        return Estimate(*self._inner.cumulative(x))
+
+    def smoothed(self, x: float, width: float) -> Estimate:
+        """φ at ``x``, smoothed by a Gaussian of standard deviation ``width`` > 0."""
+        return Estimate(*self._inner.smoothed(x, width))
+
+    def curve(
+        self, points: int = 400, width: float | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """What to draw: points on the axis, the smoothed density there, and its standard errors; (points,) each.
+
+        ``width`` is a fiftieth of the range by default; the axis reaches three widths beyond the range.
+        """
+        points = whole("points", points, 2)
+        low, high = self.range
+        if width is None:
+            width = (high - low if high > low else max(abs(high), 1.0)) / WIDTHS
+        axis = np.linspace(low - 3 * width, high + 3 * width, points)
+        found = [self.smoothed(float(x), width) for x in axis]
+        return axis, np.array([e.value for e in found]), np.array([e.error for e in found])
+
+    def __repr__(self) -> str:
+        low, high = self.range
+        return f"Density(range=({low:.6g}, {high:.6g}))"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._inner.text(),)
+
+
+def _restored(text: str) -> Density:
+    return Density(_core.restore_density(text))
+
+
+def eigenpairs(
+    operator: Any,
+    n: int | None = None,
+    k: int = 1,
+    *,
+    end: str = "top",
+    tolerance: float | None = None,
+    max_products: int | None = None,
+    basis: int | None = None,
+    warm: Any = None,
+    seed: int = 0,
+    like: Any = None,
+) -> Eigenpairs:
+    """The k largest or smallest eigenvalues of a symmetric operator, by value, with their multiplicities.
+
+    Block Lanczos with full reorthogonalisation and thick restart (Wu and Simon, SIAM J. Matrix Anal. Appl. 22, 2000). A pair
+    counts as converged when its residual is small and a further pair says that no larger one was passed over.
+
+    Parameters
+    ----------
+    operator : callable, or what has ``shape`` and ``@``
+        v -> A v for vectors (n,); or a matrix, a scipy ``LinearOperator``, a curvlinops operator, a tensor. An operator of
+        torch's (it has a torch ``dtype``) gets tensors, on its ``device``; others get float64 arrays. Several vectors at once, as
+        rows (k, n), are given to its method ``apply_block`` if it has one and works on tensors; as columns to ``matmat``. A
+        product's exception ends the call and comes out as it is. That A is symmetric is looked at for matrices alone: see
+        :func:`check_symmetry`.
+    n : int, optional
+        The length of vectors, for an operator without ``shape``.
+    k : int
+        How many.
+    end : {"top", "bottom"}
+        The largest, descending, or the smallest, ascending.
+    tolerance : float, optional
+        The residual to be reached, in units of ‖A‖: 1e-6, or 200 times the precision if that is more (2.4e-5 for float32).
+        The value's error is at most that; where other eigenvalues are a distance g away, its square over g.
+    max_products : int, optional
+        At most so many products; 2000, or 20 (k + 1), by default.
+    basis : int, optional
+        The most basis vectors that are kept: 64, or 4 (k + 1), by default; at least 2 (k + 1). Fewer take less memory and more
+        products. :func:`curvature_memory` says how much.
+    warm : array or tensor, (n,) or (n, up to k), or Eigenpairs, optional
+        Where to start: the eigenvectors of a nearby operator.
+    seed : int
+        Of the random start. The same seed gives the same numbers.
+    like : tensor, optional
+        For a callable on tensors: one with the device and the precision that vectors shall have.
+
+    Returns
+    -------
+    Eigenpairs
+        Where the products did not suffice, ``converged`` says so.
+
+    Raises
+    ------
+    ValueError
+        Where an argument is not in its range, a product has the wrong shape or is not finite, or there is too little memory: the
+        work is refused before it begins.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scale = np.linspace(0.0, 1.0, 1000) ** 4
+    >>> found = eigenpairs(lambda v: scale * v, 1000, k=2)
+    >>> [round(pair.value, 6) for pair in found.values], found.converged
+    ([1.0, 0.996002], True)
+    """
+    where = space(operator, n, like, seed)
+    k = whole("k", k, 1)
+    if max_products is not None:
+        max_products = whole("max_products", max_products, 1)
+    if basis is not None:
+        basis = whole("basis", basis, 1)
+    if tolerance is None:
+        tolerance = _core.eigen_tolerance(where.epsilon)
+    elif not where.epsilon <= tolerance:
+        raise ValueError(f"tolerance = {tolerance}: must be at least {where.epsilon:.2g}, the precision of the vectors")
+    vectors = _core.eigen_vectors(where.dim, k, max_products, basis)
+    _fits(where, vectors, f"a basis of {basis or max(64, 4 * (k + 1))}", f"basis={2 * (k + 1)} takes the fewest vectors")
+    start = None if warm is None else _rows(where, warm, k)
+    numbers, rows = _core.eigenpairs(
+        where, isinstance(where, Tensors), k, end, tolerance, max_products, basis, start, seed
+    )
+    return Eigenpairs([Estimate(*number) for number in numbers], rows.T)
+
+
+def trace(
+    operator: Any,
+    n: int | None = None,
+    *,
+    products: int = 200,
+    method: str = "xtrace",
+    tolerance: float = 0.01,
+    seed: int = 0,
+    like: Any = None,
+) -> Estimate:
+    """The trace of a symmetric operator: exactly where n is at most ``products``, else by random probes.
+
+    Parameters
+    ----------
+    operator, n, seed, like
+        As for :func:`eigenpairs`.
+    products : int
+        How many products. All are made: to stop as soon as the error looks small would make it too small.
+    method : {"xtrace", "hutch++", "hutchinson"}
+        All are unbiased. XTrace (Epperly, Tropp and Webber, 2024) and Hutch++ (Meyer et al., 2021) are best where the
+        spectrum decays; Hutchinson's takes the fewest vectors.
+    tolerance : float
+        The estimate has converged when its standard error is at most this times its value.
+
+    Raises
+    ------
+    ValueError
+        As :func:`eigenpairs`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scale = 1.0 / np.arange(1.0, 5001.0) ** 2
+    >>> found = trace(lambda v: scale * v, 5000)
+    >>> abs(found.value - scale.sum()) < 5 * found.error, found.kind
+    (True, 'standard-error')
+    """
+    where = space(operator, n, like, seed)
+    products = whole("products", products, 1)
+    vectors = _core.trace_vectors(where.dim, products, method)
+    few = 'method="hutchinson" takes the fewest vectors' if method != "hutchinson" else "there is no smaller way"
+    _fits(where, vectors, f"{method} with {products} products", few)
+    return Estimate(*_core.trace(where, isinstance(where, Tensors), products, method, tolerance, seed))
+
+
+def density(
+    operator: Any,
+    n: int | None = None,
+    *,
+    probes: int = 8,
+    steps: int = 80,
+    seed: int = 0,
+    like: Any = None,
+) -> Density:
+    """The spectral density of a symmetric operator, by stochastic Lanczos quadrature (Ubaru, Chen and Saad, 2017).
+
+    Where n is at most ``probes`` · ``steps`` the eigenvalues themselves are computed, exactly.
+
+    Parameters
+    ----------
+    operator, n, seed, like
+        As for :func:`eigenpairs`.
+    probes : int
+        Random vectors, at least 2. The standard error falls as 1/√probes.
+    steps : int
+        Lanczos steps for each, at least 2: so many products and basis vectors.
+
+    Raises
+    ------
+    ValueError
+        As :func:`eigenpairs`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scale = np.where(np.arange(2000) < 500, 3.0, 0.0)
+    >>> found = density(lambda v: scale * v, 2000, probes=8, steps=10)
+    >>> share = found.cumulative(1.0)
+    >>> abs(share.value - 0.75) < 5 * share.error
+    True
+    """
+    where = space(operator, n, like, seed)
+    probes, steps = whole("probes", probes, 1), whole("steps", steps, 1)
+    vectors = _core.density_vectors(where.dim, probes, steps)
+    _fits(where, vectors, f"a basis of {steps}", "fewer steps take fewer vectors")
+    return Density(_core.density(where, isinstance(where, Tensors), probes, steps, seed))
+
+
+def check_symmetry(operator: Any, n: int | None = None, *, seed: int = 0, like: Any = None) -> None:
+    """Raise ``ValueError`` where an operator is not symmetric, by four products.
+
+    xᵀA y and yᵀA x are compared for four random vectors: ‖A − Aᵀ‖/‖A‖ (Frobenius) is estimated from them, and may be the
+    square root of the vectors' precision (1.5e-8 in float64, 3.5e-4 in float32).
+
+    Parameters
+    ----------
+    operator, n, seed, like
+        As for :func:`eigenpairs`.
+
+    Examples
+    --------
+    >>> check_symmetry(lambda v: 2.0 * v, 10)
+    """
+    where = space(operator, n, like, seed)
+    _core.check_symmetry(where, isinstance(where, Tensors), where.epsilon, seed)
+
+
+def curvature_memory(
+    n: int,
+    *,
+    k: int | None = None,
+    basis: int | None = None,
+    max_products: int | None = None,
+    products: int | None = None,
+    method: str = "xtrace",
+    probes: int = 8,
+    steps: int | None = None,
+    itemsize: int = 8,
+) -> int:
+    """Bytes that the vectors of a call take at once, to be asked beforehand; what the operator takes is its own.
+
+    Give ``k`` for :func:`eigenpairs`, ``products`` for :func:`trace`, ``steps`` for :func:`density`: the answer is for the one that
+    needs most of those given.
+
+    Parameters
+    ----------
+    n : int
+        The length of vectors.
+    k, basis, max_products, products, method, probes, steps
+        As for the call.
+    itemsize : int
+        Bytes of a number: 8 for float64, 4 for float32.
+
+    Examples
+    --------
+    Ten million parameters in single precision, with the usual basis and with a few vectors:
+
+    >>> curvature_memory(10_000_000, k=1, itemsize=4) / 1e9
+    3.0
+    >>> curvature_memory(10_000_000, k=1, basis=4, itemsize=4) / 1e9
+    0.6
+    """
+    n, itemsize = whole("n", n, 1), whole("itemsize", itemsize, 1)
+    vectors = 0
+    if k is not None:
+        vectors = max(vectors, _core.eigen_vectors(n, whole("k", k, 1), max_products, basis))
+    if products is not None:
+        vectors = max(vectors, _core.trace_vectors(n, whole("products", products, 1), method))
+    if steps is not None:
+        vectors = max(vectors, _core.density_vectors(n, probes, whole("steps", steps, 1)))
+    if vectors == 0:
+        raise ValueError("give k, products or steps: which call is meant is not known")
+    return vectors * n * itemsize
+
+
+def _fits(where: Space, vectors: int, what: str, advice: str) -> None:
+    """Refuses work whose vectors need more memory than there is."""
+    needed = vectors * where.dim * where.itemsize
+    if isinstance(where, Tensors):
+        left, place = where.memory_left(), f"on {where.device}"
+    else:
+        left, place = _core.memory_left(), "for this process"
+    if left is not None and needed > left:
+        raise ValueError(
+            f"n = {where.dim} with {what} takes {vectors} vectors at once, {needed / 1e9:.3g} GB, and {left / 1e9:.3g} GB "
+            f"are left {place}: {advice}"
+        )
+
+
+def _rows(where: Space, warm: Any, k: int) -> tuple[Any, int]:
+    """The warm start, one row one vector, and how many there are."""
+    if isinstance(warm, Eigenpairs):
+        warm = warm.vectors
+    if isinstance(where, Tensors):
+        return where.rows("warm", warm, k)
+    columns = np.asarray(warm, dtype=np.float64)
+    if columns.ndim == 1:
+        columns = columns[:, np.newaxis]
+    if columns.ndim != 2:
+        raise ValueError(f"warm has the shape {columns.shape}: ({where.dim}, up to k) is needed")
+    return np.ascontiguousarray(columns.T), columns.shape[1]

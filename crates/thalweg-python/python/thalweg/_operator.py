@@ -1,0 +1,150 @@
+"""Operators of every kind, as the core calls them: on numpy's arrays, or on tensors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._tensors import Tensors
+
+
+class Arrays:
+    """An operator on vectors of float64 in this process's memory."""
+
+    epsilon = float(np.finfo(np.float64).eps)
+    itemsize = 8
+
+    def __init__(self, operator: Any, n: int) -> None:
+        self.operator = operator
+        self.dim = n
+        self._at_once = isinstance(operator, np.ndarray) or hasattr(operator, "tocsr")
+
+    def apply(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A x for each row x."""
+        operator, count = self.operator, len(rows)
+        if count > 1 and self._at_once:
+            return self._real(operator @ rows.T, (self.dim, count)).T.copy()
+        if count > 1 and hasattr(operator, "matmat"):
+            return self._real(operator.matmat(rows.T), (self.dim, count)).T.copy()
+        if count == 1:
+            return self._real(self._one(rows[0]), (self.dim,)).reshape(1, -1)
+        images = np.empty_like(rows)
+        for image, row in zip(images, rows):
+            image[:] = self._real(self._one(row), (self.dim,))
+        return images
+
+    def _one(self, vector: NDArray[np.float64]) -> Any:
+        if hasattr(self.operator, "matvec"):
+            return self.operator.matvec(vector)
+        if hasattr(self.operator, "__matmul__"):
+            return self.operator @ vector
+        return self.operator(vector)
+
+    def _real(self, image: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        array = np.asarray(image)
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"operator: a product has numbers of type {array.dtype}, real ones are needed")
+        if array.shape != shape and array.size == np.prod(shape) and len(shape) == 1:
+            array = array.reshape(shape)
+        if array.shape != shape:
+            raise ValueError(f"operator: a product has the shape {array.shape}, {shape} is needed")
+        return np.ascontiguousarray(array, dtype=np.float64)
+
+
+#: What the core works with.
+Space = Union[Arrays, Tensors]
+
+
+def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
+    """How to call ``operator``: on tensors where it is torch's, or ``like`` is given; on arrays elsewhere."""
+    seed = _whole("seed", seed, 0)
+    tensors = _tensor_kind(operator, like)
+    if n is not None:
+        n = _whole("n", n, 1)
+    size = _size(operator, n)
+    if size is None and like is not None:
+        size = int(like.numel())
+    if size is None:
+        raise ValueError(
+            "n is missing: the operator has no `shape`, so say how long its vectors are"
+        )
+    if size < 1:
+        raise ValueError(f"operator: its vectors have the length {size}, at least 1 is needed")
+    if not (callable(operator) or hasattr(operator, "__matmul__") or hasattr(operator, "matvec")):
+        raise ValueError(
+            f"operator is a {type(operator).__name__}: needed is a function v -> A v, or what has `shape` and `@`"
+        )
+    if tensors is not None:
+        torch, device, dtype = tensors
+        made: Space = Tensors(torch, operator, size, device, dtype, seed)
+        if isinstance(operator, torch.Tensor):
+            _symmetric(operator.detach(), made.epsilon)
+        return made
+    if isinstance(operator, (list, tuple)):
+        operator = np.asarray(operator)
+    if isinstance(operator, np.ndarray):
+        if operator.dtype.kind not in "fiub":
+            raise ValueError(f"operator is an array of {operator.dtype}, real numbers are needed")
+        epsilon = np.finfo(operator.dtype if operator.dtype.kind == "f" else np.float64).eps
+        _symmetric(operator, float(epsilon))
+    return Arrays(operator, size)
+
+
+def _tensor_kind(operator: Any, like: Any) -> tuple[Any, Any, Any] | None:
+    """torch, device and dtype of the vectors; None for numpy's. Nobody who has a tensor has not imported torch."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "Tensor"):
+        if like is not None:
+            raise ValueError(f"like is a {type(like).__name__}: a torch tensor is needed")
+        return None
+    if like is not None:
+        if not isinstance(like, torch.Tensor):
+            raise ValueError(f"like is a {type(like).__name__}: a torch tensor is needed")
+        return torch, like.device, like.dtype
+    dtype = getattr(operator, "dtype", None)
+    if isinstance(dtype, torch.dtype):
+        device = getattr(operator, "device", None)
+        return torch, torch.device("cpu") if device is None else torch.device(device), dtype
+    return None
+
+
+def _size(operator: Any, n: int | None) -> int | None:
+    """The length of vectors: that of the operator's shape, with which ``n`` must agree."""
+    if isinstance(operator, (list, tuple)):
+        operator = np.asarray(operator)
+    shape = getattr(operator, "shape", None)
+    if shape is None:
+        return n
+    sizes = tuple(int(size) for size in shape)
+    if len(sizes) != 2 or sizes[0] != sizes[1]:
+        raise ValueError(f"operator has the shape {sizes}: it must be square")
+    if n is not None and n != sizes[0]:
+        raise ValueError(f"n = {n}, and the operator has the shape {sizes}")
+    return sizes[0]
+
+
+def _symmetric(matrix: Any, epsilon: float) -> None:
+    """A matrix is looked at before it is used; other operators would cost products, see ``check_symmetry``."""
+    size = float(abs(matrix).max())
+    difference = float(abs(matrix - matrix.T).max())
+    if difference > epsilon**0.5 * size:
+        raise ValueError(
+            f"operator is not symmetric: A − Aᵀ has entries up to {difference:.2g}; (A + Aᵀ)/2 is its symmetric part"
+        )
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = least - 1
+    if isinstance(value, bool) or number != value or number < least:
+        raise ValueError(f"{name} = {value!r}: must be a whole number of at least {least}")
+    return number
+
+
+#: For the arguments that are whole numbers.
+whole = _whole

@@ -1,0 +1,260 @@
+//! Curvature of anything: eigenpairs, traces and densities of operators that Python knows by their products.
+
+mod elsewhere;
+mod estimate;
+mod operator;
+mod spectrum;
+
+use std::convert::Infallible;
+
+use numpy::PyUntypedArrayMethods;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use thalweg::curvature::{
+    self, CurvatureError, DensitySettings, EigenSettings, Eigenpairs, End, TraceMethod,
+    TraceSettings,
+};
+
+use elsewhere::Elsewhere;
+use estimate::{Numbers, numbers};
+use operator::Operator;
+pub use spectrum::{Density, restore_density};
+
+use crate::array;
+use crate::error::Failed;
+
+/// Relative asymmetry in units of the square root of the precision: products in single precision reach some 1e-5.
+const ASYMMETRY: f64 = 1.0;
+
+/// The error of Python's, if an operation raised one; else a `ValueError` in the words of Python's arguments.
+fn raised(error: CurvatureError<PyErr>) -> PyErr {
+    match error {
+        CurvatureError::Operator(error) => error,
+        CurvatureError::Setting {
+            field,
+            found,
+            expected,
+        } => {
+            let name = match field {
+                "count" => "k",
+                "max_matvecs" => "max_products",
+                "matvecs" => "products",
+                other => other,
+            };
+            PyValueError::new_err(format!("{name} = {found}: must be {expected}"))
+        }
+        CurvatureError::Shape {
+            what,
+            rows,
+            columns,
+            expected,
+        } => PyValueError::new_err(format!("{what} is {rows} × {columns}: must be {expected}")),
+        CurvatureError::NonFinite { .. } | CurvatureError::NotSymmetric { .. } => {
+            PyValueError::new_err(error.to_string())
+        }
+        CurvatureError::Decomposition { .. } => Failed::Work(error.to_string()).into(),
+    }
+}
+
+/// Nothing of Python's failed.
+fn checked(error: CurvatureError<Infallible>) -> PyErr {
+    raised(error.widen())
+}
+
+fn settings(
+    k: usize,
+    end: &str,
+    tolerance: f64,
+    max_products: Option<usize>,
+    basis: Option<usize>,
+    seed: u64,
+) -> PyResult<EigenSettings> {
+    let end = match end {
+        "top" => End::Top,
+        "bottom" => End::Bottom,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "end = {other:?}: must be \"top\" or \"bottom\""
+            )));
+        }
+    };
+    let usual = EigenSettings::new(k, end);
+    Ok(EigenSettings {
+        tolerance,
+        max_matvecs: max_products.unwrap_or(usual.max_matvecs),
+        basis,
+        seed,
+        ..usual
+    })
+}
+
+/// The residual that is asked for where nothing is said, in units of ‖A‖, for vectors of this precision.
+#[pyfunction]
+pub fn eigen_tolerance(epsilon: f64) -> f64 {
+    EigenSettings::tolerance_for(epsilon)
+}
+
+/// Vectors of length n that `eigenpairs` has at once.
+#[pyfunction]
+pub fn eigen_vectors(
+    n: usize,
+    k: usize,
+    max_products: Option<usize>,
+    basis: Option<usize>,
+) -> PyResult<usize> {
+    Ok(settings(k, "top", 1.0, max_products, basis, 0)?.vectors(n))
+}
+
+/// Eigenvalues, and eigenvectors as rows: an array of (k, n) for an operator on arrays, a block for a space.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
+pub fn eigenpairs<'py>(
+    py: Python<'py>,
+    operator: &Bound<'py, PyAny>,
+    elsewhere: bool,
+    k: usize,
+    end: &str,
+    tolerance: f64,
+    max_products: Option<usize>,
+    basis: Option<usize>,
+    warm: Option<(Bound<'py, PyAny>, usize)>,
+    seed: u64,
+) -> PyResult<(Vec<Numbers>, Bound<'py, PyAny>)> {
+    let settings = settings(k, end, tolerance, max_products, basis, seed)?;
+    if elsewhere {
+        let mut space = Elsewhere::new(operator)?;
+        let warm = warm.map(|(block, columns)| (block.unbind(), columns));
+        let found = py.detach(move || {
+            let warm = warm.as_ref().map(|(block, columns)| (block, *columns));
+            curvature::eigenpairs_in(&mut space, &settings, warm)
+        });
+        let Eigenpairs { values, vectors } = found.map_err(raised)?;
+        return Ok((numbers(&values), vectors.into_bound(py)));
+    }
+    let mut operator = Operator::new(operator)?;
+    let warm = match warm {
+        Some((rows, _)) => Some(array::matrix("warm", &rows)?),
+        None => None,
+    };
+    let found = py.detach(move || {
+        let warm = warm.as_ref().map(|rows| rows.transpose().to_owned());
+        let warm = warm.as_ref().map(|columns| columns.as_ref());
+        curvature::eigenpairs(&mut operator, &settings, warm)
+    });
+    let Eigenpairs { values, vectors } = found.map_err(raised)?;
+    let (n, k) = (vectors.nrows(), vectors.ncols());
+    let entries = (0..k).flat_map(|j| vectors.col(j).iter().copied().collect::<Vec<_>>());
+    let rows = numpy::PyArray1::from_vec(py, entries.collect()).into_any();
+    debug_assert_eq!(rows.cast::<numpy::PyArray1<f64>>()?.len(), n * k);
+    Ok((numbers(&values), rows.call_method1("reshape", (k, n))?))
+}
+
+fn method(name: &str) -> PyResult<TraceMethod> {
+    match name {
+        "xtrace" => Ok(TraceMethod::XTrace),
+        "hutch++" => Ok(TraceMethod::HutchPlusPlus),
+        "hutchinson" => Ok(TraceMethod::Hutchinson),
+        other => Err(PyValueError::new_err(format!(
+            "method = {other:?}: must be \"xtrace\", \"hutch++\" or \"hutchinson\""
+        ))),
+    }
+}
+
+/// Vectors of length n that `trace` has at once.
+#[pyfunction]
+pub fn trace_vectors(n: usize, products: usize, method: &str) -> PyResult<usize> {
+    let settings = TraceSettings {
+        method: self::method(method)?,
+        ..TraceSettings::new(products)
+    };
+    Ok(settings.vectors(n))
+}
+
+/// The trace.
+#[pyfunction]
+pub fn trace<'py>(
+    py: Python<'py>,
+    operator: &Bound<'py, PyAny>,
+    elsewhere: bool,
+    products: usize,
+    method: &str,
+    tolerance: f64,
+    seed: u64,
+) -> PyResult<Numbers> {
+    let settings = TraceSettings {
+        method: self::method(method)?,
+        matvecs: products,
+        tolerance,
+        seed,
+    };
+    let found = if elsewhere {
+        let mut space = Elsewhere::new(operator)?;
+        py.detach(move || curvature::trace_in(&mut space, &settings))
+    } else {
+        let mut operator = Operator::new(operator)?;
+        py.detach(move || curvature::trace(&mut operator, &settings))
+    };
+    Ok(Numbers::from(&found.map_err(raised)?))
+}
+
+/// Vectors of length n that `density` has at once.
+#[pyfunction]
+pub fn density_vectors(n: usize, probes: usize, steps: usize) -> usize {
+    DensitySettings {
+        probes,
+        steps,
+        seed: 0,
+    }
+    .vectors(n)
+}
+
+/// The spectral density.
+#[pyfunction]
+pub fn density<'py>(
+    py: Python<'py>,
+    operator: &Bound<'py, PyAny>,
+    elsewhere: bool,
+    probes: usize,
+    steps: usize,
+    seed: u64,
+) -> PyResult<Density> {
+    let settings = DensitySettings {
+        probes,
+        steps,
+        seed,
+    };
+    let found = if elsewhere {
+        let mut space = Elsewhere::new(operator)?;
+        py.detach(move || curvature::density_in(&mut space, &settings))
+    } else {
+        let mut operator = Operator::new(operator)?;
+        py.detach(move || curvature::density(&mut operator, &settings))
+    };
+    Ok(found.map_err(raised)?.into())
+}
+
+/// Raises where the operator is not symmetric, by four products.
+#[pyfunction]
+pub fn check_symmetry<'py>(
+    py: Python<'py>,
+    operator: &Bound<'py, PyAny>,
+    elsewhere: bool,
+    epsilon: f64,
+    seed: u64,
+) -> PyResult<()> {
+    let tolerance = ASYMMETRY * epsilon.sqrt();
+    let found = if elsewhere {
+        let mut space = Elsewhere::new(operator)?;
+        py.detach(move || curvature::check_symmetry_in(&mut space, tolerance))
+    } else {
+        let mut operator = Operator::new(operator)?;
+        py.detach(move || curvature::check_symmetry(&mut operator, tolerance, seed))
+    };
+    found.map_err(raised)
+}
+
+/// Bytes of memory that this process can still have, by the tightest limit; `None` where the system does not tell.
+#[pyfunction]
+pub fn memory_left() -> Option<u64> {
+    thalweg_lab::memory::left()
+}
