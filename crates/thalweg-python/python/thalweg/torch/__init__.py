@@ -12,4 +12,7 @@ except ImportError as _error:
     raise ImportError('thalweg.torch needs PyTorch: pip install "thalweg[torch]"') from _error
 del _torch
 
-__all__: list[str] = []
+from ._exchange import export, import_
+from ._measure import measure
+
+__all__ = ["export", "import_", "measure"]
