@@ -153,7 +153,7 @@ def unequal(repetitions: int, counted: list[int]) -> list[float]:
         for size in (2, 2, 11):
             batch = drawn(law, size, generator)
             gradients.append(list(torch.autograd.grad(classify_mean(samples.model, batch), samples.parameters)))
-        found.append(group_parts(gradients, counted, samples._rows).values()[0]["covariance_trace"].value)
+        found.append(group_parts(gradients, counted, samples.rows).values()[0]["covariance_trace"].value)
     return found
 
 

@@ -14,5 +14,8 @@ del _torch
 
 from ._exchange import export, import_
 from ._measure import measure
+from ._probe import Probe
 
-__all__ = ["export", "import_", "measure"]
+__all__ = ["Probe", "export", "import_", "measure"]
+
+Probe.__module__ = __name__

@@ -44,6 +44,8 @@ class Found:
     rows: list[dict[str, Value]]
     #: How.
     method: str
+    #: How tr Gauss–Newton was found.
+    trace_method: str
     #: The residuals, (rows, outputs), where outputs and loss allow them.
     residuals: Tensor | None = None
     #: Whether they are of cross-entropy, whose residuals add up to zero.
@@ -122,7 +124,7 @@ class Samples:
 
     # What follows gives rows of all parameters and of layers.
 
-    def _rows(self, blocks: Tensor) -> Tensor:
+    def rows(self, blocks: Tensor) -> Tensor:
         """Sums over the parameters of each row, in double precision on the processor."""
         precise = blocks.detach().cpu().double()
         return torch.stack([precise[start:end].sum(0) for start, end in self.blocks])
@@ -154,10 +156,12 @@ class Samples:
         curved = self._curvature(losses, outputs, trace)
         traces = None
         if curved is not None:
-            traces = self._rows(norms.of([outputs.only()], [curved.draw(self.generator)]).squares)
+            traces = self.rows(norms.of([outputs.only()], [curved.draw(self.generator)]).squares)
         ones = torch.ones(len(losses), dtype=torch.float64)
-        parts = Parts(self._rows(found.squares), self._rows(found.slopes), ones, traces)
-        return self._found(parts, "hooks", curved)
+        parts = Parts(self.rows(found.squares), self.rows(found.slopes), ones, traces)
+        result = self._found(parts, "hooks", curved)
+        result.rows[0]["loss"] = _mean(losses.detach().cpu().double())
+        return result
 
     def _by_vmap(self, batch: Any, trace: bool) -> Found:
         return self._of_samples(batch, trace, "vmap")
@@ -175,9 +179,9 @@ class Samples:
             norms = one_by_one(self.parameters, self.loss, self.model, batch, mean)
         assert norms.slopes is not None
         ones = torch.ones(norms.squares.shape[1], dtype=torch.float64)
-        result = self._found(Parts(self._rows(norms.squares), self._rows(norms.slopes), ones), way, None)
+        result = self._found(Parts(self.rows(norms.squares), self.rows(norms.slopes), ones), way, None)
         if trace:
-            _join(result, self._traces(batch))
+            join(result, self.traces(batch))
         return result
 
     def _by_chunks(self, batch: Any, trace: bool) -> Found:
@@ -194,7 +198,7 @@ class Samples:
                 traces.append(self._label_squares(outputs.only(), curved) / samples)
                 curves.append(curved)
         whole = len(traces) == len(parts)
-        between = group_parts(gradients, sizes, self._rows, torch.stack(traces, 1) if whole and traces else None)
+        between = group_parts(gradients, sizes, self.rows, torch.stack(traces, 1) if whole and traces else None)
         return self._found(between, "chunks", *curves)
 
     def _by_signs(self, batch: Any, trace: bool) -> Found:
@@ -205,13 +209,13 @@ class Samples:
             raise ValueError("`loss` returned a mean: random signs need the vector of the samples' losses")
         samples = len(losses)
         mean = self._gradient(losses.mean(), retain=True)
-        squared = self._rows(torch.stack([part.square().sum() for part in mean]))
+        squared = self.rows(torch.stack([part.square().sum() for part in mean]))
         draws = []
         for _ in range(DRAWS):
             sign = balanced(samples, self.generator).to(losses.device, losses.dtype)
             signed = self._gradient((sign * losses).sum(), retain=True)
             used = samples - samples % 2
-            draws.append(self._rows(torch.stack([part.square().sum() for part in signed])) / used)
+            draws.append(self.rows(torch.stack([part.square().sum() for part in signed])) / used)
         found = torch.stack(draws, 1)
         rows = []
         for square, values in zip(squared, found):
@@ -231,14 +235,14 @@ class Samples:
                     "noise_scale": Value(scale, slope * covariance.error),
                 }
             )
-        result = Found(rows, "signs")
+        result = Found(rows, "signs", "labels")
         curved = self._curvature(losses, outputs, trace)
         if curved is not None:
             squares = [self._label_squares(outputs.only(), curved) / samples for _ in range(DRAWS)]
-            _join(result, Found(_traces_of(torch.stack(squares, 1)), "labels", *_residuals([curved])))
+            join(result, Found(_traces_of(torch.stack(squares, 1)), "labels", "labels", *_residuals([curved])))
         return result
 
-    def _traces(self, batch: Any) -> Found | None:
+    def traces(self, batch: Any) -> Found | None:
         """tr Gauss–Newton alone, from parts of the batch."""
         traces, curves = [], []
         for part, samples in self._cut(batch):
@@ -250,14 +254,14 @@ class Samples:
                 return None
             traces.append(self._label_squares(outputs.only(), curved) / samples)
             curves.append(curved)
-        return Found(_traces_of(torch.stack(traces, 1)), "labels", *_residuals(curves))
+        return Found(_traces_of(torch.stack(traces, 1)), "labels", "labels", *_residuals(curves))
 
     def _label_squares(self, outputs: Tensor, curved: OutputCurvature) -> Tensor:
         drawn = torch.autograd.grad(
             outputs, self.parameters, curved.draw(self.generator), retain_graph=True, allow_unused=True
         )
         zero = torch.zeros((), device=outputs.device)
-        return self._rows(torch.stack([zero if part is None else part.float().square().sum() for part in drawn]))
+        return self.rows(torch.stack([zero if part is None else part.float().square().sum() for part in drawn]))
 
     def _gradient(self, value: Tensor, *, retain: bool) -> list[Tensor]:
         found = torch.autograd.grad(value, self.parameters, retain_graph=retain, allow_unused=True)
@@ -277,7 +281,8 @@ class Samples:
         ]
 
     def _found(self, parts: Parts, method: str, *curves: OutputCurvature | None) -> Found:
-        return Found(parts.values(), method, *_residuals([curved for curved in curves if curved is not None]))
+        trace = "labels by hooks" if method == "hooks" else "labels"
+        return Found(parts.values(), method, trace, *_residuals([curved for curved in curves if curved is not None]))
 
 
 def group_parts(
@@ -285,15 +290,23 @@ def group_parts(
     sizes: Sequence[int],
     rows: Callable[[Tensor], Tensor],
     traces: Tensor | None = None,
+    mean: Sequence[Tensor] | None = None,
 ) -> Parts:
-    """From groups' mean gradients, one list of tensors for each, and their numbers of samples."""
+    """From groups' mean gradients, one list of tensors for each, and their numbers of samples.
+
+    `mean` is that of all groups, where they are not all here.
+    """
     count = torch.tensor(sizes, dtype=torch.float64)
     weights = (count / count.sum()).tolist()
     squares, slopes = [], []
-    for block in zip(*gradients):
-        mean = sum(weight * part.to(_precise(part)) for weight, part in zip(weights, block))
-        squares.append(torch.stack([part.to(_precise(part)).square().sum() for part in block]))
-        slopes.append(torch.stack([(part * mean).sum() for part in block]))
+    for index, block in enumerate(zip(*gradients)):
+        parts = [part.to(_precise(part)) for part in block]
+        if mean is None:
+            own = torch.stack([weight * part for weight, part in zip(weights, parts)]).sum(0)
+        else:
+            own = mean[index]
+        squares.append(torch.stack([part.square().sum() for part in parts]))
+        slopes.append(torch.stack([(part * own).sum() for part in parts]))
     return Parts(rows(torch.stack(squares)), rows(torch.stack(slopes)), count, traces)
 
 
@@ -316,8 +329,8 @@ def _traces_of(values: Tensor) -> list[dict[str, Value]]:
     return [{"gauss_newton_trace": _mean(row)} for row in values]
 
 
-def _join(into: Found, traces: Found | None) -> None:
-    """Adds tr Gauss–Newton and the ratio to it, of errors that are apart."""
+def join(into: Found, traces: Found | None) -> None:
+    """Adds to `into` tr Gauss–Newton and the ratio to it, of errors that are apart."""
     if traces is None:
         return
     for row, more in zip(into.rows, traces.rows):

@@ -290,7 +290,7 @@ def _precise(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype.itemsize < 4 else dtype
 
 
-class _Both(nn.Module):
+class Both(nn.Module):
     """Model and loss as one module, so that parameters can be put into it from outside."""
 
     def __init__(self, model: nn.Module, loss: Callable[[Any, Any], Tensor]) -> None:
@@ -315,7 +315,7 @@ def by_vmap(
 
     `chunk` gradients are held at a time, all by default. Fails with a RuntimeError where `vmap` does not know an operation.
     """
-    both = _Both(model, loss)
+    both = Both(model, loss)
     position = {id(parameter): index for index, parameter in enumerate(parameters)}
     values = {name: value for name, value in both.named_parameters() if id(value) in position}
     order = [position[id(value)] for value in values.values()]

@@ -22,6 +22,9 @@ from torch import Tensor, nn
 
 from ._tree import tensors
 
+#: By how much a product may differ from that of a known kind, relative to it.
+TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
+
 
 class Unrecognised(ValueError):
     """Why the loss's curvature in the outputs has no square root that is known here."""
@@ -127,18 +130,14 @@ def curvature(losses: Tensor, outputs: Tensor, generator: torch.Generator) -> Ou
     plain = slope.detach()
     if not bool(curved.isfinite().all()) or not bool(curved.any()):
         raise Unrecognised("the loss does not curve in the model's outputs")
-    tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(outputs.dtype, 5e-2)
+    tolerance = TOLERANCE.get(outputs.dtype, 0.1)
     # Classes are the last dimension, or the second one as torch's cross-entropy has them.
     for dimension in dict.fromkeys((-1, 1)) if outputs.dim() > 2 else (-1,):
-        if outputs.dim() == 0 or outputs.shape[dimension] < 2:
-            continue
-        p = outputs.detach().softmax(dimension)
-        shape = _softmax_product(p, one, dimension)
-        scale = (curved * shape).sum(dimension) / shape.square().sum(dimension).clamp_min(torch.finfo(p.dtype).tiny)
-        scale = scale.clamp_min(0)
-        expected = scale.unsqueeze(dimension) * _softmax_product(p, other, dimension)
-        if (again - expected).norm() <= tolerance * again.norm():
-            return OutputCurvature("cross-entropy", scale, p, dimension, plain)
+        if outputs.dim() > 0 and outputs.shape[dimension] > 1:
+            weight = _softmax_weight(outputs.detach(), (one, other), (curved, again), dimension)
+            if weight is not None:
+                p = outputs.detach().softmax(dimension)
+                return OutputCurvature("cross-entropy", weight, p, dimension, plain)
     diagonal = curved / one
     # Where `one` happens to be small the quotient is rounding.
     expected = diagonal * other
@@ -149,8 +148,32 @@ def curvature(losses: Tensor, outputs: Tensor, generator: torch.Generator) -> Ou
     )
 
 
-def _softmax_product(p: Tensor, vector: Tensor, dimension: int) -> Tensor:
-    return p * vector - p * (p * vector).sum(dimension, keepdim=True)
+def _softmax_weight(
+    outputs: Tensor, vectors: tuple[Tensor, Tensor], products: tuple[Tensor, Tensor], dimension: int
+) -> Tensor | None:
+    """w of H = w (diag p − ppᵀ) in every row, from one product; None where the other one says that H is not so."""
+    precision = torch.finfo(outputs.dtype).eps
+    z = outputs.movedim(dimension, -1).double()
+    one, other, curved, again = (t.movedim(dimension, -1).double() for t in (*vectors, *products))
+    p = z.softmax(-1)
+
+    def shape(vector: Tensor) -> Tensor:
+        return p * vector - p * (p * vector).sum(-1, keepdim=True)
+
+    first = shape(one)
+    size = first.norm(dim=-1)
+    weight = (curved * first).sum(-1) / size.square().clamp_min(1e-300)
+    # Rows that are sure of their class have next to no curvature, and a weight that is rounding: no more than the others'.
+    sharp = size > 1e3 * precision * one.norm(dim=-1)
+    if not bool(sharp.any()):
+        sharp = size == size.max()
+    largest = weight[sharp].max().clamp_min(0)
+    weight = weight.clamp(min=torch.zeros_like(largest), max=largest)
+    wrong = (again - weight.unsqueeze(-1) * shape(other)).norm(dim=-1)
+    # In units of what p itself is rounded by.
+    relative = TOLERANCE.get(outputs.dtype, 0.1)
+    allowed = relative * again.norm(dim=-1) + 30 * precision * largest * other.norm(dim=-1)
+    return weight.to(outputs.dtype) if bool((wrong.norm() <= allowed.norm()).item()) else None
 
 
 def signs(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -70,9 +70,11 @@ class Schedule:
                 found.append(item)
         return found
 
-    def expects(self, name: str) -> bool:
-        """Whether quantity `name` is due at the next step."""
+    def expects(self, name: str, step: int) -> bool:
+        """Whether quantity `name` is due at `step`, the next one."""
         for item in self.items:
-            if item.name == name and item.every is None:
+            if item.name == name:
+                if item.every is not None:
+                    return (step + 1) % item.every == 0
                 return item.saved + self.overhead * item.share >= item.next_cost * (1 - 1e-9)
         return False
