@@ -37,6 +37,7 @@ pub mod examples;
 pub mod images;
 pub mod memory;
 pub mod network;
+pub mod probe;
 pub mod provenance;
 pub mod quantity;
 pub mod run;

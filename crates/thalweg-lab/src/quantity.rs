@@ -221,6 +221,117 @@ pub const FLUCTUATION_PER_GAUSS_NEWTON: Quantity = scalar(
     NOWHERE,
 );
 
+/// 2/η, beyond which a step of plain gradient descent along the leading eigenvector grows.
+pub const EDGE_OF_STABILITY: Quantity = scalar(
+    "edge_of_stability",
+    "edge of stability",
+    "2/η",
+    "2/η",
+    "edge of stability 2/η",
+    "loss/weight²",
+    NOWHERE,
+);
+
+/// Beyond which the optimiser itself is unstable along an eigenvector: 2(1 + β)/η with momentum β, and with what Adam and its kin
+/// divide by in units of [`PRECONDITIONED_LAMBDA_MAX`].
+pub const STABILITY_THRESHOLD: Quantity = scalar(
+    "stability_threshold",
+    "stability threshold of the optimiser",
+    "λ_{stable}",
+    "λ_stable",
+    "stability threshold of the optimiser",
+    "",
+    NOWHERE,
+);
+
+/// The largest eigenvalue of P^{−1/2} ∇²L P^{−1/2} for an optimiser that divides gradients by P, as Adam does.
+pub const PRECONDITIONED_LAMBDA_MAX: Quantity = scalar(
+    "preconditioned_lambda_max",
+    "preconditioned largest eigenvalue",
+    "λ_{max}(P⁻¹H)",
+    "λ_max(P⁻¹∇²L)",
+    "preconditioned λ_{max}",
+    "",
+    NOWHERE,
+);
+
+/// 2/η_c, with η_c the smallest learning rate at which a step along the update that was made no longer lowers the loss.
+pub const CRITICAL_SHARPNESS: Quantity = scalar(
+    "critical_sharpness",
+    "critical sharpness",
+    "2/η_{c}",
+    "2/η_c",
+    "critical sharpness 2/η_{c}",
+    "loss/weight²",
+    NOWHERE,
+);
+
+/// tr Cov ∇ℓ/‖∇L‖²: the samples at which a minibatch's gradient is as long as its error.
+pub const NOISE_SCALE: Quantity = scalar(
+    "noise_scale",
+    "gradient noise scale",
+    "tr Cov/‖grad L‖²",
+    "tr Cov ∇ℓ/‖∇L‖²",
+    "gradient noise scale, in samples",
+    "samples",
+    NOWHERE,
+);
+
+/// ‖∇L‖², the squared length of the mean gradient.
+pub const GRADIENT_NORM_SQUARED: Quantity = scalar(
+    "gradient_norm_squared",
+    "squared gradient",
+    "‖grad L‖²",
+    "‖∇L‖²",
+    "squared gradient ‖grad L‖²",
+    "loss²/weight²",
+    NOWHERE,
+);
+
+/// λ_max/λ_min of the residuals' covariance.
+pub const RESIDUAL_CONDITION: Quantity = scalar(
+    "residual_condition",
+    "condition number of the residuals' covariance",
+    "κ(Cov r)",
+    "κ(Cov r)",
+    "condition number of Cov r",
+    "",
+    NOWHERE,
+);
+
+/// The trace of the residuals' covariance.
+pub const RESIDUAL_TRACE: Quantity = scalar(
+    "residual_trace",
+    "trace of the residuals' covariance",
+    "tr Cov r",
+    "tr Cov r",
+    "tr Cov r of the residuals",
+    "",
+    NOWHERE,
+);
+
+/// What a probe measures of a training in PyTorch, in the order in which it is shown.
+pub fn probed() -> [Quantity; 16] {
+    [
+        LOSS,
+        SHARPNESS,
+        LAMBDA_MAX,
+        EDGE_OF_STABILITY,
+        PRECONDITIONED_LAMBDA_MAX,
+        STABILITY_THRESHOLD,
+        CRITICAL_SHARPNESS,
+        FLUCTUATION,
+        COVARIANCE_TRACE,
+        RATIO,
+        GAUSS_NEWTON_TRACE,
+        FLUCTUATION_PER_GAUSS_NEWTON,
+        NOISE_SCALE,
+        GRADIENT_NORM_SQUARED,
+        RESIDUAL_TRACE,
+        RESIDUAL_CONDITION,
+    ]
+}
+
 /// Everything that is one number for a whole network in a run.
 pub const SCALARS: [Quantity; 7] = [
     SHARPNESS,

@@ -17,7 +17,7 @@ use crate::error::Failed;
 use crate::problem::{Problem, mended};
 use crate::simulate::Simulated;
 use crate::train::Trained;
-use crate::{tree, work};
+use crate::{json, tree, work};
 
 /// How often the state is put on the disk: what a kill -9 can cost.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -178,6 +178,14 @@ pub fn experiment<E: Specification>(
         draft.set(&key, tree::node(&key, &value)?).map_err(named)?;
     }
     Ok(draft.experiment().map_err(named)?)
+}
+
+/// What an experiment on a network specifies, every default spelled out: given as in [`experiment`].
+#[pyfunction]
+pub fn specification<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = given.py();
+    let experiment: NetworkExperiment = experiment(given, &PyDict::new(py))?;
+    json::python(py, &serde_json::json!(experiment.to_node()))
 }
 
 /// What must be known of a network that another program wrote, as [`experiment`].

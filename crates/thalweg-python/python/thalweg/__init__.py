@@ -31,7 +31,7 @@ from ._curvature import (
 )
 from ._estimate import Estimate
 from ._flow import Flow, flow
-from ._measure import Measured, measure
+from ._measure import Measured, evaluation_set, measure
 from ._predict import Prediction, predict
 from ._runs import Simulation, Training, load, simulate, train
 
@@ -51,6 +51,7 @@ __all__ = [
     "curvature_memory",
     "density",
     "eigenpairs",
+    "evaluation_set",
     "flow",
     "load",
     "measure",

@@ -39,6 +39,7 @@ __all__ = [
     "sample_mean",
     "sample_ratio",
     "simulate",
+    "specification",
     "trace",
     "trace_vectors",
     "train",
@@ -205,6 +206,9 @@ def evaluation_set(
     seed: int | None,
     run: int | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def specification(
+    given: Mapping[str, Any] | str | PathLike[str],
+) -> dict[str, Any]: ...
 def fluctuation(loss: object) -> dict[str, Any]: ...
 def residuals(
     residuals: ArrayLike, output_curvature: ArrayLike, classes: tuple[int, int] | None

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import _core
 from ._progress import Progress, told
 from ._runs import PathArgument, Training
@@ -125,3 +128,41 @@ def measure(
             Path(target), given, seed, samples, evaluation_seed, top, trace_products, out, tell
         )
     return Measured(answer)
+
+
+def evaluation_set(
+    experiment: Mapping[str, Any] | PathArgument,
+    *,
+    samples: int | None = None,
+    seed: int | None = None,
+    run_seed: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The samples that the networks of an experiment are measured on: to be used in one's own program.
+
+    Parameters
+    ----------
+    experiment : dict or path
+        As :func:`train` takes it.
+    samples, seed : int, optional
+        How many, and by which seed they are drawn; the experiment's own (its table ``measure``) by default.
+    run_seed : int, optional
+        Of the run, where each has a teacher or an evaluation set of its own; the first by default.
+
+    Returns
+    -------
+    inputs, targets : ndarray of float64, (samples, lines)
+        With label noise; a sequence's lines are row · positions + position.
+
+    Examples
+    --------
+    >>> experiment = {
+    ...     "learning_rate": 0.05, "batch": 10, "steps": 100, "loss": "squared-error",
+    ...     "network": {"kind": "mlp", "inputs": 3, "hidden": [4], "outputs": 2, "activation": "tanh"},
+    ...     "data": {"kind": "teacher", "teacher": {"hidden": [8], "seed": 1}},
+    ... }
+    >>> inputs, targets = evaluation_set(experiment, samples=50)
+    >>> inputs.shape, targets.shape
+    ((50, 3), (50, 2))
+    """
+    given = dict(experiment) if isinstance(experiment, Mapping) else experiment
+    return _core.evaluation_set(given, samples, seed, run_seed)

@@ -31,7 +31,7 @@ fn of_files(folder: &Path) -> u64 {
         let length = entry.metadata().ok()?.len();
         let times = match entry.path().extension()?.to_str()? {
             "svg" => PICTURE,
-            "json" | "toml" => WORDS,
+            "json" | "toml" | "csv" => WORDS,
             // Read whole, and then group by group.
             "parquet" => 2,
             _ => return None,

@@ -18,6 +18,7 @@ mod memory;
 mod network;
 mod number;
 mod page;
+mod probe;
 mod run;
 mod section;
 mod summary;
@@ -29,20 +30,30 @@ pub use error::ReportError;
 use crate::results::{RESULTS_FILE, Results};
 use section::Section;
 use thalweg_lab::network::NetworkMeasurement;
+use thalweg_lab::probe::is_probe;
 use thalweg_lab::store::{Lock, exists, is_network, is_run, write_whole};
 
 /// The page's file.
 pub const REPORT_FILE: &str = "report.html";
 
-/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run, or
-/// measurements of networks, and returns its path. Nothing is simulated or measured again.
+/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run,
+/// measurements of networks, or a probe's log of a training in PyTorch, and returns its path. Nothing is simulated or measured again.
 ///
 /// # Errors
 /// When the directory holds neither, a file cannot be read or is damaged, or the page cannot be written.
 pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
+    write_live(directory, None)
+}
+
+/// The same, as a page that a browser loads again each `seconds`, if given: for a directory that grows.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_live(directory: &Path, seconds: Option<u64>) -> Result<PathBuf, ReportError> {
     memory::fits(directory)?;
     if exists(&directory.join(RESULTS_FILE)) {
-        return write_reproduction(directory, &take(directory)?);
+        let page = reproduction(directory)?;
+        return put(directory, &live(page, seconds), &take(directory)?);
     }
     // What is no directory holds no run either, and that error says so.
     let measured = if directory.is_dir() {
@@ -55,18 +66,24 @@ pub fn write(directory: &Path) -> Result<PathBuf, ReportError> {
     } else {
         !measured.is_empty()
     };
-    let page = if of_networks {
+    let page = if is_probe(directory) {
+        probe::page(directory)?
+    } else if of_networks {
         network::page(directory, &measured)?
     } else {
         // Also where there is no run at all: its error says so.
         run::page(directory)?
     };
-    put(directory, &page, &take(directory)?)
+    put(directory, &live(page, seconds), &take(directory)?)
 }
 
 /// Writes the page of a reproduction in `directory`, which `lock` has taken: results and pictures that belong
 /// together are read, and the page is never older than they.
 pub(crate) fn write_reproduction(directory: &Path, lock: &Lock) -> Result<PathBuf, ReportError> {
+    put(directory, &reproduction(directory)?, lock)
+}
+
+fn reproduction(directory: &Path) -> Result<String, ReportError> {
     let results = Results::read(directory)?;
     let mut sections = Vec::new();
     for figure in &results.figures {
@@ -81,7 +98,16 @@ pub(crate) fn write_reproduction(directory: &Path, lock: &Lock) -> Result<PathBu
             again: format!("{} ({:.1} s here)", figure.command, figure.seconds),
         });
     }
-    put(directory, &page::reproduction(&results, &sections), lock)
+    Ok(page::reproduction(&results, &sections))
+}
+
+/// `page`, to be loaded again each `seconds`.
+fn live(page: String, seconds: Option<u64>) -> String {
+    let Some(seconds) = seconds else {
+        return page;
+    };
+    let again = format!("<head><meta http-equiv=\"refresh\" content=\"{seconds}\">");
+    page.replacen("<head>", &again, 1)
 }
 
 fn take(directory: &Path) -> Result<Lock, ReportError> {

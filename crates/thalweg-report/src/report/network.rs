@@ -56,7 +56,12 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
             figure,
         })
         .collect();
-    Ok(page::run(LEAD, &convention.unwrap_or_default(), &sections))
+    Ok(page::run(
+        LEAD,
+        &convention.unwrap_or_default(),
+        page::SPECIFICATION,
+        &sections,
+    ))
 }
 
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {

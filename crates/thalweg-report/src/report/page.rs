@@ -27,8 +27,11 @@ pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
     )
 }
 
-/// The page of one run, which makes no claims.
-pub fn run(lead: &str, loss_convention: &str, sections: &[Section<'_>]) -> String {
+/// Where a run of this program says it.
+pub const SPECIFICATION: &str = "specification.toml, provenance";
+
+/// The page of one run, which makes no claims; `own` is where it says what made it.
+pub fn run(lead: &str, loss_convention: &str, own: &str, sections: &[Section<'_>]) -> String {
     let here = Environment::here();
     let rows = [
         ("page made by", here.program),
@@ -36,10 +39,7 @@ pub fn run(lead: &str, loss_convention: &str, sections: &[Section<'_>]) -> Strin
             "commit",
             here.commit.unwrap_or_else(|| "unknown".to_owned()),
         ),
-        (
-            "the run’s own version",
-            "specification.toml, provenance".to_owned(),
-        ),
+        ("the run’s own version", own.to_owned()),
     ];
     render(lead, loss_convention, "", sections, &(list(&rows) + SOURCE))
 }

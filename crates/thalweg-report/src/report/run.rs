@@ -30,7 +30,12 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
         details: "Numbers and settings",
         again: figure.command.clone(),
     };
-    Ok(page::run(LEAD, LOSS_CONVENTION, &[section]))
+    Ok(page::run(
+        LEAD,
+        LOSS_CONVENTION,
+        page::SPECIFICATION,
+        &[section],
+    ))
 }
 
 /// Every quantity against steps, with what each predictor says of it.
