@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, jacrev
 from torch.nn import functional
 
+import thalweg.torch
+from thalweg.torch import _pieces
 from thalweg.torch._objective import Objective
 from thalweg.torch._products import GaussNewton, Hessian, NotApplicable, Products
 
@@ -518,3 +520,44 @@ def test_a_compiled_model_is_measured_without() -> None:
 def test_errors_name_what_was_given(arguments: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Objective(*arguments)
+
+
+def test_large_batches_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pieces, "LARGEST", 8 * 5 * 6)
+    model = perceptron(3, 5, 4)
+    batches = classified(20, 13)
+    whole = tuple(torch.cat(parts) for parts in zip(*batches))
+    for loss in (cross_entropy, mean_cross_entropy):
+        objective = Objective(model, loss, batches)
+        assert objective.sizes == [5, 5, 5, 5, 4, 4, 5] and objective.given_batches == 2
+        assert_is(dense(Hessian(objective)), reference(model, cross_entropy, whole))
+
+    def contrast(model: nn.Module, batch: Any) -> Tensor:
+        found: Tensor = model(batch[0])
+        return functional.cross_entropy(found @ found.T, torch.arange(len(found)), reduction="none")
+
+    # These are not the same in parts.
+    assert Objective(model, contrast, batches).sizes == [20, 13]
+    for layer in (nn.Dropout(0.2), nn.BatchNorm1d(5)):
+        mixed = nn.Sequential(nn.Linear(3, 5), layer, nn.Linear(5, 4)).double()
+        assert Objective(mixed, cross_entropy, batches).sizes == [20, 13]
+        assert Objective(mixed.eval(), cross_entropy, batches).sizes == objective.sizes
+
+
+def test_operators_go_to_eigenpairs() -> None:
+    model = perceptron(3, 5, 4)
+    (batch,) = classified(30)
+    exact = reference(model, cross_entropy, batch)
+    operator = thalweg.torch.hessian(model, cross_entropy, batch)
+    found = thalweg.eigenpairs(operator, k=2)
+    for pair, value in zip(found.values, torch.linalg.eigvalsh(exact).flip(0).tolist()):
+        assert pair.value == pytest.approx(value, rel=1e-9)
+    vector = found.vectors[:, :1]
+    assert isinstance(vector, Tensor)
+    assert (operator @ vector - found.values[0].value * vector).norm() <= 2 * found.values[0].error + 1e-12
+    # An optimiser's step moves the operator along.
+    torch.autograd.backward(cross_entropy(model, batch).mean())
+    torch.optim.SGD(model.parameters(), lr=0.5).step()
+    assert_is(dense(operator), reference(model, cross_entropy, batch))
+    curved = thalweg.trace(thalweg.torch.gauss_newton(model, cross_entropy, batch))
+    assert curved.value == pytest.approx(gauss_newton_reference(model, cross_entropy, batch).trace().item(), rel=1e-9)

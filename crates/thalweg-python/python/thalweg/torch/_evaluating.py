@@ -90,10 +90,9 @@ class Watch(TorchFunctionMode):
 
 def modes(model: nn.Module) -> list[str]:
     """Sentences on layers that do one thing in training and another in evaluation, as the user has set them."""
-    modules = list(model.modules())
     notes = []
-    norms = [module for module in modules if isinstance(module, _BatchNorm)]
-    by_batch = [module for module in norms if module.training or module.running_mean is None]
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    by_batch = _by_batch(model)
     if by_batch:
         notes.append(
             f"{len(by_batch)} of {len(norms)} BatchNorm layers are in training mode: they normalise by the batch at hand, so "
@@ -102,11 +101,24 @@ def modes(model: nn.Module) -> list[str]:
         )
     elif norms:
         notes.append(f"{len(norms)} BatchNorm layers are in evaluation mode: they normalise by their running statistics")
-    dropouts = [module for module in modules if isinstance(module, _DropoutNd)]
-    active = [module for module in dropouts if module.training and module.p > 0]
+    active = _dropouts(model)
     if active:
         notes.append(
             f"{len(active)} dropout layers are in training mode: each batch has one mask, drawn from `seed`, which is the same "
             "for every number; model.eval() measures the network without"
         )
     return notes
+
+
+def tied_to_batch(model: nn.Module) -> bool:
+    """Whether a batch's parts would be treated otherwise than the batch: BatchNorm or dropout in training mode."""
+    return bool(_by_batch(model) or _dropouts(model))
+
+
+def _by_batch(model: nn.Module) -> list[nn.Module]:
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    return [module for module in norms if module.training or module.running_mean is None]
+
+
+def _dropouts(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, _DropoutNd) and module.training and module.p > 0]

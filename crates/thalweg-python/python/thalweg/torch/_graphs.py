@@ -27,15 +27,21 @@ class Graphs:
         self._objective, self._make = objective, make
         self._memory = memory
         self._kept: dict[int, Any] = {}
+        self._versions: list[int] = []
         self._most: int | None = None
         #: Bytes of the first batch's graph, beside the parameters; None before it is made.
         self.weight: int | None = None
 
     def of(self, index: int) -> Any:
         """The graph of batch `index`."""
+        objective = self._objective
+        versions = [parameter._version for parameter in objective.parameters]
+        if versions != self._versions:
+            # An optimiser has moved the parameters since.
+            self._kept.clear()
+            self._versions = versions
         if index in self._kept:
             return self._kept[index]
-        objective = self._objective
         if self._most is None and len(objective.batches) > 1:
             memory = _free(objective.device) * SHARE if self._memory is None else self._memory
             with _Scale(objective.parameters) as scale, objective.evaluating(index):

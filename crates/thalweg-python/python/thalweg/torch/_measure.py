@@ -159,7 +159,7 @@ def measure(
     found = {
         "name": name,
         "network": f"{type(objective.model).__name__}, {count} parameters in {len(layers)} layers",
-        "data": f"{objective.samples} samples in {len(objective.batches)} batches",
+        "data": f"{objective.samples} samples in {objective.given_batches} batches",
         "loss_convention": f"the mean of {getattr(loss, '__name__', type(loss).__name__)} over samples",
         "seed": None,
         "step": None,

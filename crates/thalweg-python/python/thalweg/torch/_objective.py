@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ._batches import batches, moved, single, size
-from ._evaluating import Watch, evaluating, modes, unwrapped
+from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
+from ._pieces import piece, pieces
 
 #: What the user gives: of the model and a batch, each sample's loss or their mean.
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -41,7 +42,8 @@ class Layer:
 class Objective:
     """L(θ) = (1/N) Σ_b ℓ_b(θ) over a fixed set of N samples in batches, at the model's own θ.
 
-    A batch counts by its samples, so that a last one that is smaller has a smaller weight. The model is run as
+    A batch counts by its samples, so that a last one that is smaller has a smaller weight. Where its samples do not see one
+    another, one that is larger than the processor's caches is taken in parts, which changes nothing but rounding. The model is run as
     :func:`~thalweg.torch._evaluating.evaluating` has it, and nothing of it is changed.
 
     Attributes
@@ -55,8 +57,10 @@ class Objective:
         Theirs.
     layers : list of Layer
         A division of them.
+    batches : list
+        As they are worked on; of `given_batches` that were given.
     sizes : list of int
-        Samples in each batch.
+        Samples in each of them.
     batch_losses : list of float
         Each batch's mean loss.
     vector_loss : bool
@@ -101,32 +105,33 @@ class Objective:
         self._look()
 
     def _look(self) -> None:
-        """Runs the model once on each batch, for the sizes and whatever is to be seen of the loss."""
+        """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""
         self.sizes: list[int] = []
         self.batch_losses: list[float] = []
         self.vector_loss = True
         watch = Watch()
-        for index in range(len(self.batches)):
-            with self.evaluating(index), torch.no_grad():
-                if index == 0:
-                    with watch:
-                        found = self._loss(self.batch(index))
-                else:
-                    found = self._loss(self.batch(index))
-            self.vector_loss = found.dim() == 1 and self.vector_loss
-            samples = found.shape[0] if found.dim() == 1 else size(self.batches[index])
-            if samples is None:
-                raise ValueError(
-                    f"the samples of batch {index} cannot be counted: its tensors differ in length along dimension 0; let "
-                    "`loss` return the vector of the samples' losses"
-                )
-            value = found.double().mean().item()
-            if value - value != 0.0:
-                raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")
-            self.sizes.append(samples)
-            self.batch_losses.append(value)
+        with watch:
+            self._run(0)
+        given, self.batches = self.batches, self.batches[:1]
+        most = None if tied_to_batch(self.model) else piece(self)
+        for index, batch in enumerate(given):
+            parts = [batch] if most is None else pieces(batch, self.sizes[0] if index == 0 else size(batch), most)
+            if index == 0 and len(parts) > 1:
+                whole = self.batch_losses.pop(), self.sizes.pop()
+                self.batches = parts
+                for part in range(len(parts)):
+                    self._run(part)
+                if not self._is(*whole):
+                    # Its samples see one another: a part of it would be another loss.
+                    most, parts, self.batches = None, [batch], [batch]
+                    self.batch_losses, self.sizes = [whole[0]], [whole[1]]
+            elif index > 0:
+                for part in parts:
+                    self.batches.append(part)
+                    self._run(len(self.batches) - 1)
         self.samples = sum(self.sizes)
         self.weights = [samples / self.samples for samples in self.sizes]
+        self.given_batches = len(given)
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if torch.is_autocast_enabled(self.device.type):
@@ -134,6 +139,29 @@ class Objective:
                 f"autocast to {torch.get_autocast_dtype(self.device.type)} is on: products have its few digits, whatever their "
                 "stated error"
             )
+
+    def _run(self, index: int) -> None:
+        """Runs the model on batch `index`, and adds its loss and its size."""
+        with self.evaluating(index), torch.no_grad():
+            found = self._loss(self.batch(index))
+        self.vector_loss = found.dim() == 1 and self.vector_loss
+        samples = found.shape[0] if found.dim() == 1 else size(self.batches[index])
+        if samples is None:
+            raise ValueError(
+                f"the samples of batch {index} cannot be counted: its tensors differ in length along dimension 0; let "
+                "`loss` return the vector of the samples' losses"
+            )
+        value = found.double().mean().item()
+        if value - value != 0.0:
+            raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")
+        self.sizes.append(samples)
+        self.batch_losses.append(value)
+
+    def _is(self, loss: float, samples: int) -> bool:
+        """Whether the batches so far have that mean loss and that number of samples, to rounding."""
+        total = sum(count * value for count, value in zip(self.sizes, self.batch_losses))
+        near = 1e-12 if self.dtype == torch.float64 else 1e-5
+        return sum(self.sizes) == samples and abs(total / samples - loss) <= near * abs(loss)
 
     @property
     def mean_loss(self) -> float:
