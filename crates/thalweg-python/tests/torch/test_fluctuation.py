@@ -174,12 +174,12 @@ def test_the_jackknife_in_closed_form_is_that_of_leaving_out() -> None:
         squares, slopes = gradients[keep].square().sum(1), gradients[keep] @ mean
         curvature = gradients[keep].abs().sum(1)
         parts = Parts(squares[None], slopes[None], torch.tensor([sizes[k] for k in keep]).double(), curvature[None])
-        return parts._quantities(torch.ones(len(keep), dtype=torch.double))
+        return parts._quantities(torch.ones(len(keep), 1, dtype=torch.double))
 
     found = group_parts([[g] for g in gradients], sizes, lambda blocks: blocks)
     parts = Parts(found.squares, found.slopes, found.sizes, gradients.abs().sum(1)[None])
     for name, value in parts.values()[0].items():
-        left_out = torch.stack([quantities([k for k in range(5) if k != out])[name][0] for out in range(5)])
+        left_out = torch.stack([quantities([k for k in range(5) if k != out])[name][0, 0] for out in range(5)])
         expected = (4 / 5 * (left_out - left_out.mean()).square().sum()).sqrt().item()
         assert value.value == pytest.approx(quantities(list(range(5)))[name].item(), rel=1e-12)
         assert value.error == pytest.approx(expected, rel=1e-9)

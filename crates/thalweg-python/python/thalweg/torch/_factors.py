@@ -45,8 +45,13 @@ class Outer:
     def slopes(self, direction: Tensor) -> Tensor:
         """g_b·d for every sample, (B,)."""
         matrix = direction.reshape(self.shape)
-        reached = matrix[0][self.left] if self.indexed else self.left @ matrix
-        return (reached * self.right).flatten(1).sum(1)
+        if self.indexed:
+            return (matrix[0][self.left] * self.right).flatten(1).sum(1)
+        # All samples' positions at once: a product for each sample would copy the matrix for each.
+        samples, groups, positions, _ = self.left.shape
+        reached = self.left.transpose(0, 1).flatten(1, 2) @ matrix
+        products = (reached * self.right.transpose(0, 1).flatten(1, 2)).sum(-1)
+        return products.reshape(groups, samples, positions).sum((0, 2))
 
     def of(self, samples: slice) -> Outer:
         """Of these samples only."""

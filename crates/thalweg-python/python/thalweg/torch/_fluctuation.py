@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ._batches import size
 from ._moments import Parts, Value
@@ -151,7 +152,7 @@ class Samples:
         if not self._verified:
             norms.verify(losses)
             self._verified = True
-        found, _ = norms.of_losses(losses)
+        found = norms.of_losses(losses)
         assert found.slopes is not None
         curved = self._curvature(losses, outputs, trace)
         traces = None
@@ -243,8 +244,18 @@ class Samples:
         return result
 
     def traces(self, batch: Any) -> Found | None:
-        """tr Gauss–Newton alone, from parts of the batch."""
+        """tr Gauss–Newton alone: from parts of the batch, or where samples are coupled from several draws for the whole."""
         traces, curves = [], []
+        if self._coupled():
+            outputs = Outputs()
+            with outputs.of(self.model):
+                losses = self.losses(batch)
+            samples = len(losses) if losses.dim() else size(batch) or 1
+            curved = self._curvature(losses.mean() * samples, outputs, True)
+            if curved is None:
+                return None
+            draws = [self._label_squares(outputs.only(), curved) / samples for _ in range(DRAWS)]
+            return Found(_traces_of(torch.stack(draws, 1)), "labels", "labels", *_residuals([curved]))
         for part, samples in self._cut(batch):
             outputs = Outputs()
             with outputs.of(self.model):
@@ -255,6 +266,9 @@ class Samples:
             traces.append(self._label_squares(outputs.only(), curved) / samples)
             curves.append(curved)
         return Found(_traces_of(torch.stack(traces, 1)), "labels", "labels", *_residuals(curves))
+
+    def _coupled(self) -> bool:
+        return any(isinstance(module, _BatchNorm) and module.training for module in self.model.modules())
 
     def _label_squares(self, outputs: Tensor, curved: OutputCurvature) -> Tensor:
         drawn = torch.autograd.grad(
@@ -275,7 +289,8 @@ class Samples:
         if samples < 2:
             raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
         order = torch.randperm(samples, generator=self.generator)
-        parts = order.tensor_split(min(CHUNKS, samples))
+        # BatchNorm has no variance from one sample.
+        parts = order.tensor_split(max(min(CHUNKS, samples // 2 if self._coupled() else samples), 2))
         return [
             (mapped(lambda t: t[part.to(t.device)] if t.dim() else t, batch), len(part)) for part in parts
         ]

@@ -47,32 +47,27 @@ class Parts:
         count = len(self.sizes)
         if count < 2:
             raise ValueError(f"{count} group of samples has no scatter: at least two are needed")
-        kept = torch.ones(count, dtype=torch.float64)
-        whole = self._quantities(kept)
-        # With one group left out each time.
-        left_out = [self._quantities(kept - row) for row in torch.eye(count, dtype=torch.float64)] if count > 2 else []
-        found: list[dict[str, Value]] = []
-        for row in range(len(self.squares)):
-            values = {}
-            for name, tensor in whole.items():
-                pseudo = [quantities[name][row].item() for quantities in left_out]
-                values[name] = Value(tensor[row].item(), jackknife(pseudo))
-            found.append(values)
-        return found
+        # The first column has all groups, each other one lacks one of them.
+        kept = torch.cat([torch.zeros(count, 1), torch.eye(count)], 1).double().neg().add(1)
+        found = {name: values.tolist() for name, values in self._quantities(kept).items()}
+        return [
+            {name: Value(values[row][0], jackknife(values[row][1:])) for name, values in found.items()}
+            for row in range(len(self.squares))
+        ]
 
     def _quantities(self, kept: Tensor) -> dict[str, Tensor]:
-        """From the groups whose entry is 1. All inner products with their mean follow from those with the mean of all."""
-        sizes = self.sizes * kept
-        total, count = sizes.sum(), kept.sum()
-        every = self.sizes.sum()
-        square = self.squares @ sizes
-        if bool((kept == 1).all()):
-            mean = (self.slopes @ sizes) / total
-        else:
-            # Nḡ less what was left out.
-            out = self.sizes * (1 - kept)
-            whole = (self.slopes @ self.sizes) / every
-            mean = (every**2 * whole - 2 * every * (self.slopes @ out) + self.squares @ out**2) / total**2
+        """From the groups whose entry in a column of `kept` (K, columns) is 1, in (rows, columns).
+
+        All inner products with their mean follow from those with the mean of all.
+        """
+        sizes = self.sizes.unsqueeze(1)
+        inside, outside = sizes * kept, sizes * (1 - kept)
+        every, total, count = self.sizes.sum(), inside.sum(0), kept.sum(0)
+        square = self.squares @ inside
+        # ‖ḡ‖² of all, and of Nḡ less what was left out.
+        whole = (self.slopes @ sizes) / every
+        # One group at most is left out, so that no products between two of them are needed.
+        mean = (every**2 * whole - 2 * every * (self.slopes @ outside) + self.squares @ outside**2) / total**2
         covariance = (square - total * mean) / (count - 1)
         gradient = mean - covariance / total
         found = {
@@ -83,7 +78,7 @@ class Parts:
             "noise_scale": torch.where(gradient > 0, covariance / gradient, math.nan),
         }
         if self.curvature is not None:
-            trace = self.curvature @ sizes / total
+            trace = self.curvature @ inside / total
             found["gauss_newton_trace"] = trace
             found["ratio"] = torch.where(trace > 0, found["fluctuation"] / trace, math.nan)
         return found

@@ -161,16 +161,18 @@ class SampleNorms:
         samples = self.samples or len(outputs[0])
         return self._norms(self._factors(outputs, cotangents, samples), samples, along)
 
-    def of_losses(self, losses: Tensor) -> tuple[Norms, list[Tensor]]:
-        """Of the samples' own gradients, with slopes along their mean, which is given too; one backward pass for both."""
+    def of_losses(self, losses: Tensor) -> Norms:
+        """Of the samples' own gradients, with slopes along their mean; one backward pass for both."""
         samples = len(losses)
         edges = [call.edge for call in self._calls]
         found = torch.autograd.grad(
             losses.sum(), cast("list[Tensor]", [*edges, *self.parameters]), retain_graph=True, allow_unused=True
         )
         own = found[len(edges) :]
-        mean = [torch.zeros_like(p) if g is None else g / samples for p, g in zip(self.parameters, own)]
-        return self._norms(self._collected(found[: len(edges)], samples), samples, mean), mean
+        whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, own)]
+        norms = self._norms(self._collected(found[: len(edges)], samples), samples, whole)
+        assert norms.slopes is not None
+        return Norms(norms.squares, norms.slopes / samples)
 
     def _norms(self, factors: list[list[Factor]], samples: int, along: Sequence[Tensor] | None) -> Norms:
         squares, slopes = [], []

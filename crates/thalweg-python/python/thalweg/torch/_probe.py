@@ -290,7 +290,10 @@ class Probe:
                     continue
                 else:
                     costs = (trace / passes,)
-            items.append(Item(name, costs, self._every.get(name)))
+            every = self._every.get(name)
+            if name == "fluctuation" and every is None and self._way != "microbatches":
+                every = self._every.get("gauss_newton_trace")
+            items.append(Item(name, costs, every))
         schedule = Schedule(self._overhead, items)
         for log in self._logs:
             log.start(self._settings(batch))
