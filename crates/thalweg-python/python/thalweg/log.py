@@ -148,11 +148,20 @@ class CSV:
 
 def _cut_broken_line(path: Path) -> None:
     """Takes away what a killed run left of its last line."""
-    if not path.exists():
+    if not path.is_file():
         return
     with open(path, "rb+") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        end = file.seek(0, os.SEEK_END)
+        # Back to the last end of a line.
+        while end > 0:
+            start = max(0, end - 4096)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        file.truncate(end)
 
 
 class TensorBoard:

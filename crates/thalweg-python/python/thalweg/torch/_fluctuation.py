@@ -174,9 +174,15 @@ class Samples:
         value = self.losses(batch)
         found = torch.autograd.grad(value.mean(), self.parameters, allow_unused=True)
         mean = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
+        norms = None
         if way == "vmap":
-            norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
-        else:
+            try:
+                norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
+            except RuntimeError as error:
+                # It does not say of its own kind what it cannot do.
+                self.note(f"no gradients by vmap, so one sample after another: {str(error).splitlines()[0]}")
+                way = "samples"
+        if norms is None:
             norms = one_by_one(self.parameters, self.loss, self.model, batch, mean)
         assert norms.slopes is not None
         ones = torch.ones(norms.squares.shape[1], dtype=torch.float64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -137,9 +139,17 @@ def alone(
         found: dict[str, Tensor] = back(cotangent.unsqueeze(0))[0]
         return found
 
-    with torch.enable_grad():
+    with torch.enable_grad(), quiet():
         found = vmap(one, randomness="error")(tensors, derivative)
     return {name: Direct(value.detach().flatten(1)) for name, value in found.items()}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without `vmap`'s warning that an operation is slow: the user cannot help it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
+        yield
 
 
 def first(output: Any) -> Tensor:

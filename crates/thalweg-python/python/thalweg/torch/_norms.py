@@ -14,7 +14,7 @@ from torch.func import functional_call, grad, vmap
 
 from ._batches import single, size
 from ._factors import Factor, squares_and_slopes
-from ._layers import Rule, alone, first, rule
+from ._layers import Rule, alone, first, quiet, rule
 from ._tree import mapped, tensors
 
 #: By how much the sum of the samples' gradients may differ from the batch's, by precision: rounding, and no more.
@@ -346,7 +346,8 @@ def by_vmap(
         return torch.stack(squares), torch.stack(slopes)
 
     mapping = vmap(one, in_dims=tuple(0 if is_own else None for is_own in own), randomness="different", chunk_size=chunk)
-    squares, slopes = mapping(*found)
+    with quiet():
+        squares, slopes = mapping(*found)
     back = torch.argsort(torch.tensor(order, device=squares.device))
     return Norms(squares.T[back].detach(), None if along is None else slopes.T[back].detach())
 

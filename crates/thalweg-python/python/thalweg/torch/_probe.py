@@ -28,12 +28,15 @@ from ._state import preserved
 #: What one measurement by each way costs, in gradient passes of the batch: the samples' gradients, and tr G beside them.
 #: Measured on the loops of benches/python/probe_overhead.py; the dearest counts.
 COSTS = {
-    "hooks": (1.8, 1.0),
+    "hooks": (2.6, 1.4),
     "vmap": (4.0, 1.4),
     "chunks": (1.5, 0.8),
     "signs": (4.0, 2.9),
     "microbatches": (0.15, 1.5),
 }
+
+#: Shares of the budget; one where none is given.
+SHARES = {"lambda_max": 2.0, "preconditioned_lambda_max": 2.0}
 
 #: What a probe can measure, beside what comes with each.
 QUANTITIES = ("fluctuation", "gauss_newton_trace", *CURVATURES)
@@ -57,7 +60,7 @@ class Probe:
         For the edge of stability 2/η, and the preconditioned sharpness of Adam and its kin.
     overhead : float
         The budget: gradient passes (forward and backward, on a batch of the training's size) that are spent on
-        measurements for each step's one.
+        measurements for each step's one. Every quantity is measured at the first step, and then as often as this pays for.
     sharpness_set : a batch or list of batches, optional
         The fixed samples that sharpness is measured on. Without it only fluctuation is measured.
     log : list
@@ -293,7 +296,7 @@ class Probe:
             every = self._every.get(name)
             if name == "fluctuation" and every is None and self._way != "microbatches":
                 every = self._every.get("gauss_newton_trace")
-            items.append(Item(name, costs, every))
+            items.append(Item(name, costs, every, SHARES.get(name, 1.0)))
         schedule = Schedule(self._overhead, items)
         for log in self._logs:
             log.start(self._settings(batch))

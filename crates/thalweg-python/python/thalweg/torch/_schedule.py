@@ -18,7 +18,7 @@ class Item:
     share: float = 1.0
     #: Measurements so far.
     done: int = 0
-    #: Passes saved up.
+    #: Passes left to spend; below zero, still to be paid for.
     saved: float = 0.0
 
     @property
@@ -29,10 +29,10 @@ class Item:
 
 @dataclass
 class Schedule:
-    """Each quantity saves its share of the budget at every step, and is measured when its next measurement is paid for.
+    """Each quantity is measured at the first step, and again as soon as its share of the budget has paid for the last time.
 
-    So at no step more has been spent than the budget, and the steps measured follow from the settings: the same settings
-    give the same steps on every machine.
+    So no more is spent than the budget and one measurement of each, and the steps measured follow from the settings: the same
+    settings give the same steps on every machine.
 
     Attributes
     ----------
@@ -60,8 +60,7 @@ class Schedule:
                 due = (step + 1) % item.every == 0
             else:
                 item.saved += self.overhead * item.share
-                # Savings are sums of many small numbers.
-                due = item.saved >= item.next_cost * (1 - 1e-9)
+                due = self._paid(item.saved)
                 if due:
                     item.saved -= item.next_cost
             if due:
@@ -76,5 +75,9 @@ class Schedule:
             if item.name == name:
                 if item.every is not None:
                     return (step + 1) % item.every == 0
-                return item.saved + self.overhead * item.share >= item.next_cost * (1 - 1e-9)
+                return self._paid(item.saved + self.overhead * item.share)
         return False
+
+    def _paid(self, saved: float) -> bool:
+        # What is saved is a sum of many small numbers.
+        return saved >= -1e-9 * self.overhead

@@ -28,7 +28,7 @@ CHECK = 8
 #: Products for tr H.
 PROBES = 8
 #: What it costs, in gradient passes of as many samples: a product, and the first gradient's graph.
-PRODUCT, GRAPH = 2.3, 1.4
+PRODUCT, GRAPH = 2.6, 1.8
 #: Forward passes for the critical sharpness, at most, each a third of a gradient pass.
 FORWARD = 12
 
