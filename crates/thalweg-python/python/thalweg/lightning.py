@@ -1,0 +1,132 @@
+"""A probe for Lightning's ``Trainer``.
+
+Needs Lightning: ``pip install lightning`` (or ``pytorch-lightning``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .log import Row
+from .torch import Probe as _Probe
+
+if TYPE_CHECKING:
+    _Callback: Any
+else:
+    try:
+        from lightning.pytorch import Callback as _Callback
+    except ImportError:
+        try:
+            from pytorch_lightning import Callback as _Callback
+        except ImportError as _error:
+            raise ImportError("thalweg.lightning needs Lightning: pip install lightning") from _error
+
+
+class Probe(_Callback):  # type: ignore[misc]
+    """Watches sharpness and fluctuation of a module that a ``Trainer`` trains, and changes nothing of the run.
+
+    Measurements come after the gradient (of all accumulated batches) and before the optimizer's step; gradients that mixed precision
+    has scaled are unscaled. With several optimizers the first one's steps count.
+
+    Parameters
+    ----------
+    loss : callable, optional
+        ``loss(module, batch)`` gives the vector of the samples' losses (see :class:`thalweg.torch.Probe`). By default it is
+        what ``training_step`` returns, a mean, with which single samples are not seen; what it logs meanwhile is dropped.
+    **settings
+        Those of :class:`thalweg.torch.Probe`, but for ``model``, ``optimizer`` and ``scaler``, which the trainer has.
+
+    Attributes
+    ----------
+    probe : thalweg.torch.Probe or None
+        Once training has begun.
+
+    Examples
+    --------
+    ::
+
+        watch = thalweg.lightning.Probe(loss=per_sample_loss, sharpness_set=fixed_batch, log=[thalweg.log.CSV("run")])
+        lightning.Trainer(callbacks=[watch]).fit(module, loader)
+    """
+
+    def __init__(self, loss: Callable[[Any, Any], Any] | None = None, **settings: Any) -> None:
+        super().__init__()
+        for name in ("model", "optimizer", "scaler"):
+            if name in settings:
+                raise ValueError(f"`{name}` is given, which the trainer has: leave it out")
+        self._loss = loss
+        self._settings = settings
+        self._batch: Any = None
+        self.probe: _Probe | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """All that was measured."""
+        return [] if self.probe is None else self.probe.rows
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begins with the optimizer and the scaler that the trainer has by now."""
+
+        def loss(module: Any, batch: Any) -> Any:
+            with trainer.precision_plugin.forward_context(), _silent(pl_module):
+                if self._loss is not None:
+                    return self._loss(module, batch)
+                found = pl_module.training_step(batch, 0)
+                return found["loss"] if isinstance(found, dict) else found
+
+        settings = {"first_step": trainer.global_step, **self._settings}
+        self.probe = _Probe(
+            pl_module,
+            loss=loss,
+            optimizer=trainer.optimizers[0] if trainer.optimizers else None,
+            scaler=getattr(trainer.precision_plugin, "scaler", None),
+            **settings,
+        )
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Remembers the batch."""
+        self._batch = batch
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        """Measures what is due."""
+        if self.probe is not None and _same(optimizer, trainer.optimizers[0]):
+            self.probe.step(self._batch)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Closes the logs."""
+        self._close()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Closes the logs."""
+        self._close()
+
+    def _close(self) -> None:
+        self._batch = None
+        if self.probe is not None:
+            self.probe.close()
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two are one optimizer, which Lightning wraps now and then."""
+    return getattr(one, "optimizer", one) is getattr(other, "optimizer", other)
+
+
+@contextmanager
+def _silent(module: Any) -> Iterator[None]:
+    """Drops what the module logs: it is not of the training."""
+
+    def nothing(*_: Any, **__: Any) -> None:
+        pass
+
+    names = ("log", "log_dict")
+    before = {name: module.__dict__[name] for name in names if name in module.__dict__}
+    for name in names:
+        module.__dict__[name] = nothing
+    try:
+        yield
+    finally:
+        for name in names:
+            del module.__dict__[name]
+        module.__dict__.update(before)

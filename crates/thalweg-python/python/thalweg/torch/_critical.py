@@ -1,0 +1,104 @@
+"""Critical sharpness: how far the optimizer's step could be stretched before the loss is no lower than where it began."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from ._norms import Both
+from ._objective import Objective
+
+#: The steps that are tried: beyond it the loss counts as one that does not curve upwards.
+LONGEST = 2.0**12
+#: Relative width to which the crossing is found.
+WIDTH = 0.02
+
+
+class Update:
+    """The parameters before one step of the optimizer."""
+
+    def __init__(self, step: int, learning_rate: float, parameters: list[Tensor]) -> None:
+        self.step, self.learning_rate = step, learning_rate
+        self.before = [parameter.detach().clone() for parameter in parameters]
+
+
+@dataclass(frozen=True)
+class Critical:
+    """The critical sharpness, half the width of the interval that it is known to lie in, and how it was found."""
+
+    value: float
+    error: float
+    method: str
+
+
+def critical_sharpness(objective: Objective, update: Update, passes: int) -> Critical:
+    """2/η_c, with η_c the smallest step size for which L(θ − η_c d) ≥ L(θ) along the step −η d that was taken.
+
+    For a quadratic loss it is dᵀH d / gᵀd; along the gradient the Rayleigh quotient gᵀH g / ‖g‖², at most λ_max. Found by
+    stretching the step until the loss has passed its start, then by regula falsi on (L(θ + αΔ) − L(θ))/α, which is a line
+    for a quadratic. At most `passes` forward passes through the set.
+
+    Not a number where the step as it was taken does not begin downhill (noise, or momentum against the gradient), and 0 where
+    nothing up to 2¹² times the step goes uphill.
+    """
+    moves = [now.detach() - before for now, before in zip(objective.parameters, update.before)]
+    both = Both(objective.model, objective.loss)
+    names = [f"model.{name}" for name in objective.names]
+    start = 0.0
+
+    def slope(stretch: float) -> float:
+        """(L(θ + αΔ) − L(θ))/α."""
+        return (loss(stretch) - start) / stretch
+
+    def loss(stretch: float) -> float:
+        moved = {name: before + stretch * move for name, before, move in zip(names, update.before, moves)}
+        total = 0.0
+        for index, weight in enumerate(objective.weights):
+            with objective.evaluating(index), torch.no_grad():
+                value: Tensor = functional_call(both, moved, (objective.batch(index),))
+            total += weight * value.double().item()
+        return total
+
+    start = loss(0.0)
+    left = passes - 1
+    if not any(bool(move.any()) for move in moves) or update.learning_rate <= 0:
+        return Critical(math.nan, math.nan, "no step was taken")
+    low, high = 0.0, 1.0
+    below, above = math.nan, slope(high)
+    left -= 1
+    # Where the step as it was taken is too long, downhill is looked for nearer.
+    while above >= 0 and low == 0.0 and left > 0:
+        tried = high / 4
+        found = slope(tried)
+        left -= 1
+        if found < 0:
+            low, below = tried, found
+        else:
+            high, above = tried, found
+    while above < 0 and left > 0 and high < LONGEST:
+        low, below = high, above
+        high *= 4
+        above = slope(high)
+        left -= 1
+    if low == 0.0:
+        return Critical(math.nan, math.nan, "the step does not begin downhill on the sharpness set")
+    if above < 0:
+        return Critical(0.0, 2 / (high * update.learning_rate), f"downhill as far as {high:g} steps")
+    while left > 0 and high - low > WIDTH * high and math.isfinite(above):
+        crossing = low - below * (high - low) / (above - below)
+        # A little to the side that is farther, so that both sides close in.
+        nudge = WIDTH / 3 * crossing
+        tried = crossing + nudge if crossing - low > high - crossing else crossing - nudge
+        tried = min(max(tried, low + (high - low) / 50), high - (high - low) / 50)
+        found = slope(tried)
+        left -= 1
+        if found < 0:
+            low, below = tried, found
+        else:
+            high, above = tried, found
+    large, small = 2 / (low * update.learning_rate), 2 / (high * update.learning_rate)
+    return Critical((large + small) / 2, (large - small) / 2, f"along the step, {passes - left} forward passes")

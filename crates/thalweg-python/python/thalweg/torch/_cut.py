@@ -1,0 +1,182 @@
+"""A batch's samples one by one: their outputs, residuals and output curvature, and how vectors are pulled back to the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ._norms import Norms, SampleNorms, Unknown
+from ._objective import Objective
+from ._products import Linked, NotApplicable, linked_loss
+
+
+class Inseparable(ValueError):
+    """Why single samples have no gradients, or none that can be had from this loss."""
+
+
+@dataclass
+class Curvature:
+    """Λ = ∂²ℓ/∂f² of all samples of a batch, by its products."""
+
+    residuals: list[Tensor]
+    leaves: list[Tensor]
+
+    def times(self, directions: Sequence[Tensor]) -> list[Tensor]:
+        """Λ_b d_b of each sample b."""
+        found = torch.autograd.grad(self.residuals, self.leaves, list(directions), retain_graph=True, allow_unused=True)
+        return [torch.zeros_like(leaf) if part is None else part for part, leaf in zip(found, self.leaves)]
+
+
+class Cut:
+    """The losses ℓ_b(f_b(θ)) of a batch's samples, cut at the outputs f_b.
+
+    Where the loss cannot be cut at the model's output, the samples' losses themselves stand for f. Without `verify` nothing
+    is to be pulled back sample by sample.
+
+    Attributes
+    ----------
+    outputs : list of Tensor
+        f, the samples along dimension 0, with the graph back to the parameters.
+    residuals : list of Tensor
+        r = ∂ℓ/∂f of each sample's own loss.
+    losses : Tensor
+        (B,).
+    curvature : Curvature or None
+        Λ; None where `why_no_curvature` says why.
+    total : Tensor or None
+        The sum of the samples' losses, with the graph back to the leaves of `curvature`; None where there is none.
+    way : str
+        How vectors are pulled back to the parameters sample by sample: ``"hooks"``, or ``"one sample at a time"``, and
+        then `why_slow` says why.
+    """
+
+    def __init__(self, objective: Objective, index: int, verify: bool = True) -> None:
+        self.objective = objective
+        self.curvature: Curvature | None = None
+        self.total: Tensor | None = None
+        self.why_no_curvature: str | None = None
+        self.why_slow: str | None = None
+        self._samples = objective.sizes[index]
+        with objective.evaluating(index):
+            self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+            try:
+                with self._hooks:
+                    linked = linked_loss(objective, index)
+                self._take(linked)
+                self.losses = self._losses(index, linked.loss)
+            except NotApplicable as error:
+                self.why_no_curvature = str(error)
+                self._whole(index)
+            if verify and self.why_slow is None:
+                try:
+                    self._hooks.verify(self.surrogate())
+                except Unknown as error:
+                    self.why_slow = str(error)
+        self.way = "hooks" if self.why_slow is None else "one sample at a time"
+
+    def _take(self, linked: Linked) -> None:
+        """Outputs and residuals of a loss that is a sum over samples of what depends on their own output alone."""
+        samples, loss = self._samples, linked.loss
+        total = loss.sum() if loss.dim() else loss * samples
+        residuals = torch.autograd.grad(total, linked.leaves, create_graph=True, allow_unused=True)
+        used = [i for i, part in enumerate(residuals) if part is not None]
+        self.outputs = [linked.outputs[i] for i in used]
+        leaves = [linked.leaves[i] for i in used]
+        found = [part for part in residuals if part is not None]
+        for output in self.outputs:
+            if output.dim() == 0 or output.shape[0] != samples:
+                raise NotApplicable(
+                    f"an output of the model has the shape {tuple(output.shape)} for {samples} samples: dimension 0 should be "
+                    "the samples'"
+                )
+        self.residuals = [part.detach() for part in found]
+        curved = [part for part in found if part.requires_grad]
+        if not curved:
+            self.why_no_curvature = (
+                "the loss is linear in what the model returns, so that its second derivative in the output is 0"
+            )
+        elif len(curved) < len(found):
+            # What the loss is linear in has a constant residual, which cannot be differentiated.
+            found = [part if part.requires_grad else part + 0.0 * leaf for part, leaf in zip(found, leaves)]
+        if curved:
+            self.curvature, self.total = Curvature(found, leaves), total
+        self._check(loss, leaves)
+
+    def _check(self, loss: Tensor, leaves: list[Tensor]) -> None:
+        """Refuses losses in which one sample's depends on another's output."""
+        if self._samples < 2:
+            return
+        one = self._samples // 2
+        others = torch.arange(self._samples) != one
+        parts: Sequence[Tensor | None] = []
+        if loss.dim():
+            parts = torch.autograd.grad(loss[one], leaves, retain_graph=True, allow_unused=True)
+        if self.curvature is not None:
+            directions = [torch.zeros_like(leaf) for leaf in leaves]
+            for direction in directions:
+                direction[one] = torch.linspace(-1, 2, direction[one].numel()).reshape(direction[one].shape)
+            parts = [*parts, *self.curvature.times(directions)]
+        for part in parts:
+            if part is not None and part[others.to(part.device)].any():
+                raise NotApplicable("the loss of one sample depends on the model's output for another")
+
+    def _losses(self, index: int, loss: Tensor) -> Tensor:
+        objective = self.objective
+        if loss.dim():
+            return loss.detach()
+        try:
+            with torch.no_grad():
+                losses = objective.each(index)
+        except (RuntimeError, ValueError) as error:
+            raise Inseparable(
+                f"`loss` returned the batch's mean, and it failed on a single sample ({error}): let it return the vector of "
+                "the samples' losses (reduction='none'), or call model.eval()"
+            ) from error
+        tolerance = 1e-8 if losses.dtype == torch.float64 else 1e-2
+        if abs(losses.double().mean().item() - loss.item()) > tolerance * losses.double().abs().mean().item():
+            raise Inseparable(
+                f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
+                f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "
+                "differently; let it return the vector of the samples' losses (reduction='none'), or call model.eval()"
+            )
+        return losses
+
+    def _whole(self, index: int) -> None:
+        """The samples' losses in place of outputs."""
+        objective = self.objective
+        self.curvature = self.total = None
+        self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+        if objective.vector_loss:
+            with self._hooks:
+                losses = objective.each(index)
+        else:
+            losses = objective.each(index)
+            self.why_slow = "the loss is a scalar that is not the mean of what depends on one sample's output"
+            mean = objective.mean(index).detach()
+            self._losses(index, mean)
+        self.outputs, self.residuals, self.losses = [losses], [torch.ones_like(losses)], losses.detach()
+
+    def surrogate(self) -> Tensor:
+        """Σ f·r of each sample (B,), with the gradient ∇ℓ_b."""
+        parts = [(f * r).flatten(1).sum(1) if f.dim() > 1 else f * r for f, r in zip(self.outputs, self.residuals)]
+        return torch.stack(parts).sum(0)
+
+    def pulled(self, cotangents: Sequence[Tensor], along: Sequence[Tensor] | None = None) -> Norms:
+        """‖J_bᵀc_b‖² of each sample b in each parameter tensor, and the products with `along`."""
+        if self.why_slow is None:
+            return self._hooks.of(self.outputs, cotangents, along)
+        squares, slopes = [], []
+        parameters = self.objective.parameters
+        for sample in range(self._samples):
+            own = [torch.zeros_like(part) for part in cotangents]
+            for mine, part in zip(own, cotangents):
+                mine[sample] = part[sample]
+            found = torch.autograd.grad(self.outputs, parameters, own, retain_graph=True, allow_unused=True)
+            gradient = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found)]
+            squares.append(torch.stack([part.to(self.objective.dtype).square().sum() for part in gradient]))
+            if along is not None:
+                slopes.append(torch.stack([(part * d).to(self.objective.dtype).sum() for part, d in zip(gradient, along)]))
+        return Norms(torch.stack(squares, 1), torch.stack(slopes, 1) if slopes else None)

@@ -1,0 +1,124 @@
+"""How a model is run while it is measured: the same function each time, that has second derivatives, and nothing left changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torch.overrides import TorchFunctionMode
+
+
+@contextmanager
+def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
+    """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled.
+
+    The random states of the processor and of every graphics card are put back, and so are the buffers themselves, not
+    only their numbers: a graph that holds one is not invalidated.
+    """
+    with ExitStack() as stack:
+        # None where no card is used: asking would start the driver.
+        cards = list(range(torch.cuda.device_count())) if any(p.is_cuda for p in model.parameters()) else []
+        stack.enter_context(torch.random.fork_rng(devices=cards))
+        torch.default_generator.manual_seed(seed)
+        for card in cards:
+            torch.cuda.default_generators[card].manual_seed(seed)
+        stack.enter_context(copied_buffers(model))
+        # The fused kernels of attention have no second derivative.
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        if "torch._dynamo" in sys.modules:
+            # Nor have compiled functions. Without that module, which takes seconds to load, there are none.
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+            # Nor have cuDNN's recurrent layers.
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        stack.enter_context(torch.enable_grad())
+        yield
+
+
+@contextmanager
+def copied_buffers(model: nn.Module) -> Iterator[None]:
+    """Puts copies in place of the buffers, and the buffers back."""
+    copies: dict[int, Tensor] = {}
+    kept: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
+    for module in model.modules():
+        own = module._buffers
+        if own:
+            kept.append((own, dict(own)))
+    try:
+        for own, before in kept:
+            for name, buffer in before.items():
+                if buffer is not None:
+                    # One buffer of several modules stays one.
+                    own[name] = copies.setdefault(id(buffer), buffer.clone())
+        yield
+    finally:
+        for own, before in kept:
+            own.clear()
+            own.update(before)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The module within what `torch.compile` or data parallelism wrapped round it."""
+    while True:
+        if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
+            model = model.module
+        elif "torch._dynamo" in sys.modules and isinstance(model, torch._dynamo.eval_frame.OptimizedModule):
+            model = model._orig_mod
+        else:
+            return model
+
+
+class Watch(TorchFunctionMode):
+    """Notes what of a model's run has a say in what its derivatives mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.nn.functional.scaled_dot_product_attention:
+            self.attention = True
+        return func(*args, **(kwargs or {}))
+
+
+def modes(model: nn.Module) -> list[str]:
+    """Sentences on layers that do one thing in training and another in evaluation, as the user has set them."""
+    notes = []
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    by_batch = _by_batch(model)
+    if by_batch:
+        notes.append(
+            f"{len(by_batch)} of {len(norms)} BatchNorm layers are in training mode: they normalise by the batch at hand, so "
+            "that all numbers depend on how the data are cut into batches, and a sample's gradient is not its own alone; "
+            "running statistics are left as they are"
+        )
+    elif norms:
+        notes.append(f"{len(norms)} BatchNorm layers are in evaluation mode: they normalise by their running statistics")
+    active = _dropouts(model)
+    if active:
+        notes.append(
+            f"{len(active)} dropout layers are in training mode: each batch has one mask, drawn from `seed`, which is the same "
+            "for every number; model.eval() measures the network without"
+        )
+    return notes
+
+
+def tied_to_batch(model: nn.Module) -> bool:
+    """Whether a batch's parts would be treated otherwise than the batch: BatchNorm or dropout in training mode."""
+    return bool(_by_batch(model) or _dropouts(model))
+
+
+def _by_batch(model: nn.Module) -> list[nn.Module]:
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    return [module for module in norms if module.training or module.running_mean is None]
+
+
+def _dropouts(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, _DropoutNd) and module.training and module.p > 0]

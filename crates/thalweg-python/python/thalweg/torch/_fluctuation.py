@@ -1,0 +1,368 @@
+"""Fluctuation and tr Gauss–Newton of one batch, by whichever way the model and the loss allow.
+
+Every way runs the model itself, with gradients of its own, and none but the signs' needs samples that are apart:
+
+- ``hooks``: exact norms of single samples' gradients, from one forward pass (see :mod:`._norms`).
+- ``vmap``, ``samples``: the same from whole gradients, at once or one after another.
+- ``chunks``: gradients of up to eight parts of the batch, cut at random; needs no more than a scalar loss.
+- ``signs``: u = Σ s_b ∇ℓ_b with random signs of which half are +1, on one forward pass of the whole batch. With
+  E s_a s_b = −1/(N − 1) for a ≠ b, E‖u‖² = N/(N − 1) (Σ‖g_b‖² − N‖ḡ‖²) = N S, so that ‖u‖²/N is unbiased for
+  S = Σ‖g_b − ḡ‖²/(N − 1), and S for tr C. Of an odd number one sample, drawn at random, is left out of u. Several draws give an
+  error, of the signs alone: of what is known of this batch, not of the next. It is the way where samples are coupled (BatchNorm in training mode), where ∇ℓ_b
+  is the derivative of a sample's loss with the whole batch in the forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ._batches import size
+from ._moments import Parts, Value
+from ._norms import SampleNorms, Unknown, by_vmap, one_by_one
+from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
+from ._tree import mapped
+
+#: Into how many parts a batch is cut.
+CHUNKS = 8
+#: How many vectors of signs, and of labels where the batch is not cut.
+DRAWS = 4
+
+WAYS = ("hooks", "vmap", "samples", "chunks", "signs")
+
+
+@dataclass
+class Found:
+    """What was found on one batch."""
+
+    #: Every quantity by its name: for all parameters, then for every layer.
+    rows: list[dict[str, Value]]
+    #: How.
+    method: str
+    #: How tr Gauss–Newton was found.
+    trace_method: str
+    #: The residuals, (rows, outputs), where outputs and loss allow them.
+    residuals: Tensor | None = None
+    #: Whether they are of cross-entropy, whose residuals add up to zero.
+    classes: bool = False
+
+
+@dataclass
+class Samples:
+    """A model, its loss and what is to be known of single samples' gradients.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        Without wrappers.
+    loss : callable
+        Of the model and a batch: the samples' losses, or their mean.
+    parameters : list of Tensor
+        The trainable ones, each once.
+    blocks : list of (int, int)
+        Which of them make each row: all, then layers.
+    generator : torch.Generator
+        For signs, labels and cuts; on the processor.
+    """
+
+    model: nn.Module
+    loss: Callable[[Any, Any], Tensor]
+    parameters: list[Tensor]
+    blocks: list[tuple[int, int]]
+    generator: torch.Generator
+    #: Sentences on what could not be had and why, each once.
+    notes: list[str] = field(default_factory=list)
+    _verified: bool = False
+
+    def losses(self, batch: Any) -> Tensor:
+        """What the user's loss gives."""
+        found = self.loss(self.model, batch)
+        if not isinstance(found, Tensor) or found.dim() > 1:
+            what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(f"`loss` returned {what}: a vector of the samples' losses is needed, or their mean")
+        return found
+
+    def note(self, sentence: str) -> None:
+        """Remember it, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def fluctuation(self, batch: Any, way: str, *, trace: bool) -> Found:
+        """Measure by one of :data:`WAYS`; with tr Gauss–Newton and the ratio to it where `trace` is set and it can be had."""
+        return {
+            "hooks": self._by_hooks,
+            "vmap": self._by_vmap,
+            "samples": self._one_by_one,
+            "chunks": self._by_chunks,
+            "signs": self._by_signs,
+        }[way](batch, trace)
+
+    def choose(self, batch: Any) -> str:
+        """The cheapest way that knows this model and loss; says in a note why it is not by hooks."""
+        vector = self.losses(batch)
+        if vector.dim() == 0:
+            self.note("`loss` gives a mean: fluctuation is measured between parts of the batch, and single samples are not seen")
+            return "chunks"
+        if len(vector) < 2:
+            raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
+        if size(batch) not in (None, len(vector)):
+            self.note(f"no norms by hooks: {len(vector)} losses for a batch whose tensors have {size(batch)} entries")
+            return "signs"
+        try:
+            with SampleNorms(self.model, self.parameters, size(batch)) as norms:
+                losses = self.losses(batch)
+            norms.verify(losses)
+        except Unknown as error:
+            self.note(f"no norms by hooks: {error}")
+            return "signs" if error.coupled or size(batch) is None else "chunks"
+        return "hooks"
+
+    # What follows gives rows of all parameters and of layers.
+
+    def rows(self, blocks: Tensor) -> Tensor:
+        """Sums over the parameters of each row, in double precision on the processor."""
+        precise = blocks.detach().cpu().double()
+        return torch.stack([precise[start:end].sum(0) for start, end in self.blocks])
+
+    def _curvature(self, losses: Tensor, outputs: Outputs, trace: bool) -> OutputCurvature | None:
+        if not trace:
+            return None
+        try:
+            return curvature(losses, outputs.only(), self.generator)
+        except Unrecognised as error:
+            self.note(f"no tr Gauss–Newton: {error}")
+            return None
+
+    def _by_hooks(self, batch: Any, trace: bool) -> Found:
+        outputs = Outputs()
+        with outputs.of(self.model), SampleNorms(self.model, self.parameters, size(batch)) as norms:
+            losses = self.losses(batch)
+        if losses.dim() == 0:
+            raise ValueError("`loss` returned a mean: norms by hooks need the vector of the samples' losses")
+        if norms.samples not in (None, len(losses)):
+            raise ValueError(
+                f"`loss` returned {len(losses)} losses for a batch of {norms.samples} samples: norms by hooks need one for each"
+            )
+        if not self._verified:
+            norms.verify(losses)
+            self._verified = True
+        found = norms.of_losses(losses)
+        assert found.slopes is not None
+        curved = self._curvature(losses, outputs, trace)
+        traces = None
+        if curved is not None:
+            traces = self.rows(norms.of([outputs.only()], [curved.draw(self.generator)]).squares)
+        ones = torch.ones(len(losses), dtype=torch.float64)
+        parts = Parts(self.rows(found.squares), self.rows(found.slopes), ones, traces)
+        result = self._found(parts, "hooks", curved)
+        result.rows[0]["loss"] = _mean(losses.detach().cpu().double())
+        return result
+
+    def _by_vmap(self, batch: Any, trace: bool) -> Found:
+        return self._of_samples(batch, trace, "vmap")
+
+    def _one_by_one(self, batch: Any, trace: bool) -> Found:
+        return self._of_samples(batch, trace, "samples")
+
+    def _of_samples(self, batch: Any, trace: bool, way: str) -> Found:
+        value = self.losses(batch)
+        found = torch.autograd.grad(value.mean(), self.parameters, allow_unused=True)
+        mean = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
+        norms = None
+        if way == "vmap":
+            try:
+                norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
+            except RuntimeError as error:
+                # It does not say of its own kind what it cannot do.
+                self.note(f"no gradients by vmap, so one sample after another: {str(error).splitlines()[0]}")
+                way = "samples"
+        if norms is None:
+            norms = one_by_one(self.parameters, self.loss, self.model, batch, mean)
+        assert norms.slopes is not None
+        ones = torch.ones(norms.squares.shape[1], dtype=torch.float64)
+        result = self._found(Parts(self.rows(norms.squares), self.rows(norms.slopes), ones), way, None)
+        if trace:
+            join(result, self.traces(batch))
+        return result
+
+    def _by_chunks(self, batch: Any, trace: bool) -> Found:
+        parts = self._cut(batch)
+        gradients, sizes, traces, curves = [], [], [], []
+        for part, samples in parts:
+            outputs = Outputs()
+            with outputs.of(self.model):
+                losses = self.losses(part)
+            gradients.append(self._gradient(losses.mean(), retain=trace))
+            sizes.append(samples)
+            curved = self._curvature(losses.mean() * samples, outputs, trace)
+            if curved is not None:
+                traces.append(self._label_squares(outputs.only(), curved) / samples)
+                curves.append(curved)
+        whole = len(traces) == len(parts)
+        between = group_parts(gradients, sizes, self.rows, torch.stack(traces, 1) if whole and traces else None)
+        return self._found(between, "chunks", *curves)
+
+    def _by_signs(self, batch: Any, trace: bool) -> Found:
+        outputs = Outputs()
+        with outputs.of(self.model):
+            losses = self.losses(batch)
+        if losses.dim() == 0:
+            raise ValueError("`loss` returned a mean: random signs need the vector of the samples' losses")
+        samples = len(losses)
+        mean = self._gradient(losses.mean(), retain=True)
+        squared = self.rows(torch.stack([part.square().sum() for part in mean]))
+        draws = []
+        for _ in range(DRAWS):
+            sign = balanced(samples, self.generator).to(losses.device, losses.dtype)
+            signed = self._gradient((sign * losses).sum(), retain=True)
+            used = samples - samples % 2
+            draws.append(self.rows(torch.stack([part.square().sum() for part in signed])) / used)
+        found = torch.stack(draws, 1)
+        rows = []
+        for square, values in zip(squared, found):
+            covariance = _mean(values)
+            gradient = square.item() - covariance.value / samples
+            scale, slope = math.nan, math.nan
+            if gradient > 0:
+                scale = covariance.value / gradient
+                slope = 1 / gradient + covariance.value / (samples * gradient**2)
+            rows.append(
+                {
+                    "fluctuation": Value(
+                        square.item() + (1 - 1 / samples) * covariance.value, (1 - 1 / samples) * covariance.error
+                    ),
+                    "covariance_trace": covariance,
+                    "gradient_norm_squared": Value(gradient, covariance.error / samples),
+                    "noise_scale": Value(scale, slope * covariance.error),
+                }
+            )
+        result = Found(rows, "signs", "labels")
+        curved = self._curvature(losses, outputs, trace)
+        if curved is not None:
+            squares = [self._label_squares(outputs.only(), curved) / samples for _ in range(DRAWS)]
+            join(result, Found(_traces_of(torch.stack(squares, 1)), "labels", "labels", *_residuals([curved])))
+        return result
+
+    def traces(self, batch: Any) -> Found | None:
+        """tr Gauss–Newton alone: from parts of the batch, or where samples are coupled from several draws for the whole."""
+        traces, curves = [], []
+        if self._coupled():
+            outputs = Outputs()
+            with outputs.of(self.model):
+                losses = self.losses(batch)
+            samples = len(losses) if losses.dim() else size(batch) or 1
+            curved = self._curvature(losses.mean() * samples, outputs, True)
+            if curved is None:
+                return None
+            draws = [self._label_squares(outputs.only(), curved) / samples for _ in range(DRAWS)]
+            return Found(_traces_of(torch.stack(draws, 1)), "labels", "labels", *_residuals([curved]))
+        for part, samples in self._cut(batch):
+            outputs = Outputs()
+            with outputs.of(self.model):
+                losses = self.losses(part)
+            curved = self._curvature(losses.mean() * samples, outputs, True)
+            if curved is None:
+                return None
+            traces.append(self._label_squares(outputs.only(), curved) / samples)
+            curves.append(curved)
+        return Found(_traces_of(torch.stack(traces, 1)), "labels", "labels", *_residuals(curves))
+
+    def _coupled(self) -> bool:
+        return any(isinstance(module, _BatchNorm) and module.training for module in self.model.modules())
+
+    def _label_squares(self, outputs: Tensor, curved: OutputCurvature) -> Tensor:
+        drawn = torch.autograd.grad(
+            outputs, self.parameters, curved.draw(self.generator), retain_graph=True, allow_unused=True
+        )
+        zero = torch.zeros((), device=outputs.device)
+        return self.rows(torch.stack([zero if part is None else part.float().square().sum() for part in drawn]))
+
+    def _gradient(self, value: Tensor, *, retain: bool) -> list[Tensor]:
+        found = torch.autograd.grad(value, self.parameters, retain_graph=retain, allow_unused=True)
+        return [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
+
+    def _cut(self, batch: Any) -> list[tuple[Any, int]]:
+        """The batch in parts as even as can be, its samples in random order."""
+        samples = size(batch)
+        if samples is None:
+            raise ValueError("`batch` has no dimension 0 that its tensors share: it cannot be cut into samples")
+        if samples < 2:
+            raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
+        order = torch.randperm(samples, generator=self.generator)
+        # BatchNorm has no variance from one sample.
+        parts = order.tensor_split(max(min(CHUNKS, samples // 2 if self._coupled() else samples), 2))
+        return [
+            (mapped(lambda t: t[part.to(t.device)] if t.dim() else t, batch), len(part)) for part in parts
+        ]
+
+    def _found(self, parts: Parts, method: str, *curves: OutputCurvature | None) -> Found:
+        trace = "labels by hooks" if method == "hooks" else "labels"
+        return Found(parts.values(), method, trace, *_residuals([curved for curved in curves if curved is not None]))
+
+
+def group_parts(
+    gradients: Sequence[Sequence[Tensor]],
+    sizes: Sequence[int],
+    rows: Callable[[Tensor], Tensor],
+    traces: Tensor | None = None,
+    mean: Sequence[Tensor] | None = None,
+) -> Parts:
+    """From groups' mean gradients, one list of tensors for each, and their numbers of samples.
+
+    `mean` is that of all groups, where they are not all here.
+    """
+    count = torch.tensor(sizes, dtype=torch.float64)
+    weights = (count / count.sum()).tolist()
+    squares, slopes = [], []
+    for index, block in enumerate(zip(*gradients)):
+        parts = [part.to(_precise(part)) for part in block]
+        if mean is None:
+            own = torch.stack([weight * part for weight, part in zip(weights, parts)]).sum(0)
+        else:
+            own = mean[index]
+        squares.append(torch.stack([part.square().sum() for part in parts]))
+        slopes.append(torch.stack([(part * own).sum() for part in parts]))
+    return Parts(rows(torch.stack(squares)), rows(torch.stack(slopes)), count, traces)
+
+
+def balanced(samples: int, generator: torch.Generator) -> Tensor:
+    """±1, as many of one sign as of the other, in random order; a 0 among them where the number is odd."""
+    half = samples // 2
+    values = torch.cat([torch.ones(half), -torch.ones(half), torch.zeros(samples - 2 * half)])
+    return values[torch.randperm(samples, generator=generator)]
+
+
+def _precise(tensor: Tensor) -> torch.dtype:
+    return torch.float32 if tensor.dtype.itemsize < 4 else tensor.dtype
+
+
+def _mean(values: Tensor) -> Value:
+    return Value(values.mean().item(), (values.std() / len(values) ** 0.5).item() if len(values) > 2 else math.nan)
+
+
+def _traces_of(values: Tensor) -> list[dict[str, Value]]:
+    return [{"gauss_newton_trace": _mean(row)} for row in values]
+
+
+def join(into: Found, traces: Found | None) -> None:
+    """Adds to `into` tr Gauss–Newton and the ratio to it, of errors that are apart."""
+    if traces is None:
+        return
+    for row, more in zip(into.rows, traces.rows):
+        above, below = row["fluctuation"], more["gauss_newton_trace"]
+        row["gauss_newton_trace"] = below
+        ratio = above.value / below.value if below.value > 0 else math.nan
+        row["ratio"] = Value(ratio, abs(ratio) * math.hypot(above.error / above.value, below.error / below.value))
+    into.residuals, into.classes = traces.residuals, traces.classes
+
+
+def _residuals(curves: Sequence[OutputCurvature]) -> tuple[Tensor | None, bool]:
+    if not curves:
+        return None, False
+    return torch.cat([curved.residuals() for curved in curves]).cpu().double(), curves[0].kind == "cross-entropy"

@@ -1,0 +1,99 @@
+"""Graphs of derivatives, kept between products as far as memory goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from ._objective import Objective
+
+#: Of the memory that is free, the part that graphs may take.
+SHARE = 0.5
+
+
+class Graphs:
+    """What each batch is differentiated by, made where it is first asked for and kept if it fits.
+
+    The first graph is weighed while it is made: by it is known how many batches' graphs fit into `memory` bytes (half of what
+    is free, by default). Those of the first batches are kept, the others are made for each product anew; one at a time.
+    """
+
+    def __init__(self, objective: Objective, make: Callable[[int], Any], memory: int | None = None) -> None:
+        self._objective, self._make = objective, make
+        self._memory = memory
+        self._kept: dict[int, Any] = {}
+        self._versions: list[int] = []
+        self._most: int | None = None
+        #: Bytes of the first batch's graph, beside the parameters; None before it is made.
+        self.weight: int | None = None
+
+    def of(self, index: int) -> Any:
+        """The graph of batch `index`."""
+        objective = self._objective
+        versions = [parameter._version for parameter in objective.parameters]
+        if versions != self._versions:
+            # An optimiser has moved the parameters since.
+            self._kept.clear()
+            self._versions = versions
+        if index in self._kept:
+            return self._kept[index]
+        if self._most is None and len(objective.batches) > 1:
+            memory = _free(objective.device) * SHARE if self._memory is None else self._memory
+            with _Scale(objective.parameters) as scale, objective.evaluating(index):
+                graph = self._make(index)
+            self.weight = scale.bytes
+            # Batches differ in size; the first is as large as any, as a rule.
+            self._most = int(memory // max(scale.bytes, 1))
+        else:
+            with objective.evaluating(index):
+                graph = self._make(index)
+        if index < (1 if self._most is None else self._most):
+            self._kept[index] = graph
+        return graph
+
+    def release(self) -> None:
+        """Frees them all."""
+        self._kept.clear()
+
+
+class _Scale:
+    """Adds up the tensors that a graph saves, each storage once."""
+
+    def __init__(self, parameters: list[Tensor]) -> None:
+        self._seen = {parameter.untyped_storage().data_ptr() for parameter in parameters}
+        self.bytes = 0
+        self._hooks = saved_tensors_hooks(self._pack, lambda tensor: tensor)
+
+    def _pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in self._seen:
+            self._seen.add(storage.data_ptr())
+            self.bytes += storage.nbytes()
+        # The tensor itself would hold the graph that holds it.
+        return tensor.detach()
+
+    def __enter__(self) -> _Scale:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._hooks.__exit__(*error)
+
+
+def _free(device: torch.device) -> int:
+    """Bytes of memory that are free on `device`."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,0 +1,269 @@
+"""Everything that is to be known of a model of one's own at its point."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from .. import _core
+from .._curvature import WIDTHS, Density, Eigenpairs, density, eigenpairs, trace
+from .._measure import Measured
+from .._progress import Progress, told
+from ._cut import Cut
+from ._exact import Exact, Unfit
+from ._many import Sampled
+from ._multilinear import linear_in_each_parameter
+from ._objective import Loss, Objective
+from ._parts import LayerHessian
+from ._products import GaussNewton, GradientCovariance, Hessian, NotApplicable
+
+#: Stages besides the layers.
+STAGES = 6
+
+
+def measure(
+    model: nn.Module,
+    loss: Loss,
+    data: Any,
+    *,
+    top: int = 5,
+    trace_products: int = 200,
+    layer_products: int | None = None,
+    density_probes: int = 8,
+    density_steps: int = 80,
+    draws: int = 8,
+    out: str | os.PathLike[str] | None = None,
+    name: str = "model",
+    seed: int = 0,
+    progress: Progress = None,
+) -> Measured:
+    """Measure a model: curvature, fluctuation, and how they belong together.
+
+    At the model's present parameters, on all of `data`: loss, traces of Hessian and Gauss–Newton matrix, eigenvalues at both
+    ends, spectral density, layers, fluctuation E‖∇ℓ‖² and gradient covariance, residuals and their mismatch with the output
+    curvature, Theorem 2's bounds, alignment; each estimate with its error. The fields are those of :func:`thalweg.measure`.
+
+    The model, its buffers, ``.grad`` and the random states are left as they are. Products with the Hessian are exact
+    (differentiating twice), in the precision of the parameters; ``model.double()`` gives more digits.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Measured in the mode that it is in: dropout and BatchNorm as training or evaluation mode has them, which is noted.
+        Parameters with ``requires_grad=False`` are left out, tied ones count once.
+    loss : callable
+        ``loss(model, batch)`` gives the vector of the samples' losses, (B,), which is best, or a scalar, their mean. What
+        the vector has an entry for is a *sample*: of a language model, sequences, if the vector has an entry for each.
+    data : iterable of batches, or one batch
+        A DataLoader, a list, a generator; it is read once. A tensor, a tuple, a dictionary, or a list of tensors is one batch.
+        Batches may differ in size: each counts by its samples.
+    top : int
+        How many eigenvalues at each end of the spectrum.
+    trace_products : int
+        Hessian products for the trace where it can only be estimated.
+    layer_products : int, optional
+        The same for each layer's; by default as many as make all layers cost what the whole does, and at least 10.
+    density_probes, density_steps : int
+        Random vectors for the spectral density, and Lanczos steps for each.
+    draws : int
+        How often labels are drawn for tr G where outputs are too many to be looked at one by one (more than 128 of a sample).
+    out : path, optional
+        A directory for the result, which ``thalweg report`` shows.
+    name : str
+        What the model is called in it.
+    seed : int
+        Of everything that is random, dropout's masks included.
+    progress : callable or bool, optional
+        Called with the parts that are done and all of them; True is a bar of tqdm's.
+
+    Returns
+    -------
+    Measured
+        With one network. ``notes`` says what a reader must know of how it was measured, and why a field is None: tr G,
+        residuals and bounds need a loss that depends on the parameters through the model's output, sample by sample.
+
+    Raises
+    ------
+    ValueError
+        Where an argument is not in its range, or `loss` gives what it should not.
+    """
+    _at_least("top", top, 1)
+    _at_least("trace_products", trace_products, 4)
+    _at_least("density_probes", density_probes, 2)
+    _at_least("density_steps", density_steps, 2)
+    _at_least("draws", draws, 2)
+    if layer_products is not None:
+        _at_least("layer_products", layer_products, 4)
+    objective = Objective(model, loss, data, seed)
+    count = objective.count
+    top = min(top, count)
+    if layer_products is None:
+        layer_products = max(10, trace_products // len(objective.layers))
+    with told(progress, "part") as tell:
+        stages = _Stages(tell, STAGES + len(objective.layers))
+        sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
+        stages.done()
+        hessian = Hessian(objective)
+        like = objective.parameters[0].detach().reshape(-1)[:0].to(objective.dtype)
+        given: dict[str, Any] = {"seed": seed, "like": like}
+        linear = exact and linear_in_each_parameter(objective.model)
+        gauss_newton_trace = _gauss_newton_trace(objective, sampled, exact, trace_products, given, notes)
+        if linear:
+            sharpness = gauss_newton_trace
+            method = "exact: the trace of the Gauss–Newton matrix, the network being linear in each parameter alone"
+        else:
+            estimate = trace(hessian, count, products=trace_products, **given)
+            sharpness = estimate.to_dict()
+            exactly = sharpness["kind"] == "rounding"
+            method = "exact: the Hessian's diagonal" if exactly else f"XTrace by {trace_products} products"
+        stages.done()
+        bottom = eigenpairs(hessian, count, top, end="bottom", **given)
+        stages.done()
+        # One more than are shown: it tells whether the subspace ends there.
+        more = min(top + 1, count)
+        hessian_pairs = eigenpairs(hessian, count, more, **given)
+        stages.done()
+        spectrum = density(hessian, count, probes=density_probes, steps=density_steps, **given)
+        stages.done()
+        layers = []
+        for layer, moments in zip(objective.layers, sampled["layers"]):
+            block = LayerHessian(hessian, layer)
+            size = block.shape[0]
+            if linear:
+                own = _rounding(moments["gauss_newton_trace"]["value"], 0)
+            else:
+                own = trace(block, size, products=layer_products, **given).to_dict()
+            largest = eigenpairs(block, size, 1, **given)
+            layers.append(
+                {
+                    "name": layer.name,
+                    "parameters": size,
+                    "sharpness": own,
+                    "lambda_max": largest.values[0].to_dict(),
+                    "fluctuation": moments["fluctuation"],
+                    "covariance_trace": moments["covariance_trace"],
+                }
+            )
+            stages.done()
+        hessian.release()
+        covariance = GradientCovariance(objective, lambda index: _outputs(objective, index))
+        covariance_pairs = eigenpairs(covariance, count, more, **given)
+        stages.done()
+    if not linear and layer_products != trace_products:
+        notes.append(f"layers' traces are by {layer_products} products each")
+    if "one sample at a time" in ways:
+        notes.append(f"gradients of single samples are taken one sample at a time: {ways['one sample at a time']}")
+    found = {
+        "name": name,
+        "network": f"{type(objective.model).__name__}, {count} parameters in {len(layers)} layers",
+        "data": f"{objective.samples} samples in {objective.given_batches} batches",
+        "loss_convention": f"the mean of {getattr(loss, '__name__', type(loss).__name__)} over samples",
+        "seed": None,
+        "step": None,
+        "parameters": count,
+        "samples": objective.samples,
+        "changed_data": None,
+        "loss": sampled["loss"],
+        "sharpness": sharpness,
+        "sharpness_method": method,
+        "gauss_newton_trace": gauss_newton_trace,
+        "top": [value.to_dict() for value in hessian_pairs.values[:top]],
+        "bottom": [value.to_dict() for value in bottom.values],
+        "density": _density(spectrum),
+        "fluctuation": sampled["fluctuation"],
+        "covariance_trace": sampled["covariance_trace"],
+        "ratio": sampled["ratio"],
+        "layers": layers,
+        "outputs": sampled["outputs"],
+        "residuals": sampled["residuals"],
+        "bounds": sampled["bounds"],
+        "conditional": None,
+        "gradient_covariance": [value.to_dict() for value in covariance_pairs.values[:top]],
+        "alignment": _core.alignment(_pairs(hessian_pairs), _pairs(covariance_pairs), top),
+        "notes": [*objective.notes, *notes],
+        "program": f"thalweg {_core.__version__}",
+    }
+    if out is not None:
+        _core.write_measurement(found, out)
+    return Measured({"networks": [found]})
+
+
+class _Stages:
+    """Tells how far the work is."""
+
+    def __init__(self, tell: Any, total: int) -> None:
+        self._tell, self._total, self._done = tell, total, 0
+
+    def done(self) -> None:
+        self._done += 1
+        if self._tell is not None:
+            self._tell(self._done, self._total)
+
+
+def _fluctuation(
+    objective: Objective, draws: int, seed: int
+) -> tuple[dict[str, Any], bool, dict[str, str | None], list[str]]:
+    """What the samples' gradients and residuals tell; whether output line by output line; how; and notes."""
+    try:
+        exact = Exact(objective)
+    except Unfit as unfit:
+        some = Sampled(objective, draws, seed)
+        answer = some.answer()
+        reason = str(unfit)
+        told_already = any(reason in note for note in some.notes)
+        return answer, False, some.ways, some.notes if told_already else [reason, *some.notes]
+    return _core.fluctuation(exact), True, exact.ways, exact.notes
+
+
+def _gauss_newton_trace(
+    objective: Objective, sampled: dict[str, Any], exact: bool, products: int, given: dict[str, Any], notes: list[str]
+) -> dict[str, Any] | None:
+    mean = sampled["gauss_newton_trace"]
+    if exact:
+        return _rounding(mean["value"], len(sampled["outputs"]))
+    if mean is not None:
+        found: dict[str, Any] = mean
+        return found
+    try:
+        estimate = trace(GaussNewton(objective), objective.count, products=products, **given)
+    except NotApplicable:
+        # Said already.
+        return None
+    notes.append(f"tr G is by XTrace with {products} products of the Gauss–Newton matrix")
+    known: dict[str, Any] = estimate.to_dict()
+    return known
+
+
+def _outputs(objective: Objective, index: int) -> tuple[list[Any], list[Any]]:
+    cut = Cut(objective, index, verify=False)
+    return cut.outputs, cut.residuals
+
+
+def _rounding(value: float, products: int) -> dict[str, Any]:
+    return {"value": value, "error": 0.0, "kind": "rounding", "matvecs": products, "converged": True}
+
+
+def _pairs(pairs: Eigenpairs) -> tuple[list[float], list[float], list[bool], Any]:
+    values = pairs.values
+    vectors = np.asarray(pairs.vectors.double().cpu())
+    return [e.value for e in values], [e.error for e in values], [e.converged for e in values], vectors
+
+
+def _density(spectrum: Density) -> dict[str, Any]:
+    low, high = spectrum.range
+    # A spectrum of one point has no range; its size is the next best scale.
+    width = (high - low if high > low else max(abs(high), 1.0)) / WIDTHS
+    points, values, errors = spectrum.curve(width=width)
+    return {
+        "width": width,
+        "curve": [list(point) for point in zip(points.tolist(), values.tolist(), errors.tolist())],
+        "mean": spectrum.moment(1).to_dict(),
+    }
+
+
+def _at_least(argument: str, found: int, least: int) -> None:
+    if isinstance(found, bool) or not isinstance(found, int) or found < least:
+        raise ValueError(f"`{argument}` is {found!r}, a whole number of at least {least} is needed")

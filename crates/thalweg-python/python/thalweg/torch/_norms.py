@@ -1,0 +1,375 @@
+"""Squared norms of single samples' gradients, parameter by parameter: by hooks, by `vmap`, or one sample at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.func import functional_call, grad, vmap
+
+from ._batches import single, size
+from ._factors import Factor, squares_and_slopes
+from ._layers import Rule, alone, first, quiet, rule
+from ._tree import mapped, tensors
+
+#: By how much the sum of the samples' gradients may differ from the batch's, by precision: rounding, and no more.
+TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
+
+
+class Unknown(ValueError):
+    """Why the gradients of single samples cannot be had from hooks.
+
+    Attributes
+    ----------
+    coupled : bool
+        Whether it is since one sample's loss depends on others.
+    """
+
+    def __init__(self, sentence: str, coupled: bool = False) -> None:
+        super().__init__(sentence)
+        self.coupled = coupled
+
+
+@dataclass(frozen=True)
+class Norms:
+    """What is known of every sample's gradient g_b in every parameter tensor."""
+
+    #: ‖g_b‖², (parameters, B).
+    squares: Tensor
+    #: g_b·d, (parameters, B), where a direction was given.
+    slopes: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One use of a layer in a forward pass."""
+
+    name: str
+    module: nn.Module
+    rule: Rule | None
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+    #: Of the input, to see whether something was written into it later.
+    version: int
+    #: Of the output, as it was when the layer gave it: what is written into it later has another.
+    edge: GradientEdge
+    output: torch.Size
+
+
+class SampleNorms:
+    """Hooks on `model` that remember what enters its layers, from which samples' gradients follow without being built.
+
+    Run the forward pass in its ``with`` block, then call :meth:`of`, as often as wished. All layers with parameters of one's
+    own are covered: Linear, Conv1d and Conv2d, Embedding, LayerNorm, GroupNorm, RMSNorm, BatchNorm in evaluation mode,
+    transformers' Conv1D; others by `vmap` over that layer alone. Tied weights and layers that are used twice have their cross terms. :meth:`verify`
+    finds out what hooks cannot see.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Whose layers are watched.
+    parameters : list of torch.nn.Parameter
+        The parameters asked about, each once.
+    samples : int, optional
+        How many samples the batch has; needed where a layer does not see them (an embedding of positions).
+
+    Raises
+    ------
+    Unknown
+        By :meth:`of` and :meth:`verify`, where samples' gradients cannot be had in this way; the sentence says why.
+    """
+
+    way = "hooks"
+
+    def __init__(self, model: nn.Module, parameters: Sequence[Tensor], samples: int | None = None) -> None:
+        self.parameters = list(parameters)
+        self.samples = samples
+        self._position = {id(parameter): index for index, parameter in enumerate(self.parameters)}
+        self._watched = dict(self._layers(model))
+        self._calls: list[_Call] = []
+        self._open = False
+        self._stack = ExitStack()
+
+    def _layers(self, model: nn.Module) -> Iterator[tuple[str, tuple[nn.Module, Rule | None]]]:
+        """The layers with parameters of their own; what is in one that is not known belongs to it."""
+        inside: tuple[str, ...] = ()
+        for name, module in model.named_modules():
+            if any(name.startswith(outer) for outer in inside):
+                continue
+            if any(id(own) in self._position for own in module.parameters(recurse=False)):
+                found = rule(module)
+                if found is None:
+                    inside = (*inside, f"{name}." if name else "")
+                yield name, (module, found)
+
+    def __enter__(self) -> SampleNorms:
+        for name, (module, found) in self._watched.items():
+            handle = module.register_forward_hook(self._hook(name, found), with_kwargs=True)
+            self._stack.callback(handle.remove)
+        self._open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open = False
+        self._stack.close()
+
+    def _hook(self, name: str, found: Rule | None) -> Callable[..., Any]:
+        def hook(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], output: Any) -> Any:
+            if not self._open or not torch.is_grad_enabled():
+                return None
+            result = first(output)
+            if not result.requires_grad:
+                return None
+            changed = None
+            entered = _entered(arguments, named)
+            if self.samples and (result.dim() == 0 or len(result) % self.samples):
+                # The same for all samples: each gets its own copy, so that it gets its own derivative. A leading dimension
+                # of length 1 stands for them, or there is none.
+                one = result if result.dim() and len(result) == 1 else result.unsqueeze(0)
+                result = changed = one.expand(self.samples, *one.shape[1:]).clone()
+            self._calls.append(
+                _Call(
+                    name,
+                    module,
+                    found,
+                    arguments,
+                    named,
+                    -1 if entered is None else entered._version,
+                    get_gradient_edge(result),
+                    result.shape,
+                )
+            )
+            return changed
+
+        return hook
+
+    def of(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], along: Sequence[Tensor] | None = None) -> Norms:
+        """‖J_bᵀc_b‖² of every sample b in every parameter, for what the forward pass gave and these cotangents.
+
+        Parameters
+        ----------
+        outputs, cotangents : lists of torch.Tensor
+            Along whose dimension 0 the samples are; the samples' losses and ones give the norms of their gradients.
+        along : list of torch.Tensor, optional
+            A direction d, one tensor for each parameter, for the slopes g_b·d.
+        """
+        samples = self.samples or len(outputs[0])
+        return self._norms(self._factors(outputs, cotangents, samples), samples, along)
+
+    def of_losses(self, losses: Tensor) -> Norms:
+        """Of the samples' own gradients, with slopes along their mean; one backward pass for both."""
+        samples = len(losses)
+        edges = [call.edge for call in self._calls]
+        found = torch.autograd.grad(
+            losses.sum(), cast("list[Tensor]", [*edges, *self.parameters]), retain_graph=True, allow_unused=True
+        )
+        own = found[len(edges) :]
+        whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, own)]
+        norms = self._norms(self._collected(found[: len(edges)], samples), samples, whole)
+        assert norms.slopes is not None
+        return Norms(norms.squares, norms.slopes / samples)
+
+    def _norms(self, factors: list[list[Factor]], samples: int, along: Sequence[Tensor] | None) -> Norms:
+        squares, slopes = [], []
+        for index, parameter in enumerate(self.parameters):
+            found = factors[index]
+            if not found:
+                squares.append(torch.zeros(samples, device=parameter.device, dtype=_precise(parameter.dtype)))
+                slopes.append(squares[-1])
+                continue
+            square, slope = squares_and_slopes(found, None if along is None else along[index])
+            squares.append(square)
+            if slope is not None:
+                slopes.append(slope)
+        return Norms(torch.stack(squares), None if along is None else torch.stack(slopes))
+
+    def verify(self, losses: Tensor) -> list[Tensor]:
+        """Make sure that each sample's gradient is what the hooks take it for; give the gradient of the summed losses.
+
+        Two things are looked at. One sample's loss must not depend on what layers gave for other samples (BatchNorm in
+        training, a batch that is not along dimension 0). And the samples' gradients must add up to the batch's in every
+        parameter, Σ g_b·g = ‖g‖² (a weight that is used outside its layer is missing in the sum).
+        """
+        samples = len(losses)
+        index = samples // 2
+        edges = [call.edge for call in self._calls]
+        derivatives = torch.autograd.grad(losses[index], edges, retain_graph=True, allow_unused=True)
+        for call, derivative in zip(self._calls, derivatives):
+            if derivative is None:
+                continue
+            if len(derivative) % samples:
+                raise Unknown(
+                    f"layer `{call.name}` has an output of shape {tuple(call.output)} for {samples} samples: the first "
+                    "dimension should be the samples'"
+                )
+            others = derivative.reshape(samples, -1).clone()
+            others[index] = 0
+            if others.count_nonzero():
+                raise Unknown(
+                    f"the loss of one sample depends on what layer `{call.name}` gave for others: a batch's samples have "
+                    "no gradients of their own there (BatchNorm in training mode does this, or a first dimension that is "
+                    "not the samples')",
+                    coupled=True,
+                )
+        found = torch.autograd.grad(losses.sum(), self.parameters, retain_graph=True, allow_unused=True)
+        whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
+        slopes = self.of([losses], [torch.ones_like(losses)], whole).slopes
+        assert slopes is not None
+        for parameter, slope, gradient in zip(self.parameters, slopes, whole):
+            expected = gradient.to(slope.dtype).square().sum()
+            if (slope.sum() - expected).abs() > TOLERANCE.get(parameter.dtype, 3e-2) * expected:
+                raise Unknown(
+                    f"the samples' gradients in a parameter of shape {tuple(parameter.shape)} do not add up to the batch's: "
+                    "it is used outside the layer that it belongs to"
+                )
+        return whole
+
+    def _factors(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], samples: int) -> list[list[Factor]]:
+        edges = [call.edge for call in self._calls]
+        if not edges:
+            return self._collected((), samples)
+        derivatives = torch.autograd.grad(
+            list(outputs), edges, list(cotangents), retain_graph=True, allow_unused=True
+        )
+        return self._collected(derivatives, samples)
+
+    def _collected(self, derivatives: Sequence[Tensor | None], samples: int) -> list[list[Factor]]:
+        """The factors in each parameter, from all places."""
+        found: list[list[Factor]] = [[] for _ in self.parameters]
+        for call, derivative in zip(self._calls, derivatives):
+            if derivative is not None:
+                for name, factor in _call_factors(call, derivative, samples).items():
+                    parameter = call.module.get_parameter(name) if _has(call.module, name) else None
+                    index = self._position.get(id(parameter))
+                    if index is not None:
+                        found[index].append(factor)
+        return found
+
+
+def _call_factors(call: _Call, derivative: Tensor, samples: int) -> dict[str, Factor]:
+    """The factors of one use of a layer, in single precision at least."""
+    entered = _entered(call.arguments, call.named)
+    if entered is None:
+        raise Unknown(f"layer `{call.name}` was called without a tensor")
+    if entered._version != call.version:
+        raise Unknown(f"what entered layer `{call.name}` was changed in place afterwards")
+    precise = _precise(derivative.dtype)
+    derivative = derivative.detach().to(precise)
+    try:
+        with torch.no_grad(), torch.autocast(derivative.device.type, enabled=False):
+            if call.rule is None:
+                return alone(call.module, call.arguments, call.named, derivative, samples)
+            entered = entered.detach()
+            if entered.is_floating_point():
+                entered = entered.to(precise)
+            # What is the same for all samples was given to each.
+            if len(call.output) > 1 and len(derivative) == samples and (entered.dim() == 0 or len(entered) % samples):
+                entered = entered if entered.dim() and len(entered) == 1 else entered.unsqueeze(0)
+                entered = entered.expand(samples, *entered.shape[1:])
+            return call.rule(call.module, entered, derivative, samples)
+    except (RuntimeError, ValueError) as error:
+        raise Unknown(f"layer `{call.name}` ({type(call.module).__name__}): {error}") from error
+
+
+def _entered(arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor | None:
+    return next((tensor for tensor in tensors([arguments, named])), None)
+
+
+def _has(module: nn.Module, name: str) -> bool:
+    try:
+        module.get_parameter(name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _precise(dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if dtype.itemsize < 4 else dtype
+
+
+class Both(nn.Module):
+    """Model and loss as one module, so that parameters can be put into it from outside."""
+
+    def __init__(self, model: nn.Module, loss: Callable[[Any, Any], Tensor]) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+
+    def forward(self, batch: Any) -> Tensor:
+        return self.loss(self.model, batch).mean()
+
+
+def by_vmap(
+    model: nn.Module,
+    parameters: Sequence[Tensor],
+    loss: Callable[[Any, Any], Tensor],
+    batch: Any,
+    along: Sequence[Tensor] | None = None,
+    *,
+    chunk: int | None = None,
+) -> Norms:
+    """The same as by hooks, from each sample's whole gradient: the reference, and the way for layers that hooks miss.
+
+    `chunk` gradients are held at a time, all by default. Fails with a RuntimeError where `vmap` does not know an operation.
+    """
+    both = Both(model, loss)
+    position = {id(parameter): index for index, parameter in enumerate(parameters)}
+    values = {name: value for name, value in both.named_parameters() if id(value) in position}
+    order = [position[id(value)] for value in values.values()]
+    detached = {name: value.detach() for name, value in values.items()}
+    samples = size(batch)
+    if samples is None:
+        raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
+    # What has no samples (a scalar in the batch) is given to each.
+    found = list(tensors(batch))
+    own = [tensor.dim() > 0 for tensor in found]
+
+    def one(*parts: Tensor) -> tuple[Tensor, Tensor]:
+        given = iter(parts)
+        sample = mapped(lambda tensor: next(given).unsqueeze(0) if tensor.dim() else next(given), batch)
+
+        def mean(inner: dict[str, Tensor]) -> Tensor:
+            result: Tensor = functional_call(both, inner, (sample,))
+            return result
+
+        gradients = grad(mean)(detached)
+        squares, slopes = [], []
+        for gradient, index in zip(gradients.values(), order):
+            flat = gradient.flatten().to(_precise(gradient.dtype))
+            squares.append(flat.square().sum())
+            slopes.append(squares[-1] if along is None else flat @ along[index].flatten().to(flat.dtype))
+        return torch.stack(squares), torch.stack(slopes)
+
+    mapping = vmap(one, in_dims=tuple(0 if is_own else None for is_own in own), randomness="different", chunk_size=chunk)
+    with quiet():
+        squares, slopes = mapping(*found)
+    back = torch.argsort(torch.tensor(order, device=squares.device))
+    return Norms(squares.T[back].detach(), None if along is None else slopes.T[back].detach())
+
+
+def one_by_one(
+    parameters: Sequence[Tensor],
+    loss: Callable[[Any, Any], Tensor],
+    model: nn.Module,
+    batch: Any,
+    along: Sequence[Tensor] | None = None,
+) -> Norms:
+    """The same with one backward pass for each sample: the last resort, which knows every layer."""
+    samples = size(batch)
+    if samples is None:
+        raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
+    squares, slopes = [], []
+    for index in range(samples):
+        value = loss(model, single(batch, index)).mean()
+        found = torch.autograd.grad(value, list(parameters), allow_unused=True)
+        gradients = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found)]
+        flat = [gradient.flatten().to(_precise(gradient.dtype)) for gradient in gradients]
+        squares.append(torch.stack([part.square().sum() for part in flat]))
+        if along is not None:
+            slopes.append(torch.stack([part @ d.flatten().to(part.dtype) for part, d in zip(flat, along)]))
+    return Norms(torch.stack(squares, 1), torch.stack(slopes, 1) if slopes else None)

@@ -1,0 +1,257 @@
+"""The mean loss of a model over batches, as a function of its trainable parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._batches import batches, moved, single, size
+from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
+from ._pieces import piece, pieces
+
+#: What the user gives: of the model and a batch, each sample's loss or their mean.
+Loss = Callable[[nn.Module, Any], Tensor]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Neighbouring parameters whose names agree up to the last dot: a map's weight and bias.
+
+    Attributes
+    ----------
+    name : str
+        That part of their names.
+    first_block, end_block : int
+        Which of the parameter tensors, the last one not included.
+    first_parameter, end_parameter : int
+        Their place in the parameter vector, in the same manner.
+    """
+
+    name: str
+    first_block: int
+    end_block: int
+    first_parameter: int
+    end_parameter: int
+
+
+class Objective:
+    """L(θ) = (1/N) Σ_b ℓ_b(θ) over a fixed set of N samples in batches, at the model's own θ.
+
+    A batch counts by its samples, so that a last one that is smaller has a smaller weight. Where its samples do not see one
+    another, one that is larger than the processor's caches is taken in parts, which changes nothing but rounding. The model is run as
+    :func:`~thalweg.torch._evaluating.evaluating` has it, and nothing of it is changed.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        Without wrappers of ``torch.compile`` or data parallelism.
+    parameters : list of Tensor
+        The trainable ones, each once, in the order of ``model.named_parameters()``: of tied ones the first name counts, and
+        those with ``requires_grad=False`` are left out.
+    names : list of str
+        Theirs.
+    layers : list of Layer
+        A division of them.
+    batches : list
+        As they are worked on; of `given_batches` that were given.
+    sizes : list of int
+        Samples in each of them.
+    batch_losses : list of float
+        Each batch's mean loss.
+    vector_loss : bool
+        Whether the loss gives each sample's own.
+    dtype, device : torch.dtype, torch.device
+        Of parameter *vectors*: at least single precision, on the first parameter's device.
+    notes : list of str
+        What a reader of the numbers should know.
+    """
+
+    def __init__(self, model: nn.Module, loss: Loss, data: Any, seed: int = 0) -> None:
+        if not isinstance(model, nn.Module):
+            raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
+        if not callable(loss):
+            raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+        self.model = unwrapped(model)
+        self.loss = loss
+        self.seed = seed
+        named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        if not named:
+            raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+        for name, parameter in named:
+            if not parameter.is_floating_point():
+                raise ValueError(f"the parameter {name} is {parameter.dtype}, a real floating-point type is needed")
+        self.names = [name for name, _ in named]
+        self.parameters: list[Tensor] = [parameter for _, parameter in named]
+        self.counts = [parameter.numel() for parameter in self.parameters]
+        self.count = sum(self.counts)
+        self.layers = _layers(self.names, self.counts)
+        dtypes = {parameter.dtype for parameter in self.parameters}
+        self.dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+        self.device = self.parameters[0].device
+        self.batches = batches(data)
+        self.notes = modes(self.model)
+        if self.model is not model:
+            self.notes.append("the model is measured without what torch.compile or data parallelism wrapped round it")
+        low = sorted(str(dtype).removeprefix("torch.") for dtype in dtypes if dtype.itemsize < 4)
+        if low:
+            self.notes.append(
+                f"parameters are {', '.join(low)}: gradients and products have two to three digits, whatever their stated error"
+            )
+        self._look()
+
+    def _look(self) -> None:
+        """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""
+        self.sizes: list[int] = []
+        self.batch_losses: list[float] = []
+        self.vector_loss = True
+        watch = Watch()
+        with watch:
+            self._run(0)
+        given, self.batches = self.batches, self.batches[:1]
+        most = None if tied_to_batch(self.model) else piece(self)
+        for index, batch in enumerate(given):
+            parts = [batch] if most is None else pieces(batch, self.sizes[0] if index == 0 else size(batch), most)
+            if index == 0 and len(parts) > 1:
+                whole = self.batch_losses.pop(), self.sizes.pop()
+                self.batches = parts
+                for part in range(len(parts)):
+                    self._run(part)
+                if not self._is(*whole):
+                    # Its samples see one another: a part of it would be another loss.
+                    most, parts, self.batches = None, [batch], [batch]
+                    self.batch_losses, self.sizes = [whole[0]], [whole[1]]
+            elif index > 0:
+                for part in parts:
+                    self.batches.append(part)
+                    self._run(len(self.batches) - 1)
+        self.samples = sum(self.sizes)
+        self.weights = [samples / self.samples for samples in self.sizes]
+        self.given_batches = len(given)
+        if watch.attention:
+            self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
+        if torch.is_autocast_enabled(self.device.type):
+            self.notes.append(
+                f"autocast to {torch.get_autocast_dtype(self.device.type)} is on: products have its few digits, whatever their "
+                "stated error"
+            )
+
+    def _run(self, index: int) -> None:
+        """Runs the model on batch `index`, and adds its loss and its size."""
+        with self.evaluating(index), torch.no_grad():
+            found = self._loss(self.batch(index))
+        self.vector_loss = found.dim() == 1 and self.vector_loss
+        samples = found.shape[0] if found.dim() == 1 else size(self.batches[index])
+        if samples is None:
+            raise ValueError(
+                f"the samples of batch {index} cannot be counted: its tensors differ in length along dimension 0; let "
+                "`loss` return the vector of the samples' losses"
+            )
+        value = found.double().mean().item()
+        if value - value != 0.0:
+            raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")
+        self.sizes.append(samples)
+        self.batch_losses.append(value)
+
+    def _is(self, loss: float, samples: int) -> bool:
+        """Whether the batches so far have that mean loss and that number of samples, to rounding."""
+        total = sum(count * value for count, value in zip(self.sizes, self.batch_losses))
+        near = 1e-12 if self.dtype == torch.float64 else 1e-5
+        return sum(self.sizes) == samples and abs(total / samples - loss) <= near * abs(loss)
+
+    @property
+    def mean_loss(self) -> float:
+        """L, the mean over all samples."""
+        return sum(weight * loss for weight, loss in zip(self.weights, self.batch_losses))
+
+    def batch(self, index: int) -> Any:
+        """Batch `index`, on the parameters' device."""
+        return moved(self.batches[index], self.device)
+
+    @contextmanager
+    def evaluating(self, index: int) -> Iterator[None]:
+        """Run the model on batch `index` in here: with the random numbers that belong to it."""
+        with evaluating(self.model, self.seed + index):
+            yield
+
+    def mean(self, index: int) -> Tensor:
+        """The mean loss of batch `index`, with its graph. To be called within :meth:`evaluating`."""
+        found = self._loss(self.batch(index))
+        return found.mean() if found.dim() else found
+
+    def each(self, index: int) -> Tensor:
+        """The loss of each sample of batch `index`, with the graph. To be called within :meth:`evaluating`.
+
+        Where the loss is a scalar the model is run on one sample after another.
+        """
+        batch = self.batch(index)
+        if self.vector_loss:
+            return self._loss(batch)
+        return torch.stack([self._loss(single(batch, sample)).reshape(()) for sample in range(self.sizes[index])])
+
+    def _loss(self, batch: Any) -> Tensor:
+        found = self.loss(self.model, batch)
+        if not isinstance(found, Tensor):
+            raise ValueError(f"`loss` returned {type(found).__name__}, a tensor is needed: one number, or one for each sample")
+        if found.dim() > 1:
+            raise ValueError(
+                f"`loss` returned a tensor of shape {tuple(found.shape)}: one number is needed (the batch's mean), or a vector "
+                "with one for each sample"
+            )
+        return found
+
+    def place(self, block: int) -> slice:
+        """Where parameter tensor `block` lies in the parameter vector."""
+        start = sum(self.counts[:block])
+        return slice(start, start + self.counts[block])
+
+    def split(self, vector: Tensor, blocks: range | None = None) -> list[Tensor]:
+        """A parameter vector (n,), or rows of them (k, n), as tensors like the parameters (with k before their shapes); of
+        the parameter tensors `blocks` alone, if they are given."""
+        blocks = range(len(self.parameters)) if blocks is None else blocks
+        parts = torch.split(vector, [self.counts[i] for i in blocks], dim=-1)
+        lead = vector.shape[:-1]
+        return [
+            part.reshape(lead + self.parameters[i].shape).to(self.parameters[i].device, self.parameters[i].dtype)
+            for part, i in zip(parts, blocks)
+        ]
+
+    def flatten(self, parts: Sequence[Tensor | None], rows: int | None = None, blocks: range | None = None) -> Tensor:
+        """The inverse of :meth:`split`, in the vectors' precision; None stands for zeros."""
+        counts = [self.counts[i] for i in (range(len(self.parameters)) if blocks is None else blocks)]
+        lead = () if rows is None else (rows,)
+        vector = torch.empty((*lead, sum(counts)), dtype=self.dtype, device=self.device)
+        for into, part in zip(torch.split(vector, counts, dim=-1), parts):
+            if part is None:
+                into.zero_()
+            else:
+                into.copy_(part.reshape(into.shape))
+        return vector
+
+    def gradient(self) -> Tensor:
+        """∇L, (n,)."""
+        total = torch.zeros(self.count, dtype=self.dtype, device=self.device)
+        for index, weight in enumerate(self.weights):
+            with self.evaluating(index):
+                parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
+            total.add_(self.flatten(parts), alpha=weight)
+        return total
+
+
+def _layers(names: list[str], counts: list[int]) -> list[Layer]:
+    layers: list[Layer] = []
+    start = 0
+    for block, (name, count) in enumerate(zip(names, counts)):
+        prefix = name.rpartition(".")[0] or name
+        end = start + count
+        if layers and layers[-1].name == prefix:
+            last = layers.pop()
+            layers.append(Layer(prefix, last.first_block, block + 1, last.first_parameter, end))
+        else:
+            layers.append(Layer(prefix, block, block + 1, start, end))
+        start = end
+    return layers

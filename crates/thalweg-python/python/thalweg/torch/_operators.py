@@ -1,0 +1,48 @@
+"""A model's Hessian and Gauss–Newton matrix, for those who want eigenvalues or traces of them alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from ._objective import Loss, Objective
+from ._products import GaussNewton, Hessian
+
+
+def hessian(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = None, seed: int = 0) -> Hessian:
+    """The Hessian ∇²L of a model's mean loss at its present parameters, by exact products with vectors.
+
+    It goes where an operator goes: ``thalweg.eigenpairs(thalweg.torch.hessian(model, loss, data), k=5)``. A
+    product is taken at the parameters that the model has then, whatever an optimiser did in between.
+
+    Parameters
+    ----------
+    model, loss, data, seed
+        As for :func:`thalweg.torch.measure`.
+    memory : int, optional
+        Bytes that the graphs of first derivatives may take, which are kept from one product to the next: half of what is free
+        by default. With 0 none is kept, and each product takes about half as long again.
+
+    Returns
+    -------
+    Hessian
+        With ``shape`` (n, n), ``dtype``, ``device``; ``H @ v`` for v (n,) or (n, k), ``H(v)``, and ``H.apply_block(rows)`` for
+        vectors as rows (k, n). Vectors hold the trainable parameters, each once, in the order of
+        ``model.named_parameters()``; in single precision at least.
+    """
+    return Hessian(Objective(model, loss, data, seed), memory)
+
+
+def gauss_newton(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = None, seed: int = 0) -> GaussNewton:
+    """The Gauss–Newton matrix (1/N) Σ JᵀΛJ of a model's mean loss, as :func:`hessian` gives the Hessian.
+
+    Λ is the loss's own second derivative in the model's output: for cross-entropy it is the Fisher matrix.
+
+    Raises
+    ------
+    ValueError
+        From the first product, where the loss calls the model more than once, uses parameters itself, or is linear in the
+        model's output.
+    """
+    return GaussNewton(Objective(model, loss, data, seed), memory)

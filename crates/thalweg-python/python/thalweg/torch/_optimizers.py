@@ -1,0 +1,90 @@
+"""What a probe reads from the optimizer: learning rate, where training becomes unstable, and Adam's preconditioner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def learning_rate(optimizer: Any) -> float:
+    """η, the largest of the parameter groups'."""
+    return max(float(group["lr"]) for group in optimizer.param_groups)
+
+
+def preconditions(optimizer: Any) -> bool:
+    """Whether it divides the gradient by a running root mean square, as Adam, AdamW, NAdam, RAdam and RMSprop do."""
+    group = optimizer.param_groups[0]
+    adam = "betas" in group and "eps" in group and "Adamax" not in type(optimizer).__name__
+    return adam or _is_rmsprop(group)
+
+
+def threshold(optimizer: Any) -> tuple[float, str] | None:
+    """The curvature at which a quadratic loses stability under this optimizer without noise, and its formula.
+
+    Gradient descent 2/η; with momentum β 2(1 + β)/η, and with Nesterov's 2(1 + β)/((1 + 2β)η); where the momentum is a mean, as in
+    Adam, 2(1 + β₁)/((1 − β₁)η), for the preconditioned Hessian (Cohen et al., arXiv:2103.00065 and arXiv:2207.14484). None for others.
+    """
+    group = optimizer.param_groups[0]
+    eta = learning_rate(optimizer)
+    if eta <= 0:
+        return None
+    if "betas" in group:
+        if not preconditions(optimizer):
+            return None
+        first = float(group["betas"][0])
+        return 2 * (1 + first) / ((1 - first) * eta), "2(1+β1)/((1-β1)η)"
+    if "momentum" not in group or float(group.get("dampening", 0.0)) != 0.0:
+        return None
+    beta = float(group["momentum"])
+    if group.get("nesterov"):
+        return 2 * (1 + beta) / ((1 + 2 * beta) * eta), "2(1+β)/((1+2β)η)"
+    return 2 * (1 + beta) / eta, "2(1+β)/η" if beta else "2/η"
+
+
+def inverse_roots(optimizer: Any, parameters: list[Tensor]) -> list[Tensor] | None:
+    """P^{-1/2} for every parameter, where an optimizer's step is −η P⁻¹ times its momentum; None before its first step.
+
+    P = (1 − β₁^t)(√v̂ + ε) for Adam, √v + ε for RMSprop. A group whose learning rate is smaller than the largest has a larger P.
+    """
+    largest = learning_rate(optimizer)
+    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    found = []
+    for parameter in parameters:
+        group = groups.get(id(parameter))
+        if group is None or largest <= 0:
+            # What the optimizer does not move has no curvature for it.
+            found.append(torch.zeros_like(parameter))
+            continue
+        state = optimizer.state.get(parameter, {})
+        scale = _rmsprop(group, state) if _is_rmsprop(group) else _adam(group, state)
+        if scale is None:
+            return None
+        found.append((float(group["lr"]) / largest / scale.detach()).sqrt())
+    return found
+
+
+def _is_rmsprop(group: Any) -> bool:
+    return "alpha" in group and "eps" in group and "centered" in group
+
+
+def _adam(group: Any, state: Any) -> Tensor | None:
+    squares = state.get("max_exp_avg_sq", state.get("exp_avg_sq"))
+    if squares is None or "step" not in state:
+        return None
+    steps = float(state["step"])
+    first, second = (float(beta) for beta in group["betas"])
+    root = (squares / (1 - second**steps)).sqrt()
+    scale: Tensor = (1 - first**steps) * (root + float(group["eps"]))
+    return scale
+
+
+def _rmsprop(group: Any, state: Any) -> Tensor | None:
+    squares = state.get("square_avg")
+    if squares is None:
+        return None
+    if group["centered"]:
+        squares = squares - state["grad_avg"] ** 2
+    root: Tensor = squares.clamp_min(0).sqrt()
+    return root + float(group["eps"])

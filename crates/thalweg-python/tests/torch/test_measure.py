@@ -1,0 +1,218 @@
+"""Everything of a model of one's own at once: the program's numbers, the same file and page, and notes on what is not there."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_exchange import NETWORKS, close, cross_entropy, experiment, squared_error, trained
+from test_products import classified, dense, perceptron
+from test_products import cross_entropy as classes
+from test_samples import Language, sequence_loss
+from torch import Tensor, nn
+
+import thalweg
+from thalweg.torch import import_, measure
+from thalweg.torch._multilinear import linear_in_each_parameter
+from thalweg.torch._objective import Objective
+from thalweg.torch._products import GaussNewton, Hessian
+
+#: Little work, for where the numbers do not matter.
+LITTLE: dict[str, Any] = {"top": 1, "trace_products": 10, "density_probes": 2, "density_steps": 5, "draws": 2}
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(7)
+
+
+def values(estimates: list[dict[str, Any]]) -> list[float]:
+    return [estimate["value"] for estimate in estimates]
+
+
+@pytest.mark.parametrize("loss", ["squared-error", "cross-entropy"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_numbers_are_the_programs(name: str, loss: str, tmp_path: Path) -> None:
+    """To 1e-9 of what the program gives, in batches of 23 and 17. Eigenvalues carry the error that their residual allows."""
+    given = experiment(NETWORKS[name], loss)
+    path, batch = trained(tmp_path, given)
+    (expected,) = thalweg.measure(path, out=tmp_path / "program", trace_products=400, top=3).networks
+    batches = list(zip(*(torch.split(part, 23) for part in batch)))
+    (found,) = measure(
+        import_(path),
+        squared_error if loss == "squared-error" else cross_entropy,
+        batches,
+        trace_products=400,
+        layer_products=400,
+        top=3,
+        out=tmp_path / "python",
+        name="seed-0",
+    ).networks
+    assert found.keys() - {"notes"} == expected.keys() - {"notes"}
+    for key in ("parameters", "samples", "loss", "fluctuation", "covariance_trace", "ratio", "bounds"):
+        close(found[key], expected[key])
+    scale = max(map(abs, values(expected["top"] + expected["bottom"])))
+    for key in ("sharpness", "gauss_newton_trace"):
+        assert found[key]["kind"] == expected[key]["kind"] == "rounding"
+        assert found[key]["value"] == pytest.approx(expected[key]["value"], rel=1e-9, abs=1e-9 * scale)
+    for key in ("top", "bottom"):
+        np.testing.assert_allclose(values(found[key]), values(expected[key]), rtol=1e-9, atol=1e-9 * scale)
+    largest = max(values(expected["gradient_covariance"]))
+    np.testing.assert_allclose(
+        values(found["gradient_covariance"]), values(expected["gradient_covariance"]), rtol=1e-9, atol=1e-9 * largest
+    )
+    for own, other in zip(found["layers"], expected["layers"], strict=True):
+        assert own["name"] == other["name"] and own["parameters"] == other["parameters"]
+        for key in ("sharpness", "lambda_max"):
+            assert own[key]["value"] == pytest.approx(other[key]["value"], rel=1e-9, abs=1e-9 * scale)
+        for key in ("fluctuation", "covariance_trace"):
+            close(own[key], other[key])
+    for key in ("hessian_directions", "covariance_directions", "chance"):
+        assert found["alignment"][key] == expected["alignment"][key]
+    if expected["alignment"]["overlap"] is not None:
+        assert found["alignment"]["overlap"] == pytest.approx(expected["alignment"]["overlap"], abs=1e-6)
+    np.testing.assert_allclose(found["density"]["curve"], expected["density"]["curve"], rtol=1e-6, atol=1e-6)
+    assert found["density"]["mean"]["value"] == pytest.approx(expected["density"]["mean"]["value"], rel=1e-9, abs=1e-9 * scale)
+    # The file is one of the program's own.
+    written = json.loads((tmp_path / "python/measured/seed-0.json").read_text())
+    assert written.pop("digest").startswith("fnv1a64:")
+    assert written["fluctuation"] == found["fluctuation"] and written["top"] == found["top"]
+
+
+def test_a_measurement_has_a_page(tmp_path: Path) -> None:
+    program = os.environ.get("THALWEG_PROGRAM", str(Path(__file__).resolve().parents[4] / "target/debug/thalweg"))
+    if not Path(program).exists():
+        pytest.skip(f"{program} is not built")
+    measure(perceptron(3, 5, 4), classes, classified(16, 3), out=tmp_path, **LITTLE)
+    measure(Language().double(), sequence_loss, torch.randint(30, (11, 7)), out=tmp_path, name="language", **LITTLE)
+    done = subprocess.run([program, "report", tmp_path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (page,) = tmp_path.glob("*.html")
+    assert "language" in page.read_text()
+
+
+def test_a_language_model() -> None:
+    model = Language().double()
+    tokens = torch.randint(30, (11, 7))
+    batches = [{"tokens": part} for part in torch.split(tokens, 8)]
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return sequence_loss(model, batch["tokens"])
+
+    found = measure(model, loss, batches, trace_products=60, draws=20, top=2).networks[0]
+    objective = Objective(model, loss, batches)
+    eigenvalues = torch.linalg.eigvalsh(dense(Hessian(objective)))
+    scale = eigenvalues.abs().max().item()
+    for estimate, value in zip(found["top"], eigenvalues.flip(0).tolist()):
+        assert abs(estimate["value"] - value) <= 1e-6 * scale and estimate["converged"]
+    for estimate, value in zip(found["bottom"], eigenvalues.tolist()):
+        assert abs(estimate["value"] - value) <= 1e-6 * scale
+    # At a false-alarm rate below 1e-4 each.
+    assert abs(found["sharpness"]["value"] - eigenvalues.sum().item()) < 5 * found["sharpness"]["error"]
+    trace = dense(GaussNewton(objective)).trace().item()
+    assert abs(found["gauss_newton_trace"]["value"] - trace) < 5 * found["gauss_newton_trace"]["error"]
+    assert found["bounds"] is None and found["residuals"] is not None
+    assert any("180 outputs" in note for note in found["notes"])
+    assert any("mathematical kernel" in note for note in found["notes"])
+    # Layers' own blocks, of the tied weight as one.
+    assert found["layers"][0]["name"] == "embed"
+    block = dense(Hessian(objective))[:120, :120]
+    assert found["layers"][0]["lambda_max"]["value"] == pytest.approx(torch.linalg.eigvalsh(block)[-1].item(), rel=1e-5)
+
+
+def test_a_scalar_loss_that_calls_the_model_twice() -> None:
+    """No Gauss–Newton matrix: what needs one is None, with a sentence."""
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        other: Tensor = model(-batch[0]).square().sum(1)
+        return (classes(model, batch) + other).mean()
+
+    found = measure(perceptron(3, 5, 4), loss, classified(8, 3), **LITTLE).networks[0]
+    for key in ("gauss_newton_trace", "ratio", "residuals", "bounds"):
+        assert found[key] is None
+    assert sum("2 times" in note for note in found["notes"]) == 1
+    assert any("one sample at a time" in note for note in found["notes"])
+
+
+def test_what_is_linear_in_each_parameter() -> None:
+    """There tr H is tr G, exactly; elsewhere it is not known, or not so."""
+    flat = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 4)
+    ).double()
+    batch = (torch.randn(10, 1, 8, 8).double(), torch.randint(4, (10,)))
+    assert not linear_in_each_parameter(flat)
+    flat.eval()
+    # Not where BatchNorm has just these statistics by chance.
+    flat[1].running_mean.normal_()  # type: ignore[operator]
+    assert linear_in_each_parameter(flat)
+    found = measure(flat, classes, batch, **LITTLE).networks[0]
+    exact = dense(Hessian(Objective(flat, classes, batch)))
+    assert found["sharpness"]["kind"] == "rounding"
+    assert found["sharpness"]["value"] == pytest.approx(exact.trace().item(), rel=1e-10)
+    assert found["layers"][0]["sharpness"]["value"] == pytest.approx(exact[:20, :20].trace().item(), rel=1e-10)
+
+    class Twice(nn.Sequential):
+        pass
+
+    shared = nn.Linear(3, 3)
+    for model in (
+        perceptron(3, 5, 4, activation=nn.Tanh),
+        nn.Sequential(shared, nn.ReLU(), shared),
+        Twice(nn.Linear(3, 4)),
+        nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)),
+        nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)),
+    ):
+        assert not linear_in_each_parameter(model)
+
+
+def test_single_precision() -> None:
+    model = perceptron(3, 5, 4, activation=nn.Tanh)
+    batches = classified(16, 3)
+    exact = measure(model, classes, batches, **LITTLE).networks[0]
+    single = copy.deepcopy(model).float()
+    found = measure(single, classes, [(x.float(), y) for x, y in batches], **LITTLE).networks[0]
+    for key in ("loss", "fluctuation", "covariance_trace", "gauss_newton_trace"):
+        assert found[key]["value"] == pytest.approx(exact[key]["value"], rel=1e-4)
+    assert found["top"][0]["value"] == pytest.approx(exact["top"][0]["value"], rel=1e-3)
+    half = copy.deepcopy(model).bfloat16()
+    rough = measure(half, classes, [(x.bfloat16(), y) for x, y in batches], **LITTLE).networks[0]
+    assert rough["fluctuation"]["value"] == pytest.approx(exact["fluctuation"]["value"], rel=0.1)
+    assert any("bfloat16" in note for note in rough["notes"])
+
+
+def test_the_run_stays_the_same() -> None:
+    """Bit for bit, with dropout and BatchNorm, when a measurement comes in between."""
+
+    def train(measured: bool) -> list[Tensor]:
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 4))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        for step in range(6):
+            batch = (torch.randn(16, 3), torch.randint(4, (16,)))
+            torch.autograd.backward(classes(model, batch).mean())
+            if measured and step == 3:
+                measure(model, classes, batch, **LITTLE)
+            optimizer.step()
+            optimizer.zero_grad()
+        return [value.clone() for value in model.state_dict().values()]
+
+    assert all(torch.equal(one, other) for one, other in zip(train(False), train(True)))
+
+
+def test_progress_and_errors() -> None:
+    seen: list[tuple[int, int]] = []
+    model, batches = perceptron(3, 5, 4), classified(8)
+    measure(model, classes, batches, progress=lambda done, total: seen.append((done, total)), **LITTLE)
+    assert seen == [(i, 8) for i in range(1, 9)]
+    for argument, value in [("top", 0), ("trace_products", 3), ("density_probes", 1.5), ("draws", True), ("layer_products", 2)]:
+        with pytest.raises(ValueError, match=f"`{argument}` is {value}"):
+            measure(model, classes, batches, **{**LITTLE, argument: value})
+    same = [measure(model, classes, batches, seed=4, **LITTLE).to_dict() for _ in range(2)]
+    assert same[0] == same[1]

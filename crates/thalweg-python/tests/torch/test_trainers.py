@@ -1,0 +1,165 @@
+"""The probe in Lightning, in Hugging Face's trainer, and with two processes: the runs stay the same, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+EVERY = {"fluctuation": 2, "gauss_newton_trace": 2, "lambda_max": 3, "sharpness": 3}
+
+
+def data() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(11)
+    return torch.randn(96, 6, generator=generator), torch.randint(0, 3, (96,), generator=generator)
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("own_loss", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_lightning(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning.pytorch")
+    from thalweg.lightning import Probe
+
+    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.net(x)
+            return found
+
+        def training_step(self, batch: Any, index: int) -> Tensor:
+            x, y = batch
+            found = functional.cross_entropy(self(x + 0.1 * torch.randn_like(x)), y)
+            self.log("loss", found)
+            return found
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.AdamW(self.parameters(), lr=0.01)
+
+    def each(module: Any, batch: Any) -> Tensor:
+        return functional.cross_entropy(module(batch[0]), batch[1], reduction="none")
+
+    def run(callbacks: list[Any]) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        module = Module()
+        loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*data()), batch_size=8, shuffle=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer = lightning.Trainer(
+                max_epochs=2,
+                accelerator="cpu",
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                accumulate_grad_batches=accumulate,
+                callbacks=callbacks,
+            )
+            trainer.fit(module, loader)
+        return {**module.state_dict(), "random": torch.get_rng_state()}
+
+    probe = Probe(loss=None if own_loss else each, sharpness_set=data(), every=EVERY)
+    assert same(run([]), run([probe]))
+    found = {row.quantity for row in probe.rows}
+    assert {"fluctuation", "gauss_newton_trace", "lambda_max", "sharpness"} <= found
+    methods = {row.method for row in probe.rows if row.quantity == "fluctuation"}
+    # BatchNorm couples samples.
+    assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"signs"})
+
+
+@pytest.mark.parametrize("own_loss", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from thalweg.hf import Probe
+
+    configuration = transformers.GPT2Config(vocab_size=13, n_positions=6, n_embd=8, n_layer=1, n_head=2)
+    generator = torch.Generator().manual_seed(3)
+    rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 13, (48, 6), generator=generator)]
+
+    def each(model: Any, batch: Any) -> Tensor:
+        logits = model(input_ids=batch["input_ids"]).logits[:, :-1]
+        found = functional.cross_entropy(logits.transpose(1, 2), batch["labels"][:, 1:], reduction="none")
+        return found.mean(1)
+
+    def run(callbacks: list[Any]) -> dict[str, Tensor]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformers.set_seed(0)
+            model = transformers.GPT2LMHeadModel(configuration)
+            arguments = transformers.TrainingArguments(
+                output_dir=str(tmp_path),
+                num_train_epochs=2,
+                per_device_train_batch_size=4,
+                gradient_accumulation_steps=accumulate,
+                use_cpu=True,
+                report_to=[],
+                save_strategy="no",
+                disable_tqdm=True,
+                logging_strategy="no",
+            )
+            transformers.Trainer(model, arguments, train_dataset=rows, callbacks=callbacks).train()
+        return {**model.state_dict(), "random": torch.get_rng_state()}
+
+    fixed = {name: torch.stack([row[name] for row in rows[:8]]) for name in rows[0]}
+    probe = Probe(loss=None if own_loss else each, sharpness_set=fixed, every={**EVERY, "fluctuation": 1})
+    assert same(run([]), run([probe]))
+    found = {row.quantity for row in probe.rows}
+    assert {"fluctuation", "gauss_newton_trace", "lambda_max", "sharpness"} <= found
+    methods = {row.method for row in probe.rows if row.quantity == "fluctuation"}
+    assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"})
+
+
+@pytest.mark.parametrize("module", ["lightning", "hf"])
+def test_what_the_trainer_has_is_not_taken_twice(module: str) -> None:
+    import importlib
+
+    pytest.importorskip({"lightning": "lightning", "hf": "transformers"}[module])
+    probe = importlib.import_module(f"thalweg.{module}").Probe
+    with pytest.raises(ValueError, match="`optimizer` is given"):
+        probe(optimizer=None)
+
+
+WORKER = Path(__file__).with_name("two_processes.py")
+
+
+def test_two_processes(tmp_path: Path) -> None:
+    """Both processes' weights with a probe are those without; what is found is of both processes' samples."""
+    environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    environment["MASTER_PORT"] = str(20000 + os.getpid() % 20000)
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(tmp_path)],
+            env={**environment, "RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    messages = [worker.communicate(timeout=240)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], messages
+    weights = [torch.load(tmp_path / f"weights{rank}.pt") for rank in range(2)]
+    for run in ("probe", "microbatches", "hooks"):
+        for alone, watched in zip(weights[0]["alone"], weights[0][run]):
+            assert torch.equal(alone, watched)
+        for one, other in zip(weights[0][run], weights[1][run]):
+            assert torch.equal(one, other)
+    for run in ("microbatches", "hooks"):
+        expected = weights[0]["expected"]
+        for name, value in weights[0][f"{run} found"].items():
+            assert value == pytest.approx(expected[run][name], rel=1e-9), (run, name)
+    assert weights[0]["rows"] > 0 and weights[1]["rows"] == 0
