@@ -105,6 +105,17 @@ pub fn eigen_vectors(
     Ok(settings(k, "top", 1.0, max_products, basis, 0)?.vectors(n))
 }
 
+/// Basis vectors that `eigenpairs` has at most.
+#[pyfunction]
+pub fn eigen_basis(
+    n: usize,
+    k: usize,
+    max_products: Option<usize>,
+    basis: Option<usize>,
+) -> PyResult<usize> {
+    Ok(settings(k, "top", 1.0, max_products, basis, 0)?.capacity(n))
+}
+
 /// Eigenvalues, and eigenvectors as rows: an array of (k, n) for an operator on arrays, a block for a space.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
