@@ -7,7 +7,6 @@ mod spectrum;
 
 use std::convert::Infallible;
 
-use numpy::PyUntypedArrayMethods;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use thalweg::curvature::{
@@ -154,9 +153,12 @@ pub fn eigenpairs<'py>(
     });
     let Eigenpairs { values, vectors } = found.map_err(raised)?;
     let (n, k) = (vectors.nrows(), vectors.ncols());
-    let entries = (0..k).flat_map(|j| vectors.col(j).iter().copied().collect::<Vec<_>>());
-    let rows = numpy::PyArray1::from_vec(py, entries.collect()).into_any();
-    debug_assert_eq!(rows.cast::<numpy::PyArray1<f64>>()?.len(), n * k);
+    let mut entries = Vec::with_capacity(n * k);
+    for column in vectors.col_iter() {
+        entries.extend(column.iter().copied());
+    }
+    drop(vectors);
+    let rows = numpy::PyArray1::from_vec(py, entries).into_any();
     Ok((numbers(&values), rows.call_method1("reshape", (k, n))?))
 }
 
