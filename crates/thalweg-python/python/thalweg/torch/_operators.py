@@ -6,6 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from .._curvature import trace
+from .._estimate import Estimate
+from ._exact import Unfit, gauss_newton_trace
+from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
 from ._products import GaussNewton, Hessian
 
@@ -46,3 +50,27 @@ def gauss_newton(model: nn.Module, loss: Loss, data: Any, *, memory: int | None 
         model's output.
     """
     return GaussNewton(Objective(model, loss, data, seed), memory)
+
+
+def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, seed: int = 0) -> Estimate:
+    """The sharpness tr ∇²L of a model, in loss/weight², the cheapest way at hand.
+
+    Exactly, by a backward pass for each output, where the model is surely linear in each parameter alone (an `nn.Sequential` of
+    linear maps, convolutions and piecewise linear layers, with at most 128 outputs): there it is tr G. Else by XTrace, with its
+    standard error, or exactly where parameters are no more than `products`.
+
+    Parameters
+    ----------
+    model, loss, data, seed
+        As for :func:`thalweg.torch.measure`.
+    products : int
+        Hessian products, where it can only be estimated.
+    """
+    objective = Objective(model, loss, data, seed)
+    if linear_in_each_parameter(objective.model):
+        try:
+            value, passes = gauss_newton_trace(objective)
+            return Estimate(value, 0.0, "rounding", passes, True)
+        except Unfit:
+            pass
+    return trace(Hessian(objective), products=products, seed=seed)
