@@ -89,6 +89,25 @@ def measure(
     ------
     ValueError
         Where an argument is not in its range, or `loss` gives what it should not.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.nn import functional
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).double()
+    >>> def loss(model, batch):
+    ...     inputs, labels = batch
+    ...     return functional.cross_entropy(model(inputs), labels, reduction="none")
+    >>> data = (torch.randn(50, 4).double(), torch.randint(3, (50,)))
+    >>> network = measure(model, loss, data, top=2).networks[0]
+    >>> network["parameters"], network["samples"], len(network["top"])
+    (67, 50, 2)
+    >>> network["sharpness_method"]
+    'exact: the trace of the Gauss–Newton matrix, the network being linear in each parameter alone'
+    >>> low, high = network["fluctuation"]["interval"]
+    >>> low < network["fluctuation"]["value"] < high
+    True
     """
     _at_least("top", top, 1)
     _at_least("trace_products", trace_products, 4)

@@ -134,6 +134,11 @@ class Objective:
         self.given_batches = len(given)
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
+        if self._precision.itemsize < self.dtype.itemsize:
+            self.notes.append(
+                f"the loss is computed in {self._precision}, with fewer digits than the parameters have (transformers' models "
+                "do so with float32)".replace("torch.", "")
+            )
         if torch.is_autocast_enabled(self.device.type):
             self.notes.append(
                 f"autocast to {torch.get_autocast_dtype(self.device.type)} is on: products have its few digits, whatever their "
@@ -151,6 +156,7 @@ class Objective:
                 f"the samples of batch {index} cannot be counted: its tensors differ in length along dimension 0; let "
                 "`loss` return the vector of the samples' losses"
             )
+        self._precision = found.dtype
         value = found.double().mean().item()
         if value - value != 0.0:
             raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")

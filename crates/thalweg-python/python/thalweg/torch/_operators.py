@@ -34,6 +34,18 @@ def hessian(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = Non
         With ``shape`` (n, n), ``dtype``, ``device``; ``H @ v`` for v (n,) or (n, k), ``H(v)``, and ``H.apply_block(rows)`` for
         vectors as rows (k, n). Vectors hold the trainable parameters, each once, in the order of
         ``model.named_parameters()``; in single precision at least.
+
+    Examples
+    --------
+    The loss ½ (w₁² + 4 w₂²) has the Hessian diag(1, 4):
+
+    >>> import torch
+    >>> import thalweg
+    >>> model = torch.nn.Linear(2, 1, bias=False).double()
+    >>> data = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).double()
+    >>> found = hessian(model, lambda model, x: model(x).square().sum(1), data)
+    >>> [round(pair.value, 9) for pair in thalweg.eigenpairs(found, k=2).values]
+    [4.0, 1.0]
     """
     return Hessian(Objective(model, loss, data, seed), memory)
 
