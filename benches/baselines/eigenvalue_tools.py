@@ -24,7 +24,7 @@ import thalweg
 from timing import cpu_model
 
 torch.set_num_threads(1)
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+warnings.filterwarnings("ignore", message="Sparse")
 
 # Tolerances, from loose to tight.
 TOLERANCES = [10 ** (-step / 2) for step in range(1, 21)]
