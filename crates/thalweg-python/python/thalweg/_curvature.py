@@ -136,8 +136,8 @@ def eigenpairs(
     max_products : int, optional
         At most so many products; 2000, or 20 (k + 1), by default.
     basis : int, optional
-        The most basis vectors that are kept: 64, or 4 (k + 1), by default; at least 2 (k + 1). Fewer take less memory and more
-        products. :func:`curvature_memory` says how much.
+        The most basis vectors that are kept, at least 2 (k + 1); by default 32 for one pair, 64 for seven or more, and 4 (k + 1) for
+        many. Fewer take less memory and more products. :func:`curvature_memory` says how much.
     warm : array or tensor, (n,) or (n, up to k), or Eigenpairs, optional
         Where to start: the eigenvectors of a nearby operator.
     seed : int
@@ -175,7 +175,7 @@ def eigenpairs(
     elif not where.epsilon <= tolerance:
         raise ValueError(f"tolerance = {tolerance}: must be at least {where.epsilon:.2g}, the precision of the vectors")
     vectors = _core.eigen_vectors(where.dim, k, max_products, basis)
-    _fits(where, vectors, f"a basis of {basis or max(64, 4 * (k + 1))}", f"basis={2 * (k + 1)} takes the fewest vectors")
+    _fits(where, vectors, f"a basis of {_core.eigen_basis(where.dim, k, max_products, basis)}", f"basis={2 * (k + 1)} takes the fewest vectors")
     start = None if warm is None else _rows(where, warm, k)
     numbers, rows = _core.eigenpairs(
         where, isinstance(where, Tensors), k, end, tolerance, max_products, basis, start, seed
@@ -217,7 +217,7 @@ def trace(
     >>> import numpy as np
     >>> scale = 1.0 / np.arange(1.0, 5001.0) ** 2
     >>> found = trace(lambda v: scale * v, 5000)
-    >>> abs(found.value - scale.sum()) < 5 * found.error, found.kind
+    >>> bool(abs(found.value - scale.sum()) < 5 * found.error), found.kind
     (True, 'standard-error')
     """
     where = space(operator, n, like, seed)
@@ -321,7 +321,7 @@ def curvature_memory(
     Ten million parameters in single precision, with the usual basis and with a few vectors:
 
     >>> curvature_memory(10_000_000, k=1, itemsize=4) / 1e9
-    3.0
+    1.72
     >>> curvature_memory(10_000_000, k=1, basis=4, itemsize=4) / 1e9
     0.6
     """

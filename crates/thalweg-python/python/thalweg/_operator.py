@@ -60,10 +60,12 @@ Space = Union[Arrays, Tensors]
 
 def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
     """How to call ``operator``: on tensors where it is torch's, or ``like`` is given; on arrays elsewhere."""
-    seed = _whole("seed", seed, 0)
+    seed = whole("seed", seed, 0)
+    if isinstance(operator, (list, tuple)):
+        operator = np.asarray(operator)
     tensors = _tensor_kind(operator, like)
     if n is not None:
-        n = _whole("n", n, 1)
+        n = whole("n", n, 1)
     size = _size(operator, n)
     if size is None and like is not None:
         size = int(like.numel())
@@ -83,8 +85,6 @@ def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
         if isinstance(operator, torch.Tensor):
             _symmetric(operator.detach(), made.epsilon)
         return made
-    if isinstance(operator, (list, tuple)):
-        operator = np.asarray(operator)
     if isinstance(operator, np.ndarray):
         if operator.dtype.kind not in "fiub":
             raise ValueError(f"operator is an array of {operator.dtype}, real numbers are needed")
@@ -113,8 +113,6 @@ def _tensor_kind(operator: Any, like: Any) -> tuple[Any, Any, Any] | None:
 
 def _size(operator: Any, n: int | None) -> int | None:
     """The length of vectors: that of the operator's shape, with which ``n`` must agree."""
-    if isinstance(operator, (list, tuple)):
-        operator = np.asarray(operator)
     shape = getattr(operator, "shape", None)
     if shape is None:
         return n
@@ -136,7 +134,8 @@ def _symmetric(matrix: Any, epsilon: float) -> None:
         )
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def whole(name: str, value: Any, least: int) -> int:
+    """``value``, the argument ``name``, if it is a whole number from ``least`` on."""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
@@ -144,7 +143,3 @@ def _whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or number != value or number < least:
         raise ValueError(f"{name} = {value!r}: must be a whole number of at least {least}")
     return number
-
-
-#: For the arguments that are whole numbers.
-whole = _whole

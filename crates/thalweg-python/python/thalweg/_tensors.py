@@ -103,9 +103,9 @@ class Tensors:
         return self.torch.empty((count, self.dim), dtype=self.dtype, device=self.device)
 
     @_plainly
-    def largest(self, x: Any) -> float:
-        low, high = self.torch.stack(self.torch.aminmax(x)).tolist()
-        return math.nan if math.isnan(low) or math.isnan(high) else max(abs(low), abs(high))
+    def is_finite(self, x: Any) -> bool:
+        # Both pass NaN on; a mask would take memory.
+        return all(math.isfinite(bound) for bound in self.torch.stack(self.torch.aminmax(x)).tolist())
 
     @_plainly
     def normal(self, count: int) -> Any:
@@ -152,6 +152,13 @@ class Tensors:
         for first in range(0, self.dim, ENTRIES):
             part = slice(first, first + ENTRIES)
             x[start : start + len(rotation), part] = rotation @ x[start:stop, part]
+
+    @_plainly
+    def place(self, x: Any, at: int, y: Any, c: Small) -> None:
+        if c.shape == (1, 1):
+            self.torch.mul(y[0], float(c[0, 0]), out=x[at])
+        else:
+            self.torch.mm(self._tensor(c.T), y, out=x[at : at + c.shape[1]])
 
     @_plainly
     def put(self, x: Any, at: int, y: Any) -> None:

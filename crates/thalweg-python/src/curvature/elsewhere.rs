@@ -87,8 +87,8 @@ impl VectorSpace for Elsewhere {
         Ok(images)
     }
 
-    fn largest(&mut self, x: &Py<PyAny>) -> PyResult<f64> {
-        self.call("largest", |py| (x,).into_pyobject(py), |a| a.extract())
+    fn is_finite(&mut self, x: &Py<PyAny>) -> PyResult<bool> {
+        self.call("is_finite", |py| (x,).into_pyobject(py), |a| a.extract())
     }
 
     fn normal(&mut self, columns: usize) -> PyResult<Py<PyAny>> {
@@ -159,6 +159,20 @@ impl VectorSpace for Elsewhere {
         self.call(
             "transform",
             |py| (&*x, columns.start, columns.end, matrix(py, c)?).into_pyobject(py),
+            nothing,
+        )
+    }
+
+    fn place(
+        &mut self,
+        x: &mut Py<PyAny>,
+        at: usize,
+        y: &Py<PyAny>,
+        c: MatRef<'_, f64>,
+    ) -> PyResult<()> {
+        self.call(
+            "place",
+            |py| (&*x, at, y, matrix(py, c)?).into_pyobject(py),
             nothing,
         )
     }

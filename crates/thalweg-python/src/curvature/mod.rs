@@ -7,7 +7,6 @@ mod spectrum;
 
 use std::convert::Infallible;
 
-use numpy::PyUntypedArrayMethods;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use thalweg::curvature::{
@@ -105,6 +104,17 @@ pub fn eigen_vectors(
     Ok(settings(k, "top", 1.0, max_products, basis, 0)?.vectors(n))
 }
 
+/// Basis vectors that `eigenpairs` has at most.
+#[pyfunction]
+pub fn eigen_basis(
+    n: usize,
+    k: usize,
+    max_products: Option<usize>,
+    basis: Option<usize>,
+) -> PyResult<usize> {
+    Ok(settings(k, "top", 1.0, max_products, basis, 0)?.capacity(n))
+}
+
 /// Eigenvalues, and eigenvectors as rows: an array of (k, n) for an operator on arrays, a block for a space.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
@@ -143,9 +153,12 @@ pub fn eigenpairs<'py>(
     });
     let Eigenpairs { values, vectors } = found.map_err(raised)?;
     let (n, k) = (vectors.nrows(), vectors.ncols());
-    let entries = (0..k).flat_map(|j| vectors.col(j).iter().copied().collect::<Vec<_>>());
-    let rows = numpy::PyArray1::from_vec(py, entries.collect()).into_any();
-    debug_assert_eq!(rows.cast::<numpy::PyArray1<f64>>()?.len(), n * k);
+    let mut entries = Vec::with_capacity(n * k);
+    for column in vectors.col_iter() {
+        entries.extend(column.iter().copied());
+    }
+    drop(vectors);
+    let rows = numpy::PyArray1::from_vec(py, entries).into_any();
     Ok((numbers(&values), rows.call_method1("reshape", (k, n))?))
 }
 

@@ -9,10 +9,12 @@ use super::space::Products;
 use super::{CurvatureError, SymmetricOperator, VectorSpace};
 use crate::estimate::{Estimate, Status, Uncertainty};
 
-/// Basis vectors kept before a restart, if the block is not too wide for that.
-const BASIS: usize = 64;
-/// Blocks that the basis has room for, unless it is told otherwise.
-const BLOCKS: usize = 4;
+/// Basis vectors kept before a restart: with more, a restart costs few products more, and each step's projections take longer.
+const BASIS: usize = 32;
+/// Blocks that the basis has room for, unless it is told otherwise: so many up to this size, and so many at least.
+const BLOCKS: usize = 8;
+const MANY: usize = 64;
+const FEW_BLOCKS: usize = 4;
 /// Blocks that it must have room for.
 const LEAST_BLOCKS: usize = 2;
 /// The residual to be reached where nothing else is said, in units of ‖A‖: this, or so many times the rounding error of the vectors.
@@ -45,7 +47,7 @@ pub struct EigenSettings {
     /// Products with one vector, at most; at least k + 1.
     pub max_matvecs: usize,
     /// The most basis vectors that are kept, at least 2 (k + 1): fewer need less memory and more products. The default
-    /// is 64, or 4 (k + 1) if that is more.
+    /// is 32 for one pair, 64 for seven or more, and 4 (k + 1) for many.
     pub basis: Option<usize>,
     /// Of the random start.
     pub seed: u64,
@@ -86,14 +88,18 @@ impl EigenSettings {
         self.count.saturating_add(1).min(dim)
     }
 
-    /// Basis vectors, at most.
-    fn capacity(&self, dim: usize) -> usize {
+    /// Basis vectors of length `dim` that are kept at most: no more than there are products.
+    pub fn capacity(&self, dim: usize) -> usize {
         let block = self.block(dim);
-        let basis = self
-            .basis
-            .unwrap_or(BASIS.max(BLOCKS.saturating_mul(block)));
+        let basis = self.basis.unwrap_or_else(|| usual_basis(block));
         basis.min(self.max_matvecs).min(dim)
     }
+}
+
+fn usual_basis(block: usize) -> usize {
+    BASIS
+        .max(BLOCKS.saturating_mul(block).min(MANY))
+        .max(FEW_BLOCKS.saturating_mul(block))
 }
 
 /// Eigenvalues and their vectors.

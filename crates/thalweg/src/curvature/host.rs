@@ -10,6 +10,8 @@ use crate::random::{Purpose, Stream};
 
 /// Rows that a block is transformed by at a time.
 const ROWS: usize = 4096;
+/// Numbers that are looked at together.
+const LANES: usize = 8;
 
 /// The space that a [`SymmetricOperator`] acts on.
 pub(super) struct Host<'a, A: ?Sized> {
@@ -119,10 +121,16 @@ impl<A: SymmetricOperator + ?Sized> VectorSpace for Host<'_, A> {
         Ok(images)
     }
 
-    fn largest(&mut self, x: &Columns) -> Result<f64, A::Error> {
-        // `max` passes over NaN.
-        let finite = x.all().is_all_finite();
-        Ok(if finite { x.all().norm_max() } else { f64::NAN })
+    fn is_finite(&mut self, x: &Columns) -> Result<bool, A::Error> {
+        // 0 · ∞ and 0 · NaN are NaN, and stay so in a sum.
+        let mut sums = [0.0; LANES];
+        let (lanes, rest) = x.entries.as_chunks::<LANES>();
+        for entries in lanes {
+            for (sum, entry) in sums.iter_mut().zip(entries) {
+                *sum += 0.0 * entry;
+            }
+        }
+        Ok(sums.iter().all(|&sum| sum == 0.0) && rest.iter().all(|x| x.is_finite()))
     }
 
     fn normal(&mut self, columns: usize) -> Result<Columns, A::Error> {
@@ -197,6 +205,18 @@ impl<A: SymmetricOperator + ?Sized> VectorSpace for Host<'_, A> {
             product(Accum::Replace, new.as_mut(), old.as_ref(), c);
             old.as_mut().subcols_mut(0, c.ncols()).copy_from(&new);
         }
+        Ok(())
+    }
+
+    fn place(
+        &mut self,
+        x: &mut Columns,
+        at: usize,
+        y: &Columns,
+        c: MatRef<'_, f64>,
+    ) -> Result<(), A::Error> {
+        let output = x.some_mut(at..at + c.ncols());
+        product(Accum::Replace, output, y.all(), c);
         Ok(())
     }
 

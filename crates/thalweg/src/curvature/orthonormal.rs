@@ -141,22 +141,25 @@ fn gather<S: VectorSpace + ?Sized>(
         }
         let found = Directions::of(gram.as_ref(), &lengths, &left, most - filled)
             .map_err(CurvatureError::widen)?;
-        let mut new = space
-            .combine(vectors, 0..count, found.from_vectors.as_ref())
-            .map_err(CurvatureError::Operator)?;
         let size = found.from_vectors.ncols();
-        if !found.good {
+        let from_vectors = found.from_vectors.as_ref();
+        if found.good {
+            space
+                .place(basis, filled, vectors, from_vectors)
+                .map_err(CurvatureError::Operator)?;
+        } else {
+            let mut new = space
+                .combine(vectors, 0..count, from_vectors)
+                .map_err(CurvatureError::Operator)?;
             let gram = space
                 .inner(&new, 0..size, &new)
                 .map_err(CurvatureError::Operator)?;
             let polish = inverse_root(gram.as_ref()).map_err(CurvatureError::widen)?;
             space
                 .transform(&mut new, 0..size, polish.as_ref())
+                .and_then(|()| space.put(basis, filled, &new))
                 .map_err(CurvatureError::Operator)?;
         }
-        space
-            .put(basis, filled, &new)
-            .map_err(CurvatureError::Operator)?;
         filled += size;
         if found.whole && found.good {
             // W = Q (QᵀW), and QᵀW is known.

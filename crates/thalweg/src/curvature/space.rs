@@ -41,11 +41,11 @@ pub trait VectorSpace {
     fn apply(&mut self, x: &Self::Block, columns: Range<usize>)
     -> Result<Self::Block, Self::Error>;
 
-    /// The largest magnitude in `x`; infinite or NaN where it holds such a number.
+    /// Whether all numbers in `x` are finite.
     ///
     /// # Errors
     /// The space's own.
-    fn largest(&mut self, x: &Self::Block) -> Result<f64, Self::Error>;
+    fn is_finite(&mut self, x: &Self::Block) -> Result<bool, Self::Error>;
 
     /// Independent standard normal numbers.
     ///
@@ -116,6 +116,18 @@ pub trait VectorSpace {
         c: MatRef<'_, f64>,
     ) -> Result<(), Self::Error>;
 
+    /// Puts Y C in columns of `x`, from `at` on, for all of `y`.
+    ///
+    /// # Errors
+    /// The space's own.
+    fn place(
+        &mut self,
+        x: &mut Self::Block,
+        at: usize,
+        y: &Self::Block,
+        c: MatRef<'_, f64>,
+    ) -> Result<(), Self::Error>;
+
     /// Copies all columns of `y` into `x`, from column `at` on.
     ///
     /// # Errors
@@ -164,11 +176,8 @@ impl<'a, S: VectorSpace + ?Sized> Products<'a, S> {
             .apply(x, columns)
             .map_err(CurvatureError::Operator)?;
         self.matvecs += count;
-        let largest = self
-            .space
-            .largest(&images)
-            .map_err(CurvatureError::Operator)?;
-        if largest.is_finite() {
+        let finite = self.space.is_finite(&images);
+        if finite.map_err(CurvatureError::Operator)? {
             Ok(images)
         } else {
             Err(CurvatureError::NonFinite {

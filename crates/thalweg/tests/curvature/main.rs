@@ -9,6 +9,7 @@
 mod by_hand;
 mod density;
 mod eigen;
+mod elsewhere;
 mod failing;
 mod known;
 mod operators;
