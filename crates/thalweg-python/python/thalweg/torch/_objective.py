@@ -85,6 +85,9 @@ class Objective:
         for name, parameter in named:
             if not parameter.is_floating_point():
                 raise ValueError(f"the parameter {name} is {parameter.dtype}, a real floating-point type is needed")
+        for name, module in self.model.named_modules():
+            if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse and module.weight.requires_grad:
+                raise ValueError(f"{name} has sparse gradients, which have no derivative: set its sparse=False")
         self.names = [name for name, _ in named]
         self.parameters: list[Tensor] = [parameter for _, parameter in named]
         self.counts = [parameter.numel() for parameter in self.parameters]
