@@ -1,4 +1,4 @@
-"""What both comparisons share: the arguments, the build, the pinned core, the result as JSON."""
+"""What the comparisons share: the arguments, the build, the pinned core, the result as JSON."""
 
 import argparse
 import datetime
@@ -14,21 +14,22 @@ ROOT = HERE.parent
 
 
 def main():
-    from . import networks, simulator
+    from . import curvature, networks, simulator
 
     arguments = argparse.ArgumentParser(description=__doc__)
     suites = arguments.add_subparsers(required=True, metavar="suite")
-    for suite in (simulator, networks):
+    for suite in (simulator, networks, curvature):
         name = suite.__name__.split(".")[-1]
         parser = suites.add_parser(name, help=suite.__doc__.splitlines()[0])
         parser.add_argument("--python", default=sys.executable, help="one that has the baselines' libraries")
         parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
         parser.add_argument("--output", type=pathlib.Path, help="also write the result as JSON")
         suite.add_arguments(parser)
-        parser.set_defaults(compare=suite.compare)
+        parser.set_defaults(compare=suite.compare, harness=getattr(suite, "HARNESS", True))
     arguments = arguments.parse_args()
 
-    subprocess.run(["cargo", "build", "--release", "-p", "thalweg-benches"], check=True, cwd=ROOT)
+    if arguments.harness:
+        subprocess.run(["cargo", "build", "--release", "-p", "thalweg-benches"], check=True, cwd=ROOT)
     harness = ROOT / "target" / "release" / "thalweg-benches"
     os.sched_setaffinity(0, {arguments.core})  # the programs started from here inherit it
     result = arguments.compare(arguments, harness)

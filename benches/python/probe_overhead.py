@@ -24,6 +24,8 @@ from loops import LOOPS, Loop
 
 import thalweg
 from thalweg.torch import Probe
+from thalweg.torch._objective import Objective
+from thalweg.torch._products import Hessian
 
 
 def processor_time(work: Callable[[], Any]) -> float:
@@ -87,6 +89,34 @@ def prices(loop: Loop, rounds: int) -> dict[str, Any]:
     return {"step_seconds": usual, "waiting": statistics.median(waits) / usual, "overhead": overhead, "kinds": found}
 
 
+def accuracy(name: str, interval: int, measurements: int) -> dict[str, float]:
+    """How far the probe's λ_max is from that of Lanczos run until it converges, where one is measured every `interval` steps."""
+    loop = LOOPS[name]()
+    fixed = loop.batch()
+    probe = Probe(
+        loop.model, loss=loop.loss, sharpness_set=fixed, quantities=["lambda_max"], every={"lambda_max": interval}
+    )
+    errors, inside = [], 0
+    for index in range(interval * measurements):
+        batch = loop.batch()
+        if (index + 1) % interval == 0:
+            hessian = Hessian(Objective(loop.model, loop.loss, fixed))
+            true = thalweg.eigenpairs(hessian, k=1, tolerance=1e-4, max_products=400).values[0]
+            hessian.release()
+        step(loop, batch, probe)
+        if (index + 1) % interval == 0:
+            row = probe.rows[-1]
+            errors.append(abs(row.value - true.value) / true.value)
+            inside += abs(row.value - true.value) <= row.error + true.error
+    return {
+        "interval": interval,
+        "measurements": measurements,
+        "median": statistics.median(errors),
+        "worst": max(errors),
+        "within_stated_error": inside / measurements,
+    }
+
+
 def full(name: str, steps: int) -> dict[str, float]:
     """Whole loops: processor time with a probe over that without, in blocks that take turns."""
     loops = [LOOPS[name](), LOOPS[name]()]
@@ -108,6 +138,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8, help="timings of each kind; 8 is one cycle of λ_max")
     parser.add_argument("--warm-up", type=int, default=30, help="steps of training before")
     parser.add_argument("--full", type=int, metavar="STEPS", help="also run whole loops of so many steps")
+    parser.add_argument("--accuracy", type=int, metavar="STEPS", help="also compare λ_max, every so many steps, 16 times")
     parser.add_argument("--json", metavar="FILE")
     settings = parser.parse_args()
     torch.set_num_threads(1)
@@ -130,6 +161,12 @@ def main() -> None:
         for kind, numbers in found["kinds"].items():
             errors = ", ".join(f"{key} ± {100 * error:.1f} %" for key, error in numbers["relative_errors"].items() if math.isfinite(error))
             print(f"  {kind}: {numbers['price']:.1f} steps every {numbers['interval']:.0f}; {errors}")
+        if settings.accuracy:
+            near = found["accuracy"] = accuracy(name, settings.accuracy, 16)
+            print(
+                f"  λ_max every {settings.accuracy} steps: off by {100 * near['median']:.2f} % (median), {100 * near['worst']:.1f} % "
+                f"(worst of 16); {100 * near['within_stated_error']:.0f} % within the stated error"
+            )
         if settings.full:
             print(f"  whole loop of {found['full']['steps']} steps: {found['full']['ratio']:.3f}")
     if settings.json:

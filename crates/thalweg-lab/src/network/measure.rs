@@ -21,8 +21,6 @@ use crate::saved::SavedNetwork;
 
 /// Points of a density's curve.
 const POINTS: usize = 400;
-/// Widths that the spectrum is smoothed into: fewer than Lanczos steps, so that each converges.
-const WIDTHS: f64 = 50.0;
 
 /// How much work to spend.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -213,26 +211,13 @@ impl Work<'_> {
         };
         let mut hessian = evaluation.hessian(self.parameters)?;
         let found = density(&mut hessian, &settings).map_err(EvaluationError::from)?;
-        let (low, high) = found.range();
-        // A spectrum of one point has no range; its size is the next best scale.
-        let scale = if high > low {
-            high - low
-        } else {
-            high.abs().max(1.0)
-        };
-        let width = scale / WIDTHS;
-        let (from, to) = (low - 3.0 * width, high + 3.0 * width);
-        let mut curve = Vec::with_capacity(POINTS);
-        for i in 0..POINTS {
-            let point = from + (to - from) * i as f64 / (POINTS - 1) as f64;
-            let value = found
-                .smoothed(point, width)
-                .map_err(EvaluationError::from)?;
-            curve.push((point, value.value, value.standard_error().unwrap_or(0.0)));
-        }
+        let width = found.drawn_width();
+        let curve = found.curve(POINTS, width).map_err(EvaluationError::from)?;
+        let point =
+            |(at, value): (f64, Estimate)| (at, value.value, value.standard_error().unwrap_or(0.0));
         Ok(DensityRecord {
             width,
-            curve,
+            curve: curve.into_iter().map(point).collect(),
             mean: found.moment(1).into(),
         })
     }

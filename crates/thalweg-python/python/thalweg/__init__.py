@@ -19,6 +19,7 @@ fewer), and Ctrl-C ends it. Wrong input is a ``ValueError`` that names the field
 31.5505
 """
 
+from . import log
 from ._core import Measurements, Problem, __version__
 from ._curvature import (
     Density,
@@ -54,6 +55,7 @@ __all__ = [
     "evaluation_set",
     "flow",
     "load",
+    "log",
     "measure",
     "predict",
     "simulate",

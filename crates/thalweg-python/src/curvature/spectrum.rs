@@ -38,6 +38,23 @@ impl Density {
         Ok(Numbers::from(&found))
     }
 
+    fn drawn_width(&self) -> f64 {
+        self.inner.drawn_width()
+    }
+
+    /// Points, values and standard errors of what to draw.
+    fn curve(&self, points: usize, width: f64) -> PyResult<[Vec<f64>; 3]> {
+        let mut columns = [const { Vec::new() }; 3];
+        for (at, value) in self.inner.curve(points, width).map_err(checked)? {
+            let row = [at, value.value, value.standard_error().unwrap_or(0.0)];
+            columns
+                .iter_mut()
+                .zip(row)
+                .for_each(|(column, x)| column.push(x));
+        }
+        Ok(columns)
+    }
+
     /// The density as text.
     fn text(&self) -> PyResult<String> {
         serde_json::to_string(&self.inner).map_err(|error| PyValueError::new_err(error.to_string()))

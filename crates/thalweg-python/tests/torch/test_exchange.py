@@ -138,6 +138,18 @@ def test_what_is_exported_is_imported(name: str, tmp_path: Path) -> None:
     assert measured.networks[0]["parameters"] == sum(p.numel() for p in model.parameters())
 
 
+def test_sizes_may_be_those_of_the_data(tmp_path: Path) -> None:
+    given = experiment(NETWORKS["mlp"])
+    path, _ = trained(tmp_path, given)
+    short = {**given, "network": {key: value for key, value in NETWORKS["mlp"].items() if key != "outputs"}}
+    whole = import_(path)
+    assert [p.shape for p in import_(path, tmp_path / "run/specification.toml").parameters()] == [
+        p.shape for p in whole.parameters()
+    ]
+    with pytest.raises(ValueError, match="outputs"):
+        import_(path, short)
+
+
 def test_models_of_ones_own(tmp_path: Path) -> None:
     class Recurrent(nn.Module):
         def __init__(self) -> None:

@@ -19,7 +19,7 @@ from test_samples import Language, sequence_loss
 from torch import Tensor, nn
 
 import thalweg
-from thalweg.torch import import_, measure
+from thalweg.torch import import_, measure, sharpness
 from thalweg.torch._multilinear import linear_in_each_parameter
 from thalweg.torch._objective import Objective
 from thalweg.torch._products import GaussNewton, Hessian
@@ -156,6 +156,14 @@ def test_what_is_linear_in_each_parameter() -> None:
     exact = dense(Hessian(Objective(flat, classes, batch)))
     assert found["sharpness"]["kind"] == "rounding"
     assert found["sharpness"]["value"] == pytest.approx(exact.trace().item(), rel=1e-10)
+    alone = sharpness(flat, classes, batch)
+    assert alone.value == pytest.approx(exact.trace().item(), rel=1e-10)
+    assert alone.kind == "rounding" and alone.products == 4
+    flat.append(nn.Softplus())
+    curved = dense(Hessian(Objective(flat, classes, batch))).trace().item()
+    assert sharpness(flat, classes, batch).value == pytest.approx(curved, rel=1e-10)
+    estimate = sharpness(flat, classes, batch, products=20)
+    assert estimate.kind == "standard-error" and abs(estimate.value - curved) < 6 * estimate.error
     assert found["layers"][0]["sharpness"]["value"] == pytest.approx(exact[:20, :20].trace().item(), rel=1e-10)
 
     class Twice(nn.Sequential):

@@ -503,6 +503,7 @@ def test_a_compiled_model_is_measured_without() -> None:
         ((None, cross_entropy, []), "`model` is NoneType"),
         ((nn.ReLU(), cross_entropy, []), "no parameter with requires_grad"),
         ((perceptron(3, 4), None, []), "`loss` is NoneType"),
+        ((nn.Sequential(nn.Embedding(3, 4, sparse=True)), cross_entropy, []), "0 has sparse gradients"),
         ((perceptron(3, 4), cross_entropy, 3), "`data` is int"),
         ((perceptron(3, 4), cross_entropy, []), "holds no batch"),
         ((perceptron(3, 4), lambda model, batch: model(batch), torch.ones(2, 3).double()), "shape \\(2, 4\\)"),

@@ -16,6 +16,9 @@ use crate::estimate::{Estimate, Status, Uncertainty};
 /// Differences between quadratures below this, relative to the integral of |f|, are rounding.
 const ROUNDING: f64 = 1e-10;
 
+/// Widths of a drawing's Gaussian that the spectrum's range has: fewer than Lanczos steps, as a rule, so that each converges.
+const WIDTHS: f64 = 50.0;
+
 /// How many probes, and how far each is taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DensitySettings {
@@ -205,6 +208,31 @@ impl Density {
         require(width > 0.0, "width", width, "positive")?;
         let height = 1.0 / (width * TAU.sqrt());
         Ok(self.integral(|x| height * (-0.5 * ((x - point) / width).powi(2)).exp()))
+    }
+
+    /// By how much to smooth a drawing: a fiftieth of the spectrum's range.
+    pub fn drawn_width(&self) -> f64 {
+        let (low, high) = self.range();
+        // A spectrum of one point has no range; its size is the next best scale.
+        let scale = if high > low {
+            high - low
+        } else {
+            high.abs().max(1.0)
+        };
+        scale / WIDTHS
+    }
+
+    /// What to draw: [`Density::smoothed`] by `width` at `points` ≥ 2 points, which reach three widths beyond the range.
+    ///
+    /// # Errors
+    /// When `width` is not positive, or there are fewer than two points.
+    pub fn curve(&self, points: usize, width: f64) -> Result<Vec<(f64, Estimate)>, CurvatureError> {
+        require(points >= 2, "points", points, "at least 2")?;
+        let (low, high) = self.range();
+        let (from, to) = (low - 3.0 * width, high + 3.0 * width);
+        let point = |i: usize| from + (to - from) * i as f64 / (points - 1) as f64;
+        let each = (0..points).map(|i| Ok((point(i), self.smoothed(point(i), width)?)));
+        each.collect()
     }
 
     /// The smallest and the largest node: where to draw. They lie within the spectrum, close to its ends.

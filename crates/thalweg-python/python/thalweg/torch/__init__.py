@@ -14,9 +14,9 @@ del _torch
 
 from ._exchange import export, import_
 from ._measure import measure
-from ._operators import gauss_newton, hessian
+from ._operators import gauss_newton, hessian, sharpness
 from ._probe import Probe
 
-__all__ = ["Probe", "export", "gauss_newton", "hessian", "import_", "measure"]
+__all__ = ["Probe", "export", "gauss_newton", "hessian", "import_", "measure", "sharpness"]
 
 Probe.__module__ = __name__

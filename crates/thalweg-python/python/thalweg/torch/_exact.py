@@ -53,12 +53,7 @@ class Exact:
             self._sweep(cut, Lines(cut.outputs), along)
 
     def _cut(self, index: int) -> Cut:
-        cut = Cut(self._objective, index)
-        if cut.curvature is None:
-            raise Unfit(cut.why_no_curvature)
-        count = Lines(cut.outputs).count
-        if count > LINES:
-            raise Unfit(f"the model has {count} outputs for each sample, and at most {LINES} are looked at one by one")
+        cut = _with_curvature(self._objective, index)
         self.ways.setdefault(cut.way, cut.why_slow)
         return cut
 
@@ -88,7 +83,7 @@ class Exact:
         residuals = lines.flat(cut.residuals).double()
         if lines.classes is not None and class_axis(cut.outputs, cut.residuals) is None:
             raise _NoClasses
-        curvature = self._second_derivative(cut)
+        curvature = _second_derivative(cut, lines)
         weights, terms, kind = _terms(lines, lines.flat(cut.outputs).detach().double(), curvature, cut.outputs[0].dtype)
         own = cut.pulled(cut.residuals, along)
         assert own.slopes is not None
@@ -107,18 +102,6 @@ class Exact:
             "parameters": _array(parameters),
             "outputs": _array(torch.stack(outputs)),
         }, kind
-
-    def _second_derivative(self, cut: Cut) -> Tensor:
-        """Λ of each sample, (B, q, q)."""
-        lines, curvature = self._lines, cut.curvature
-        assert curvature is not None
-        columns = []
-        for line in range(lines.count):
-            unit = torch.zeros(len(cut.losses), lines.count, dtype=torch.float64, device=cut.losses.device)
-            unit[:, line] = 1
-            columns.append(lines.flat(curvature.times(lines.parts(unit, cut.outputs))).double())
-        found = torch.stack(columns, 2)
-        return (found + found.mT) / 2
 
     def sample_losses(self) -> Matrix:
         losses: Matrix = self._columns["losses"][0]
@@ -154,6 +137,50 @@ class Exact:
                     squares = cut.pulled(self._lines.parts(same, cut.outputs)).squares
                     means[k] += squares.double().sum().item() / self.samples
         return means
+
+
+def gauss_newton_trace(objective: Objective) -> tuple[float, int]:
+    """tr G, exactly, and how many backward passes over the data that took: one for each output line.
+
+    Raises
+    ------
+    Unfit
+        As :class:`Exact`.
+    """
+    total, count = 0.0, 0
+    for index in range(len(objective.batches)):
+        cut = _with_curvature(objective, index)
+        lines = Lines(cut.outputs, class_axis(cut.outputs, cut.residuals))
+        flat = lines.flat(cut.outputs).detach().double()
+        weights, terms, _ = _terms(lines, flat, _second_derivative(cut, lines), cut.outputs[0].dtype)
+        count = lines.count
+        for k in range(count):
+            squares = cut.pulled(lines.parts(terms[:, k], cut.outputs)).squares
+            total += (squares.double().sum(0) * weights[:, k]).sum().item() / objective.samples
+    return total, count
+
+
+def _with_curvature(objective: Objective, index: int) -> Cut:
+    cut = Cut(objective, index)
+    if cut.curvature is None:
+        raise Unfit(cut.why_no_curvature)
+    count = Lines(cut.outputs).count
+    if count > LINES:
+        raise Unfit(f"the model has {count} outputs for each sample, and at most {LINES} are looked at one by one")
+    return cut
+
+
+def _second_derivative(cut: Cut, lines: Lines) -> Tensor:
+    """Λ of each sample, (B, q, q)."""
+    curvature = cut.curvature
+    assert curvature is not None
+    columns = []
+    for line in range(lines.count):
+        unit = torch.zeros(len(cut.losses), lines.count, dtype=torch.float64, device=cut.losses.device)
+        unit[:, line] = 1
+        columns.append(lines.flat(curvature.times(lines.parts(unit, cut.outputs))).double())
+    found = torch.stack(columns, 2)
+    return (found + found.mT) / 2
 
 
 class _NoClasses(Exception):

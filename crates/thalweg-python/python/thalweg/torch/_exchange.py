@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Union
 
 import torch
 from torch import Tensor, nn
 
+from .. import _core
 from ._evaluating import evaluating, unwrapped
 from ._networks import Recurrent, Transformer, network
 
@@ -45,11 +47,13 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
     with safetensors.safe_open(os.fspath(path), framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}
-    if specification is None:
-        if "thalweg" not in metadata:
-            raise ValueError(f"{os.fspath(path)} does not say which network it holds: give `specification`")
-        specification = metadata["thalweg"]
-    made = network(_table(specification))
+    if specification is not None:
+        table = _table(specification)
+    elif "thalweg" in metadata:
+        table = _in_file(metadata["thalweg"])
+    else:
+        raise ValueError(f"{os.fspath(path)} does not say which network it holds: give `specification`")
+    made = network(table)
     own = dict(made.named_parameters())
     for name, parameter in own.items():
         if name not in tensors:
@@ -184,22 +188,23 @@ def _same_function(model: nn.Module, made: nn.Module) -> None:
 
 def _table(specification: Specification) -> Mapping[str, Any]:
     """The table `network` of an experiment; a dictionary may be that table itself."""
-    if isinstance(specification, Mapping):
+    if isinstance(specification, Mapping) and "learning_rate" not in specification:
         found = specification.get("network", specification)
     else:
-        found = _resolved(specification)["network"]
+        # The data may say what the network's sizes are.
+        found = _core.specification(specification)["network"]
     if not isinstance(found, Mapping):
         raise ValueError(f"the specification's `network` is {found!r}: a table is needed")
     return found
 
 
-def _resolved(specification: str | os.PathLike[str]) -> Mapping[str, Any]:
-    import tomllib
-
-    if isinstance(specification, str) and "\n" in specification:
-        return tomllib.loads(specification)
-    with Path(specification).open("rb") as file:
-        return tomllib.load(file)
+def _in_file(text: str) -> Mapping[str, Any]:
+    """The table `network` of the specification that a file of the program's carries."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "specification.toml"
+        path.write_text(text, encoding="utf-8")
+        found: Mapping[str, Any] = _core.specification(path)["network"]
+    return found
 
 
 def _safetensors() -> Any:

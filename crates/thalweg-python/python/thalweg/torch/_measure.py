@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from .. import _core
-from .._curvature import WIDTHS, Density, Eigenpairs, density, eigenpairs, trace
+from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._measure import Measured
 from .._progress import Progress, told
 from ._cut import Cut
@@ -89,6 +89,25 @@ def measure(
     ------
     ValueError
         Where an argument is not in its range, or `loss` gives what it should not.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.nn import functional
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).double()
+    >>> def loss(model, batch):
+    ...     inputs, labels = batch
+    ...     return functional.cross_entropy(model(inputs), labels, reduction="none")
+    >>> data = (torch.randn(50, 4).double(), torch.randint(3, (50,)))
+    >>> network = measure(model, loss, data, top=2).networks[0]
+    >>> network["parameters"], network["samples"], len(network["top"])
+    (67, 50, 2)
+    >>> network["sharpness_method"]
+    'exact: the trace of the Gauss–Newton matrix, the network being linear in each parameter alone'
+    >>> low, high = network["fluctuation"]["interval"]
+    >>> low < network["fluctuation"]["value"] < high
+    True
     """
     _at_least("top", top, 1)
     _at_least("trace_products", trace_products, 4)
@@ -253,12 +272,9 @@ def _pairs(pairs: Eigenpairs) -> tuple[list[float], list[float], list[bool], Any
 
 
 def _density(spectrum: Density) -> dict[str, Any]:
-    low, high = spectrum.range
-    # A spectrum of one point has no range; its size is the next best scale.
-    width = (high - low if high > low else max(abs(high), 1.0)) / WIDTHS
-    points, values, errors = spectrum.curve(width=width)
+    points, values, errors = spectrum.curve()
     return {
-        "width": width,
+        "width": spectrum.drawn_width,
         "curve": [list(point) for point in zip(points.tolist(), values.tolist(), errors.tolist())],
         "mean": spectrum.moment(1).to_dict(),
     }

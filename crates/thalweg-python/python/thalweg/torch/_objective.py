@@ -85,6 +85,9 @@ class Objective:
         for name, parameter in named:
             if not parameter.is_floating_point():
                 raise ValueError(f"the parameter {name} is {parameter.dtype}, a real floating-point type is needed")
+        for name, module in self.model.named_modules():
+            if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse and module.weight.requires_grad:
+                raise ValueError(f"{name} has sparse gradients, which have no derivative: set its sparse=False")
         self.names = [name for name, _ in named]
         self.parameters: list[Tensor] = [parameter for _, parameter in named]
         self.counts = [parameter.numel() for parameter in self.parameters]
@@ -134,6 +137,11 @@ class Objective:
         self.given_batches = len(given)
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
+        if self._precision.itemsize < self.dtype.itemsize:
+            self.notes.append(
+                f"the loss is computed in {self._precision}, with fewer digits than the parameters have (transformers' models "
+                "do so with float32)".replace("torch.", "")
+            )
         if torch.is_autocast_enabled(self.device.type):
             self.notes.append(
                 f"autocast to {torch.get_autocast_dtype(self.device.type)} is on: products have its few digits, whatever their "
@@ -151,6 +159,7 @@ class Objective:
                 f"the samples of batch {index} cannot be counted: its tensors differ in length along dimension 0; let "
                 "`loss` return the vector of the samples' losses"
             )
+        self._precision = found.dtype
         value = found.double().mean().item()
         if value - value != 0.0:
             raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")

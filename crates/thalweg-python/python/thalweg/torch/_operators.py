@@ -6,6 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from .._curvature import trace
+from .._estimate import Estimate
+from ._exact import Unfit, gauss_newton_trace
+from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
 from ._products import GaussNewton, Hessian
 
@@ -30,6 +34,18 @@ def hessian(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = Non
         With ``shape`` (n, n), ``dtype``, ``device``; ``H @ v`` for v (n,) or (n, k), ``H(v)``, and ``H.apply_block(rows)`` for
         vectors as rows (k, n). Vectors hold the trainable parameters, each once, in the order of
         ``model.named_parameters()``; in single precision at least.
+
+    Examples
+    --------
+    The loss ½ (w₁² + 4 w₂²) has the Hessian diag(1, 4):
+
+    >>> import torch
+    >>> import thalweg
+    >>> model = torch.nn.Linear(2, 1, bias=False).double()
+    >>> data = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).double()
+    >>> found = hessian(model, lambda model, x: model(x).square().sum(1), data)
+    >>> [round(pair.value, 9) for pair in thalweg.eigenpairs(found, k=2).values]
+    [4.0, 1.0]
     """
     return Hessian(Objective(model, loss, data, seed), memory)
 
@@ -46,3 +62,27 @@ def gauss_newton(model: nn.Module, loss: Loss, data: Any, *, memory: int | None 
         model's output.
     """
     return GaussNewton(Objective(model, loss, data, seed), memory)
+
+
+def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, seed: int = 0) -> Estimate:
+    """The sharpness tr ∇²L of a model, in loss/weight², the cheapest way at hand.
+
+    Exactly, by a backward pass for each output, where the model is surely linear in each parameter alone (an `nn.Sequential` of
+    linear maps, convolutions and piecewise linear layers, with at most 128 outputs): there it is tr G. Else by XTrace, with its
+    standard error, or exactly where parameters are no more than `products`.
+
+    Parameters
+    ----------
+    model, loss, data, seed
+        As for :func:`thalweg.torch.measure`.
+    products : int
+        Hessian products, where it can only be estimated.
+    """
+    objective = Objective(model, loss, data, seed)
+    if linear_in_each_parameter(objective.model):
+        try:
+            value, passes = gauss_newton_trace(objective)
+            return Estimate(value, 0.0, "rounding", passes, True)
+        except Unfit:
+            pass
+    return trace(Hessian(objective), products=products, seed=seed)

@@ -1,0 +1,386 @@
+"""λ_max and trace of a network's Hessian at the same true error: thalweg.torch, curvlinops, PyHessian, hessian-eigenthings.
+
+    python benches/python/curvature_of_networks.py [--models cnn gpt] [--works lambda_max trace] [--rounds 5]
+
+A small CNN and a GPT (4 blocks of width 128) are trained for a while; each tool's effort is raised until its *actual* error is
+below the limit: for λ_max the median over random starts of the relative error against a value that was converged in double
+precision, for the trace the root mean square over seeds. Then all tools take turns at their effort; the median processor time
+over rounds is printed, and the median of the ratios within a round. Memory is the growth of the largest resident size over one
+run in a process of its own. All compute in single precision on one thread, on the same batch; attention is the mathematical
+kernel for all, since the fused one has no second derivative. One JSON line at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "baselines")]
+
+#: Steps of training, samples of the evaluation batch.
+TRAINED = {"cnn": (150, 128), "gpt": (60, 4)}
+#: Relative errors to be reached.
+LIMITS = {"lambda_max": 1e-5, "trace": 0.02}
+STARTS = range(3)
+TRACE_SEEDS = range(4)
+PACKAGES = {
+    "curvlinops": "curvlinops-for-pytorch",
+    "pyhessian": "PyHessian",
+    "eigenthings": "hessian-eigenthings",
+    "thalweg": "thalweg",
+}
+TOOLS = list(PACKAGES)
+
+
+def loop(name: str, steps: int) -> Any:
+    """A loop of loops.py after `steps` steps."""
+    import torch
+
+    from loops import LOOPS
+
+    torch.set_num_threads(1)
+    made = LOOPS[name]()
+    for _ in range(steps):
+        made.optimizer.zero_grad()
+        made.loss(made.model, made.batch()).mean().backward()
+        made.optimizer.step()
+    return made
+
+
+class Case:
+    """A trained network in single precision with its evaluation batch, as the tools want them."""
+
+    def __init__(self, name: str, path: str) -> None:
+        import torch
+
+        from loops import LOOPS
+
+        torch.set_num_threads(1)
+        made = LOOPS[name]()
+        state, self.batch = torch.load(path)
+        made.model.load_state_dict(state)
+        self.name, self.model, self.loss = name, made.model, made.loss
+        self.parameters = list(self.model.parameters())
+
+    def supervised(self) -> tuple[Any, Any, Any, Any]:
+        """Module, loss function of outputs and targets, inputs, targets: positions are samples of the GPT."""
+        import torch
+        from torch import nn
+
+        if self.name == "cnn":
+            return self.model, nn.CrossEntropyLoss(), *self.batch
+        model = self.model
+
+        class Flat(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.model = model
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return self.model(x).flatten(0, 1)
+
+        return Flat(), nn.CrossEntropyLoss(), self.batch[:, :-1], self.batch[:, 1:].flatten()
+
+
+class Thalweg:
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def efforts(self, work: str) -> list[Any]:
+        from effort import geometric
+
+        # Exact where the network is linear in each parameter; then the products are of no account.
+        return list(range(4, 40)) if work == "lambda_max" else geometric(8, 600, 1.25, multiple=2)
+
+    def lambda_max(self, products: int, seed: int) -> float:
+        import thalweg
+        import thalweg.torch
+
+        operator = thalweg.torch.hessian(self.case.model, self.case.loss, self.case.batch)
+        return float(thalweg.eigenpairs(operator, k=1, max_products=products, seed=seed).values[0])
+
+    def trace(self, products: int, seed: int) -> float:
+        import thalweg.torch
+
+        case = self.case
+        return float(thalweg.torch.sharpness(case.model, case.loss, case.batch, products=products, seed=seed))
+
+
+class Curvlinops:
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def efforts(self, work: str) -> list[Any]:
+        from effort import geometric
+
+        if work == "trace":
+            return geometric(6, 600, 1.25, multiple=3)
+        # Ascending in what they cost; few vectors serve best where one eigenvalue stands apart.
+        return [(vectors, 10.0 ** (-power / 2)) for power in range(2, 9) for vectors in (4, 6)]
+
+    def _operator(self) -> Any:
+        from curvlinops import HessianLinearOperator
+
+        model, loss, inputs, targets = self.case.supervised()
+        return HessianLinearOperator(
+            model, loss, self.case.parameters, [(inputs, targets)], check_deterministic=False, num_data=len(inputs)
+        )
+
+    def lambda_max(self, effort: tuple[int, float], seed: int) -> float:
+        import numpy as np
+        from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+        operator = self._operator()
+        start = np.random.default_rng(seed).standard_normal(operator.shape[0]).astype(np.float32)
+        try:
+            (value,) = eigsh(
+                operator.to_scipy(dtype=np.float32), k=1, which="LA", ncv=effort[0], tol=effort[1], v0=start,
+                maxiter=100, return_eigenvectors=False,
+            )  # fmt: skip
+        except ArpackNoConvergence:
+            return math.nan
+        return float(value)
+
+    def trace(self, products: int, seed: int) -> float:
+        import torch
+        from curvlinops import hutchpp_trace
+
+        torch.manual_seed(seed)
+        return float(hutchpp_trace(self._operator(), num_matvecs=products))
+
+
+class PyHessian:
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def efforts(self, work: str) -> list[Any]:
+        from effort import geometric
+
+        return geometric(6, 100, 1.2) if work == "lambda_max" else geometric(2, 300, 1.3)
+
+    def _hessian(self, seed: int) -> Any:
+        import torch
+        from pyhessian import hessian
+
+        torch.manual_seed(seed)
+        model, loss, inputs, targets = self.case.supervised()
+        model.zero_grad()
+        return hessian(model, loss, data=(inputs, targets), cuda=False)
+
+    def lambda_max(self, iterations: int, seed: int) -> float:
+        return float(self._hessian(seed).eigenvalues(maxIter=iterations, tol=0.0)[0][0])
+
+    def trace(self, probes: int, seed: int) -> float:
+        return statistics.fmean(self._hessian(seed).trace(maxIter=probes, tol=0.0))
+
+
+class Eigenthings:
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def efforts(self, work: str) -> list[Any]:
+        from effort import geometric
+
+        return list(range(4, 40)) if work == "lambda_max" else geometric(6, 600, 1.25, multiple=3)
+
+    def _operator(self) -> Any:
+        from hessian_eigenthings import HessianOperator
+
+        mean = lambda model, batch: self.case.loss(model, batch).mean()
+        return HessianOperator(self.case.model, [self.case.batch], mean)
+
+    def lambda_max(self, steps: int, seed: int) -> float:
+        from hessian_eigenthings import lanczos
+
+        return float(lanczos(self._operator(), k=1, max_iter=steps, which="LA", seed=seed).eigenvalues[0])
+
+    def trace(self, products: int, seed: int) -> float:
+        from hessian_eigenthings import trace
+
+        return float(trace(self._operator(), num_matvecs=products, method="hutch++", seed=seed).estimate)
+
+
+CLASSES = {"thalweg": Thalweg, "curvlinops": Curvlinops, "pyhessian": PyHessian, "eigenthings": Eigenthings}
+
+
+def serve(tool: str, name: str, work: str, path: str, truth: float) -> None:
+    """Answers requests, one JSON line each: find the effort, or run with one."""
+    import torch
+    from effort import Unreached, least
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    warnings.simplefilter("ignore")
+    case = Case(name, path)
+    solver = CLASSES[tool](case)
+    solve = getattr(solver, work)
+    out, sys.stdout = sys.stdout, io.StringIO()
+
+    def median(effort: Any) -> float:
+        return statistics.median(abs(solve(effort, seed) / truth - 1) for seed in STARTS)
+
+    def root_mean_square(effort: Any) -> float:
+        return math.sqrt(statistics.fmean((solve(effort, seed) / truth - 1) ** 2 for seed in TRACE_SEEDS))
+
+    with sdpa_kernel(SDPBackend.MATH):
+        # What a process needs for a gradient at all is no part of the growth.
+        torch.autograd.grad(case.loss(case.model, case.batch).mean(), case.parameters)
+        for line in sys.stdin:
+            request = json.loads(line)
+            answer: dict[str, Any] = {}
+            if request["do"] == "search":
+                try:
+                    efforts = solver.efforts(work)
+                    if work == "lambda_max":
+                        found = least(efforts, median, LIMITS[work])
+                    elif tool == "thalweg" and abs(solve(efforts[0], 0) / truth - 1) < 1e-5:
+                        found = (efforts[0], abs(solve(efforts[0], 0) / truth - 1))
+                    else:
+                        found = least(efforts, root_mean_square, LIMITS[work])
+                    answer["effort"], answer["error"] = found
+                except Unreached as error:
+                    answer["unreached"] = str(error)
+            else:
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                wall, start = time.perf_counter(), time.process_time()
+                effort = request["effort"]
+                value = solve(tuple(effort) if isinstance(effort, list) else effort, request["seed"])
+                answer["seconds"], answer["wall"] = time.process_time() - start, time.perf_counter() - wall
+                answer["grown_mb"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+                answer["value"] = value
+            out.write(json.dumps(answer) + "\n")
+            out.flush()
+
+
+class Child:
+    """A tool in a process of its own."""
+
+    def __init__(self, tool: str, name: str, work: str, path: str, truth: float) -> None:
+        command = [sys.executable, __file__, "--serve", tool, name, work, path, repr(truth)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("a tool's process ended")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def close(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def truths(name: str, path: str, works: list[str]) -> dict[str, float]:
+    """λ_max and trace in double precision: the trace exactly, or to a tenth of the limit."""
+    import torch
+
+    import thalweg
+    import thalweg.torch
+
+    case = Case(name, path)
+    model = case.model.double()
+    batch = tuple(part.double() if part.is_floating_point() else part for part in case.batch) if name == "cnn" else case.batch
+    found = {}
+    operator = thalweg.torch.hessian(model, case.loss, batch)
+    if "lambda_max" in works:
+        (pair,) = thalweg.eigenpairs(operator, k=1, tolerance=1e-9).values
+        assert pair.converged
+        found["lambda_max"] = pair.value
+    if "trace" in works:
+        estimate = thalweg.torch.sharpness(model, case.loss, batch, products=600, seed=1000)
+        assert estimate.error < LIMITS["trace"] / 5 * estimate.value, estimate
+        found["trace"] = estimate.value
+    assert torch.get_default_dtype() == torch.float32
+    return found
+
+
+def compare(name: str, work: str, path: str, truth: float, rounds: int) -> list[dict[str, Any]]:
+    """One line for each tool."""
+    children = {tool: Child(tool, name, work, path, truth) for tool in TOOLS}
+    lines: dict[str, dict[str, Any]] = {}
+    for tool, child in children.items():
+        lines[tool] = {"model": name, "work": work, "tool": tool, "truth": truth, **child.ask(do="search")}
+        print(f"  {tool}: {lines[tool]}", file=sys.stderr, flush=True)
+    reached = [tool for tool in TOOLS if "effort" in lines[tool]]
+    seconds: dict[str, list[float]] = {tool: [] for tool in reached}
+    for seed in range(100, 100 + rounds):
+        for tool in reached:
+            seconds[tool].append(children[tool].ask(do="run", effort=lines[tool]["effort"], seed=seed)["seconds"])
+    for child in children.values():
+        child.close()
+    for tool in reached:
+        fresh = Child(tool, name, work, path, truth)
+        lines[tool]["grown_mb"] = fresh.ask(do="run", effort=lines[tool]["effort"], seed=99)["grown_mb"]
+        fresh.close()
+        lines[tool]["seconds"] = statistics.median(seconds[tool])
+        if "thalweg" in reached:
+            lines[tool]["ratio"] = statistics.median(a / b for a, b in zip(seconds[tool], seconds["thalweg"]))
+    return list(lines.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=TRAINED, default=list(TRAINED))
+    parser.add_argument("--works", nargs="+", choices=LIMITS, default=list(LIMITS))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    import torch
+
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.models:
+            steps, samples = TRAINED[name]
+            made = loop(name, steps)
+            batches = [made.batch() for _ in range(samples // 4)]
+            if name == "cnn":
+                batch: Any = tuple(torch.cat(parts)[:samples] for parts in zip(*batches))
+            else:
+                batch = torch.cat(batches)[:samples]
+            path = str(Path(folder) / f"{name}.pt")
+            torch.save((made.model.state_dict(), batch), path)
+            true = truths(name, path, arguments.works)
+            for work in arguments.works:
+                results += compare(name, work, path, true[work], arguments.rounds)
+    print("| model | work | tool | effort | true error | s | ratio | memory, MB |")
+    print("|---|---|---|---|---|---|---|---|")
+    for line in results:
+        if "effort" in line:
+            cells = (str(line["effort"]), f"{line['error']:.1e}", f"{line['seconds']:.2f}", f"{line['ratio']:.2f}", f"{line['grown_mb']:.0f}")
+        else:
+            cells = ("–", line["unreached"], "–", "–", "–")
+        print("|", " | ".join((line["model"], line["work"], line["tool"], *cells)), "|")
+    versions = {tool: version(package) for tool, package in PACKAGES.items() if _installed(package)}
+    print(json.dumps({"torch": torch.__version__, "versions": versions, "results": results}))
+
+
+def _installed(package: str) -> bool:
+    with contextlib.suppress(Exception):
+        return bool(version(package))
+    return False
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(*sys.argv[2:6], float(sys.argv[6]))
+    else:
+        main()
