@@ -197,11 +197,14 @@ pub fn foreign(given: &Bound<'_, PyAny>) -> PyResult<Foreign> {
     Ok(Foreign::of(draft).map_err(named)?)
 }
 
+/// How an error in a specification is told.
+type Told = fn(SpecError) -> Failed;
+
 /// What `given` says, not yet checked, and how errors in it are told.
-fn draft(given: &Bound<'_, PyAny>) -> PyResult<(Draft, fn(SpecError) -> Failed)> {
+fn draft(given: &Bound<'_, PyAny>) -> PyResult<(Draft, Told)> {
     let Some(path) = path(given)? else {
         // What is no file has no name to put before the field.
-        let named: fn(SpecError) -> Failed = |error| Failed::input(error.fault);
+        let named: Told = |error| Failed::input(error.fault);
         let draft = Draft::from_tree_here(tree_of(given)?).map_err(named)?;
         return Ok((draft, named));
     };

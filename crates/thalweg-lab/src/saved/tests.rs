@@ -71,6 +71,9 @@ fn tensors_have_the_parameters_names_and_shapes() {
     assert_eq!(tensors.len(), 4);
 }
 
+/// The tensors of a file by their names.
+type Views<'a> = Vec<(String, TensorView<'a>)>;
+
 /// As a file has it.
 const NAN: [u8; 4] = f32::NAN.to_le_bytes();
 
@@ -82,7 +85,7 @@ fn tensors_of_another_network_are_told_from_ours() {
     let content = fs::read(&path).unwrap();
     let (_, header) = SafeTensors::read_metadata(&content).unwrap();
     let tensors = SafeTensors::deserialize(&content).unwrap();
-    let error_with = |change: &dyn Fn(&mut Vec<(String, TensorView<'_>)>)| {
+    let error_with = |change: &dyn Fn(&mut Views<'_>)| {
         let mut views = tensors.tensors();
         change(&mut views);
         fs::write(
