@@ -18,7 +18,6 @@ import io
 import json
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -256,15 +255,25 @@ def serve(tool: str, name: str, work: str, path: str, truth: float) -> None:
                 except Unreached as error:
                     answer["unreached"] = str(error)
             else:
-                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                before = resident()
                 wall, start = time.perf_counter(), time.process_time()
                 effort = request["effort"]
                 value = solve(tuple(effort) if isinstance(effort, list) else effort, request["seed"])
                 answer["seconds"], answer["wall"] = time.process_time() - start, time.perf_counter() - wall
-                answer["grown_mb"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+                answer["grown_mb"] = resident(peak=True) - before
                 answer["value"] = value
             out.write(json.dumps(answer) + "\n")
             out.flush()
+
+
+def resident(peak: bool = False) -> float:
+    """Megabytes that this process has in memory; or had at most since it was last asked how many it has."""
+    if not peak:
+        # What imports needed is no part of a run: the peak begins anew.
+        Path("/proc/self/clear_refs").write_text("5")
+    key = "VmHWM:" if peak else "VmRSS:"
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
 
 class Child:

@@ -138,6 +138,8 @@ def test_ways_agree_on_one_batch() -> None:
     rows = [samples.fluctuation(batch, way, trace=False).rows for way in ("hooks", "vmap", "samples")]
     for one, other, third in zip(*rows):
         for name, value in one.items():
+            if name == "loss":
+                continue  # The hooks' way has it beside them.
             assert value.value == pytest.approx(other[name].value, rel=1e-12)
             assert value.value == pytest.approx(third[name].value, rel=1e-12)
             assert value.error == pytest.approx(other[name].error, rel=1e-9, nan_ok=True)

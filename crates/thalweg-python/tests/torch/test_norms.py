@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from thalweg.torch._norms import Norms, SampleNorms, Unknown, by_vmap, one_by_one
+from thalweg.torch._norms import Norms, SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 
 SAMPLES = 4
 
@@ -197,14 +197,24 @@ def test_a_batch_along_dimension_one_is_noticed() -> None:
         norms.verify(losses)
 
 
-def test_a_table_of_positions_as_long_as_the_batch() -> None:
-    """Here a length cannot tell positions from samples."""
-    model, parameters, _, along = made("not tied")
+def test_a_table_of_positions_whose_length_could_be_the_samples() -> None:
+    """Where a length cannot tell positions from samples, derivatives do."""
+    model, parameters, _, _ = made("tied")
     batch = torch.randint(0, 7, (5, 5))
+
+    def losses() -> Tensor:
+        return loss(model, batch)
+
     with SampleNorms(model, parameters, 5) as norms:
-        losses = loss(model, batch)
+        found = losses()
     with pytest.raises(Unknown, match="places"):
-        norms.verify(losses)
+        norms.verify(found)
+    shared = shared_layers(model, parameters, 5, losses)
+    assert shared == {"places"}
+    with SampleNorms(model, parameters, 5, shared) as norms:
+        found = losses()
+    squares = norms.of([found], [torch.ones_like(found)]).squares
+    assert same(squares, by_vmap(model, parameters, loss, batch).squares)
 
 
 def test_transformers_own_layer() -> None:

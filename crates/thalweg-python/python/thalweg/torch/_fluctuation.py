@@ -25,7 +25,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ._batches import size
 from ._moments import Parts, Value
-from ._norms import SampleNorms, Unknown, by_vmap, one_by_one
+from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
 from ._tree import mapped
 
@@ -78,7 +78,8 @@ class Samples:
     generator: torch.Generator
     #: Sentences on what could not be had and why, each once.
     notes: list[str] = field(default_factory=list)
-    _verified: bool = False
+    #: Embeddings that all samples share; None before they were looked for.
+    _shared: frozenset[str] | None = None
 
     def losses(self, batch: Any) -> Tensor:
         """What the user's loss gives."""
@@ -111,16 +112,12 @@ class Samples:
             return "chunks"
         if len(vector) < 2:
             raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
-        if size(batch) not in (None, len(vector)):
-            self.note(f"no norms by hooks: {len(vector)} losses for a batch whose tensors have {size(batch)} entries")
-            return "signs"
         try:
-            with SampleNorms(self.model, self.parameters, size(batch)) as norms:
-                losses = self.losses(batch)
-            norms.verify(losses)
+            self._find_shared(batch)
         except Unknown as error:
             self.note(f"no norms by hooks: {error}")
-            return "signs" if error.coupled or size(batch) is None else "chunks"
+            cuts = size(batch) == len(vector) and error.coupled is None
+            return "chunks" if cuts else "signs"
         return "hooks"
 
     # What follows gives rows of all parameters and of layers.
@@ -129,6 +126,15 @@ class Samples:
         """Sums over the parameters of each row, in double precision on the processor."""
         precise = blocks.detach().cpu().double()
         return torch.stack([precise[start:end].sum(0) for start, end in self.blocks])
+
+    def _find_shared(self, batch: Any) -> None:
+        def losses() -> Tensor:
+            found = self.losses(batch)
+            if size(batch) not in (None, len(found)):
+                raise Unknown(f"{len(found)} losses for a batch whose tensors have {size(batch)} entries")
+            return found
+
+        self._shared = shared_layers(self.model, self.parameters, size(batch), losses)
 
     def _curvature(self, losses: Tensor, outputs: Outputs, trace: bool) -> OutputCurvature | None:
         if not trace:
@@ -141,7 +147,10 @@ class Samples:
 
     def _by_hooks(self, batch: Any, trace: bool) -> Found:
         outputs = Outputs()
-        with outputs.of(self.model), SampleNorms(self.model, self.parameters, size(batch)) as norms:
+        if self._shared is None and self.losses(batch).dim() == 1:
+            self._find_shared(batch)
+        shared = self._shared or frozenset()
+        with outputs.of(self.model), SampleNorms(self.model, self.parameters, size(batch), shared) as norms:
             losses = self.losses(batch)
         if losses.dim() == 0:
             raise ValueError("`loss` returned a mean: norms by hooks need the vector of the samples' losses")
@@ -149,9 +158,6 @@ class Samples:
             raise ValueError(
                 f"`loss` returned {len(losses)} losses for a batch of {norms.samples} samples: norms by hooks need one for each"
             )
-        if not self._verified:
-            norms.verify(losses)
-            self._verified = True
         found = norms.of_losses(losses)
         assert found.slopes is not None
         curved = self._curvature(losses, outputs, trace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, cast
@@ -26,11 +26,11 @@ class Unknown(ValueError):
 
     Attributes
     ----------
-    coupled : bool
-        Whether it is since one sample's loss depends on others.
+    coupled : str or None
+        The layer where one sample's loss depends on what was given for others, if that is why.
     """
 
-    def __init__(self, sentence: str, coupled: bool = False) -> None:
+    def __init__(self, sentence: str, coupled: str | None = None) -> None:
         super().__init__(sentence)
         self.coupled = coupled
 
@@ -59,6 +59,8 @@ class _Call:
     #: Of the output, as it was when the layer gave it: what is written into it later has another.
     edge: GradientEdge
     output: torch.Size
+    #: Whether it was the same for all samples, and was given to each.
+    shared: bool
 
 
 class SampleNorms:
@@ -77,6 +79,8 @@ class SampleNorms:
         The parameters asked about, each once.
     samples : int, optional
         How many samples the batch has; needed where a layer does not see them (an embedding of positions).
+    shared : set of str
+        Layers that do not see them although their first dimension could be the samples' by its length; :func:`shared_layers` finds them.
 
     Raises
     ------
@@ -86,9 +90,16 @@ class SampleNorms:
 
     way = "hooks"
 
-    def __init__(self, model: nn.Module, parameters: Sequence[Tensor], samples: int | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        parameters: Sequence[Tensor],
+        samples: int | None = None,
+        shared: Collection[str] = (),
+    ) -> None:
         self.parameters = list(parameters)
         self.samples = samples
+        self.shared = shared
         self._position = {id(parameter): index for index, parameter in enumerate(self.parameters)}
         self._watched = dict(self._layers(model))
         self._calls: list[_Call] = []
@@ -127,7 +138,10 @@ class SampleNorms:
                 return None
             changed = None
             entered = _entered(arguments, named)
-            if self.samples and (result.dim() == 0 or len(result) % self.samples):
+            shared = self.samples is not None and (
+                name in self.shared or result.dim() == 0 or len(result) % self.samples != 0
+            )
+            if self.samples is not None and shared:
                 # The same for all samples: each gets its own copy, so that it gets its own derivative. A leading dimension
                 # of length 1 stands for them, or there is none.
                 one = result if result.dim() and len(result) == 1 else result.unsqueeze(0)
@@ -142,6 +156,7 @@ class SampleNorms:
                     -1 if entered is None else entered._version,
                     get_gradient_edge(result),
                     result.shape,
+                    shared,
                 )
             )
             return changed
@@ -214,7 +229,7 @@ class SampleNorms:
                     f"the loss of one sample depends on what layer `{call.name}` gave for others: a batch's samples have "
                     "no gradients of their own there (BatchNorm in training mode does this, or a first dimension that is "
                     "not the samples')",
-                    coupled=True,
+                    coupled=call.name,
                 )
         found = torch.autograd.grad(losses.sum(), self.parameters, retain_graph=True, allow_unused=True)
         whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
@@ -251,6 +266,34 @@ class SampleNorms:
         return found
 
 
+def shared_layers(
+    model: nn.Module, parameters: Sequence[Tensor], samples: int | None, losses: Callable[[], Tensor]
+) -> frozenset[str]:
+    """Find out which embeddings are looked up once for all samples, and whether hooks then know everything.
+
+    A table of positions is mostly used so; where its length is a multiple of the number of samples, only derivatives can
+    tell.
+
+    Raises
+    ------
+    Unknown
+        Where hooks do not know the model or the loss; see :meth:`SampleNorms.verify`.
+    """
+    tables = {name for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    shared: frozenset[str] = frozenset()
+    while True:
+        with SampleNorms(model, parameters, samples, shared) as norms:
+            found = losses()
+        try:
+            norms.verify(found)
+        except Unknown as error:
+            if error.coupled is None or error.coupled not in tables - shared:
+                raise
+            shared |= {error.coupled}
+        else:
+            return shared
+
+
 def _call_factors(call: _Call, derivative: Tensor, samples: int) -> dict[str, Factor]:
     """The factors of one use of a layer, in single precision at least."""
     entered = _entered(call.arguments, call.named)
@@ -267,8 +310,7 @@ def _call_factors(call: _Call, derivative: Tensor, samples: int) -> dict[str, Fa
             entered = entered.detach()
             if entered.is_floating_point():
                 entered = entered.to(precise)
-            # What is the same for all samples was given to each.
-            if len(call.output) > 1 and len(derivative) == samples and (entered.dim() == 0 or len(entered) % samples):
+            if call.shared:
                 entered = entered if entered.dim() and len(entered) == 1 else entered.unsqueeze(0)
                 entered = entered.expand(samples, *entered.shape[1:])
             return call.rule(call.module, entered, derivative, samples)
