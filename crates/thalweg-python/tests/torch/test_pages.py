@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 
 
+# torch.func.jvp loads what PyTorch itself has put aside.
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
 @pytest.mark.parametrize("page", ["README.md", "docs/src/pytorch.md"])
 def test_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
