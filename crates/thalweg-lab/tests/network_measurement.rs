@@ -360,7 +360,7 @@ fn observations_are_what_single_samples_say() {
     let mut set = made
         .evaluation(made.samples_of(SAMPLES, SEED).unwrap())
         .unwrap();
-    let observation = observe(&mut set, None, &PARAMETERS, 200, 3, &mut Vec::new()).unwrap();
+    let observation = observe(&mut set, None, &PARAMETERS, 200, 3).unwrap();
     let quantities = observation.unwrap().quantities();
     let of = |name: &str| {
         let found = quantities.iter().find(|(found, _)| found.as_ref() == name);

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use faer::ColRef;
 use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{Evaluation, EvaluationError, SampledLoss};
@@ -32,21 +31,19 @@ pub struct NetworkObservation {
 /// Measures `evaluation` at `parameters`, and the fluctuation on `noisy` where there is such a set; the trace takes at most `trace_products` Hessian products, and
 /// `seed` draws its probes. `None` where the numbers are beyond what double precision holds.
 ///
-/// `leading` is λ_max's eigenvector at the measurement before, where Lanczos starts, or empty: then it starts at
-/// random. This point's eigenvector takes its place.
-/// Being asked for one pair alone, the guard need not tell how often an eigenvalue is there.
+/// Lanczos starts at random each time: from the eigenvector of an earlier measurement it would need a second vector beside it, lest
+/// that answer be merely confirmed, and so no fewer products.
 ///
 /// # Errors
-/// When the parameters or the eigenvector do not fit, or an estimate fails.
+/// When the parameters do not fit, or an estimate fails.
 pub fn observe(
     evaluation: &mut Evaluation,
     noisy: Option<&mut Evaluation>,
     parameters: &[f64],
     trace_products: usize,
     seed: u64,
-    leading: &mut Vec<f64>,
 ) -> Result<Option<NetworkObservation>, EvaluationError> {
-    match finite(evaluation, noisy, parameters, trace_products, seed, leading) {
+    match finite(evaluation, noisy, parameters, trace_products, seed) {
         Ok(observation) => Ok(observation.loss.is_finite().then_some(observation)),
         Err(
             EvaluationError::Curvature(CurvatureError::NonFinite { .. })
@@ -62,7 +59,6 @@ fn finite(
     parameters: &[f64],
     trace_products: usize,
     seed: u64,
-    leading: &mut Vec<f64>,
 ) -> Result<NetworkObservation, EvaluationError> {
     let trace = TraceSettings {
         seed,
@@ -74,9 +70,7 @@ fn finite(
         ..EigenSettings::new(1, End::Top)
     };
     let sharpness = evaluation.hessian_trace(parameters, &trace)?;
-    let start = (!leading.is_empty()).then(|| ColRef::from_slice(leading).as_mat());
-    let top = eigenpairs(&mut evaluation.hessian(parameters)?, &eigen, start)?;
-    *leading = top.vectors.col(0).iter().copied().collect();
+    let top = eigenpairs(&mut evaluation.hessian(parameters)?, &eigen, None)?;
     let gradient = evaluation.gradient(parameters)?;
     let loss = evaluation.loss(parameters)?;
     let norms = noisy.unwrap_or(evaluation);

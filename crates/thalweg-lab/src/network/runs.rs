@@ -33,8 +33,6 @@ pub struct NetworkRuns {
     /// What each is measured on; those that are measured on the same share its memory.
     sets: Vec<Sets>,
     trainers: Trainers,
-    /// Each run's leading eigenvector when it was last measured; empty before.
-    leading: Vec<Vec<f64>>,
     step: u64,
 }
 
@@ -98,8 +96,7 @@ impl Runnable for NetworkExperiment {
             Precision::F32 => Trainers::Single(started(self, &made)?),
             Precision::F64 => Trainers::Double(started(self, &made)?),
         };
-        let leading = vec![Vec::new(); self.seeds.len()];
-        Ok(NetworkRuns::new(self, made, trainers, leading, 0)?)
+        Ok(NetworkRuns::new(self, made, trainers, 0)?)
     }
 
     fn resume(&self, state: NetworkState) -> Result<NetworkRuns, RunError> {
@@ -108,8 +105,7 @@ impl Runnable for NetworkExperiment {
             Precision::F32 => Trainers::Single(resumed(&state, &made)?),
             Precision::F64 => Trainers::Double(resumed(&state, &made)?),
         };
-        let leading = state.leading();
-        Ok(NetworkRuns::new(self, made, trainers, leading, state.step)?)
+        Ok(NetworkRuns::new(self, made, trainers, state.step)?)
     }
 }
 
@@ -169,7 +165,7 @@ fn started<T: Real>(
 }
 
 fn resumed<T: Real>(state: &NetworkState, made: &[Made]) -> Result<Vec<Trainer<T>>, NetworkError> {
-    let snapshots = state.runs.iter().map(|run| &run.training);
+    let snapshots = state.runs.iter();
     let resume = |(snapshot, made): (_, &Made)| Ok(Trainer::resume(&made.training, snapshot)?);
     snapshots.zip(made).map(resume).collect()
 }
@@ -179,7 +175,6 @@ impl NetworkRuns {
         experiment: &NetworkExperiment,
         made: Vec<Made>,
         trainers: Trainers,
-        leading: Vec<Vec<f64>>,
         step: u64,
     ) -> Result<Self, NetworkError> {
         Ok(Self {
@@ -187,7 +182,6 @@ impl NetworkRuns {
             experiment: experiment.clone(),
             made,
             trainers,
-            leading,
             step,
         })
     }
@@ -224,18 +218,13 @@ impl Running for NetworkRuns {
     }
 
     fn measure(&mut self, measurements: &mut Measurements) -> Result<(), RunError> {
-        if self.step == self.experiment.steps {
-            // The end is measured to the same bits wherever measurements were made on the way to it.
-            self.leading.iter_mut().for_each(Vec::clear);
-        }
         let products = self.experiment.measure.trace_products;
         let observed: Vec<_> = self
             .runs()
             .into_par_iter()
             .zip(self.made.par_iter().zip(&self.sets))
-            .zip(&mut self.leading)
-            .filter(|(((_, outcome, _), _), _)| *outcome == Outcome::Running)
-            .map(|(((seed, _, parameters), (made, sets)), leading)| {
+            .filter(|((_, outcome, _), _)| *outcome == Outcome::Running)
+            .map(|((seed, _, parameters), (made, sets))| {
                 let mut evaluation = made.evaluation(Arc::clone(&sets.own))?;
                 let noisy = sets.noisy.clone();
                 let mut noisy = noisy.map(|samples| made.evaluation(samples)).transpose()?;
@@ -245,7 +234,6 @@ impl Running for NetworkRuns {
                     &parameters,
                     products,
                     made.evaluation_seed(),
-                    leading,
                 )?;
                 Ok((seed, observation))
             })
@@ -264,7 +252,10 @@ impl Running for NetworkRuns {
             Trainers::Single(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
             Trainers::Double(trainers) => trainers.iter().map(Trainer::snapshot).collect(),
         };
-        NetworkState::new(self.step, runs, &self.leading)
+        NetworkState {
+            step: self.step,
+            runs,
+        }
     }
 
     fn data(&self) -> Option<&Fingerprint> {
