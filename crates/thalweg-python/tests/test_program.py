@@ -101,3 +101,26 @@ def test_a_damaged_run_is_refused_by_name(problem: thalweg.Problem, tmp_path: Pa
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match=r"measurements\.parquet is damaged"):
         thalweg.load(run)
+
+
+def test_a_network_of_another_program_is_measured(tmp_path: Path) -> None:
+    """Under nn.Sequential's names, and under names that a table gives."""
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    training = thalweg.train(TRAINING, out=tmp_path / "run")
+    exact = thalweg.measure(training, seed=0, top=1).networks[0]
+    tensors = {name: np.array(values) for name, values in training.networks[0].items()}
+    theirs = {"0.weight": tensors["layers.1.weight"], "2.weight": tensors["layers.2.weight"]}
+    path = tmp_path / "theirs.safetensors"
+    save_file(theirs, path)
+    found = thalweg.measure(path, specification=TRAINING, top=1).networks[0]
+    assert found["sharpness"] == exact["sharpness"] and "notes" not in found
+    save_file({"a": theirs["0.weight"], "b": np.ascontiguousarray(theirs["2.weight"].T), "c": np.ones(3)}, path)
+    table = {"layers.1.weight": "a", "layers.2.weight": {"name": "b", "transposed": True}}
+    found = thalweg.measure(path, specification={**TRAINING, "tensors": table}, top=1).networks[0]
+    assert found["sharpness"] == exact["sharpness"]
+    assert [note.split(":")[0] for note in found["notes"]] == [
+        "Stored as (in, out) and turned",
+        "Tensors of the file that the network has no place for, left out",
+    ]
+    with pytest.raises(ValueError, match="no tensor `layers.1.weight`"):
+        thalweg.measure(path, specification=TRAINING)
