@@ -18,11 +18,6 @@ use thalweg_lab::quantity::{
 const LEAD: &str = "A training in PyTorch, watched while it ran: sharpness, the fluctuation of the gradient, and what they say together.";
 /// Losses are the user's own there.
 const CONVENTION: &str = "that of the loss which the probe was given";
-/// What is drawn in the panel of another quantity: the eigenvalue, and the line that it may reach.
-const LINES: [(Quantity, Quantity); 2] = [
-    (LAMBDA_MAX, EDGE_OF_STABILITY),
-    (PRECONDITIONED_LAMBDA_MAX, STABILITY_THRESHOLD),
-];
 /// Points of one series in a picture: more would not be seen.
 const SHOWN: usize = 1000;
 
@@ -60,12 +55,9 @@ fn shown(log: &ProbeLog) -> Vec<(String, String)> {
 
 fn draw(log: &ProbeLog) -> Figure {
     let mut panels = Vec::new();
+    let lines = lines(log);
     for (key, axis) in shown(log) {
-        let there = |quantity: &Quantity| !log.series(&quantity.key).is_empty();
-        let beside = LINES
-            .iter()
-            .any(|(eigenvalue, line)| key == line.key && there(eigenvalue));
-        if beside {
+        if lines.iter().any(|(_, line)| key == line.key) {
             continue;
         }
         let series = log.series(&key);
@@ -82,10 +74,18 @@ fn draw(log: &ProbeLog) -> Figure {
             points(&series),
             Look::measured(0),
         );
-        for (eigenvalue, line) in &LINES {
-            let line_points = points(&log.series(&line.key));
-            if key == eigenvalue.key && !line_points.is_empty() {
-                panel = panel.with(line.axis, line_points, Look::reference(Dash::DashDot));
+        let mut drawn: Vec<Vec<Point>> = Vec::new();
+        for (_, line) in lines.iter().filter(|(eigenvalue, _)| key == eigenvalue.key) {
+            let points = points(&log.series(&line.key));
+            // Without momentum both are 2/η.
+            if !points.is_empty() && !drawn.contains(&points) {
+                let dash = if drawn.is_empty() {
+                    Dash::DashDot
+                } else {
+                    Dash::Dotted
+                };
+                panel = panel.with(line.axis, points.clone(), Look::reference(dash));
+                drawn.push(points);
             }
         }
         panels.push(panel);
@@ -96,6 +96,20 @@ fn draw(log: &ProbeLog) -> Figure {
         columns: 3,
         frame: (230.0, 200.0),
     }
+}
+
+/// What is drawn in the panel of another quantity: the eigenvalue, and the line that it may reach.
+fn lines(log: &ProbeLog) -> Vec<(Quantity, Quantity)> {
+    let there = |quantity: &Quantity| !log.series(&quantity.key).is_empty();
+    // An optimiser that divides gradients is unstable where its own metric says so.
+    let own = if there(&PRECONDITIONED_LAMBDA_MAX) {
+        PRECONDITIONED_LAMBDA_MAX
+    } else {
+        LAMBDA_MAX
+    };
+    let mut lines = vec![(LAMBDA_MAX, EDGE_OF_STABILITY), (own, STABILITY_THRESHOLD)];
+    lines.retain(|(eigenvalue, _)| there(eigenvalue));
+    lines
 }
 
 /// The readings to draw: all, or as many as can be seen, evenly.
@@ -138,7 +152,7 @@ fn words(directory: &Path, log: &ProbeLog) -> FigureResult {
     rows.extend(log.settings.iter().cloned());
     let caption = match log.last_step() {
         Some(step) => format!(
-            "As far as the log is written: up to step {step}. A bar is one standard error of an estimate from samples, or the residual of an eigenvalue, within which some eigenvalue lies."
+            "As far as the log is written: up to step {step}. A band is one standard error of an estimate from samples, or the residual of an eigenvalue, within which some eigenvalue lies."
         ),
         None => "Nothing is measured yet.".to_owned(),
     };
@@ -177,8 +191,14 @@ fn ways(series: &[&Reading]) -> String {
             None => ways.push((&reading.method, 1)),
         }
     }
-    let words = ways.iter().map(|(way, count)| format!("{way} ({count} ×)"));
-    words.collect::<Vec<_>>().join(", ")
+    const SHOWN: usize = 3;
+    let shown = ways.iter().take(SHOWN);
+    let words = shown.map(|(way, count)| format!("{way} ({count} ×)"));
+    let words = words.collect::<Vec<_>>().join(", ");
+    match ways.len().saturating_sub(SHOWN) {
+        0 => words,
+        more => format!("{words}, … ({more} more ways)"),
+    }
 }
 
 #[cfg(test)]

@@ -83,3 +83,22 @@ fn a_watched_page_is_loaded_again() {
     assert!(!still.contains("http-equiv=\"refresh\"") && watched.contains(tag));
     assert_eq!(watched.replace(tag, ""), still);
 }
+
+/// Momentum moves the threshold of plain SGD; Adam's belongs to the preconditioned eigenvalue.
+#[test]
+fn thresholds_stand_beside_what_they_are_of() {
+    let rows = |threshold: f64, more: &str| {
+        format!(
+            "0,lambda_max,,2,,,Lanczos\n0,edge_of_stability,,20,,,2/η\n0,stability_threshold,,{threshold},,,own\n{more}"
+        )
+    };
+    let series = |rows: &str| -> Vec<usize> {
+        let (_, log) = page_of(rows);
+        let panels = draw(&log).panels;
+        panels.iter().map(|panel| panel.series.len()).collect()
+    };
+    assert_eq!(series(&rows(20.0, "")), [2]);
+    assert_eq!(series(&rows(38.0, "")), [3]);
+    let adam = "0,preconditioned_lambda_max,,5,,,Lanczos\n";
+    assert_eq!(series(&rows(38.0, adam)), [2, 2]);
+}
