@@ -1,9 +1,8 @@
 //! The report's section on one measured network: its spectral density and its numbers.
 
 use super::number::{plain, with_error};
-use crate::claims::Origin;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
-use crate::results::{Budget, Environment, FigureResult};
+use crate::results::FigureResult;
 use thalweg_lab::network::{
     BoundsRecord, ConditionalRecord, ErrorKind, EstimateRecord, MeanRecord, NetworkMeasurement,
     QuantileRecord, QuantilesRecord, ResidualsRecord,
@@ -140,7 +139,6 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         .step
         .map_or(String::new(), |step| format!(" at step {step}"));
     FigureResult {
-        origin: Origin::default(),
         id: format!("measured-{}", network.name),
         title: format!("Measured: {}{step}", network.name),
         caption: with_note(
@@ -152,12 +150,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ),
         command: command.to_owned(),
         settings: rows,
-        claims: vec![],
-        says: String::new(),
-        runs: vec![],
-        seconds: 0.0,
-        budget: Budget::Full,
-        environment: Environment::here(),
+        ..FigureResult::of_a_run()
     }
 }
 

@@ -6,9 +6,8 @@ use super::ReportError;
 use super::measured::{self, with_note};
 use super::page;
 use super::section::Section;
-use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
-use crate::results::{Budget, Environment, FigureResult};
+use crate::results::FigureResult;
 use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
 use thalweg_lab::quantity::{self, against_steps};
 use thalweg_lab::spec::NetworkExperiment;
@@ -124,7 +123,6 @@ fn words(
         ("evaluation set", experiment.evaluation_words()),
     ];
     FigureResult {
-        origin: Origin::default(),
         id: "run".to_owned(),
         title: experiment
             .name
@@ -133,12 +131,7 @@ fn words(
         caption: with_note(remarks.collect::<Vec<_>>().join(" "), changed_data.as_ref()),
         command: format!("thalweg report {}", directory.display()),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        claims: vec![],
-        says: String::new(),
-        runs: vec![],
-        seconds: 0.0,
-        budget: Budget::Full,
-        environment: Environment::here(),
+        ..FigureResult::of_a_run()
     }
 }
 

@@ -6,9 +6,8 @@ use super::ReportError;
 use super::number::{plain, with_error};
 use super::page;
 use super::section::Section;
-use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
-use crate::results::{Budget, Environment, FigureResult};
+use crate::results::FigureResult;
 use thalweg_lab::network::ErrorKind;
 use thalweg_lab::probe::{ProbeLog, Reading};
 use thalweg_lab::quantity::{
@@ -157,18 +156,12 @@ fn words(directory: &Path, log: &ProbeLog) -> FigureResult {
         None => "Nothing is measured yet.".to_owned(),
     };
     FigureResult {
-        origin: Origin::default(),
         id: "probe".to_owned(),
         title: "A training, watched".to_owned(),
         caption,
         command: format!("thalweg report {}", directory.display()),
         settings: rows,
-        claims: vec![],
-        says: String::new(),
-        runs: vec![],
-        seconds: 0.0,
-        budget: Budget::Full,
-        environment: Environment::here(),
+        ..FigureResult::of_a_run()
     }
 }
 

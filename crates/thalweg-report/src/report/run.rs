@@ -6,9 +6,8 @@ use super::ReportError;
 use super::number::{plain, with_error};
 use super::page;
 use super::section::Section;
-use crate::claims::Origin;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
-use crate::results::{Budget, Environment, FigureResult};
+use crate::results::FigureResult;
 use thalweg_lab::compare::{Comparison, MeasuredQuantity, READING, predictors};
 use thalweg_lab::provenance::LOSS_CONVENTION;
 use thalweg_lab::quantity::{self, against_steps};
@@ -105,7 +104,6 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         ("diverged", comparison.diverged.to_string()),
     ];
     FigureResult {
-        origin: Origin::default(),
         id: "run".to_owned(),
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
         caption: format!(
@@ -118,12 +116,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
             .into_iter()
             .chain(numbers(comparison))
             .collect(),
-        claims: vec![],
-        says: String::new(),
-        runs: vec![],
-        seconds: 0.0,
-        budget: Budget::Full,
-        environment: Environment::here(),
+        ..FigureResult::of_a_run()
     }
 }
 

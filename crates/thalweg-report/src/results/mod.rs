@@ -116,6 +116,26 @@ pub struct FigureResult {
     pub environment: Environment,
 }
 
+impl FigureResult {
+    /// What has no words yet, and makes no claims: a page about one run.
+    pub(crate) fn of_a_run() -> Self {
+        Self {
+            id: String::new(),
+            title: String::new(),
+            origin: Origin::default(),
+            says: String::new(),
+            caption: String::new(),
+            command: String::new(),
+            settings: Vec::new(),
+            claims: Vec::new(),
+            runs: Vec::new(),
+            seconds: 0.0,
+            budget: Budget::Full,
+            environment: Environment::here(),
+        }
+    }
+}
+
 impl Results {
     /// The results in `directory`; none where it holds none.
     ///
