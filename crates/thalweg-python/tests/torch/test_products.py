@@ -545,6 +545,35 @@ def test_large_batches_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
         assert Objective(mixed.eval(), cross_entropy, batches).sizes == objective.sizes
 
 
+@pytest.mark.parametrize("last", ["random", "zero"])
+def test_every_batch_that_is_cut_is_checked(last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mean over tokens, with sequences of one length in the first batch and of many in the second.
+
+    With a last layer of zeros every token has the same loss, so that only the gradient tells.
+    """
+    monkeypatch.setattr(_pieces, "LARGEST", 8 * 5 * 6)
+    model = perceptron(3, 5, 4)
+    if last == "zero":
+        nn.init.zeros_(model[-1].weight)
+        nn.init.zeros_(model[-1].bias)
+    lengths = torch.full((12,), 6), torch.arange(12) % 6 + 1
+    batches = [
+        (torch.randn(12, 6, 3).double(), torch.randint(4, (12, 6)).where(torch.arange(6) < length[:, None], -100))
+        for length in lengths
+    ]
+
+    def over_tokens(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())
+
+    objective = Objective(model, over_tokens, batches)
+    assert len(objective.sizes) > 2 and objective.sizes[-1] == 12
+    assert any("1 of 2 batches are worked on whole" in note for note in objective.notes)
+    expected = [over_tokens(model, batch) for batch in batches]
+    assert objective.mean_loss == pytest.approx(sum(loss.item() for loss in expected) / 2, rel=1e-12)
+    gradient = torch.autograd.grad(torch.stack(expected).mean(), list(model.parameters()))
+    assert_is(objective.gradient(), torch.cat([part.flatten() for part in gradient]))
+
+
 def test_operators_go_to_eigenpairs() -> None:
     model = perceptron(3, 5, 4)
     (batch,) = classified(30)
