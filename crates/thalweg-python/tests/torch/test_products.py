@@ -574,6 +574,87 @@ def test_every_batch_that_is_cut_is_checked(last: str, monkeypatch: pytest.Monke
     assert_is(objective.gradient(), torch.cat([part.flatten() for part in gradient]))
 
 
+def by_vector(model: nn.Module, step: Tensor) -> None:
+    nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(model.parameters()).detach() + step, model.parameters())
+
+
+def by_data(model: nn.Module, step: Tensor) -> None:
+    start = 0
+    for parameter in model.parameters():
+        parameter.data.add_(step[start : start + parameter.numel()].view_as(parameter))
+        start += parameter.numel()
+
+
+def there_and_back(model: nn.Module, step: Tensor) -> None:
+    with torch.no_grad():
+        for parameter in model.parameters():
+            before = parameter.clone()
+            parameter.add_(1)
+            parameter.copy_(before)
+
+
+def statistics(model: nn.Module, step: Tensor) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_var.data.mul_(3)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("change", [by_vector, by_data, there_and_back, statistics, lambda model, step: model.eval()])
+def test_a_product_is_of_the_model_as_it_is(change: Callable[[nn.Module, Tensor], Any]) -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.Dropout(0.5), nn.Tanh(), nn.BatchNorm1d(5), nn.Linear(5, 4)).double()
+    model[3].eval()
+    (batch,) = classified(20)
+    operators = [make(model, cross_entropy, batch) for make in (thalweg.torch.hessian, thalweg.torch.gauss_newton)]
+    vector = torch.randn(operators[0].shape[0]).double()
+    before = [operator @ vector for operator in operators]
+    change(model, torch.randn_like(vector))
+    fresh = [make(model, cross_entropy, batch) @ vector for make in (thalweg.torch.hessian, thalweg.torch.gauss_newton)]
+    for operator, old, expected in zip(operators, before, fresh):
+        assert torch.equal(old, expected) == (change is there_and_back)
+        assert torch.equal(operator @ vector, expected)
+
+
+def test_other_parameters_need_another_operator() -> None:
+    model = perceptron(3, 5, 4)
+    (batch,) = classified(20)
+    operator = thalweg.torch.hessian(model, cross_entropy, batch)
+    vector = torch.ones(operator.shape[0]).double()
+    operator @ vector
+    model[0].weight = nn.Parameter(torch.randn(5, 3).double())
+    with pytest.raises(ValueError, match="make the operator anew"):
+        operator @ vector
+
+
+def test_backward_hooks_have_no_part_in_it() -> None:
+    """Hooks that scale gradients, as clipping ones do, on parameters and on a module."""
+    model = perceptron(3, 5, 4)
+    (batch,) = classified(20)
+    exact = [reference(model, cross_entropy, batch), gauss_newton_reference(model, cross_entropy, batch)]
+    gradient = Objective(model, cross_entropy, batch).gradient()
+    calls = []
+    for parameter in model.parameters():
+        parameter.register_hook(lambda gradient: calls.append(1) or 0.1 * gradient)
+    removed = model[0].weight.register_hook(lambda gradient: calls.append(1) or 0.1 * gradient)
+    model[-1].register_full_backward_hook(lambda module, into, out: calls.append(1))
+    objective = Objective(model, cross_entropy, batch)
+    assert any("6 backward hooks" in note for note in objective.notes)
+    assert torch.equal(objective.gradient(), gradient)
+    assert_is(dense(Hessian(objective)), exact[0])
+    assert_is(dense(GaussNewton(objective)), exact[1])
+    measured = thalweg.torch.measure(model, cross_entropy, batch, top=1, density_probes=2, density_steps=5).networks[0]
+    assert measured["top"][0]["value"] == pytest.approx(torch.linalg.eigvalsh(exact[0])[-1].item(), rel=1e-9)
+    assert measured["covariance_trace"]["value"] == pytest.approx(
+        measured["fluctuation"]["value"] - gradient.square().sum().item(), rel=1e-9
+    )
+    assert not calls
+    # They are there again, and can be removed.
+    removed.remove()
+    torch.autograd.backward(cross_entropy(model, batch).mean())
+    assert len(calls) == 5
+    own = torch.cat([part.grad.flatten() for part in model.parameters() if part.grad is not None])
+    assert_is(own, 0.1 * gradient)
+
+
 def test_operators_go_to_eigenpairs() -> None:
     model = perceptron(3, 5, 4)
     (batch,) = classified(30)

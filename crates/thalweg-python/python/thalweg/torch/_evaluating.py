@@ -17,7 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 @contextmanager
 def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
-    """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled.
+    """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
+    without backward hooks.
 
     The random states of the processor and of every graphics card are put back, and so are the buffers themselves, not
     only their numbers: a graph that holds one is not invalidated.
@@ -30,6 +31,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
         stack.enter_context(copied_buffers(model))
+        stack.enter_context(unhooked(model))
         # The fused kernels of attention have no second derivative.
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if "torch._dynamo" in sys.modules:
@@ -40,6 +42,33 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(torch.enable_grad())
         yield
+
+
+@contextmanager
+def unhooked(model: nn.Module) -> Iterator[None]:
+    """No backward hook that the user registered on `model`'s parameters or modules runs in here, as clipping or masking does.
+
+    They change gradients, so that derivatives through them would be of no loss, and they would be called far more often
+    than the training calls them. Graphs that were made before are left by them too, except by those of modules, which
+    belong to the forward pass. Can be nested.
+    """
+    kept = [(hooks, dict(hooks)) for hooks in _backward_hooks(model)]
+    try:
+        for hooks, _ in kept:
+            # In place: the graph knows the dictionary, and so do the handles that remove a hook.
+            hooks.clear()
+        yield
+    finally:
+        for hooks, before in kept:
+            hooks.update(before)
+
+
+def _backward_hooks(model: nn.Module) -> list[dict[int, Any]]:
+    """The dictionaries of backward hooks, those that are not empty."""
+    found: list[dict[int, Any] | None] = [parameter._backward_hooks for parameter in model.parameters()]
+    for module in model.modules():
+        found += [module._backward_hooks, module._backward_pre_hooks]
+    return [hooks for hooks in found if hooks]
 
 
 @contextmanager
@@ -106,6 +135,12 @@ def modes(model: nn.Module) -> list[str]:
         notes.append(
             f"{len(active)} dropout layers are in training mode: each batch has one mask, drawn from `seed`, which is the same "
             "for every number; model.eval() measures the network without"
+        )
+    hooks = sum(len(hooks) for hooks in _backward_hooks(model))
+    if hooks:
+        notes.append(
+            f"{hooks} backward hooks on parameters or modules are not called: numbers are of the loss itself, not of gradients "
+            "that hooks change"
         )
     return notes
 

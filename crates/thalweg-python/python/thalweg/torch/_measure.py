@@ -13,6 +13,7 @@ from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._measure import Measured
 from .._progress import Progress, told
 from ._cut import Cut
+from ._evaluating import unhooked
 from ._exact import Exact, Unfit
 from ._many import Sampled
 from ._multilinear import linear_in_each_parameter
@@ -121,7 +122,7 @@ def measure(
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with told(progress, "part") as tell:
+    with unhooked(objective.model), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
         stages.done()
