@@ -655,6 +655,26 @@ def test_backward_hooks_have_no_part_in_it() -> None:
     assert_is(own, 0.1 * gradient)
 
 
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+def test_weight_normalisation_has_second_derivatives(norm: Callable[[nn.Module], nn.Module]) -> None:
+    """Against differences of gradients: PyTorch's fused kernel has a wrong second derivative, in `torch.func` too."""
+    model = nn.Sequential(norm(nn.Linear(3, 5)), nn.Tanh(), nn.Linear(5, 4)).double()
+    (batch,) = classified(20)
+    found = dense(thalweg.torch.hessian(model, cross_entropy, batch))
+    parameters = list(model.parameters())
+    point = nn.utils.parameters_to_vector(parameters).detach().clone()
+
+    def gradient(vector: Tensor) -> Tensor:
+        nn.utils.vector_to_parameters(vector, parameters)
+        parts = torch.autograd.grad(cross_entropy(model, batch).mean(), parameters)
+        return torch.cat([part.flatten() for part in parts])
+
+    step = 1e-5 * torch.eye(len(point)).double()
+    differences = torch.stack([(gradient(point + one) - gradient(point - one)) / 2e-5 for one in step])
+    assert_is(found, differences, 1e-7)
+
+
 def test_operators_go_to_eigenpairs() -> None:
     model = perceptron(3, 5, 4)
     (batch,) = classified(30)

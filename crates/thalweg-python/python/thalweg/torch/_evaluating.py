@@ -40,8 +40,30 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
             # Nor have cuDNN's recurrent layers.
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        if any(_normalises_weights(module) for module in model.modules()):
+            stack.enter_context(_WeightNorm())
         stack.enter_context(torch.enable_grad())
         yield
+
+
+class _WeightNorm(TorchFunctionMode):
+    """Weight normalisation by its formula: the second derivative of PyTorch's fused kernel lacks that of the norm."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch._weight_norm:
+            return _weight_norm(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
+def _normalises_weights(module: nn.Module) -> bool:
+    """Whether this is a parametrization by weight_norm, or a layer under the older function of that name."""
+    return "WeightNorm" in type(module).__name__ or any(
+        type(hook).__name__ == "WeightNorm" for hook in module._forward_pre_hooks.values()
+    )
 
 
 @contextmanager
