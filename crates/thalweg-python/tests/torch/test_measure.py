@@ -308,6 +308,23 @@ def test_models_that_hooks_may_not_know(make: Callable[[], nn.Module]) -> None:
     assert found["gauss_newton_trace"]["value"] == pytest.approx(dense(curved).trace().item(), rel=1e-9)
 
 
+def mean_of_classes(model: nn.Module, batch: Any) -> Tensor:
+    return classes(model, batch).mean()
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(5), nn.Dropout(0.3)])
+def test_a_scalar_loss_without_single_samples(layer: nn.Module) -> None:
+    """The error names the ways out, and these are ways out."""
+    model = nn.Sequential(nn.Linear(3, 5), layer, nn.Linear(5, 4)).double()
+    data = classified(12, 12)
+    with pytest.raises(ValueError, match=r"reduction='none'.*model.eval\(\).*thalweg.torch.hessian"):
+        measure(model, mean_of_classes, data, **LITTLE)
+    assert thalweg.trace(thalweg.torch.hessian(model, mean_of_classes, data), products=20).value > 0
+    assert measure(model, classes, data, **LITTLE).networks[0]["fluctuation"]["value"] > 0
+    model.eval()
+    assert measure(model, mean_of_classes, data, **LITTLE).networks[0]["fluctuation"]["value"] > 0
+
+
 def test_progress_and_errors() -> None:
     seen: list[tuple[int, int]] = []
     model, batches = perceptron(3, 5, 4), classified(8)
@@ -316,5 +333,13 @@ def test_progress_and_errors() -> None:
     for argument, value in [("top", 0), ("trace_products", 3), ("density_probes", 1.5), ("draws", True), ("layer_products", 2)]:
         with pytest.raises(ValueError, match=f"`{argument}` is {value}"):
             measure(model, classes, batches, **{**LITTLE, argument: value})
+    wrong: dict[str, Any]
+    for wrong, sentence in [({"out": 5}, "`out` is int"), ({"name": ""}, "`name` is ''"), ({"seed": -1}, "`seed` is -1")]:
+        with pytest.raises(ValueError, match=sentence):
+            measure(model, classes, batches, **wrong)
+    with pytest.raises(ValueError, match="`memory` is -1"):
+        thalweg.torch.hessian(model, classes, batches, memory=-1)
+    with pytest.raises(ValueError, match="`products` is 1"):
+        sharpness(model, classes, batches, products=1)
     same = [measure(model, classes, batches, seed=4, **LITTLE).to_dict() for _ in range(2)]
     assert same[0] == same[1]

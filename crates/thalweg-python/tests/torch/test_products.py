@@ -516,6 +516,10 @@ def test_a_compiled_model_is_measured_without() -> None:
             (perceptron(3, 4), lambda model, batch: model(batch[0]).sum(), [(torch.ones(2, 3).double(), torch.ones(3))]),
             "cannot be counted",
         ),
+        ((perceptron(3, 4), lambda model, batch: model(batch).sum().detach(), torch.ones(2, 3).double()), "or detached"),
+        ((perceptron(3, 4), cross_entropy, [(torch.ones(0, 3).double(), torch.ones(0).long())]), "batch 0 has no samples"),
+        ((perceptron(3, 4), cross_entropy, [], -1), "`seed` is -1"),
+        ((perceptron(3, 4), cross_entropy, [], "a"), "`seed` is 'a'"),
     ],
 )
 def test_errors_name_what_was_given(arguments: Any, sentence: str) -> None:
@@ -673,6 +677,67 @@ def test_weight_normalisation_has_second_derivatives(norm: Callable[[nn.Module],
     step = 1e-5 * torch.eye(len(point)).double()
     differences = torch.stack([(gradient(point + one) - gradient(point - one)) / 2e-5 for one in step])
     assert_is(found, differences, 1e-7)
+
+
+def test_one_number_in_a_vector_is_a_scalar() -> None:
+    model = perceptron(3, 5, 4)
+    batches = classified(20, 1, 13)
+
+    def mean_in_a_vector(model: nn.Module, batch: Any) -> Tensor:
+        return cross_entropy(model, batch).mean()[None]
+
+    objective = Objective(model, mean_in_a_vector, batches)
+    assert objective.sizes == [20, 1, 13] and not objective.vector_loss
+    whole = tuple(torch.cat(parts) for parts in zip(*batches))
+    assert_is(dense(Hessian(objective)), reference(model, cross_entropy, whole))
+    with objective.evaluating(0):
+        assert_is(objective.each(0), cross_entropy(model, batches[0]))
+
+
+@pytest.mark.parametrize("where", ["loader", "sampler", "batch sampler"])
+def test_a_loaders_own_generator_is_put_back(where: str) -> None:
+    (batch,) = classified(35)
+    samples = torch.utils.data.TensorDataset(*batch)
+    generator = torch.Generator().manual_seed(3)
+    sampler = torch.utils.data.RandomSampler(samples, generator=generator)
+    loader: torch.utils.data.DataLoader[Any]
+    if where == "loader":
+        loader = torch.utils.data.DataLoader(samples, batch_size=16, shuffle=True, generator=generator)
+    elif where == "sampler":
+        loader = torch.utils.data.DataLoader(samples, batch_size=16, sampler=sampler)
+    else:
+        together = torch.utils.data.BatchSampler(sampler, 16, drop_last=False)
+        loader = torch.utils.data.DataLoader(samples, batch_sampler=together)
+    before = generator.get_state()
+    first = Objective(perceptron(3, 4), cross_entropy, loader).batches[0][1]
+    assert torch.equal(generator.get_state(), before)
+    # What comes next is what would have come.
+    assert torch.equal(next(iter(loader))[1], first)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_attention_layers_of_torch(training: bool) -> None:
+    """With padding, whose places PyTorch's fast path fills with zeros, and takes only where there is no gradient."""
+    layer = nn.TransformerEncoderLayer(4, 2, 5, dropout=0.0, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).double().train(training)
+    weight = torch.randn(3, 4).double()
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        found: Tensor = model(batch[0], src_key_padding_mask=batch[1])
+        return (found * weight).square().sum((1, 2))
+
+    batches = [(torch.randn(5, 3, 4).double(), torch.arange(3) >= torch.randint(1, 4, (5, 1))) for _ in range(2)]
+    before = torch.backends.mha.get_fastpath_enabled()
+    objective = Objective(model, loss, batches)
+    assert torch.backends.mha.get_fastpath_enabled() == before
+    assert any("mathematical kernel" in note for note in objective.notes)
+    assert objective.batch_losses == [pytest.approx(loss(model, batch).mean().item(), rel=1e-12) for batch in batches]
+    found = dense(Hessian(objective))
+    assert_is(found, found.T)
+    weights = nn.MultiheadAttention(4, 2, batch_first=True).double()
+    # It gives the attention's weights too, and so uses no kernel.
+    objective = Objective(weights, lambda model, x: model(x, x, x)[0].square().sum((1, 2)), batches[0][0])
+    assert not any("mathematical kernel" in note for note in objective.notes)
 
 
 def test_operators_go_to_eigenpairs() -> None:

@@ -13,6 +13,12 @@ from ._norms import Norms, SampleNorms, Unknown
 from ._objective import Objective
 from ._products import Linked, NotApplicable, linked_loss
 
+#: What to do where a loss gives no single samples.
+WAY_OUT = (
+    "Let it return the vector of the samples' losses (reduction='none'), or call model.eval(); what needs no single samples is "
+    "had from thalweg.torch.hessian, by thalweg.trace, eigenpairs and density"
+)
+
 
 class Inseparable(ValueError):
     """Why single samples have no gradients, or none that can be had from this loss."""
@@ -160,15 +166,14 @@ class Cut:
                 losses = objective.each(index)
         except (RuntimeError, ValueError) as error:
             raise Inseparable(
-                f"`loss` returned the batch's mean, and it failed on a single sample ({error}): let it return the vector of "
-                "the samples' losses (reduction='none'), or call model.eval()"
+                f"`loss` returned the batch's mean, and it failed on a single sample ({error}). {WAY_OUT}"
             ) from error
         tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(losses.dtype, 3e-2)
         if abs(losses.double().mean().item() - loss.item()) > tolerance * losses.double().abs().mean().item():
             raise Inseparable(
                 f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
                 f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "
-                "differently (a mean over tokens does, where sequences have different numbers of them); let it return the vector of the samples' losses (reduction='none'), or call model.eval()"
+                f"differently (a mean over tokens does, where sequences have different numbers of them). {WAY_OUT}"
             )
         return losses
 

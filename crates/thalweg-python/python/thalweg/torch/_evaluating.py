@@ -32,6 +32,9 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
             torch.cuda.default_generators[card].manual_seed(seed)
         stack.enter_context(copied_buffers(model))
         stack.enter_context(unhooked(model))
+        if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
+            # Its fast path runs without gradients alone, and gives zeros where padding is.
+            stack.enter_context(_no_fast_path())
         # The fused kernels of attention have no second derivative.
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if "torch._dynamo" in sys.modules:
@@ -44,6 +47,16 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
             stack.enter_context(_WeightNorm())
         stack.enter_context(torch.enable_grad())
         yield
+
+
+@contextmanager
+def _no_fast_path() -> Iterator[None]:
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 class _WeightNorm(TorchFunctionMode):
@@ -135,6 +148,9 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
+            self.attention = True
+        elif func is torch.nn.functional.multi_head_attention_forward and not (kwargs or {}).get("need_weights", True):
+            # What it calls is not seen from here. With weights it multiplies matrices.
             self.attention = True
         return func(*args, **(kwargs or {}))
 

@@ -76,6 +76,8 @@ class Objective:
             raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
         if not callable(loss):
             raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
+            raise ValueError(f"`seed` is {seed!r}, a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
         self.loss = loss
         self.seed = seed
@@ -138,6 +140,7 @@ class Objective:
         self.samples = sum(self.sizes)
         self.weights = [samples / self.samples for samples in self.sizes]
         self.given_batches = len(given)
+        self._differentiable()
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:
@@ -163,12 +166,22 @@ class Objective:
                 "`loss` return the vector of the samples' losses"
             )
         self._precision = found.dtype
+        if found.numel() == 0:
+            raise ValueError(f"batch {index} has no samples")
         value = found.double().mean().item()
         if value - value != 0.0:
             raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")
         self.sizes.append(samples)
         self.batch_losses.append(value)
         return found
+
+    def _differentiable(self) -> None:
+        """Refuses a loss without a gradient."""
+        with self.evaluating(0):
+            if not self.mean(0).requires_grad:
+                raise ValueError(
+                    "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
+                )
 
     def _part(self, parts: list[Any], whole: Tensor) -> bool:
         """Puts `parts` in place of the last batch, whose loss was `whole`, if they are the same to rounding.
@@ -251,6 +264,9 @@ class Objective:
                 f"`loss` returned a tensor of shape {tuple(found.shape)}: one number is needed (the batch's mean), or a vector "
                 "with one for each sample"
             )
+        if found.shape == (1,) and (size(batch) or 1) > 1:
+            # One number for many samples.
+            return found.reshape(())
         return found
 
     def place(self, block: int) -> slice:
@@ -290,12 +306,7 @@ class Objective:
         total = torch.zeros(self.count, dtype=self.dtype, device=self.device)
         for index, weight in zip(batches, weights):
             with self.evaluating(index):
-                loss = self.mean(index)
-                if not loss.requires_grad:
-                    raise ValueError(
-                        "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
-                    )
-                parts = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+                parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
             total.add_(self.flatten(parts), alpha=weight)
         return total
 
