@@ -716,10 +716,11 @@ def test_a_loaders_own_generator_is_put_back(where: str) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 def test_attention_layers_of_torch(training: bool) -> None:
     """With padding, whose places PyTorch's fast path fills with zeros, and takes only where there is no gradient."""
     layer = nn.TransformerEncoderLayer(4, 2, 5, dropout=0.0, batch_first=True)
-    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).double().train(training)
+    model = nn.TransformerEncoder(layer, 2).double().train(training)
     weight = torch.randn(3, 4).double()
 
     def loss(model: nn.Module, batch: Any) -> Tensor:
