@@ -141,13 +141,17 @@ class Samples:
                 self.note(f"no parts of the batch: {len(whole[0])} losses for a batch whose tensors have {size(batch)} entries")
                 return False
             try:
-                parts = [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)]
+                # One cut may agree by chance.
+                cuts = [
+                    [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
+                ]
             except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
                 self.note(f"no parts of the batch: the loss fails on a part: {_line(error)}")
                 return False
         values = [one.double().mean().item() for one in whole]
-        mean = sum(value * samples for value, samples in parts) / sum(samples for _, samples in parts)
-        scale = max(abs(value) for value, _ in parts)
+        means = [sum(value * samples for value, samples in parts) / sum(samples for _, samples in parts) for parts in cuts]
+        mean = max(means, key=lambda value: abs(value - values[0]))
+        scale = max(abs(value) for parts in cuts for value, _ in parts)
         # Where the loss draws random numbers, by as much as they move it.
         allowed = 5 * (max(values) - min(values)) + {torch.float64: 1e-9, torch.float32: 1e-4}.get(whole[0].dtype, 3e-2) * scale
         if math.isfinite(values[0]) and abs(values[0] - mean) > allowed:

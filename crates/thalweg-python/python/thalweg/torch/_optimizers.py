@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -23,7 +24,12 @@ def preconditions(optimizer: Any) -> bool:
     Others with such numbers in their groups (RAdam, NAdam, Lion, …) take other steps.
     """
     inner = _inner(optimizer)
-    return any(isinstance(inner, kind) and type(inner).step is kind.step for kind in KNOWN)
+    return any(isinstance(inner, kind) and _steps_as(inner, kind) for kind in KNOWN)
+
+
+def _steps_as(optimizer: Any, kind: Any) -> bool:
+    """Whether its class has the step of that one, beneath what PyTorch wraps round every class's own."""
+    return inspect.unwrap(type(optimizer).step) is inspect.unwrap(kind.step)
 
 
 def _inner(optimizer: Any) -> Any:
@@ -51,7 +57,7 @@ def threshold(optimizer: Any) -> tuple[float, str] | None:
         first = float(group["betas"][0])
         return 2 * (1 + first) / ((1 - first) * eta), "2(1+β1)/((1-β1)η)"
     inner = _inner(optimizer)
-    plain = isinstance(inner, torch.optim.SGD) and type(inner).step is torch.optim.SGD.step
+    plain = isinstance(inner, torch.optim.SGD) and _steps_as(inner, torch.optim.SGD)
     if not (plain or preconditions(optimizer)) or float(group.get("dampening", 0.0)) != 0.0:
         return None
     beta = float(group["momentum"])

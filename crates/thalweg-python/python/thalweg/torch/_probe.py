@@ -16,7 +16,7 @@ from .. import __version__
 from ..log import Log, Row
 from ._batches import size
 from ._distributed import Processes
-from ._evaluating import unwrapped
+from ._evaluating import unhooked, unwrapped
 from ._fluctuation import WAYS, Found, Samples, join
 from ._microbatches import Microbatches, Taken
 from ._moments import Value
@@ -162,6 +162,8 @@ class Probe:
             raise ValueError(f"`every` is {every!r}: a dictionary is needed, such as {{'lambda_max': 100}}")
         if optimizer is not None and not getattr(optimizer, "param_groups", None):
             raise ValueError(f"`optimizer` is {type(optimizer).__name__}: a torch optimizer is needed, with `param_groups`")
+        if not isinstance(layers, bool):
+            raise ValueError(f"`layers` is {layers!r}: True or False is needed")
         self.rows: list[Row] = []
         self._trained = model
         self.model = unwrapped(model)
@@ -511,6 +513,8 @@ class Probe:
         with ExitStack() as stack:
             seed = (self._seed * 1_000_003 + step + 1) % 2**63
             stack.enter_context(preserved(self.model, seed=seed))
+            # Clipping by hooks is of the training's gradients, not of the loss's.
+            stack.enter_context(unhooked(self.model))
             if "torch._dynamo" in sys.modules:
                 # Hooks are not seen in compiled code, which has no second derivatives either.
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
