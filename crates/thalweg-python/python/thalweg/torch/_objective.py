@@ -42,9 +42,9 @@ class Layer:
 class Objective:
     """L(θ) = (1/N) Σ_b ℓ_b(θ) over a fixed set of N samples in batches, at the model's own θ.
 
-    A batch counts by its samples, so that a last one that is smaller has a smaller weight. Where its samples do not see one
-    another, one that is larger than the processor's caches is taken in parts, which changes nothing but rounding. The model is run as
-    :func:`~thalweg.torch._evaluating.evaluating` has it, and nothing of it is changed.
+    A batch counts by its samples, so that a last one that is smaller has a smaller weight. One that is larger than the
+    processor's caches is taken in parts, if these are found to be the same to rounding: each sample's loss, or the mean loss and
+    its gradient. The model is run as :func:`~thalweg.torch._evaluating.evaluating` has it, and nothing of it is changed.
 
     Attributes
     ----------
