@@ -299,3 +299,18 @@ def test_values_are_finite_where_residuals_are() -> None:
     model = nn.Linear(6, 3)
     rows = step(model, Probe(model, loss=loss), data(64))
     assert math.isfinite(rows["residual_condition"].value)
+
+
+def test_a_loss_that_cannot_be_run_at_first_leaves_the_rest() -> None:
+    """No memory for the batch, but for the set."""
+
+    def small_only(model: nn.Module, batch: Batch) -> Tensor:
+        if len(batch[1]) > 20:
+            raise RuntimeError("no memory left")
+        return loss(model, batch)
+
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=small_only, sharpness_set=data())
+    with pytest.warns(RuntimeWarning, match="no memory left"):
+        rows = step(model, probe, data(64))
+    assert "lambda_max" in rows and "fluctuation" not in rows

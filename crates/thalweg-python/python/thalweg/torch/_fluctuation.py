@@ -8,7 +8,7 @@ Every way runs the model itself, with gradients of its own, and none but the sig
 - ``signs``: u = Σ s_b ∇ℓ_b with random signs of which half are +1, on one forward pass of the whole batch. With
   E s_a s_b = −1/(N − 1) for a ≠ b, E‖u‖² = N/(N − 1) (Σ‖g_b‖² − N‖ḡ‖²) = N S, so that ‖u‖²/N is unbiased for
   S = Σ‖g_b − ḡ‖²/(N − 1), and S for tr C. Of an odd number one sample, drawn at random, is left out of u. Several draws give an
-  error, of the signs alone: of what is known of this batch, not of the next. It is the way where samples are coupled (BatchNorm in training mode), where ∇ℓ_b
+  error, of the signs alone: of what is known of this batch, not of the next, which the method's name says. It is the way where samples are coupled (BatchNorm in training mode), where ∇ℓ_b
   is the derivative of a sample's loss with the whole batch in the forward pass.
 """
 
@@ -454,7 +454,7 @@ def join(into: Found, traces: Found | None) -> None:
 
 def _residuals(curves: Sequence[tuple[OutputCurvature, int]]) -> Tensor | None:
     """Of parts of a batch, each with its number of samples."""
-    found = []
+    found: list[Tensor] = []
     for curved, samples in curves:
         if curved.slope.numel() > LARGEST * samples * 2:
             return None

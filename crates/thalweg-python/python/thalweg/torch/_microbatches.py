@@ -92,6 +92,8 @@ class Microbatches:
         self._said: list[int] = []
         #: What went in, to see whether it is other samples each time: a tensor and how often it had been written into.
         self._inputs: list[tuple[Tensor, int]] = []
+        #: How many of them were there at the last backward pass.
+        self._begun = 0
         self._same = False
         self._states: tuple[Tensor, Tensor | None] | None = None
 
@@ -153,19 +155,18 @@ class Microbatches:
         return [one for one in sizes if one], ""
 
     def _forward(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        if not torch.is_grad_enabled():
+        # Compiled code would keep this after the hook is gone.
+        if torch.compiler.is_compiling() or not self._handles or not torch.is_grad_enabled():
             return
         first = next((tensor for tensor in tensors([arguments, named]) if tensor.dim()), None)
         samples = size([arguments, named]) or (None if first is None else len(first))
         if first is not None:
             mark = (first, first._version)
             # What one pass calls the model with twice is its own.
-            earlier = self._inputs[: len(self._inputs) - len(self._entered)]
+            earlier = self._inputs[: self._begun]
             self._same |= any(_lies(mark) == _lies(other) for other in earlier)
             self._inputs.append(mark)
-            self._entered.append(samples)
-        else:
-            self._entered.append(None)
+        self._entered.append(samples)
         device = self.parameters[0].device
         self._states = torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
@@ -175,7 +176,7 @@ class Microbatches:
             if self._passes[index] > len(self._before):
                 # The first of a backward pass.
                 self._before.append(self._entered)
-                self._entered = []
+                self._entered, self._begun = [], len(self._inputs)
             seen, counts = self._seen[index], self._counts[index]
             # A full store holds groups of equal size but perhaps the last.
             full = counts[0] if counts else 1

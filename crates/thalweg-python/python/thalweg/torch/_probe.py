@@ -64,7 +64,7 @@ class Probe:
         its mean. The entries of the vector are the unit that fluctuation is of: for sequences, return one entry a
         sequence (the mean over its tokens, say). No weight decay in it, unless it shall count.
     optimizer : torch.optim.Optimizer, optional
-        For the edge of stability 2/η, and the preconditioned sharpness of Adam and its kin.
+        For the edge of stability 2/η, and the preconditioned sharpness of Adam, AdamW and RMSprop.
     overhead : float
         The budget: gradient passes (forward and backward, on a batch of the training's size) that are spent on
         measurements for each step's one. Every quantity is measured at the first step, and then as often as this pays for.
@@ -83,8 +83,11 @@ class Probe:
     fluctuation : str
         The way: ``auto``, ``microbatches``, ``hooks``, ``vmap``, ``chunks`` or ``signs``. ``auto`` takes microbatches where three or
         more are seen (accumulation, data parallelism), else hooks where all layers allow them, else chunks, or signs where samples are coupled.
+        Backward passes count as microbatches where each had a forward pass of the model on other samples before it
+        (see :meth:`microbatch`), and the last one's gradient is that of ``loss(model, batch)``; if not, a note says so and the next way is taken.
+        Up to nine gradients of the model's size are held for them, in the steps that are measured.
     accumulation : {"mean", "sum"}
-        Whether the training divides the losses of K microbatches by K, or not.
+        Whether the training divides the losses of K microbatches by K (or weights them by their samples: that is found out), or not.
     scaler : torch.amp.GradScaler, optional
         By whose scale microbatches' gradients are divided.
     seed : int
@@ -105,6 +108,18 @@ class Probe:
     (‖∇L‖², without the batch's noise), loss/weight² for ``gauss_newton_trace``, ``lambda_max``, ``sharpness`` (tr Hessian),
     ``critical_sharpness`` and ``edge_of_stability``, samples for ``noise_scale`` (tr Cov/‖∇L‖²), loss for ``ratio`` (F/tr G) and
     ``fluctuation_per_sharpness`` (F/T).
+
+    Errors of kind ``standard-error`` are those of the estimate for the law that the samples come from, but where the method says
+    "error on this batch": random signs and labels on a batch whose samples are coupled tell what their own scatter does, and nothing of how
+    another batch would differ. Ratios (``noise_scale``, ``ratio``) are freed of their bias of order 1/K by the jackknife over K groups; with signs they are
+    not, and come out too large.
+
+    ``residual_trace`` and ``residual_condition`` are of the covariance over samples of ∂ℓ/∂f, the derivative of a sample's loss by all numbers that
+    the model gives for it (loss²/output²), as in ``measure``'s ``residuals.covariance``, with N − 1 for N. The condition number is taken over
+    the steps that are measured until there are 20 samples for each output (not a number before), by cross-validation, without the direction in
+    which cross-entropy's residuals cannot scatter. Neither is given for more than 64 outputs, or a loss that uses several tensors of outputs.
+
+    What fails while a training runs is left out, with a note and a warning: after the first step nothing that is measured raises.
 
     Examples
     --------
@@ -254,7 +269,9 @@ class Probe:
         batch : whatever the loss takes
             The samples of one microbatch.
         """
-        self._microbatches.say(size(batch) or 0)
+        samples = size(batch)
+        if samples:
+            self._microbatches.say(samples)
 
     def close(self) -> None:
         """Leave the model, and close the logs."""
@@ -397,7 +414,8 @@ class Probe:
         elif asked in ("chunks", "vmap"):
             with self._measuring(-1):
                 if self._processes.sum(not self._samples.cuts(batch)):
-                    raise ValueError(f"`fluctuation` is {asked!r}: {self._samples.notes[-1] if self._samples.notes else 'the batch cannot be cut'}")
+                    said = self._samples.notes[-1] if self._samples.notes else "`batch` has fewer than two samples that can be cut out of it"
+                    raise ValueError(f"`fluctuation` is {asked!r}: {said}")
         left = list(self._quantities)
         if self._way == "none":
             left = [name for name in left if name not in ("fluctuation", "gauss_newton_trace")]
@@ -406,7 +424,7 @@ class Probe:
                 if self._processes.sum(not self._samples.cuts(batch)):
                     left.remove("gauss_newton_trace")
         if not left:
-            raise ValueError(f"`loss` leaves nothing to measure: {self._samples.notes[-1]}")
+            raise ValueError(f"`loss` leaves nothing to measure: {self.notes[-1]}")
         self._quantities = left
         return 1 if wrong else self._processes.largest(max(taken.passes, 1))
 
@@ -416,9 +434,7 @@ class Probe:
         def choose() -> str:
             return self._samples.choose(batch)
 
-        if self._schedule is None:
-            return self._processes.agreed(choose())
-        return self._processes.agreed(self._tried("fluctuation", choose) or "none")
+        return self._processes.agreed(self._tried("fluctuation", choose, self._schedule is None) or "none")
 
     def _agree(self, taken: Taken, batch: Any) -> bool | None:
         """Whether the passes of this step are weighted by their samples; None, and a note, where they are no microbatches."""
