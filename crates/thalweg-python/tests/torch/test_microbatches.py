@@ -162,6 +162,23 @@ def test_sizes_may_be_said() -> None:
         assert found(probe, "fluctuation").method == ("microbatches" if said else "hooks")
 
 
+def test_steps_that_differ_from_the_first() -> None:
+    """An epoch's last steps: a smaller microbatch, and one alone, which hooks measure."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"], every={"fluctuation": 1})
+    methods = []
+    for sizes in ((16, 16, 16), (16, 16, 4), (16,), (16, 16, 16)):
+        for count in sizes:
+            batch = torch.randn(count, 6), torch.randint(3, (count,))
+            (classify(model, batch).mean() / len(sizes)).backward()
+        probe.step(batch)
+        model.zero_grad()
+        methods.append(probe.rows[-1].method)
+    assert methods == ["microbatches", "microbatches", "hooks", "microbatches"]
+    assert any("one alone" in note for note in probe.notes)
+
+
 def test_a_forward_pass_without_gradients_does_not_count() -> None:
     model = nn.Linear(2, 1)
     watch = Microbatches(list(model.parameters()), model)

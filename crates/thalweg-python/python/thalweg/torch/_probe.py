@@ -440,6 +440,8 @@ class Probe:
         """Whether the passes of this step are weighted by their samples; None, and a note, where they are no microbatches."""
         unequal = self._processes.sum(len(set(taken.sizes)) > 1)
         why: str = taken.why or ("" if taken.groups else "a process had no backward pass")
+        if self._processes.sum(len(taken.groups)) < 2:
+            why = why or "there was one alone at some step"
         by_samples = False
         if not why and (unequal or self._schedule is None):
             try:
