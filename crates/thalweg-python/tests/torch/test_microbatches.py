@@ -128,6 +128,19 @@ def test_other_backward_passes_are_no_microbatches(backward: Callable[[nn.Module
     assert any("not taken for microbatches" in note for note in probe.notes)
 
 
+def test_the_last_pass_must_have_the_gradient_of_the_loss() -> None:
+    """Three passes of as many samples, each with a forward pass of its own; but the last one is of another loss."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"])
+    for last in (False, False, True):
+        batch = torch.randn(16, 6), torch.randint(3, (16,))
+        (model(batch[0]).square().mean() if last else classify(model, batch).mean() / 3).backward()
+    probe.step(batch)
+    assert found(probe, "fluctuation").method == "hooks"
+    assert any("not that of `loss`" in note for note in probe.notes)
+
+
 def test_a_trainer_that_divides_by_another_number_is_seen() -> None:
     values = []
     for factor in (1.0, 5 / 6):
