@@ -34,7 +34,10 @@ class Probe(_Callback):  # type: ignore[misc]
     ----------
     loss : callable, optional
         ``loss(module, batch)`` gives the vector of the samples' losses (see :class:`thalweg.torch.Probe`). By default it is
-        what ``training_step`` returns, a mean, with which single samples are not seen; what it logs meanwhile is dropped.
+        what ``training_step`` returns, a mean, with which single samples are not seen. ``training_step`` is then called again for every
+        measurement, on parts of the batch too: what it logs meanwhile is dropped, and the module's buffers and random numbers
+        are put back, but anything else that it does (lists it adds to, counters, files) is done again. Give a `loss`
+        where it does such things.
     **settings
         Those of :class:`thalweg.torch.Probe`, but for ``model``, ``optimizer`` and ``scaler``, which the trainer has.
 
@@ -88,6 +91,8 @@ class Probe(_Callback):  # type: ignore[misc]
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Remembers the batch."""
         self._batch = batch
+        if self.probe is not None:
+            self.probe.microbatch(batch)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Measures what is due."""

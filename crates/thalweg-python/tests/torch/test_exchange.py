@@ -174,6 +174,38 @@ def test_models_of_ones_own(tmp_path: Path) -> None:
     assert torch.equal(next(import_(path, NETWORKS["mlp"]).parameters()), perceptron.state_dict()["0.weight"])
 
 
+def test_tied_layers_are_written_once_for_each_place(tmp_path: Path) -> None:
+    layer, other = nn.Linear(3, 3).double(), nn.Linear(3, 3).double()
+    other.weight, other.bias = layer.weight, layer.bias
+    network = {"kind": "mlp", "inputs": 3, "hidden": [3], "outputs": 3, "activation": "tanh", "biases": True}
+    x = torch.randn(5, 3).double()
+    for last in (layer, other):
+        model = nn.Sequential(layer, nn.Tanh(), last)
+        export(model, tmp_path / "tied.safetensors", network)
+        found = import_(tmp_path / "tied.safetensors", network)
+        assert (found(x) - model(x)).abs().max() < 1e-14
+        assert len(list(found.parameters())) == 2 * len(list(model.parameters()))
+
+
+def test_wrong_arguments_are_named(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    path = tmp_path / "own.safetensors"
+    wrong: list[tuple[Any, dict[str, Any], str]] = [
+        ((None, path, NETWORKS["mlp"]), {}, "`model` is NoneType"),
+        ((model, 5, NETWORKS["mlp"]), {}, "`path` is int"),
+        ((model, path, 5), {}, "`specification` is int"),
+        ((model, path, NETWORKS["mlp"]), {"names": ["0.weight"]}, "`names` is list"),
+        ((model, path, NETWORKS["mlp"]), {"names": {"layers.9.weight": "0.weight"}}, "`names` has layers.9.weight"),
+        ((model, path, NETWORKS["mlp"]), {"names": {"layers.1.weight": "9.weight"}}, "`names` gives 9.weight"),
+    ]
+    for arguments, named, sentence in wrong:
+        with pytest.raises(ValueError, match=sentence):
+            export(*arguments, **named)
+    with pytest.raises(ValueError, match="`path` is int"):
+        import_(5)  # type: ignore[arg-type]
+    assert not path.exists()
+
+
 def test_another_function_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     network = NETWORKS["mlp"]

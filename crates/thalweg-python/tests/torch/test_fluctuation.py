@@ -183,7 +183,10 @@ def test_the_jackknife_in_closed_form_is_that_of_leaving_out() -> None:
     for name, value in parts.values()[0].items():
         left_out = torch.stack([quantities([k for k in range(5) if k != out])[name][0, 0] for out in range(5)])
         expected = (4 / 5 * (left_out - left_out.mean()).square().sum()).sqrt().item()
-        assert value.value == pytest.approx(quantities(list(range(5)))[name].item(), rel=1e-12)
+        plain = quantities(list(range(5)))[name].item()
+        if name in ("noise_scale", "ratio"):
+            plain = 5 * plain - 4 * left_out.mean().item()
+        assert value.value == pytest.approx(plain, rel=1e-12)
         assert value.error == pytest.approx(expected, rel=1e-9)
 
 
@@ -271,8 +274,13 @@ def test_positions_that_the_loss_leaves_out_have_no_weight() -> None:
     assert torch.allclose(curved.weight, (y != -100).double() / 3)
     assert (curved.draw(torch.Generator())[0, :, 1] == 0).all()
     p = z.detach().softmax(1)
-    assert torch.allclose(curved.residuals()[0], p[0, :, 0] - functional.one_hot(y[0, 0], 5))
-    assert len(curved.residuals()) == 4
+    # One row a sample, of all its positions, in coordinates across the classes' sum.
+    residuals = curved.by_sample(2)
+    assert residuals is not None and residuals.shape == (2, 12)
+    one = (p[0, :, 0] - functional.one_hot(y[0, 0], 5)) / 3
+    two = (p[0, :, 2] - functional.one_hot(y[0, 2], 5)) / 3
+    assert residuals[0].square().sum().item() == pytest.approx((one.square().sum() + two.square().sum()).item())
+    assert (residuals.reshape(2, 3, 4)[0, 1] == 0).all()
 
 
 def test_a_loss_that_couples_outputs_otherwise_is_not_recognised() -> None:

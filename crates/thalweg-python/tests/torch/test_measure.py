@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from test_products import classified, dense, perceptron
 from test_products import cross_entropy as classes
 from test_samples import Language, sequence_loss
 from torch import Tensor, nn
+from torch.nn import functional
 
 import thalweg
 from thalweg.torch import import_, measure, sharpness
@@ -214,6 +216,115 @@ def test_the_run_stays_the_same() -> None:
     assert all(torch.equal(one, other) for one, other in zip(train(False), train(True)))
 
 
+class Vector(nn.Module):
+    """Gives a parameter itself, which is no sample's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3).double())
+
+    def forward(self) -> Tensor:
+        return self.weight
+
+
+class Weighted(nn.Module):
+    """Inputs (B, 2, 3), each entry of which has its weight; the sum over weights is another where hooks copy them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vector, self.last = Vector(), nn.Linear(3, 4).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.vector().softmax(0)
+        found: Tensor = self.last(x * weight).mean(1)
+        return found
+
+
+class Several(nn.Module):
+    """Gives features and predictions."""
+
+    def __init__(self, named: bool) -> None:
+        super().__init__()
+        self.first, self.last, self.named = nn.Linear(3, 5).double(), nn.Linear(5, 4).double(), named
+
+    def forward(self, x: Tensor) -> Any:
+        features = self.first(x).tanh()
+        found = self.last(features)
+        return {"features": features, "logits": found} if self.named else (features, found)
+
+
+def predictions(returned: Any) -> Any:
+    if isinstance(returned, dict):
+        return returned["logits"]
+    return returned[1] if isinstance(returned, tuple) else returned
+
+
+class Recurrent(nn.Module):
+    def __init__(self, layer: Callable[..., nn.RNNBase]) -> None:
+        super().__init__()
+        self.layer, self.last = layer(3, 3, batch_first=True).double(), nn.Linear(3, 4).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.last(self.layer(x)[0][:, -1])
+        return found
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 5)), nn.Tanh(), nn.Linear(5, 4)).double(),
+        lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 5)), nn.Tanh(), nn.Linear(5, 4)).double(),
+        lambda: nn.Sequential(nn.utils.parametrizations.orthogonal(nn.Linear(3, 3)), nn.Tanh(), nn.Linear(3, 4)).double(),
+        Weighted,
+        lambda: Several(False),
+        lambda: Several(True),
+        lambda: Recurrent(nn.LSTM),
+        lambda: Recurrent(nn.GRU),
+    ],
+    ids=["weight norm", "spectral norm", "orthogonal", "vector", "tuple", "dictionary", "LSTM", "GRU"],
+)
+def test_models_that_hooks_may_not_know(make: Callable[[], nn.Module]) -> None:
+    """Whichever way it goes: the gradients of single samples by one backward pass each, and their second moments."""
+    model = make()
+    model.eval()
+    inputs = torch.randn(9, 2, 3).double() if isinstance(model, (Weighted, Recurrent)) else torch.randn(9, 3).double()
+    labels = torch.randint(4, (9,))
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(predictions(model(batch[0])), batch[1], reduction="none")
+
+    (found,) = measure(model, loss, [(inputs[:6], labels[:6]), (inputs[6:], labels[6:])], **LITTLE).networks
+    parameters = list(model.parameters())
+    samples = loss(model, (inputs, labels))
+    rows = [torch.autograd.grad(own, parameters, retain_graph=True, allow_unused=True) for own in samples]
+    gradients = torch.stack(
+        [torch.cat([torch.zeros_like(p).flatten() if g is None else g.flatten() for g, p in zip(row, parameters)]) for row in rows]
+    )
+    assert found["loss"]["value"] == pytest.approx(samples.mean().item(), rel=1e-12)
+    assert found["fluctuation"]["value"] == pytest.approx(gradients.square().sum(1).mean().item(), rel=1e-9)
+    centred = gradients - gradients.mean(0)
+    assert found["covariance_trace"]["value"] == pytest.approx(centred.square().sum(1).mean().item(), rel=1e-9)
+    curved = GaussNewton(Objective(model, loss, (inputs, labels)))
+    assert found["gauss_newton_trace"]["value"] == pytest.approx(dense(curved).trace().item(), rel=1e-9)
+
+
+def mean_of_classes(model: nn.Module, batch: Any) -> Tensor:
+    return classes(model, batch).mean()
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(5), nn.Dropout(0.3)])
+def test_a_scalar_loss_without_single_samples(layer: nn.Module) -> None:
+    """The error names the ways out, and these are ways out."""
+    model = nn.Sequential(nn.Linear(3, 5), layer, nn.Linear(5, 4)).double()
+    data = classified(12, 12)
+    with pytest.raises(ValueError, match=r"reduction='none'.*model.eval\(\).*thalweg.torch.hessian"):
+        measure(model, mean_of_classes, data, **LITTLE)
+    assert thalweg.trace(thalweg.torch.hessian(model, mean_of_classes, data), products=20).value > 0
+    assert measure(model, classes, data, **LITTLE).networks[0]["fluctuation"]["value"] > 0
+    model.eval()
+    assert measure(model, mean_of_classes, data, **LITTLE).networks[0]["fluctuation"]["value"] > 0
+
+
 def test_progress_and_errors() -> None:
     seen: list[tuple[int, int]] = []
     model, batches = perceptron(3, 5, 4), classified(8)
@@ -222,5 +333,13 @@ def test_progress_and_errors() -> None:
     for argument, value in [("top", 0), ("trace_products", 3), ("density_probes", 1.5), ("draws", True), ("layer_products", 2)]:
         with pytest.raises(ValueError, match=f"`{argument}` is {value}"):
             measure(model, classes, batches, **{**LITTLE, argument: value})
+    wrong: dict[str, Any]
+    for wrong, sentence in [({"out": 5}, "`out` is int"), ({"name": ""}, "`name` is ''"), ({"seed": -1}, "`seed` is -1")]:
+        with pytest.raises(ValueError, match=sentence):
+            measure(model, classes, batches, **wrong)
+    with pytest.raises(ValueError, match="`memory` is -1"):
+        thalweg.torch.hessian(model, classes, batches, memory=-1)
+    with pytest.raises(ValueError, match="`products` is 1"):
+        sharpness(model, classes, batches, products=1)
     same = [measure(model, classes, batches, seed=4, **LITTLE).to_dict() for _ in range(2)]
     assert same[0] == same[1]

@@ -350,7 +350,9 @@ def test_many_microbatches_are_kept_in_few_groups() -> None:
         watch.arm()
         for index in range(passes):
             (parameter * torch.tensor([1.0, float(index)])).sum().backward()
-        groups, counts = watch.take()
+        taken = watch.take()
+        groups, counts = taken.groups, taken.counts
+        assert taken.last[0].tolist() == [1.0, passes - 1.0]
         assert sum(counts) == passes and len(groups) <= KEPT
         assert [group[0][0].item() for group in groups] == counts
         assert sum(group[0][1].item() for group in groups) == passes * (passes - 1) / 2

@@ -516,6 +516,10 @@ def test_a_compiled_model_is_measured_without() -> None:
             (perceptron(3, 4), lambda model, batch: model(batch[0]).sum(), [(torch.ones(2, 3).double(), torch.ones(3))]),
             "cannot be counted",
         ),
+        ((perceptron(3, 4), lambda model, batch: model(batch).sum().detach(), torch.ones(2, 3).double()), "or detached"),
+        ((perceptron(3, 4), cross_entropy, [(torch.ones(0, 3).double(), torch.ones(0).long())]), "batch 0 has no samples"),
+        ((perceptron(3, 4), cross_entropy, [], -1), "`seed` is -1"),
+        ((perceptron(3, 4), cross_entropy, [], "a"), "`seed` is 'a'"),
     ],
 )
 def test_errors_name_what_was_given(arguments: Any, sentence: str) -> None:
@@ -543,6 +547,198 @@ def test_large_batches_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
         mixed = nn.Sequential(nn.Linear(3, 5), layer, nn.Linear(5, 4)).double()
         assert Objective(mixed, cross_entropy, batches).sizes == [20, 13]
         assert Objective(mixed.eval(), cross_entropy, batches).sizes == objective.sizes
+
+
+@pytest.mark.parametrize("last", ["random", "zero"])
+def test_every_batch_that_is_cut_is_checked(last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mean over tokens, with sequences of one length in the first batch and of many in the second.
+
+    With a last layer of zeros every token has the same loss, so that only the gradient tells.
+    """
+    monkeypatch.setattr(_pieces, "LARGEST", 8 * 5 * 6)
+    model = perceptron(3, 5, 4)
+    if last == "zero":
+        nn.init.zeros_(model[-1].weight)
+        nn.init.zeros_(model[-1].bias)
+    lengths = torch.full((12,), 6), torch.arange(12) % 6 + 1
+    batches = [
+        (torch.randn(12, 6, 3).double(), torch.randint(4, (12, 6)).where(torch.arange(6) < length[:, None], -100))
+        for length in lengths
+    ]
+
+    def over_tokens(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())
+
+    objective = Objective(model, over_tokens, batches)
+    assert len(objective.sizes) > 2 and objective.sizes[-1] == 12
+    assert any("1 of 2 batches are worked on whole" in note for note in objective.notes)
+    expected = [over_tokens(model, batch) for batch in batches]
+    assert objective.mean_loss == pytest.approx(sum(loss.item() for loss in expected) / 2, rel=1e-12)
+    gradient = torch.autograd.grad(torch.stack(expected).mean(), list(model.parameters()))
+    assert_is(objective.gradient(), torch.cat([part.flatten() for part in gradient]))
+
+
+def by_vector(model: nn.Module, step: Tensor) -> None:
+    nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(model.parameters()).detach() + step, model.parameters())
+
+
+def by_data(model: nn.Module, step: Tensor) -> None:
+    start = 0
+    for parameter in model.parameters():
+        parameter.data.add_(step[start : start + parameter.numel()].view_as(parameter))
+        start += parameter.numel()
+
+
+def there_and_back(model: nn.Module, step: Tensor) -> None:
+    with torch.no_grad():
+        for parameter in model.parameters():
+            before = parameter.clone()
+            parameter.add_(1)
+            parameter.copy_(before)
+
+
+def statistics(model: nn.Module, step: Tensor) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_var.data.mul_(3)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("change", [by_vector, by_data, there_and_back, statistics, lambda model, step: model.eval()])
+def test_a_product_is_of_the_model_as_it_is(change: Callable[[nn.Module, Tensor], Any]) -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.Dropout(0.5), nn.Tanh(), nn.BatchNorm1d(5), nn.Linear(5, 4)).double()
+    model[3].eval()
+    (batch,) = classified(20)
+    operators = [make(model, cross_entropy, batch) for make in (thalweg.torch.hessian, thalweg.torch.gauss_newton)]
+    vector = torch.randn(operators[0].shape[0]).double()
+    before = [operator @ vector for operator in operators]
+    change(model, torch.randn_like(vector))
+    fresh = [make(model, cross_entropy, batch) @ vector for make in (thalweg.torch.hessian, thalweg.torch.gauss_newton)]
+    for operator, old, expected in zip(operators, before, fresh):
+        assert torch.equal(old, expected) == (change is there_and_back)
+        assert torch.equal(operator @ vector, expected)
+
+
+def test_other_parameters_need_another_operator() -> None:
+    model = perceptron(3, 5, 4)
+    (batch,) = classified(20)
+    operator = thalweg.torch.hessian(model, cross_entropy, batch)
+    vector = torch.ones(operator.shape[0]).double()
+    operator @ vector
+    model[0].weight = nn.Parameter(torch.randn(5, 3).double())
+    with pytest.raises(ValueError, match="make the operator anew"):
+        operator @ vector
+
+
+def test_backward_hooks_have_no_part_in_it() -> None:
+    """Hooks that scale gradients, as clipping ones do, on parameters and on a module."""
+    model = perceptron(3, 5, 4)
+    (batch,) = classified(20)
+    exact = [reference(model, cross_entropy, batch), gauss_newton_reference(model, cross_entropy, batch)]
+    gradient = Objective(model, cross_entropy, batch).gradient()
+    calls = []
+    for parameter in model.parameters():
+        parameter.register_hook(lambda gradient: calls.append(1) or 0.1 * gradient)
+    removed = model[0].weight.register_hook(lambda gradient: calls.append(1) or 0.1 * gradient)
+    model[-1].register_full_backward_hook(lambda module, into, out: calls.append(1))
+    objective = Objective(model, cross_entropy, batch)
+    assert any("6 backward hooks" in note for note in objective.notes)
+    assert torch.equal(objective.gradient(), gradient)
+    assert_is(dense(Hessian(objective)), exact[0])
+    assert_is(dense(GaussNewton(objective)), exact[1])
+    measured = thalweg.torch.measure(model, cross_entropy, batch, top=1, density_probes=2, density_steps=5).networks[0]
+    assert measured["top"][0]["value"] == pytest.approx(torch.linalg.eigvalsh(exact[0])[-1].item(), rel=1e-9)
+    assert measured["covariance_trace"]["value"] == pytest.approx(
+        measured["fluctuation"]["value"] - gradient.square().sum().item(), rel=1e-9
+    )
+    assert not calls
+    # They are there again, and can be removed.
+    removed.remove()
+    torch.autograd.backward(cross_entropy(model, batch).mean())
+    assert len(calls) == 5
+    own = torch.cat([part.grad.flatten() for part in model.parameters() if part.grad is not None])
+    assert_is(own, 0.1 * gradient)
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+def test_weight_normalisation_has_second_derivatives(norm: Callable[[nn.Module], nn.Module]) -> None:
+    """Against differences of gradients: PyTorch's fused kernel has a wrong second derivative, in `torch.func` too."""
+    model = nn.Sequential(norm(nn.Linear(3, 5)), nn.Tanh(), nn.Linear(5, 4)).double()
+    (batch,) = classified(20)
+    found = dense(thalweg.torch.hessian(model, cross_entropy, batch))
+    parameters = list(model.parameters())
+    point = nn.utils.parameters_to_vector(parameters).detach().clone()
+
+    def gradient(vector: Tensor) -> Tensor:
+        nn.utils.vector_to_parameters(vector, parameters)
+        parts = torch.autograd.grad(cross_entropy(model, batch).mean(), parameters)
+        return torch.cat([part.flatten() for part in parts])
+
+    step = 1e-5 * torch.eye(len(point)).double()
+    differences = torch.stack([(gradient(point + one) - gradient(point - one)) / 2e-5 for one in step])
+    assert_is(found, differences, 1e-7)
+
+
+def test_one_number_in_a_vector_is_a_scalar() -> None:
+    model = perceptron(3, 5, 4)
+    batches = classified(20, 1, 13)
+
+    def mean_in_a_vector(model: nn.Module, batch: Any) -> Tensor:
+        return cross_entropy(model, batch).mean()[None]
+
+    objective = Objective(model, mean_in_a_vector, batches)
+    assert objective.sizes == [20, 1, 13] and not objective.vector_loss
+    whole = tuple(torch.cat(parts) for parts in zip(*batches))
+    assert_is(dense(Hessian(objective)), reference(model, cross_entropy, whole))
+    with objective.evaluating(0):
+        assert_is(objective.each(0), cross_entropy(model, batches[0]))
+
+
+@pytest.mark.parametrize("where", ["loader", "sampler", "batch sampler"])
+def test_a_loaders_own_generator_is_put_back(where: str) -> None:
+    (batch,) = classified(35)
+    samples = torch.utils.data.TensorDataset(*batch)
+    generator = torch.Generator().manual_seed(3)
+    sampler = torch.utils.data.RandomSampler(samples, generator=generator)
+    loader: torch.utils.data.DataLoader[Any]
+    if where == "loader":
+        loader = torch.utils.data.DataLoader(samples, batch_size=16, shuffle=True, generator=generator)
+    elif where == "sampler":
+        loader = torch.utils.data.DataLoader(samples, batch_size=16, sampler=sampler)
+    else:
+        together = torch.utils.data.BatchSampler(sampler, 16, drop_last=False)
+        loader = torch.utils.data.DataLoader(samples, batch_sampler=together)
+    before = generator.get_state()
+    first = Objective(perceptron(3, 4), cross_entropy, loader).batches[0][1]
+    assert torch.equal(generator.get_state(), before)
+    # What comes next is what would have come.
+    assert torch.equal(next(iter(loader))[1], first)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_attention_layers_of_torch(training: bool) -> None:
+    """With padding, whose places PyTorch's fast path fills with zeros, and takes only where there is no gradient."""
+    layer = nn.TransformerEncoderLayer(4, 2, 5, dropout=0.0, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2).double().train(training)
+    weight = torch.randn(3, 4).double()
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        found: Tensor = model(batch[0], src_key_padding_mask=batch[1])
+        return (found * weight).square().sum((1, 2))
+
+    batches = [(torch.randn(5, 3, 4).double(), torch.arange(3) >= torch.randint(1, 4, (5, 1))) for _ in range(2)]
+    before = torch.backends.mha.get_fastpath_enabled()
+    objective = Objective(model, loss, batches)
+    assert torch.backends.mha.get_fastpath_enabled() == before
+    assert any("mathematical kernel" in note for note in objective.notes)
+    assert objective.batch_losses == [pytest.approx(loss(model, batch).mean().item(), rel=1e-12) for batch in batches]
+    found = dense(Hessian(objective))
+    assert_is(found, found.T)
+    weights = nn.MultiheadAttention(4, 2, batch_first=True).double()
+    # It gives the attention's weights too, and so uses no kernel.
+    objective = Objective(weights, lambda model, x: model(x, x, x)[0].square().sum((1, 2)), batches[0][0])
+    assert not any("mathematical kernel" in note for note in objective.notes)
 
 
 def test_operators_go_to_eigenpairs() -> None:

@@ -78,7 +78,7 @@ def test_lightning(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     assert {"fluctuation", "gauss_newton_trace", "lambda_max", "sharpness"} <= found
     methods = {row.method for row in probe.rows if row.quantity == "fluctuation"}
     # BatchNorm couples samples.
-    assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"signs"})
+    assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"signs (error on this batch)"}), probe.probe and probe.probe.notes
 
 
 @pytest.mark.parametrize("own_loss", [False, True])
@@ -121,7 +121,7 @@ def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     found = {row.quantity for row in probe.rows}
     assert {"fluctuation", "gauss_newton_trace", "lambda_max", "sharpness"} <= found
     methods = {row.method for row in probe.rows if row.quantity == "fluctuation"}
-    assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"})
+    assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"}), probe.probe and probe.probe.notes
 
 
 @pytest.mark.parametrize("module", ["lightning", "hf"])

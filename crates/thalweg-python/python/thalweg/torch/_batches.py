@@ -14,12 +14,12 @@ from torch import Tensor
 from ._tree import mapped, tensors
 
 
-def batches(data: Any) -> list[Any]:
+def batches(data: Any, argument: str = "data") -> list[Any]:
     """The batches of `data`: one batch, or anything that gives batches one after another (a list, a DataLoader, a generator).
 
     One batch is a tensor, a tuple, a dictionary (or what acts like one), or a list of tensors as a DataLoader makes it.
     What shuffles or augments is read once, so that every later number is of the same samples; the global random states are
-    put back.
+    put back, and so is a DataLoader's own generator. Errors call it `argument`.
     """
     if isinstance(data, (Tensor, tuple, Mapping)):
         return [data]
@@ -27,12 +27,12 @@ def batches(data: Any) -> list[Any]:
         return [data]
     if not isinstance(data, Iterable):
         raise ValueError(
-            f"`data` is {type(data).__name__}, which gives no batches: one batch, a list of batches or a DataLoader is needed"
+            f"`{argument}` is {type(data).__name__}, which gives no batches: one batch, a list of batches or a DataLoader is needed"
         )
-    with _random_states_kept():
+    with _random_states_kept(data):
         found = list(data)
     if not found:
-        raise ValueError("`data` holds no batch: at least one is needed (a generator that was read before is empty)")
+        raise ValueError(f"`{argument}` holds no batch: at least one is needed (a generator that was read before is empty)")
     return found
 
 
@@ -55,12 +55,23 @@ def moved(batch: Any, device: torch.device) -> Any:
 
 
 @contextmanager
-def _random_states_kept() -> Iterator[None]:
-    """Puts back Python's, numpy's and PyTorch's random states: reading data may draw from any of them."""
+def _random_states_kept(data: Any) -> Iterator[None]:
+    """Puts back Python's, numpy's and PyTorch's random states, and those of a DataLoader's own: reading may draw from any."""
     own, arrays = random.getstate(), np.random.get_state()
+    generators = [(generator, generator.get_state()) for generator in _generators(data)]
     try:
         with torch.random.fork_rng():
             yield
     finally:
         random.setstate(own)
         np.random.set_state(arrays)
+        for generator, state in generators:
+            generator.set_state(state)
+
+
+def _generators(data: Any) -> list[torch.Generator]:
+    """The random number generators of a DataLoader and its samplers."""
+    parts = [data, getattr(data, "sampler", None), getattr(data, "batch_sampler", None)]
+    parts.append(getattr(parts[-1], "sampler", None))
+    found = {id(own): own for part in parts if isinstance(own := getattr(part, "generator", None), torch.Generator)}
+    return list(found.values())

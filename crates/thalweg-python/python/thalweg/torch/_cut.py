@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,12 @@ from torch import Tensor
 from ._norms import Norms, SampleNorms, Unknown
 from ._objective import Objective
 from ._products import Linked, NotApplicable, linked_loss
+
+#: What to do where a loss gives no single samples.
+WAY_OUT = (
+    "Let it return the vector of the samples' losses (reduction='none'), or call model.eval(); what needs no single samples is "
+    "had from thalweg.torch.hessian, by thalweg.trace, eigenpairs and density"
+)
 
 
 class Inseparable(ValueError):
@@ -49,8 +56,7 @@ class Cut:
     total : Tensor or None
         The sum of the samples' losses, with the graph back to the leaves of `curvature`; None where there is none.
     way : str
-        How vectors are pulled back to the parameters sample by sample: ``"hooks"``, or ``"one sample at a time"``, and
-        then `why_slow` says why.
+        ``"hooks"``, or ``"one sample at a time"``, and then `why_slow` says why.
     """
 
     def __init__(self, objective: Objective, index: int, verify: bool = True) -> None:
@@ -60,22 +66,50 @@ class Cut:
         self.why_no_curvature: str | None = None
         self.why_slow: str | None = None
         self._samples = objective.sizes[index]
+        self._hooks: SampleNorms | None = None
         with objective.evaluating(index):
-            self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
-            try:
-                with self._hooks:
-                    linked = linked_loss(objective, index)
-                self._take(linked)
-                self.losses = self._losses(index, linked.loss)
-            except NotApplicable as error:
-                self.why_no_curvature = str(error)
-                self._whole(index)
-            if verify and self.why_slow is None:
+            if verify:
                 try:
-                    self._hooks.verify(self.surrogate())
-                except Unknown as error:
-                    self.why_slow = str(error)
-        self.way = "hooks" if self.why_slow is None else "one sample at a time"
+                    self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+                    self._run(index)
+                    self._verify(index)
+                except (Unknown, RuntimeError) as error:
+                    # Of what hooks give each sample its own of, the model may want the whole.
+                    self._go_slowly(str(error).partition("\n")[0])
+                    self._run(index)
+            else:
+                self._run(index)
+
+    @property
+    def way(self) -> str:
+        """How vectors are pulled back to the parameters sample by sample."""
+        return "hooks" if self.why_slow is None else "one sample at a time"
+
+    def _go_slowly(self, why: str) -> None:
+        self._hooks, self.why_slow = None, why
+
+    def _run(self, index: int) -> None:
+        """Runs the model, with the hooks if there are any, and cuts its loss."""
+        self.curvature, self.total, self.why_no_curvature = None, None, None
+        try:
+            with nullcontext() if self._hooks is None else self._hooks:
+                linked = linked_loss(self.objective, index)
+            self._take(linked)
+            self.losses = self._losses(index, linked.loss)
+        except NotApplicable as error:
+            self.why_no_curvature = str(error)
+            self._whole(index)
+
+    def _verify(self, index: int) -> None:
+        """Makes sure that the loss with hooks is the loss without, and that its samples' gradients are those of the batch."""
+        if self._hooks is None:
+            return
+        # The hooks give every sample its own copy of what a layer gives for all.
+        found, expected = self.losses.double().mean().item(), self.objective.batch_losses[index]
+        near = {torch.float64: 1e-8, torch.float32: 1e-4}.get(self.losses.dtype, 3e-2)
+        if not abs(found - expected) <= near * max(abs(expected), self.losses.double().abs().mean().item()):
+            raise Unknown("the model computes something else where each sample has its own copy of what all samples share")
+        self._hooks.verify(self.surrogate())
 
     def _take(self, linked: Linked) -> None:
         """Outputs and residuals of a loss that is a sum over samples of what depends on their own output alone."""
@@ -132,15 +166,14 @@ class Cut:
                 losses = objective.each(index)
         except (RuntimeError, ValueError) as error:
             raise Inseparable(
-                f"`loss` returned the batch's mean, and it failed on a single sample ({error}): let it return the vector of "
-                "the samples' losses (reduction='none'), or call model.eval()"
+                f"`loss` returned the batch's mean, and it failed on a single sample ({error}). {WAY_OUT}"
             ) from error
         tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(losses.dtype, 3e-2)
         if abs(losses.double().mean().item() - loss.item()) > tolerance * losses.double().abs().mean().item():
             raise Inseparable(
                 f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
                 f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "
-                "differently (a mean over tokens does, where sequences have different numbers of them); let it return the vector of the samples' losses (reduction='none'), or call model.eval()"
+                f"differently (a mean over tokens does, where sequences have different numbers of them). {WAY_OUT}"
             )
         return losses
 
@@ -148,15 +181,15 @@ class Cut:
         """The samples' losses in place of outputs."""
         objective = self.objective
         self.curvature = self.total = None
-        self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
         if objective.vector_loss:
-            with self._hooks:
+            if self._hooks is not None:
+                self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+            with nullcontext() if self._hooks is None else self._hooks:
                 losses = objective.each(index)
         else:
+            self._losses(index, objective.mean(index).detach())
             losses = objective.each(index)
-            self.why_slow = "the loss is a scalar that is not the mean of what depends on one sample's output"
-            mean = objective.mean(index).detach()
-            self._losses(index, mean)
+            self._go_slowly("the loss is a scalar that is not the mean of what depends on one sample's output")
         self.outputs, self.residuals, self.losses = [losses], [torch.ones_like(losses)], losses.detach()
 
     def surrogate(self) -> Tensor:
@@ -166,8 +199,11 @@ class Cut:
 
     def pulled(self, cotangents: Sequence[Tensor], along: Sequence[Tensor] | None = None) -> Norms:
         """‖J_bᵀc_b‖² of each sample b in each parameter tensor, and the products with `along`."""
-        if self.why_slow is None:
-            return self._hooks.of(self.outputs, cotangents, along)
+        if self._hooks is not None:
+            try:
+                return self._hooks.of(self.outputs, cotangents, along)
+            except (Unknown, RuntimeError) as error:
+                self._go_slowly(str(error).partition("\n")[0])
         squares, slopes = [], []
         parameters = self.objective.parameters
         for sample in range(self._samples):

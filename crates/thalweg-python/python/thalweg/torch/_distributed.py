@@ -32,7 +32,8 @@ class Processes:
 
     def sum(self, number: int) -> int:
         """Over all processes."""
-        return sum(self._all(number))
+        total: int = sum(self._all(number))
+        return total
 
     def largest(self, number: int) -> int:
         """Of all processes."""
@@ -41,10 +42,10 @@ class Processes:
     def agreed(self, way: str) -> str:
         """The way that every process can go: the one whose name any process gave that is not ``hooks``, or that."""
         ways = self._all(way)
-        return next((found for found in ("signs", "chunks") if found in ways), way)
+        return next((found for found in ("none", "signs", "chunks") if found in ways), way)
 
     def gathered(
-        self, groups: list[list[Tensor]], sizes: list[int], rows: Callable[[Tensor], Tensor]
+        self, groups: list[list[Tensor]], sizes: Sequence[float], rows: Callable[[Tensor], Tensor]
     ) -> Parts | None:
         """What the gradients of all processes' groups are to one another; None for fewer than two groups."""
         if self.count == 1:
@@ -52,7 +53,7 @@ class Processes:
         counts = self._all(len(groups))
         if min(counts) == 0 or sum(counts) < 2:
             return None
-        total = sum(self._all(sum(sizes)))
+        total: float = sum(self._all(sum(sizes)))
         mean = []
         for block in zip(*groups):
             part = sum(size * one.to(torch.promote_types(one.dtype, torch.float32)) for one, size in zip(block, sizes))
@@ -83,7 +84,9 @@ class Processes:
             _mend(row, "noise_scale", "covariance_trace", "gradient_norm_squared")
             _mend(row, "ratio", "fluctuation", "gauss_newton_trace")
         kept = [one.residuals for one in everywhere if one.residuals is not None]
-        result.residuals = torch.cat(kept) if kept else None
+        # Sequences of different lengths have not the same outputs.
+        alike = len({found.shape[1] for found in kept}) == 1
+        result.residuals = torch.cat(kept) if alike else None
         return result
 
     def _all(self, value: Any) -> list[Any]:

@@ -17,7 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 @contextmanager
 def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
-    """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled.
+    """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
+    without backward hooks.
 
     The random states of the processor and of every graphics card are put back, and so are the buffers themselves, not
     only their numbers: a graph that holds one is not invalidated.
@@ -30,6 +31,10 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
         stack.enter_context(copied_buffers(model))
+        stack.enter_context(unhooked(model))
+        if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
+            # Its fast path runs without gradients alone, and gives zeros where padding is.
+            stack.enter_context(_no_fast_path())
         # The fused kernels of attention have no second derivative.
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if "torch._dynamo" in sys.modules:
@@ -38,8 +43,67 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
             # Nor have cuDNN's recurrent layers.
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        if any(_normalises_weights(module) for module in model.modules()):
+            stack.enter_context(_WeightNorm())
         stack.enter_context(torch.enable_grad())
         yield
+
+
+@contextmanager
+def _no_fast_path() -> Iterator[None]:
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+class _WeightNorm(TorchFunctionMode):
+    """Weight normalisation by its formula: the second derivative of PyTorch's fused kernel lacks that of the norm."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch._weight_norm:
+            return _weight_norm(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
+def _normalises_weights(module: nn.Module) -> bool:
+    """Whether this is a parametrization by weight_norm, or a layer under the older function of that name."""
+    return "WeightNorm" in type(module).__name__ or any(
+        type(hook).__name__ == "WeightNorm" for hook in module._forward_pre_hooks.values()
+    )
+
+
+@contextmanager
+def unhooked(model: nn.Module) -> Iterator[None]:
+    """No backward hook that the user registered on `model`'s parameters or modules runs in here, as clipping or masking does.
+
+    They change gradients, so that derivatives through them would be of no loss, and they would be called far more often
+    than the training calls them. Graphs that were made before are left by them too, except by those of modules, which
+    belong to the forward pass. Can be nested.
+    """
+    kept = [(hooks, dict(hooks)) for hooks in _backward_hooks(model)]
+    try:
+        for hooks, _ in kept:
+            # In place: the graph knows the dictionary, and so do the handles that remove a hook.
+            hooks.clear()
+        yield
+    finally:
+        for hooks, before in kept:
+            hooks.update(before)
+
+
+def _backward_hooks(model: nn.Module) -> list[dict[int, Any]]:
+    """The dictionaries of backward hooks, those that are not empty."""
+    found: list[dict[int, Any] | None] = [parameter._backward_hooks for parameter in model.parameters()]
+    for module in model.modules():
+        found += [module._backward_hooks, module._backward_pre_hooks]
+    return [hooks for hooks in found if hooks]
 
 
 @contextmanager
@@ -85,6 +149,9 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
             self.attention = True
+        elif func is torch.nn.functional.multi_head_attention_forward and not (kwargs or {}).get("need_weights", True):
+            # What it calls is not seen from here. With weights it multiplies matrices.
+            self.attention = True
         return func(*args, **(kwargs or {}))
 
 
@@ -106,6 +173,12 @@ def modes(model: nn.Module) -> list[str]:
         notes.append(
             f"{len(active)} dropout layers are in training mode: each batch has one mask, drawn from `seed`, which is the same "
             "for every number; model.eval() measures the network without"
+        )
+    hooks = sum(len(hooks) for hooks in _backward_hooks(model))
+    if hooks:
+        notes.append(
+            f"{hooks} backward hooks on parameters or modules are not called: numbers are of the loss itself, not of gradients "
+            "that hooks change"
         )
     return notes
 

@@ -93,6 +93,7 @@ class Exact:
             squares = cut.pulled(lines.parts(terms[:, k], cut.outputs)).squares.double() * weights[:, k]
             parameters += squares
             outputs.append(squares.sum(0))
+        self.ways.setdefault(cut.way, cut.why_slow)
         return {
             "losses": _array(cut.losses[None]),
             "residuals": _array(residuals.T),

@@ -44,6 +44,8 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
         Where the file's tensors are not those of the specified network.
     """
     safetensors = _safetensors()
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"`path` is {type(path).__name__}, a file's path is needed")
     with safetensors.safe_open(os.fspath(path), framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}
@@ -79,7 +81,8 @@ def export(
 ) -> None:
     """Write a PyTorch model as a file that ``thalweg measure FILE --specification SPECIFICATION`` reads.
 
-    What is written is read again, and must give the model's outputs on random inputs.
+    What is written is read again, and must give the model's outputs on random inputs. Tied weights are written once for each
+    place: the file's network is the same function, but of parameters that are not tied, by which its curvature is.
 
     Parameters
     ----------
@@ -99,10 +102,22 @@ def export(
         Where a parameter is missing or has another shape, or the specified network is another function than the model.
     """
     safetensors = _safetensors()
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"`path` is {type(path).__name__}, a file's path is needed")
+    if names is not None and not isinstance(names, Mapping):
+        raise ValueError(f"`names` is {type(names).__name__}, a dictionary is needed: the model's names by the program's")
     model = unwrapped(model)
     made = network(_table(specification))
     given = {name: value.detach() for name, value in model.state_dict().items()}
     known = {} if names is None else dict(names)
+    strangers = sorted({str(name) for name in known} - {name for name, _ in made.named_parameters()})
+    if strangers:
+        raise ValueError(f"`names` has {strangers[0]}, which is no parameter of the specified network")
+    for name, own in known.items():
+        if own not in given:
+            raise ValueError(f"`names` gives {own} for {name}, which `model` does not have")
     found = _matched(model, made, given)
     tensors = {}
     for name, parameter in made.named_parameters():
@@ -118,7 +133,8 @@ def export(
         with torch.no_grad():
             parameter.copy_(source)
         precise = torch.float64 if source.dtype == torch.float64 else torch.float32
-        tensors[name] = source.to("cpu", precise).contiguous()
+        # A file has no tied tensors.
+        tensors[name] = source.to("cpu", precise, copy=True).contiguous()
     _same_function(model, made)
     safetensors.torch.save_file(tensors, os.fspath(path))
 
@@ -130,6 +146,10 @@ def _matched(model: nn.Module, made: nn.Module, given: Mapping[str, Tensor]) -> 
     if all(name in plain for name in wanted):
         return plain
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    places = [module for _, module in model.named_modules(remove_duplicate=False) if isinstance(module, nn.Linear)]
+    if len(linears) < len(places) == sum(name.endswith(".weight") for name in wanted):
+        # One layer stands at several places.
+        linears = places
     if isinstance(made, Recurrent):
         cells = [module for module in model.modules() if isinstance(module, nn.RNN)]
         if len(cells) == 1 and len(linears) == 1:
@@ -188,6 +208,8 @@ def _same_function(model: nn.Module, made: nn.Module) -> None:
 
 def _table(specification: Specification) -> Mapping[str, Any]:
     """The table `network` of an experiment; a dictionary may be that table itself."""
+    if not isinstance(specification, (Mapping, str, os.PathLike)):
+        raise ValueError(f"`specification` is {type(specification).__name__}, an experiment is needed: a dictionary or a path")
     if isinstance(specification, Mapping) and "learning_rate" not in specification:
         found = specification.get("network", specification)
     else:

@@ -8,31 +8,37 @@ Every way runs the model itself, with gradients of its own, and none but the sig
 - ``signs``: u = Σ s_b ∇ℓ_b with random signs of which half are +1, on one forward pass of the whole batch. With
   E s_a s_b = −1/(N − 1) for a ≠ b, E‖u‖² = N/(N − 1) (Σ‖g_b‖² − N‖ḡ‖²) = N S, so that ‖u‖²/N is unbiased for
   S = Σ‖g_b − ḡ‖²/(N − 1), and S for tr C. Of an odd number one sample, drawn at random, is left out of u. Several draws give an
-  error, of the signs alone: of what is known of this batch, not of the next. It is the way where samples are coupled (BatchNorm in training mode), where ∇ℓ_b
+  error, of the signs alone: of what is known of this batch, not of the next, which the method's name says. It is the way where samples are coupled (BatchNorm in training mode), where ∇ℓ_b
   is the derivative of a sample's loss with the whole batch in the forward pass.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from ._batches import size
 from ._moments import Parts, Value
 from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
+from ._residuals import LARGEST
 from ._tree import mapped
 
 #: Into how many parts a batch is cut.
 CHUNKS = 8
 #: How many vectors of signs, and of labels where the batch is not cut.
 DRAWS = 4
+
+#: What these errors are of.
+SIGNS, LABELS = "signs (error on this batch)", "labels (error on this batch)"
 
 WAYS = ("hooks", "vmap", "samples", "chunks", "signs")
 
@@ -47,10 +53,8 @@ class Found:
     method: str
     #: How tr Gauss–Newton was found.
     trace_method: str
-    #: The residuals, (rows, outputs), where outputs and loss allow them.
+    #: The residuals ∂ℓ/∂f, (samples, outputs), where outputs and loss allow them.
     residuals: Tensor | None = None
-    #: Whether they are of cross-entropy, whose residuals add up to zero.
-    classes: bool = False
 
 
 @dataclass
@@ -94,30 +98,100 @@ class Samples:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
-    def fluctuation(self, batch: Any, way: str, *, trace: bool) -> Found:
-        """Measure by one of :data:`WAYS`; with tr Gauss–Newton and the ratio to it where `trace` is set and it can be had."""
-        return {
+    def fluctuation(self, batch: Any, way: str, *, trace: bool, strict: bool = True) -> Found:
+        """Measure by one of :data:`WAYS`; with tr Gauss–Newton and the ratio to it where `trace` is set and it can be had.
+
+        Where a way fails in PyTorch the next one is taken, with a note; where it is `strict` a ValueError, which says what
+        is wrong with the settings, is raised all the same.
+        """
+        if size(batch) == 1:
+            raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
+        ways = {
             "hooks": self._by_hooks,
             "vmap": self._by_vmap,
             "samples": self._one_by_one,
             "chunks": self._by_chunks,
             "signs": self._by_signs,
-        }[way](batch, trace)
+        }
+        others = ("signs", "chunks") if self.coupled else ("chunks", "signs")
+        failed: Exception | None = None
+        for tried in (way, *(other for other in others if other != way)):
+            if tried == "chunks" and failed is not None and not self.cuts(batch):
+                continue
+            try:
+                return ways[tried](batch, trace)
+            except (RuntimeError, ValueError) as error:
+                if strict and isinstance(error, ValueError):
+                    raise failed or error from error
+                self.note(f"fluctuation by {tried} failed: {_line(error)}")
+                failed = failed or error
+        assert failed is not None
+        raise failed
+
+    def cuts(self, batch: Any) -> bool:
+        """Whether parts of the batch may stand for it: whether its loss is the mean of theirs, weighted by samples.
+
+        A note says why not. A scalar that is a sum is seen so, and a mean over tokens of which samples have different numbers.
+        """
+        if size(batch) is None or (size(batch) or 0) < 2:
+            return False
+        with self._still(), torch.no_grad():
+            whole = [self.losses(batch) for _ in range(3)]
+            if whole[0].dim() and len(whole[0]) != size(batch):
+                self.note(f"no parts of the batch: {len(whole[0])} losses for a batch whose tensors have {size(batch)} entries")
+                return False
+            try:
+                # One cut may agree by chance.
+                cuts = [
+                    [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
+                ]
+            except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+                self.note(f"no parts of the batch: the loss fails on a part: {_line(error)}")
+                return False
+        values = [one.double().mean().item() for one in whole]
+        means = [sum(value * samples for value, samples in parts) / sum(samples for _, samples in parts) for parts in cuts]
+        mean = max(means, key=lambda value: abs(value - values[0]))
+        scale = max(abs(value) for parts in cuts for value, _ in parts)
+        # Where the loss draws random numbers, by as much as they move it.
+        allowed = 5 * (max(values) - min(values)) + {torch.float64: 1e-9, torch.float32: 1e-4}.get(whole[0].dtype, 3e-2) * scale
+        if math.isfinite(values[0]) and abs(values[0] - mean) > allowed:
+            self.note(
+                f"no parts of the batch: its loss is {values[0]:.6g} and the mean of its parts' {mean:.6g} (`loss` must give the "
+                "vector of the samples' losses, or their mean; a sum is not one, and a mean over tokens is none where samples "
+                "have different numbers of them)"
+            )
+            return False
+        if self.coupled:
+            self.note("BatchNorm is in training mode: parts of the batch are normalised by themselves, and what is measured is of such small batches")
+        return True
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Without dropout, and BatchNorm by its running statistics, where they are in training mode."""
+        moving = [m for m in self.model.modules() if m.training and isinstance(m, (_BatchNorm, _DropoutNd))]
+        state = self.generator.get_state()
+        try:
+            for module in moving:
+                module.training = False
+            yield
+        finally:
+            for module in moving:
+                module.training = True
+            self.generator.set_state(state)
 
     def choose(self, batch: Any) -> str:
-        """The cheapest way that knows this model and loss; says in a note why it is not by hooks."""
+        """The cheapest way that knows this model and loss, ``none`` where there is none; says in a note why it is not by hooks."""
         vector = self.losses(batch)
         if vector.dim() == 0:
             self.note("`loss` gives a mean: fluctuation is measured between parts of the batch, and single samples are not seen")
-            return "chunks"
+            return "chunks" if self.cuts(batch) else "none"
         if len(vector) < 2:
             raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
         try:
             self._find_shared(batch)
         except Unknown as error:
             self.note(f"no norms by hooks: {error}")
-            cuts = size(batch) == len(vector) and error.coupled is None
-            return "chunks" if cuts else "signs"
+            return "chunks" if error.coupled is None and not self.coupled and self.cuts(batch) else "signs"
         return "hooks"
 
     # What follows gives rows of all parameters and of layers.
@@ -140,7 +214,7 @@ class Samples:
         if not trace:
             return None
         try:
-            return curvature(losses, outputs.only(), self.generator)
+            return curvature(losses, outputs.only(losses), self.generator)
         except Unrecognised as error:
             self.note(f"no tr Gauss–Newton: {error}")
             return None
@@ -163,10 +237,10 @@ class Samples:
         curved = self._curvature(losses, outputs, trace)
         traces = None
         if curved is not None:
-            traces = self.rows(norms.of([outputs.only()], [curved.draw(self.generator)]).squares)
+            traces = self.rows(norms.of([curved.outputs], [curved.draw(self.generator)]).squares)
         ones = torch.ones(len(losses), dtype=torch.float64)
         parts = Parts(self.rows(found.squares), self.rows(found.slopes), ones, traces)
-        result = self._found(parts, "hooks", curved)
+        result = self._found(parts, "hooks", [] if curved is None else [(curved, len(losses))])
         result.rows[0]["loss"] = _mean(losses.detach().cpu().double())
         return result
 
@@ -192,7 +266,7 @@ class Samples:
             norms = one_by_one(self.parameters, self.loss, self.model, batch, mean)
         assert norms.slopes is not None
         ones = torch.ones(norms.squares.shape[1], dtype=torch.float64)
-        result = self._found(Parts(self.rows(norms.squares), self.rows(norms.slopes), ones), way, None)
+        result = self._found(Parts(self.rows(norms.squares), self.rows(norms.slopes), ones), way, [])
         if trace:
             join(result, self.traces(batch))
         return result
@@ -208,11 +282,11 @@ class Samples:
             sizes.append(samples)
             curved = self._curvature(losses.mean() * samples, outputs, trace)
             if curved is not None:
-                traces.append(self._label_squares(outputs.only(), curved) / samples)
-                curves.append(curved)
+                traces.append(self._label_squares(curved) / samples)
+                curves.append((curved, samples))
         whole = len(traces) == len(parts)
         between = group_parts(gradients, sizes, self.rows, torch.stack(traces, 1) if whole and traces else None)
-        return self._found(between, "chunks", *curves)
+        return self._found(between, "chunks", curves)
 
     def _by_signs(self, batch: Any, trace: bool) -> Found:
         outputs = Outputs()
@@ -248,17 +322,17 @@ class Samples:
                     "noise_scale": Value(scale, slope * covariance.error),
                 }
             )
-        result = Found(rows, "signs", "labels")
+        result = Found(rows, SIGNS, LABELS)
         curved = self._curvature(losses, outputs, trace)
         if curved is not None:
-            squares = [self._label_squares(outputs.only(), curved) / samples for _ in range(DRAWS)]
-            join(result, Found(_traces_of(torch.stack(squares, 1)), "labels", "labels", *_residuals([curved])))
+            squares = [self._label_squares(curved) / samples for _ in range(DRAWS)]
+            join(result, Found(_traces_of(torch.stack(squares, 1)), LABELS, LABELS, _residuals([(curved, samples)])))
         return result
 
     def traces(self, batch: Any) -> Found | None:
         """tr Gauss–Newton alone: from parts of the batch, or where samples are coupled from several draws for the whole."""
         traces, curves = [], []
-        if self._coupled():
+        if self.coupled:
             outputs = Outputs()
             with outputs.of(self.model):
                 losses = self.losses(batch)
@@ -266,8 +340,8 @@ class Samples:
             curved = self._curvature(losses.mean() * samples, outputs, True)
             if curved is None:
                 return None
-            draws = [self._label_squares(outputs.only(), curved) / samples for _ in range(DRAWS)]
-            return Found(_traces_of(torch.stack(draws, 1)), "labels", "labels", *_residuals([curved]))
+            draws = [self._label_squares(curved) / samples for _ in range(DRAWS)]
+            return Found(_traces_of(torch.stack(draws, 1)), LABELS, LABELS, _residuals([(curved, samples)]))
         for part, samples in self._cut(batch):
             outputs = Outputs()
             with outputs.of(self.model):
@@ -275,19 +349,21 @@ class Samples:
             curved = self._curvature(losses.mean() * samples, outputs, True)
             if curved is None:
                 return None
-            traces.append(self._label_squares(outputs.only(), curved) / samples)
-            curves.append(curved)
-        return Found(_traces_of(torch.stack(traces, 1)), "labels", "labels", *_residuals(curves))
+            traces.append(self._label_squares(curved) / samples)
+            curves.append((curved, samples))
+        return Found(_traces_of(torch.stack(traces, 1)), "labels", "labels", _residuals(curves))
 
-    def _coupled(self) -> bool:
+    @property
+    def coupled(self) -> bool:
+        """Whether a sample's loss depends on the others of its batch by BatchNorm."""
         return any(isinstance(module, _BatchNorm) and module.training for module in self.model.modules())
 
-    def _label_squares(self, outputs: Tensor, curved: OutputCurvature) -> Tensor:
+    def _label_squares(self, curved: OutputCurvature) -> Tensor:
         drawn = torch.autograd.grad(
-            outputs, self.parameters, curved.draw(self.generator), retain_graph=True, allow_unused=True
+            curved.outputs, self.parameters, curved.draw(self.generator), retain_graph=True, allow_unused=True
         )
-        zero = torch.zeros((), device=outputs.device)
-        return self.rows(torch.stack([zero if part is None else part.float().square().sum() for part in drawn]))
+        zero = torch.zeros((), device=curved.outputs.device)
+        return self.rows(torch.stack([zero if part is None else part.to(_precise(part)).square().sum() for part in drawn]))
 
     def _gradient(self, value: Tensor, *, retain: bool) -> list[Tensor]:
         found = torch.autograd.grad(value, self.parameters, retain_graph=retain, allow_unused=True)
@@ -302,19 +378,19 @@ class Samples:
             raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
         order = torch.randperm(samples, generator=self.generator)
         # BatchNorm has no variance from one sample.
-        parts = order.tensor_split(max(min(CHUNKS, samples // 2 if self._coupled() else samples), 2))
+        parts = order.tensor_split(max(min(CHUNKS, samples // 2 if self.coupled else samples), 2))
         return [
             (mapped(lambda t: t[part.to(t.device)] if t.dim() else t, batch), len(part)) for part in parts
         ]
 
-    def _found(self, parts: Parts, method: str, *curves: OutputCurvature | None) -> Found:
+    def _found(self, parts: Parts, method: str, curves: Sequence[tuple[OutputCurvature, int]]) -> Found:
         trace = "labels by hooks" if method == "hooks" else "labels"
-        return Found(parts.values(), method, trace, *_residuals([curved for curved in curves if curved is not None]))
+        return Found(parts.values(), method, trace, _residuals(curves))
 
 
 def group_parts(
     gradients: Sequence[Sequence[Tensor]],
-    sizes: Sequence[int],
+    sizes: Sequence[float],
     rows: Callable[[Tensor], Tensor],
     traces: Tensor | None = None,
     mean: Sequence[Tensor] | None = None,
@@ -344,6 +420,11 @@ def balanced(samples: int, generator: torch.Generator) -> Tensor:
     return values[torch.randperm(samples, generator=generator)]
 
 
+def _line(error: Exception) -> str:
+    """The first line of what it says."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def _precise(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.dtype.itemsize < 4 else tensor.dtype
 
@@ -364,11 +445,21 @@ def join(into: Found, traces: Found | None) -> None:
         above, below = row["fluctuation"], more["gauss_newton_trace"]
         row["gauss_newton_trace"] = below
         ratio = above.value / below.value if below.value > 0 else math.nan
-        row["ratio"] = Value(ratio, abs(ratio) * math.hypot(above.error / above.value, below.error / below.value))
-    into.residuals, into.classes = traces.residuals, traces.classes
+        error = math.hypot(above.error / above.value, below.error / below.value) if above.value else math.nan
+        # The mean of 1/x is larger than 1/(mean of x), by the square of its relative error.
+        less = 1 - (below.error / below.value) ** 2 if below.value > 0 and below.error < below.value else 1.0
+        row["ratio"] = Value(ratio * less, abs(ratio) * error)
+    into.residuals = traces.residuals
 
 
-def _residuals(curves: Sequence[OutputCurvature]) -> tuple[Tensor | None, bool]:
-    if not curves:
-        return None, False
-    return torch.cat([curved.residuals() for curved in curves]).cpu().double(), curves[0].kind == "cross-entropy"
+def _residuals(curves: Sequence[tuple[OutputCurvature, int]]) -> Tensor | None:
+    """Of parts of a batch, each with its number of samples."""
+    found: list[Tensor] = []
+    for curved, samples in curves:
+        if curved.slope.numel() > LARGEST * samples * 2:
+            return None
+        own = curved.by_sample(samples)
+        if own is None or own.shape[1] > LARGEST or (found and own.shape[1] != found[0].shape[1]):
+            return None
+        found.append(own.cpu())
+    return torch.cat(found) if found else None

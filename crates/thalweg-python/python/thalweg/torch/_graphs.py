@@ -27,19 +27,21 @@ class Graphs:
         self._objective, self._make = objective, make
         self._memory = memory
         self._kept: dict[int, Any] = {}
-        self._versions: list[int] = []
+        self._point: _Point | None = None
         self._most: int | None = None
         #: Bytes of the first batch's graph, beside the parameters; None before it is made.
         self.weight: int | None = None
 
+    def refresh(self) -> None:
+        """Forgets the graphs if the model has changed since they were made. To be called before each product."""
+        if self._point is None or not self._point.is_now():
+            self._kept.clear()
+            self._point = None
+            self._point = _Point(self._objective)
+
     def of(self, index: int) -> Any:
         """The graph of batch `index`."""
         objective = self._objective
-        versions = [parameter._version for parameter in objective.parameters]
-        if versions != self._versions:
-            # An optimiser has moved the parameters since.
-            self._kept.clear()
-            self._versions = versions
         if index in self._kept:
             return self._kept[index]
         if self._most is None and len(objective.batches) > 1:
@@ -59,6 +61,55 @@ class Graphs:
     def release(self) -> None:
         """Frees them all."""
         self._kept.clear()
+
+
+class _Point:
+    """What a model's function depends on: parameters and buffers, and whether modules are in training mode.
+
+    Their numbers are copied and compared: `parameter.data` and the like change them without leaving a mark. That is one
+    pass over numbers of which a product makes many.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._training = [module.training for module in objective.model.modules()]
+        self._copies = [tensor.detach().clone() for tensor in self._present()]
+        self._versions = [parameter._version for parameter in objective.parameters]
+
+    def _present(self) -> list[Tensor]:
+        model = self._objective.model
+        return [*model.parameters(), *model.buffers()]
+
+    def is_now(self) -> bool:
+        """Whether the model is still there.
+
+        Raises
+        ------
+        ValueError
+            Where its trainable parameters are others than those that vectors are of.
+        """
+        present = self._present()
+        trainable = [tensor for tensor in self._objective.model.parameters() if tensor.requires_grad]
+        own = self._objective.parameters
+        if len(trainable) != len(own) or any(one is not other for one, other in zip(trainable, own)):
+            raise ValueError(
+                "the model's trainable parameters are others than they were (frozen or replaced): make the operator anew"
+            )
+        # What was changed in place and back is the same, but the graph takes it for another.
+        if self._versions != [parameter._version for parameter in own]:
+            return False
+        if self._training != [module.training for module in self._objective.model.modules()]:
+            return False
+        if len(present) != len(self._copies) or any(
+            (one.shape, one.dtype, one.device) != (other.shape, other.dtype, other.device)
+            for one, other in zip(present, self._copies)
+        ):
+            return False
+        if all(tensor.device.type == "cpu" for tensor in present):
+            return all(torch.equal(one, other) for one, other in zip(present, self._copies))
+        # The device is waited for once, not for every tensor.
+        differ = [(one != other).any().to(self._objective.device) for one, other in zip(present, self._copies)]
+        return not bool(torch.stack(differ).any())
 
 
 class _Scale:

@@ -130,6 +130,8 @@ def alone(
         given = iter(own)
         values = [next(given).unsqueeze(0) if is_own else value for value, is_own in zip(flat, apart)]
         positional = tuple(values[: len(arguments)])
+        if isinstance(module, nn.RNNBase) and len(flat) == 1:
+            positional = (*positional, _start(module, values[0]))
         keywords = dict(zip(named, values[len(arguments) :]))
 
         def output(values: dict[str, Tensor]) -> Tensor:
@@ -142,6 +144,16 @@ def alone(
     with torch.enable_grad(), quiet():
         found = vmap(one, randomness="error")(tensors, derivative)
     return {name: Direct(value.detach().flatten(1)) for name, value in found.items()}
+
+
+def _start(module: nn.RNNBase, entered: Tensor) -> Any:
+    """The zeros that a recurrent layer starts from, as a sample's own: it writes into them, which `vmap` wants to be so."""
+    count = module.num_layers * (2 if module.bidirectional else 1)
+    none = 0.0 * entered.detach().sum()
+    hidden = none + entered.new_zeros(count, 1, module.proj_size or module.hidden_size)
+    if not isinstance(module, nn.LSTM):
+        return hidden
+    return hidden, none + entered.new_zeros(count, 1, module.hidden_size)
 
 
 @contextmanager

@@ -43,8 +43,8 @@ class Sampled:
         norms, slopes, losses = [], [], []
         for index in range(len(objective.batches)):
             cut = Cut(objective, index)
-            self.ways.setdefault(cut.way, cut.why_slow)
             own = cut.pulled(cut.residuals, along)
+            self.ways.setdefault(cut.way, cut.why_slow)
             assert own.slopes is not None
             losses.append(_array(cut.losses))
             norms.append(_array(own.squares))

@@ -13,6 +13,7 @@ from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._measure import Measured
 from .._progress import Progress, told
 from ._cut import Cut
+from ._evaluating import unhooked
 from ._exact import Exact, Unfit
 from ._many import Sampled
 from ._multilinear import linear_in_each_parameter
@@ -46,7 +47,11 @@ def measure(
     ends, spectral density, layers, fluctuation E‖∇ℓ‖² and gradient covariance, residuals and their mismatch with the output
     curvature, Theorem 2's bounds, alignment; each estimate with its error. The fields are those of :func:`thalweg.measure`.
 
-    The model, its buffers, ``.grad`` and the random states are left as they are. Products with the Hessian are exact
+    Moments of the samples are those of the set that is given: ``covariance_trace`` divides by its N samples, as the program
+    does (:class:`Probe` estimates the distribution's from a batch, and divides by N − 1).
+
+    The model, its buffers, ``.grad`` and the random states are left as they are, a DataLoader's own generator too; backward
+    hooks on parameters and modules are not called. Products with the Hessian are exact
     (differentiating twice), in the precision of the parameters; ``model.double()`` gives more digits.
 
     Parameters
@@ -55,7 +60,8 @@ def measure(
         Measured in the mode that it is in: dropout and BatchNorm as training or evaluation mode has them, which is noted.
         Parameters with ``requires_grad=False`` are left out, tied ones count once.
     loss : callable
-        ``loss(model, batch)`` gives the vector of the samples' losses, (B,), which is best, or a scalar, their mean. What
+        ``loss(model, batch)`` gives the vector of the samples' losses, (B,), which is best, or a scalar, their mean (of shape
+        () or, for several samples, (1,)). What
         the vector has an entry for is a *sample*: of a language model, sequences, if the vector has an entry for each.
     data : iterable of batches, or one batch
         A DataLoader, a list, a generator; it is read once. A tensor, a tuple, a dictionary, or a list of tensors is one batch.
@@ -75,7 +81,7 @@ def measure(
     name : str
         What the model is called in it.
     seed : int
-        Of everything that is random, dropout's masks included.
+        Of everything that is random, dropout's masks included: 0 or more.
     progress : callable or bool, optional
         Called with the parts that are done and all of them; True is a bar of tqdm's.
 
@@ -88,7 +94,10 @@ def measure(
     Raises
     ------
     ValueError
-        Where an argument is not in its range, or `loss` gives what it should not.
+        Where an argument is not in its range, or `loss` gives what it should not. And where it gives a scalar that is not the
+        mean of what it gives for single samples, as with BatchNorm or dropout in training mode: fluctuation and covariance
+        are of single samples. Let it return the vector of their losses, or call ``model.eval()``. Curvature alone is had from
+        :func:`~thalweg.torch.hessian` then.
 
     Examples
     --------
@@ -116,12 +125,16 @@ def measure(
     _at_least("draws", draws, 2)
     if layer_products is not None:
         _at_least("layer_products", layer_products, 4)
+    if out is not None and not isinstance(out, (str, os.PathLike)):
+        raise ValueError(f"`out` is {type(out).__name__}, a directory's path is needed")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"`name` is {name!r}, a text is needed")
     objective = Objective(model, loss, data, seed)
     count = objective.count
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with told(progress, "part") as tell:
+    with unhooked(objective.model), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
         stages.done()

@@ -1,30 +1,101 @@
 """The gradients of microbatches, as they are when each backward pass gives them to the parameters, before they are added up.
 
 A hook on a parameter sees one microbatch's gradient, and on each process of data parallelism that process's own: so the
-scatter between them costs no pass through the network, and nothing of the sums changes.
+scatter between them costs no pass through the network, and nothing of the sums changes. A hook on the model sees how many
+samples go into each of its forward passes; a backward pass counts as a microbatch where it had a forward pass of its own, on
+samples of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ._batches import size
+from ._tree import tensors
 
 #: How many gradients are kept; beyond that neighbours are added up.
 KEPT = 8
 
 
-class Microbatches:
-    """Watches the parameters' gradients from :meth:`arm` to :meth:`take`."""
+@dataclass
+class Taken:
+    """What was seen of one step."""
 
-    def __init__(self, parameters: list[Tensor]) -> None:
+    #: Gradients as they were added up, one list of tensors for each group of backward passes.
+    groups: list[list[Tensor]] = field(default_factory=list)
+    #: Backward passes in each group.
+    counts: list[int] = field(default_factory=list)
+    #: The samples of each backward pass; empty where they are not known.
+    sizes: list[int] = field(default_factory=list)
+    #: Why they are not; empty where they are.
+    why: str = ""
+    #: The last backward pass's gradients.
+    last: list[Tensor] = field(default_factory=list)
+    #: The random states of the last forward pass: the processor's, and a graphics card's.
+    states: tuple[Tensor, Tensor | None] | None = None
+
+    @property
+    def passes(self) -> int:
+        """All backward passes."""
+        return sum(self.counts)
+
+    def means(self, *, by_samples: bool, scale: float) -> tuple[list[list[Tensor]], list[float]]:
+        """Each group's mean gradient, and the number of samples that a mean with its variance would be of.
+
+        The sum of the passes is either the mean of their means, each with the weight 1/K, or, `by_samples`, that of all samples.
+        A plain mean of m means, of b_k samples each, has the variance of m²/Σ(1/b_k) samples.
+        """
+        found, weights, start = [], [], 0
+        for group, count in zip(self.groups, self.counts):
+            own, start = self.sizes[start : start + count], start + count
+            if by_samples:
+                factor, weight = sum(self.sizes) / sum(own), float(sum(own))
+            else:
+                factor, weight = self.passes / count, count**2 / sum(1 / one for one in own)
+            found.append([part * (factor / scale) for part in group])
+            weights.append(weight)
+        return found, weights
+
+
+class Microbatches:
+    """Watches the parameters' gradients from :meth:`arm` to :meth:`take`.
+
+    Parameters
+    ----------
+    parameters : list of Tensor
+        Whose gradients.
+    model : torch.nn.Module, optional
+        Whose forward passes; as the user calls it.
+    """
+
+    def __init__(self, parameters: list[Tensor], model: nn.Module | None = None) -> None:
         self.parameters = parameters
+        self.model = model
         self._handles: list[Any] = []
-        self._seen: list[list[Tensor]] = [[] for _ in parameters]
-        #: Backward passes that went into each of what is kept.
-        self._counts: list[list[int]] = [[] for _ in parameters]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._seen: list[list[Tensor]] = [[] for _ in self.parameters]
+        #: Backward passes that went into each of what is kept, and all of them.
+        self._counts: list[list[int]] = [[] for _ in self.parameters]
+        self._passes = [0 for _ in self.parameters]
+        self._last: list[Tensor | None] = [None for _ in self.parameters]
+        #: Samples of the forward passes since the last backward pass, and of those before each backward pass.
+        self._entered: list[int | None] = []
+        self._before: list[list[int | None]] = []
+        #: As the user said.
+        self._said: list[int] = []
+        #: What went in, to see whether it is other samples each time: a tensor and how often it had been written into.
+        self._inputs: list[tuple[Tensor, int]] = []
+        #: How many of them were there at the last backward pass.
+        self._begun = 0
+        self._same = False
+        self._states: tuple[Tensor, Tensor | None] | None = None
 
     @property
     def armed(self) -> bool:
@@ -37,34 +108,82 @@ class Microbatches:
             for index, parameter in enumerate(self.parameters):
                 register: Callable[[Callable[[Tensor], None]], Any] = parameter.register_hook
                 self._handles.append(register(self._hook(index)))
+            if self.model is not None:
+                self._handles.append(self.model.register_forward_pre_hook(self._forward, with_kwargs=True))
 
-    def take(self) -> tuple[list[list[Tensor]], list[int]]:
-        """Stop watching; give the gradients, one list for each group of backward passes, and the passes in each group.
+    def say(self, samples: int) -> None:
+        """How many samples the next microbatch has, where the user knows better than a hook."""
+        if self._handles:
+            self._said.append(samples)
 
-        Nothing is given where not all parameters that had a gradient had one in each pass.
+    def take(self) -> Taken:
+        """Stop watching; give what was seen.
+
+        No gradients are given where not all parameters that had one had one in each pass.
         """
         for handle in self._handles:
             handle.remove()
         self._handles = []
         seen, counts = self._seen, self._counts
-        self._seen, self._counts = [[] for _ in self.parameters], [[] for _ in self.parameters]
         known = [found for found in counts if found]
-        if not known or any(found != known[0] for found in known):
-            return [], []
-        groups = [
-            [found[group] if found else torch.zeros_like(p) for found, p in zip(seen, self.parameters)]
-            for group in range(len(known[0]))
-        ]
-        return groups, known[0]
+        taken = Taken(states=self._states)
+        if known and all(found == known[0] for found in known):
+            taken.groups = [
+                [found[group] if found else torch.zeros_like(p) for found, p in zip(seen, self.parameters)]
+                for group in range(len(known[0]))
+            ]
+            taken.counts = known[0]
+            taken.last = [torch.zeros_like(p) if found is None else found for found, p in zip(self._last, self.parameters)]
+            taken.sizes, taken.why = self._sizes(taken.passes)
+        elif known:
+            taken.why = "not every backward pass reached the same parameters"
+        self._clear()
+        return taken
+
+    def _sizes(self, passes: int) -> tuple[list[int], str]:
+        if self._said:
+            if len(self._said) != passes:
+                return [], f"{len(self._said)} microbatches were announced and {passes} backward passes seen"
+            return self._said, ""
+        if self._same:
+            return [], "the same samples went into several forward passes"
+        if len(self._before) != passes or any(len(set(found)) != 1 for found in self._before):
+            return [], "not every backward pass had a forward pass of the model before it, of one number of samples"
+        sizes = [found[0] for found in self._before]
+        if any(not one for one in sizes):
+            return [], "what enters the model has no dimension 0 that could be the samples'"
+        return [one for one in sizes if one], ""
+
+    def _forward(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        # Compiled code would keep this after the hook is gone.
+        if torch.compiler.is_compiling() or not self._handles or not torch.is_grad_enabled():
+            return
+        first = next((tensor for tensor in tensors([arguments, named]) if tensor.dim()), None)
+        samples = size([arguments, named]) or (None if first is None else len(first))
+        if first is not None:
+            mark = (first, first._version)
+            # What one pass calls the model with twice is its own.
+            earlier = self._inputs[: self._begun]
+            self._same |= any(_lies(mark) == _lies(other) for other in earlier)
+            self._inputs.append(mark)
+        self._entered.append(samples)
+        device = self.parameters[0].device
+        self._states = torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
     def _hook(self, index: int) -> Callable[[Tensor], None]:
         def hook(gradient: Tensor) -> None:
+            self._passes[index] += 1
+            if self._passes[index] > len(self._before):
+                # The first of a backward pass.
+                self._before.append(self._entered)
+                self._entered, self._begun = [], len(self._inputs)
             seen, counts = self._seen[index], self._counts[index]
             # A full store holds groups of equal size but perhaps the last.
             full = counts[0] if counts else 1
             if counts and counts[-1] < full:
                 seen[-1] += gradient.detach()
                 counts[-1] += 1
+                self._last[index] = gradient.detach().clone()
                 return
             if len(seen) == KEPT:
                 seen[:] = [one + other for one, other in zip(seen[::2], seen[1::2])]
@@ -72,5 +191,12 @@ class Microbatches:
             # What is passed on may be written into by others.
             seen.append(gradient.detach().clone())
             counts.append(1)
+            self._last[index] = seen[-1]
 
         return hook
+
+
+def _lies(mark: tuple[Tensor, int]) -> tuple[int, int, tuple[int, ...]]:
+    """Where a tensor's numbers lie, and how often they had been written."""
+    tensor, version = mark
+    return tensor.data_ptr(), version, tuple(tensor.shape)

@@ -8,7 +8,7 @@ samples are independent with gradient mean g and covariance C, E‖g_k‖² = �
 - F = E‖∇ℓ‖² = ‖g‖² + tr C ≈ ‖ḡ‖² + (1 − 1/N) S, which is the mean of ‖g_k‖² where groups are single samples.
 
 Their ratio tr C/‖g‖² is the gradient noise scale (McCandlish et al., arXiv:1812.06162, eq. 2.9). All follow from s_k = ‖g_k‖² and t_k = g_k·ḡ alone, also with any one group
-left out, which gives standard errors by the jackknife; they need three groups. Those errors are of the law the samples come
+left out, which gives standard errors by the jackknife; they need three groups. It also takes from ratios the bias of order 1/K. Those errors are of the law the samples come
 from, not of the batch.
 """
 
@@ -51,7 +51,12 @@ class Parts:
         kept = torch.cat([torch.zeros(count, 1), torch.eye(count)], 1).double().neg().add(1)
         found = {name: values.tolist() for name, values in self._quantities(kept).items()}
         return [
-            {name: Value(values[row][0], jackknife(values[row][1:])) for name, values in found.items()}
+            {
+                name: Value(
+                    unbiased(values[row][0], values[row][1:]) if name in RATIOS else values[row][0], jackknife(values[row][1:])
+                )
+                for name, values in found.items()
+            }
             for row in range(len(self.squares))
         ]
 
@@ -82,6 +87,20 @@ class Parts:
             found["gauss_newton_trace"] = trace
             found["ratio"] = torch.where(trace > 0, found["fluctuation"] / trace, math.nan)
         return found
+
+
+#: What is a ratio of two estimates, and therefore biased by one part in the number of samples.
+RATIOS = ("noise_scale", "ratio")
+
+
+def unbiased(value: float, left_out: list[float]) -> float:
+    """K v − (K − 1) v̄ from a statistic v and its values with one of K groups left out: without the bias of order 1/K.
+
+    The value itself where that is not known, or where the correction would take it below zero.
+    """
+    count = len(left_out)
+    found = count * value - (count - 1) * sum(left_out) / count if count >= 3 else value
+    return found if math.isfinite(found) and found > 0 else value
 
 
 def jackknife(values: list[float]) -> float:

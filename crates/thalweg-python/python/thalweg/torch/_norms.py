@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.func import functional_call, grad, vmap
+from torch.nn.utils.parametrize import is_parametrized
 
 from ._batches import single, size
 from ._factors import Factor, squares_and_slopes
@@ -61,6 +62,8 @@ class _Call:
     output: torch.Size
     #: Whether it was the same for all samples, and was given to each.
     shared: bool
+    #: What it computed in.
+    precision: torch.dtype
 
 
 class SampleNorms:
@@ -112,8 +115,10 @@ class SampleNorms:
         for name, module in model.named_modules():
             if any(name.startswith(outer) for outer in inside):
                 continue
-            if any(id(own) in self._position for own in module.parameters(recurse=False)):
-                found = rule(module)
+            # A parametrized layer (weight normalisation) computes its weights from parameters that lie deeper.
+            computed = is_parametrized(module)
+            if any(id(own) in self._position for own in module.parameters(recurse=computed)):
+                found = None if computed else rule(module)
                 if found is None:
                     inside = (*inside, f"{name}." if name else "")
                 yield name, (module, found)
@@ -157,6 +162,7 @@ class SampleNorms:
                     get_gradient_edge(result),
                     result.shape,
                     shared,
+                    result.dtype,
                 )
             )
             return changed
@@ -231,18 +237,47 @@ class SampleNorms:
                     "not the samples')",
                     coupled=call.name,
                 )
+        self._verify_apart(losses, edges)
         found = torch.autograd.grad(losses.sum(), self.parameters, retain_graph=True, allow_unused=True)
         whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
-        slopes = self.of([losses], [torch.ones_like(losses)], whole).slopes
-        assert slopes is not None
-        for parameter, slope, gradient in zip(self.parameters, slopes, whole):
+        norms = self.of([losses], [torch.ones_like(losses)], whole)
+        assert norms.slopes is not None
+        for parameter, square, slope, gradient in zip(self.parameters, norms.squares, norms.slopes, whole):
             expected = gradient.to(slope.dtype).square().sum()
-            if (slope.sum() - expected).abs() > TOLERANCE.get(parameter.dtype, 3e-2) * expected:
+            # Rounding is of the samples' gradients, which may cancel.
+            scale = expected.maximum(square.sqrt().sum() * expected.sqrt())
+            if (slope.sum() - expected).abs() > self._tolerance(parameter.dtype) * scale:
                 raise Unknown(
                     f"the samples' gradients in a parameter of shape {tuple(parameter.shape)} do not add up to the batch's: "
                     "it is used outside the layer that it belongs to"
                 )
         return whole
+
+    def _tolerance(self, dtype: torch.dtype) -> float:
+        """By the coarsest precision that anything is computed in: autocast has layers compute in another one than their weights'."""
+        found = [call.precision for call in self._calls]
+        return max(TOLERANCE.get(one, 3e-2) for one in (dtype, *found))
+
+    def _verify_apart(self, losses: Tensor, edges: Sequence[GradientEdge]) -> None:
+        """With a random weight for each loss, what a sample's row gets must be its weight times what it got without."""
+        samples = len(losses)
+        drawn = torch.rand(samples, generator=torch.Generator().manual_seed(samples), dtype=torch.float64)
+        weights = (drawn + 0.5).to(losses.device, losses.dtype)
+        if not edges or samples < 2:
+            return
+        plain = torch.autograd.grad(losses.sum(), edges, retain_graph=True, allow_unused=True)
+        weighted = torch.autograd.grad((weights * losses).sum(), edges, retain_graph=True, allow_unused=True)
+        for call, one, other in zip(self._calls, plain, weighted):
+            if one is None or other is None or len(one) % samples:
+                continue
+            one, other = (part.detach().reshape(samples, -1).to(_precise(part.dtype)) for part in (one, other))
+            expected = one * weights.to(one.dtype).unsqueeze(1)
+            if (other - expected).norm() > self._tolerance(one.dtype) * expected.norm():
+                raise Unknown(
+                    f"the losses of samples depend on what layer `{call.name}` gave for others: a batch's samples have no gradients "
+                    "of their own there",
+                    coupled=call.name,
+                )
 
     def _factors(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], samples: int) -> list[list[Factor]]:
         edges = [call.edge for call in self._calls]
@@ -282,8 +317,14 @@ def shared_layers(
     tables = {name for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
     shared: frozenset[str] = frozenset()
     while True:
-        with SampleNorms(model, parameters, samples, shared) as norms:
-            found = losses()
+        try:
+            with SampleNorms(model, parameters, samples, shared) as norms:
+                found = losses()
+        except Unknown:
+            raise
+        except Exception as error:
+            # Without hooks it did not fail: what a layer without samples gives (a parameter, say) does not bear a copy for each.
+            raise Unknown(f"the model fails where layers are watched: {(str(error) or type(error).__name__).splitlines()[0]}") from error
         try:
             norms.verify(found)
         except Unknown as error:

@@ -42,9 +42,9 @@ class Layer:
 class Objective:
     """L(θ) = (1/N) Σ_b ℓ_b(θ) over a fixed set of N samples in batches, at the model's own θ.
 
-    A batch counts by its samples, so that a last one that is smaller has a smaller weight. Where its samples do not see one
-    another, one that is larger than the processor's caches is taken in parts, which changes nothing but rounding. The model is run as
-    :func:`~thalweg.torch._evaluating.evaluating` has it, and nothing of it is changed.
+    A batch counts by its samples, so that a last one that is smaller has a smaller weight. One that is larger than the
+    processor's caches is taken in parts, if these are found to be the same to rounding: each sample's loss, or the mean loss and
+    its gradient. The model is run as :func:`~thalweg.torch._evaluating.evaluating` has it, and nothing of it is changed.
 
     Attributes
     ----------
@@ -76,6 +76,8 @@ class Objective:
             raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
         if not callable(loss):
             raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
+            raise ValueError(f"`seed` is {seed!r}, a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
         self.loss = loss
         self.seed = seed
@@ -112,29 +114,33 @@ class Objective:
         self.sizes: list[int] = []
         self.batch_losses: list[float] = []
         self.vector_loss = True
+        given, self.batches = self.batches, []
         watch = Watch()
-        with watch:
-            self._run(0)
-        given, self.batches = self.batches, self.batches[:1]
-        most = None if tied_to_batch(self.model) else piece(self)
+        most: int | None = None
+        whole = 0
         for index, batch in enumerate(given):
-            parts = [batch] if most is None else pieces(batch, self.sizes[0] if index == 0 else size(batch), most)
-            if index == 0 and len(parts) > 1:
-                whole = self.batch_losses.pop(), self.sizes.pop()
-                self.batches = parts
-                for part in range(len(parts)):
-                    self._run(part)
-                if not self._is(*whole):
-                    # Its samples see one another: a part of it would be another loss.
-                    most, parts, self.batches = None, [batch], [batch]
-                    self.batch_losses, self.sizes = [whole[0]], [whole[1]]
-            elif index > 0:
-                for part in parts:
-                    self.batches.append(part)
-                    self._run(len(self.batches) - 1)
+            self.batches.append(batch)
+            if index == 0:
+                with watch:
+                    losses = self._run(0)
+                most = None if tied_to_batch(self.model) else piece(self)
+            else:
+                losses = self._run(len(self.batches) - 1)
+            parts = [batch] if most is None else pieces(batch, self.sizes[-1], most)
+            if len(parts) > 1 and not self._part(parts, losses):
+                whole += 1
+                if index == 0:
+                    # Its samples see one another, and so those of the others will.
+                    most = None
+        if whole and most is not None:
+            self.notes.append(
+                f"{whole} of {len(given)} batches are worked on whole, the others in parts: the loss of these is not the mean of "
+                "their parts' (a mean over tokens is not, where sequences have different numbers of them)"
+            )
         self.samples = sum(self.sizes)
         self.weights = [samples / self.samples for samples in self.sizes]
         self.given_batches = len(given)
+        self._differentiable()
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:
@@ -148,8 +154,8 @@ class Objective:
                 "stated error"
             )
 
-    def _run(self, index: int) -> None:
-        """Runs the model on batch `index`, and adds its loss and its size."""
+    def _run(self, index: int) -> Tensor:
+        """Runs the model on batch `index`, and adds its loss and its size; gives what `loss` gave."""
         with self.evaluating(index), torch.no_grad():
             found = self._loss(self.batch(index))
         self.vector_loss = found.dim() == 1 and self.vector_loss
@@ -160,17 +166,64 @@ class Objective:
                 "`loss` return the vector of the samples' losses"
             )
         self._precision = found.dtype
+        if found.numel() == 0:
+            raise ValueError(f"batch {index} has no samples")
         value = found.double().mean().item()
         if value - value != 0.0:
             raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")
         self.sizes.append(samples)
         self.batch_losses.append(value)
+        return found
 
-    def _is(self, loss: float, samples: int) -> bool:
-        """Whether the batches so far have that mean loss and that number of samples, to rounding."""
-        total = sum(count * value for count, value in zip(self.sizes, self.batch_losses))
+    def _differentiable(self) -> None:
+        """Refuses a loss without a gradient."""
+        with self.evaluating(0):
+            if not self.mean(0).requires_grad:
+                raise ValueError(
+                    "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
+                )
+
+    def _part(self, parts: list[Any], whole: Tensor) -> bool:
+        """Puts `parts` in place of the last batch, whose loss was `whole`, if they are the same to rounding.
+
+        Samples that see one another make another loss in parts, and so do means over tokens.
+        """
+        batch, loss, samples = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop()
+        start = len(self.batches)
+        vector_loss = self.vector_loss
+        own = []
+        for part in parts:
+            self.batches.append(part)
+            own.append(self._run(len(self.batches) - 1))
         near = 1e-12 if self.dtype == torch.float64 else 1e-5
-        return sum(self.sizes) == samples and abs(total / samples - loss) <= near * abs(loss)
+        if whole.dim() == 1:
+            found = torch.cat([one.reshape(-1) for one in own])
+            same = found.shape == whole.shape and self.vector_loss == vector_loss
+            same = same and bool(((found - whole).abs() <= near * whole.abs().max()).all())
+        else:
+            weights = [count / samples for count in self.sizes[start:]]
+            mean = sum(weight * value for weight, value in zip(weights, self.batch_losses[start:]))
+            same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
+            # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
+            same = same and self._slopes_are(batch, start, weights, max(near, 1e-10))
+        if not same:
+            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
+            self.batches.append(batch)
+            self.batch_losses.append(loss)
+            self.sizes.append(samples)
+            self.vector_loss = vector_loss
+        return same
+
+    def _slopes_are(self, batch: Any, start: int, weights: list[float], near: float) -> bool:
+        """Whether the gradient of `batch` is the weighted sum of those of the batches from `start` on."""
+        sum_of_parts = self._gradient(range(start, len(self.batches)), weights)
+        parts, self.batches = self.batches, [*self.batches[:start], batch]
+        try:
+            whole = self._gradient(range(start, start + 1), [1.0])
+        finally:
+            self.batches = parts
+        # A mean of many gradients may be much smaller than each.
+        return bool((whole - sum_of_parts).norm() <= 100 * near * whole.norm().clamp(min=torch.finfo(whole.dtype).tiny))
 
     @property
     def mean_loss(self) -> float:
@@ -211,6 +264,9 @@ class Objective:
                 f"`loss` returned a tensor of shape {tuple(found.shape)}: one number is needed (the batch's mean), or a vector "
                 "with one for each sample"
             )
+        if found.shape == (1,) and (size(batch) or 1) > 1:
+            # One number for many samples.
+            return found.reshape(())
         return found
 
     def place(self, block: int) -> slice:
@@ -243,8 +299,12 @@ class Objective:
 
     def gradient(self) -> Tensor:
         """∇L, (n,)."""
+        return self._gradient(range(len(self.batches)), self.weights)
+
+    def _gradient(self, batches: range, weights: Sequence[float]) -> Tensor:
+        """The sum of the gradients of these batches' mean losses, each with its weight."""
         total = torch.zeros(self.count, dtype=self.dtype, device=self.device)
-        for index, weight in enumerate(self.weights):
+        for index, weight in zip(batches, weights):
             with self.evaluating(index):
                 parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
             total.add_(self.flatten(parts), alpha=weight)

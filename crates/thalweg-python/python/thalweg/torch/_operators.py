@@ -8,6 +8,7 @@ from torch import nn
 
 from .._curvature import trace
 from .._estimate import Estimate
+from ._evaluating import unhooked
 from ._exact import Unfit, gauss_newton_trace
 from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
@@ -18,7 +19,8 @@ def hessian(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = Non
     """The Hessian ∇²L of a model's mean loss at its present parameters, by exact products with vectors.
 
     It goes where an operator goes: ``thalweg.eigenpairs(thalweg.torch.hessian(model, loss, data), k=5)``. A
-    product is taken at the parameters that the model has then, whatever an optimiser did in between.
+    product is taken of the model as it is then: whatever changed its parameters, buffers or modes in between, their numbers are
+    compared before each. Backward hooks on parameters and modules are not called.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def hessian(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = Non
     >>> [round(pair.value, 9) for pair in thalweg.eigenpairs(found, k=2).values]
     [4.0, 1.0]
     """
-    return Hessian(Objective(model, loss, data, seed), memory)
+    return Hessian(Objective(model, loss, data, seed), _bytes(memory))
 
 
 def gauss_newton(model: nn.Module, loss: Loss, data: Any, *, memory: int | None = None, seed: int = 0) -> GaussNewton:
@@ -61,7 +63,7 @@ def gauss_newton(model: nn.Module, loss: Loss, data: Any, *, memory: int | None 
         From the first product, where the loss calls the model more than once, uses parameters itself, or is linear in the
         model's output.
     """
-    return GaussNewton(Objective(model, loss, data, seed), memory)
+    return GaussNewton(Objective(model, loss, data, seed), _bytes(memory))
 
 
 def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, seed: int = 0) -> Estimate:
@@ -78,11 +80,20 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
     products : int
         Hessian products, where it can only be estimated.
     """
+    if isinstance(products, bool) or not isinstance(products, int) or products < 4:
+        raise ValueError(f"`products` is {products!r}, a whole number of at least 4 is needed")
     objective = Objective(model, loss, data, seed)
     if linear_in_each_parameter(objective.model):
         try:
-            value, passes = gauss_newton_trace(objective)
+            with unhooked(objective.model):
+                value, passes = gauss_newton_trace(objective)
             return Estimate(value, 0.0, "rounding", passes, True)
         except Unfit:
             pass
     return trace(Hessian(objective), products=products, seed=seed)
+
+
+def _bytes(memory: int | None) -> int | None:
+    if memory is not None and (isinstance(memory, bool) or not isinstance(memory, int) or memory < 0):
+        raise ValueError(f"`memory` is {memory!r}, a number of bytes is needed")
+    return memory

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+#: Whose preconditioner is known.
+KNOWN: tuple[Any, ...] = (torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop)
 
 
 def learning_rate(optimizer: Any) -> float:
@@ -14,10 +19,26 @@ def learning_rate(optimizer: Any) -> float:
 
 
 def preconditions(optimizer: Any) -> bool:
-    """Whether it divides the gradient by a running root mean square, as Adam, AdamW, NAdam, RAdam and RMSprop do."""
-    group = optimizer.param_groups[0]
-    adam = "betas" in group and "eps" in group and "Adamax" not in type(optimizer).__name__
-    return adam or _is_rmsprop(group)
+    """Whether its step is that of Adam, AdamW or RMSprop: it divides by a running root mean square in a way that is known here.
+
+    Others with such numbers in their groups (RAdam, NAdam, Lion, …) take other steps.
+    """
+    inner = _inner(optimizer)
+    return any(isinstance(inner, kind) and _steps_as(inner, kind) for kind in KNOWN)
+
+
+def _steps_as(optimizer: Any, kind: Any) -> bool:
+    """Whether its class has the step of that one, beneath what PyTorch wraps round every class's own."""
+    return inspect.unwrap(type(optimizer).step) is inspect.unwrap(kind.step)
+
+
+def _inner(optimizer: Any) -> Any:
+    """Without what trainers wrap round it."""
+    while not isinstance(optimizer, torch.optim.Optimizer) and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    # Some wrappers are optimizers themselves.
+    inner = getattr(optimizer, "optimizer", None)
+    return _inner(inner) if isinstance(inner, torch.optim.Optimizer) and inner is not optimizer else optimizer
 
 
 def threshold(optimizer: Any) -> tuple[float, str] | None:
@@ -35,7 +56,9 @@ def threshold(optimizer: Any) -> tuple[float, str] | None:
             return None
         first = float(group["betas"][0])
         return 2 * (1 + first) / ((1 - first) * eta), "2(1+β1)/((1-β1)η)"
-    if "momentum" not in group or float(group.get("dampening", 0.0)) != 0.0:
+    inner = _inner(optimizer)
+    plain = isinstance(inner, torch.optim.SGD) and _steps_as(inner, torch.optim.SGD)
+    if not (plain or preconditions(optimizer)) or float(group.get("dampening", 0.0)) != 0.0:
         return None
     beta = float(group["momentum"])
     if group.get("nesterov"):

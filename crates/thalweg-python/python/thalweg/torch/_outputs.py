@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._tree import tensors
+from ._tree import mapped
 
 #: By how much a product may differ from that of a known kind, relative to it.
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
@@ -31,20 +31,38 @@ class Unrecognised(ValueError):
 
 
 class Outputs:
-    """The model's outputs as the loss saw them: the logits of a transformers model, or the first tensor."""
+    """The model's outputs as the loss saw them."""
 
     def __init__(self) -> None:
-        self.seen: list[Tensor] = []
+        self.seen: list[list[Tensor]] = []
+        self._logits: Tensor | None = None
 
     @contextmanager
     def of(self, model: nn.Module) -> Iterator[Outputs]:
-        """Notes what `model` gives while the loss runs."""
+        """Notes what `model` gives while the loss runs.
 
-        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
+        The loss gets every tensor as another view of it, so that derivatives by one tensor do not run through others that
+        the model made of it.
+        """
+
+        def hook(module: nn.Module, arguments: Any, output: Any) -> Any:
+            if not torch.is_grad_enabled():
+                return None
             logits = getattr(output, "logits", None)
-            found = logits if isinstance(logits, Tensor) else next(tensors(output), None)
-            if found is not None and found.requires_grad:
-                self.seen.append(found)
+            found: list[Tensor] = []
+
+            def alias(tensor: Tensor) -> Tensor:
+                if not tensor.requires_grad:
+                    return tensor
+                other = tensor.view_as(tensor)
+                found.append(other)
+                return other
+
+            changed = mapped(alias, output)
+            self.seen.append(found)
+            # A loss that the model computes itself is made of the logits that it had.
+            self._logits = logits if isinstance(logits, Tensor) and logits.requires_grad else None
+            return changed
 
         handle = model.register_forward_hook(hook)
         try:
@@ -52,11 +70,23 @@ class Outputs:
         finally:
             handle.remove()
 
-    def only(self) -> Tensor:
-        """The one tensor."""
+    def only(self, losses: Tensor) -> Tensor:
+        """The one tensor that `losses` were made of."""
         if len(self.seen) != 1:
             raise Unrecognised(f"the loss calls the model {len(self.seen)} times, so that there is no one output to draw labels for")
-        return self.seen[0]
+        found = self.seen[0]
+        total = losses.sum()
+        if not found or not total.requires_grad:
+            raise Unrecognised("the model gives no tensor that the loss could be differentiated by")
+        slopes = torch.autograd.grad(total, found, retain_graph=True, allow_unused=True)
+        used = [tensor for tensor, slope in zip(found, slopes) if slope is not None]
+        if len(used) == 1 and used[0].dim() == 0 and self._logits is not None:
+            used = [self._logits]
+        if len(used) != 1:
+            raise Unrecognised(
+                f"the loss uses {len(used)} tensors of what the model gives: labels are drawn where it uses one alone"
+            )
+        return used[0]
 
 
 @dataclass(frozen=True)
@@ -73,6 +103,8 @@ class OutputCurvature:
     dimension: int
     #: ∂ℓ/∂z.
     slope: Tensor
+    #: z.
+    outputs: Tensor
 
     def draw(self, generator: torch.Generator) -> Tensor:
         """v with mean 0 and covariance H, of z's shape."""
@@ -90,7 +122,7 @@ class OutputCurvature:
         return drawn.movedim(-1, self.dimension)
 
     def residuals(self) -> Tensor:
-        """p − y, or z − y for squared error: the loss's slope without its weight, one row for each, (rows, outputs).
+        """p − y, or z − y for squared error: the loss's slope without its weight, one row for each position, (rows, outputs).
 
         Rows of weight zero (positions that the loss leaves out) are left out.
         """
@@ -104,6 +136,29 @@ class OutputCurvature:
         used = self.weight > 0
         found = slope[used] / self.weight[used].unsqueeze(-1)
         return found
+
+    def by_sample(self, samples: int) -> Tensor | None:
+        """∂ℓ/∂z of every sample, (samples, outputs), with what it has at all positions; see :mod:`._residuals`.
+
+        None where the samples are not along dimension 0 of z.
+        """
+        slope = self.slope.double()
+        if slope.dim() == 0 or len(slope) != samples:
+            return None
+        if self.probabilities is not None and slope.dim() > 1:
+            slope = slope.movedim(self.dimension, -1)
+            slope = slope @ _across(slope.shape[-1]).to(slope.device)
+        return slope.reshape(samples, -1)
+
+
+def _across(classes: int) -> Tensor:
+    """An orthonormal basis of the vectors (classes,) whose entries add up to zero, as columns: Helmert's."""
+    columns = []
+    for k in range(1, classes):
+        column = torch.zeros(classes, dtype=torch.float64)
+        column[:k], column[k] = 1.0, -float(k)
+        columns.append(column / (k * (k + 1)) ** 0.5)
+    return torch.stack(columns, 1)
 
 
 def curvature(losses: Tensor, outputs: Tensor, generator: torch.Generator) -> OutputCurvature:
@@ -137,12 +192,12 @@ def curvature(losses: Tensor, outputs: Tensor, generator: torch.Generator) -> Ou
             weight = _softmax_weight(outputs.detach(), (one, other), (curved, again), dimension)
             if weight is not None:
                 p = outputs.detach().softmax(dimension)
-                return OutputCurvature("cross-entropy", weight, p, dimension, plain)
+                return OutputCurvature("cross-entropy", weight, p, dimension, plain, outputs)
     diagonal = curved / one
     # Where `one` happens to be small the quotient is rounding.
     expected = diagonal * other
     if (again - expected).norm() <= 100 * tolerance * again.norm() and bool((diagonal >= -tolerance * diagonal.abs().max()).all()):
-        return OutputCurvature("diagonal", diagonal.clamp_min(0), None, -1, plain)
+        return OutputCurvature("diagonal", diagonal.clamp_min(0), None, -1, plain, outputs)
     raise Unrecognised(
         "the loss is neither softmax cross-entropy nor diagonal in the model's outputs, so that no labels can be drawn for tr G"
     )

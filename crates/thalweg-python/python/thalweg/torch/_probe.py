@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +16,17 @@ from .. import __version__
 from ..log import Log, Row
 from ._batches import size
 from ._distributed import Processes
-from ._evaluating import unwrapped
+from ._evaluating import unhooked, unwrapped
 from ._fluctuation import WAYS, Found, Samples, join
-from ._microbatches import Microbatches
+from ._microbatches import Microbatches, Taken
 from ._moments import Value
 from ._objective import _layers as layers_of
-from ._residuals import residual_values
+from ._residuals import Pool, residual_trace
 from ._schedule import Item, Schedule
 from ._sharpness import CURVATURES, Sharpness
 from ._state import preserved
+
+T = TypeVar("T")
 
 #: What one measurement by each way costs, in gradient passes of the batch: the samples' gradients, and tr G beside them.
 #: Measured on the loops of benches/python/probe_overhead.py; the dearest counts.
@@ -34,6 +37,10 @@ COSTS = {
     "signs": (4.0, 2.9),
     "microbatches": (0.15, 1.5),
 }
+
+#: How far the last microbatch's gradient may be from that of the loss on its batch, relative to it: augmentation makes a
+#: difference, and so does a penalty; another loss's is nothing like it. And what counts as along it.
+NEAR, ALONG = 0.5, 0.02
 
 #: Shares of the budget; one where none is given.
 SHARES = {"lambda_max": 2.0, "preconditioned_lambda_max": 2.0}
@@ -57,7 +64,7 @@ class Probe:
         its mean. The entries of the vector are the unit that fluctuation is of: for sequences, return one entry a
         sequence (the mean over its tokens, say). No weight decay in it, unless it shall count.
     optimizer : torch.optim.Optimizer, optional
-        For the edge of stability 2/η, and the preconditioned sharpness of Adam and its kin.
+        For the edge of stability 2/η, and the preconditioned sharpness of Adam, AdamW and RMSprop.
     overhead : float
         The budget: gradient passes (forward and backward, on a batch of the training's size) that are spent on
         measurements for each step's one. Every quantity is measured at the first step, and then as often as this pays for.
@@ -76,8 +83,11 @@ class Probe:
     fluctuation : str
         The way: ``auto``, ``microbatches``, ``hooks``, ``vmap``, ``chunks`` or ``signs``. ``auto`` takes microbatches where three or
         more are seen (accumulation, data parallelism), else hooks where all layers allow them, else chunks, or signs where samples are coupled.
+        Backward passes count as microbatches where each had a forward pass of the model on other samples before it
+        (see :meth:`microbatch`), and the last one's gradient is that of ``loss(model, batch)``; if not, a note says so and the next way is taken.
+        Up to nine gradients of the model's size are held for them, in the steps that are measured.
     accumulation : {"mean", "sum"}
-        Whether the training divides the losses of K microbatches by K, or not.
+        Whether the training divides the losses of K microbatches by K (or weights them by their samples: that is found out), or not.
     scaler : torch.amp.GradScaler, optional
         By whose scale microbatches' gradients are divided.
     seed : int
@@ -98,6 +108,18 @@ class Probe:
     (‖∇L‖², without the batch's noise), loss/weight² for ``gauss_newton_trace``, ``lambda_max``, ``sharpness`` (tr Hessian),
     ``critical_sharpness`` and ``edge_of_stability``, samples for ``noise_scale`` (tr Cov/‖∇L‖²), loss for ``ratio`` (F/tr G) and
     ``fluctuation_per_sharpness`` (F/T).
+
+    Errors of kind ``standard-error`` are those of the estimate for the law that the samples come from, but where the method says
+    "error on this batch": random signs and labels on a batch whose samples are coupled tell what their own scatter does, and nothing of how
+    another batch would differ. Ratios (``noise_scale``, ``ratio``) are freed of their bias of order 1/K by the jackknife over K groups; with signs they are
+    not, and come out too large.
+
+    ``residual_trace`` and ``residual_condition`` are of the covariance over samples of ∂ℓ/∂f, the derivative of a sample's loss by all numbers that
+    the model gives for it (loss²/output²), as in ``measure``'s ``residuals.covariance``, with N − 1 for N. The condition number is taken over
+    the steps that are measured until there are 20 samples for each output (not a number before), by cross-validation, without the direction in
+    which cross-entropy's residuals cannot scatter. Neither is given for more than 64 outputs, or a loss that uses several tensors of outputs.
+
+    What fails while a training runs is left out, with a note and a warning: after the first step nothing that is measured raises.
 
     Examples
     --------
@@ -134,14 +156,31 @@ class Probe:
             raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
         if not callable(loss):
             raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
-        if not 0 < overhead <= 1000:
-            raise ValueError(f"`overhead` is {overhead}: gradient passes for each step's one are needed, such as 0.05")
+        if isinstance(overhead, bool) or not isinstance(overhead, (int, float)) or not 0 < overhead <= 1000:
+            raise ValueError(f"`overhead` is {overhead!r}: gradient passes for each step's one are needed, such as 0.05")
         ways = ("auto", "microbatches", *(way for way in WAYS if way != "samples"))
         if fluctuation not in ways:
             raise ValueError(f"`fluctuation` is {fluctuation!r}: must be one of {', '.join(ways)}")
         if accumulation not in ("mean", "sum"):
             raise ValueError(f"`accumulation` is {accumulation!r}: must be 'mean' or 'sum'")
+        for name, number in (("seed", seed), ("first_step", first_step)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise ValueError(f"`{name}` is {number!r}: a whole number, not below 0, is needed")
+        if isinstance(log, (str, bytes)) or not isinstance(log, Sequence):
+            raise ValueError(f"`log` is {type(log).__name__}: a list is needed, such as [thalweg.log.CSV('run')]")
+        for one in log:
+            if not all(callable(getattr(one, name, None)) for name in ("start", "write", "close")):
+                raise ValueError(f"`log` has {one!r} in it: what has start, write and close is needed (see thalweg.log)")
+        if isinstance(quantities, (str, bytes)) or not (quantities is None or isinstance(quantities, Sequence)):
+            raise ValueError(f"`quantities` is {quantities!r}: a list of names is needed")
+        if not (every is None or isinstance(every, Mapping)):
+            raise ValueError(f"`every` is {every!r}: a dictionary is needed, such as {{'lambda_max': 100}}")
+        if optimizer is not None and not getattr(optimizer, "param_groups", None):
+            raise ValueError(f"`optimizer` is {type(optimizer).__name__}: a torch optimizer is needed, with `param_groups`")
+        if not isinstance(layers, bool):
+            raise ValueError(f"`layers` is {layers!r}: True or False is needed")
         self.rows: list[Row] = []
+        self._trained = model
         self.model = unwrapped(model)
         self._processes = Processes(model)
         self._loss = loss
@@ -155,19 +194,15 @@ class Probe:
         self._every = dict(every or {})
         self._step = first_step
         self._closed = False
+        #: Samples for each entry of what goes into the model, where microbatches are seen.
+        self._each = 1.0
+        #: By how much microbatches' gradients are longer than those of the loss.
+        self._longer = 1.0
         self._schedule: Schedule | None = None
         self._last_fluctuation: tuple[Value, int] | None = None
-        named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
-        if not named:
-            raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
-        self._names = [name for name, _ in named]
-        self._parameters: list[Tensor] = [p for _, p in named]
-        found = layers_of(self._names, [p.numel() for p in self._parameters]) if layers else []
-        self._row_names = ["", *(layer.name for layer in found)]
-        blocks = [(0, len(named)), *((layer.first_block, layer.end_block) for layer in found)]
-        generator = torch.Generator().manual_seed(seed)
-        self._samples = Samples(self.model, loss, self._parameters, blocks, generator)
-        self._microbatches = Microbatches(self._parameters)
+        self._notes: list[str] = []
+        self._pool = Pool()
+        self._watch()
         self._sharpness = (
             None if sharpness_set is None else Sharpness(self.model, loss, sharpness_set, optimizer, seed)
         )
@@ -176,7 +211,7 @@ class Probe:
         if unknown:
             raise ValueError(f"`every` names {', '.join(unknown)}: not among what is measured ({', '.join(self._quantities)})")
         for name, steps in self._every.items():
-            if not isinstance(steps, int) or steps < 1:
+            if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
                 raise ValueError(f"`every[{name!r}]` is {steps!r}: a number of steps is needed")
         if "fluctuation" in self._quantities and fluctuation in ("auto", "microbatches"):
             # To see in the first step whether there are several.
@@ -185,7 +220,7 @@ class Probe:
     @property
     def notes(self) -> list[str]:
         """What a reader of the rows should know."""
-        return [*self._samples.notes, *(self._sharpness.notes if self._sharpness else [])]
+        return [*self._samples.notes, *self._notes, *(self._sharpness.notes if self._sharpness else [])]
 
     @property
     def schedule(self) -> dict[str, float]:
@@ -209,35 +244,97 @@ class Probe:
             raise ValueError("the probe was closed: make another one, with `first_step`")
         step, self._step = self._step, self._step + 1
         # Hooks must be gone before a measurement computes gradients of its own.
-        groups, counts = self._microbatches.take()
+        taken = self._microbatches.take()
+        self._follow()
+        strict = self._schedule is None
         if self._schedule is None:
-            self._schedule = self._begin(batch, len(groups), sum(counts))
+            self._schedule = self._begin(batch, taken)
         due = [item.name for item in self._schedule.due(step)]
         pending = self._sharpness is not None and self._sharpness.pending
         if due or pending:
             with self._measuring(step):
-                rows = list(self._measured(step, due, batch, groups, counts))
+                rows = self._measured(step, due, batch, taken, strict)
             if self._processes.first and rows:
                 self.rows.extend(rows)
-                for log in self._logs:
-                    log.write(rows)
+                self._to_logs("write", rows)
         coming = (self._schedule.expects(name, self._step) for name in ("fluctuation", "gauss_newton_trace"))
         if self._way == "microbatches" and any(coming):
             self._microbatches.arm()
+
+    def microbatch(self, batch: Any) -> None:
+        """Say what the next backward pass is of; needed only where the model's own forward passes do not show it.
+
+        Parameters
+        ----------
+        batch : whatever the loss takes
+            The samples of one microbatch.
+        """
+        samples = size(batch)
+        if samples:
+            self._microbatches.say(samples)
 
     def close(self) -> None:
         """Leave the model, and close the logs."""
         if not self._closed:
             self._closed = True
             self._microbatches.take()
-            for log in self._logs:
-                log.close()
+            self._to_logs("close")
 
     def __enter__(self) -> Probe:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _watch(self) -> None:
+        """Begin with the parameters that are trainable now."""
+        named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        if not named:
+            raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+        self._parameters: list[Tensor] = [p for _, p in named]
+        found = layers_of([name for name, _ in named], [p.numel() for p in self._parameters]) if self._layers else []
+        self._row_names = ["", *(layer.name for layer in found)]
+        blocks = [(0, len(named)), *((layer.first_block, layer.end_block) for layer in found)]
+        generator = torch.Generator().manual_seed(self._seed)
+        self._samples = Samples(self.model, self._loss, self._parameters, blocks, generator)
+        self._microbatches = Microbatches(self._parameters, self._trained)
+
+    def _follow(self) -> None:
+        """Where layers were frozen or thawed, go on with those that are trained now."""
+        trainable = [p for p in self.model.parameters() if p.requires_grad]
+        if trainable and [id(p) for p in trainable] != [id(p) for p in self._parameters]:
+            notes = self._samples.notes
+            self._watch()
+            self._samples.notes = notes
+
+    def _note(self, sentence: str, *, warn: bool = False) -> None:
+        if sentence not in self._notes:
+            self._notes.append(sentence)
+            if warn:
+                warnings.warn(f"thalweg: {sentence}; the training goes on", RuntimeWarning, stacklevel=4)
+
+    def _tried(self, what: str, measure: Callable[[], T], strict: bool = False) -> T | None:
+        """What `measure` gives; None, and a note, where it fails: a training must not end by being watched.
+
+        ValueErrors of the first step are about the settings, and are raised where it is `strict`.
+        """
+        try:
+            return measure()
+        except Exception as error:
+            if strict and isinstance(error, ValueError):
+                raise
+            said = (str(error) or type(error).__name__).splitlines()[0]
+            # An epoch often ends in a batch of one sample.
+            self._note(f"{what} could not be measured at some step: {said}", warn="`batch` has one sample" not in said)
+            return None
+
+    def _to_logs(self, name: str, *given: Any) -> None:
+        for log in list(self._logs):
+            try:
+                getattr(log, name)(*given)
+            except Exception as error:
+                self._logs.remove(log)
+                self._note(f"{type(log).__name__} failed and gets no more rows: {error}", warn=True)
 
     def _chosen(self, quantities: Sequence[str] | None) -> list[str]:
         sharpness = self._sharpness
@@ -246,6 +343,12 @@ class Probe:
             if sharpness is not None:
                 found += ["lambda_max", "sharpness"]
                 found += ["preconditioned_lambda_max"] if sharpness.preconditions else []
+                group = sharpness.optimizer.param_groups[0] if sharpness.optimizer is not None else {}
+                if not sharpness.preconditions and ("betas" in group or "alpha" in group):
+                    self._note(
+                        f"no preconditioned sharpness: how {sharpness.optimizer_name} scales its steps is not known here "
+                        "(Adam, AdamW and RMSprop are)"
+                    )
             return found
         for name in quantities:
             if name not in QUANTITIES:
@@ -253,29 +356,19 @@ class Probe:
             if name in CURVATURES and sharpness is None:
                 raise ValueError(f"`quantities` names {name!r}, which needs a `sharpness_set`: a fixed batch to measure it on")
             if name == "preconditioned_lambda_max" and sharpness is not None and not sharpness.preconditions:
-                raise ValueError("`quantities` names 'preconditioned_lambda_max', which needs `optimizer`: Adam or one of its kin")
+                raise ValueError("`quantities` names 'preconditioned_lambda_max', which needs `optimizer`: Adam, AdamW or RMSprop")
             if name == "critical_sharpness" and sharpness is not None and sharpness.optimizer is None:
                 raise ValueError("`quantities` names 'critical_sharpness', which needs `optimizer`: for its learning rate")
         if not quantities:
             raise ValueError("`quantities` is empty: name at least one, or leave it out")
         return list(quantities)
 
-    def _begin(self, batch: Any, groups: int, passes: int) -> Schedule:
+    def _begin(self, batch: Any, taken: Taken) -> Schedule:
         """Decides the way and the schedule, once the first batch is there."""
-        if "fluctuation" in self._quantities or "gauss_newton_trace" in self._quantities:
-            if self._way == "auto":
-                if self._processes.sum(groups) >= 3:
-                    self._way = "microbatches"
-                else:
-                    with self._measuring(-1):
-                        self._way = self._processes.agreed(self._samples.choose(batch))
-            elif self._way == "microbatches" and self._processes.sum(groups) < 2:
-                raise ValueError(
-                    "`fluctuation` is 'microbatches', but the first step had one backward pass on one process: samples' scatter "
-                    "cannot be seen from one gradient"
-                )
         # A batch that is one of several microbatches costs as much less.
-        passes = self._processes.largest(max(passes, 1))
+        passes = 1
+        if "fluctuation" in self._quantities or "gauss_newton_trace" in self._quantities:
+            passes = self._decide(batch, taken)
         items = []
         for name in self._quantities:
             if name in CURVATURES:
@@ -298,9 +391,121 @@ class Probe:
                 every = self._every.get("gauss_newton_trace")
             items.append(Item(name, costs, every, SHARES.get(name, 1.0)))
         schedule = Schedule(self._overhead, items)
-        for log in self._logs:
-            log.start(self._settings(batch))
+        self._to_logs("start", self._settings(batch))
         return schedule
+
+    def _decide(self, batch: Any, taken: Taken) -> int:
+        """Decides the way of the fluctuation; gives how many batches like this one are a step's."""
+        asked, groups = self._way, self._processes.sum(len(taken.groups))
+        wrong = False
+        if asked in ("auto", "microbatches"):
+            if asked == "microbatches" and groups < 2 and not self._processes.sum(bool(taken.why)):
+                raise ValueError(
+                    "`fluctuation` is 'microbatches', but the first step had one backward pass on one process: samples' scatter "
+                    "cannot be seen from one gradient"
+                )
+            several = groups >= (3 if asked == "auto" else 2)
+            with self._measuring(-1):
+                if several and self._agree(taken, batch) is not None:
+                    self._way = "microbatches"
+                else:
+                    wrong = several or bool(taken.why)
+                    self._way = self._other(batch)
+        elif asked in ("chunks", "vmap"):
+            with self._measuring(-1):
+                if self._processes.sum(not self._samples.cuts(batch)):
+                    said = self._samples.notes[-1] if self._samples.notes else "`batch` has fewer than two samples that can be cut out of it"
+                    raise ValueError(f"`fluctuation` is {asked!r}: {said}")
+        left = list(self._quantities)
+        if self._way == "none":
+            left = [name for name in left if name not in ("fluctuation", "gauss_newton_trace")]
+        elif self._way == "microbatches" and "gauss_newton_trace" in left and not self._samples.coupled:
+            with self._measuring(-1):
+                if self._processes.sum(not self._samples.cuts(batch)):
+                    left.remove("gauss_newton_trace")
+        if not left:
+            raise ValueError(f"`loss` leaves nothing to measure: {self.notes[-1]}")
+        self._quantities = left
+        return 1 if wrong else self._processes.largest(max(taken.passes, 1))
+
+    def _other(self, batch: Any) -> str:
+        """The way, where microbatches do not tell; the same on all processes."""
+
+        def choose() -> str:
+            return self._samples.choose(batch)
+
+        return self._processes.agreed(self._tried("fluctuation", choose, self._schedule is None) or "none")
+
+    def _agree(self, taken: Taken, batch: Any) -> bool | None:
+        """Whether the passes of this step are weighted by their samples; None, and a note, where they are no microbatches."""
+        unequal = self._processes.sum(len(set(taken.sizes)) > 1)
+        why: str = taken.why or ("" if taken.groups else "a process had no backward pass")
+        if self._processes.sum(len(taken.groups)) < 2:
+            why = why or "there was one alone at some step"
+        by_samples = False
+        if not why and (unequal or self._schedule is None):
+            try:
+                by_samples, why = self._convention(taken, batch)
+            except Exception as error:
+                why = f"the gradient of `loss` on the last one failed: {error}"
+        wrong = self._processes.sum(bool(why))
+        if wrong:
+            self._note(f"backward passes are not taken for microbatches: {why or 'not so on another process'}")
+            return None
+        return by_samples
+
+    def _convention(self, taken: Taken, batch: Any) -> tuple[bool, str]:
+        """How the last pass's gradient follows from the gradient of its own mean loss: weighted by samples or not; or why in neither way."""
+        with self._as_last_forward(taken):
+            losses = self._samples.losses(batch)
+        units = len(losses) if losses.dim() else size(batch) or taken.sizes[-1]
+        found = torch.autograd.grad(losses.mean(), self._parameters, allow_unused=True)
+        own = [torch.zeros_like(p) if part is None else part for p, part in zip(self._parameters, found)]
+        # A vector's entries are the samples, which may be several for each of what entered the model.
+        each = units / taken.sizes[-1]
+        unequal = len(set(taken.sizes)) > 1
+        if unequal and each != int(each):
+            return False, f"the last one has {units} samples, and {taken.sizes[-1]} entered the model"
+        scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
+        length = _distance(own, None)
+        # By what the last pass is to be multiplied where passes have equal weights, and where they are weighted by samples.
+        factors = {False: 1.0 if self._sum else float(taken.passes), True: sum(taken.sizes) / taken.sizes[-1]}
+        far = {kind: _distance(taken.last, own, factor / scale) for kind, factor in factors.items()}
+        by_samples = far[True] < far[False] and not self._sum
+        # How much longer the pass's gradient is than it should be, which a trainer that divides by another number makes it.
+        product = sum(float((one.double() * other.double()).sum()) for one, other in zip(taken.last, own))
+        longer = product * factors[by_samples] / scale / length**2 if length else 1.0
+        along = _distance(taken.last, own, factors[by_samples] / (scale * longer)) if longer > 0 else math.inf
+        self._longer = 1.0
+        if along <= ALONG * length and abs(longer - 1) > ALONG:
+            if unequal:
+                return False, f"how they are weighted is not known: the last one's gradient is {longer:.3g} times as long as it should be"
+            self._longer = longer
+            self._note(f"microbatches' gradients are {longer:.4g} times those of `loss` on them, and are divided by that")
+        elif not far[by_samples] <= NEAR * length:
+            return False, (
+                f"the last one's gradient is not that of `loss` on this batch (they differ by {far[by_samples] / max(length, 1e-300):.2g} "
+                "of its length), as with several losses, each with a backward pass of its own"
+            )
+        self._each = each
+        return by_samples, ""
+
+    @contextmanager
+    def _as_last_forward(self, taken: Taken) -> Iterator[None]:
+        """With the model's next forward pass drawing the random numbers that the training's last one drew."""
+
+        def hook(module: nn.Module, arguments: Any) -> None:
+            if taken.states is not None:
+                processor, card = taken.states
+                torch.set_rng_state(processor)
+                if card is not None:
+                    torch.cuda.set_rng_state(card, self._parameters[0].device)
+
+        handle = self.model.register_forward_pre_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
 
     def _settings(self, batch: Any) -> dict[str, Any]:
         found = {
@@ -326,6 +531,8 @@ class Probe:
         with ExitStack() as stack:
             seed = (self._seed * 1_000_003 + step + 1) % 2**63
             stack.enter_context(preserved(self.model, seed=seed))
+            # Clipping by hooks is of the training's gradients, not of the loss's.
+            stack.enter_context(unhooked(self.model))
             if "torch._dynamo" in sys.modules:
                 # Hooks are not seen in compiled code, which has no second derivatives either.
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
@@ -333,47 +540,61 @@ class Probe:
             self._samples.generator.manual_seed(seed)
             yield
 
-    def _measured(
-        self, step: int, due: list[str], batch: Any, groups: list[list[Tensor]], counts: list[int]
-    ) -> Iterator[Row]:
-        if self._sharpness is not None:
-            yield from self._sharpness.after()
+    def _measured(self, step: int, due: list[str], batch: Any, taken: Taken, strict: bool) -> list[Row]:
+        rows: list[Row] = []
+        sharpness = self._sharpness
+        if sharpness is not None:
+            rows += self._tried("critical_sharpness", lambda: list(sharpness.after())) or []
         if "fluctuation" in due or "gauss_newton_trace" in due:
-            found = self._fluctuation(due, batch, groups, counts)
+            found = self._fluctuation(due, batch, taken, strict)
             if found is not None:
-                yield from self._fluctuation_rows(step, found)
+                rows += self._tried("fluctuation", lambda: list(self._fluctuation_rows(step, found))) or []
         for name in due:
-            if name in CURVATURES and self._sharpness is not None and self._processes.first:
-                yield from self._sharpness.rows(name, step)
-                if name == "sharpness":
-                    yield from self._per_sharpness(step)
+            if name in CURVATURES and sharpness is not None and self._processes.first:
+                rows += self._tried(name, lambda: list(self._curvature_rows(name, step)), strict) or []
+        return rows
 
-    def _fluctuation(
-        self, due: list[str], batch: Any, groups: list[list[Tensor]], counts: list[int]
-    ) -> Found | None:
+    def _curvature_rows(self, name: str, step: int) -> Iterator[Row]:
+        assert self._sharpness is not None
+        yield from self._sharpness.rows(name, step)
+        if name == "sharpness":
+            yield from self._per_sharpness(step)
+
+    def _fluctuation(self, due: list[str], batch: Any, taken: Taken, strict: bool) -> Found | None:
         trace = "gauss_newton_trace" in self._quantities
-        if self._way == "microbatches":
-            found = None
-            if groups:
-                scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
-                passes = 1 if self._sum else sum(counts)
-                # Each group's mean gradient.
-                means = [[part * (passes / (count * scale)) for part in group] for group, count in zip(groups, counts)]
-                # Passes are taken to have as many samples each.
-                sizes = [count * (size(batch) or 1) for count in counts]
-                parts = self._processes.gathered(means, sizes, self._samples.rows)
-                if parts is not None:
-                    found = Found(parts.values(), "microbatches", "labels")
-            if "gauss_newton_trace" in due:
-                traces = self._processes.mean_of(self._samples.traces(batch))
-                if found is not None:
-                    join(found, traces)
-                elif traces is not None:
-                    found = traces
-            return found
+
+        def traces() -> Found | None:
+            return self._samples.traces(batch)
+
+        def by(way: str) -> Found | None:
+            # What fails on one process alone is left out; all of them come together here.
+            return self._processes.mean_of(
+                self._tried("fluctuation", lambda: self._samples.fluctuation(batch, way, trace=trace, strict=strict), strict)
+            )
+
         if "fluctuation" not in self._quantities:
-            return self._processes.mean_of(self._samples.traces(batch))
-        return self._processes.mean_of(self._samples.fluctuation(batch, self._way, trace=trace))
+            return self._processes.mean_of(self._tried("gauss_newton_trace", traces, strict))
+        if self._way != "microbatches":
+            return by(self._way)
+        found = None
+        if "fluctuation" in due:
+            by_samples = self._agree(taken, batch)
+            if by_samples is None:
+                way = self._other(batch)
+                return None if way == "none" else by(way)
+            scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
+            scale *= self._longer * (taken.passes if self._sum else 1)
+            means, sizes = taken.means(by_samples=by_samples, scale=scale)
+            parts = self._processes.gathered(means, [count * self._each for count in sizes], self._samples.rows)
+            if parts is not None:
+                found = Found(parts.values(), "microbatches", "labels")
+        if "gauss_newton_trace" in due:
+            own = self._processes.mean_of(self._tried("gauss_newton_trace", traces, strict))
+            if found is not None:
+                join(found, own)
+            elif own is not None:
+                found = own
+        return found
 
     def _fluctuation_rows(self, step: int, found: Found) -> Iterator[Row]:
         for layer, values in zip(self._row_names, found.rows):
@@ -385,8 +606,12 @@ class Probe:
         if "fluctuation" in found.rows[0]:
             self._last_fluctuation = (found.rows[0]["fluctuation"], step)
         if found.residuals is not None:
-            for name, value in residual_values(found.residuals, found.classes).items():
-                yield Row(step, name, "", value.value, value.error, "standard-error", "residuals")
+            spread, condition = residual_trace(found.residuals), self._pool.add(step, found.residuals)
+            if spread is not None:
+                yield Row(step, "residual_trace", "", spread.value, spread.error, "standard-error", "residuals")
+            if condition is not None:
+                value, method = condition
+                yield Row(step, "residual_condition", "", value.value, value.error, "standard-error", method)
 
     def _per_sharpness(self, step: int) -> Iterator[Row]:
         """F/T, of the last F that was measured."""
@@ -396,5 +621,16 @@ class Probe:
             return
         above, measured = self._last_fluctuation
         ratio = above.value / sharpness.value if sharpness.value > 0 else math.nan
+        if above.value == 0 or sharpness.value == 0:
+            return
         error = abs(ratio) * math.hypot(above.error / above.value, sharpness.error / sharpness.value)
         yield Row(step, "fluctuation_per_sharpness", "", ratio, error, "standard-error", f"fluctuation of step {measured}")
+
+
+def _distance(one: Sequence[Tensor], other: Sequence[Tensor] | None, factor: float = 1.0) -> float:
+    """The length of the difference of a gradient, times a factor, and another; or of the one."""
+    total = 0.0
+    for index, part in enumerate(one):
+        difference = part.double() * factor
+        total += float((difference if other is None else difference - other[index].double()).square().sum())
+    return math.sqrt(total)

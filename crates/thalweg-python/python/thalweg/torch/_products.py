@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._evaluating import unhooked
 from ._graphs import Graphs
 from ._objective import Objective
 from ._tree import mapped
@@ -70,10 +71,12 @@ class Products:
         self.products += len(rows)
         rows = rows.to(self.device, self.dtype)
         total = torch.zeros_like(rows)
-        for index, weight in enumerate(self.objective.weights):
-            graph = self._graphs.of(index)
-            for first, part in self._parts(graph, rows, blocks):
-                total[first : first + len(part)].add_(part, alpha=weight)
+        self._graphs.refresh()
+        with unhooked(self.objective.model):
+            for index, weight in enumerate(self.objective.weights):
+                graph = self._graphs.of(index)
+                for first, part in self._parts(graph, rows, blocks):
+                    total[first : first + len(part)].add_(part, alpha=weight)
         return total
 
     def release(self) -> None:

@@ -1,0 +1,204 @@
+"""Backward passes are microbatches only where they are, and each has the weight of its samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from thalweg.torch import Probe
+from thalweg.torch._microbatches import Microbatches, Taken
+
+SIZES = (40, 40, 8)
+
+
+def squared(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return (model(batch[0]) - batch[1]).square().sum(1) / 2
+
+
+def classify(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+
+def found(probe: Probe, name: str) -> Any:
+    return next(row for row in probe.rows if row.quantity == name)
+
+
+def covariances(backward: Callable[[Tensor, int], Tensor], repetitions: int = 200) -> tuple[float, set[str]]:
+    """z of tr Cov from microbatches of 40, 40 and 8 samples x, y ~ N(0, 1) at w = 0, where tr Cov(xy) = 4; and the methods."""
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    values, methods = [], set()
+    for _ in range(repetitions):
+        probe = Probe(model, loss=squared, quantities=["fluctuation"])
+        for count in SIZES:
+            batch = torch.randn(count, 4), torch.randn(count, 1)
+            backward(squared(model, batch), count).backward()  # type: ignore[no-untyped-call]
+        probe.step(batch)
+        model.zero_grad()
+        row = found(probe, "covariance_trace")
+        values.append(row.value)
+        methods.add(row.method)
+    values_ = torch.tensor(values)
+    return float((values_.mean() - 4) / (values_.std() / math.sqrt(repetitions))), methods
+
+
+def mean_of_means(losses: Tensor, count: int) -> Tensor:
+    return losses.mean() / len(SIZES)
+
+
+def mean_of_samples(losses: Tensor, count: int) -> Tensor:
+    return losses.sum() / sum(SIZES)
+
+
+@pytest.mark.parametrize("backward", [mean_of_means, mean_of_samples])
+def test_microbatches_of_unequal_size(backward: Callable[[Tensor, int], Tensor]) -> None:
+    z, methods = covariances(backward)
+    assert methods == {"microbatches"} and abs(z) < 4
+
+
+def test_the_last_microbatch_counted_as_full_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Taken.means
+
+    def full(self: Taken, **given: Any) -> Any:
+        self.sizes = [40] * len(self.sizes)
+        return right(self, **given)
+
+    monkeypatch.setattr(Taken, "means", full)
+    assert abs(covariances(mean_of_means)[0]) > 8
+
+
+def test_groups_of_many_unequal_microbatches_have_the_variance_of_their_weight() -> None:
+    """Gradients with variance 1/b: a group's mean has variance 1/weight, in both weightings."""
+    sizes = [1, 2, 3, 4, 5]
+    for by_samples in (False, True):
+        variance, mean = [0.0, 0.0], [0.0, 0.0]
+        for index, size in enumerate(sizes):
+            # The only pass whose gradient is not 0, so that its factor shows.
+            share = size / sum(sizes) if by_samples else 1 / len(sizes)
+            groups = [[torch.tensor([share if index < 3 else 0.0])], [torch.tensor([share if index >= 3 else 0.0])]]
+            means, weights = Taken(groups, [3, 2], sizes).means(by_samples=by_samples, scale=1.0)
+            for group in range(2):
+                factor = means[group][0].item()
+                mean[group] += factor
+                variance[group] += factor**2 / size
+        assert mean == pytest.approx([1.0, 1.0])
+        assert [1 / weight for weight in weights] == pytest.approx(variance)
+
+
+def three_losses(model: nn.Module, batch: Any) -> None:
+    z = model(batch[0])
+    functional.cross_entropy(z, batch[1]).backward(retain_graph=True)
+    (1e-3 * z.square().mean()).backward(retain_graph=True)
+    (1e-3 * sum(p.square().sum() for p in model.parameters())).backward()
+
+
+def three_passes_of_one_batch(model: nn.Module, batch: Any) -> None:
+    for _ in range(3):
+        classify(model, batch).mean().backward()
+
+
+def another_loss_last(model: nn.Module, batch: Any) -> None:
+    x, y = batch
+    for part in (slice(0, 20), slice(20, 40)):
+        classify(model, (x[part], y[part])).mean().backward()
+    model(x[40:]).square().mean().backward()
+
+
+@pytest.mark.parametrize("backward", [three_losses, three_passes_of_one_batch, another_loss_last])
+def test_other_backward_passes_are_no_microbatches(backward: Callable[[nn.Module, Any], None]) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    batch = torch.randn(64, 6), torch.randint(3, (64,))
+    with Probe(model, loss=classify, quantities=["fluctuation"]) as alone:
+        classify(model, batch).mean().backward()
+        alone.step(batch)
+    with Probe(model, loss=classify, quantities=["fluctuation"]) as probe:
+        backward(model, batch)
+        probe.step(batch)
+    assert [(row.quantity, row.value, row.method) for row in probe.rows] == [
+        (row.quantity, row.value, row.method) for row in alone.rows
+    ]
+    assert any("not taken for microbatches" in note for note in probe.notes)
+
+
+def test_the_last_pass_must_have_the_gradient_of_the_loss() -> None:
+    """Three passes of as many samples, each with a forward pass of its own; but the last one is of another loss."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"])
+    for last in (False, False, True):
+        batch = torch.randn(16, 6), torch.randint(3, (16,))
+        (model(batch[0]).square().mean() if last else classify(model, batch).mean() / 3).backward()
+    probe.step(batch)
+    assert found(probe, "fluctuation").method == "hooks"
+    assert any("not that of `loss`" in note for note in probe.notes)
+
+
+def test_a_trainer_that_divides_by_another_number_is_seen() -> None:
+    values = []
+    for factor in (1.0, 5 / 6):
+        torch.manual_seed(0)
+        model = nn.Linear(6, 3)
+        probe = Probe(model, loss=classify, quantities=["fluctuation"])
+        for _ in range(4):
+            batch = torch.randn(16, 6), torch.randint(3, (16,))
+            (factor * classify(model, batch).mean() / 4).backward()
+        probe.step(batch)
+        values.append(found(probe, "fluctuation").value)
+    assert values[1] == pytest.approx(values[0], rel=1e-5)
+    assert "0.8333 times" in probe.notes[0]
+
+
+def test_sizes_may_be_said() -> None:
+    """Where the model is not called as a module."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 3))
+
+    def inner(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model[0](batch[0]), batch[1], reduction="none")  # type: ignore[index]
+
+    for said in (False, True):
+        probe = Probe(model, loss=inner, quantities=["fluctuation"])
+        for _ in range(4):
+            batch = torch.randn(16, 6), torch.randint(3, (16,))
+            if said:
+                probe.microbatch(batch)
+            (inner(model, batch).mean() / 4).backward()
+        probe.step(batch)
+        assert found(probe, "fluctuation").method == ("microbatches" if said else "hooks")
+
+
+def test_steps_that_differ_from_the_first() -> None:
+    """An epoch's last steps: a smaller microbatch, and one alone, which hooks measure."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"], every={"fluctuation": 1})
+    methods = []
+    for sizes in ((16, 16, 16), (16, 16, 4), (16,), (16, 16, 16)):
+        for count in sizes:
+            batch = torch.randn(count, 6), torch.randint(3, (count,))
+            (classify(model, batch).mean() / len(sizes)).backward()
+        probe.step(batch)
+        model.zero_grad()
+        methods.append(probe.rows[-1].method)
+    assert methods == ["microbatches", "microbatches", "hooks", "microbatches"]
+    assert any("one alone" in note for note in probe.notes)
+
+
+def test_a_forward_pass_without_gradients_does_not_count() -> None:
+    model = nn.Linear(2, 1)
+    watch = Microbatches(list(model.parameters()), model)
+    watch.arm()
+    for count in (3, 5):
+        with torch.no_grad():
+            model(torch.zeros(9, 2))
+        model(torch.zeros(count, 2)).sum().backward()
+    taken = watch.take()
+    assert taken.sizes == [3, 5] and not taken.why

@@ -1,0 +1,106 @@
+"""Residuals: one definition, samples as the unit, and errors that cover."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from thalweg.torch import Probe
+from thalweg.torch._residuals import WANTED, Pool, residual_trace
+
+#: Student's t with 7 degrees of freedom, 95 %.
+QUANTILE = 2.365
+
+
+@pytest.mark.parametrize("spectrum", [[1.0] * 10, [1.0, 4.0, 9.0], [1.0, 1.0, 1.0, 1.0, 100.0], [float(k) for k in range(1, 11)]])
+def test_the_condition_number_s_error_covers(spectrum: list[float]) -> None:
+    """200 windows: 190 ± 3 would be expected inside of an exact interval. What the samples' own spectrum gives does not cover."""
+    generator = torch.Generator().manual_seed(0)
+    true, inside, plain = max(spectrum) / min(spectrum), 0, 0.0
+    for _ in range(200):
+        pool, step, seen = Pool(), 0, []
+        while True:
+            residuals = torch.randn(32, len(spectrum), generator=generator, dtype=torch.double) * torch.tensor(spectrum).sqrt()
+            seen.append(residuals)
+            found = pool.add(step, residuals)
+            assert found is not None
+            step += 1
+            if not math.isnan(found[0].value):
+                break
+            assert found[1] == f"{32 * step} of {WANTED * len(spectrum)} samples"
+        assert 32 * step >= WANTED * len(spectrum) and found[1].endswith(f"steps 0 to {step - 1}")
+        inside += abs(found[0].value - true) <= QUANTILE * found[0].error
+        values = torch.linalg.eigvalsh(torch.cov(torch.cat(seen).T))
+        plain += (values[-1] / values[0]).item() / 200
+    assert inside >= 178
+    if len(set(spectrum)) == 1:
+        assert plain > 1.6
+
+
+def test_the_window_begins_anew_with_other_outputs() -> None:
+    pool = Pool()
+    pool.add(0, torch.randn(30, 2).double())
+    found = pool.add(1, torch.randn(30, 3).double())
+    assert found is not None and found[1] == "30 of 60 samples"
+    assert pool.add(2, torch.randn(5, 1).double()) is None
+
+
+def test_the_trace_s_error_is_that_of_leaving_samples_out() -> None:
+    torch.manual_seed(0)
+    residuals = torch.randn(9, 4).double()
+    found = residual_trace(residuals)
+    assert found is not None
+    assert found.value == pytest.approx(torch.cov(residuals.T).trace().item())
+    left = torch.tensor([torch.cov(residuals[torch.arange(9) != out].T).trace() for out in range(9)])
+    assert found.error == pytest.approx((8 / 9 * (left - left.mean()).square().sum()).sqrt().item(), rel=1e-5)
+
+
+def classes(model: nn.Module, batch: Any) -> Tensor:
+    x, y = batch
+    found = functional.cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="none")
+    return found.view(len(x), -1).mean(1)
+
+
+def test_positions_of_one_sample_are_one_observation() -> None:
+    """Labels that all positions of a sequence share: the error is that of 32 sequences, not of 512 positions."""
+    torch.manual_seed(0)
+    model = nn.Linear(1, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    pulls = []
+    values = []
+    for _ in range(100):
+        y = (torch.rand(32, 1) < 0.2).long().expand(32, 16).contiguous()
+        batch = torch.randn(32, 16, 1), y
+        probe = Probe(model, loss=classes)
+        classes(model, batch).mean().backward()
+        probe.step(batch)
+        row = next(row for row in probe.rows if row.quantity == "residual_trace")
+        values.append(row.value)
+        pulls.append(row.error)
+    # Cov of the label times |p − y|² = 1/2, over 16 positions of weight 1/16 each.
+    spread = torch.tensor(values).std().item()
+    assert sum(values) / 100 == pytest.approx(2 * 0.2 * 0.8 / 16, rel=0.06)
+    assert 0.7 * spread < sum(pulls) / 100 < 1.4 * spread
+
+
+def test_they_are_those_of_measure() -> None:
+    """∂ℓ/∂f, centred, whatever the loss's factor: its covariance over samples."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 2).double()
+    batch = torch.randn(50, 6).double(), torch.randn(50, 2).double()
+    for factor in (0.5, 1.0):
+
+        def squared(model: nn.Module, batch: Any, factor: float = factor) -> Tensor:
+            return factor * (model(batch[0]) - batch[1]).square().sum(1)
+
+        probe = Probe(model, loss=squared)
+        squared(model, batch).mean().backward()
+        probe.step(batch)
+        row = next(row for row in probe.rows if row.quantity == "residual_trace")
+        residuals = 2 * factor * (model(batch[0]) - batch[1]).detach()
+        assert row.value == pytest.approx(torch.cov(residuals.T).trace().item())

@@ -1,0 +1,107 @@
+"""What is looked at before hooks are trusted: nothing that is right is refused, and nothing coupled goes through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from thalweg.torch._fluctuation import Samples
+from thalweg.torch._moments import unbiased
+
+
+def samples(model: nn.Module, loss: Any) -> Samples:
+    parameters: list[Tensor] = list(model.parameters())
+    return Samples(model, loss, parameters, [(0, len(parameters))], torch.Generator().manual_seed(0))
+
+
+def classify(model: nn.Module, batch: Any) -> Tensor:
+    return functional.cross_entropy(model(batch[0]).float(), batch[1], reduction="none")
+
+
+def test_a_sample_without_loss_does_not_hide_that_samples_are_coupled() -> None:
+    """The one in the middle, which alone was looked at once."""
+    torch.manual_seed(0)
+    weight = torch.ones(16)
+    weight[8] = 0.0
+
+    def coupled(model: nn.Module, batch: Tensor) -> Tensor:
+        z = model(batch).squeeze(1)
+        return (z - z.mean()).square() * weight
+
+    found = samples(nn.Linear(6, 1), coupled)
+    assert found.choose(torch.randn(16, 6)) == "signs"
+    assert "gave for others" in found.notes[0]
+
+
+def test_autocast_has_the_tolerance_of_what_it_computes_in() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 3))
+    batch = torch.randn(64, 6), torch.randint(3, (64,))
+
+    def cast(model: nn.Module, batch: Any) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return classify(model, batch)
+
+    assert samples(model, cast).choose(batch) == "hooks"
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_hooks_go_at_a_minimum_where_the_gradient_is_rounding(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(256, 6).double(), torch.randn(256, 2).double()
+    model = nn.Linear(6, 2, bias=False).to(dtype)
+    with torch.no_grad():
+        model.weight.copy_(torch.linalg.lstsq(x, y).solution.T)
+
+    def squared(model: nn.Module, batch: Any) -> Tensor:
+        return (model(batch[0]) - batch[1]).square().sum(1) / 2
+
+    found = samples(model, squared)
+    batch = x.to(dtype), y.to(dtype)
+    assert found.choose(batch) == "hooks"
+    residual = (model(batch[0]) - batch[1]).detach()
+    expected = (residual.square().sum(1) * batch[0].square().sum(1)).mean().item()
+    assert found.fluctuation(batch, "hooks", trace=False).rows[0]["fluctuation"].value == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("more", [{}, {"bidirectional": True, "num_layers": 2}])
+def test_recurrent_layers_in_every_precision(kind: Any, dtype: torch.dtype, more: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    model = kind(6, 3, batch_first=True, **more).to(dtype)
+
+    def last(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0])[0][:, -1, :3], batch[1], reduction="none")
+
+    batch = torch.randn(8, 5, 6, dtype=dtype), torch.randint(3, (8,))
+    found = samples(model, last)
+    assert found.choose(batch) == "hooks"
+    value = found.fluctuation(batch, "hooks", trace=False).rows[0]["fluctuation"].value
+    one = found.fluctuation(batch, "samples", trace=False).rows[0]["fluctuation"].value
+    assert value == pytest.approx(one, rel=1e-4)
+
+
+def test_a_ratio_loses_its_first_bias() -> None:
+    """1/x̄ of 20 numbers of mean 1 and variance 1/4: 1 + 1/80 before, and nearly 1 after."""
+    generator = torch.Generator().manual_seed(0)
+    numbers = 1 + 0.5 * torch.randn(4000, 20, generator=generator).double()
+    plain, better = [], []
+    for row in numbers:
+        left = ((row.sum() - row) / 19).reciprocal().tolist()
+        plain.append(1 / row.mean().item())
+        better.append(unbiased(plain[-1], left))
+    z = [((torch.tensor(values).mean() - 1) / (torch.tensor(values).std() / 4000**0.5)).item() for values in (plain, better)]
+    assert z[0] > 4 and abs(z[1]) < 4
+    assert unbiased(1.0, [float("nan")] * 4) == 1.0
+
+
+def test_what_signs_errors_are_of_is_said() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    found = samples(model, classify).fluctuation((torch.randn(16, 6), torch.randint(3, (16,))), "signs", trace=True)
+    assert found.method == "signs (error on this batch)" and found.trace_method == "labels (error on this batch)"

@@ -1,0 +1,318 @@
+"""Whatever a model or a log does, a probe ends no training, and says what it could not measure."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations
+
+from thalweg.torch import Probe
+
+Batch = tuple[Tensor, Tensor]
+
+
+def logits(output: Any) -> Tensor:
+    found: Tensor = output["logits"] if isinstance(output, dict) else output[-1] if isinstance(output, tuple) else output
+    return found
+
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    return functional.cross_entropy(logits(model(batch[0])), batch[1], reduction="none")
+
+
+class Vector(nn.Module):
+    """Gives a parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(6))
+
+    def forward(self) -> Tensor:
+        return self.weight
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.inner = Vector(), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.inner(x.unsqueeze(1).expand(-1, 5, -1) * self.scale()).mean(1)
+        return found
+
+
+class Several(nn.Module):
+    """Gives features too, of which its logits are made."""
+
+    def __init__(self, named: bool) -> None:
+        super().__init__()
+        self.named, self.first, self.last = named, nn.Linear(6, 5), nn.Linear(5, 3)
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x: Tensor) -> Any:
+        features = self.first(x).relu()
+        found = self.last(features) * self.weight
+        return {"features": features, "logits": found} if self.named else (features, found)
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "weight norm": lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(6, 5)), nn.ReLU(), nn.Linear(5, 3)),
+    "spectral norm": lambda: nn.Sequential(parametrizations.spectral_norm(nn.Linear(6, 5)), nn.ReLU(), nn.Linear(5, 3)),
+    "a parameter": Scaled,
+    "features": lambda: Several(False),
+    "dictionary": lambda: Several(True),
+}
+
+
+def data(count: int = 16) -> Batch:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(count, 6, generator=generator), torch.randint(0, 3, (count,), generator=generator)
+
+
+def all_gradients(model: nn.Module, batch: Batch) -> Tensor:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    rows = []
+    for one in loss(model, batch):
+        parts = torch.autograd.grad(one, parameters, retain_graph=True, allow_unused=True)
+        rows.append(torch.cat([torch.zeros_like(p).flatten() if g is None else g.flatten() for p, g in zip(parameters, parts)]))
+    return torch.stack(rows)
+
+
+def step(model: nn.Module, probe: Probe, batch: Batch) -> dict[str, Any]:
+    known = len(probe.rows)
+    loss(model, batch).mean().backward()
+    probe.step(batch)
+    model.zero_grad()
+    return {row.quantity: row for row in probe.rows[known:]}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_of_one_s_own_kind_is_measured(name: str) -> None:
+    torch.manual_seed(0)
+    model, batch = MODELS[name](), data()
+    rows = step(model, Probe(model, loss=loss), batch)
+    if name != "spectral norm":
+        g = all_gradients(model, batch)
+        exact = rows["fluctuation"].method == "hooks"
+        # A parameter beside its layers is not known to hooks in the others.
+        assert exact == (name == "weight norm")
+        assert rows["fluctuation"].value == pytest.approx(g.square().sum(1).mean().item(), rel=1e-4 if exact else 0.5)
+    assert rows["gauss_newton_trace"].value > 0
+
+
+def test_layers_that_are_frozen_and_thawed_are_followed() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    batch = data()
+    probe = Probe(model, loss=loss, every={"fluctuation": 1}, sharpness_set=batch)
+    for trains in (True, False, True):
+        model[0].requires_grad_(trains)
+        rows = step(model, probe, batch)
+        expected = all_gradients(model, batch).square().sum(1).mean().item()
+        assert rows["fluctuation"].value == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("way", ["auto", "hooks", "chunks", "signs", "vmap"])
+def test_a_last_batch_of_one_sample_is_passed_over(way: str) -> None:
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=loss, every={"fluctuation": 1}, fluctuation=way)
+    assert step(model, probe, data())
+    with warnings.catch_warnings():
+        # That is how epochs end.
+        warnings.simplefilter("error")
+        assert not step(model, probe, data(1))
+    assert step(model, probe, data()) and any("one sample" in note for note in probe.notes)
+
+
+def test_a_log_that_fails_is_left_out() -> None:
+    class Broken:
+        def start(self, settings: Any) -> None:
+            pass
+
+        def write(self, rows: Any) -> None:
+            raise OSError("no network")
+
+        def close(self) -> None:
+            raise OSError("no network")
+
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=loss, log=[Broken()], every={"fluctuation": 1})
+    with pytest.warns(RuntimeWarning, match="no network"):
+        step(model, probe, data())
+    assert step(model, probe, data())
+    probe.close()
+
+
+def test_a_loss_that_fails_later_is_passed_over() -> None:
+    broken = False
+
+    def sometimes(model: nn.Module, batch: Batch) -> Tensor:
+        if broken:
+            raise RuntimeError("no memory left")
+        return loss(model, batch)
+
+    model = nn.Linear(6, 3)
+    names = {"fluctuation": 1, "lambda_max": 1, "sharpness": 1}
+    probe = Probe(model, loss=sometimes, sharpness_set=data(), every=names)
+    step(model, probe, data())
+    broken = True
+    with pytest.warns(RuntimeWarning, match="no memory left"):
+        assert not step(model, probe, data())
+    broken = False
+    assert {"fluctuation", "lambda_max", "sharpness"} <= set(step(model, probe, data()))
+
+
+def test_hooks_that_clip_gradients_are_not_part_of_the_loss() -> None:
+    torch.manual_seed(0)
+    model, batch = nn.Linear(6, 3), data()
+    expected = all_gradients(model, batch).square().sum(1).mean().item()
+    calls = []
+    model.weight.register_hook(lambda gradient: calls.append(1) or gradient * 0.1)
+    for way in ("auto", "hooks"):
+        rows = step(model, Probe(model, loss=loss, fluctuation=way), batch)
+        assert rows["fluctuation"].value == pytest.approx(expected, rel=1e-5)
+    # Those of the training.
+    assert len(calls) == 2
+
+
+def scalar_sum(model: nn.Module, batch: Batch) -> Tensor:
+    return loss(model, batch).sum()
+
+
+def over_tokens(model: nn.Module, batch: Batch) -> Tensor:
+    """A mean over tokens, of which sample b has as many as its label says, and one more."""
+    each, counts = loss(model, batch), batch[1] + 1
+    return (each * counts).sum() / counts.sum()
+
+
+@pytest.mark.parametrize("wrong", [scalar_sum, over_tokens])
+def test_a_scalar_that_is_no_mean_over_samples_is_not_cut(wrong: Any) -> None:
+    torch.manual_seed(0)
+    model, batch = nn.Linear(6, 3), data(64)
+    probe = Probe(model, loss=wrong, sharpness_set=batch)
+    wrong(model, batch).backward()
+    probe.step(batch)
+    assert {row.quantity for row in probe.rows} == {"lambda_max", "sharpness"}
+    assert any("no parts of the batch" in note for note in probe.notes)
+    for way in ("auto", "chunks"):
+        with pytest.raises(ValueError, match="no parts of the batch"):
+            Probe(model, loss=wrong, fluctuation=way).step(batch)
+
+
+def test_parts_of_a_batch_that_batch_norm_couples_are_said() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(0.3), nn.Linear(5, 3))
+    batch = data(64)
+    for settings in ({"fluctuation": "chunks", "loss": loss}, {"loss": lambda model, batch: loss(model, batch).mean()}):
+        probe = Probe(model, **settings)  # type: ignore[arg-type]
+        loss(model, batch).mean().backward()
+        probe.step(batch)
+        assert {row.method for row in probe.rows if row.quantity == "fluctuation"} == {"chunks"}
+        assert any("normalised by themselves" in note for note in probe.notes)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.RAdam, torch.optim.NAdam, torch.optim.Adamax])
+def test_other_optimizers_have_no_preconditioned_sharpness(kind: Any) -> None:
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=loss, optimizer=kind(model.parameters()), sharpness_set=data())
+    step(model, probe, data())
+    names = {row.quantity for row in probe.rows}
+    assert "lambda_max" in names and not names & {"preconditioned_lambda_max", "stability_threshold"}
+    assert any(kind.__name__ in note for note in probe.notes)
+
+    class Own(torch.optim.Adam):
+        def step(self, closure: Any = None) -> Any:
+            return None
+
+    class Same(torch.optim.AdamW):
+        pass
+
+    from thalweg.torch._optimizers import preconditions
+
+    assert preconditions(Same(model.parameters())) and not preconditions(Own(model.parameters()))
+
+
+WRONG: dict[str, Any] = {
+    "overhead": "5%",
+    "seed": -1,
+    "first_step": 0.5,
+    "log": "run",
+    "quantities": "fluctuation",
+    "every": 5,
+    "optimizer": 3,
+    "layers": "yes",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_arguments_are_named(name: str) -> None:
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        Probe(nn.Linear(6, 3), loss=loss, **{name: WRONG[name]})
+    with pytest.raises(ValueError, match="`log`"):
+        Probe(nn.Linear(6, 3), loss=loss, log=["run"])  # type: ignore[list-item]
+
+
+def test_a_loss_of_two_outputs_has_no_trace_of_one() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.mean, self.spread = nn.Linear(6, 8), nn.Linear(8, 1), nn.Linear(8, 1)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            inner = self.inner(x).tanh()
+            return self.mean(inner), self.spread(inner)
+
+    def gaussian(model: nn.Module, batch: Batch) -> Tensor:
+        mean, spread = model(batch[0])
+        return (((batch[0][:, :1] - mean).square() * (-spread).exp() + spread) / 2).sum(1)
+
+    model, batch = Two(), data()
+    probe = Probe(model, loss=gaussian)
+    gaussian(model, batch).mean().backward()
+    probe.step(batch)
+    names = {row.quantity for row in probe.rows}
+    assert "fluctuation" in names and not names & {"gauss_newton_trace", "ratio", "residual_trace"}
+    assert any("uses 2 tensors" in note for note in probe.notes)
+
+
+def test_the_trace_of_logits_that_come_with_features() -> None:
+    """The same numbers as without them."""
+    values = []
+    for model in (Several(False), Several(True)):
+        torch.manual_seed(0)
+        for p in model.parameters():
+            nn.init.normal_(p)
+        plain = nn.Sequential(model.first, nn.ReLU(), model.last)
+        nn.init.ones_(model.weight)
+        for one in (model, plain):
+            model.weight.requires_grad_(False)
+            values.append(step(one, Probe(one, loss=loss), data())["gauss_newton_trace"].value)
+    assert values == pytest.approx([values[0]] * 4, rel=1e-5)
+
+
+def test_values_are_finite_where_residuals_are() -> None:
+    model = nn.Linear(6, 3)
+    rows = step(model, Probe(model, loss=loss), data(64))
+    assert math.isfinite(rows["residual_condition"].value)
+
+
+def test_a_loss_that_cannot_be_run_at_first_leaves_the_rest() -> None:
+    """No memory for the batch, but for the set."""
+
+    def small_only(model: nn.Module, batch: Batch) -> Tensor:
+        if len(batch[1]) > 20:
+            raise RuntimeError("no memory left")
+        return loss(model, batch)
+
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=small_only, sharpness_set=data())
+    with pytest.warns(RuntimeWarning, match="no memory left"):
+        rows = step(model, probe, data(64))
+    assert "lambda_max" in rows and "fluctuation" not in rows
