@@ -138,7 +138,7 @@ impl SampledLoss for PythonLoss<'_> {
         self.matrix("sample_squared_norms", self.blocks(), self.samples)
     }
 
-    fn layer_slopes(&mut self, _: &[f64]) -> Result<Mat<f64>, Raised> {
+    fn layer_slopes(&mut self, _: &[f64], _: &[f64]) -> Result<Mat<f64>, Raised> {
         self.matrix("layer_slopes", self.layers.len(), self.samples)
     }
 

@@ -38,16 +38,23 @@ pub struct Effort {
 impl Effort {
     /// How many vectors as long as the parameters are kept at once.
     pub(super) fn vectors(&self, tape: &Tape) -> usize {
-        // Block Lanczos keeps a basis, which is copied while it grows, and the pairs found before it.
-        let lanczos = 2 * 64.max(4 * (self.eigenpairs + 1)) + 2 * self.eigenpairs;
-        let lanczos = lanczos.min(2 * tape.parameter_count());
-        // XTrace keeps half as many probes as products, their images, a basis of these and its image.
+        let dim = tape.parameter_count();
+        let pairs = EigenSettings::new((self.eigenpairs + 1).min(dim), End::Top);
+        // Those of the Hessian, found at both ends before the covariance's.
+        let found = 2 * self.eigenpairs + 1;
         let trace = if tape.linear_in_each_parameter() {
             0
         } else {
-            4 * self.trace_products.div_ceil(2)
+            TraceSettings::new(self.trace_products).vectors(dim)
         };
-        lanczos.max(trace).max(self.density_steps)
+        let density = DensitySettings {
+            probes: self.density_probes,
+            steps: self.density_steps,
+            seed: 0,
+        };
+        (pairs.vectors(dim) + found)
+            .max(trace)
+            .max(density.vectors(dim))
     }
 }
 

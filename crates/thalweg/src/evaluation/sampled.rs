@@ -46,8 +46,12 @@ pub trait SampledLoss {
     /// ‖∇ℓ‖² of each sample at θ, by parameter block: blocks × N.
     fn sample_squared_norms(&mut self, parameters: &[f64]) -> Result<Mat<f64>, Self::Error>;
 
-    /// The part of ∇ℓ_b·∇L in each layer, for each sample at θ: layers × N.
-    fn layer_slopes(&mut self, parameters: &[f64]) -> Result<Mat<f64>, Self::Error>;
+    /// The part of ∇ℓ_b·∇L in each layer, for each sample at θ, ∇L being `gradient`: layers × N.
+    fn layer_slopes(
+        &mut self,
+        parameters: &[f64],
+        gradient: &[f64],
+    ) -> Result<Mat<f64>, Self::Error>;
 
     /// tr J_bᵀΛ_bJ_b of each sample at θ, by parameter block and by output.
     fn sample_curvature(&mut self, parameters: &[f64]) -> Result<SampleCurvature, Self::Error>;

@@ -107,8 +107,12 @@ impl SampledLoss for Evaluation {
         }))
     }
 
-    fn layer_slopes(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
-        let (gradient, layers) = (self.gradient(parameters)?, self.layers());
+    fn layer_slopes(
+        &mut self,
+        parameters: &[f64],
+        gradient: &[f64],
+    ) -> Result<Mat<f64>, EvaluationError> {
+        let layers = self.layers();
         // One layer's part of ∇L in each column.
         let directions = Mat::from_fn(gradient.len(), layers.len(), |i, layer| {
             if layers[layer].range.contains(&i) {

@@ -73,7 +73,7 @@ pub(super) fn moments<L: SampledLoss>(
     let layers = loss.layers();
     let gradient = loss.gradient(parameters)?;
     let norms = loss.sample_squared_norms(parameters)?;
-    let slopes = loss.layer_slopes(parameters)?;
+    let slopes = loss.layer_slopes(parameters, &gradient)?;
     let parts = |(index, layer): (usize, &Layer)| {
         let sums = |matrix: MatRef<'_, f64>| -> Vec<f64> {
             let rows = matrix.subrows(layer.parameters.start, layer.parameters.len());

@@ -375,10 +375,14 @@ impl SampledLoss for ByHand {
         Ok(Mat::from_fn(1, all.len(), |_, b| Self::square(&all[b])))
     }
 
-    fn layer_slopes(&mut self, parameters: &[f64]) -> Result<Mat<f64>, CurvatureError> {
-        let (all, mean) = (self.gradients(parameters), self.gradient(parameters)?);
+    fn layer_slopes(
+        &mut self,
+        parameters: &[f64],
+        mean: &[f64],
+    ) -> Result<Mat<f64>, CurvatureError> {
+        let all = self.gradients(parameters);
         Ok(Mat::from_fn(1, all.len(), |_, b| {
-            all[b].iter().zip(&mean).map(|(g, m)| g * m).sum()
+            all[b].iter().zip(mean).map(|(g, m)| g * m).sum()
         }))
     }
 
