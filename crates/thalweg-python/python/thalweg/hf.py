@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .log import Row
-from .torch import Probe as _Probe
+from .torch._callback import Watching
 
 if TYPE_CHECKING:
     _Callback: Any
@@ -22,7 +21,7 @@ else:
         raise ImportError("thalweg.hf needs transformers: pip install transformers") from _error
 
 
-class Probe(_Callback):  # type: ignore[misc]
+class Probe(Watching, _Callback):  # type: ignore[misc]
     """Watches sharpness and fluctuation of a model that a ``Trainer`` trains, and changes nothing of the run.
 
     Measurements come after the gradient (of all accumulated batches) and before the optimizer's step; gradients that mixed
@@ -50,29 +49,16 @@ class Probe(_Callback):  # type: ignore[misc]
     """
 
     def __init__(self, loss: Callable[[Any, Any], Any] | None = None, **settings: Any) -> None:
-        for name in ("model", "optimizer", "scaler"):
-            if name in settings:
-                raise ValueError(f"`{name}` is given, which the trainer has: leave it out")
+        Watching.__init__(self, settings)
         self._loss = loss or _own_loss
-        self._settings = settings
-        self._batch: Any = None
         self._measures = False
         self._handle: Any = None
-        self.probe: _Probe | None = None
-
-    @property
-    def rows(self) -> list[Row]:
-        """All that was measured."""
-        return [] if self.probe is None else self.probe.rows
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Begins with the optimizer and the scaler that the trainer has by now."""
         model, optimizer = given["model"], given.get("optimizer")
         self._close()
-        settings = {"first_step": state.global_step, **self._settings}
-        self.probe = _Probe(
-            model, loss=self._loss, optimizer=optimizer, scaler=getattr(optimizer, "scaler", None), **settings
-        )
+        self._begin(state.global_step, model, self._loss, optimizer, getattr(optimizer, "scaler", None))
         # Callbacks do not see batches.
         self._handle = model.register_forward_pre_hook(self._entered, with_kwargs=True)
 
@@ -99,8 +85,7 @@ class Probe(_Callback):  # type: ignore[misc]
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
-        if self.probe is not None:
-            self.probe.close()
+        super()._close()
 
 
 def _own_loss(model: Any, batch: Any) -> Any:

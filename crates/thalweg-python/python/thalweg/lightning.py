@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .log import Row
-from .torch import Probe as _Probe
+from .torch._callback import Watching
 
 if TYPE_CHECKING:
     _Callback: Any
@@ -24,7 +23,7 @@ else:
             raise ImportError("thalweg.lightning needs Lightning: pip install lightning") from _error
 
 
-class Probe(_Callback):  # type: ignore[misc]
+class Probe(Watching, _Callback):  # type: ignore[misc]
     """Watches sharpness and fluctuation of a module that a ``Trainer`` trains, and changes nothing of the run.
 
     Measurements come after the gradient (of all accumulated batches) and before the optimizer's step; gradients that mixed precision
@@ -55,19 +54,9 @@ class Probe(_Callback):  # type: ignore[misc]
     """
 
     def __init__(self, loss: Callable[[Any, Any], Any] | None = None, **settings: Any) -> None:
-        super().__init__()
-        for name in ("model", "optimizer", "scaler"):
-            if name in settings:
-                raise ValueError(f"`{name}` is given, which the trainer has: leave it out")
+        _Callback.__init__(self)
+        Watching.__init__(self, settings)
         self._loss = loss
-        self._settings = settings
-        self._batch: Any = None
-        self.probe: _Probe | None = None
-
-    @property
-    def rows(self) -> list[Row]:
-        """All that was measured."""
-        return [] if self.probe is None else self.probe.rows
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins with the optimizer and the scaler that the trainer has by now."""
@@ -79,14 +68,8 @@ class Probe(_Callback):  # type: ignore[misc]
                 found = pl_module.training_step(batch, 0)
                 return found["loss"] if isinstance(found, dict) else found
 
-        settings = {"first_step": trainer.global_step, **self._settings}
-        self.probe = _Probe(
-            pl_module,
-            loss=loss,
-            optimizer=trainer.optimizers[0] if trainer.optimizers else None,
-            scaler=getattr(trainer.precision_plugin, "scaler", None),
-            **settings,
-        )
+        optimizer = trainer.optimizers[0] if trainer.optimizers else None
+        self._begin(trainer.global_step, pl_module, loss, optimizer, getattr(trainer.precision_plugin, "scaler", None))
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Remembers the batch."""
@@ -106,11 +89,6 @@ class Probe(_Callback):  # type: ignore[misc]
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Closes the logs."""
         self._close()
-
-    def _close(self) -> None:
-        self._batch = None
-        if self.probe is not None:
-            self.probe.close()
 
 
 def _same(one: Any, other: Any) -> bool:

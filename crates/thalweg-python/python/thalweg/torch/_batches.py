@@ -23,7 +23,7 @@ def batches(data: Any, argument: str = "data") -> list[Any]:
     """
     if isinstance(data, (Tensor, tuple, Mapping)):
         return [data]
-    if isinstance(data, list) and data and all(isinstance(part, Tensor) for part in data):
+    if isinstance(data, list) and data and all(isinstance(one, Tensor) for one in data):
         return [data]
     if not isinstance(data, Iterable):
         raise ValueError(
@@ -42,9 +42,14 @@ def size(batch: Any) -> int | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
+def part(batch: Any, start: int, end: int) -> Any:
+    """The batch of the samples from `start` to `end`, that one not included: every tensor cut along dimension 0."""
+    return mapped(lambda tensor: tensor[start:end] if tensor.dim() > 0 else tensor, batch)
+
+
 def single(batch: Any, index: int) -> Any:
-    """The batch of the one sample `index`: every tensor cut along dimension 0."""
-    return mapped(lambda tensor: tensor[index : index + 1] if tensor.dim() > 0 else tensor, batch)
+    """The batch of the one sample `index`."""
+    return part(batch, index, index + 1)
 
 
 def moved(batch: Any, device: torch.device) -> Any:
@@ -71,7 +76,7 @@ def _random_states_kept(data: Any) -> Iterator[None]:
 
 def _generators(data: Any) -> list[torch.Generator]:
     """The random number generators of a DataLoader and its samplers."""
-    parts = [data, getattr(data, "sampler", None), getattr(data, "batch_sampler", None)]
-    parts.append(getattr(parts[-1], "sampler", None))
-    found = {id(own): own for part in parts if isinstance(own := getattr(part, "generator", None), torch.Generator)}
+    owners = [data, getattr(data, "sampler", None), getattr(data, "batch_sampler", None)]
+    owners.append(getattr(owners[-1], "sampler", None))
+    found = {id(own): own for owner in owners if isinstance(own := getattr(owner, "generator", None), torch.Generator)}
     return list(found.values())

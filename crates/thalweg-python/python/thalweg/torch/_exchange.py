@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import _core
 from ._evaluating import evaluating, unwrapped
 from ._networks import Recurrent, Transformer, network
+from ._objective import is_module
 
 #: An experiment as a dictionary or a TOML file.
 Specification = Union[Mapping[str, Any], str, "os.PathLike[str]"]
@@ -102,8 +103,7 @@ def export(
         Where a parameter is missing or has another shape, or the specified network is another function than the model.
     """
     safetensors = _safetensors()
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
+    is_module(model)
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"`path` is {type(path).__name__}, a file's path is needed")
     if names is not None and not isinstance(names, Mapping):

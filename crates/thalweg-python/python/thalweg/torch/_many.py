@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import _core
+from .._estimate import Estimate
 from ._cut import Cut
 from ._objective import Objective
 from ._outputs import OutputCurvature, Unrecognised, curvature
@@ -110,13 +111,8 @@ class Sampled:
         if self._drawn:
             draws = np.concatenate(self._drawn, axis=2).sum(axis=1)
             means = draws.mean(axis=1)
-            found["gauss_newton_trace"] = {
-                "value": float(means.mean()),
-                "error": float(means.std(ddof=1) / np.sqrt(len(means))),
-                "kind": "standard-error",
-                "matvecs": len(means),
-                "converged": True,
-            }
+            error = float(means.std(ddof=1) / np.sqrt(len(means)))
+            found["gauss_newton_trace"] = Estimate(float(means.mean()), error, "standard-error", len(means), True).to_dict()
             found["ratio"] = _core.sample_ratio(self._norms.sum(axis=0), draws.mean(axis=0))
             self.notes.append(
                 f"tr G is estimated from {len(means)} draws of labels by the model itself (or of signs, for squared error) at every "

@@ -10,6 +10,7 @@ from torch import nn
 
 from .. import _core
 from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
+from .._estimate import Estimate
 from .._measure import Measured
 from .._progress import Progress, told
 from ._cut import Cut
@@ -275,7 +276,7 @@ def _outputs(objective: Objective, index: int) -> tuple[list[Any], list[Any]]:
 
 
 def _rounding(value: float, products: int) -> dict[str, Any]:
-    return {"value": value, "error": 0.0, "kind": "rounding", "matvecs": products, "converged": True}
+    return Estimate(value, 0.0, "rounding", products, True).to_dict()
 
 
 def _pairs(pairs: Eigenpairs) -> tuple[list[float], list[float], list[bool], Any]:

@@ -18,6 +18,27 @@ from ._pieces import piece, pieces
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
+def checked(model: Any, loss: Any) -> None:
+    """Refuses what is no model, or no loss."""
+    is_module(model)
+    if not callable(loss):
+        raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+
+
+def is_module(model: Any) -> None:
+    """Refuses what is no model."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
+
+
+def trainable(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The parameters that are trained, by name, each once; there must be one."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if not named:
+        raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+    return named
+
+
 @dataclass(frozen=True)
 class Layer:
     """Neighbouring parameters whose names agree up to the last dot: a map's weight and bias.
@@ -72,18 +93,13 @@ class Objective:
     """
 
     def __init__(self, model: nn.Module, loss: Loss, data: Any, seed: int = 0) -> None:
-        if not isinstance(model, nn.Module):
-            raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
-        if not callable(loss):
-            raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+        checked(model, loss)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
             raise ValueError(f"`seed` is {seed!r}, a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
         self.loss = loss
         self.seed = seed
-        named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
-        if not named:
-            raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+        named = trainable(self.model)
         for name, parameter in named:
             if not parameter.is_floating_point():
                 raise ValueError(f"the parameter {name} is {parameter.dtype}, a real floating-point type is needed")
@@ -94,7 +110,7 @@ class Objective:
         self.parameters: list[Tensor] = [parameter for _, parameter in named]
         self.counts = [parameter.numel() for parameter in self.parameters]
         self.count = sum(self.counts)
-        self.layers = _layers(self.names, self.counts)
+        self.layers = layers_of(self.names, self.counts)
         dtypes = {parameter.dtype for parameter in self.parameters}
         self.dtype = torch.float64 if torch.float64 in dtypes else torch.float32
         self.device = self.parameters[0].device
@@ -311,7 +327,7 @@ class Objective:
         return total
 
 
-def _layers(names: list[str], counts: list[int]) -> list[Layer]:
+def layers_of(names: list[str], counts: list[int]) -> list[Layer]:
     layers: list[Layer] = []
     start = 0
     for block, (name, count) in enumerate(zip(names, counts)):

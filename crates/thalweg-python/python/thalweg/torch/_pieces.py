@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from ._batches import size
-from ._tree import mapped
+from ._batches import part, size
 
 if TYPE_CHECKING:
     from ._objective import Objective
@@ -36,7 +35,7 @@ def piece(objective: Objective) -> int | None:
         return tensor.detach()
 
     own = {parameter.untyped_storage().data_ptr() for parameter in objective.parameters}
-    few = _part(batch, 0, LOOKED_AT)
+    few = part(batch, 0, LOOKED_AT)
     try:
         with objective.evaluating(0), saved_tensors_hooks(pack, lambda tensor: tensor):
             objective.loss(objective.model, few)
@@ -53,8 +52,4 @@ def pieces(batch: Any, samples: int | None, most: int) -> list[Any]:
         return [batch]
     count = -(-samples // most)
     edges = [samples * i // count for i in range(count + 1)]
-    return [_part(batch, start, end) for start, end in zip(edges, edges[1:])]
-
-
-def _part(batch: Any, start: int, end: int) -> Any:
-    return mapped(lambda tensor: tensor[start:end] if tensor.dim() > 0 else tensor, batch)
+    return [part(batch, start, end) for start, end in zip(edges, edges[1:])]

@@ -20,7 +20,7 @@ from ._evaluating import unhooked, unwrapped
 from ._fluctuation import WAYS, Found, Samples, join
 from ._microbatches import Microbatches, Taken
 from ._moments import Value
-from ._objective import _layers as layers_of
+from ._objective import checked, layers_of, trainable
 from ._residuals import Pool, residual_trace
 from ._schedule import Item, Schedule
 from ._sharpness import CURVATURES, Sharpness
@@ -152,10 +152,7 @@ class Probe:
         seed: int = 0,
         first_step: int = 0,
     ) -> None:
-        if not isinstance(model, nn.Module):
-            raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
-        if not callable(loss):
-            raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+        checked(model, loss)
         if isinstance(overhead, bool) or not isinstance(overhead, (int, float)) or not 0 < overhead <= 1000:
             raise ValueError(f"`overhead` is {overhead!r}: gradient passes for each step's one are needed, such as 0.05")
         ways = ("auto", "microbatches", *(way for way in WAYS if way != "samples"))
@@ -288,9 +285,7 @@ class Probe:
 
     def _watch(self) -> None:
         """Begin with the parameters that are trainable now."""
-        named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
-        if not named:
-            raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+        named = trainable(self.model)
         self._parameters: list[Tensor] = [p for _, p in named]
         found = layers_of([name for name, _ in named], [p.numel() for p in self._parameters]) if self._layers else []
         self._row_names = ["", *(layer.name for layer in found)]

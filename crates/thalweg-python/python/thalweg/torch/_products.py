@@ -91,13 +91,15 @@ class Products:
             part = rows[start : start + step]
             if len(part) > 1 and not self._one_by_one:
                 try:
-                    yield start, self._multiply(graph, part, blocks, batched=True)
+                    found = self._multiply(graph, part, blocks, batched=True)
+                    yield start, self.objective.flatten(found, len(part), blocks)
                     start += len(part)
                     continue
                 except RuntimeError:
                     # An operation that cannot be mapped over vectors; a true fault comes again below.
                     self._one_by_one = True
-            yield start, self._multiply(graph, rows[start : start + 1], blocks, batched=False)
+            found = self._multiply(graph, rows[start : start + 1], blocks, batched=False)
+            yield start, self.objective.flatten(found, None, blocks)[None]
             start += 1
 
     def _together(self) -> int:
@@ -113,16 +115,20 @@ class Products:
         """What batch `index` is differentiated by. Called within ``objective.evaluating``."""
         raise NotImplementedError
 
-    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Tensor:
-        """The batch's part of the products (k, n); k is 1 unless `batched`."""
+    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Sequence[Tensor | None]:
+        """The batch's part of the products, by parameter tensors, with k before their shapes if `batched`; else k is 1. None stands
+        for zeros."""
         raise NotImplementedError
 
-    def _pulled(self, outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batched: bool) -> Any:
+    def _pulled(
+        self, outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batched: bool
+    ) -> Sequence[Tensor | None]:
         """Jᵀ of each row of `cotangents`, for outputs(inputs); None where an input has no part in it."""
         given = cotangents if batched else [part[0] for part in cotangents]
-        return torch.autograd.grad(
+        found: Sequence[Tensor | None] = torch.autograd.grad(
             outputs, inputs, given, retain_graph=True, allow_unused=True, is_grads_batched=batched
         )
+        return found
 
 
 class Hessian(Products):
@@ -137,19 +143,16 @@ class Hessian(Products):
             )
         gradient = torch.autograd.grad(loss, objective.parameters, create_graph=True, allow_unused=True)
         # What the loss is linear in has a constant gradient.
-        curved = [i for i, part in enumerate(gradient) if part is not None and part.requires_grad]
-        return curved, [part for i in curved if (part := gradient[i]) is not None]
+        return _moving(gradient)
 
-    def _multiply(self, graph: tuple[list[int], list[Tensor]], rows: Tensor, blocks: range, batched: bool) -> Tensor:
+    def _multiply(self, graph: tuple[list[int], list[Tensor]], rows: Tensor, blocks: range, batched: bool) -> Sequence[Tensor | None]:
         curved = [(i, part) for i, part in zip(*graph) if i in blocks]
         if not curved:
-            return torch.zeros_like(rows)
+            return [None for _ in blocks]
         directions = self.objective.split(rows, blocks)
         cotangents = [directions[i - blocks.start] for i, _ in curved]
         parameters = [self.objective.parameters[i] for i in blocks]
-        found = self._pulled([part for _, part in curved], parameters, cotangents, batched)
-        product = self.objective.flatten(found, len(rows) if batched else None, blocks)
-        return product if batched else product[None]
+        return self._pulled([part for _, part in curved], parameters, cotangents, batched)
 
 
 class GaussNewton(Products):
@@ -170,35 +173,37 @@ class GaussNewton(Products):
         outputs, leaves = linked.outputs, linked.leaves
         loss = linked.loss.mean() if linked.loss.dim() else linked.loss
         residual = torch.autograd.grad(loss, leaves, create_graph=True, allow_unused=True)
-        used = [i for i, part in enumerate(residual) if part is not None and part.requires_grad]
+        used, residuals = _moving(residual)
         if not used:
             raise NotApplicable(
                 "the loss is linear in what the model returns (as where the model computes its loss itself), so that the "
                 "Gauss–Newton matrix is 0: let the model return its predictions and compute the loss from them"
             )
         outputs, leaves = [outputs[i] for i in used], [leaves[i] for i in used]
-        residuals = [part for i in used if (part := residual[i]) is not None]
         # J v is the derivative of Jᵀ u along u, which Jᵀ u is linear in.
         dual = [torch.zeros_like(output, requires_grad=True) for output in outputs]
         pulled = torch.autograd.grad(
             outputs, self.objective.parameters, dual, create_graph=True, allow_unused=True
         )
-        moving = [i for i, part in enumerate(pulled) if part is not None and part.requires_grad]
-        return outputs, leaves, residuals, dual, moving, [part for i in moving if (part := pulled[i]) is not None]
+        return outputs, leaves, residuals, dual, *_moving(pulled)
 
-    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Tensor:
+    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Sequence[Tensor | None]:
         outputs, leaves, residuals, dual, moving, pulled = graph
         within = [(i, part) for i, part in zip(moving, pulled) if i in blocks]
         if not within:
-            return torch.zeros_like(rows)
+            return [None for _ in blocks]
         directions = self.objective.split(rows, blocks)
         along = self._pulled([part for _, part in within], dual, [directions[i - blocks.start] for i, _ in within], batched)
         along = _filled(along, outputs, rows, batched)
         curved = self._pulled(residuals, leaves, along, batched)
         curved = _filled(curved, outputs, rows, batched)
-        found = self._pulled(outputs, [self.objective.parameters[i] for i in blocks], curved, batched)
-        product = self.objective.flatten(found, len(rows) if batched else None, blocks)
-        return product if batched else product[None]
+        return self._pulled(outputs, [self.objective.parameters[i] for i in blocks], curved, batched)
+
+
+def _moving(parts: Sequence[Tensor | None]) -> tuple[list[int], list[Tensor]]:
+    """Which of `parts` are there and have a derivative, and these."""
+    found = [(i, part) for i, part in enumerate(parts) if part is not None and part.requires_grad]
+    return [i for i, _ in found], [part for _, part in found]
 
 
 def _filled(parts: Sequence[Tensor | None], like: Sequence[Tensor], rows: Tensor, batched: bool) -> list[Tensor]:
@@ -237,10 +242,9 @@ class GradientCovariance(Products):
         dual = torch.ones(len(outputs[0]), dtype=outputs[0].dtype, device=outputs[0].device, requires_grad=True)
         cotangents = [_by_sample(dual, residual) for residual in residuals]
         pulled = torch.autograd.grad(outputs, self.objective.parameters, cotangents, create_graph=True, allow_unused=True)
-        moving = [i for i, part in enumerate(pulled) if part is not None and part.requires_grad]
-        return outputs, residuals, dual, moving, [part for i in moving if (part := pulled[i]) is not None]
+        return outputs, residuals, dual, *_moving(pulled)
 
-    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Tensor:
+    def _multiply(self, graph: Any, rows: Tensor, blocks: range, batched: bool) -> Sequence[Tensor | None]:
         outputs, residuals, dual, moving, pulled = graph
         within = [(i, part) for i, part in zip(moving, pulled) if i in blocks]
         directions = self.objective.split(rows, blocks)
@@ -248,9 +252,7 @@ class GradientCovariance(Products):
         (slopes,) = _filled(found, [dual], rows, batched)
         # A batch's part counts by its samples: the mean over them.
         cotangents = [_by_sample(slopes, residual) / len(dual) for residual in residuals]
-        back = self._pulled(outputs, [self.objective.parameters[i] for i in blocks], cotangents, batched)
-        product = self.objective.flatten(back, len(rows) if batched else None, blocks)
-        return product if batched else product[None]
+        return self._pulled(outputs, [self.objective.parameters[i] for i in blocks], cotangents, batched)
 
 
 def _by_sample(numbers: Tensor, tensor: Tensor) -> Tensor:
