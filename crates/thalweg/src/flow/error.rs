@@ -167,6 +167,53 @@ pub enum FlowError {
         /// The most that is accepted.
         most: usize,
     },
+    /// The finite-step theory is offered for small networks.
+    #[error(
+        "the finite-step theory is for at most {} inputs and outputs, hidden widths of at most {} and at most {} layers, and the widths here are {}: \
+         follow the slow flow (its other drifts), or simulate SGD",
+        most[0],
+        most[1],
+        most[2],
+        chain(widths)
+    )]
+    FiniteTooLarge {
+        /// h_0 … h_D.
+        widths: Vec<usize>,
+        /// The most inputs of any weight in Σx, or outputs; the widest hidden layer; the most layers.
+        most: [usize; 3],
+    },
+    /// There is nothing to learn, and so no minimum about which SGD fluctuates little.
+    #[error(
+        "V√Σx is 0: the finite-step theory needs something to be learnt; follow the slow flow, or simulate SGD"
+    )]
+    NoSignal,
+    /// The product of the weights cannot leave the minima in some direction.
+    #[error(
+        "K is singular at a minimum on the way, so that nothing holds the fluctuation of the product there, and the finite-step theory has no law \
+         for it: V has a lower rank than the network has inputs and outputs; take hidden widths of at least the smaller of the two, earlier \
+         times, or simulate SGD"
+    )]
+    FlatDirection,
+    /// SGD's fluctuation about the minima settles in no law of the finite-step theory.
+    #[error(
+        "with a learning rate of {learning_rate:?} and a batch of {batch} the fluctuation of SGD about the minima has no stationary law from step {} on: \
+         noise moves the weights too far at once for the finite-step theory; take a smaller learning rate or a larger batch, or simulate SGD",
+        rounded(*step)
+    )]
+    NoStationaryLaw {
+        /// η, the step size that was given.
+        learning_rate: f64,
+        /// B, the samples in a minibatch that were given.
+        batch: usize,
+        /// The step t at which none was found.
+        step: f64,
+    },
+}
+
+/// Widths, from the inputs on.
+fn chain(widths: &[usize]) -> String {
+    let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
+    widths.join(" → ")
 }
 
 /// A step size with which gradient descent does not diverge.

@@ -35,6 +35,7 @@ mod chain;
 mod descent;
 mod error;
 mod exact;
+mod finite;
 mod gradient;
 mod kronecker;
 mod lift;
@@ -55,6 +56,10 @@ mod validity;
 
 pub use descent::{Descent, descend};
 pub use error::FlowError;
+pub use finite::{
+    FiniteTrajectory, FiniteValidity, FiniteWaypoint, TRUSTED_CONDITION, TRUSTED_FLUCTUATION,
+    TRUSTED_MILD_FLUCTUATION, finite_offered, finite_path, finite_step,
+};
 pub use memory::memory;
 pub use path::path;
 pub use relaxation::{Relaxation, relaxation};

@@ -98,6 +98,27 @@ impl From<Steps> for Times {
 }
 
 impl Times {
+    /// η²/B, checked, and so that `step` times it is finite.
+    pub(super) fn unit(learning_rate: f64, batch: usize, step: u64) -> Result<f64, FlowError> {
+        if !(learning_rate.is_finite() && learning_rate > 0.0) {
+            return Err(FlowError::LearningRate {
+                found: learning_rate,
+            });
+        }
+        if batch == 0 {
+            return Err(FlowError::Batch);
+        }
+        let unit = learning_rate * learning_rate / batch as f64;
+        if !(unit.is_normal() && (unit * step as f64).is_finite()) {
+            return Err(FlowError::SlowTime {
+                learning_rate,
+                batch,
+                step,
+            });
+        }
+        Ok(unit)
+    }
+
     /// The slow times, checked.
     pub(super) fn slow(&self) -> Result<Vec<f64>, FlowError> {
         let times: Vec<f64> = match self {
@@ -107,23 +128,8 @@ impl Times {
                 batch,
                 steps,
             } => {
-                if !(learning_rate.is_finite() && *learning_rate > 0.0) {
-                    return Err(FlowError::LearningRate {
-                        found: *learning_rate,
-                    });
-                }
-                if *batch == 0 {
-                    return Err(FlowError::Batch);
-                }
-                let unit = learning_rate * learning_rate / *batch as f64;
                 let step = steps.iter().copied().max().unwrap_or(0);
-                if !(unit.is_normal() && (unit * step as f64).is_finite()) {
-                    return Err(FlowError::SlowTime {
-                        learning_rate: *learning_rate,
-                        batch: *batch,
-                        step,
-                    });
-                }
+                let unit = Self::unit(*learning_rate, *batch, step)?;
                 steps.iter().map(|&t| unit * t as f64).collect()
             }
         };

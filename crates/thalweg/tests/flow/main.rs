@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod descent;
+mod finite;
 mod path;
 mod properties;
 mod reference;

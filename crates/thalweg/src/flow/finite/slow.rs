@@ -1,0 +1,367 @@
+//! The slow motion of SGD along the minima at a finite step size: the mean point, and the covariance of its scatter.
+//!
+//! One step of SGD moves Q_k = W_kW_kᵀ − W_{k+1}ᵀW_{k+1} by exactly η²(g_kg_kᵀ − g_{k+1}ᵀg_{k+1}), whose mean R_k the fast laws
+//! over the cloud give. With sym(Y, R) the motion by symmetric generators that changes Q_k by R_k, per step
+//!
+//! dY/dt = sym(Y, ⟨R⟩) + (η²/B) [exact(Y) − sym(Y, R_lead(Y))],  dQ/dt = J Q + Q Jᵀ + D,  J = (η²/B) ∂exact/∂Y,
+//!
+//! by the exponential Rosenbrock–Euler method: exact where the motion is linear, however stiff.
+
+use faer::{Mat, MatRef};
+use rayon::prelude::*;
+
+use super::{
+    super::{
+        FlowError,
+        exact::ExactFlow,
+        kronecker::add_kron,
+        manifold::to_manifold,
+        point::{Model, Point},
+        rosenbrock::System,
+    },
+    base::Base,
+    law::{Gaussian, Law, Laws},
+    network::Network,
+    propagate::propagate,
+    scatter::{cloud, directions, growth, symmetric_motion},
+};
+
+/// The error allowed in one step, relative to the norm of all weights.
+const TOLERANCE: f64 = 1e-3;
+
+/// Steps of the integrator, accepted and rejected, after which it gives up.
+const MOST_STEPS: usize = 20_000;
+
+/// Steps of SGD below which the integrator does not go: then one is taken as it comes, and none is tried below `SHORTEST`.
+const SHORT: f64 = 1e-3;
+const SHORTEST: f64 = 1e-6;
+
+/// What SGD is at one point of its slow path, on average over its fluctuations.
+#[derive(Clone, Copy)]
+pub(super) struct Means {
+    pub(super) sharpness: f64,
+    pub(super) fluctuation: f64,
+    pub(super) lambda_max: f64,
+    /// E ‖(W_D…W_1 − V)X‖².
+    pub(super) error: f64,
+}
+
+/// The problem at one η and B.
+pub(super) struct Setting<'a> {
+    model: &'a Model,
+    laws: Laws<'a>,
+    /// η, B and η²/B.
+    rate: f64,
+    batch: usize,
+    unit: f64,
+    /// I ⊗ Σε.
+    noise: Mat<f64>,
+}
+
+/// A point of the slow path.
+struct Place {
+    state: Vec<f64>,
+    /// The directions in which it may move, and the scatter's covariance in them.
+    along: Mat<f64>,
+    scatter: Mat<f64>,
+    /// dY/dt per step, in those directions.
+    drift: Mat<f64>,
+    means: Means,
+    /// The covariance of E, and B times that of Γ, averaged over the cloud.
+    errors: Mat<f64>,
+    noise: Mat<f64>,
+    /// Where the laws of the cloud were found.
+    gaussians: Vec<Gaussian>,
+}
+
+/// The slow path, step by step.
+pub(super) struct Slow<'a> {
+    setting: &'a Setting<'a>,
+    place: Place,
+    /// t, in steps of SGD.
+    time: f64,
+    /// The next step to try.
+    stride: f64,
+    taken: usize,
+}
+
+impl<'a> Setting<'a> {
+    pub(super) fn new(model: &'a Model, net: &'a Network, rate: f64, batch: usize) -> Self {
+        let n = net.size();
+        let mut noise = Mat::zeros(n, n);
+        let identity = Mat::<f64>::identity(net.inputs, net.inputs);
+        add_kron(
+            &mut noise,
+            1.0,
+            &model.noise().to_owned(),
+            identity.as_ref(),
+        );
+        Self {
+            model,
+            laws: Laws::new(net, rate),
+            rate,
+            batch,
+            unit: rate * rate / batch as f64,
+            noise,
+        }
+    }
+
+    /// The exact drift in `along`, per slow time.
+    fn leading(&self, state: &[f64], along: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
+        let mut velocity = vec![0.0; state.len()];
+        ExactFlow { model: self.model }.rhs(state, &mut velocity)?;
+        Ok(along.transpose() * column(&velocity))
+    }
+
+    /// J in `along`, per step, by central differences.
+    fn jacobian(&self, state: &[f64], along: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
+        let n = along.ncols();
+        let size = (state.iter().map(|w| w * w).sum::<f64>() / state.len() as f64).sqrt();
+        let step = 1e-5 * size;
+        let mut jacobian = Mat::zeros(n, n);
+        for j in 0..n {
+            let moved = |sign: f64| -> Vec<f64> {
+                let direction = along.col_as_slice(j).iter();
+                state
+                    .iter()
+                    .zip(direction)
+                    .map(|(w, d)| w + sign * step * d)
+                    .collect()
+            };
+            let (ahead, behind) = (
+                self.leading(&moved(1.0), along)?,
+                self.leading(&moved(-1.0), along)?,
+            );
+            let slope = faer::Scale(0.5 * self.unit / step) * (ahead - behind);
+            jacobian.subcols_mut(j, 1).copy_from(&slope);
+        }
+        Ok(jacobian)
+    }
+
+    /// The laws over a cloud, sought from those of the place before, and afresh where that leads nowhere.
+    fn laws(&self, points: &[Vec<f64>], before: &[Gaussian]) -> Result<Vec<Law>, FlowError> {
+        let starts =
+            (0..points.len()).map(|i| before.get(i).filter(|_| before.len() == points.len()));
+        let tasks: Vec<_> = points.iter().zip(starts).collect();
+        let laws = tasks.into_par_iter().map(|(point, start)| {
+            let base = Base::new(self.model, point.clone())?;
+            let mut law = self.laws.about(&base, &self.noise, start);
+            if law.is_err() && start.is_some() {
+                law = self.laws.about(&base, &self.noise, None);
+            }
+            law.map_err(|_| self.refusal(0.0))
+        });
+        laws.collect()
+    }
+
+    fn refusal(&self, step: f64) -> FlowError {
+        FlowError::NoStationaryLaw {
+            learning_rate: self.rate,
+            batch: self.batch,
+            step,
+        }
+    }
+
+    fn place(
+        &self,
+        state: Vec<f64>,
+        along: Mat<f64>,
+        scatter: Mat<f64>,
+        before: &[Gaussian],
+    ) -> Result<Place, FlowError> {
+        let (points, weights) = cloud(self.model, &state, &along, &scatter)?;
+        let laws = self.laws(&points, before)?;
+        let mean = |of: &dyn Fn(&Law) -> f64| -> f64 {
+            laws.iter()
+                .zip(&weights)
+                .map(|(law, weight)| weight * of(law))
+                .sum()
+        };
+        let averaged = |of: &dyn Fn(&Law) -> Mat<f64>| {
+            let mut sum = of(&laws[0]) * faer::Scale(weights[0]);
+            for (law, weight) in laws.iter().zip(&weights).skip(1) {
+                sum += of(law) * faer::Scale(*weight);
+            }
+            sum
+        };
+        let second = averaged(&|law| law.second_moment.clone());
+        let errors =
+            averaged(&|law| &law.second_moment - &law.mean_error * law.mean_error.transpose());
+        let point = Point::new(self.model, self.model.layers(&state));
+        let rates: Vec<Mat<f64>> = self
+            .leading_imbalances(&point)
+            .iter()
+            .enumerate()
+            .map(|(k, lead)| {
+                averaged(&|law| law.imbalances[k].clone()) - faer::Scale(self.unit) * lead
+            })
+            .collect();
+        let motion = self
+            .model
+            .flatten(&symmetric_motion(&point.layers, &rates)?);
+        let drift = along.transpose() * column(&motion)
+            + faer::Scale(self.unit) * self.leading(&state, &along)?;
+        Ok(Place {
+            means: Means {
+                sharpness: mean(&|law| law.sharpness),
+                fluctuation: mean(&|law| law.fluctuation),
+                lambda_max: mean(&|law| law.lambda_max),
+                error: (0..second.nrows()).map(|i| second[(i, i)]).sum(),
+            },
+            errors,
+            noise: self.minibatch(&second, point.residual.nrows()),
+            gaussians: laws.into_iter().map(|law| law.gaussian).collect(),
+            state,
+            along,
+            scatter,
+            drift,
+        })
+    }
+
+    /// R_k at leading order, tr(H_{k−1}) G_k − tr(G_{k+1}) H_k, per slow time.
+    fn leading_imbalances(&self, point: &Point) -> Vec<Mat<f64>> {
+        let felt = |k: usize| self.model.noise_within(&point.above[k]);
+        let trace = |m: &Mat<f64>| (0..m.nrows()).map(|i| m[(i, i)]).sum::<f64>();
+        (0..point.depth() - 1)
+            .map(|k| {
+                let below = &point.below[k + 1];
+                faer::Scale(point.below[k].squared_norm_l2()) * felt(k)
+                    - faer::Scale(trace(&felt(k + 1))) * (below * below.transpose())
+            })
+            .collect()
+    }
+
+    /// B Cov Γ = (⟨EEᵀ⟩ + Σε)_ac δ_bd + ⟨E_ad E_cb⟩, from the second moment of E.
+    fn minibatch(&self, second: &Mat<f64>, rows: usize) -> Mat<f64> {
+        let n = second.nrows();
+        Mat::from_fn(n, n, |i, j| {
+            let (a, b, c, d) = (i % rows, i / rows, j % rows, j / rows);
+            let mut entry = self.noise[(i, j)] + second[(d * rows + a, b * rows + c)];
+            if b == d {
+                let columns = (0..n / rows).map(|e| e * rows);
+                entry += columns.map(|e| second[(e + a, e + c)]).sum::<f64>();
+            }
+            entry
+        })
+    }
+}
+
+impl<'a> Slow<'a> {
+    /// At the minimum `state`, where nothing has scattered yet.
+    pub(super) fn new(setting: &'a Setting<'a>, state: Vec<f64>) -> Result<Self, FlowError> {
+        let model = setting.model;
+        let along = directions(&Point::new(model, model.layers(&state)), model)?;
+        let scatter = Mat::zeros(along.ncols(), along.ncols());
+        let place = setting.place(state, along, scatter, &[])?;
+        // A first step that moves no weight by more than about a hundredth.
+        let stride = 0.01 / place.drift.norm_max().max(1e-30);
+        Ok(Self {
+            setting,
+            place,
+            time: 0.0,
+            stride,
+            taken: 0,
+        })
+    }
+
+    pub(super) fn means(&self) -> Means {
+        self.place.means
+    }
+
+    /// Goes on to step `end` of SGD, exactly.
+    pub(super) fn reach(&mut self, end: f64) -> Result<(), FlowError> {
+        while self.time < end {
+            self.advance(end)?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, end: f64) -> Result<(), FlowError> {
+        let (setting, place) = (self.setting, &self.place);
+        let model = setting.model;
+        let jacobian = setting.jacobian(&place.state, &place.along)?;
+        let base = Base::new(model, place.state.clone())?;
+        let kick = 0.5 * setting.unit;
+        let growth = growth(
+            model,
+            &base,
+            &place.along,
+            &place.errors,
+            &place.noise,
+            kick,
+        );
+        let growth = faer::Scale(setting.unit) * growth;
+        let size = column(&place.state).norm_l2();
+        loop {
+            self.taken += 1;
+            if self.taken > MOST_STEPS {
+                return Err(FlowError::TooManySteps {
+                    steps: MOST_STEPS,
+                    time: setting.unit * self.time,
+                    end: setting.unit * end,
+                });
+            }
+            let last = self.stride >= end - self.time;
+            let stride = if last { end - self.time } else { self.stride };
+            let by = propagate(&jacobian, &growth, stride);
+            let shift = &by.integral * &place.drift;
+            let next = self.moved(&by, &shift);
+            let (error, failure) = match next {
+                Ok(next) => {
+                    // What the slope's change over the step, beyond J's, would have added.
+                    let moved =
+                        place.along.transpose() * (column(&next.state) - column(&place.state));
+                    let bent = place.along.transpose() * (&next.along * &next.drift)
+                        - &place.drift
+                        - &jacobian * moved;
+                    let error = 0.5 * (&by.integral * bent).norm_l2() / size / TOLERANCE;
+                    if error <= 1.0 || stride < SHORT {
+                        self.time = if last { end } else { self.time + stride };
+                        let grown = stride * (0.8 / error.max(1e-3).sqrt()).min(4.0);
+                        // A step that ends where one was asked to says nothing against longer ones.
+                        self.stride = if last { self.stride.max(grown) } else { grown };
+                        self.place = next;
+                        return Ok(());
+                    }
+                    (error, None)
+                }
+                Err(failure) => (f64::INFINITY, Some(failure)),
+            };
+            self.stride = stride * (0.8 / error.sqrt()).max(0.2);
+            if self.stride < SHORTEST || error.is_nan() {
+                return Err(match failure {
+                    Some(FlowError::NoStationaryLaw { .. }) => setting.refusal(self.time),
+                    Some(failure) => failure,
+                    None => FlowError::StepTooSmall {
+                        step: setting.unit * self.stride,
+                        time: setting.unit * self.time,
+                    },
+                });
+            }
+        }
+    }
+
+    /// The place that a step leads to.
+    fn moved(
+        &self,
+        by: &super::propagate::Propagated,
+        shift: &Mat<f64>,
+    ) -> Result<Place, FlowError> {
+        let (setting, place) = (self.setting, &self.place);
+        let model = setting.model;
+        let shift = &place.along * shift;
+        let shifted = place.state.iter().zip(shift.col_as_slice(0));
+        let mut state: Vec<f64> = shifted.map(|(w, d)| w + d).collect();
+        to_manifold(model, &mut state)?;
+        let scatter = &by.propagator * &place.scatter * by.propagator.transpose() + &by.noise;
+        let along = directions(&Point::new(model, model.layers(&state)), model)?;
+        let change = along.transpose() * &place.along;
+        let scatter = &change * scatter * change.transpose();
+        let scatter = faer::Scale(0.5) * (&scatter + scatter.transpose());
+        setting.place(state, along, scatter, &place.gaussians)
+    }
+}
+
+fn column(entries: &[f64]) -> MatRef<'_, f64> {
+    MatRef::from_column_major_slice(entries, entries.len(), 1)
+}

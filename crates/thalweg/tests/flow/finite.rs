@@ -1,0 +1,356 @@
+//! The finite-step theory against its reference, against SGD, against the limit η → 0, and where it must refuse.
+
+use faer::{Mat, mat};
+use serde_json::Value;
+use thalweg::flow::{
+    Drift, FiniteTrajectory, FlowError, FlowSettings, Steps, Times, finite_path, finite_step, path,
+    slow_flow,
+};
+use thalweg::problem::{Problem, Weights};
+
+use crate::{diagonal, random_minimum, random_weights, relative};
+
+fn matrix(value: &Value) -> Mat<f64> {
+    let rows: Vec<Vec<f64>> = serde_json::from_value(value.clone()).unwrap();
+    Mat::from_fn(rows.len(), rows[0].len(), |i, j| rows[i][j])
+}
+
+/// The means of T, F and λ_max over the windows from 0.9 t to 1.1 t, and the path.
+fn windows(case: &Value) -> ([Vec<f64>; 3], FiniteTrajectory) {
+    let depth = case["depth"].as_u64().unwrap() as usize;
+    let problem = Problem::new(
+        matrix(&case["input_covariance"]),
+        matrix(&case["teacher"]),
+        matrix(&case["noise_covariance"]),
+        depth,
+    )
+    .unwrap();
+    let start = &case["start_weights_flat_layer_1_first_row_major"];
+    let layers: Vec<Mat<f64>> = if start[0].is_array() {
+        start.as_array().unwrap().iter().map(matrix).collect()
+    } else {
+        let flat: Vec<f64> = serde_json::from_value(start.clone()).unwrap();
+        let d = problem.output_dim();
+        let entry = |k: usize| move |i: usize, j: usize| k * d * d + i * d + j;
+        (0..depth)
+            .map(|k| Mat::from_fn(d, d, |i, j| flat[entry(k)(i, j)]))
+            .collect()
+    };
+    let start = Weights::new(&problem, layers).unwrap();
+    let start = thalweg::flow::descend(&problem, &start, &FlowSettings::default()).unwrap();
+    let rate = case["learning_rate"].as_f64().unwrap();
+    let batch = case["batch"].as_u64().unwrap() as usize;
+    let steps: Vec<f64> = serde_json::from_value(case["windows_around_steps"].clone()).unwrap();
+    const PARTS: [(f64, f64); 5] = [(0.9, 0.5), (0.95, 1.0), (1.0, 1.0), (1.05, 1.0), (1.1, 0.5)];
+    let unit = rate * rate / batch as f64;
+    let times: Vec<f64> = steps
+        .iter()
+        .flat_map(|t| PARTS.map(|(part, _)| part * t * unit))
+        .collect();
+    let path = finite_step(&problem, &start.weights, rate, batch, &times).unwrap();
+    let means = |of: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        let window = |w: usize| {
+            let parts = PARTS.iter().enumerate();
+            parts
+                .map(|(i, (_, share))| share * of(w * PARTS.len() + i))
+                .sum::<f64>()
+                / 4.0
+        };
+        (0..steps.len()).map(window).collect()
+    };
+    let values = [
+        means(&|i| path.snapshots[i].sharpness),
+        means(&|i| path.snapshots[i].fluctuation),
+        means(&|i| path.snapshots[i].lambda_max),
+    ];
+    (values, path)
+}
+
+const KEYS: [&str; 3] = ["sharpness", "fluctuation", "lambda_max"];
+
+/// The reference follows nearly the same equations, and is interpolated between its own steps, to 0.8 % where λ_max turns. It takes
+/// the fluctuation's bend by differences and leaves out how steps' straight lines scatter, which is the 1.3 % by which T ends
+/// closer to SGD here where the theory is out of its range. In its range 1 % is three to five standard errors of the reference's
+/// runs of SGD; beyond there is no claim about them.
+#[test]
+fn reference_trajectories_and_sgd() {
+    let file: Value = serde_json::from_str(include_str!("../oracle/finite_step.json")).unwrap();
+    for case in file["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let (values, path) = windows(case);
+        assert_eq!(
+            path.validity.in_range(),
+            !["a", "e2b"].contains(&name),
+            "{name}"
+        );
+        for (key, values) in KEYS.iter().zip(values) {
+            for (i, value) in values.iter().enumerate() {
+                let off =
+                    |column: &str| case[column][*key][i].as_f64().map(|r| relative(*value, r));
+                let theory = off("finite_step_theory").unwrap_or(0.0);
+                let most = if path.validity.in_range() {
+                    0.01
+                } else {
+                    0.015
+                };
+                assert!(theory < most, "{name} {key} {i}: {theory}");
+                let sgd = off("sgd").unwrap_or(0.0);
+                let limit = if *key == "lambda_max" { 0.015 } else { 0.01 };
+                let claimed = path.validity.product_fluctuation < 0.035;
+                assert!(
+                    !claimed || sgd < limit,
+                    "{name} {key} {i} against SGD: {sgd}"
+                );
+            }
+        }
+    }
+}
+
+/// One layer is the least mean squares filter, whose stationary covariance is known exactly: with Σx = I the rows of
+/// W − V have the covariance (η/B) Σε / (2 − η − η(d_x + 1)/B) each way.
+#[test]
+fn one_layer_fluctuates_as_least_mean_squares_does() {
+    let noise = diagonal(&[1.0, 0.09]);
+    let problem = Problem::new(Mat::identity(2, 2), Mat::identity(2, 2), noise, 1).unwrap();
+    let start = Weights::new(&problem, vec![Mat::identity(2, 2)]).unwrap();
+    let (rate, batch) = (0.2, 3);
+    let path = finite_step(&problem, &start, rate, batch, &[1.0]).unwrap();
+    let per_batch = rate / batch as f64;
+    let row = per_batch / (2.0 - rate - 3.0 * per_batch);
+    let exact = 2.0 * 1.09 * row / 2.0;
+    let found = path.snapshots[0];
+    assert!(relative(found.product_fluctuation.unwrap(), exact) < 1e-3);
+    assert!(relative(found.sharpness, 4.0) < 1e-12);
+    assert!(relative(found.lambda_max, 1.0) < 1e-12);
+}
+
+/// The excess over the leading order is of first order in η.
+#[test]
+fn small_steps_follow_the_exact_drift() {
+    let problem = Problem::new(
+        mat![[1.5, 0.2], [0.2, 0.7]],
+        mat![[1.0, 0.3], [-0.2, 0.6]],
+        diagonal(&[1.0, 0.1]),
+        3,
+    )
+    .unwrap();
+    let start = random_minimum(&problem, 4);
+    let times = vec![0.5, 2.0];
+    let exact = FlowSettings {
+        drift: Drift::Exact,
+        ..FlowSettings::default()
+    };
+    let leading = slow_flow(&problem, &start, &Times::Slow(times.clone()), &exact).unwrap();
+    let excess = |rate: f64| -> Vec<f64> {
+        let path = finite_step(&problem, &start, rate, 10, &times).unwrap();
+        let pairs = path.snapshots.iter().zip(&leading.snapshots);
+        pairs
+            .map(|(a, b)| a.sharpness / b.sharpness - 1.0)
+            .collect()
+    };
+    let (coarse, fine) = (excess(0.03), excess(0.015));
+    for (coarse, fine) in coarse.iter().zip(&fine) {
+        assert!(coarse.abs() < 0.05, "{coarse}");
+        assert!((coarse / fine - 2.0).abs() < 0.3, "{coarse} {fine}");
+    }
+}
+
+/// Rotated hidden bases are the same network.
+#[test]
+fn hidden_rotations_change_nothing() {
+    let problem = Problem::new(
+        Mat::identity(2, 2),
+        diagonal(&[1.5, 0.5]),
+        mat![[1.0, 0.5], [0.5, 0.4]],
+        3,
+    )
+    .unwrap();
+    let start = random_minimum(&problem, 2);
+    let turn = |angle: f64| {
+        let (sine, cosine) = angle.sin_cos();
+        mat![[cosine, -sine], [sine, cosine]]
+    };
+    let (one, two) = (turn(0.7), turn(-1.9));
+    let layers = start.layers();
+    let turned = vec![
+        &one * &layers[0],
+        &two * &layers[1] * one.transpose(),
+        &layers[2] * two.transpose(),
+    ];
+    let turned = Weights::new(&problem, turned).unwrap();
+    let end = |start: &Weights| {
+        finite_step(&problem, start, 0.03, 10, &[5.0])
+            .unwrap()
+            .snapshots[0]
+    };
+    let (straight, turned) = (end(&start), end(&turned));
+    assert!(relative(straight.sharpness, turned.sharpness) < 2e-4);
+    assert!(relative(straight.fluctuation, turned.fluctuation) < 2e-4);
+}
+
+/// Shapes beyond the reference's squares, each against SGD: 16 seeds for 1e5 to 5e5 steps from the same minima, at the
+/// same times, gave these means over the last twentieth (computed once by the simulator; standard errors below 0.3 %).
+#[test]
+fn other_shapes_agree_with_sgd() {
+    struct Shape {
+        problem: Problem,
+        rate: f64,
+        steps: f64,
+        sharpness: f64,
+    }
+    let shape = |sx: Mat<f64>, v: Mat<f64>, noise: [f64; 2], hidden: [usize; 2]| {
+        let outputs = v.nrows();
+        let noise = diagonal(&noise[..outputs].iter().map(|s| s * s).collect::<Vec<_>>());
+        Problem::with_hidden_widths(sx, v, noise, 3, &hidden).unwrap()
+    };
+    let two = || Mat::<f64>::identity(2, 2);
+    let inputs = mat![[1.5, 0.2, 0.0], [0.2, 1.0, 0.1], [0.0, 0.1, 0.7]];
+    let wide = mat![[1.0, 0.2, 0.0], [0.1, 0.8, 0.3]];
+    let shapes = [
+        // Three inputs, two outputs.
+        (shape(inputs, wide, [1.0, 0.2], [3, 3]), 0.03, 1e5, 20.957),
+        // One input, two outputs.
+        (
+            shape(mat![[1.0]], mat![[1.0], [0.7]], [1.0, 0.2], [2, 2]),
+            0.03,
+            1e5,
+            4.967,
+        ),
+        // A teacher of rank one.
+        (
+            shape(two(), mat![[1.0, 0.0], [0.5, 0.0]], [1.0, 0.3], [2, 2]),
+            0.02,
+            2e5,
+            5.681,
+        ),
+        // Inputs on a line, and hidden layers wider than all.
+        (
+            shape(mat![[1.0, 1.0], [1.0, 1.0]], two(), [1.0, 0.3], [2, 2]),
+            0.02,
+            1e5,
+            7.756,
+        ),
+        (shape(two(), two(), [3.0, 0.3], [6, 6]), 0.01, 5e5, 28.708),
+    ]
+    .map(|(problem, rate, steps, sharpness)| Shape {
+        problem,
+        rate,
+        steps,
+        sharpness,
+    });
+    for shape in shapes {
+        let start = near_identity(&shape.problem);
+        let time = shape.rate * shape.rate / 10.0 * shape.steps;
+        let path = finite_step(&shape.problem, &start, shape.rate, 10, &[time]).unwrap();
+        let found = path.snapshots[0].sharpness;
+        assert!(
+            relative(found, shape.sharpness) < 0.01,
+            "{found} {}",
+            shape.sharpness
+        );
+    }
+}
+
+/// The minimum that gradient flow reaches from near the identity.
+fn near_identity(problem: &Problem) -> Weights {
+    let mut stream = thalweg::random::Stream::new(5, thalweg::random::Purpose::Initial);
+    let layers = problem.widths().windows(2).map(|pair| {
+        Mat::from_fn(pair[1], pair[0], |i, j| {
+            0.4 * stream.normal() + f64::from(u8::from(i == j))
+        })
+    });
+    let start = Weights::new(problem, layers.collect()).unwrap();
+    thalweg::flow::descend(problem, &start, &FlowSettings::default())
+        .unwrap()
+        .weights
+}
+
+/// From any start: the leading order until the weights have come down, the finite-step theory from then on.
+#[test]
+fn a_path_in_steps_comes_down_first() {
+    let problem = Problem::new(
+        Mat::identity(2, 2),
+        Mat::identity(2, 2),
+        diagonal(&[1.0, 0.01]),
+        3,
+    )
+    .unwrap();
+    let start = random_weights(&problem, 1);
+    let steps = Steps {
+        learning_rate: 0.05,
+        batch: 10,
+        steps: vec![0, 5, 100_000],
+    };
+    let finite = finite_path(&problem, &start, &steps).unwrap();
+    let leading = path(&problem, &start, &steps, &FlowSettings::default()).unwrap();
+    for i in 0..2 {
+        assert_eq!(
+            finite.snapshots[i].sharpness,
+            leading.snapshots[i].sharpness
+        );
+        assert_eq!(finite.snapshots[i].product_fluctuation, None);
+    }
+    assert_eq!(finite.snapshots[2].step, Some(100_000));
+    assert!(finite.snapshots[2].product_fluctuation.unwrap() > 0.0);
+    let minimum = thalweg::flow::descend(&problem, &start, &FlowSettings::default()).unwrap();
+    let along = finite_step(
+        &problem,
+        &minimum.weights,
+        0.05,
+        10,
+        &[0.05 * 0.05 / 10.0 * 1e5],
+    )
+    .unwrap();
+    assert!(relative(finite.snapshots[2].sharpness, along.snapshots[0].sharpness) < 1e-12);
+    let arrival = finite.validity.arrival.unwrap();
+    assert!(arrival > 5.0 && arrival < 1e5);
+    assert!(finite.validity.sentence().contains("Before step"));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let identity = |d: usize| Mat::<f64>::identity(d, d);
+    let problem = |d: usize, depth: usize| {
+        Problem::new(identity(d), identity(d), identity(d), depth).unwrap()
+    };
+    let at = |problem: &Problem, rate: f64, batch: usize| {
+        let layers = problem
+            .widths()
+            .windows(2)
+            .map(|h| Mat::from_fn(h[1], h[0], |i, j| f64::from(u8::from(i == j))));
+        let start = Weights::new(problem, layers.collect()).unwrap();
+        finite_step(problem, &start, rate, batch, &[1.0]).unwrap_err()
+    };
+    assert!(matches!(
+        at(&problem(5, 2), 0.01, 10),
+        FlowError::FiniteTooLarge { .. }
+    ));
+    assert!(matches!(
+        at(&problem(2, 9), 0.01, 10),
+        FlowError::FiniteTooLarge { .. }
+    ));
+    assert!(matches!(
+        at(&problem(2, 3), -0.01, 10),
+        FlowError::LearningRate { .. }
+    ));
+    assert!(matches!(at(&problem(2, 3), 0.01, 0), FlowError::Batch));
+    // Beyond the edge of stability: λ_max is 3 at these weights.
+    let refused = at(&problem(2, 3), 0.9, 1);
+    assert!(
+        matches!(refused, FlowError::NoStationaryLaw { .. }),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("smaller learning rate"));
+
+    let silent = Problem::new(identity(2), Mat::zeros(2, 2), identity(2), 2).unwrap();
+    let start = Weights::new(&silent, vec![identity(2), Mat::zeros(2, 2)]).unwrap();
+    let refused = finite_step(&silent, &start, 0.01, 10, &[1.0]).unwrap_err();
+    assert!(matches!(refused, FlowError::NoSignal));
+
+    // A hidden layer that lets the product move in three directions of four.
+    let teacher = mat![[1.0, 0.0], [0.5, 0.0]];
+    let narrow = Problem::with_hidden_widths(identity(2), teacher, identity(2), 2, &[1]).unwrap();
+    let start = Weights::new(&narrow, vec![mat![[1.0, 0.0]], mat![[1.0], [0.5]]]).unwrap();
+    let refused = finite_step(&narrow, &start, 0.01, 10, &[1.0]).unwrap_err();
+    assert!(matches!(refused, FlowError::FlatDirection));
+}
