@@ -183,7 +183,7 @@ fn a_directory_holds_what_memory_does_and_the_final_networks() {
         for (quantity, value) in [
             ("sharpness", measured.sharpness.value),
             ("lambda_max", measured.top[0].value),
-            ("fluctuation", measured.fluctuation.value),
+            ("fluctuation", measured.fluctuation.unwrap().value),
             ("loss", measured.loss.value),
         ] {
             let series = stored.measurements.series(quantity, saved.seed.unwrap());

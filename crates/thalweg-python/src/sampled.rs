@@ -226,6 +226,23 @@ pub fn sample_mean<'py>(values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny
     json::python(values.py(), &json!(MeanRecord::from(mean)))
 }
 
+/// A number from `groups` groups of samples, with its standard error (nan where that is not known) and its interval, as
+/// `sample_mean` gives them.
+#[pyfunction]
+pub fn group_mean<'py>(
+    py: Python<'py>,
+    value: f64,
+    standard_error: f64,
+    groups: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mean = SampleMean {
+        value,
+        standard_error,
+        samples: groups,
+    };
+    json::python(py, &json!(MeanRecord::from(mean)))
+}
+
 /// Σ a / Σ b over samples, with standard error and interval; None where Σ b = 0.
 #[pyfunction]
 pub fn sample_ratio<'py>(

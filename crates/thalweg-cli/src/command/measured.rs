@@ -15,6 +15,9 @@ use thalweg_lab::quantity::{
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
 
+/// What stands for a number that is not known.
+const UNKNOWN: &str = "–";
+
 /// The page of all `networks`, whose results lie in `directory` if anywhere.
 pub fn page(networks: &[NetworkMeasurement], directory: Option<&Path>) -> String {
     let mut page = Page::for_output();
@@ -69,12 +72,12 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         ("to", Align::Right),
     ]);
     mean_row(&mut table, &LOSS.named(), &network.loss);
-    mean_row(&mut table, &FLUCTUATION.named(), &network.fluctuation);
-    mean_row(
-        &mut table,
-        COVARIANCE_TRACE.formula,
-        &network.covariance_trace,
-    );
+    if let Some(fluctuation) = &network.fluctuation {
+        mean_row(&mut table, &FLUCTUATION.named(), fluctuation);
+    }
+    if let Some(trace) = &network.covariance_trace {
+        mean_row(&mut table, COVARIANCE_TRACE.formula, trace);
+    }
     if let Some(ratio) = &network.ratio {
         mean_row(&mut table, FLUCTUATION_PER_GAUSS_NEWTON.formula, ratio);
     }
@@ -98,8 +101,8 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
             layer.parameters.to_string(),
             short(&layer.sharpness),
             short(&layer.lambda_max),
-            spread(&layer.fluctuation),
-            spread(&layer.covariance_trace),
+            known(layer.fluctuation.as_ref()),
+            known(layer.covariance_trace.as_ref()),
         ]);
     }
     page.table(&table);
@@ -261,12 +264,12 @@ fn number_row(table: &mut Table, what: &str, value: &EstimateRecord) {
 }
 
 fn mean_row(table: &mut Table, what: &str, mean: &MeanRecord) {
-    table.row([
-        what.to_owned(),
-        number(mean.value),
-        significant(mean.interval.0, 4),
-        significant(mean.interval.1, 4),
-    ]);
+    let end = |value: f64| significant(value, 4);
+    let unknown = || [UNKNOWN.to_owned(), UNKNOWN.to_owned()];
+    let [from, to] = mean
+        .interval
+        .map_or_else(unknown, |(from, to)| [end(from), end(to)]);
+    table.row([what.to_owned(), number(mean.value), from, to]);
 }
 
 /// What kind of error, its size, and whether the accuracy was reached.
@@ -303,11 +306,16 @@ fn short(value: &EstimateRecord) -> String {
 }
 
 fn spread(mean: &MeanRecord) -> String {
-    format!(
-        "{} ± {}",
-        significant(mean.value, 4),
-        significant(mean.standard_error, 2)
-    )
+    let value = significant(mean.value, 4);
+    match mean.standard_error {
+        Some(error) => format!("{value} ± {}", significant(error, 2)),
+        None => value,
+    }
+}
+
+/// A mean with its standard error, a dash where it is not known.
+fn known(found: Option<&MeanRecord>) -> String {
+    found.map_or(UNKNOWN.to_owned(), spread)
 }
 
 fn list(values: &[f64]) -> String {

@@ -91,6 +91,28 @@ fn sentences_hold_the_numbers_of_their_names() {
     assert!(text.contains("its condition number ∞") && text.contains("Not known: it needs labels"));
 }
 
+/// What batches as a whole cannot tell is a dash or no row, and a number without an error stands alone.
+#[test]
+fn what_is_not_known_is_not_shown() {
+    let mut network = network();
+    network.loss.standard_error = None;
+    network.loss.interval = None;
+    network.fluctuation = None;
+    network.layers[0].fluctuation = None;
+    if let Some(trace) = &mut network.layers[0].covariance_trace {
+        trace.standard_error = None;
+    }
+    let lines = lines(&network);
+    for expected in [
+        "loss L 101.5 – –",
+        "tr Cov ∇ℓ 110.5 108.3 112.7",
+        "layers.0.weight 20 112.2 ± 0.63 113.2 – 115.5",
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+    }
+    assert!(!lines.iter().any(|line| line.starts_with("fluctuation F")));
+}
+
 /// An eigenvalue that is no larger than its own error is 0, for all that is known.
 #[test]
 fn an_eigenvalue_within_its_error_is_nothing() {

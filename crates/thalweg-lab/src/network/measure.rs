@@ -159,8 +159,8 @@ pub fn measure(
         top: numbers(&aligned.hessian.values),
         bottom: numbers(&bottom.values),
         density,
-        fluctuation: fluctuation.total.fluctuation.into(),
-        covariance_trace: fluctuation.total.covariance_trace.into(),
+        fluctuation: Some(fluctuation.total.fluctuation.into()),
+        covariance_trace: Some(fluctuation.total.covariance_trace.into()),
         ratio: fluctuation.total.ratio.map(MeanRecord::from),
         layers,
         outputs: fluctuation
@@ -259,8 +259,8 @@ impl Work<'_> {
             parameters: range.len(),
             sharpness,
             lambda_max: top.values[0].into(),
-            fluctuation: layer.moments.fluctuation.into(),
-            covariance_trace: layer.moments.covariance_trace.into(),
+            fluctuation: Some(layer.moments.fluctuation.into()),
+            covariance_trace: Some(layer.moments.covariance_trace.into()),
         })
     }
 }

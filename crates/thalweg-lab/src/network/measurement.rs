@@ -53,11 +53,13 @@ pub struct NetworkMeasurement {
     /// The Hessian's spectral density.
     pub density: DensityRecord,
     /// The gradient fluctuation F = E‖∇ℓ‖² of one sample, in loss²/weight², with its interval.
-    pub fluctuation: MeanRecord,
-    /// tr Cov ∇ℓ, centred.
-    pub covariance_trace: MeanRecord,
+    ///
+    /// Nothing where neither single samples nor several batches have gradients of their own.
+    pub fluctuation: Option<MeanRecord>,
+    /// tr Cov ∇ℓ, centred; nothing where there is no fluctuation.
+    pub covariance_trace: Option<MeanRecord>,
     /// F/tr G: between the smallest and the largest mismatch by Theorem 2, where residuals do not depend
-    /// on inputs. Nothing where tr G is 0.
+    /// on inputs. Nothing where tr G is 0, or single samples have no gradients of their own.
     pub ratio: Option<MeanRecord>,
     /// Each layer's own curvature and fluctuation.
     pub layers: Vec<LayerRecord>,
@@ -109,15 +111,15 @@ pub enum ErrorKind {
     Residual,
 }
 
-/// A mean over samples, with what it leaves open about the law they were drawn from.
+/// A mean over samples, or a number from groups of them, with what it leaves open about the law they were drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeanRecord {
     /// The mean over the evaluation set, exact.
     pub value: f64,
-    /// Its standard error as an estimate of the law's.
-    pub standard_error: f64,
-    /// The 95 % confidence interval.
-    pub interval: (f64, f64),
+    /// Its standard error as an estimate of the law's; nothing where it comes from too few for one.
+    pub standard_error: Option<f64>,
+    /// The 95 % confidence interval; nothing without the standard error.
+    pub interval: Option<(f64, f64)>,
 }
 
 /// A smoothed spectral density.
@@ -142,10 +144,10 @@ pub struct LayerRecord {
     pub sharpness: EstimateRecord,
     /// The largest eigenvalue of that block.
     pub lambda_max: EstimateRecord,
-    /// Its part of F.
-    pub fluctuation: MeanRecord,
-    /// Its part of tr Cov.
-    pub covariance_trace: MeanRecord,
+    /// Its part of F; nothing where there is no F.
+    pub fluctuation: Option<MeanRecord>,
+    /// Its part of tr Cov; nothing where there is none.
+    pub covariance_trace: Option<MeanRecord>,
 }
 
 /// The residuals r = ∂ℓ/∂f and how they scatter.
@@ -281,10 +283,11 @@ impl EstimateRecord {
 
 impl From<SampleMean> for MeanRecord {
     fn from(mean: SampleMean) -> Self {
+        let known = mean.standard_error.is_finite();
         Self {
             value: mean.value,
-            standard_error: mean.standard_error,
-            interval: mean.interval(),
+            standard_error: known.then_some(mean.standard_error),
+            interval: known.then(|| mean.interval()),
         }
     }
 }

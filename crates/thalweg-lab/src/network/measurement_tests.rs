@@ -44,10 +44,25 @@ fn estimates_keep_their_errors_and_their_doubts() {
 fn means_keep_their_intervals() {
     let mean = MeanRecord::from(SampleMean::of([1.0, 3.0, 5.0, 7.0]));
     let error = (5.0_f64 / 3.0).sqrt();
-    assert!((mean.value - 4.0).abs() < 1e-15 && (mean.standard_error - error).abs() < 1e-15);
+    let (Some(found), Some((from, to))) = (mean.standard_error, mean.interval) else {
+        unreachable!("four numbers have a scatter");
+    };
+    assert!((mean.value - 4.0).abs() < 1e-15 && (found - error).abs() < 1e-15);
     let reach = 3.182_446_305 * error;
-    assert!((mean.interval.0 - (4.0 - reach)).abs() < 1e-7);
-    assert!((mean.interval.1 - (4.0 + reach)).abs() < 1e-7);
+    assert!((from - (4.0 - reach)).abs() < 1e-7);
+    assert!((to - (4.0 + reach)).abs() < 1e-7);
+}
+
+/// One number has no scatter: what is not known is absent, since JSON has no infinity.
+#[test]
+fn means_of_one_have_no_error() {
+    let mean = MeanRecord::from(SampleMean::of([3.0]));
+    let expected = MeanRecord {
+        value: 3.0,
+        standard_error: None,
+        interval: None,
+    };
+    assert_eq!(mean, expected);
 }
 
 #[test]

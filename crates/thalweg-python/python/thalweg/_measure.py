@@ -24,7 +24,7 @@ class Measured:
     networks : list of dict
         One for each network, with the fields of the program's JSON: an estimate is a dictionary of ``value``, ``error``,
         ``kind`` of error, products with the operator (``matvecs``) and ``converged``; a mean over samples has ``value``,
-        ``standard_error`` and its 95 % ``interval``.
+        ``standard_error`` and its 95 % ``interval``. What is not known is None, of which a sentence in ``notes`` says why.
     """
 
     networks: list[dict[str, Any]]
@@ -48,12 +48,16 @@ class Measured:
                 network["name"],
                 network["sharpness"]["value"],
                 network["top"][0]["value"],
-                network["fluctuation"]["value"],
-                network["covariance_trace"]["value"],
+                _value(network["fluctuation"]),
+                _value(network["covariance_trace"]),
             )
             for network in self.networks
         ]
         return table(["network", "T", "λ_max", "F", "tr Cov ∇ℓ"], rows)
+
+
+def _value(mean: dict[str, Any] | None) -> float | None:
+    return None if mean is None else mean["value"]
 
 
 def measure(

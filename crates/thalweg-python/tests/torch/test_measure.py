@@ -22,6 +22,7 @@ from torch.nn import functional
 
 import thalweg
 from thalweg.torch import import_, measure, sharpness
+from thalweg.torch._groups import between_batches
 from thalweg.torch._multilinear import linear_in_each_parameter
 from thalweg.torch._objective import Objective
 from thalweg.torch._products import GaussNewton, Hessian
@@ -312,17 +313,115 @@ def mean_of_classes(model: nn.Module, batch: Any) -> Tensor:
     return classes(model, batch).mean()
 
 
+def batch_gradients(objective: Objective) -> Tensor:
+    """The gradient of each batch's mean loss, with the random numbers that it is measured with, one a row."""
+    rows = []
+    for index in range(len(objective.batches)):
+        with objective.evaluating(index):
+            parts = torch.autograd.grad(objective.mean(index), objective.parameters)
+        rows.append(torch.cat([part.flatten() for part in parts]))
+    return torch.stack(rows)
+
+
+def unlike_alone(layer: nn.Module) -> nn.Sequential:
+    """A network in which a sample of a batch is not what it is alone."""
+    return nn.Sequential(nn.Linear(3, 5), layer, nn.Tanh(), nn.Linear(5, 4)).double()
+
+
 @pytest.mark.parametrize("layer", [nn.BatchNorm1d(5), nn.Dropout(0.3)])
-def test_a_scalar_loss_without_single_samples(layer: nn.Module) -> None:
-    """The error names the ways out, and these are ways out."""
-    model = nn.Sequential(nn.Linear(3, 5), layer, nn.Linear(5, 4)).double()
-    data = classified(12, 12)
-    with pytest.raises(ValueError, match=r"reduction='none'.*model.eval\(\).*thalweg.torch.hessian"):
-        measure(model, mean_of_classes, data, **LITTLE)
-    assert thalweg.trace(thalweg.torch.hessian(model, mean_of_classes, data), products=20).value > 0
-    assert measure(model, classes, data, **LITTLE).networks[0]["fluctuation"]["value"] > 0
+def test_a_scalar_loss_without_single_samples(layer: nn.Module, tmp_path: Path) -> None:
+    """All that curvature has, and the fluctuation from the batches' gradients, of unequal sizes; the rest is None, with a note."""
+    model = unlike_alone(layer)
+    data = classified(8, 8, 8, 6, 6)
+    sizes = torch.tensor([8.0, 8, 8, 6, 6]).double()
+    (found,) = measure(model, mean_of_classes, data, top=2, trace_products=40, out=tmp_path).networks
+    objective = Objective(model, mean_of_classes, data)
+    gradients = batch_gradients(objective)
+    mean = (sizes @ gradients) / 36
+    # Every sum of squares by its definition, also with each batch left out.
+    covariance = (sizes * (gradients - mean).square().sum(1)).sum() / 4
+    assert found["covariance_trace"]["value"] == pytest.approx(covariance.item(), rel=1e-9)
+    fluctuation = mean.square().sum() + (1 - 1 / 36) * covariance
+    assert found["fluctuation"]["value"] == pytest.approx(fluctuation.item(), rel=1e-9)
+    left_out = []
+    for k in range(5):
+        rest = torch.arange(5) != k
+        b, g = sizes[rest], gradients[rest]
+        left_out.append((b * (g - (b @ g) / b.sum()).square().sum(1)).sum() / 3)
+    error = (0.8 * (torch.stack(left_out) - torch.stack(left_out).mean()).square().sum()).sqrt().item()
+    assert found["covariance_trace"]["standard_error"] == pytest.approx(error, rel=1e-9)
+    # Student's t with 4 degrees of freedom.
+    assert found["covariance_trace"]["interval"][1] == pytest.approx(covariance.item() + 2.776445105 * error, rel=1e-9)
+    losses = torch.tensor(objective.batch_losses, dtype=torch.float64)
+    scatter = (sizes * (losses - sizes @ losses / 36).square()).sum() / 4
+    assert found["loss"]["value"] == pytest.approx((sizes @ losses / 36).item(), rel=1e-12)
+    assert found["loss"]["standard_error"] == pytest.approx((scatter / 36).sqrt().item(), rel=1e-9)
+    layer_part = (sizes * (gradients - mean)[:, :20].square().sum(1)).sum() / 4
+    assert found["layers"][0]["covariance_trace"]["value"] == pytest.approx(layer_part.item(), rel=1e-9)
+    eigenvalues = torch.linalg.eigvalsh(dense(Hessian(objective)))
+    scale = eigenvalues.abs().max().item()
+    np.testing.assert_allclose(values(found["top"]), eigenvalues.flip(0)[:2], atol=1e-6 * scale)
+    # At a false-alarm rate below 1e-4 each.
+    assert abs(found["sharpness"]["value"] - eigenvalues.sum().item()) < 6 * found["sharpness"]["error"] + 1e-9
+    trace = dense(GaussNewton(objective)).trace().item()
+    assert abs(found["gauss_newton_trace"]["value"] - trace) < 6 * found["gauss_newton_trace"]["error"] + 1e-9
+    for key in ("ratio", "residuals", "bounds", "conditional", "alignment"):
+        assert found[key] is None
+    assert found["gradient_covariance"] == found["outputs"] == []
+    assert any("5 batches' gradients" in note and "reduction='none'" in note for note in found["notes"])
+    written = json.loads((tmp_path / "measured/model.json").read_text())
+    assert written["fluctuation"] == found["fluctuation"] and written["alignment"] is None
+    # The ways out that the note names.
+    assert measure(model, classes, data, **LITTLE).networks[0]["alignment"] is not None
     model.eval()
-    assert measure(model, mean_of_classes, data, **LITTLE).networks[0]["fluctuation"]["value"] > 0
+    assert measure(model, mean_of_classes, data, **LITTLE).networks[0]["alignment"] is not None
+
+
+def test_one_batch_of_coupled_samples_has_no_fluctuation(tmp_path: Path) -> None:
+    """It is absent from dictionary, file and table, and two batches give it without an error."""
+    model = unlike_alone(nn.BatchNorm1d(5))
+    measured = measure(model, mean_of_classes, classified(12), out=tmp_path, **LITTLE)
+    (found,) = measured.networks
+    assert found["fluctuation"] is None and found["covariance_trace"] is None
+    assert found["layers"][0]["fluctuation"] is None
+    assert found["loss"]["standard_error"] is None and found["loss"]["interval"] is None
+    assert found["sharpness"]["value"] != 0 and found["gauss_newton_trace"]["value"] > 0
+    assert any("give several batches" in note for note in found["notes"])
+    assert json.loads((tmp_path / "measured/model.json").read_text())["fluctuation"] is None
+    assert "–" in measured._repr_html_()
+    (two,) = measure(model, mean_of_classes, classified(6, 6), **LITTLE).networks
+    assert two["fluctuation"]["value"] > 0 and two["fluctuation"]["interval"] is None
+    assert any("at least 3 batches" in note for note in two["notes"])
+
+
+def test_batches_of_independent_samples_tell_their_covariance() -> None:
+    """Without bias: 400 times 6 batches of 2 to 7 samples, whose gradients have the variance 1.
+
+    A z-test at a false-alarm rate of 1e-4; with all batches counted alike, as though they were of one size, it fails.
+    """
+    generator = torch.Generator().manual_seed(5)
+    model = nn.Linear(1, 1, bias=False).double()
+    nn.init.zeros_(model.weight)
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        # ∇ℓ = −y x with x = 1 and y normal: mean 0, variance 1.
+        found: Tensor = 0.5 * (model(batch[0]) - batch[1]).square().mean()
+        return found
+
+    sizes = [2, 3, 4, 5, 6, 7]
+    own: dict[str, list[float]] = {"weighted": [], "alike": []}
+    for _ in range(400):
+        data = []
+        for size in sizes:
+            y = torch.randn(size, 1, generator=generator).double()
+            data.append((torch.ones(size, 1).double(), y))
+        objective = Objective(model, loss, data)
+        own["weighted"].append(between_batches(objective)[0]["covariance_trace"]["value"])
+        objective.sizes = [4.5] * 6  # type: ignore[list-item]
+        own["alike"].append(between_batches(objective)[0]["covariance_trace"]["value"])
+    z = {name: (np.mean(found) - 1) / (np.std(found, ddof=1) / 20) for name, found in own.items()}
+    assert abs(z["weighted"]) < 3.9
+    assert abs(z["alike"]) > 3.9
 
 
 def test_progress_and_errors() -> None:

@@ -77,10 +77,13 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         ),
         ("largest eigenvalues".to_owned(), numbers(&network.top)),
         ("smallest eigenvalues".to_owned(), numbers(&network.bottom)),
-        (FLUCTUATION.axis.to_owned(), mean(&network.fluctuation)),
+        (
+            FLUCTUATION.axis.to_owned(),
+            known(network.fluctuation.as_ref()),
+        ),
         (
             COVARIANCE_TRACE.axis.to_owned(),
-            mean(&network.covariance_trace),
+            known(network.covariance_trace.as_ref()),
         ),
         (
             FLUCTUATION_PER_GAUSS_NEWTON.axis.to_owned(),
@@ -97,9 +100,9 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
                 LAMBDA_MAX.symbol,
                 number(&layer.lambda_max),
                 FLUCTUATION.symbol,
-                mean(&layer.fluctuation),
+                known(layer.fluctuation.as_ref()),
                 COVARIANCE_TRACE.symbol,
-                mean(&layer.covariance_trace)
+                known(layer.covariance_trace.as_ref())
             ),
         ));
     }
@@ -194,6 +197,11 @@ fn given(words: Option<String>) -> String {
     words.unwrap_or_else(|| "undefined".to_owned())
 }
 
+/// A mean, or that it is not known, of which a note says why.
+fn known(found: Option<&MeanRecord>) -> String {
+    found.map_or("not known".to_owned(), mean)
+}
+
 /// A caption, and what must not be overlooked.
 pub(super) fn with_note(caption: String, note: Option<&String>) -> String {
     match note {
@@ -238,7 +246,7 @@ fn quantiles(quantiles: &Option<QuantilesRecord>) -> String {
 }
 
 fn mean(mean: &MeanRecord) -> String {
-    with_error(mean.value, Some(mean.standard_error))
+    with_error(mean.value, mean.standard_error)
 }
 
 fn number(number: &EstimateRecord) -> String {

@@ -89,6 +89,9 @@ fn bounds_that_hold_say_so_and_what_is_infinite_or_absent_too() {
     network.residuals.as_mut().unwrap().condition = None;
     network.residuals.as_mut().unwrap().mismatch_condition = None;
     network.ratio = None;
+    network.loss.standard_error = None;
+    network.fluctuation = None;
+    network.layers[0].covariance_trace = None;
     for name in ["Theorem 2", "mismatch input by input"] {
         let words = row(&network, name);
         assert!(
@@ -103,6 +106,13 @@ fn bounds_that_hold_say_so_and_what_is_infinite_or_absent_too() {
         assert!(row(&network, name).ends_with("condition number ∞"));
     }
     assert_eq!(row(&network, "F / tr Gauss–Newton"), "undefined");
+    assert_eq!(row(&network, "loss L"), "101.5");
+    assert_eq!(row(&network, "fluctuation F = E‖grad ℓ‖²"), "not known");
+    let layer = row(&network, "layer layers.0.weight");
+    assert!(
+        layer.ends_with("F 114.5 ± 1.2, tr Cov grad ℓ not known"),
+        "{layer}"
+    );
     network.conditional = None;
     assert!(row(&network, "mismatch input by input").starts_with("needs labels"));
 }

@@ -9,19 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ._lines import Lines
 from ._norms import Norms, SampleNorms, Unknown
 from ._objective import Objective
 from ._products import Linked, NotApplicable, linked_loss
-
-#: What to do where a loss gives no single samples.
-WAY_OUT = (
-    "Let it return the vector of the samples' losses (reduction='none'), or call model.eval(); what needs no single samples is "
-    "had from thalweg.torch.hessian, by thalweg.trace, eigenpairs and density"
-)
-
+from ._said import said
 
 class Inseparable(ValueError):
-    """Why single samples have no gradients, or none that can be had from this loss."""
+    """Why single samples have no gradients that can be had from this loss."""
 
 
 @dataclass
@@ -35,6 +30,17 @@ class Curvature:
         """Λ_b d_b of each sample b."""
         found = torch.autograd.grad(self.residuals, self.leaves, list(directions), retain_graph=True, allow_unused=True)
         return [torch.zeros_like(leaf) if part is None else part for part, leaf in zip(found, self.leaves)]
+
+
+def second_derivative(curvature: Curvature, lines: Lines, samples: int) -> Tensor:
+    """Λ of each sample, (samples, q, q), in double precision."""
+    columns = []
+    for line in range(lines.count):
+        unit = torch.zeros(samples, lines.count, dtype=torch.float64, device=curvature.leaves[0].device)
+        unit[:, line] = 1
+        columns.append(lines.flat(curvature.times(lines.parts(unit, curvature.leaves))).double())
+    found = torch.stack(columns, 2)
+    return (found + found.mT) / 2
 
 
 class Cut:
@@ -75,7 +81,7 @@ class Cut:
                     self._verify(index)
                 except (Unknown, RuntimeError) as error:
                     # Of what hooks give each sample its own of, the model may want the whole.
-                    self._go_slowly(str(error).partition("\n")[0])
+                    self._go_slowly(said(error))
                     self._run(index)
             else:
                 self._run(index)
@@ -166,14 +172,14 @@ class Cut:
                 losses = objective.each(index)
         except (RuntimeError, ValueError) as error:
             raise Inseparable(
-                f"`loss` returned the batch's mean, and it failed on a single sample ({error}). {WAY_OUT}"
+                f"`loss` returned the batch's mean, and it failed on a single sample ({said(error)})"
             ) from error
         tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(losses.dtype, 3e-2)
         if abs(losses.double().mean().item() - loss.item()) > tolerance * losses.double().abs().mean().item():
             raise Inseparable(
                 f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
                 f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "
-                f"differently (a mean over tokens does, where sequences have different numbers of them). {WAY_OUT}"
+                "differently (a mean over tokens does, where sequences have different numbers of them)"
             )
         return losses
 
@@ -203,7 +209,7 @@ class Cut:
             try:
                 return self._hooks.of(self.outputs, cotangents, along)
             except (Unknown, RuntimeError) as error:
-                self._go_slowly(str(error).partition("\n")[0])
+                self._go_slowly(said(error))
         squares, slopes = [], []
         parameters = self.objective.parameters
         for sample in range(self._samples):

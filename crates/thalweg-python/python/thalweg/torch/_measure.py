@@ -13,9 +13,10 @@ from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._estimate import Estimate
 from .._measure import Measured
 from .._progress import Progress, told
-from ._cut import Cut
+from ._cut import Cut, Inseparable
 from ._evaluating import unhooked
 from ._exact import Exact, Unfit
+from ._groups import between_batches
 from ._many import Sampled
 from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
@@ -91,14 +92,14 @@ def measure(
     Measured
         With one network. ``notes`` says what a reader must know of how it was measured, and why a field is None: tr G,
         residuals and bounds need a loss that depends on the parameters through the model's output, sample by sample.
+        Where `loss` gives a scalar that is not the mean of what it gives for single samples, as with BatchNorm or dropout in
+        training mode, fluctuation and tr Cov are those of whole batches (their scatter times their size), of which there must
+        be two, and three for an error; the covariance's eigenvalues, residuals, bounds and alignment are not there.
 
     Raises
     ------
     ValueError
-        Where an argument is not in its range, or `loss` gives what it should not. And where it gives a scalar that is not the
-        mean of what it gives for single samples, as with BatchNorm or dropout in training mode: fluctuation and covariance
-        are of single samples. Let it return the vector of their losses, or call ``model.eval()``. Curvature alone is had from
-        :func:`~thalweg.torch.hessian` then.
+        Where an argument is not in its range, or `loss` gives what it should not.
 
     Examples
     --------
@@ -137,7 +138,13 @@ def measure(
         layer_products = max(10, trace_products // len(objective.layers))
     with unhooked(objective.model), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
-        sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
+        try:
+            sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
+            single = True
+        except Inseparable as inseparable:
+            sampled, notes = between_batches(objective)
+            exact, ways, single = False, {}, False
+            notes.insert(0, f"single samples have no gradients here: {inseparable}")
         stages.done()
         hessian = Hessian(objective)
         like = objective.parameters[0].detach().reshape(-1)[:0].to(objective.dtype)
@@ -182,8 +189,12 @@ def measure(
             )
             stages.done()
         hessian.release()
-        covariance = GradientCovariance(objective, lambda index: _outputs(objective, index))
-        covariance_pairs = eigenpairs(covariance, count, more, **given)
+        covariance_values, alignment = [], None
+        if single:
+            covariance = GradientCovariance(objective, lambda index: _outputs(objective, index))
+            covariance_pairs = eigenpairs(covariance, count, more, **given)
+            covariance_values = [value.to_dict() for value in covariance_pairs.values[:top]]
+            alignment = _core.alignment(_pairs(hessian_pairs), _pairs(covariance_pairs), top)
         stages.done()
     if not linear and layer_products != trace_products:
         notes.append(f"layers' traces are by {layer_products} products each")
@@ -214,8 +225,8 @@ def measure(
         "residuals": sampled["residuals"],
         "bounds": sampled["bounds"],
         "conditional": None,
-        "gradient_covariance": [value.to_dict() for value in covariance_pairs.values[:top]],
-        "alignment": _core.alignment(_pairs(hessian_pairs), _pairs(covariance_pairs), top),
+        "gradient_covariance": covariance_values,
+        "alignment": alignment,
         "notes": [*objective.notes, *notes],
         "program": f"thalweg {_core.__version__}",
     }

@@ -16,6 +16,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from ._batches import single, size
 from ._factors import Factor, squares_and_slopes
 from ._layers import Rule, alone, first, quiet, rule
+from ._said import said
 from ._tree import mapped, tensors
 
 #: By how much the sum of the samples' gradients may differ from the batch's, by precision: rounding, and no more.
@@ -324,7 +325,7 @@ def shared_layers(
             raise
         except Exception as error:
             # Without hooks it did not fail: what a layer without samples gives (a parameter, say) does not bear a copy for each.
-            raise Unknown(f"the model fails where layers are watched: {(str(error) or type(error).__name__).splitlines()[0]}") from error
+            raise Unknown(f"the model fails where layers are watched: {said(error)}") from error
         try:
             norms.verify(found)
         except Unknown as error:

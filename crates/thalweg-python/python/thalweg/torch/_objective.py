@@ -321,10 +321,14 @@ class Objective:
         """The sum of the gradients of these batches' mean losses, each with its weight."""
         total = torch.zeros(self.count, dtype=self.dtype, device=self.device)
         for index, weight in zip(batches, weights):
-            with self.evaluating(index):
-                parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
-            total.add_(self.flatten(parts), alpha=weight)
+            total.add_(self.batch_gradient(index), alpha=weight)
         return total
+
+    def batch_gradient(self, index: int) -> Tensor:
+        """The gradient of the mean loss of batch `index`, (n,)."""
+        with self.evaluating(index):
+            parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
+        return self.flatten(parts)
 
 
 def layers_of(names: list[str], counts: list[int]) -> list[Layer]:
