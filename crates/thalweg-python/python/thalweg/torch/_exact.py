@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._cut import Cut
+from ._cut import Cut, second_derivative
 from ._lines import Lines, class_axis, tolerance
 from ._objective import Objective
 
@@ -83,7 +83,8 @@ class Exact:
         residuals = lines.flat(cut.residuals).double()
         if lines.classes is not None and class_axis(cut.outputs, cut.residuals) is None:
             raise _NoClasses
-        curvature = _second_derivative(cut, lines)
+        assert cut.curvature is not None
+        curvature = second_derivative(cut.curvature, lines, len(cut.losses))
         weights, terms, kind = _terms(lines, lines.flat(cut.outputs).detach().double(), curvature, cut.outputs[0].dtype)
         own = cut.pulled(cut.residuals, along)
         assert own.slopes is not None
@@ -153,7 +154,9 @@ def gauss_newton_trace(objective: Objective) -> tuple[float, int]:
         cut = _with_curvature(objective, index)
         lines = Lines(cut.outputs, class_axis(cut.outputs, cut.residuals))
         flat = lines.flat(cut.outputs).detach().double()
-        weights, terms, _ = _terms(lines, flat, _second_derivative(cut, lines), cut.outputs[0].dtype)
+        assert cut.curvature is not None
+        second = second_derivative(cut.curvature, lines, len(cut.losses))
+        weights, terms, _ = _terms(lines, flat, second, cut.outputs[0].dtype)
         count = lines.count
         for k in range(count):
             squares = cut.pulled(lines.parts(terms[:, k], cut.outputs)).squares
@@ -169,19 +172,6 @@ def _with_curvature(objective: Objective, index: int) -> Cut:
     if count > LINES:
         raise Unfit(f"the model has {count} outputs for each sample, and at most {LINES} are looked at one by one")
     return cut
-
-
-def _second_derivative(cut: Cut, lines: Lines) -> Tensor:
-    """Λ of each sample, (B, q, q)."""
-    curvature = cut.curvature
-    assert curvature is not None
-    columns = []
-    for line in range(lines.count):
-        unit = torch.zeros(len(cut.losses), lines.count, dtype=torch.float64, device=cut.losses.device)
-        unit[:, line] = 1
-        columns.append(lines.flat(curvature.times(lines.parts(unit, cut.outputs))).double())
-    found = torch.stack(columns, 2)
-    return (found + found.mT) / 2
 
 
 class _NoClasses(Exception):

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Union
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ._batches import size
+from ._each import EachCurvature, each_curvature
 from ._moments import Parts, Value
 from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
 from ._residuals import LARGEST
+from ._said import said
 from ._tree import mapped
 
 #: Into how many parts a batch is cut.
@@ -39,6 +41,9 @@ DRAWS = 4
 
 #: What these errors are of.
 SIGNS, LABELS = "signs (error on this batch)", "labels (error on this batch)"
+
+#: What is known of the loss's curvature in the outputs.
+Curved = Union[OutputCurvature, EachCurvature]
 
 WAYS = ("hooks", "vmap", "samples", "chunks", "signs")
 
@@ -123,7 +128,7 @@ class Samples:
             except (RuntimeError, ValueError) as error:
                 if strict and isinstance(error, ValueError):
                     raise failed or error from error
-                self.note(f"fluctuation by {tried} failed: {_line(error)}")
+                self.note(f"fluctuation by {tried} failed: {said(error)}")
                 failed = failed or error
         assert failed is not None
         raise failed
@@ -146,7 +151,7 @@ class Samples:
                     [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
                 ]
             except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-                self.note(f"no parts of the batch: the loss fails on a part: {_line(error)}")
+                self.note(f"no parts of the batch: the loss fails on a part: {said(error)}")
                 return False
         values = [one.double().mean().item() for one in whole]
         means = [sum(value * samples for value, samples in parts) / sum(samples for _, samples in parts) for parts in cuts]
@@ -210,13 +215,20 @@ class Samples:
 
         self._shared = shared_layers(self.model, self.parameters, size(batch), losses)
 
-    def _curvature(self, losses: Tensor, outputs: Outputs, trace: bool) -> OutputCurvature | None:
+    def _curvature(self, losses: Tensor, outputs: Outputs, trace: bool) -> Curved | None:
         if not trace:
             return None
+        why: Unrecognised | None = None
         try:
-            return curvature(losses, outputs.only(losses), self.generator)
+            used = outputs.used(losses)
+            if len(used) == 1:
+                try:
+                    return curvature(losses, used[0], self.generator)
+                except Unrecognised as error:
+                    why = error
+            return each_curvature(losses, used, self.generator)
         except Unrecognised as error:
-            self.note(f"no tr Gauss–Newton: {error}")
+            self.note(f"no tr Gauss–Newton: {why or error}")
             return None
 
     def _by_hooks(self, batch: Any, trace: bool) -> Found:
@@ -237,7 +249,8 @@ class Samples:
         curved = self._curvature(losses, outputs, trace)
         traces = None
         if curved is not None:
-            traces = self.rows(norms.of([curved.outputs], [curved.draw(self.generator)]).squares)
+            drawn = curved.draws(self.generator)
+            traces = sum_of([draw.sign * self.rows(norms.of(curved.tensors, draw.cotangents).squares) for draw in drawn])
         ones = torch.ones(len(losses), dtype=torch.float64)
         parts = Parts(self.rows(found.squares), self.rows(found.slopes), ones, traces)
         result = self._found(parts, "hooks", [] if curved is None else [(curved, len(losses))])
@@ -260,7 +273,7 @@ class Samples:
                 norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
             except RuntimeError as error:
                 # It does not say of its own kind what it cannot do.
-                self.note(f"no gradients by vmap, so one sample after another: {str(error).splitlines()[0]}")
+                self.note(f"no gradients by vmap, so one sample after another: {said(error)}")
                 way = "samples"
         if norms is None:
             norms = one_by_one(self.parameters, self.loss, self.model, batch, mean)
@@ -358,12 +371,16 @@ class Samples:
         """Whether a sample's loss depends on the others of its batch by BatchNorm."""
         return any(isinstance(module, _BatchNorm) and module.training for module in self.model.modules())
 
-    def _label_squares(self, curved: OutputCurvature) -> Tensor:
-        drawn = torch.autograd.grad(
-            curved.outputs, self.parameters, curved.draw(self.generator), retain_graph=True, allow_unused=True
-        )
-        zero = torch.zeros((), device=curved.outputs.device)
-        return self.rows(torch.stack([zero if part is None else part.to(_precise(part)).square().sum() for part in drawn]))
+    def _label_squares(self, curved: Curved) -> Tensor:
+        zero = torch.zeros((), device=curved.tensors[0].device)
+        found = []
+        for draw in curved.draws(self.generator):
+            drawn = torch.autograd.grad(
+                curved.tensors, self.parameters, draw.cotangents, retain_graph=True, allow_unused=True
+            )
+            squares = [zero if part is None else part.to(_precise(part)).square().sum() for part in drawn]
+            found.append(draw.sign * self.rows(torch.stack(squares)))
+        return sum_of(found)
 
     def _gradient(self, value: Tensor, *, retain: bool) -> list[Tensor]:
         found = torch.autograd.grad(value, self.parameters, retain_graph=retain, allow_unused=True)
@@ -383,7 +400,7 @@ class Samples:
             (mapped(lambda t: t[part.to(t.device)] if t.dim() else t, batch), len(part)) for part in parts
         ]
 
-    def _found(self, parts: Parts, method: str, curves: Sequence[tuple[OutputCurvature, int]]) -> Found:
+    def _found(self, parts: Parts, method: str, curves: Sequence[tuple[Curved, int]]) -> Found:
         trace = "labels by hooks" if method == "hooks" else "labels"
         return Found(parts.values(), method, trace, _residuals(curves))
 
@@ -413,16 +430,16 @@ def group_parts(
     return Parts(rows(torch.stack(squares)), rows(torch.stack(slopes)), count, traces)
 
 
+def sum_of(parts: list[Tensor]) -> Tensor:
+    """Of tensors of one shape."""
+    return torch.stack(parts).sum(0)
+
+
 def balanced(samples: int, generator: torch.Generator) -> Tensor:
     """±1, as many of one sign as of the other, in random order; a 0 among them where the number is odd."""
     half = samples // 2
     values = torch.cat([torch.ones(half), -torch.ones(half), torch.zeros(samples - 2 * half)])
     return values[torch.randperm(samples, generator=generator)]
-
-
-def _line(error: Exception) -> str:
-    """The first line of what it says."""
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _precise(tensor: Tensor) -> torch.dtype:
@@ -452,11 +469,11 @@ def join(into: Found, traces: Found | None) -> None:
     into.residuals = traces.residuals
 
 
-def _residuals(curves: Sequence[tuple[OutputCurvature, int]]) -> Tensor | None:
+def _residuals(curves: Sequence[tuple[Curved, int]]) -> Tensor | None:
     """Of parts of a batch, each with its number of samples."""
     found: list[Tensor] = []
     for curved, samples in curves:
-        if curved.slope.numel() > LARGEST * samples * 2:
+        if curved.numbers > LARGEST * samples * 2:
             return None
         own = curved.by_sample(samples)
         if own is None or own.shape[1] > LARGEST or (found and own.shape[1] != found[0].shape[1]):

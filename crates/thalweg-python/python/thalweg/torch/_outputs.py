@@ -70,8 +70,8 @@ class Outputs:
         finally:
             handle.remove()
 
-    def only(self, losses: Tensor) -> Tensor:
-        """The one tensor that `losses` were made of."""
+    def used(self, losses: Tensor) -> list[Tensor]:
+        """The tensors that `losses` were made of."""
         if len(self.seen) != 1:
             raise Unrecognised(f"the loss calls the model {len(self.seen)} times, so that there is no one output to draw labels for")
         found = self.seen[0]
@@ -82,11 +82,17 @@ class Outputs:
         used = [tensor for tensor, slope in zip(found, slopes) if slope is not None]
         if len(used) == 1 and used[0].dim() == 0 and self._logits is not None:
             used = [self._logits]
-        if len(used) != 1:
-            raise Unrecognised(
-                f"the loss uses {len(used)} tensors of what the model gives: labels are drawn where it uses one alone"
-            )
-        return used[0]
+        if not used:
+            raise Unrecognised("the loss uses no tensor of what the model gives")
+        return used
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random cotangents of the outputs, one tensor for each, that count with this sign towards tr G = Σ sign · E‖Jᵀv‖²."""
+
+    sign: float
+    cotangents: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,20 @@ class OutputCurvature:
     slope: Tensor
     #: z.
     outputs: Tensor
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The outputs that draws are for."""
+        return [self.outputs]
+
+    @property
+    def numbers(self) -> int:
+        """How many outputs all samples have."""
+        return self.slope.numel()
+
+    def draws(self, generator: torch.Generator) -> list[Draw]:
+        """The one of :meth:`draw`."""
+        return [Draw(1.0, [self.draw(generator)])]
 
     def draw(self, generator: torch.Generator) -> Tensor:
         """v with mean 0 and covariance H, of z's shape."""

@@ -22,6 +22,7 @@ from ._microbatches import Microbatches, Taken
 from ._moments import Value
 from ._objective import checked, layers_of, trainable
 from ._residuals import Pool, residual_trace
+from ._said import said
 from ._schedule import Item, Schedule
 from ._sharpness import CURVATURES, Sharpness
 from ._state import preserved
@@ -115,9 +116,9 @@ class Probe:
     not, and come out too large.
 
     ``residual_trace`` and ``residual_condition`` are of the covariance over samples of ∂ℓ/∂f, the derivative of a sample's loss by all numbers that
-    the model gives for it (loss²/output²), as in ``measure``'s ``residuals.covariance``, with N − 1 for N. The condition number is taken over
-    the steps that are measured until there are 20 samples for each output (not a number before), by cross-validation, without the direction in
-    which cross-entropy's residuals cannot scatter. Neither is given for more than 64 outputs, or a loss that uses several tensors of outputs.
+    the model gives for it (loss²/output²), as in ``measure``'s ``residuals.covariance``, with N − 1 for N. The condition number has a row at
+    the step by which those that were measured have 20 samples for each output, and counts anew from there, by cross-validation, without the direction in
+    which cross-entropy's residuals cannot scatter. Neither is given for more than 64 outputs.
 
     What fails while a training runs is left out, with a note and a warning: after the first step nothing that is measured raises.
 
@@ -318,9 +319,9 @@ class Probe:
         except Exception as error:
             if strict and isinstance(error, ValueError):
                 raise
-            said = (str(error) or type(error).__name__).splitlines()[0]
+            sentence = said(error)
             # An epoch often ends in a batch of one sample.
-            self._note(f"{what} could not be measured at some step: {said}", warn="`batch` has one sample" not in said)
+            self._note(f"{what} could not be measured at some step: {sentence}", warn="`batch` has one sample" not in sentence)
             return None
 
     def _to_logs(self, name: str, *given: Any) -> None:

@@ -42,7 +42,11 @@ class Products:
         Of the vectors.
     products : int
         How many were computed.
+    fresh : bool
+        True: a product leaves its vectors alone, and is in memory of its own.
     """
+
+    fresh = True
 
     def __init__(self, objective: Objective, memory: int | None = None) -> None:
         self.objective = objective
@@ -70,14 +74,20 @@ class Products:
         """As :meth:`apply_block`, for the diagonal block of neighbouring parameter tensors: vectors are of these alone."""
         self.products += len(rows)
         rows = rows.to(self.device, self.dtype)
-        total = torch.zeros_like(rows)
+        total: Tensor | None = None
         self._graphs.refresh()
         with unhooked(self.objective.model):
             for index, weight in enumerate(self.objective.weights):
                 graph = self._graphs.of(index)
                 for first, part in self._parts(graph, rows, blocks):
+                    if total is None and len(part) == len(rows):
+                        # New memory, of which there need be no more than one vector's.
+                        total = part.mul_(weight)
+                        continue
+                    if total is None:
+                        total = torch.zeros_like(rows)
                     total[first : first + len(part)].add_(part, alpha=weight)
-        return total
+        return torch.zeros_like(rows) if total is None else total
 
     def release(self) -> None:
         """Frees the graphs; the next product makes them again."""

@@ -54,7 +54,7 @@ class Pool:
         self._next = 0
 
     def add(self, step: int, residuals: Tensor) -> tuple[Value, str] | None:
-        """The condition number and how it was found; not a number until there are enough samples, None for one output."""
+        """The condition number and how it was found; None until there are enough samples, and for one output."""
         count, outputs = residuals.shape
         if outputs < 2 or not bool(residuals.isfinite().all()):
             return None
@@ -71,7 +71,7 @@ class Pool:
             self._squares[group] += own.T @ own
         gathered, wanted = int(self._counts.sum()), WANTED * outputs
         if gathered < wanted:
-            return Value(math.nan, math.nan), f"{gathered} of {wanted} samples"
+            return None
         value = self._condition()
         method = f"{gathered} samples of steps {self._steps[0]} to {self._steps[-1]}"
         self._clear()
