@@ -48,12 +48,32 @@ def least(efforts, error, limit):
     return efforts[high], errors[high]
 
 
-def average_effort(solve, truth, limit):
+def least_near(efforts, error, limit, guess):
+    """As `least`, for who has seen before which of `efforts` it was: two errors are computed if it still is, one more
+    for each effort that it is away."""
+    place = efforts.index(guess)
+    found = error(efforts[place])
+    if found > limit:
+        while found > limit:
+            place += 1
+            if place == len(efforts):
+                raise Unreached(f"relative error {found:.2g}")
+            found = error(efforts[place])
+        return efforts[place], found
+    while place > 0:
+        less = error(efforts[place - 1])
+        if less > limit:
+            break
+        place, found = place - 1, less
+    return efforts[place], found
+
+
+def average_effort(solve, truth, limit, seeds=PROBES):
     """The probes that an average of independent ones needs, from the error of single ones."""
-    deviations = [solve(1, seed) / truth - 1 for seed in PROBES]
+    deviations = [solve(1, seed) / truth - 1 for seed in seeds]
     error = math.sqrt(statistics.fmean(d * d for d in deviations))
     # The probes are unbiased: were the truth another, their mean would show it. (By chance once in 10^6.)
-    if abs(statistics.fmean(deviations)) > 5 * error / math.sqrt(len(PROBES)):
+    if abs(statistics.fmean(deviations)) > 5 * error / math.sqrt(len(seeds)):
         raise SystemExit(f"the trace is not {truth}: probes deviate by {statistics.fmean(deviations):.2g}")
     probes = math.ceil((error / limit) ** 2)
     return probes, error / math.sqrt(probes)

@@ -17,7 +17,7 @@ HARNESS = False
 
 def add_arguments(parser):
     parser.add_argument("--models", nargs="+", default=["cnn", "gpt"], help="for curvature: cnn, gpt")
-    parser.add_argument("--rounds", type=int, default=5, help="of the comparison of curvature")
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison of curvature")
     parser.add_argument("--loops", nargs="*", default=["mlp", "cnn", "gpt"], help="for the probe: mlp, cnn, gpt")
 
 
