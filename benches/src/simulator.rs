@@ -156,7 +156,7 @@ fn cases() -> Vec<Case> {
         replacement: false,
     };
     let mut momentum = headline.clone();
-    momentum.momentum = 0.9;
+    momentum.recipe.momentum = 0.9;
     let batch_100 = SimulateSettings::new(0.001, 100);
     let small = SimulateSettings {
         init: InitialWeights::Xavier { gain: 1.0 },

@@ -9,11 +9,11 @@ use serde_json::Value;
 use thalweg::flow::{Drift, Steps, Waypoint};
 use thalweg::problem::{Problem as CoreProblem, Weights};
 use thalweg::simulate::InitialWeights;
-use thalweg_lab::answer::{FlowAnswer, FlowTimes, random_start};
+use thalweg_lab::answer::{FlowAnswer, FlowTimes, Prepared, random_start};
 use thalweg_lab::spec;
 
 use crate::error::Failed;
-use crate::given::Given;
+use crate::given::{self, Given};
 use crate::problem::Problem;
 use crate::{array, json, tree, work};
 
@@ -34,6 +34,7 @@ pub fn flow<'py>(
     drift: &str,
     seed: &Bound<'py, PyAny>,
     init: Option<&Bound<'py, PyAny>>,
+    recipe: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let problem = Arc::clone(&problem.inner);
     let drift = match drift {
@@ -50,9 +51,13 @@ pub fn flow<'py>(
         ("seed", Some(seed)),
         ("init", init),
     ])?;
+    let recipe = given::recipe(recipe)?;
+    let rate = given.read(spec::learning_rate)?;
+    let step = rate.zip(given.read(spec::batch)?);
+    let prepared = Prepared::new(&problem, recipe, step).map_err(Failed::from)?;
     let times = match (slow_time, steps) {
         (Some(slow_time), None) => slow(slow_time)?,
-        (None, Some(steps)) => in_steps(&given, steps)?,
+        (None, Some(steps)) => in_steps(&given, &prepared, steps)?,
         (Some(_), Some(_)) => return Err(both("slow_time", "steps")),
         (None, None) => {
             return Err(PyValueError::new_err(
@@ -70,7 +75,7 @@ pub fn flow<'py>(
             seed: given.count("seed")?.unwrap_or(0),
         },
     };
-    let (answer, path) = work::compute(py, move || follow(&problem, start, times, drift))??;
+    let (answer, path) = work::compute(py, move || follow(&prepared, start, times, drift))??;
     (json::python(py, &answer)?, arrays(py, &path)?).into_pyobject(py)
 }
 
@@ -81,16 +86,16 @@ enum Start {
 }
 
 fn follow(
-    problem: &CoreProblem,
+    prepared: &Prepared,
     start: Start,
     times: FlowTimes,
     drift: Drift,
 ) -> Result<(Value, Vec<Waypoint>), Failed> {
     let (start, seed) = match start {
         Start::Given(weights) => (weights, None),
-        Start::Random { init, seed } => (random_start(problem, init, seed)?, Some(seed)),
+        Start::Random { init, seed } => (random_start(&prepared.problem, init, seed)?, Some(seed)),
     };
-    let answer = FlowAnswer::new(problem, (&start, seed), times, drift)?;
+    let answer = FlowAnswer::new(prepared, (&start, seed), times, drift)?;
     Ok((answer.json(), answer.trajectory.snapshots))
 }
 
@@ -108,13 +113,14 @@ fn slow(times: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
 }
 
 /// The steps themselves, or the last of them.
-fn in_steps(given: &Given, steps: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
+fn in_steps(given: &Given, prepared: &Prepared, steps: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
     let missing = |name: &str| {
         PyValueError::new_err(format!("`{name}` is missing, it is needed beside `steps`"))
     };
-    let learning_rate = given.read(spec::learning_rate)?;
-    let learning_rate = learning_rate.ok_or_else(|| missing("learning_rate"))?;
-    let batch = given.read(spec::batch)?.ok_or_else(|| missing("batch"))?;
+    let Some((learning_rate, batch)) = prepared.step else {
+        let rate = given.read(spec::learning_rate)?;
+        return Err(missing(rate.map_or("learning_rate", |_| "batch")));
+    };
     let node = tree::node("steps", steps)?;
     let field = spec::Field::at("steps", &node);
     let Ok(items) = field.list("") else {

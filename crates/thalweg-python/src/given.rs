@@ -1,7 +1,10 @@
 //! Arguments that a specification has as fields, read as it reads them.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use thalweg_lab::spec::{Fault, Field, Node};
+use pyo3::types::PyDict;
+use thalweg::recipe::Recipe;
+use thalweg_lab::spec::{self, Fault, Field, Node, RECIPE_FIELDS};
 
 use crate::error::Failed;
 use crate::tree;
@@ -45,4 +48,25 @@ impl Given {
     pub fn count(&self, name: &str) -> PyResult<Option<u64>> {
         self.read(|root| root.optional(name).map(|field| field.count()).transpose())
     }
+}
+
+/// What is added to plain SGD, by the names that a specification has for it.
+///
+/// # Errors
+/// `TypeError` for a name that is none of them, `ValueError` where a value is of the wrong kind.
+pub fn recipe(arguments: &Bound<'_, PyDict>) -> PyResult<Recipe> {
+    let mut entries = Vec::new();
+    for (name, value) in arguments {
+        let name: String = name.extract()?;
+        if !RECIPE_FIELDS.contains(&&*name) {
+            let known = RECIPE_FIELDS.join(", ");
+            return Err(PyTypeError::new_err(format!(
+                "`{name}` is no argument; what may be added to plain SGD is {known}"
+            )));
+        }
+        if !value.is_none() {
+            entries.push((name.clone(), tree::node(&name, &value)?));
+        }
+    }
+    Given(Node::Table(entries)).read(spec::recipe)
 }

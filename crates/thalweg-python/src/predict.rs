@@ -1,16 +1,13 @@
 //! Where SGD ends, in closed form.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyList};
 use thalweg::problem::Weights;
-use thalweg::theory;
-use thalweg_lab::answer::{PredictAnswer, SPECTRUM_UNASKED};
+use thalweg_lab::answer::{PredictAnswer, Prepared, SPECTRUM_UNASKED};
 use thalweg_lab::spec;
 
 use crate::error::Failed;
-use crate::given::Given;
+use crate::given::{self, Given};
 use crate::problem::Problem;
 use crate::{array, json, work};
 
@@ -21,8 +18,25 @@ pub fn predict<'py>(
     problem: &Problem,
     learning_rate: Option<&Bound<'py, PyAny>>,
     batch: Option<&Bound<'py, PyAny>>,
+    recipe: &Bound<'py, PyDict>,
     spectrum: Option<bool>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let prepared = prepared(problem, learning_rate, batch, recipe)?;
+    let answer = work::compute(py, move || -> Result<_, Failed> {
+        let size = prepared.problem.input_dim() * prepared.problem.output_dim();
+        let listed = spectrum.unwrap_or(size <= SPECTRUM_UNASKED);
+        Ok(PredictAnswer::new(&prepared, listed)?.json())
+    })?;
+    json::python(py, &answer?)
+}
+
+/// `problem` as SGD meets it, with what is added to it.
+fn prepared(
+    problem: &Problem,
+    learning_rate: Option<&Bound<'_, PyAny>>,
+    batch: Option<&Bound<'_, PyAny>>,
+    recipe: &Bound<'_, PyDict>,
+) -> PyResult<Prepared> {
     let given = Given::new(&[("learning_rate", learning_rate), ("batch", batch)])?;
     let step = match (given.read(spec::learning_rate)?, given.read(spec::batch)?) {
         (None, None) => None,
@@ -30,14 +44,8 @@ pub fn predict<'py>(
         (Some(_), None) => return Err(beside("batch", "learning_rate")),
         (None, Some(_)) => return Err(beside("learning_rate", "batch")),
     };
-    let problem = Arc::clone(&problem.inner);
-    let answer = work::compute(py, move || {
-        let size = problem.input_dim() * problem.output_dim();
-        let listed = spectrum.unwrap_or(size <= SPECTRUM_UNASKED);
-        let answer = PredictAnswer::new(&problem, step, listed);
-        answer.map(|answer| answer.json()).map_err(Failed::from)
-    })?;
-    json::python(py, &answer?)
+    let recipe = given::recipe(recipe)?;
+    Ok(Prepared::new(&problem.inner, recipe, step).map_err(Failed::from)?)
 }
 
 /// One of two arguments that mean something together is missing.
@@ -48,13 +56,25 @@ fn beside(missing: &str, given: &str) -> PyErr {
     .into()
 }
 
-/// W_1 … W_D of the minimum that SGD selects.
+/// W_1 … W_D of the minimum at which SGD ends.
 #[pyfunction]
-pub fn minimum<'py>(py: Python<'py>, problem: &Problem) -> PyResult<Bound<'py, PyList>> {
-    let problem = Arc::clone(&problem.inner);
+pub fn minimum<'py>(
+    py: Python<'py>,
+    problem: &Problem,
+    learning_rate: Option<&Bound<'py, PyAny>>,
+    batch: Option<&Bound<'py, PyAny>>,
+    recipe: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyList>> {
+    let prepared = prepared(problem, learning_rate, batch, recipe)?;
     let weights = work::compute(py, move || -> Result<Weights, Failed> {
-        let prediction = theory::predict(&problem).map_err(Failed::input)?;
-        prediction.minimum.weights().map_err(Failed::work)
+        let answer = PredictAnswer::new(&prepared, false)?;
+        Ok(match answer.end {
+            Some(end) => end.at.weights,
+            None => {
+                let minimum = answer.prediction.minimum;
+                minimum.weights().map_err(Failed::work)?
+            }
+        })
     })??;
     let layers = weights.layers().iter();
     let arrays = layers.map(|layer| array::from_matrix(py, layer.as_ref()));

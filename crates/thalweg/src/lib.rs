@@ -25,6 +25,7 @@
 //! - [`theory`]: where SGD ends as η → 0, in closed form.
 //! - [`flow`]: by which path, as a differential equation in the slow time u = η² t/B.
 //! - [`simulate`]: SGD itself, step by step, many seeds at once.
+//! - [`recipe`]: what people add to SGD (momentum, weight decay, SAM, noise, dropout, smoothed labels), for all of these.
 //!
 //! Networks of any kind, which are trained and measured:
 //! - [`model`], [`loss`], [`data`], [`optimizer`]: what is trained, on what and how; [`train`] does it.
@@ -60,6 +61,7 @@ pub mod optimizer;
 pub mod outcome;
 pub mod problem;
 pub mod random;
+pub mod recipe;
 pub mod simulate;
 mod switch;
 pub mod tensor;

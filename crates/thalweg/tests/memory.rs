@@ -180,7 +180,10 @@ fn an_ensemble() {
             2,
             4,
             simulate::SimulateSettings {
-                momentum: 0.9,
+                recipe: thalweg::recipe::Recipe {
+                    momentum: 0.9,
+                    ..Default::default()
+                },
                 ..plain.clone()
             },
         ),

@@ -1,8 +1,10 @@
 //! The options that several subcommands share.
 
 mod problem;
+mod recipe;
 mod spectrum;
 mod step;
 
 pub use problem::ProblemArguments;
+pub use recipe::RecipeArguments;
 pub use step::{Seeds, StartArguments, StepArguments, count, missing};

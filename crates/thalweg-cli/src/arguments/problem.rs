@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use faer::Mat;
 use thalweg::problem::{Basis, Problem, ProblemError, covariance, teacher};
+use thalweg::recipe::Recipe;
 use thalweg::theory;
 use thalweg_lab::memory::{self, TooLittle};
 use thalweg_lab::spec::{self, ProblemFile};
@@ -157,6 +158,7 @@ impl ProblemArguments {
                 learning_rate: None,
                 batch: None,
                 steps: None,
+                recipe: Recipe::default(),
             }),
         }
     }
@@ -239,19 +241,7 @@ impl ProblemFlags {
         d: usize,
         basis: u64,
     ) -> Result<Mat<f64>, FlagError> {
-        match spectrum.length() {
-            Some(found) if found != d => Err(FlagError::Length {
-                flag,
-                found,
-                needed: d,
-            }),
-            _ => {
-                let values = spectrum
-                    .values(d, Meaning::Deviations)
-                    .map_err(|lost| FlagError::new(flag, &lost))?;
-                Ok(covariance::from_spectrum(&values, self.basis(basis)))
-            }
-        }
+        along(flag, spectrum, d, self.basis(basis))
     }
 
     /// The `index`-th of the four bases.
@@ -263,6 +253,36 @@ impl ProblemFlags {
             },
         }
     }
+}
+
+/// The d × d covariance of this spectrum, which `flag` gave, along the axes of `basis`.
+fn along(
+    flag: &'static str,
+    spectrum: &Spectrum,
+    d: usize,
+    basis: Basis,
+) -> Result<Mat<f64>, FlagError> {
+    match spectrum.length() {
+        Some(found) if found != d => Err(FlagError::Length {
+            flag,
+            found,
+            needed: d,
+        }),
+        _ => {
+            let values = spectrum
+                .values(d, Meaning::Deviations)
+                .map_err(|lost| FlagError::new(flag, &lost))?;
+            Ok(covariance::from_spectrum(&values, basis))
+        }
+    }
+}
+
+/// The d × d covariance of this spectrum along the coordinate axes, which `flag` gave.
+///
+/// # Errors
+/// When it lists another number of values, or one is out of double precision's range.
+pub fn diagonal(flag: &'static str, spectrum: &Spectrum, d: usize) -> Result<Mat<f64>, Failure> {
+    along(flag, spectrum, d, Basis::Canonical).map_err(Failure::input)
 }
 
 fn dimension(text: &str) -> Result<usize, String> {

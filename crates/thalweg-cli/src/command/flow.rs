@@ -4,11 +4,13 @@ use clap::{Args, ValueEnum};
 use thalweg::flow::{ARRIVED, Drift, FlowError};
 use thalweg::problem::Weights;
 use thalweg::simulate::InitialWeights;
-use thalweg_lab::answer::{FlowAnswer, FlowTimes, random_start};
+use thalweg_lab::answer::{FlowAnswer, FlowTimes, Prepared, random_start};
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::spec::ProblemFile;
 
-use crate::arguments::{ProblemArguments, StartArguments, StepArguments, count, missing};
+use crate::arguments::{
+    ProblemArguments, RecipeArguments, StartArguments, StepArguments, count, missing,
+};
 use crate::exit::Failure;
 use crate::number::{known, significant};
 use crate::output;
@@ -58,6 +60,8 @@ pub struct Arguments {
     steps: Option<u64>,
     #[command(flatten)]
     start: StartArguments,
+    #[command(flatten)]
+    recipe: RecipeArguments,
     /// Which drift to follow
     #[arg(long, value_enum, default_value_t, help_heading = "SGD")]
     drift: DriftArgument,
@@ -111,10 +115,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A problem that is too large for the flow may be too large for the memory too: that is not what to mend.
     let accepted = |widths: &[usize]| fits(widths, MOST_WEIGHTS).map_err(Failure::input);
     let file = arguments.problem.read_if(accepted)?;
-    let times = times(&file, arguments).map_err(Failure::input)?;
+    let rate = arguments.step.learning_rate.or(file.learning_rate);
+    let step = rate.zip(arguments.step.batch().or(file.batch));
+    let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
+    let prepared = Prepared::new(&file.problem, recipe, step)?;
+    let times = times(&file, &prepared, arguments).map_err(Failure::input)?;
     let (start, seed) = start(&file, arguments)?;
     let drift = arguments.drift.into();
-    let answer = FlowAnswer::new(&file.problem, (&start, seed), times, drift)?;
+    let answer = FlowAnswer::new(&prepared, (&start, seed), times, drift)?;
     if arguments.json {
         output::print_json(&answer.json())
     } else {
@@ -211,6 +219,9 @@ impl Shown<'_> {
                 }
             ));
         }
+        for note in self.0.prepared.notes() {
+            page.paragraph(&note);
+        }
         self.outlook(&mut page);
         page.finish()
     }
@@ -268,7 +279,11 @@ fn percent(fraction: f64) -> String {
 }
 
 /// The user's own steps, or the file's slow times.
-fn times(file: &ProblemFile, arguments: &Arguments) -> Result<FlowTimes, NoTimes> {
+fn times(
+    file: &ProblemFile,
+    prepared: &Prepared,
+    arguments: &Arguments,
+) -> Result<FlowTimes, NoTimes> {
     if arguments.steps.is_none()
         && let Some(times) = &file.slow_time
     {
@@ -277,7 +292,7 @@ fn times(file: &ProblemFile, arguments: &Arguments) -> Result<FlowTimes, NoTimes
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let batch = arguments.step.batch().or(file.batch);
     let steps = arguments.steps.or(file.steps);
-    if let (Some(learning_rate), Some(batch), Some(steps)) = (rate, batch, steps) {
+    if let (Some((learning_rate, batch)), Some(steps)) = (prepared.step, steps) {
         let points = arguments.points.into();
         return Ok(FlowTimes::log_spaced(learning_rate, batch, steps, points));
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use thalweg::flow::misalignment_warning;
-use thalweg_lab::answer::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
+use thalweg_lab::answer::{PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 
-use crate::arguments::{ProblemArguments, StepArguments};
+use crate::arguments::{ProblemArguments, RecipeArguments, StepArguments};
 use crate::exit::Failure;
 use crate::number::{known, number, percent};
 use crate::output;
@@ -38,6 +38,8 @@ pub struct Arguments {
     problem: ProblemArguments,
     #[command(flatten)]
     step: StepArguments,
+    #[command(flatten)]
+    recipe: RecipeArguments,
     /// List all d_x d_y eigenvalues of the Hessian's non-zero block, largest first
     #[arg(long, help_heading = "Output")]
     spectrum: bool,
@@ -74,7 +76,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let batch = arguments.step.batch().or(file.batch);
     let size = problem.input_dim() * problem.output_dim();
     let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
-    let answer = PredictAnswer::new(problem, rate.zip(batch), listed)?;
+    let recipe = arguments.recipe.over(file.recipe, problem)?;
+    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?;
+    let answer = PredictAnswer::new(&prepared, listed)?;
     if arguments.json {
         output::print_json(&answer.json())
     } else {
@@ -94,9 +98,10 @@ impl Shown<'_> {
     /// T − T_min: what is less than the rounding of the two is 0.
     fn excess(&self) -> String {
         let error = self.0.problem.uncertainty().max(ROUNDING) * self.0.prediction.sharpness;
-        let digits = (self.0.prediction.excess / error).log10().floor();
+        let excess = self.0.excess();
+        let digits = (excess / error).log10().floor();
         if digits >= 1.0 {
-            known(self.0.prediction.excess, digits as usize)
+            known(excess, digits as usize)
         } else {
             "0".to_owned()
         }
@@ -105,10 +110,17 @@ impl Shown<'_> {
     fn page(&self) -> String {
         let mut page = Page::for_output();
         page.problem(self.0.problem);
-        page.heading("Where SGD ends as η → 0");
+        page.heading(if self.0.end.is_some() {
+            "Where SGD ends as η → 0, with what is added to it"
+        } else {
+            "Where SGD ends as η → 0"
+        });
         page.table(&self.minimum());
         if let (Some(warning), None) = (misalignment_warning(self.0.misalignment), &self.0.run) {
             page.paragraph(&warning);
+        }
+        for note in self.0.prepared.notes() {
+            page.paragraph(&note);
         }
         page.heading("Layer by layer at that minimum");
         page.table(&self.layers());
@@ -143,8 +155,22 @@ impl Shown<'_> {
         };
         let curvature = SHARPNESS.unit;
         let own = |quantity: Quantity| (quantity.words, quantity.formula, quantity.unit);
+        let [sharpness, lambda_max, fluctuation] = self.0.sharpness_lambda_max_fluctuation();
+        let (source, largest, least) = match &self.0.end {
+            None => ("eq. 14", "closed form", "Theorem 1"),
+            Some(_) => ("flow to its end", "flow to its end", "flow to its end"),
+        };
         let (words, formula, unit) = own(SHARPNESS);
-        row(words, formula, known(p.sharpness), unit, "eq. 14");
+        row(words, formula, known(sharpness), unit, source);
+        if self.0.end.is_some() {
+            row(
+                "… by the noise alone",
+                "T",
+                known(p.sharpness),
+                unit,
+                "eq. 14",
+            );
+        }
         row(
             "… of the flattest minimum",
             "T_min",
@@ -157,19 +183,23 @@ impl Shown<'_> {
             "Δ_SGD",
             self.excess(),
             curvature,
-            "eq. 14 − 15",
+            if self.0.end.is_some() {
+                ""
+            } else {
+                "eq. 14 − 15"
+            },
         );
         row(
             "… relative to it",
             "T/T_min",
-            known(p.sharpness / p.min_sharpness),
+            known(sharpness / p.min_sharpness),
             "",
             "",
         );
         let (words, formula, unit) = own(LAMBDA_MAX);
-        row(words, formula, known(p.lambda_max), unit, "closed form");
+        row(words, formula, known(lambda_max), unit, largest);
         let (words, formula, unit) = own(FLUCTUATION);
-        row(words, formula, known(p.fluctuation), unit, "Theorem 1");
+        row(words, formula, known(fluctuation), unit, least);
         row(
             "initial T, Kaiming, mean",
             "E T",
@@ -220,14 +250,20 @@ impl Shown<'_> {
             ("share of F", Align::Right),
             ("condition number", Align::Right),
         ]);
-        for k in BTreeSet::from([1, depth.min(2), depth]) {
-            let name = if k == 2 && depth > 3 {
+        let alike = self.0.end.is_none() && depth > 3;
+        let shown = if alike {
+            BTreeSet::from([1, 2, depth])
+        } else {
+            (1..=depth).collect()
+        };
+        for k in shown {
+            let name = if k == 2 && alike {
                 format!("W_2 … W_{} each", depth - 1)
             } else {
                 format!("W_{k}")
             };
-            let share = self.0.prediction.layers[k - 1];
-            let part = share.sharpness / self.0.prediction.sharpness;
+            let share = self.0.layers()[k - 1];
+            let part = share.sharpness / self.0.sharpness_lambda_max_fluctuation()[0];
             let known = |value| self.known(value);
             table.row([
                 name,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use thalweg::recipe::Recipe;
 use thalweg::simulate::{InitialWeights, SimulateSettings};
 use thalweg_lab::answer;
 use thalweg_lab::compare::{Comparison, predictors};
@@ -13,7 +14,9 @@ use thalweg_lab::store;
 
 use super::running::{SAVE_EVERY, to_its_end};
 use super::summary;
-use crate::arguments::{ProblemArguments, Seeds, StartArguments, StepArguments, count, missing};
+use crate::arguments::{
+    ProblemArguments, RecipeArguments, Seeds, StartArguments, StepArguments, count, missing,
+};
 use crate::exit::Failure;
 use crate::{interrupt, output};
 
@@ -50,6 +53,8 @@ pub struct Arguments {
     seeds: Option<Seeds>,
     #[command(flatten)]
     start: StartArguments,
+    #[command(flatten)]
+    recipe: RecipeArguments,
     /// Directory of the run, new or of an earlier call
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     out: PathBuf,
@@ -117,7 +122,10 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
     if let Some(path) = &arguments.problem.file {
         let mut draft = Draft::read(path).map_err(Failure::input)?;
         overrides.apply(&mut draft).map_err(Failure::input)?;
-        return draft.experiment().map_err(Failure::input);
+        let mut experiment: Experiment = draft.experiment().map_err(Failure::input)?;
+        let recipe = experiment.settings.recipe;
+        experiment.settings.recipe = arguments.recipe.over(recipe, &experiment.problem)?;
+        return Ok(experiment);
     }
     let (Some(learning_rate), Some(batch), Some(steps)) =
         (overrides.learning_rate, overrides.batch, overrides.steps)
@@ -129,10 +137,13 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
         ];
         return Err(Failure::input(Missing(missing(given))));
     };
+    let problem = arguments.problem.read()?.problem;
+    let recipe = arguments.recipe.over(Recipe::default(), &problem)?;
     Ok(Experiment {
         name: None,
-        problem: arguments.problem.read()?.problem,
+        problem,
         settings: SimulateSettings {
+            recipe,
             init: overrides
                 .init
                 .unwrap_or(InitialWeights::Kaiming { gain: 1.0 }),

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::sources;
 
 /// The core's module and those that it must not mention in its code.
-const APART: [(&str, &[&str]); 15] = [
+const APART: [(&str, &[&str]); 16] = [
     (
         "curvature",
         &[
@@ -23,6 +23,7 @@ const APART: [(&str, &[&str]); 15] = [
         ],
     ),
     ("problem", &["theory", "flow", "simulate"]),
+    ("recipe", &["theory", "flow", "simulate"]),
     ("random", &["problem", "theory", "flow", "simulate"]),
     ("lanes", &["theory", "flow", "simulate"]),
     (

@@ -6,7 +6,7 @@ use thalweg::flow::{
 };
 use thalweg::problem::{Problem, Weights};
 
-use super::{AnswerError, CONVENTION, notes};
+use super::{AnswerError, CONVENTION, Prepared, notes};
 use crate::compare::{Belief, MOST_WEIGHTS_UNASKED};
 use crate::memory;
 use crate::quantity;
@@ -14,7 +14,9 @@ use crate::quantity;
 /// The flow from one start.
 #[derive(Debug)]
 pub struct FlowAnswer<'p> {
-    /// Of which problem.
+    /// Of what.
+    pub prepared: &'p Prepared,
+    /// The problem that is in effect learnt.
     pub problem: &'p Problem,
     /// The seed of a random start.
     pub seed: Option<u64>,
@@ -58,16 +60,18 @@ impl FlowTimes {
 }
 
 impl<'p> FlowAnswer<'p> {
-    /// Follows `problem` from `start`, which the random `seed` gave, if one did.
+    /// Follows what is `prepared` from `start`, which the random `seed` gave, if one did.
     ///
     /// # Errors
     /// When there is not the memory, gradient flow cannot take the start to a minimum, or an integration fails.
     pub fn new(
-        problem: &'p Problem,
+        prepared: &'p Prepared,
         (start, seed): (&Weights, Option<u64>),
         times: FlowTimes,
         drift: Drift,
     ) -> Result<Self, AnswerError> {
+        let problem = &prepared.problem;
+        let forces = prepared.forces;
         memory::fits(
             flow::memory(problem.widths(), drift),
             // Its largest products are those of a matrix of about half as many columns with one of them.
@@ -77,6 +81,7 @@ impl<'p> FlowAnswer<'p> {
         .map_err(AnswerError::input)?;
         let settings = FlowSettings {
             drift,
+            forces,
             ..FlowSettings::default()
         };
         let (descent, trajectory, step) = match times {
@@ -92,12 +97,13 @@ impl<'p> FlowAnswer<'p> {
             }
         };
         Ok(Self {
+            prepared,
             problem,
             seed,
             descent,
             trajectory,
             drift,
-            relaxation: relaxation(problem, drift),
+            relaxation: relaxation(problem, drift).filter(|_| forces.are_noise_alone()),
             step,
         })
     }
@@ -105,7 +111,8 @@ impl<'p> FlowAnswer<'p> {
     /// How long it takes in steps, where the times are steps.
     pub fn relaxation_steps(&self) -> Option<f64> {
         let (learning_rate, batch) = self.step?;
-        Some(self.relaxation.as_ref()?.steps(learning_rate, batch))
+        let steps = self.relaxation.as_ref()?.steps(learning_rate, batch);
+        Some(steps / self.prepared.forces.noise)
     }
 
     /// As one JSON object.
@@ -129,6 +136,7 @@ impl<'p> FlowAnswer<'p> {
         let mut object = json!({
             "convention": CONVENTION,
             "notes": notes(self.problem.caveats()),
+            "recipe": self.prepared.notes(),
             "known_digits": self.problem.known_digits(),
             "drift": match self.drift {
                 Drift::Symmetric => "symmetric",

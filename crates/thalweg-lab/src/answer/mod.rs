@@ -2,11 +2,12 @@
 //!
 //! ```
 //! use thalweg::problem::{Problem, covariance};
-//! use thalweg_lab::answer::PredictAnswer;
+//! use thalweg_lab::answer::{PredictAnswer, Prepared};
 //!
 //! let one = || faer::Mat::<f64>::identity(2, 2);
 //! let problem = Problem::new(one(), one(), covariance::from_deviations(&[1.0, 0.1]), 3)?;
-//! let answer = PredictAnswer::new(&problem, Some((0.003, 10)), true)?;
+//! let prepared = Prepared::plain(&problem, Some((0.003, 10)));
+//! let answer = PredictAnswer::new(&prepared, true)?;
 //! let json = answer.json();
 //! assert!((json["sharpness"].as_f64().unwrap() - 31.5504557719).abs() < 1e-9);
 //! assert_eq!(json["run"]["batch"], 10);
@@ -16,6 +17,7 @@
 mod flow;
 mod measure;
 mod predict;
+mod prepared;
 mod simulation;
 mod start;
 mod train;
@@ -27,6 +29,7 @@ use thalweg::problem::Caveat;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
+pub use prepared::Prepared;
 pub use simulation::simulated;
 pub use start::random_start;
 pub use train::TrainAnswer;

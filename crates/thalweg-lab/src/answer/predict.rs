@@ -1,12 +1,16 @@
 //! Where SGD ends as η → 0, in closed form, with what depends on the step size beside it.
 
 use serde_json::{Value, json};
-use thalweg::flow::{self, Validity};
+use thalweg::flow::{self, Validity, Waypoint};
 use thalweg::problem::Problem;
-use thalweg::theory::{self, ConditionBounds, LayerConditioning, Prediction, Stability};
+use thalweg::recipe::Forces;
+use thalweg::theory::{
+    self, ConditionBounds, Curvature, LayerConditioning, LayerShare, Prediction, Stability,
+    TheoryError,
+};
 
-use super::{AnswerError, CONVENTION, notes};
-use crate::compare::{Belief, MOST_WEIGHTS_UNASKED};
+use super::{AnswerError, CONVENTION, Prepared, notes};
+use crate::compare::{Belief, MOST_WEIGHTS_UNASKED, rest};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 
@@ -16,11 +20,15 @@ pub const SPECTRUM_UNASKED: usize = 1 << 16;
 /// The minimum to which SGD converges.
 #[derive(Debug)]
 pub struct PredictAnswer<'p> {
-    /// Of which problem.
+    /// Of what.
+    pub prepared: &'p Prepared,
+    /// The problem that is in effect learnt.
     pub problem: &'p Problem,
-    /// T, T_min, λ_max and F there (eq. 14, eq. 15, Theorem 1), and each layer's share.
+    /// T, T_min, λ_max and F at Theorem 1's minimum (eq. 14, eq. 15, Theorem 1), and each layer's share.
     pub prediction: Prediction<'p>,
-    /// Singular values of each layer there.
+    /// Where SGD ends instead, if forces beside the noise move it.
+    pub end: Option<End>,
+    /// Singular values of each layer where SGD ends.
     pub conditioning: Vec<LayerConditioning>,
     /// Corollary 1; absent where Σε is singular, and for one layer, which has no choice of minimum.
     pub bounds: Option<ConditionBounds>,
@@ -34,6 +42,53 @@ pub struct PredictAnswer<'p> {
     pub misalignment: f64,
     /// What depends on the step size and the batch.
     pub run: Option<PredictedRun>,
+}
+
+/// The minimum at which the forces beside the noise balance it.
+#[derive(Debug)]
+pub struct End {
+    /// T, λ_max, F and the weights.
+    pub at: Waypoint,
+    /// Each layer's share of T and F, W_1 first.
+    pub layers: Vec<LayerShare>,
+}
+
+impl End {
+    fn new(problem: &Problem, forces: Forces) -> Result<Self, AnswerError> {
+        let at = rest(problem, forces).map_err(AnswerError::input)?;
+        let parts = theory::functionals(problem, &at.weights).map_err(AnswerError::work)?;
+        Ok(Self {
+            layers: parts.layers,
+            at,
+        })
+    }
+
+    /// The d_x d_y eigenvalues of the Hessian's non-zero block, descending.
+    fn spectrum(&self, problem: &Problem) -> Result<Vec<f64>, AnswerError> {
+        Curvature::new(problem, &self.at.weights)
+            .and_then(|curvature| curvature.spectrum())
+            .map_err(AnswerError::work)
+    }
+
+    /// That of the `rank` directions which carry the teacher.
+    fn conditioning(&self, rank: usize) -> Result<Vec<LayerConditioning>, AnswerError> {
+        let layers = self.at.weights.layers().iter();
+        layers
+            .map(|layer| {
+                let mut singular_values = layer.singular_values().map_err(|_| {
+                    AnswerError::work(TheoryError::NotConverged {
+                        what: "singular values of a layer",
+                    })
+                })?;
+                singular_values.truncate(rank);
+                let ends = singular_values.first().zip(singular_values.last());
+                Ok(LayerConditioning {
+                    condition_number: ends.map_or(1.0, |(largest, smallest)| largest / smallest),
+                    singular_values,
+                })
+            })
+            .collect()
+    }
 }
 
 /// What depends on the step size and the batch.
@@ -52,15 +107,18 @@ pub struct PredictedRun {
 }
 
 impl<'p> PredictAnswer<'p> {
-    /// The answer for `problem`, at η and B where `step` has them, with the spectrum where `listed`.
+    /// The answer for what is `prepared`, with the spectrum where `listed`.
     ///
     /// # Errors
-    /// When the theory does not hold for the problem, or a number is not finite.
-    pub fn new(
-        problem: &'p Problem,
-        step: Option<(f64, usize)>,
-        listed: bool,
-    ) -> Result<Self, AnswerError> {
+    /// When the theory does not hold for the problem, a number is not finite, or the flow under the forces beside the noise is too
+    /// large or does not come to rest.
+    pub fn new(prepared: &'p Prepared, listed: bool) -> Result<Self, AnswerError> {
+        let Prepared {
+            problem,
+            forces,
+            step,
+            ..
+        } = prepared;
         let prediction = theory::predict(problem).map_err(AnswerError::input)?;
         let initial = |variances: Vec<f64>| {
             theory::initial_sharpness(problem, &variances).map_err(AnswerError::work)
@@ -71,8 +129,22 @@ impl<'p> PredictAnswer<'p> {
             memory::fits(size as u64 * 128, 0, "without --spectrum it needs less")
                 .map_err(AnswerError::input)?;
         }
-        let spectrum = listed.then(|| prediction.minimum.spectrum()).transpose();
-        let run = match step {
+        let end = (!forces.are_noise_alone())
+            .then(|| End::new(problem, *forces))
+            .transpose()?;
+        let spectrum = match &end {
+            _ if !listed => None,
+            None => Some(
+                prediction
+                    .minimum
+                    .spectrum()
+                    .map_err(AnswerError::work)?
+                    .eigenvalues()
+                    .to_vec(),
+            ),
+            Some(end) => Some(end.spectrum(problem)?),
+        };
+        let run = match *step {
             Some((learning_rate, batch)) => Some(PredictedRun {
                 learning_rate,
                 batch,
@@ -80,39 +152,76 @@ impl<'p> PredictAnswer<'p> {
                     .stability(learning_rate, batch)
                     .map_err(AnswerError::input)?,
                 validity: Validity::at_minimum(&prediction, learning_rate, batch),
-                relaxation: (problem.parameters() <= MOST_WEIGHTS_UNASKED)
+                relaxation: (end.is_none() && problem.parameters() <= MOST_WEIGHTS_UNASKED)
                     .then(|| flow::relaxation(problem).ok())
                     .flatten()
                     .filter(|relaxation| !relaxation.rates.is_empty())
-                    .map(|relaxation| relaxation.steps(learning_rate, batch)),
+                    .map(|relaxation| relaxation.steps(learning_rate, batch) / forces.noise),
             }),
             None => None,
         };
-        Ok(Self {
-            problem,
-            conditioning: prediction
+        let conditioning = match &end {
+            None => prediction
                 .minimum
                 .layer_conditioning()
                 .map_err(AnswerError::work)?,
+            Some(end) => end.conditioning(prediction.minimum.rank())?,
+        };
+        Ok(Self {
+            prepared,
+            problem,
+            conditioning,
             bounds: (problem.depth() > 1)
                 .then(|| prediction.minimum.condition_bounds().ok())
                 .flatten(),
             kaiming: initial(theory::kaiming_variances(problem, 1.0))?,
             xavier: initial(theory::xavier_variances(problem, 1.0))?,
-            spectrum: spectrum
-                .map_err(AnswerError::work)?
-                .map(|spectrum| spectrum.eigenvalues().to_vec()),
+            spectrum,
+            end,
             misalignment: theory::noise_misalignment(problem),
             run,
             prediction,
         })
     }
 
+    /// T, λ_max and F where SGD ends.
+    pub fn sharpness_lambda_max_fluctuation(&self) -> [f64; 3] {
+        let p = &self.prediction;
+        match &self.end {
+            None => [p.sharpness, p.lambda_max, p.fluctuation],
+            Some(End { at, .. }) => [at.sharpness, at.lambda_max, at.fluctuation],
+        }
+    }
+
+    /// T − T_min there.
+    pub fn excess(&self) -> f64 {
+        match &self.end {
+            None => self.prediction.excess,
+            Some(end) => (end.at.sharpness - self.prediction.min_sharpness).max(0.0),
+        }
+    }
+
+    /// Each layer's share of T and F there.
+    pub fn layers(&self) -> &[LayerShare] {
+        match &self.end {
+            None => &self.prediction.layers,
+            Some(end) => &end.layers,
+        }
+    }
+
     /// As one JSON object; what is infinite or undefined is null.
     pub fn json(&self) -> Value {
         let p = &self.prediction;
-        let layers = p
-            .layers
+        let [sharpness, lambda_max, fluctuation] = self.sharpness_lambda_max_fluctuation();
+        let without_forces = self.end.as_ref().map(|_| {
+            json!({
+                (&*SHARPNESS.key): p.sharpness,
+                (&*FLUCTUATION.key): p.fluctuation,
+                (&*LAMBDA_MAX.key): p.lambda_max,
+            })
+        });
+        let layers = self
+            .layers()
             .iter()
             .zip(&self.conditioning)
             .map(|(share, layer)| {
@@ -144,13 +253,15 @@ impl<'p> PredictAnswer<'p> {
         json!({
             "convention": CONVENTION,
             "notes": notes(self.problem.caveats()),
+            "recipe": self.prepared.notes(),
+            "without_forces": without_forces,
             "uncertainty": self.problem.uncertainty(),
             "known_digits": self.problem.known_digits(),
-            (&*SHARPNESS.key): p.sharpness,
+            (&*SHARPNESS.key): sharpness,
             "min_sharpness": p.min_sharpness,
-            "excess": p.excess,
-            (&*FLUCTUATION.key): p.fluctuation,
-            (&*LAMBDA_MAX.key): p.lambda_max,
+            "excess": self.excess(),
+            (&*FLUCTUATION.key): fluctuation,
+            (&*LAMBDA_MAX.key): lambda_max,
             "initial_sharpness": { "kaiming": self.kaiming, "xavier": self.xavier },
             "condition_bounds": bounds,
             "noise_misalignment": self.misalignment,

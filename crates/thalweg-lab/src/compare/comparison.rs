@@ -146,8 +146,9 @@ impl Comparison {
         let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
         let seeds: Vec<u64> = survivors.map(|o| o.seed).take(MOST_PATHS).collect();
         let starts = starts(problem, settings, &seeds)?;
+        let learnt = settings.recipe.problem(problem)?;
         let question = Question {
-            problem,
+            problem: &learnt,
             settings,
             starts: &starts,
             steps: &steps,

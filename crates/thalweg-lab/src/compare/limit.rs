@@ -1,6 +1,8 @@
-//! The exact limit: Theorem 1's minimum, whatever the start.
+//! The exact limit, whatever the start: Theorem 1's minimum, or where the forces beside the noise balance it.
 
-use thalweg::flow::{self, Validity};
+use thalweg::flow::{self, Drift, FlowError, FlowSettings, Validity, Waypoint};
+use thalweg::problem::Problem;
+use thalweg::recipe::Forces;
 use thalweg::theory;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
@@ -26,7 +28,13 @@ impl Predictor for ExactLimit {
             theory::predict(question.problem).map_err(|error| NoAnswer(error.to_string()))?;
         let validity =
             Validity::at_minimum(&found, question.effective_rate(), question.settings.batch);
-        let limit = flow::Limit::from(&found);
+        let forces = question.forces();
+        let limit = if forces.are_noise_alone() {
+            flow::Limit::from(&found)
+        } else {
+            let end = rest(question.problem, forces);
+            flow::Limit::from(end.map_err(|error| NoAnswer(error.to_string()))?)
+        };
         let level = question
             .quantities
             .iter()
@@ -37,4 +45,22 @@ impl Predictor for ExactLimit {
             belief: Some(validity.into()),
         })
     }
+}
+
+/// Where the flow along the minima ends under `forces`: by symmetric generators where they follow all of them, else by the exact drift.
+///
+/// # Errors
+/// See [`flow::rest`].
+pub fn rest(problem: &Problem, forces: Forces) -> Result<Waypoint, FlowError> {
+    let drift = if forces.follow_generators() {
+        Drift::Symmetric
+    } else {
+        Drift::Exact
+    };
+    let settings = FlowSettings {
+        drift,
+        forces,
+        ..FlowSettings::default()
+    };
+    flow::rest(problem, &settings)
 }

@@ -33,7 +33,7 @@ mod tests;
 
 pub use belief::Belief;
 pub use comparison::{Answered, Comparison, MeasuredQuantity, Predicted, READING, Series};
-pub use limit::ExactLimit;
+pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values, starts};
 pub use slow_flow::{EXACT_DRIFT, MOST_WEIGHTS_UNASKED, SLOW_FLOW, SlowFlow};
 
@@ -43,6 +43,6 @@ use crate::spec::Experiment;
 pub fn predictors(experiment: &Experiment) -> Vec<&'static dyn Predictor> {
     let all: [&'static dyn Predictor; 3] = [&SLOW_FLOW, &EXACT_DRIFT, &ExactLimit];
     all.into_iter()
-        .filter(|predictor| predictor.concerns(&experiment.problem))
+        .filter(|predictor| predictor.concerns(&experiment.problem, &experiment.settings))
         .collect()
 }

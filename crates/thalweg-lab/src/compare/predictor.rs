@@ -1,6 +1,7 @@
 //! What a predictor is asked, and what it answers.
 
 use thalweg::problem::{Problem, Weights};
+use thalweg::recipe::Forces;
 use thalweg::simulate::{Ensemble, SimulateError, SimulateSettings};
 
 use super::Belief;
@@ -22,9 +23,9 @@ pub trait Predictor: Sync {
         None
     }
 
-    /// Whether it says anything of `problem` that the others do not.
-    fn concerns(&self, problem: &Problem) -> bool {
-        let _ = problem;
+    /// Whether it says anything of `problem`, run so, that the others do not.
+    fn concerns(&self, problem: &Problem, settings: &SimulateSettings) -> bool {
+        let _ = (problem, settings);
         true
     }
 
@@ -38,7 +39,7 @@ pub trait Predictor: Sync {
 /// A run, as a predictor sees it.
 #[derive(Clone, Debug)]
 pub struct Question<'r> {
-    /// The problem.
+    /// The problem that is in effect learnt.
     pub problem: &'r Problem,
     /// How SGD is run on it.
     pub settings: &'r SimulateSettings,
@@ -53,7 +54,16 @@ pub struct Question<'r> {
 impl Question<'_> {
     /// How far a step leads in the end: momentum β makes each go on for 1/(1 − β) of them.
     pub fn effective_rate(&self) -> f64 {
-        self.settings.learning_rate / (1.0 - self.settings.momentum)
+        let settings = self.settings;
+        settings.recipe.effective_rate(settings.learning_rate)
+    }
+
+    /// What moves SGD along the minima beside plain noise.
+    pub fn forces(&self) -> Forces {
+        let settings = self.settings;
+        settings
+            .recipe
+            .forces(settings.learning_rate, settings.batch)
     }
 }
 

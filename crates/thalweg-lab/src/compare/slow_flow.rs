@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use thalweg::flow::{self, Drift, LEAVES_OUT, Steps, Trajectory, Validity};
 use thalweg::problem::Problem;
+use thalweg::simulate::SimulateSettings;
 use thalweg::theory::noise_misalignment;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
@@ -55,8 +56,13 @@ impl Predictor for SlowFlow {
         (self.drift == Drift::Symmetric).then_some(LEAVES_OUT)
     }
 
-    fn concerns(&self, problem: &Problem) -> bool {
-        self.drift == Drift::Symmetric || noise_misalignment(problem) > flow::MOST_MISALIGNMENT
+    fn concerns(&self, problem: &Problem, settings: &SimulateSettings) -> bool {
+        let forces = settings
+            .recipe
+            .forces(settings.learning_rate, settings.batch);
+        self.drift == Drift::Symmetric
+            || !forces.follow_generators()
+            || noise_misalignment(problem) > flow::MOST_MISALIGNMENT
     }
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
@@ -106,6 +112,7 @@ impl SlowFlow {
         };
         let accuracy = flow::FlowSettings {
             drift: self.drift,
+            forces: question.forces(),
             ..flow::FlowSettings::default()
         };
         flow::path(question.problem, &seed.start, &steps, &accuracy)

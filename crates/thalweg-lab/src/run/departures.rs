@@ -2,38 +2,68 @@
 
 use thalweg::simulate::{SampleSource, SimulateSettings};
 
-/// What `settings` have that the theory has not, as a sentence for a reader who compares the two.
+/// What `settings` have that the theory has not, and what of them it takes into account, in sentences for a reader who compares
+/// the two.
 pub fn departures(settings: &SimulateSettings) -> Option<String> {
     let finite = matches!(settings.data.source, SampleSource::Finite { .. });
-    let all = [
-        (settings.momentum > 0.0, "momentum"),
-        (settings.weight_decay > 0.0, "weight decay"),
+    let recipe = &settings.recipe;
+    let independent = recipe.sam.is_some_and(|sam| sam.independent);
+    let left_out = [
         (
             settings.data.heteroscedasticity > 0.0,
             "noise that depends on x",
         ),
         (finite, "a finite data set"),
         (settings.switch.is_some(), "a switch to gradient descent"),
+        (
+            independent,
+            "SAM on a minibatch of its own, of which nothing is left at order ρ",
+        ),
     ];
-    let here = all
-        .into_iter()
-        .filter_map(|(here, what)| here.then_some(what));
-    let here: Vec<&str> = here.collect();
-    (!here.is_empty()).then(|| {
+    let taken = [
+        (
+            recipe.momentum > 0.0,
+            "momentum β, as a learning rate of η/(1 − β)",
+        ),
+        (
+            recipe.weight_decay > 0.0,
+            "weight decay, as a weak force along the minima",
+        ),
+        (
+            recipe.sam.is_some() && !independent,
+            "SAM, to first order in ρ",
+        ),
+        (
+            recipe.input_dropout > 0.0,
+            "dropout of inputs, to leading order in p",
+        ),
+        (
+            recipe.hidden_dropout > 0.0,
+            "dropout of hidden units, to first order in p",
+        ),
+    ];
+    let left_out = listed(left_out).map(|all| {
         format!(
-            "The slow flow and the limit are for plain SGD on fresh samples; this run also has {}{}.",
-            here.join(", "),
-            if settings.momentum > 0.0 {
-                "; the flow takes momentum β into account, as a learning rate of η/(1 − β)"
-            } else {
-                ""
-            }
+            "The slow flow and the limit are for SGD on fresh samples; this run also has {all}."
         )
-    })
+    });
+    let taken = listed(taken).map(|all| format!("They take into account {all}."));
+    let sentences: Vec<String> = left_out.into_iter().chain(taken).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// Those that are here, in a row.
+fn listed<const N: usize>(all: [(bool, &'static str); N]) -> Option<String> {
+    let here = all.into_iter();
+    let here: Vec<&str> = here
+        .filter_map(|(here, what)| here.then_some(what))
+        .collect();
+    (!here.is_empty()).then(|| here.join("; "))
 }
 
 #[cfg(test)]
 mod tests {
+    use thalweg::recipe::{Recipe, Sam};
     use thalweg::simulate::{Data, InitialWeights, Precision, Switch};
 
     use super::*;
@@ -43,21 +73,18 @@ mod tests {
         let mut settings = SimulateSettings {
             learning_rate: 0.1,
             batch: 1,
-            momentum: 0.0,
-            weight_decay: 0.0,
+            recipe: Recipe::default(),
             data: Data::default(),
             init: InitialWeights::Kaiming { gain: 1.0 },
             switch: None,
             precision: Precision::F64,
         };
         assert_eq!(departures(&settings), None);
-        settings.momentum = 0.9;
+        settings.recipe.momentum = 0.9;
         settings.data.heteroscedasticity = 0.5;
         let words = departures(&settings).unwrap();
         assert!(
-            words.contains(
-                "also has momentum, noise that depends on x; the flow takes momentum β into account"
-            ),
+            words.contains("also has noise that depends on x. They take into account momentum β"),
             "{words}"
         );
     }
@@ -67,12 +94,25 @@ mod tests {
     #[test]
     fn each_departure_is_named_alone() {
         let plain = SimulateSettings::new(0.1, 1);
-        let changes: [(Change, &str); 5] = [
-            (|s| s.momentum = 0.9, "momentum"),
-            (|s| s.weight_decay = 1e-9, "weight decay"),
+        let changes: [(Change, &str); 7] = [
+            (|s| s.recipe.momentum = 0.9, "take into account momentum"),
+            (
+                |s| s.recipe.weight_decay = 1e-9,
+                "take into account weight decay",
+            ),
+            (
+                |s| {
+                    s.recipe.sam = Some(Sam {
+                        radius: 0.1,
+                        normalised: false,
+                        independent: true,
+                    });
+                },
+                "also has SAM on a minibatch of its own",
+            ),
             (
                 |s| s.data.heteroscedasticity = 0.5,
-                "noise that depends on x",
+                "also has noise that depends on x",
             ),
             (
                 |s| {
@@ -81,7 +121,7 @@ mod tests {
                         replacement: false,
                     };
                 },
-                "a finite data set",
+                "also has a finite data set",
             ),
             (
                 |s| {
@@ -90,14 +130,14 @@ mod tests {
                         samples: 5,
                     });
                 },
-                "a switch to gradient descent",
+                "also has a switch to gradient descent",
             ),
         ];
         for (change, name) in changes {
             let mut settings = plain.clone();
             change(&mut settings);
             let words = departures(&settings).unwrap();
-            assert!(words.contains(&format!("also has {name}")), "{words}");
+            assert!(words.contains(name), "{words}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::error::Fault;
 use super::field::{Field, Tagged};
 use super::init::init;
 use super::problem::{batch, learning_rate, name, problem_and_start};
+use super::recipe::recipe;
 use super::schedule::{Schedule, Spacing};
 use super::word::Word;
 
@@ -36,8 +37,6 @@ pub(crate) const EXPERIMENT_FIELDS: &[&str] = &[
     "batch",
     "steps",
     "seeds",
-    "momentum",
-    "weight_decay",
     "precision",
     "init",
     "data",
@@ -62,13 +61,11 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
         (None, Some(weights)) => InitialWeights::Given(weights),
         (None, None) => InitialWeights::Kaiming { gain: 1.0 },
     };
-    let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
     let settings = SimulateSettings {
         learning_rate: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
         batch: batch(root)?
             .ok_or_else(|| missing("batch", "the number of samples in a minibatch"))?,
-        momentum: number("momentum", 0.0)?,
-        weight_decay: number("weight_decay", 0.0)?,
+        recipe: recipe(root)?,
         precision: root
             .optional("precision")
             .map_or(Ok(Precision::F64), |f| Precision::read(&f))?,

@@ -31,6 +31,7 @@ mod overrides;
 mod paths;
 mod place;
 mod problem;
+mod recipe;
 mod resolved;
 mod schedule;
 mod specification;
@@ -45,6 +46,7 @@ pub use line::Line;
 pub use network::{EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, SeedRule};
 pub use overrides::Overrides;
 pub use problem::{ProblemFile, batch, learning_rate, slow_time};
+pub use recipe::{RECIPE_FIELDS, recipe};
 pub use schedule::{Schedule, Spacing};
 
 pub use field::Field;
@@ -118,6 +120,12 @@ fn known(root: &Field<'_>) -> Result<(), Fault> {
             commands: "`thalweg train`",
         });
     }
-    let fields = [PROBLEM_FIELDS, OTHER_FIELDS, EXPERIMENT_FIELDS].concat();
+    let fields = [
+        PROBLEM_FIELDS,
+        OTHER_FIELDS,
+        EXPERIMENT_FIELDS,
+        RECIPE_FIELDS,
+    ]
+    .concat();
     root.only_besides(&fields, IGNORED_FIELDS)
 }

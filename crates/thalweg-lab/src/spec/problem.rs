@@ -2,11 +2,13 @@
 
 use faer::Mat;
 use thalweg::problem::{Problem, Weights};
+use thalweg::recipe::Recipe;
 use thalweg::theory;
 
 use super::error::Fault;
 use super::field::Field;
 use super::matrix::{covariance, dimension, from_deviations, matrix, size};
+use super::recipe::recipe;
 use crate::memory::{self, TooLittle};
 use crate::provenance::mended;
 
@@ -37,6 +39,8 @@ pub struct ProblemFile {
     pub batch: Option<usize>,
     /// t, in steps.
     pub steps: Option<u64>,
+    /// What is added to plain SGD.
+    pub recipe: Recipe,
 }
 
 /// What the whole file `root` says of a problem.
@@ -50,6 +54,7 @@ pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
         learning_rate: learning_rate(root)?,
         batch: batch(root)?,
         steps: root.optional("steps").map(|f| f.count()).transpose()?,
+        recipe: recipe(root)?,
     })
 }
 

@@ -12,6 +12,7 @@ use super::init::to_node as init_node;
 use super::known;
 use super::matrix::to_node as matrix;
 use super::node::Node;
+use super::recipe;
 use super::schedule::Schedule;
 use super::specification::Specification;
 use super::word::Word;
@@ -55,8 +56,9 @@ impl Specification for Experiment {
         put("batch", settings.batch.into());
         put("steps", self.steps.into());
         put("seeds", self.seeds.iter().copied().collect());
-        put("momentum", settings.momentum.into());
-        put("weight_decay", settings.weight_decay.into());
+        for (key, value) in recipe::entries(&settings.recipe) {
+            put(key, value);
+        }
         put("precision", settings.precision.word().into());
         let (key, start) = init(&settings.init);
         put(key, start);

@@ -34,6 +34,7 @@ from ._estimate import Estimate
 from ._flow import Flow, flow
 from ._measure import Measured, evaluation_set, measure
 from ._predict import Prediction, predict
+from ._recipe import Recipe
 from ._runs import Simulation, Training, load, simulate, train
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Measurements",
     "Prediction",
     "Problem",
+    "Recipe",
     "Simulation",
     "Training",
     "__version__",
@@ -64,6 +66,6 @@ __all__ = [
 ]
 
 # Where a class is defined is no business of those who read its name or unpickle it.
-for _class in (Density, Eigenpairs, Estimate, Flow, Measured, Prediction, Simulation, Training):
+for _class in (Density, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
     _class.__module__ = __name__
 del _class

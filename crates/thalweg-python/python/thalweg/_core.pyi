@@ -127,9 +127,15 @@ def predict(
     problem: Problem,
     learning_rate: float | None,
     batch: int | None,
+    recipe: dict[str, Any],
     spectrum: bool | None,
 ) -> dict[str, Any]: ...
-def minimum(problem: Problem) -> list[NDArray[np.float64]]: ...
+def minimum(
+    problem: Problem,
+    learning_rate: float | None,
+    batch: int | None,
+    recipe: dict[str, Any],
+) -> list[NDArray[np.float64]]: ...
 def flow(
     problem: Problem,
     start_weights: Sequence[ArrayLike] | None,
@@ -140,6 +146,7 @@ def flow(
     drift: str,
     seed: int,
     init: object | None,
+    recipe: dict[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any]]: ...
 def simulate(
     experiment: Mapping[str, Any] | str | PathLike[str] | Problem,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from ._core import Problem
 from ._draw import axes_for
+from ._recipe import Recipe
 from ._table import table
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Flow:
@@ -130,6 +134,7 @@ def flow(
     drift: Literal["symmetric", "exact"] = "symmetric",
     seed: int = 0,
     init: str | Mapping[str, Any] | None = None,
+    **recipe: Unpack[Recipe],
 ) -> Flow:
     """Follow sharpness and fluctuation along SGD's way to its minimum.
 
@@ -154,6 +159,8 @@ def flow(
         Of random starting weights.
     init : str or dict, optional
         Their law: "kaiming" (the default), "xavier", or ``{"kind": "normal", "deviation": 0.1}``.
+    **recipe
+        What is added to plain SGD: see :class:`Recipe`. Weight decay, SAM and dropout need ``learning_rate`` and ``batch``.
 
     Raises
     ------
@@ -172,6 +179,6 @@ def flow(
     (3, 1, 1)
     """
     answer, arrays = _core.flow(
-        problem, start_weights, slow_time, learning_rate, batch, steps, drift, seed, init
+        problem, start_weights, slow_time, learning_rate, batch, steps, drift, seed, init, dict(recipe)
     )
     return Flow(problem, answer, arrays)

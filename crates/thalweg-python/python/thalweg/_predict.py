@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
 from ._core import Problem
+from ._recipe import Recipe
 from ._table import table
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Prediction:
@@ -43,6 +47,10 @@ class Prediction:
         What depends on η and B: stability number, relaxation time in steps, validity; None where they were not given.
     noise_misalignment : float
         0 where noise and signal share their axes; Theorem 1 is not SGD's limit where they do not.
+    recipe : list of str
+        What the theory makes of each addition to plain SGD, in sentences.
+    without_forces : dict or None
+        T, F and λ_max where noise alone decides, if weight decay or another force beside it does not leave it alone.
     notes : list of str
         What rounding did to the covariances.
     known_digits : int
@@ -61,11 +69,14 @@ class Prediction:
     layers: list[dict[str, Any]]
     run: dict[str, Any] | None
     noise_misalignment: float
+    recipe: list[str]
+    without_forces: dict[str, float] | None
     notes: list[str]
     known_digits: int
 
-    def __init__(self, problem: Problem, answer: dict[str, Any]) -> None:
+    def __init__(self, problem: Problem, answer: dict[str, Any], asked: tuple[Any, ...]) -> None:
         self._answer = answer
+        self._asked = asked
         self.problem = problem
         self.sharpness = answer["sharpness"]
         self.min_sharpness = answer["min_sharpness"]
@@ -79,13 +90,15 @@ class Prediction:
         self.layers = copy.deepcopy(answer["layers"])
         self.run = copy.deepcopy(answer["run"])
         self.noise_misalignment = answer["noise_misalignment"]
+        self.recipe = list(answer["recipe"])
+        self.without_forces = copy.copy(answer["without_forces"])
         self.notes = list(answer["notes"])
         self.known_digits = answer["known_digits"]
 
     @cached_property
     def weights(self) -> list[NDArray[np.float64]]:
         """W_1 … W_D at that minimum, W_k of shape (h_k, h_{k−1}); unique up to rotations between the layers."""
-        return _core.minimum(self.problem)
+        return _core.minimum(self.problem, *self._asked)
 
     def to_dict(self) -> dict[str, Any]:
         """The keys and values of ``thalweg predict --json``; what is infinite or undefined is None."""
@@ -116,6 +129,7 @@ def predict(
     batch: int | None = None,
     *,
     spectrum: bool | None = None,
+    **recipe: Unpack[Recipe],
 ) -> Prediction:
     """Predict the minimum that SGD converges to: sharpness, spectrum, fluctuation.
 
@@ -129,6 +143,9 @@ def predict(
     learning_rate, batch : float and int, optional
         η and B, both or neither: with them ``run`` says how stable SGD is there, how long it takes, and whether the
         theory is in its range.
+    **recipe
+        What is added to plain SGD, such as ``weight_decay=1e-4``: see :class:`Recipe`. Weight decay, SAM and dropout need
+        ``learning_rate`` and ``batch``.
     spectrum : bool, optional
         Whether to list all d_x d_y eigenvalues; by default where they are at most 65536.
 
@@ -151,5 +168,11 @@ def predict(
     3.761e+07
     >>> bool(np.isclose(end.nonzero_spectrum.sum(), end.sharpness))
     True
+
+    A little weight decay already moves the end to far flatter minima:
+
+    >>> print(f"{predict(problem, 0.003, 10, weight_decay=1e-4).sharpness:.2f}")
+    14.64
     """
-    return Prediction(problem, _core.predict(problem, learning_rate, batch, spectrum))
+    asked = (learning_rate, batch, dict(recipe))
+    return Prediction(problem, _core.predict(problem, *asked, spectrum), asked)

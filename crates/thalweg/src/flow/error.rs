@@ -157,6 +157,22 @@ pub enum FlowError {
         /// The largest rate, per slow time u.
         fastest: f64,
     },
+    /// A force that symmetric generators do not follow.
+    #[error(
+        "{force} moves SGD along the minima in a way that only the exact drift follows: choose that (`--drift exact`)"
+    )]
+    ExactDriftAlone {
+        /// Which one.
+        force: &'static str,
+    },
+    /// The flow does not come to rest.
+    #[error(
+        "under these forces the flow along the minima still moves after {steps} steps of the integrator: it may turn for ever; follow it up to a step of your own (`flow --steps`)"
+    )]
+    Restless {
+        /// Steps taken.
+        steps: usize,
+    },
     /// A network of that size needs more memory than the integrator may use.
     #[error(
         "{parameters} weights are too many for the flow's integrator, which keeps a matrix of that size squared: at most {most}; take narrower layers or a smaller depth"

@@ -8,6 +8,8 @@
 //!
 //! ⟨dW/du, t⟩ = −tr((K Y J_p)ᵀ dJ_p[t]) for every direction t along the manifold.
 //!
+//! Weak forces beside the noise ([`Forces`](crate::recipe::Forces)) add their gradients before the projection on the manifold's tangents.
+//!
 //! Where K and I ⊗ Σε commute K Y = ½ I ⊗ Σε, and this is the Riemannian gradient flow of F/4. Where
 //! they do not, it is no gradient: F need not fall, and the motion may end in a steady rotation of
 //! the hidden bases at which T is not Theorem 1's.
@@ -19,12 +21,24 @@ use super::{
     kronecker::add_kron,
     manifold::to_manifold,
     point::{Model, Point},
+    potential::{Ascent, add_decay, add_dropout},
     rosenbrock::System,
 };
 
 /// The flow of one problem.
 pub(super) struct ExactFlow<'a> {
-    pub(super) model: &'a Model,
+    model: &'a Model,
+    ascent: Ascent,
+}
+
+impl<'a> ExactFlow<'a> {
+    /// That of `model`, under its forces.
+    pub(super) fn new(model: &'a Model) -> Self {
+        Self {
+            ascent: Ascent::new(model),
+            model,
+        }
+    }
 }
 
 /// Eigenvalues of K below this fraction of the largest count as zero.
@@ -60,8 +74,15 @@ impl ExactFlow<'_> {
                 0.0
             }
         });
-        let weight = vectors * shares * vectors.transpose();
-        let gradient = pulled_back(&point, &weight);
+        let forces = &self.model.forces;
+        let mut weight = faer::Scale(forces.noise) * (vectors * shares * vectors.transpose());
+        if forces.ascent != 0.0 {
+            let pull = self.ascent.pull(&point.curvature_matrix());
+            weight += faer::Scale(forces.ascent) * pull;
+        }
+        let mut gradient = pulled_back(&point, &weight);
+        add_decay(&point, forces.decay, &mut gradient);
+        add_dropout(&point, forces.dropout, &mut gradient);
         // Projection on the manifold's tangent space.
         let mut product = Mat::<f64>::zeros(rows, columns);
         for (k, gradient) in gradient.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The gradient of the fluctuation F on weight space, with its Hessian.
+//! The gradient of the fluctuation F, and of weight decay, on weight space, with its Hessian.
 //!
 //! With F = Σ_m g_m h_{m−1}, g_m = tr G_m, h_m = tr H_m (G_m = A_mᵀ Σε A_m,
 //! H_m = (W_m…W_1) Σx (W_m…W_1)ᵀ) and N_{km} = W_{k−1}…W_{m+1},
@@ -12,8 +12,9 @@ use super::{
     kronecker::{add_kron, add_outer, add_transposing_kron},
     point::{Model, Point},
 };
+use crate::recipe::Forces;
 
-/// −¼ ∇F and the parts it is made of. Layers count from 0.
+/// The force on the weights, −¼ ∇F for plain noise, and the parts it is made of. Layers count from 0.
 pub(super) struct Force {
     pub(super) point: Point,
     /// H_k, the input-side covariance of layer k + 1, h_k × h_k.
@@ -24,8 +25,9 @@ pub(super) struct Force {
     later: Vec<Mat<f64>>,
     /// R_{k+1}, h_k × h_k.
     earlier: Vec<Mat<f64>>,
-    /// −¼ ∇_{k+1} F.
+    /// The force on layer k + 1: −(noise/4) ∇F − decay W, see [`Forces`].
     pub(super) layers: Vec<Mat<f64>>,
+    forces: Forces,
 }
 
 impl Force {
@@ -47,11 +49,12 @@ impl Force {
             let next = &layers[k - 1] * &earlier[k - 1] * layers[k - 1].transpose();
             earlier[k] = plus_identity(next, trace(&inputs[k - 1]));
         }
+        let forces = model.forces;
         let force = (0..depth)
             .map(|k| {
                 let gradient =
                     &later[k] * &layers[k] * &inputs[k] + &outputs[k] * &layers[k] * &earlier[k];
-                faer::Scale(-0.5) * gradient
+                faer::Scale(-0.5 * forces.noise) * gradient - faer::Scale(forces.decay) * &layers[k]
             })
             .collect();
         Self {
@@ -61,12 +64,25 @@ impl Force {
             later,
             earlier,
             layers: force,
+            forces,
         }
     }
 
-    /// Visits −¼ ∇²F block by block, as (k, j, what takes a change of layer j to the force on layer k): the
+    /// Visits the force's derivative block by block, as (k, j, what takes a change of layer j to the force on layer k): the
     /// whole would be n × n.
     pub(super) fn each_hessian_block(&self, mut visit: impl FnMut(usize, usize, Mat<f64>)) {
+        let Forces { noise, decay, .. } = self.forces;
+        let mut visit = |k: usize, j: usize, mut block: Mat<f64>| {
+            if noise != 1.0 {
+                block *= faer::Scale(noise);
+            }
+            if k == j && decay != 0.0 {
+                for i in 0..block.nrows() {
+                    block[(i, i)] -= decay;
+                }
+            }
+            visit(k, j, block);
+        };
         for j in 0..self.point.depth() {
             let layer = &self.point.layers[j];
             let size = layer.nrows() * layer.ncols();

@@ -44,7 +44,9 @@ mod manifold;
 mod memory;
 mod path;
 mod point;
+mod potential;
 mod relaxation;
+mod rest;
 mod rosenbrock;
 mod settings;
 mod symmetric;
@@ -63,6 +65,7 @@ pub use finite::{
 pub use memory::memory;
 pub use path::path;
 pub use relaxation::{Relaxation, relaxation};
+pub use rest::rest;
 pub use rosenbrock::Statistics;
 pub use settings::{Drift, FlowSettings, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};

@@ -47,7 +47,7 @@ pub fn path(
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = Times::from(steps.clone()).slow()?;
-    let model = Model::small(problem)?;
+    let model = Model::small(problem)?.under(settings.forces);
     start.fits(problem)?;
     let descent = Descending::new(&model, start, steps, settings).map_err(|error| match error {
         FlowError::Diverges {
@@ -99,7 +99,7 @@ pub fn path(
         snapshots.push(here);
     }
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
-    let limit = limit(problem, settings.drift);
+    let limit = limit(problem, settings);
     let validity = Validity::new(
         steps.learning_rate,
         steps.batch,

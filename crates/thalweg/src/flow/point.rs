@@ -4,6 +4,7 @@ use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 
 use super::{FlowError, kronecker::add_kron};
 use crate::problem::Problem;
+use crate::recipe::Forces;
 
 /// The matrices of one step have the square of this many entries: 200 MB each.
 const MOST_WEIGHTS: usize = 5000;
@@ -24,6 +25,8 @@ pub(super) struct Model {
     noise: Mat<f64>,
     /// E with E Eᵀ = Σε, d_y × rank Σε.
     noise_root: Mat<f64>,
+    /// What moves the weights along the minima.
+    pub(super) forces: Forces,
 }
 
 impl Model {
@@ -53,7 +56,13 @@ impl Model {
             root,
             noise: problem.noise_covariance().to_owned(),
             noise_root: problem.noise_factor().matrix().to_owned(),
+            forces: Forces::default(),
         }
+    }
+
+    /// The same under `forces`.
+    pub(super) fn under(self, forces: Forces) -> Self {
+        Self { forces, ..self }
     }
 
     /// D.
@@ -76,6 +85,27 @@ impl Model {
     pub(super) fn noise_within(&self, above: &Mat<f64>) -> Mat<f64> {
         let felt = self.noise_root.transpose() * above;
         felt.transpose() * &felt
+    }
+
+    /// F = Σ_k tr(A_kᵀ Σε A_k) ‖B_kX‖².
+    pub(super) fn fluctuation(&self, point: &Point) -> f64 {
+        let layers = point.above.iter().zip(&point.below);
+        layers
+            .map(|(above, below)| {
+                let felt = self.noise_root.transpose() * above;
+                felt.squared_norm_l2() * below.squared_norm_l2()
+            })
+            .sum()
+    }
+
+    /// E with E Eᵀ = Σε, d_y × rank Σε.
+    pub(super) fn noise_root(&self) -> MatRef<'_, f64> {
+        self.noise_root.as_ref()
+    }
+
+    /// rank Σx.
+    pub(super) fn rank(&self) -> usize {
+        self.root.ncols()
     }
 
     /// ‖V X‖ = ‖V√Σx‖.

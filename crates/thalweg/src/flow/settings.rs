@@ -1,6 +1,7 @@
 //! What a user may choose: output times and accuracy.
 
 use super::FlowError;
+use crate::recipe::Forces;
 
 /// Accuracy and effort of an integration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub struct FlowSettings {
     pub max_steps: usize,
     /// Which drift to follow.
     pub drift: Drift,
+    /// What moves SGD beside plain noise.
+    pub forces: Forces,
 }
 
 /// The vector field of the slow flow.
@@ -39,19 +42,29 @@ impl Default for FlowSettings {
             tolerance: 1e-6,
             max_steps: 20_000,
             drift: Drift::Symmetric,
+            forces: Forces::default(),
         }
     }
 }
 
 impl FlowSettings {
     pub(super) fn check(&self) -> Result<(), FlowError> {
-        if (1e-12..=1e-2).contains(&self.tolerance) {
-            Ok(())
-        } else {
-            Err(FlowError::Tolerance {
+        if !(1e-12..=1e-2).contains(&self.tolerance) {
+            return Err(FlowError::Tolerance {
                 found: self.tolerance,
-            })
+            });
         }
+        let by_generators = self.drift == Drift::Symmetric;
+        if by_generators && !self.forces.follow_generators() {
+            return Err(FlowError::ExactDriftAlone {
+                force: if self.forces.dropout != 0.0 {
+                    "dropout of hidden units"
+                } else {
+                    "SAM's normalised ascent"
+                },
+            });
+        }
+        Ok(())
     }
 }
 

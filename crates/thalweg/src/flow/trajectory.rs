@@ -5,6 +5,7 @@ use super::{
     exact::ExactFlow,
     manifold::to_manifold,
     point::{Model, Point},
+    rest::rest,
     rosenbrock::{Integrator, System},
     symmetric::SymmetricFlow,
     validity::Size,
@@ -40,7 +41,7 @@ pub struct Waypoint {
 pub struct Trajectory {
     /// One snapshot for each time asked for.
     pub snapshots: Vec<Waypoint>,
-    /// Where the flow tends as u → ∞, which is known by symmetric generators: SGD's minimum (Theorem 1).
+    /// Where the flow tends as u → ∞, which is known by symmetric generators: SGD's minimum (Theorem 1), or where the forces beside the noise balance it.
     pub limit: Result<Limit, NoLimit>,
     /// The report on η and B, where the times were given in steps.
     pub validity: Option<Validity>,
@@ -59,6 +60,9 @@ pub enum NoLimit {
         "that of the exact drift has no closed form; it is Theorem 1's minimum only where noise and signal share their axes"
     )]
     ExactDrift,
+    /// The flow under the forces beside the noise was not followed to its end.
+    #[error(transparent)]
+    Forces(Box<FlowError>),
 }
 
 /// What holds at the minimum to which a trajectory tends.
@@ -88,6 +92,17 @@ impl From<&Prediction<'_>> for Limit {
     }
 }
 
+impl From<Waypoint> for Limit {
+    fn from(end: Waypoint) -> Self {
+        Self {
+            sharpness: end.sharpness,
+            lambda_max: end.lambda_max,
+            fluctuation: end.fluctuation,
+            layer_conditions: end.layer_conditions,
+        }
+    }
+}
+
 /// A start may be this far from the manifold, relative to ‖V√Σx‖; it is then put on it.
 const ON_MANIFOLD: f64 = 1e-6;
 
@@ -104,7 +119,7 @@ pub fn slow_flow(
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = times.slow()?;
-    let model = Model::small(problem)?;
+    let model = Model::small(problem)?.under(settings.forces);
     start.fits(problem)?;
     let mut state = model.flatten(start.layers());
     let distance = Point::new(&model, model.layers(&state)).residual.norm_l2() / model.scale();
@@ -125,7 +140,7 @@ pub fn slow_flow(
     }
     let mut trajectory = Trajectory {
         snapshots,
-        limit: limit(problem, settings.drift),
+        limit: limit(problem, settings),
         validity: None,
         statistics,
     };
@@ -165,11 +180,15 @@ pub(super) fn limit_size(limit: &Result<Limit, NoLimit>) -> Option<Size> {
     })
 }
 
-pub(super) fn limit(problem: &Problem, drift: Drift) -> Result<Limit, NoLimit> {
-    if drift == Drift::Exact {
+pub(super) fn limit(problem: &Problem, settings: &FlowSettings) -> Result<Limit, NoLimit> {
+    if settings.drift == Drift::Exact {
         return Err(NoLimit::ExactDrift);
     }
-    Ok(Limit::from(&predict(problem)?))
+    if settings.forces.are_noise_alone() {
+        return Ok(Limit::from(&predict(problem)?));
+    }
+    let rest = rest(problem, settings).map_err(|error| NoLimit::Forces(Box::new(error)))?;
+    Ok(Limit::from(rest))
 }
 
 /// The states at `times` of the slow flow from the minimum `start`, each put back on the manifold.
@@ -181,7 +200,7 @@ pub(super) fn along(
 ) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
     match settings.drift {
         Drift::Symmetric => follow(model, &SymmetricFlow { model }, start, times, settings),
-        Drift::Exact => follow(model, &ExactFlow { model }, start, times, settings),
+        Drift::Exact => follow(model, &ExactFlow::new(model), start, times, settings),
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Purpose {
     Redraws = 11,
     /// Changes of a batch after it was drawn.
     Changes = 12,
+    /// The minibatches on which SAM ascends, where they are not those of the step.
+    Ascent = 13,
 }
 
 impl Purpose {

@@ -195,7 +195,11 @@ impl Ensemble {
 
 /// The length of a run's velocity.
 fn velocity_len(settings: &SimulateSettings, weights: usize) -> usize {
-    if settings.momentum == 0.0 { 0 } else { weights }
+    if settings.recipe.momentum == 0.0 {
+        0
+    } else {
+        weights
+    }
 }
 
 /// The matrices whose columns, layer by layer, are `flat`.

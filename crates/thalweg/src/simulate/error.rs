@@ -1,6 +1,7 @@
 //! What can be wrong with a run's settings, seeds or snapshot, said so that a person can mend it.
 
 use crate::problem::WeightsError;
+use crate::recipe::RecipeError;
 use crate::words::shown;
 
 /// A run that cannot be started or resumed: the field, what was found, and what would be right.
@@ -49,6 +50,9 @@ pub enum SimulateError {
     /// The given initial weights do not belong to the problem.
     #[error("init: {0}")]
     InitialWeights(#[from] WeightsError),
+    /// What is added to SGD is out of range or does not fit the problem.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// There is nothing to run.
     #[error("seeds is empty: give at least one seed")]
     NoSeeds,

@@ -18,7 +18,7 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     };
     let layers = || widths.windows(2).map(|h| (h[1] as f64, h[0] as f64));
     let weights: f64 = layers().map(|(high, low)| high * low).sum();
-    let state = if settings.momentum == 0.0 {
+    let state = if settings.recipe.momentum == 0.0 {
         weights
     } else {
         2.0 * weights

@@ -261,11 +261,11 @@ pub(super) fn step(
     let batch = Batch::at(law, settings, seed, step);
     let gradients = gradients(law, weights, &batch);
     for (k, gradient) in gradients.into_iter().enumerate() {
-        let gradient = gradient + faer::Scale(settings.weight_decay) * &weights[k];
-        let direction = if settings.momentum == 0.0 {
+        let gradient = gradient + faer::Scale(settings.recipe.weight_decay) * &weights[k];
+        let direction = if settings.recipe.momentum == 0.0 {
             gradient
         } else {
-            velocity[k] = faer::Scale(settings.momentum) * &velocity[k] + gradient;
+            velocity[k] = faer::Scale(settings.recipe.momentum) * &velocity[k] + gradient;
             velocity[k].clone()
         };
         weights[k] -= faer::Scale(settings.learning_rate) * direction;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Weights;
+use crate::recipe::Recipe;
 use crate::switch::Switch;
 
 use super::NoiseLaw;
@@ -14,10 +15,8 @@ pub struct SimulateSettings {
     pub learning_rate: f64,
     /// B ≥ 1, samples in a minibatch.
     pub batch: usize,
-    /// Heavy-ball momentum in [0, 1): v ← momentum·v + g, W ← W − η v. 0 is plain SGD.
-    pub momentum: f64,
-    /// L2 coefficient λ ≥ 0, added to the gradient as λ W.
-    pub weight_decay: f64,
+    /// What is added to plain SGD: momentum, weight decay, SAM, noise, dropout.
+    pub recipe: Recipe,
     /// Where the samples come from.
     pub data: Data,
     /// Where the weights start.
@@ -34,8 +33,7 @@ impl SimulateSettings {
         Self {
             learning_rate,
             batch,
-            momentum: 0.0,
-            weight_decay: 0.0,
+            recipe: Recipe::default(),
             data: Data::default(),
             init: InitialWeights::Kaiming { gain: 1.0 },
             switch: None,

@@ -7,6 +7,7 @@ use proptest::test_runner::RngSeed;
 use crate::lanes::{Isa, dispatch_on};
 use crate::problem::Problem;
 use crate::random::{Purpose, Stream};
+use crate::recipe::Recipe;
 
 use super::advance::Advance;
 use super::law::Law;
@@ -95,8 +96,11 @@ fn any_settings() -> impl Strategy<Value = SimulateSettings> {
     let decay = prop_oneof![Just(0.0), 0.0..0.1];
     (data, batch, switch, init, momentum, decay).prop_map(
         |(data, batch, switch, init, momentum, weight_decay)| SimulateSettings {
-            momentum,
-            weight_decay,
+            recipe: Recipe {
+                momentum,
+                weight_decay,
+                ..Recipe::default()
+            },
             data,
             init,
             switch,
@@ -163,7 +167,7 @@ proptest! {
         let law = Law::new(&problem, &settings);
         let run_in = |isa| {
             let weights = initial::weights(&problem, &settings, seed);
-            let velocity = vec![0.0; if settings.momentum == 0.0 { 0 } else { weights.len() }];
+            let velocity = vec![0.0; if settings.recipe.momentum == 0.0 { 0 } else { weights.len() }];
             let mut runs = [Run::new(&law, &settings, seed, Outcome::Running, weights, velocity)];
             dispatch_on(isa, Advance {
                 law: &law,
@@ -188,7 +192,10 @@ fn numbers_depend_on_the_seed_alone() {
     for widths in [[2, 2, 2], [5, 7, 3], [30, 26, 25]] {
         let problem = problem(&widths, 1);
         let settings = SimulateSettings {
-            momentum: 0.5,
+            recipe: Recipe {
+                momentum: 0.5,
+                ..Recipe::default()
+            },
             ..SimulateSettings::new(1e-3, 10)
         };
         let seeds: Vec<u64> = (100..119).collect();
@@ -266,7 +273,10 @@ fn weights_are_of_the_precision_asked_for() {
         for precision in [Precision::F32, Precision::F64] {
             let settings = SimulateSettings {
                 precision,
-                momentum: 0.5,
+                recipe: Recipe {
+                    momentum: 0.5,
+                    ..Recipe::default()
+                },
                 ..SimulateSettings::new(1e-3, 10)
             };
             let mut ensemble = Ensemble::start(&problem, &settings, &[4]).unwrap();
@@ -331,14 +341,20 @@ fn bad_settings_are_refused_by_name() {
         (
             "momentum",
             SimulateSettings {
-                momentum: 1.0,
+                recipe: Recipe {
+                    momentum: 1.0,
+                    ..Recipe::default()
+                },
                 ..good.clone()
             },
         ),
         (
             "weight_decay",
             SimulateSettings {
-                weight_decay: -0.1,
+                recipe: Recipe {
+                    weight_decay: -0.1,
+                    ..Recipe::default()
+                },
                 ..good.clone()
             },
         ),

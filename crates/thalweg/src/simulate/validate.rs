@@ -20,18 +20,7 @@ pub(super) fn validate(
         "a finite number above 0, such as 0.01",
     )?;
     count("batch", s.batch)?;
-    require(
-        (0.0..1.0).contains(&s.momentum),
-        "momentum",
-        s.momentum,
-        "at least 0 (plain SGD) and below 1",
-    )?;
-    require(
-        s.weight_decay.is_finite() && s.weight_decay >= 0.0,
-        "weight_decay",
-        s.weight_decay,
-        "a finite number, 0 (none) or above",
-    )?;
+    s.recipe.validate(problem)?;
     require(
         (0.0..=1.0).contains(&s.data.heteroscedasticity),
         "data.heteroscedasticity",

@@ -57,7 +57,14 @@ impl<R: Real> Blocked<R> {
         Self {
             starts,
             weights: vec![zero; all],
-            velocity: vec![zero; if settings.momentum == 0.0 { 0 } else { all }],
+            velocity: vec![
+                zero;
+                if settings.recipe.momentum == 0.0 {
+                    0
+                } else {
+                    all
+                }
+            ],
             teacher: flat::<R>(&law.teacher, 1.0),
             input_factor: Factor::new::<R>(&law.input_factor, scale),
             noise_factor: Factor::new::<R>(&law.noise_factor, scale),

@@ -49,7 +49,11 @@ impl<R: Real> General<R> {
         Self {
             starts,
             weights: zeros(all),
-            velocity: zeros(if settings.momentum == 0.0 { 0 } else { all }),
+            velocity: zeros(if settings.recipe.momentum == 0.0 {
+                0
+            } else {
+                all
+            }),
             products: widths[1..].iter().map(|h| zeros(h * widths[0])).collect(),
             teacher: splat(&law.teacher, 1.0),
             input_factor: splat(&law.input_factor, scale),

@@ -20,10 +20,10 @@ impl<R: Real> Update<R> {
     pub fn new(settings: &SimulateSettings) -> Self {
         Self {
             rate: R::constant(settings.learning_rate),
-            momentum: R::constant(settings.momentum),
-            decay: R::constant(settings.weight_decay),
-            plain: settings.momentum == 0.0 && settings.weight_decay == 0.0,
-            moving: settings.momentum != 0.0,
+            momentum: R::constant(settings.recipe.momentum),
+            decay: R::constant(settings.recipe.weight_decay),
+            plain: settings.recipe.momentum == 0.0 && settings.recipe.weight_decay == 0.0,
+            moving: settings.recipe.momentum != 0.0,
         }
     }
 

@@ -1,0 +1,79 @@
+//! What is added to plain SGD, on the command line.
+
+use clap::Args;
+use thalweg::problem::Problem;
+use thalweg::recipe::{Recipe, Sam};
+
+use super::problem::diagonal;
+use super::spectrum::Spectrum;
+use crate::exit::Failure;
+
+/// Each takes the place of the field of the same name in FILE.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Beside plain SGD")]
+pub struct RecipeArguments {
+    /// β, heavy-ball momentum: v ← β v + g, W ← W − η v
+    #[arg(long, value_name = "β", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// λ of weight decay: λ W is added to the gradient
+    #[arg(long, value_name = "λ", allow_negative_numbers = true)]
+    weight_decay: Option<f64>,
+    /// ρ of SAM: the gradient is taken at W + ρ g, g from the same minibatch
+    #[arg(long, value_name = "ρ", allow_negative_numbers = true)]
+    sam: Option<f64>,
+    /// SAM goes by ρ g/‖g‖ instead
+    #[arg(long, requires = "sam")]
+    sam_normalised: bool,
+    /// SAM takes g from a minibatch of its own
+    #[arg(long, requires = "sam")]
+    sam_independent: bool,
+    /// Standard deviations of noise added to the labels at each step, as --noise lists them
+    #[arg(long, value_name = "SPECTRUM")]
+    added_noise: Option<Spectrum>,
+    /// Standard deviations of Gaussian noise added to the inputs at each step
+    #[arg(long, value_name = "SPECTRUM")]
+    input_noise: Option<Spectrum>,
+    /// p: each input is set to 0 with this probability, else divided by 1 − p
+    #[arg(long, value_name = "p", allow_negative_numbers = true)]
+    input_dropout: Option<f64>,
+    /// p, the same of each hidden unit
+    #[arg(long, value_name = "p", allow_negative_numbers = true)]
+    hidden_dropout: Option<f64>,
+    /// α: labels y become (1 − α) y
+    #[arg(long, value_name = "α", allow_negative_numbers = true)]
+    label_smoothing: Option<f64>,
+}
+
+impl RecipeArguments {
+    /// `recipe`, which a file gave for `problem`, with what the flags say in its place.
+    ///
+    /// # Errors
+    /// When a flag does not fit the problem.
+    pub fn over(&self, recipe: Recipe, problem: &Problem) -> Result<Recipe, Failure> {
+        let noise = |flag, given: &Option<Spectrum>, size| {
+            let given = given.as_ref();
+            given
+                .map(|spectrum| diagonal(flag, spectrum, size))
+                .transpose()
+        };
+        let sam = self.sam.map(|radius| Sam {
+            radius,
+            normalised: self.sam_normalised,
+            independent: self.sam_independent,
+        });
+        let added = noise("added-noise", &self.added_noise, problem.output_dim())?;
+        let input = noise("input-noise", &self.input_noise, problem.input_dim())?;
+        let recipe = Recipe {
+            momentum: self.momentum.unwrap_or(recipe.momentum),
+            weight_decay: self.weight_decay.unwrap_or(recipe.weight_decay),
+            sam: sam.or(recipe.sam),
+            added_noise_covariance: added.or(recipe.added_noise_covariance),
+            input_noise_covariance: input.or(recipe.input_noise_covariance),
+            input_dropout: self.input_dropout.unwrap_or(recipe.input_dropout),
+            hidden_dropout: self.hidden_dropout.unwrap_or(recipe.hidden_dropout),
+            label_smoothing: self.label_smoothing.unwrap_or(recipe.label_smoothing),
+        };
+        recipe.validate(problem).map_err(Failure::input)?;
+        Ok(recipe)
+    }
+}

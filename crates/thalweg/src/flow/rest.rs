@@ -1,0 +1,94 @@
+//! Where the flow along the minima ends under forces beside the noise.
+
+use super::{
+    Drift, FlowError, FlowSettings, Waypoint,
+    exact::ExactFlow,
+    manifold::to_manifold,
+    point::{Model, Point},
+    rosenbrock::{Integrator, System},
+    symmetric::SymmetricFlow,
+    trajectory::snapshot,
+};
+use crate::problem::{Problem, Weights};
+use crate::theory::Minimum;
+
+/// The flow has come to rest when so many steps in a row, each longer than the last, change T and F by less than [`STILL`].
+/// (The weights themselves may go on turning in the hidden bases, which changes nothing.)
+const AT_REST: usize = 3;
+
+/// A relative change of T or F in a step that counts as none.
+const STILL: f64 = 1e-9;
+
+/// The most steps of the integrator; a flow that rests takes some dozens.
+const MOST_STEPS: usize = 2000;
+
+/// The minimum at which the noise's drift and the [`Forces`](crate::recipe::Forces) of `settings` balance: where the flow from Theorem 1's
+/// minimum ends. (Beyond the paper.)
+///
+/// By symmetric generators this is the minimum of `noise` F/4 + `decay` ½ Σ‖W_k‖² over all minima.
+///
+/// ```
+/// use thalweg::faer::Mat;
+/// use thalweg::flow::{FlowSettings, rest};
+/// use thalweg::problem::{Problem, covariance};
+/// use thalweg::recipe::Recipe;
+///
+/// let noise = covariance::from_deviations(&[1.0, 0.2]);
+/// let problem = Problem::new(Mat::identity(2, 2), Mat::identity(2, 2), noise, 2)?;
+/// let recipe = Recipe { weight_decay: 1e-4, ..Recipe::default() };
+/// let settings = FlowSettings { forces: recipe.forces(0.005, 10), ..FlowSettings::default() };
+/// // Without decay T = 11.98 (eq. 18); a little of it already counts for more than the noise.
+/// assert!((rest(&problem, &settings)?.sharpness - 8.75).abs() < 1e-3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// When the problem has no minimum of Theorem 1 to start from, the network is too large, or the flow does not come to rest, as
+/// the exact drift may not where noise and signal are turned against each other.
+pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, FlowError> {
+    settings.check()?;
+    let model = Model::small(problem)?.under(settings.forces);
+    let start = model.flatten(Minimum::of_sgd(problem)?.weights()?.layers());
+    let mut state = match settings.drift {
+        // One layer has no freedom: nothing moves.
+        _ if problem.depth() == 1 => start,
+        Drift::Symmetric => settled(&model, &SymmetricFlow { model: &model }, start, settings)?,
+        Drift::Exact => settled(&model, &ExactFlow::new(&model), start, settings)?,
+    };
+    let distance = to_manifold(&model, &mut state)?;
+    let weights = Weights::new(problem, model.layers(&state))?;
+    snapshot(problem, f64::INFINITY, weights, distance)
+}
+
+fn settled(
+    model: &Model,
+    flow: &impl System,
+    start: Vec<f64>,
+    settings: &FlowSettings,
+) -> Result<Vec<f64>, FlowError> {
+    let measured = |state: &[f64]| {
+        let point = Point::new(model, model.layers(state));
+        [point.sharpness(), model.fluctuation(&point)]
+    };
+    let mut run = Integrator::new(flow, start, settings.tolerance, MOST_STEPS, f64::INFINITY)?;
+    let (mut still, mut last) = (0, 0.0);
+    while still < AT_REST {
+        let (from, time) = (measured(&run.state), run.time);
+        run.advance(f64::INFINITY).map_err(|error| match error {
+            FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
+            error => error,
+        })?;
+        let size = run.time - time;
+        let changes = measured(&run.state).into_iter().zip(from);
+        let is_still = changes.fold(true, |still, (to, from)| {
+            still && (to / from - 1.0).abs() < STILL
+        });
+        still = if is_still && size > last {
+            still + 1
+        } else {
+            0
+        };
+        last = size;
+    }
+    Ok(run.state)
+}

@@ -1,0 +1,127 @@
+//! The problem that is in effect learnt, where labels or inputs are changed at each step.
+
+use faer::{Mat, Side};
+
+use super::{Recipe, RecipeError};
+use crate::problem::Problem;
+
+/// Eigenvalues below this fraction of the largest count as zero.
+const SINGULAR: f64 = 1e-14;
+
+/// Σx′, V′ and Σε′ of [`Recipe::problem`], in the same network.
+pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, RecipeError> {
+    if recipe.keeps_problem() {
+        return Ok(problem.clone());
+    }
+    let kept = 1.0 - recipe.label_smoothing;
+    let mut teacher = faer::Scale(kept) * problem.teacher();
+    let mut noise = faer::Scale(kept * kept) * problem.noise_covariance();
+    let mut input = problem.input_covariance().to_owned();
+    if let Some(added) = &recipe.added_noise_covariance {
+        noise += added;
+    }
+    if recipe.input_noise_covariance.is_some() || recipe.input_dropout > 0.0 {
+        let clean = input.clone();
+        if let Some(added) = &recipe.input_noise_covariance {
+            input += added;
+        }
+        for i in 0..input.nrows() {
+            input[(i, i)] /= 1.0 - recipe.input_dropout;
+        }
+        let shrink = inverse(&input)? * &clean;
+        // What of x cannot be told from x̃, E Cov(x | x̃) = Σx − Σx Σx′⁻¹ Σx.
+        let lost = &clean - &clean * &shrink;
+        noise += &teacher * symmetric(&lost) * teacher.transpose();
+        teacher = &teacher * shrink.transpose();
+    }
+    let hidden = &problem.widths()[1..problem.depth()];
+    let learnt = Problem::with_hidden_widths(
+        symmetric(&input),
+        teacher,
+        symmetric(&noise),
+        problem.depth(),
+        hidden,
+    )?;
+    Ok(learnt)
+}
+
+/// Refuses what is no covariance of this size.
+pub(super) fn fits(
+    field: &'static str,
+    covariance: Option<&Mat<f64>>,
+    size: usize,
+) -> Result<(), RecipeError> {
+    let Some(covariance) = covariance else {
+        return Ok(());
+    };
+    let (rows, columns) = (covariance.nrows(), covariance.ncols());
+    if (rows, columns) != (size, size) {
+        return Err(RecipeError::Shape {
+            field,
+            rows,
+            columns,
+            size,
+        });
+    }
+    let refuse = |what: String| Err(RecipeError::Covariance { field, what });
+    for j in 0..size {
+        for i in 0..size {
+            let (entry, mirror) = (covariance[(i, j)], covariance[(j, i)]);
+            let at = |i: usize, j: usize| format!("row {}, column {}", i + 1, j + 1);
+            if !entry.is_finite() {
+                return refuse(format!("it has {entry} at {}", at(i, j)));
+            }
+            let scale = (covariance[(i, i)] * covariance[(j, j)]).abs().sqrt();
+            if (entry - mirror).abs() > 1e-7 * scale {
+                return refuse(format!(
+                    "{entry} at {} is {mirror} at {}",
+                    at(i, j),
+                    at(j, i)
+                ));
+            }
+        }
+    }
+    let values = eigenvalues(&symmetric(covariance))?;
+    let (least, most) = (values[0], values[size - 1].abs());
+    if least < -1e-7 * most {
+        return refuse(format!("it has the eigenvalue {least:e}"));
+    }
+    Ok(())
+}
+
+/// The inverse of a positive semi-definite matrix on its range.
+fn inverse(matrix: &Mat<f64>) -> Result<Mat<f64>, RecipeError> {
+    let symmetric = symmetric(matrix);
+    let eigen = symmetric
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|_| not_converged())?;
+    let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+    let size = matrix.nrows();
+    let floor = SINGULAR * values[size - 1];
+    let scaled = Mat::from_fn(size, size, |i, j| {
+        if values[j] > floor {
+            vectors[(i, j)] / values[j]
+        } else {
+            0.0
+        }
+    });
+    Ok(scaled * vectors.transpose())
+}
+
+fn eigenvalues(matrix: &Mat<f64>) -> Result<Vec<f64>, RecipeError> {
+    matrix
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| not_converged())
+}
+
+fn not_converged() -> RecipeError {
+    RecipeError::Covariance {
+        field: "input_noise_covariance",
+        what: "its eigenvalues do not converge".to_owned(),
+    }
+}
+
+/// (M + Mᵀ)/2.
+fn symmetric(matrix: &Mat<f64>) -> Mat<f64> {
+    faer::Scale(0.5) * (matrix + matrix.transpose())
+}

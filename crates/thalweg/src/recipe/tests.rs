@@ -1,0 +1,173 @@
+//! The problem that is in effect learnt, against moments of what is done to the samples.
+#![allow(clippy::unwrap_used)]
+
+use faer::Mat;
+
+use super::{Recipe, RecipeError};
+use crate::problem::{Basis, Problem, covariance};
+use crate::random::{Purpose, Stream};
+
+fn problem() -> Problem {
+    let input = covariance::from_spectrum(&[1.5, 0.7, 0.2], Basis::Random { seed: 1 });
+    let noise = covariance::from_spectrum(&[1.0, 0.1], Basis::Random { seed: 2 });
+    let teacher = Mat::from_fn(2, 3, |i, j| [[1.0, -0.4, 0.3], [0.2, 0.8, -0.5]][i][j]);
+    Problem::new(input, teacher, noise, 2).unwrap()
+}
+
+fn recipe() -> Recipe {
+    Recipe {
+        added_noise_covariance: Some(covariance::from_spectrum(
+            &[0.3, 0.05],
+            Basis::Random { seed: 3 },
+        )),
+        input_noise_covariance: Some(covariance::from_spectrum(
+            &[0.4, 0.2, 0.1],
+            Basis::Random { seed: 4 },
+        )),
+        input_dropout: 0.25,
+        label_smoothing: 0.1,
+        ..Recipe::default()
+    }
+}
+
+/// Normal vectors of a covariance, by its symmetric root.
+fn root(matrix: faer::MatRef<'_, f64>) -> Mat<f64> {
+    let eigen = matrix.self_adjoint_eigen(faer::Side::Lower).unwrap();
+    let values = eigen.S().column_vector();
+    let size = matrix.nrows();
+    let scaled = Mat::from_fn(size, size, |i, j| {
+        eigen.U()[(i, j)] * values[j].max(0.0).sqrt()
+    });
+    scaled * eigen.U().transpose()
+}
+
+/// Second moments of 2·10⁵ samples, changed as the documentation says, within five standard errors.
+#[test]
+fn moments_are_those_of_changed_samples() {
+    const SAMPLES: usize = 200_000;
+    let (problem, recipe) = (problem(), recipe());
+    let learnt = recipe.problem(&problem).unwrap();
+    let mut stream = Stream::new(7, Purpose::Batches);
+    let mut draw = |root: &Mat<f64>| {
+        let z = Mat::from_fn(root.ncols(), 1, |_, _| stream.normal());
+        root * z
+    };
+    let x_root = root(problem.input_covariance());
+    let e_root = root(problem.noise_covariance());
+    let s_root = root(recipe.added_noise_covariance.as_ref().unwrap().as_ref());
+    let n_root = root(recipe.input_noise_covariance.as_ref().unwrap().as_ref());
+    let mut coin = Stream::new(8, Purpose::Changes);
+    // y x̃ᵀ and x̃x̃ᵀ and yyᵀ, with squares for their errors.
+    let (mut first, mut second) = (vec![0.0; 19], vec![0.0; 19]);
+    for _ in 0..SAMPLES {
+        let x = draw(&x_root);
+        let label = problem.teacher() * &x + draw(&e_root);
+        let y = faer::Scale(0.9) * label + draw(&s_root);
+        let noisy = &x + draw(&n_root);
+        let seen = Mat::from_fn(3, 1, |i, _| {
+            if coin.uniform() < 0.25 {
+                0.0
+            } else {
+                noisy[(i, 0)] / 0.75
+            }
+        });
+        let all = (0..2).flat_map(|i| (0..3).map(move |j| (i, j)));
+        let mut values: Vec<f64> = all.map(|(i, j)| y[(i, 0)] * seen[(j, 0)]).collect();
+        values.extend(
+            (0..3)
+                .flat_map(|i| (0..3).map(move |j| (i, j)))
+                .map(|(i, j)| seen[(i, 0)] * seen[(j, 0)]),
+        );
+        values.extend(
+            (0..2)
+                .flat_map(|i| (0..2).map(move |j| (i, j)))
+                .map(|(i, j)| y[(i, 0)] * y[(j, 0)]),
+        );
+        for (k, value) in values.into_iter().enumerate() {
+            first[k] += value;
+            second[k] += value * value;
+        }
+    }
+    let (input, teacher) = (learnt.input_covariance(), learnt.teacher());
+    let cross = teacher * input;
+    let labels = teacher * input * teacher.transpose() + learnt.noise_covariance();
+    let mut expected = Vec::new();
+    for (rows, columns, of) in [(2, 3, &cross), (3, 3, &input.to_owned()), (2, 2, &labels)] {
+        expected.extend((0..rows).flat_map(|i| (0..columns).map(move |j| of[(i, j)])));
+    }
+    let n = SAMPLES as f64;
+    for k in 0..19 {
+        let mean = first[k] / n;
+        let error = ((second[k] / n - mean * mean) / n).sqrt();
+        assert!(
+            (mean - expected[k]).abs() < 5.0 * error,
+            "{k}: {mean} {}",
+            expected[k]
+        );
+    }
+}
+
+#[test]
+fn nothing_added_changes_nothing() {
+    let problem = problem();
+    assert_eq!(Recipe::default().problem(&problem).unwrap(), problem);
+    let still = Recipe {
+        momentum: 0.9,
+        weight_decay: 0.1,
+        hidden_dropout: 0.2,
+        ..Recipe::default()
+    };
+    assert_eq!(still.problem(&problem).unwrap(), problem);
+}
+
+#[test]
+fn smoothing_leaves_the_ratio_alone() {
+    use crate::theory::predict;
+    let problem = problem();
+    let smoothed = Recipe {
+        label_smoothing: 0.3,
+        ..Recipe::default()
+    }
+    .problem(&problem)
+    .unwrap();
+    let (before, after) = (predict(&problem).unwrap(), predict(&smoothed).unwrap());
+    // T × (1 − α)^{2−2/D}, D = 2.
+    assert!((after.sharpness / before.sharpness - 0.7).abs() < 1e-12);
+    let ratio = |p: &crate::theory::Prediction<'_>| p.sharpness / p.min_sharpness;
+    assert!((ratio(&after) / ratio(&before) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn errors_name_the_field() {
+    let problem = problem();
+    let refused = |recipe: Recipe| recipe.problem(&problem).unwrap_err();
+    let wrong = refused(Recipe {
+        label_smoothing: 1.0,
+        ..Recipe::default()
+    });
+    assert!(matches!(
+        wrong,
+        RecipeError::OutOfRange {
+            field: "label_smoothing",
+            ..
+        }
+    ));
+    let wrong = refused(Recipe {
+        input_noise_covariance: Some(Mat::identity(2, 2)),
+        ..Recipe::default()
+    });
+    assert!(matches!(
+        wrong,
+        RecipeError::Shape {
+            field: "input_noise_covariance",
+            size: 3,
+            ..
+        }
+    ));
+    let negative = covariance::from_spectrum(&[1.0, -0.5], Basis::Canonical);
+    let wrong = refused(Recipe {
+        added_noise_covariance: Some(negative),
+        ..Recipe::default()
+    });
+    assert!(wrong.to_string().contains("eigenvalue"), "{wrong}");
+}
