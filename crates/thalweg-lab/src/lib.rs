@@ -14,6 +14,7 @@
 //! | [`store`] | the directories of runs, whole at every moment |
 //! | [`saved`] | trained networks as safetensors |
 //! | [`compare`] | a run beside what is predicted of it |
+//! | [`design`] | what must be changed for SGD to end at a chosen sharpness |
 //! | [`answer`] | what the program answers, as data |
 //! | [`memory`], [`provenance`] | what there is room for, and who made a file |
 //!
@@ -33,6 +34,7 @@
 
 pub mod answer;
 pub mod compare;
+pub mod design;
 pub mod examples;
 pub mod images;
 pub mod memory;

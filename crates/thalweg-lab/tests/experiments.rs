@@ -84,7 +84,10 @@ fn every_field_is_read() {
     let experiment = read(&format!("{FULL}{PROBLEM}")).unwrap();
     let settings = &experiment.settings;
     assert_eq!((settings.learning_rate, settings.batch), (0.1, 7));
-    assert_eq!((settings.momentum, settings.weight_decay), (0.9, 1e-5));
+    assert_eq!(
+        (settings.recipe.momentum, settings.recipe.weight_decay),
+        (0.9, 1e-5)
+    );
     assert_eq!(settings.precision, Precision::F32);
     assert_eq!(
         settings.init,

@@ -630,7 +630,7 @@ fn two_processes_do_not_write_one_run() {
 #[test]
 fn settings_that_cannot_run_leave_no_directory() {
     let mut experiment = experiment(100);
-    experiment.settings.momentum = 1.0;
+    experiment.settings.recipe.momentum = 1.0;
     let folder = scratch();
     let path = folder.path().join("run");
     assert!(matches!(
@@ -638,7 +638,7 @@ fn settings_that_cannot_run_leave_no_directory() {
         Err(RunError::Settings(_))
     ));
     assert!(!path.exists());
-    experiment.settings.momentum = 0.0;
+    experiment.settings.recipe.momentum = 0.0;
     experiment.seeds = vec![3, 3];
     assert!(matches!(
         run_in(&path, &experiment).0,

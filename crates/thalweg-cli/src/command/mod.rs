@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand, and the choice between them.
 
+pub mod design;
 pub mod flow;
 pub mod measure;
 mod measured;
@@ -48,6 +49,9 @@ Examples:
   Does SGD agree?
     thalweg simulate --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --steps 1e6 --seeds 16 --out run
+  What makes it end at half that sharpness?
+    thalweg design --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
+      --sharpness 15
   The paper's figures, every claim tested:
     thalweg reproduce --quick
 
@@ -63,6 +67,7 @@ pub enum Command {
     Predict(Box<predict::Arguments>),
     Flow(Box<flow::Arguments>),
     Simulate(Box<simulate::Arguments>),
+    Design(Box<design::Arguments>),
     Train(train::Arguments),
     Measure(measure::Arguments),
     Reproduce(reproduce::Arguments),
@@ -83,6 +88,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Flow(arguments) => flow::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Design(arguments) => design::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use clap::Args;
 use thalweg::flow::misalignment_warning;
-use thalweg_lab::answer::{PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED};
+use thalweg_lab::answer::{PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED, SimulatedEnd};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 
-use crate::arguments::{ProblemArguments, RecipeArguments, StepArguments};
+use crate::arguments::{ProblemArguments, RecipeArguments, StepArguments, positive};
 use crate::exit::Failure;
-use crate::number::{known, number, percent};
+use crate::interrupt;
+use crate::number::{known, number, percent, significant};
 use crate::output;
 use crate::page::{Align, Page, Table};
 
@@ -40,6 +44,12 @@ pub struct Arguments {
     step: StepArguments,
     #[command(flatten)]
     recipe: RecipeArguments,
+    /// Also run SGD itself at your --learning-rate and --batch, from the predicted end, until T is known to 1 % or time is up
+    #[arg(long, help_heading = "SGD")]
+    simulate: bool,
+    /// How long --simulate may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "simulate", value_parser = positive, help_heading = "SGD")]
+    seconds: f64,
     /// List all d_x d_y eigenvalues of the Hessian's non-zero block, largest first
     #[arg(long, help_heading = "Output")]
     spectrum: bool,
@@ -78,13 +88,27 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
     let prepared = Prepared::new(problem, recipe, rate.zip(batch))?;
-    let answer = PredictAnswer::new(&prepared, listed)?;
+    let mut answer = PredictAnswer::new(&prepared, listed)?;
+    if arguments.simulate {
+        let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;
+        let until = Instant::now() + Duration::from_secs_f64(arguments.seconds.min(LONGEST));
+        let stop = interrupt::asked();
+        let more = || Instant::now() < until && !stop.load(Ordering::Relaxed);
+        answer.simulate(problem, step, more)?;
+    }
     if arguments.json {
         output::print_json(&answer.json())
     } else {
         output::print(&Shown(answer).page())
     }
 }
+
+/// The longest that a simulation is given: a year.
+const LONGEST: f64 = 3.2e7;
+
+#[derive(Debug, thiserror::Error)]
+#[error("--simulate runs SGD at a step of yours: give --learning-rate and --batch")]
+struct NoStep;
 
 /// What is answered, as it is shown.
 struct Shown<'p>(PredictAnswer<'p>);
@@ -127,6 +151,12 @@ impl Shown<'_> {
         if let Some(run) = &self.0.run {
             print(run, &mut page);
         }
+        if let Some(simulated) = &self.0.simulated {
+            page.heading("SGD itself at that step, beside the limit");
+            page.table(&self.beside(simulated));
+            let relaxation = self.0.run.as_ref().and_then(|run| run.relaxation);
+            page.paragraph(&simulated.sentence(relaxation));
+        }
         if let Some(spectrum) = &self.0.spectrum {
             page.heading(&format!(
                 "Hessian eigenvalues there, in {}",
@@ -138,6 +168,30 @@ impl Shown<'_> {
             page.paragraph(&format!("and {zeros} times 0"));
         }
         page.finish()
+    }
+
+    /// Means over SGD's last steps beside the limit.
+    fn beside(&self, simulated: &SimulatedEnd) -> Table {
+        let mut table = Table::with_heads(&[
+            ("", Align::Left),
+            ("SGD", Align::Right),
+            ("", Align::Left),
+            ("limit η → 0", Align::Right),
+            ("unit", Align::Left),
+        ]);
+        let limits = self.0.sharpness_lambda_max_fluctuation();
+        for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
+            let mean = simulated.means.as_ref().map(|means| means[i]);
+            let error = mean.and_then(|mean| mean.standard_error);
+            table.row([
+                quantity.plain_symbol(),
+                mean.map_or_else(|| "–".to_owned(), |mean| number(mean.mean)),
+                error.map_or(String::new(), |e| format!("± {}", significant(e, 2))),
+                self.known(limits[i]),
+                quantity.unit.to_owned(),
+            ]);
+        }
+        table
     }
 
     fn minimum(&self) -> Table {

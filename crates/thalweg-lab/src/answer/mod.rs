@@ -14,10 +14,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod design;
 mod flow;
 mod measure;
 mod predict;
 mod prepared;
+mod simulated_end;
 mod simulation;
 mod start;
 mod train;
@@ -26,10 +28,12 @@ use std::error::Error;
 
 use thalweg::problem::Caveat;
 
+pub use design::DesignAnswer;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
 pub use prepared::Prepared;
+pub use simulated_end::SimulatedEnd;
 pub use simulation::simulated;
 pub use start::random_start;
 pub use train::TrainAnswer;

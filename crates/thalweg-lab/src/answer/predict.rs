@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 use thalweg::flow::{self, Validity, Waypoint};
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
+use thalweg::simulate::SimulateSettings;
 use thalweg::theory::{
     self, ConditionBounds, Curvature, LayerConditioning, LayerShare, Prediction, Stability,
     TheoryError,
 };
 
-use super::{AnswerError, CONVENTION, Prepared, notes};
+use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
 use crate::compare::{Belief, MOST_WEIGHTS_UNASKED, rest};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
@@ -42,6 +43,8 @@ pub struct PredictAnswer<'p> {
     pub misalignment: f64,
     /// What depends on the step size and the batch.
     pub run: Option<PredictedRun>,
+    /// Where SGD itself ends at this step, if that was asked for.
+    pub simulated: Option<SimulatedEnd>,
 }
 
 /// The minimum at which the forces beside the noise balance it.
@@ -180,6 +183,7 @@ impl<'p> PredictAnswer<'p> {
             end,
             misalignment: theory::noise_misalignment(problem),
             run,
+            simulated: None,
             prediction,
         })
     }
@@ -191,6 +195,33 @@ impl<'p> PredictAnswer<'p> {
             None => [p.sharpness, p.lambda_max, p.fluctuation],
             Some(End { at, .. }) => [at.sharpness, at.lambda_max, at.fluctuation],
         }
+    }
+
+    /// Runs SGD of `problem`, as it was before it was prepared, at its own step, until `more` says that time is up; does nothing
+    /// without a step.
+    ///
+    /// # Errors
+    /// When the recipe does not fit the problem, or there is no minimum to start from.
+    pub fn simulate(
+        &mut self,
+        problem: &Problem,
+        (learning_rate, batch): (f64, usize),
+        more: impl FnMut() -> bool,
+    ) -> Result<(), AnswerError> {
+        let settings = SimulateSettings {
+            recipe: self.prepared.recipe.clone(),
+            ..SimulateSettings::new(learning_rate, batch)
+        };
+        let start = match &self.end {
+            Some(end) => end.at.weights.clone(),
+            None => self
+                .prediction
+                .minimum
+                .weights()
+                .map_err(AnswerError::work)?,
+        };
+        self.simulated = Some(SimulatedEnd::new(problem, &settings, &start, more)?);
+        Ok(())
     }
 
     /// T − T_min there.
@@ -266,6 +297,7 @@ impl<'p> PredictAnswer<'p> {
             "condition_bounds": bounds,
             "noise_misalignment": self.misalignment,
             "run": run,
+            "simulated": self.simulated.as_ref().map(SimulatedEnd::json),
             "layers": layers.collect::<Vec<_>>(),
             "nonzero_spectrum": self.spectrum,
         })

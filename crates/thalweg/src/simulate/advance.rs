@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use crate::lanes::{Lanes, Real, Task, Vector};
 use crate::outcome::DIVERGED;
-use crate::random::Purpose;
+use crate::random::{Purpose, Streams};
 
+use super::ascent::Ascent;
 use super::finite::Finite;
-use super::kernel::{Blocked, General, Kernel, Square};
+use super::kernel::{Blocked, General, Kernel, Perturbed, Square};
 use super::law::Law;
+use super::perturbations::{Perturbations, Perturber};
 use super::run::Run;
 use super::sampler::{Sampler, SufficientStatistics};
 use super::wide_sampler::WideSampler;
@@ -38,6 +40,8 @@ fn wide(widths: &[usize]) -> bool {
 pub(super) struct GroupSize<'a> {
     /// h_0 … h_D.
     pub widths: &'a [usize],
+    /// Whether samples are changed one by one.
+    pub perturbed: bool,
 }
 
 impl Task for GroupSize<'_> {
@@ -45,7 +49,11 @@ impl Task for GroupSize<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) -> usize {
-        if wide(self.widths) { 1 } else { V::LANES }
+        if wide(self.widths) && !self.perturbed {
+            1
+        } else {
+            V::LANES
+        }
     }
 }
 
@@ -65,6 +73,9 @@ impl Advance<'_> {
     #[inline(always)]
     fn in_precision<R: Real>(self) {
         let (law, settings, widths) = (self.law, self.settings, self.widths);
+        if settings.is_perturbed() {
+            return self.beside(Perturbed::<R>::new(law, settings, widths));
+        }
         if wide(widths) {
             let sampler = WideSampler::<R::Wide>::new(self.runs[0].seed);
             let kernel = Blocked::<R>::new(law, settings, widths);
@@ -108,6 +119,11 @@ impl Advance<'_> {
             load(kernel.velocity(), lanes, l, &run.velocity);
         }
         let mut sampler = Sampler::<R::Wide>::new(&seeds);
+        let streams = Streams::<R::Wide>::new(&seeds);
+        let mut ascent = Ascent::<R>::new(settings, kernel.weights().len());
+        let mut perturber = settings
+            .is_perturbed()
+            .then(|| Perturber::new(Perturbations::new(law, self.widths)));
         let mut finite = match settings.data.source {
             SampleSource::Online => None,
             SampleSource::Finite {
@@ -132,6 +148,30 @@ impl Advance<'_> {
             if alive == 0 {
                 break;
             }
+            if let Some(ascent) = ascent.as_mut().filter(|ascent| ascent.is_independent()) {
+                let purpose = Purpose::Ascent as u32;
+                let columns = if step >= switch {
+                    &fixed
+                } else if sufficient {
+                    source.sufficient(law, &layout, step, purpose)
+                } else if let Some(finite) = &mut finite {
+                    let lanes: Vec<&Run> = (0..lanes).map(|l| &runs[l.min(last)]).collect();
+                    finite.drawn(
+                        &sampler.streams,
+                        &lanes,
+                        settings.batch,
+                        step,
+                        Purpose::Ascent,
+                    )
+                } else {
+                    sampler.samples(law, settings.batch, step, purpose)
+                };
+                let columns = match &mut perturber {
+                    None => columns,
+                    Some(perturber) => perturber.extend(&streams, columns, law.size(), step),
+                };
+                ascent.climb(&mut kernel, columns);
+            }
             let columns = if step >= switch {
                 &fixed
             } else if sufficient {
@@ -142,7 +182,20 @@ impl Advance<'_> {
             } else {
                 sampler.samples(law, settings.batch, step, purpose)
             };
-            let norm = kernel.step(columns).widen();
+            let columns = match &mut perturber {
+                None => columns,
+                Some(perturber) => perturber.extend(&streams, columns, law.size(), step),
+            };
+            let norm = match &mut ascent {
+                None => kernel.step(columns),
+                Some(ascent) => {
+                    if !ascent.is_independent() {
+                        ascent.climb(&mut kernel, columns);
+                    }
+                    ascent.descend(&mut kernel, columns)
+                }
+            };
+            let norm = norm.widen();
             let over = !norm.below(limit) & alive;
             if over != 0 {
                 let outcome = Outcome::Diverged { step: step + 1 };

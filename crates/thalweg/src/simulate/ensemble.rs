@@ -24,6 +24,8 @@ pub struct Ensemble {
     problem: Problem,
     settings: SimulateSettings,
     law: Law,
+    /// The problem that is in effect learnt: what is measured.
+    learnt: Problem,
     step: u64,
     runs: Vec<Run>,
 }
@@ -53,6 +55,7 @@ impl Ensemble {
             problem: problem.clone(),
             settings: settings.clone(),
             law,
+            learnt: settings.recipe.problem(problem)?,
             step: 0,
             runs,
         })
@@ -107,6 +110,7 @@ impl Ensemble {
             problem: problem.clone(),
             settings: settings.clone(),
             law,
+            learnt: settings.recipe.problem(problem)?,
             step: snapshot.step,
             runs,
         })
@@ -116,8 +120,9 @@ impl Ensemble {
     pub fn run_to(&mut self, step: u64) {
         let (law, settings, widths) = (&self.law, &self.settings, self.problem.widths());
         let steps = self.step..step;
+        let perturbed = settings.is_perturbed();
         self.runs
-            .par_chunks_mut(dispatch(GroupSize { widths }))
+            .par_chunks_mut(dispatch(GroupSize { widths, perturbed }))
             .for_each(|runs| {
                 dispatch(Advance {
                     law,
@@ -157,7 +162,7 @@ impl Ensemble {
             .map(|run| {
                 let weights = self.weights_of(run)?;
                 Some(Observation::new(
-                    &self.problem,
+                    &self.learnt,
                     &self.settings.data,
                     &weights,
                 ))

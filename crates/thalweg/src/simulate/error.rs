@@ -53,6 +53,14 @@ pub enum SimulateError {
     /// What is added to SGD is out of range or does not fit the problem.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// Something that cannot be had together with samples that are changed one by one.
+    #[error(
+        "{with} cannot be had together with dropout, nor with noise added to inputs or labels of a data set or law of its own: leave out one of them"
+    )]
+    Perturbed {
+        /// The field of [`SimulateSettings`](super::SimulateSettings).
+        with: &'static str,
+    },
     /// There is nothing to run.
     #[error("seeds is empty: give at least one seed")]
     NoSeeds,

@@ -45,13 +45,19 @@ impl<V: Lanes> Finite<V> {
         batch: usize,
         step: u64,
     ) -> &[V] {
-        self.columns.resize(batch * self.size, V::splat(0.0));
         self.indices.resize(batch * V::LANES, 0);
         if self.replacement {
-            self.with_replacement(streams, step);
+            self.with_replacement(streams, step, Purpose::Batches);
         } else {
             self.in_order(batch, step);
         }
+        self.gather(lanes, batch)
+    }
+
+    /// The columns of the samples at `indices`.
+    #[inline(always)]
+    fn gather(&mut self, lanes: &[&Run], batch: usize) -> &[V] {
+        self.columns.resize(batch * self.size, V::splat(0.0));
         let mut gathered = vec![0.0; V::LANES];
         for (i, indices) in self.indices.chunks_exact(V::LANES).enumerate() {
             for r in 0..self.size {
@@ -64,12 +70,27 @@ impl<V: Lanes> Finite<V> {
         &self.columns
     }
 
+    /// The whitened columns of a minibatch drawn with replacement from the words of `purpose`.
+    #[inline(always)]
+    pub fn drawn(
+        &mut self,
+        streams: &Streams<V>,
+        lanes: &[&Run],
+        batch: usize,
+        step: u64,
+        purpose: Purpose,
+    ) -> &[V] {
+        self.indices.resize(batch * V::LANES, 0);
+        self.with_replacement(streams, step, purpose);
+        self.gather(lanes, batch)
+    }
+
     /// Sample i of lane l at `indices[i · LANES + l]`: word i of the step times N, its high half.
     #[inline(always)]
-    fn with_replacement(&mut self, streams: &Streams<V>, step: u64) {
+    fn with_replacement(&mut self, streams: &Streams<V>, step: u64, purpose: Purpose) {
         let batch = self.indices.len() / V::LANES;
         self.words.resize(batch.div_ceil(4), [V::bits(0); 4]);
-        streams.fill(step, 0, Purpose::Batches as u32, &mut self.words);
+        streams.fill(step, 0, purpose as u32, &mut self.words);
         let mut bits = vec![0.0; V::LANES];
         let words = self.words.as_flattened();
         for (indices, &word) in self.indices.chunks_exact_mut(V::LANES).zip(words) {

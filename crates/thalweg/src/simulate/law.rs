@@ -23,6 +23,8 @@ use faer::Mat;
 use crate::problem::{Problem, cholesky};
 use crate::random::{FEW_DEGREES, chi_square_words};
 
+use crate::recipe::Recipe;
+
 use super::{Data, NoiseLaw, SimulateSettings};
 
 /// What stepping needs to know about the samples.
@@ -38,6 +40,12 @@ pub(super) struct Law {
     pub noise_factor: Mat<f64>,
     /// V.
     pub teacher: Mat<f64>,
+    /// Roots of the covariances of noise that is added to each input and label, where that is done sample by sample.
+    pub input_noise_factor: Option<Mat<f64>>,
+    pub added_noise_factor: Option<Mat<f64>>,
+    /// p of inputs and of hidden units.
+    pub input_dropout: f64,
+    pub hidden_dropout: f64,
     /// Law, heteroscedasticity, source.
     pub data: Data,
 }
@@ -45,14 +53,41 @@ pub(super) struct Law {
 impl Law {
     /// The law of `settings`' samples in `problem`.
     pub fn new(problem: &Problem, settings: &SimulateSettings) -> Self {
+        let recipe = &settings.recipe;
+        let in_law = !settings.is_perturbed();
+        let keep = |there: &Option<Mat<f64>>| {
+            let there = there.as_ref().filter(|_| !in_law);
+            there.map(|covariance| cholesky(covariance.as_ref()))
+        };
+        // Gaussian noise on Gaussian samples only changes their law; smoothing scales labels in any.
+        let drawn = Recipe {
+            input_noise_covariance: recipe.input_noise_covariance.clone().filter(|_| in_law),
+            added_noise_covariance: recipe.added_noise_covariance.clone().filter(|_| in_law),
+            label_smoothing: recipe.label_smoothing,
+            ..Recipe::default()
+        };
+        let drawn = drawn.problem(problem).unwrap_or_else(|_| problem.clone());
         Self {
             inputs: problem.input_dim(),
             outputs: problem.output_dim(),
-            input_factor: cholesky(problem.input_covariance()),
-            noise_factor: cholesky(problem.noise_covariance()),
-            teacher: problem.teacher().to_owned(),
-            data: settings.data,
+            input_factor: cholesky(drawn.input_covariance()),
+            noise_factor: cholesky(drawn.noise_covariance()),
+            teacher: drawn.teacher().to_owned(),
+            input_noise_factor: keep(&recipe.input_noise_covariance),
+            added_noise_factor: keep(&recipe.added_noise_covariance),
+            input_dropout: recipe.input_dropout,
+            hidden_dropout: recipe.hidden_dropout,
+            data: Data {
+                // Statistics do for no sample that is changed on its own.
+                sample_by_sample: settings.data.sample_by_sample || !in_law,
+                ..settings.data
+            },
         }
+    }
+
+    /// d_x + d_y.
+    pub fn size(&self) -> usize {
+        self.inputs + self.outputs
     }
 
     /// Whether (T, N) can be drawn without the samples.

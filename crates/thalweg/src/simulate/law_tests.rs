@@ -6,7 +6,7 @@
 use faer::Mat;
 
 use crate::problem::Problem;
-use crate::random::tests::kolmogorov_tail;
+use crate::random::{Purpose, tests::kolmogorov_tail};
 
 use super::law::Law;
 use super::reference::Batch;
@@ -27,7 +27,7 @@ fn statistics(law: &Law, batch: usize, first_seed: u64) -> Vec<Vec<f64>> {
     let settings = SimulateSettings::new(0.1, batch);
     let mut all = vec![Vec::new(); law.inputs * (law.inputs + law.outputs) + 1];
     for seed in first_seed..first_seed + DRAWS {
-        let drawn = Batch::at(law, &settings, seed, 0);
+        let drawn = Batch::at(law, &settings, seed, 0, Purpose::Batches);
         let xx = &drawn.inputs * drawn.inputs.transpose();
         let ex = &drawn.noise * drawn.inputs.transpose();
         let entries = xx.col_iter().chain(ex.col_iter());
@@ -122,7 +122,7 @@ fn every_noise_law_has_its_covariance() {
             };
             let law = Law::new(&problem, &settings);
             let samples: Vec<_> = (0..5 * DRAWS)
-                .map(|seed| Batch::at(&law, &settings, seed, 0))
+                .map(|seed| Batch::at(&law, &settings, seed, 0, Purpose::Batches))
                 .collect();
             for (r, c) in [(0, 0), (0, 1), (1, 1)] {
                 let products = samples.iter().map(|s| s.noise[(r, 0)] * s.noise[(c, 0)]);

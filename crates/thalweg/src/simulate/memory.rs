@@ -45,13 +45,14 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     let runs = seeds * (RUN + state + set + fixed) + at_once * set;
 
     let batch = settings.batch as f64;
-    let columns = if settings.data.sufficient() {
+    let (recipe, perturbed) = (&settings.recipe, settings.is_perturbed());
+    let columns = if settings.data.sufficient() && !perturbed {
         batch.min(x)
     } else {
         batch
     };
     let hidden: f64 = widths.iter().map(|&h| h as f64).sum();
-    let lanes = dispatch(GroupSize { widths }) as f64;
+    let lanes = dispatch(GroupSize { widths, perturbed }) as f64;
     let order = match settings.data.source {
         SampleSource::Finite {
             samples,
@@ -61,12 +62,20 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     };
     let groups = (seeds / lanes).ceil().min(threads as f64);
     // One seed's wide layers keep a column of each for every sample; seeds side by side go sample by sample.
-    let column = if lanes > 1.0 {
+    let column = if perturbed {
+        hidden + 3.0 * (x + y)
+    } else if lanes > 1.0 {
         x + y
     } else {
         hidden + 2.0 * (x + y)
     };
-    let step = groups * lanes * (2.0 * state + order + columns * column);
+    // Gradients, and with an ascent the weights before it.
+    let kept = if perturbed || recipe.sam.is_some() {
+        2.0 * weights
+    } else {
+        0.0
+    };
+    let step = groups * lanes * (2.0 * state + kept + order + columns * column);
 
     // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos.
     let products: f64 = layers()

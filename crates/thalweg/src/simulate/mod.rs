@@ -23,6 +23,7 @@
 //! ```
 
 mod advance;
+mod ascent;
 mod compress;
 mod ensemble;
 mod error;
@@ -37,6 +38,7 @@ mod memory;
 mod observe;
 #[cfg(test)]
 mod observe_tests;
+mod perturbations;
 #[cfg(test)]
 mod reference;
 mod run;

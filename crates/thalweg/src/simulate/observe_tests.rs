@@ -3,6 +3,7 @@
 use faer::{Mat, Side};
 
 use crate::problem::{Problem, Weights};
+use crate::random::Purpose;
 
 use super::law::Law;
 use super::law_tests::z_score;
@@ -103,7 +104,7 @@ fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
         let (mut whole, mut label) = (Vec::new(), Vec::new());
         let none = Mat::<f64>::zeros(2, 1);
         for seed in 0..20_000 {
-            let batch = Batch::at(&law, &settings, seed, 0);
+            let batch = Batch::at(&law, &settings, seed, 0, Purpose::Batches);
             whole.push(squared(weights.layers(), &batch));
             // The label noise's part of the gradient is what is left without the residual's.
             let quiet = Batch {

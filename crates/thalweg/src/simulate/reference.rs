@@ -103,8 +103,14 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// The minibatch of `step` (counted from 0).
-    pub fn at(law: &Law, settings: &SimulateSettings, seed: u64, step: u64) -> Self {
+    /// The minibatch of `step` (counted from 0): that of the step itself, or of an ascent of its own.
+    pub fn at(
+        law: &Law,
+        settings: &SimulateSettings,
+        seed: u64,
+        step: u64,
+        purpose: Purpose,
+    ) -> Self {
         let batch = settings.batch;
         if let Some(switch) = settings.switch.filter(|s| step >= s.at_step) {
             return match law.data.source {
@@ -117,14 +123,12 @@ impl Batch {
             };
         }
         match law.data.source {
-            SampleSource::Online => {
-                Self::fresh(law, Words::new(seed, Purpose::Batches, step), batch)
-            }
+            SampleSource::Online => Self::fresh(law, Words::new(seed, purpose, step), batch),
             SampleSource::Finite {
                 samples,
-                replacement: true,
-            } => {
-                let words = Words::new(seed, Purpose::Batches, step);
+                replacement,
+            } if replacement || purpose == Purpose::Ascent => {
+                let words = Words::new(seed, purpose, step);
                 let index = |i| (u64::from(words.word(i)) * samples as u64) >> 32;
                 Self::of_set(law, seed, (0..batch).map(index))
             }
@@ -258,18 +262,131 @@ pub(super) fn step(
     weights: &mut [Mat<f64>],
     velocity: &mut [Mat<f64>],
 ) {
-    let batch = Batch::at(law, settings, seed, step);
-    let gradients = gradients(law, weights, &batch);
-    for (k, gradient) in gradients.into_iter().enumerate() {
-        let gradient = gradient + faer::Scale(settings.recipe.weight_decay) * &weights[k];
-        let direction = if settings.recipe.momentum == 0.0 {
+    let recipe = &settings.recipe;
+    let at = |weights: &[Mat<f64>], purpose| {
+        let batch = Batch::at(law, settings, seed, step, purpose);
+        if settings.is_perturbed() {
+            changed_gradients(
+                law,
+                weights,
+                &batch,
+                Words::new(seed, Purpose::Changes, step),
+            )
+        } else {
+            gradients(law, weights, &batch)
+        }
+    };
+    let mut from = weights.to_vec();
+    if let Some(sam) = recipe.sam {
+        let own = if sam.independent {
+            Purpose::Ascent
+        } else {
+            Purpose::Batches
+        };
+        let up = at(weights, own);
+        let norm = up.iter().map(Mat::squared_norm_l2).sum::<f64>().sqrt();
+        let length = if sam.normalised {
+            sam.radius / norm
+        } else {
+            sam.radius
+        };
+        for (from, up) in from.iter_mut().zip(&up) {
+            *from += faer::Scale(length) * up;
+        }
+    }
+    for (k, gradient) in at(&from, Purpose::Batches).into_iter().enumerate() {
+        let gradient = gradient + faer::Scale(recipe.weight_decay) * &weights[k];
+        let direction = if recipe.momentum == 0.0 {
             gradient
         } else {
-            velocity[k] = faer::Scale(settings.recipe.momentum) * &velocity[k] + gradient;
+            velocity[k] = faer::Scale(recipe.momentum) * &velocity[k] + gradient;
             velocity[k].clone()
         };
         weights[k] -= faer::Scale(settings.learning_rate) * direction;
     }
+}
+
+/// The mean over the samples of the gradient of ½‖f(x̃) − ỹ‖², with noise on x and y and units left out.
+fn changed_gradients(
+    law: &Law,
+    weights: &[Mat<f64>],
+    batch: &Batch,
+    words: Words,
+) -> Vec<Mat<f64>> {
+    let depth = weights.len();
+    let samples = batch.inputs.ncols();
+    let widths: Vec<usize> = weights.iter().map(Mat::ncols).collect();
+    let odds = |k: usize| {
+        if k == 0 {
+            law.input_dropout
+        } else {
+            law.hidden_dropout
+        }
+    };
+    let size = |factor: &Option<Mat<f64>>| factor.as_ref().map_or(0, Mat::ncols);
+    let normals = size(&law.input_noise_factor) + size(&law.added_noise_factor);
+    let normal_words = 2 * normals.div_ceil(2);
+    let masked = (0..depth)
+        .filter(|&k| odds(k) > 0.0)
+        .map(|k| widths[k])
+        .sum::<usize>();
+    let per_sample = 4 * (normal_words + masked).div_ceil(4);
+    let unscaled = (samples as f64).sqrt();
+    let mut sum: Vec<Mat<f64>> = weights
+        .iter()
+        .map(|w| Mat::zeros(w.nrows(), w.ncols()))
+        .collect();
+    for i in 0..samples {
+        let base = i * per_sample;
+        let column =
+            |from: &Mat<f64>| Mat::from_fn(from.nrows(), 1, |r, _| unscaled * from[(r, i)]);
+        let mut x = column(&batch.inputs);
+        let mut y = &law.teacher * &x + column(&batch.noise);
+        let mut next = 0;
+        let mut noise = |factor: &Mat<f64>| {
+            let z = Mat::from_fn(factor.ncols(), 1, |r, _| words.normal(base, next + r));
+            next += factor.ncols();
+            factor * z
+        };
+        if let Some(factor) = &law.input_noise_factor {
+            x += noise(factor);
+        }
+        if let Some(factor) = &law.added_noise_factor {
+            y += noise(factor);
+        }
+        let mut word = base + normal_words;
+        let masks: Vec<Vec<f64>> = (0..depth)
+            .map(|k| {
+                let p = odds(k);
+                if p == 0.0 {
+                    return vec![1.0; widths[k]];
+                }
+                let masks = (0..widths[k]).map(|j| {
+                    if words.uniform(word + j) < p {
+                        0.0
+                    } else {
+                        1.0 / (1.0 - p)
+                    }
+                });
+                let masks = masks.collect();
+                word += widths[k];
+                masks
+            })
+            .collect();
+        let kept =
+            |h: Mat<f64>, k: usize| Mat::from_fn(h.nrows(), 1, |r, _| masks[k][r] * h[(r, 0)]);
+        let mut units = vec![kept(x, 0)];
+        for k in 0..depth {
+            let h = &weights[k] * &units[k];
+            units.push(if k + 1 < depth { kept(h, k + 1) } else { h });
+        }
+        let mut delta = &units[depth] - y;
+        for k in (0..depth).rev() {
+            sum[k] += faer::Scale(1.0 / samples as f64) * (&delta * units[k].transpose());
+            delta = kept(weights[k].transpose() * delta, k);
+        }
+    }
+    sum
 }
 
 /// ∇_{W_k} = A_kᵀ G B_kᵀ for every k, with G = ((W_D … W_1 − V) T − N) Tᵀ.

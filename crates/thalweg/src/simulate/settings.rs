@@ -42,6 +42,17 @@ impl SimulateSettings {
     }
 }
 
+impl SimulateSettings {
+    /// Whether each sample is changed on its own: units are dropped, or noise is added to what is not drawn by its law.
+    pub(super) fn is_perturbed(&self) -> bool {
+        let recipe = &self.recipe;
+        let drops = recipe.input_dropout > 0.0 || recipe.hidden_dropout > 0.0;
+        let adds =
+            recipe.input_noise_covariance.is_some() || recipe.added_noise_covariance.is_some();
+        drops || (adds && !self.data.sufficient())
+    }
+}
+
 /// The law of the samples. x is Gaussian with covariance Σx; ε has covariance Σε whatever its law.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -7,7 +7,7 @@ use proptest::test_runner::RngSeed;
 use crate::lanes::{Isa, dispatch_on};
 use crate::problem::Problem;
 use crate::random::{Purpose, Stream};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Sam};
 
 use super::advance::Advance;
 use super::law::Law;
@@ -94,19 +94,51 @@ fn any_settings() -> impl Strategy<Value = SimulateSettings> {
     ];
     let momentum = prop_oneof![Just(0.0), 0.0..0.9];
     let decay = prop_oneof![Just(0.0), 0.0..0.1];
-    (data, batch, switch, init, momentum, decay).prop_map(
-        |(data, batch, switch, init, momentum, weight_decay)| SimulateSettings {
-            recipe: Recipe {
-                momentum,
-                weight_decay,
-                ..Recipe::default()
-            },
+    let sam = proptest::option::of((1e-3..0.1, any::<bool>(), any::<bool>()));
+    let recipe = (momentum, decay, sam).prop_map(|(momentum, weight_decay, sam)| Recipe {
+        momentum,
+        weight_decay,
+        sam: sam.map(|(radius, normalised, independent)| Sam {
+            radius,
+            normalised,
+            independent,
+        }),
+        ..Recipe::default()
+    });
+    (data, batch, switch, init, recipe).prop_map(|(data, batch, switch, init, recipe)| {
+        SimulateSettings {
+            recipe,
             data,
             init,
             switch,
             ..SimulateSettings::new(1e-3, batch)
-        },
-    )
+        }
+    })
+}
+
+/// What is done to single samples, for a problem of these widths.
+fn changed(
+    mut settings: SimulateSettings,
+    widths: &[usize],
+    seed: u64,
+    which: [bool; 5],
+) -> SimulateSettings {
+    let mut stream = Stream::new(seed, Purpose::Probes);
+    let [inputs, labels, units, hidden, smoothed] = which;
+    let mut noise = |there: bool, size| there.then(|| covariance(&mut stream, size));
+    settings.recipe = Recipe {
+        input_noise_covariance: noise(inputs, widths[0]),
+        added_noise_covariance: noise(labels, widths[widths.len() - 1]),
+        input_dropout: if units { 0.3 } else { 0.0 },
+        hidden_dropout: if hidden { 0.2 } else { 0.0 },
+        label_smoothing: if smoothed { 0.1 } else { 0.0 },
+        ..settings.recipe
+    };
+    if settings.is_perturbed() {
+        settings.switch = None;
+        settings.data.heteroscedasticity = 0.0;
+    }
+    settings
 }
 
 fn any_widths() -> impl Strategy<Value = Vec<usize>> {
@@ -126,8 +158,10 @@ proptest! {
     #[test]
     fn fast_kernels_agree_with_the_naive_reference(
         widths in any_widths(), settings in any_settings(), seed in any::<u64>(),
+        which in proptest::option::of(any::<[bool; 5]>()),
     ) {
         let problem = problem(&widths, seed);
+        let settings = changed(settings, &widths, seed, which.unwrap_or_default());
         let run = |steps| {
             let mut fast = Ensemble::start(&problem, &settings, &[seed]).unwrap();
             fast.run_to(steps);
@@ -158,8 +192,9 @@ proptest! {
     #[test]
     fn instruction_sets_agree_bit_for_bit(
         widths in any_widths(), mut settings in any_settings(), seed in any::<u64>(),
-        single in any::<bool>(),
+        single in any::<bool>(), which in proptest::option::of(any::<[bool; 5]>()),
     ) {
+        settings = changed(settings, &widths, seed, which.unwrap_or_default());
         if single {
             settings.precision = Precision::F32;
         }

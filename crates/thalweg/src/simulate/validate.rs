@@ -35,6 +35,15 @@ pub(super) fn validate(
             "a finite number above 2: Student's t has no variance otherwise; for the limit of many degrees use gaussian",
         )?;
     }
+    if s.is_perturbed() {
+        let perturbed = |with: &'static str| Err(SimulateError::Perturbed { with });
+        if s.switch.is_some() {
+            return perturbed("switch");
+        }
+        if s.data.heteroscedasticity > 0.0 {
+            return perturbed("data.heteroscedasticity");
+        }
+    }
     validate_data_set(s)?;
     validate_init(problem, &s.init)
 }

@@ -132,7 +132,7 @@ fn gradient_descent_on_one_batch_is_the_simulators() {
         )
         .unwrap();
         let mut settings = simulate::SimulateSettings::new(0.02, 4);
-        (settings.momentum, settings.weight_decay) = (0.5, 0.01);
+        (settings.recipe.momentum, settings.recipe.weight_decay) = (0.5, 0.01);
         settings.init = simulate::InitialWeights::Given(layers(&twin, &start));
         settings.switch = Some(switch);
         let mut ensemble = simulate::Ensemble::start(&twin, &settings, &[seed]).unwrap();

@@ -129,10 +129,49 @@ impl<R: Real> Kernel<R::Scalar> for Blocked<R> {
 
     #[inline(always)]
     fn step(&mut self, columns: &[f64]) -> R::Scalar {
+        let update = self.update;
+        let mut norm = [R::constant(0.0); ROWS];
+        self.pass(columns, |weights, velocity, gradient, _| {
+            R::Wide::within(Descend {
+                update,
+                weights,
+                velocity,
+                gradient,
+                norm: &mut norm,
+            });
+        });
+        // Sixteen partial sums, added in one order at any vector width.
+        let mut parts = [R::Scalar::default(); ROWS];
+        for (to, sum) in parts.chunks_exact_mut(R::Wide::LANES).zip(norm) {
+            sum.store(to);
+        }
+        let mut total = R::Scalar::default();
+        for part in parts {
+            total = part.mul_add(R::scalar(1.0), total);
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn gradient(&mut self, columns: &[f64], into: &mut [R::Scalar]) {
+        self.pass(columns, |weights, _, gradient, start| {
+            into[start..start + weights.len()].copy_from_slice(&gradient[..weights.len()]);
+        });
+    }
+}
+
+impl<R: Real> Blocked<R> {
+    /// Computes the gradient, and lets `each` have every layer with its velocity (empty without momentum), its gradient and its
+    /// place among the weights.
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        columns: &[f64],
+        mut each: impl FnMut(&mut [R::Scalar], &mut [R::Scalar], &[R::Scalar], usize),
+    ) {
         let depth = self.starts.len();
         let m = columns.len() / (self.widths[0] + self.widths[depth]);
         self.forward(columns, m);
-        let mut norm = [R::constant(0.0); ROWS];
         for k in (0..depth).rev() {
             let (inner, rows) = (self.widths[k], self.widths[k + 1]);
             let span = self.starts[k]..self.starts[k] + rows * inner;
@@ -159,25 +198,10 @@ impl<R: Real> Kernel<R::Scalar> for Blocked<R> {
             } else {
                 &mut self.velocity[span.clone()]
             };
+            let start = span.start;
             let weights = &mut self.weights[span];
-            R::Wide::within(Descend {
-                update: self.update,
-                weights,
-                velocity,
-                gradient: &room.gradient,
-                norm: &mut norm,
-            });
+            each(weights, velocity, &room.gradient, start);
         }
-        // Sixteen partial sums, added in one order at any vector width.
-        let mut parts = [R::Scalar::default(); ROWS];
-        for (to, sum) in parts.chunks_exact_mut(R::Wide::LANES).zip(norm) {
-            sum.store(to);
-        }
-        let mut total = R::Scalar::default();
-        for part in parts {
-            total = part.mul_add(R::scalar(1.0), total);
-        }
-        total
     }
 }
 

@@ -113,6 +113,22 @@ impl<R: Real> Kernel<R> for General<R> {
 
     #[inline(always)]
     fn step(&mut self, columns: &[R::Wide]) -> R {
+        let update = self.update;
+        let mut norm = R::constant(0.0);
+        self.pass(columns, |w, v, g, _| update.apply(w, v, g, &mut norm));
+        norm
+    }
+
+    #[inline(always)]
+    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
+        self.pass(columns, |_, _, g, at| into[at] = g);
+    }
+}
+
+impl<R: Real> General<R> {
+    /// Computes the gradient, and lets `each` have every weight with its velocity, its gradient and its place.
+    #[inline(always)]
+    fn pass(&mut self, columns: &[R::Wide], mut each: impl FnMut(&mut R, &mut R, R, usize)) {
         let inputs = self.widths[0];
         let depth = self.starts.len();
         self.products[0].copy_from_slice(&self.weights[..inputs * self.widths[1]]);
@@ -128,7 +144,6 @@ impl<R: Real> Kernel<R> for General<R> {
             );
         }
         self.product_gradient(columns);
-        let mut norm = R::constant(0.0);
         for k in (0..depth).rev() {
             let (rows, inner) = (self.widths[k + 1], self.widths[k]);
             let layer = &mut self.weights[self.starts[k]..][..rows * inner];
@@ -155,11 +170,10 @@ impl<R: Real> Kernel<R> for General<R> {
                     .velocity
                     .get_mut(self.starts[k] + i)
                     .unwrap_or(&mut unused);
-                self.update.apply(w, v, *g, &mut norm);
+                each(w, v, *g, self.starts[k] + i);
             }
             std::mem::swap(&mut self.back, &mut self.next);
         }
-        norm
     }
 }
 
@@ -216,7 +230,7 @@ fn multiply<R: Real>(out: &mut [R], a: View<'_, R>, b: View<'_, R>, shape: [usiz
 
 /// to += from · factor.
 #[inline(always)]
-fn add_scaled<R: Real>(to: &mut [R], from: &[R], factor: R) {
+pub(super) fn add_scaled<R: Real>(to: &mut [R], from: &[R], factor: R) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = from.mul_add(factor, *to);
     }
@@ -224,7 +238,7 @@ fn add_scaled<R: Real>(to: &mut [R], from: &[R], factor: R) {
 
 /// `scale` · m in every lane, column by column.
 #[inline(always)]
-fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
+pub(super) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
     let mut out = Vec::with_capacity(m.nrows() * m.ncols());
     for c in 0..m.ncols() {
         for r in 0..m.nrows() {

@@ -2,12 +2,14 @@
 
 mod blocked;
 mod general;
+mod perturbed;
 mod product;
 mod square;
 mod update;
 
 pub(super) use blocked::Blocked;
 pub(super) use general::General;
+pub(super) use perturbed::Perturbed;
 pub(super) use square::Square;
 pub(super) use update::Update;
 
@@ -22,4 +24,6 @@ pub(super) trait Kernel<R: Real> {
     /// One update with the minibatch whose whitened columns (d_x inputs, d_y noises each) are given.
     /// Returns Σ_k ‖W_k‖² after it.
     fn step(&mut self, columns: &[R::Wide]) -> R;
+    /// The minibatch's gradient, laid out as the weights, which stay as they are.
+    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]);
 }

@@ -54,6 +54,28 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
 
     #[inline(always)]
     fn step(&mut self, columns: &[R::Wide]) -> R {
+        let update = self.update;
+        let mut norm = [R::constant(0.0); N];
+        self.pass(columns, |w, v, g, _, r| update.apply(w, v, g, &mut norm[r]));
+        let one = R::constant(1.0);
+        let mut total = norm[0];
+        for r in 1..N {
+            total = norm[r].mul_add(one, total);
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
+        self.pass(columns, |_, _, g, column, r| into[column * N + r] = g);
+    }
+}
+
+impl<R: Real, const N: usize> Square<R, N> {
+    /// Computes the gradient, and lets `each` have every weight with its velocity, its gradient, its column among those of all
+    /// layers, and its row.
+    #[inline(always)]
+    fn pass(&mut self, columns: &[R::Wide], mut each: impl FnMut(&mut R, &mut R, R, usize, usize)) {
         let zero = R::constant(0.0);
         let depth = self.weights.len();
         let mut product = self.weights[0];
@@ -92,7 +114,6 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
             }
         }
         // From the last layer to the first, `g` is A_kᵀ G and the gradient A_kᵀ G B_kᵀ.
-        let mut norm = [zero; N];
         for k in (0..depth).rev() {
             let gradient = if k == 0 {
                 g
@@ -103,16 +124,10 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
             for c in 0..N {
                 for r in 0..N {
                     let (w, v) = (&mut self.weights[k][c][r], &mut self.velocity[k][c][r]);
-                    self.update.apply(w, v, gradient[c][r], &mut norm[r]);
+                    each(w, v, gradient[c][r], k * N + c, r);
                 }
             }
         }
-        let one = R::constant(1.0);
-        let mut total = norm[0];
-        for r in 1..N {
-            total = norm[r].mul_add(one, total);
-        }
-        total
     }
 }
 

@@ -1,0 +1,134 @@
+//! What must be changed for SGD to end at a chosen sharpness, predicted and simulated before and after.
+
+use serde_json::{Map, Value, json};
+use thalweg::problem::Problem;
+use thalweg::recipe::Recipe;
+
+use super::{AnswerError, CONVENTION, PredictAnswer, Prepared, SimulatedEnd, notes};
+use crate::design::{DesignError, Designed, Lever, Predicted, Target, design};
+
+/// What each lever needs, of those that reach the target.
+pub struct DesignAnswer {
+    /// Where SGD should end.
+    pub target: Target,
+    /// η and B.
+    pub step: (f64, usize),
+    /// Without any change, predicted and, if asked for, simulated.
+    pub before: (Predicted, Option<SimulatedEnd>),
+    /// With each lever that reaches the target.
+    pub designs: Vec<(&'static dyn Lever, Designed, Option<SimulatedEnd>)>,
+    /// Why the others do not.
+    pub unreached: Vec<(&'static dyn Lever, DesignError)>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no lever takes {what} to {value}: {}", reasons.join("; "))]
+struct Unreached {
+    what: &'static str,
+    value: f64,
+    reasons: Vec<String>,
+}
+
+impl DesignAnswer {
+    /// Sets each of `levers` so that SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end at `target`, and simulates
+    /// each, and the problem as it is, until `more`, asked for anew each time, says that time is up.
+    ///
+    /// # Errors
+    /// When no lever reaches the target, or the theory has no answer.
+    pub fn new<M: FnMut() -> bool>(
+        (problem, recipe): (&Problem, &Recipe),
+        step: (f64, usize),
+        target: Target,
+        levers: &[&'static dyn Lever],
+        mut more: impl FnMut() -> Option<M>,
+    ) -> Result<Self, AnswerError> {
+        let (mut designs, mut unreached) = (Vec::new(), Vec::new());
+        for &lever in levers {
+            match design(problem, recipe, step, target, lever) {
+                Ok(found) => designs.push((lever, found)),
+                Err(DesignError::Answer(error)) => return Err(error),
+                Err(error) => unreached.push((lever, error)),
+            }
+        }
+        let Some((_, first)) = designs.first() else {
+            return Err(AnswerError::input(Unreached {
+                what: target.what(),
+                value: target.value(),
+                reasons: unreached
+                    .iter()
+                    .map(|(_, error)| error.to_string())
+                    .collect(),
+            }));
+        };
+        let predicted = first.before;
+        let mut simulated = |problem: &Problem, recipe: &Recipe| {
+            let Some(more) = more() else {
+                return Ok(None);
+            };
+            let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
+            let mut answer = PredictAnswer::new(&prepared, false)?;
+            answer.simulate(problem, step, more)?;
+            Ok::<_, AnswerError>(answer.simulated)
+        };
+        let before = (predicted, simulated(problem, recipe)?);
+        let designs = designs.into_iter().map(|(lever, found)| {
+            let end = simulated(&found.changed.problem, &found.changed.recipe)?;
+            Ok((lever, found, end))
+        });
+        Ok(Self {
+            target,
+            step,
+            designs: designs.collect::<Result<_, AnswerError>>()?,
+            before,
+            unreached,
+            notes: notes(problem.caveats()),
+        })
+    }
+
+    /// As one JSON object.
+    pub fn json(&self) -> Value {
+        let designs = self.designs.iter().map(|(lever, found, simulated)| {
+            let recipe = &found.changed.recipe;
+            let added = recipe.added_noise_covariance.as_ref().map(|matrix| {
+                let row = |i: usize| (0..matrix.ncols()).map(|j| matrix[(i, j)]).collect();
+                (0..matrix.nrows()).map(row).collect::<Vec<Vec<f64>>>()
+            });
+            json!({
+                "lever": lever.key(),
+                "change": found.changed.words,
+                "position": found.position,
+                "weight_decay": recipe.weight_decay,
+                "added_noise_covariance": added,
+                "predicted": predicted(&found.after),
+                "simulated": simulated.as_ref().map(SimulatedEnd::json),
+            })
+        });
+        let unreached = self.unreached.iter();
+        let unreached =
+            unreached.map(|(lever, error)| (lever.key().to_owned(), json!(error.to_string())));
+        json!({
+            "convention": CONVENTION,
+            "notes": self.notes,
+            "target": { "quantity": self.target.what(), "value": self.target.value() },
+            "learning_rate": self.step.0,
+            "batch": self.step.1,
+            "before": {
+                "predicted": predicted(&self.before.0),
+                "simulated": self.before.1.as_ref().map(SimulatedEnd::json),
+            },
+            "designs": designs.collect::<Vec<_>>(),
+            "no_answer": unreached.collect::<Map<_, _>>(),
+        })
+    }
+}
+
+fn predicted(predicted: &Predicted) -> Value {
+    json!({
+        "sharpness": predicted.sharpness,
+        "min_sharpness": predicted.min_sharpness,
+        "lambda_max": predicted.lambda_max,
+        "fluctuation": predicted.fluctuation,
+        "relaxation_steps": predicted.relaxation_steps,
+    })
+}

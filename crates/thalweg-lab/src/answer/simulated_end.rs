@@ -1,0 +1,207 @@
+//! Where SGD itself ends at the user's own step: the answer where no theory reaches.
+
+use serde_json::{Value, json};
+use thalweg::problem::Weights;
+use thalweg::simulate::{
+    Ensemble, InitialWeights, Observation, Outcome, SimulateError, SimulateSettings,
+};
+
+use super::AnswerError;
+use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
+use crate::run::SeedMean;
+use thalweg::problem::Problem;
+
+/// Runs side by side.
+const SEEDS: u64 = 16;
+
+/// Steps of the first round; each later round is as long as all before it.
+const FIRST: u64 = 1024;
+
+/// Measurements in a round.
+const MEASURED: u64 = 64;
+
+/// The relative standard error at which a mean is known well enough, and the change from round to round that is none.
+pub const ENOUGH: f64 = 0.01;
+
+/// Means over the last round and over seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatedEnd {
+    /// t, steps of each run.
+    pub steps: u64,
+    /// u = η₁² t/B, η₁ = η/(1 − β).
+    pub slow_time: f64,
+    /// How many runs did not diverge, of how many.
+    pub seeds: (usize, u64),
+    /// The step by which the last of those that did had diverged.
+    pub diverged_by: Option<u64>,
+    /// T, λ_max and F; none where all runs diverged.
+    pub means: Option<[SeedMean; 3]>,
+    /// The relative change of T from the round before the last to the last; none where there was but one.
+    pub change: Option<f64>,
+    /// Whether every standard error is at most [`ENOUGH`], and T has stopped changing to within it and its own error.
+    pub settled: bool,
+}
+
+/// The sums over one round, seed by seed.
+struct Round {
+    points: u64,
+    sums: Vec<[f64; 3]>,
+}
+
+impl Round {
+    fn means(&self, alive: &[bool]) -> Option<[SeedMean; 3]> {
+        let of = |i: usize| {
+            let seeds = self.sums.iter().zip(alive).filter(|(_, alive)| **alive);
+            let values: Vec<f64> = seeds.map(|(sum, _)| sum[i] / self.points as f64).collect();
+            SeedMean::of(&values)
+        };
+        Some([of(0)?, of(1)?, of(2)?])
+    }
+}
+
+fn values(observation: &Observation) -> [f64; 3] {
+    [
+        observation.sharpness,
+        observation.lambda_max.unwrap_or(f64::NAN),
+        observation.fluctuation,
+    ]
+}
+
+impl SimulatedEnd {
+    /// Runs SGD on `problem` by `settings`, from the theory's own end `start`, in rounds that double its length, until T, λ_max and F
+    /// are known to 1 % and T no longer changes, or `more` says that time is up.
+    ///
+    /// # Errors
+    /// When the settings do not fit the problem.
+    pub fn new(
+        problem: &Problem,
+        settings: &SimulateSettings,
+        start: &Weights,
+        mut more: impl FnMut() -> bool,
+    ) -> Result<Self, AnswerError> {
+        let refused = |error: SimulateError| AnswerError::input(error);
+        let settings = SimulateSettings {
+            init: InitialWeights::Given(start.clone()),
+            ..settings.clone()
+        };
+        let seeds: Vec<u64> = (0..SEEDS).collect();
+        let mut ensemble = Ensemble::start(problem, &settings, &seeds).map_err(refused)?;
+        let rate = settings.recipe.effective_rate(settings.learning_rate);
+        let unit = rate * rate / settings.batch as f64;
+        let mut before: Option<[SeedMean; 3]> = None;
+        loop {
+            let (from, length) = (ensemble.step(), ensemble.step().max(FIRST));
+            let mut round = Round {
+                points: 0,
+                sums: vec![[0.0; 3]; seeds.len()],
+            };
+            let mut in_time = true;
+            for point in 1..=MEASURED {
+                ensemble.run_to(from + length * point / MEASURED);
+                for (sum, observed) in round.sums.iter_mut().zip(ensemble.observe()) {
+                    let now = observed.as_ref().map_or([f64::NAN; 3], values);
+                    for (sum, now) in sum.iter_mut().zip(now) {
+                        *sum += now;
+                    }
+                }
+                round.points += 1;
+                in_time = more();
+                if !in_time {
+                    break;
+                }
+            }
+            let outcomes = ensemble.outcomes();
+            let alive: Vec<bool> = outcomes.iter().map(|o| *o == Outcome::Running).collect();
+            let means = round.means(&alive);
+            let change = match (&means, &before) {
+                (Some(now), Some(before)) => Some(now[0].mean / before[0].mean - 1.0),
+                _ => None,
+            };
+            let known = |mean: &SeedMean| {
+                let error = mean.standard_error;
+                error.is_some_and(|error| error <= ENOUGH * mean.mean.abs())
+            };
+            let relative = |mean: &SeedMean| {
+                let error = mean.standard_error;
+                error.map_or(0.0, |error| error / mean.mean.abs())
+            };
+            let settled = means.as_ref().is_some_and(|means| {
+                let still = change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * relative(&means[0]));
+                still && means.iter().all(known)
+            });
+            if settled || !in_time || means.is_none() {
+                let diverged = outcomes.iter().filter_map(|outcome| match outcome {
+                    Outcome::Diverged { step } => Some(*step),
+                    Outcome::Running => None,
+                });
+                return Ok(Self {
+                    steps: ensemble.step(),
+                    slow_time: unit * ensemble.step() as f64,
+                    seeds: (alive.iter().filter(|alive| **alive).count(), SEEDS),
+                    diverged_by: diverged.max(),
+                    means,
+                    change,
+                    settled,
+                });
+            }
+            before = means;
+        }
+    }
+
+    /// As one JSON object.
+    pub fn json(&self) -> Value {
+        let mut object = json!({
+            "steps": self.steps,
+            "slow_time": self.slow_time,
+            "seeds": self.seeds.1,
+            "diverged": self.seeds.1 - self.seeds.0 as u64,
+            "diverged_by": self.diverged_by,
+            "relative_change": self.change,
+            "settled": self.settled,
+        });
+        for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
+            let mean = self.means.as_ref().map(|means| means[i]);
+            object[&*quantity.key] = json!({
+                "mean": mean.map(|mean| mean.mean),
+                "standard_error": mean.and_then(|mean| mean.standard_error),
+            });
+        }
+        object
+    }
+
+    /// How far the runs came, and whether that is their end, in sentences.
+    pub fn sentence(&self, relaxation: Option<f64>) -> String {
+        let (left, all) = self.seeds;
+        let mut words = format!("{all} runs of {} steps each", self.steps);
+        if let Some(relaxation) = relaxation {
+            words += &format!(
+                ", {:.2} relaxation times of the slow flow,",
+                self.steps as f64 / relaxation
+            );
+        }
+        words += " from the theory's own end.";
+        if let (true, Some(step)) = (left < all as usize, self.diverged_by) {
+            words += &format!(" {} of them diverged by step {step}.", all - left as u64);
+        }
+        if self.means.is_none() {
+            words += " Nothing is left to average: take a smaller learning rate.";
+        } else if self.settled {
+            words += " T has settled: it changed by less than 1 %, or its error, while the runs doubled in length.";
+        } else {
+            let change = self.change.map_or(String::new(), |change| {
+                format!(
+                    ": T changed by {:.2} % while they last doubled in length",
+                    100.0 * change
+                )
+            });
+            words += &format!(
+                " Time was up before T had settled or its error was 1 %{change}. With --seconds they go on for longer."
+            );
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+#[path = "simulated_end_tests.rs"]
+mod tests;

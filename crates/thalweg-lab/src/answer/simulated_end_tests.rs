@@ -1,0 +1,48 @@
+//! SGD's own end: near the limit where the step is small, and honest where it is not.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use thalweg::problem::covariance;
+use thalweg::theory::predict;
+
+fn end(learning_rate: f64, rounds: usize) -> SimulatedEnd {
+    let noise = covariance::from_deviations(&[1.0, 0.5]);
+    let one = || faer::Mat::<f64>::identity(2, 2);
+    let problem = Problem::new(one(), one(), noise, 2).unwrap();
+    let start = predict(&problem).unwrap().minimum.weights().unwrap();
+    let settings = SimulateSettings::new(learning_rate, 10);
+    let mut left = rounds * MEASURED as usize;
+    SimulatedEnd::new(&problem, &settings, &start, || {
+        left -= 1;
+        left > 0
+    })
+    .unwrap()
+}
+
+/// At a small step the end is Theorem 1's, and it is known when it is.
+#[test]
+fn a_small_step_ends_at_the_limit() {
+    let found = end(0.005, 12);
+    let means = found.means.unwrap();
+    let noise = covariance::from_deviations(&[1.0, 0.5]);
+    let one = || faer::Mat::<f64>::identity(2, 2);
+    let problem = Problem::new(one(), one(), noise, 2).unwrap();
+    let limit = predict(&problem).unwrap();
+    assert!(found.settled, "{found:?}");
+    let expected = [limit.sharpness, limit.lambda_max, limit.fluctuation];
+    for (mean, expected) in means.iter().zip(expected) {
+        assert!(
+            (mean.mean / expected - 1.0).abs() < 0.02,
+            "{mean:?} {expected}"
+        );
+    }
+}
+
+#[test]
+fn time_up_and_divergence_are_said() {
+    let short = end(0.005, 1);
+    assert!(!short.settled && short.sentence(None).contains("Time was up"));
+    let wild = end(2.0, 3);
+    assert!(wild.means.is_none() && wild.sentence(None).contains("smaller learning rate"));
+    assert_eq!(wild.json()["sharpness"]["mean"], Value::Null);
+}

@@ -1,0 +1,32 @@
+//! The inverse question: what must be changed for SGD to end at a chosen sharpness?
+//!
+//! A [`Lever`] changes a problem, or what is added to SGD on it, by an amount; [`design`] finds the amount at which SGD is predicted to
+//! end where it should. Each lever is one file of this module and an entry of [`LEVERS`].
+//!
+//! ```
+//! use thalweg::problem::{Problem, covariance};
+//! use thalweg_lab::design::{LEVERS, Target, design};
+//!
+//! let one = || faer::Mat::<f64>::identity(2, 2);
+//! let problem = Problem::new(one(), one(), covariance::from_deviations(&[1.0, 0.2]), 2)?;
+//! let lever = LEVERS.iter().find(|lever| lever.key() == "weight_decay").unwrap();
+//! let found = design(&problem, &Default::default(), (0.005, 10), Target::Sharpness(9.0), *lever)?;
+//! assert!((found.after.sharpness - 9.0).abs() < 1e-6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod added_noise;
+mod lever;
+mod solve;
+mod weight_decay;
+mod whitening;
+
+pub use lever::{Changed, Lever};
+pub use solve::{DesignError, Designed, Predicted, Target, design};
+
+use added_noise::AddedNoise;
+use weight_decay::WeightDecay;
+use whitening::Whitening;
+
+/// Every lever, in the order in which they are shown.
+pub const LEVERS: &[&dyn Lever] = &[&AddedNoise, &WeightDecay, &Whitening];

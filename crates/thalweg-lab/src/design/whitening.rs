@@ -1,0 +1,69 @@
+//! Inputs whitened before they enter the network, in part or wholly.
+
+use std::ops::RangeInclusive;
+
+use faer::{Mat, Side};
+use thalweg::problem::Problem;
+use thalweg::recipe::Recipe;
+
+use super::lever::{Changed, Lever, LeverError};
+
+/// x → Σx^{−s/2} x (on the range of Σx), with s = 1 wholly white; the teacher becomes V Σx^{s/2}.
+pub struct Whitening;
+
+/// Eigenvalues below this fraction of the largest count as zero.
+const SINGULAR: f64 = 1e-12;
+
+impl Lever for Whitening {
+    fn key(&self) -> &'static str {
+        "whitening"
+    }
+
+    fn name(&self) -> &'static str {
+        "inputs whitened"
+    }
+
+    fn positions(&self) -> RangeInclusive<f64> {
+        0.0..=1.0
+    }
+
+    fn at(
+        &self,
+        position: f64,
+        problem: &Problem,
+        recipe: &Recipe,
+        _: (f64, usize),
+    ) -> Result<Changed, LeverError> {
+        let size = problem.input_dim();
+        let eigen = problem
+            .input_covariance()
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|_| LeverError::NotConverged("Σx"))?;
+        let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+        let floor = SINGULAR * values[size - 1];
+        let power = |exponent: f64| {
+            let scaled = Mat::from_fn(size, size, |i, j| {
+                let value = values[j];
+                let power = if value > floor {
+                    value.powf(exponent)
+                } else {
+                    0.0
+                };
+                vectors[(i, j)] * power
+            });
+            scaled * vectors.transpose()
+        };
+        let changed = Problem::with_hidden_widths(
+            power(1.0 - position),
+            problem.teacher() * power(0.5 * position),
+            problem.noise_covariance().to_owned(),
+            problem.depth(),
+            &problem.widths()[1..problem.depth()],
+        )?;
+        Ok(Changed {
+            problem: changed,
+            recipe: recipe.clone(),
+            words: format!("multiply the inputs by Σx^(−{:.4})", 0.5 * position),
+        })
+    }
+}
