@@ -1,11 +1,15 @@
 //! Where SGD ends, in closed form.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use thalweg::problem::Weights;
 use thalweg_lab::answer::{PredictAnswer, Prepared, SPECTRUM_UNASKED};
 use thalweg_lab::spec;
 
+use crate::design::until;
 use crate::error::Failed;
 use crate::given::{self, Given};
 use crate::problem::Problem;
@@ -20,13 +24,30 @@ pub fn predict<'py>(
     batch: Option<&Bound<'py, PyAny>>,
     recipe: &Bound<'py, PyDict>,
     spectrum: Option<bool>,
+    seconds: f64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let prepared = prepared(problem, learning_rate, batch, recipe)?;
-    let answer = work::compute(py, move || -> Result<_, Failed> {
-        let size = prepared.problem.input_dim() * prepared.problem.output_dim();
-        let listed = spectrum.unwrap_or(size <= SPECTRUM_UNASKED);
-        Ok(PredictAnswer::new(&prepared, listed)?.json())
-    })?;
+    let given = Given::new(&[("learning_rate", learning_rate), ("batch", batch)])?;
+    let step = given
+        .read(spec::learning_rate)?
+        .zip(given.read(spec::batch)?);
+    let problem = Arc::clone(&problem.inner);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    let answer = work::follow(
+        py,
+        (&stop, work::PATIENCE),
+        move || -> Result<_, Failed> {
+            let size = problem.input_dim() * problem.output_dim();
+            let listed = spectrum.unwrap_or(size <= SPECTRUM_UNASKED);
+            let mut answer = PredictAnswer::new(&prepared, listed)?;
+            if let (Some(step), Some(more)) = (step, until(seconds, &asked)) {
+                answer.simulate(&problem, step, more)?;
+            }
+            Ok(answer.json())
+        },
+        |_| Ok(()),
+    )?;
     json::python(py, &answer?)
 }
 

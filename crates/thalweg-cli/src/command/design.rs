@@ -153,7 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         page.heading(lever.name());
         page.paragraph(&format!("To do: {}.", found.changed.words));
         if let Some(simulated) = simulated {
-            page.paragraph(&simulated.sentence(found.after.relaxation_steps));
+            page.paragraph(&simulated.sentence());
         }
         if let Some(within) = arguments.within {
             page.paragraph(&match found.after.relaxation_steps {

@@ -154,8 +154,7 @@ impl Shown<'_> {
         if let Some(simulated) = &self.0.simulated {
             page.heading("SGD itself at that step, beside the limit");
             page.table(&self.beside(simulated));
-            let relaxation = self.0.run.as_ref().and_then(|run| run.relaxation);
-            page.paragraph(&simulated.sentence(relaxation));
+            page.paragraph(&simulated.sentence());
         }
         if let Some(spectrum) = &self.0.spectrum {
             page.heading(&format!(

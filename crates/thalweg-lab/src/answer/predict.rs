@@ -220,7 +220,17 @@ impl<'p> PredictAnswer<'p> {
                 .weights()
                 .map_err(AnswerError::work)?,
         };
-        self.simulated = Some(SimulatedEnd::new(problem, &settings, &start, more)?);
+        let small = self.problem.parameters() <= MOST_WEIGHTS_UNASKED;
+        let relaxation = small.then(|| flow::relaxation(self.problem).ok()).flatten();
+        let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
+        // Forces beside the noise only hasten it.
+        let least = relaxation.map(|r| r.steps(rate, batch) / self.prepared.forces.noise);
+        self.simulated = Some(SimulatedEnd::new(
+            problem,
+            &settings,
+            (&start, least),
+            more,
+        )?);
         Ok(())
     }
 

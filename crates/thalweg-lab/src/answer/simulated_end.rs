@@ -38,7 +38,10 @@ pub struct SimulatedEnd {
     pub means: Option<[SeedMean; 3]>,
     /// The relative change of T from the round before the last to the last; none where there was but one.
     pub change: Option<f64>,
-    /// Whether every standard error is at most [`ENOUGH`], and T has stopped changing to within it and its own error.
+    /// The steps before which nothing can be said to have settled: a relaxation time of the slow flow; none where it is not known.
+    pub least: Option<f64>,
+    /// Whether the runs are that long, every standard error is at most [`ENOUGH`], and T has stopped changing to within it and
+    /// its own error.
     pub settled: bool,
 }
 
@@ -69,14 +72,15 @@ fn values(observation: &Observation) -> [f64; 3] {
 
 impl SimulatedEnd {
     /// Runs SGD on `problem` by `settings`, from the theory's own end `start`, in rounds that double its length, until T, λ_max and F
-    /// are known to 1 % and T no longer changes, or `more` says that time is up.
+    /// are known to 1 % and T no longer changes, though not before `least` steps, or `more` says that time is up. (From the theory's own
+    /// end a run that is too short to leave it would confirm anything.)
     ///
     /// # Errors
     /// When the settings do not fit the problem.
     pub fn new(
         problem: &Problem,
         settings: &SimulateSettings,
-        start: &Weights,
+        (start, least): (&Weights, Option<f64>),
         mut more: impl FnMut() -> bool,
     ) -> Result<Self, AnswerError> {
         let refused = |error: SimulateError| AnswerError::input(error);
@@ -127,7 +131,8 @@ impl SimulatedEnd {
             };
             let settled = means.as_ref().is_some_and(|means| {
                 let still = change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * relative(&means[0]));
-                still && means.iter().all(known)
+                let long = least.is_some_and(|least| ensemble.step() as f64 >= least);
+                long && still && means.iter().all(known)
             });
             if settled || !in_time || means.is_none() {
                 let diverged = outcomes.iter().filter_map(|outcome| match outcome {
@@ -141,6 +146,7 @@ impl SimulatedEnd {
                     diverged_by: diverged.max(),
                     means,
                     change,
+                    least,
                     settled,
                 });
             }
@@ -158,6 +164,7 @@ impl SimulatedEnd {
             "diverged_by": self.diverged_by,
             "relative_change": self.change,
             "settled": self.settled,
+            "relaxation_steps": self.least,
         });
         for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
             let mean = self.means.as_ref().map(|means| means[i]);
@@ -170,10 +177,10 @@ impl SimulatedEnd {
     }
 
     /// How far the runs came, and whether that is their end, in sentences.
-    pub fn sentence(&self, relaxation: Option<f64>) -> String {
+    pub fn sentence(&self) -> String {
         let (left, all) = self.seeds;
         let mut words = format!("{all} runs of {} steps each", self.steps);
-        if let Some(relaxation) = relaxation {
+        if let Some(relaxation) = self.least {
             words += &format!(
                 ", {:.2} relaxation times of the slow flow,",
                 self.steps as f64 / relaxation
@@ -194,8 +201,15 @@ impl SimulatedEnd {
                     100.0 * change
                 )
             });
+            let short = match self.least {
+                Some(least) if (self.steps as f64) < least => {
+                    ", and they are shorter than a relaxation time, so that SGD may still be on its way elsewhere"
+                }
+                None => ", and how long it takes SGD to leave the theory's end is not known here",
+                Some(_) => "",
+            };
             words += &format!(
-                " Time was up before T had settled or its error was 1 %{change}. With --seconds they go on for longer."
+                " Time was up before T had settled{change}{short}. With --seconds they go on for longer."
             );
         }
         words

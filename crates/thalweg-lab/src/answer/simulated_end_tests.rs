@@ -5,14 +5,14 @@ use super::*;
 use thalweg::problem::covariance;
 use thalweg::theory::predict;
 
-fn end(learning_rate: f64, rounds: usize) -> SimulatedEnd {
+fn end(learning_rate: f64, rounds: usize, least: Option<f64>) -> SimulatedEnd {
     let noise = covariance::from_deviations(&[1.0, 0.5]);
     let one = || faer::Mat::<f64>::identity(2, 2);
     let problem = Problem::new(one(), one(), noise, 2).unwrap();
     let start = predict(&problem).unwrap().minimum.weights().unwrap();
     let settings = SimulateSettings::new(learning_rate, 10);
     let mut left = rounds * MEASURED as usize;
-    SimulatedEnd::new(&problem, &settings, &start, || {
+    SimulatedEnd::new(&problem, &settings, (&start, least), || {
         left -= 1;
         left > 0
     })
@@ -22,7 +22,7 @@ fn end(learning_rate: f64, rounds: usize) -> SimulatedEnd {
 /// At a small step the end is Theorem 1's, and it is known when it is.
 #[test]
 fn a_small_step_ends_at_the_limit() {
-    let found = end(0.005, 12);
+    let found = end(0.005, 12, Some(4000.0));
     let means = found.means.unwrap();
     let noise = covariance::from_deviations(&[1.0, 0.5]);
     let one = || faer::Mat::<f64>::identity(2, 2);
@@ -40,9 +40,13 @@ fn a_small_step_ends_at_the_limit() {
 
 #[test]
 fn time_up_and_divergence_are_said() {
-    let short = end(0.005, 1);
-    assert!(!short.settled && short.sentence(None).contains("Time was up"));
-    let wild = end(2.0, 3);
-    assert!(wild.means.is_none() && wild.sentence(None).contains("smaller learning rate"));
+    let short = end(0.005, 1, Some(0.0));
+    assert!(!short.settled && short.sentence().contains("Time was up"));
+    let unknown = end(0.005, 6, None);
+    assert!(!unknown.settled && unknown.sentence().contains("not known here"));
+    let near = end(0.005, 6, Some(1e9));
+    assert!(!near.settled && near.sentence().contains("shorter than a relaxation time"));
+    let wild = end(2.0, 3, None);
+    assert!(wild.means.is_none() && wild.sentence().contains("smaller learning rate"));
     assert_eq!(wild.json()["sharpness"]["mean"], Value::Null);
 }

@@ -30,6 +30,7 @@ from ._curvature import (
     eigenpairs,
     trace,
 )
+from ._design import Design, design
 from ._estimate import Estimate
 from ._flow import Flow, flow
 from ._measure import Measured, evaluation_set, measure
@@ -39,6 +40,7 @@ from ._runs import Simulation, Training, load, simulate, train
 
 __all__ = [
     "Density",
+    "Design",
     "Eigenpairs",
     "Estimate",
     "Flow",
@@ -53,6 +55,7 @@ __all__ = [
     "check_symmetry",
     "curvature_memory",
     "density",
+    "design",
     "eigenpairs",
     "evaluation_set",
     "flow",
@@ -66,6 +69,6 @@ __all__ = [
 ]
 
 # Where a class is defined is no business of those who read its name or unpickle it.
-for _class in (Density, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
+for _class in (Density, Design, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
     _class.__module__ = __name__
 del _class

@@ -129,6 +129,16 @@ def predict(
     batch: int | None,
     recipe: dict[str, Any],
     spectrum: bool | None,
+    seconds: float,
+) -> dict[str, Any]: ...
+def design(
+    problem: Problem,
+    learning_rate: float,
+    batch: int,
+    target: tuple[str, float],
+    by: list[str] | None,
+    seconds: float,
+    recipe: dict[str, Any],
 ) -> dict[str, Any]: ...
 def minimum(
     problem: Problem,

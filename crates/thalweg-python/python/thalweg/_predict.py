@@ -47,6 +47,8 @@ class Prediction:
         What depends on η and B: stability number, relaxation time in steps, validity; None where they were not given.
     noise_misalignment : float
         0 where noise and signal share their axes; Theorem 1 is not SGD's limit where they do not.
+    simulated : dict or None
+        SGD's own end at η and B, where it was asked for.
     recipe : list of str
         What the theory makes of each addition to plain SGD, in sentences.
     without_forces : dict or None
@@ -69,6 +71,7 @@ class Prediction:
     layers: list[dict[str, Any]]
     run: dict[str, Any] | None
     noise_misalignment: float
+    simulated: dict[str, Any] | None
     recipe: list[str]
     without_forces: dict[str, float] | None
     notes: list[str]
@@ -90,6 +93,7 @@ class Prediction:
         self.layers = copy.deepcopy(answer["layers"])
         self.run = copy.deepcopy(answer["run"])
         self.noise_misalignment = answer["noise_misalignment"]
+        self.simulated = copy.deepcopy(answer["simulated"])
         self.recipe = list(answer["recipe"])
         self.without_forces = copy.copy(answer["without_forces"])
         self.notes = list(answer["notes"])
@@ -129,6 +133,7 @@ def predict(
     batch: int | None = None,
     *,
     spectrum: bool | None = None,
+    simulate_seconds: float = 0.0,
     **recipe: Unpack[Recipe],
 ) -> Prediction:
     """Predict the minimum that SGD converges to: sharpness, spectrum, fluctuation.
@@ -148,6 +153,10 @@ def predict(
         ``learning_rate`` and ``batch``.
     spectrum : bool, optional
         Whether to list all d_x d_y eigenvalues; by default where they are at most 65536.
+
+    simulate_seconds : float
+        How long SGD itself may run at η and B, from the predicted end, until its sharpness is known to 1 %; 0 for not at all.
+        ``simulated`` then has its means with their standard errors, and how far it came.
 
     Raises
     ------
@@ -175,4 +184,4 @@ def predict(
     14.64
     """
     asked = (learning_rate, batch, dict(recipe))
-    return Prediction(problem, _core.predict(problem, *asked, spectrum), asked)
+    return Prediction(problem, _core.predict(problem, *asked, spectrum, simulate_seconds), asked)

@@ -1,0 +1,88 @@
+//! What must be changed for SGD to end at a chosen sharpness.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use thalweg_lab::answer::DesignAnswer;
+use thalweg_lab::design::{LEVERS, Lever, Target};
+use thalweg_lab::spec;
+
+use crate::error::Failed;
+use crate::given::{self, Given};
+use crate::problem::Problem;
+use crate::{json, work};
+
+/// The longest that a simulation is given: a year.
+const LONGEST: f64 = 3.2e7;
+
+/// The answer of `thalweg design --json`; `target` is one of `sharpness`, `ratio` and `lambda_max`, and its value.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
+pub fn design<'py>(
+    py: Python<'py>,
+    problem: &Problem,
+    learning_rate: &Bound<'py, PyAny>,
+    batch: &Bound<'py, PyAny>,
+    target: (String, f64),
+    by: Option<Vec<String>>,
+    seconds: f64,
+    recipe: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let given = Given::new(&[
+        ("learning_rate", Some(learning_rate)),
+        ("batch", Some(batch)),
+    ])?;
+    let step = given
+        .read(spec::learning_rate)?
+        .zip(given.read(spec::batch)?);
+    let step =
+        step.ok_or_else(|| PyValueError::new_err("`learning_rate` and `batch` are needed"))?;
+    let target = match (&*target.0, target.1) {
+        ("sharpness", value) => Target::Sharpness(value),
+        ("ratio", value) => Target::Ratio(value),
+        (_, value) => Target::LambdaMax(value),
+    };
+    let levers = by.map_or_else(
+        || Ok(LEVERS.to_vec()),
+        |by| {
+            by.iter()
+                .map(|key| lever(key))
+                .collect::<PyResult<Vec<_>>>()
+        },
+    )?;
+    let recipe = given::recipe(recipe)?;
+    let problem = Arc::clone(&problem.inner);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    let answer = work::follow(
+        py,
+        (&stop, work::PATIENCE),
+        move || -> Result<_, Failed> {
+            let more = || until(seconds, &asked);
+            let answer = DesignAnswer::new((&problem, &recipe), step, target, &levers, more)?;
+            Ok(answer.json())
+        },
+        |_| Ok(()),
+    )?;
+    json::python(py, &answer?)
+}
+
+/// Says until when a simulation goes on; none for 0 seconds.
+pub fn until(seconds: f64, stop: &Arc<AtomicBool>) -> Option<impl FnMut() -> bool + use<>> {
+    let end = Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, LONGEST));
+    let stop = Arc::clone(stop);
+    (seconds > 0.0).then_some(move || Instant::now() < end && !stop.load(Ordering::Relaxed))
+}
+
+fn lever(key: &str) -> PyResult<&'static dyn Lever> {
+    let found = LEVERS.iter().find(|lever| lever.key() == key);
+    found.copied().ok_or_else(|| {
+        let keys: Vec<_> = LEVERS.iter().map(|lever| lever.key()).collect();
+        let keys = keys.join(", ");
+        PyValueError::new_err(format!("`by` has {key:?}, one of {keys} is needed"))
+    })
+}
