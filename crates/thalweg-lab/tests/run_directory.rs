@@ -199,6 +199,71 @@ fn a_stopped_run_goes_on_where_it_was() {
     assert!(contents(folder.path()) == before);
 }
 
+/// Each addition to plain SGD, stopped midway, goes on to the same bytes; and the resolved specification has it.
+#[test]
+fn a_run_with_each_addition_goes_on_where_it_was() {
+    use thalweg::faer::mat;
+    use thalweg::recipe::{Recipe, Sam};
+    let covariance = || Some(mat![[0.3, 0.1], [0.1, 0.2]]);
+    let sam = |normalised, independent| {
+        Some(Sam {
+            radius: 0.01,
+            normalised,
+            independent,
+        })
+    };
+    let plain = Recipe::default;
+    let recipes = [
+        Recipe {
+            sam: sam(false, false),
+            momentum: 0.5,
+            ..plain()
+        },
+        Recipe {
+            sam: sam(true, false),
+            ..plain()
+        },
+        Recipe {
+            sam: sam(false, true),
+            weight_decay: 1e-3,
+            ..plain()
+        },
+        Recipe {
+            added_noise_covariance: covariance(),
+            ..plain()
+        },
+        Recipe {
+            input_noise_covariance: covariance(),
+            ..plain()
+        },
+        Recipe {
+            input_dropout: 0.1,
+            label_smoothing: 0.1,
+            ..plain()
+        },
+        Recipe {
+            hidden_dropout: 0.2,
+            sam: sam(false, false),
+            ..plain()
+        },
+    ];
+    for recipe in recipes {
+        let mut experiment = experiment(600);
+        experiment.settings.recipe = recipe;
+        let straight = finished(&experiment);
+        let folder = scratch();
+        let step = stopped_at(folder.path(), &experiment, 200);
+        assert!((200..600).contains(&step));
+        assert!(matches!(
+            run_in(folder.path(), &experiment).0.unwrap(),
+            RunStatus::Finished(_)
+        ));
+        assert_same(folder.path(), straight.path());
+        let path = folder.path().join("specification.toml");
+        assert_eq!(read_experiment::<Experiment>(&path).unwrap(), experiment);
+    }
+}
+
 #[test]
 fn a_directory_holds_what_memory_does() {
     let experiment = experiment(500);

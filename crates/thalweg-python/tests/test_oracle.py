@@ -53,3 +53,42 @@ def test_the_minimum_has_the_sharpness_and_the_product() -> None:
     np.testing.assert_allclose(product, problem.teacher, atol=1e-12)
     path = thalweg.flow(problem, weights, [0, 10])
     np.testing.assert_allclose(path.sharpness, case["sharpness"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("case", reference("weight_decay.json"), ids=lambda case: f"D{case['depth']}")
+def test_weight_decay(case: dict[str, Any]) -> None:
+    """λ enters by λB/η alone."""
+    strength = case["weight_decay_times_batch_over_learning_rate"]
+    end = thalweg.predict(problem_of(case), 0.02, 8, weight_decay=strength * 0.02 / 8)
+    for name in ("sharpness", "fluctuation", "lambda_max"):
+        assert getattr(end, name) == pytest.approx(case[name], rel=1e-7), name
+    assert end.without_forces is not None and end.without_forces["sharpness"] > end.sharpness
+
+
+def test_recipe_by_keywords(problem: thalweg.Problem) -> None:
+    plain = thalweg.predict(problem, 0.003, 10)
+    faster = thalweg.predict(problem, 0.003, 10, momentum=0.5, sam={"radius": 0.003})
+    assert faster.sharpness == pytest.approx(plain.sharpness, rel=1e-12)
+    assert plain.run is not None and faster.run is not None
+    # η₁ = 2η, and 1 + 2ρ/η₁ = 2.
+    assert plain.run["relaxation_steps"] / faster.run["relaxation_steps"] == pytest.approx(8, rel=1e-9)
+    noisy = thalweg.predict(problem, added_noise_covariance=np.diag([0.0, 0.99]))
+    assert noisy.sharpness == pytest.approx(12, rel=1e-9)
+    path = thalweg.flow(problem, learning_rate=0.003, batch=10, steps=[10_000_000], weight_decay=1e-4)
+    assert path.sharpness[-1] < 20
+    with pytest.raises(ValueError, match="label_smoothing"):
+        thalweg.predict(problem, label_smoothing=2.0)
+    with pytest.raises(TypeError, match="wd"):
+        thalweg.predict(problem, wd=1e-4)  # type: ignore[call-arg]
+
+
+def test_design_and_simulation(problem: thalweg.Problem) -> None:
+    found = thalweg.design(problem, 0.003, 10, sharpness=20.0, by=["weight_decay"], seconds=0.2)
+    (only,) = found.designs
+    assert only["predicted"]["sharpness"] == pytest.approx(20, rel=1e-6)
+    assert only["simulated"]["sharpness"]["mean"] == pytest.approx(20, rel=0.1)
+    again = thalweg.predict(problem, 0.003, 10, weight_decay=only["weight_decay"], simulate_seconds=0.2)
+    assert again.sharpness == pytest.approx(20, rel=1e-6)
+    assert again.simulated is not None and again.simulated["seeds"] == 16
+    with pytest.raises(ValueError, match="takes T from"):
+        thalweg.design(problem, 0.003, 10, sharpness=1.0)

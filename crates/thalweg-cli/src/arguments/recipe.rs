@@ -1,8 +1,11 @@
 //! What is added to plain SGD, on the command line.
 
+use std::str::FromStr;
+
 use clap::Args;
+use faer::Mat;
 use thalweg::problem::Problem;
-use thalweg::recipe::{Recipe, Sam};
+use thalweg::recipe::{LabelWeights, Recipe, Sam};
 
 use super::problem::diagonal;
 use super::spectrum::Spectrum;
@@ -42,6 +45,9 @@ pub struct RecipeArguments {
     /// α: labels y become (1 − α) y
     #[arg(long, value_name = "α", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
+    /// Weights on the outputs: the network learns them times the labels; `whiten` makes the noise equal on all
+    #[arg(long, value_name = "WEIGHTS", allow_negative_numbers = true)]
+    label_weights: Option<Weights>,
 }
 
 impl RecipeArguments {
@@ -72,8 +78,42 @@ impl RecipeArguments {
             input_dropout: self.input_dropout.unwrap_or(recipe.input_dropout),
             hidden_dropout: self.hidden_dropout.unwrap_or(recipe.hidden_dropout),
             label_smoothing: self.label_smoothing.unwrap_or(recipe.label_smoothing),
+            label_weights: match &self.label_weights {
+                None => recipe.label_weights,
+                Some(Weights(None)) => Some(LabelWeights::Whiten),
+                Some(Weights(Some(list))) => Some(LabelWeights::Matrix(diagonal_of(list))),
+            },
         };
         recipe.validate(problem).map_err(Failure::input)?;
         Ok(recipe)
     }
+}
+
+/// `whiten`, or a weight for each output.
+#[derive(Clone, Debug)]
+struct Weights(Option<Vec<f64>>);
+
+impl FromStr for Weights {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "whiten" {
+            return Ok(Self(None));
+        }
+        let weights = text.split(',').map(|part| {
+            let weight = part.trim().parse::<f64>();
+            weight.map_err(|_| {
+                format!("`{part}` is no weight: write whiten, or a number for each output")
+            })
+        });
+        Ok(Self(Some(weights.collect::<Result<_, _>>()?)))
+    }
+}
+
+fn diagonal_of(list: &[f64]) -> Mat<f64> {
+    Mat::from_fn(
+        list.len(),
+        list.len(),
+        |i, j| if i == j { list[i] } else { 0.0 },
+    )
 }

@@ -19,8 +19,9 @@ use crate::{interrupt, output};
 ///
 /// Each lever is moved until the prediction meets the target: noise added to the
 /// labels (towards equal noise on all outputs, which flattens, or on the loudest,
-/// which sharpens), weight decay, and whitening of the inputs. What is found is
-/// then simulated at your --learning-rate and --batch, before and after.
+/// which sharpens), weight decay, weights on the labels, and whitening of the
+/// inputs. What is found is then simulated at your --learning-rate and --batch,
+/// before and after.
 ///
 /// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub struct Arguments {
     /// λ_max = 2/η, the edge of stability at your --learning-rate
     #[arg(long, help_heading = "Target, one of these")]
     stable: bool,
-    /// Only by these: added_noise, weight_decay, whitening [default: all]
+    /// Only by these: added_noise, weight_decay, label_weights, whitening [default: all]
     #[arg(long, value_name = "LEVERS", value_delimiter = ',', value_parser = lever, help_heading = "Target, one of these")]
     by: Option<Vec<Choice>>,
     /// Steps within which it should be there: says which levers are slower

@@ -26,6 +26,7 @@ mod numbers;
 mod oracle;
 mod pages;
 mod pipe;
+mod recipe;
 mod reproduce;
 mod simulate;
 mod stops;

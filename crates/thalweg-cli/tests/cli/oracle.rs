@@ -101,3 +101,34 @@ fn json_numbers_are_those_of_the_library_to_the_bit() {
     assert_eq!(found["sharpness"].as_f64(), Some(expected.sharpness));
     assert_eq!(found["fluctuation"].as_f64(), Some(expected.fluctuation));
 }
+
+#[test]
+fn predict_under_weight_decay_agrees_with_every_case_to_1e_7() {
+    let cases = cases(include_str!(
+        "../../../thalweg/tests/oracle/weight_decay.json"
+    ));
+    assert_eq!(cases.len(), 4);
+    let (learning_rate, batch) = (0.005, 10.0);
+    for case in cases {
+        let strength = case["weight_decay_times_batch_over_learning_rate"]
+            .as_f64()
+            .unwrap();
+        let decay = (strength * learning_rate / batch).to_string();
+        let (_directory, path) = file("case.json", case.to_string().as_bytes());
+        let path = path.to_str().unwrap();
+        let asked = [
+            "--weight-decay",
+            &decay,
+            "--learning-rate",
+            "0.005",
+            "--batch",
+            "10",
+            "--json",
+        ];
+        let found = run(&[&["predict", path][..], &asked].concat()).json();
+        for key in ["sharpness", "fluctuation", "lambda_max"] {
+            let (found, expected) = (found[key].as_f64().unwrap(), case[key].as_f64().unwrap());
+            assert!(close(found, expected, 1e-7), "{key}: {found} {expected}");
+        }
+    }
+}

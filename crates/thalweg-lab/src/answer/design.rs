@@ -1,8 +1,9 @@
 //! What must be changed for SGD to end at a chosen sharpness, predicted and simulated before and after.
 
+use faer::Mat;
 use serde_json::{Map, Value, json};
 use thalweg::problem::Problem;
-use thalweg::recipe::Recipe;
+use thalweg::recipe::{LabelWeights, Recipe};
 
 use super::{AnswerError, CONVENTION, PredictAnswer, Prepared, SimulatedEnd, notes};
 use crate::design::{DesignError, Designed, Lever, Predicted, Target, design};
@@ -90,16 +91,18 @@ impl DesignAnswer {
     pub fn json(&self) -> Value {
         let designs = self.designs.iter().map(|(lever, found, simulated)| {
             let recipe = &found.changed.recipe;
-            let added = recipe.added_noise_covariance.as_ref().map(|matrix| {
-                let row = |i: usize| (0..matrix.ncols()).map(|j| matrix[(i, j)]).collect();
-                (0..matrix.nrows()).map(row).collect::<Vec<Vec<f64>>>()
-            });
+            let added = recipe.added_noise_covariance.as_ref().map(rows);
+            let weights = match &recipe.label_weights {
+                Some(LabelWeights::Matrix(weights)) => Some(rows(weights)),
+                _ => None,
+            };
             json!({
                 "lever": lever.key(),
                 "change": found.changed.words,
                 "position": found.position,
                 "weight_decay": recipe.weight_decay,
                 "added_noise_covariance": added,
+                "label_weights": weights,
                 "predicted": predicted(&found.after),
                 "simulated": simulated.as_ref().map(SimulatedEnd::json),
             })
@@ -131,4 +134,9 @@ fn predicted(predicted: &Predicted) -> Value {
         "fluctuation": predicted.fluctuation,
         "relaxation_steps": predicted.relaxation_steps,
     })
+}
+
+fn rows(matrix: &Mat<f64>) -> Vec<Vec<f64>> {
+    let row = |i: usize| (0..matrix.ncols()).map(|j| matrix[(i, j)]).collect();
+    (0..matrix.nrows()).map(row).collect()
 }

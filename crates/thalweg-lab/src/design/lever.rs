@@ -49,6 +49,11 @@ pub enum LeverError {
     /// The changed problem is refused.
     #[error(transparent)]
     Problem(#[from] ProblemError),
+    /// Noise that weights cannot even out.
+    #[error(
+        "labels cannot be weighted against their noise where it is singular: add noise to the outputs without any"
+    )]
+    NoiseSingular,
     /// An eigenvalue iteration did not converge.
     #[error("the eigenvalues of {0} do not converge")]
     NotConverged(&'static str),

@@ -16,6 +16,7 @@
 //! ```
 
 mod added_noise;
+mod label_weights;
 mod lever;
 mod solve;
 mod weight_decay;
@@ -25,8 +26,9 @@ pub use lever::{Changed, Lever};
 pub use solve::{DesignError, Designed, Predicted, Target, design};
 
 use added_noise::AddedNoise;
+use label_weights::WeightedLabels;
 use weight_decay::WeightDecay;
 use whitening::Whitening;
 
 /// Every lever, in the order in which they are shown.
-pub const LEVERS: &[&dyn Lever] = &[&AddedNoise, &WeightDecay, &Whitening];
+pub const LEVERS: &[&dyn Lever] = &[&AddedNoise, &WeightDecay, &WeightedLabels, &Whitening];

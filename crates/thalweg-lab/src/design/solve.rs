@@ -274,6 +274,7 @@ mod tests {
             ("added_noise", Target::Sharpness(3.0 * before.sharpness)),
             ("weight_decay", Target::Sharpness(0.9 * before.sharpness)),
             ("weight_decay", Target::LambdaMax(0.9 * before.lambda_max)),
+            ("label_weights", Target::Ratio(1.2)),
             ("whitening", Target::Sharpness(0.9 * before.sharpness)),
         ] {
             let found = by(key, target).unwrap();

@@ -1,10 +1,10 @@
 //! What is added to plain SGD, as a file says it.
 
-use thalweg::recipe::{Recipe, Sam};
+use thalweg::recipe::{LabelWeights, Recipe, Sam};
 
 use super::error::Fault;
 use super::field::Field;
-use super::matrix::{covariance, to_node};
+use super::matrix::{covariance, matrix, to_node};
 use super::node::Node;
 
 /// The fields of a recipe, which stand at the top of a file.
@@ -17,6 +17,7 @@ pub const RECIPE_FIELDS: &[&str] = &[
     "input_dropout",
     "hidden_dropout",
     "label_smoothing",
+    "label_weights",
 ];
 
 /// The recipe in the fields of `root`; what it does not name is not added.
@@ -25,7 +26,7 @@ pub const RECIPE_FIELDS: &[&str] = &[
 /// When a field is of the wrong kind. Whether it fits the problem is seen where it is used.
 pub fn recipe(root: &Field<'_>) -> Result<Recipe, Fault> {
     let number = |key| root.optional(key).map_or(Ok(0.0), |field| field.number());
-    let matrix = |key| {
+    let added = |key| {
         let field = root.optional(key);
         field.map(|field| covariance(&field)).transpose()
     };
@@ -33,13 +34,28 @@ pub fn recipe(root: &Field<'_>) -> Result<Recipe, Fault> {
         momentum: number("momentum")?,
         weight_decay: number("weight_decay")?,
         sam: root.optional("sam").map(|field| sam(&field)).transpose()?,
-        added_noise_covariance: matrix("added_noise_covariance")?,
-        input_noise_covariance: matrix("input_noise_covariance")?,
+        added_noise_covariance: added("added_noise_covariance")?,
+        input_noise_covariance: added("input_noise_covariance")?,
         input_dropout: number("input_dropout")?,
         hidden_dropout: number("hidden_dropout")?,
         label_smoothing: number("label_smoothing")?,
+        label_weights: root
+            .optional("label_weights")
+            .map(|field| weights(&field))
+            .transpose()?,
     })
 }
+
+/// The word `whiten`, or a matrix.
+fn weights(field: &Field<'_>) -> Result<LabelWeights, Fault> {
+    match field.text() {
+        Ok(WHITEN) => Ok(LabelWeights::Whiten),
+        Ok(_) => Err(field.not("\"whiten\" or a matrix")),
+        Err(_) => Ok(LabelWeights::Matrix(matrix(field)?)),
+    }
+}
+
+const WHITEN: &str = "whiten";
 
 /// ρ alone, or a table.
 fn sam(field: &Field<'_>) -> Result<Sam, Fault> {
@@ -95,6 +111,13 @@ pub(crate) fn entries(recipe: &Recipe) -> Vec<(&'static str, Node)> {
     ] {
         if value != 0.0 {
             entries.push((key, value.into()));
+        }
+    }
+    match &recipe.label_weights {
+        None => {}
+        Some(LabelWeights::Whiten) => entries.push(("label_weights", WHITEN.into())),
+        Some(LabelWeights::Matrix(weights)) => {
+            entries.push(("label_weights", to_node(weights.as_ref())));
         }
     }
     entries

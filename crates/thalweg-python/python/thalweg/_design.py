@@ -85,7 +85,7 @@ def design(
     sharpness, ratio, lambda_max : float
         The target, one of them: T and λ_max in loss/weight², or T/T_min.
     by : sequence of str, optional
-        Levers: "added_noise", "weight_decay", "whitening"; by default all.
+        Levers: "added_noise", "weight_decay", "label_weights", "whitening"; by default all.
     seconds : float
         How long SGD may run to check each design, and the problem as it is; 0 for not at all.
     **recipe

@@ -30,6 +30,8 @@ class Recipe(TypedDict, total=False):
         p in [0, 1), with which an input or a hidden unit is set to 0; otherwise it is divided by 1 − p.
     label_smoothing : float
         α in [0, 1): labels y become (1 − α) y.
+    label_weights : array_like, (d_y, d_y), or "whiten"
+        M: the network learns M y; "whiten" is Σε^{−1/2}, which makes the noise isotropic.
     """
 
     momentum: float
@@ -40,3 +42,4 @@ class Recipe(TypedDict, total=False):
     input_dropout: float
     hidden_dropout: float
     label_smoothing: float
+    label_weights: ArrayLike | str

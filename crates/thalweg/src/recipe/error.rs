@@ -38,6 +38,26 @@ pub enum RecipeError {
         /// What is wrong.
         what: String,
     },
+    /// Label weights that cannot be undone.
+    #[error(
+        "label_weights has singular values from {least:e} to {most:e}: give finite weights that leave no combination of outputs out"
+    )]
+    Singular {
+        /// The smallest singular value.
+        least: f64,
+        /// The largest.
+        most: f64,
+    },
+    /// Noise that cannot be made white.
+    #[error(
+        "label_weights = whiten needs noise on every combination of outputs, and noise_covariance has eigenvalues from {least:e} to {most:e}: add noise, or give the weights themselves"
+    )]
+    NoiseSingular {
+        /// The smallest eigenvalue.
+        least: f64,
+        /// The largest.
+        most: f64,
+    },
     /// What is learnt in effect cannot be a problem.
     #[error("with this recipe the problem that is in effect learnt is refused: {0}")]
     Problem(#[from] ProblemError),

@@ -62,6 +62,18 @@ pub struct Recipe {
     /// α in [0, 1): labels y become (1 − α) y. (What a classifier's smoothing adds besides, α/K to every label, is constant:
     /// a bias takes it up.)
     pub label_smoothing: f64,
+    /// M: the network learns M y, noise added to the labels included, and its loss is ½‖M y − f(x)‖². (To weight the loss of a
+    /// network that learns y itself, ½‖M(y − f(x))‖², is another thing: its last layer then also meets M.)
+    pub label_weights: Option<LabelWeights>,
+}
+
+/// What labels are multiplied by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LabelWeights {
+    /// M, d_y × d_y and invertible.
+    Matrix(Mat<f64>),
+    /// M = Σε^{−1/2}, Σε that of the labels with what is added to them: their noise becomes isotropic.
+    Whiten,
 }
 
 /// The ascent of sharpness-aware minimisation: the gradient is taken at W + ρ g, or W + ρ g/‖g‖.
@@ -123,7 +135,7 @@ impl Recipe {
 
     /// The problem that is in effect learnt: what the theory, the flow and every observable of a run speak of.
     ///
-    /// With y = (1 − α)(V x + ε) + ε′, ε′ of covariance S, and inputs x̃ = (x + ξ) ∘ m/(1 − p), ξ of covariance N and m
+    /// With y = M((1 − α)(V x + ε) + ε′), ε′ of covariance S, and inputs x̃ = (x + ξ) ∘ m/(1 − p), ξ of covariance N and m
     /// zeros and ones, it is Σx′ = E x̃x̃ᵀ, V′ = E yx̃ᵀ Σx′⁻¹ and Σε′ = E yyᵀ − V′Σx′V′ᵀ. Without dropout and for Gaussian x the
     /// residual is independent of x̃, and the problem is exactly this one; dropout leaves them dependent, and F is right
     /// to leading order in p.
@@ -141,6 +153,7 @@ impl Recipe {
             && self.input_noise_covariance.is_none()
             && self.input_dropout == 0.0
             && self.label_smoothing == 0.0
+            && self.label_weights.is_none()
     }
 
     /// Checks every entry against `problem`.
@@ -198,7 +211,8 @@ impl Recipe {
             "input_noise_covariance",
             self.input_noise_covariance.as_ref(),
             problem.input_dim(),
-        )
+        )?;
+        problem::invertible(self.label_weights.as_ref(), problem.output_dim())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use faer::{Mat, Side};
 
-use super::{Recipe, RecipeError};
+use super::{LabelWeights, Recipe, RecipeError};
 use crate::problem::Problem;
 
 /// Eigenvalues below this fraction of the largest count as zero.
@@ -20,6 +20,7 @@ pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, Reci
     if let Some(added) = &recipe.added_noise_covariance {
         noise += added;
     }
+    let weights = weights(recipe, &noise)?;
     if recipe.input_noise_covariance.is_some() || recipe.input_dropout > 0.0 {
         let clean = input.clone();
         if let Some(added) = &recipe.input_noise_covariance {
@@ -34,6 +35,10 @@ pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, Reci
         noise += &teacher * symmetric(&lost) * teacher.transpose();
         teacher = &teacher * shrink.transpose();
     }
+    if let Some(weights) = weights {
+        teacher = &weights * teacher;
+        noise = &weights * noise * weights.transpose();
+    }
     let hidden = &problem.widths()[1..problem.depth()];
     let learnt = Problem::with_hidden_widths(
         symmetric(&input),
@@ -43,6 +48,54 @@ pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, Reci
         hidden,
     )?;
     Ok(learnt)
+}
+
+/// M for labels of this noise, if they are multiplied by anything.
+fn weights(recipe: &Recipe, noise: &Mat<f64>) -> Result<Option<Mat<f64>>, RecipeError> {
+    match &recipe.label_weights {
+        None => Ok(None),
+        Some(LabelWeights::Matrix(weights)) => Ok(Some(weights.clone())),
+        Some(LabelWeights::Whiten) => {
+            let eigen = noise
+                .self_adjoint_eigen(Side::Lower)
+                .map_err(|_| not_converged("label_weights"))?;
+            let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+            let size = noise.nrows();
+            if values[0] <= SINGULAR * values[size - 1] {
+                return Err(RecipeError::NoiseSingular {
+                    least: values[0],
+                    most: values[size - 1],
+                });
+            }
+            let scaled = Mat::from_fn(size, size, |i, j| vectors[(i, j)] / values[j].sqrt());
+            Ok(Some(scaled * vectors.transpose()))
+        }
+    }
+}
+
+/// Refuses weights that are no invertible matrix of this size.
+pub(super) fn invertible(weights: Option<&LabelWeights>, size: usize) -> Result<(), RecipeError> {
+    let field = "label_weights";
+    let Some(LabelWeights::Matrix(weights)) = weights else {
+        return Ok(());
+    };
+    let (rows, columns) = (weights.nrows(), weights.ncols());
+    if (rows, columns) != (size, size) {
+        return Err(RecipeError::Shape {
+            field,
+            rows,
+            columns,
+            size,
+        });
+    }
+    let values = weights
+        .singular_values()
+        .map_err(|_| not_converged(field))?;
+    let (most, least) = (values[0], values[size - 1]);
+    if !most.is_finite() || least <= SINGULAR * most {
+        return Err(RecipeError::Singular { least, most });
+    }
+    Ok(())
 }
 
 /// Refuses what is no covariance of this size.
@@ -94,7 +147,7 @@ fn inverse(matrix: &Mat<f64>) -> Result<Mat<f64>, RecipeError> {
     let symmetric = symmetric(matrix);
     let eigen = symmetric
         .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| not_converged())?;
+        .map_err(|_| not_converged("input_noise_covariance"))?;
     let (values, vectors) = (eigen.S().column_vector(), eigen.U());
     let size = matrix.nrows();
     let floor = SINGULAR * values[size - 1];
@@ -111,12 +164,12 @@ fn inverse(matrix: &Mat<f64>) -> Result<Mat<f64>, RecipeError> {
 fn eigenvalues(matrix: &Mat<f64>) -> Result<Vec<f64>, RecipeError> {
     matrix
         .self_adjoint_eigenvalues(Side::Lower)
-        .map_err(|_| not_converged())
+        .map_err(|_| not_converged("input_noise_covariance"))
 }
 
-fn not_converged() -> RecipeError {
+fn not_converged(field: &'static str) -> RecipeError {
     RecipeError::Covariance {
-        field: "input_noise_covariance",
+        field,
         what: "its eigenvalues do not converge".to_owned(),
     }
 }

@@ -171,3 +171,32 @@ fn errors_name_the_field() {
     });
     assert!(wrong.to_string().contains("eigenvalue"), "{wrong}");
 }
+
+/// Whitened labels have isotropic noise, and given weights transform teacher and noise alike.
+#[test]
+fn weighted_labels_are_another_problem() {
+    use super::LabelWeights;
+    let problem = problem();
+    let by = |weights| {
+        let recipe = Recipe {
+            label_weights: Some(weights),
+            ..Recipe::default()
+        };
+        recipe.problem(&problem)
+    };
+    let white = by(LabelWeights::Whiten).unwrap();
+    let off = white.noise_covariance() - Mat::<f64>::identity(2, 2);
+    assert!(off.norm_l2() < 1e-12);
+    let end = crate::theory::predict(&white).unwrap();
+    assert!((end.sharpness / end.min_sharpness - 1.0).abs() < 1e-12);
+    let m = Mat::from_fn(2, 2, |i, j| [[2.0, 1.0], [0.0, -0.5]][i][j]);
+    let found = by(LabelWeights::Matrix(m.clone())).unwrap();
+    let expected = &m * problem.noise_covariance() * m.transpose();
+    assert!((found.noise_covariance() - expected).norm_l2() < 1e-12);
+    assert!((found.teacher() - &m * problem.teacher()).norm_l2() < 1e-12);
+    let singular = Mat::from_fn(2, 2, |_, _| 1.0);
+    assert!(matches!(
+        by(LabelWeights::Matrix(singular)),
+        Err(RecipeError::Singular { .. })
+    ));
+}

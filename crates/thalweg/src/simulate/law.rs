@@ -64,6 +64,7 @@ impl Law {
             input_noise_covariance: recipe.input_noise_covariance.clone().filter(|_| in_law),
             added_noise_covariance: recipe.added_noise_covariance.clone().filter(|_| in_law),
             label_smoothing: recipe.label_smoothing,
+            label_weights: recipe.label_weights.clone(),
             ..Recipe::default()
         };
         let drawn = drawn.problem(problem).unwrap_or_else(|_| problem.clone());

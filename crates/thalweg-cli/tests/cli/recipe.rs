@@ -1,0 +1,177 @@
+//! What is added to plain SGD, and what is designed, from the outside.
+
+use serde_json::Value;
+
+use crate::harness::run;
+
+const SMALL: [&str; 5] = ["--depth", "2", "--noise", "1,0.2", "--json"];
+const STEP: [&str; 4] = ["--learning-rate", "0.005", "--batch", "10"];
+
+fn predict(more: &[&str]) -> Value {
+    run(&[&["predict"][..], &SMALL, &STEP, more].concat()).json()
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    value[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+#[test]
+fn each_addition_does_what_it_is_documented_to_do() {
+    let plain = predict(&[]);
+    let (sharpness, relaxation) = (
+        number(&plain, "sharpness"),
+        number(&plain["run"], "relaxation_steps"),
+    );
+    // A clock: the same end, sooner.
+    for (more, faster) in [
+        (&["--momentum", "0.5"][..], 4.0),
+        (&["--sam", "0.005"], 3.0),
+        // η₁ = 2η: four times, and 1 + 2ρ/η₁ = 2.
+        (&["--sam", "0.005", "--momentum", "0.5"], 8.0),
+        (&["--sam", "0.005", "--sam-independent"], 1.0),
+    ] {
+        let found = predict(more);
+        assert!(
+            (number(&found, "sharpness") / sharpness - 1.0).abs() < 1e-12,
+            "{more:?}"
+        );
+        let found = number(&found["run"], "relaxation_steps");
+        assert!(
+            (relaxation / found / faster - 1.0).abs() < 1e-9,
+            "{more:?} {found}"
+        );
+    }
+    // Another problem, which by hand is this one.
+    let added = predict(&["--added-noise", "0,0.9797958971132712"]);
+    assert!((number(&added, "sharpness") - 8.0).abs() < 1e-9);
+    let input = predict(&["--input-noise", "0.5"]);
+    // Σx′ = 1.25 I, V′ = 0.8 I, Σε′ = diag(1, .04) + 0.2 I.
+    let same = run(&[
+        "predict",
+        "--depth",
+        "2",
+        "--inputs",
+        "1.118033988749895",
+        "--teacher",
+        "0.8,0.8",
+        "--noise",
+        "1.0954451150103321,0.4898979485566356",
+        "--json",
+    ])
+    .json();
+    for key in ["sharpness", "fluctuation", "lambda_max", "min_sharpness"] {
+        assert!(
+            (number(&input, key) / number(&same, key) - 1.0).abs() < 1e-9,
+            "{key}"
+        );
+    }
+    let smoothed = predict(&["--label-smoothing", "0.1"]);
+    assert!((number(&smoothed, "sharpness") / sharpness - 0.9).abs() < 1e-9);
+    // Forces of their own.
+    assert!(number(&predict(&["--weight-decay", "1e-4"]), "sharpness") < 9.0);
+    let normalised = predict(&["--sam", "0.005", "--sam-normalised"]);
+    assert!(number(&normalised, "sharpness") < sharpness);
+    // Constant along the diagonal minima: the end is unchanged.
+    let dropped = predict(&["--hidden-dropout", "0.001"]);
+    assert!((number(&dropped, "sharpness") / sharpness - 1.0).abs() < 1e-3);
+    for answer in [&normalised, &dropped, &added] {
+        assert!(!answer["recipe"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn nonsense_is_refused_with_the_field_and_the_way_out() {
+    let small = &SMALL[..4];
+    for (more, words) in [
+        (
+            &["--momentum", "1"][..],
+            "momentum is 1; it must be at least 0 (plain SGD) and below 1",
+        ),
+        (&["--weight-decay", "-1"], "weight_decay is -1"),
+        (&["--sam", "0"], "sam.radius is 0"),
+        (&["--hidden-dropout", "1"], "hidden_dropout is 1"),
+        (
+            &["--added-noise", "1,2,3"],
+            "--added-noise lists 3 values where the dimension is 2",
+        ),
+        (&["--sam-normalised"], "--sam <ρ>"),
+        (
+            &["--weight-decay", "1e-4"],
+            "`learning_rate` and `batch` are needed",
+        ),
+    ] {
+        let found = run(&[&["predict"][..], small, more].concat());
+        assert_eq!(found.status, Some(2), "{more:?}");
+        assert!(found.stderr.contains(words), "{more:?}: {}", found.stderr);
+    }
+    let by_generators = [
+        &["flow"][..],
+        small,
+        &STEP,
+        &["--steps", "1000", "--hidden-dropout", "0.1"],
+    ]
+    .concat();
+    let found = run(&by_generators);
+    assert!(
+        found.status == Some(2) && found.stderr.contains("--drift exact"),
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
+fn a_target_is_met_and_simulated_and_an_impossible_one_says_what_is_possible() {
+    let design = |more: &[&str]| {
+        run(&[
+            &[
+                "design",
+                "--depth",
+                "2",
+                "--noise",
+                "1,0.2",
+                "--seconds",
+                "0.2",
+            ][..],
+            &STEP,
+            more,
+        ]
+        .concat())
+    };
+    let found = design(&["--sharpness", "9", "--json"]).json();
+    let designs = found["designs"].as_array().unwrap();
+    let levers: Vec<_> = designs
+        .iter()
+        .map(|design| design["lever"].as_str().unwrap())
+        .collect();
+    assert!(
+        levers.starts_with(&["added_noise", "weight_decay"]),
+        "{levers:?}"
+    );
+    for design in designs {
+        assert!((number(&design["predicted"], "sharpness") / 9.0 - 1.0).abs() < 1e-6);
+        let simulated = number(&design["simulated"]["sharpness"], "mean");
+        assert!((simulated / 9.0 - 1.0).abs() < 0.05, "{simulated}");
+    }
+    assert!(found["no_answer"]["whitening"].is_string());
+    let refused = design(&["--sharpness", "1", "--by", "weight_decay"]);
+    assert!(
+        refused.status == Some(2) && refused.stderr.contains("weight decay takes T from 8.0"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn sgd_itself_is_run_at_the_users_step() {
+    let found = predict(&["--simulate", "--seconds", "0.5"]);
+    let simulated = number(&found["simulated"]["sharpness"], "mean");
+    assert!(
+        (simulated / number(&found, "sharpness") - 1.0).abs() < 0.05,
+        "{simulated}"
+    );
+    assert!(number(&found["simulated"]["sharpness"], "standard_error") > 0.0);
+    let wrong = run(&[&["predict"][..], &SMALL, &["--simulate"]].concat());
+    assert!(wrong.status == Some(2) && wrong.stderr.contains("--learning-rate and --batch"));
+}
