@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn each_departure_is_named_alone() {
         let plain = SimulateSettings::new(0.1, 1);
-        let changes: [(Change, &str); 7] = [
+        let changes: [(Change, &str); 6] = [
             (|s| s.recipe.momentum = 0.9, "take into account momentum"),
             (
                 |s| s.recipe.weight_decay = 1e-9,

@@ -109,7 +109,7 @@ impl<'a> Setting<'a> {
     /// The exact drift in `along`, per slow time.
     fn leading(&self, state: &[f64], along: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
         let mut velocity = vec![0.0; state.len()];
-        ExactFlow { model: self.model }.rhs(state, &mut velocity)?;
+        ExactFlow::new(self.model).rhs(state, &mut velocity)?;
         Ok(along.transpose() * column(&velocity))
     }
 
