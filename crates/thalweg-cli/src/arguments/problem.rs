@@ -22,7 +22,8 @@ pub struct ProblemArguments {
     /// Problem in TOML or JSON; `-` reads standard input
     ///
     /// Fields: depth, input_covariance (Σx), teacher (V), noise_covariance (Σε), each matrix a list
-    /// of rows; optional: hidden_widths, start_weights, slow_time, learning_rate, batch, steps.
+    /// of rows; optional: hidden_widths, start_weights, slow_time, learning_rate, batch, steps, and
+    /// the fields of what is added to plain SGD (`thalweg simulate --help` lists them).
     #[arg(value_name = "FILE", required_unless_present = "depth")]
     pub file: Option<PathBuf>,
     #[command(flatten)]

@@ -34,8 +34,10 @@ use crate::{interrupt, output};
 /// At the end the mean over seeds with its standard error stands beside the exact
 /// limit of Theorem 1 and the slow flow at the same number of steps.
 ///
-/// FILE may hold learning_rate, batch, steps, seeds, init, momentum, weight_decay,
-/// data, switch, precision and measure; flags take the place of its fields.
+/// FILE may hold learning_rate, batch, steps, seeds, init, data, switch, precision,
+/// measure, and what is added to plain SGD: momentum, weight_decay, sam,
+/// added_noise_covariance, input_noise_covariance, input_dropout, hidden_dropout,
+/// label_smoothing, label_weights. Flags take the place of its fields.
 ///
 /// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples.
 #[derive(Debug, Args)]

@@ -107,7 +107,7 @@ fn predict_under_weight_decay_agrees_with_every_case_to_1e_7() {
     let cases = cases(include_str!(
         "../../../thalweg/tests/oracle/weight_decay.json"
     ));
-    assert_eq!(cases.len(), 4);
+    assert_eq!(cases.len(), 6);
     let (learning_rate, batch) = (0.005, 10.0);
     for case in cases {
         let strength = case["weight_decay_times_batch_over_learning_rate"]

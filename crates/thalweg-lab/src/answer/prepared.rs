@@ -96,7 +96,7 @@ impl Prepared {
             ),
             Some(sam) if sam.normalised => notes.push(
                 "SAM along the normalised gradient adds the potential ρ E‖g‖ of the minibatch's gradient to the noise's F/4 (to first order in ρ); \
-                 E‖g‖ is averaged over 4096 minibatches, drawn once."
+                 E‖g‖ is a mean over minibatches that are drawn once."
                     .to_owned(),
             ),
             Some(_) => notes.push(format!(

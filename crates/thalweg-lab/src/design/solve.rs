@@ -272,10 +272,10 @@ mod tests {
             ("added_noise", Target::Ratio(1.0)),
             ("added_noise", Target::Ratio(1.1)),
             ("added_noise", Target::Sharpness(3.0 * before.sharpness)),
-            ("weight_decay", Target::Sharpness(0.9 * before.sharpness)),
-            ("weight_decay", Target::LambdaMax(0.9 * before.lambda_max)),
+            ("weight_decay", Target::Sharpness(0.97 * before.sharpness)),
+            ("weight_decay", Target::LambdaMax(0.97 * before.lambda_max)),
             ("label_weights", Target::Ratio(1.2)),
-            ("whitening", Target::Sharpness(0.9 * before.sharpness)),
+            ("whitening", Target::Sharpness(0.97 * before.sharpness)),
         ] {
             let found = by(key, target).unwrap();
             let again = predicted(&found.changed.problem, &found.changed.recipe, (0.005, 10));

@@ -42,9 +42,15 @@ pub(super) fn add_dropout(point: &Point, dropout: f64, gradient: &mut [Mat<f64>]
     }
 }
 
-/// So many minibatches stand for the law of their gradient: E‖g‖ is then right to about half a percent, as its change from one minimum
-/// to another is.
-const MINIBATCHES: usize = 4096;
+/// So many minibatches stand for the law of their gradient, or fewer where the products with them would cost more than
+/// [`MOST_ENTRIES`].
+const MINIBATCHES: usize = 1 << 16;
+
+/// Entries of K times minibatches, at most.
+const MOST_ENTRIES: usize = 1 << 23;
+
+/// At least so many, whatever they cost.
+const FEWEST: usize = 1 << 12;
 
 /// From so many samples on the inputs' own second moment is taken for that of the minibatch.
 const MANY: usize = 128;
@@ -66,6 +72,8 @@ impl Ascent {
         }
         let (root, inputs) = (model.noise_root(), model.rank());
         let sources = root.ncols();
+        let size = root.nrows() * inputs;
+        let count = (MOST_ENTRIES / (size * size)).clamp(FEWEST, MINIBATCHES);
         let draw = |index: usize| {
             let mut stream = Stream::new(index as u64, Purpose::Ascent);
             let mut normal =
@@ -83,7 +91,7 @@ impl Ascent {
                 .collect()
         };
         Self {
-            minibatches: (0..MINIBATCHES).map(draw).collect(),
+            minibatches: (0..count).map(draw).collect(),
         }
     }
 

@@ -12,12 +12,12 @@ use super::{
 use crate::problem::{Problem, Weights};
 use crate::theory::Minimum;
 
-/// The flow has come to rest when so many steps in a row, each longer than the last, change T and F by less than [`STILL`].
-/// (The weights themselves may go on turning in the hidden bases, which changes nothing.)
+/// The flow has come to rest when in so many steps in a row T and F change by less than [`STILL`], at a rate that is kept up for all
+/// the time so far. (The weights themselves may go on turning in the hidden bases, which changes nothing.)
 const AT_REST: usize = 3;
 
-/// A relative change of T or F in a step that counts as none.
-const STILL: f64 = 1e-9;
+/// A relative change of T or F that counts as none.
+const STILL: f64 = 1e-8;
 
 /// The most steps of the integrator; a flow that rests takes some dozens.
 const MOST_STEPS: usize = 2000;
@@ -71,24 +71,17 @@ fn settled(
         [point.sharpness(), model.fluctuation(&point)]
     };
     let mut run = Integrator::new(flow, start, settings.tolerance, MOST_STEPS, f64::INFINITY)?;
-    let (mut still, mut last) = (0, 0.0);
+    let mut still = 0;
     while still < AT_REST {
         let (from, time) = (measured(&run.state), run.time);
         run.advance(f64::INFINITY).map_err(|error| match error {
             FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
             error => error,
         })?;
-        let size = run.time - time;
-        let changes = measured(&run.state).into_iter().zip(from);
-        let is_still = changes.fold(true, |still, (to, from)| {
-            still && (to / from - 1.0).abs() < STILL
-        });
-        still = if is_still && size > last {
-            still + 1
-        } else {
-            0
-        };
-        last = size;
+        let times = run.time / (run.time - time);
+        let mut changes = measured(&run.state).into_iter().zip(from);
+        let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < STILL);
+        still = if is_still { still + 1 } else { 0 };
     }
     Ok(run.state)
 }

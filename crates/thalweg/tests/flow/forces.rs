@@ -136,8 +136,8 @@ fn sam_is_a_faster_clock() {
     assert_eq!(recipe.forces(0.002, 10), Forces::default());
 }
 
-/// Measured by an independent simulation: 11.26 after 2·10⁷ steps, and still rising by .04 in the last fifth of them; the end was
-/// predicted at 11.30.
+/// 11.36 by an independent minimiser of F/4 + (ρB/η) E‖g‖ over diagonal minima, with E‖g‖ over 4·10⁵ minibatches. (An independent
+/// simulation had 11.26 after 2·10⁷ steps, and rising by .04 in the last fifth of them.)
 #[test]
 fn normalised_sam_has_an_end_of_its_own() {
     let sam = Sam {
@@ -150,7 +150,7 @@ fn normalised_sam_has_an_end_of_its_own() {
         ..Recipe::default()
     };
     let end = rest(&small(2), &under(&recipe, 0.002, 10, Drift::Exact)).unwrap();
-    assert!((end.sharpness - 11.30).abs() < 0.03, "{}", end.sharpness);
+    assert!((end.sharpness - 11.36).abs() < 0.06, "{}", end.sharpness);
     let refused = rest(&small(2), &under(&recipe, 0.002, 10, Drift::Symmetric));
     assert!(refused.unwrap_err().to_string().contains("--drift exact"));
 }
