@@ -66,7 +66,7 @@ use problem::PROBLEM_FIELDS;
 /// Fields beside the problem's and the experiment's.
 const OTHER_FIELDS: &[&str] = &["name", "problem", "start_weights", "slow_time"];
 
-/// Results that a file may carry for reference, and who resolved it: nothing reads them.
+/// Results that a file may carry for reference, what they are of, and who resolved it: nothing reads them.
 const IGNORED_FIELDS: &[&str] = &[
     "sharpness",
     "min_sharpness",
@@ -77,6 +77,7 @@ const IGNORED_FIELDS: &[&str] = &[
     "convention",
     "note",
     "provenance",
+    "weight_decay_times_batch_over_learning_rate",
 ];
 
 /// The problem in the TOML or JSON file `path`, with what stands beside it.

@@ -181,7 +181,7 @@ def predict(
     A little weight decay already moves the end to far flatter minima:
 
     >>> print(f"{predict(problem, 0.003, 10, weight_decay=1e-4).sharpness:.2f}")
-    14.64
+    14.02
     """
     asked = (learning_rate, batch, dict(recipe))
     return Prediction(problem, _core.predict(problem, *asked, spectrum, simulate_seconds), asked)

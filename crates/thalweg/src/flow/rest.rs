@@ -19,6 +19,9 @@ const AT_REST: usize = 3;
 /// A relative change of T or F that counts as none.
 const STILL: f64 = 1e-8;
 
+/// The same by the exact drift, whose Jacobian is made of differences: in very long steps their rounding moves the weights.
+const STILL_BY_DIFFERENCES: f64 = 1e-6;
+
 /// The most steps of the integrator; a flow that rests takes some dozens.
 const MOST_STEPS: usize = 2000;
 
@@ -70,7 +73,14 @@ fn settled(
         let point = Point::new(model, model.layers(state));
         [point.sharpness(), model.fluctuation(&point)]
     };
-    let mut run = Integrator::new(flow, start, settings.tolerance, MOST_STEPS, f64::INFINITY)?;
+    // Where the start is the end already, the first step would be as long as rounding is small.
+    let [_, fluctuation] = measured(&start);
+    let natural = start.iter().map(|w| w * w).sum::<f64>() / fluctuation;
+    let mut run = Integrator::new(flow, start, settings.tolerance, MOST_STEPS, natural)?;
+    let limit = match settings.drift {
+        Drift::Symmetric => STILL,
+        Drift::Exact => STILL_BY_DIFFERENCES,
+    };
     let mut still = 0;
     while still < AT_REST {
         let (from, time) = (measured(&run.state), run.time);
@@ -80,7 +90,7 @@ fn settled(
         })?;
         let times = run.time / (run.time - time);
         let mut changes = measured(&run.state).into_iter().zip(from);
-        let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < STILL);
+        let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
         still = if is_still { still + 1 } else { 0 };
     }
     Ok(run.state)
