@@ -33,6 +33,6 @@ def compare(arguments, harness):
     table = run("curvature_of_networks.py", "--models", *arguments.models, "--rounds", str(arguments.rounds))
     curvature = json.loads(table.splitlines()[-1])
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        run("probe_overhead.py", *arguments.loops, "--json", file.name)
+        run("probe_overhead.py", *arguments.loops, "--full", "--json", file.name)
         probe = json.load(file)
     return {"machine": {"cpu": platform.processor() or platform.machine()}, "curvature": curvature, "probe": probe}

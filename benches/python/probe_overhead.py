@@ -3,9 +3,10 @@
 
 Each kind of measurement is timed beside plain steps, in turn, in one process on one thread; the median cost over the median
 step is its price in steps. With the schedule, which follows from the settings alone, the prices give the overhead: the sum over kinds of
-price/interval. `--full` also runs whole loops with and without a probe, in turn, which takes long.
+price/interval. `--full` also runs whole loops with and without a probe, in turn: one cycle of all measurements or more of the two small
+networks (that of the GPT would take a quarter of an hour).
 
-    OMP_NUM_THREADS=1 python benches/python/probe_overhead.py [mlp] [cnn] [gpt] [--json FILE] [--full STEPS]
+    OMP_NUM_THREADS=1 python benches/python/probe_overhead.py [mlp] [cnn] [gpt] [--json FILE] [--full]
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ import thalweg
 from thalweg.torch import Probe
 from thalweg.torch._objective import Objective
 from thalweg.torch._products import Hessian
+
+
+#: Steps of whole loops.
+FULL = {"mlp": 3700, "cnn": 1840}
 
 
 def processor_time(work: Callable[[], Any]) -> float:
@@ -137,7 +142,7 @@ def main() -> None:
     parser.add_argument("loops", nargs="*", choices=[*LOOPS, []], default=list(LOOPS))
     parser.add_argument("--rounds", type=int, default=8, help="timings of each kind; 8 is one cycle of λ_max")
     parser.add_argument("--warm-up", type=int, default=30, help="steps of training before")
-    parser.add_argument("--full", type=int, metavar="STEPS", help="also run whole loops of so many steps")
+    parser.add_argument("--full", action="store_true", help="also run whole loops")
     parser.add_argument("--accuracy", type=int, metavar="STEPS", help="also compare λ_max, every so many steps, 16 times")
     parser.add_argument("--json", metavar="FILE")
     settings = parser.parse_args()
@@ -154,8 +159,8 @@ def main() -> None:
         for _ in range(settings.warm_up):
             step(loop, loop.batch())
         found = prices(loop, settings.rounds)
-        if settings.full:
-            found["full"] = full(name, settings.full)
+        if settings.full and name in FULL:
+            found["full"] = full(name, FULL[name])
         results["loops"][loop.name] = found
         print(f"{loop.name}: a step {1e3 * found['step_seconds']:.2f} ms, overhead {100 * found['overhead']:.1f} %")
         for kind, numbers in found["kinds"].items():
@@ -167,7 +172,7 @@ def main() -> None:
                 f"  λ_max every {settings.accuracy} steps: off by {100 * near['median']:.2f} % (median), {100 * near['worst']:.1f} % "
                 f"(worst of 16); {100 * near['within_stated_error']:.0f} % within the stated error"
             )
-        if settings.full:
+        if "full" in found:
             print(f"  whole loop of {found['full']['steps']} steps: {found['full']['ratio']:.3f}")
     if settings.json:
         with open(settings.json, "w", encoding="utf-8") as file:

@@ -49,8 +49,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(measure::measure, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::restore_density, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::eigen_tolerance, module)?)?;
-    module.add_function(wrap_pyfunction!(curvature::eigen_basis, module)?)?;
-    module.add_function(wrap_pyfunction!(curvature::eigen_vectors, module)?)?;
+    module.add_function(wrap_pyfunction!(curvature::eigen_room, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::eigenpairs, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::trace_vectors, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::trace, module)?)?;

@@ -161,9 +161,51 @@ def test_every_kind_of_operator() -> None:
     for operator, n in operators:
         for k in (1, 2):
             found = thalweg.eigenpairs(operator, n, k=k, tolerance=1e-6)
-            assert abs(found.values[0].value - truth) < 2e-6 and found.vectors.dtype == np.float64
+            single = getattr(operator, "dtype", None) == np.float32
+            assert abs(found.values[0].value - truth) < 2e-6 and found.vectors.dtype == (np.float32 if single else np.float64)
     matrix.setflags(write=False)
     assert thalweg.trace(matrix).value == pytest.approx(np.trace(matrix))
+
+
+def test_single_precision_is_worked_on_in_it() -> None:
+    """An operator of float32 sees float32 vectors and takes half the memory; its numbers have single precision's errors."""
+    values = 1.0 / np.arange(1, 401) ** 2
+    matrix = known(values)
+    single = matrix.astype(np.float32)
+    scipy = pytest.importorskip("scipy.sparse.linalg")
+    seen = set()
+
+    def product(v: Array) -> Array:
+        seen.add(v.dtype)
+        return single @ v.reshape(-1)
+
+    with_type = scipy.LinearOperator((400, 400), matvec=product, matmat=lambda v: single @ v, dtype=np.float32)
+    like = np.empty(400, np.float32)
+    for operator, settings in ((single, {}), (with_type, {}), (product, {"like": like})):
+        found = thalweg.eigenpairs(operator, k=2, **settings)
+        assert found.converged and found.vectors.dtype == np.float32
+        np.testing.assert_allclose([pair.value for pair in found.values], values[:2], rtol=5e-6)
+        np.testing.assert_allclose(found.vectors.T @ found.vectors, np.eye(2), atol=1e-5)
+        residuals = np.linalg.norm(matrix @ found.vectors - found.vectors * values[:2], axis=0)
+        assert (residuals < 5e-5).all()
+        again = thalweg.eigenpairs(operator, k=2, warm=found, **settings)
+        assert again.converged and again.values[0].products <= found.values[0].products
+        for method in ("xtrace", "hutch++", "hutchinson"):
+            trace = thalweg.trace(operator, products=60, method=method, seed=1, **settings)
+            assert abs(trace.value - values.sum()) < 5 * trace.error + 1e-5
+        density = thalweg.density(operator, probes=8, steps=20, seed=1, **settings)
+        assert abs(density.moment(1).value - values.mean()) < 5 * density.moment(1).error
+        thalweg.check_symmetry(operator, **settings)
+    assert thalweg.trace(single, products=400).value == pytest.approx(values.sum(), rel=1e-5)
+    assert seen == {np.dtype(np.float32)}
+    with pytest.raises(ValueError, match="not symmetric"):
+        thalweg.check_symmetry(lambda v: np.roll(v, 1), like=like)
+    with pytest.raises(ValueError, match="at least 1.2e-07"):
+        thalweg.eigenpairs(single, tolerance=1e-9)
+    with pytest.raises(ValueError, match="warm has the shape"):
+        thalweg.eigenpairs(single, warm=np.zeros((400, 2)))
+    with pytest.raises(ValueError, match="array of int64"):
+        thalweg.eigenpairs(product, like=np.arange(400))
 
 
 def test_scipy_operators() -> None:

@@ -18,9 +18,8 @@ __all__ = [
     "check_symmetry",
     "density",
     "density_vectors",
-    "eigen_basis",
+    "eigen_room",
     "eigen_tolerance",
-    "eigen_vectors",
     "eigenpairs",
     "evaluation_set",
     "flow",
@@ -184,7 +183,8 @@ def measure(
     progress: Callable[[int, int], object] | None,
 ) -> dict[str, Any]: ...
 
-# Curvature. An operator is a `thalweg._operator.Arrays`, or, `elsewhere`, a `thalweg._tensors.Tensors`.
+# Curvature. An operator is a `thalweg._operator.Arrays`, or, where vectors are kept elsewhere, a `thalweg._singles.Singles` or a
+# `thalweg._tensors.Tensors`.
 
 #: Value, error, kind of error, products, converged.
 _Numbers = tuple[float, float, Literal["rounding", "standard-error", "residual"], int, bool]
@@ -201,7 +201,6 @@ class Density:
 
 def eigenpairs(
     operator: object,
-    elsewhere: bool,
     k: int,
     end: str,
     tolerance: float,
@@ -211,13 +210,12 @@ def eigenpairs(
     seed: int,
 ) -> tuple[list[_Numbers], Any]: ...
 def trace(
-    operator: object, elsewhere: bool, products: int, method: str, tolerance: float, seed: int
+    operator: object, products: int, method: str, tolerance: float, seed: int
 ) -> _Numbers: ...
-def density(operator: object, elsewhere: bool, probes: int, steps: int, seed: int) -> Density: ...
-def check_symmetry(operator: object, elsewhere: bool, epsilon: float, seed: int) -> None: ...
+def density(operator: object, probes: int, steps: int, seed: int) -> Density: ...
+def check_symmetry(operator: object, epsilon: float, seed: int) -> None: ...
 def eigen_tolerance(epsilon: float) -> float: ...
-def eigen_vectors(n: int, k: int, max_products: int | None, basis: int | None) -> int: ...
-def eigen_basis(n: int, k: int, max_products: int | None, basis: int | None) -> int: ...
+def eigen_room(n: int, k: int, max_products: int | None, basis: int | None) -> tuple[int, int]: ...
 def trace_vectors(n: int, products: int, method: str) -> int: ...
 def density_vectors(n: int, probes: int, steps: int) -> int: ...
 def memory_left() -> int | None: ...

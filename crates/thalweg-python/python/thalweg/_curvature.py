@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._estimate import Estimate
-from ._operator import Space, space, whole
-from ._tensors import Tensors
+from ._operator import Arrays, Space, space, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +21,8 @@ class Eigenpairs:
     ----------
     values : list of Estimate
         k eigenvalues, from the end of the spectrum inwards, each with its residual.
-    vectors : ndarray of float64, or tensor, (n, k)
-        Orthonormal, in the same order; tensors are on the operator's device and in its precision. Columns lie one after
+    vectors : ndarray or tensor, (n, k)
+        Orthonormal, in the same order; in the operator's precision, and tensors on its device. Columns lie one after
         the other in memory.
     converged : bool
         Whether all values have converged.
@@ -118,7 +117,8 @@ def eigenpairs(
     ----------
     operator : callable, or what has ``shape`` and ``@``
         v -> A v for vectors (n,); or a matrix, a scipy ``LinearOperator``, a curvlinops operator, a tensor. An operator of
-        torch's (it has a torch ``dtype``) gets tensors, on its ``device``; others get float64 arrays. Several vectors at once, as
+        torch's (it has a torch ``dtype``) gets tensors, on its ``device``; others get arrays, of float32 where that is their ``dtype``, of
+        float64 else. Several vectors at once, as
         rows (k, n), are given to its method ``apply_block`` if it has one and works on tensors; as columns to ``matmat``. A
         product's exception ends the call and comes out as it is. That A is symmetric is looked at for matrices alone: see
         :func:`check_symmetry`.
@@ -140,8 +140,9 @@ def eigenpairs(
         Where to start: the eigenvectors of a nearby operator.
     seed : int
         Of the random start. The same seed gives the same numbers.
-    like : tensor, optional
-        For a callable on tensors: one with the device and the precision that vectors shall have.
+    like : tensor or array, optional
+        What vectors shall be: a tensor with their device and precision, or an array of float32 or float64. For a callable, or
+        to work on an operator of float32 in double precision.
 
     Returns
     -------
@@ -172,11 +173,11 @@ def eigenpairs(
         tolerance = _core.eigen_tolerance(where.epsilon)
     elif not where.epsilon <= tolerance:
         raise ValueError(f"tolerance = {tolerance}: must be at least {where.epsilon:.2g}, the precision of the vectors")
-    vectors = _core.eigen_vectors(where.dim, k, max_products, basis)
-    _fits(where, vectors, f"a basis of {_core.eigen_basis(where.dim, k, max_products, basis)}", f"basis={2 * (k + 1)} takes the fewest vectors")
+    vectors, kept = _core.eigen_room(where.dim, k, max_products, basis)
+    _fits(where, vectors, f"a basis of {kept}", f"basis={2 * (k + 1)} takes the fewest vectors")
     start = None if warm is None else _rows(where, warm, k)
     numbers, rows = _core.eigenpairs(
-        where, isinstance(where, Tensors), k, end, tolerance, max_products, basis, start, seed
+        where, k, end, tolerance, max_products, basis, start, seed
     )
     return Eigenpairs([Estimate(*number) for number in numbers], rows.T)
 
@@ -223,7 +224,7 @@ def trace(
     vectors = _core.trace_vectors(where.dim, products, method)
     few = 'method="hutchinson" takes the fewest vectors' if method != "hutchinson" else "there is no smaller way"
     _fits(where, vectors, f"{method} with {products} products", few)
-    return Estimate(*_core.trace(where, isinstance(where, Tensors), products, method, tolerance, seed))
+    return Estimate(*_core.trace(where, products, method, tolerance, seed))
 
 
 def density(
@@ -266,7 +267,7 @@ def density(
     probes, steps = whole("probes", probes, 1), whole("steps", steps, 1)
     vectors = _core.density_vectors(where.dim, probes, steps)
     _fits(where, vectors, f"a basis of {steps}", "fewer steps take fewer vectors")
-    return Density(_core.density(where, isinstance(where, Tensors), probes, steps, seed))
+    return Density(_core.density(where, probes, steps, seed))
 
 
 def check_symmetry(operator: Any, n: int | None = None, *, seed: int = 0, like: Any = None) -> None:
@@ -285,7 +286,7 @@ def check_symmetry(operator: Any, n: int | None = None, *, seed: int = 0, like: 
     >>> check_symmetry(lambda v: 2.0 * v, 10)
     """
     where = space(operator, n, like, seed)
-    _core.check_symmetry(where, isinstance(where, Tensors), where.epsilon, seed)
+    _core.check_symmetry(where, where.epsilon, seed)
 
 
 def curvature_memory(
@@ -326,7 +327,7 @@ def curvature_memory(
     n, itemsize = whole("n", n, 1), whole("itemsize", itemsize, 1)
     vectors = 0
     if k is not None:
-        vectors = max(vectors, _core.eigen_vectors(n, whole("k", k, 1), max_products, basis))
+        vectors = max(vectors, _core.eigen_room(n, whole("k", k, 1), max_products, basis)[0])
     if products is not None:
         vectors = max(vectors, _core.trace_vectors(n, whole("products", products, 1), method))
     if steps is not None:
@@ -339,14 +340,11 @@ def curvature_memory(
 def _fits(where: Space, vectors: int, what: str, advice: str) -> None:
     """Refuses work whose vectors need more memory than there is."""
     needed = vectors * where.dim * where.itemsize
-    if isinstance(where, Tensors):
-        left, place = where.memory_left(), f"on {where.device}"
-    else:
-        left, place = _core.memory_left(), "for this process"
+    left = where.memory_left()
     if left is not None and needed > left:
         raise ValueError(
             f"n = {where.dim} with {what} takes {vectors} vectors at once, {needed / 1e9:.3g} GB, and {left / 1e9:.3g} GB "
-            f"are left {place}: {advice}"
+            f"are left {where.where}: {advice}"
         )
 
 
@@ -354,7 +352,7 @@ def _rows(where: Space, warm: Any, k: int) -> tuple[Any, int]:
     """The warm start, one row one vector, and how many there are."""
     if isinstance(warm, Eigenpairs):
         warm = warm.vectors
-    if isinstance(where, Tensors):
+    if not isinstance(where, Arrays):
         return where.rows("warm", warm, k)
     columns = np.asarray(warm, dtype=np.float64)
     if columns.ndim == 1:

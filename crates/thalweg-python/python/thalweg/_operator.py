@@ -1,4 +1,4 @@
-"""Operators of every kind, as the core calls them: on numpy's arrays, or on tensors."""
+"""Operators of every kind, as the core calls them: on numpy's arrays, in double or single precision, or on tensors."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
+from ._singles import Singles
 from ._tensors import Tensors
 
 
 class Arrays:
-    """An operator on vectors of float64 in this process's memory."""
+    """An operator on numpy's vectors of this type, float64 unless another is given; the core keeps those of float64."""
 
+    elsewhere = False
+    where = "for this process"
     epsilon = float(np.finfo(np.float64).eps)
     itemsize = 8
 
-    def __init__(self, operator: Any, n: int) -> None:
+    def __init__(self, operator: Any, n: int, dtype: type[np.floating[Any]] = np.float64) -> None:
         self.operator = operator
         self.dim = n
+        self._dtype = dtype
         self._at_once = isinstance(operator, np.ndarray) or hasattr(operator, "tocsr")
 
-    def apply(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def apply(self, rows: NDArray[Any]) -> NDArray[Any]:
         """A x for each row x."""
         operator, count = self.operator, len(rows)
         if count > 1 and self._at_once:
@@ -36,14 +41,14 @@ class Arrays:
             image[:] = self._real(self._one(row), (self.dim,))
         return images
 
-    def _one(self, vector: NDArray[np.float64]) -> Any:
+    def _one(self, vector: NDArray[Any]) -> Any:
         if hasattr(self.operator, "matvec"):
             return self.operator.matvec(vector)
         if hasattr(self.operator, "__matmul__"):
             return self.operator @ vector
         return self.operator(vector)
 
-    def _real(self, image: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    def _real(self, image: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         array = np.asarray(image)
         if array.dtype.kind not in "fiub":
             raise ValueError(f"operator: a product has numbers of type {array.dtype}, real ones are needed")
@@ -51,15 +56,19 @@ class Arrays:
             array = array.reshape(shape)
         if array.shape != shape:
             raise ValueError(f"operator: a product has the shape {array.shape}, {shape} is needed")
-        return np.ascontiguousarray(array, dtype=np.float64)
+        return np.ascontiguousarray(array, dtype=self._dtype)
+
+    def memory_left(self) -> int | None:
+        """Bytes that arrays can still have; None where nobody tells."""
+        return _core.memory_left()
 
 
 #: What the core works with.
-Space = Union[Arrays, Tensors]
+Space = Union[Arrays, Singles, Tensors]
 
 
 def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
-    """How to call ``operator``: on tensors where it is torch's, or ``like`` is given; on arrays elsewhere."""
+    """How to call ``operator``: on tensors where it is torch's, or ``like`` is one; on arrays elsewhere, in its own precision."""
     seed = whole("seed", seed, 0)
     if isinstance(operator, (list, tuple)):
         operator = np.asarray(operator)
@@ -68,7 +77,7 @@ def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
         n = whole("n", n, 1)
     size = _size(operator, n)
     if size is None and like is not None:
-        size = int(like.numel())
+        size = int(like.size if isinstance(like, np.ndarray) else like.numel())
     if size is None:
         raise ValueError(
             "n is missing: the operator has no `shape`, so say how long its vectors are"
@@ -90,20 +99,24 @@ def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
             raise ValueError(f"operator is an array of {operator.dtype}, real numbers are needed")
         epsilon = np.finfo(operator.dtype if operator.dtype.kind == "f" else np.float64).eps
         _symmetric(operator, float(epsilon))
+    given = operator if like is None else like
+    if getattr(given, "dtype", None) == np.float32:
+        return Singles(Arrays(operator, size, np.float32), seed)
     return Arrays(operator, size)
 
 
 def _tensor_kind(operator: Any, like: Any) -> tuple[Any, Any, Any] | None:
     """torch, device and dtype of the vectors; None for numpy's. Nobody who has a tensor has not imported torch."""
-    torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "Tensor"):
-        if like is not None:
-            raise ValueError(f"like is a {type(like).__name__}: a torch tensor is needed")
+    if isinstance(like, np.ndarray) and like.dtype in (np.float32, np.float64):
         return None
-    if like is not None:
-        if not isinstance(like, torch.Tensor):
-            raise ValueError(f"like is a {type(like).__name__}: a torch tensor is needed")
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "Tensor") and isinstance(like, torch.Tensor):
         return torch, like.device, like.dtype
+    if like is not None:
+        what = f"an array of {like.dtype}" if isinstance(like, np.ndarray) else f"a {type(like).__name__}"
+        raise ValueError(f"like is {what}: a torch tensor, or an array of float32 or float64, is needed")
+    if torch is None or not hasattr(torch, "dtype"):
+        return None
     dtype = getattr(operator, "dtype", None)
     if isinstance(dtype, torch.dtype):
         device = getattr(operator, "device", None)

@@ -46,6 +46,8 @@ class Tensors:
     numpy's, in float64.
     """
 
+    elsewhere = True
+
     def __init__(self, torch: Any, operator: Any, n: int, device: Any, dtype: Any, seed: int) -> None:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(
@@ -55,6 +57,7 @@ class Tensors:
         self.operator = operator
         self.dim = n
         self.device = device
+        self.where = f"on {device}"
         self.dtype = dtype
         self.epsilon = float(torch.finfo(dtype).eps)
         self.itemsize = 8 if dtype == torch.float64 else 4

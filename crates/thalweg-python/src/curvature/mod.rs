@@ -8,6 +8,7 @@ mod spectrum;
 use std::convert::Infallible;
 
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use thalweg::curvature::{
     self, CurvatureError, DensitySettings, EigenSettings, Eigenpairs, End, TraceMethod,
@@ -93,26 +94,40 @@ pub fn eigen_tolerance(epsilon: f64) -> f64 {
     EigenSettings::tolerance_for(epsilon)
 }
 
-/// Vectors of length n that `eigenpairs` has at once.
+/// Vectors of length n that `eigenpairs` has at once, and how many of them are its basis at most.
 #[pyfunction]
-pub fn eigen_vectors(
+pub fn eigen_room(
     n: usize,
     k: usize,
     max_products: Option<usize>,
     basis: Option<usize>,
-) -> PyResult<usize> {
-    Ok(settings(k, "top", 1.0, max_products, basis, 0)?.vectors(n))
+) -> PyResult<(usize, usize)> {
+    let settings = settings(k, "top", 1.0, max_products, basis, 0)?;
+    Ok((settings.vectors(n), settings.capacity(n)))
 }
 
-/// Basis vectors that `eigenpairs` has at most.
-#[pyfunction]
-pub fn eigen_basis(
-    n: usize,
-    k: usize,
-    max_products: Option<usize>,
-    basis: Option<usize>,
-) -> PyResult<usize> {
-    Ok(settings(k, "top", 1.0, max_products, basis, 0)?.capacity(n))
+/// Whether the vectors that `operator` acts on stay with Python.
+fn elsewhere(operator: &Bound<'_, PyAny>) -> PyResult<bool> {
+    operator
+        .getattr(intern!(operator.py(), "elsewhere"))?
+        .extract()
+}
+
+/// What `here` makes of an operator on numpy's float64, or `there` of one whose vectors stay with Python.
+fn either<T: Send>(
+    operator: &Bound<'_, PyAny>,
+    here: impl FnOnce(&mut Operator) -> Result<T, CurvatureError<PyErr>> + Send,
+    there: impl FnOnce(&mut Elsewhere) -> Result<T, CurvatureError<PyErr>> + Send,
+) -> PyResult<T> {
+    let py = operator.py();
+    let found = if elsewhere(operator)? {
+        let mut space = Elsewhere::new(operator)?;
+        py.detach(move || there(&mut space))
+    } else {
+        let mut operator = Operator::new(operator)?;
+        py.detach(move || here(&mut operator))
+    };
+    found.map_err(raised)
 }
 
 /// Eigenvalues, and eigenvectors as rows: an array of (k, n) for an operator on arrays, a block for a space.
@@ -121,7 +136,6 @@ pub fn eigen_basis(
 pub fn eigenpairs<'py>(
     py: Python<'py>,
     operator: &Bound<'py, PyAny>,
-    elsewhere: bool,
     k: usize,
     end: &str,
     tolerance: f64,
@@ -131,7 +145,7 @@ pub fn eigenpairs<'py>(
     seed: u64,
 ) -> PyResult<(Vec<Numbers>, Bound<'py, PyAny>)> {
     let settings = settings(k, end, tolerance, max_products, basis, seed)?;
-    if elsewhere {
+    if elsewhere(operator)? {
         let mut space = Elsewhere::new(operator)?;
         let warm = warm.map(|(block, columns)| (block.unbind(), columns));
         let found = py.detach(move || {
@@ -185,10 +199,8 @@ pub fn trace_vectors(n: usize, products: usize, method: &str) -> PyResult<usize>
 
 /// The trace.
 #[pyfunction]
-pub fn trace<'py>(
-    py: Python<'py>,
-    operator: &Bound<'py, PyAny>,
-    elsewhere: bool,
+pub fn trace(
+    operator: &Bound<'_, PyAny>,
     products: usize,
     method: &str,
     tolerance: f64,
@@ -200,14 +212,12 @@ pub fn trace<'py>(
         tolerance,
         seed,
     };
-    let found = if elsewhere {
-        let mut space = Elsewhere::new(operator)?;
-        py.detach(move || curvature::trace_in(&mut space, &settings))
-    } else {
-        let mut operator = Operator::new(operator)?;
-        py.detach(move || curvature::trace(&mut operator, &settings))
-    };
-    Ok(Numbers::from(&found.map_err(raised)?))
+    let found = either(
+        operator,
+        |operator| curvature::trace(operator, &settings),
+        |space| curvature::trace_in(space, &settings),
+    )?;
+    Ok(Numbers::from(&found))
 }
 
 /// Vectors of length n that `density` has at once.
@@ -223,10 +233,8 @@ pub fn density_vectors(n: usize, probes: usize, steps: usize) -> usize {
 
 /// The spectral density.
 #[pyfunction]
-pub fn density<'py>(
-    py: Python<'py>,
-    operator: &Bound<'py, PyAny>,
-    elsewhere: bool,
+pub fn density(
+    operator: &Bound<'_, PyAny>,
     probes: usize,
     steps: usize,
     seed: u64,
@@ -236,34 +244,23 @@ pub fn density<'py>(
         steps,
         seed,
     };
-    let found = if elsewhere {
-        let mut space = Elsewhere::new(operator)?;
-        py.detach(move || curvature::density_in(&mut space, &settings))
-    } else {
-        let mut operator = Operator::new(operator)?;
-        py.detach(move || curvature::density(&mut operator, &settings))
-    };
-    Ok(found.map_err(raised)?.into())
+    let found = either(
+        operator,
+        |operator| curvature::density(operator, &settings),
+        |space| curvature::density_in(space, &settings),
+    )?;
+    Ok(found.into())
 }
 
 /// Raises where the operator is not symmetric, by four products.
 #[pyfunction]
-pub fn check_symmetry<'py>(
-    py: Python<'py>,
-    operator: &Bound<'py, PyAny>,
-    elsewhere: bool,
-    epsilon: f64,
-    seed: u64,
-) -> PyResult<()> {
+pub fn check_symmetry(operator: &Bound<'_, PyAny>, epsilon: f64, seed: u64) -> PyResult<()> {
     let tolerance = ASYMMETRY * epsilon.sqrt();
-    let found = if elsewhere {
-        let mut space = Elsewhere::new(operator)?;
-        py.detach(move || curvature::check_symmetry_in(&mut space, tolerance))
-    } else {
-        let mut operator = Operator::new(operator)?;
-        py.detach(move || curvature::check_symmetry(&mut operator, tolerance, seed))
-    };
-    found.map_err(raised)
+    either(
+        operator,
+        |operator| curvature::check_symmetry(operator, tolerance, seed),
+        |space| curvature::check_symmetry_in(space, tolerance),
+    )
 }
 
 /// Bytes of memory that this process can still have, by the tightest limit; `None` where the system does not tell.

@@ -95,10 +95,12 @@ def test_a_measurement_has_a_page(tmp_path: Path) -> None:
         pytest.skip(f"{program} is not built")
     measure(perceptron(3, 5, 4), classes, classified(16, 3), out=tmp_path, **LITTLE)
     measure(Language().double(), sequence_loss, torch.randint(30, (11, 7)), out=tmp_path, name="language", **LITTLE)
+    measure(unlike_alone(nn.BatchNorm1d(5)), mean_of_classes, classified(12), out=tmp_path, name="coupled", **LITTLE)
     done = subprocess.run([program, "report", tmp_path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     (page,) = tmp_path.glob("*.html")
-    assert "language" in page.read_text()
+    text = page.read_text()
+    assert "language" in text and "coupled" in text and "not known" in text
 
 
 def test_a_language_model() -> None:

@@ -67,38 +67,47 @@ def critical_sharpness(objective: Objective, update: Update, passes: int) -> Cri
     left = passes - 1
     if not any(bool(move.any()) for move in moves) or update.learning_rate <= 0:
         return Critical(math.nan, math.nan, "no step was taken")
-    low, high = 0.0, 1.0
-    below, above = math.nan, slope(high)
     left -= 1
+    at = _Bracket(0.0, math.nan, 1.0, slope(1.0))
     # Where the step as it was taken is too long, downhill is looked for nearer.
-    while above >= 0 and low == 0.0 and left > 0:
-        tried = high / 4
-        found = slope(tried)
+    while at.above >= 0 and at.low == 0.0 and left > 0:
+        at.narrow(at.high / 4, slope(at.high / 4))
         left -= 1
-        if found < 0:
-            low, below = tried, found
-        else:
-            high, above = tried, found
-    while above < 0 and left > 0 and high < LONGEST:
-        low, below = high, above
-        high *= 4
-        above = slope(high)
+    while at.above < 0 and left > 0 and at.high < LONGEST:
+        at = _Bracket(at.high, at.above, 4 * at.high, slope(4 * at.high))
         left -= 1
-    if low == 0.0:
+    if at.low == 0.0:
         return Critical(math.nan, math.nan, "the step does not begin downhill on the sharpness set")
-    if above < 0:
-        return Critical(0.0, 2 / (high * update.learning_rate), f"downhill as far as {high:g} steps")
-    while left > 0 and high - low > WIDTH * high and math.isfinite(above):
-        crossing = low - below * (high - low) / (above - below)
-        # A little to the side that is farther, so that both sides close in.
-        nudge = WIDTH / 3 * crossing
-        tried = crossing + nudge if crossing - low > high - crossing else crossing - nudge
-        tried = min(max(tried, low + (high - low) / 50), high - (high - low) / 50)
-        found = slope(tried)
+    if at.above < 0:
+        return Critical(0.0, 2 / (at.high * update.learning_rate), f"downhill as far as {at.high:g} steps")
+    while left > 0 and at.high - at.low > WIDTH * at.high and math.isfinite(at.above):
+        tried = at.crossing()
+        at.narrow(tried, slope(tried))
         left -= 1
-        if found < 0:
-            low, below = tried, found
-        else:
-            high, above = tried, found
-    large, small = 2 / (low * update.learning_rate), 2 / (high * update.learning_rate)
+    large, small = 2 / (at.low * update.learning_rate), 2 / (at.high * update.learning_rate)
     return Critical((large + small) / 2, (large - small) / 2, f"along the step, {passes - left} forward passes")
+
+
+@dataclass
+class _Bracket:
+    """Two stretches between which (L(θ + αΔ) − L(θ))/α rises through zero, with its values there."""
+
+    low: float
+    below: float
+    high: float
+    above: float
+
+    def narrow(self, tried: float, found: float) -> None:
+        """Takes what was found between them."""
+        if found < 0:
+            self.low, self.below = tried, found
+        else:
+            self.high, self.above = tried, found
+
+    def crossing(self) -> float:
+        """Where a line crosses zero, a little to the side that is farther, so that both sides close in."""
+        width = self.high - self.low
+        found = self.low - self.below * width / (self.above - self.below)
+        nudge = WIDTH / 3 * found
+        tried = found + nudge if found - self.low > self.high - found else found - nudge
+        return min(max(tried, self.low + width / 50), self.high - width / 50)

@@ -38,6 +38,8 @@ from ._tree import mapped
 CHUNKS = 8
 #: How many vectors of signs, and of labels where the batch is not cut.
 DRAWS = 4
+#: Entries of vectors whose products are added up in double precision.
+PIECE = 1 << 18
 
 #: What these errors are of.
 SIGNS, LABELS = "signs (error on this batch)", "labels (error on this batch)"
@@ -420,14 +422,28 @@ def group_parts(
     weights = (count / count.sum()).tolist()
     squares, slopes = [], []
     for index, block in enumerate(zip(*gradients)):
-        parts = [part.to(_precise(part)) for part in block]
+        # In one pass over each for each number, without copies.
+        parts = [part.to(_precise(part)).reshape(-1) for part in block]
         if mean is None:
-            own = torch.stack([weight * part for weight, part in zip(weights, parts)]).sum(0)
+            own = weights[0] * parts[0]
+            for weight, part in zip(weights[1:], parts[1:]):
+                own.add_(part, alpha=weight)
         else:
-            own = mean[index]
-        squares.append(torch.stack([part.square().sum() for part in parts]))
-        slopes.append(torch.stack([(part * own).sum() for part in parts]))
+            own = mean[index].reshape(-1)
+        squares.append(torch.stack([inner(part, part) for part in parts]))
+        slopes.append(torch.stack([inner(part, own) for part in parts]))
     return Parts(rows(torch.stack(squares)), rows(torch.stack(slopes)), count, traces)
+
+
+def inner(one: Tensor, other: Tensor) -> Tensor:
+    """The inner product of two vectors, without their elementwise product in memory.
+
+    On the processor `torch.dot` adds up single precision's rounding (2e-4 for ten million ones): it is given pieces.
+    """
+    if one.device.type != "cpu":
+        return torch.dot(one, other)
+    parts = [torch.dot(one[at : at + PIECE], other[at : at + PIECE]) for at in range(0, max(len(one), 1), PIECE)]
+    return torch.stack(parts).double().sum()
 
 
 def sum_of(parts: list[Tensor]) -> Tensor:

@@ -45,7 +45,7 @@ class Taken:
         return sum(self.counts)
 
     def means(self, *, by_samples: bool, scale: float) -> tuple[list[list[Tensor]], list[float]]:
-        """Each group's mean gradient, and the number of samples that a mean with its variance would be of.
+        """Each group's mean gradient, in the memory of what was seen, and the number of samples that a mean with its variance would be of.
 
         The sum of the passes is either the mean of their means, each with the weight 1/K, or, `by_samples`, that of all samples.
         A plain mean of m means, of b_k samples each, has the variance of m²/Σ(1/b_k) samples.
@@ -57,7 +57,7 @@ class Taken:
                 factor, weight = sum(self.sizes) / sum(own), float(sum(own))
             else:
                 factor, weight = self.passes / count, count**2 / sum(1 / one for one in own)
-            found.append([part * (factor / scale) for part in group])
+            found.append([part.mul_(factor / scale) for part in group])
             weights.append(weight)
         return found, weights
 

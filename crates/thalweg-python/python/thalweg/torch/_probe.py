@@ -36,7 +36,7 @@ COSTS = {
     "vmap": (4.0, 1.4),
     "chunks": (1.5, 0.8),
     "signs": (4.0, 2.9),
-    "microbatches": (0.15, 1.5),
+    "microbatches": (0.2, 1.5),
 }
 
 #: How far the last microbatch's gradient may be from that of the loss on its batch, relative to it: augmentation makes a
