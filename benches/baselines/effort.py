@@ -48,9 +48,9 @@ def least(efforts, error, limit):
     return efforts[high], errors[high]
 
 
-def least_near(efforts, error, limit, guess, down=True):
+def least_near(efforts, error, limit, guess):
     """As `least`, for who has seen before which of `efforts` it was: two errors are computed if it still is, one more
-    for each effort that it is away. Not `down`, one is enough: whether less would do is not asked."""
+    for each effort that it is away."""
     place = efforts.index(guess)
     found = error(efforts[place])
     if found > limit:
@@ -60,7 +60,7 @@ def least_near(efforts, error, limit, guess, down=True):
                 raise Unreached(f"relative error {found:.2g}")
             found = error(efforts[place])
         return efforts[place], found
-    while down and place > 0:
+    while place > 0:
         less = error(efforts[place - 1])
         if less > limit:
             break

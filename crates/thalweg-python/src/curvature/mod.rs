@@ -107,7 +107,7 @@ pub fn eigen_room(
 }
 
 /// Whether the vectors that `operator` acts on stay with Python.
-fn elsewhere(operator: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn is_elsewhere(operator: &Bound<'_, PyAny>) -> PyResult<bool> {
     operator
         .getattr(intern!(operator.py(), "elsewhere"))?
         .extract()
@@ -120,7 +120,7 @@ fn either<T: Send>(
     there: impl FnOnce(&mut Elsewhere) -> Result<T, CurvatureError<PyErr>> + Send,
 ) -> PyResult<T> {
     let py = operator.py();
-    let found = if elsewhere(operator)? {
+    let found = if is_elsewhere(operator)? {
         let mut space = Elsewhere::new(operator)?;
         py.detach(move || there(&mut space))
     } else {
@@ -145,7 +145,7 @@ pub fn eigenpairs<'py>(
     seed: u64,
 ) -> PyResult<(Vec<Numbers>, Bound<'py, PyAny>)> {
     let settings = settings(k, end, tolerance, max_products, basis, seed)?;
-    if elsewhere(operator)? {
+    if is_elsewhere(operator)? {
         let mut space = Elsewhere::new(operator)?;
         let warm = warm.map(|(block, columns)| (block.unbind(), columns));
         let found = py.detach(move || {
