@@ -15,6 +15,7 @@
 //! | [`saved`] | trained networks as safetensors |
 //! | [`compare`] | a run beside what is predicted of it |
 //! | [`design`] | what must be changed for SGD to end at a chosen sharpness |
+//! | [`diagnose`] | which noise a table's labels have, and where SGD would go on it |
 //! | [`answer`] | what the program answers, as data |
 //! | [`memory`], [`provenance`] | what there is room for, and who made a file |
 //!
@@ -35,6 +36,7 @@
 pub mod answer;
 pub mod compare;
 pub mod design;
+pub mod diagnose;
 pub mod examples;
 pub mod images;
 pub mod memory;

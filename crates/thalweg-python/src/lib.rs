@@ -4,6 +4,7 @@ mod array;
 mod arrow;
 mod curvature;
 mod design;
+mod diagnose;
 mod error;
 mod flow;
 mod given;
@@ -40,6 +41,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(predict::predict, module)?)?;
     module.add_function(wrap_pyfunction!(predict::minimum, module)?)?;
     module.add_function(wrap_pyfunction!(design::design, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnose::diagnose, module)?)?;
     module.add_function(wrap_pyfunction!(flow::flow, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
     module.add_function(wrap_pyfunction!(train::train, module)?)?;

@@ -92,3 +92,24 @@ def test_design_and_simulation(problem: thalweg.Problem) -> None:
     assert again.simulated is not None and again.simulated["seeds"] == 16
     with pytest.raises(ValueError, match="takes T from"):
         thalweg.design(problem, 0.003, 10, sharpness=1.0)
+
+
+def test_diagnosis() -> None:
+    """Noise whose law is known, and what follows from it."""
+    draw = np.random.default_rng(3)
+    inputs = draw.normal(size=(2000, 2)) * [2.0, 1.0] + 5.0
+    targets = inputs @ np.array([[1.0, 0.2], [0.0, -1.0]]) + draw.normal(size=(2000, 2)) * [1.0, 0.2]
+    found = thalweg.diagnose(inputs, targets, resamples=100)
+    np.testing.assert_allclose(found.noise_covariance, np.diag([1.0, 0.04]), atol=0.1)
+    truth = thalweg.predict(
+        thalweg.Problem(
+            depth=2, input_covariance=np.diag([4.0, 1.0]), teacher=np.array([[1.0, 0.0], [0.2, -1.0]]),
+            noise_covariance=np.diag([1.0, 0.04]),
+        )
+    )
+    low, high = found.sharpness["interval"]
+    assert low < truth.sharpness < high
+    assert found.sharpness["value"] == pytest.approx(truth.sharpness, rel=0.1)
+    assert found.isotropy < 0.01 < found.heteroscedasticity
+    with pytest.raises(ValueError, match="linearly dependent"):
+        thalweg.diagnose(np.column_stack([inputs, inputs.sum(1)]), targets)

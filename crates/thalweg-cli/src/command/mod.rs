@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, and the choice between them.
 
 pub mod design;
+pub mod diagnose;
 pub mod flow;
 pub mod measure;
 mod measured;
@@ -68,6 +69,7 @@ pub enum Command {
     Flow(Box<flow::Arguments>),
     Simulate(Box<simulate::Arguments>),
     Design(Box<design::Arguments>),
+    Diagnose(Box<diagnose::Arguments>),
     Train(train::Arguments),
     Measure(measure::Arguments),
     Reproduce(reproduce::Arguments),
@@ -89,6 +91,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Flow(arguments) => flow::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Design(arguments) => design::run(&arguments),
+        Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),

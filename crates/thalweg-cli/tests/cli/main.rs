@@ -13,6 +13,7 @@
 mod answers;
 mod concurrent;
 mod damage;
+mod diagnose;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;

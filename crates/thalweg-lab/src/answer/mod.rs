@@ -15,6 +15,7 @@
 //! ```
 
 mod design;
+mod diagnosis;
 mod flow;
 mod measure;
 mod predict;
@@ -29,6 +30,7 @@ use std::error::Error;
 use thalweg::problem::Caveat;
 
 pub use design::DesignAnswer;
+pub use diagnosis::diagnosed;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};

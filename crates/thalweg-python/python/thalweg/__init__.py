@@ -31,6 +31,7 @@ from ._curvature import (
     trace,
 )
 from ._design import Design, design
+from ._diagnose import Diagnosis, diagnose
 from ._estimate import Estimate
 from ._flow import Flow, flow
 from ._measure import Measured, evaluation_set, measure
@@ -41,6 +42,7 @@ from ._runs import Simulation, Training, load, simulate, train
 __all__ = [
     "Density",
     "Design",
+    "Diagnosis",
     "Eigenpairs",
     "Estimate",
     "Flow",
@@ -56,6 +58,7 @@ __all__ = [
     "curvature_memory",
     "density",
     "design",
+    "diagnose",
     "eigenpairs",
     "evaluation_set",
     "flow",
@@ -69,6 +72,6 @@ __all__ = [
 ]
 
 # Where a class is defined is no business of those who read its name or unpickle it.
-for _class in (Density, Design, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
+for _class in (Density, Design, Diagnosis, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
     _class.__module__ = __name__
 del _class

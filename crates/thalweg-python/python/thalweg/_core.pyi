@@ -130,6 +130,15 @@ def predict(
     spectrum: bool | None,
     seconds: float,
 ) -> dict[str, Any]: ...
+def diagnose(
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    target_names: list[str],
+    depth: int,
+    step: tuple[float, int] | None,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]: ...
 def design(
     problem: Problem,
     learning_rate: float,

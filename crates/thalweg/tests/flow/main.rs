@@ -6,6 +6,7 @@ mod descent;
 mod finite;
 mod forces;
 mod path;
+mod practice;
 mod properties;
 mod reference;
 mod sgd;

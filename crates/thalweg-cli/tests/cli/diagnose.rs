@@ -1,0 +1,92 @@
+//! A table's noise, from the outside: the contract that scripts rely on.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use thalweg::random::{Purpose, Stream};
+
+use crate::harness::{file, run, run_with_input};
+
+/// 600 rows of y = V x + ε with Σε = diag(1, 0.09), Σx = diag(4, 1, 0.25).
+fn table() -> String {
+    let mut stream = Stream::new(11, Purpose::DataSet);
+    let mut text = "a,b,c,y,z\n".to_owned();
+    for _ in 0..600 {
+        let x = [2.0, 1.0, 0.5].map(|s| s * stream.normal());
+        let y = x[0] - 0.3 * x[2] + stream.normal();
+        let z = 0.2 * x[0] - x[2] + 0.3 * stream.normal();
+        let _ = writeln!(text, "{},{},{},{y},{z}", x[0], x[1], x[2]);
+    }
+    text
+}
+
+#[test]
+fn json_has_what_scripts_rely_on() {
+    let (_directory, path) = file("table.csv", table().as_bytes());
+    let path = path.to_str().unwrap();
+    let found = run(&["diagnose", path, "--targets", "y,z", "--json"]).json();
+    let number = |of: &Value| of.as_f64().unwrap();
+    let noise = &found["noise_covariance"];
+    assert!((number(&noise[0][0]) - 1.0).abs() < 0.2, "{noise}");
+    assert!((number(&noise[1][1]) - 0.09).abs() < 0.02, "{noise}");
+    // What `predict` says of the true problem lies in the intervals.
+    let problem = r#"{"depth":2,"input_covariance":[[4,0,0],[0,1,0],[0,0,0.25]],
+        "teacher":[[1,0,-0.3],[0.2,0,-1]],"noise_covariance":[[1,0],[0,0.09]]}"#;
+    let truth = run_with_input(&["predict", "-", "--json"], problem.as_bytes()).json();
+    for (key, truth) in [
+        ("sharpness", number(&truth["sharpness"])),
+        ("min_sharpness", number(&truth["min_sharpness"])),
+        ("noise_condition_number", 1.0 / 0.09),
+    ] {
+        let of = &found[key];
+        let (low, high) = (number(&of["interval"][0]), number(&of["interval"][1]));
+        assert!(low < truth && truth < high, "{key}: {of} and {truth}");
+        assert!(
+            low < number(&of["value"]) && number(&of["value"]) < high,
+            "{key}: {of}"
+        );
+    }
+    assert!(number(&found["isotropy"]["p_value"]) < 0.01);
+    assert!(number(&found["heteroscedasticity"]["p_value"]) > 0.01);
+    // The same seed, the same numbers.
+    assert_eq!(
+        found,
+        run(&["diagnose", path, "--targets", "y,z", "--json"]).json()
+    );
+}
+
+#[test]
+fn the_page_says_what_was_found_and_what_would_change_it() {
+    let asked = [
+        "diagnose",
+        "-",
+        "--targets",
+        "y,z",
+        "--learning-rate",
+        "0.01",
+        "--batch",
+        "10",
+    ];
+    let page = run_with_input(&asked, table().as_bytes());
+    assert_eq!(page.status, Some(0), "{}", page.stderr);
+    for words in [
+        "It is not the same on all outputs",
+        "is not seen",
+        "weight decay 1e-4",
+        "95 % interval",
+        "steps to get there",
+    ] {
+        assert!(page.stdout.contains(words), "{words}: {}", page.stdout);
+    }
+    for (targets, words) in [
+        ("q", "no column `q`; its columns are a, b, c, y, z"),
+        ("a,b,c,y,z", "every column is a target"),
+    ] {
+        let refused = run_with_input(&["diagnose", "-", "--targets", targets], table().as_bytes());
+        assert!(
+            refused.status == Some(2) && refused.stderr.contains(words),
+            "{}",
+            refused.stderr
+        );
+    }
+}
