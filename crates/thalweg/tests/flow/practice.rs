@@ -64,7 +64,7 @@ fn predicted(learnt: &Problem, start: &Weights, rate: f64, forces: Forces, drift
 }
 
 /// Each addition moves T as its force says, and not as plain SGD would: within five standard errors and 3 % of the whole motion,
-/// which is left for what is of higher order in η, ρ, λ and p. (False alarms: less than 1e-5 for each.)
+/// which is left for what is of higher order in η, ρ and λ. (False alarms: less than 1e-5 for each.)
 #[test]
 fn each_addition_moves_sgd_as_its_force_says() {
     let sam = |normalised| {
@@ -100,13 +100,6 @@ fn each_addition_moves_sgd_as_its_force_says() {
             "normalised SAM",
             Recipe {
                 sam: sam(true),
-                ..Recipe::default()
-            },
-        ),
-        (
-            "dropout of hidden units",
-            Recipe {
-                hidden_dropout: 5e-4,
                 ..Recipe::default()
             },
         ),
