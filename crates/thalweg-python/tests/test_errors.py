@@ -74,7 +74,7 @@ STEP: dict[str, Any] = dict(learning_rate=0.01, batch=10, steps=10)
     [
         (dict(batch=10, steps=10), "`learning_rate` is missing"),
         (dict(STEP, steps=-1), "`steps` is -1"),
-        (dict(STEP, sed=4), "did you mean `seeds`"),
+        (dict(STEP, sed=4), "did you mean `sam` or `seeds`"),
         (dict(STEP, seeds=[1, 1]), r"`seeds\[1\]` is 1"),
         (dict(STEP, seeds=[]), "`seeds` is an empty list"),
         (dict(STEP, seeds=set()), "`seeds` is of type set"),

@@ -205,10 +205,6 @@ pub fn design(
         } else {
             far = middle;
         }
-        if (here / wanted).abs() < MET {
-            far = middle;
-            break;
-        }
     }
     let (changed, after) = at(far)?;
     Ok(designed(lever, far, changed, before, after))
