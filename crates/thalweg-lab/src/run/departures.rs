@@ -47,8 +47,13 @@ pub fn departures(settings: &SimulateSettings) -> Option<String> {
             "The slow flow and the limit are for SGD on fresh samples; this run also has {all}."
         )
     });
-    let taken = listed(taken).map(|all| format!("They take into account {all}."));
-    let sentences: Vec<String> = left_out.into_iter().chain(taken).collect();
+    let taken =
+        listed(taken).map(|all| format!("The slow flow and the limit take into account {all}."));
+    let learnt = (!recipe.keeps_problem()).then(|| {
+        "Labels or inputs are changed at each step: every number, measured or predicted, is of the problem that is in effect learnt."
+            .to_owned()
+    });
+    let sentences: Vec<String> = left_out.into_iter().chain(taken).chain(learnt).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
@@ -84,7 +89,7 @@ mod tests {
         settings.data.heteroscedasticity = 0.5;
         let words = departures(&settings).unwrap();
         assert!(
-            words.contains("also has noise that depends on x. They take into account momentum β"),
+            words.contains("also has noise that depends on x. The slow flow and the limit take into account momentum β"),
             "{words}"
         );
     }
@@ -94,11 +99,15 @@ mod tests {
     #[test]
     fn each_departure_is_named_alone() {
         let plain = SimulateSettings::new(0.1, 1);
-        let changes: [(Change, &str); 6] = [
+        let changes: [(Change, &str); 7] = [
             (|s| s.recipe.momentum = 0.9, "take into account momentum"),
             (
                 |s| s.recipe.weight_decay = 1e-9,
                 "take into account weight decay",
+            ),
+            (
+                |s| s.recipe.label_smoothing = 0.1,
+                "problem that is in effect learnt",
             ),
             (
                 |s| {
