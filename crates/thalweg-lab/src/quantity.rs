@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use thalweg::flow::{Limit, Waypoint};
+use thalweg::flow::{FiniteWaypoint, Limit, Waypoint};
 use thalweg::simulate;
 
 use crate::network;
@@ -45,6 +45,7 @@ struct Sources {
     simulated: Option<fn(&simulate::Observation, usize) -> Option<f64>>,
     trained: Option<fn(&network::NetworkObservation) -> f64>,
     flow: Option<fn(&Waypoint, usize) -> f64>,
+    finite: Option<fn(&FiniteWaypoint) -> f64>,
     limit: Option<fn(&Limit, usize) -> Option<f64>>,
 }
 
@@ -59,6 +60,7 @@ const NOWHERE: Sources = Sources {
     simulated: None,
     trained: None,
     flow: None,
+    finite: None,
     limit: None,
 };
 
@@ -95,6 +97,7 @@ pub const SHARPNESS: Quantity = scalar(
         simulated: Some(|o, _| Some(o.sharpness)),
         trained: Some(|o| o.sharpness.value),
         flow: Some(|s, _| s.sharpness),
+        finite: Some(|s| s.sharpness),
         limit: Some(|l, _| Some(l.sharpness)),
     },
 );
@@ -111,6 +114,7 @@ pub const LAMBDA_MAX: Quantity = scalar(
         simulated: Some(|o, _| o.lambda_max),
         trained: Some(|o| o.lambda_max.value),
         flow: Some(|s, _| s.lambda_max),
+        finite: Some(|s| s.lambda_max),
         limit: Some(|l, _| Some(l.lambda_max)),
     },
 );
@@ -127,6 +131,7 @@ pub const FLUCTUATION: Quantity = scalar(
         simulated: Some(|o, _| Some(o.fluctuation)),
         trained: Some(|o| o.fluctuation.value),
         flow: Some(|s, _| s.fluctuation),
+        finite: Some(|s| s.fluctuation),
         limit: Some(|l, _| Some(l.fluctuation)),
     },
 );
@@ -396,6 +401,11 @@ impl Quantity {
     /// Its value on the flow.
     pub fn on_flow(&self, snapshot: &Waypoint) -> Option<f64> {
         Some(self.sources.flow?(snapshot, self.layer))
+    }
+
+    /// Its mean over SGD's fluctuations, by the finite-step theory.
+    pub fn at_finite_step(&self, snapshot: &FiniteWaypoint) -> Option<f64> {
+        Some(self.sources.finite?(snapshot))
     }
 
     /// Its value at Theorem 1's minimum.

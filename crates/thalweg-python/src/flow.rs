@@ -6,10 +6,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use serde_json::Value;
-use thalweg::flow::{Drift, Steps, Waypoint};
+use thalweg::flow::{Drift, FiniteWaypoint, Steps, Waypoint};
 use thalweg::problem::{Problem as CoreProblem, Weights};
 use thalweg::simulate::InitialWeights;
-use thalweg_lab::answer::{FlowAnswer, FlowTimes, Prepared, random_start};
+use thalweg_lab::answer::{FiniteAnswer, FlowAnswer, FlowTimes, Prepared, random_start};
 use thalweg_lab::spec;
 
 use crate::error::Failed;
@@ -38,10 +38,12 @@ pub fn flow<'py>(
 ) -> PyResult<Bound<'py, PyTuple>> {
     let problem = Arc::clone(&problem.inner);
     let drift = match drift {
-        "symmetric" => Drift::Symmetric,
-        "exact" => Drift::Exact,
+        "symmetric" => Some(Drift::Symmetric),
+        "exact" => Some(Drift::Exact),
+        "finite" => None,
         _ => {
-            let found = format!("`drift` is {drift:?}, \"symmetric\" or \"exact\" is needed");
+            let found =
+                format!("`drift` is {drift:?}, \"symmetric\", \"exact\" or \"finite\" is needed");
             return Err(PyValueError::new_err(found));
         }
     };
@@ -75,6 +77,16 @@ pub fn flow<'py>(
             seed: given.count("seed")?.unwrap_or(0),
         },
     };
+    let Some(drift) = drift else {
+        if prepared.step.is_none() {
+            let missing = rate.map_or("learning_rate", |_| "batch");
+            return Err(PyValueError::new_err(format!(
+                "`{missing}` is missing, drift=\"finite\" depends on it"
+            )));
+        }
+        let (answer, path) = work::compute(py, move || at_step(&prepared, start, &times))??;
+        return (json::python(py, &answer)?, finite_arrays(py, &path)?).into_pyobject(py);
+    };
     let (answer, path) = work::compute(py, move || follow(&prepared, start, times, drift))??;
     (json::python(py, &answer)?, arrays(py, &path)?).into_pyobject(py)
 }
@@ -85,17 +97,33 @@ enum Start {
     Random { init: InitialWeights, seed: u64 },
 }
 
+impl Start {
+    fn weights(self, problem: &CoreProblem) -> Result<(Weights, Option<u64>), Failed> {
+        Ok(match self {
+            Self::Given(weights) => (weights, None),
+            Self::Random { init, seed } => (random_start(problem, init, seed)?, Some(seed)),
+        })
+    }
+}
+
 fn follow(
     prepared: &Prepared,
     start: Start,
     times: FlowTimes,
     drift: Drift,
 ) -> Result<(Value, Vec<Waypoint>), Failed> {
-    let (start, seed) = match start {
-        Start::Given(weights) => (weights, None),
-        Start::Random { init, seed } => (random_start(&prepared.problem, init, seed)?, Some(seed)),
-    };
+    let (start, seed) = start.weights(&prepared.problem)?;
     let answer = FlowAnswer::new(prepared, (&start, seed), times, drift)?;
+    Ok((answer.json(), answer.trajectory.snapshots))
+}
+
+fn at_step(
+    prepared: &Prepared,
+    start: Start,
+    times: &FlowTimes,
+) -> Result<(Value, Vec<FiniteWaypoint>), Failed> {
+    let (start, seed) = start.weights(&prepared.problem)?;
+    let answer = FiniteAnswer::new(prepared, (&start, seed), times)?;
     Ok((answer.json(), answer.trajectory.snapshots))
 }
 
@@ -153,6 +181,27 @@ fn weights(problem: &CoreProblem, layers: &Bound<'_, PyAny>) -> PyResult<Weights
     }
     Weights::new(problem, matrices)
         .map_err(|error| PyValueError::new_err(format!("start_weights: {error}")))
+}
+
+/// The means along the path at a finite step size, one row for each time.
+fn finite_arrays<'py>(py: Python<'py>, path: &[FiniteWaypoint]) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    let put = |name: &str, of: fn(&FiniteWaypoint) -> f64| {
+        all.set_item(name, array::column(py, path.iter().map(of).collect())?)
+    };
+    put("slow_time", |point| point.slow_time)?;
+    put("sharpness", |point| point.sharpness)?;
+    put("lambda_max", |point| point.lambda_max)?;
+    put("fluctuation", |point| point.fluctuation)?;
+    put("product_fluctuation", |point| {
+        point.product_fluctuation.unwrap_or(f64::NAN)
+    })?;
+    let steps: Option<Vec<u64>> = path.iter().map(|point| point.step).collect();
+    if let Some(steps) = steps {
+        let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
+        all.set_item("step", array::column(py, steps)?)?;
+    }
+    Ok(all)
 }
 
 /// What is known along the path, one row for each time.

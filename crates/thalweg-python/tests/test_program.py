@@ -42,7 +42,7 @@ def test_flow(problem: thalweg.Problem, program: Program, tmp_path: Path) -> Non
 
     path = written(tmp_path / "problem.json", problem.to_dict())
     step = ("--learning-rate", 0.003, "--batch", 10, "--steps", 1000)
-    for drift in ("symmetric", "exact"):
+    for drift in ("symmetric", "exact", "finite"):
         found = program("flow", path, *step, "--seed", 7, "--drift", drift)
         given = dict(learning_rate=0.003, batch=10, steps=1e3, seed=7)
         assert thalweg.flow(problem, drift=drift, **given).to_dict() == found  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 //! `thalweg flow`: how SGD gets there, by the slow flow along the minima.
 
+mod finite;
+
 use clap::{Args, ValueEnum};
 use thalweg::flow::{ARRIVED, Drift, FlowError};
 use thalweg::problem::Weights;
@@ -39,7 +41,9 @@ fn fits(widths: &[usize], most: usize) -> Result<(), FlowError> {
 /// default drift decreases the fluctuation F all the way to Theorem 1's minimum,
 /// while the sharpness T may rise, fall, or do both. Where noise Σε and signal
 /// VΣxVᵀ have different axes (eigenvectors), SGD departs from this path:
-/// --drift exact follows it there.
+/// --drift exact follows it there. Both hold as η → 0. --drift finite gives T,
+/// λ_max and F at your own η and B, as means over SGD's fluctuations; it is for at
+/// most four inputs and outputs, and eight layers.
 ///
 /// The start is start_weights of FILE, or random weights from --seed and --init,
 /// the same as those of `thalweg simulate`. The times are log-spaced up to --steps
@@ -85,15 +89,8 @@ enum DriftArgument {
     Symmetric,
     /// SGD's own at leading order in η; differs where noise and signal have different axes. Small networks only
     Exact,
-}
-
-impl From<DriftArgument> for Drift {
-    fn from(argument: DriftArgument) -> Self {
-        match argument {
-            DriftArgument::Symmetric => Self::Symmetric,
-            DriftArgument::Exact => Self::Exact,
-        }
-    }
+    /// SGD's own at a finite step size, averaged over its fluctuations; needs η and B. At most four inputs and outputs
+    Finite,
 }
 
 const EXAMPLES: &str = "\
@@ -105,7 +102,9 @@ Examples:
     thalweg flow --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --steps 1e7 --seed 4 --init xavier:0.5
   From a file with start_weights (W_1 first) and slow_time, as data:
-    thalweg flow start.json --json";
+    thalweg flow start.json --json
+  The same at the learning_rate and batch of that file, however large:
+    thalweg flow start.json --drift finite --json";
 
 /// Prints the trajectory.
 ///
@@ -115,13 +114,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A problem that is too large for the flow may be too large for the memory too: that is not what to mend.
     let accepted = |widths: &[usize]| fits(widths, MOST_WEIGHTS).map_err(Failure::input);
     let file = arguments.problem.read_if(accepted)?;
-    let rate = arguments.step.learning_rate.or(file.learning_rate);
-    let step = rate.zip(arguments.step.batch().or(file.batch));
-    let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
-    let prepared = Prepared::new(&file.problem, recipe, step)?;
+    let drift = match arguments.drift {
+        DriftArgument::Symmetric => Drift::Symmetric,
+        DriftArgument::Exact => Drift::Exact,
+        DriftArgument::Finite => return finite::run(&file, arguments),
+    };
+    let prepared = prepared(&file, arguments)?;
     let times = times(&file, &prepared, arguments).map_err(Failure::input)?;
     let (start, seed) = start(&file, arguments)?;
-    let drift = arguments.drift.into();
     let answer = FlowAnswer::new(&prepared, (&start, seed), times, drift)?;
     if arguments.json {
         output::print_json(&answer.json())
@@ -276,6 +276,14 @@ fn percent(fraction: f64) -> String {
     } else {
         format!("{} %", significant(100.0 * fraction, 2))
     }
+}
+
+/// The file's problem with what is added to plain SGD, at the η and B that are given.
+fn prepared(file: &ProblemFile, arguments: &Arguments) -> Result<Prepared, Failure> {
+    let rate = arguments.step.learning_rate.or(file.learning_rate);
+    let step = rate.zip(arguments.step.batch().or(file.batch));
+    let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
+    Ok(Prepared::new(&file.problem, recipe, step)?)
 }
 
 /// The user's own steps, or the file's slow times.

@@ -67,6 +67,51 @@ fn flow_agrees_with_every_case_to_1e_4() {
     }
 }
 
+/// The contract for scripts at a finite step size, against SGD itself: means of 16 seeds around the times, of which the last are
+/// at rest. 1 % is three standard errors.
+#[test]
+fn flow_at_a_finite_step_agrees_with_sgd() {
+    let cases = cases(include_str!(
+        "../../../thalweg/tests/oracle/finite_step.json"
+    ));
+    for name in ["c3", "e2", "k1"] {
+        let case = cases.iter().find(|case| case["name"] == name).unwrap();
+        let rate = case["learning_rate"].as_f64().unwrap();
+        let batch = case["batch"].as_f64().unwrap();
+        let steps = numbers(&case["windows_around_steps"]);
+        let flat = numbers(&case["start_weights_flat_layer_1_first_row_major"]);
+        let layers: Vec<Vec<&[f64]>> = flat.chunks(4).map(|w| w.chunks(2).collect()).collect();
+        let times: Vec<f64> = steps.iter().map(|t| rate * rate / batch * t).collect();
+        let file = serde_json::json!({
+            "depth": case["depth"],
+            "input_covariance": case["input_covariance"],
+            "teacher": case["teacher"],
+            "noise_covariance": case["noise_covariance"],
+            "learning_rate": rate,
+            "batch": batch as u64,
+            "start_weights": layers,
+            "slow_time": times,
+        });
+        let file = file.to_string();
+        let words = ["flow", "-", "--drift", "finite", "--json"];
+        let found = run_with_input(&words, file.as_bytes()).json();
+        assert_eq!(found["drift"], "finite");
+        for key in ["sharpness", "fluctuation", "lambda_max"] {
+            let (found, sgd) = (numbers(&found[key]), numbers(&case["sgd"][key]));
+            assert_eq!(found.len(), sgd.len());
+            let (found, sgd) = (found[found.len() - 1], sgd[sgd.len() - 1]);
+            assert!(close(found, sgd, 0.01), "{name} {key}: {found} {sgd}");
+            let leading = case["leading_order"][key].as_array().unwrap();
+            let leading = leading[leading.len() - 1].as_f64().unwrap();
+            assert!(
+                key == "fluctuation" || !close(leading, sgd, 0.01),
+                "{name} {key}"
+            );
+        }
+        assert_eq!(found["validity"]["in_range"], true);
+    }
+}
+
 #[test]
 fn json_numbers_are_those_of_the_library_to_the_bit() {
     use thalweg::problem::{Problem, covariance, spectrum, teacher};

@@ -52,6 +52,30 @@ fn flow_from_a_random_start() {
     insta::assert_snapshot!(run.whole());
 }
 
+/// The way down at leading order, then means over the fluctuation, at a step size at which it matters.
+#[test]
+fn flow_at_a_finite_step_size() {
+    let words = "flow --depth 3 --noise 3,0.3 --learning-rate 0.01 --batch 10 --steps 1e6 --points 8 --drift finite";
+    let run = run(&words.split(' ').collect::<Vec<_>>());
+    insta::assert_snapshot!(run.whole());
+}
+
+#[test]
+fn flow_at_a_finite_step_size_names_what_is_missing() {
+    let file = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
+        "noise_covariance": [[1, 0], [0, 0.25]], "slow_time": [0, 1], "learning_rate": 0.01}"#;
+    let run = run_with_input(&["flow", "-", "--drift", "finite"], file.as_bytes());
+    assert!(run.stderr.contains("(missing: --batch)"), "{}", run.stderr);
+}
+
+#[test]
+fn flow_at_a_finite_step_size_is_of_plain_sgd() {
+    let words = "flow --depth 3 --noise 3,0.3 --learning-rate 0.01 --batch 10 --steps 1e3 --drift finite --momentum 0.5";
+    let run = run(&words.split(' ').collect::<Vec<_>>());
+    assert_eq!(run.status, Some(2));
+    assert!(run.stderr.contains("it has no momentum"), "{}", run.stderr);
+}
+
 /// The table begins where SGD does, not at the end of the way down.
 #[test]
 fn flow_starts_at_its_start() {

@@ -172,7 +172,7 @@ fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
 }
 
 /// What the user can mend, and what not.
-fn failure(error: FlowError) -> AnswerError {
+pub(super) fn failure(error: FlowError) -> AnswerError {
     match error {
         FlowError::TooManySteps { .. }
         | FlowError::StepTooSmall { .. }

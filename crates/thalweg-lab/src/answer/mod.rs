@@ -16,6 +16,7 @@
 
 mod design;
 mod diagnosis;
+mod finite;
 mod flow;
 mod measure;
 mod predict;
@@ -31,6 +32,7 @@ use thalweg::problem::Caveat;
 
 pub use design::DesignAnswer;
 pub use diagnosis::diagnosed;
+pub use finite::FiniteAnswer;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};

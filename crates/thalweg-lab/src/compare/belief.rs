@@ -1,9 +1,9 @@
 //! How far a prediction is to be believed, as data.
 
 use serde::Serialize;
-use thalweg::flow::Validity;
+use thalweg::flow::{FiniteValidity, Validity};
 
-/// A [`Validity`] with its verdict, the same in every command's JSON.
+/// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Belief {
     /// Whether every number is within its limit.
@@ -12,7 +12,8 @@ pub struct Belief {
     pub stability_number: f64,
     /// η λ_max/2 at the limit.
     pub limit_stability_number: Option<f64>,
-    /// η F/(2B ‖V√Σx‖²), the largest on the way; null where V√Σx = 0.
+    /// η F/(2B ‖V√Σx‖²), the largest on the way; null where V√Σx = 0. Of the finite-step theory
+    /// E‖(W_D…W_1 − V)√Σx‖²/‖V√Σx‖², of which that is the leading order.
     pub relative_weighted_fluctuation: f64,
     /// The same at the limit.
     pub limit_relative_weighted_fluctuation: Option<f64>,
@@ -47,6 +48,26 @@ impl From<Validity> for Belief {
             arrival_step: approach.map(|approach| approach.arrival),
             drift_before_arrival: approach.map(|approach| approach.drift),
             warning: (!in_range).then(|| sentence.clone()),
+            sentence,
+        }
+    }
+}
+
+impl From<FiniteValidity> for Belief {
+    fn from(finite: FiniteValidity) -> Self {
+        let sentence = finite.sentence();
+        let warning = (!finite.in_range()).then(|| sentence.clone());
+        Self {
+            in_range: warning.is_none(),
+            stability_number: finite.stability,
+            limit_stability_number: None,
+            relative_weighted_fluctuation: finite.product_fluctuation,
+            limit_relative_weighted_fluctuation: None,
+            misalignment: 0.0,
+            distance: None,
+            arrival_step: finite.arrival,
+            drift_before_arrival: None,
+            warning,
             sentence,
         }
     }

@@ -36,12 +36,14 @@ class Flow:
         The largest eigenvalue of the Hessian, in loss/weight².
     fluctuation : ndarray of float64, (n,)
         F = E‖∇ℓ‖² of one sample, in loss²/weight².
-    layer_conditions : ndarray of float64, (n, D)
-        Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0.
-    distance : ndarray of float64, (n,)
-        ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖; without the denominator where that is 0.
-    weights : list of ndarray of float64, each (n, h_k, h_{k−1})
-        W_1 … W_D along the way.
+    layer_conditions : ndarray of float64, (n, D), or None
+        Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0. None with ``drift="finite"``.
+    distance : ndarray of float64, (n,), or None
+        ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖; without the denominator where that is 0. None with ``drift="finite"``.
+    weights : list of ndarray of float64, each (n, h_k, h_{k−1}), or None
+        W_1 … W_D along the way. None with ``drift="finite"``, where SGD fluctuates about them.
+    product_fluctuation : ndarray of float64, (n,), or None
+        E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖² with ``drift="finite"``, NaN while the weights still descend; else None.
     limit : dict or None
         T, λ_max and F as u → ∞ (Theorem 1), by their names; None where it is not known.
     relaxation_slow_time, relaxation_steps : float or None
@@ -56,9 +58,10 @@ class Flow:
     sharpness: NDArray[np.float64]
     lambda_max: NDArray[np.float64]
     fluctuation: NDArray[np.float64]
-    layer_conditions: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    weights: list[NDArray[np.float64]]
+    layer_conditions: NDArray[np.float64] | None
+    distance: NDArray[np.float64] | None
+    weights: list[NDArray[np.float64]] | None
+    product_fluctuation: NDArray[np.float64] | None
     limit: dict[str, float] | None
     relaxation_slow_time: float | None
     relaxation_steps: float | None
@@ -73,12 +76,13 @@ class Flow:
         self.sharpness = arrays["sharpness"]
         self.lambda_max = arrays["lambda_max"]
         self.fluctuation = arrays["fluctuation"]
-        self.layer_conditions = arrays["layer_conditions"]
-        self.distance = arrays["distance"]
-        self.weights = arrays["weights"]
-        self.limit = copy.copy(answer["limit"])
-        self.relaxation_slow_time = answer["relaxation_slow_time"]
-        self.relaxation_steps = answer["relaxation_steps"]
+        self.layer_conditions = arrays.get("layer_conditions")
+        self.distance = arrays.get("distance")
+        self.weights = arrays.get("weights")
+        self.product_fluctuation = arrays.get("product_fluctuation")
+        self.limit = copy.copy(answer.get("limit"))
+        self.relaxation_slow_time = answer.get("relaxation_slow_time")
+        self.relaxation_steps = answer.get("relaxation_steps")
         self.validity = copy.deepcopy(answer["validity"])
         self.notes = list(answer["notes"])
 
@@ -95,7 +99,8 @@ class Flow:
         axes = axes_for(axes, label, quantity)
         # The first time is mostly 0, which a logarithm does not show.
         shown = times > 0
-        axes.plot(times[shown], values[shown], "--", label="slow flow")
+        label = "slow flow" if self.product_fluctuation is None else "finite-step theory"
+        axes.plot(times[shown], values[shown], "--", label=label)
         if shown.sum() > 1:
             axes.set_xscale("log")
         if self.limit is not None and quantity in self.limit:
@@ -131,7 +136,7 @@ def flow(
     learning_rate: float | None = None,
     batch: int | None = None,
     steps: int | Sequence[int] | NDArray[Any] | None = None,
-    drift: Literal["symmetric", "exact"] = "symmetric",
+    drift: Literal["symmetric", "exact", "finite"] = "symmetric",
     seed: int = 0,
     init: str | Mapping[str, Any] | None = None,
     **recipe: Unpack[Recipe],
@@ -152,9 +157,11 @@ def flow(
     learning_rate, batch, steps : optional
         η, B and the steps t, ascending, in place of ``slow_time``, counted from the start itself. One number is the last
         step: 16 before it then, of equal ratio.
-    drift : {"symmetric", "exact"}
+    drift : {"symmetric", "exact", "finite"}
         By symmetric generators, with Theorem 1's minimum as the limit; or SGD's own at leading order in η, which differs
-        where noise and signal have different axes, and is for small networks.
+        where noise and signal have different axes, and is for small networks. Both hold as η → 0. With "finite": means over
+        SGD's fluctuations at this ``learning_rate`` and ``batch``, which it needs with ``slow_time`` too; for at most four
+        inputs and outputs and eight layers.
     seed : int
         Of random starting weights.
     init : str or dict, optional
@@ -166,6 +173,7 @@ def flow(
     ------
     ValueError
         Names what is wrong: weights of another shape, times that do not ascend, a start at a saddle, η too large.
+        With ``drift="finite"`` also: a network that is too large for it, η and B at which SGD's fluctuation has no stationary law.
     RuntimeError
         Where the integrator gives up.
 

@@ -203,6 +203,11 @@ pub enum FlowError {
         "V√Σx is 0: the finite-step theory needs something to be learnt; follow the slow flow, or simulate SGD"
     )]
     NoSignal,
+    /// There is no label noise, and so no fluctuation to average over.
+    #[error(
+        "Σε is 0: the finite-step theory is of the fluctuation that label noise makes; follow the slow flow, or simulate SGD"
+    )]
+    NoNoise,
     /// The product of the weights cannot leave the minima in some direction.
     #[error(
         "K is singular at a minimum on the way, so that nothing holds the fluctuation of the product there, and the finite-step theory has no law \
@@ -213,7 +218,7 @@ pub enum FlowError {
     /// SGD's fluctuation about the minima settles in no law of the finite-step theory.
     #[error(
         "with a learning rate of {learning_rate:?} and a batch of {batch} the fluctuation of SGD about the minima has no stationary law from step {} on: \
-         noise moves the weights too far at once for the finite-step theory; take a smaller learning rate or a larger batch, or simulate SGD",
+         noise moves the weights too far at once for the finite-step theory; take a smaller learning rate or a larger batch (or, where V has a lower rank than the network has inputs and outputs, earlier times), or simulate SGD",
         rounded(*step)
     )]
     NoStationaryLaw {

@@ -59,8 +59,8 @@ mod validity;
 pub use descent::{Descent, descend};
 pub use error::FlowError;
 pub use finite::{
-    FiniteTrajectory, FiniteValidity, FiniteWaypoint, TRUSTED_CONDITION, TRUSTED_FLUCTUATION,
-    TRUSTED_MILD_FLUCTUATION, finite_offered, finite_path, finite_step,
+    FiniteTrajectory, FiniteValidity, FiniteWaypoint, TRUSTED_CONDITION, TRUSTED_DEPTH,
+    TRUSTED_FLUCTUATION, TRUSTED_MILD_FLUCTUATION, finite_offered, finite_path, finite_step,
 };
 pub use memory::memory;
 pub use path::path;

@@ -307,6 +307,23 @@ fn a_path_in_steps_comes_down_first() {
     assert!(finite.validity.sentence().contains("Before step"));
 }
 
+/// More layers than it was tried with are no reason to refuse, but to warn.
+#[test]
+fn many_layers_are_out_of_range() {
+    let identity = Mat::<f64>::identity(1, 1);
+    let at = |depth: usize| {
+        let problem =
+            Problem::new(identity.clone(), identity.clone(), identity.clone(), depth).unwrap();
+        let start = Weights::new(&problem, vec![identity.clone(); depth]).unwrap();
+        finite_step(&problem, &start, 0.001, 10, &[0.0])
+            .unwrap()
+            .validity
+    };
+    assert!(at(4).in_range());
+    assert!(!at(5).in_range());
+    assert!(at(5).sentence().contains("at most 4 layers"));
+}
+
 #[test]
 fn what_cannot_be_done_is_refused() {
     let identity = |d: usize| Mat::<f64>::identity(d, d);
@@ -346,6 +363,11 @@ fn what_cannot_be_done_is_refused() {
     let start = Weights::new(&silent, vec![identity(2), Mat::zeros(2, 2)]).unwrap();
     let refused = finite_step(&silent, &start, 0.01, 10, &[1.0]).unwrap_err();
     assert!(matches!(refused, FlowError::NoSignal));
+
+    let quiet = Problem::new(identity(2), identity(2), Mat::zeros(2, 2), 2).unwrap();
+    let start = Weights::new(&quiet, vec![identity(2), identity(2)]).unwrap();
+    let refused = finite_step(&quiet, &start, 0.01, 10, &[1.0]).unwrap_err();
+    assert!(matches!(refused, FlowError::NoNoise));
 
     // A hidden layer that lets the product move in three directions of four.
     let teacher = mat![[1.0, 0.0], [0.5, 0.0]];

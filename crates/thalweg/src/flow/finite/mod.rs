@@ -25,5 +25,5 @@ mod validity;
 
 pub use trajectory::{FiniteTrajectory, FiniteWaypoint, finite_offered, finite_path, finite_step};
 pub use validity::{
-    FiniteValidity, TRUSTED_CONDITION, TRUSTED_FLUCTUATION, TRUSTED_MILD_FLUCTUATION,
+    FiniteValidity, TRUSTED_CONDITION, TRUSTED_DEPTH, TRUSTED_FLUCTUATION, TRUSTED_MILD_FLUCTUATION,
 };

@@ -79,9 +79,6 @@ pub fn finite_step(
     let model = Model::small(problem)?;
     start.fits(problem)?;
     let signal = model.signal();
-    if signal == 0.0 {
-        return Err(FlowError::NoSignal);
-    }
     let minimum = descend(problem, start, &FlowSettings::default())?.weights;
     let net = Network::new(problem, batch);
     let setting = Setting::new(&model, &net, learning_rate, batch);
@@ -162,7 +159,7 @@ pub fn finite_path(
     })
 }
 
-/// Whether the theory is offered for a network of this size.
+/// Whether the theory is offered for this problem: for its size, and where there is something to learn, and noise.
 ///
 /// # Errors
 /// When it is not, in words.
@@ -173,11 +170,18 @@ pub fn finite_offered(problem: &Problem) -> Result<(), FlowError> {
         && problem.output_dim() <= MOST_DIM
         && problem.depth() <= MOST_DEPTH
         && hidden.unwrap_or(1) <= MOST_WIDTH;
-    if fits {
-        return Ok(());
+    if !fits {
+        return Err(FlowError::FiniteTooLarge {
+            widths: widths.to_vec(),
+            most: [MOST_DIM, MOST_WIDTH, MOST_DEPTH],
+        });
     }
-    Err(FlowError::FiniteTooLarge {
-        widths: widths.to_vec(),
-        most: [MOST_DIM, MOST_WIDTH, MOST_DEPTH],
-    })
+    let signal = problem.teacher() * problem.input_factor().matrix();
+    if signal.norm_max() == 0.0 {
+        return Err(FlowError::NoSignal);
+    }
+    if problem.noise_factor().rank() == 0 {
+        return Err(FlowError::NoNoise);
+    }
+    Ok(())
 }
