@@ -1,5 +1,6 @@
-//! Times the library: the simulator of deep linear networks, and networks with their curvature.
+//! Times the library: the simulator of deep linear networks, the flows, and networks with their curvature.
 
+mod flow;
 mod networks;
 mod simulator;
 mod timing;
@@ -17,6 +18,8 @@ struct Arguments {
 enum Suite {
     /// The simulator: nanoseconds per seed and step.
     Simulator(simulator::Arguments),
+    /// The flows: seconds to the minima and along them.
+    Flow(flow::Arguments),
     /// Networks: steps, Hessian products, fluctuation.
     Networks(networks::Arguments),
 }
@@ -24,6 +27,7 @@ enum Suite {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Arguments::parse().suite {
         Suite::Simulator(arguments) => simulator::run(&arguments),
+        Suite::Flow(arguments) => flow::run(&arguments),
         Suite::Networks(arguments) => networks::run(&arguments),
     }
 }

@@ -18,9 +18,6 @@ use crate::number::{known, significant};
 use crate::output;
 use crate::page::{Align, Page, Table};
 
-/// The most weights that the dense integrator is given: its Jacobian then takes 128 MB.
-const MOST_WEIGHTS: usize = 4000;
-
 /// Refuses networks of these widths, h_0 … h_D, that have more than `most` weights.
 ///
 /// # Errors
@@ -112,7 +109,8 @@ Examples:
 /// Bad input, a start that gradient flow cannot take to a minimum, or an integration that fails.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A problem that is too large for the flow may be too large for the memory too: that is not what to mend.
-    let accepted = |widths: &[usize]| fits(widths, MOST_WEIGHTS).map_err(Failure::input);
+    let most = Drift::from(arguments.drift).most_weights();
+    let accepted = |widths: &[usize]| fits(widths, most).map_err(Failure::input);
     let file = arguments.problem.read_if(accepted)?;
     let drift = match arguments.drift {
         DriftArgument::Symmetric => Drift::Symmetric,

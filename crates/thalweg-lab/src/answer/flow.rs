@@ -7,7 +7,7 @@ use thalweg::flow::{
 use thalweg::problem::{Problem, Weights};
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
-use crate::compare::{Belief, MOST_WEIGHTS_UNASKED};
+use crate::compare::{Belief, relaxes_quickly};
 use crate::memory;
 use crate::quantity;
 
@@ -164,7 +164,7 @@ impl<'p> FlowAnswer<'p> {
 
 /// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
 fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
-    if drift == Drift::Exact || problem.parameters() > MOST_WEIGHTS_UNASKED {
+    if drift == Drift::Exact || !relaxes_quickly(problem) {
         return None;
     }
     let relaxation = flow::relaxation(problem).ok()?;

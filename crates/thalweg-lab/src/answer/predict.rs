@@ -11,7 +11,7 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, MOST_WEIGHTS_UNASKED, rest};
+use crate::compare::{Belief, relaxes_quickly, rest};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 
@@ -155,7 +155,7 @@ impl<'p> PredictAnswer<'p> {
                     .stability(learning_rate, batch)
                     .map_err(AnswerError::input)?,
                 validity: Validity::at_minimum(&prediction, learning_rate, batch),
-                relaxation: (end.is_none() && problem.parameters() <= MOST_WEIGHTS_UNASKED)
+                relaxation: (end.is_none() && relaxes_quickly(problem))
                     .then(|| flow::relaxation(problem).ok())
                     .flatten()
                     .filter(|relaxation| !relaxation.rates.is_empty())
@@ -220,7 +220,7 @@ impl<'p> PredictAnswer<'p> {
                 .weights()
                 .map_err(AnswerError::work)?,
         };
-        let small = self.problem.parameters() <= MOST_WEIGHTS_UNASKED;
+        let small = relaxes_quickly(self.problem);
         let relaxation = small.then(|| flow::relaxation(self.problem).ok()).flatten();
         let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
         // Forces beside the noise only hasten it.

@@ -35,7 +35,7 @@ pub use belief::Belief;
 pub use comparison::{Answered, Comparison, MeasuredQuantity, Predicted, READING, Series};
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values, starts};
-pub use slow_flow::{EXACT_DRIFT, MOST_WEIGHTS_UNASKED, SLOW_FLOW, SlowFlow};
+pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow, relaxes_quickly};
 
 use crate::spec::Experiment;
 

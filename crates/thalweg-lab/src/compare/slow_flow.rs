@@ -8,8 +8,29 @@ use thalweg::theory::noise_misalignment;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
 
-/// The most weights of a network whose flow or relaxation is added to an answer unasked.
-pub const MOST_WEIGHTS_UNASKED: usize = 600;
+/// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
+const MOST_WEIGHTS_UNASKED: usize = 2000;
+
+/// The most unknowns, (D − 1) r(r + 1)/2, of the linearised flow whose relaxation time is added to an answer unasked.
+const MOST_RATES_UNASKED: usize = 320;
+
+/// Whether the relaxation time of `problem` is quickly found: the rank r of the teacher decides, not the width.
+///
+/// ```
+/// use thalweg::{faer::Mat, problem::Problem};
+/// use thalweg_lab::compare::relaxes_quickly;
+///
+/// let identity = |d: usize| Mat::<f64>::identity(d, d);
+/// let problem = Problem::new(identity(60), Mat::identity(5, 60), identity(5), 3)?;
+/// assert!(relaxes_quickly(&problem));
+/// let problem = Problem::new(identity(60), identity(60), identity(60), 3)?;
+/// assert!(!relaxes_quickly(&problem));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn relaxes_quickly(problem: &Problem) -> bool {
+    let rank = problem.input_dim().min(problem.output_dim());
+    (problem.depth() - 1) * rank * (rank + 1) / 2 <= MOST_RATES_UNASKED
+}
 
 /// The flow by one drift.
 pub struct SlowFlow {

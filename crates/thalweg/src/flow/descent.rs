@@ -7,10 +7,9 @@ use faer::Mat;
 
 use super::{
     FlowError, FlowSettings, Statistics,
-    chain::Chain,
-    manifold::to_manifold,
+    downhill::{Downhill, downhill, is_plain},
+    manifold::{straight, to_manifold},
     point::{Model, Point},
-    rosenbrock::{Integrator, System},
 };
 use crate::problem::{Problem, Weights};
 
@@ -21,7 +20,7 @@ pub struct Descent {
     pub weights: Weights,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ there.
     pub distance: f64,
-    /// The flow's time t (loss gradient = −dW/dt) when the distance fell below 1e-10.
+    /// The flow's time t (loss gradient = −dW/dt) from which on the way to the minimum is straight, to the tolerance.
     pub time: f64,
     /// What the integrator did.
     pub statistics: Statistics,
@@ -30,7 +29,7 @@ pub struct Descent {
 /// Follows gradient flow from `start` to the manifold of minima.
 ///
 /// Returns the weights with W_D…W_1 = V on the support of Σx to rounding. Q_k is that of the start to
-/// about the tolerance: the last piece, from a relative distance of 1e-10 (a loss of 1e-20), is Newton's
+/// about the tolerance: the last piece, which is straight to the tolerance, is Newton's
 /// method along the normal directions, which moves Q_k at second order only.
 ///
 /// # Errors
@@ -42,11 +41,11 @@ pub fn descend(
     settings: &FlowSettings,
 ) -> Result<Descent, FlowError> {
     settings.check()?;
-    let model = Model::small(problem)?;
+    let model = Model::new(problem);
     start.fits(problem)?;
-    let flow = GradientFlow { model: &model };
-    let run = flow.follow(model.flatten(start.layers()), settings, |_| {})?;
-    let mut state = run.state;
+    let weights = model.flatten(start.layers());
+    let run = follow(&model, weights, STRAIGHT, settings, |_| Ok(()))?;
+    let mut state = run.weights;
     let distance = to_manifold(&model, &mut state)?;
     Ok(Descent {
         weights: Weights::new(problem, model.layers(&state))?,
@@ -56,86 +55,81 @@ pub fn descend(
     })
 }
 
-/// The relative distance from which Newton's method takes over.
-pub(super) const NEAR: f64 = 1e-10;
+/// The straight way to the minima and the flow's own end apart at second order in its length: by less than this times its
+/// square, relative to the weights.
+const CURVED: f64 = 10.0;
 
-pub(super) struct GradientFlow<'a> {
-    pub(super) model: &'a Model,
+/// Where gradient flow is left to Newton's method.
+pub(super) struct Arrived {
+    pub(super) weights: Vec<f64>,
+    pub(super) time: f64,
+    pub(super) statistics: Statistics,
 }
 
-impl GradientFlow<'_> {
-    /// From `state` until Newton's method can take over; `each` sees every step on the way.
-    pub(super) fn follow(
-        &self,
-        state: Vec<f64>,
-        settings: &FlowSettings,
-        mut each: impl FnMut(&Integrator<'_, Self>),
-    ) -> Result<Integrator<'_, Self>, FlowError> {
-        let mut distance = self.at_rest(&state)?;
-        if !distance.is_finite() {
-            return Err(FlowError::StartTooLarge);
-        }
-        let FlowSettings {
-            tolerance,
-            max_steps,
-            ..
-        } = *settings;
-        let mut run = Integrator::new(self, state, tolerance, max_steps, f64::INFINITY)?;
-        while distance > NEAR {
-            run.advance(f64::INFINITY)?;
-            distance = self.at_rest(&run.state)?;
-            each(&run);
-        }
-        Ok(run)
+/// From `weights` until the residual is at most `near`, relative to ‖V√Σx‖, and Newton's method takes the weights to where
+/// the flow would; `each` sees every step on the way.
+pub(super) fn follow(
+    model: &Model,
+    weights: Vec<f64>,
+    near: f64,
+    settings: &FlowSettings,
+    mut each: impl FnMut(&dyn Downhill) -> Result<(), FlowError>,
+) -> Result<Arrived, FlowError> {
+    let start = Point::new(model, model.layers(&weights));
+    if !at_rest(model, &start)?.is_finite() {
+        return Err(FlowError::StartTooLarge);
     }
-
-    /// The relative distance to the minima, or an error if the flow has stopped away from them.
-    fn at_rest(&self, state: &[f64]) -> Result<f64, FlowError> {
-        let point = Point::new(self.model, self.model.layers(state));
-        let distance = point.residual.norm_l2() / self.model.scale();
-        let velocity = velocity(&point);
-        let gradient = velocity
-            .iter()
-            .map(Mat::squared_norm_l2)
-            .sum::<f64>()
-            .sqrt();
-        let size = state.iter().map(|w| w * w).sum::<f64>().sqrt();
-        // Away from a saddle the gradient is about the residual times the weights' size.
-        if distance > NEAR && gradient <= 1e-12 * distance * self.model.scale() * size {
-            return Err(FlowError::Saddle { gradient, distance });
+    downhill(model, weights, settings, |run| {
+        // The way that is left is measured anew each time the residual has halved; where steps are cheap they go on to rounding.
+        let mut measure_from = if is_plain(model) {
+            ROUNDING
+        } else {
+            near.min(STRAIGHT)
+        };
+        loop {
+            let distance = at_rest(model, &run.point())?;
+            if distance <= measure_from {
+                let way = straight(model, run.weights())?;
+                let length = model.relative_size(&way, run.weights());
+                if CURVED * length * length <= settings.tolerance {
+                    return Ok(Arrived {
+                        weights: run.weights().to_vec(),
+                        time: run.time(),
+                        statistics: run.statistics(),
+                    });
+                }
+                measure_from = 0.5 * distance;
+            }
+            run.advance()?;
+            each(run)?;
         }
-        Ok(distance)
-    }
+    })
 }
 
+/// The relative residual below which the way to the minima may be straight.
+const STRAIGHT: f64 = 1e-2;
+
+/// The relative residual of `point`, or an error if the flow has stopped away from the minima.
+fn at_rest(model: &Model, point: &Point) -> Result<f64, FlowError> {
+    let distance = point.residual.norm_l2() / model.scale();
+    let velocity = velocity(point);
+    let squares = velocity.iter().map(Mat::squared_norm_l2);
+    let gradient = squares.sum::<f64>().sqrt();
+    let layers = point.layers.iter().map(Mat::squared_norm_l2);
+    let size = layers.sum::<f64>().sqrt();
+    // Away from a saddle the gradient is about the residual times the weights' size.
+    if distance > ROUNDING && gradient <= 1e-12 * distance * model.scale() * size {
+        return Err(FlowError::Saddle { gradient, distance });
+    }
+    Ok(distance)
+}
+
+/// A relative residual that says nothing of where the flow rests.
+const ROUNDING: f64 = 1e-10;
+
+/// −A_kᵀ ρ (B_kX)ᵀ, gradient flow's motion of each layer for the residual ρ of `point`.
 pub(super) fn velocity(point: &Point) -> Vec<Mat<f64>> {
     (0..point.depth())
         .map(|k| -point.pull(point.residual.as_ref(), k))
         .collect()
-}
-
-impl System for GradientFlow<'_> {
-    type Linear<'a>
-        = Chain<'a>
-    where
-        Self: 'a;
-
-    fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
-        let point = Point::new(self.model, self.model.layers(state));
-        out.copy_from_slice(&self.model.flatten(&velocity(&point)));
-        Ok(())
-    }
-
-    fn linearise(&self, state: &[f64]) -> Result<Chain<'_>, FlowError> {
-        let point = Point::new(self.model, self.model.layers(state));
-        Ok(Chain::new(self.model, point))
-    }
-
-    fn relative_error(&self, error: &[f64], state: &[f64]) -> f64 {
-        self.model.relative_size(error, state)
-    }
-
-    fn settle(&self, _: &mut [f64]) -> Result<(), FlowError> {
-        Ok(())
-    }
 }

@@ -173,9 +173,9 @@ pub enum FlowError {
         /// Steps taken.
         steps: usize,
     },
-    /// A network of that size needs more memory than the integrator may use.
+    /// A network too large for the drift that was asked for.
     #[error(
-        "{parameters} weights are too many for the flow's integrator, which keeps a matrix of that size squared: at most {most}; take narrower layers or a smaller depth"
+        "{parameters} weights are too many for the flow's integrator, which takes at most {most} by this drift; take narrower layers or a smaller depth (symmetric generators, `--drift symmetric`, are for large networks)"
     )]
     TooLarge {
         /// Σ_k h_k h_{k−1}, the number of weights in all layers.

@@ -17,15 +17,22 @@ pub(super) fn to_manifold(model: &Model, state: &mut [f64]) -> Result<f64, FlowE
             return Ok(now);
         }
         distance = now;
-        let multiplier = point.curvature()?.solve_matrix(&point.residual);
-        for k in 0..point.depth() {
-            let correction = point.pull(multiplier.as_ref(), k);
-            let into = &mut state[model.range(k)];
-            let rows = correction.nrows();
-            for (i, w) in into.iter_mut().enumerate() {
-                *w -= correction[(i % rows, i / rows)];
-            }
+        let way = way_along(model, &point)?;
+        for (w, way) in state.iter_mut().zip(way) {
+            *w -= way;
         }
     }
     Ok(distance)
+}
+
+/// The first step of that method, to be taken off the weights.
+pub(super) fn straight(model: &Model, state: &[f64]) -> Result<Vec<f64>, FlowError> {
+    way_along(model, &Point::new(model, model.layers(state)))
+}
+
+/// A_kᵀ K⁻¹ρ (B_kX)ᵀ for the residual ρ of `point`.
+pub(super) fn way_along(model: &Model, point: &Point) -> Result<Vec<f64>, FlowError> {
+    let multiplier = point.unbend(&point.residual)?;
+    let each = (0..point.depth()).map(|k| point.pull(multiplier.as_ref(), k));
+    Ok(model.flatten(&each.collect::<Vec<_>>()))
 }

@@ -1,34 +1,30 @@
 //! How much memory following the flow takes.
 
-use super::Drift;
+use super::{Drift, point::MOST_DENSE};
 
 /// Bytes at the peak of [`descend`](super::descend) and [`slow_flow`](super::slow_flow) in a network of these
-/// widths, h_0 … h_D: the matrices that one linearisation and its factors consist of.
+/// widths, h_0 … h_D.
 pub fn memory(widths: &[usize], drift: Drift) -> u64 {
     let (Some(&inputs), Some(&outputs)) = (widths.first(), widths.last()) else {
         return 0;
     };
     let layers = || widths.windows(2).map(|h| (h[1] as f64, h[0] as f64));
     let weights: f64 = layers().map(|(high, low)| high * low).sum();
-    let largest = layers().fold(0.0_f64, |most, (high, low)| most.max(high * low));
-    let descent = {
-        let x = inputs as f64;
-        // Of each layer an inverse and a response stay, and of one also what they are made of.
-        let stage = |(high, low): (f64, f64)| (high * low) * (high * low + low * x);
-        let working = |(high, low): (f64, f64)| {
-            let controls = high * low;
-            controls * (3.0 * controls + 2.0 * high * x + low * x)
-        };
-        layers().map(stage).sum::<f64>() + layers().map(working).fold(0.0, f64::max)
+    let depth = layers().count() as f64;
+    let residual = (inputs * outputs) as f64;
+    // The states that a multistep method keeps, with those of a Krylov basis beside them.
+    let vectors = 40.0;
+    let curvature = if residual <= MOST_DENSE as f64 {
+        2.0 * residual * residual
+    } else {
+        (inputs * inputs + outputs * outputs) as f64 * (depth + 4.0) + 8.0 * residual
     };
+    let descent = vectors * (weights + residual) + curvature;
     let along = match drift {
         Drift::Symmetric => {
             let hidden = &widths[1..widths.len() - 1];
-            let unknowns: f64 = hidden.iter().map(|&h| (h * (h + 1) / 2) as f64).sum();
-            // Yᵀ twice, EᵀE with its factors, a block of the Hessian and its products.
-            2.0 * weights * unknowns
-                + 3.0 * unknowns * unknowns
-                + largest * (unknowns + 3.0 * largest)
+            let squares: f64 = hidden.iter().map(|&h| (h * h) as f64).sum();
+            vectors * weights + 30.0 * squares
         }
         Drift::Exact => 4.0 * weights * weights,
     };

@@ -22,22 +22,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The integrator
-//! The field is stiff: a noise anisotropy of 10⁴ in covariance spreads its rates as far. Own code,
-//! Rodas5P, rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has BDF
-//! and SDIRK, but the weights are put back on the manifold after every step, which restarts a
-//! multistep method at order 1 each time, and its SDIRK methods, of order 4 at most, factor a dense
-//! matrix of n × n, where both flows have structure: that of the generators along the minima
-//! (`symmetric.rs`), that of the chain of layers on the way to them (`chain.rs`). A Rosenbrock method
-//! is one page, takes both as they are, and needs no Newton iteration.
+//! # The integrators
+//! Both flows are stiff: a noise anisotropy of 10⁴ in covariance spreads the rates along the minima as far, and a condition number of
+//! the inputs those on the way down. Own code rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has
+//! BDF and SDIRK, which factor a dense matrix of n × n, where both flows have structure. Small networks are followed by
+//! Rodas5P (`rosenbrock.rs`), of order 5, one page and without Newton iterations, whose linear systems have the size of the
+//! generators along the minima (`symmetric.rs`) and are solved layer by layer on the way down (`chain.rs`). In wide ones (`wide/`), and on the way
+//! down where inputs are nearly dependent (`fall.rs`), iterations solve them, and a multistep method (`bdf.rs`) asks for the fewest.
 
+mod bdf;
 mod chain;
 mod descent;
+mod downhill;
 mod error;
 mod exact;
+mod fall;
 mod finite;
+mod gmres;
 mod gradient;
 mod kronecker;
+mod kronecker_sum;
 mod lift;
 mod lu;
 mod manifold;
@@ -45,6 +49,7 @@ mod memory;
 mod path;
 mod point;
 mod potential;
+mod products;
 mod relaxation;
 mod rest;
 mod rosenbrock;
@@ -55,6 +60,8 @@ mod tableau;
 mod tests;
 mod trajectory;
 mod validity;
+mod walk;
+mod wide;
 
 pub use descent::{Descent, descend};
 pub use error::FlowError;

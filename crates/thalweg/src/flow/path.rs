@@ -15,7 +15,7 @@
 
 use super::{
     FlowError, FlowSettings, Steps, Times, Trajectory, Validity, Waypoint,
-    descent::{GradientFlow, NEAR, velocity},
+    descent::{follow, velocity},
     manifold::to_manifold,
     point::{Model, Point},
     rosenbrock::Statistics,
@@ -26,6 +26,12 @@ use crate::problem::{Problem, Weights};
 
 /// How many steps of gradient descent are made one by one.
 const EXACT_STEPS: u64 = 1000;
+
+/// Networks of more weights than this get fewer of them, to a tenth, since each takes as long as one of the integrator's evaluations.
+const MANY_WEIGHTS: usize = 100_000;
+
+/// The relative residual below which the rest of the descent is no longer told apart from its end.
+const NEAR: f64 = 1e-7;
 
 /// How many times a learning rate that is too large is divided by ten in search of one that is not.
 const MOST_TENTHS: i32 = 40;
@@ -47,7 +53,7 @@ pub fn path(
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = Times::from(steps.clone()).slow()?;
-    let model = Model::small(problem)?.under(settings.forces);
+    let model = Model::new(problem).under(settings.forces);
     start.fits(problem)?;
     let descent = Descending::new(&model, start, steps, settings).map_err(|error| match error {
         FlowError::Diverges {
@@ -165,6 +171,12 @@ impl Standing {
     }
 }
 
+/// How many steps of gradient descent are made one by one in a network of that size.
+fn exact_steps(model: &Model) -> u64 {
+    let many = (model.dim() / MANY_WEIGHTS).clamp(1, 10);
+    EXACT_STEPS / many as u64
+}
+
 impl Descending {
     fn new(
         model: &Model,
@@ -172,13 +184,13 @@ impl Descending {
         steps: &Steps,
         settings: &FlowSettings,
     ) -> Result<Self, FlowError> {
-        let flow = GradientFlow { model };
+        let exact_steps = exact_steps(model);
         let mut wanted = steps.steps.iter().copied().peekable();
         let mut states = Vec::with_capacity(steps.steps.len());
         let mut history = Vec::new();
         let mut state = model.flatten(start.layers());
 
-        for step in 0..=EXACT_STEPS {
+        for step in 0..=exact_steps {
             while wanted.next_if_eq(&step).is_some() {
                 states.push(state.clone());
             }
@@ -193,7 +205,7 @@ impl Descending {
                 });
             }
             history.push(standing);
-            if distance <= NEAR || step == EXACT_STEPS {
+            if distance <= NEAR || step == exact_steps {
                 break;
             }
             let moves = model.flatten(&velocity(&point));
@@ -202,16 +214,17 @@ impl Descending {
             }
         }
 
-        let step_of = |time: f64| EXACT_STEPS as f64 + time / steps.learning_rate;
-        let run = flow.follow(state, settings, |run| {
-            let point = Point::new(model, model.layers(&run.state));
-            history.push(Standing::at(model, step_of(run.time), &point));
-            while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time)) {
-                let time = steps.learning_rate * (step - EXACT_STEPS) as f64;
-                states.push(run.state_at(time));
+        let step_of = |time: f64| exact_steps as f64 + time / steps.learning_rate;
+        let run = follow(model, state, NEAR, settings, |run| {
+            let point = Point::new(model, model.layers(run.weights()));
+            history.push(Standing::at(model, step_of(run.time()), &point));
+            while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time())) {
+                let time = steps.learning_rate * (step - exact_steps) as f64;
+                states.push(run.weights_at(time)?);
             }
+            Ok(())
         })?;
-        let mut minimum = run.state;
+        let mut minimum = run.weights;
         to_manifold(model, &mut minimum)?;
         states.extend(wanted.map(|_| minimum.clone()));
         let end = Point::new(model, model.layers(&minimum)).sharpness();

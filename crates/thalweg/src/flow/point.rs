@@ -2,12 +2,12 @@
 
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 
-use super::{FlowError, kronecker::add_kron};
+use super::{FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum};
 use crate::problem::Problem;
 use crate::recipe::Forces;
 
-/// The matrices of one step have the square of this many entries: 200 MB each.
-const MOST_WEIGHTS: usize = 5000;
+/// Up to this size K is formed and factored.
+pub(super) const MOST_DENSE: usize = 700;
 
 /// The problem in the form the flows use: Σx = X Xᵀ with X of full column rank, so that a singular Σx
 /// needs no special case.
@@ -30,18 +30,6 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// The model of `problem`, if it is small enough for the integrator's matrices.
-    pub(super) fn small(problem: &Problem) -> Result<Self, FlowError> {
-        let parameters = problem.parameters();
-        if parameters > MOST_WEIGHTS {
-            return Err(FlowError::TooLarge {
-                parameters,
-                most: MOST_WEIGHTS,
-            });
-        }
-        Ok(Self::new(problem))
-    }
-
     /// The model of `problem`.
     pub(super) fn new(problem: &Problem) -> Self {
         let root = problem.input_factor().matrix().to_owned();
@@ -70,6 +58,26 @@ impl Model {
         self.widths.len() - 1
     }
 
+    /// d_y.
+    pub(super) fn outputs(&self) -> usize {
+        self.widths[self.depth()]
+    }
+
+    /// h_0 … h_D.
+    pub(super) fn widths(&self) -> &[usize] {
+        &self.widths
+    }
+
+    /// X with X Xᵀ = Σx, d_x × rank Σx.
+    pub(super) fn root(&self) -> MatRef<'_, f64> {
+        self.root.as_ref()
+    }
+
+    /// E with E Eᵀ = Σε, d_y × rank Σε.
+    pub(super) fn noise_root(&self) -> MatRef<'_, f64> {
+        self.noise_root.as_ref()
+    }
+
     /// Number of weights.
     pub(super) fn dim(&self) -> usize {
         self.offsets[self.depth()]
@@ -96,11 +104,6 @@ impl Model {
                 felt.squared_norm_l2() * below.squared_norm_l2()
             })
             .sum()
-    }
-
-    /// E with E Eᵀ = Σε, d_y × rank Σε.
-    pub(super) fn noise_root(&self) -> MatRef<'_, f64> {
-        self.noise_root.as_ref()
     }
 
     /// rank Σx.
@@ -226,6 +229,14 @@ impl Point {
     /// K, factored.
     pub(super) fn curvature(&self) -> Result<Curvature, FlowError> {
         Curvature::new(&self.curvature_matrix())
+    }
+
+    /// K⁻¹ M for one d_y × rank Σx matrix, by a form of K that its size allows.
+    pub(super) fn unbend(&self, matrix: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
+        if matrix.nrows() * matrix.ncols() <= MOST_DENSE {
+            return Ok(self.curvature()?.solve_matrix(matrix));
+        }
+        Ok(KroneckerSum::new(self)?.solve(0.0, matrix, 1e-8))
     }
 }
 

@@ -2,12 +2,10 @@
 
 use super::{
     Drift, FlowError, FlowSettings, Waypoint,
-    exact::ExactFlow,
     manifold::to_manifold,
     point::{Model, Point},
-    rosenbrock::{Integrator, System},
-    symmetric::SymmetricFlow,
     trajectory::snapshot,
+    walk::walk,
 };
 use crate::problem::{Problem, Weights};
 use crate::theory::Minimum;
@@ -50,25 +48,19 @@ const MOST_STEPS: usize = 2000;
 /// the exact drift may not where noise and signal are turned against each other.
 pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, FlowError> {
     settings.check()?;
-    let model = Model::small(problem)?.under(settings.forces);
+    let model = Model::new(problem).under(settings.forces);
     let start = model.flatten(Minimum::of_sgd(problem)?.weights()?.layers());
-    let mut state = match settings.drift {
-        // One layer has no freedom: nothing moves.
-        _ if problem.depth() == 1 => start,
-        Drift::Symmetric => settled(&model, &SymmetricFlow { model: &model }, start, settings)?,
-        Drift::Exact => settled(&model, &ExactFlow::new(&model), start, settings)?,
+    // One layer has no freedom: nothing moves.
+    let mut state = match problem.depth() {
+        1 => start,
+        _ => settled(&model, start, settings)?,
     };
     let distance = to_manifold(&model, &mut state)?;
     let weights = Weights::new(problem, model.layers(&state))?;
     snapshot(problem, f64::INFINITY, weights, distance)
 }
 
-fn settled(
-    model: &Model,
-    flow: &impl System,
-    start: Vec<f64>,
-    settings: &FlowSettings,
-) -> Result<Vec<f64>, FlowError> {
+fn settled(model: &Model, start: Vec<f64>, settings: &FlowSettings) -> Result<Vec<f64>, FlowError> {
     let measured = |state: &[f64]| {
         let point = Point::new(model, model.layers(state));
         [point.sharpness(), model.fluctuation(&point)]
@@ -76,22 +68,29 @@ fn settled(
     // Where the start is the end already, the first step would be as long as rounding is small.
     let [_, fluctuation] = measured(&start);
     let natural = start.iter().map(|w| w * w).sum::<f64>() / fluctuation;
-    let mut run = Integrator::new(flow, start, settings.tolerance, MOST_STEPS, natural)?;
     let limit = match settings.drift {
         Drift::Symmetric => STILL,
         Drift::Exact => STILL_BY_DIFFERENCES,
     };
-    let mut still = 0;
-    while still < AT_REST {
-        let (from, time) = (measured(&run.state), run.time);
-        run.advance(f64::INFINITY).map_err(|error| match error {
-            FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
-            error => error,
-        })?;
-        let times = run.time / (run.time - time);
-        let mut changes = measured(&run.state).into_iter().zip(from);
-        let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
-        still = if is_still { still + 1 } else { 0 };
-    }
-    Ok(run.state)
+    let settings = FlowSettings {
+        max_steps: MOST_STEPS,
+        ..*settings
+    };
+    walk(model, start, &settings, natural, |run| {
+        let mut state = run.weights_at(0.0);
+        let mut still = 0;
+        while still < AT_REST {
+            let (from, time) = (measured(&state), run.time());
+            run.advance(f64::INFINITY).map_err(|error| match error {
+                FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
+                error => error,
+            })?;
+            state = run.weights_at(run.time());
+            let times = run.time() / (run.time() - time);
+            let mut changes = measured(&state).into_iter().zip(from);
+            let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
+            still = if is_still { still + 1 } else { 0 };
+        }
+        Ok(state)
+    })
 }

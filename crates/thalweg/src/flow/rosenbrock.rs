@@ -168,14 +168,6 @@ impl<'a, S: System> Integrator<'a, S> {
         })
     }
 
-    /// Steps until `end` is reached or passed.
-    pub(super) fn reach(&mut self, end: f64) -> Result<(), FlowError> {
-        while self.time < end {
-            self.advance(end)?;
-        }
-        Ok(())
-    }
-
     /// One accepted step. `end` only bounds the step size, and serves the message of an error.
     pub(super) fn advance(&mut self, end: f64) -> Result<(), FlowError> {
         loop {
@@ -391,7 +383,9 @@ mod tests {
         let steps = |rate: f64| {
             let system = Slaved { rate };
             let mut run = Integrator::new(&system, vec![1.0, 1.0], 1e-8, 1000, 1.0).unwrap();
-            run.reach(10.0).unwrap();
+            while run.time < 10.0 {
+                run.advance(10.0).unwrap();
+            }
             assert!((run.state_at(10.0)[0] - (-10.0f64).exp()).abs() < 1e-6);
             run.statistics.accepted
         };

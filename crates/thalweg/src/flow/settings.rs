@@ -25,13 +25,31 @@ pub struct FlowSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Drift {
     /// Symmetric generators, dW_k = X_k W_k − W_k X_{k−1}. F always falls, the limit is Theorem 1's
-    /// minimum, and large networks are cheap; SGD's own path is followed to some per cent.
+    /// minimum, and wide networks are within reach; SGD's own path is followed to some per cent.
     #[default]
     Symmetric,
     /// SGD's drift at leading order in η. For isotropic noise it is the Riemannian gradient flow of F/4;
     /// where K and I ⊗ Σε do not commute, its limit is not Theorem 1's minimum, and it may rotate
     /// for ever. Costs 2n field evaluations a step, n the number of weights: for small networks.
     Exact,
+}
+
+impl Drift {
+    /// The most weights of a network that is followed by this drift.
+    ///
+    /// ```
+    /// use thalweg::flow::Drift;
+    ///
+    /// // The exact one keeps a matrix of that size squared.
+    /// assert_eq!(Drift::Exact.most_weights(), 5000);
+    /// assert!(Drift::Symmetric.most_weights() > 1_000_000);
+    /// ```
+    pub fn most_weights(self) -> usize {
+        match self {
+            Self::Symmetric => 10_000_000,
+            Self::Exact => 5000,
+        }
+    }
 }
 
 impl Default for FlowSettings {

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::{
     FlowError, FlowSettings, descend,
-    descent::GradientFlow,
+    downhill::GradientFlow,
     exact::ExactFlow,
     gradient::Force,
     lift::Lift,
@@ -18,7 +18,7 @@ use crate::{
     theory::functionals,
 };
 
-fn problem(input_dim: usize, output_dim: usize, depth: usize) -> Problem {
+pub(super) fn problem(input_dim: usize, output_dim: usize, depth: usize) -> Problem {
     let shape = Shape {
         input_dim,
         output_dim,
@@ -28,7 +28,7 @@ fn problem(input_dim: usize, output_dim: usize, depth: usize) -> Problem {
     Problem::random(shape, 8).unwrap()
 }
 
-fn problems() -> [Problem; 4] {
+pub(super) fn problems() -> [Problem; 4] {
     [
         problem(2, 2, 2),
         problem(2, 2, 3),
@@ -37,7 +37,7 @@ fn problems() -> [Problem; 4] {
     ]
 }
 
-fn minimum(problem: &Problem) -> Weights {
+pub(super) fn minimum(problem: &Problem) -> Weights {
     let mut stream = Stream::new(2, Purpose::Initial);
     let layers = problem.widths().windows(2).map(|pair| {
         Mat::from_fn(pair[1], pair[0], |i, j| {
@@ -50,13 +50,13 @@ fn minimum(problem: &Problem) -> Weights {
         .weights
 }
 
-fn velocity(flow: &impl System, state: &[f64]) -> Vec<f64> {
+pub(super) fn velocity(flow: &impl System, state: &[f64]) -> Vec<f64> {
     let mut out = vec![0.0; state.len()];
     flow.rhs(state, &mut out).unwrap();
     out
 }
 
-fn moved(state: &[f64], step: f64, direction: &[f64]) -> Vec<f64> {
+pub(super) fn moved(state: &[f64], step: f64, direction: &[f64]) -> Vec<f64> {
     state
         .iter()
         .zip(direction)
@@ -64,11 +64,11 @@ fn moved(state: &[f64], step: f64, direction: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-fn norm(x: &[f64]) -> f64 {
+pub(super) fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-fn difference(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn difference(a: &[f64], b: &[f64]) -> f64 {
     norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())
 }
 

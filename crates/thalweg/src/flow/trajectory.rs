@@ -2,13 +2,11 @@
 
 use super::{
     Drift, FlowError, FlowSettings, Statistics, Times, Validity,
-    exact::ExactFlow,
     manifold::to_manifold,
     point::{Model, Point},
     rest::rest,
-    rosenbrock::{Integrator, System},
-    symmetric::SymmetricFlow,
     validity::Size,
+    walk::walk,
 };
 use crate::{
     problem::{Problem, Weights},
@@ -119,7 +117,7 @@ pub fn slow_flow(
 ) -> Result<Trajectory, FlowError> {
     settings.check()?;
     let slow_times = times.slow()?;
-    let model = Model::small(problem)?.under(settings.forces);
+    let model = Model::new(problem).under(settings.forces);
     start.fits(problem)?;
     let mut state = model.flatten(start.layers());
     let distance = Point::new(&model, model.layers(&state)).residual.norm_l2() / model.scale();
@@ -198,29 +196,19 @@ pub(super) fn along(
     times: &[f64],
     settings: &FlowSettings,
 ) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
-    match settings.drift {
-        Drift::Symmetric => follow(model, &SymmetricFlow { model }, start, times, settings),
-        Drift::Exact => follow(model, &ExactFlow::new(model), start, times, settings),
-    }
-}
-
-fn follow(
-    model: &Model,
-    flow: &impl System,
-    start: Vec<f64>,
-    times: &[f64],
-    settings: &FlowSettings,
-) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
     let horizon = times.last().copied().unwrap_or(0.0);
-    let mut run = Integrator::new(flow, start, settings.tolerance, settings.max_steps, horizon)?;
-    let mut states = Vec::with_capacity(times.len());
-    for &time in times {
-        run.reach(time)?;
-        let mut state = run.state_at(time);
-        to_manifold(model, &mut state)?;
-        states.push(state);
-    }
-    Ok((states, run.statistics))
+    walk(model, start, settings, horizon, |run| {
+        let mut states = Vec::with_capacity(times.len());
+        for &time in times {
+            while run.time() < time {
+                run.advance(time)?;
+            }
+            let mut state = run.weights_at(time);
+            to_manifold(model, &mut state)?;
+            states.push(state);
+        }
+        Ok((states, run.statistics()))
+    })
 }
 
 /// What is to be known at `weights`.

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use thalweg::flow::{FlowError, FlowSettings, descend};
-use thalweg::problem::{Problem, Shape, Weights};
+use thalweg::problem::{Basis, Problem, Shape, Weights, covariance, spectrum, teacher};
 
 use crate::{diagonal, random_weights};
 
@@ -69,6 +69,71 @@ fn depth_and_width_cost_few_steps_and_no_accuracy() {
         found.statistics
     );
     assert!(5 * found.statistics.rejected < found.statistics.accepted);
+}
+
+/// The largest change of an imbalance on the way, relative to it.
+fn drift(start: &Weights, end: &Weights) -> f64 {
+    let each = imbalances(start).into_iter().zip(imbalances(end));
+    each.map(|(before, after)| (&before - after).norm_l2() / before.norm_l2())
+        .fold(0.0, f64::max)
+}
+
+/// Inputs whose covariance spans twelve decades, in a basis in which no two of them are independent, on the way to a teacher that
+/// is largest where they vary least: what is steep has long come to rest, on sets that curve, while the rest still moves.
+#[test]
+fn nearly_dependent_inputs_cost_few_steps_and_no_accuracy() {
+    let variances: Vec<f64> = (0..6)
+        .map(|i| 10f64.powf(9.5 - 2.4 * f64::from(i)))
+        .collect();
+    let inputs = covariance::from_spectrum(&variances, Basis::Random { seed: 3 });
+    let axes = Basis::Random { seed: 3 }.matrix(6);
+    let teacher = Mat::from_fn(1, 6, |_, j| {
+        (0..6)
+            .map(|i| 0.3 * 10f64.powf(0.6 * i as f64) * axes[(j, i)])
+            .sum()
+    });
+    for depth in [2, 3] {
+        let problem =
+            Problem::new(inputs.clone(), teacher.clone(), Mat::identity(1, 1), depth).unwrap();
+        let start = random_weights(&problem, 1);
+        let run = |tolerance: f64| {
+            let settings = FlowSettings {
+                tolerance,
+                ..FlowSettings::default()
+            };
+            descend(&problem, &start, &settings).unwrap()
+        };
+        let (found, fine) = (run(1e-6), run(1e-8));
+        assert!(found.statistics.accepted < 1000, "{:?}", found.statistics);
+        assert!(
+            drift(&start, &found.weights) < 1e-5,
+            "{}",
+            drift(&start, &found.weights)
+        );
+        let off = distance(&found.weights, &fine.weights);
+        assert!(off < 2e-5, "{off}");
+    }
+}
+
+/// A problem of the size of a table of data: thirty inputs, standardised and correlated.
+#[test]
+fn a_table_of_data_costs_few_steps() {
+    let inputs =
+        covariance::from_spectrum(&spectrum::power_law(30, 3.0), Basis::Random { seed: 1 });
+    let values = spectrum::power_law(2, 0.3);
+    let teacher = teacher::from_singular_values(
+        2,
+        30,
+        &values,
+        Basis::Random { seed: 2 },
+        Basis::Random { seed: 3 },
+    );
+    let problem =
+        Problem::with_hidden_widths(inputs, teacher, Mat::identity(2, 2), 3, &[30, 30]).unwrap();
+    let start = random_weights(&problem, 1);
+    let found = descend(&problem, &start, &FlowSettings::default()).unwrap();
+    assert!(drift(&start, &found.weights) < 2e-6);
+    assert!(found.statistics.accepted < 500, "{:?}", found.statistics);
 }
 
 #[test]

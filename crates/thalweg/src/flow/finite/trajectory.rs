@@ -76,7 +76,7 @@ pub fn finite_step(
     finite_offered(problem)?;
     let unit = Times::unit(learning_rate, batch, 0)?;
     let slow_times = Times::Slow(slow_times.to_vec()).slow()?;
-    let model = Model::small(problem)?;
+    let model = Model::new(problem);
     start.fits(problem)?;
     let signal = model.signal();
     let minimum = descend(problem, start, &FlowSettings::default())?.weights;

@@ -1,0 +1,360 @@
+//! Gradient flow in coordinates in which what is stiff does not turn: the weights, and the residual beside them.
+//!
+//! Gradient flow of ½‖ρ‖², ρ = (W_D…W_1 − V)X, is stiff along the curved sets on which the steep components of ρ are small. A
+//! Jacobian that is one step old has turned against them, by an angle that makes any implicit method take short steps. With ρ a
+//! variable of its own,
+//!
+//! dW_k/dt = −A_kᵀ ρ (B_kX)ᵀ,  dρ/dt = −K(W) ρ = Σ_k A_k (dW_k/dt) B_kX,
+//!
+//! all that is stiff is K, whose steep directions are those of the inputs and stay what they are. With the rest of the
+//! Jacobian J left out, an implicit step solves
+//!
+//! (σ + K) δρ = b_ρ,  σ δW_k = b_{W_k} − A_kᵀ δρ (B_kX)ᵀ,
+//!
+//! and a few iterations with J itself make up for the rest, which counts near saddles.
+
+use faer::{
+    Mat, MatMut, MatRef, Side,
+    linalg::solvers::{Llt, Solve},
+};
+
+use super::{
+    FlowError,
+    bdf::Stiff,
+    descent::velocity,
+    gmres::gmres,
+    kronecker_sum::KroneckerSum,
+    manifold::way_along,
+    point::{MOST_DENSE, Model, Point},
+    products::{add_times, times},
+};
+
+/// Gradient flow of one problem. Its state is the weights, and ρ column by column after them.
+pub(super) struct Fall<'a> {
+    model: &'a Model,
+    here: Option<Here>,
+    steep: Option<Steep>,
+}
+
+/// A point of the flow, with ρ in the place of the residual, and the velocity there.
+struct Here {
+    point: Point,
+    velocity: Vec<Mat<f64>>,
+    /// 1/‖X_j‖² for each column of X: the sizes of ρ's columns, which may lie many orders apart.
+    weights: Vec<f64>,
+}
+
+impl Here {
+    /// J z.
+    fn derivative(&self, model: &Model, z: &[f64]) -> Vec<f64> {
+        let dim = model.dim();
+        let motion = model.layers(&z[..dim]);
+        let residual = columns(&z[dim..], model.outputs());
+        let Point {
+            layers,
+            above,
+            below,
+            residual: rho,
+        } = &self.point;
+        let depth = layers.len();
+        // The changes of B_k X and of A_k.
+        let mut inputs = vec![Mat::zeros(below[0].nrows(), below[0].ncols())];
+        for k in 0..depth - 1 {
+            let mut next = times(layers[k].as_ref(), inputs[k].as_ref());
+            add_times(&mut next, 1.0, motion[k].as_ref(), below[k].as_ref());
+            inputs.push(next);
+        }
+        let last = &above[depth - 1];
+        let mut outputs = vec![Mat::zeros(last.nrows(), last.ncols())];
+        for k in (1..depth).rev() {
+            let before = &outputs[outputs.len() - 1];
+            let mut next = times(before.as_ref(), layers[k].as_ref());
+            add_times(&mut next, 1.0, above[k].as_ref(), motion[k].as_ref());
+            outputs.push(next);
+        }
+        outputs.reverse();
+        let mut turning = Mat::zeros(rho.nrows(), rho.ncols());
+        let mut velocity = Vec::with_capacity(depth);
+        for k in 0..depth {
+            let mut half = times(above[k].transpose(), residual.as_ref());
+            add_times(&mut half, 1.0, outputs[k].transpose(), rho.as_ref());
+            let mut change = times(half.as_ref(), below[k].transpose()) * faer::Scale(-1.0);
+            let pulled = times(above[k].transpose(), rho.as_ref());
+            add_times(&mut change, -1.0, pulled.as_ref(), inputs[k].transpose());
+            let mut half = times(change.as_ref(), below[k].as_ref());
+            add_times(
+                &mut half,
+                1.0,
+                self.velocity[k].as_ref(),
+                inputs[k].as_ref(),
+            );
+            add_times(&mut turning, 1.0, above[k].as_ref(), half.as_ref());
+            let along = times(self.velocity[k].as_ref(), below[k].as_ref());
+            add_times(&mut turning, 1.0, outputs[k].as_ref(), along.as_ref());
+            velocity.push(change);
+        }
+        let mut out = model.flatten(&velocity);
+        out.extend(flat(&turning));
+        out
+    }
+
+    fn inner(&self, model: &Model, a: &[f64], b: &[f64]) -> f64 {
+        let dim = model.dim();
+        let weights: f64 = a[..dim].iter().zip(&b[..dim]).map(|(a, b)| a * b).sum();
+        let rows = model.outputs();
+        let columns = a[dim..]
+            .chunks_exact(rows)
+            .zip(b[dim..].chunks_exact(rows))
+            .zip(&self.weights);
+        let rest = columns.map(|((a, b), w)| w * a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>());
+        weights + rest.sum::<f64>()
+    }
+}
+
+/// σ + K, ready to be solved with.
+struct Steep {
+    shift: f64,
+    solver: Solver,
+}
+
+impl Steep {
+    fn new(point: &Point, shift: f64) -> Result<Self, FlowError> {
+        let size = point.residual.nrows() * point.residual.ncols();
+        if size > MOST_DENSE {
+            return Ok(Self {
+                shift,
+                solver: Solver::Sum(KroneckerSum::new(point)?),
+            });
+        }
+        let mut matrix = point.curvature_matrix();
+        for i in 0..size {
+            matrix[(i, i)] += shift;
+        }
+        let cholesky = matrix
+            .llt(Side::Lower)
+            .map_err(|_| FlowError::Decomposition {
+                what: "Cholesky factorisation of σ + K",
+            })?;
+        Ok(Self {
+            shift,
+            solver: Solver::Dense(cholesky),
+        })
+    }
+
+    /// (σ − J)⁻¹ b with all of J left out that is not stiff.
+    fn nearly(&self, model: &Model, point: &Point, b: &[f64]) -> Vec<f64> {
+        let dim = model.dim();
+        let rho = match &self.solver {
+            Solver::Dense(cholesky) => {
+                let mut rho = b[dim..].to_vec();
+                let size = rho.len();
+                cholesky.solve_in_place(MatMut::from_column_major_slice_mut(&mut rho, size, 1));
+                columns(&rho, model.outputs())
+            }
+            Solver::Sum(sum) => sum.solve(self.shift, &columns(&b[dim..], model.outputs()), 1e-2),
+        };
+        let pulls: Vec<Mat<f64>> = (0..point.depth())
+            .map(|k| point.pull(rho.as_ref(), k))
+            .collect();
+        let mut z = model.flatten(&pulls);
+        for (z, b) in z.iter_mut().zip(b) {
+            *z = (b - *z) / self.shift;
+        }
+        z.extend(flat(&rho));
+        z
+    }
+}
+
+fn columns(flat: &[f64], rows: usize) -> Mat<f64> {
+    MatRef::from_column_major_slice(flat, rows, flat.len() / rows).to_owned()
+}
+
+/// A matrix column by column.
+fn flat(matrix: &Mat<f64>) -> impl Iterator<Item = f64> {
+    (0..matrix.ncols())
+        .flat_map(|j| matrix.col_as_slice(j))
+        .copied()
+}
+
+enum Solver {
+    Dense(Llt<f64>),
+    Sum(KroneckerSum),
+}
+
+impl<'a> Fall<'a> {
+    /// The flow, with the state at which it begins.
+    pub(super) fn new(model: &'a Model, weights: &[f64]) -> (Self, Vec<f64>) {
+        let point = Point::new(model, model.layers(weights));
+        let mut state = weights.to_vec();
+        state.extend(flat(&point.residual));
+        (
+            Self {
+                model,
+                here: None,
+                steep: None,
+            },
+            state,
+        )
+    }
+
+    /// The weights of `state`, with ρ in the place of their residual.
+    pub(super) fn point(model: &Model, state: &[f64]) -> Point {
+        let (weights, rho) = state.split_at(model.dim());
+        let mut point = Point::new(model, model.layers(weights));
+        point.residual = columns(rho, model.outputs());
+        point
+    }
+
+    /// The weights of `state`, moved in the normal directions so that their residual is ρ, from which the integrator's errors part it.
+    pub(super) fn weights(model: &Model, state: &[f64]) -> Result<Vec<f64>, FlowError> {
+        let (weights, rho) = state.split_at(model.dim());
+        let mut point = Point::new(model, model.layers(weights));
+        point.residual -= columns(rho, model.outputs());
+        let way = way_along(model, &point)?;
+        // Where K is nearly singular, at a saddle, the weights are the better measure.
+        let small = model.relative_size(&way, weights) < STRAY;
+        let moved = |(w, way): (&f64, &f64)| if small { w - way } else { *w };
+        Ok(weights.iter().zip(&way).map(moved).collect())
+    }
+}
+
+/// The weights stray from ρ by less than this, relative to their size.
+const STRAY: f64 = 1e-3;
+
+/// The linear systems of a step are solved to this part of their right side: the iterations about them make up for it.
+const LINEAR: f64 = 0.1;
+
+/// The most products with J in one of them.
+const MOST_APPLICATIONS: usize = 12;
+
+impl Stiff for Fall<'_> {
+    fn rhs(&mut self, _: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
+        let dim = self.model.dim();
+        let point = Self::point(self.model, y);
+        let velocity = velocity(&point);
+        let mut change = Mat::zeros(point.residual.nrows(), point.residual.ncols());
+        for (k, v) in velocity.iter().enumerate() {
+            let half = times(v.as_ref(), point.below[k].as_ref());
+            add_times(&mut change, 1.0, point.above[k].as_ref(), half.as_ref());
+        }
+        out[..dim].copy_from_slice(&self.model.flatten(&velocity));
+        for (out, change) in out[dim..].iter_mut().zip(flat(&change)) {
+            *out = change;
+        }
+        let root = self.model.root();
+        let weights =
+            (0..root.ncols()).map(|j| 1.0 / root.col(j).squared_norm_l2().max(f64::MIN_POSITIVE));
+        self.here = Some(Here {
+            point,
+            velocity,
+            weights: weights.collect(),
+        });
+        Ok(())
+    }
+
+    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
+        let Some(here) = &self.here else {
+            return Ok(());
+        };
+        let steep = match self.steep.take() {
+            Some(steep) if steep.shift == shift => steep,
+            _ => Steep::new(&here.point, shift)?,
+        };
+        let solved = gmres(
+            b,
+            |z| {
+                let mut image = here.derivative(self.model, z);
+                for (image, z) in image.iter_mut().zip(z) {
+                    *image = shift * z - *image;
+                }
+                image
+            },
+            |z| steep.nearly(self.model, &here.point, z),
+            |a, b| here.inner(self.model, a, b),
+            LINEAR,
+            MOST_APPLICATIONS,
+        );
+        b.copy_from_slice(&solved);
+        self.steep = Some(steep);
+        Ok(())
+    }
+
+    fn accepted(&mut self, _: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
+        Ok(())
+    }
+
+    fn relative_size(&self, change: &[f64], y: &[f64]) -> f64 {
+        self.model.relative_size(change, y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::tests::{difference, minimum, moved, norm, problems};
+
+    /// J z by finite differences, away from the minima and with a residual that is not the weights' own.
+    #[test]
+    fn derivative_is_that_of_the_right_hand_side() {
+        for problem in problems() {
+            let model = Model::new(&problem);
+            let weights = model.flatten(minimum(&problem).layers());
+            let weights: Vec<f64> = (0..weights.len())
+                .map(|i| weights[i] + 0.1 * (i as f64).sin())
+                .collect();
+            let (mut fall, mut state) = Fall::new(&model, &weights);
+            for (i, rho) in state[model.dim()..].iter_mut().enumerate() {
+                *rho += 0.1 * (2.0 * i as f64).cos();
+            }
+            let mut rate = |state: &[f64]| {
+                let mut out = vec![0.0; state.len()];
+                fall.rhs(0.0, state, 0.0, &mut out).unwrap();
+                (out, fall.here.take().unwrap())
+            };
+            let z: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
+            let step = 1e-5;
+            let (after, before) = (
+                rate(&moved(&state, step, &z)).0,
+                rate(&moved(&state, -step, &z)).0,
+            );
+            let slope: Vec<f64> = (0..z.len())
+                .map(|i| (after[i] - before[i]) / (2.0 * step))
+                .collect();
+            let found = rate(&state).1.derivative(&model, &z);
+            let off = difference(&found, &slope) / norm(&slope);
+            assert!(off < 1e-8, "{off}");
+        }
+    }
+
+    /// The residual that is followed for itself stays that of the weights, and the weights can be put right by it.
+    #[test]
+    fn residual_moves_as_that_of_the_weights() {
+        for problem in problems() {
+            let model = Model::new(&problem);
+            let weights = model.flatten(minimum(&problem).layers());
+            let weights: Vec<f64> = weights.iter().map(|w| 1.1 * w).collect();
+            let (mut fall, state) = Fall::new(&model, &weights);
+            let mut rate = vec![0.0; state.len()];
+            fall.rhs(0.0, &state, 0.0, &mut rate).unwrap();
+            let step = 1e-5;
+            let residual = |sign: f64| {
+                let weights = moved(&weights, sign * step, &rate[..model.dim()]);
+                flat(&Point::new(&model, model.layers(&weights)).residual).collect::<Vec<f64>>()
+            };
+            let (after, before) = (residual(1.0), residual(-1.0));
+            let slope: Vec<f64> = (0..after.len())
+                .map(|i| (after[i] - before[i]) / (2.0 * step))
+                .collect();
+            assert!(difference(&slope, &rate[model.dim()..]) < 1e-8 * norm(&slope));
+
+            let mut astray = state.clone();
+            for (i, w) in astray[..model.dim()].iter_mut().enumerate() {
+                *w += 1e-6 * (i as f64).sin();
+            }
+            let mended = Fall::weights(&model, &astray).unwrap();
+            let point = Point::new(&model, model.layers(&mended));
+            let rest: Vec<f64> = flat(&point.residual).collect();
+            assert!(difference(&rest, &state[model.dim()..]) < 1e-10 * norm(&rest));
+        }
+    }
+}

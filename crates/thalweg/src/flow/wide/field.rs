@@ -1,0 +1,310 @@
+//! The slow flow's field at one point, as products of matrices and operators on the generators.
+
+use faer::Mat;
+
+use super::pairs::Pairs;
+use crate::flow::{
+    FlowError,
+    point::Model,
+    products::{add_times, dot, times},
+};
+use crate::recipe::Forces;
+
+/// X_1 … X_{D−1}, or what has their shape.
+pub(super) type Generators = Vec<Mat<f64>>;
+
+/// What the field at one point is made of. Layers count from 0, hidden layers too: `inputs[k]` is H_{k+1}.
+pub(super) struct Field {
+    pub(super) layers: Vec<Mat<f64>>,
+    /// B_{k+1} X, h_k × rank Σx, k = 0 … D − 1.
+    below: Vec<Mat<f64>>,
+    /// Eᵀ A_{k+1}, rank Σε × h_{k+1} where E Eᵀ = Σε, k = 0 … D − 1.
+    above: Vec<Mat<f64>>,
+    /// H_1 … H_{D−1}.
+    inputs: Generators,
+    /// G_1 … G_{D−1}.
+    outputs: Generators,
+    /// C_1 … C_{D−1}.
+    sums: Generators,
+    /// h_0 … h_{D−1}.
+    input_traces: Vec<f64>,
+    /// g_1 … g_D.
+    output_traces: Vec<f64>,
+    forces: Forces,
+}
+
+/// A symmetric operator on X.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operator {
+    /// EᵀE.
+    Gram,
+    /// σ EᵀE + M.
+    Implicit(f64),
+}
+
+impl Operator {
+    /// How often EᵀE is in it: with a decay c of the weights M has 2c EᵀE more.
+    fn gram(self, forces: &Forces) -> f64 {
+        match self {
+            Self::Gram => 1.0,
+            Self::Implicit(shift) => shift + 2.0 * forces.decay,
+        }
+    }
+
+    fn is_implicit(self) -> bool {
+        matches!(self, Self::Implicit(_))
+    }
+}
+
+impl Field {
+    /// The field at `layers`.
+    pub(super) fn new(model: &Model, layers: Vec<Mat<f64>>) -> Self {
+        let depth = layers.len();
+        let mut below = vec![model.root().to_owned()];
+        for layer in &layers[..depth - 1] {
+            below.push(times(layer.as_ref(), below[below.len() - 1].as_ref()));
+        }
+        let mut above = vec![model.noise_root().transpose().to_owned()];
+        for layer in layers[1..].iter().rev() {
+            above.push(times(above[above.len() - 1].as_ref(), layer.as_ref()));
+        }
+        above.reverse();
+        let inputs: Generators = below[1..]
+            .iter()
+            .map(|b| times(b.as_ref(), b.transpose()))
+            .collect();
+        let outputs = above[..depth - 1]
+            .iter()
+            .map(|a| times(a.transpose(), a.as_ref()))
+            .collect();
+        let sums = layers.windows(2).map(|pair| {
+            let mut sum = times(pair[0].as_ref(), pair[0].transpose());
+            add_times(&mut sum, 1.0, pair[1].transpose(), pair[1].as_ref());
+            sum
+        });
+        Self {
+            sums: sums.collect(),
+            input_traces: below.iter().map(Mat::squared_norm_l2).collect(),
+            output_traces: above.iter().map(Mat::squared_norm_l2).collect(),
+            forces: model.forces,
+            layers,
+            below,
+            above,
+            inputs,
+            outputs,
+        }
+    }
+
+    /// D − 1.
+    fn hidden(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// R.
+    pub(super) fn drift(&self) -> Generators {
+        let Forces { noise, decay, .. } = self.forces;
+        (0..self.hidden())
+            .map(|k| {
+                let (low, high) = (
+                    noise * self.input_traces[k],
+                    noise * self.output_traces[k + 1],
+                );
+                let mut drift =
+                    faer::Scale(low) * &self.outputs[k] - faer::Scale(high) * &self.inputs[k];
+                if decay != 0.0 {
+                    let half = imbalance(&self.layers, &self.layers, k) * faer::Scale(-decay);
+                    drift += with_transpose(half);
+                }
+                drift
+            })
+            .collect()
+    }
+
+    /// dR along a motion of the weights.
+    pub(super) fn drift_along(&self, motion: &[Mat<f64>]) -> Generators {
+        let depth = self.layers.len();
+        let mut below = vec![Mat::zeros(self.below[0].nrows(), self.below[0].ncols())];
+        for k in 0..depth - 1 {
+            let mut next = times(motion[k].as_ref(), self.below[k].as_ref());
+            add_times(&mut next, 1.0, self.layers[k].as_ref(), below[k].as_ref());
+            below.push(next);
+        }
+        let last = &self.above[depth - 1];
+        let mut above = vec![Mat::zeros(last.nrows(), last.ncols())];
+        for k in (1..depth).rev() {
+            let mut next = times(self.above[k].as_ref(), motion[k].as_ref());
+            let before = &above[above.len() - 1];
+            add_times(&mut next, 1.0, before.as_ref(), self.layers[k].as_ref());
+            above.push(next);
+        }
+        above.reverse();
+        let Forces { noise, decay, .. } = self.forces;
+        (0..self.hidden())
+            .map(|k| {
+                let input = 2.0 * noise * dot(&self.below[k], &below[k]);
+                let output = 2.0 * noise * dot(&self.above[k + 1], &above[k + 1]);
+                let (low, high) = (
+                    noise * self.input_traces[k],
+                    noise * self.output_traces[k + 1],
+                );
+                let mut half =
+                    times(above[k].transpose(), self.above[k].as_ref()) * faer::Scale(low);
+                add_times(
+                    &mut half,
+                    -high,
+                    below[k + 1].as_ref(),
+                    self.below[k + 1].transpose(),
+                );
+                if decay != 0.0 {
+                    half += imbalance(motion, &self.layers, k) * faer::Scale(-2.0 * decay);
+                }
+                with_transpose(half) + faer::Scale(input) * &self.outputs[k]
+                    - faer::Scale(output) * &self.inputs[k]
+            })
+            .collect()
+    }
+
+    /// E X.
+    pub(super) fn lift(&self, x: &[Mat<f64>]) -> Vec<Mat<f64>> {
+        let each = self.layers.iter().enumerate();
+        each.map(|(k, layer)| {
+            let mut motion = Mat::zeros(layer.nrows(), layer.ncols());
+            if let Some(x) = x.get(k) {
+                add_times(&mut motion, 1.0, x.as_ref(), layer.as_ref());
+            }
+            if k > 0 {
+                add_times(&mut motion, -1.0, layer.as_ref(), x[k - 1].as_ref());
+            }
+            motion
+        })
+        .collect()
+    }
+
+    /// What `operator` does to X_k by multiplying it from either side, k = 1 … D − 1.
+    pub(super) fn own(&self, operator: Operator) -> Generators {
+        let noise = self.forces.noise;
+        let each = self.sums.iter().enumerate();
+        each.map(|(k, sum)| {
+            let mut own = sum * faer::Scale(operator.gram(&self.forces));
+            if operator.is_implicit() {
+                own += faer::Scale(noise * self.input_traces[k]) * &self.outputs[k]
+                    + faer::Scale(noise * self.output_traces[k + 1]) * &self.inputs[k];
+            }
+            own
+        })
+        .collect()
+    }
+
+    /// The solution of `operator` X = `right` by conjugate gradients from `guess`; `enough` says of the energy that is missing, and of the energy
+    /// gained since, whether to stop. (The energy of EᵀE is 2 ‖E X‖².)
+    pub(super) fn solve(
+        &self,
+        operator: Operator,
+        right: &[Mat<f64>],
+        guess: Option<Generators>,
+        enough: impl Fn(f64, f64) -> bool,
+    ) -> Result<Generators, FlowError> {
+        let own = self.own(operator);
+        let pairs = Pairs::new(self, operator.gram(&self.forces), &own);
+        let (mut x, mut rest) = match guess {
+            Some(guess) => {
+                let image = self.apply(operator, &own, &guess);
+                let rest = right.iter().zip(&image).map(|(r, i)| r - i).collect();
+                (guess, rest)
+            }
+            None => {
+                let zero = right.iter().map(|r| Mat::zeros(r.nrows(), r.ncols()));
+                (zero.collect(), right.to_vec())
+            }
+        };
+        let mut towards = pairs.solve(&rest);
+        let mut size = inner(&rest, &towards);
+        let mut direction = towards;
+        // By how much each iteration lowered the energy of the error: what is left is about what the last few did.
+        let mut gains: Vec<f64> = Vec::new();
+        for _ in 0..MOST_ITERATIONS {
+            let recent: f64 = gains.iter().rev().take(LOOK_BACK).sum();
+            let all: f64 = gains.iter().sum();
+            if size <= 0.0 || gains.len() >= LOOK_BACK && enough(recent.max(size), all) {
+                return Ok(x);
+            }
+            let image = self.apply(operator, &own, &direction);
+            let step = size / inner(&direction, &image);
+            if !step.is_finite() {
+                break;
+            }
+            gains.push(step * size);
+            for k in 0..x.len() {
+                x[k] += faer::Scale(step) * &direction[k];
+                rest[k] -= faer::Scale(step) * &image[k];
+            }
+            towards = pairs.solve(&rest);
+            let next = inner(&rest, &towards);
+            for k in 0..x.len() {
+                direction[k] = &towards[k] + faer::Scale(next / size) * &direction[k];
+            }
+            size = next;
+        }
+        Err(FlowError::Decomposition {
+            what: "conjugate gradients for the slow flow's generators",
+        })
+    }
+
+    /// `operator` X, given what `own` gives.
+    pub(super) fn apply(&self, operator: Operator, own: &[Mat<f64>], x: &[Mat<f64>]) -> Generators {
+        let shift = operator.gram(&self.forces);
+        let hidden = self.hidden();
+        let mut image: Generators = (0..hidden)
+            .map(|k| times(x[k].as_ref(), own[k].as_ref()))
+            .collect();
+        for k in 1..hidden {
+            // X_k and X_{k+1} meet in layer k + 1, counted from 1.
+            let layer = self.layers[k].as_ref();
+            let up = times(layer, x[k - 1].as_ref());
+            add_times(&mut image[k], -shift, up.as_ref(), layer.transpose());
+            let down = times(layer.transpose(), x[k].as_ref());
+            add_times(&mut image[k - 1], -shift, down.as_ref(), layer);
+        }
+        let mut image: Generators = image.into_iter().map(with_transpose).collect();
+        if operator.is_implicit() {
+            let twice = -2.0 * self.forces.noise;
+            for k in 0..hidden {
+                if k > 0 {
+                    let along = twice * dot(&x[k - 1], &self.inputs[k - 1]);
+                    image[k] += faer::Scale(along) * &self.outputs[k];
+                }
+                if k + 1 < hidden {
+                    let along = twice * dot(&x[k + 1], &self.outputs[k + 1]);
+                    image[k] += faer::Scale(along) * &self.inputs[k];
+                }
+            }
+        }
+        image
+    }
+}
+
+/// The most iterations of conjugate gradients.
+const MOST_ITERATIONS: usize = 2000;
+
+/// What is missing is taken for what the last so many of them gained.
+const LOOK_BACK: usize = 3;
+
+/// M_k W_kᵀ − W_{k+1}ᵀ M_{k+1}, k from 0.
+fn imbalance(motion: &[Mat<f64>], layers: &[Mat<f64>], k: usize) -> Mat<f64> {
+    let mut half = times(motion[k].as_ref(), layers[k].transpose());
+    add_times(
+        &mut half,
+        -1.0,
+        layers[k + 1].transpose(),
+        motion[k + 1].as_ref(),
+    );
+    half
+}
+
+fn with_transpose(matrix: Mat<f64>) -> Mat<f64> {
+    &matrix + matrix.transpose()
+}
+
+fn inner(a: &[Mat<f64>], b: &[Mat<f64>]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| dot(a, b)).sum()
+}

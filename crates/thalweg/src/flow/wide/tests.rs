@@ -1,0 +1,228 @@
+//! The wide way against the dense one, and its operators against finite differences.
+
+use faer::Mat;
+
+use super::{
+    Stiff, WideFlow,
+    field::{Field, Generators, Operator},
+    pairs::Pairs,
+};
+use crate::flow::{
+    bdf,
+    exact::{ExactFlow, LargeExactFlow},
+    point::{Model, Point},
+    rosenbrock,
+    symmetric::SymmetricFlow,
+    tests::{difference, minimum, norm, problem, problems, velocity},
+};
+use crate::recipe::Forces;
+
+/// Plain noise, and noise of another strength beside a decay of the weights.
+fn forces() -> [Forces; 2] {
+    let plain = Forces::default();
+    let decaying = Forces {
+        noise: 0.7,
+        decay: 0.3,
+        ..plain
+    };
+    [plain, decaying]
+}
+
+/// Symmetric matrices of the generators' shapes.
+fn generators(field: &Field, phase: f64) -> Generators {
+    let shapes = field.own(Operator::Gram);
+    let each = shapes.iter().enumerate();
+    each.map(|(k, shape)| {
+        let n = shape.nrows();
+        Mat::from_fn(n, n, |i, j| {
+            (phase + (k + i + j) as f64).sin() + 0.1 * ((i * j) as f64).cos()
+        })
+    })
+    .collect()
+}
+
+fn inner(a: &[Mat<f64>], b: &[Mat<f64>]) -> f64 {
+    let each = a.iter().zip(b);
+    each.map(|(a, b)| (a.transpose() * b).diagonal().column_vector().sum())
+        .sum()
+}
+
+fn size(a: &[Mat<f64>]) -> f64 {
+    inner(a, a).sqrt()
+}
+
+/// E of `layers` plus a motion times `step`.
+fn shifted(layers: &[Mat<f64>], step: f64, motion: &[Mat<f64>]) -> Vec<Mat<f64>> {
+    let each = layers.iter().zip(motion);
+    each.map(|(w, m)| w + faer::Scale(step) * m).collect()
+}
+
+#[test]
+fn field_is_the_dense_one() {
+    for problem in problems().iter().chain([&problem(6, 5, 3)]) {
+        for forces in forces() {
+            let model = Model::new(problem).under(forces);
+            let state = model.flatten(minimum(problem).layers());
+            let dense = velocity(&SymmetricFlow { model: &model }, &state);
+            let (mut wide, turned) = WideFlow::new(&model, &state).unwrap();
+            let mut found = vec![0.0; turned.len()];
+            wide.rhs(0.0, &turned, 1e-12 * norm(&dense), &mut found)
+                .unwrap();
+            let found = wide.restored(&found);
+            let off = difference(&found, &dense) / norm(&dense);
+            assert!(off < 1e-8, "{off}");
+        }
+    }
+}
+
+/// dR is the derivative of R, along any motion of the weights; along E Y it is −(M Y), and both operators are symmetric and positive.
+#[test]
+fn operators_are_derivatives() {
+    for problem in problems() {
+        for forces in forces() {
+            let model = Model::new(&problem).under(forces);
+            let layers = minimum(&problem).layers().to_vec();
+            let field = Field::new(&model, layers.clone());
+            let (x, y) = (generators(&field, 0.3), generators(&field, 1.7));
+            let crooked: Vec<Mat<f64>> = layers
+                .iter()
+                .map(|w| {
+                    Mat::from_fn(w.nrows(), w.ncols(), |i, j| {
+                        (i as f64 - 2.0 * j as f64).cos()
+                    })
+                })
+                .collect();
+            let step = 1e-5;
+            let slope = |motion: &[Mat<f64>]| -> Generators {
+                let drift = |step: f64| Field::new(&model, shifted(&layers, step, motion)).drift();
+                let each = drift(step).into_iter().zip(drift(-step));
+                each.map(|(a, b)| (a - b) * faer::Scale(0.5 / step))
+                    .collect()
+            };
+            for motion in [&crooked, &field.lift(&y)] {
+                let (found, expected) = (field.drift_along(motion), slope(motion));
+                let rest = shifted(&found, -1.0, &expected);
+                assert!(size(&rest) < 1e-7 * size(&expected));
+            }
+            let apply =
+                |operator: Operator, x: &Generators| field.apply(operator, &field.own(operator), x);
+            let gram = apply(Operator::Gram, &y);
+            let implicit = apply(Operator::Implicit(0.8), &y);
+            let curved: Generators = slope(&field.lift(&y));
+            for k in 0..gram.len() {
+                let rest = &implicit[k] - (faer::Scale(0.8) * &gram[k] - &curved[k]);
+                assert!(rest.norm_l2() < 1e-7 * size(&implicit));
+            }
+            for operator in [Operator::Gram, Operator::Implicit(0.8)] {
+                let (ax, ay) = (apply(operator, &x), apply(operator, &y));
+                let (left, right) = (inner(&x, &ay), inner(&ax, &y));
+                assert!((left - right).abs() < 1e-10 * size(&x) * size(&ay));
+                assert!(inner(&x, &ax) > 0.0 && inner(&y, &ay) > 0.0);
+            }
+            // ⟨X, EᵀE X⟩ = 2 ‖E X‖², the factor being that of R's definition.
+            let energy = inner(&y, &gram) / (2.0 * size(&field.lift(&y)).powi(2));
+            assert!((energy - 1.0).abs() < 1e-12, "{energy}");
+        }
+    }
+}
+
+/// Where all layers are diagonal the preconditioner is the operator, but for the coupling by traces.
+#[test]
+fn pairs_are_all_of_diagonal_layers() {
+    let problem = problem(3, 3, 4);
+    let model = Model::new(&problem);
+    let layers: Vec<Mat<f64>> = (0..4)
+        .map(|k| {
+            Mat::from_fn(3, 3, |i, j| {
+                if i == j {
+                    1.0 + (i + 2 * k) as f64
+                } else {
+                    0.0
+                }
+            })
+        })
+        .collect();
+    let field = Field::new(&model, layers);
+    let own = field.own(Operator::Gram);
+    let x = generators(&field, 0.9);
+    let image = field.apply(Operator::Gram, &own, &x);
+    let found = Pairs::new(&field, 1.0, &own).solve(&image);
+    assert!(size(&shifted(&found, -1.0, &x)) < 1e-12 * size(&x));
+}
+
+/// T and F along the way by both integrators, from a start in which nothing commutes, with and without a decay of the weights, and with
+/// hidden directions that die out.
+#[test]
+fn path_is_the_dense_one() {
+    let wider = crate::problem::Problem::with_hidden_widths(
+        problem(5, 2, 3).input_covariance().to_owned(),
+        problem(5, 2, 3).teacher().to_owned(),
+        problem(5, 2, 3).noise_covariance().to_owned(),
+        3,
+        &[6, 4],
+    )
+    .unwrap();
+    for (problem, forces) in [
+        (problem(6, 6, 3), forces()[0]),
+        (problem(4, 4, 4), forces()[1]),
+        (wider, forces()[0]),
+    ] {
+        let model = Model::new(&problem).under(forces);
+        let start = model.flatten(minimum(&problem).layers());
+        let dense = SymmetricFlow { model: &model };
+        let mut dense =
+            rosenbrock::Integrator::new(&dense, start.clone(), 1e-9, 20_000, 1.0).unwrap();
+        let (flow, state) = WideFlow::new(&model, &start).unwrap();
+        let mut wide = bdf::Integrator::new(flow, state, 1e-6, 20_000, 1.0).unwrap();
+        let measured = |state: &[f64]| {
+            let point = Point::new(&model, model.layers(state));
+            [point.sharpness(), model.fluctuation(&point)]
+        };
+        for time in [1e-3, 1e-2, 0.1, 1.0] {
+            while dense.time < time {
+                dense.advance(time).unwrap();
+            }
+            while wide.time < time {
+                wide.advance(time).unwrap();
+            }
+            let exact = dense.state_at(time);
+            let found = wide.system.restored(&wide.state_at(time));
+            assert!(
+                difference(&found, &exact) < 5e-6 * norm(&exact),
+                "{}",
+                difference(&found, &exact) / norm(&exact)
+            );
+            for (found, exact) in measured(&found).iter().zip(measured(&exact)) {
+                assert!((found / exact - 1.0).abs() < 2e-6, "{found} {exact}");
+            }
+        }
+        assert!(wide.statistics.rejected * 10 < wide.statistics.accepted);
+    }
+}
+
+/// By the exact drift too, where noise and signal are turned against each other and the Jacobian in the steps is another's.
+#[test]
+fn exact_drift_is_that_of_small_networks() {
+    for problem in [problem(3, 3, 3), problem(4, 2, 2)] {
+        let model = Model::new(&problem);
+        let start = model.flatten(minimum(&problem).layers());
+        let small = ExactFlow::new(&model);
+        let mut small =
+            rosenbrock::Integrator::new(&small, start.clone(), 1e-8, 20_000, 0.3).unwrap();
+        let (flow, state) = LargeExactFlow::new(&model, &start).unwrap();
+        let mut large = bdf::Integrator::new(flow, state, 1e-6, 20_000, 0.3).unwrap();
+        for time in [0.01, 0.3] {
+            while small.time < time {
+                small.advance(time).unwrap();
+            }
+            while large.time < time {
+                large.advance(time).unwrap();
+            }
+            let exact = small.state_at(time);
+            let found = large.system.symmetric.restored(&large.state_at(time));
+            let off = difference(&found, &exact) / norm(&exact);
+            assert!(off < 5e-6, "{off}");
+        }
+        assert!(large.statistics.accepted < 400, "{:?}", large.statistics);
+    }
+}
