@@ -121,8 +121,9 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         caption: "Noise turned against the signal takes SGD away from the minimum of its fluctuation if each minibatch is \
                   drawn anew, however small η is. On a finite set that is passed through in random order, epoch by epoch, it is otherwise: \
                   as η falls SGD tends to the minimum of the fluctuation over the set, (1/N) Σ‖grad ℓ_{i}‖², which for two layers has a closed form. \
-                  Right: how far it stays away. What separates the two is how far the weights move within an \
-                  epoch, η λ_{max} N/B: where this is small the minibatches of an epoch undo each other's noise before it can turn the drift."
+                  Right: how far below it stays, over the length of an epoch in units of the stiffest direction's own time, η λ_{max} N/B. \
+                  Where that is small the minibatches of an epoch undo each other's noise before it can turn the drift: the distance falls \
+                  about in proportion to η. At equal length it is smaller for the larger sets. Drawn with replacement it stays."
             .to_owned(),
         settings,
         claims: claims(&cases),
