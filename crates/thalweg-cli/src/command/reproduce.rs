@@ -47,7 +47,7 @@ pub struct Arguments {
     /// fig2-linear and fig5-linear are other names of fig2 and fig5.
     #[arg(value_name = "FIGURE", default_value = reproduce::ALL, value_parser = figure_names())]
     figures: Vec<String>,
-    /// Shorter runs: everything in under a minute on two cores
+    /// Shorter runs: everything in about a minute on two cores
     #[arg(long)]
     quick: bool,
     /// Directory for pictures, data and report
@@ -60,7 +60,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  Everything, in under a minute; then open reproduction/report.html:
+  Everything, in about a minute; then open reproduction/report.html:
     thalweg reproduce --quick
   One figure at its full budget:
     thalweg reproduce fig6 --out figure6

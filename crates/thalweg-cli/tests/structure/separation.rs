@@ -157,11 +157,10 @@ fn modules_that_are_compared_do_not_import_each_other() {
 /// Where SGD is set beside theory or flow outside `compare/`: errors and types of all three, Proposition 1, whose measurement is
 /// a start without a run, starts that a figure's plan takes from theory, the relaxation time at a run's step, and SGD that is run
 /// from the predicted end.
-const MEET: [&str; 7] = [
+const MEET: [&str; 6] = [
     "thalweg-lab/src/answer/predict.rs",
     "thalweg-lab/src/quantity.rs",
     "thalweg-report/src/reproduce/error.rs",
-    "thalweg-report/src/reproduce/flow_vs_sgd.rs",
     "thalweg-report/src/reproduce/linear.rs",
     "thalweg-report/src/reproduce/prop1.rs",
     "thalweg-report/src/reproduce/turned_noise.rs",

@@ -1,7 +1,9 @@
 //! What can go wrong while a figure is reproduced.
 
+use thalweg::curvature::CurvatureError;
 use thalweg::flow::FlowError;
 use thalweg::problem::ProblemError;
+use thalweg::recipe::RecipeError;
 use thalweg::simulate::SimulateError;
 use thalweg::theory::TheoryError;
 
@@ -45,6 +47,12 @@ pub enum ReproduceError {
     /// A problem was refused.
     #[error(transparent)]
     Problem(#[from] ProblemError),
+    /// A recipe was refused.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Eigenvalues could not be computed.
+    #[error(transparent)]
+    Curvature(#[from] CurvatureError),
     /// A closed form has no answer.
     #[error(transparent)]
     Theory(#[from] TheoryError),

@@ -1,12 +1,10 @@
 //! Beyond the paper: SGD on the slow flow over ten million steps, flattening and then sharpening.
 
-use thalweg::flow;
-use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::InitialWeights;
 
 use super::compared::Compared;
 use super::exhibit::{Exhibit, sgd_settings};
-use super::linear::{EVEN, KAIMING, experiment, identity_problem, plain};
+use super::linear::{EVEN, experiment, identity_problem, minimum_from, plain};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -16,7 +14,7 @@ use crate::claims::{Claim, beyond};
 use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
 use crate::statistics::Trials;
-use thalweg_lab::compare::{SLOW_FLOW, starts};
+use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const LEARNING_RATE: f64 = 0.003;
@@ -123,14 +121,6 @@ fn panel(
         flows.curve(quantity),
         Look::flow(1),
     ))
-}
-
-/// The minimum to which gradient flow takes the Kaiming start of `seed`.
-fn minimum_from(problem: &Problem, seed: u64) -> Result<Weights, ReproduceError> {
-    let settings = plain(LEARNING_RATE, BATCH, KAIMING);
-    let start = starts(problem, &settings, &[seed])?.pop();
-    let start = start.ok_or(ReproduceError::NoStart { seed })?.start;
-    Ok(flow::descend(problem, &start, &flow::FlowSettings::default())?.weights)
 }
 
 /// SGD's fluctuation is lower at the end than at the start.

@@ -1,11 +1,13 @@
 //! Deep linear networks as figures run them.
 
 use thalweg::flow;
-use thalweg::problem::{Problem, covariance};
+use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::simulate::{InitialWeights, SimulateSettings};
+use thalweg::theory::{Minimum, predict};
 
 use super::ReproduceError;
 use crate::results::Budget;
+use thalweg_lab::compare::starts;
 use thalweg_lab::spec::{Experiment, Schedule, Spacing};
 
 /// The paper's linear problem: Σx = V = I_d and √Σε = diag(deviations).
@@ -14,6 +16,15 @@ pub fn identity_problem(deviations: &[f64], depth: usize) -> Result<Problem, Rep
     let noise = covariance::from_deviations(deviations);
     let one = || faer::Mat::identity(d, d);
     Ok(Problem::new(one(), one(), noise, depth)?)
+}
+
+/// D = 2, Σx = I_2, V = diag(1.5, 0.5), and √Σε = diag(1, 0.2) in axes turned by `angle` degrees against V's.
+pub fn turned_problem(angle: f64) -> Result<Problem, ReproduceError> {
+    let (sine, cosine) = angle.to_radians().sin_cos();
+    let axes = faer::mat![[cosine, -sine], [sine, cosine]];
+    let noise = &axes * covariance::from_deviations(&[1.0, 0.2]) * axes.transpose();
+    let teacher = faer::mat![[1.5, 0.0], [0.0, 0.5]];
+    Ok(Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2)?)
 }
 
 /// Plain SGD on fresh Gaussian samples.
@@ -26,6 +37,34 @@ pub fn plain(learning_rate: f64, batch: usize, init: InitialWeights) -> Simulate
 
 /// Where starts are drawn from in most figures.
 pub const KAIMING: InitialWeights = InitialWeights::Kaiming { gain: 1.0 };
+
+/// Theorem 1's minimum of `problem`, as a start.
+///
+/// # Errors
+/// When there is none.
+pub fn at_theorem_1(problem: &Problem) -> Result<InitialWeights, ReproduceError> {
+    let minimum = Minimum::of_sgd(problem)?.weights()?;
+    Ok(InitialWeights::Given(minimum))
+}
+
+/// The minimum to which gradient flow takes the Kaiming start of `seed`.
+///
+/// # Errors
+/// When the start is not finite, or the flow rests elsewhere.
+pub fn minimum_from(problem: &Problem, seed: u64) -> Result<Weights, ReproduceError> {
+    let start = starts(problem, &plain(0.01, 1, KAIMING), &[seed])?.pop();
+    let start = start.ok_or(ReproduceError::NoStart { seed })?.start;
+    Ok(flow::descend(problem, &start, &flow::FlowSettings::default())?.weights)
+}
+
+/// T where SGD ends as η → 0 (Theorem 1), and T of the flattest minimum.
+///
+/// # Errors
+/// When the problem has no such end.
+pub fn end_and_flattest(problem: &Problem) -> Result<(f64, f64), ReproduceError> {
+    let end = predict(problem)?;
+    Ok((end.sharpness, end.min_sharpness))
+}
 
 /// Measured evenly in log t, and twenty times in the last fifth.
 pub const LOGARITHMIC: Schedule = Schedule {
@@ -59,7 +98,7 @@ pub fn experiment(
     }
 }
 
-/// The slow flow's relaxation time at its limit, steps.
+/// The slow flow's relaxation time at Theorem 1's minimum of what is learnt, steps.
 ///
 /// # Errors
 /// When the problem has no such limit.
@@ -67,9 +106,11 @@ pub fn relaxation(experiment: &Experiment) -> Result<f64, ReproduceError> {
     let SimulateSettings {
         learning_rate,
         batch,
+        recipe,
         ..
-    } = experiment.settings;
-    Ok(flow::relaxation(&experiment.problem)?.steps(learning_rate, batch))
+    } = &experiment.settings;
+    let learnt = recipe.problem(&experiment.problem)?;
+    Ok(flow::relaxation(&learnt)?.steps(recipe.effective_rate(*learning_rate), *batch))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod context;
 mod cor1;
 mod cor4;
 mod corrections;
+mod decay_or_noise;
 mod error;
 mod exhibit;
 mod fig1;
@@ -39,6 +40,8 @@ mod fig6;
 mod fig7;
 mod fig8;
 mod flow_vs_sgd;
+mod input_noise;
+mod label_scale;
 mod linear;
 mod memory;
 mod network;
@@ -46,11 +49,16 @@ mod output;
 mod plan;
 mod prop1;
 mod ran;
+mod replacement;
 mod rnn;
+mod sam_clock;
 mod shown;
+mod smoothed_classes;
+mod smoothing;
 mod switch;
 mod theory_ends;
 mod turned_noise;
+mod two_layers;
 mod two_noises;
 
 pub use context::Context;
@@ -239,6 +247,54 @@ pub const FIGURES: &[Entry] = &[
         says: "Noise on axes other than the signal's takes SGD away from Theorem 1's minimum, along its exact drift.",
         plan: turned_noise::plan,
         show: turned_noise::show,
+    },
+    Entry {
+        id: "sam-clock",
+        title: "Beyond the paper: SAM is a faster clock",
+        origin: Origin::Beyond,
+        says: "SAM on the step's own minibatch follows SGD's path 1 + 2ρ/η times as fast; with a normalised ascent it has another end.",
+        plan: sam_clock::plan,
+        show: sam_clock::show,
+    },
+    Entry {
+        id: "decay-or-noise",
+        title: "Beyond the paper: what decides, decay or noise",
+        origin: Origin::Beyond,
+        says: "Where SGD ends under weight decay λ depends on λB/η, and a decay that looks like nothing outweighs the noise.",
+        plan: decay_or_noise::plan,
+        show: decay_or_noise::show,
+    },
+    Entry {
+        id: "input-noise",
+        title: "Beyond the paper: augmentation brings the signal's shape into the noise",
+        origin: Origin::Beyond,
+        says: "Noise added to the inputs makes isotropic label noise anisotropic, and SGD ends sharper than the flattest minimum.",
+        plan: input_noise::plan,
+        show: input_noise::show,
+    },
+    Entry {
+        id: "smoothing",
+        title: "Beyond the paper: what label smoothing does depends on the loss",
+        origin: Origin::Beyond,
+        says: "Label smoothing leaves T/T_min alone under squared error, and makes the noise that matters anisotropic under cross-entropy.",
+        plan: smoothing::plan,
+        show: smoothing::show,
+    },
+    Entry {
+        id: "replacement",
+        title: "Beyond the paper: with and without replacement",
+        origin: Origin::Beyond,
+        says: "Reshuffled SGD on a finite set ends at the least fluctuation over the set even where noise is turned; sampled with replacement it does not.",
+        plan: replacement::plan,
+        show: replacement::show,
+    },
+    Entry {
+        id: "label-scale",
+        title: "Beyond the paper: the scale of the labels",
+        origin: Origin::Beyond,
+        says: "From one start, smaller labels flatten and larger ones sharpen: the start's sharpness does not know the labels, the end's does.",
+        plan: label_scale::plan,
+        show: label_scale::show,
     },
 ];
 

@@ -1,11 +1,9 @@
 //! Beyond the paper: where noise and signal have different axes, SGD leaves Theorem 1's minimum.
 
-use thalweg::problem::Problem;
-use thalweg::simulate::InitialWeights;
-use thalweg::theory::{Minimum, noise_misalignment};
+use thalweg::theory::noise_misalignment;
 
 use super::exhibit::{Exhibit, sgd_settings};
-use super::linear::{EVEN, experiment, plain};
+use super::linear::{EVEN, at_theorem_1, experiment, plain, turned_problem};
 use super::plan::Plan;
 use super::ran::Ran;
 use super::shown::Shown as _;
@@ -19,10 +17,6 @@ use thalweg_lab::compare::EXACT_DRIFT;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity, SHARPNESS};
 
 const BATCH: usize = 10;
-/// Singular values of the teacher.
-const SIGNAL: [f64; 2] = [1.5, 0.5];
-/// √Σε in its own axes.
-const NOISE: [f64; 2] = [1.0, 0.2];
 /// Between the axes of the noise and those of the signal, degrees. At 0 and 90 they are shared.
 const ANGLES: [f64; 7] = [0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0];
 /// The angle whose path is drawn.
@@ -43,9 +37,8 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
     let (learning_rate, steps) = clock(budget);
     let mut plan = Plan::default();
     for angle in ANGLES {
-        let problem = turned(angle)?;
-        let start = Minimum::of_sgd(&problem)?.weights()?;
-        let settings = plain(learning_rate, BATCH, InitialWeights::Given(start));
+        let problem = turned_problem(angle)?;
+        let settings = plain(learning_rate, BATCH, at_theorem_1(&problem)?);
         plan.linear(
             name(angle),
             experiment(problem, settings, steps, EVEN, budget),
@@ -83,16 +76,6 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
 
 const DRIFT_NAME: &str = "exact drift, leading order in η";
 const THEOREM_NAME: &str = "Theorem 1's minimum";
-
-/// The problem whose noise is turned by `angle` degrees against the signal.
-fn turned(angle: f64) -> Result<Problem, ReproduceError> {
-    let (sine, cosine) = angle.to_radians().sin_cos();
-    let axes = faer::mat![[cosine, -sine], [sine, cosine]];
-    let own = faer::mat![[NOISE[0] * NOISE[0], 0.0], [0.0, NOISE[1] * NOISE[1]]];
-    let teacher = faer::mat![[SIGNAL[0], 0.0], [0.0, SIGNAL[1]]];
-    let noise = &axes * own * axes.transpose();
-    Ok(Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2)?)
-}
 
 fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     let mut claims = Vec::new();

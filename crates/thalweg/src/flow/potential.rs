@@ -1,6 +1,6 @@
 //! The gradients of the forces that act along the minima beside the noise.
 
-use faer::Mat;
+use faer::{Mat, Side};
 
 use super::point::{Model, Point};
 use crate::random::{Purpose, Stream};
@@ -42,15 +42,9 @@ pub(super) fn add_dropout(point: &Point, dropout: f64, gradient: &mut [Mat<f64>]
     }
 }
 
-/// So many minibatches stand for the law of their gradient, or fewer where the products with them would cost more than
-/// [`MOST_ENTRIES`].
-const MINIBATCHES: usize = 1 << 16;
-
-/// Entries of K times minibatches, at most.
-const MOST_ENTRIES: usize = 1 << 23;
-
-/// At least so many, whatever they cost.
-const FEWEST: usize = 1 << 12;
+/// So many minibatches stand for the law of their gradient. Their second moment is made exact, and with it E‖g‖²: what is left of the
+/// error of E‖g‖ takes T of the end 0.2 % up or down (D = d = 2, B = 10), as that of sixteen times as many would without.
+const MINIBATCHES: usize = 1 << 12;
 
 /// From so many samples on the inputs' own second moment is taken for that of the minibatch.
 const MANY: usize = 128;
@@ -72,26 +66,31 @@ impl Ascent {
         }
         let (root, inputs) = (model.noise_root(), model.rank());
         let sources = root.ncols();
-        let size = root.nrows() * inputs;
-        let count = (MOST_ENTRIES / (size * size)).clamp(FEWEST, MINIBATCHES);
         let draw = |index: usize| {
             let mut stream = Stream::new(index as u64, Purpose::Ascent);
             let mut normal =
                 |rows: usize, columns: usize| Mat::from_fn(rows, columns, |_, _| stream.normal());
-            let scale = 1.0 / forces.batch as f64;
-            let moment = if forces.batch < MANY {
+            if forces.batch < MANY {
                 let (noise, input) = (normal(sources, forces.batch), normal(inputs, forces.batch));
-                faer::Scale(scale) * (noise * input.transpose())
+                noise * input.transpose()
             } else {
-                faer::Scale(scale.sqrt()) * normal(sources, inputs)
-            };
-            let moment = root * moment;
+                normal(sources, inputs)
+            }
+        };
+        let drawn: Vec<Mat<f64>> = (0..MINIBATCHES).map(draw).collect();
+        let whitened = with_identity_moment(Mat::from_fn(sources * inputs, MINIBATCHES, |i, m| {
+            drawn[m][(i % sources, i / sources)]
+        }));
+        let scale = faer::Scale(1.0 / (forces.batch as f64).sqrt());
+        let minibatch = |m: usize| {
+            let moment = Mat::from_fn(sources, inputs, |i, j| whitened[(j * sources + i, m)]);
+            let moment = scale * (root * moment);
             (0..inputs)
                 .flat_map(|j| moment.col_as_slice(j).to_vec())
                 .collect()
         };
         Self {
-            minibatches: (0..count).map(draw).collect(),
+            minibatches: (0..MINIBATCHES).map(minibatch).collect(),
         }
     }
 
@@ -107,4 +106,16 @@ impl Ascent {
         });
         scaled * all.transpose()
     }
+}
+
+/// L⁻¹ times the columns, L Lᵀ their second moment, so that it becomes I; the columns as they are where it is singular.
+fn with_identity_moment(mut columns: Mat<f64>) -> Mat<f64> {
+    let share = faer::Scale(1.0 / columns.ncols() as f64);
+    let moment = share * (&columns * columns.transpose());
+    if let Ok(cholesky) = moment.llt(Side::Lower) {
+        cholesky
+            .L()
+            .solve_lower_triangular_in_place(columns.as_mut());
+    }
+    columns
 }

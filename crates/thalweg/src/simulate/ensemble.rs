@@ -8,6 +8,7 @@ use crate::problem::{Problem, Weights};
 use crate::lanes::dispatch;
 
 use super::advance::{Advance, GroupSize};
+use super::data_set::DataSet;
 use super::law::Law;
 use super::run::Run;
 use super::validate::validate;
@@ -153,6 +154,27 @@ impl Ensemble {
     /// W_1 … W_D of each run; `None` for one that has diverged.
     pub fn weights(&self) -> Vec<Option<Weights>> {
         self.runs.iter().map(|run| self.weights_of(run)).collect()
+    }
+
+    /// The finite data set of each run, diverged or not; nothing where samples are fresh.
+    ///
+    /// ```
+    /// use thalweg::problem::{Problem, covariance};
+    /// use thalweg::simulate::{Ensemble, SampleSource, SimulateSettings};
+    ///
+    /// let one = || covariance::from_deviations(&[1.0, 1.0]);
+    /// let problem = Problem::new(one(), one(), one(), 2)?;
+    /// let mut settings = SimulateSettings::new(0.01, 10);
+    /// settings.data.source = SampleSource::Finite { samples: 20, replacement: false };
+    /// let sets = Ensemble::start(&problem, &settings, &[1, 2])?.data_sets();
+    /// assert_eq!((sets.len(), sets[1].inputs.ncols(), sets[1].labels.nrows()), (2, 20, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn data_sets(&self) -> Vec<DataSet> {
+        let drawn = self.runs.iter().filter(|run| !run.data_set.is_empty());
+        drawn
+            .map(|run| DataSet::new(&self.law, &run.data_set))
+            .collect()
     }
 
     /// What can be measured of each run, exactly and in parallel; `None` for one that has diverged.

@@ -25,6 +25,7 @@
 mod advance;
 mod ascent;
 mod compress;
+mod data_set;
 mod ensemble;
 mod error;
 mod finite;
@@ -54,6 +55,7 @@ mod wide_sampler;
 pub use crate::outcome::Outcome;
 pub use crate::random::NoiseLaw;
 pub use crate::switch::Switch;
+pub use data_set::DataSet;
 pub use ensemble::Ensemble;
 pub use error::SimulateError;
 pub use memory::memory;

@@ -257,6 +257,41 @@ fn numbers_depend_on_the_seed_alone() {
     }
 }
 
+/// A step on the whole set is one of gradient descent on these samples: W_1 by −(η/N) Σ W_2ᵀ(W_2W_1x − y)xᵀ, W_2 by
+/// −(η/N) Σ (W_2W_1x − y)(W_1x)ᵀ.
+#[test]
+fn a_data_set_is_what_the_run_learns_from() {
+    const SAMPLES: usize = 30;
+    let problem = problem(&[3, 2, 2], 1);
+    let mut settings = SimulateSettings::new(0.05, SAMPLES);
+    settings.recipe.label_smoothing = 0.2;
+    settings.data.source = SampleSource::Finite {
+        samples: SAMPLES,
+        replacement: false,
+    };
+    let mut ensemble = Ensemble::start(&problem, &settings, &[1, 2]).unwrap();
+    let (sets, starts) = (ensemble.data_sets(), ensemble.weights());
+    assert_ne!(sets[0], sets[1]);
+    ensemble.run_to(1);
+    let ends = ensemble.weights();
+    for ((set, start), end) in sets.iter().zip(&starts).zip(&ends) {
+        let (start, end) = (start.as_ref().unwrap(), end.as_ref().unwrap());
+        let [first, second] = [start.layer(0), start.layer(1)];
+        let rate = faer::Scale(0.05 / SAMPLES as f64);
+        let residuals = second * first * &set.inputs - &set.labels;
+        let step = [
+            rate * (second.transpose() * &residuals * set.inputs.transpose()),
+            rate * (&residuals * (first * &set.inputs).transpose()),
+        ];
+        for (k, step) in step.iter().enumerate() {
+            let off = (start.layer(k) - end.layer(k) - step).norm_l2();
+            assert!(off < 1e-12 * step.norm_l2(), "layer {k}: {off}");
+        }
+    }
+    let fresh = Ensemble::start(&problem, &SimulateSettings::new(0.05, 10), &[1]).unwrap();
+    assert!(fresh.data_sets().is_empty());
+}
+
 /// A resume within an epoch of a shuffled data set, and across the switch to a fixed batch.
 #[test]
 fn data_sets_and_switches_resume_exactly() {
