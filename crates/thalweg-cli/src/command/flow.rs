@@ -109,13 +109,16 @@ Examples:
 /// Bad input, a start that gradient flow cannot take to a minimum, or an integration that fails.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A problem that is too large for the flow may be too large for the memory too: that is not what to mend.
-    let most = Drift::from(arguments.drift).most_weights();
+    let drift = match arguments.drift {
+        DriftArgument::Symmetric => Some(Drift::Symmetric),
+        DriftArgument::Exact => Some(Drift::Exact),
+        DriftArgument::Finite => None,
+    };
+    let most = drift.unwrap_or(Drift::Exact).most_weights();
     let accepted = |widths: &[usize]| fits(widths, most).map_err(Failure::input);
     let file = arguments.problem.read_if(accepted)?;
-    let drift = match arguments.drift {
-        DriftArgument::Symmetric => Drift::Symmetric,
-        DriftArgument::Exact => Drift::Exact,
-        DriftArgument::Finite => return finite::run(&file, arguments),
+    let Some(drift) = drift else {
+        return finite::run(&file, arguments);
     };
     let prepared = prepared(&file, arguments)?;
     let times = times(&file, &prepared, arguments).map_err(Failure::input)?;
