@@ -68,15 +68,15 @@ def least_near(efforts, error, limit, guess):
     return efforts[place], found
 
 
-def average_effort(solve, truth, limit, seeds=PROBES):
-    """The probes that an average of independent ones needs, from the error of single ones."""
-    deviations = [solve(1, seed) / truth - 1 for seed in seeds]
+def average_effort(solve, truth, limit, seeds=PROBES, least=1):
+    """The probes that an average of independent ones needs, from the error of averages of the `least` that are taken."""
+    deviations = [solve(least, seed) / truth - 1 for seed in seeds]
     error = math.sqrt(statistics.fmean(d * d for d in deviations))
     # The probes are unbiased: were the truth another, their mean would show it. (By chance once in 10^6.)
     if abs(statistics.fmean(deviations)) > 5 * error / math.sqrt(len(seeds)):
         raise SystemExit(f"the trace is not {truth}: probes deviate by {statistics.fmean(deviations):.2g}")
-    probes = math.ceil((error / limit) ** 2)
-    return probes, error / math.sqrt(probes)
+    probes = math.ceil(least * (error / limit) ** 2)
+    return probes, error * math.sqrt(least / probes)
 
 
 def scatter(solve, effort, truth, seeds):
