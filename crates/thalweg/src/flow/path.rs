@@ -219,7 +219,8 @@ impl Descending {
             let point = Point::new(model, model.layers(run.weights()));
             history.push(Standing::at(model, step_of(run.time()), &point));
             while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time())) {
-                let time = steps.learning_rate * (step - exact_steps) as f64;
+                // One at which the exact steps had arrived already is that of the arrival.
+                let time = steps.learning_rate * step.saturating_sub(exact_steps) as f64;
                 states.push(run.weights_at(time)?);
             }
             Ok(())
