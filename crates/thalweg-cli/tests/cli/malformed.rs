@@ -297,7 +297,7 @@ fn bad_flags_are_refused_by_name() {
                 "--depth",
                 "3",
                 "--dimension",
-                "200",
+                "3000",
                 "--learning-rate",
                 "0.1",
                 "--batch",

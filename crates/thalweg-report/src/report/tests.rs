@@ -191,16 +191,16 @@ fn a_run_that_some_predictor_does_not_answer_has_a_page() {
     let row = |i: usize| {
         format!(
             "[{}]",
-            (0..18).map(|j| one(i, j)).collect::<Vec<_>>().join(",")
+            (0..32).map(|j| one(i, j)).collect::<Vec<_>>().join(",")
         )
     };
-    let identity = format!("[{}]", (0..18).map(row).collect::<Vec<_>>().join(","));
+    let identity = format!("[{}]", (0..32).map(row).collect::<Vec<_>>().join(","));
     let wide = format!(
         "{common}input_covariance = {identity}\nteacher = {identity}\nnoise_covariance = {identity}\n"
     );
     let page = page_of(&wide);
     assert!(
-        page.contains("No slow flow: the network has 648 weights"),
+        page.contains("No slow flow: the network has 2048 weights"),
         "{page}"
     );
     assert!(page.contains("exact limit (Theorem 1)") && page.contains("<polyline"));

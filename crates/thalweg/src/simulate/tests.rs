@@ -276,7 +276,7 @@ fn a_data_set_is_what_the_run_learns_from() {
     let ends = ensemble.weights();
     for ((set, start), end) in sets.iter().zip(&starts).zip(&ends) {
         let (start, end) = (start.as_ref().unwrap(), end.as_ref().unwrap());
-        let [first, second] = [start.layer(0), start.layer(1)];
+        let [first, second] = [start.layer(1), start.layer(2)];
         let rate = faer::Scale(0.05 / SAMPLES as f64);
         let residuals = second * first * &set.inputs - &set.labels;
         let step = [
@@ -284,7 +284,7 @@ fn a_data_set_is_what_the_run_learns_from() {
             rate * (&residuals * (first * &set.inputs).transpose()),
         ];
         for (k, step) in step.iter().enumerate() {
-            let off = (start.layer(k) - end.layer(k) - step).norm_l2();
+            let off = (start.layer(k + 1) - end.layer(k + 1) - step).norm_l2();
             assert!(off < 1e-12 * step.norm_l2(), "layer {k}: {off}");
         }
     }
