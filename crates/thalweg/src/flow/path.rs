@@ -214,19 +214,23 @@ impl Descending {
             }
         }
 
+        // Steps of an arrival before the last exact one: nothing moves any more, and they are at the minimum.
+        let arrived = states.len();
+        let early = std::iter::from_fn(|| wanted.next_if(|step| *step <= exact_steps)).count();
         let step_of = |time: f64| exact_steps as f64 + time / steps.learning_rate;
         let run = follow(model, state, NEAR, settings, |run| {
             let point = Point::new(model, model.layers(run.weights()));
             history.push(Standing::at(model, step_of(run.time()), &point));
             while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time())) {
-                // One at which the exact steps had arrived already is that of the arrival.
-                let time = steps.learning_rate * step.saturating_sub(exact_steps) as f64;
+                let time = steps.learning_rate * (step - exact_steps) as f64;
                 states.push(run.weights_at(time)?);
             }
             Ok(())
         })?;
         let mut minimum = run.weights;
         to_manifold(model, &mut minimum)?;
+        let early = std::iter::repeat_n(minimum.clone(), early);
+        states.splice(arrived..arrived, early);
         states.extend(wanted.map(|_| minimum.clone()));
         let end = Point::new(model, model.layers(&minimum)).sharpness();
         let sharpest = history.iter().map(|standing| standing.sharpness);

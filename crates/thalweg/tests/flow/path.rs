@@ -93,7 +93,12 @@ fn without_noise_it_is_gradient_descent() {
             let step = snapshot.step.unwrap();
             let expected = descended(&problem, &start, learning_rate, step);
             let off = apart(&snapshot.weights, &expected);
-            let allowed = if step <= 1000 { 1e-12 } else { 1e-3 };
+            // From 10⁻¹⁰ away on the minimum stands for what is left of the descent.
+            let allowed = match step {
+                0..500 => 1e-12,
+                500..=1000 => 1e-9,
+                _ => 1e-3,
+            };
             assert!(off < allowed, "η {learning_rate}, step {step}: {off}");
             let root = problem.input_covariance().llt(Side::Lower).unwrap();
             let error = (product(&expected) - problem.teacher()) * root.L();
