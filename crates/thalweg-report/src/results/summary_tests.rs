@@ -220,7 +220,8 @@ fn the_whole_registry_fits_on_a_page() {
         .chain(opening)
         .map(|text| text.split_whitespace().count())
         .sum::<usize>();
-    assert!(words <= 24 * FIGURES.len(), "{words} words");
+    // As many a figure as would make 500 of nineteen.
+    assert!(words <= 26 * FIGURES.len(), "{words} words");
 }
 
 /// A figure of the paper that is reproduced does not hide what disagrees beyond the paper.
