@@ -40,7 +40,7 @@ pub struct SimulatedEnd {
     pub change: Option<f64>,
     /// The steps before which nothing can be said to have settled: a relaxation time of the slow flow; none where it is not known.
     pub least: Option<f64>,
-    /// Whether the runs are that long, every standard error is at most [`ENOUGH`], and T has stopped changing to within it and
+    /// Whether the runs are that long, every standard error is at most 1 %, and T has stopped changing to within it and
     /// its own error.
     pub settled: bool,
 }
