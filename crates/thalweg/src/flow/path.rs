@@ -33,6 +33,9 @@ const MANY_WEIGHTS: usize = 100_000;
 /// The relative residual below which the rest of the descent is no longer told apart from its end.
 const NEAR: f64 = 1e-7;
 
+/// The relative residual at which there is nothing left of it.
+const DOWN: f64 = 1e-10;
+
 /// How many times a learning rate that is too large is divided by ten in search of one that is not.
 const MOST_TENTHS: i32 = 40;
 
@@ -184,13 +187,16 @@ impl Descending {
         steps: &Steps,
         settings: &FlowSettings,
     ) -> Result<Self, FlowError> {
-        let exact_steps = exact_steps(model);
+        // Inputs that are nearly dependent may still move when the residual is tiny: time goes on from the last exact step.
+        let mut taken = 0;
         let mut wanted = steps.steps.iter().copied().peekable();
         let mut states = Vec::with_capacity(steps.steps.len());
         let mut history = Vec::new();
         let mut state = model.flatten(start.layers());
 
-        for step in 0..=exact_steps {
+        let most = exact_steps(model);
+        for step in 0..=most {
+            taken = step;
             while wanted.next_if_eq(&step).is_some() {
                 states.push(state.clone());
             }
@@ -205,7 +211,7 @@ impl Descending {
                 });
             }
             history.push(standing);
-            if distance <= NEAR || step == exact_steps {
+            if distance <= DOWN || step == most {
                 break;
             }
             let moves = model.flatten(&velocity(&point));
@@ -214,23 +220,18 @@ impl Descending {
             }
         }
 
-        // Steps of an arrival before the last exact one: nothing moves any more, and they are at the minimum.
-        let arrived = states.len();
-        let early = std::iter::from_fn(|| wanted.next_if(|step| *step <= exact_steps)).count();
-        let step_of = |time: f64| exact_steps as f64 + time / steps.learning_rate;
+        let step_of = |time: f64| taken as f64 + time / steps.learning_rate;
         let run = follow(model, state, NEAR, settings, |run| {
             let point = Point::new(model, model.layers(run.weights()));
             history.push(Standing::at(model, step_of(run.time()), &point));
             while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time())) {
-                let time = steps.learning_rate * (step - exact_steps) as f64;
+                let time = steps.learning_rate * (step - taken) as f64;
                 states.push(run.weights_at(time)?);
             }
             Ok(())
         })?;
         let mut minimum = run.weights;
         to_manifold(model, &mut minimum)?;
-        let early = std::iter::repeat_n(minimum.clone(), early);
-        states.splice(arrived..arrived, early);
         states.extend(wanted.map(|_| minimum.clone()));
         let end = Point::new(model, model.layers(&minimum)).sharpness();
         let sharpest = history.iter().map(|standing| standing.sharpness);
