@@ -18,6 +18,8 @@ __all__ = [
     "check_symmetry",
     "density",
     "density_vectors",
+    "design",
+    "diagnose",
     "eigen_room",
     "eigen_tolerance",
     "eigenpairs",
