@@ -8,6 +8,8 @@
 //! assert_eq!(Build::here().program.as_deref(), Some(PROGRAM));
 //! ```
 
+use thalweg::problem::Problem;
+
 use crate::spec::{Fault, Field, Node};
 
 /// The convention of every loss, gradient and Hessian of the deep linear model, in one line.
@@ -38,6 +40,12 @@ pub(crate) fn mended(root: &Field<'_>) -> Result<Vec<String>, Fault> {
     let notes = notes.map_or(Ok(Vec::new()), |field| field.list("a list of sentences"))?;
     let text = |note: &Field<'_>| note.text().map(str::to_owned);
     notes.iter().map(text).collect()
+}
+
+/// What was mended in the covariances of `problem`, in sentences: the matrices that it gives do not show it.
+pub fn mended_in(problem: &Problem) -> Vec<String> {
+    let mended = problem.caveats().iter().filter(|caveat| caveat.is_mended());
+    mended.map(ToString::to_string).collect()
 }
 
 /// A build of the program.

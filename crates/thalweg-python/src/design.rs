@@ -1,23 +1,19 @@
 //! What must be changed for SGD to end at a chosen sharpness.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use thalweg_lab::answer::DesignAnswer;
-use thalweg_lab::design::{LEVERS, Lever, Target};
+use thalweg_lab::answer::{DesignAnswer, time_for_runs};
+use thalweg_lab::design::{self as inverse, LEVERS, Lever, Target};
 use thalweg_lab::spec;
 
 use crate::error::Failed;
 use crate::given::{self, Given};
 use crate::problem::Problem;
 use crate::{json, work};
-
-/// The longest that a simulation is given: a year.
-const LONGEST: f64 = 3.2e7;
 
 /// The answer of `thalweg design --json`; `target` is one of `sharpness`, `ratio` and `lambda_max`, and its value.
 #[pyfunction]
@@ -62,7 +58,7 @@ pub fn design<'py>(
         py,
         (&stop, work::PATIENCE),
         move || -> Result<_, Failed> {
-            let more = || until(seconds, &asked);
+            let more = || time_for_runs(seconds, &asked);
             let answer = DesignAnswer::new((&problem, &recipe), step, target, &levers, more)?;
             Ok(answer.json())
         },
@@ -71,18 +67,9 @@ pub fn design<'py>(
     json::python(py, &answer?)
 }
 
-/// Says until when a simulation goes on; none for 0 seconds.
-pub fn until(seconds: f64, stop: &Arc<AtomicBool>) -> Option<impl FnMut() -> bool + use<>> {
-    let end = Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, LONGEST));
-    let stop = Arc::clone(stop);
-    (seconds > 0.0).then_some(move || Instant::now() < end && !stop.load(Ordering::Relaxed))
-}
-
 fn lever(key: &str) -> PyResult<&'static dyn Lever> {
-    let found = LEVERS.iter().find(|lever| lever.key() == key);
-    found.copied().ok_or_else(|| {
-        let keys: Vec<_> = LEVERS.iter().map(|lever| lever.key()).collect();
-        let keys = keys.join(", ");
+    inverse::lever(key).ok_or_else(|| {
+        let keys = inverse::keys();
         PyValueError::new_err(format!("`by` has {key:?}, one of {keys} is needed"))
     })
 }

@@ -57,6 +57,7 @@ pub fn flow<'py>(
     let rate = given.read(spec::learning_rate)?;
     let step = rate.zip(given.read(spec::batch)?);
     let prepared = Prepared::new(&problem, recipe, step).map_err(Failed::from)?;
+    let prepared = prepared.into_owned();
     let times = match (slow_time, steps) {
         (Some(slow_time), None) => slow(slow_time)?,
         (None, Some(steps)) => in_steps(&given, &prepared, steps)?,
@@ -107,7 +108,7 @@ impl Start {
 }
 
 fn follow(
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     start: Start,
     times: FlowTimes,
     drift: Drift,
@@ -118,7 +119,7 @@ fn follow(
 }
 
 fn at_step(
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     start: Start,
     times: &FlowTimes,
 ) -> Result<(Value, Vec<FiniteWaypoint>), Failed> {
@@ -141,7 +142,11 @@ fn slow(times: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
 }
 
 /// The steps themselves, or the last of them.
-fn in_steps(given: &Given, prepared: &Prepared, steps: &Bound<'_, PyAny>) -> PyResult<FlowTimes> {
+fn in_steps(
+    given: &Given,
+    prepared: &Prepared<'_>,
+    steps: &Bound<'_, PyAny>,
+) -> PyResult<FlowTimes> {
     let missing = |name: &str| {
         PyValueError::new_err(format!("`{name}` is missing, it is needed beside `steps`"))
     };

@@ -6,10 +6,9 @@ use std::sync::atomic::AtomicBool;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use thalweg::problem::Weights;
-use thalweg_lab::answer::{PredictAnswer, Prepared, SPECTRUM_UNASKED};
+use thalweg_lab::answer::{PredictAnswer, Prepared, SPECTRUM_UNASKED, time_for_runs};
 use thalweg_lab::spec;
 
-use crate::design::until;
 use crate::error::Failed;
 use crate::given::{self, Given};
 use crate::problem::Problem;
@@ -26,11 +25,7 @@ pub fn predict<'py>(
     spectrum: Option<bool>,
     seconds: f64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let prepared = prepared(problem, learning_rate, batch, recipe)?;
-    let given = Given::new(&[("learning_rate", learning_rate), ("batch", batch)])?;
-    let step = given
-        .read(spec::learning_rate)?
-        .zip(given.read(spec::batch)?);
+    let (prepared, step) = prepared(problem, learning_rate, batch, recipe)?;
     let problem = Arc::clone(&problem.inner);
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
@@ -41,7 +36,7 @@ pub fn predict<'py>(
             let size = problem.input_dim() * problem.output_dim();
             let listed = spectrum.unwrap_or(size <= SPECTRUM_UNASKED);
             let mut answer = PredictAnswer::new(&prepared, listed)?;
-            if let (Some(step), Some(more)) = (step, until(seconds, &asked)) {
+            if let (Some(step), Some(more)) = (step, time_for_runs(seconds, &asked)) {
                 answer.simulate(&problem, step, more)?;
             }
             Ok(answer.json())
@@ -51,13 +46,13 @@ pub fn predict<'py>(
     json::python(py, &answer?)
 }
 
-/// `problem` as SGD meets it, with what is added to it.
+/// `problem` as SGD meets it, with what is added to it, and η and B where they are given.
 fn prepared(
     problem: &Problem,
     learning_rate: Option<&Bound<'_, PyAny>>,
     batch: Option<&Bound<'_, PyAny>>,
     recipe: &Bound<'_, PyDict>,
-) -> PyResult<Prepared> {
+) -> PyResult<(Prepared<'static>, Option<(f64, usize)>)> {
     let given = Given::new(&[("learning_rate", learning_rate), ("batch", batch)])?;
     let step = match (given.read(spec::learning_rate)?, given.read(spec::batch)?) {
         (None, None) => None,
@@ -66,7 +61,8 @@ fn prepared(
         (None, Some(_)) => return Err(beside("learning_rate", "batch")),
     };
     let recipe = given::recipe(recipe)?;
-    Ok(Prepared::new(&problem.inner, recipe, step).map_err(Failed::from)?)
+    let prepared = Prepared::new(&problem.inner, recipe, step).map_err(Failed::from)?;
+    Ok((prepared.into_owned(), step))
 }
 
 /// One of two arguments that mean something together is missing.
@@ -86,7 +82,7 @@ pub fn minimum<'py>(
     batch: Option<&Bound<'py, PyAny>>,
     recipe: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let prepared = prepared(problem, learning_rate, batch, recipe)?;
+    let (prepared, _) = prepared(problem, learning_rate, batch, recipe)?;
     let weights = work::compute(py, move || -> Result<Weights, Failed> {
         let answer = PredictAnswer::new(&prepared, false)?;
         Ok(match answer.end {

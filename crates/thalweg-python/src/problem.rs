@@ -10,6 +10,7 @@ use thalweg::problem;
 use thalweg::theory;
 use thalweg_lab::answer::notes;
 use thalweg_lab::memory;
+use thalweg_lab::provenance::mended_in;
 use thalweg_lab::spec::Node;
 
 use crate::error::Failed;
@@ -171,7 +172,7 @@ impl Problem {
             self.teacher(py)?,
             self.noise_covariance(py)?,
             self.hidden_widths(),
-            mended(&self.inner),
+            mended_in(&self.inner),
         );
         Ok((restore, fields.into_pyobject(py)?))
     }
@@ -202,12 +203,6 @@ impl Problem {
             ("noise_covariance", rows(problem.noise_covariance())),
         ])
     }
-}
-
-/// What was mended in the covariances of `problem`: the matrices that it gives do not show it.
-pub fn mended(problem: &problem::Problem) -> Vec<String> {
-    let mended = problem.caveats().iter().filter(|caveat| caveat.is_mended());
-    mended.map(ToString::to_string).collect()
 }
 
 /// The matrices of a problem, before they are looked at.

@@ -8,13 +8,14 @@ use std::time::Duration;
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use thalweg_lab::provenance::mended_in;
 use thalweg_lab::run::{self, Note, Observer, RunStatus, Runnable};
 use thalweg_lab::saved::Foreign;
 use thalweg_lab::spec::{Draft, Experiment, NetworkExperiment, Node, SpecError, Specification};
 use thalweg_lab::store::{self, RunOutcome, StoredRun};
 
 use crate::error::Failed;
-use crate::problem::{Problem, mended};
+use crate::problem::Problem;
 use crate::simulate::Simulated;
 use crate::train::Trained;
 use crate::{json, tree, work};
@@ -217,7 +218,7 @@ fn tree_of(given: &Bound<'_, PyAny>) -> PyResult<Node> {
         return tree::node("", given);
     };
     let problem = problem.get();
-    let notes = mended(&problem.inner).into_iter();
+    let notes = mended_in(&problem.inner).into_iter();
     let notes: Node = notes.map(Node::Text).collect();
     Ok(Node::from([
         ("problem", problem.node()),

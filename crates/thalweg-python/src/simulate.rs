@@ -9,13 +9,14 @@ use pyo3::types::{PyDict, PyTuple};
 use serde_json::{Value, json};
 use thalweg_lab::answer;
 use thalweg_lab::compare::{Comparison, predictors};
+use thalweg_lab::provenance::mended_in;
 use thalweg_lab::quantity;
 use thalweg_lab::spec::{Draft, Experiment, Specification as _};
 use thalweg_lab::store::StoredRun;
 
 use crate::error::Failed;
 use crate::measurements::Measurements;
-use crate::problem::{Problem, mended};
+use crate::problem::Problem;
 use crate::run::{self, Finished};
 use crate::{json, work};
 
@@ -93,7 +94,7 @@ impl Simulated {
         let restore = py.import("thalweg._core")?.getattr("restore_simulated")?;
         let fields = (
             self.toml(),
-            mended(&self.run.experiment.problem),
+            mended_in(&self.run.experiment.problem),
             self.measurements(py)?,
             self.outcomes(py)?,
         );

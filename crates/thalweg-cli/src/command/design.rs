@@ -1,11 +1,8 @@
 //! `thalweg design`: what must be changed for SGD to end at a chosen sharpness.
 
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
 use clap::{ArgGroup, Args};
-use thalweg_lab::answer::{DesignAnswer, SimulatedEnd};
-use thalweg_lab::design::{LEVERS, Lever, Predicted, Target};
+use thalweg_lab::answer::{DesignAnswer, MOST_SECONDS, SimulatedEnd, time_for_runs};
+use thalweg_lab::design::{self, LEVERS, Lever, Predicted, Target};
 
 use crate::arguments::{
     ProblemArguments, RecipeArguments, StepArguments, count, missing, positive,
@@ -80,19 +77,13 @@ impl std::fmt::Debug for Choice {
 }
 
 fn lever(text: &str) -> Result<Choice, String> {
-    let found = LEVERS.iter().find(|lever| lever.key() == text);
-    found.map(|lever| Choice(*lever)).ok_or_else(|| {
-        let keys: Vec<_> = LEVERS.iter().map(|lever| lever.key()).collect();
-        format!("a lever is one of {}", keys.join(", "))
-    })
+    let found = design::lever(text).map(Choice);
+    found.ok_or_else(|| format!("a lever is one of {}", design::keys()))
 }
-
-/// The longest that a simulation is given: a year.
-const LONGEST: f64 = 3.2e7;
 
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(value) if (0.0..=LONGEST).contains(&value) => Ok(value),
+        Ok(value) if (0.0..=MOST_SECONDS).contains(&value) => Ok(value),
         _ => Err("a number of seconds from 0 is needed".into()),
     }
 }
@@ -126,12 +117,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(chosen) => chosen.iter().map(|choice| choice.0).collect(),
         None => LEVERS.to_vec(),
     };
-    let stop = interrupt::asked();
-    let more = || {
-        let until = Instant::now() + Duration::from_secs_f64(arguments.seconds);
-        let more = move || Instant::now() < until && !stop.load(Ordering::Relaxed);
-        (arguments.seconds > 0.0).then_some(more)
-    };
+    let more = || time_for_runs(arguments.seconds, interrupt::asked());
     let answer = DesignAnswer::new((&file.problem, &recipe), step, target, &levers, more)?;
     if arguments.json {
         return output::print_json(&answer.json());

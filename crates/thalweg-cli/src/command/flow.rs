@@ -280,7 +280,7 @@ fn percent(fraction: f64) -> String {
 }
 
 /// The file's problem with what is added to plain SGD, at the η and B that are given.
-fn prepared(file: &ProblemFile, arguments: &Arguments) -> Result<Prepared, Failure> {
+fn prepared<'p>(file: &'p ProblemFile, arguments: &Arguments) -> Result<Prepared<'p>, Failure> {
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let step = rate.zip(arguments.step.batch().or(file.batch));
     let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
@@ -290,7 +290,7 @@ fn prepared(file: &ProblemFile, arguments: &Arguments) -> Result<Prepared, Failu
 /// The user's own steps, or the file's slow times.
 fn times(
     file: &ProblemFile,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     arguments: &Arguments,
 ) -> Result<FlowTimes, NoTimes> {
     if arguments.steps.is_none()

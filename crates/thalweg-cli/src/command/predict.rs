@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
 use clap::Args;
 use thalweg::flow::misalignment_warning;
-use thalweg_lab::answer::{PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED, SimulatedEnd};
+use thalweg_lab::answer::{
+    PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED, SimulatedEnd, time_for_runs,
+};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 
 use crate::arguments::{ProblemArguments, RecipeArguments, StepArguments, positive};
@@ -91,10 +90,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut answer = PredictAnswer::new(&prepared, listed)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;
-        let until = Instant::now() + Duration::from_secs_f64(arguments.seconds.min(LONGEST));
-        let stop = interrupt::asked();
-        let more = || Instant::now() < until && !stop.load(Ordering::Relaxed);
-        answer.simulate(problem, step, more)?;
+        if let Some(more) = time_for_runs(arguments.seconds, interrupt::asked()) {
+            answer.simulate(problem, step, more)?;
+        }
     }
     if arguments.json {
         output::print_json(&answer.json())
@@ -102,9 +100,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         output::print(&Shown(answer).page())
     }
 }
-
-/// The longest that a simulation is given: a year.
-const LONGEST: f64 = 3.2e7;
 
 #[derive(Debug, thiserror::Error)]
 #[error("--simulate runs SGD at a step of yours: give --learning-rate and --batch")]

@@ -14,7 +14,7 @@ use crate::quantity;
 #[derive(Debug)]
 pub struct FiniteAnswer<'p> {
     /// Of what.
-    pub prepared: &'p Prepared,
+    pub prepared: &'p Prepared<'p>,
     /// The seed of a random start.
     pub seed: Option<u64>,
     /// η.
@@ -45,7 +45,7 @@ impl<'p> FiniteAnswer<'p> {
     /// Without η and B, when gradient flow cannot take the start to a minimum, or when the theory has no answer for this network,
     /// recipe, η and B.
     pub fn new(
-        prepared: &'p Prepared,
+        prepared: &'p Prepared<'p>,
         (start, seed): (&Weights, Option<u64>),
         times: &FlowTimes,
     ) -> Result<Self, AnswerError> {

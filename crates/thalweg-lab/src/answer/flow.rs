@@ -15,7 +15,7 @@ use crate::quantity;
 #[derive(Debug)]
 pub struct FlowAnswer<'p> {
     /// Of what.
-    pub prepared: &'p Prepared,
+    pub prepared: &'p Prepared<'p>,
     /// The problem that is in effect learnt.
     pub problem: &'p Problem,
     /// The seed of a random start.
@@ -65,7 +65,7 @@ impl<'p> FlowAnswer<'p> {
     /// # Errors
     /// When there is not the memory, gradient flow cannot take the start to a minimum, or an integration fails.
     pub fn new(
-        prepared: &'p Prepared,
+        prepared: &'p Prepared<'p>,
         (start, seed): (&Weights, Option<u64>),
         times: FlowTimes,
         drift: Drift,

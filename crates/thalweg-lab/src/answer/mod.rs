@@ -37,7 +37,7 @@ pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
 pub use prepared::Prepared;
-pub use simulated_end::SimulatedEnd;
+pub use simulated_end::{MOST_SECONDS, SimulatedEnd, time_for_runs};
 pub use simulation::simulated;
 pub use start::random_start;
 pub use train::TrainAnswer;

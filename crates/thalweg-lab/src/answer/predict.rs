@@ -22,7 +22,7 @@ pub const SPECTRUM_UNASKED: usize = 1 << 16;
 #[derive(Debug)]
 pub struct PredictAnswer<'p> {
     /// Of what.
-    pub prepared: &'p Prepared,
+    pub prepared: &'p Prepared<'p>,
     /// The problem that is in effect learnt.
     pub problem: &'p Problem,
     /// T, T_min, λ_max and F at Theorem 1's minimum (eq. 14, eq. 15, Theorem 1), and each layer's share.
@@ -115,13 +115,9 @@ impl<'p> PredictAnswer<'p> {
     /// # Errors
     /// When the theory does not hold for the problem, a number is not finite, or the flow under the forces beside the noise is too
     /// large or does not come to rest.
-    pub fn new(prepared: &'p Prepared, listed: bool) -> Result<Self, AnswerError> {
-        let Prepared {
-            problem,
-            forces,
-            step,
-            ..
-        } = prepared;
+    pub fn new(prepared: &'p Prepared<'p>, listed: bool) -> Result<Self, AnswerError> {
+        let Prepared { forces, step, .. } = prepared;
+        let problem: &Problem = &prepared.problem;
         let prediction = theory::predict(problem).map_err(AnswerError::input)?;
         let initial = |variances: Vec<f64>| {
             theory::initial_sharpness(problem, &variances).map_err(AnswerError::work)
@@ -220,11 +216,16 @@ impl<'p> PredictAnswer<'p> {
                 .weights()
                 .map_err(AnswerError::work)?,
         };
-        let small = relaxes_quickly(self.problem);
-        let relaxation = small.then(|| flow::relaxation(self.problem).ok()).flatten();
-        let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
+        let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Forces beside the noise only hasten it.
-        let least = relaxation.map(|r| r.steps(rate, batch) / self.prepared.forces.noise);
+        let least = known.or_else(|| {
+            let small = relaxes_quickly(self.problem);
+            let relaxation = small
+                .then(|| flow::relaxation(self.problem).ok())
+                .flatten()?;
+            let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
+            Some(relaxation.steps(rate, batch) / self.prepared.forces.noise)
+        });
         self.simulated = Some(SimulatedEnd::new(
             problem,
             &settings,

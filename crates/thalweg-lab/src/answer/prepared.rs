@@ -1,15 +1,18 @@
 //! A problem with what is added to plain SGD on it: what the theory's answers are about.
 
+use std::borrow::Cow;
+
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
 
 use super::AnswerError;
+use crate::provenance::mended_in;
 
 /// A problem as SGD meets it: with the recipe's changes of labels and inputs in it, and its forces beside it.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct Prepared<'p> {
     /// The problem that is in effect learnt.
-    pub problem: Problem,
+    pub problem: Cow<'p, Problem>,
     /// What is added to plain SGD.
     pub recipe: Recipe,
     /// What moves the weights along the minima beside plain noise.
@@ -26,13 +29,13 @@ struct NoStep {
     field: &'static str,
 }
 
-impl Prepared {
+impl<'p> Prepared<'p> {
     /// `problem`, trained by `recipe` with learning rate η and B samples in a minibatch, where these are given.
     ///
     /// # Errors
     /// When the recipe does not fit the problem, or has an entry that says nothing without η and B.
     pub fn new(
-        problem: &Problem,
+        problem: &'p Problem,
         recipe: Recipe,
         step: Option<(f64, usize)>,
     ) -> Result<Self, AnswerError> {
@@ -46,13 +49,11 @@ impl Prepared {
             return Err(AnswerError::input(NoStep { field }));
         }
         let forces = step.map_or_else(Forces::default, |(rate, batch)| recipe.forces(rate, batch));
-        let learnt = if recipe.keeps_problem() {
-            learnt
-        } else {
-            learnt.recalling(mended(problem))
-        };
         Ok(Self {
-            problem: learnt,
+            problem: match learnt {
+                Cow::Owned(learnt) => Cow::Owned(learnt.recalling(mended_in(problem))),
+                given => given,
+            },
             step: step.map(|(rate, batch)| (recipe.effective_rate(rate), batch)),
             recipe,
             forces,
@@ -60,12 +61,22 @@ impl Prepared {
     }
 
     /// `problem` under plain SGD.
-    pub fn plain(problem: &Problem, step: Option<(f64, usize)>) -> Self {
+    pub fn plain(problem: &'p Problem, step: Option<(f64, usize)>) -> Self {
         Self {
-            problem: problem.clone(),
+            problem: Cow::Borrowed(problem),
             recipe: Recipe::default(),
             forces: Forces::default(),
             step,
+        }
+    }
+
+    /// The same, with a problem of its own.
+    pub fn into_owned(self) -> Prepared<'static> {
+        Prepared {
+            problem: Cow::Owned(self.problem.into_owned()),
+            recipe: self.recipe,
+            forces: self.forces,
+            step: self.step,
         }
     }
 
@@ -133,11 +144,4 @@ impl Prepared {
         }
         notes
     }
-}
-
-/// What was said of the problem's covariances when they were mended.
-fn mended(problem: &Problem) -> Vec<String> {
-    let caveats = problem.caveats().iter();
-    let mended = caveats.filter(|caveat| caveat.is_mended());
-    mended.map(ToString::to_string).collect()
 }

@@ -1,7 +1,10 @@
 //! Where SGD itself ends at the user's own step: the answer where no theory reaches.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
-use thalweg::problem::Weights;
+use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{
     Ensemble, InitialWeights, Observation, Outcome, SimulateError, SimulateSettings,
 };
@@ -9,7 +12,6 @@ use thalweg::simulate::{
 use super::AnswerError;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::SeedMean;
-use thalweg::problem::Problem;
 
 /// Runs side by side.
 const SEEDS: u64 = 16;
@@ -21,7 +23,18 @@ const FIRST: u64 = 1024;
 const MEASURED: u64 = 64;
 
 /// The relative standard error at which a mean is known well enough, and the change from round to round that is none.
-pub const ENOUGH: f64 = 0.01;
+const ENOUGH: f64 = 0.01;
+
+/// The longest that runs are given, seconds: a year.
+pub const MOST_SECONDS: f64 = 3.2e7;
+
+/// Says while runs may go on: for `seconds` from now, until `stop` is set. None where they are given no time at all.
+pub fn time_for_runs(seconds: f64, stop: &AtomicBool) -> Option<impl FnMut() -> bool + use<'_>> {
+    (seconds > 0.0).then(|| {
+        let end = Instant::now() + Duration::from_secs_f64(seconds.min(MOST_SECONDS));
+        move || Instant::now() < end && !stop.load(Ordering::Relaxed)
+    })
+}
 
 /// Means over the last round and over seeds.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,18 +134,16 @@ impl SimulatedEnd {
                 (Some(now), Some(before)) => Some(now[0].mean / before[0].mean - 1.0),
                 _ => None,
             };
-            let known = |mean: &SeedMean| {
-                let error = mean.standard_error;
-                error.is_some_and(|error| error <= ENOUGH * mean.mean.abs())
-            };
-            let relative = |mean: &SeedMean| {
-                let error = mean.standard_error;
-                error.map_or(0.0, |error| error / mean.mean.abs())
+            // One run alone has no error, and is never known well enough.
+            let error = |mean: &SeedMean| {
+                let error = mean.standard_error.unwrap_or(f64::INFINITY);
+                error / mean.mean.abs()
             };
             let settled = means.as_ref().is_some_and(|means| {
-                let still = change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * relative(&means[0]));
+                let known = means.iter().all(|mean| error(mean) <= ENOUGH);
+                let still = change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * error(&means[0]));
                 let long = least.is_some_and(|least| ensemble.step() as f64 >= least);
-                long && still && means.iter().all(known)
+                long && still && known
             });
             if settled || !in_time || means.is_none() {
                 let diverged = outcomes.iter().filter_map(|outcome| match outcome {

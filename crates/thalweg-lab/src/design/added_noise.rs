@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use faer::{Mat, Side};
-use thalweg::problem::Problem;
+use faer::Mat;
+use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::Recipe;
 
-use super::lever::{Changed, Lever, LeverError, over_decades};
+use super::lever::{Changed, Lever, LeverError, listed, over_decades};
 
 /// From 0 to 1 S = c (λ_max(Σε) I − Σε): c = 1 makes the noise isotropic, and SGD ends at the flattest minimum. Below 0
 /// S = c λ_max u uᵀ, u the loudest direction: the noise grows as unequal as wanted.
@@ -38,26 +38,20 @@ impl Lever for AddedNoise {
         // What the labels have already, smoothed as they are.
         let kept = (1.0 - recipe.label_smoothing).powi(2);
         let noise = faer::Scale(kept) * problem.noise_covariance() + &before;
-        let eigen = noise
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|_| LeverError::NotConverged("Σε"))?;
-        let largest = eigen.S().column_vector()[size - 1];
+        let spectral = Spectral::of(noise.as_ref()).ok_or(LeverError::NotConverged("Σε"))?;
+        let largest = spectral.largest();
         let added = if position >= 0.0 {
             let level = faer::Scale(largest) * Mat::<f64>::identity(size, size);
             faer::Scale(position) * (level - &noise)
         } else {
-            let loudest = eigen.U().col(size - 1);
+            let loudest = spectral.vectors.col(size - 1);
             let scale = over_decades(-position) * largest;
             Mat::from_fn(size, size, |i, j| scale * loudest[i] * loudest[j])
         };
-        let deviations: Vec<String> = (0..size.min(MOST_SHOWN))
-            .map(|i| format!("{:.4}", added[(i, i)].max(0.0).sqrt()))
-            .collect();
-        let more = if size > MOST_SHOWN { ", …" } else { "" };
+        let deviations = listed((0..size).map(|i| added[(i, i)].max(0.0).sqrt()));
         let diagonal = (0..size).all(|i| (0..i).all(|j| added[(i, j)].abs() < 1e-12 * largest));
         let words = format!(
-            "add noise of standard deviations {}{more} to the outputs{}",
-            deviations.join(", "),
+            "add noise of standard deviations {deviations} to the outputs{}",
             if diagonal {
                 ""
             } else {
@@ -74,6 +68,3 @@ impl Lever for AddedNoise {
         })
     }
 }
-
-/// The most outputs whose deviations are listed.
-const MOST_SHOWN: usize = 6;

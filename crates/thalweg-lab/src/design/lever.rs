@@ -68,3 +68,20 @@ pub(super) fn over_decades(position: f64) -> f64 {
         10f64.powf(DECADES * (2.0 * position - 1.0))
     }
 }
+
+/// The most numbers that are listed in words.
+const MOST_LISTED: usize = 6;
+
+/// The first of `numbers`, with four decimals.
+pub(super) fn listed(numbers: impl ExactSizeIterator<Item = f64>) -> String {
+    let more = if numbers.len() > MOST_LISTED {
+        ", …"
+    } else {
+        ""
+    };
+    let shown: Vec<String> = numbers
+        .take(MOST_LISTED)
+        .map(|number| format!("{number:.4}"))
+        .collect();
+    shown.join(", ") + more
+}

@@ -5,12 +5,12 @@
 //!
 //! ```
 //! use thalweg::problem::{Problem, covariance};
-//! use thalweg_lab::design::{LEVERS, Target, design};
+//! use thalweg_lab::design::{Target, design, lever};
 //!
 //! let one = || faer::Mat::<f64>::identity(2, 2);
 //! let problem = Problem::new(one(), one(), covariance::from_deviations(&[1.0, 0.2]), 2)?;
-//! let lever = LEVERS.iter().find(|lever| lever.key() == "weight_decay").unwrap();
-//! let found = design(&problem, &Default::default(), (0.005, 10), Target::Sharpness(9.0), *lever)?;
+//! let lever = lever("weight_decay").unwrap();
+//! let found = design(&problem, &Default::default(), (0.005, 10), Target::Sharpness(9.0), lever)?;
 //! assert!((found.after.sharpness - 9.0).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,6 +29,17 @@ use added_noise::AddedNoise;
 use label_weights::WeightedLabels;
 use weight_decay::WeightDecay;
 use whitening::Whitening;
+
+/// The lever of this key.
+pub fn lever(key: &str) -> Option<&'static dyn Lever> {
+    LEVERS.iter().copied().find(|lever| lever.key() == key)
+}
+
+/// The keys of all levers, in a row.
+pub fn keys() -> String {
+    let keys: Vec<_> = LEVERS.iter().map(|lever| lever.key()).collect();
+    keys.join(", ")
+}
 
 /// Every lever, in the order in which they are shown.
 pub const LEVERS: &[&dyn Lever] = &[&AddedNoise, &WeightDecay, &WeightedLabels, &Whitening];

@@ -155,75 +155,54 @@ pub fn design(
     let before = predicted(problem, recipe, step)?;
     let wanted = target.value();
     let off = |predicted: &Predicted| target.of(predicted) - wanted;
+    let (mut low, mut high) = (target.of(&before), target.of(&before));
+    // Two positions with the target between them, the first nearer to rest, and how far off the prediction is there.
+    let mut bracket: Option<(f64, f64, f64)> = None;
     let range = lever.positions();
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    let mut bracket: Option<(f64, f64)> = None;
     for end in [*range.start(), *range.end()] {
         if end == 0.0 {
             continue;
         }
-        let mut last = (0.0, target.of(&before));
-        for i in 0..=TRIED {
+        let mut last = (0.0, off(&before));
+        for i in 1..=TRIED {
             let position = end * i as f64 / TRIED as f64;
-            let value = target.of(&at(position)?.1);
-            (low, high) = (low.min(value), high.max(value));
-            let crossed = (last.1 - wanted) * (value - wanted) <= 0.0;
-            let nearer = bracket.is_none_or(|(_, to)| position.abs() < to.abs());
-            if i > 0 && crossed && nearer {
-                bracket = Some((last.0, position));
+            let here = off(&at(position)?.1);
+            (low, high) = (low.min(here + wanted), high.max(here + wanted));
+            // The end of the range may be the target itself, but for rounding.
+            let met = i == TRIED && (here / wanted).abs() < MET;
+            let nearer = bracket.is_none_or(|(_, _, far)| position.abs() < far.abs());
+            if nearer && (last.1 * here <= 0.0 || met) {
+                bracket = Some((last.0, last.1, position));
                 break;
             }
-            last = (position, value);
+            last = (position, here);
         }
     }
-    let beyond = DesignError::Beyond {
-        lever: lever.name(),
-        what: target.what(),
-        target: wanted,
-        low,
-        high,
+    let Some((mut near, side, mut far)) = bracket else {
+        return Err(DesignError::Beyond {
+            lever: lever.name(),
+            what: target.what(),
+            target: wanted,
+            low,
+            high,
+        });
     };
-    // An end of the range may be the target itself, but for rounding.
-    let ends = [*range.start(), *range.end()]
-        .into_iter()
-        .filter(|end| *end != 0.0);
-    let Some((mut near, mut far)) = bracket else {
-        for end in ends {
-            let (changed, after) = at(end)?;
-            if (off(&after) / wanted).abs() < MET {
-                return Ok(designed(lever, end, changed, before, after));
-            }
-        }
-        return Err(beyond);
-    };
-    let side = off(&at(near)?.1);
     for _ in 0..HALVINGS {
         let middle = 0.5 * (near + far);
-        let here = off(&at(middle)?.1);
-        if here * side > 0.0 {
+        if off(&at(middle)?.1) * side > 0.0 {
             near = middle;
         } else {
             far = middle;
         }
     }
     let (changed, after) = at(far)?;
-    Ok(designed(lever, far, changed, before, after))
-}
-
-fn designed(
-    lever: &dyn Lever,
-    position: f64,
-    changed: Changed,
-    before: Predicted,
-    after: Predicted,
-) -> Designed {
-    Designed {
+    Ok(Designed {
         lever: lever.key(),
-        position,
+        position: far,
         changed,
         before,
         after,
-    }
+    })
 }
 
 fn predicted(
@@ -245,7 +224,7 @@ fn predicted(
 
 #[cfg(test)]
 mod tests {
-    use super::super::LEVERS;
+    use super::super::lever;
     use super::*;
     use thalweg::problem::covariance;
 
@@ -256,8 +235,8 @@ mod tests {
     }
 
     fn by(key: &str, target: Target) -> Result<Designed, DesignError> {
-        let lever = LEVERS.iter().find(|lever| lever.key() == key).unwrap();
-        design(&problem(), &Recipe::default(), (0.005, 10), target, *lever)
+        let lever = lever(key).unwrap();
+        design(&problem(), &Recipe::default(), (0.005, 10), target, lever)
     }
 
     /// Each lever meets targets inside its range, and what it changes predicts them.

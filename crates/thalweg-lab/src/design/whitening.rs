@@ -2,8 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use faer::{Mat, Side};
-use thalweg::problem::Problem;
+use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::Recipe;
 
 use super::lever::{Changed, Lever, LeverError};
@@ -34,24 +33,17 @@ impl Lever for Whitening {
         recipe: &Recipe,
         _: (f64, usize),
     ) -> Result<Changed, LeverError> {
-        let size = problem.input_dim();
-        let eigen = problem
-            .input_covariance()
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|_| LeverError::NotConverged("Σx"))?;
-        let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-        let floor = SINGULAR * values[size - 1];
+        let spectral =
+            Spectral::of(problem.input_covariance()).ok_or(LeverError::NotConverged("Σx"))?;
+        let floor = SINGULAR * spectral.largest();
         let power = |exponent: f64| {
-            let scaled = Mat::from_fn(size, size, |i, j| {
-                let value = values[j];
-                let power = if value > floor {
+            spectral.map(|value| {
+                if value > floor {
                     value.powf(exponent)
                 } else {
                     0.0
-                };
-                vectors[(i, j)] * power
-            });
-            scaled * vectors.transpose()
+                }
+            })
         };
         let changed = Problem::with_hidden_widths(
             power(1.0 - position),

@@ -8,6 +8,7 @@ use thalweg::random::{Purpose, Stream};
 use thalweg::recipe::{LabelWeights, Recipe, Sam};
 use thalweg::theory;
 
+use super::draw::resampled;
 use super::trials::{heteroscedasticity, isotropy};
 use super::{DiagnoseError, Noise, Table};
 use crate::answer::{AnswerError, PredictAnswer, Prepared};
@@ -102,17 +103,21 @@ pub struct Diagnosis {
     pub problem: Problem,
 }
 
-/// κ(Σε), T, T_min, λ_max, F.
-fn numbers(noise: &Noise, depth: usize) -> Result<([f64; 5], Problem), DiagnoseError> {
+/// κ(Σε), T, T_min, λ_max, F of what `noise` says of inputs and teacher, with noise of this covariance.
+fn numbers(
+    noise: &Noise,
+    covariance: &Mat<f64>,
+    depth: usize,
+) -> Result<([f64; 5], Problem), DiagnoseError> {
     let problem = Problem::new(
         noise.input_covariance.clone(),
         noise.teacher.clone(),
-        noise.covariance.clone(),
+        covariance.clone(),
         depth,
     )
     .map_err(|error| AnswerError::Input(Box::new(error)))?;
     let found = theory::predict(&problem).map_err(|error| AnswerError::Input(Box::new(error)))?;
-    let spectrum = spectrum(&noise.covariance);
+    let spectrum = spectrum(covariance);
     let condition = spectrum[0] / spectrum[spectrum.len() - 1];
     let all = [
         condition,
@@ -152,7 +157,7 @@ impl Diagnosis {
         let input = centred(&table.inputs, &table.input_names)?;
         let target = centred(&table.targets, &table.target_names)?;
         let mut stream = Stream::new(settings.seed, Purpose::EvaluationOrder);
-        let folds = Noise::folds(rows, || stream.uniform());
+        let folds = Noise::folds(rows, &mut stream);
         let all: Vec<usize> = (0..rows).collect();
         let noise = Noise::of((&input, &target), &all, &folds)?;
         let variance = |j: usize| {
@@ -162,17 +167,15 @@ impl Diagnosis {
         if (0..target.ncols()).all(|j| noise.covariance[(j, j)] <= ROUNDING * variance(j)) {
             return Err(DiagnoseError::NoNoise);
         }
-        let (found, problem) = numbers(&noise, settings.depth)?;
+        let (found, problem) = numbers(&noise, &noise.covariance, settings.depth)?;
         let resampled: Vec<[f64; 5]> = (0..settings.resamples)
             .into_par_iter()
             .filter_map(|index| {
                 let mut stream =
                     Stream::new(settings.seed ^ (index as u64 + 1) << 20, Purpose::Changes);
-                let drawn: Vec<usize> = (0..rows)
-                    .map(|_| (stream.uniform() * rows as f64) as usize)
-                    .collect();
+                let drawn = resampled(rows, &mut stream);
                 let noise = Noise::of((&input, &target), &drawn, &folds).ok()?;
-                Some(numbers(&noise, settings.depth).ok()?.0)
+                Some(numbers(&noise, &noise.covariance, settings.depth).ok()?.0)
             })
             .collect();
         let interval = |k: usize| {
@@ -247,13 +250,13 @@ fn outputs(
         .enumerate()
         .map(|(j, name)| {
             let ratio_if_average = (count > 1).then(|| {
-                let mut changed = noise.clone();
+                let mut changed = noise.covariance.clone();
                 for k in 0..count {
-                    changed.covariance[(j, k)] = 0.0;
-                    changed.covariance[(k, j)] = 0.0;
+                    changed[(j, k)] = 0.0;
+                    changed[(k, j)] = 0.0;
                 }
-                changed.covariance[(j, j)] = (total - own(j)) / (count - 1) as f64;
-                let found = numbers(&changed, depth).ok()?.0;
+                changed[(j, j)] = (total - own(j)) / (count - 1) as f64;
+                let found = numbers(noise, &changed, depth).ok()?.0;
                 Some(found[1] / found[2])
             });
             OutputNoise {

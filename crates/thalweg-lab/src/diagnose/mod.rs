@@ -20,6 +20,7 @@
 //! ```
 
 mod diagnosis;
+mod draw;
 mod error;
 mod noise;
 mod table;

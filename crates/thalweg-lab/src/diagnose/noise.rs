@@ -2,7 +2,10 @@
 
 use faer::{Mat, Side, linalg::solvers::Solve};
 
+use thalweg::random::Stream;
+
 use super::DiagnoseError;
+use super::draw::shuffle;
 
 /// How many parts the rows are cut into; each is predicted from the others.
 const FOLDS: usize = 10;
@@ -52,7 +55,6 @@ impl Noise {
         let fits = fits.collect::<Result<Vec<_>, _>>()?;
         let whole = Fit::new(&whole)?;
         let mut residuals = Mat::zeros(rows.len(), size.1);
-        let mut covariance = Mat::<f64>::zeros(size.1, size.1);
         for (at, &row) in rows.iter().enumerate() {
             let fit = &fits[fold[row]];
             let x = Mat::from_fn(size.0, 1, |j, _| inputs[(row, j)]);
@@ -63,29 +65,25 @@ impl Noise {
                 residuals[(at, j)] = residual / (1.0 + leverage).sqrt();
             }
         }
-        for i in 0..rows.len() {
-            for a in 0..targets.ncols() {
-                for b in 0..targets.ncols() {
-                    covariance[(a, b)] += residuals[(i, a)] * residuals[(i, b)] / rows.len() as f64;
-                }
-            }
-        }
         Ok(Self {
             input_covariance: whole.covariance,
             teacher: whole.teacher,
-            covariance,
+            covariance: second_moment(&residuals),
             residuals,
         })
     }
 
     /// In which part each of `rows` rows is, by a shuffle.
-    pub fn folds(rows: usize, mut uniform: impl FnMut() -> f64) -> Vec<usize> {
+    pub fn folds(rows: usize, stream: &mut Stream) -> Vec<usize> {
         let mut folds: Vec<usize> = (0..rows).map(|i| i % FOLDS).collect();
-        for i in (1..rows).rev() {
-            folds.swap(i, (uniform() * (i + 1) as f64) as usize);
-        }
+        shuffle(&mut folds, stream);
         folds
     }
+}
+
+/// The mean of r rᵀ over the rows r of `residuals`.
+pub(super) fn second_moment(residuals: &Mat<f64>) -> Mat<f64> {
+    faer::Scale(1.0 / residuals.nrows() as f64) * (residuals.transpose() * residuals)
 }
 
 /// Least squares with an intercept.

@@ -44,7 +44,7 @@ fn noise_is_estimated_without_bias() {
     for seed in 0..400 {
         let table = table(40, seed, &[1.0, 0.2], 0.0);
         let mut stream = Stream::new(seed, Purpose::EvaluationOrder);
-        let folds = Noise::folds(40, || stream.uniform());
+        let folds = Noise::folds(40, &mut stream);
         let all: Vec<usize> = (0..40).collect();
         let found = Noise::of((&table.inputs, &table.targets), &all, &folds)
             .unwrap()

@@ -1,7 +1,11 @@
 //! Two tests of the residuals, each against its own statistic on data for which the hypothesis holds.
 
 use faer::{Mat, Side};
+use thalweg::problem::Spectral;
 use thalweg::random::Stream;
+
+use super::draw::{resampled, shuffle};
+use super::noise::second_moment;
 
 /// How many data sets stand for the hypothesis.
 const DRAWS: usize = 999;
@@ -15,15 +19,13 @@ pub(super) fn isotropy(residuals: &Mat<f64>, stream: &mut Stream) -> f64 {
     if outputs == 1 {
         return 1.0;
     }
-    let all: Vec<usize> = (0..rows).collect();
-    let observed = unequal(residuals, &all);
+    let observed = unequal(residuals);
     let white = whitened(residuals);
     let mut beyond = 0;
     for _ in 0..DRAWS {
-        let drawn: Vec<usize> = (0..rows)
-            .map(|_| (stream.uniform() * rows as f64) as usize)
-            .collect();
-        if unequal(&white, &drawn) >= observed {
+        let drawn = resampled(rows, stream);
+        let drawn = Mat::from_fn(rows, outputs, |i, j| white[(drawn[i], j)]);
+        if unequal(&drawn) >= observed {
             beyond += 1;
         }
     }
@@ -31,9 +33,9 @@ pub(super) fn isotropy(residuals: &Mat<f64>, stream: &mut Stream) -> f64 {
 }
 
 /// p log(tr S/p) − log det S ≥ 0, 0 where S ∝ I.
-fn unequal(residuals: &Mat<f64>, rows: &[usize]) -> f64 {
+fn unequal(residuals: &Mat<f64>) -> f64 {
     let outputs = residuals.ncols();
-    let values = second_moment(residuals, rows)
+    let values = second_moment(residuals)
         .self_adjoint_eigenvalues(Side::Lower)
         .unwrap_or_else(|_| vec![f64::NAN; outputs]);
     let mean = values.iter().sum::<f64>() / outputs as f64;
@@ -43,27 +45,11 @@ fn unequal(residuals: &Mat<f64>, rows: &[usize]) -> f64 {
         .sum()
 }
 
-fn second_moment(residuals: &Mat<f64>, rows: &[usize]) -> Mat<f64> {
-    let taken = Mat::from_fn(rows.len(), residuals.ncols(), |i, j| {
-        residuals[(rows[i], j)]
-    });
-    faer::Scale(1.0 / rows.len() as f64) * (taken.transpose() * &taken)
-}
-
 /// R S^{−1/2}.
 fn whitened(residuals: &Mat<f64>) -> Mat<f64> {
-    let all: Vec<usize> = (0..residuals.nrows()).collect();
-    let moment = second_moment(residuals, &all);
-    match moment.self_adjoint_eigen(Side::Lower) {
-        Ok(eigen) => {
-            let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-            let size = residuals.ncols();
-            let scaled = Mat::from_fn(size, size, |i, j| {
-                vectors[(i, j)] / values[j].max(f64::MIN_POSITIVE).sqrt()
-            });
-            residuals * (scaled * vectors.transpose())
-        }
-        Err(_) => residuals.clone(),
+    match Spectral::of(second_moment(residuals).as_ref()) {
+        Some(moment) => residuals * moment.map(|value| 1.0 / value.max(f64::MIN_POSITIVE).sqrt()),
+        None => residuals.clone(),
     }
 }
 
@@ -107,9 +93,7 @@ pub(super) fn heteroscedasticity(
     let observed = statistic(&order);
     let mut beyond = 0;
     for _ in 0..DRAWS {
-        for i in (1..rows).rev() {
-            order.swap(i, (stream.uniform() * (i + 1) as f64) as usize);
-        }
+        shuffle(&mut order, stream);
         if statistic(&order) >= observed {
             beyond += 1;
         }

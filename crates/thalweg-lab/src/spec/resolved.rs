@@ -16,7 +16,7 @@ use super::recipe;
 use super::schedule::Schedule;
 use super::specification::Specification;
 use super::word::Word;
-use crate::provenance::LOSS_CONVENTION;
+use crate::provenance::{LOSS_CONVENTION, mended_in};
 
 impl Experiment {
     /// The experiment as a specification file in TOML, all defaults and matrices explicit.
@@ -39,9 +39,7 @@ impl Specification for Experiment {
     }
 
     fn mended(&self) -> Vec<String> {
-        let caveats = self.problem.caveats().iter();
-        let mended = caveats.filter(|caveat| caveat.is_mended());
-        mended.map(ToString::to_string).collect()
+        mended_in(&self.problem)
     }
 
     fn to_node(&self) -> Node {

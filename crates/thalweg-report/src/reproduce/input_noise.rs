@@ -53,7 +53,7 @@ fn recipe(variance: f64) -> Recipe {
 
 /// The problem that is in effect learnt.
 fn learnt(variance: f64) -> Result<Problem, ReproduceError> {
-    Ok(recipe(variance).problem(&clean()?)?)
+    Ok(recipe(variance).problem(&clean()?)?.into_owned())
 }
 
 /// Every variance, from where SGD ends without it. Each sample gets its noise.

@@ -191,7 +191,7 @@ fn learnt(smoothing: f64) -> Result<Problem, ReproduceError> {
         label_smoothing: smoothing,
         ..Recipe::default()
     };
-    Ok(recipe.problem(&problem()?)?)
+    Ok(recipe.problem(&problem()?)?.into_owned())
 }
 
 fn along() -> impl Iterator<Item = f64> {

@@ -110,20 +110,8 @@ impl<S: Stiff> Integrator<S> {
     /// One accepted step. `end` serves the message of an error.
     pub(super) fn advance(&mut self, end: f64) -> Result<(), FlowError> {
         loop {
-            let taken = self.statistics.accepted + self.statistics.rejected;
-            if taken >= self.max_steps {
-                return Err(FlowError::TooManySteps {
-                    steps: taken,
-                    time: self.time,
-                    end,
-                });
-            }
-            if self.time + 1e-3 * self.step == self.time && self.time > 0.0 {
-                return Err(FlowError::StepTooSmall {
-                    step: self.step,
-                    time: self.time,
-                });
-            }
+            self.statistics
+                .allow(self.max_steps, (self.time, self.step), end)?;
             let Some((correction, corrections)) = self.solve()? else {
                 self.statistics.rejected += 1;
                 self.resize(0.5);

@@ -85,6 +85,26 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// Whether one more step may be tried, of this size from this time.
+    ///
+    /// # Errors
+    /// When `most` are used up, or the step is lost in the rounding of the time.
+    pub(super) fn allow(
+        &self,
+        most: usize,
+        (time, step): (f64, f64),
+        end: f64,
+    ) -> Result<(), FlowError> {
+        let steps = self.accepted + self.rejected;
+        if steps >= most {
+            return Err(FlowError::TooManySteps { steps, time, end });
+        }
+        if time + 1e-3 * step == time && time > 0.0 {
+            return Err(FlowError::StepTooSmall { step, time });
+        }
+        Ok(())
+    }
+
     /// Adds those of another integration.
     pub(super) fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
@@ -171,20 +191,8 @@ impl<'a, S: System> Integrator<'a, S> {
     /// One accepted step. `end` only bounds the step size, and serves the message of an error.
     pub(super) fn advance(&mut self, end: f64) -> Result<(), FlowError> {
         loop {
-            let taken = self.statistics.accepted + self.statistics.rejected;
-            if taken >= self.max_steps {
-                return Err(FlowError::TooManySteps {
-                    steps: taken,
-                    time: self.time,
-                    end,
-                });
-            }
-            if self.time + 1e-3 * self.step == self.time && self.time > 0.0 {
-                return Err(FlowError::StepTooSmall {
-                    step: self.step,
-                    time: self.time,
-                });
-            }
+            self.statistics
+                .allow(self.max_steps, (self.time, self.step), end)?;
             let size = self.step;
             // A stage too far out for the linear algebra is a step too long, like any other.
             let attempt = match self.attempt(size) {

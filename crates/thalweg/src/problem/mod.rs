@@ -26,6 +26,7 @@ mod factor;
 mod pivoted;
 mod random;
 mod rounding;
+mod spectral;
 pub mod spectrum;
 pub mod teacher;
 mod weights;
@@ -37,6 +38,7 @@ pub use error::{ProblemError, ProblemField};
 pub use factor::Factor;
 pub use random::Shape;
 pub use rounding::Caveat;
+pub use spectral::Spectral;
 pub use weights::{Weights, WeightsError};
 
 use factor::FactorError;

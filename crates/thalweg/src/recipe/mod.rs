@@ -35,6 +35,8 @@ mod tests;
 pub use error::RecipeError;
 pub use forces::Forces;
 
+use std::borrow::Cow;
+
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
@@ -140,11 +142,16 @@ impl Recipe {
     /// residual is independent of x̃, and the problem is exactly this one; dropout leaves them dependent, and F is right
     /// to leading order in p.
     ///
+    /// Where the recipe changes neither labels nor inputs it is `problem` itself.
+    ///
     /// # Errors
     /// When an entry does not fit the problem or is out of its range; the message names it.
-    pub fn problem(&self, problem: &Problem) -> Result<Problem, RecipeError> {
+    pub fn problem<'p>(&self, problem: &'p Problem) -> Result<Cow<'p, Problem>, RecipeError> {
         self.validate(problem)?;
-        problem::learnt(self, problem)
+        if self.keeps_problem() {
+            return Ok(Cow::Borrowed(problem));
+        }
+        problem::learnt(self, problem).map(Cow::Owned)
     }
 
     /// Whether the problem that is learnt is the given one.

@@ -3,16 +3,13 @@
 use faer::{Mat, Side};
 
 use super::{LabelWeights, Recipe, RecipeError};
-use crate::problem::Problem;
+use crate::problem::{Problem, Spectral};
 
 /// Eigenvalues below this fraction of the largest count as zero.
 const SINGULAR: f64 = 1e-14;
 
 /// Σx′, V′ and Σε′ of [`Recipe::problem`], in the same network.
 pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, RecipeError> {
-    if recipe.keeps_problem() {
-        return Ok(problem.clone());
-    }
     let kept = 1.0 - recipe.label_smoothing;
     let mut teacher = faer::Scale(kept) * problem.teacher();
     let mut noise = faer::Scale(kept * kept) * problem.noise_covariance();
@@ -56,19 +53,13 @@ fn weights(recipe: &Recipe, noise: &Mat<f64>) -> Result<Option<Mat<f64>>, Recipe
         None => Ok(None),
         Some(LabelWeights::Matrix(weights)) => Ok(Some(weights.clone())),
         Some(LabelWeights::Whiten) => {
-            let eigen = noise
-                .self_adjoint_eigen(Side::Lower)
-                .map_err(|_| not_converged("label_weights"))?;
-            let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-            let size = noise.nrows();
-            if values[0] <= SINGULAR * values[size - 1] {
-                return Err(RecipeError::NoiseSingular {
-                    least: values[0],
-                    most: values[size - 1],
-                });
+            let spectral =
+                Spectral::of(noise.as_ref()).ok_or_else(|| not_converged("label_weights"))?;
+            let (least, most) = (spectral.smallest(), spectral.largest());
+            if least <= SINGULAR * most {
+                return Err(RecipeError::NoiseSingular { least, most });
             }
-            let scaled = Mat::from_fn(size, size, |i, j| vectors[(i, j)] / values[j].sqrt());
-            Ok(Some(scaled * vectors.transpose()))
+            Ok(Some(spectral.map(|variance| 1.0 / variance.sqrt())))
         }
     }
 }
@@ -134,7 +125,9 @@ pub(super) fn fits(
             }
         }
     }
-    let values = eigenvalues(&symmetric(covariance))?;
+    let values = symmetric(covariance)
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| not_converged(field))?;
     let (least, most) = (values[0], values[size - 1].abs());
     if least < -1e-7 * most {
         return refuse(format!("it has the eigenvalue {least:e}"));
@@ -144,27 +137,10 @@ pub(super) fn fits(
 
 /// The inverse of a positive semi-definite matrix on its range.
 fn inverse(matrix: &Mat<f64>) -> Result<Mat<f64>, RecipeError> {
-    let symmetric = symmetric(matrix);
-    let eigen = symmetric
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| not_converged("input_noise_covariance"))?;
-    let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-    let size = matrix.nrows();
-    let floor = SINGULAR * values[size - 1];
-    let scaled = Mat::from_fn(size, size, |i, j| {
-        if values[j] > floor {
-            vectors[(i, j)] / values[j]
-        } else {
-            0.0
-        }
-    });
-    Ok(scaled * vectors.transpose())
-}
-
-fn eigenvalues(matrix: &Mat<f64>) -> Result<Vec<f64>, RecipeError> {
-    matrix
-        .self_adjoint_eigenvalues(Side::Lower)
-        .map_err(|_| not_converged("input_noise_covariance"))
+    let spectral = Spectral::of(symmetric(matrix).as_ref())
+        .ok_or_else(|| not_converged("input_noise_covariance"))?;
+    let floor = SINGULAR * spectral.largest();
+    Ok(spectral.map(|value| if value > floor { 1.0 / value } else { 0.0 }))
 }
 
 fn not_converged(field: &'static str) -> RecipeError {

@@ -110,14 +110,14 @@ fn moments_are_those_of_changed_samples() {
 #[test]
 fn nothing_added_changes_nothing() {
     let problem = problem();
-    assert_eq!(Recipe::default().problem(&problem).unwrap(), problem);
+    assert_eq!(*Recipe::default().problem(&problem).unwrap(), problem);
     let still = Recipe {
         momentum: 0.9,
         weight_decay: 0.1,
         hidden_dropout: 0.2,
         ..Recipe::default()
     };
-    assert_eq!(still.problem(&problem).unwrap(), problem);
+    assert_eq!(*still.problem(&problem).unwrap(), problem);
 }
 
 #[test]

@@ -4,17 +4,16 @@ use std::ops::Range;
 
 use crate::lanes::{Lanes, Real, Task, Vector};
 use crate::outcome::DIVERGED;
-use crate::random::{Purpose, Streams};
+use crate::random::Purpose;
 
 use super::ascent::Ascent;
-use super::finite::Finite;
 use super::kernel::{Blocked, General, Kernel, Perturbed, Square};
 use super::law::Law;
-use super::perturbations::{Perturbations, Perturber};
+use super::minibatches::Minibatches;
 use super::run::Run;
 use super::sampler::{Sampler, SufficientStatistics};
 use super::wide_sampler::WideSampler;
-use super::{Outcome, Precision, SampleSource, SimulateSettings};
+use super::{Outcome, Precision, SimulateSettings};
 
 /// As many runs as there are lanes, or fewer, over `steps`.
 pub(super) struct Advance<'a> {
@@ -103,12 +102,11 @@ impl Advance<'_> {
     fn with<R: Real, K: Kernel<R>, S: SufficientStatistics<R::Wide>>(
         self,
         mut kernel: K,
-        mut source: S,
+        source: S,
     ) {
         let (law, settings) = (self.law, self.settings);
         let lanes = R::Wide::LANES;
         let runs = self.runs;
-        let last = runs.len() - 1;
         let seeds = seeds(runs, lanes);
         let mut alive = 0u32;
         for (l, run) in runs.iter().enumerate() {
@@ -118,74 +116,22 @@ impl Advance<'_> {
             load(kernel.weights(), lanes, l, &run.weights);
             load(kernel.velocity(), lanes, l, &run.velocity);
         }
-        let mut sampler = Sampler::<R::Wide>::new(&seeds);
-        let streams = Streams::<R::Wide>::new(&seeds);
         let mut ascent = Ascent::<R>::new(settings, kernel.weights().len());
-        let mut perturber = settings
-            .is_perturbed()
-            .then(|| Perturber::new(Perturbations::new(law, self.widths)));
-        let mut finite = match settings.data.source {
-            SampleSource::Online => None,
-            SampleSource::Finite {
-                samples,
-                replacement,
-            } => Some(Finite::new(
-                samples,
-                replacement,
-                law.inputs + law.outputs,
-                &seeds,
-            )),
-        };
         let mut fixed = vec![R::Wide::splat(0.0); runs[0].fixed_batch.len()];
         for (l, run) in runs.iter().enumerate() {
             load(&mut fixed, lanes, l, &run.fixed_batch);
         }
-        let switch = settings.switch.map_or(u64::MAX, |s| s.at_step);
-        let (layout, sufficient) = (law.layout(settings.batch), law.sufficient());
+        let mut minibatches = Minibatches::new(law, settings, self.widths, &seeds, source, fixed);
         let limit = R::Wide::splat(DIVERGED);
-        let purpose = Purpose::Batches as u32;
         for step in self.steps {
             if alive == 0 {
                 break;
             }
             if let Some(ascent) = ascent.as_mut().filter(|ascent| ascent.is_independent()) {
-                let purpose = Purpose::Ascent as u32;
-                let columns = if step >= switch {
-                    &fixed
-                } else if sufficient {
-                    source.sufficient(law, &layout, step, purpose)
-                } else if let Some(finite) = &mut finite {
-                    let lanes: Vec<&Run> = (0..lanes).map(|l| &runs[l.min(last)]).collect();
-                    finite.drawn(
-                        &sampler.streams,
-                        &lanes,
-                        settings.batch,
-                        step,
-                        Purpose::Ascent,
-                    )
-                } else {
-                    sampler.samples(law, settings.batch, step, purpose)
-                };
-                let columns = match &mut perturber {
-                    None => columns,
-                    Some(perturber) => perturber.extend(&streams, columns, law.size(), step),
-                };
+                let columns = minibatches.draw(runs, step, Purpose::Ascent);
                 ascent.climb(&mut kernel, columns);
             }
-            let columns = if step >= switch {
-                &fixed
-            } else if sufficient {
-                source.sufficient(law, &layout, step, purpose)
-            } else if let Some(finite) = &mut finite {
-                let lanes: Vec<&Run> = (0..lanes).map(|l| &runs[l.min(last)]).collect();
-                finite.minibatch(&sampler.streams, &lanes, settings.batch, step)
-            } else {
-                sampler.samples(law, settings.batch, step, purpose)
-            };
-            let columns = match &mut perturber {
-                None => columns,
-                Some(perturber) => perturber.extend(&streams, columns, law.size(), step),
-            };
+            let columns = minibatches.draw(runs, step, Purpose::Batches);
             let norm = match &mut ascent {
                 None => kernel.step(columns),
                 Some(ascent) => {

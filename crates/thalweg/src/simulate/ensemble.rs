@@ -45,7 +45,7 @@ impl Ensemble {
         if seeds.is_empty() {
             return Err(SimulateError::NoSeeds);
         }
-        let law = Law::new(problem, settings);
+        let law = Law::new(problem, settings)?;
         let begin = |&seed: &u64| {
             let weights = initial::weights(problem, settings, seed);
             let velocity = vec![0.0; velocity_len(settings, weights.len())];
@@ -56,7 +56,7 @@ impl Ensemble {
             problem: problem.clone(),
             settings: settings.clone(),
             law,
-            learnt: settings.recipe.problem(problem)?,
+            learnt: settings.recipe.problem(problem)?.into_owned(),
             step: 0,
             runs,
         })
@@ -88,7 +88,7 @@ impl Ensemble {
                 })
             }
         };
-        let law = Law::new(problem, settings);
+        let law = Law::new(problem, settings)?;
         let resume = |state: RunState| {
             let (seed, moving) = (state.seed, velocity_len(settings, expected));
             let weights = restore(seed, "weights", state.weights, expected)?;
@@ -111,7 +111,7 @@ impl Ensemble {
             problem: problem.clone(),
             settings: settings.clone(),
             law,
-            learnt: settings.recipe.problem(problem)?,
+            learnt: settings.recipe.problem(problem)?.into_owned(),
             step: snapshot.step,
             runs,
         })

@@ -36,7 +36,8 @@ impl<V: Lanes> Finite<V> {
         }
     }
 
-    /// The whitened columns of the minibatch of `step`, from the lanes' data sets.
+    /// The whitened columns of the minibatch of `step` for `purpose`, from the lanes' data sets: the step's own, or that of an
+    /// ascent, which is drawn with replacement whatever the steps' are.
     #[inline(always)]
     pub fn minibatch(
         &mut self,
@@ -44,20 +45,15 @@ impl<V: Lanes> Finite<V> {
         lanes: &[&Run],
         batch: usize,
         step: u64,
+        purpose: Purpose,
     ) -> &[V] {
+        self.columns.resize(batch * self.size, V::splat(0.0));
         self.indices.resize(batch * V::LANES, 0);
-        if self.replacement {
-            self.with_replacement(streams, step, Purpose::Batches);
+        if self.replacement || purpose == Purpose::Ascent {
+            self.with_replacement(streams, step, purpose);
         } else {
             self.in_order(batch, step);
         }
-        self.gather(lanes, batch)
-    }
-
-    /// The columns of the samples at `indices`.
-    #[inline(always)]
-    fn gather(&mut self, lanes: &[&Run], batch: usize) -> &[V] {
-        self.columns.resize(batch * self.size, V::splat(0.0));
         let mut gathered = vec![0.0; V::LANES];
         for (i, indices) in self.indices.chunks_exact(V::LANES).enumerate() {
             for r in 0..self.size {
@@ -68,21 +64,6 @@ impl<V: Lanes> Finite<V> {
             }
         }
         &self.columns
-    }
-
-    /// The whitened columns of a minibatch drawn with replacement from the words of `purpose`.
-    #[inline(always)]
-    pub fn drawn(
-        &mut self,
-        streams: &Streams<V>,
-        lanes: &[&Run],
-        batch: usize,
-        step: u64,
-        purpose: Purpose,
-    ) -> &[V] {
-        self.indices.resize(batch * V::LANES, 0);
-        self.with_replacement(streams, step, purpose);
-        self.gather(lanes, batch)
     }
 
     /// Sample i of lane l at `indices[i · LANES + l]`: word i of the step times N, its high half.

@@ -23,7 +23,7 @@ use faer::Mat;
 use crate::problem::{Problem, cholesky};
 use crate::random::{FEW_DEGREES, chi_square_words};
 
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, RecipeError};
 
 use super::{Data, NoiseLaw, SimulateSettings};
 
@@ -52,7 +52,10 @@ pub(super) struct Law {
 
 impl Law {
     /// The law of `settings`' samples in `problem`.
-    pub fn new(problem: &Problem, settings: &SimulateSettings) -> Self {
+    ///
+    /// # Errors
+    /// When the recipe does not fit the problem.
+    pub fn new(problem: &Problem, settings: &SimulateSettings) -> Result<Self, RecipeError> {
         let recipe = &settings.recipe;
         let in_law = !settings.is_perturbed();
         let keep = |there: &Option<Mat<f64>>| {
@@ -67,8 +70,8 @@ impl Law {
             label_weights: recipe.label_weights.clone(),
             ..Recipe::default()
         };
-        let drawn = drawn.problem(problem).unwrap_or_else(|_| problem.clone());
-        Self {
+        let drawn = drawn.problem(problem)?;
+        Ok(Self {
             inputs: problem.input_dim(),
             outputs: problem.output_dim(),
             input_factor: cholesky(drawn.input_covariance()),
@@ -83,7 +86,7 @@ impl Law {
                 sample_by_sample: settings.data.sample_by_sample || !in_law,
                 ..settings.data
             },
-        }
+        })
     }
 
     /// d_x + d_y.

@@ -64,8 +64,8 @@ fn laws(inputs: usize, outputs: usize) -> (Law, Law) {
     let mut by_sample = settings.clone();
     by_sample.data.sample_by_sample = true;
     (
-        Law::new(&problem, &settings),
-        Law::new(&problem, &by_sample),
+        Law::new(&problem, &settings).unwrap(),
+        Law::new(&problem, &by_sample).unwrap(),
     )
 }
 
@@ -120,7 +120,7 @@ fn every_noise_law_has_its_covariance() {
                 data,
                 ..SimulateSettings::new(0.1, 1)
             };
-            let law = Law::new(&problem, &settings);
+            let law = Law::new(&problem, &settings).unwrap();
             let samples: Vec<_> = (0..5 * DRAWS)
                 .map(|seed| Batch::at(&law, &settings, seed, 0, Purpose::Batches))
                 .collect();

@@ -36,6 +36,7 @@ mod law;
 #[cfg(test)]
 mod law_tests;
 mod memory;
+mod minibatches;
 mod observe;
 #[cfg(test)]
 mod observe_tests;

@@ -93,7 +93,7 @@ fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
         let mut settings = SimulateSettings::new(0.1, 1);
         settings.data.heteroscedasticity = heteroscedasticity;
         settings.data.sample_by_sample = true;
-        let law = Law::new(&problem, &settings);
+        let law = Law::new(&problem, &settings).unwrap();
         let observed = Observation::new(&problem, &settings.data, &weights);
         let squared = |layers: &[Mat<f64>], batch: &Batch| -> f64 {
             gradients(&law, layers, batch)

@@ -78,29 +78,30 @@ impl Perturbations {
 /// Draws them, a seed in each lane.
 pub(super) struct Perturber<V: Lanes> {
     layout: Perturbations,
+    streams: Streams<V>,
     odds: Vec<(f64, f64)>,
     words: Vec<[V::Bits; 4]>,
     columns: Vec<V>,
 }
 
 impl<V: Lanes> Perturber<V> {
-    /// For `layout`.
-    pub fn new(layout: Perturbations) -> Self {
+    /// For `layout`, in the lanes of `seeds`.
+    pub fn new(layout: Perturbations, seeds: &[u64]) -> Self {
         let words = layout.normal_words() + layout.odds().len();
         Self {
             odds: layout.odds(),
             words: vec![[V::bits(0); 4]; words.div_ceil(4)],
             columns: Vec::new(),
+            streams: Streams::new(seeds),
             layout,
         }
     }
 
     /// `columns`, of `size` numbers each, with the changes of `step` behind each.
     #[inline(always)]
-    pub fn extend(&mut self, streams: &Streams<V>, columns: &[V], size: usize, step: u64) -> &[V] {
+    pub fn extend(&mut self, columns: &[V], size: usize, step: u64) -> &[V] {
         V::within(Extend {
             perturber: self,
-            streams,
             columns,
             size,
             step,
@@ -109,13 +110,14 @@ impl<V: Lanes> Perturber<V> {
     }
 
     #[inline(always)]
-    fn draw(&mut self, streams: &Streams<V>, columns: &[V], size: usize, step: u64) {
+    fn draw(&mut self, columns: &[V], size: usize, step: u64) {
         self.columns.clear();
         let normals = self.layout.added_noise.end;
         for (i, column) in columns.chunks_exact(size).enumerate() {
             self.columns.extend_from_slice(column);
             let first = (i * self.words.len()) as u32;
-            streams.fill(step, first, Purpose::Changes as u32, &mut self.words);
+            self.streams
+                .fill(step, first, Purpose::Changes as u32, &mut self.words);
             let words = self.words.as_flattened();
             let (pairs, masks) = words.split_at(self.layout.normal_words());
             for (pair, at) in pairs.chunks_exact(2).zip((0..normals).step_by(2)) {
@@ -139,7 +141,6 @@ impl<V: Lanes> Perturber<V> {
 /// [`Perturber::extend`]'s work.
 struct Extend<'a, V: Lanes> {
     perturber: &'a mut Perturber<V>,
-    streams: &'a Streams<V>,
     columns: &'a [V],
     size: usize,
     step: u64,
@@ -150,7 +151,6 @@ impl<V: Lanes> Call for Extend<'_, V> {
 
     #[inline(always)]
     fn call(self) {
-        self.perturber
-            .draw(self.streams, self.columns, self.size, self.step);
+        self.perturber.draw(self.columns, self.size, self.step);
     }
 }

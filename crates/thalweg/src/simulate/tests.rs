@@ -39,7 +39,7 @@ fn problem(widths: &[usize], seed: u64) -> Problem {
 
 /// The weights after `steps` steps of the naive reference, flattened.
 fn naive(problem: &Problem, settings: &SimulateSettings, seed: u64, steps: u64) -> Vec<f64> {
-    let law = Law::new(problem, settings);
+    let law = Law::new(problem, settings).unwrap();
     let mut weights = super::ensemble::layers(problem, &initial::weights(problem, settings, seed));
     let mut velocity: Vec<Mat<f64>> = weights
         .iter()
@@ -199,7 +199,7 @@ proptest! {
             settings.precision = Precision::F32;
         }
         let problem = problem(&widths, seed);
-        let law = Law::new(&problem, &settings);
+        let law = Law::new(&problem, &settings).unwrap();
         let run_in = |isa| {
             let weights = initial::weights(&problem, &settings, seed);
             let velocity = vec![0.0; if settings.recipe.momentum == 0.0 { 0 } else { weights.len() }];
