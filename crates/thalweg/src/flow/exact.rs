@@ -24,6 +24,7 @@ use super::{
     point::{Model, Point},
     potential::{Ascent, add_decay, add_dropout},
     rosenbrock::System,
+    walk::Turned,
     wide::WideFlow,
 };
 
@@ -156,7 +157,7 @@ fn contract(n: usize, f: impl Fn(usize, usize) -> f64) -> f64 {
 pub(super) struct LargeExactFlow<'a> {
     exact: ExactFlow<'a>,
     /// The flow by symmetric generators, in whose hidden bases the state is.
-    pub(super) symmetric: WideFlow<'a>,
+    symmetric: WideFlow<'a>,
 }
 
 impl<'a> LargeExactFlow<'a> {
@@ -165,6 +166,12 @@ impl<'a> LargeExactFlow<'a> {
         let (symmetric, state) = WideFlow::new(model, start)?;
         let exact = ExactFlow::new(model);
         Ok((Self { exact, symmetric }, state))
+    }
+}
+
+impl Turned for LargeExactFlow<'_> {
+    fn restored(&self, state: &[f64]) -> Vec<f64> {
+        self.symmetric.restored(state)
     }
 }
 

@@ -14,14 +14,13 @@
 //! and a few iterations with J itself make up for the rest, which counts near saddles.
 
 use faer::{
-    Mat, MatMut, MatRef, Side,
+    Mat, MatMut, MatRef, Scale, Side,
     linalg::solvers::{Llt, Solve},
 };
 
 use super::{
     FlowError,
     bdf::Stiff,
-    descent::velocity,
     gmres::gmres,
     kronecker_sum::KroneckerSum,
     manifold::way_along,
@@ -36,65 +35,105 @@ pub(super) struct Fall<'a> {
     steep: Option<Steep>,
 }
 
-/// A point of the flow, with ρ in the place of the residual, and the velocity there.
+/// A point of the flow. Where a teacher has few outputs, all products but those with W_k are of few rows.
+///
+/// With s_k = ρ (B_kX)ᵀ and V_k = dW_k/dt: s_1 = ρ Xᵀ, s_{k+1} = s_k W_kᵀ, V_k = −A_kᵀ s_k, and the rates Ȧ_{k−1} = Ȧ_k W_k + A_k V_k end in dρ/dt = Ȧ_0 X.
 struct Here {
-    point: Point,
+    layers: Vec<Mat<f64>>,
+    /// A_k.
+    above: Vec<Mat<f64>>,
+    /// s_k.
+    pulled: Vec<Mat<f64>>,
     velocity: Vec<Mat<f64>>,
+    /// Ȧ_0 … Ȧ_D.
+    rates: Vec<Mat<f64>>,
     /// 1/‖X_j‖² for each column of X: the sizes of ρ's columns, which may lie many orders apart.
     weights: Vec<f64>,
 }
 
 impl Here {
+    fn new(model: &Model, layers: Vec<Mat<f64>>, rho: &Mat<f64>) -> Self {
+        let depth = layers.len();
+        let outputs = model.outputs();
+        let mut above = vec![Mat::identity(outputs, outputs)];
+        for layer in layers[1..].iter().rev() {
+            above.push(times(above[above.len() - 1].as_ref(), layer.as_ref()));
+        }
+        above.reverse();
+        let pulled = pulled(model, &layers, rho);
+        let velocity: Vec<Mat<f64>> = (0..depth)
+            .map(|k| times(above[k].transpose(), pulled[k].as_ref()) * Scale(-1.0))
+            .collect();
+        let mut rates = vec![Mat::zeros(outputs, outputs)];
+        for k in (0..depth).rev() {
+            let mut rate = times(above[k].as_ref(), velocity[k].as_ref());
+            let before = &rates[rates.len() - 1];
+            add_times(&mut rate, 1.0, before.as_ref(), layers[k].as_ref());
+            rates.push(rate);
+        }
+        rates.reverse();
+        let root = model.root();
+        let size = |j: usize| root.col(j).squared_norm_l2().max(f64::MIN_POSITIVE);
+        Self {
+            weights: (0..root.ncols()).map(|j| 1.0 / size(j)).collect(),
+            layers,
+            above,
+            pulled,
+            velocity,
+            rates,
+        }
+    }
+
     /// J z.
     fn derivative(&self, model: &Model, z: &[f64]) -> Vec<f64> {
         let dim = model.dim();
         let motion = model.layers(&z[..dim]);
+        let depth = motion.len();
+        // The changes of s_k.
         let residual = columns(&z[dim..], model.outputs());
-        let Point {
-            layers,
-            above,
-            below,
-            residual: rho,
-        } = &self.point;
-        let depth = layers.len();
-        // The changes of B_k X and of A_k.
-        let mut inputs = vec![Mat::zeros(below[0].nrows(), below[0].ncols())];
+        let mut pulled = vec![times(residual.as_ref(), model.root().transpose())];
         for k in 0..depth - 1 {
-            let mut next = times(layers[k].as_ref(), inputs[k].as_ref());
-            add_times(&mut next, 1.0, motion[k].as_ref(), below[k].as_ref());
-            inputs.push(next);
-        }
-        let last = &above[depth - 1];
-        let mut outputs = vec![Mat::zeros(last.nrows(), last.ncols())];
-        for k in (1..depth).rev() {
-            let before = &outputs[outputs.len() - 1];
-            let mut next = times(before.as_ref(), layers[k].as_ref());
-            add_times(&mut next, 1.0, above[k].as_ref(), motion[k].as_ref());
-            outputs.push(next);
-        }
-        outputs.reverse();
-        let mut turning = Mat::zeros(rho.nrows(), rho.ncols());
-        let mut velocity = Vec::with_capacity(depth);
-        for k in 0..depth {
-            let mut half = times(above[k].transpose(), residual.as_ref());
-            add_times(&mut half, 1.0, outputs[k].transpose(), rho.as_ref());
-            let mut change = times(half.as_ref(), below[k].transpose()) * faer::Scale(-1.0);
-            let pulled = times(above[k].transpose(), rho.as_ref());
-            add_times(&mut change, -1.0, pulled.as_ref(), inputs[k].transpose());
-            let mut half = times(change.as_ref(), below[k].as_ref());
+            let mut next = times(pulled[k].as_ref(), self.layers[k].transpose());
             add_times(
-                &mut half,
+                &mut next,
                 1.0,
-                self.velocity[k].as_ref(),
-                inputs[k].as_ref(),
+                self.pulled[k].as_ref(),
+                motion[k].transpose(),
             );
-            add_times(&mut turning, 1.0, above[k].as_ref(), half.as_ref());
-            let along = times(self.velocity[k].as_ref(), below[k].as_ref());
-            add_times(&mut turning, 1.0, outputs[k].as_ref(), along.as_ref());
+            pulled.push(next);
+        }
+        // Those of A_k, of V_k and of Ȧ_{k−1}, from the last layer down.
+        let outputs = model.outputs();
+        let mut above = Mat::zeros(outputs, outputs);
+        let mut rate = above.clone();
+        let mut velocity = Vec::with_capacity(depth);
+        for k in (0..depth).rev() {
+            let layer = &self.layers[k];
+            let mut change = times(self.above[k].transpose(), pulled[k].as_ref()) * Scale(-1.0);
+            add_times(
+                &mut change,
+                -1.0,
+                above.transpose(),
+                self.pulled[k].as_ref(),
+            );
+            let mut next = times(rate.as_ref(), layer.as_ref());
+            add_times(
+                &mut next,
+                1.0,
+                self.rates[k + 1].as_ref(),
+                motion[k].as_ref(),
+            );
+            add_times(&mut next, 1.0, above.as_ref(), self.velocity[k].as_ref());
+            add_times(&mut next, 1.0, self.above[k].as_ref(), change.as_ref());
+            rate = next;
+            let mut next = times(above.as_ref(), layer.as_ref());
+            add_times(&mut next, 1.0, self.above[k].as_ref(), motion[k].as_ref());
+            above = next;
             velocity.push(change);
         }
+        velocity.reverse();
         let mut out = model.flatten(&velocity);
-        out.extend(flat(&turning));
+        out.extend(flat(&times(rate.as_ref(), model.root())));
         out
     }
 
@@ -142,7 +181,7 @@ impl Steep {
     }
 
     /// (σ − J)⁻¹ b with all of J left out that is not stiff.
-    fn nearly(&self, model: &Model, point: &Point, b: &[f64]) -> Vec<f64> {
+    fn nearly(&self, model: &Model, here: &Here, b: &[f64]) -> Vec<f64> {
         let dim = model.dim();
         let rho = match &self.solver {
             Solver::Dense(cholesky) => {
@@ -153,8 +192,10 @@ impl Steep {
             }
             Solver::Sum(sum) => sum.solve(self.shift, &columns(&b[dim..], model.outputs()), 1e-2),
         };
-        let pulls: Vec<Mat<f64>> = (0..point.depth())
-            .map(|k| point.pull(rho.as_ref(), k))
+        let pulled = pulled(model, &here.layers, &rho);
+        let pulls = here.above.iter().zip(&pulled);
+        let pulls: Vec<Mat<f64>> = pulls
+            .map(|(above, pulled)| times(above.transpose(), pulled.as_ref()))
             .collect();
         let mut z = model.flatten(&pulls);
         for (z, b) in z.iter_mut().zip(b) {
@@ -163,6 +204,16 @@ impl Steep {
         z.extend(flat(&rho));
         z
     }
+}
+
+/// ρ (B_kX)ᵀ for each layer.
+fn pulled(model: &Model, layers: &[Mat<f64>], rho: &Mat<f64>) -> Vec<Mat<f64>> {
+    let mut pulled = vec![times(rho.as_ref(), model.root().transpose())];
+    for layer in &layers[..layers.len() - 1] {
+        let last = &pulled[pulled.len() - 1];
+        pulled.push(times(last.as_ref(), layer.transpose()));
+    }
+    pulled
 }
 
 fn columns(flat: &[f64], rows: usize) -> Mat<f64> {
@@ -229,26 +280,15 @@ const MOST_APPLICATIONS: usize = 12;
 
 impl Stiff for Fall<'_> {
     fn rhs(&mut self, _: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
-        let dim = self.model.dim();
-        let point = Self::point(self.model, y);
-        let velocity = velocity(&point);
-        let mut change = Mat::zeros(point.residual.nrows(), point.residual.ncols());
-        for (k, v) in velocity.iter().enumerate() {
-            let half = times(v.as_ref(), point.below[k].as_ref());
-            add_times(&mut change, 1.0, point.above[k].as_ref(), half.as_ref());
-        }
-        out[..dim].copy_from_slice(&self.model.flatten(&velocity));
-        for (out, change) in out[dim..].iter_mut().zip(flat(&change)) {
+        let (weights, rho) = y.split_at(self.model.dim());
+        let rho = columns(rho, self.model.outputs());
+        let here = Here::new(self.model, self.model.layers(weights), &rho);
+        out[..weights.len()].copy_from_slice(&self.model.flatten(&here.velocity));
+        let change = times(here.rates[0].as_ref(), self.model.root());
+        for (out, change) in out[weights.len()..].iter_mut().zip(flat(&change)) {
             *out = change;
         }
-        let root = self.model.root();
-        let weights =
-            (0..root.ncols()).map(|j| 1.0 / root.col(j).squared_norm_l2().max(f64::MIN_POSITIVE));
-        self.here = Some(Here {
-            point,
-            velocity,
-            weights: weights.collect(),
-        });
+        self.here = Some(here);
         Ok(())
     }
 
@@ -258,7 +298,7 @@ impl Stiff for Fall<'_> {
         };
         let steep = match self.steep.take() {
             Some(steep) if steep.shift == shift => steep,
-            _ => Steep::new(&here.point, shift)?,
+            _ => Steep::new(&Point::new(self.model, here.layers.clone()), shift)?,
         };
         let solved = gmres(
             b,
@@ -269,7 +309,7 @@ impl Stiff for Fall<'_> {
                 }
                 image
             },
-            |z| steep.nearly(self.model, &here.point, z),
+            |z| steep.nearly(self.model, here, z),
             |a, b| here.inner(self.model, a, b),
             LINEAR,
             MOST_APPLICATIONS,

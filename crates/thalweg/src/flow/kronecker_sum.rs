@@ -7,6 +7,7 @@ use faer::{Mat, Side};
 
 use super::{
     FlowError,
+    conjugate::conjugate_gradients,
     point::Point,
     products::{add_times, dot, times},
 };
@@ -59,34 +60,22 @@ impl KroneckerSum {
     /// (σ + K)⁻¹ M, until what is left of M has shrunk to `enough` of it in the norm of the inverse diagonal.
     pub(super) fn solve(&self, shift: f64, matrix: &Mat<f64>, enough: f64) -> Mat<f64> {
         let half = times(self.rows.transpose(), matrix.as_ref());
-        let mut rest = times(half.as_ref(), self.columns.as_ref());
+        let right = times(half.as_ref(), self.columns.as_ref());
         let floor = 1e-14 * largest(&self.diagonal);
         let condition = |rest: &Mat<f64>| {
             Mat::from_fn(rest.nrows(), rest.ncols(), |i, j| {
                 rest[(i, j)] / (self.diagonal[(i, j)] + shift).max(floor)
             })
         };
-        let mut x = Mat::zeros(rest.nrows(), rest.ncols());
-        let mut direction = condition(&rest);
-        let mut size = dot(&rest, &direction);
-        let first = size;
-        for _ in 0..MOST_ITERATIONS {
-            if size <= enough * enough * first {
-                break;
-            }
-            let image = self.apply(shift, &direction);
-            let step = size / dot(&direction, &image);
-            if !step.is_finite() {
-                break;
-            }
-            x += faer::Scale(step) * &direction;
-            rest -= faer::Scale(step) * &image;
-            let towards = condition(&rest);
-            let next = dot(&rest, &towards);
-            direction = towards + faer::Scale(next / size) * &direction;
-            size = next;
-        }
-        let half = times(self.rows.as_ref(), x.as_ref());
+        let first = dot(&right, &condition(&right));
+        let (x, _) = conjugate_gradients(
+            &[right],
+            |x| vec![self.apply(shift, &x[0])],
+            |rest| vec![condition(&rest[0])],
+            MOST_ITERATIONS,
+            |size, _| size <= enough * enough * first,
+        );
+        let half = times(self.rows.as_ref(), x[0].as_ref());
         times(half.as_ref(), self.columns.transpose())
     }
 

@@ -9,11 +9,13 @@ use super::{
 /// rounding; gives back the relative distance that is left. It moves Q_k only at second order in the distance.
 pub(super) fn to_manifold(model: &Model, state: &mut [f64]) -> Result<f64, FlowError> {
     let mut distance = f64::INFINITY;
+    let widest = model.widths().iter().copied().max().unwrap_or(1);
+    let rounding = (f64::EPSILON * widest as f64).max(1e-14);
     for _ in 0..8 {
         let point = Point::new(model, model.layers(state));
         let now = point.residual.norm_l2() / model.scale();
-        // Quadratic convergence: once below 1e-14, or no longer halving, it is at rounding.
-        if now < 1e-14 || now > 0.5 * distance || !now.is_finite() {
+        // Quadratic convergence: once at rounding, or no longer halving, it is done.
+        if now < rounding || now > 0.5 * distance || !now.is_finite() {
             return Ok(now);
         }
         distance = now;

@@ -27,11 +27,13 @@
 //! the inputs those on the way down. Own code rather than a library: `ode_solvers` 0.6 has explicit methods only; `diffsol` 0.18 has
 //! BDF and SDIRK, which factor a dense matrix of n × n, where both flows have structure. Small networks are followed by
 //! Rodas5P (`rosenbrock.rs`), of order 5, one page and without Newton iterations, whose linear systems have the size of the
-//! generators along the minima (`symmetric.rs`) and are solved layer by layer on the way down (`chain.rs`). In wide ones (`wide/`), and on the way
-//! down where inputs are nearly dependent (`fall.rs`), iterations solve them, and a multistep method (`bdf.rs`) asks for the fewest.
+//! generators along the minima (`symmetric.rs`) and are solved layer by layer on the way down (`chain.rs`), or, where all axes are shared, the size of
+//! one mode (`modes/`). In other wide ones (`wide/`), and on the way down where inputs are nearly dependent (`fall.rs`), iterations solve them, and a
+//! multistep method (`bdf.rs`) asks for the fewest.
 
 mod bdf;
 mod chain;
+mod conjugate;
 mod descent;
 mod downhill;
 mod error;
@@ -46,6 +48,7 @@ mod lift;
 mod lu;
 mod manifold;
 mod memory;
+mod modes;
 mod path;
 mod point;
 mod potential;

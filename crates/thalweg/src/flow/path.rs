@@ -78,7 +78,10 @@ pub fn path(
     let mut times: Vec<f64> = delayed.chain(slow_times.iter().copied()).collect();
     times.sort_by(f64::total_cmp);
     times.dedup();
-    let (states, mut statistics) = along(&model, descent.minimum.clone(), &times, settings)?;
+    let start = descent.minimum.clone();
+    let (states, mut statistics) = along(&model, start, &times, settings, |run, time| {
+        run.weights_at(time)
+    })?;
     let at = |time: f64| &states[times.partition_point(|t| *t < time)];
 
     let mut snapshots = Vec::with_capacity(slow_times.len());

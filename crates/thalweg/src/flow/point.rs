@@ -209,7 +209,12 @@ impl Point {
 
     /// A_kᵀ Λ (B_kX)ᵀ: the motion of layer `k` along the constraint's normal Λ.
     pub(super) fn pull(&self, multiplier: MatRef<'_, f64>, k: usize) -> Mat<f64> {
-        self.above[k].transpose() * multiplier * self.below[k].transpose()
+        let (above, below) = (self.above[k].transpose(), self.below[k].transpose());
+        if multiplier.nrows() <= multiplier.ncols() {
+            above * (multiplier * below)
+        } else {
+            (above * multiplier) * below
+        }
     }
 
     /// K = Σ_k (B_kX)ᵀ(B_kX) ⊗ A_kA_kᵀ on matrices Λ stacked column by column.

@@ -2,12 +2,11 @@
 
 use super::{
     Drift, FlowError, FlowSettings, Waypoint,
-    manifold::to_manifold,
     point::{Model, Point},
-    trajectory::snapshot,
-    walk::walk,
+    trajectory::waypoint,
+    walk::{Walk, walk},
 };
-use crate::problem::{Problem, Weights};
+use crate::problem::Problem;
 use crate::theory::Minimum;
 
 /// The flow has come to rest when in so many steps in a row T and F change by less than [`STILL`], at a rate that is kept up for all
@@ -51,23 +50,12 @@ pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, Flow
     let model = Model::new(problem).under(settings.forces);
     let start = model.flatten(Minimum::of_sgd(problem)?.weights()?.layers());
     // One layer has no freedom: nothing moves.
-    let mut state = match problem.depth() {
-        1 => start,
-        _ => settled(&model, start, settings)?,
-    };
-    let distance = to_manifold(&model, &mut state)?;
-    let weights = Weights::new(problem, model.layers(&state))?;
-    snapshot(problem, f64::INFINITY, weights, distance)
-}
-
-fn settled(model: &Model, start: Vec<f64>, settings: &FlowSettings) -> Result<Vec<f64>, FlowError> {
-    let measured = |state: &[f64]| {
-        let point = Point::new(model, model.layers(state));
-        [point.sharpness(), model.fluctuation(&point)]
-    };
+    if problem.depth() == 1 {
+        return waypoint(problem, &model, f64::INFINITY, &start);
+    }
+    let point = Point::new(&model, model.layers(&start));
     // Where the start is the end already, the first step would be as long as rounding is small.
-    let [_, fluctuation] = measured(&start);
-    let natural = start.iter().map(|w| w * w).sum::<f64>() / fluctuation;
+    let natural = start.iter().map(|w| w * w).sum::<f64>() / model.fluctuation(&point);
     let limit = match settings.drift {
         Drift::Symmetric => STILL,
         Drift::Exact => STILL_BY_DIFFERENCES,
@@ -76,21 +64,31 @@ fn settled(model: &Model, start: Vec<f64>, settings: &FlowSettings) -> Result<Ve
         max_steps: MOST_STEPS,
         ..*settings
     };
-    walk(model, start, &settings, natural, |run| {
-        let mut state = run.weights_at(0.0);
-        let mut still = 0;
-        while still < AT_REST {
-            let (from, time) = (measured(&state), run.time());
-            run.advance(f64::INFINITY).map_err(|error| match error {
-                FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
-                error => error,
-            })?;
-            state = run.weights_at(run.time());
-            let times = run.time() / (run.time() - time);
-            let mut changes = measured(&state).into_iter().zip(from);
-            let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
-            still = if is_still { still + 1 } else { 0 };
-        }
-        Ok(state)
+    walk(&model, start, &settings, natural, |run| {
+        settle(run, limit)?;
+        let end = run.waypoint(problem, run.time())?;
+        Ok(Waypoint {
+            slow_time: f64::INFINITY,
+            ..end
+        })
     })
+}
+
+/// Follows the flow until T and F rest to `limit`.
+fn settle(run: &mut dyn Walk, limit: f64) -> Result<(), FlowError> {
+    let mut size = run.size()?;
+    let mut still = 0;
+    while still < AT_REST {
+        let (from, time) = (size, run.time());
+        run.advance(f64::INFINITY).map_err(|error| match error {
+            FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
+            error => error,
+        })?;
+        size = run.size()?;
+        let times = run.time() / (run.time() - time);
+        let mut changes = size.into_iter().zip(from);
+        let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
+        still = if is_still { still + 1 } else { 0 };
+    }
+    Ok(())
 }

@@ -30,12 +30,13 @@ pub enum Drift {
     Symmetric,
     /// SGD's drift at leading order in η. For isotropic noise it is the Riemannian gradient flow of F/4;
     /// where K and I ⊗ Σε do not commute, its limit is not Theorem 1's minimum, and it may rotate
-    /// for ever. Costs 2n field evaluations a step, n the number of weights: for small networks.
+    /// for ever. Costs 2n field evaluations a step, n the number of weights: for small networks, and for wide
+    /// ones that share all axes, where it is the symmetric drift.
     Exact,
 }
 
 impl Drift {
-    /// The most weights of a network that is followed by this drift.
+    /// The most weights of a network that is followed by this drift; no limit where layers, inputs and noise share their axes.
     ///
     /// ```
     /// use thalweg::flow::Drift;

@@ -6,7 +6,7 @@ use super::{
     point::{Model, Point},
     rest::rest,
     validity::Size,
-    walk::walk,
+    walk::{Walk, walk},
 };
 use crate::{
     problem::{Problem, Weights},
@@ -128,14 +128,9 @@ pub fn slow_flow(
         });
     }
     to_manifold(&model, &mut state)?;
-    let (states, statistics) = along(&model, state, &slow_times, settings)?;
-    let mut snapshots = Vec::with_capacity(states.len());
-    for (state, &time) in states.iter().zip(&slow_times) {
-        let point = Point::new(&model, model.layers(state));
-        let distance = point.residual.norm_l2() / model.scale();
-        let weights = Weights::new(problem, point.layers)?;
-        snapshots.push(snapshot(problem, time, weights, distance)?);
-    }
+    let (snapshots, statistics) = along(&model, state, &slow_times, settings, |run, time| {
+        run.waypoint(problem, time)
+    })?;
     let mut trajectory = Trajectory {
         snapshots,
         limit: limit(problem, settings),
@@ -189,26 +184,38 @@ pub(super) fn limit(problem: &Problem, settings: &FlowSettings) -> Result<Limit,
     Ok(Limit::from(rest))
 }
 
-/// The states at `times` of the slow flow from the minimum `start`, each put back on the manifold.
-pub(super) fn along(
+/// What `look` sees at `times` of the slow flow from the minimum `start`.
+pub(super) fn along<T>(
     model: &Model,
     start: Vec<f64>,
     times: &[f64],
     settings: &FlowSettings,
-) -> Result<(Vec<Vec<f64>>, Statistics), FlowError> {
+    look: impl Fn(&dyn Walk, f64) -> Result<T, FlowError>,
+) -> Result<(Vec<T>, Statistics), FlowError> {
     let horizon = times.last().copied().unwrap_or(0.0);
     walk(model, start, settings, horizon, |run| {
-        let mut states = Vec::with_capacity(times.len());
+        let mut seen = Vec::with_capacity(times.len());
         for &time in times {
             while run.time() < time {
                 run.advance(time)?;
             }
-            let mut state = run.weights_at(time);
-            to_manifold(model, &mut state)?;
-            states.push(state);
+            seen.push(look(run, time)?);
         }
-        Ok((states, run.statistics()))
+        Ok((seen, run.statistics()))
     })
+}
+
+/// What is to be known at the weights `state`.
+pub(super) fn waypoint(
+    problem: &Problem,
+    model: &Model,
+    slow_time: f64,
+    state: &[f64],
+) -> Result<Waypoint, FlowError> {
+    let point = Point::new(model, model.layers(state));
+    let distance = point.residual.norm_l2() / model.scale();
+    let weights = Weights::new(problem, point.layers)?;
+    snapshot(problem, slow_time, weights, distance)
 }
 
 /// What is to be known at `weights`.
@@ -228,13 +235,7 @@ pub(super) fn snapshot(
                 .map_err(|_| FlowError::Decomposition {
                     what: "singular value iteration of a layer",
                 })?;
-            let (largest, smallest) = (values[0], values[values.len() - 1]);
-            let rounding = layer.nrows().max(layer.ncols()) as f64 * f64::EPSILON * largest;
-            Ok(if smallest > rounding {
-                largest / smallest
-            } else {
-                f64::INFINITY
-            })
+            Ok(condition_number(&values, layer.nrows().max(layer.ncols())))
         })
         .collect::<Result<_, FlowError>>()?;
     Ok(Waypoint {
@@ -247,4 +248,15 @@ pub(super) fn snapshot(
         distance,
         weights,
     })
+}
+
+/// The largest of singular `values` over the smallest, both sides of their matrix being at most `size`; infinite where the smallest is
+/// 0 to rounding.
+pub(super) fn condition_number(values: &[f64], size: usize) -> f64 {
+    let (largest, smallest) = (values[0], values[values.len() - 1]);
+    if smallest > size as f64 * f64::EPSILON * largest {
+        largest / smallest
+    } else {
+        f64::INFINITY
+    }
 }

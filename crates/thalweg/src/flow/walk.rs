@@ -1,14 +1,19 @@
 //! The flow along the minima, by the integrator that the drift and the size of the network ask for.
 
 use super::{
-    Drift, FlowError, FlowSettings, Statistics, bdf,
+    Drift, FlowError, FlowSettings, Statistics, Waypoint,
+    bdf::{self, Stiff},
     exact::{ExactFlow, LargeExactFlow},
     lift::Lift,
-    point::Model,
+    manifold::to_manifold,
+    modes::Modes,
+    point::{Model, Point},
     rosenbrock::{self, System},
     symmetric::SymmetricFlow,
+    trajectory::waypoint,
     wide::WideFlow,
 };
+use crate::problem::Problem;
 
 /// One integration along the minima in progress.
 pub(super) trait Walk {
@@ -16,8 +21,12 @@ pub(super) trait Walk {
     fn advance(&mut self, end: f64) -> Result<(), FlowError>;
     /// The slow time reached.
     fn time(&self) -> f64;
-    /// The weights at `time`, which lies in the last step.
-    fn weights_at(&self, time: f64) -> Vec<f64>;
+    /// The weights at `time`, which lies in the last step, put back on the manifold.
+    fn weights_at(&self, time: f64) -> Result<Vec<f64>, FlowError>;
+    /// T and F at the time reached.
+    fn size(&self) -> Result<[f64; 2], FlowError>;
+    /// All that is to be known at `time`, which lies in the last step.
+    fn waypoint(&self, problem: &Problem, time: f64) -> Result<Waypoint, FlowError>;
     /// What the integrator did.
     fn statistics(&self) -> Statistics;
 }
@@ -46,38 +55,86 @@ pub(super) fn walk<T>(
         ..
     } = *settings;
     let (parameters, most) = (model.dim(), drift.most_weights());
+    let is_wide = match drift {
+        Drift::Symmetric => Lift::new(&model.layers(&start)).unknowns() > MOST_DENSE_GENERATORS,
+        Drift::Exact => parameters > MOST_DIFFERENCES,
+    };
+    if is_wide && let Some(modes) = Modes::new(model, &start) {
+        return follow(&mut modes.walk(*settings, horizon)?);
+    }
     if parameters > most {
         return Err(FlowError::TooLarge { parameters, most });
     }
     match drift {
-        Drift::Symmetric if Lift::new(&model.layers(&start)).unknowns() > MOST_DENSE_GENERATORS => {
+        Drift::Symmetric if is_wide => {
             let (flow, state) = WideFlow::new(model, &start)?;
-            follow(&mut bdf::Integrator::new(
-                flow, state, tolerance, max_steps, horizon,
-            )?)
+            let run = bdf::Integrator::new(flow, state, tolerance, max_steps, horizon)?;
+            follow(&mut OfWeights { model, run })
         }
         Drift::Symmetric => {
             let flow = SymmetricFlow { model };
-            follow(&mut rosenbrock::Integrator::new(
-                &flow, start, tolerance, max_steps, horizon,
-            )?)
+            let run = rosenbrock::Integrator::new(&flow, start, tolerance, max_steps, horizon)?;
+            follow(&mut OfWeights { model, run })
         }
-        Drift::Exact if parameters > MOST_DIFFERENCES && model.forces.follow_generators() => {
+        Drift::Exact if is_wide && model.forces.follow_generators() => {
             let (flow, state) = LargeExactFlow::new(model, &start)?;
-            follow(&mut bdf::Integrator::new(
-                flow, state, tolerance, max_steps, horizon,
-            )?)
+            let run = bdf::Integrator::new(flow, state, tolerance, max_steps, horizon)?;
+            follow(&mut OfWeights { model, run })
         }
         Drift::Exact => {
             let flow = ExactFlow::new(model);
-            follow(&mut rosenbrock::Integrator::new(
-                &flow, start, tolerance, max_steps, horizon,
-            )?)
+            let run = rosenbrock::Integrator::new(&flow, start, tolerance, max_steps, horizon)?;
+            follow(&mut OfWeights { model, run })
         }
     }
 }
 
-impl<S: System> Walk for rosenbrock::Integrator<'_, S> {
+/// An integrator along the minima whose state is made of the weights.
+trait Integrator {
+    fn advance(&mut self, end: f64) -> Result<(), FlowError>;
+    fn time(&self) -> f64;
+    /// The weights at `time`, as the integrator leaves them.
+    fn weights_at(&self, time: f64) -> Vec<f64>;
+    fn statistics(&self) -> Statistics;
+}
+
+/// Such an integrator with the network that it follows.
+struct OfWeights<'a, I> {
+    model: &'a Model,
+    run: I,
+}
+
+impl<I: Integrator> Walk for OfWeights<'_, I> {
+    fn advance(&mut self, end: f64) -> Result<(), FlowError> {
+        self.run.advance(end)
+    }
+
+    fn time(&self) -> f64 {
+        self.run.time()
+    }
+
+    fn weights_at(&self, time: f64) -> Result<Vec<f64>, FlowError> {
+        let mut weights = self.run.weights_at(time);
+        to_manifold(self.model, &mut weights)?;
+        Ok(weights)
+    }
+
+    fn size(&self) -> Result<[f64; 2], FlowError> {
+        let weights = self.run.weights_at(self.time());
+        let point = Point::new(self.model, self.model.layers(&weights));
+        Ok([point.sharpness(), self.model.fluctuation(&point)])
+    }
+
+    fn waypoint(&self, problem: &Problem, time: f64) -> Result<Waypoint, FlowError> {
+        waypoint(problem, self.model, time, &self.weights_at(time)?)
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.run.statistics()
+    }
+}
+
+impl<S: System> Integrator for rosenbrock::Integrator<'_, S> {
     fn advance(&mut self, end: f64) -> Result<(), FlowError> {
         self.advance(end)
     }
@@ -95,7 +152,13 @@ impl<S: System> Walk for rosenbrock::Integrator<'_, S> {
     }
 }
 
-impl Walk for bdf::Integrator<WideFlow<'_>> {
+/// A flow that follows the weights in hidden bases of its own.
+pub(super) trait Turned {
+    /// A state in the bases in which the weights were given.
+    fn restored(&self, state: &[f64]) -> Vec<f64>;
+}
+
+impl<S: Stiff + Turned> Integrator for bdf::Integrator<S> {
     fn advance(&mut self, end: f64) -> Result<(), FlowError> {
         self.advance(end)
     }
@@ -106,24 +169,6 @@ impl Walk for bdf::Integrator<WideFlow<'_>> {
 
     fn weights_at(&self, time: f64) -> Vec<f64> {
         self.system.restored(&self.state_at(time))
-    }
-
-    fn statistics(&self) -> Statistics {
-        self.statistics
-    }
-}
-
-impl Walk for bdf::Integrator<LargeExactFlow<'_>> {
-    fn advance(&mut self, end: f64) -> Result<(), FlowError> {
-        self.advance(end)
-    }
-
-    fn time(&self) -> f64 {
-        self.time
-    }
-
-    fn weights_at(&self, time: f64) -> Vec<f64> {
-        self.system.symmetric.restored(&self.state_at(time))
     }
 
     fn statistics(&self) -> Statistics {

@@ -5,6 +5,7 @@ use faer::Mat;
 use super::pairs::Pairs;
 use crate::flow::{
     FlowError,
+    conjugate::conjugate_gradients,
     point::Model,
     products::{add_times, dot, times},
 };
@@ -206,44 +207,28 @@ impl Field {
     ) -> Result<Generators, FlowError> {
         let own = self.own(operator);
         let pairs = Pairs::new(self, operator.gram(&self.forces), &own);
-        let (mut x, mut rest) = match guess {
+        let rest = match &guess {
             Some(guess) => {
-                let image = self.apply(operator, &own, &guess);
-                let rest = right.iter().zip(&image).map(|(r, i)| r - i).collect();
-                (guess, rest)
+                let image = self.apply(operator, &own, guess);
+                right.iter().zip(&image).map(|(r, i)| r - i).collect()
             }
-            None => {
-                let zero = right.iter().map(|r| Mat::zeros(r.nrows(), r.ncols()));
-                (zero.collect(), right.to_vec())
-            }
+            None => right.to_vec(),
         };
-        let mut towards = pairs.solve(&rest);
-        let mut size = inner(&rest, &towards);
-        let mut direction = towards;
-        // By how much each iteration lowered the energy of the error: what is left is about what the last few did.
-        let mut gains: Vec<f64> = Vec::new();
-        for _ in 0..MOST_ITERATIONS {
-            let recent: f64 = gains.iter().rev().take(LOOK_BACK).sum();
-            let all: f64 = gains.iter().sum();
-            if size <= 0.0 || gains.len() >= LOOK_BACK && enough(recent.max(size), all) {
-                return Ok(x);
-            }
-            let image = self.apply(operator, &own, &direction);
-            let step = size / inner(&direction, &image);
-            if !step.is_finite() {
-                break;
-            }
-            gains.push(step * size);
-            for k in 0..x.len() {
-                x[k] += faer::Scale(step) * &direction[k];
-                rest[k] -= faer::Scale(step) * &image[k];
-            }
-            towards = pairs.solve(&rest);
-            let next = inner(&rest, &towards);
-            for k in 0..x.len() {
-                direction[k] = &towards[k] + faer::Scale(next / size) * &direction[k];
-            }
-            size = next;
+        let (mut x, converged) = conjugate_gradients(
+            &rest,
+            |x| self.apply(operator, &own, x),
+            |rest| pairs.solve(rest),
+            MOST_ITERATIONS,
+            |size, gains| {
+                let recent: f64 = gains.iter().rev().take(LOOK_BACK).sum();
+                gains.len() >= LOOK_BACK && enough(recent.max(size), gains.iter().sum())
+            },
+        );
+        for (x, guess) in x.iter_mut().zip(guess.into_iter().flatten()) {
+            *x += guess;
+        }
+        if converged {
+            return Ok(x);
         }
         Err(FlowError::Decomposition {
             what: "conjugate gradients for the slow flow's generators",
@@ -303,8 +288,4 @@ fn imbalance(motion: &[Mat<f64>], layers: &[Mat<f64>], k: usize) -> Mat<f64> {
 
 fn with_transpose(matrix: Mat<f64>) -> Mat<f64> {
     &matrix + matrix.transpose()
-}
-
-fn inner(a: &[Mat<f64>], b: &[Mat<f64>]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| dot(a, b)).sum()
 }

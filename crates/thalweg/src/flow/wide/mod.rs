@@ -21,7 +21,7 @@ mod tests;
 
 use faer::{Mat, Side};
 
-use super::{FlowError, bdf::Stiff, point::Model, products::times};
+use super::{FlowError, bdf::Stiff, point::Model, products::times, walk::Turned};
 use field::{Field, Generators, Operator};
 
 /// The slow flow of one problem, in hidden bases that it chooses.
@@ -71,17 +71,6 @@ impl<'a> WideFlow<'a> {
         Ok(turn)
     }
 
-    /// A state in the bases in which the weights were given.
-    pub(super) fn restored(&self, state: &[f64]) -> Vec<f64> {
-        let back: Vec<Mat<f64>> = self
-            .bases
-            .iter()
-            .map(|u| u.transpose().to_owned())
-            .collect();
-        self.model
-            .flatten(&rotated(&back, &self.model.layers(state)))
-    }
-
     /// Notes the point at which the next steps' linear systems are to be solved, without its field.
     pub(super) fn look(&mut self, time: f64, y: &[f64]) {
         let field = Field::new(self.model, self.model.layers(y));
@@ -110,6 +99,18 @@ impl<'a> WideFlow<'a> {
             }
         }
         Some(guess)
+    }
+}
+
+impl Turned for WideFlow<'_> {
+    fn restored(&self, state: &[f64]) -> Vec<f64> {
+        let back: Vec<Mat<f64>> = self
+            .bases
+            .iter()
+            .map(|u| u.transpose().to_owned())
+            .collect();
+        self.model
+            .flatten(&rotated(&back, &self.model.layers(state)))
     }
 }
 

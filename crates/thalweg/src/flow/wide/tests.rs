@@ -14,6 +14,7 @@ use crate::flow::{
     rosenbrock,
     symmetric::SymmetricFlow,
     tests::{difference, minimum, norm, problem, problems, velocity},
+    walk::Turned,
 };
 use crate::recipe::Forces;
 
@@ -219,7 +220,7 @@ fn exact_drift_is_that_of_small_networks() {
                 large.advance(time).unwrap();
             }
             let exact = small.state_at(time);
-            let found = large.system.symmetric.restored(&large.state_at(time));
+            let found = large.system.restored(&large.state_at(time));
             let off = difference(&found, &exact) / norm(&exact);
             assert!(off < 5e-6, "{off}");
         }

@@ -1,0 +1,52 @@
+//! Conjugate gradients on lists of matrices.
+
+use faer::{Mat, Scale};
+
+use super::products::dot;
+
+/// The solution of A x = b, A symmetric and positive, from x = 0.
+///
+/// `apply` is A and `nearly` something like its inverse. `enough` says whether to stop, given ⟨r, nearly r⟩ of what is left of b, and by how much each iteration so far
+/// lowered the energy ⟨e, A e⟩ of the error. Beside x it says whether that was so after at most `most` iterations, and A positive in all of them.
+pub(super) fn conjugate_gradients(
+    b: &[Mat<f64>],
+    apply: impl Fn(&[Mat<f64>]) -> Vec<Mat<f64>>,
+    nearly: impl Fn(&[Mat<f64>]) -> Vec<Mat<f64>>,
+    most: usize,
+    enough: impl Fn(f64, &[f64]) -> bool,
+) -> (Vec<Mat<f64>>, bool) {
+    let mut rest = b.to_vec();
+    let mut x: Vec<Mat<f64>> = b.iter().map(|b| Mat::zeros(b.nrows(), b.ncols())).collect();
+    let mut direction = nearly(&rest);
+    let mut size = inner(&rest, &direction);
+    let mut gains = Vec::new();
+    loop {
+        if size <= 0.0 || enough(size, &gains) {
+            return (x, true);
+        }
+        if gains.len() == most {
+            return (x, false);
+        }
+        let image = apply(&direction);
+        let step = size / inner(&direction, &image);
+        if !step.is_finite() {
+            return (x, false);
+        }
+        gains.push(step * size);
+        for k in 0..x.len() {
+            x[k] += Scale(step) * &direction[k];
+            rest[k] -= Scale(step) * &image[k];
+        }
+        let towards = nearly(&rest);
+        let next = inner(&rest, &towards);
+        for (direction, towards) in direction.iter_mut().zip(towards) {
+            *direction = towards + Scale(next / size) * &*direction;
+        }
+        size = next;
+    }
+}
+
+/// Σ_k tr(A_kᵀ B_k).
+fn inner(a: &[Mat<f64>], b: &[Mat<f64>]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| dot(a, b)).sum()
+}
