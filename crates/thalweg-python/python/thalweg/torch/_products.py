@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._convolutions import Convolutions
 from ._evaluating import unhooked
 from ._graphs import Graphs
 from ._objective import Objective
@@ -146,7 +147,8 @@ class Hessian(Products):
 
     def _graph(self, index: int) -> tuple[list[int], list[Tensor]]:
         objective = self.objective
-        loss = objective.mean(index)
+        with Convolutions():
+            loss = objective.mean(index)
         if not loss.requires_grad:
             raise ValueError(
                 "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
