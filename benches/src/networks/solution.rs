@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thalweg::curvature::{EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::data::Samples;
 use thalweg::estimate::Estimate;
-use thalweg::evaluation::Evaluation;
+use thalweg::evaluation::{CurvedLoss, Evaluation, SampledLoss};
 use thalweg::loss::Loss;
 use thalweg::tensor::Tape;
 

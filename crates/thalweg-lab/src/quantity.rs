@@ -14,6 +14,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use thalweg::estimate::Uncertainty;
 use thalweg::flow::{FiniteWaypoint, Limit, Waypoint};
 use thalweg::simulate;
 
@@ -290,7 +291,69 @@ pub const GRADIENT_NORM_SQUARED: Quantity = scalar(
     "‖∇L‖²",
     "squared gradient ‖grad L‖²",
     "loss²/weight²",
-    NOWHERE,
+    Sources {
+        trained: Some(|o| o.gradient_norm_squared),
+        ..NOWHERE
+    },
+);
+
+/// The standard error of a training's sharpness, where random vectors estimate it.
+pub const SHARPNESS_STANDARD_ERROR: Quantity = scalar(
+    "sharpness_standard_error",
+    "standard error of the sharpness",
+    "s.e. T",
+    "s.e. T",
+    "standard error of T",
+    "loss/weight²",
+    Sources {
+        trained: Some(|o| o.sharpness.standard_error().unwrap_or(f64::NAN)),
+        ..NOWHERE
+    },
+);
+
+/// ‖∇²L v − λ_max v‖ of the unit vector v that Lanczos found: some eigenvalue is as near to [`LAMBDA_MAX`].
+pub const LAMBDA_MAX_RESIDUAL: Quantity = scalar(
+    "lambda_max_residual",
+    "residual of the largest eigenvalue",
+    "‖Hv − λ_{max}v‖",
+    "‖∇²L v − λ_max v‖",
+    "residual of λ_{max}",
+    "loss/weight²",
+    Sources {
+        trained: Some(|o| match o.lambda_max.uncertainty {
+            Uncertainty::Residual(residual) => residual,
+            _ => f64::NAN,
+        }),
+        ..NOWHERE
+    },
+);
+
+/// How many products with the Hessian λ_max took.
+pub const LAMBDA_MAX_PRODUCTS: Quantity = scalar(
+    "lambda_max_products",
+    "products for the largest eigenvalue",
+    "products",
+    "products",
+    "products for λ_{max}",
+    "",
+    Sources {
+        trained: Some(|o| o.lambda_max.matvecs as f64),
+        ..NOWHERE
+    },
+);
+
+/// The standard error of a training's fluctuation, as a mean over the law of its samples.
+pub const FLUCTUATION_STANDARD_ERROR: Quantity = scalar(
+    "fluctuation_standard_error",
+    "standard error of the fluctuation",
+    "s.e. F",
+    "s.e. F",
+    "standard error of F",
+    "loss²/weight²",
+    Sources {
+        trained: Some(|o| o.fluctuation.standard_error),
+        ..NOWHERE
+    },
 );
 
 /// λ_max/λ_min of the residuals' covariance.
@@ -387,13 +450,26 @@ pub fn trained() -> Vec<Quantity> {
     all.filter(|q| q.sources.trained.is_some()).collect()
 }
 
+/// What is kept of a network in training: what is shown, and beside it how well that is known.
+pub fn kept() -> Vec<Quantity> {
+    let mut all = trained();
+    all.extend([
+        LAMBDA_MAX_PRODUCTS,
+        FLUCTUATION_STANDARD_ERROR,
+        GRADIENT_NORM_SQUARED,
+        SHARPNESS_STANDARD_ERROR,
+        LAMBDA_MAX_RESIDUAL,
+    ]);
+    all
+}
+
 impl Quantity {
     /// Its value in a simulation.
     pub fn simulated(&self, observation: &simulate::Observation) -> Option<f64> {
         self.sources.simulated?(observation, self.layer)
     }
 
-    /// Its value in a training.
+    /// Its value in a training; NaN where this one has none.
     pub fn trained(&self, observation: &network::NetworkObservation) -> Option<f64> {
         Some(self.sources.trained?(observation))
     }
@@ -465,13 +541,18 @@ mod tests {
             ]
         );
         assert_eq!(
-            keys(trained()),
+            keys(kept()),
             [
                 "sharpness",
                 "lambda_max",
                 "fluctuation",
                 "fluctuation_per_sharpness",
-                "loss"
+                "loss",
+                "lambda_max_products",
+                "fluctuation_standard_error",
+                "gradient_norm_squared",
+                "sharpness_standard_error",
+                "lambda_max_residual"
             ]
         );
         assert_eq!(keys(compared()), ["sharpness", "lambda_max", "fluctuation"]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use faer::{Mat, MatRef, Side};
 use thalweg::curvature::Dense;
 use thalweg::data::Samples;
-use thalweg::evaluation::SampledLoss;
+use thalweg::evaluation::{CurvedLoss, SampledLoss};
 use thalweg_lab::network::{Effort, ErrorKind, Made, NetworkMeasurement, measure, observe};
 use thalweg_lab::quantity;
 use thalweg_lab::saved::SavedNetwork;
@@ -387,7 +387,7 @@ fn observations_are_what_single_samples_say() {
         ("lambda_max", eigenvalues(dense.hessian.as_ref())[11]),
         ("fluctuation", fluctuation),
         ("fluctuation_standard_error", error),
-        ("squared_gradient", squared),
+        ("gradient_norm_squared", squared),
         ("fluctuation_per_sharpness", fluctuation / sharpness),
     ] {
         close(name, of(name), expected);

@@ -513,7 +513,7 @@ fn the_fluctuation_is_that_of_noisy_labels() {
         .map(|labels| in_memory(&own("seeds = [5, 1]", &format!("labels = \"{labels}\""))));
     for seed in [5, 1] {
         assert!(clean.series("fluctuation", seed) == noisy.series("fluctuation", seed));
-        for quantity in ["loss", "sharpness", "lambda_max", "squared_gradient"] {
+        for quantity in ["loss", "sharpness", "lambda_max", "gradient_norm_squared"] {
             assert!(
                 clean.series(quantity, seed) != noisy.series(quantity, seed),
                 "{quantity}"

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use thalweg::curvature::{EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::data::{LabelNoise, Samples, Source, TeacherStream};
 use thalweg::estimate::Estimate;
-use thalweg::evaluation::Evaluation;
+use thalweg::evaluation::{CurvedLoss, Evaluation};
 use thalweg::faer::Mat;
 use thalweg::fluctuation::{self, SampleMean};
 use thalweg::loss::{Convention, Loss};

@@ -13,7 +13,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use thalweg::curvature::{EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::data::{LabelNoise, Source, TeacherStream};
-use thalweg::evaluation::Evaluation;
+use thalweg::evaluation::{CurvedLoss, Evaluation};
 use thalweg::flow::{self, Drift, Times};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Init, Mlp, Network};

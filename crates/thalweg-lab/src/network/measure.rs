@@ -4,7 +4,7 @@ use thalweg::curvature::{
     DensitySettings, DiagonalBlock, EigenSettings, End, TraceSettings, density, eigenpairs, trace,
 };
 use thalweg::estimate::Estimate;
-use thalweg::evaluation::{Evaluation, EvaluationError};
+use thalweg::evaluation::{CurvedLoss, Evaluation, EvaluationError, SampledLoss};
 use thalweg::fluctuation::{
     self, LayerMoments, conditional, conditional_draws, conditional_inputs, measure as fluctuate,
 };
@@ -236,9 +236,9 @@ impl Work<'_> {
     ) -> Result<LayerRecord, NetworkError> {
         let exact = evaluation.tape().linear_in_each_parameter();
         let range = layer.layer.range.clone();
-        let failed = EvaluationError::from;
         let mut hessian = evaluation.hessian(self.parameters)?;
-        let mut block = DiagonalBlock::new(&mut hessian, range.clone()).map_err(failed)?;
+        let mut block =
+            DiagonalBlock::new(&mut hessian, range.clone()).map_err(EvaluationError::from)?;
         let top = eigenpairs(
             &mut block,
             &EigenSettings {
@@ -247,12 +247,14 @@ impl Work<'_> {
             },
             None,
         )
-        .map_err(failed)?;
+        .map_err(EvaluationError::from)?;
         let sharpness = if exact {
             // ∂²f/∂θ_i² = 0: the block's diagonal is that of the Gauss–Newton matrix.
             EstimateRecord::exact(layer.moments.gauss_newton_trace.value)
         } else {
-            trace(&mut block, &self.trace()).map_err(failed)?.into()
+            trace(&mut block, &self.trace())
+                .map_err(EvaluationError::from)?
+                .into()
         };
         Ok(LayerRecord {
             name: layer.layer.name.clone(),

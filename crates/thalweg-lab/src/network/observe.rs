@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
-use thalweg::evaluation::{Evaluation, EvaluationError, SampledLoss};
+use thalweg::evaluation::{CurvedLoss, Evaluation, EvaluationError, SampledLoss};
 use thalweg::fluctuation::SampleMean;
 
 use crate::quantity;
@@ -25,7 +25,7 @@ pub struct NetworkObservation {
     /// F = E‖∇ℓ‖², with what the set leaves open about the law of its samples.
     pub fluctuation: SampleMean,
     /// The squared norm ‖∇L‖² of the mean gradient, in loss²/weight².
-    pub squared_gradient: f64,
+    pub gradient_norm_squared: f64,
 }
 
 /// Measures `evaluation` at `parameters`, and the fluctuation on `noisy` where there is such a set; the trace takes at most `trace_products` Hessian products, and
@@ -81,38 +81,17 @@ fn finite(
         sharpness,
         lambda_max: top.values[0],
         fluctuation: SampleMean::of(norms),
-        squared_gradient: gradient.iter().map(|g| g * g).sum(),
+        gradient_norm_squared: gradient.iter().map(|g| g * g).sum(),
     })
 }
 
 impl NetworkObservation {
-    /// How many [`NetworkObservation::quantities`] there are at most.
-    pub(super) const QUANTITIES: usize = 16;
-
-    /// The names and values of what is kept; each with its error, where it has one.
+    /// The names and values of [`quantity::kept`].
     pub fn quantities(&self) -> Vec<(Cow<'static, str>, f64)> {
-        let quantities = quantity::trained().into_iter();
-        let values = quantities.filter_map(|quantity| {
-            let value = quantity.trained(self)?;
-            Some((quantity.key, value))
-        });
-        let mut all: Vec<_> = values.collect();
-        let mut beside = vec![
-            ("lambda_max_products", self.lambda_max.matvecs as f64),
-            (
-                "fluctuation_standard_error",
-                self.fluctuation.standard_error,
-            ),
-            ("squared_gradient", self.squared_gradient),
-        ];
-        let error = self.sharpness.standard_error();
-        beside.extend(error.map(|error| ("sharpness_standard_error", error)));
-        if let thalweg::estimate::Uncertainty::Residual(residual) = self.lambda_max.uncertainty {
-            beside.push(("lambda_max_residual", residual));
-        }
-        let named = beside.into_iter();
-        all.extend(named.map(|(name, value)| (Cow::Borrowed(name), value)));
-        all.retain(|(_, value)| value.is_finite());
-        all
+        let kept = quantity::kept().into_iter();
+        kept.filter_map(|quantity| Some((quantity.trained(self)?, quantity.key)))
+            .filter(|(value, _)| value.is_finite())
+            .map(|(value, key)| (key, value))
+            .collect()
     }
 }

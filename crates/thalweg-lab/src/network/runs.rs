@@ -14,9 +14,10 @@ use thalweg::train::{TrainSettings, Trainer, Training, run_together};
 use super::NetworkError;
 use super::made::Made;
 use super::measure::Effort;
-use super::observe::{NetworkObservation, observe};
+use super::observe::observe;
 use super::state::NetworkState;
 use crate::memory::{self, TooLittle};
+use crate::quantity;
 use crate::run::{Measurements, RunError, Runnable, Running};
 use crate::saved::{NETWORKS, SavedNetwork, check_networks, network_path};
 use crate::spec::{EvaluationLabels, NetworkExperiment};
@@ -143,7 +144,7 @@ impl NetworkExperiment {
             EvaluationLabels::Noisy => 1,
             EvaluationLabels::Clean => 2,
         };
-        let rows = self.measured_steps().len() * seeds * NetworkObservation::QUANTITIES;
+        let rows = self.measured_steps().len() * seeds * quantity::kept().len();
         [
             (at_once as u64 * sets).saturating_mul(measured),
             Measurements::memory(rows),

@@ -66,8 +66,14 @@ impl CurvatureError {
 impl<E> CurvatureError<E> {
     /// The same error, with `convert` of the operator's own.
     pub fn map_operator<F>(self, convert: impl FnOnce(E) -> F) -> CurvatureError<F> {
-        match self {
-            Self::Operator(error) => CurvatureError::Operator(convert(error)),
+        self.without_operator()
+            .unwrap_or_else(|error| CurvatureError::Operator(convert(error)))
+    }
+
+    /// This error beside those of another operator, or else the operator's own.
+    fn without_operator<F>(self) -> Result<CurvatureError<F>, E> {
+        Ok(match self {
+            Self::Operator(error) => return Err(error),
             Self::Setting {
                 field,
                 found,
@@ -93,7 +99,15 @@ impl<E> CurvatureError<E> {
                 CurvatureError::NotSymmetric { found, tolerance }
             }
             Self::Decomposition { what } => CurvatureError::Decomposition { what },
-        }
+        })
+    }
+}
+
+impl<E: From<CurvatureError>> CurvatureError<E> {
+    /// One error for both: the operator's own, or `E`'s for an estimate that failed.
+    pub fn flatten(self) -> E {
+        self.without_operator::<Infallible>()
+            .map_or_else(|own| own, E::from)
     }
 }
 

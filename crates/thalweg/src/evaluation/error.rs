@@ -44,6 +44,12 @@ pub enum EvaluationError {
     Curvature(#[from] CurvatureError),
 }
 
+impl From<CurvatureError<Self>> for EvaluationError {
+    fn from(error: CurvatureError<Self>) -> Self {
+        error.flatten()
+    }
+}
+
 /// `Ok` if all of `numbers` are finite.
 pub(super) fn finite<'a>(
     what: &'static str,

@@ -25,15 +25,18 @@
 //! ```
 
 mod batches;
+mod curved;
 mod error;
 mod layer;
 mod memory;
 mod operator;
+mod products;
 mod relabelled;
 mod sampled;
 mod samples;
 mod trace;
 
+pub use curved::{CurvedLoss, LossMatrix};
 pub use error::EvaluationError;
 pub use layer::{Layer, layers};
 pub use operator::Operator;
@@ -47,7 +50,6 @@ use crate::loss::Loss;
 use crate::tensor::Tape;
 use batches::{Batches, RESIDENT};
 use error::finite;
-use operator::Kind;
 
 /// L(θ) = (1/N) Σ_b ℓ(f(x_b; θ), y_b) over a fixed set of N samples, with everything that is to be known of
 /// it at a point θ.
@@ -133,47 +135,6 @@ impl Evaluation {
     /// When θ has the wrong length or a number that is not finite; so for all that follows.
     pub fn loss(&mut self, parameters: &[f64]) -> Result<f64, EvaluationError> {
         Ok(self.sample_losses(parameters)?.iter().sum::<f64>() / self.samples() as f64)
-    }
-
-    /// The Hessian ∇²L at θ.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn hessian(&mut self, parameters: &[f64]) -> Result<Operator<'_>, EvaluationError> {
-        self.at(parameters)?;
-        Ok(Operator::new(self, Kind::Hessian))
-    }
-
-    /// The Gauss–Newton matrix G = (1/N) Σ Jᵀ (∂²ℓ/∂f²) J at θ: the Hessian of the loss with the network
-    /// linearised.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn gauss_newton(&mut self, parameters: &[f64]) -> Result<Operator<'_>, EvaluationError> {
-        self.at(parameters)?;
-        Ok(Operator::new(self, Kind::GaussNewton))
-    }
-
-    /// The second moment (1/N) Σ g_b g_bᵀ of the samples' gradients at θ, also called the empirical Fisher
-    /// matrix. Its trace is the fluctuation E‖∇ℓ‖².
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn gradient_moment(&mut self, parameters: &[f64]) -> Result<Operator<'_>, EvaluationError> {
-        self.at(parameters)?;
-        Ok(Operator::new(self, Kind::GradientMoment))
-    }
-
-    /// The covariance (1/N) Σ (g_b − ḡ)(g_b − ḡ)ᵀ of the samples' gradients at θ, ḡ = ∇L.
-    ///
-    /// # Errors
-    /// As [`Evaluation::loss`].
-    pub fn gradient_covariance(
-        &mut self,
-        parameters: &[f64],
-    ) -> Result<Operator<'_>, EvaluationError> {
-        let mean = self.gradient(parameters)?;
-        Ok(Operator::new(self, Kind::GradientCovariance { mean }))
     }
 
     /// Moves to θ.

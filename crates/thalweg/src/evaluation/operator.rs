@@ -1,92 +1,76 @@
-//! A network's curvature matrices by their products with vectors.
-
-use std::convert::Infallible;
+//! A loss's curvature matrices by their products with vectors.
 
 use faer::prelude::ReborrowMut;
 use faer::{MatMut, MatRef};
 
-use super::batches::DIRECTIONS;
-use super::{Evaluation, SampledLoss, add};
-use crate::curvature::SymmetricOperator;
+use super::{CurvedLoss, LossMatrix};
+use crate::curvature::{CurvatureError, SymmetricOperator};
 
-/// One of the symmetric matrices of an [`Evaluation`] at a point, n × n for n parameters; never formed
+/// One of the symmetric matrices of a loss at a point, n × n for n parameters; never formed
 /// ([`Dense::of`](crate::curvature::Dense::of) does that, for a small network).
 #[derive(Debug)]
-pub struct Operator<'a> {
-    evaluation: &'a mut Evaluation,
-    kind: Kind,
+pub struct Operator<'a, L> {
+    loss: &'a mut L,
+    matrix: LossMatrix,
+    parameters: &'a [f64],
+    /// ḡ, where ḡ ḡᵀ is taken off.
+    mean: Option<Vec<f64>>,
 }
 
-#[derive(Debug)]
-pub(super) enum Kind {
-    Hessian,
-    GaussNewton,
-    GradientMoment,
-    GradientCovariance {
-        /// ḡ.
-        mean: Vec<f64>,
-    },
-}
-
-impl<'a> Operator<'a> {
-    /// Of `evaluation`, which has been moved to the point.
-    pub(super) fn new(evaluation: &'a mut Evaluation, kind: Kind) -> Self {
-        Self { evaluation, kind }
-    }
-
-    /// The products with `directions`, one after another.
-    fn products(&mut self, directions: &[f64]) -> Vec<f64> {
-        let all = self.evaluation.samples() as f64;
-        let mut products = vec![0.0; directions.len()];
-        let kind = &self.kind;
-        self.evaluation.batches.each(
-            |batch, parameters| {
-                let mut part = vec![0.0; directions.len()];
-                let objective = &mut batch.objective;
-                match kind {
-                    Kind::Hessian => objective.hessian(parameters, directions, &mut part),
-                    Kind::GaussNewton => objective.gauss_newton(parameters, directions, &mut part),
-                    Kind::GradientMoment | Kind::GradientCovariance { .. } => {
-                        objective.gradient_moment(parameters, directions, &mut part);
-                    }
-                }
-                (batch.weight(all), part)
-            },
-            |(weight, part)| add(&mut products, weight, &part),
-        );
-        if let Kind::GradientCovariance { mean } = kind {
-            let columns = directions.chunks_exact(mean.len());
-            for (v, product) in columns.zip(products.chunks_exact_mut(mean.len())) {
-                let slope: f64 = v.iter().zip(mean).map(|(v, g)| v * g).sum();
-                add(product, -slope, mean);
+impl<'a, L: CurvedLoss> Operator<'a, L> {
+    /// `matrix` of `loss` at θ.
+    pub(super) fn new(
+        loss: &'a mut L,
+        matrix: LossMatrix,
+        parameters: &'a [f64],
+    ) -> Result<Self, L::Error> {
+        let count = loss.layers().last().map_or(0, |layer| layer.range.end);
+        if parameters.len() != count {
+            return Err(CurvatureError::Setting {
+                field: "parameters",
+                found: format!("{} numbers", parameters.len()),
+                expected: format!("the {count} of the loss"),
             }
+            .into());
         }
-        products
+        Ok(Self {
+            loss,
+            matrix,
+            parameters,
+            mean: None,
+        })
+    }
+
+    /// The same without ḡ ḡᵀ.
+    pub(super) fn about(self, mean: Vec<f64>) -> Self {
+        Self {
+            mean: Some(mean),
+            ..self
+        }
     }
 }
 
-impl SymmetricOperator for Operator<'_> {
-    type Error = Infallible;
+impl<L: CurvedLoss> SymmetricOperator for Operator<'_, L> {
+    type Error = L::Error;
 
     fn dim(&self) -> usize {
-        self.evaluation.tape.parameter_count()
+        self.parameters.len()
     }
 
     fn apply_block(
         &mut self,
         input: MatRef<'_, f64>,
         mut output: MatMut<'_, f64>,
-    ) -> Result<(), Infallible> {
-        let columns = input.ncols();
-        for start in (0..columns).step_by(DIRECTIONS) {
-            let width = DIRECTIONS.min(columns - start);
-            let some = input.subcols(start, width);
-            let directions: Vec<f64> = some.col_iter().flat_map(|v| v.iter().copied()).collect();
-            let products = self.products(&directions);
-            let some = output.rb_mut().subcols_mut(start, width);
-            for (column, product) in some.col_iter_mut().zip(products.chunks_exact(self.dim())) {
-                column.iter_mut().zip(product).for_each(|(x, p)| *x = *p);
-            }
+    ) -> Result<(), L::Error> {
+        self.loss
+            .products(self.matrix, self.parameters, input, output.rb_mut())?;
+        let Some(mean) = &self.mean else {
+            return Ok(());
+        };
+        for (v, product) in input.col_iter().zip(output.col_iter_mut()) {
+            let slope: f64 = v.iter().zip(mean).map(|(v, g)| v * g).sum();
+            let terms = product.iter_mut().zip(mean);
+            terms.for_each(|(product, g)| *product += -slope * g);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use faer::{Mat, MatRef};
 
 use super::{Layer, SampleCurvature};
 use crate::curvature::CurvatureError;
+use crate::estimate::{Estimate, Status, Uncertainty};
 
 /// L(θ) = (1/N) Σ_b ℓ(f(x_b; θ), y_b), known sample by sample: its value, the residuals r = ∂ℓ/∂f, the output curvature
 /// Λ = ∂²ℓ/∂f², the size of each gradient ∇ℓ_b = J_bᵀr_b, and how vectors of the outputs are pulled back through J_b.
@@ -62,6 +63,25 @@ pub trait SampledLoss {
         parameters: &[f64],
         cotangents: MatRef<'_, f64>,
     ) -> Result<Vec<f64>, Self::Error>;
+
+    /// tr G at θ, exact: tr G = (1/N) Σ_b Σ_k w_k ‖J_bᵀc_k‖² with Λ = Σ_k w_k c_k c_kᵀ, by a backward
+    /// pass for each output line and no random probe. Each pass counts as one product.
+    ///
+    /// # Errors
+    /// The loss's own; or when the trace is not finite.
+    fn gauss_newton_trace(&mut self, parameters: &[f64]) -> Result<Estimate, Self::Error> {
+        let outputs = self.sample_curvature(parameters)?.outputs;
+        let (value, matvecs) = (outputs.sum() / self.samples() as f64, outputs.nrows());
+        if !value.is_finite() {
+            return Err(CurvatureError::NonFinite { matvecs }.into());
+        }
+        Ok(Estimate {
+            value,
+            uncertainty: Uncertainty::Rounding,
+            matvecs,
+            status: Status::Exact,
+        })
+    }
 }
 
 /// A [`SampledLoss`] whose samples can be given other labels.

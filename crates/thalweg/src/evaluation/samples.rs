@@ -188,7 +188,7 @@ impl SampledLoss for Evaluation {
 
 impl Evaluation {
     /// E g∘g, the mean square (1/N) Σ_b (∂ℓ_b/∂θ_i)² of each entry of the samples' gradients at θ: the diagonal of
-    /// [`Evaluation::gradient_moment`], also called the diagonal empirical Fisher. It sums up to the
+    /// [`CurvedLoss::gradient_moment`](super::CurvedLoss::gradient_moment), also called the diagonal empirical Fisher. It sums up to the
     /// fluctuation E‖∇ℓ‖², and less ∇L∘∇L it is the diagonal of the gradients' covariance. No gradient of a
     /// single sample is formed.
     ///

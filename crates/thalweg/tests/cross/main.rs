@@ -6,14 +6,14 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-use std::convert::Infallible;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use faer::{Col, ColRef, Mat};
 use serde_json::Value;
 use thalweg::curvature::{EigenSettings, End, SymmetricOperator, TraceSettings, eigenpairs};
 use thalweg::data::Samples;
-use thalweg::evaluation::{Evaluation, SampledLoss};
+use thalweg::evaluation::{CurvedLoss, Evaluation, SampledLoss};
 use thalweg::fluctuation::measure;
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Mlp, Read, Rnn, Transformer};
@@ -112,7 +112,7 @@ impl Case {
     fn has_eigenvalues(
         &self,
         key: &str,
-        operator: &mut impl SymmetricOperator<Error = Infallible>,
+        operator: &mut impl SymmetricOperator<Error: Debug>,
         end: End,
     ) {
         let settings = EigenSettings {
@@ -131,9 +131,11 @@ impl Case {
     }
 }
 
-fn product(operator: &mut impl SymmetricOperator<Error = Infallible>, v: &[f64]) -> Vec<f64> {
+fn product(operator: &mut impl SymmetricOperator<Error: Debug>, v: &[f64]) -> Vec<f64> {
     let mut image = Col::zeros(v.len());
-    let Ok(()) = operator.apply(ColRef::from_slice(v), image.as_mut());
+    operator
+        .apply(ColRef::from_slice(v), image.as_mut())
+        .unwrap();
     image.iter().copied().collect()
 }
 

@@ -1,6 +1,5 @@
 //! Fixed sets of samples: operators, traces and samples' parts, in unequal batches.
 
-use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -8,7 +7,9 @@ use faer::{Mat, MatRef};
 use thalweg::curvature::{Dense, SymmetricOperator, TraceSettings, check_symmetry};
 use thalweg::data::Samples;
 use thalweg::estimate::Status;
-use thalweg::evaluation::{Evaluation, EvaluationError, RelabelledLoss, SampledLoss, layers};
+use thalweg::evaluation::{
+    CurvedLoss, Evaluation, EvaluationError, RelabelledLoss, SampledLoss, layers,
+};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::{Activation, Tape, Variable};
@@ -17,9 +18,11 @@ use super::case::{Case, Draw, assert_close};
 use super::reference::Network;
 use crate::for_random_cases;
 
-fn product(operator: &mut impl SymmetricOperator<Error = Infallible>, v: &[f64]) -> Vec<f64> {
+fn product(operator: &mut impl SymmetricOperator<Error: Debug>, v: &[f64]) -> Vec<f64> {
     let mut image = faer::Col::zeros(v.len());
-    let Ok(()) = operator.apply(faer::ColRef::from_slice(v), image.as_mut());
+    operator
+        .apply(faer::ColRef::from_slice(v), image.as_mut())
+        .unwrap();
     image.iter().copied().collect()
 }
 
@@ -83,20 +86,20 @@ fn moments<M: Network + Debug>(mut case: Case<M>) {
     let moment = faer::Scale(1.0 / count) * &g * &slopes;
     let covariance = &moment - &mean * (mean.transpose() * &v);
     let mut image = Mat::zeros(n, 6);
-    let Ok(()) = set
-        .gradient_moment(&at)
+    set.gradient_moment(&at)
         .unwrap()
-        .apply_block(v.as_ref(), image.as_mut());
+        .apply_block(v.as_ref(), image.as_mut())
+        .unwrap();
     assert_close(
         &name,
         &entries(image.as_ref()),
         &entries(moment.as_ref()),
         1e-11,
     );
-    let Ok(()) = set
-        .gradient_covariance(&at)
+    set.gradient_covariance(&at)
         .unwrap()
-        .apply_block(v.as_ref(), image.as_mut());
+        .apply_block(v.as_ref(), image.as_mut())
+        .unwrap();
     // What is left of a difference has the rounding of its parts.
     let scale = moment.norm_max().max(1e-3);
     assert!((&image - &covariance).norm_max() < 1e-11 * scale, "{name}");

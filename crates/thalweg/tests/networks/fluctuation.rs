@@ -3,10 +3,12 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, MatRef};
 use thalweg::curvature::{CurvatureError, Dense, EigenSettings, End, eigenpairs};
 use thalweg::data::Samples;
-use thalweg::evaluation::{Evaluation, Layer, Operator, SampleCurvature, SampledLoss, layers};
+use thalweg::evaluation::{
+    CurvedLoss, Evaluation, Layer, LossMatrix, Operator, SampleCurvature, SampledLoss, layers,
+};
 use thalweg::fluctuation::{Alignment, SampleMean, measure};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::Mlp;
@@ -270,7 +272,9 @@ fn alignment_of_a_linear_map() {
     };
     let mut set = Evaluation::new(linear(2, 2), HALF, samples, 5).unwrap();
     let settings = EigenSettings::new(3, End::Top);
-    let pairs = |mut operator: Operator<'_>| eigenpairs(&mut operator, &settings, None).unwrap();
+    let pairs = |mut operator: Operator<'_, Evaluation>| {
+        eigenpairs(&mut operator, &settings, None).unwrap()
+    };
     let hessian = pairs(set.hessian(&[0.0; 4]).unwrap());
     let covariance = pairs(set.gradient_covariance(&[0.0; 4]).unwrap());
     let found = Alignment::new(hessian, covariance, 2).unwrap();
@@ -296,6 +300,7 @@ fn alignment_of_a_linear_map() {
 
 /// A network that is not this library's: f = W x under half the squared error, with its Jacobian J_b = I ⊗ xᵀ written
 /// out, W row by row.
+#[derive(Debug)]
 struct ByHand(Samples);
 
 impl ByHand {
@@ -402,7 +407,7 @@ impl SampledLoss for ByHand {
     fn mean_pullbacks(
         &mut self,
         _: &[f64],
-        seeds: MatRef<'_, f64>,
+        cotangents: MatRef<'_, f64>,
     ) -> Result<Vec<f64>, CurvatureError> {
         let count = self.samples();
         let mean = |c: faer::ColRef<'_, f64>| {
@@ -410,13 +415,47 @@ impl SampledLoss for ByHand {
             let squares = (0..count).map(|b| Self::square(&self.pulled_back(b, &c)));
             squares.sum::<f64>() / count as f64
         };
-        Ok(seeds.col_iter().map(mean).collect())
+        Ok(cotangents.col_iter().map(mean).collect())
     }
 }
 
-/// What is measured of one's own network is what is measured of the same network here.
-#[test]
-fn networks_from_elsewhere_are_measured_alike() {
+impl CurvedLoss for ByHand {
+    fn products(
+        &mut self,
+        matrix: LossMatrix,
+        parameters: &[f64],
+        directions: MatRef<'_, f64>,
+        mut products: MatMut<'_, f64>,
+    ) -> Result<(), CurvatureError> {
+        let (n, samples) = (self.0.inputs.nrows(), self.samples());
+        let gradients = self.gradients(parameters);
+        for (v, mut product) in directions.col_iter().zip(products.col_iter_mut()) {
+            product.fill(0.0);
+            for (b, gradient) in gradients.iter().enumerate() {
+                let along =
+                    |row: &[f64], v: &[f64]| -> f64 { row.iter().zip(v).map(|(x, v)| x * v).sum() };
+                let v: Vec<f64> = v.iter().copied().collect();
+                let part = match matrix {
+                    LossMatrix::Hessian | LossMatrix::GaussNewton => {
+                        let x = Self::column(&self.0.inputs, b);
+                        let image: Vec<f64> = v.chunks(n).map(|row| along(row, &x)).collect();
+                        self.pulled_back(b, &image)
+                    }
+                    LossMatrix::GradientMoment => {
+                        let slope = along(gradient, &v);
+                        gradient.iter().map(|g| g * slope).collect()
+                    }
+                };
+                let sums = product.iter_mut().zip(&part);
+                sums.for_each(|(sum, part)| *sum += part / samples as f64);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Twenty samples of two inputs and outputs, and a point.
+fn elsewhere() -> (Samples, Vec<f64>) {
     let mut draw = Draw::new(31);
     let mut table = |rows: usize| {
         let numbers = draw.normals(rows * 20);
@@ -426,7 +465,54 @@ fn networks_from_elsewhere_are_measured_alike() {
         inputs: table(2),
         targets: table(2),
     };
-    let at = draw.normals(4);
+    (samples, draw.normals(4))
+}
+
+/// One's own loss becomes the same operators as one of this library's.
+#[test]
+fn networks_from_elsewhere_have_operators() {
+    fn entries<L: CurvedLoss<Error: Debug>>(loss: &mut L, at: &[f64]) -> Vec<f64> {
+        fn dense<L: CurvedLoss<Error: Debug>>(mut operator: Operator<'_, L>) -> Vec<f64> {
+            let dense = Dense::of(&mut operator).unwrap();
+            dense
+                .matrix()
+                .col_iter()
+                .flat_map(|c| c.iter().copied().collect::<Vec<_>>())
+                .collect()
+        }
+        [
+            dense(loss.hessian(at).unwrap()),
+            dense(loss.gauss_newton(at).unwrap()),
+            dense(loss.gradient_moment(at).unwrap()),
+            dense(loss.gradient_covariance(at).unwrap()),
+            vec![loss.gauss_newton_trace(at).unwrap().value],
+        ]
+        .concat()
+    }
+    let (samples, at) = elsewhere();
+    let mut own = ByHand(samples.clone());
+    let mut set = Evaluation::new(linear(2, 2), HALF, samples.clone(), 6).unwrap();
+    let found = entries(&mut own, &at);
+    assert_close("entries", &found, &entries(&mut set, &at), 1e-12);
+    // The first entry is the mean of x₁²; the covariance's diagonal is F less ‖∇L‖².
+    let square = |x: &f64| x * x;
+    let inputs = samples.inputs.row(0).iter().map(square).sum::<f64>() / 20.0;
+    close("entry", found[0], inputs, 1e-12);
+    let diagonal = |matrix: usize| (0..4).map(|i| found[16 * matrix + 5 * i]).sum::<f64>();
+    let mean: f64 = own.gradient(&at).unwrap().iter().map(square).sum();
+    let scatter: f64 = own.gradients(&at).iter().flatten().map(square).sum::<f64>() / 20.0;
+    close("moment", diagonal(2), scatter, 1e-12);
+    close("covariance", diagonal(3), scatter - mean, 1e-12);
+    assert_eq!(
+        own.hessian(&at[1..]).unwrap_err().to_string(),
+        "parameters = 3 numbers: must be the 4 of the loss"
+    );
+}
+
+/// What is measured of one's own network is what is measured of the same network here.
+#[test]
+fn networks_from_elsewhere_are_measured_alike() {
+    let (samples, at) = elsewhere();
     let mut own = ByHand(samples.clone());
     let mut set = Evaluation::new(linear(2, 2), HALF, samples, 6).unwrap();
     let (own, set) = (

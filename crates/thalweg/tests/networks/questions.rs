@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faer::{Mat, MatRef};
 use thalweg::curvature::{Dense, SymmetricOperator};
 use thalweg::data::Samples;
-use thalweg::evaluation::{Evaluation, RelabelledLoss, SampledLoss};
+use thalweg::evaluation::{CurvedLoss, Evaluation, RelabelledLoss, SampledLoss};
 use thalweg::loss::Loss;
 use thalweg::model::Mlp;
 use thalweg::random::{Purpose, Stream};
@@ -62,8 +62,8 @@ fn questions() -> Vec<(&'static str, Question)> {
             entries(set.sample_curvature(at).unwrap().parameters.as_ref())
         }),
         ("pullbacks", |set, at| {
-            let seeds = Mat::identity(3, 3);
-            set.mean_pullbacks(at, seeds.as_ref()).unwrap()
+            let cotangents = Mat::identity(3, 3);
+            set.mean_pullbacks(at, cotangents.as_ref()).unwrap()
         }),
         ("output curvature", |set, at| {
             entries(set.output_curvature(at).unwrap().as_ref())
