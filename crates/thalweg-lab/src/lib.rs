@@ -13,6 +13,7 @@
 //! | [`run`] | every experiment run, in memory or in a directory that can be resumed |
 //! | [`store`] | the directories of runs, whole at every moment |
 //! | [`saved`] | trained networks as safetensors |
+//! | [`probe`] | the logs of trainings in PyTorch |
 //! | [`compare`] | a run beside what is predicted of it |
 //! | [`design`] | what must be changed for SGD to end at a chosen sharpness |
 //! | [`diagnose`] | which noise a table's labels have, and where SGD would go on it |

@@ -8,7 +8,7 @@
 
 use faer::{Mat, Scale};
 use thalweg::problem::{
-    Basis, Caveat, Problem, ProblemError, ProblemField, Shape, covariance, spectrum, teacher,
+    Basis, Caveat, Problem, ProblemError, ProblemField, ProblemShape, covariance, spectrum, teacher,
 };
 
 fn identity(d: usize) -> Mat<f64> {
@@ -274,7 +274,7 @@ fn widths() {
 #[test]
 fn random_problems_of_any_size_are_refused_and_not_attempted() {
     for (input_dim, output_dim) in [(usize::MAX, 1), (1, usize::MAX), (100_000, 1)] {
-        let shape = Shape {
+        let shape = ProblemShape {
             input_dim,
             output_dim,
             rank: 1,
@@ -338,7 +338,7 @@ fn factors_reproduce_and_invert_the_covariance() {
 
 #[test]
 fn random_problems_have_their_shape() {
-    let shape = Shape {
+    let shape = ProblemShape {
         input_dim: 3,
         output_dim: 4,
         rank: 2,
@@ -350,10 +350,10 @@ fn random_problems_have_their_shape() {
     assert!(singular[1] > 1e-3 && singular[2] < 1e-14);
     assert_eq!(problem, Problem::random(shape, 1).unwrap());
     assert_ne!(problem, Problem::random(shape, 2).unwrap());
-    assert!(Problem::random(Shape { depth: 0, ..shape }, 1).is_err());
+    assert!(Problem::random(ProblemShape { depth: 0, ..shape }, 1).is_err());
     assert!(
         Problem::random(
-            Shape {
+            ProblemShape {
                 input_dim: 0,
                 ..shape
             },

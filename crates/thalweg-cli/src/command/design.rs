@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args};
 use thalweg_lab::answer::{DesignAnswer, MOST_SECONDS, SimulatedEnd, time_for_runs};
-use thalweg_lab::design::{self, LEVERS, Lever, Predicted, Target};
+use thalweg_lab::design::{self, DesignPrediction, LEVERS, Lever, Target};
 
 use crate::arguments::{
     ProblemArguments, RecipeArguments, StepArguments, count, missing, positive,
@@ -173,7 +173,7 @@ fn table(answer: &DesignAnswer) -> Table {
         ("λ_max of SGD", Align::Right),
         ("steps", Align::Right),
     ]);
-    let mut row = |name: &str, predicted: &Predicted, simulated: &Option<SimulatedEnd>| {
+    let mut row = |name: &str, predicted: &DesignPrediction, simulated: &Option<SimulatedEnd>| {
         let means = simulated.as_ref().and_then(|end| end.means.as_ref());
         let error = means.and_then(|means| means[0].standard_error);
         let mean = |i: usize| means.map_or_else(|| "–".to_owned(), |m| significant(m[i].mean, 5));

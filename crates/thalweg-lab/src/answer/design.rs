@@ -6,16 +6,16 @@ use thalweg::problem::Problem;
 use thalweg::recipe::{LabelWeights, Recipe};
 
 use super::{AnswerError, CONVENTION, PredictAnswer, Prepared, SimulatedEnd, notes};
-use crate::design::{DesignError, Designed, Lever, Predicted, Target, design};
+use crate::design::{DesignError, DesignPrediction, Designed, Lever, Target, design};
 
 /// What each lever needs, of those that reach the target.
 pub struct DesignAnswer {
     /// Where SGD should end.
     pub target: Target,
-    /// η and B.
+    /// η, the learning rate in weight²/loss, and B, the samples in a minibatch.
     pub step: (f64, usize),
     /// Without any change, predicted and, if asked for, simulated.
-    pub before: (Predicted, Option<SimulatedEnd>),
+    pub before: (DesignPrediction, Option<SimulatedEnd>),
     /// With each lever that reaches the target.
     pub designs: Vec<(&'static dyn Lever, Designed, Option<SimulatedEnd>)>,
     /// Why the others do not.
@@ -44,6 +44,7 @@ impl DesignAnswer {
         levers: &[&'static dyn Lever],
         mut more: impl FnMut() -> Option<M>,
     ) -> Result<Self, AnswerError> {
+        target.check().map_err(AnswerError::input)?;
         let (mut designs, mut unreached) = (Vec::new(), Vec::new());
         for &lever in levers {
             match design(problem, recipe, step, target, lever) {
@@ -126,7 +127,7 @@ impl DesignAnswer {
     }
 }
 
-fn predicted(predicted: &Predicted) -> Value {
+fn predicted(predicted: &DesignPrediction) -> Value {
     json!({
         "sharpness": predicted.sharpness,
         "min_sharpness": predicted.min_sharpness,
@@ -139,4 +140,28 @@ fn predicted(predicted: &Predicted) -> Value {
 fn rows(matrix: &Mat<f64>) -> Vec<Vec<f64>> {
     let row = |i: usize| (0..matrix.ncols()).map(|j| matrix[(i, j)]).collect();
     (0..matrix.nrows()).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg::problem::covariance;
+
+    use super::*;
+    use crate::design::LEVERS;
+
+    /// Every lever would say the same of it.
+    #[test]
+    fn a_target_that_no_network_has_is_refused_once() {
+        let one = || Mat::<f64>::identity(2, 2);
+        let noise = covariance::from_deviations(&[1.0, 0.2]);
+        let problem = Problem::new(one(), one(), noise, 2).unwrap();
+        let target = Target::Ratio(0.5);
+        let asked = (&problem, &Recipe::default());
+        let refused =
+            DesignAnswer::new(asked, (0.005, 10), target, LEVERS, || None::<fn() -> bool>);
+        assert_eq!(
+            super::super::with_causes(&refused.err().unwrap()),
+            "a target of 0.5 for T/T_min cannot be met: it is at least 1, at the flattest minimum"
+        );
+    }
 }

@@ -17,9 +17,9 @@ pub struct FiniteAnswer<'p> {
     pub prepared: &'p Prepared<'p>,
     /// The seed of a random start.
     pub seed: Option<u64>,
-    /// η.
+    /// η, the learning rate, in weight²/loss.
     pub learning_rate: f64,
-    /// B.
+    /// B, the samples in a minibatch.
     pub batch: usize,
     /// The means at the times asked for.
     pub trajectory: FiniteTrajectory,

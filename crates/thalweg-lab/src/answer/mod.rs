@@ -35,7 +35,7 @@ pub use diagnosis::diagnosed;
 pub use finite::FiniteAnswer;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
-pub use predict::{PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
+pub use predict::{ForcedEnd, PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
 pub use prepared::Prepared;
 pub use simulated_end::{MOST_SECONDS, SimulatedEnd, time_for_runs};
 pub use simulation::simulated;

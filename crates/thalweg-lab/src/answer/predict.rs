@@ -28,7 +28,7 @@ pub struct PredictAnswer<'p> {
     /// T, T_min, λ_max and F at Theorem 1's minimum (eq. 14, eq. 15, Theorem 1), and each layer's share.
     pub prediction: Prediction<'p>,
     /// Where SGD ends instead, if forces beside the noise move it.
-    pub end: Option<End>,
+    pub end: Option<ForcedEnd>,
     /// Singular values of each layer where SGD ends.
     pub conditioning: Vec<LayerConditioning>,
     /// Corollary 1; absent where Σε is singular, and for one layer, which has no choice of minimum.
@@ -49,14 +49,14 @@ pub struct PredictAnswer<'p> {
 
 /// The minimum at which the forces beside the noise balance it.
 #[derive(Debug)]
-pub struct End {
+pub struct ForcedEnd {
     /// T, λ_max, F and the weights.
     pub at: Waypoint,
     /// Each layer's share of T and F, W_1 first.
     pub layers: Vec<LayerShare>,
 }
 
-impl End {
+impl ForcedEnd {
     fn new(problem: &Problem, forces: Forces) -> Result<Self, AnswerError> {
         let at = rest(problem, forces).map_err(AnswerError::input)?;
         let parts = theory::functionals(problem, &at.weights).map_err(AnswerError::work)?;
@@ -97,9 +97,9 @@ impl End {
 /// What depends on the step size and the batch.
 #[derive(Debug)]
 pub struct PredictedRun {
-    /// η.
+    /// η, the learning rate, in weight²/loss.
     pub learning_rate: f64,
-    /// B.
+    /// B, the samples in a minibatch.
     pub batch: usize,
     /// ηλ_max/2, and how far the product of the weights fluctuates.
     pub stability: Stability,
@@ -129,7 +129,7 @@ impl<'p> PredictAnswer<'p> {
                 .map_err(AnswerError::input)?;
         }
         let end = (!forces.are_noise_alone())
-            .then(|| End::new(problem, *forces))
+            .then(|| ForcedEnd::new(problem, *forces))
             .transpose()?;
         let spectrum = match &end {
             _ if !listed => None,
@@ -189,7 +189,7 @@ impl<'p> PredictAnswer<'p> {
         let p = &self.prediction;
         match &self.end {
             None => [p.sharpness, p.lambda_max, p.fluctuation],
-            Some(End { at, .. }) => [at.sharpness, at.lambda_max, at.fluctuation],
+            Some(ForcedEnd { at, .. }) => [at.sharpness, at.lambda_max, at.fluctuation],
         }
     }
 

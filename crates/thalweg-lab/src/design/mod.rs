@@ -23,7 +23,7 @@ mod weight_decay;
 mod whitening;
 
 pub use lever::{Changed, Lever};
-pub use solve::{DesignError, Designed, Predicted, Target, design};
+pub use solve::{DesignError, DesignPrediction, Designed, Target, design};
 
 use added_noise::AddedNoise;
 use label_weights::WeightedLabels;

@@ -19,14 +19,14 @@ pub enum Target {
 
 /// What is predicted of one problem and recipe.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Predicted {
-    /// T.
+pub struct DesignPrediction {
+    /// T = tr ∇²L where SGD ends, in loss/weight².
     pub sharpness: f64,
-    /// T_min.
+    /// T_min, that of the flattest minimum, in loss/weight².
     pub min_sharpness: f64,
-    /// λ_max.
+    /// λ_max of the Hessian where SGD ends, in loss/weight².
     pub lambda_max: f64,
-    /// F.
+    /// F = E‖∇ℓ‖² of one sample there, in loss²/weight².
     pub fluctuation: f64,
     /// The slow flow's relaxation time, steps, where it is known.
     pub relaxation_steps: Option<f64>,
@@ -35,16 +35,16 @@ pub struct Predicted {
 /// A lever set so that the target is met.
 #[derive(Clone, Debug)]
 pub struct Designed {
-    /// Which lever.
+    /// The key of the lever, as [`lever`](super::lever) finds it.
     pub lever: &'static str,
     /// Where it stands.
     pub position: f64,
     /// The problem and the recipe that it makes.
     pub changed: Changed,
     /// What is predicted before.
-    pub before: Predicted,
+    pub before: DesignPrediction,
     /// What is predicted after.
-    pub after: Predicted,
+    pub after: DesignPrediction,
 }
 
 /// Why a lever does not reach a target.
@@ -100,7 +100,7 @@ impl Target {
     }
 
     /// What `predicted` has of the targeted quantity.
-    pub fn of(self, predicted: &Predicted) -> f64 {
+    pub fn of(self, predicted: &DesignPrediction) -> f64 {
         match self {
             Self::Sharpness(_) => predicted.sharpness,
             Self::Ratio(_) => predicted.sharpness / predicted.min_sharpness,
@@ -108,7 +108,8 @@ impl Target {
         }
     }
 
-    fn check(self) -> Result<(), DesignError> {
+    /// Refuses what no lever can meet, since the quantity has no such value.
+    pub(crate) fn check(self) -> Result<(), DesignError> {
         let (value, what) = (self.value(), self.what());
         let needed = match self {
             Self::Ratio(ratio) if ratio < 1.0 => "at least 1, at the flattest minimum",
@@ -147,14 +148,14 @@ pub fn design(
     lever: &dyn Lever,
 ) -> Result<Designed, DesignError> {
     target.check()?;
-    let at = |position: f64| -> Result<(Changed, Predicted), DesignError> {
+    let at = |position: f64| -> Result<(Changed, DesignPrediction), DesignError> {
         let changed = lever.at(position, problem, recipe, step)?;
         let predicted = predicted(&changed.problem, &changed.recipe, step)?;
         Ok((changed, predicted))
     };
     let before = predicted(problem, recipe, step)?;
     let wanted = target.value();
-    let off = |predicted: &Predicted| target.of(predicted) - wanted;
+    let off = |predicted: &DesignPrediction| target.of(predicted) - wanted;
     let (mut low, mut high) = (target.of(&before), target.of(&before));
     // Two positions with the target between them, the first nearer to rest, and how far off the prediction is there.
     let mut bracket: Option<(f64, f64, f64)> = None;
@@ -209,11 +210,11 @@ fn predicted(
     problem: &Problem,
     recipe: &Recipe,
     step: (f64, usize),
-) -> Result<Predicted, DesignError> {
+) -> Result<DesignPrediction, DesignError> {
     let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
     let answer = PredictAnswer::new(&prepared, false)?;
     let [sharpness, lambda_max, fluctuation] = answer.sharpness_lambda_max_fluctuation();
-    Ok(Predicted {
+    Ok(DesignPrediction {
         sharpness,
         min_sharpness: answer.prediction.min_sharpness,
         lambda_max,

@@ -5,7 +5,7 @@ use std::path::{Display, Path, PathBuf};
 
 use thalweg::problem::{ProblemError, WeightsError};
 
-use super::line::Line;
+use super::line::SpecLine;
 use crate::memory::TooLittle;
 
 /// A specification file that cannot be used, and why.
@@ -18,7 +18,7 @@ pub struct SpecError {
     #[source]
     pub fault: Fault,
     /// Where that stands in the file.
-    pub line: Option<Box<Line>>,
+    pub line: Option<Box<SpecLine>>,
 }
 
 impl SpecError {
@@ -32,7 +32,7 @@ impl SpecError {
     }
 }
 
-fn beside(line: Option<&Line>) -> String {
+fn beside(line: Option<&SpecLine>) -> String {
     line.map(|line| format!("\n{line}")).unwrap_or_default()
 }
 

@@ -12,7 +12,7 @@ use super::place::{Step, steps};
 
 /// A line of a specification, as its file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct SpecLine {
     /// Its number in the file, from 1.
     pub number: usize,
     /// Without what stands around it.
@@ -22,7 +22,7 @@ pub struct Line {
 /// Characters of a line that are shown.
 const SHOWN: usize = 100;
 
-impl fmt::Display for Line {
+impl fmt::Display for SpecLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start: String = self.text.chars().take(SHOWN).collect();
         let more = if start.len() < self.text.len() {
@@ -36,14 +36,14 @@ impl fmt::Display for Line {
 
 /// The line in `text` on which the value at `path` begins, or the nearest table or list around it; nothing where that is
 /// the whole file.
-pub(super) fn of(text: &str, format: Format, path: &str) -> Option<Line> {
+pub(super) fn of(text: &str, format: Format, path: &str) -> Option<SpecLine> {
     let steps = steps(path)?;
     let offset = (1..=steps.len()).rev().find_map(|length| match format {
         Format::Toml => in_toml(text, &steps[..length]),
         Format::Json => in_json(text, &steps[..length]),
     })?;
     let start = text[..offset].rfind('\n').map_or(0, |end| end + 1);
-    Some(Line {
+    Some(SpecLine {
         number: text[..offset].matches('\n').count() + 1,
         text: text[start..].lines().next()?.trim().to_owned(),
     })
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut() {
-        let line = Line {
+        let line = SpecLine {
             number: 3,
             text: "é".repeat(200),
         };

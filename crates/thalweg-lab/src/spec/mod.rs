@@ -42,7 +42,7 @@ use std::path::Path;
 pub use draft::Draft;
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Experiment, default_seeds, initial_weights};
-pub use line::Line;
+pub use line::SpecLine;
 pub use network::{EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, SeedRule};
 pub use overrides::Overrides;
 pub use problem::{ProblemFile, batch, learning_rate, slow_time};

@@ -1,6 +1,6 @@
 //! Corollary 1: sharpness grows with the noise's condition number, between two bounds.
 
-use thalweg::problem::{Problem, Shape};
+use thalweg::problem::{Problem, ProblemShape};
 use thalweg::theory::{condition_bounds, predict};
 
 use super::exhibit::Exhibit;
@@ -79,7 +79,7 @@ fn scatter() -> Result<[Vec<Point>; 2], ReproduceError> {
     let (mut above, mut below) = (Vec::new(), Vec::new());
     for seed in 1..=RANDOM {
         for depth in DEPTHS {
-            let shape = Shape {
+            let shape = ProblemShape {
                 input_dim: 4,
                 output_dim: 4,
                 rank: 4,

@@ -1,7 +1,7 @@
 //! The paper's slips, each shown by numbers beside what is right.
 
 use faer::Scale;
-use thalweg::problem::{Problem, Shape};
+use thalweg::problem::{Problem, ProblemShape};
 use thalweg::theory::{
     Minimum, fluctuation_bounds, functionals, identity_deep_ratio, identity_min_sharpness, predict,
     printed_identity_deep_ratio, printed_identity_min_sharpness,
@@ -170,7 +170,7 @@ fn scaled_noise(claims: &mut Vec<Claim>) -> Result<(), ReproduceError> {
     let mut worst = 0.0_f64;
     for seed in 1..=20 {
         let random = Problem::random(
-            Shape {
+            ProblemShape {
                 input_dim: 5,
                 output_dim: 4,
                 rank: 3,
@@ -226,7 +226,7 @@ fn theorem_2(claims: &mut Vec<Claim>) -> Result<(), ReproduceError> {
     let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
     for seed in 1..=50 {
         let problem = Problem::random(
-            Shape {
+            ProblemShape {
                 input_dim: 4,
                 output_dim: 4,
                 rank: 4,

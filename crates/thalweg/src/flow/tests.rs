@@ -13,13 +13,13 @@ use super::{
     symmetric::SymmetricFlow,
 };
 use crate::{
-    problem::{Problem, Shape, Weights},
+    problem::{Problem, ProblemShape, Weights},
     random::{Purpose, Stream},
     theory::functionals,
 };
 
 pub(super) fn problem(input_dim: usize, output_dim: usize, depth: usize) -> Problem {
-    let shape = Shape {
+    let shape = ProblemShape {
         input_dim,
         output_dim,
         rank: input_dim.min(output_dim),

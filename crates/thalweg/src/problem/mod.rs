@@ -36,7 +36,7 @@ pub(crate) use check::numerical_rank;
 pub(crate) use cholesky::cholesky;
 pub use error::{ProblemError, ProblemField};
 pub use factor::Factor;
-pub use random::Shape;
+pub use random::ProblemShape;
 pub use rounding::Caveat;
 pub use spectral::Spectral;
 pub use weights::{Weights, WeightsError};

@@ -9,7 +9,7 @@ use crate::random::{Purpose, Stream};
 
 /// The shape of a random problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct ProblemShape {
     /// d_x, the number of inputs.
     pub input_dim: usize,
     /// d_y, the number of outputs.
@@ -25,7 +25,7 @@ impl Problem {
     ///
     /// # Errors
     /// When the shape itself is impossible: a zero dimension or depth, or a matrix of more than 2³² numbers.
-    pub fn random(shape: Shape, seed: u64) -> Result<Self, ProblemError> {
+    pub fn random(shape: ProblemShape, seed: u64) -> Result<Self, ProblemError> {
         let mut stream = Stream::new(seed, Purpose::Problem);
         let spectrum = |n: usize, stream: &mut Stream| -> Vec<f64> {
             (0..n).map(|_| (0.7 * stream.normal()).exp()).collect()

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use thalweg::flow::{FlowError, FlowSettings, descend};
-use thalweg::problem::{Basis, Problem, Shape, Weights, covariance, spectrum, teacher};
+use thalweg::problem::{Basis, Problem, ProblemShape, Weights, covariance, spectrum, teacher};
 
 use crate::{diagonal, random_weights};
 
@@ -22,7 +22,7 @@ fn reaches_a_minimum_and_keeps_the_imbalances() {
             .into_iter()
             .enumerate()
     {
-        let shape = Shape {
+        let shape = ProblemShape {
             input_dim,
             output_dim,
             rank,

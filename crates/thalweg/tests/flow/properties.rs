@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use thalweg::flow::{FlowError, FlowSettings, Times, relaxation, slow_flow};
-use thalweg::problem::{Problem, Shape, Weights};
+use thalweg::problem::{Problem, ProblemShape, Weights};
 
 use crate::{diagonal, random_minimum, random_weights, relative};
 
@@ -17,7 +17,7 @@ fn problems() -> Vec<(Problem, Weights)> {
     ];
     let make =
         |(i, (input_dim, output_dim, rank, depth)): (usize, (usize, usize, usize, usize))| {
-            let shape = Shape {
+            let shape = ProblemShape {
                 input_dim,
                 output_dim,
                 rank,

@@ -3,7 +3,7 @@
 use faer::Mat;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use thalweg::problem::{Problem, Shape, Weights};
+use thalweg::problem::{Problem, ProblemShape, Weights};
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory::{Curvature, Minimum, functionals, predict};
 
@@ -124,7 +124,7 @@ proptest! {
 #[test]
 fn lanczos_agrees_with_whole_spectra() {
     for (depth, seed) in [(2, 1), (3, 2), (6, 3)] {
-        let shape = Shape {
+        let shape = ProblemShape {
             input_dim: 90,
             output_dim: 80,
             rank: 70,
@@ -151,7 +151,7 @@ fn lanczos_agrees_with_whole_spectra() {
 /// Singular Σx: the weights reach V on its support, and everything else holds as it stands.
 #[test]
 fn singular_inputs() {
-    let shape = Shape {
+    let shape = ProblemShape {
         input_dim: 3,
         output_dim: 3,
         rank: 3,
@@ -186,7 +186,7 @@ fn singular_inputs() {
 #[test]
 fn narrow_layers() {
     let wide = Problem::random(
-        Shape {
+        ProblemShape {
             input_dim: 4,
             output_dim: 3,
             rank: 2,

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use proptest::prelude::*;
-use thalweg::problem::{Problem, Shape};
+use thalweg::problem::{Problem, ProblemShape};
 
 /// W_D … W_1 with some layers (index, replacement) replaced.
 fn product(layers: &[Mat<f64>], replaced: &[(usize, &Mat<f64>)]) -> Mat<f64> {
@@ -98,7 +98,7 @@ pub fn problems(depths: std::ops::RangeInclusive<usize>) -> impl Strategy<Value 
         |(input_dim, output_dim, rank, depth, seed)| {
             let rank = rank.min(input_dim).min(output_dim);
             Problem::random(
-                Shape {
+                ProblemShape {
                     input_dim,
                     output_dim,
                     rank,

@@ -1,7 +1,7 @@
 //! A numerical minimiser that knows no theory, on the manifold of minima.
 
 use faer::{Mat, MatRef};
-use thalweg::problem::{Problem, Shape};
+use thalweg::problem::{Problem, ProblemShape};
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory::{identity_min_sharpness, predict, printed_identity_min_sharpness};
 
@@ -152,7 +152,7 @@ fn reaches(problem: &Problem, bound: f64, seed: u64) -> Vec<Matrix> {
 #[test]
 fn nothing_is_lower_and_the_bound_is_reached() {
     for (depth, seed) in [(2, 1), (3, 2), (4, 3)] {
-        let shape = Shape {
+        let shape = ProblemShape {
             input_dim: 2,
             output_dim: 2,
             rank: 2,

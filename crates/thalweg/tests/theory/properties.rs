@@ -3,7 +3,7 @@
 use faer::{Mat, Scale};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use thalweg::problem::{Basis, Problem, Shape, covariance};
+use thalweg::problem::{Basis, Problem, ProblemShape, covariance};
 use thalweg::theory::{Minimum, Prediction, TheoryError, deep_limit, noise_mismatch, predict};
 
 use crate::network::{close, problems, with_noise};
@@ -217,7 +217,7 @@ fn singular_noise() {
 
 #[test]
 fn density_counts_every_eigenvalue() {
-    let shape = Shape {
+    let shape = ProblemShape {
         input_dim: 4,
         output_dim: 5,
         rank: 2,

@@ -1,7 +1,7 @@
 //! The product's fluctuation against the exact stationary covariance of SGD's linearised recursion.
 
 use faer::{Mat, Scale};
-use thalweg::problem::{Problem, Shape, Weights};
+use thalweg::problem::{Problem, ProblemShape, Weights};
 use thalweg::theory::{Minimum, predict};
 
 use crate::network::{close, jacobian};
@@ -44,7 +44,7 @@ fn product_fluctuation_to_leading_order() {
         (4, 3, 2, 2, 1),
     ] {
         let problem = Problem::random(
-            Shape {
+            ProblemShape {
                 input_dim,
                 output_dim,
                 rank,
@@ -76,7 +76,7 @@ fn product_fluctuation_to_leading_order() {
 /// η F/2B holds at any minimum, and F is least at SGD's.
 #[test]
 fn the_flattest_minimum_fluctuates_more() {
-    let shape = Shape {
+    let shape = ProblemShape {
         input_dim: 2,
         output_dim: 2,
         rank: 2,
@@ -98,7 +98,7 @@ fn the_flattest_minimum_fluctuates_more() {
 #[test]
 fn bad_settings() {
     let problem = Problem::random(
-        Shape {
+        ProblemShape {
             input_dim: 2,
             output_dim: 2,
             rank: 2,

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     flow::{FlowSettings, descend},
     lanes::{Isa, dispatch_on},
-    problem::{Problem, Shape, Weights},
+    problem::{Problem, ProblemShape, Weights},
     random::{Purpose, Stream},
 };
 
@@ -23,7 +23,7 @@ const BATCH: usize = 5;
 
 /// D = 4, three inputs, two outputs, hidden widths 3: nothing is square or symmetric by chance.
 fn problem() -> Problem {
-    let shape = Shape {
+    let shape = ProblemShape {
         input_dim: 3,
         output_dim: 2,
         rank: 2,
