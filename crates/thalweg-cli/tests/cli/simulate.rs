@@ -42,7 +42,7 @@ fn what_simulate_shows_report_shows() {
         ),
     ] {
         let out = directory.path().join(name);
-        let arguments = [&RUN[..3], &problem, &RUN[5..12], &["20", "--out"]].concat();
+        let arguments = [&RUN[..3], &problem, &RUN[5..12], &["2", "--out"]].concat();
         let shown = run(&with_out(&arguments, &out));
         assert_eq!(shown.status, Some(0), "{}", shown.stderr);
         let words: Vec<&str> = shown.stdout.split_whitespace().collect();

@@ -1,6 +1,9 @@
 //! The registry, and the figures that cost nothing: claims, tolerances, letters, and wrong predictions.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{LazyLock, OnceLock};
+
 use thalweg_lab::spec::{Experiment, NetworkExperiment, read_experiment};
 
 use super::*;
@@ -29,12 +32,19 @@ fn context<'a>(figure: &'static str, kept: &'a Kept, stop: &'a AtomicBool) -> Co
     }
 }
 
-fn made(id: &'static str) -> Exhibit {
-    let entry = find(&[id.to_owned()]).unwrap()[0];
-    let (kept, stop) = (Kept::default(), AtomicBool::new(false));
-    let context = context(id, &kept, &stop);
-    let ran = Ran::new((entry.plan)(Budget::Tiny).unwrap(), context).unwrap();
-    (entry.show)(&ran, context).unwrap()
+/// The figure, made once for all tests.
+fn made(id: &'static str) -> &'static Exhibit {
+    static MADE: LazyLock<BTreeMap<&str, OnceLock<Exhibit>>> = LazyLock::new(|| {
+        let figures = FIGURES.iter();
+        figures.map(|entry| (entry.id, OnceLock::new())).collect()
+    });
+    MADE[id].get_or_init(|| {
+        let entry = find(&[id.to_owned()]).unwrap()[0];
+        let (kept, stop) = (Kept::default(), AtomicBool::new(false));
+        let context = context(id, &kept, &stop);
+        let ran = Ran::new((entry.plan)(Budget::Tiny).unwrap(), context).unwrap();
+        (entry.show)(&ran, context).unwrap()
+    })
 }
 
 #[test]
@@ -209,7 +219,7 @@ fn figures_share_their_runs() {
 #[test]
 fn exact_claims_agree_except_those_as_printed() {
     for made in EXACT_FIGURES.map(made) {
-        for claim in made.claims {
+        for claim in made.claims.iter().cloned() {
             let printed = claim.source.origin == Origin::Misprint;
             assert_eq!(printed, claim.statement.starts_with("as printed"));
             let judged = claim.judge();
@@ -228,7 +238,7 @@ fn exact_claims_agree_except_those_as_printed() {
 fn computed_claims_of_figures_that_run_agree() {
     let mut computed = 0;
     for made in MIXED_FIGURES.map(made) {
-        for claim in made.claims {
+        for claim in made.claims.iter().cloned() {
             let judged = claim.judge();
             if judged.trials == 0 && judged.measured.is_some() {
                 assert_eq!(judged.verdict, Verdict::Agrees, "{judged:?}");
@@ -243,7 +253,7 @@ fn computed_claims_of_figures_that_run_agree() {
 #[test]
 fn wrong_predictions_are_found_out() {
     for made in EXACT_FIGURES.map(made) {
-        for claim in made.claims {
+        for claim in made.claims.iter().cloned() {
             let before = claim.clone().judge().verdict;
             let factor = match claim.tolerance {
                 Tolerance::Within { .. } => 1.5,
