@@ -21,7 +21,7 @@ pub struct RecipeArguments {
     /// λ of weight decay: λ W is added to the gradient
     #[arg(long, value_name = "λ", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
-    /// ρ of SAM: the gradient is taken at W + ρ g, g from the same minibatch
+    /// ρ of SAM (sharpness-aware minimisation): the gradient is taken at W + ρ g, g from the same minibatch
     #[arg(long, value_name = "ρ", allow_negative_numbers = true)]
     sam: Option<f64>,
     /// SAM goes by ρ g/‖g‖ instead
