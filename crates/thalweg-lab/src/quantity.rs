@@ -120,7 +120,8 @@ pub const LAMBDA_MAX: Quantity = scalar(
     },
 );
 
-/// The gradient fluctuation F = E‖∇ℓ‖² of one sample, in loss²/weight².
+/// The gradient fluctuation F = E‖∇ℓ‖² of one sample, in loss²/weight². Of a simulation it is the label noise's part, which at the
+/// minima is all of it; [`GRADIENT_SECOND_MOMENT`] is the whole anywhere.
 pub const FLUCTUATION: Quantity = scalar(
     "fluctuation",
     "fluctuation",

@@ -425,16 +425,15 @@ impl CurvedLoss for ByHand {
         matrix: LossMatrix,
         parameters: &[f64],
         directions: MatRef<'_, f64>,
-        mut products: MatMut<'_, f64>,
+        products: MatMut<'_, f64>,
     ) -> Result<(), CurvatureError> {
         let (n, samples) = (self.0.inputs.nrows(), self.samples());
         let gradients = self.gradients(parameters);
-        for (v, mut product) in directions.col_iter().zip(products.col_iter_mut()) {
-            product.fill(0.0);
+        let along = |row: &[f64], v: &[f64]| -> f64 { row.iter().zip(v).map(|(x, v)| x * v).sum() };
+        for (v, product) in directions.col_iter().zip(products.col_iter_mut()) {
+            let v: Vec<f64> = v.iter().copied().collect();
+            let mut sum = vec![0.0; v.len()];
             for (b, gradient) in gradients.iter().enumerate() {
-                let along =
-                    |row: &[f64], v: &[f64]| -> f64 { row.iter().zip(v).map(|(x, v)| x * v).sum() };
-                let v: Vec<f64> = v.iter().copied().collect();
                 let part = match matrix {
                     LossMatrix::Hessian | LossMatrix::GaussNewton => {
                         let x = Self::column(&self.0.inputs, b);
@@ -446,9 +445,10 @@ impl CurvedLoss for ByHand {
                         gradient.iter().map(|g| g * slope).collect()
                     }
                 };
-                let sums = product.iter_mut().zip(&part);
-                sums.for_each(|(sum, part)| *sum += part / samples as f64);
+                sum.iter_mut().zip(&part).for_each(|(s, x)| *s += x);
             }
+            let entries = product.iter_mut().zip(&sum);
+            entries.for_each(|(entry, s)| *entry = s / samples as f64);
         }
         Ok(())
     }
