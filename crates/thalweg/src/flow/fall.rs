@@ -13,6 +13,8 @@
 //!
 //! and a few iterations with J itself make up for the rest, which counts near saddles.
 
+use std::cell::Cell;
+
 use faer::{
     Mat, MatMut, MatRef, Scale, Side,
     linalg::solvers::{Llt, Solve},
@@ -150,9 +152,9 @@ impl Here {
     }
 }
 
-/// σ + K, ready to be solved with.
+/// σ + K, ready to be solved with: for the σ of a dense factor, or for any.
 struct Steep {
-    shift: f64,
+    shift: Option<f64>,
     solver: Solver,
 }
 
@@ -161,7 +163,7 @@ impl Steep {
         let size = point.residual.nrows() * point.residual.ncols();
         if size > MOST_DENSE {
             return Ok(Self {
-                shift,
+                shift: None,
                 solver: Solver::Sum(KroneckerSum::new(point)?),
             });
         }
@@ -175,13 +177,17 @@ impl Steep {
                 what: "Cholesky factorisation of σ + K",
             })?;
         Ok(Self {
-            shift,
+            shift: Some(shift),
             solver: Solver::Dense(cholesky),
         })
     }
 
+    fn fits(&self, shift: f64) -> bool {
+        self.shift.is_none_or(|own| own == shift)
+    }
+
     /// (σ − J)⁻¹ b with all of J left out that is not stiff.
-    fn nearly(&self, model: &Model, here: &Here, b: &[f64]) -> Vec<f64> {
+    fn nearly(&self, model: &Model, here: &Here, shift: f64, b: &[f64]) -> Vec<f64> {
         let dim = model.dim();
         let rho = match &self.solver {
             Solver::Dense(cholesky) => {
@@ -190,7 +196,7 @@ impl Steep {
                 cholesky.solve_in_place(MatMut::from_column_major_slice_mut(&mut rho, size, 1));
                 columns(&rho, model.outputs())
             }
-            Solver::Sum(sum) => sum.solve(self.shift, &columns(&b[dim..], model.outputs()), 1e-2),
+            Solver::Sum(sum) => sum.solve(shift, &columns(&b[dim..], model.outputs()), 1e-2),
         };
         let pulled = pulled(model, &here.layers, &rho);
         let pulls = here.above.iter().zip(&pulled);
@@ -199,7 +205,7 @@ impl Steep {
             .collect();
         let mut z = model.flatten(&pulls);
         for (z, b) in z.iter_mut().zip(b) {
-            *z = (b - *z) / self.shift;
+            *z = (b - *z) / shift;
         }
         z.extend(flat(&rho));
         z
@@ -278,6 +284,9 @@ const LINEAR: f64 = 0.1;
 /// The most products with J in one of them.
 const MOST_APPLICATIONS: usize = 12;
 
+/// With more of them than this K has changed too much since it was made ready.
+const GOOD: usize = 2;
+
 impl Stiff for Fall<'_> {
     fn rhs(&mut self, _: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
         let (weights, rho) = y.split_at(self.model.dim());
@@ -297,25 +306,28 @@ impl Stiff for Fall<'_> {
             return Ok(());
         };
         let steep = match self.steep.take() {
-            Some(steep) if steep.shift == shift => steep,
+            Some(steep) if steep.fits(shift) => steep,
             _ => Steep::new(&Point::new(self.model, here.layers.clone()), shift)?,
         };
+        let applications = Cell::new(0);
         let solved = gmres(
             b,
             |z| {
+                applications.set(applications.get() + 1);
                 let mut image = here.derivative(self.model, z);
                 for (image, z) in image.iter_mut().zip(z) {
                     *image = shift * z - *image;
                 }
                 image
             },
-            |z| steep.nearly(self.model, here, z),
+            |z| steep.nearly(self.model, here, shift, z),
             |a, b| here.inner(self.model, a, b),
             LINEAR,
             MOST_APPLICATIONS,
         );
         b.copy_from_slice(&solved);
-        self.steep = Some(steep);
+        let lasts = steep.shift.is_some() || applications.get() <= GOOD;
+        self.steep = lasts.then_some(steep);
         Ok(())
     }
 

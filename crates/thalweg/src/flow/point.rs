@@ -131,10 +131,13 @@ impl Model {
 
     /// Layers to a flat state, each column by column.
     pub(super) fn flatten(&self, layers: &[Mat<f64>]) -> Vec<f64> {
-        let columns = layers
-            .iter()
-            .flat_map(|layer| (0..layer.ncols()).map(|j| layer.col_as_slice(j)));
-        columns.flatten().copied().collect()
+        let mut state = Vec::with_capacity(self.dim());
+        for layer in layers {
+            for j in 0..layer.ncols() {
+                state.extend_from_slice(layer.col_as_slice(j));
+            }
+        }
+        state
     }
 
     /// A flat state to layers.

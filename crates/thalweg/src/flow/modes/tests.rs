@@ -7,6 +7,7 @@ use crate::flow::{
     Drift, FlowSettings, Times, bdf,
     exact::ExactFlow,
     point::{Model, Point},
+    rest,
     rosenbrock::{Integrator, Linear, Shifted, System},
     slow_flow,
     symmetric::SymmetricFlow,
@@ -14,7 +15,7 @@ use crate::flow::{
     walk::{Turned, Walk},
     wide::WideFlow,
 };
-use crate::problem::{Basis, Problem, Weights};
+use crate::problem::{Basis, Problem, Weights, covariance};
 use crate::recipe::Forces;
 use crate::theory::{Curvature, functionals};
 
@@ -322,4 +323,32 @@ fn a_wide_network_ends_at_the_least_fluctuation() {
     };
     let exact = slow_flow(&problem, &weights, &times, &exact).unwrap();
     assert_eq!(exact.snapshots, path.snapshots);
+}
+
+/// Ten equal copies of each mode have ten times its traces: under ten times the decay they end where one does, at a hundred times its T and F.
+#[test]
+fn copies_of_a_mode_end_under_decay_where_one_does() {
+    let end = |copies: usize| {
+        let size = 2 * copies;
+        let deviations: Vec<f64> = (0..size)
+            .map(|i| if i < copies { 1.0 } else { 0.2 })
+            .collect();
+        let noise = covariance::from_deviations(&deviations);
+        let one = Mat::<f64>::identity(size, size);
+        let problem = Problem::new(one.clone(), one, noise, 2).unwrap();
+        let decay = 0.2 * copies as f64;
+        let settings = FlowSettings {
+            forces: Forces {
+                decay,
+                ..Forces::default()
+            },
+            ..FlowSettings::default()
+        };
+        rest(&problem, &settings).unwrap()
+    };
+    // The first by dense matrices, the second by modes.
+    let (few, many) = (end(1), end(10));
+    assert!((many.sharpness / (100.0 * few.sharpness) - 1.0).abs() < 1e-6);
+    assert!((many.fluctuation / (100.0 * few.fluctuation) - 1.0).abs() < 1e-6);
+    assert!((few.sharpness - 8.750).abs() < 1e-3, "{}", few.sharpness);
 }
