@@ -100,10 +100,17 @@ class Arrays:
 
     def __init__(self, operator, n, dtype, basis):
         self.operator, self.n, self.basis = operator, n, basis
+        self.like = np.zeros(1, dtype)
 
     def __call__(self, tolerance, seed):
         found = thalweg.eigenpairs(
-            self.operator.array, self.n, tolerance=tolerance, basis=self.basis, max_products=PRODUCTS, seed=seed
+            self.operator.array,
+            self.n,
+            tolerance=tolerance,
+            basis=self.basis,
+            max_products=PRODUCTS,
+            seed=seed,
+            like=self.like,
         )
         return found.values[0].value, found.values[0].products
 
