@@ -63,6 +63,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(measure::evaluation_set, module)?)?;
     module.add_function(wrap_pyfunction!(sampled::fluctuation, module)?)?;
     module.add_function(wrap_pyfunction!(sampled::residuals, module)?)?;
+    module.add_function(wrap_pyfunction!(sampled::covariance_trace, module)?)?;
     module.add_function(wrap_pyfunction!(sampled::group_mean, module)?)?;
     module.add_function(wrap_pyfunction!(sampled::sample_mean, module)?)?;
     module.add_function(wrap_pyfunction!(sampled::sample_ratio, module)?)?;

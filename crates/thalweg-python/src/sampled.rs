@@ -226,6 +226,20 @@ pub fn sample_mean<'py>(values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny
     json::python(values.py(), &json!(MeanRecord::from(mean)))
 }
 
+/// The mean of ‖g_b − ḡ‖² over samples, as `sample_mean` gives it, from each one's ‖g_b‖² and g_b·ḡ, and from ‖ḡ‖².
+#[pyfunction]
+pub fn covariance_trace<'py>(
+    norms: &Bound<'py, PyAny>,
+    slopes: &Bound<'py, PyAny>,
+    mean: f64,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = norms.py();
+    let (norms, slopes) = (array::list("norms", norms)?, array::list("slopes", slopes)?);
+    one_each(("norms", &norms), ("slopes", &slopes))?;
+    let trace = thalweg::fluctuation::covariance_trace(&norms, &slopes, mean);
+    json::python(py, &json!(MeanRecord::from(trace)))
+}
+
 /// A number from `groups` groups of samples, with its standard error (nan where that is not known) and its interval, as
 /// `sample_mean` gives them.
 #[pyfunction]
@@ -250,15 +264,21 @@ pub fn sample_ratio<'py>(
     below: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (a, b) = (array::list("above", above)?, array::list("below", below)?);
-    if a.len() != b.len() {
-        return Err(PyValueError::new_err(format!(
-            "above has {} numbers and below {}: one each for every sample is needed",
-            a.len(),
-            b.len()
-        )));
-    }
+    one_each(("above", &a), ("below", &b))?;
     let ratio = SampleMean::ratio(&a, &b).map(MeanRecord::from);
     json::python(above.py(), &json!(ratio))
+}
+
+/// Refuses two lists of different lengths.
+fn one_each((first, a): (&str, &[f64]), (second, b): (&str, &[f64])) -> PyResult<()> {
+    if a.len() == b.len() {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!(
+        "{first} has {} numbers and {second} {}: one each for every sample is needed",
+        a.len(),
+        b.len()
+    )))
 }
 
 /// How far the leading eigenspaces of the Hessian and of the gradients' covariance are the same, from `count` + 1 pairs of each

@@ -42,7 +42,7 @@ pub use bounds::Bounds;
 pub use conditional::{
     Conditional, ConditionalBounds, Quantiles, conditional, conditional_draws, conditional_inputs,
 };
-pub use moments::{LayerMoments, Moments};
+pub use moments::{LayerMoments, Moments, covariance_trace};
 pub use quantile::Quantile;
 pub use residual::Residuals;
 pub use statistics::SampleMean;

@@ -43,13 +43,9 @@ struct Parts {
 
 impl Parts {
     fn moments(&self) -> Moments {
-        // ‖g_b − ḡ‖². Half of it, up to a constant, is what sample b adds to the U-statistic
-        // Σ_{a<b}‖g_a − g_b‖²/(N(N − 1)), which is N/(N − 1) tr Cov: so its scatter gives the standard error.
-        let parts = self.norms.iter().zip(&self.slopes);
-        let deviations = parts.map(|(norm, slope)| norm - 2.0 * slope + self.mean);
         Moments {
             fluctuation: SampleMean::of(self.norms.iter().copied()),
-            covariance_trace: SampleMean::of(deviations),
+            covariance_trace: covariance_trace(&self.norms, &self.slopes, self.mean),
             gauss_newton_trace: SampleMean::of(self.curvature.iter().copied()),
             ratio: SampleMean::ratio(&self.norms, &self.curvature),
         }
@@ -62,6 +58,22 @@ impl Parts {
         add(&mut self.curvature, &other.curvature);
         self.mean += other.mean;
     }
+}
+
+/// tr Cov g = (1/N) Σ‖g_b − ḡ‖², from each sample's ‖g_b‖² and g_b·ḡ and the mean gradient's ‖ḡ‖².
+///
+/// ```
+/// use thalweg::fluctuation::covariance_trace;
+///
+/// // g = 1 and g = 3: their mean is 2, and each is at a distance of 1 from it.
+/// let found = covariance_trace(&[1.0, 9.0], &[2.0, 6.0], 4.0);
+/// assert_eq!((found.value, found.standard_error), (1.0, 0.0));
+/// ```
+pub fn covariance_trace(norms: &[f64], slopes: &[f64], mean: f64) -> SampleMean {
+    // Half of ‖g_b − ḡ‖², up to a constant, is what sample b adds to the U-statistic
+    // Σ_{a<b}‖g_a − g_b‖²/(N(N − 1)), which is N/(N − 1) tr Cov: so its scatter gives the standard error.
+    let parts = norms.iter().zip(slopes);
+    SampleMean::of(parts.map(|(norm, slope)| norm - 2.0 * slope + mean))
 }
 
 /// In all parameters, and layer by layer; from the samples' curvature at the same θ.

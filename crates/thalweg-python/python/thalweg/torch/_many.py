@@ -140,8 +140,7 @@ class Sampled:
         norms, slopes = self._norms[blocks].sum(axis=0), self._slopes[blocks].sum(axis=0)
         return {
             "fluctuation": _core.sample_mean(norms),
-            # ‖g_b − ḡ‖², whose mean is tr Cov.
-            "covariance_trace": _core.sample_mean(norms - 2 * slopes + mean),
+            "covariance_trace": _core.covariance_trace(norms, slopes, mean),
         }
 
 
