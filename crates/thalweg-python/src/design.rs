@@ -8,14 +8,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use thalweg_lab::answer::{DesignAnswer, time_for_runs};
 use thalweg_lab::design::{self as inverse, LEVERS, Lever, Target};
-use thalweg_lab::spec;
 
 use crate::error::Failed;
 use crate::given::{self, Given};
 use crate::problem::Problem;
 use crate::{json, work};
 
-/// The answer of `thalweg design --json`; `target` is one of `sharpness`, `ratio` and `lambda_max`, and its value.
+/// The answer of `thalweg design --json`; `target` is one of `sharpness`, `ratio`, `lambda_max` and `stable`, and
+/// its value, which the last one has not.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
 pub fn design<'py>(
@@ -25,21 +25,22 @@ pub fn design<'py>(
     batch: &Bound<'py, PyAny>,
     target: (String, f64),
     by: Option<Vec<String>>,
-    seconds: f64,
+    seconds: &Bound<'py, PyAny>,
     recipe: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let given = Given::new(&[
         ("learning_rate", Some(learning_rate)),
         ("batch", Some(batch)),
+        ("seconds", Some(seconds)),
     ])?;
-    let step = given
-        .read(spec::learning_rate)?
-        .zip(given.read(spec::batch)?);
+    let seconds = given.seconds("seconds")?.unwrap_or(0.0);
+    let step = given.step()?;
     let step =
         step.ok_or_else(|| PyValueError::new_err("`learning_rate` and `batch` are needed"))?;
     let target = match (&*target.0, target.1) {
         ("sharpness", value) => Target::Sharpness(value),
         ("ratio", value) => Target::Ratio(value),
+        ("stable", _) => Target::LambdaMax(2.0 / step.0),
         (_, value) => Target::LambdaMax(value),
     };
     let levers = by.map_or_else(

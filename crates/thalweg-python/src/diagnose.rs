@@ -1,11 +1,13 @@
 //! Which noise the labels of a table have.
 
+use faer::Mat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use thalweg_lab::answer::diagnosed;
 use thalweg_lab::diagnose::{Diagnosis, Settings, Table};
 
 use crate::error::Failed;
+use crate::given::Given;
 use crate::{array, json, work};
 
 /// The answer of `thalweg diagnose --json`.
@@ -16,13 +18,29 @@ pub fn diagnose<'py>(
     inputs: &Bound<'py, PyAny>,
     targets: &Bound<'py, PyAny>,
     target_names: Vec<String>,
-    depth: usize,
-    step: Option<(f64, usize)>,
-    resamples: usize,
-    seed: u64,
+    depth: &Bound<'py, PyAny>,
+    learning_rate: Option<&Bound<'py, PyAny>>,
+    batch: Option<&Bound<'py, PyAny>>,
+    resamples: &Bound<'py, PyAny>,
+    seed: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let inputs = array::matrix("inputs", inputs)?;
-    let targets = array::matrix("targets", targets)?;
+    let given = Given::new(&[
+        ("depth", Some(depth)),
+        ("learning_rate", learning_rate),
+        ("batch", batch),
+        ("resamples", Some(resamples)),
+        ("seed", Some(seed)),
+    ])?;
+    let usual = Settings::default();
+    let size = |name: &str| given.read(|root| root.optional(name).map(|f| f.size()).transpose());
+    let settings = Settings {
+        depth: size("depth")?.unwrap_or(usual.depth),
+        step: given.step()?,
+        resamples: size("resamples")?.unwrap_or(usual.resamples),
+        seed: given.count("seed")?.unwrap_or(usual.seed),
+    };
+    let inputs = finite("inputs", inputs)?;
+    let targets = finite("targets", targets)?;
     let (rows, found) = (inputs.nrows(), targets.nrows());
     if rows != found || target_names.len() != targets.ncols() {
         return Err(PyValueError::new_err(format!(
@@ -38,16 +56,21 @@ pub fn diagnose<'py>(
         targets,
         target_names,
     };
-    let settings = Settings {
-        depth,
-        step,
-        resamples,
-        seed,
-    };
     let answer = work::compute(py, move || -> Result<_, Failed> {
         Ok(diagnosed(
             &Diagnosis::new(&table, &settings).map_err(Failed::input)?,
         ))
     })?;
     json::python(py, &answer?)
+}
+
+/// A matrix of finite numbers.
+fn finite(name: &str, found: &Bound<'_, PyAny>) -> PyResult<Mat<f64>> {
+    let matrix = array::matrix(name, found)?;
+    if matrix.is_all_finite() {
+        return Ok(matrix);
+    }
+    Err(PyValueError::new_err(format!(
+        "{name} has numbers that are not finite: leave out rows with gaps"
+    )))
 }

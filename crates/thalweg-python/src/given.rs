@@ -48,6 +48,44 @@ impl Given {
     pub fn count(&self, name: &str) -> PyResult<Option<u64>> {
         self.read(|root| root.optional(name).map(|field| field.count()).transpose())
     }
+
+    /// η and B, both or neither.
+    ///
+    /// # Errors
+    /// `ValueError` where one is out of its range, or alone.
+    pub fn step(&self) -> PyResult<Option<(f64, usize)>> {
+        match (self.read(spec::learning_rate)?, self.read(spec::batch)?) {
+            (None, None) => Ok(None),
+            (Some(rate), Some(batch)) => Ok(Some((rate, batch))),
+            (Some(_), None) => Err(beside("batch", "learning_rate")),
+            (None, Some(_)) => Err(beside("learning_rate", "batch")),
+        }
+    }
+
+    /// The seconds `name` that something may take, if given: 0 or more.
+    ///
+    /// # Errors
+    /// `ValueError` where they are none.
+    pub fn seconds(&self, name: &str) -> PyResult<Option<f64>> {
+        self.read(|root| {
+            let Some(field) = root.optional(name) else {
+                return Ok(None);
+            };
+            let seconds = field.number()?;
+            if seconds >= 0.0 {
+                return Ok(Some(seconds));
+            }
+            Err(field.not("a number of seconds from 0"))
+        })
+    }
+}
+
+/// One of two arguments that mean something together is missing.
+fn beside(missing: &str, given: &str) -> PyErr {
+    Failed::Input(format!(
+        "`{missing}` is missing, it is needed beside `{given}`"
+    ))
+    .into()
 }
 
 /// What is added to plain SGD, by the names that a specification has for it.

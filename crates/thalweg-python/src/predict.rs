@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use thalweg::problem::Weights;
 use thalweg_lab::answer::{PredictAnswer, Prepared, SPECTRUM_UNASKED, time_for_runs};
-use thalweg_lab::spec;
 
 use crate::error::Failed;
 use crate::given::{self, Given};
@@ -23,9 +22,18 @@ pub fn predict<'py>(
     batch: Option<&Bound<'py, PyAny>>,
     recipe: &Bound<'py, PyDict>,
     spectrum: Option<bool>,
-    seconds: f64,
+    simulate_seconds: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (prepared, step) = prepared(problem, learning_rate, batch, recipe)?;
+    let name = "simulate_seconds";
+    let given = Given::new(&[(name, Some(simulate_seconds))])?;
+    let seconds = given.seconds(name)?.unwrap_or(0.0);
+    if seconds > 0.0 && step.is_none() {
+        return Err(Failed::Input(format!(
+            "`learning_rate` and `batch` are missing, they are needed beside `{name}`"
+        ))
+        .into());
+    }
     let problem = Arc::clone(&problem.inner);
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
@@ -54,23 +62,10 @@ fn prepared(
     recipe: &Bound<'_, PyDict>,
 ) -> PyResult<(Prepared<'static>, Option<(f64, usize)>)> {
     let given = Given::new(&[("learning_rate", learning_rate), ("batch", batch)])?;
-    let step = match (given.read(spec::learning_rate)?, given.read(spec::batch)?) {
-        (None, None) => None,
-        (Some(rate), Some(batch)) => Some((rate, batch)),
-        (Some(_), None) => return Err(beside("batch", "learning_rate")),
-        (None, Some(_)) => return Err(beside("learning_rate", "batch")),
-    };
+    let step = given.step()?;
     let recipe = given::recipe(recipe)?;
     let prepared = Prepared::new(&problem.inner, recipe, step).map_err(Failed::from)?;
     Ok((prepared.into_owned(), step))
-}
-
-/// One of two arguments that mean something together is missing.
-fn beside(missing: &str, given: &str) -> PyErr {
-    Failed::Input(format!(
-        "`{missing}` is missing, it is needed beside `{given}`"
-    ))
-    .into()
 }
 
 /// W_1 … W_D of the minimum at which SGD ends.

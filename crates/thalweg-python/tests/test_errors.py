@@ -32,6 +32,40 @@ def test_predict(problem: thalweg.Problem, given: dict[str, Any], words: str) ->
         thalweg.predict(problem, **given)
 
 
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), "long"])
+def test_seconds_for_sgd(problem: thalweg.Problem, seconds: Any) -> None:
+    with pytest.raises(ValueError, match="`simulate_seconds` is"):
+        thalweg.predict(problem, 0.003, 10, simulate_seconds=seconds)
+    with pytest.raises(ValueError, match="`seconds` is"):
+        thalweg.design(problem, 0.003, 10, ratio=1.0, seconds=seconds)
+
+
+def test_sgd_runs_at_a_step_of_ones_own(problem: thalweg.Problem) -> None:
+    with pytest.raises(ValueError, match="`learning_rate` and `batch` are missing"):
+        thalweg.predict(problem, simulate_seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(learning_rate=0.01), "`batch` is missing"),
+        (dict(batch=10), "`learning_rate` is missing"),
+        (dict(learning_rate=-0.1, batch=10), "`learning_rate` is -0.1"),
+        (dict(learning_rate=0.1, batch=2.5), "`batch` is 2.5"),
+        (dict(depth=-1), "`depth` is -1"),
+        (dict(depth=2.5), "`depth` is 2.5"),
+        (dict(resamples=-3), "`resamples` is -3"),
+        (dict(seed=-1), "`seed` is -1"),
+        (dict(inputs=[[1.0], [float("nan")], [2.0]]), "inputs has numbers that are not finite"),
+        (dict(targets=[1.0, float("inf"), 2.0]), "targets has numbers that are not finite"),
+        (dict(target_names=["a", "b"]), "a name for each column"),
+    ],
+)
+def test_diagnose(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.diagnose(**{"inputs": [[1.0], [3.0], [2.0]], "targets": [1.0, 2.0, 4.0], **given})
+
+
 def test_a_problem_without_noise_has_no_minimum() -> None:
     problem = thalweg.Problem(depth=2, input_covariance=[[1]], teacher=[[1]], noise_covariance=[[0]])
     with pytest.raises(ValueError, match="noise_covariance is zero"):

@@ -94,6 +94,14 @@ def test_design_and_simulation(problem: thalweg.Problem) -> None:
         thalweg.design(problem, 0.003, 10, sharpness=1.0)
 
 
+def test_design_for_the_edge_of_stability(problem: thalweg.Problem) -> None:
+    found = thalweg.design(problem, 0.125, 10, stable=True, by=["added_noise"])
+    assert found.target == {"quantity": "λ_max", "value": 16.0}
+    assert found.designs[0]["predicted"]["lambda_max"] == pytest.approx(16, rel=1e-6)
+    with pytest.raises(ValueError, match="one target is needed"):
+        thalweg.design(problem, 0.125, 10, stable=True, ratio=1.0)
+
+
 def test_diagnosis() -> None:
     """Noise whose law is known, and what follows from it."""
     draw = np.random.default_rng(3)

@@ -131,14 +131,15 @@ def predict(
     batch: int | None,
     recipe: dict[str, Any],
     spectrum: bool | None,
-    seconds: float,
+    simulate_seconds: float,
 ) -> dict[str, Any]: ...
 def diagnose(
     inputs: ArrayLike,
     targets: ArrayLike,
     target_names: list[str],
     depth: int,
-    step: tuple[float, int] | None,
+    learning_rate: float | None,
+    batch: int | None,
     resamples: int,
     seed: int,
 ) -> dict[str, Any]: ...

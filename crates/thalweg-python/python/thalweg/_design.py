@@ -70,6 +70,7 @@ def design(
     sharpness: float | None = None,
     ratio: float | None = None,
     lambda_max: float | None = None,
+    stable: bool = False,
     by: Sequence[str] | None = None,
     seconds: float = 0.0,
     **recipe: Unpack[Recipe],
@@ -84,6 +85,8 @@ def design(
         η and B.
     sharpness, ratio, lambda_max : float
         The target, one of them: T and λ_max in loss/weight², or T/T_min.
+    stable : bool
+        In their place: λ_max = 2/η, the edge of stability.
     by : sequence of str, optional
         Levers: "added_noise", "weight_decay", "label_weights", "whitening"; by default all.
     seconds : float
@@ -105,10 +108,10 @@ def design(
     >>> print(flat.designs[0]["change"])
     add noise of standard deviations 0.0000, 0.9798 to the outputs
     """
-    asked = {"sharpness": sharpness, "ratio": ratio, "lambda_max": lambda_max}
+    asked = {"sharpness": sharpness, "ratio": ratio, "lambda_max": lambda_max, "stable": stable or None}
     given = [(name, value) for name, value in asked.items() if value is not None]
     if len(given) != 1:
-        raise ValueError("one target is needed: `sharpness`, `ratio` or `lambda_max`")
+        raise ValueError("one target is needed: `sharpness`, `ratio`, `lambda_max` or `stable`")
     name, value = given[0]
     levers = None if by is None else list(by)
     return Design(_core.design(problem, learning_rate, batch, (name, float(value)), levers, seconds, dict(recipe)))

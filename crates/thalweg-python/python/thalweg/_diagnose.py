@@ -88,8 +88,8 @@ def diagnose(
         What the targets are called.
     depth : int
         D, the layers of the linear network.
-    learning_rate, batch : optional
-        η and B, for interventions that depend on them.
+    learning_rate, batch : float and int, optional
+        η and B, both or neither, for interventions that depend on them.
     resamples : int
         Tables of resampled rows, by which the intervals are found.
     seed : int
@@ -98,7 +98,7 @@ def diagnose(
     Raises
     ------
     ValueError
-        Too few rows, a column that never changes, inputs that depend on each other linearly, no noise.
+        Names the argument that is not in its range, or says what the table lacks: too few rows, a column that never changes, inputs that depend on each other linearly, no noise.
 
     Examples
     --------
@@ -114,5 +114,4 @@ def diagnose(
     if rows.ndim == 1:
         rows = rows[:, np.newaxis]
     names = list(target_names) if target_names is not None else [f"targets[:, {j}]" for j in range(rows.shape[-1])]
-    step = (float(learning_rate), int(batch)) if learning_rate is not None and batch is not None else None
-    return Diagnosis(_core.diagnose(inputs, rows, names, depth, step, resamples, seed))
+    return Diagnosis(_core.diagnose(inputs, rows, names, depth, learning_rate, batch, resamples, seed))
