@@ -196,6 +196,9 @@ fn page(results: &Results, arguments: &Arguments) -> String {
         for claim in &figure.claims {
             page.paragraph(&format!("[{}] {}", claim.verdict, plain(&claim.statement)));
             page.detail(&numbers(claim));
+            if let Some(others) = claim.side_by_side() {
+                page.detail(&others);
+            }
             if let Some(power) = claim.power() {
                 page.detail(&power);
             }

@@ -122,10 +122,10 @@ fn the_table_has_each_number_in_its_column() {
         .collect();
     for expected in [
         "After 500 steps at η = 0.01, B = 7, over 5 seeds",
-        "SGD slow flow z limit z unit",
-        "T 10.25 ± 0.5 11.5 1.5 12.75 4.5 loss/weight²",
-        "λ_max 20.25 ± 0.25 21.5 -2.5 22.75 -5.5 loss/weight²",
-        "F 30.25 ± 0.12 31.5 3.5 32.75 6.5 loss²/weight²",
+        "T ±, z λ_max ±, z F ±, z",
+        "SGD 10.25 ± 0.5 20.25 ± 0.25 30.25 ± 0.12",
+        "slow flow 11.5 1.5 21.5 -2.5 31.5 3.5",
+        "limit 12.75 4.5 22.75 -5.5 32.75 6.5",
     ] {
         assert!(
             lines.iter().any(|line| line == expected),

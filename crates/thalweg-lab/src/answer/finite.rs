@@ -3,11 +3,10 @@
 use serde_json::{Value, json};
 use thalweg::flow::{self, FiniteTrajectory};
 use thalweg::problem::Weights;
-use thalweg::recipe::Recipe;
 
 use super::flow::failure;
 use super::{AnswerError, CONVENTION, FlowTimes, Prepared, notes};
-use crate::compare::Belief;
+use crate::compare::{Belief, is_plain};
 use crate::quantity;
 
 /// The finite-step theory from one start.
@@ -97,20 +96,4 @@ impl<'p> FiniteAnswer<'p> {
         }
         object
     }
-}
-
-/// Whether SGD by `recipe` is plain SGD on another problem.
-fn is_plain(recipe: &Recipe) -> bool {
-    let Recipe {
-        momentum,
-        weight_decay,
-        sam,
-        input_dropout,
-        hidden_dropout,
-        ..
-    } = recipe;
-    sam.is_none()
-        && [momentum, weight_decay, input_dropout, hidden_dropout]
-            .iter()
-            .all(|x| **x == 0.0)
 }

@@ -8,6 +8,8 @@ use thalweg::flow::{FiniteValidity, Validity};
 pub struct Belief {
     /// Whether every number is within its limit.
     pub in_range: bool,
+    /// Of the finite-step theory how near T is to SGD's, relative, as far as that was measured; null where it was not.
+    pub accuracy: Option<f64>,
     /// η λ_max/2, the largest on the way.
     pub stability_number: f64,
     /// η λ_max/2 at the limit.
@@ -39,6 +41,7 @@ impl From<Validity> for Belief {
         let approach = validity.approach;
         Self {
             in_range,
+            accuracy: None,
             stability_number: validity.stability,
             limit_stability_number: validity.limit_stability,
             relative_weighted_fluctuation: validity.relative_weighted_fluctuation,
@@ -59,6 +62,7 @@ impl From<FiniteValidity> for Belief {
         let warning = (!finite.in_range()).then(|| sentence.clone());
         Self {
             in_range: warning.is_none(),
+            accuracy: finite.error(),
             stability_number: finite.stability,
             limit_stability_number: None,
             relative_weighted_fluctuation: finite.product_fluctuation,
@@ -66,7 +70,7 @@ impl From<FiniteValidity> for Belief {
             misalignment: 0.0,
             distance: None,
             arrival_step: finite.arrival,
-            drift_before_arrival: None,
+            drift_before_arrival: finite.arrival.map(|_| finite.drift),
             warning,
             sentence,
         }

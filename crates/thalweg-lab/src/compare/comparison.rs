@@ -214,6 +214,10 @@ impl Comparison {
                     predicted.name, self.step
                 ));
             }
+            // Where the first is out of its range another may be in its own.
+            let others = self.predicted.iter().filter(|_| !belief.in_range);
+            let others = others.filter_map(|other| other.answer.as_ref().ok()?.belief.as_ref());
+            remarks.extend(others.filter(|b| b.in_range).map(|b| b.sentence.clone()));
         }
         for predicted in &self.predicted {
             if let Err(reason) = &predicted.answer {

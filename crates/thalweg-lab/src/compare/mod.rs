@@ -17,7 +17,7 @@
 //! let run = StoredRun { experiment, measurements, outcomes };
 //! let beside = Comparison::new(&run, &predictors(&run.experiment), quantity::compared())?;
 //! let names: Vec<_> = beside.predicted.iter().map(|predicted| predicted.name).collect();
-//! assert_eq!(names, ["slow flow", "limit t → ∞"]);
+//! assert_eq!(names, ["slow flow", "finite-step theory", "limit t → ∞"]);
 //! let flow = beside.predicted[0].series(0).unwrap();
 //! assert!(beside.measured[0].end.unwrap().mean / flow.end > 0.8);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -25,6 +25,7 @@
 
 mod belief;
 mod comparison;
+mod finite_step;
 mod limit;
 mod predictor;
 mod slow_flow;
@@ -33,6 +34,8 @@ mod tests;
 
 pub use belief::Belief;
 pub use comparison::{Answered, Comparison, MeasuredQuantity, Predicted, READING, Series};
+pub use finite_step::FiniteStep;
+pub(crate) use finite_step::is_plain;
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values, starts};
 pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow, relaxes_quickly};
@@ -41,7 +44,7 @@ use crate::spec::Experiment;
 
 /// Those that have something to say of `experiment`, in the order in which they are shown.
 pub fn predictors(experiment: &Experiment) -> Vec<&'static dyn Predictor> {
-    let all: [&'static dyn Predictor; 3] = [&SLOW_FLOW, &EXACT_DRIFT, &ExactLimit];
+    let all: [&'static dyn Predictor; 4] = [&SLOW_FLOW, &EXACT_DRIFT, &FiniteStep, &ExactLimit];
     all.into_iter()
         .filter(|predictor| predictor.concerns(&experiment.problem, &experiment.settings))
         .collect()

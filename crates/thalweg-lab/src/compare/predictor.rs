@@ -120,3 +120,12 @@ pub enum Values {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoAnswer(pub String);
+
+impl NoAnswer {
+    /// No start is left from which a run could be followed.
+    pub(super) fn diverged() -> Self {
+        Self(
+            "every run diverged, so that there is none to set it beside; choose a smaller learning rate".to_owned(),
+        )
+    }
+}

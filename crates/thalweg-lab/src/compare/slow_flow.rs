@@ -95,9 +95,7 @@ impl Predictor for SlowFlow {
             )));
         }
         if question.starts.is_empty() {
-            return Err(NoAnswer(
-                "every run diverged, so that there is none to set it beside; choose a smaller learning rate".to_owned(),
-            ));
+            return Err(NoAnswer::diverged());
         }
         let paths = question
             .starts

@@ -173,7 +173,12 @@ fn momentum_sets_the_clock() {
 /// The exact drift has its place only where it differs.
 #[test]
 fn the_exact_drift_is_asked_where_the_axes_differ() {
-    assert_eq!(compare(SMALL).predicted.len(), 2);
+    assert!(
+        compare(SMALL)
+            .predicted
+            .iter()
+            .all(|p| p.key != "exact_drift")
+    );
     let turned = SMALL
         .replace(
             "noise_standard_deviations = [1, 0.5]",
@@ -185,8 +190,72 @@ fn the_exact_drift_is_asked_where_the_axes_differ() {
         );
     let comparison = compare(&turned);
     let keys: Vec<&str> = comparison.predicted.iter().map(|p| p.key).collect();
-    assert_eq!(keys, ["slow_flow", "exact_drift", "limit"]);
+    assert_eq!(keys, ["slow_flow", "exact_drift", "finite_step", "limit"]);
     assert!(predicted(&comparison, "exact_drift").answer.is_ok());
+}
+
+/// The finite-step theory from each start of a run of plain SGD on a small network, and a sentence elsewhere.
+#[test]
+fn the_finite_step_theory_is_asked_of_small_plain_runs() {
+    let text = SMALL.replace("steps = 400", "steps = 20000");
+    let directory = tempfile::tempdir().unwrap();
+    let run = finished(directory.path(), &text);
+    let comparison =
+        Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap();
+    let Experiment {
+        problem, settings, ..
+    } = &run.experiment;
+    let starts = Ensemble::start(problem, settings, &[1, 2, 7])
+        .unwrap()
+        .weights();
+    let steps = Steps {
+        learning_rate: 0.01,
+        batch: 10,
+        steps: vec![20_000],
+    };
+    let ends = starts.iter().flatten().map(|start| {
+        let path = flow::finite_path(problem, start, &steps).unwrap();
+        path.snapshots[0].sharpness
+    });
+    let mean = ends.sum::<f64>() / 3.0;
+    let finite = predicted(&comparison, "finite_step");
+    let series = finite.series(0).unwrap();
+    assert!(
+        (series.end / mean - 1.0).abs() < 1e-3,
+        "{} {mean}",
+        series.end
+    );
+    assert_eq!(series.course.len(), comparison.steps.len());
+    assert!(series.z.unwrap().abs() < 5.0);
+    assert!(
+        finite
+            .answer
+            .as_ref()
+            .unwrap()
+            .belief
+            .as_ref()
+            .unwrap()
+            .in_range
+    );
+
+    for (text, reason) in [
+        (format!("momentum = 0.5\n{SMALL}"), ""),
+        (SMALL.replace("depth = 2", "depth = 9"), ""),
+        (
+            SMALL.replace(
+                "depth = 2",
+                "depth = 8\nhidden_widths = [3, 3, 3, 3, 3, 3, 3]",
+            ),
+            "weights",
+        ),
+    ] {
+        let comparison = compare(&text);
+        let finite = comparison.predicted.iter().find(|p| p.key == "finite_step");
+        match finite {
+            Some(finite) => assert!(finite.answer.as_ref().unwrap_err().contains(reason)),
+            None => assert_eq!(reason, ""),
+        }
+    }
 }
 
 /// A predictor of a user's own is one value behind the trait.

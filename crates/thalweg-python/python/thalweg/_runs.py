@@ -259,7 +259,7 @@ def simulate(
     >>> int(steps[-1])
     1000
     >>> list(run.to_dict()["sharpness"])
-    ['mean', 'standard_error', 'slow_flow', 'slow_flow_z', 'limit', 'limit_z']
+    ['mean', 'standard_error', 'slow_flow', 'slow_flow_z', 'finite_step', 'finite_step_z', 'limit', 'limit_z']
     """
     named = dict(
         learning_rate=learning_rate, batch=batch, steps=steps, seeds=seeds, start_weights=start_weights, init=init

@@ -32,6 +32,8 @@ pub struct Claim {
     pub range: Option<Range>,
     /// Why the run cannot decide it, if that is known without looking at the value.
     pub too_early: Option<String>,
+    /// What others predict, where the step size is too large for the one that is usually asked.
+    pub beside: Vec<Beside>,
 }
 
 /// Who says it.
@@ -88,12 +90,38 @@ pub enum Counting {
     Log,
 }
 
-/// The slow flow at the end of the budget and at t → ∞, by which a claim about the limit is testable.
+/// What another predictor says of a claim's value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Which one.
+    pub by: String,
+    /// Its number, if it has one.
+    pub predicted: Option<f64>,
+    /// What is to be known of that: why there is none, or that it is beyond its own range too.
+    pub note: Option<String>,
+}
+
+impl std::fmt::Display for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.by)?;
+        if let Some(predicted) = self.predicted {
+            write!(f, " {predicted:.4}")?;
+        }
+        match &self.note {
+            Some(note) => write!(f, " ({note})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What follows the runs at the end of the budget and at t → ∞, by which a claim about the limit is testable.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reach {
+    /// What follows the run.
+    pub by: &'static str,
     /// The budget.
     pub steps: u64,
-    /// The flow's value at that step.
+    /// Its value at that step.
     pub flow: f64,
     /// The flow's relaxation time at its limit, steps.
     pub relaxation: f64,
@@ -142,6 +170,7 @@ impl Claim {
             reach: None,
             range: None,
             too_early: None,
+            beside: Vec::new(),
         }
     }
 

@@ -17,6 +17,6 @@ mod power;
 mod tolerance;
 mod verdict;
 
-pub use claim::{Citation, Claim, Counting, Origin, Range, Reach, beyond, paper};
+pub use claim::{Beside, Citation, Claim, Counting, Origin, Range, Reach, beyond, paper};
 pub use tolerance::{ERRORS, EXACT, SGD, Tolerance};
 pub use verdict::{Cause, Judged, Verdict};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thalweg::flow::{MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
-use super::claim::{Claim, Counting, Origin, Range, Reach};
+use super::claim::{Beside, Claim, Counting, Origin, Range, Reach};
 use super::power::detectable;
 use super::tolerance::{ERRORS, ROUNDING, Tolerance};
 
@@ -113,9 +113,18 @@ pub struct Judged {
     /// The kind of that reason.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// What others predict, where the step size is too large for the one that is usually asked.
+    #[serde(default)]
+    pub beside: Vec<Beside>,
 }
 
 impl Judged {
+    /// What others predict, in words.
+    pub fn side_by_side(&self) -> Option<String> {
+        let others: Vec<String> = self.beside.iter().map(Beside::to_string).collect();
+        (!others.is_empty()).then(|| format!("beside it: {}", others.join("; ")))
+    }
+
     /// What its test would have found, in words; nothing where it is no inequality between sampled numbers.
     pub fn power(&self) -> Option<String> {
         let detectable = self.detectable?;
@@ -193,6 +202,7 @@ impl Claim {
             verdict,
             reason,
             cause,
+            beside: self.beside,
         }
     }
 
@@ -305,18 +315,20 @@ impl Claim {
 impl Reach {
     fn words(self, limit: f64) -> String {
         let Self {
+            by,
             steps,
             flow,
             relaxation,
         } = self;
         format!(
-            "after {steps} steps the slow flow itself is at {flow:.4}, more than the tolerance from the limit {limit:.4}; its relaxation time is {relaxation:.0} steps"
+            "after {steps} steps the {by} itself is at {flow:.4}, more than the tolerance from the limit {limit:.4}; its relaxation time is {relaxation:.0} steps"
         )
     }
 }
 
 impl Range {
-    fn exceeded(self) -> bool {
+    /// Whether η is too large for a theory of small ones.
+    pub fn exceeded(self) -> bool {
         self.stability > MOST_STABILITY
             || self.relative_weighted_fluctuation > MOST_RELATIVE_WEIGHTED_FLUCTUATION
     }

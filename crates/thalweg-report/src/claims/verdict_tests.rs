@@ -174,6 +174,7 @@ fn an_inequality_says_what_it_would_have_found() {
 fn a_run_that_ends_before_its_limit_decides_nothing_about_it() {
     let at = |flow, value| Claim {
         reach: Some(Reach {
+            by: "slow flow",
             steps: 7,
             flow,
             relaxation: 50.0,
@@ -186,7 +187,12 @@ fn a_run_that_ends_before_its_limit_decides_nothing_about_it() {
             (judged.verdict, judged.cause),
             (Verdict::NotAtThisBudget, Some(Cause::TooShort))
         );
-        assert!(judged.reason.unwrap().contains("after 7 steps"));
+        assert!(
+            judged
+                .reason
+                .unwrap()
+                .contains("after 7 steps the slow flow itself")
+        );
     }
     assert_eq!(verdict(at(9.51, 10.0)), Verdict::Agrees);
     assert_eq!(verdict(at(9.51, 20.0)), Verdict::Disagrees);

@@ -91,6 +91,7 @@ fn claims(claims: &[Judged]) -> String {
             count => note(&format!("{count} trials")),
         };
         let reason = claim.reason.as_deref().map_or(String::new(), note);
+        let beside = claim.side_by_side().as_deref().map_or(String::new(), note);
         let power = claim.power().as_deref().map_or(String::new(), note);
         let left_out = claim.left_out.as_deref();
         let left_out = left_out.map_or(String::new(), |seeds| note(&format!("left out: {seeds}")));
@@ -98,7 +99,7 @@ fn claims(claims: &[Judged]) -> String {
             out,
             "<tr><td data-label=\"claim\">{}<div class=\"note\">{}</div></td>\
              <td data-label=\"measured\">{}{trials}{left_out}</td>\
-             <td data-label=\"prediction\">{}<div class=\"note\">{}</div></td>\
+             <td data-label=\"prediction\">{}<div class=\"note\">{}</div>{beside}</td>\
              <td data-label=\"difference\">{}</td><td data-label=\"agrees if\">{}{power}</td>\
              <td data-label=\"verdict\">{}{reason}</td></tr>",
             to_html(&claim.statement),

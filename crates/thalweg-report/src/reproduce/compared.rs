@@ -1,12 +1,13 @@
 //! The trials of a figure beside what one predictor and the exact limit say of them: a [`Comparison`], as `simulate` makes
-//! it of a run.
+//! it of a run. Where the step size is too large for that predictor, the finite-step theory stands beside them too.
 
 use super::ReproduceError;
-use crate::claims::Range;
+use crate::claims::{Beside, Range, SGD, Tolerance};
 use crate::plot::Point;
 use crate::statistics::{Missing, PerTrial, Trials};
 use thalweg_lab::compare::{
-    Answered, Comparison, ExactLimit, NoAnswer, Predicted, Predictor, Values,
+    Answer, Answered, Belief, Comparison, ExactLimit, FiniteStep, NoAnswer, Predicted, Predictor,
+    Question, Values, starts,
 };
 use thalweg_lab::quantity::{self, Quantity, average};
 use thalweg_lab::spec::Experiment;
@@ -18,6 +19,8 @@ pub struct Compared {
     comparison: Comparison,
     /// The trials, as they are missing where they have no prediction: they diverged.
     missing: Vec<Missing>,
+    /// Where the trials are beyond the follower's range: the same beside the finite-step theory, or why that has no answer.
+    finer: Option<Result<Box<Compared>, String>>,
 }
 
 /// The place of the limit in the list of predictors, after the one that follows the trials.
@@ -51,10 +54,146 @@ impl Compared {
             }
             _ => {}
         }
-        Ok(Self {
+        let mut compared = Self {
             comparison,
             missing,
+            finer: None,
+        };
+        let Experiment {
+            problem, settings, ..
+        } = experiment;
+        if compared.is_out_of_range() && FiniteStep.concerns(problem, settings) {
+            let finer = Self::new((experiment, trials), &FiniteStep);
+            compared.finer = Some(finer.map(Box::new).map_err(|error| match error {
+                ReproduceError::Path(NoAnswer(reason)) => reason,
+                error => error.to_string(),
+            }));
+        }
+        Ok(compared)
+    }
+
+    /// What decides about `quantity` at the end of the trials: this, where they are within its range, else the finite-step theory,
+    /// where they are within that one's. So it is the simplest that is valid, and no measured value has a say in it.
+    pub fn best(&self, quantity: &Quantity) -> Option<&Self> {
+        let exceeded = self.range().is_some_and(Range::exceeded);
+        if !self.is_finite_step() && !exceeded {
+            return Some(self);
+        }
+        self.finite_step(quantity)
+            .filter(|finer| finer.belief().is_some_and(|belief| belief.in_range))
+    }
+
+    /// The finite-step theory beside the trials, where it was asked and has the quantity.
+    fn finite_step(&self, quantity: &Quantity) -> Option<&Self> {
+        let finer = if self.is_finite_step() {
+            self
+        } else {
+            self.finer.as_ref()?.as_ref().ok()?
+        };
+        let place = finer.place(quantity)?;
+        finer.follower().series(place).is_some().then_some(finer)
+    }
+
+    /// The finite-step theory beside the trials, and where it has `quantity` end at the step size of `experiment`, after so many
+    /// `steps`, with how near SGD is to be; nothing where it is not asked, or not within its range there. Where it ends no start matters: one is followed.
+    ///
+    /// # Errors
+    /// When the start cannot be made.
+    pub fn finite_step_end(
+        &self,
+        experiment: &Experiment,
+        quantity: &Quantity,
+        steps: f64,
+    ) -> Result<Option<(&Self, f64, Tolerance)>, ReproduceError> {
+        let Some(finer) = self.finite_step(quantity) else {
+            return Ok(None);
+        };
+        let Experiment {
+            problem, settings, ..
+        } = experiment;
+        let learnt = settings.recipe.problem(problem)?;
+        let followed = finer.comparison.followed.first().copied();
+        let question = Question {
+            problem: &learnt,
+            settings,
+            starts: &starts(problem, settings, &Vec::from_iter(followed))?,
+            steps: &[steps as u64],
+            quantities: std::slice::from_ref(quantity),
+        };
+        let Ok(Answer {
+            values: Values::Paths(paths),
+            belief: Some(belief),
+        }) = FiniteStep.answer(&question)
+        else {
+            return Ok(None);
+        };
+        let end = paths.first().and_then(|path| path.first()?[0]);
+        let known = end.zip(belief.accuracy);
+        Ok(known.map(|(end, relative)| (finer, end, Tolerance::Within { relative })))
+    }
+
+    /// What the others say of `quantity` at the end of the trials, beside what is `asked`: one that follows them, or else the limit.
+    /// Nothing where that is this and within its range.
+    pub fn beside(&self, asked: Option<&Self>, quantity: &Quantity) -> Vec<Beside> {
+        let is_asked = |one: &Self| asked.is_some_and(|asked| std::ptr::eq(one, asked));
+        let exceeded = self.range().is_some_and(Range::exceeded);
+        let Some(finer) = self.finer.as_ref().filter(|_| exceeded || !is_asked(self)) else {
+            return Vec::new();
+        };
+        let finer = finer.as_deref();
+        let followers = [Some(self), finer.ok()].into_iter().flatten();
+        let others = followers.filter(|one| !is_asked(one));
+        let mut others: Vec<Beside> = others.filter_map(|one| one.said(quantity)).collect();
+        others.extend(finer.err().map(|reason| Beside {
+            by: FiniteStep.name().to_owned(),
+            predicted: None,
+            note: Some(reason.clone()),
+        }));
+        others.extend(asked.and_then(|_| self.limit_beside(quantity)));
+        others
+    }
+
+    /// The exact limit, beside another prediction.
+    pub fn limit_beside(&self, quantity: &Quantity) -> Option<Beside> {
+        let predicted = self.limit(quantity).ok().filter(|limit| limit.is_finite());
+        predicted.is_some().then(|| Beside {
+            by: "exact limit, η → 0".to_owned(),
+            predicted,
+            note: None,
         })
+    }
+
+    /// The follower's number, if it has one, and how far it is to be believed, beside another's.
+    fn said(&self, quantity: &Quantity) -> Option<Beside> {
+        let predicted = Some(self.mean_end(quantity)).filter(|value| value.is_finite())?;
+        let note = match self.belief() {
+            Some(belief) if self.is_finite_step() && !belief.in_range => Some(format!(
+                "beyond its range too, the product fluctuates by {:.1} % and noise on the way down leaves T uncertain by {:.1} %",
+                100.0 * belief.relative_weighted_fluctuation,
+                100.0 * belief.drift_before_arrival.unwrap_or(0.0)
+            )),
+            _ => None,
+        };
+        Some(Beside {
+            by: self.name().to_owned(),
+            predicted: Some(predicted),
+            note,
+        })
+    }
+
+    /// How near to it SGD is to be, within its range: by what is known of the theory, and of no run.
+    pub fn tolerance(&self) -> Tolerance {
+        let accuracy = self.belief().and_then(|belief| belief.accuracy);
+        accuracy.map_or(SGD, |relative| Tolerance::Within { relative })
+    }
+
+    fn is_finite_step(&self) -> bool {
+        self.follower().key == FiniteStep.key()
+    }
+
+    fn is_out_of_range(&self) -> bool {
+        let ranges = [self.range(), self.limit_range()];
+        !self.is_finite_step() && ranges.into_iter().flatten().any(Range::exceeded)
     }
 
     /// The mean over the trials' predictions at each step; the spread of the starts is the measured band's.
@@ -118,7 +257,7 @@ impl Compared {
 
     /// How far the trials are from η → 0⁺, at the worst point on the way.
     pub fn range(&self) -> Option<Range> {
-        let belief = self.answer()?.belief.as_ref()?;
+        let belief = self.belief()?;
         Some(Range {
             stability: belief.stability_number,
             relative_weighted_fluctuation: belief.relative_weighted_fluctuation,
@@ -127,7 +266,7 @@ impl Compared {
 
     /// The same at the limit, where there is one.
     pub fn limit_range(&self) -> Option<Range> {
-        let belief = self.answer()?.belief.as_ref()?;
+        let belief = self.belief()?;
         Some(Range {
             stability: belief.limit_stability_number?,
             relative_weighted_fluctuation: belief.limit_relative_weighted_fluctuation?,
@@ -146,6 +285,10 @@ impl Compared {
 
     fn follower(&self) -> &Predicted {
         &self.comparison.predicted[0]
+    }
+
+    fn belief(&self) -> Option<&Belief> {
+        self.answer()?.belief.as_ref()
     }
 
     fn answer(&self) -> Option<&Answered> {

@@ -8,6 +8,8 @@ use crate::results::Budget;
 
 /// Trials of each deep linear network, as in the paper.
 const LINEAR_TRIALS: u64 = 5;
+/// Trials at the full budget of those that fluctuate by a tenth of T and more, where five leave too much to chance.
+const STRONG_TRIALS: u64 = 16;
 /// Trials of each network at the quick budget, at most.
 const QUICK_TRIALS: usize = 5;
 /// Trials of each network at the tiny budget.
@@ -50,6 +52,11 @@ impl Budget {
     /// The seeds of a deep linear network's trials.
     pub fn linear_seeds(self) -> Vec<u64> {
         (1..=LINEAR_TRIALS).collect()
+    }
+
+    /// The seeds of its trials at step sizes at which SGD fluctuates strongly.
+    pub fn strong_seeds(self) -> Vec<u64> {
+        (1..=self.choose(LINEAR_TRIALS, STRONG_TRIALS)).collect()
     }
 
     /// How often a network is measured that is measured `full` times.

@@ -67,7 +67,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps,
         "Theorem 1's minimum, where the noise alone leads",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push(("λ", "η/B times each strength λB/η".to_owned()));
     let curve = curve()?;

@@ -2,7 +2,6 @@
 
 use crate::claims::Claim;
 use crate::plot::Figure;
-use crate::results::Budget;
 
 /// A figure that has been made: what `reproduce` shows of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +23,7 @@ pub fn sgd_settings(
     batch: usize,
     steps: u64,
     init: &str,
-    budget: Budget,
+    seeds: &[u64],
 ) -> Vec<(&'static str, String)> {
     vec![
         ("problem", problem.to_owned()),
@@ -34,10 +33,7 @@ pub fn sgd_settings(
         ("start", init.to_owned()),
         (
             "trials",
-            format!(
-                "seeds 1 to {}, mean ± standard error",
-                budget.linear_seeds().len()
-            ),
+            format!("seeds 1 to {}, mean ± standard error", seeds.len()),
         ),
         (
             "data",

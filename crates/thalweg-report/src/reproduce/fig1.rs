@@ -79,7 +79,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         PAPER_STEPS,
         "Kaiming, entries scaled by 0.5, 1 and 1.5",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push((
         "second panel",

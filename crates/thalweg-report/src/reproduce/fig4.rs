@@ -96,7 +96,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps(context.budget),
         "Kaiming, gain 1",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push((
         "switch",

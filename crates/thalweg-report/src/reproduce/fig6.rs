@@ -12,6 +12,7 @@ use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
 use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::condition_number;
+use thalweg_lab::spec::Experiment;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
@@ -33,7 +34,10 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
         let steps = budget.long(STEPS, STEPS);
         plan.linear(
             name(kind),
-            experiment(problem, settings, steps, LOGARITHMIC, budget),
+            Experiment {
+                seeds: budget.strong_seeds(),
+                ..experiment(problem, settings, steps, LOGARITHMIC, budget)
+            },
         );
     }
     Ok(plan)
@@ -58,7 +62,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
             BATCH,
             STEPS,
             "Kaiming, gain 1",
-            context.budget,
+            &context.budget.strong_seeds(),
         ),
         figure: Figure {
             description: "Condition numbers of three layers against SGD steps".to_owned(),

@@ -12,6 +12,7 @@ use crate::plot::{Axis, Figure, Look, Panel, Point};
 use crate::results::Budget;
 use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{LAMBDA_MAX, Quantity, SHARPNESS};
+use thalweg_lab::spec::Experiment;
 
 const DEPTHS: [usize; 4] = [2, 3, 4, 5];
 const LEARNING_RATE: f64 = 0.01;
@@ -34,7 +35,10 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
             let steps = budget.long(STEPS, STEPS);
             plan.linear(
                 name(kind, depth),
-                experiment(problem, settings, steps, LOGARITHMIC, budget),
+                Experiment {
+                    seeds: budget.strong_seeds(),
+                    ..experiment(problem, settings, steps, LOGARITHMIC, budget)
+                },
             );
         }
     }
@@ -55,7 +59,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
             BATCH,
             STEPS,
             "Kaiming, gain 1",
-            context.budget,
+            &context.budget.strong_seeds(),
         ),
         figure: Figure {
             description: "Sharpness and largest eigenvalue against depth".to_owned(),

@@ -65,7 +65,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
             BATCH,
             steps(context.budget),
             "the minimum to which gradient flow takes a Kaiming start",
-            context.budget,
+            &context.budget.linear_seeds(),
         ),
         figure: Figure {
             description: "Sharpness and fluctuation against steps, SGD and slow flow".to_owned(),

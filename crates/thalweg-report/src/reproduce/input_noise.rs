@@ -81,7 +81,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps,
         "Theorem 1's minimum without input noise, which is the flattest",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push((
         "input noise",

@@ -72,7 +72,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps,
         "W_{1} = W_{2} = √1.5 I, where T = 12",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push(("c", "0.6, 1 and 1.5: labels are c y".to_owned()));
     Ok(Exhibit {

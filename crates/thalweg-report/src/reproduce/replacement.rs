@@ -104,7 +104,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps(SAMPLES[0], rates(SAMPLES[0], budget)[0], budget),
         "Theorem 1's minimum of the population",
-        budget,
+        &budget.linear_seeds(),
     );
     settings.retain(|(key, _)| !["η", "steps", "trials", "data"].contains(key));
     settings.push(("trials", format!("seeds 1 to {TRIALS}, a set for each")));

@@ -76,7 +76,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps,
         "the minimum to which gradient flow takes a Kaiming start; right: Theorem 1's minimum",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push(("ρ", format!("{}, equal to η", RADIUS * learning_rate)));
     Ok(Exhibit {

@@ -10,12 +10,17 @@ use crate::statistics::Trials;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity};
 use thalweg_lab::spec::Experiment;
 
+/// So many relaxation times after its start a path is at its end.
+const RELAXED: f64 = 20.0;
+
 /// A quantity in figures.
 pub trait Shown {
-    /// The claim that SGD, averaged over the end of its run, is where `flow` takes it.
+    /// The claim that SGD, averaged over the end of its run, is where `flow` takes it, or the finite-step theory where the step size
+    /// is too large for the flow: [`Compared::best`].
     fn against_flow(&self, what: &str, trials: &Trials, flow: &Compared) -> Claim;
 
-    /// The claim that SGD ends at its exact limit, which the flow must reach for it to be testable.
+    /// The claim that SGD ends at its exact limit, which the flow must reach for it to be testable. Where the step size is too large
+    /// for that limit, it is the finite-step theory's end instead, if that is in its range, and if it says otherwise.
     ///
     /// # Errors
     /// When the problem has no such limit.
@@ -40,25 +45,28 @@ pub trait Shown {
 
 impl Shown for Quantity {
     fn against_flow(&self, what: &str, trials: &Trials, flow: &Compared) -> Claim {
-        let (measured, path) = (trials.end(&self.key), flow.end(self));
+        let best = flow.best(self);
+        let by = best.unwrap_or(flow);
+        let (measured, path) = (trials.end(&self.key), by.end(self));
         // Trial by trial, since each flow begins where its run does.
-        let beside = measured.with(&path, |_, path| path).mean();
+        let along = measured.with(&path, |_, path| path).mean();
         let difference = measured.with(&path, |sgd, path| sgd - path).mean();
-        let predicted = beside.map_or_else(|_| flow.mean_end(self), |path| path.value);
+        let predicted = along.map_or_else(|_| by.mean_end(self), |path| path.value);
         Claim {
             difference_error: difference.ok().and_then(|over| over.error),
-            range: flow.range(),
-            beside_flow: flow.leaves_something_out(),
+            range: flow.range().filter(|_| best.is_none()),
+            beside_flow: by.leaves_something_out(),
+            beside: flow.beside(Some(by), self),
             ..Claim::new(
                 format!(
                     "{what}: {} follows the {} to the end of the run",
                     self.symbol,
-                    flow.name()
+                    by.name()
                 ),
                 beyond(""),
                 (measured.mean(), predicted),
-                format!("{}, same starts, same steps", flow.name()),
-                SGD,
+                format!("{}, same starts, same steps", by.name()),
+                by.tolerance(),
             )
         }
     }
@@ -70,18 +78,44 @@ impl Shown for Quantity {
         (experiment, trials): (&Experiment, &Trials),
         flow: &Compared,
     ) -> Result<Claim, ReproduceError> {
+        let (measured, limit) = (trials.end(&self.key).mean(), flow.limit(self)?);
+        let relaxation = relaxation(experiment)?;
+        let reach = |by: &Compared| Reach {
+            by: by.name(),
+            steps: trials.last(),
+            flow: by.mean_end(self),
+            relaxation,
+        };
+        let range = flow.limit_range();
+        let end = match range.filter(|range| range.exceeded()) {
+            Some(_) => flow.finite_step_end(experiment, self, RELAXED * relaxation)?,
+            None => None,
+        };
+        if let Some((by, end, tolerance)) = end {
+            return Ok(Claim {
+                reach: Some(reach(by)),
+                beside: Vec::from_iter(flow.limit_beside(self)),
+                ..Claim::new(
+                    format!(
+                        "{what}: {} converges to its exact value, as the finite-step theory corrects it for this η",
+                        self.symbol
+                    ),
+                    source,
+                    (measured, end),
+                    "finite-step theory, t → ∞",
+                    tolerance,
+                )
+            });
+        }
         let by = source.place.clone();
         Ok(Claim {
-            reach: Some(Reach {
-                steps: trials.last(),
-                flow: flow.mean_end(self),
-                relaxation: relaxation(experiment)?,
-            }),
-            range: flow.limit_range(),
+            reach: Some(reach(flow)),
+            range,
+            beside: flow.beside(None, self),
             ..Claim::new(
                 format!("{what}: {} converges to its exact value", self.symbol),
                 source,
-                (trials.end(&self.key).mean(), flow.limit(self)?),
+                (measured, limit),
                 by,
                 SGD,
             )

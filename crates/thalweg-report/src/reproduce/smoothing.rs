@@ -70,7 +70,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         BATCH,
         steps,
         "Theorem 1's minimum for α = 0",
-        context.budget,
+        &context.budget.linear_seeds(),
     );
     settings.push((
         "classes",

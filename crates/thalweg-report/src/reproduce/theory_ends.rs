@@ -62,7 +62,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
             BATCH,
             cases[1].1,
             "Kaiming, gain 1; and η = 0.01 for a tenth of the steps",
-            context.budget,
+            &context.budget.linear_seeds(),
         ),
         figure: Figure {
             description: "Sharpness and largest eigenvalue at two step sizes against the slow flow".to_owned(),

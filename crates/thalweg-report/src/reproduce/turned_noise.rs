@@ -62,7 +62,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
             BATCH,
             steps,
             "Theorem 1's minimum",
-            context.budget,
+            &context.budget.linear_seeds(),
         ),
         figure: Figure {
             description: "Sharpness of SGD against the angle between noise and signal".to_owned(),

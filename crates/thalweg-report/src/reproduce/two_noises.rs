@@ -12,6 +12,7 @@ use crate::plot::{Axis, Figure, Look, Panel};
 use crate::results::Budget;
 use thalweg_lab::compare::SLOW_FLOW;
 use thalweg_lab::quantity::{FLUCTUATION, Quantity};
+use thalweg_lab::spec::Experiment;
 
 const DEPTH: usize = 3;
 const LEARNING_RATE: f64 = 0.01;
@@ -46,7 +47,10 @@ pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
         let problem = identity_problem(&deviations, DEPTH)?;
         let settings = plain(LEARNING_RATE, BATCH, KAIMING);
         let steps = budget.long(STEPS, STEPS);
-        let runs = experiment(problem, settings, steps, LOGARITHMIC, budget);
+        let runs = Experiment {
+            seeds: budget.strong_seeds(),
+            ..experiment(problem, settings, steps, LOGARITHMIC, budget)
+        };
         plan.linear(linear_name(kind), runs);
     }
     for choice in networks() {
@@ -67,7 +71,7 @@ pub fn show(
         "linear network",
         format!(
             "D = {DEPTH}, d = 2, Σx = V = I, η = {LEARNING_RATE}, B = {BATCH}, {STEPS} steps, Kaiming, exact Hessian, f64, {} trials",
-            context.budget.linear_seeds().len()
+            context.budget.strong_seeds().len()
         ),
     )];
     for choice in networks() {

@@ -212,7 +212,7 @@ pub enum FlowError {
     #[error(
         "K is singular at a minimum on the way, so that nothing holds the fluctuation of the product there, and the finite-step theory has no law \
          for it: V has a lower rank than the network has inputs and outputs; take hidden widths of at least the smaller of the two, earlier \
-         times, or simulate SGD"
+         times or a smaller learning rate, or simulate SGD"
     )]
     FlatDirection,
     /// SGD's fluctuation about the minima settles in no law of the finite-step theory.

@@ -69,8 +69,10 @@ mod wide;
 pub use descent::{Descent, descend};
 pub use error::FlowError;
 pub use finite::{
-    FiniteTrajectory, FiniteValidity, FiniteWaypoint, TRUSTED_CONDITION, TRUSTED_DEPTH,
-    TRUSTED_FLUCTUATION, TRUSTED_MILD_FLUCTUATION, finite_offered, finite_path, finite_step,
+    FiniteTrajectory, FiniteValidity, FiniteWaypoint, OUTER_DEPTH, OUTER_DRIFT, OUTER_ERROR,
+    OUTER_FLUCTUATION, OUTER_ISOTROPIC_FLUCTUATION, OUTER_ISOTROPIC_STABILITY, TRUSTED_CONDITION,
+    TRUSTED_DEPTH, TRUSTED_ERROR, TRUSTED_FLUCTUATION, TRUSTED_MILD_FLUCTUATION, finite_offered,
+    finite_path, finite_step,
 };
 pub use memory::memory;
 pub use path::path;

@@ -3,10 +3,11 @@
 use faer::{Mat, mat};
 use serde_json::Value;
 use thalweg::flow::{
-    Drift, FiniteTrajectory, FlowError, FlowSettings, Steps, Times, finite_path, finite_step, path,
-    slow_flow,
+    Drift, FiniteTrajectory, FiniteValidity, FlowError, FlowSettings, Steps, Times, finite_path,
+    finite_step, path, slow_flow,
 };
 use thalweg::problem::{Problem, Weights};
+use thalweg::simulate::{Ensemble, InitialWeights, SimulateSettings};
 
 use crate::{diagonal, random_minimum, random_weights, relative};
 
@@ -70,7 +71,8 @@ const KEYS: [&str; 3] = ["sharpness", "fluctuation", "lambda_max"];
 
 /// The reference follows nearly the same equations, and is interpolated between its own steps, to 0.8 % where λ_max turns. It takes
 /// the fluctuation's bend by differences and leaves out how steps' straight lines scatter, which is the 1.3 % by which T ends
-/// closer to SGD here where the theory is out of its range. In its range 1 % is three to five standard errors of the reference's
+/// closer to SGD here where the theory is out of its range. Its λ_max is by quadrature, 3 % below SGD's where the noise is isotropic (i2): there
+/// only SGD is asked. In its range 1 % is three to five standard errors of the reference's
 /// runs of SGD; beyond there is no claim about them.
 #[test]
 fn reference_trajectories_and_sgd() {
@@ -93,8 +95,10 @@ fn reference_trajectories_and_sgd() {
                 } else {
                     0.015
                 };
-                assert!(theory < most, "{name} {key} {i}: {theory}");
+                let meets = name == "i2" && *key == "lambda_max";
+                assert!(meets || theory < most, "{name} {key} {i}: {theory}");
                 let sgd = off("sgd").unwrap_or(0.0);
+                assert!(!meets || sgd < 0.02, "{name} {key} {i}: {sgd}");
                 let limit = if *key == "lambda_max" { 0.015 } else { 0.01 };
                 let claimed = path.validity.product_fluctuation < 0.035;
                 assert!(
@@ -122,6 +126,8 @@ fn one_layer_fluctuates_as_least_mean_squares_does() {
     assert!(relative(found.product_fluctuation.unwrap(), exact) < 1e-3);
     assert!(relative(found.sharpness, 4.0) < 1e-12);
     assert!(relative(found.lambda_max, 1.0) < 1e-12);
+    // K is the identity.
+    assert!(relative(path.validity.settling, 2.0 / rate) < 1e-12);
 }
 
 /// The excess over the leading order is of first order in η.
@@ -265,6 +271,34 @@ fn near_identity(problem: &Problem) -> Weights {
         .weights
 }
 
+/// λ_max has kinks where eigenvalues of K meet, as all do at the flattest minimum of isotropic noise: there a quadrature for polynomials
+/// misses. Against SGD from that minimum, over 128 seeds and the steps 1000, 1050 … 2000; the standard error is 0.3 %.
+#[test]
+fn the_largest_eigenvalue_is_averaged_over_its_kinks() {
+    let one = || Mat::<f64>::identity(3, 3);
+    let problem = Problem::new(one(), one(), diagonal(&[25.0; 3]), 2).unwrap();
+    let start = Weights::new(&problem, vec![one(), one()]).unwrap();
+    let (rate, batch) = (0.01, 10);
+    let settings = SimulateSettings {
+        init: InitialWeights::Given(start.clone()),
+        ..SimulateSettings::new(rate, batch)
+    };
+    let seeds: Vec<u64> = (0..128).collect();
+    let mut runs = Ensemble::start(&problem, &settings, &seeds).unwrap();
+    let (mut sum, mut count) = (0.0, 0.0);
+    for step in (1000..=2000).step_by(50) {
+        runs.run_to(step);
+        for here in runs.observe().into_iter().flatten() {
+            sum += here.lambda_max.unwrap();
+            count += 1.0;
+        }
+    }
+    let time = rate * rate / batch as f64 * 1500.0;
+    let path = finite_step(&problem, &start, rate, batch, &[time]).unwrap();
+    let (found, sgd) = (path.snapshots[0].lambda_max, sum / count);
+    assert!(relative(found, sgd) < 0.015, "{found} {sgd}");
+}
+
 /// From any start: the leading order until the weights have come down, the finite-step theory from then on.
 #[test]
 fn a_path_in_steps_comes_down_first() {
@@ -305,6 +339,77 @@ fn a_path_in_steps_comes_down_first() {
     let arrival = finite.validity.arrival.unwrap();
     assert!(arrival > 5.0 && arrival < 1e5);
     assert!(finite.validity.sentence().contains("Before step"));
+}
+
+/// Noise moves the weights along the minima already while they descend, of which the theory knows nothing: after 1000 steps from this start 512
+/// seeds of SGD (computed once by the simulator) had T = 17.03 ± 0.04, 3 % more than it says. By step 10,000 they had forgotten most of it, 14.94 ± 0.04.
+#[test]
+fn what_noise_does_on_the_way_down_is_warned_of() {
+    let noise = diagonal(&[9.0, 0.09]);
+    let problem = Problem::new(Mat::identity(2, 2), Mat::identity(2, 2), noise, 3).unwrap();
+    let layers = vec![
+        mat![[0.911, 1.025], [0.047, -0.541]],
+        mat![[-0.772, 0.022], [-0.723, -1.016]],
+        mat![[0.141, 0.094], [0.386, -0.646]],
+    ];
+    let start = Weights::new(&problem, layers).unwrap();
+    let at = |steps: Vec<u64>| {
+        let steps = Steps {
+            learning_rate: 0.01,
+            batch: 10,
+            steps,
+        };
+        finite_path(&problem, &start, &steps).unwrap()
+    };
+    let both = at(vec![1000, 10_000]);
+    assert!(relative(both.snapshots[0].sharpness, 17.03) > 0.025);
+    assert!(relative(both.snapshots[1].sharpness, 14.94) < 0.01);
+    assert_eq!(both.validity.error(), None);
+    let words = both.validity.sentence();
+    assert!(words.contains("while they still descend"), "{words}");
+    let late = at(vec![10_000]).validity;
+    assert!(late.drift < both.validity.drift);
+    assert_eq!(both.validity.at_end().drift, late.drift);
+}
+
+/// Where it was tried, with the widest difference from SGD that was seen there, and where it was not.
+#[test]
+fn the_range_is_what_was_measured() {
+    let error = |fluctuation, noise_condition, depth, stability, drift| {
+        FiniteValidity {
+            product_fluctuation: fluctuation,
+            stability,
+            noise_condition,
+            depth,
+            arrival: None,
+            settling: 0.0,
+            drift,
+            end_drift: 0.0,
+        }
+        .error()
+    };
+    for (fluctuation, condition, depth, stability, drift, expected) in [
+        (0.034, 1e4, 4, 0.5, 0.009, Some(0.02)),
+        (0.089, 100.0, 4, 0.5, 0.0, Some(0.02)),
+        (0.036, 1e4, 3, 0.5, 0.0, Some(0.05)),
+        (0.036, 1e4, 4, 0.5, 0.0, None),
+        (0.056, 1e4, 3, 0.5, 0.0, None),
+        (0.091, 100.0, 3, 0.01, 0.0, None),
+        (0.29, 1.0, 3, 0.02, 0.0, Some(0.05)),
+        (0.29, 1.0, 3, 0.18, 0.0, None),
+        (0.29, 1.0, 4, 0.02, 0.0, None),
+        (0.31, 1.0, 3, 0.02, 0.0, None),
+        (0.01, 100.0, 3, 0.01, 0.02, Some(0.05)),
+        (0.01, 100.0, 4, 0.01, 0.02, None),
+        (0.01, 100.0, 3, 0.01, 0.06, None),
+        (0.01, 100.0, 5, 0.01, 0.0, None),
+    ] {
+        let found = error(fluctuation, condition, depth, stability, drift);
+        assert_eq!(
+            found, expected,
+            "{fluctuation} {condition} {depth} {stability} {drift}"
+        );
+    }
 }
 
 /// More layers than it was tried with are no reason to refuse, but to warn.
@@ -358,6 +463,15 @@ fn what_cannot_be_done_is_refused() {
         "{refused}"
     );
     assert!(refused.to_string().contains("smaller learning rate"));
+
+    // Absurd, from minima that are far from singular.
+    for rate in [9.0, 1e3, 1e200] {
+        for (dimension, depth) in [(2, 3), (3, 2), (2, 8)] {
+            let refused = at(&problem(dimension, depth), rate, 10).to_string();
+            let named = format!("a learning rate of {rate:?}");
+            assert!(refused.contains(&named), "{refused}");
+        }
+    }
 
     let silent = Problem::new(identity(2), Mat::zeros(2, 2), identity(2), 2).unwrap();
     let start = Weights::new(&silent, vec![identity(2), Mat::zeros(2, 2)]).unwrap();

@@ -14,6 +14,7 @@ use super::{
     points::{Moves, Observations, padded},
     rule::{Node, degree_five},
 };
+use crate::random::{Purpose, Stream};
 
 /// The share of each correction that is made.
 const DAMPING: f64 = 0.7;
@@ -23,6 +24,15 @@ const TOLERANCE: f64 = 1e-4;
 
 /// Corrections after which there is none to be found.
 const MOST_CORRECTIONS: usize = 60;
+
+/// Draws by which the mean of λ_max is found: its error is then some thousandths.
+const DRAWS: usize = 4096;
+
+/// Points of the scatter that the draws are spread over.
+pub(super) const POINTS: usize = 64;
+
+/// Draws about each of them.
+const CHUNK: usize = DRAWS / POINTS;
 
 /// Eigenvalues of S are kept above this fraction of its largest.
 const FLOOR: f64 = 1e-9;
@@ -42,8 +52,6 @@ pub(super) struct Law {
     pub(super) sharpness: f64,
     /// ⟨F⟩.
     pub(super) fluctuation: f64,
-    /// ⟨λ_max⟩.
-    pub(super) lambda_max: f64,
     /// ⟨E Eᵀ⟩ of E stacked, n × n.
     pub(super) second_moment: Mat<f64>,
     /// ⟨E⟩, n × 1.
@@ -63,6 +71,45 @@ pub(super) struct Laws<'a> {
     nodes: Vec<Node>,
     /// Their weights, padded with zeros.
     weights: Mat<f64>,
+    /// Standard normal numbers, a draw in each row.
+    draws: Mat<f64>,
+}
+
+/// Z as a polynomial in standard normal variables x, in the eigenbasis: Z_s = μ_s + Σ_i a_si x_i + Σ_{i≤j} b_s,ij x_i x_j.
+struct Bent {
+    /// a.
+    axes: Mat<f64>,
+    /// b_s on and below the diagonal.
+    bends: Vec<Mat<f64>>,
+}
+
+impl Bent {
+    /// Z_s at a node of the quadrature.
+    fn at_node(&self, s: usize, node: &Node) -> f64 {
+        let reach = 3f64.sqrt();
+        let bend = &self.bends[s];
+        let mut at = 0.0;
+        for (i, sign) in node.first.iter().chain(&node.second) {
+            at += reach * sign * self.axes[(s, *i)] + 3.0 * bend[(*i, *i)];
+        }
+        if let (Some((i, s)), Some((j, t))) = (node.first, node.second) {
+            at += 3.0 * s * t * bend[(i, j)];
+        }
+        at
+    }
+
+    /// Z_s at the draw `x`.
+    fn at_draw(&self, s: usize, x: faer::RowRef<'_, f64>) -> f64 {
+        let bend = &self.bends[s];
+        let mut at = 0.0;
+        for i in 0..x.ncols() {
+            at += self.axes[(s, i)] * x[i] + bend[(i, i)] * x[i] * x[i];
+            for j in 0..i {
+                at += bend[(i, j)] * x[i] * x[j];
+            }
+        }
+        at
+    }
 }
 
 impl<'a> Laws<'a> {
@@ -71,12 +118,61 @@ impl<'a> Laws<'a> {
         let weights = Mat::from_fn(padded(nodes.len()), 1, |p, _| {
             nodes.get(p).map_or(0.0, |node| node.weight)
         });
+        let mut stream = Stream::new(0, Purpose::Probes);
         Self {
             net,
             rate,
             nodes,
             weights,
+            draws: Mat::from_fn(DRAWS, net.size(), |_, _| stream.normal()),
         }
+    }
+
+    /// ⟨λ_max⟩ by draws of Z from the law `gaussian` about `base`, each at one of [`POINTS`] drawn from the scatter.
+    ///
+    /// λ_max has a kink where two eigenvalues meet, as they do everywhere near the flattest minimum of isotropic noise, and there
+    /// quadratures, exact for polynomials, miss up to a sixth. The draws' error is lessened by that of T, whose mean `sharpness` is
+    /// known: ⟨λ_max − β(T − ⟨T⟩)⟩ with the β that scatters least.
+    pub(super) fn drawn_lambda_max(
+        &self,
+        base: &Base,
+        gaussian: &Gaussian,
+        points: &[Vec<f64>],
+        sharpness: f64,
+    ) -> Result<f64, NoLaw> {
+        let (n, vectors) = (self.net.size(), &base.vectors);
+        let covariance = vectors.transpose() * &gaussian.covariance * vectors;
+        let (bent, _) = bent(base, &covariance)?;
+        let mut seen = Vec::with_capacity(DRAWS);
+        let mut values = vec![0.0; Observations::columns(self.net) * CHUNK];
+        let mut z = vec![0.0; CHUNK * n];
+        for (first, point) in (0..DRAWS).step_by(CHUNK).zip(points) {
+            let drawn = Mat::from_fn(CHUNK, n, |p, s| bent.at_draw(s, self.draws.row(first + p)));
+            let turned = drawn * vectors.transpose();
+            for (i, z) in z.chunks_exact_mut(CHUNK).enumerate() {
+                for (z, turned) in z.iter_mut().zip(turned.col_as_slice(i)) {
+                    *z = turned + gaussian.mean[(i, 0)];
+                }
+            }
+            Observations {
+                net: self.net,
+                base: point,
+                z: &z,
+                values: &mut values,
+            }
+            .evaluate();
+            let columns: Vec<&[f64]> = values.chunks_exact(CHUNK).collect();
+            seen.extend(columns[0].iter().copied().zip(columns[2].iter().copied()));
+        }
+        let mean = |of: &dyn Fn(f64, f64) -> f64| {
+            seen.iter().map(|(t, l)| of(*t, *l)).sum::<f64>() / seen.len() as f64
+        };
+        let (t, l) = (mean(&|t, _| t), mean(&|_, l| l));
+        let (both, own) = (
+            mean(&|x, y| (x - t) * (y - l)),
+            mean(&|x, _| (x - t).powi(2)),
+        );
+        Ok(l - both / own.max(f64::MIN_POSITIVE) * (t - sharpness))
     }
 
     /// The law about `base` with the noise covariance `noise` = I ⊗ Σε, sought from `start` or from the leading order.
@@ -162,57 +258,15 @@ impl<'a> Laws<'a> {
         Err(NoLaw)
     }
 
-    /// The bent nodes of a Gaussian of this covariance, one in each row, about their mean; and the covariance, with
-    /// eigenvalues that rounding or noiseless outputs made too small lifted.
-    ///
-    /// The third cumulant κ of the stationary law satisfies κ_slm (λ_s + r_l + r_m) = −D_s(l, m) + …, the rates r being those of
-    /// the directions of the columns of S's Cholesky factor.
+    /// The bent nodes of a Gaussian of this covariance, one in each row; and the covariance, with eigenvalues that rounding or noiseless
+    /// outputs made too small lifted.
     fn nodes(&self, base: &Base, covariance: &Mat<f64>) -> Result<(Mat<f64>, Mat<f64>), NoLaw> {
+        let (bent, symmetric) = bent(base, covariance)?;
         let n = self.net.size();
-        let symmetric = Mat::from_fn(n, n, |i, j| 0.5 * (covariance[(i, j)] + covariance[(j, i)]));
-        let (symmetric, factor) = match symmetric.llt(Side::Lower) {
-            Ok(cholesky) => (symmetric, cholesky.L().to_owned()),
-            Err(_) => {
-                let lifted = lifted(&symmetric)?;
-                let factor = lifted.llt(Side::Lower).map_err(|_| NoLaw)?.L().to_owned();
-                (lifted, factor)
-            }
-        };
-        let rates: Vec<f64> = (0..n)
-            .map(|j| {
-                let squares = factor.col_as_slice(j).iter().map(|x| x * x);
-                let weighted = squares
-                    .clone()
-                    .zip(&base.values)
-                    .map(|(x, value)| x * value);
-                weighted.sum::<f64>() / squares.sum::<f64>()
-            })
-            .collect();
-        let axes = faer::Scale(3f64.sqrt()) * factor;
-        let bends: Vec<Mat<f64>> = base
-            .bend
-            .iter()
-            .zip(&base.values)
-            .map(|(form, value)| {
-                let form = axes.transpose() * form * &axes;
-                Mat::from_fn(n, n, |i, j| {
-                    let bend = -form[(i, j)] / (value + rates[i] + rates[j]);
-                    if i == j { 0.5 * bend } else { bend }
-                })
-            })
-            .collect();
         let mut nodes = Mat::zeros(padded(self.nodes.len()), n);
-        for (s, bend) in bends.iter().enumerate() {
-            let column = nodes.col_as_slice_mut(s);
-            for (entry, node) in column.iter_mut().zip(&self.nodes) {
-                let mut at = 0.0;
-                for (i, sign) in node.first.iter().chain(&node.second) {
-                    at += sign * axes[(s, *i)] + bend[(*i, *i)];
-                }
-                if let (Some((i, s)), Some((j, t))) = (node.first, node.second) {
-                    at += s * t * bend[(i, j)];
-                }
-                *entry = at;
+        for s in 0..n {
+            for (entry, node) in nodes.col_as_slice_mut(s).iter_mut().zip(&self.nodes) {
+                *entry = bent.at_node(s, node);
             }
         }
         Ok((nodes, symmetric))
@@ -272,7 +326,6 @@ impl<'a> Laws<'a> {
             gaussian,
             sharpness: self.mean(columns[0]),
             fluctuation: self.mean(columns[1]),
-            lambda_max: self.mean(columns[2]),
             second_moment: Mat::from_fn(n, n, |i, j| {
                 let products = errors[i].iter().zip(errors[j]).zip(weights);
                 products.map(|((x, y), w)| x * y * w).sum()
@@ -281,6 +334,44 @@ impl<'a> Laws<'a> {
             imbalances,
         }
     }
+}
+
+/// A Gaussian of this covariance in the eigenbasis, bent by the third cumulant of the stationary law; and the covariance, lifted where it
+/// must be.
+///
+/// The cumulant κ satisfies κ_slm (λ_s + r_l + r_m) = −D_s(l, m) + …, the rates r being those of the directions of the columns of S's
+/// Cholesky factor.
+fn bent(base: &Base, covariance: &Mat<f64>) -> Result<(Bent, Mat<f64>), NoLaw> {
+    let n = covariance.nrows();
+    let symmetric = Mat::from_fn(n, n, |i, j| 0.5 * (covariance[(i, j)] + covariance[(j, i)]));
+    let (symmetric, axes) = match symmetric.llt(Side::Lower) {
+        Ok(cholesky) => (symmetric, cholesky.L().to_owned()),
+        Err(_) => {
+            let lifted = lifted(&symmetric)?;
+            let factor = lifted.llt(Side::Lower).map_err(|_| NoLaw)?.L().to_owned();
+            (lifted, factor)
+        }
+    };
+    let rates: Vec<f64> = (0..n)
+        .map(|j| {
+            let squares = axes.col_as_slice(j).iter().map(|x| x * x);
+            let weighted = squares.clone().zip(&base.values);
+            weighted.map(|(x, value)| x * value).sum::<f64>() / squares.sum::<f64>()
+        })
+        .collect();
+    let bends = base
+        .bend
+        .iter()
+        .zip(&base.values)
+        .map(|(form, value)| {
+            let form = axes.transpose() * form * &axes;
+            Mat::from_fn(n, n, |i, j| {
+                let bend = -form[(i, j)] / (value + rates[i] + rates[j]);
+                if i == j { 0.5 * bend } else { bend }
+            })
+        })
+        .collect();
+    Ok((Bent { axes, bends }, symmetric))
 }
 
 /// m_ij / (λ_i + λ_j).

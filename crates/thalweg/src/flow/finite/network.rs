@@ -5,6 +5,7 @@
 
 use super::small::{View, add_product, dot, multiply};
 use crate::{lanes::Lanes, problem::Problem};
+use faer::MatRef;
 
 /// One problem at one batch size, in the form that lanes are filled from.
 pub(super) struct Network {
@@ -28,7 +29,7 @@ impl Network {
     pub(super) fn new(problem: &Problem, batch: usize) -> Self {
         let root = problem.input_factor().matrix();
         let target = problem.teacher() * root;
-        let flat = |m: faer::MatRef<'_, f64>| {
+        let flat = |m: MatRef<'_, f64>| {
             let columns = (0..m.ncols()).flat_map(move |j| (0..m.nrows()).map(move |i| (i, j)));
             columns.map(|(i, j)| m[(i, j)]).collect()
         };
@@ -51,6 +52,15 @@ impl Network {
     /// n = d_y rank Σx: the size of K.
     pub(super) fn size(&self) -> usize {
         self.outputs * self.inputs
+    }
+
+    /// Whether VX has a lower rank than its shape allows, so that in the end no weights are left to hold the product in some directions:
+    /// a singular value below 10⁻⁴ of the largest.
+    pub(super) fn lacks_rank(&self) -> bool {
+        let target = MatRef::from_column_major_slice(&self.target, self.outputs, self.inputs);
+        let values = target.singular_values().unwrap_or_default();
+        let ends = values.first().zip(values.last());
+        ends.is_some_and(|(largest, smallest)| *smallest < 1e-4 * largest)
     }
 
     /// h_{k+1}, the width above layer `k`.

@@ -23,6 +23,7 @@ use super::{
     },
     base::{Base, lift, unstacked, variation},
 };
+use crate::random::{Purpose, Stream};
 
 /// Directions in which the scatter's variance is below this fraction of its largest get no points of their own.
 const NEGLIGIBLE: f64 = 1e-4;
@@ -144,6 +145,42 @@ pub(super) fn cloud(
         points = spread(model, &centre, &axes)?;
     }
     Ok((points, weights))
+}
+
+/// So many points of the manifold about `centre`, drawn with the covariance `scatter` in the basis `along`, in pairs to either side.
+pub(super) fn drawn(
+    model: &Model,
+    centre: &[f64],
+    along: &Mat<f64>,
+    scatter: &Mat<f64>,
+    count: usize,
+) -> Result<Vec<Vec<f64>>, FlowError> {
+    let n = scatter.nrows();
+    let root = if n == 0 {
+        Mat::zeros(0, 0)
+    } else {
+        let eigen =
+            scatter
+                .self_adjoint_eigen(Side::Lower)
+                .map_err(|_| FlowError::Decomposition {
+                    what: "eigenvalue iteration of the scatter",
+                })?;
+        let values = eigen.S().column_vector();
+        Mat::from_fn(n, n, |i, j| eigen.U()[(i, j)] * values[j].max(0.0).sqrt())
+    };
+    let axes = along * root;
+    let mut stream = Stream::new(1, Purpose::Probes);
+    let mut points = Vec::with_capacity(count);
+    while points.len() < count {
+        let shift = &axes * Mat::from_fn(n, 1, |_, _| stream.normal());
+        for sign in [1.0, -1.0] {
+            let shifted = centre.iter().zip(shift.col_as_slice(0));
+            let mut point: Vec<f64> = shifted.map(|(c, s)| c + sign * s).collect();
+            to_manifold(model, &mut point)?;
+            points.push(point);
+        }
+    }
+    Ok(points)
 }
 
 /// `centre` and both ends of each axis about it, all put on the manifold.

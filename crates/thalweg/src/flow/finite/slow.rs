@@ -20,10 +20,10 @@ use super::{
         rosenbrock::System,
     },
     base::Base,
-    law::{Gaussian, Law, Laws},
+    law::{Gaussian, Law, Laws, POINTS},
     network::Network,
     propagate::propagate,
-    scatter::{cloud, directions, growth, symmetric_motion},
+    scatter::{cloud, directions, drawn, growth, symmetric_motion},
 };
 
 /// The error allowed in one step, relative to the norm of all weights.
@@ -56,6 +56,7 @@ pub(super) struct Setting<'a> {
     unit: f64,
     /// I ⊗ Σε.
     noise: Mat<f64>,
+    lacks_rank: bool,
 }
 
 /// A point of the slow path.
@@ -66,12 +67,17 @@ struct Place {
     scatter: Mat<f64>,
     /// dY/dt per step, in those directions.
     drift: Mat<f64>,
-    means: Means,
+    /// E T, E F and E ‖(W_D…W_1 − V)X‖².
+    sharpness: f64,
+    fluctuation: f64,
+    error: f64,
     /// The covariance of E, and B times that of Γ, averaged over the cloud.
     errors: Mat<f64>,
     noise: Mat<f64>,
     /// Where the laws of the cloud were found.
     gaussians: Vec<Gaussian>,
+    /// The cloud's first point.
+    centre: Vec<f64>,
 }
 
 /// The slow path, step by step.
@@ -83,6 +89,8 @@ pub(super) struct Slow<'a> {
     /// The next step to try.
     stride: f64,
     taken: usize,
+    /// How many steps the fluctuation takes to settle, 2/(ηλ).
+    settling: f64,
 }
 
 impl<'a> Setting<'a> {
@@ -103,6 +111,7 @@ impl<'a> Setting<'a> {
             batch,
             unit: rate * rate / batch as f64,
             noise,
+            lacks_rank: net.lacks_rank(),
         }
     }
 
@@ -154,6 +163,17 @@ impl<'a> Setting<'a> {
         laws.collect()
     }
 
+    /// Why the path ends at `step`. Where V does not lack rank, a singular K and numbers that overflow are the step size's doing.
+    fn explained(&self, failure: FlowError, step: f64) -> FlowError {
+        match failure {
+            FlowError::FlatDirection if self.lacks_rank => failure,
+            FlowError::NoStationaryLaw { .. }
+            | FlowError::FlatDirection
+            | FlowError::Decomposition { .. } => self.refusal(step),
+            _ => failure,
+        }
+    }
+
     fn refusal(&self, step: f64) -> FlowError {
         FlowError::NoStationaryLaw {
             learning_rate: self.rate,
@@ -202,13 +222,11 @@ impl<'a> Setting<'a> {
         let drift = along.transpose() * column(&motion)
             + faer::Scale(self.unit) * self.leading(&state, &along)?;
         Ok(Place {
-            means: Means {
-                sharpness: mean(&|law| law.sharpness),
-                fluctuation: mean(&|law| law.fluctuation),
-                lambda_max: mean(&|law| law.lambda_max),
-                error: (0..second.nrows()).map(|i| second[(i, i)]).sum(),
-            },
+            sharpness: mean(&|law| law.sharpness),
+            fluctuation: mean(&|law| law.fluctuation),
+            error: (0..second.nrows()).map(|i| second[(i, i)]).sum(),
             errors,
+            centre: points[0].clone(),
             noise: self.minibatch(&second, point.residual.nrows()),
             gaussians: laws.into_iter().map(|law| law.gaussian).collect(),
             state,
@@ -252,7 +270,10 @@ impl<'a> Slow<'a> {
         let model = setting.model;
         let along = directions(&Point::new(model, model.layers(&state)), model)?;
         let scatter = Mat::zeros(along.ncols(), along.ncols());
-        let place = setting.place(state, along, scatter, &[])?;
+        let slowest = Base::new(model, state.clone())?.values[0];
+        let place = setting
+            .place(state, along, scatter, &[])
+            .map_err(|failure| setting.explained(failure, 0.0))?;
         // A first step that moves no weight by more than about a hundredth.
         let stride = 0.01 / place.drift.norm_max().max(1e-30);
         Ok(Self {
@@ -261,11 +282,30 @@ impl<'a> Slow<'a> {
             time: 0.0,
             stride,
             taken: 0,
+            settling: 2.0 / (setting.rate * slowest),
         })
     }
 
-    pub(super) fn means(&self) -> Means {
-        self.place.means
+    pub(super) fn settling(&self) -> f64 {
+        self.settling
+    }
+
+    /// The means here.
+    pub(super) fn means(&self) -> Result<Means, FlowError> {
+        let (setting, place) = (self.setting, &self.place);
+        let model = setting.model;
+        let base = Base::new(model, place.centre.clone())?;
+        let points = drawn(model, &place.centre, &place.along, &place.scatter, POINTS)?;
+        let lambda_max = setting
+            .laws
+            .drawn_lambda_max(&base, &place.gaussians[0], &points, place.sharpness)
+            .map_err(|_| setting.refusal(self.time))?;
+        Ok(Means {
+            sharpness: place.sharpness,
+            fluctuation: place.fluctuation,
+            lambda_max,
+            error: place.error,
+        })
     }
 
     /// Goes on to step `end` of SGD, exactly.
@@ -330,8 +370,7 @@ impl<'a> Slow<'a> {
             self.stride = stride * (0.8 / error.sqrt()).max(0.2);
             if self.stride < SHORTEST || error.is_nan() {
                 return Err(match failure {
-                    Some(FlowError::NoStationaryLaw { .. }) => setting.refusal(self.time),
-                    Some(failure) => failure,
+                    Some(failure) => setting.explained(failure, self.time),
                     None => FlowError::StepTooSmall {
                         step: setting.unit * self.stride,
                         time: setting.unit * self.time,

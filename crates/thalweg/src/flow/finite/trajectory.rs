@@ -1,7 +1,10 @@
 //! The finite-step theory as its users see it: T, λ_max and F of SGD at chosen times, averaged over its fluctuations.
 
 use super::{
-    super::{FlowError, FlowSettings, Steps, Times, descend, path::path, point::Model},
+    super::{
+        FlowError, FlowSettings, MOST_DRIFT, Steps, Times, Trajectory, descend, path::path,
+        point::Model,
+    },
     FiniteValidity,
     network::Network,
     slow::{Setting, Slow},
@@ -86,7 +89,7 @@ pub fn finite_step(
     let mut snapshots = Vec::with_capacity(slow_times.len());
     for &slow_time in &slow_times {
         slow.reach(slow_time / unit)?;
-        let means = slow.means();
+        let means = slow.means()?;
         snapshots.push(FiniteWaypoint {
             slow_time,
             step: None,
@@ -96,7 +99,10 @@ pub fn finite_step(
             product_fluctuation: Some(means.error / (signal * signal)),
         });
     }
-    let validity = FiniteValidity::new(problem, learning_rate, &snapshots);
+    let validity = FiniteValidity {
+        settling: slow.settling(),
+        ..FiniteValidity::new(problem, learning_rate, &snapshots)
+    };
     Ok(FiniteTrajectory {
         snapshots,
         validity,
@@ -118,10 +124,9 @@ pub fn finite_path(
     finite_offered(problem)?;
     let settings = FlowSettings::default();
     let leading = path(problem, start, steps, &settings)?;
-    let arrival = leading
-        .validity
-        .and_then(|validity| validity.approach)
-        .map_or(0.0, |approach| approach.arrival);
+    let approach = |path: &Trajectory| path.validity.as_ref().and_then(|found| found.approach);
+    let drift = |path: &Trajectory| approach(path).map_or(0.0, |approach| approach.drift);
+    let arrival = approach(&leading).map_or(0.0, |approach| approach.arrival);
     let there = |step: &u64| *step as f64 >= arrival;
     let first = steps.steps.partition_point(|step| !there(step));
     let mut snapshots: Vec<FiniteWaypoint> = leading.snapshots[..first]
@@ -153,6 +158,17 @@ pub fn finite_path(
         validity = rest.validity;
     }
     validity.arrival = Some(arrival);
+    validity.drift = drift(&leading);
+    validity.end_drift = match steps.steps.last() {
+        Some(last) if validity.drift > MOST_DRIFT => {
+            let last = Steps {
+                steps: vec![*last],
+                ..steps.clone()
+            };
+            drift(&path(problem, start, &last, &settings)?)
+        }
+        _ => validity.drift,
+    };
     Ok(FiniteTrajectory {
         snapshots,
         validity,
