@@ -8,8 +8,8 @@ use crate::results::Budget;
 
 /// Trials of each deep linear network, as in the paper.
 const LINEAR_TRIALS: u64 = 5;
-/// Trials at the full budget of those that fluctuate by a tenth of T and more, where five leave too much to chance.
-const STRONG_TRIALS: u64 = 16;
+/// Trials at the full budget of those that fluctuate by a tenth of T and more: with five, three standard errors are more than 5 %.
+const STRONG_TRIALS: u64 = 8;
 /// Trials of each network at the quick budget, at most.
 const QUICK_TRIALS: usize = 5;
 /// Trials of each network at the tiny budget.

@@ -122,6 +122,7 @@ fn beyond_the_flows_range_the_finite_step_theory_decides() {
         assert!(claim.by.starts_with("finite-step theory"), "{}", claim.by);
         let wrong = Claim {
             predicted: 1.15 * claim.predicted,
+            reach: None,
             ..claim.clone()
         };
         assert_eq!(wrong.judge().verdict, Verdict::Disagrees);

@@ -184,7 +184,7 @@ impl FiniteValidity {
         let settles = (self.settling > 0.0).then(|| {
             format!(
                 " Until about step {} the fluctuation still grows to its full size, and the numbers, which have it, may be off by more.",
-                rounded(settled)
+                rounded(settled.ceil())
             )
         });
         verdict + &before.unwrap_or_default() + &settles.unwrap_or_default()
