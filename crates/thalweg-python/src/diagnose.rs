@@ -1,44 +1,32 @@
-//! Which noise the labels of a table have.
+//! Which noise the labels of data have.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use faer::Mat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use thalweg_lab::answer::diagnosed;
-use thalweg_lab::diagnose::{Diagnosis, Settings, Table};
+use pyo3::types::PyDict;
+use thalweg_lab::answer::{diagnosed, time_for_runs, with_causes};
+use thalweg_lab::diagnose::{Columns, Diagnosis, Gathered, Matrices, OnRows, Settings, open};
 
 use crate::error::Failed;
 use crate::given::Given;
 use crate::{array, json, work};
 
-/// The answer of `thalweg diagnose --json`.
+/// The answer of `thalweg diagnose --json` for the rows of two matrices; of classes the targets are 0 but for a 1. `asked` has what a
+/// diagnosis is made with, by the names of Python's arguments.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
 pub fn diagnose<'py>(
     py: Python<'py>,
     inputs: &Bound<'py, PyAny>,
     targets: &Bound<'py, PyAny>,
     target_names: Vec<String>,
-    depth: &Bound<'py, PyAny>,
-    learning_rate: Option<&Bound<'py, PyAny>>,
-    batch: Option<&Bound<'py, PyAny>>,
-    resamples: &Bound<'py, PyAny>,
-    seed: &Bound<'py, PyAny>,
+    classes: bool,
+    asked: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let given = Given::new(&[
-        ("depth", Some(depth)),
-        ("learning_rate", learning_rate),
-        ("batch", batch),
-        ("resamples", Some(resamples)),
-        ("seed", Some(seed)),
-    ])?;
-    let usual = Settings::default();
-    let size = |name: &str| given.read(|root| root.optional(name).map(|f| f.size()).transpose());
-    let settings = Settings {
-        depth: size("depth")?.unwrap_or(usual.depth),
-        step: given.step()?,
-        resamples: size("resamples")?.unwrap_or(usual.resamples),
-        seed: given.count("seed")?.unwrap_or(usual.seed),
-    };
+    let asked = Asked::read(asked)?;
     let inputs = finite("inputs", inputs)?;
     let targets = finite("targets", targets)?;
     let (rows, found) = (inputs.nrows(), targets.nrows());
@@ -48,19 +36,96 @@ pub fn diagnose<'py>(
             targets.ncols()
         )));
     }
-    let table = Table {
-        input_names: (0..inputs.ncols())
-            .map(|j| format!("inputs[:, {j}]"))
-            .collect(),
-        inputs,
+    let input_names = (0..inputs.ncols()).map(|j| format!("inputs[:, {j}]"));
+    let inputs = (inputs, input_names.collect());
+    let mut rows = Matrices::new(inputs, (targets, target_names), classes);
+    answered(py, asked, move |seed| {
+        Gathered::new(&mut rows, seed).map_err(Failed::input)
+    })
+}
+
+/// The same of a file or a folder, as the program reads it; `columns` are a table's targets, columns left out, and whether numbers name
+/// classes.
+#[pyfunction]
+pub fn diagnose_file<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    columns: (Vec<String>, Vec<String>, bool),
+    asked: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (targets, without, classes) = columns;
+    let columns = Columns {
         targets,
-        target_names,
+        without,
+        classes,
     };
-    let answer = work::compute(py, move || -> Result<_, Failed> {
-        Ok(diagnosed(
-            &Diagnosis::new(&table, &settings).map_err(Failed::input)?,
-        ))
-    })?;
+    answered(py, Asked::read(asked)?, move |seed| {
+        let gathered = open(&path, &columns).and_then(|mut rows| Gathered::new(&mut *rows, seed));
+        let named = |fault| Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)));
+        gathered.map_err(named)
+    })
+}
+
+/// How a diagnosis is made.
+struct Asked {
+    settings: Settings,
+    /// Those that SGD on the rows may take; 0 for none.
+    seconds: f64,
+}
+
+impl Asked {
+    fn read(asked: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let mut values = Vec::new();
+        for name in [
+            "depth",
+            "learning_rate",
+            "batch",
+            "resamples",
+            "seed",
+            "simulate_seconds",
+        ] {
+            let value = asked.get_item(name)?.filter(|value| !value.is_none());
+            values.push((name, value));
+        }
+        let values: Vec<_> = values
+            .iter()
+            .map(|(name, value)| (*name, value.as_ref()))
+            .collect();
+        let given = Given::new(&values)?;
+        let usual = Settings::default();
+        let size =
+            |name: &str| given.read(|root| root.optional(name).map(|f| f.size()).transpose());
+        Ok(Self {
+            settings: Settings {
+                depth: size("depth")?.unwrap_or(usual.depth),
+                step: given.step()?,
+                resamples: size("resamples")?,
+                seed: given.count("seed")?.unwrap_or(usual.seed),
+            },
+            seconds: given.seconds("simulate_seconds")?.unwrap_or(0.0),
+        })
+    }
+}
+
+fn answered(
+    py: Python<'_>,
+    Asked { settings, seconds }: Asked,
+    gather: impl FnOnce(u64) -> Result<Gathered, Failed> + Send + 'static,
+) -> PyResult<Bound<'_, PyAny>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let looked_at = Arc::clone(&stop);
+    let work = move || -> Result<_, Failed> {
+        let gathered = gather(settings.seed)?;
+        let found = Diagnosis::new(&gathered, &settings).map_err(Failed::input)?;
+        let mut on_rows = Vec::new();
+        for replacement in [false, true] {
+            if let Some(more) = time_for_runs(seconds / 2.0, &looked_at) {
+                on_rows.push(OnRows::new(&found, settings.step, replacement, more)?);
+            }
+        }
+        Ok(diagnosed(&found, &on_rows))
+    };
+    let answer = work::follow(py, (&stop, work::PATIENCE), work, |_| Ok(()))?;
     json::python(py, &answer?)
 }
 

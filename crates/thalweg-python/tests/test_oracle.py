@@ -119,5 +119,25 @@ def test_diagnosis() -> None:
     assert low < truth.sharpness < high
     assert found.sharpness["value"] == pytest.approx(truth.sharpness, rel=0.1)
     assert found.isotropy < 0.01 < found.heteroscedasticity
-    with pytest.raises(ValueError, match="linearly dependent"):
-        thalweg.diagnose(np.column_stack([inputs, inputs.sum(1)]), targets)
+    # An input that is the sum of the others changes nothing, and is said.
+    more = thalweg.diagnose(np.column_stack([inputs, inputs.sum(1)]), targets, resamples=100)
+    assert more.sharpness["value"] == pytest.approx(found.sharpness["value"], rel=1e-9)
+    assert "`inputs[:, 2]`" in more.left_out[0]
+
+
+def test_diagnosis_of_classes_and_files(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    inputs = draw.normal(size=(300, 2))
+    classes = np.where(inputs[:, 0] + draw.normal(size=300) > 0, "up", "down")
+    found = thalweg.diagnose(inputs, classes, resamples=0)
+    assert [output["name"] for output in found.outputs] == ["down", "up"]
+    np.testing.assert_allclose(found.noise_covariance.sum(0), 0, atol=1e-12)
+    path = tmp_path / "table.csv"
+    rows = [f"{a},{b},{kind}" for (a, b), kind in zip(inputs, classes)]
+    path.write_text("a,b,kind\n" + "\n".join(rows))
+    again = thalweg.diagnose_file(path, ["kind"], resamples=0)
+    assert again.sharpness["value"] == pytest.approx(found.sharpness["value"], rel=1e-9)
+    with pytest.raises(ValueError, match="table.csv: has no column `x`"):
+        thalweg.diagnose_file(path, ["x"])
+    shipped = thalweg.diagnose_file("penguins", ["species"], resamples=0, simulate_seconds=0.2)
+    assert shipped.to_dict()["rows"] == 342 and len(shipped.simulated) == 2

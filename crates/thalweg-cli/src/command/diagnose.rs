@@ -1,46 +1,90 @@
-//! `thalweg diagnose`: which noise the labels of a table have, and where SGD would go on it.
+//! `thalweg diagnose`: which noise the labels of data have, and where SGD would go on them.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use thalweg_lab::answer::{PredictAnswer, Prepared, diagnosed};
-use thalweg_lab::diagnose::{DiagnoseError, Diagnosis, Interval, Settings, Table as Rows};
+use thalweg_lab::answer::{PredictAnswer, Prepared, diagnosed, time_for_runs};
+use thalweg_lab::diagnose::{
+    Columns, Csv, DiagnoseError, Diagnosis, Gathered, Interval, OnRows, Rows, Settings, TableRows,
+    open,
+};
+use thalweg_lab::store::write_whole;
+use thalweg_report::report::diagnosis;
 
-use crate::arguments::{StepArguments, count};
+use crate::arguments::{StepArguments, count, positive};
 use crate::exit::Failure;
+use crate::interrupt;
 use crate::number::{number, percent, significant};
 use crate::output;
 use crate::page::{Align, Page, Table};
 
 /// Find out which noise your labels have, and where it would take SGD
 ///
-/// FILE is a table of numbers in CSV with a header; --targets names the columns to
-/// be predicted, and all others are inputs. Its noise is what a linear fit leaves,
-/// judged on rows that the fit has not seen: Σε with its condition number, a test
-/// of isotropy and one of whether the noise depends on the inputs (then the closed
-/// forms do not hold). From it follows where SGD would end in a linear network of
-/// --depth layers, and what would change that.
+/// DATA is a table in CSV or Parquet, of which --targets names the columns to be
+/// predicted (all others are inputs; a column of words is one of classes); a folder
+/// of labelled images, as `train` reads it, or `mnist`, the digits that come with
+/// the program; or a text whose name ends in .txt, each character of which is
+/// predicted from the one before. `penguins`, `elections` and `economy` are tables
+/// that come with the program.
+///
+/// The noise is what a linear fit leaves, judged on rows that the fit has not seen:
+/// Σε with its condition number, a test of isotropy and one of whether the noise
+/// depends on the inputs (then the closed forms do not hold). From it follows where
+/// SGD would end in a linear network of --depth layers, and what would change that.
+/// With --simulate SGD is run on the rows themselves, beside the prediction.
 ///
 /// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples. Inputs and
-/// targets are centred, and not scaled: scale them as you train on them.
+/// targets are centred, and not scaled: scale them as you train on them. Of classes
+/// y is 0 but for a 1 at the row's own.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {
-    /// The table, CSV with a header; `-` reads standard input
+    /// A table, a folder of images, `mnist`, or a text; `-` reads a table in CSV
+    /// from standard input
+    #[arg(value_name = "DATA", verbatim_doc_comment)]
     file: PathBuf,
     /// The columns to be predicted
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', required = true)]
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_delimiter = ',',
+        help_heading = "Of a table"
+    )]
     targets: Vec<String>,
+    /// Columns that are neither targets nor inputs
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_delimiter = ',',
+        help_heading = "Of a table"
+    )]
+    without: Vec<String>,
+    /// The target's numbers name classes
+    #[arg(long, help_heading = "Of a table")]
+    classes: bool,
     /// D, the layers of the linear network
     #[arg(long, value_name = "D", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
     depth: u16,
     #[command(flatten)]
     step: StepArguments,
-    /// Tables of resampled rows for the intervals
-    #[arg(long, value_name = "N", default_value = "400", value_parser = count, help_heading = "Statistics")]
-    resamples: u64,
+    /// Run SGD on the rows too, with and without replacement, from the predicted
+    /// end (at 4096 rows drawn from more)
+    #[arg(long, verbatim_doc_comment, help_heading = "Simulation")]
+    simulate: bool,
+    /// Seconds that this may take
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10.0,
+        value_parser = positive,
+        requires = "simulate",
+        help_heading = "Simulation"
+    )]
+    seconds: f64,
+    /// Tables of resampled rows for the intervals [default: 400, or fewer where
+    /// inputs are many]
+    #[arg(long, value_name = "N", value_parser = count, verbatim_doc_comment, help_heading = "Statistics")]
+    resamples: Option<u64>,
     /// Seed of everything that is drawn
     #[arg(
         long,
@@ -52,15 +96,24 @@ pub struct Arguments {
     /// Print one JSON object
     #[arg(long, help_heading = "Output")]
     json: bool,
+    /// Write the answer as a page for a browser too
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    html: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   Which noise do the columns a and b of a table have?
     thalweg diagnose table.csv --targets a,b
+  And does SGD on its rows end where the theory says?
+    thalweg diagnose table.csv --targets a,b --simulate
   With the clock at your step size and batch, as data:
     thalweg diagnose table.csv --targets a,b --depth 3 --learning-rate 0.01 \\
-      --batch 32 --json";
+      --batch 32 --json
+  The noise of classes, of digits, of a text:
+    thalweg diagnose table.csv --targets kind
+    thalweg diagnose mnist
+    thalweg diagnose book.txt";
 
 /// A p-value below this counts as a finding.
 const SMALL: f64 = 0.05;
@@ -74,27 +127,91 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let path = arguments.file.clone();
         Failure::input(Named { path, fault: error })
     };
-    let table = if arguments.file.as_os_str() == "-" {
-        Rows::from_csv(std::io::stdin().lock(), &arguments.targets)
-    } else {
-        let file = File::open(&arguments.file).map_err(|error| named(error.into()))?;
-        Rows::from_csv(BufReader::new(file), &arguments.targets)
+    let asked = Columns {
+        targets: arguments.targets.clone(),
+        without: arguments.without.clone(),
+        classes: arguments.classes,
     };
-    let table = table.map_err(named)?;
-    let step = arguments.step.learning_rate.zip(arguments.step.batch());
+    let gathered = rows(&arguments.file, &asked)
+        .and_then(|mut rows| Gathered::new(&mut *rows, arguments.seed))
+        .map_err(named)?;
+    let (rate, batch) = (arguments.step.learning_rate, arguments.step.batch());
+    if rate.is_some() != batch.is_some() {
+        return Err(Failure::input(HalfAStep));
+    }
+    let step = rate.zip(batch);
+    let resamples = arguments.resamples;
     let settings = Settings {
         depth: arguments.depth.into(),
         step,
-        resamples: usize::try_from(arguments.resamples).unwrap_or(usize::MAX),
+        resamples: resamples.map(|resamples| usize::try_from(resamples).unwrap_or(usize::MAX)),
         seed: arguments.seed,
     };
-    let found = Diagnosis::new(&table, &settings).map_err(named)?;
+    let found = Diagnosis::new(&gathered, &settings).map_err(named)?;
+    let mut on_rows = Vec::new();
+    if arguments.simulate {
+        for replacement in [false, true] {
+            if let Some(more) = time_for_runs(arguments.seconds / 2.0, interrupt::asked()) {
+                on_rows.push(OnRows::new(&found, step, replacement, more)?);
+            }
+        }
+    }
+    if let Some(path) = &arguments.html {
+        let data = arguments.file.display().to_string();
+        let page = diagnosis(&found, &on_rows, &data, &command(arguments));
+        write_whole(path, page.as_bytes()).map_err(|error| Failure::work(error))?;
+    }
     if arguments.json {
-        output::print_json(&diagnosed(&found))
+        output::print_json(&diagnosed(&found, &on_rows))
     } else {
-        output::print(&page(&found, &table, step)?)
+        output::print(&page(&found, &on_rows, step)?)
     }
 }
+
+/// What makes the same page again.
+fn command(arguments: &Arguments) -> String {
+    let mut words = vec![
+        "thalweg diagnose".to_owned(),
+        arguments.file.display().to_string(),
+    ];
+    let mut flag = |name: &str, value: String| words.push(format!("{name} {value}"));
+    for (name, columns) in [
+        ("--targets", &arguments.targets),
+        ("--without", &arguments.without),
+    ] {
+        if !columns.is_empty() {
+            flag(name, columns.join(","));
+        }
+    }
+    flag("--depth", arguments.depth.to_string());
+    if let (Some(rate), Some(batch)) = (arguments.step.learning_rate, arguments.step.batch) {
+        flag("--learning-rate", rate.to_string());
+        flag("--batch", batch.to_string());
+    }
+    flag("--seed", arguments.seed.to_string());
+    if arguments.simulate {
+        flag("--simulate --seconds", arguments.seconds.to_string());
+    }
+    if arguments.classes {
+        words.push("--classes".to_owned());
+    }
+    words.join(" ")
+}
+
+fn rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
+    if path.as_os_str() != "-" {
+        return open(path, asked);
+    }
+    if asked.targets.is_empty() {
+        return Err(DiagnoseError::NoTargets);
+    }
+    let table = Csv::new(std::io::stdin().lock())?;
+    Ok(Box::new(TableRows::new(table, asked)?))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("--learning-rate and --batch belong together: give both, or neither")]
+struct HalfAStep;
 
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {fault}", path.display())]
@@ -103,38 +220,79 @@ struct Named {
     fault: DiagnoseError,
 }
 
-fn page(found: &Diagnosis, table: &Rows, step: Option<(f64, usize)>) -> Result<String, Failure> {
+/// The most outputs that are listed.
+const LISTED: usize = 20;
+
+fn page(
+    found: &Diagnosis,
+    on_rows: &[OnRows],
+    step: Option<(f64, usize)>,
+) -> Result<String, Failure> {
     let mut page = Page::for_output();
     page.heading("Which noise the labels have");
-    let mut outputs = Table::with_heads(&[
-        ("output", Align::Left),
+    let mut heads = vec![
+        (if found.classes { "class" } else { "output" }, Align::Left),
         ("noise, std dev", Align::Right),
         ("explained", Align::Right),
-        ("T/T_min if its noise were average", Align::Right),
-    ]);
-    for output in &found.outputs {
+    ];
+    heads.push(if found.classes {
+        ("of the rows", Align::Right)
+    } else {
+        ("T/T_min if its noise were average", Align::Right)
+    });
+    let mut loudest: Vec<_> = found.outputs.iter().collect();
+    loudest.sort_by(|a, b| b.noise_variance.total_cmp(&a.noise_variance));
+    loudest.truncate(LISTED);
+    let mut outputs = Table::with_heads(&heads);
+    // In the order of the columns where all are listed.
+    let all = found.outputs.len() <= LISTED;
+    for output in found
+        .outputs
+        .iter()
+        .filter(|_| all)
+        .chain(loudest.into_iter().filter(|_| !all))
+    {
+        let last = match output.share {
+            Some(share) => Some(percent(share)),
+            None => output.ratio_if_average.map(|ratio| significant(ratio, 4)),
+        };
         outputs.row([
             output.name.clone(),
             significant(output.noise_variance.sqrt(), 4),
             percent(output.explained),
-            output
-                .ratio_if_average
-                .map_or_else(|| "–".to_owned(), |ratio| significant(ratio, 4)),
+            last.unwrap_or_else(|| "–".to_owned()),
         ]);
     }
     page.table(&outputs);
+    if !all {
+        page.paragraph(&format!(
+            "The {LISTED} with most noise, of {}.",
+            found.outputs.len()
+        ));
+    }
     page.paragraph(&format!(
-        "From {} rows, {} inputs. Noise is what a linear fit with an intercept leaves of rows that it has not seen.",
+        "From {} rows and {}. Noise is what a linear fit with an intercept leaves of rows that it has not seen.",
         found.rows,
-        table.input_names.len()
+        match found.input_names.len() {
+            1 => "1 input".to_owned(),
+            many => format!("{many} inputs"),
+        }
     ));
+    for sentence in &found.left_out {
+        page.paragraph(sentence);
+    }
+    let tested = if (found.tested as u64) < found.rows {
+        format!(", on {} rows drawn from all", found.tested)
+    } else {
+        String::new()
+    };
     page.paragraph(&if found.outputs.len() == 1 {
         "With one output its noise is isotropic, and SGD ends at the flattest minimum.".to_owned()
     } else if found.isotropy < SMALL {
-        format!("It is not the same on all outputs (isotropy: p = {}).", significant(found.isotropy, 2))
+        format!("It is not the same on all outputs (isotropy: p = {}{tested}).", significant(found.isotropy, 2))
     } else {
         format!(
-            "It may be the same and uncorrelated on all outputs (isotropy: p = {}): these rows cannot tell.",
+            "It may be the same and uncorrelated on all outputs (isotropy: p = {}{tested}): these rows cannot tell.",
             significant(found.isotropy, 2)
         )
     });
@@ -190,6 +348,9 @@ fn page(found: &Diagnosis, table: &Rows, step: Option<(f64, usize)>) -> Result<S
             page.paragraph(&run.validity.sentence());
         }
     }
+    if !on_rows.is_empty() {
+        simulated(&mut page, found, on_rows);
+    }
     page.heading("What would change it");
     let mut changes = Table::with_heads(&[
         ("change", Align::Left),
@@ -210,6 +371,53 @@ fn page(found: &Diagnosis, table: &Rows, step: Option<(f64, usize)>) -> Result<S
     page.table(&changes);
     page.paragraph("`thalweg design` finds how much of each takes T where you want it.");
     Ok(page.finish())
+}
+
+/// SGD on the rows beside the prediction.
+fn simulated(page: &mut Page, found: &Diagnosis, on_rows: &[OnRows]) {
+    page.heading("SGD on the rows themselves");
+    let mut table = Table::with_heads(&[
+        ("", Align::Left),
+        ("T", Align::Right),
+        ("std error", Align::Right),
+        ("less predicted", Align::Right),
+    ]);
+    table.row([
+        "predicted, η → 0".to_owned(),
+        significant(found.sharpness.value, 5),
+        "–".to_owned(),
+        "–".to_owned(),
+    ]);
+    if let Some(least) = on_rows.iter().find_map(|on| on.least) {
+        table.row([
+            "least fluctuation over the rows, η → 0".to_owned(),
+            significant(least, 5),
+            "–".to_owned(),
+            percent(least / found.sharpness.value - 1.0),
+        ]);
+    }
+    for on in on_rows {
+        let mean = on.end.means.as_ref().map(|means| means[0]);
+        let error = mean.and_then(|mean| mean.standard_error);
+        table.row([
+            format!("SGD, {}", on.words()),
+            mean.map_or_else(|| "diverged".to_owned(), |mean| significant(mean.mean, 5)),
+            error.map_or_else(|| "–".to_owned(), |error| significant(error, 2)),
+            on.departure(found).map_or_else(|| "–".to_owned(), percent),
+        ]);
+    }
+    page.table(&table);
+    if let Some(on) = on_rows.first() {
+        let (rate, batch) = on.step;
+        page.paragraph(&format!(
+            "On {} rows, at η = {} and B = {batch}.",
+            on.rows,
+            significant(rate, 3)
+        ));
+    }
+    for on in on_rows {
+        page.paragraph(&format!("Rows {}: {}", on.words(), on.end.sentence()));
+    }
 }
 
 fn interval(of: &Interval) -> String {

@@ -1,8 +1,11 @@
 //! What is added to plain SGD, and what is designed, from the outside.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::harness::run;
+use crate::harness::{begun, collected, run, send};
 
 const SMALL: [&str; 5] = ["--depth", "2", "--noise", "1,0.2", "--json"];
 const STEP: [&str; 4] = ["--learning-rate", "0.005", "--batch", "10"];
@@ -174,4 +177,75 @@ fn sgd_itself_is_run_at_the_users_step() {
     assert!(number(&found["simulated"]["sharpness"], "standard_error") > 0.0);
     let wrong = run(&[&["predict"][..], &SMALL, &["--simulate"]].concat());
     assert!(wrong.status == Some(2) && wrong.stderr.contains("--learning-rate and --batch"));
+}
+
+/// What a run measured and how it ended. (Checkpoints also count what was saved before them.)
+fn kept(run: &Path) -> [Vec<u8>; 2] {
+    ["measurements.parquet", "outcomes.toml"].map(|name| std::fs::read(run.join(name)).unwrap())
+}
+
+/// With each addition: killed twice where it cannot tidy up and gone on with, a run has the bytes of one that was left alone.
+#[cfg(unix)]
+#[test]
+fn killed_runs_go_on_to_the_same_bytes_with_each_addition() {
+    let folder = tempfile::tempdir().unwrap();
+    let additions: [&[&str]; 12] = [
+        &["--momentum", "0.5"],
+        &["--weight-decay", "1e-4"],
+        &["--sam", "0.002"],
+        &["--sam", "0.002", "--sam-independent"],
+        &["--sam", "0.002", "--sam-normalised"],
+        &["--added-noise", "0.1,0.3"],
+        &["--input-noise", "0.1,0.2"],
+        &["--input-dropout", "0.1"],
+        &["--hidden-dropout", "0.1"],
+        &["--label-smoothing", "0.1"],
+        &["--label-weights", "whiten"],
+        &[
+            "--momentum",
+            "0.5",
+            "--sam",
+            "0.002",
+            "--hidden-dropout",
+            "0.1",
+            "--added-noise",
+            "0.1,0.3",
+        ],
+    ];
+    let mut killed = 0;
+    for (at, addition) in additions.into_iter().enumerate() {
+        let [whole, stopped] =
+            ["whole", "run"].map(|name| folder.path().join(format!("{name}-{at}")));
+        let asked = |out: &Path| {
+            let out = out.to_str().unwrap();
+            let own = [
+                "simulate", "--depth", "2", "--noise", "1,0.2", "--seeds", "3", "--steps", "60000",
+                "--out", out,
+            ];
+            [&own[..], &STEP, addition]
+                .concat()
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let arguments = asked(&whole);
+        let borrowed: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let done = run(&borrowed);
+        assert_eq!(done.status, Some(0), "{addition:?}: {}", done.stderr);
+        let arguments = asked(&stopped);
+        let borrowed: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        for pause in [5, 25] {
+            let child = begun(&borrowed, &stopped.join("specification.toml"));
+            std::thread::sleep(Duration::from_millis(pause));
+            send("-KILL", &child);
+            killed += usize::from(collected(child).status != Some(0));
+        }
+        let done = run(&borrowed);
+        assert_eq!(done.status, Some(0), "{addition:?}: {}", done.stderr);
+        assert!(kept(&stopped) == kept(&whole), "{addition:?}");
+    }
+    assert!(
+        killed >= additions.len() / 2,
+        "only {killed} came before the end"
+    );
 }

@@ -57,11 +57,11 @@ pub enum AnswerError {
 }
 
 impl AnswerError {
-    fn input(error: impl Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn input(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Input(Box::new(error))
     }
 
-    fn work(error: impl Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn work(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Work(Box::new(error))
     }
 }

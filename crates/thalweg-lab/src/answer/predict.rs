@@ -229,6 +229,7 @@ impl<'p> PredictAnswer<'p> {
         self.simulated = Some(SimulatedEnd::new(
             problem,
             &settings,
+            None,
             (&start, least),
             more,
         )?);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::{
-    Ensemble, InitialWeights, Observation, Outcome, SimulateError, SimulateSettings,
+    DataSet, Ensemble, InitialWeights, Observation, Outcome, SimulateSettings,
 };
 
 use super::AnswerError;
@@ -86,23 +86,27 @@ fn values(observation: &Observation) -> [f64; 3] {
 impl SimulatedEnd {
     /// Runs SGD on `problem` by `settings`, from the theory's own end `start`, in rounds that double its length, until T, λ_max and F
     /// are known to 1 % and T no longer changes, though not before `least` steps, or `more` says that time is up. (From the theory's own
-    /// end a run that is too short to leave it would confirm anything.)
+    /// end a run that is too short to leave it would confirm anything.) Samples are fresh, or those of `set`.
     ///
     /// # Errors
-    /// When the settings do not fit the problem.
+    /// When the settings do not fit the problem or the set.
     pub fn new(
         problem: &Problem,
         settings: &SimulateSettings,
+        set: Option<&DataSet>,
         (start, least): (&Weights, Option<f64>),
         mut more: impl FnMut() -> bool,
     ) -> Result<Self, AnswerError> {
-        let refused = |error: SimulateError| AnswerError::input(error);
         let settings = SimulateSettings {
             init: InitialWeights::Given(start.clone()),
             ..settings.clone()
         };
         let seeds: Vec<u64> = (0..SEEDS).collect();
-        let mut ensemble = Ensemble::start(problem, &settings, &seeds).map_err(refused)?;
+        let started = match set {
+            Some(set) => Ensemble::start_on(set, problem, &settings, &seeds),
+            None => Ensemble::start(problem, &settings, &seeds),
+        };
+        let mut ensemble = started.map_err(AnswerError::input)?;
         let rate = settings.recipe.effective_rate(settings.learning_rate);
         let unit = rate * rate / settings.batch as f64;
         let mut before: Option<[SeedMean; 3]> = None;

@@ -12,7 +12,7 @@ fn end(learning_rate: f64, rounds: usize, least: Option<f64>) -> SimulatedEnd {
     let start = predict(&problem).unwrap().minimum.weights().unwrap();
     let settings = SimulateSettings::new(learning_rate, 10);
     let mut left = rounds * MEASURED as usize;
-    SimulatedEnd::new(&problem, &settings, (&start, least), || {
+    SimulatedEnd::new(&problem, &settings, None, (&start, least), || {
         left -= 1;
         left > 0
     })

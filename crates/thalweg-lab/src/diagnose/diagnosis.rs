@@ -1,17 +1,20 @@
-//! The whole answer for one table: its noise, where SGD would go, and what would change that.
+//! The whole answer for some rows: their noise, where SGD would go, and what would change that.
 
 use faer::{Mat, Side};
 use rayon::prelude::*;
 use serde::Serialize;
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
-use thalweg::recipe::{LabelWeights, Recipe, Sam};
 use thalweg::theory;
 
 use super::draw::resampled;
-use super::trials::{heteroscedasticity, isotropy};
-use super::{DiagnoseError, Noise, Table};
-use crate::answer::{AnswerError, PredictAnswer, Prepared};
+use super::gathered::Gathered;
+use super::interval::{Interval, LEAST};
+use super::interventions::{Intervention, interventions};
+use super::noise::{Entries, independent};
+use super::trials::{Trials, heteroscedasticity, isotropy};
+use super::{DiagnoseError, Noise};
+use crate::answer::AnswerError;
 
 /// What a diagnosis is made with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,8 +23,8 @@ pub struct Settings {
     pub depth: usize,
     /// η and B, for what depends on them.
     pub step: Option<(f64, usize)>,
-    /// Tables of resampled rows, by which intervals are found.
-    pub resamples: usize,
+    /// How often rows are resampled for the intervals; none for 400, or fewer where inputs are so many that this would take long.
+    pub resamples: Option<usize>,
     /// Of everything that is drawn.
     pub seed: u64,
 }
@@ -31,57 +34,52 @@ impl Default for Settings {
         Self {
             depth: 2,
             step: None,
-            resamples: 400,
+            resamples: None,
             seed: 0,
         }
     }
 }
 
-/// A number and where it lies with 95 % confidence.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Interval {
-    /// The number.
-    pub value: f64,
-    /// By resampled rows, on a logarithmic scale, turned about the number so that a bias is taken out and not in twice ("basic").
-    pub interval: [f64; 2],
-}
+/// Resamples, where nothing is said of them.
+const RESAMPLES: usize = 400;
+
+/// The operations of all resamples' fits, where nothing is said of their number: a fit takes d³.
+const OPERATIONS: f64 = 2e11;
 
 /// The noise of one output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OutputNoise {
-    /// The column.
+    /// The column, or the class.
     pub name: String,
     /// Its own variance, the diagonal of Σε.
     pub noise_variance: f64,
     /// The part of the column's variance that the inputs explain, 1 − noise/variance.
     pub explained: f64,
-    /// T/T_min if this output's noise were as loud as the mean of the others, uncorrelated: what of the anisotropy is its.
+    /// Of a class: the part of the rows that are of it.
+    pub share: Option<f64>,
+    /// T/T_min if this output's noise were as loud as the mean of the others, uncorrelated: what of the anisotropy is its. Not of classes,
+    /// whose noises cannot be uncorrelated.
     pub ratio_if_average: Option<f64>,
 }
 
-/// What a change would do.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Intervention {
-    /// Which.
-    pub change: String,
-    /// T then; none where the theory has no answer.
-    pub sharpness: Option<f64>,
-    /// T/T_min then.
-    pub ratio: Option<f64>,
-    /// λ_max then.
-    pub lambda_max: Option<f64>,
-}
-
-/// What a table's labels are like, and what follows.
+/// What labels are like, and what follows.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
     /// n.
-    pub rows: usize,
+    pub rows: u64,
+    /// How many of them, drawn evenly, the two tests are made on.
+    pub tested: usize,
+    /// Whether the outputs are classes.
+    pub classes: bool,
+    /// What the inputs that are used are called.
+    pub input_names: Vec<String>,
+    /// What was left out of the data, and why, in sentences.
+    pub left_out: Vec<String>,
     /// V, Σx and Σε.
     pub noise: Noise,
-    /// Eigenvalues of Σε, descending.
+    /// Eigenvalues of Σε, descending; of classes without the one that is 0, since each row is of one class.
     pub noise_spectrum: Vec<f64>,
-    /// κ(Σε).
+    /// κ(Σε), of these eigenvalues.
     pub condition_number: Interval,
     /// T of SGD's minimum in a linear network.
     pub sharpness: Interval,
@@ -101,26 +99,30 @@ pub struct Diagnosis {
     pub interventions: Vec<Intervention>,
     /// The problem.
     pub problem: Problem,
+    /// The rows of the tests as x and y, centred, n × d_x and n × d_y.
+    pub sample: (Mat<f64>, Mat<f64>),
 }
 
-/// κ(Σε), T, T_min, λ_max, F of what `noise` says of inputs and teacher, with noise of this covariance.
+/// κ(Σε), T, T_min, λ_max, F, in this order.
+type Numbers = [f64; 5];
+
+/// Those of what `noise` says of inputs and teacher, with noise of this covariance.
 fn numbers(
     noise: &Noise,
     covariance: &Mat<f64>,
-    depth: usize,
-) -> Result<([f64; 5], Problem), DiagnoseError> {
+    (depth, rank): (usize, usize),
+) -> Result<(Numbers, Problem), DiagnoseError> {
     let problem = Problem::new(
         noise.input_covariance.clone(),
         noise.teacher.clone(),
         covariance.clone(),
         depth,
     )
-    .map_err(|error| AnswerError::Input(Box::new(error)))?;
-    let found = theory::predict(&problem).map_err(|error| AnswerError::Input(Box::new(error)))?;
-    let spectrum = spectrum(covariance);
-    let condition = spectrum[0] / spectrum[spectrum.len() - 1];
+    .map_err(|error| AnswerError::input(error))?;
+    let found = theory::predict(&problem).map_err(|error| AnswerError::input(error))?;
+    let spectrum = spectrum(covariance, rank);
     let all = [
-        condition,
+        spectrum[0] / spectrum[rank - 1],
         found.sharpness,
         found.min_sharpness,
         found.lambda_max,
@@ -129,226 +131,247 @@ fn numbers(
     Ok((all, problem))
 }
 
-fn spectrum(covariance: &Mat<f64>) -> Vec<f64> {
+/// The `rank` largest eigenvalues, descending.
+fn spectrum(covariance: &Mat<f64>, rank: usize) -> Vec<f64> {
     let values = covariance.self_adjoint_eigenvalues(Side::Lower);
     let mut values = values.unwrap_or_else(|_| vec![f64::NAN; covariance.nrows()]);
     values.reverse();
+    values.truncate(rank);
     values
 }
 
-/// The part of the targets' variance below which noise is rounding.
-const ROUNDING: f64 = 1e-20;
+/// The part of a target's variance below which noise is the rounding of sums.
+const ROUNDING: f64 = 1e-11;
 
 impl Diagnosis {
-    /// Diagnoses `table`.
+    /// Diagnoses what was gathered.
     ///
     /// # Errors
-    /// When there are too few rows, a column never changes, inputs are linearly dependent, or there is no noise.
-    pub fn new(table: &Table, settings: &Settings) -> Result<Self, DiagnoseError> {
-        let (rows, inputs) = (table.rows(), table.inputs.ncols());
-        let needed = 2 * (inputs + 1).max(table.targets.ncols() + 1) + 10;
-        if rows < needed {
+    /// When there are too few rows, a target never changes, or there is no noise.
+    pub fn new(gathered: &Gathered, settings: &Settings) -> Result<Self, DiagnoseError> {
+        let mut left_out = gathered.left_out.clone();
+        let once = vec![1.0; gathered.groups.len()];
+        let (inputs, targets, variances) = used(gathered, &once, &mut left_out)?;
+        let needed = 2 * (inputs.len() + 1).max(targets.len() + 1) + 10;
+        if gathered.rows < needed as u64 {
             return Err(DiagnoseError::TooFewRows {
-                rows,
-                inputs,
+                rows: gathered.rows,
+                inputs: inputs.len(),
                 needed,
             });
         }
-        let input = centred(&table.inputs, &table.input_names)?;
-        let target = centred(&table.targets, &table.target_names)?;
-        let mut stream = Stream::new(settings.seed, Purpose::EvaluationOrder);
-        let folds = Noise::folds(rows, &mut stream);
-        let all: Vec<usize> = (0..rows).collect();
-        let noise = Noise::of((&input, &target), &all, &folds)?;
-        let variance = |j: usize| {
-            let column = (0..rows).map(|i| target[(i, j)] * target[(i, j)]);
-            column.sum::<f64>() / rows as f64
+        let entries = Entries {
+            inputs: &inputs,
+            targets: &targets,
         };
-        if (0..target.ncols()).all(|j| noise.covariance[(j, j)] <= ROUNDING * variance(j)) {
+        let size = gathered.input_names.len();
+        let name = |at: usize| gathered.target_names[targets[at] - size].clone();
+        let mut stream = Stream::new(settings.seed, Purpose::EvaluationOrder);
+        let fold = Noise::folds(gathered.groups.len(), &mut stream);
+        let rank = targets.len() - usize::from(gathered.classes);
+        let of = |times: &[f64]| {
+            let noise = Noise::of(gathered, &entries, &fold, times)?;
+            Some(if gathered.classes {
+                noise.of_classes()
+            } else {
+                noise
+            })
+        };
+        let noise = of(&once).ok_or(DiagnoseError::NoNoise)?;
+        let own = |j: usize| noise.covariance[(j, j)];
+        if (0..targets.len()).all(|j| own(j) <= ROUNDING * variances[j]) {
             return Err(DiagnoseError::NoNoise);
         }
-        let (found, problem) = numbers(&noise, &noise.covariance, settings.depth)?;
-        let resampled: Vec<[f64; 5]> = (0..settings.resamples)
+        let free = independent(&noise.covariance);
+        if let Some(column) = (0..targets.len()).find(|j| !free.contains(j))
+            && free.len() < rank
+        {
+            return Err(DiagnoseError::DependentTargets {
+                column: name(column),
+            });
+        }
+        let (found, problem) = numbers(&noise, &noise.covariance, (settings.depth, rank))?;
+        let resamples = settings.resamples.unwrap_or_else(|| {
+            let affordable = OPERATIONS / 11.0 / (inputs.len() as f64).powi(3);
+            RESAMPLES.min((affordable as usize).max(LEAST + 10))
+        });
+        let again: Vec<Numbers> = (0..resamples)
             .into_par_iter()
             .filter_map(|index| {
-                let mut stream =
-                    Stream::new(settings.seed ^ (index as u64 + 1) << 20, Purpose::Changes);
-                let drawn = resampled(rows, &mut stream);
-                let noise = Noise::of((&input, &target), &drawn, &folds).ok()?;
-                Some(numbers(&noise, &noise.covariance, settings.depth).ok()?.0)
+                let seed = settings.seed ^ (index as u64 + 1) << 20;
+                let mut stream = Stream::new(seed, Purpose::Changes);
+                let mut times = vec![0.0; once.len()];
+                for group in resampled(once.len(), &mut stream) {
+                    times[group] += 1.0;
+                }
+                let noise = of(&times)?;
+                let depth = (settings.depth, rank);
+                Some(numbers(&noise, &noise.covariance, depth).ok()?.0)
             })
             .collect();
-        let interval = |k: usize| {
-            let logs: Vec<f64> = resampled.iter().map(|all| all[k].ln()).collect();
-            Interval {
-                value: found[k],
-                interval: basic(found[k], logs),
-            }
-        };
+        let interval = |k: usize| Interval::new(found[k], again.iter().map(|all| all[k]));
+        let sample = sample(gathered, &entries);
+        let residuals: Vec<Vec<f64>> = gathered
+            .sample
+            .iter()
+            .map(|row| noise.residual(row))
+            .collect();
+        let residuals = Mat::from_fn(residuals.len(), targets.len(), |i, j| residuals[i][j]);
         let mut stream = Stream::new(settings.seed, Purpose::Redraws);
+        let trials = Trials::new(&sample.0, &residuals, rank);
+        let outputs = (0..targets.len()).map(|j| OutputNoise {
+            name: name(j),
+            noise_variance: own(j),
+            explained: 1.0 - own(j) / variances[j],
+            share: gathered
+                .classes
+                .then(|| gathered.total(&once).mean(targets[j])),
+            ratio_if_average: (rank == targets.len())
+                .then(|| if_average(&noise, j, settings.depth))
+                .flatten(),
+        });
         Ok(Self {
-            rows,
-            noise_spectrum: spectrum(&noise.covariance),
+            rows: gathered.rows,
+            tested: gathered.sample.len(),
+            classes: gathered.classes,
+            input_names: inputs
+                .iter()
+                .map(|&at| gathered.input_names[at].clone())
+                .collect(),
+            left_out,
+            noise_spectrum: spectrum(&noise.covariance, rank),
             condition_number: interval(0),
             sharpness: interval(1),
             min_sharpness: interval(2),
             lambda_max: interval(3),
             fluctuation: interval(4),
-            isotropy: isotropy(&noise.residuals, &mut stream),
-            heteroscedasticity: heteroscedasticity(&input, &noise.residuals, &mut stream),
-            outputs: outputs(table, &noise, &variance, settings.depth),
+            isotropy: isotropy(&trials, &mut stream),
+            heteroscedasticity: heteroscedasticity(&trials, &mut stream),
+            outputs: outputs.collect(),
             interventions: interventions(&problem, settings.step),
             noise,
             problem,
+            sample,
         })
     }
 }
 
-/// [θ²/q_{97.5 %}, θ²/q_{2.5 %}]; unbounded where there are too few resamples.
-fn basic(value: f64, mut logs: Vec<f64>) -> [f64; 2] {
-    logs.retain(|x| x.is_finite());
-    if logs.len() < 40 {
-        return [f64::NAN, f64::NAN];
+/// Which entries of x and y are used, and the variance of each target: constants and functions of other columns are left out.
+fn used(
+    gathered: &Gathered,
+    once: &[f64],
+    left_out: &mut Vec<String>,
+) -> Result<(Vec<usize>, Vec<usize>, Vec<f64>), DiagnoseError> {
+    let total = gathered.total(once);
+    let (names, size) = (&gathered.input_names, gathered.input_names.len());
+    if total.rows() < 2.0 {
+        return Err(DiagnoseError::TooFewRows {
+            rows: gathered.rows,
+            inputs: size,
+            needed: 2 * (size + 1) + 10,
+        });
     }
-    logs.sort_by(f64::total_cmp);
-    let quantile = |p: f64| logs[((logs.len() - 1) as f64 * p).round() as usize];
-    let turned = |log: f64| (2.0 * value.ln() - log).exp();
-    [turned(quantile(0.975)), turned(quantile(0.025))]
-}
-
-fn centred(columns: &Mat<f64>, names: &[String]) -> Result<Mat<f64>, DiagnoseError> {
-    let rows = columns.nrows();
-    let mut centred = columns.clone();
-    for (j, name) in names.iter().enumerate() {
-        let mean = (0..rows).map(|i| columns[(i, j)]).sum::<f64>() / rows as f64;
-        let mut spread = 0.0f64;
-        for i in 0..rows {
-            centred[(i, j)] -= mean;
-            spread = spread.max(centred[(i, j)].abs());
+    let mean: Vec<f64> = (0..total.entries()).map(|i| total.mean(i)).collect();
+    let share = faer::Scale(1.0 / total.rows());
+    let all: Vec<usize> = (0..size).collect();
+    let covariance = share * total.about(&all, &all, &mean);
+    if let Some(at) = (0..size).find(|&i| !covariance[(i, i)].is_finite()) {
+        return Err(DiagnoseError::TooLarge {
+            column: names[at].clone(),
+        });
+    }
+    let inputs = independent(&covariance);
+    let (mut constant, mut dependent) = (Vec::new(), Vec::new());
+    for at in all.iter().filter(|at| !inputs.contains(at)) {
+        if covariance[(*at, *at)] <= 0.0 {
+            constant.push(names[*at].as_str());
+        } else {
+            dependent.push(names[*at].as_str());
         }
-        if spread <= 1e-14 * mean.abs() {
+    }
+    let listed = |names: &[&str]| {
+        let first: Vec<String> = names
+            .iter()
+            .take(5)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let more = match names.len() {
+            0..=5 => String::new(),
+            many => format!(" and {} more", many - 5),
+        };
+        format!("{}{more}", first.join(", "))
+    };
+    if !constant.is_empty() {
+        left_out.push(format!(
+            "Inputs that have the same value in every row were left out: {}.",
+            listed(&constant)
+        ));
+    }
+    if !dependent.is_empty() {
+        left_out.push(format!(
+            "Inputs that are linear functions of those before them were left out: {}.",
+            listed(&dependent)
+        ));
+    }
+    if inputs.is_empty() {
+        return Err(DiagnoseError::NoInputs);
+    }
+    let (mut targets, mut variances) = (Vec::new(), Vec::new());
+    for (at, name) in gathered.target_names.iter().enumerate() {
+        let entry = [size + at];
+        let variance = (share * total.about(&entry, &entry, &mean))[(0, 0)];
+        if !variance.is_finite() {
+            return Err(DiagnoseError::TooLarge {
+                column: name.clone(),
+            });
+        }
+        if variance <= 0.0 {
+            if gathered.classes {
+                left_out.push(format!("No row is of the class `{name}`."));
+                continue;
+            }
             return Err(DiagnoseError::Constant {
                 column: name.clone(),
             });
         }
+        targets.push(entry[0]);
+        variances.push(variance);
     }
-    Ok(centred)
+    Ok((inputs, targets, variances))
 }
 
-fn outputs(
-    table: &Table,
-    noise: &Noise,
-    variance: &dyn Fn(usize) -> f64,
-    depth: usize,
-) -> Vec<OutputNoise> {
-    let count = table.target_names.len();
-    let own = |j: usize| noise.covariance[(j, j)];
-    let total: f64 = (0..count).map(own).sum();
-    table
-        .target_names
-        .iter()
-        .enumerate()
-        .map(|(j, name)| {
-            let ratio_if_average = (count > 1).then(|| {
-                let mut changed = noise.covariance.clone();
-                for k in 0..count {
-                    changed[(j, k)] = 0.0;
-                    changed[(k, j)] = 0.0;
-                }
-                changed[(j, j)] = (total - own(j)) / (count - 1) as f64;
-                let found = numbers(noise, &changed, depth).ok()?.0;
-                Some(found[1] / found[2])
-            });
-            OutputNoise {
-                name: name.clone(),
-                noise_variance: own(j),
-                explained: 1.0 - own(j) / variance(j),
-                ratio_if_average: ratio_if_average.flatten(),
-            }
-        })
-        .collect()
+/// T/T_min if the noise of output `j` were as loud as the mean of the others and uncorrelated with it.
+fn if_average(noise: &Noise, j: usize, depth: usize) -> Option<f64> {
+    let count = noise.covariance.nrows();
+    if count == 1 {
+        return None;
+    }
+    let mut changed = noise.covariance.clone();
+    let others = (0..count).filter(|&k| k != j);
+    let level = others.map(|k| changed[(k, k)]).sum::<f64>() / (count - 1) as f64;
+    for k in 0..count {
+        changed[(j, k)] = 0.0;
+        changed[(k, j)] = 0.0;
+    }
+    changed[(j, j)] = level;
+    let found = numbers(noise, &changed, (depth, count)).ok()?.0;
+    Some(found[1] / found[2])
 }
 
-/// A table of changes, with what is predicted of each.
-fn interventions(problem: &Problem, step: Option<(f64, usize)>) -> Vec<Intervention> {
-    let size = problem.output_dim();
-    let noise = problem.noise_covariance().to_owned();
-    let largest = spectrum(&noise)[0];
-    let level = faer::Scale(largest) * Mat::<f64>::identity(size, size) - &noise;
-    let inputs = problem.input_covariance();
-    let tenth = Mat::from_fn(inputs.nrows(), inputs.ncols(), |i, j| {
-        if i == j { 0.1 * inputs[(i, i)] } else { 0.0 }
-    });
-    let plain = Recipe::default;
-    let mut all = vec![
-        ("nothing", plain()),
-        (
-            "noise added until all outputs are as loud as the loudest",
-            Recipe {
-                added_noise_covariance: Some(level),
-                ..plain()
-            },
-        ),
-        (
-            "labels weighted by Σε^(−1/2) (numbers are of that loss)",
-            Recipe {
-                label_weights: Some(LabelWeights::Whiten),
-                ..plain()
-            },
-        ),
-        (
-            "labels smoothed by 0.1 (squared error)",
-            Recipe {
-                label_smoothing: 0.1,
-                ..plain()
-            },
-        ),
-        (
-            "noise of a tenth of each input's variance added to it",
-            Recipe {
-                input_noise_covariance: Some(tenth),
-                ..plain()
-            },
-        ),
-    ];
-    if let Some((learning_rate, _)) = step {
-        all.push((
-            "weight decay 1e-4",
-            Recipe {
-                weight_decay: 1e-4,
-                ..plain()
-            },
-        ));
-        all.push((
-            "SAM with ρ = η on the same minibatch (three times as fast)",
-            Recipe {
-                sam: Some(Sam {
-                    radius: learning_rate,
-                    normalised: false,
-                    independent: false,
-                }),
-                ..plain()
-            },
-        ));
-    }
-    all.into_iter()
-        .map(|(change, recipe)| {
-            let found = Prepared::new(problem, recipe, step).and_then(|prepared| {
-                let answer = PredictAnswer::new(&prepared, false)?;
-                let [sharpness, lambda_max, _] = answer.sharpness_lambda_max_fluctuation();
-                Ok((
-                    sharpness,
-                    sharpness / answer.prediction.min_sharpness,
-                    lambda_max,
-                ))
-            });
-            let found = found.ok();
-            Intervention {
-                change: change.to_owned(),
-                sharpness: found.map(|found| found.0),
-                ratio: found.map(|found| found.1),
-                lambda_max: found.map(|found| found.2),
+/// x and y of the sampled rows, less their means.
+fn sample(gathered: &Gathered, entries: &Entries<'_>) -> (Mat<f64>, Mat<f64>) {
+    let part = |columns: &[usize]| {
+        let rows = gathered.sample.len();
+        let mut part = Mat::from_fn(rows, columns.len(), |i, j| {
+            gathered.sample[i].entries[columns[j]]
+        });
+        for j in 0..columns.len() {
+            let mean = (0..rows).map(|i| part[(i, j)]).sum::<f64>() / rows as f64;
+            for i in 0..rows {
+                part[(i, j)] -= mean;
             }
-        })
-        .collect()
+        }
+        part
+    };
+    (part(entries.inputs), part(entries.targets))
 }

@@ -14,6 +14,7 @@ pub(super) fn shuffle(items: &mut [usize], stream: &mut Stream) {
     }
 }
 
-fn below(end: usize, stream: &mut Stream) -> usize {
+/// A number below `end`.
+pub(super) fn below(end: usize, stream: &mut Stream) -> usize {
     (stream.uniform() * end as f64) as usize
 }

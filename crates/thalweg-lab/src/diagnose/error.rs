@@ -1,70 +1,190 @@
 //! What can be wrong with a table, said so that a person can mend it.
 
 use crate::answer::AnswerError;
+use crate::images::ImageError;
 
-/// A table that cannot be diagnosed.
+/// Rows that cannot be diagnosed.
 #[derive(Debug, thiserror::Error)]
 pub enum DiagnoseError {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// It is not CSV with a header.
-    #[error("is no CSV table with a header: {0}")]
-    Csv(#[from] csv::Error),
+    /// There is nothing in it.
+    #[error("is empty: a table begins with a line that names its columns")]
+    Empty,
+    /// It is not Parquet, though it begins as such a file.
+    #[error("is a Parquet file that cannot be read: {what}")]
+    Parquet {
+        /// What the library says.
+        what: String,
+    },
+    /// Its columns have columns of their own.
+    #[error("has nested columns: a column of numbers or words is needed for each name")]
+    Nested,
+    /// A table without targets.
+    #[error("is a table: name the columns that are to be predicted with --targets")]
+    NoTargets,
+    /// Columns asked of what has none.
+    #[error("is {kind}, which have no columns: leave out --targets, --without and --classes")]
+    NoColumnsThere {
+        /// What it is.
+        kind: &'static str,
+    },
+    /// An image set that cannot be read.
+    #[error(transparent)]
+    Images(#[from] ImageError),
+    /// Bytes that are no text.
+    #[error("{place}, column {column}: not UTF-8 text; save the table in that encoding")]
+    NotText {
+        /// Where.
+        place: String,
+        /// Its column.
+        column: String,
+    },
+    /// Two columns of one name.
+    #[error("columns {first} and {second} are both called `{name}`: rename one of them")]
+    NameTwice {
+        /// Their name.
+        name: String,
+        /// Where the first is, counted from 1.
+        first: usize,
+        /// Where the second is.
+        second: usize,
+    },
+    /// A record that is longer or shorter than the header.
+    #[error(
+        "{place}: {found} entries, where the header names {expected} columns; is a comma or a quotation mark missing or too many?"
+    )]
+    Ragged {
+        /// Where.
+        place: String,
+        /// Entries there.
+        found: usize,
+        /// Columns named.
+        expected: usize,
+    },
     /// A target that is no column.
     #[error("has no column `{name}`; its columns are {columns}")]
     NoColumn {
-        /// The target asked for.
+        /// The column asked for.
         name: String,
         /// Those there are.
         columns: String,
     },
-    /// An entry that is no number.
+    /// One target twice.
+    #[error("`{name}` is named as a target twice")]
+    TargetTwice {
+        /// Its name.
+        name: String,
+    },
+    /// A target that is also left out.
+    #[error("`{name}` is a target, and cannot be left out too")]
+    TargetLeftOut {
+        /// Its name.
+        name: String,
+    },
+    /// An entry that is no number, in a column of numbers.
     #[error(
-        "row {row} (the header is row 1), column `{column}`: `{found}` is no finite number; leave out rows with gaps, and turn categories into numbers"
+        "{place}, column `{column}`: `{found}` is no finite number; mend or delete that row, or leave the column out with --without"
     )]
     NotANumber {
-        /// Row in the file.
-        row: usize,
+        /// Where.
+        place: String,
         /// Its column.
         column: String,
         /// What stands there.
         found: String,
     },
+    /// A gap in every row.
+    #[error(
+        "something is missing in every row, most often in column `{column}`: leave that column out with --without"
+    )]
+    OnlyGaps {
+        /// The column with most gaps.
+        column: String,
+    },
     /// No column is left for the inputs.
-    #[error("every column is a target: at least one input is needed")]
+    #[error(
+        "no column of numbers is left for the inputs: at least one is needed beside the targets"
+    )]
     NoInputs,
+    /// A target of words beside others.
+    #[error(
+        "the target `{column}` holds words: a column of classes must be the only target; diagnose it on its own"
+    )]
+    WordsAmongTargets {
+        /// Its name.
+        column: String,
+    },
+    /// Classes asked of several targets.
+    #[error("classes are in one column, and the targets are {targets}: name one of them")]
+    ManyClassTargets {
+        /// All of them.
+        targets: String,
+    },
+    /// A column of classes with a class for every other row.
+    #[error(
+        "the target `{column}` has more than {most} classes: is it a name or a number? A diagnosis needs many rows of each class"
+    )]
+    TooManyClasses {
+        /// Its name.
+        column: String,
+        /// The most that are taken.
+        most: usize,
+    },
+    /// One class only.
+    #[error("every row is of the class `{class}`: there is nothing to predict")]
+    OneClass {
+        /// Its name.
+        class: String,
+    },
+    /// Too many inputs for the sums over them.
+    #[error("has {inputs} inputs: at most {most} are taken; leave columns out with --without")]
+    TooManyInputs {
+        /// Inputs there are.
+        inputs: usize,
+        /// The most that are taken.
+        most: usize,
+    },
     /// Too few rows to tell noise from fit.
     #[error(
-        "has {rows} rows and {inputs} inputs: at least {needed} rows are needed to tell the noise from the fit"
+        "has {rows} whole rows and {inputs} inputs: at least {needed} rows are needed to tell the noise from the fit; leave columns out with --without, or add rows"
     )]
     TooFewRows {
         /// Rows there are.
-        rows: usize,
+        rows: u64,
         /// Inputs.
         inputs: usize,
         /// Rows needed.
         needed: usize,
     },
-    /// A column that never changes.
-    #[error("the column `{column}` has the same value in every row: leave it out")]
+    /// A target that never changes.
+    #[error("the target `{column}` has the same value in every row: there is nothing to predict")]
     Constant {
         /// Which one.
         column: String,
     },
-    /// Inputs that are combinations of each other, in all rows or in those of one fit.
+    /// Numbers beyond double precision.
     #[error(
-        "the inputs are linearly dependent, or nearly so ({least:.1e} of the largest eigenvalue of Σx): leave out columns that others determine"
+        "the squares of column `{column}` are beyond double precision: divide it by a constant"
     )]
-    Dependent {
-        /// The smallest eigenvalue of Σx over the largest.
-        least: f64,
+    TooLarge {
+        /// Which one.
+        column: String,
     },
     /// Targets without noise.
     #[error(
         "the targets are linear functions of the inputs, to rounding: there is no label noise to diagnose"
     )]
     NoNoise,
+    /// Targets that depend on each other.
+    #[error(
+        "the noise of the target `{column}` is a linear function of that of the targets before it, to rounding: leave it out"
+    )]
+    DependentTargets {
+        /// The later one.
+        column: String,
+    },
     /// The prediction failed.
     #[error(transparent)]
     Answer(#[from] AnswerError),

@@ -1,10 +1,11 @@
-//! Which noise the labels of a table have, and where SGD would go on it.
+//! Which noise the labels of data have, and where SGD would go on them.
 //!
-//! The model is y = V x + ε with inputs and targets centred. Σε is estimated from residuals that their own fit has not seen
-//! ([`Noise::of`]); intervals come from resampled rows, tests from shuffled and whitened residuals ([`Diagnosis`]).
+//! The model is y = V x + ε with inputs and targets centred. Rows are read once, and what is kept of them does not grow with their
+//! number ([`Gathered`]). Σε is estimated from residuals that their own fit has not seen ([`Noise`]); intervals come from resampled
+//! rows, tests from shuffled and whitened residuals ([`Diagnosis`]). Each kind of data is one file of `rows/`.
 //!
 //! ```
-//! use thalweg_lab::diagnose::{Diagnosis, Settings, Table};
+//! use thalweg_lab::diagnose::{Columns, Csv, Diagnosis, Gathered, Settings, TableRows};
 //!
 //! // y = x + noise; by hand, so that it needs no file.
 //! let mut csv = String::from("x,y\n");
@@ -13,8 +14,9 @@
 //!     let noise = 0.1 * (i as f64 * 37.3).sin();
 //!     csv += &format!("{x},{}\n", x + noise);
 //! }
-//! let table = Table::from_csv(csv.as_bytes(), &["y".to_owned()])?;
-//! let found = Diagnosis::new(&table, &Settings { resamples: 50, ..Settings::default() })?;
+//! let asked = Columns { targets: vec!["y".to_owned()], ..Columns::default() };
+//! let mut rows = TableRows::new(Csv::new(csv.as_bytes())?, &asked)?;
+//! let found = Diagnosis::new(&Gathered::new(&mut rows, 0)?, &Settings::default())?;
 //! assert!((found.noise.covariance[(0, 0)] - 0.005).abs() < 0.001);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -22,13 +24,24 @@
 mod diagnosis;
 mod draw;
 mod error;
+mod gathered;
+mod interval;
+mod interventions;
+mod moments;
 mod noise;
-mod table;
+mod on_rows;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod trials;
 
-pub use diagnosis::{Diagnosis, Interval, Intervention, OutputNoise, Settings};
+pub use diagnosis::{Diagnosis, OutputNoise, Settings};
 pub use error::DiagnoseError;
+pub use gathered::Gathered;
+pub use interval::Interval;
+pub use interventions::Intervention;
 pub use noise::Noise;
-pub use table::Table;
+pub use on_rows::OnRows;
+pub use rows::{
+    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TableRows, TextRows, open,
+};

@@ -1,83 +1,118 @@
-//! V, Σx and Σε of a table, with residuals that their own fit has not seen.
+//! V, Σx and Σε of gathered rows, with residuals that their own fit has not seen.
 
-use faer::{Mat, Side, linalg::solvers::Solve};
+use faer::{Mat, Side, linalg::solvers::DenseSolveCore};
 
+use super::draw::shuffle;
+use super::gathered::{Gathered, Sampled};
+use super::moments::Moments;
 use thalweg::random::Stream;
 
-use super::DiagnoseError;
-use super::draw::shuffle;
-
-/// How many parts the rows are cut into; each is predicted from the others.
+/// How many parts the groups of rows are cut into; each is predicted from the others.
 const FOLDS: usize = 10;
 
-/// The least eigenvalue of Σx, relative to its largest, with which V is determined.
-const DEPENDENT: f64 = 1e-13;
+/// What of a column's variance must be left, once the columns before it are known, for it not to count as a function of them.
+pub(super) const DEPENDENT: f64 = 1e-10;
 
-/// What a table says of y = V x + ε.
+/// What rows say of y = V x + ε.
 #[derive(Clone, Debug)]
 pub struct Noise {
     /// Σx of the centred inputs, d_x × d_x.
     pub input_covariance: Mat<f64>,
     /// V by least squares on all rows, d_y × d_x.
     pub teacher: Mat<f64>,
-    /// Σε, d_y × d_y: the mean of r rᵀ/(1 + h) over rows, r a row's residual by the fit to the other nine tenths and h its leverage there.
-    /// Where the noise has the same covariance everywhere, E r rᵀ = (1 + h) Σε, so that this is unbiased.
+    /// Σε, d_y × d_y: Σ r rᵀ over Σ (1 + h) over all rows, r a row's residual by the fit to the other nine tenths and h its leverage
+    /// there. Where the noise has the same covariance everywhere, E r rᵀ = (1 + h) Σε, so that this is unbiased.
     pub covariance: Mat<f64>,
-    /// r/√(1 + h), n × d_y, in the order of the rows.
-    pub residuals: Mat<f64>,
+    /// The fits to the other nine tenths, and the part in which each group is.
+    fits: Vec<Fit>,
+    fold: Vec<usize>,
+    inputs: Vec<usize>,
+    targets: Vec<usize>,
+}
+
+/// Which entries of (x, y) are used.
+pub(super) struct Entries<'e> {
+    /// Of x: those that are no functions of each other.
+    pub inputs: &'e [usize],
+    /// Of y.
+    pub targets: &'e [usize],
 }
 
 impl Noise {
-    /// Fits the rows `rows` of `inputs` and `targets`, which may name a row more than once. `fold` says in which part each row of the table is:
-    /// copies of a row are in one part, so that none is predicted from itself.
-    ///
-    /// # Errors
-    /// When the inputs are linearly dependent.
-    pub fn of(
-        (inputs, targets): (&Mat<f64>, &Mat<f64>),
-        rows: &[usize],
+    /// That of `gathered`, each group's rows taken as often as `times` says; copies of a row are in one part with it, so that none is
+    /// predicted from itself. None where no part can be predicted.
+    pub(super) fn of(
+        gathered: &Gathered,
+        entries: &Entries<'_>,
         fold: &[usize],
-    ) -> Result<Self, DiagnoseError> {
-        let size = (inputs.ncols(), targets.ncols());
-        let mut parts: Vec<Moments> = (0..FOLDS).map(|_| Moments::new(size)).collect();
-        for &row in rows {
-            parts[fold[row]].add(inputs, targets, row);
+        times: &[f64],
+    ) -> Option<Self> {
+        let (inputs, targets) = (entries.inputs, entries.targets);
+        let mut parts = vec![Moments::default(); FOLDS];
+        for ((group, &fold), &times) in gathered.groups.iter().zip(fold).zip(times) {
+            if times != 0.0 {
+                parts[fold].change(times, group);
+            }
         }
-        let mut whole = Moments::new(size);
+        let mut whole = Moments::default();
         for part in &parts {
             whole.change(1.0, part);
         }
-        let fits = parts.iter().map(|part| {
+        // A part may have no rows of these.
+        for part in &mut parts {
+            part.grow(whole.entries() + 1);
+        }
+        let (mut sum, mut weight) = (Mat::zeros(targets.len(), targets.len()), 0.0);
+        let mut fits = Vec::with_capacity(FOLDS);
+        for part in &parts {
             let mut others = whole.clone();
             others.change(-1.0, part);
-            Fit::new(&others)
-        });
-        let fits = fits.collect::<Result<Vec<_>, _>>()?;
-        let whole = Fit::new(&whole)?;
-        let mut residuals = Mat::zeros(rows.len(), size.1);
-        for (at, &row) in rows.iter().enumerate() {
-            let fit = &fits[fold[row]];
-            let x = Mat::from_fn(size.0, 1, |j, _| inputs[(row, j)]);
-            let leverage = fit.leverage(&x);
-            let predicted = fit.predict(&x);
-            for j in 0..size.1 {
-                let residual = targets[(row, j)] - predicted[(j, 0)];
-                residuals[(at, j)] = residual / (1.0 + leverage).sqrt();
-            }
+            let fit = Fit::new(&others, inputs, targets)?;
+            let (squares, leverages) = fit.judge(part, inputs, targets);
+            sum += squares;
+            weight += part.rows() + leverages;
+            fits.push(fit);
         }
-        Ok(Self {
+        let whole = Fit::new(&whole, inputs, targets)?;
+        Some(Self {
             input_covariance: whole.covariance,
             teacher: whole.teacher,
-            covariance: second_moment(&residuals),
-            residuals,
+            covariance: faer::Scale(1.0 / weight) * sum,
+            fits,
+            fold: fold.to_vec(),
+            inputs: inputs.to_vec(),
+            targets: targets.to_vec(),
         })
     }
 
-    /// In which part each of `rows` rows is, by a shuffle.
-    pub fn folds(rows: usize, stream: &mut Stream) -> Vec<usize> {
-        let mut folds: Vec<usize> = (0..rows).map(|i| i % FOLDS).collect();
+    /// Of classes, whose targets sum to 1: what the sums' rounding puts along (1, …, 1) is taken out of V and Σε.
+    pub(super) fn of_classes(mut self) -> Self {
+        let classes = self.covariance.nrows();
+        let mean = 1.0 / classes as f64;
+        let across = Mat::from_fn(classes, classes, |i, j| f64::from(u8::from(i == j)) - mean);
+        self.teacher = &across * &self.teacher;
+        self.covariance = &across * &self.covariance * &across;
+        self
+    }
+
+    /// In which part each of `groups` groups is, by a shuffle.
+    pub(super) fn folds(groups: usize, stream: &mut Stream) -> Vec<usize> {
+        let mut folds: Vec<usize> = (0..groups).map(|i| i % FOLDS).collect();
         shuffle(&mut folds, stream);
         folds
+    }
+
+    /// r/√(1 + h) of `row`, d_y numbers.
+    pub(super) fn residual(&self, row: &Sampled) -> Vec<f64> {
+        let fit = &self.fits[self.fold[row.group]];
+        let x = Mat::from_fn(self.inputs.len(), 1, |i, _| {
+            row.entries[self.inputs[i]] - fit.mean[self.inputs[i]]
+        });
+        let scale = (1.0 + fit.leverage(&x)).sqrt();
+        let predicted = &fit.teacher * &x;
+        let targets = self.targets.iter().enumerate();
+        let residual = targets.map(|(j, &at)| row.entries[at] - fit.mean[at] - predicted[(j, 0)]);
+        residual.map(|residual| residual / scale).collect()
     }
 }
 
@@ -87,102 +122,122 @@ pub(super) fn second_moment(residuals: &Mat<f64>) -> Mat<f64> {
 }
 
 /// Least squares with an intercept.
+#[derive(Clone, Debug)]
 struct Fit {
-    mean_input: Mat<f64>,
-    mean_target: Mat<f64>,
+    /// Of all entries of (x, y).
+    mean: Vec<f64>,
     covariance: Mat<f64>,
     inverse: Mat<f64>,
     teacher: Mat<f64>,
     rows: f64,
 }
 
-/// Sums over rows, from which a fit follows; of inputs and targets whose means are near 0.
-#[derive(Clone)]
-struct Moments {
-    rows: f64,
-    input: Mat<f64>,
-    target: Mat<f64>,
-    square: Mat<f64>,
-    cross: Mat<f64>,
-}
-
-impl Moments {
-    fn new((inputs, targets): (usize, usize)) -> Self {
-        Self {
-            rows: 0.0,
-            input: Mat::zeros(inputs, 1),
-            target: Mat::zeros(targets, 1),
-            square: Mat::zeros(inputs, inputs),
-            cross: Mat::zeros(inputs, targets),
-        }
-    }
-
-    fn add(&mut self, inputs: &Mat<f64>, targets: &Mat<f64>, row: usize) {
-        self.rows += 1.0;
-        for i in 0..inputs.ncols() {
-            let x = inputs[(row, i)];
-            self.input[(i, 0)] += x;
-            for j in 0..inputs.ncols() {
-                self.square[(j, i)] += x * inputs[(row, j)];
-            }
-            for j in 0..targets.ncols() {
-                self.cross[(i, j)] += x * targets[(row, j)];
-            }
-        }
-        for j in 0..targets.ncols() {
-            self.target[(j, 0)] += targets[(row, j)];
-        }
-    }
-
-    /// Adds `factor` times the sums of `other`.
-    fn change(&mut self, factor: f64, other: &Self) {
-        let factor_of = faer::Scale(factor);
-        self.rows += factor * other.rows;
-        self.input += factor_of * &other.input;
-        self.target += factor_of * &other.target;
-        self.square += factor_of * &other.square;
-        self.cross += factor_of * &other.cross;
-    }
-}
-
 impl Fit {
-    fn new(sums: &Moments) -> Result<Self, DiagnoseError> {
-        let share = faer::Scale(1.0 / sums.rows);
-        let mean_input = share * &sums.input;
-        let mean_target = share * &sums.target;
-        let covariance = share * &sums.square - &mean_input * mean_input.transpose();
-        let cross = share * &sums.cross - &mean_input * mean_target.transpose();
-        let values = covariance
-            .self_adjoint_eigenvalues(Side::Lower)
-            .unwrap_or_default();
-        let least = match (values.first(), values.last()) {
-            (Some(first), Some(last)) if *last > 0.0 => first / last,
-            _ => 0.0,
-        };
-        let cholesky = (least > DEPENDENT).then(|| covariance.llt(Side::Lower));
-        let Some(Ok(cholesky)) = cholesky else {
-            return Err(DiagnoseError::Dependent { least });
-        };
-        let teacher = cholesky.solve(&cross).transpose().to_owned();
-        let inverse = cholesky.solve(Mat::<f64>::identity(values.len(), values.len()));
-        Ok(Self {
-            mean_input,
-            mean_target,
+    /// None where there are no rows, or their sums are not finite.
+    fn new(sums: &Moments, inputs: &[usize], targets: &[usize]) -> Option<Self> {
+        let rows = sums.rows();
+        if rows < 2.0 {
+            return None;
+        }
+        let mean: Vec<f64> = (0..sums.entries()).map(|i| sums.mean(i)).collect();
+        let share = faer::Scale(1.0 / rows);
+        let covariance = share * sums.about(inputs, inputs, &mean);
+        let cross = share * sums.about(inputs, targets, &mean);
+        let inverse = inverse(&covariance)?;
+        let teacher = (&inverse * &cross).transpose().to_owned();
+        Some(Self {
+            mean,
             covariance,
             inverse,
             teacher,
-            rows: sums.rows,
+            rows,
         })
     }
 
-    /// h = (1 + (x − x̄)ᵀ Σx⁻¹ (x − x̄))/n.
-    fn leverage(&self, x: &Mat<f64>) -> f64 {
-        let centred = x - &self.mean_input;
-        let square = centred.transpose() * &self.inverse * &centred;
-        (1.0 + square[(0, 0)]) / self.rows
+    /// Σ r rᵀ and Σ h over the rows of `part`, which the fit has not seen.
+    fn judge(&self, part: &Moments, inputs: &[usize], targets: &[usize]) -> (Mat<f64>, f64) {
+        let xx = part.about(inputs, inputs, &self.mean);
+        let xy = part.about(inputs, targets, &self.mean);
+        let yy = part.about(targets, targets, &self.mean);
+        let explained = &self.teacher * &xy;
+        let squares = yy - &explained - explained.transpose()
+            + &self.teacher * &xx * self.teacher.transpose();
+        let spread: f64 = (0..xx.ncols())
+            .map(|j| {
+                (0..xx.nrows())
+                    .map(|i| xx[(i, j)] * self.inverse[(i, j)])
+                    .sum::<f64>()
+            })
+            .sum();
+        (squares, (part.rows() + spread) / self.rows)
     }
 
-    fn predict(&self, x: &Mat<f64>) -> Mat<f64> {
-        &self.teacher * (x - &self.mean_input) + &self.mean_target
+    /// h = (1 + (x − x̄)ᵀ Σx⁻¹ (x − x̄))/n, for x − x̄.
+    fn leverage(&self, centred: &Mat<f64>) -> f64 {
+        let square = centred.transpose() * &self.inverse * centred;
+        (1.0 + square[(0, 0)]) / self.rows
     }
+}
+
+/// Σ⁻¹, by correlations, since columns' units may differ by many orders; 0 along columns that are functions of those before them, as a
+/// seldom column may be in the rows of one fit.
+fn inverse(covariance: &Mat<f64>) -> Option<Mat<f64>> {
+    let size = covariance.nrows();
+    if !covariance.norm_max().is_finite() {
+        return None;
+    }
+    let kept = independent(covariance);
+    let unit = |i: usize| covariance[(i, i)].sqrt();
+    let correlation = Mat::from_fn(kept.len(), kept.len(), |i, j| {
+        covariance[(kept[i], kept[j])] / (unit(kept[i]) * unit(kept[j]))
+    });
+    let cholesky = correlation.llt(Side::Lower).ok()?;
+    let solved = cholesky.inverse();
+    let mut inverse = Mat::zeros(size, size);
+    for (j, &column) in kept.iter().enumerate() {
+        for (i, &row) in kept.iter().enumerate() {
+            inverse[(row, column)] = solved[(i, j)] / (unit(row) * unit(column));
+        }
+    }
+    Some(inverse)
+}
+
+/// The columns that are neither constant nor functions of those before them, by Cholesky's factorisation of their correlations.
+pub(super) fn independent(covariance: &Mat<f64>) -> Vec<usize> {
+    let size = covariance.nrows();
+    let unit = |i: usize| covariance[(i, i)].sqrt();
+    let correlation = Mat::from_fn(size, size, |i, j| covariance[(i, j)] / (unit(i) * unit(j)));
+    if let Ok(cholesky) = correlation.llt(Side::Lower) {
+        let pivots = cholesky.L().diagonal().column_vector();
+        if pivots.iter().all(|pivot| pivot * pivot > DEPENDENT) {
+            return (0..size).collect();
+        }
+    }
+    let mut kept: Vec<usize> = Vec::new();
+    // Row i of the factor, for the columns that are kept.
+    let mut factor: Vec<Vec<f64>> = Vec::new();
+    for i in 0..size {
+        let variance = covariance[(i, i)];
+        if variance.is_nan() || variance <= 0.0 {
+            continue;
+        }
+        let mut row = Vec::with_capacity(kept.len() + 1);
+        let mut left = 1.0;
+        for (at, &j) in kept.iter().enumerate() {
+            let before: f64 = row
+                .iter()
+                .zip(&factor[at])
+                .map(|(a, b): (&f64, &f64)| a * b)
+                .sum();
+            let entry = (correlation[(i, j)] - before) / factor[at][at];
+            row.push(entry);
+            left -= entry * entry;
+        }
+        if left > DEPENDENT {
+            row.push(left.sqrt());
+            factor.push(row);
+            kept.push(i);
+        }
+    }
+    kept
 }

@@ -1,6 +1,7 @@
 //! Two tests of the residuals, each against its own statistic on data for which the hypothesis holds.
 
 use faer::{Mat, Side};
+use rayon::prelude::*;
 use thalweg::problem::Spectral;
 use thalweg::random::Stream;
 
@@ -10,11 +11,38 @@ use super::noise::second_moment;
 /// How many data sets stand for the hypothesis.
 const DRAWS: usize = 999;
 
+/// The operations that shuffling may take; fewer rows are tested where inputs and outputs are so many that all would take more.
+const OPERATIONS: f64 = 4e10;
+
+/// The least rows to test by shuffling.
+const LEAST: usize = 256;
+
+/// What the tests look at.
+pub(super) struct Trials<'t> {
+    /// n × d_x, centred.
+    inputs: &'t Mat<f64>,
+    /// n × rank Σε, in an orthonormal basis of the range of Σε.
+    residuals: Mat<f64>,
+}
+
+impl<'t> Trials<'t> {
+    /// Of `residuals`, n × d_y, of which only `rank` directions move, to `inputs`, n × d_x.
+    pub fn new(inputs: &'t Mat<f64>, residuals: &Mat<f64>, rank: usize) -> Self {
+        let size = residuals.ncols();
+        let residuals = match Spectral::of(second_moment(residuals).as_ref()) {
+            Some(moment) if rank < size => residuals * moment.vectors.subcols(size - rank, rank),
+            _ => residuals.clone(),
+        };
+        Self { inputs, residuals }
+    }
+}
+
 /// The probability, if Σε were proportional to I, of residuals as unequal as these or more so.
 ///
 /// The statistic is Mauchly's, log det S − p log(tr S/p) (1940), with its sign turned; its law is that of rows drawn with replacement from the
 /// whitened residuals, for which the hypothesis holds, so that no normal law is assumed.
-pub(super) fn isotropy(residuals: &Mat<f64>, stream: &mut Stream) -> f64 {
+pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> f64 {
+    let residuals = &trials.residuals;
     let (rows, outputs) = (residuals.nrows(), residuals.ncols());
     if outputs == 1 {
         return 1.0;
@@ -57,12 +85,12 @@ fn whitened(residuals: &Mat<f64>) -> Mat<f64> {
 /// squares as much as here or more so.
 ///
 /// The statistic is the sum of squared correlations of each r_a r_b with each x_j and x_j² (after Koenker, 1981); its law is that of shuffled rows.
-pub(super) fn heteroscedasticity(
-    inputs: &Mat<f64>,
-    residuals: &Mat<f64>,
-    stream: &mut Stream,
-) -> f64 {
-    let (rows, outputs) = (inputs.nrows(), residuals.ncols());
+pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> f64 {
+    let (inputs, residuals) = (trials.inputs, &trials.residuals);
+    let outputs = residuals.ncols();
+    let pairs = (inputs.ncols() * outputs * (outputs + 1)) as f64;
+    let affordable = OPERATIONS / (DRAWS as f64 * pairs);
+    let rows = inputs.nrows().min((affordable as usize).max(LEAST));
     let standard = |mut column: Vec<f64>| {
         let mean = column.iter().sum::<f64>() / rows as f64;
         column.iter_mut().for_each(|x| *x -= mean);
@@ -91,12 +119,14 @@ pub(super) fn heteroscedasticity(
     };
     let mut order: Vec<usize> = (0..rows).collect();
     let observed = statistic(&order);
-    let mut beyond = 0;
-    for _ in 0..DRAWS {
-        shuffle(&mut order, stream);
-        if statistic(&order) >= observed {
-            beyond += 1;
-        }
-    }
-    (1 + beyond) as f64 / (1 + DRAWS) as f64
+    let orders: Vec<Vec<usize>> = (0..DRAWS)
+        .map(|_| {
+            shuffle(&mut order, stream);
+            order.clone()
+        })
+        .collect();
+    let beyond = orders
+        .par_iter()
+        .filter(|order| statistic(order) >= observed);
+    (1 + beyond.count()) as f64 / (1 + DRAWS) as f64
 }

@@ -14,7 +14,7 @@ static HOOK: Mutex<()> = Mutex::new(());
 
 /// What `work` gives; nothing where it panics, of which nothing is printed. Panics of other threads meanwhile go to the
 /// hook that was there before, and it is there again afterwards.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     // Nothing behind the lock can be left half done.
     let _one = HOOK.lock().unwrap_or_else(|error| error.into_inner());
     let before = Arc::new(panic::take_hook());

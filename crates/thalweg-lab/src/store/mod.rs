@@ -38,6 +38,7 @@ pub use table::encode as encode_measurements;
 pub use whole::{create_folder, subfolder, write_all_whole, write_whole};
 
 pub(crate) use directory::{Progress, RunDirectory, begun_on, experiment_of, outcomes_of};
+pub(crate) use guarded::guarded;
 pub(crate) use plain::check_seal;
 pub(crate) use sealed::{Seal, entry, seal};
 pub(crate) use state::{put_list, put_outcome, take_list, take_outcome};

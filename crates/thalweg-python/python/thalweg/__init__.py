@@ -31,7 +31,7 @@ from ._curvature import (
     trace,
 )
 from ._design import Design, design
-from ._diagnose import Diagnosis, diagnose
+from ._diagnose import Diagnosis, diagnose, diagnose_file
 from ._estimate import Estimate
 from ._flow import Flow, flow
 from ._measure import Measured, evaluation_set, measure
@@ -59,6 +59,7 @@ __all__ = [
     "density",
     "design",
     "diagnose",
+    "diagnose_file",
     "eigenpairs",
     "evaluation_set",
     "flow",

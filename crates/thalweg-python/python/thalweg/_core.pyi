@@ -21,6 +21,7 @@ __all__ = [
     "density_vectors",
     "design",
     "diagnose",
+    "diagnose_file",
     "eigen_room",
     "eigen_tolerance",
     "eigenpairs",
@@ -137,11 +138,13 @@ def diagnose(
     inputs: ArrayLike,
     targets: ArrayLike,
     target_names: list[str],
-    depth: int,
-    learning_rate: float | None,
-    batch: int | None,
-    resamples: int,
-    seed: int,
+    classes: bool,
+    asked: dict[str, Any],
+) -> dict[str, Any]: ...
+def diagnose_file(
+    path: str | PathLike[str],
+    columns: tuple[list[str], list[str], bool],
+    asked: dict[str, Any],
 ) -> dict[str, Any]: ...
 def design(
     problem: Problem,

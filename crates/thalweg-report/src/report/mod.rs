@@ -12,6 +12,7 @@
 //! assert!(report::write(&nothing).is_err());
 //! ```
 
+mod diagnosis;
 mod error;
 mod measured;
 mod memory;
@@ -25,6 +26,7 @@ mod summary;
 
 use std::path::{Path, PathBuf};
 
+pub use diagnosis::diagnosis;
 pub use error::ReportError;
 
 use crate::results::{RESULTS_FILE, Results};

@@ -1,12 +1,13 @@
 //! Beyond the paper: sampled without replacement SGD ends where Theorem 1's principle says, even where noise is turned; with, it does not.
 
 use thalweg::simulate::{Ensemble, SampleSource};
+use thalweg::theory::least_fluctuation;
 
 use super::exhibit::{Exhibit, sgd_settings};
 use super::linear::{EVEN, at_theorem_1, experiment, plain, turned_problem};
 use super::plan::Plan;
 use super::ran::Ran;
-use super::two_layers::{least_fluctuation, sharpness};
+use super::two_layers::sharpness;
 use super::{Context, ReproduceError};
 use crate::claims::{Claim, SGD, Tolerance, beyond};
 use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};

@@ -27,4 +27,15 @@ impl DataSet {
             inputs,
         }
     }
+
+    /// The samples as columns of x and y − V x.
+    pub(super) fn columns(&self, law: &Law) -> Vec<f64> {
+        let noise = &self.labels - &law.teacher * &self.inputs;
+        let mut columns = Vec::with_capacity(self.inputs.ncols() * law.size());
+        for sample in 0..self.inputs.ncols() {
+            columns.extend(self.inputs.col(sample).iter());
+            columns.extend(noise.col(sample).iter());
+        }
+        columns
+    }
 }

@@ -1,5 +1,7 @@
 //! Many seeds' runs of one problem under one set of settings.
 
+use std::sync::Arc;
+
 use faer::Mat;
 use rayon::prelude::*;
 
@@ -13,7 +15,8 @@ use super::law::Law;
 use super::run::Run;
 use super::validate::validate;
 use super::{
-    EnsembleSnapshot, Observation, Outcome, RunState, SimulateError, SimulateSettings, initial,
+    EnsembleSnapshot, Observation, Outcome, RunState, SampleSource, SimulateError,
+    SimulateSettings, initial,
 };
 
 /// SGD runs that differ in their seed alone, all at the same step.
@@ -42,14 +45,72 @@ impl Ensemble {
         seeds: &[u64],
     ) -> Result<Self, SimulateError> {
         validate(problem, settings)?;
+        Self::begin(problem, settings, seeds, Law::new(problem, settings)?, None)
+    }
+
+    /// The same on a data set of the caller's own, one for all seeds: `set` holds the inputs, and the labels as they are trained on. Of
+    /// `settings.data` the source says how minibatches are drawn from it; observables are of `problem`.
+    ///
+    /// ```
+    /// use thalweg::faer::{Mat, mat};
+    /// use thalweg::problem::Problem;
+    /// use thalweg::simulate::{Data, DataSet, Ensemble, SampleSource, SimulateSettings};
+    ///
+    /// let problem = Problem::new(Mat::identity(1, 1), mat![[2.0]], mat![[0.1]], 2)?;
+    /// let set = DataSet { inputs: mat![[1.0, -1.0]], labels: mat![[2.3, -1.7]] };
+    /// let source = SampleSource::Finite { samples: 2, replacement: false };
+    /// let settings = SimulateSettings { data: Data { source, ..Data::default() }, ..SimulateSettings::new(0.05, 2) };
+    /// let mut ensemble = Ensemble::start_on(&set, &problem, &settings, &[1, 2])?;
+    /// ensemble.run_to(2000);
+    /// // Least squares on these two samples is y = 2 x.
+    /// assert!(ensemble.observe()[0].as_ref().is_some_and(|seen| seen.product_error < 1e-10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Ensemble::start`], and when the set does not have the problem's shapes, as many labels as inputs, and as many samples as
+    /// the settings say.
+    pub fn start_on(
+        set: &DataSet,
+        problem: &Problem,
+        settings: &SimulateSettings,
+        seeds: &[u64],
+    ) -> Result<Self, SimulateError> {
+        validate(problem, settings)?;
+        let samples = match settings.data.source {
+            SampleSource::Finite { samples, .. } => samples,
+            SampleSource::Online => 0,
+        };
+        let found = [
+            set.inputs.nrows(),
+            set.inputs.ncols(),
+            set.labels.nrows(),
+            set.labels.ncols(),
+        ];
+        let expected = [problem.input_dim(), samples, problem.output_dim(), samples];
+        if found != expected {
+            return Err(SimulateError::DataSet { found, expected });
+        }
+        let law = Law::new(problem, settings)?.unwhitened();
+        let columns = set.columns(&law).into();
+        Self::begin(problem, settings, seeds, law, Some(&columns))
+    }
+
+    fn begin(
+        problem: &Problem,
+        settings: &SimulateSettings,
+        seeds: &[u64],
+        law: Law,
+        set: Option<&Arc<[f64]>>,
+    ) -> Result<Self, SimulateError> {
         if seeds.is_empty() {
             return Err(SimulateError::NoSeeds);
         }
-        let law = Law::new(problem, settings)?;
         let begin = |&seed: &u64| {
             let weights = initial::weights(problem, settings, seed);
             let velocity = vec![0.0; velocity_len(settings, weights.len())];
-            Run::new(&law, settings, seed, Outcome::Running, weights, velocity)
+            let outcome = Outcome::Running;
+            Run::new(&law, settings, seed, outcome, weights, velocity, set)
         };
         let runs = seeds.par_iter().map(begin).collect();
         Ok(Self {
@@ -62,7 +123,8 @@ impl Ensemble {
         })
     }
 
-    /// The ensemble of `snapshot`, which must come from the same problem and settings.
+    /// The ensemble of `snapshot`, which must come from the same problem and settings, and not from [`Ensemble::start_on`]: a set of the
+    /// caller's own is not in it.
     ///
     /// # Errors
     /// As [`Ensemble::start`], and when the snapshot's sizes do not fit.
@@ -100,6 +162,7 @@ impl Ensemble {
                 state.outcome,
                 weights,
                 velocity,
+                None,
             ))
         };
         let runs = snapshot
@@ -269,6 +332,32 @@ mod tests {
         let mut resumed = Ensemble::resume(&problem, &settings, snapshot).unwrap();
         resumed.run_to(2000);
         assert_eq!(resumed.snapshot(), straight.snapshot());
+    }
+
+    /// The set that a run draws for itself, given back to it as one's own, makes the same run, up to the rounding of whitened samples.
+    #[test]
+    fn a_set_of_ones_own_is_trained_on_as_a_drawn_one() {
+        let problem = problem(2);
+        for replacement in [false, true] {
+            let source = SampleSource::Finite {
+                samples: 30,
+                replacement,
+            };
+            let mut settings = SimulateSettings::new(0.02, 4);
+            settings.data.source = source;
+            let mut drawn = Ensemble::start(&problem, &settings, &[5]).unwrap();
+            let set = drawn.data_sets().remove(0);
+            let mut given = Ensemble::start_on(&set, &problem, &settings, &[5]).unwrap();
+            drawn.run_to(500);
+            given.run_to(500);
+            let numbers = |ensemble: &Ensemble| ensemble.runs[0].weights.clone();
+            for (own, other) in numbers(&drawn).iter().zip(numbers(&given)) {
+                assert!((own - other).abs() < 1e-10, "{own} {other}");
+            }
+            let settings = SimulateSettings::new(0.02, 4);
+            let refused = Ensemble::start_on(&set, &problem, &settings, &[5]);
+            assert!(matches!(refused, Err(SimulateError::DataSet { .. })));
+        }
     }
 
     #[test]

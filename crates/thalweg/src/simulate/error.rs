@@ -37,6 +37,17 @@ pub enum SimulateError {
         /// B, the samples in a minibatch.
         batch: usize,
     },
+    /// A data set of the caller's own with other shapes.
+    #[error(
+        "the data set's inputs are {} × {} and its labels {} × {}; they must be {} × {} and {} × {}, a column for each sample, with data.source a finite set of as many",
+        found[0], found[1], found[2], found[3], expected[0], expected[1], expected[2], expected[3]
+    )]
+    DataSet {
+        /// Rows and columns of its inputs, and of its labels.
+        found: [usize; 4],
+        /// What they must be.
+        expected: [usize; 4],
+    },
     /// The fixed batch does not fit in the finite data set it is taken from.
     #[error(
         "switch.samples is {found} but the data set has {samples}: lower switch.samples to {samples} or less"

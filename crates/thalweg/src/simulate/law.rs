@@ -89,6 +89,13 @@ impl Law {
         })
     }
 
+    /// The same for a data set that is given, whose samples are not whitened: roots of one.
+    pub fn unwhitened(mut self) -> Self {
+        self.input_factor = Mat::identity(self.inputs, self.inputs);
+        self.noise_factor = Mat::identity(self.outputs, self.outputs);
+        self
+    }
+
     /// d_x + d_y.
     pub fn size(&self) -> usize {
         self.inputs + self.outputs

@@ -25,8 +25,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The run of `seed` in this state, with its data set and fixed batch drawn anew: they depend on the
-    /// seed alone.
+    /// The run of `seed` in this state, with its data set, where none is `given`, and its fixed batch drawn anew: they depend on
+    /// the seed alone.
     pub fn new(
         law: &Law,
         settings: &SimulateSettings,
@@ -34,15 +34,16 @@ impl Run {
         outcome: Outcome,
         weights: Vec<f64>,
         velocity: Vec<f64>,
+        given: Option<&Arc<[f64]>>,
     ) -> Self {
-        let data_set = data_set(law, seed);
+        let data_set = given.map_or_else(|| data_set(law, seed).into(), Arc::clone);
         let fixed_batch = fixed_batch(law, settings, seed, &data_set);
         Self {
             seed,
             outcome,
             weights,
             velocity,
-            data_set: data_set.into(),
+            data_set,
             fixed_batch: fixed_batch.into(),
         }
     }

@@ -1,6 +1,6 @@
 //! Why the theory has no answer, with what would give it one.
 
-use crate::problem::WeightsError;
+use crate::problem::{ProblemError, WeightsError};
 use crate::words::shown;
 
 /// A question that the theory cannot answer.
@@ -34,6 +34,9 @@ pub enum TheoryError {
         /// d_y, the number of outputs.
         dimension: usize,
     },
+    /// Samples that make no problem.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
     /// Weights that do not belong to the problem.
     #[error(transparent)]
     Weights(#[from] WeightsError),

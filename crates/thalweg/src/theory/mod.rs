@@ -20,6 +20,7 @@
 mod alignment;
 mod bounds;
 mod curvature;
+mod data_set;
 mod deep;
 mod dense;
 mod error;
@@ -40,6 +41,7 @@ mod stability;
 pub use alignment::noise_misalignment;
 pub use bounds::{ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds};
 pub use curvature::Curvature;
+pub use data_set::least_fluctuation;
 pub use deep::{DeepLimit, deep_limit};
 pub use error::TheoryError;
 pub use flatness::noise_mismatch;

@@ -1,0 +1,120 @@
+//! The check that can say no: SGD on the rows themselves, beside what was predicted.
+
+use serde_json::{Value, json};
+use thalweg::flow;
+use thalweg::problem::Problem;
+use thalweg::simulate::{Data, DataSet, SampleSource, SimulateSettings};
+use thalweg::theory::{Minimum, functionals, least_fluctuation};
+
+use super::Diagnosis;
+use crate::answer::{AnswerError, SimulatedEnd};
+use crate::compare::relaxes_quickly;
+
+/// Where SGD ended on the rows.
+#[derive(Clone, Debug)]
+pub struct OnRows {
+    /// Whether minibatches are drawn with replacement; else rows are shuffled in each epoch.
+    pub replacement: bool,
+    /// How many rows, drawn evenly from all.
+    pub rows: usize,
+    /// η and B.
+    pub step: (f64, usize),
+    /// T at the least fluctuation over these very rows, to which shuffled SGD tends as η → 0; known with two layers.
+    pub least: Option<f64>,
+    /// Means over the last round.
+    pub end: SimulatedEnd,
+}
+
+/// B where none is given.
+const BATCH: usize = 10;
+
+/// η T where η is not given: small beside 2, at which single samples make SGD diverge.
+const RATE: f64 = 0.1;
+
+impl OnRows {
+    /// SGD on the rows of `diagnosis`, from its predicted end, at its η and B or, where it has none, at B = 10 and η = 0.1/T; while `more`
+    /// says so.
+    ///
+    /// # Errors
+    /// When the step does not fit the rows.
+    pub fn new(
+        diagnosis: &Diagnosis,
+        step: Option<(f64, usize)>,
+        replacement: bool,
+        more: impl FnMut() -> bool,
+    ) -> Result<Self, AnswerError> {
+        let (inputs, targets) = &diagnosis.sample;
+        let rows = inputs.nrows();
+        let set = DataSet {
+            inputs: inputs.transpose().to_owned(),
+            labels: targets.transpose().to_owned(),
+        };
+        let problem = &diagnosis.problem;
+        let step = step.unwrap_or((RATE / diagnosis.sharpness.value, BATCH.min(rows)));
+        let source = SampleSource::Finite {
+            samples: rows,
+            replacement,
+        };
+        let data = Data {
+            source,
+            ..Data::default()
+        };
+        let settings = SimulateSettings {
+            data,
+            ..SimulateSettings::new(step.0, step.1)
+        };
+        let minimum = Minimum::of_sgd(problem).map_err(AnswerError::input)?;
+        let start = minimum.weights().map_err(AnswerError::work)?;
+        let end = SimulatedEnd::new(
+            problem,
+            &settings,
+            Some(&set),
+            (&start, relaxation(problem, step)),
+            more,
+        )?;
+        let least = || {
+            let weights = least_fluctuation(set.inputs.as_ref(), set.labels.as_ref()).ok()?;
+            Some(functionals(problem, &weights).ok()?.sharpness)
+        };
+        Ok(Self {
+            replacement,
+            rows,
+            step,
+            least: (problem.depth() == 2).then(least).flatten(),
+            end,
+        })
+    }
+
+    /// How the rows are taken, in words.
+    pub fn words(&self) -> &'static str {
+        if self.replacement {
+            "drawn with replacement"
+        } else {
+            "shuffled in each epoch"
+        }
+    }
+
+    /// T over what `diagnosis` predicts, less 1.
+    pub fn departure(&self, diagnosis: &Diagnosis) -> Option<f64> {
+        let means = self.end.means.as_ref()?;
+        Some(means[0].mean / diagnosis.sharpness.value - 1.0)
+    }
+
+    /// As one JSON object.
+    pub fn json(&self, diagnosis: &Diagnosis) -> Value {
+        let mut object = self.end.json();
+        object["replacement"] = json!(self.replacement);
+        object["rows"] = json!(self.rows);
+        object["learning_rate"] = json!(self.step.0);
+        object["least_fluctuation_sharpness"] = json!(self.least);
+        object["batch"] = json!(self.step.1);
+        object["departure"] = json!(self.departure(diagnosis));
+        object
+    }
+}
+
+/// Steps of a relaxation time, where it is quickly found.
+fn relaxation(problem: &Problem, (learning_rate, batch): (f64, usize)) -> Option<f64> {
+    let known = relaxes_quickly(problem).then(|| flow::relaxation(problem).ok());
+    Some(known.flatten()?.steps(learning_rate, batch))
+}

@@ -1,0 +1,66 @@
+//! Which kind of data a path is.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use super::parquet::MAGIC;
+use super::shipped::TABLES;
+use super::table::Records;
+use super::{Columns, Csv, ImageRows, Parquet, Rows, TableRows, TextRows};
+use crate::diagnose::DiagnoseError;
+use crate::images;
+
+/// The name of the digits that come with the program.
+pub const DIGITS: &str = "mnist";
+
+/// The rows of the file or folder `path`: images of a folder of IDX files, the
+/// characters of a file that ends in `.txt`, or a table in Parquet or CSV, of which `asked` says what its columns are. Where there is no
+/// such file, `mnist`, `penguins`, `elections` and `economy` are the data of that name that come with the program.
+///
+/// # Errors
+/// When it cannot be read or is none of these, or a table has no column that is asked for.
+pub fn open(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
+    let no_columns = |kind: &'static str| {
+        if *asked == Columns::default() {
+            Ok(())
+        } else {
+            Err(DiagnoseError::NoColumnsThere { kind })
+        }
+    };
+    if path.as_os_str() == DIGITS && !path.exists() {
+        no_columns("images")?;
+        return Ok(Box::new(ImageRows::new(images::builtin()?.train)));
+    }
+    let shipped = TABLES.iter().find(|(name, _)| path.as_os_str() == *name);
+    if let (Some((_, text)), false) = (shipped, path.exists()) {
+        return table(Csv::new(*text)?, asked);
+    }
+    if path.is_dir() {
+        no_columns("images")?;
+        return Ok(Box::new(ImageRows::new(images::read_folder(path)?.train)));
+    }
+    let mut file = File::open(path)?;
+    if path.extension().is_some_and(|extension| extension == "txt") {
+        no_columns("a text")?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        return Ok(Box::new(TextRows::new(&text)?));
+    }
+    let mut start = Vec::new();
+    file.by_ref()
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut start)?;
+    file.rewind()?;
+    if start == MAGIC {
+        return table(Parquet::new(file)?, asked);
+    }
+    table(Csv::new(file)?, asked)
+}
+
+fn table(records: impl Records + 'static, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
+    if asked.targets.is_empty() {
+        return Err(DiagnoseError::NoTargets);
+    }
+    Ok(Box::new(TableRows::new(records, asked)?))
+}

@@ -1,0 +1,122 @@
+//! Tables in Parquet.
+
+use std::fs::File;
+
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row as Record, reader::RowIter};
+
+use super::table::{Cell, Records};
+use crate::diagnose::DiagnoseError;
+use crate::store::guarded;
+
+/// What a Parquet file begins with.
+pub const MAGIC: &[u8; 4] = b"PAR1";
+
+/// How many rows are read at once.
+const CHUNK: usize = 1024;
+
+/// A table in Parquet.
+pub struct Parquet {
+    rows: RowIter<'static>,
+    names: Vec<String>,
+    /// Rows that were read and not yet given, the next one last.
+    waiting: Vec<Record>,
+    row: u64,
+}
+
+impl std::fmt::Debug for Parquet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parquet")
+            .field("names", &self.names)
+            .finish()
+    }
+}
+
+impl Parquet {
+    /// The table that `file` holds.
+    ///
+    /// # Errors
+    /// When it is no Parquet file, a damaged one, or packed in a way that is not known here.
+    pub fn new(file: File) -> Result<Self, DiagnoseError> {
+        let opened = whole(|| {
+            let reader = SerializedFileReader::new(file)?;
+            let columns = reader.metadata().file_metadata().schema_descr().columns();
+            let names = columns.iter().map(|column| column.path().string());
+            let names = names.collect();
+            Ok((RowIter::from_file_into(Box::new(reader)), names))
+        });
+        let (rows, names) = opened?;
+        Ok(Self {
+            rows,
+            names,
+            waiting: Vec::new(),
+            row: 0,
+        })
+    }
+}
+
+/// What `work` gives; the library panics at bytes that are not its own.
+fn whole<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, DiagnoseError> {
+    match guarded(work) {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(DiagnoseError::Parquet {
+            what: error.to_string(),
+        }),
+        None => Err(DiagnoseError::Parquet {
+            what: "it is damaged".to_owned(),
+        }),
+    }
+}
+
+fn cell(field: &Field) -> Cell {
+    let number = match field {
+        Field::Null => return Cell::Gap,
+        Field::Bool(value) => f64::from(u8::from(*value)),
+        Field::Byte(value) => f64::from(*value),
+        Field::Short(value) => f64::from(*value),
+        Field::Int(value) => f64::from(*value),
+        Field::Long(value) => *value as f64,
+        Field::UByte(value) => f64::from(*value),
+        Field::UShort(value) => f64::from(*value),
+        Field::UInt(value) => f64::from(*value),
+        Field::ULong(value) => *value as f64,
+        Field::Float16(value) => f64::from(*value),
+        Field::Float(value) => f64::from(*value),
+        Field::Double(value) => *value,
+        Field::Str(words) => return Cell::Words(words.clone()),
+        other => return Cell::Words(other.to_string()),
+    };
+    if number.is_nan() {
+        return Cell::Gap;
+    }
+    Cell::Number(number)
+}
+
+impl Records for Parquet {
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn next(&mut self, cells: &mut Vec<Cell>) -> Result<bool, DiagnoseError> {
+        if self.waiting.is_empty() {
+            let rows = &mut self.rows;
+            self.waiting = whole(|| rows.take(CHUNK).collect::<Result<_, _>>())?;
+            self.waiting.reverse();
+        }
+        let Some(row) = self.waiting.pop() else {
+            return Ok(false);
+        };
+        self.row += 1;
+        cells.clear();
+        cells.extend(row.get_column_iter().map(|(_, field)| cell(field)));
+        if cells.len() != self.names.len() {
+            return Err(DiagnoseError::Nested);
+        }
+        Ok(true)
+    }
+
+    fn place(&self) -> String {
+        format!("row {}", self.row)
+    }
+}

@@ -1,0 +1,308 @@
+//! Which columns of a table are inputs and which are targets, and what of its rows is used.
+
+use std::collections::HashMap;
+
+use super::{Row, Rows, one_hot};
+use crate::diagnose::DiagnoseError;
+
+/// The most classes that a target may have.
+const MOST_CLASSES: usize = 100;
+
+/// What stands in one place of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Nothing, or a word that says so.
+    Gap,
+    /// A number.
+    Number(f64),
+    /// Anything else.
+    Words(String),
+}
+
+/// A table's records, one after another.
+pub trait Records {
+    /// What the columns are called.
+    fn names(&self) -> &[String];
+
+    /// Puts the next record into `cells`, one for each column; false at the end.
+    ///
+    /// # Errors
+    /// When what stands there is no record.
+    fn next(&mut self, cells: &mut Vec<Cell>) -> Result<bool, DiagnoseError>;
+
+    /// Where the record that was read last stands, counted from 1: its line, or its row.
+    fn place(&self) -> String;
+}
+
+/// What is asked of a table's columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns {
+    /// The columns to be predicted. All others are inputs.
+    pub targets: Vec<String>,
+    /// Columns that are not looked at.
+    pub without: Vec<String>,
+    /// Whether the target's numbers name classes. (Words always do.)
+    pub classes: bool,
+}
+
+/// What a column was found to hold: the first entry that is no gap says it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Unknown,
+    Numbers,
+    Words,
+}
+
+/// The rows of a table.
+#[derive(Debug)]
+pub struct TableRows<R> {
+    records: R,
+    inputs: Vec<usize>,
+    targets: Vec<usize>,
+    kinds: Vec<Kind>,
+    asked_classes: bool,
+    /// Classes in the order in which they were first seen, and the place of each there.
+    class_names: Vec<String>,
+    class_places: HashMap<String, usize>,
+    cells: Vec<Cell>,
+    gaps: Gaps,
+}
+
+/// Rows that were left out because something is missing in them.
+#[derive(Debug, Default)]
+struct Gaps {
+    rows: u64,
+    first: Option<(String, String)>,
+    /// How many, by column.
+    columns: HashMap<usize, u64>,
+}
+
+impl<R: Records> TableRows<R> {
+    /// The rows of `records`, with the columns that `asked` says.
+    ///
+    /// # Errors
+    /// When two columns have one name, a column that is asked for is not there, or no input is left.
+    pub fn new(records: R, asked: &Columns) -> Result<Self, DiagnoseError> {
+        let names = records.names();
+        for (second, name) in names.iter().enumerate() {
+            if let Some(first) = names[..second].iter().position(|other| other == name) {
+                return Err(DiagnoseError::NameTwice {
+                    name: name.clone(),
+                    first: first + 1,
+                    second: second + 1,
+                });
+            }
+        }
+        let place = |name: &String| {
+            let found = names.iter().position(|column| column == name);
+            found.ok_or_else(|| DiagnoseError::NoColumn {
+                name: name.clone(),
+                columns: names.join(", "),
+            })
+        };
+        let targets = asked
+            .targets
+            .iter()
+            .map(place)
+            .collect::<Result<Vec<_>, _>>()?;
+        let without = asked
+            .without
+            .iter()
+            .map(place)
+            .collect::<Result<Vec<_>, _>>()?;
+        for (at, target) in targets.iter().enumerate() {
+            let name = &names[*target];
+            if targets[..at].contains(target) {
+                return Err(DiagnoseError::TargetTwice { name: name.clone() });
+            }
+            if without.contains(target) {
+                return Err(DiagnoseError::TargetLeftOut { name: name.clone() });
+            }
+        }
+        let inputs: Vec<usize> = (0..names.len())
+            .filter(|column| !targets.contains(column) && !without.contains(column))
+            .collect();
+        if inputs.is_empty() {
+            return Err(DiagnoseError::NoInputs);
+        }
+        if asked.classes && targets.len() != 1 {
+            return Err(DiagnoseError::ManyClassTargets {
+                targets: asked.targets.join(", "),
+            });
+        }
+        Ok(Self {
+            kinds: vec![Kind::Unknown; names.len()],
+            records,
+            inputs,
+            targets,
+            asked_classes: asked.classes,
+            class_names: Vec::new(),
+            class_places: HashMap::new(),
+            cells: Vec::new(),
+            gaps: Gaps::default(),
+        })
+    }
+
+    fn name(&self, column: usize) -> String {
+        self.records.names()[column].clone()
+    }
+
+    /// Learns the columns' kinds, and says whether the row of `cells` is whole.
+    fn whole(&mut self) -> Result<bool, DiagnoseError> {
+        let mut gap = None;
+        for &column in self.inputs.iter().chain(&self.targets) {
+            let kind = self.kinds[column];
+            match &self.cells[column] {
+                Cell::Gap if kind != Kind::Words || self.targets.contains(&column) => {
+                    gap.get_or_insert(column);
+                }
+                Cell::Number(value) if kind != Kind::Words => {
+                    if !value.is_finite() {
+                        return Err(self.no_number(column, value.to_string()));
+                    }
+                    self.kinds[column] = Kind::Numbers;
+                }
+                Cell::Words(words) if kind == Kind::Numbers && !self.is_class(column) => {
+                    return Err(self.no_number(column, words.clone()));
+                }
+                Cell::Words(_) => self.kinds[column] = Kind::Words,
+                _ => {}
+            }
+        }
+        if let Some(column) = gap {
+            self.gaps.rows += 1;
+            *self.gaps.columns.entry(column).or_default() += 1;
+            if self.gaps.first.is_none() {
+                self.gaps.first = Some((self.records.place(), self.name(column)));
+            }
+        }
+        Ok(gap.is_none())
+    }
+
+    fn is_class(&self, column: usize) -> bool {
+        self.asked_classes && self.targets.contains(&column)
+    }
+
+    fn no_number(&self, column: usize, found: String) -> DiagnoseError {
+        DiagnoseError::NotANumber {
+            place: self.records.place(),
+            column: self.name(column),
+            found,
+        }
+    }
+
+    /// y of the row of `cells`.
+    fn target(&mut self, targets: &mut Vec<f64>) -> Result<(), DiagnoseError> {
+        if !self.classes() {
+            targets.clear();
+            for &column in &self.targets {
+                if let Cell::Number(value) = self.cells[column] {
+                    targets.push(value);
+                }
+            }
+            return Ok(());
+        }
+        let column = self.targets[0];
+        if self.targets.len() > 1 {
+            let words = |column: &&usize| self.kinds[**column] == Kind::Words;
+            let found = self.targets.iter().find(words).map_or(column, |at| *at);
+            return Err(DiagnoseError::WordsAmongTargets {
+                column: self.name(found),
+            });
+        }
+        let class = match &self.cells[column] {
+            Cell::Words(words) => words.clone(),
+            Cell::Number(value) => value.to_string(),
+            Cell::Gap => return Ok(()),
+        };
+        let next = self.class_names.len();
+        let at = *self.class_places.entry(class).or_insert_with_key(|class| {
+            self.class_names.push(class.clone());
+            next
+        });
+        if self.class_names.len() > MOST_CLASSES {
+            return Err(DiagnoseError::TooManyClasses {
+                column: self.name(column),
+                most: MOST_CLASSES,
+            });
+        }
+        one_hot(targets, at, self.class_names.len());
+        Ok(())
+    }
+}
+
+impl<R: Records> Rows for TableRows<R> {
+    fn read(&mut self, row: &mut Row) -> Result<bool, DiagnoseError> {
+        loop {
+            let mut cells = std::mem::take(&mut self.cells);
+            let there = self.records.next(&mut cells)?;
+            self.cells = cells;
+            if !there {
+                return match self.gaps.columns.iter().max_by_key(|(_, count)| **count) {
+                    Some((column, _)) if row.inputs.is_empty() && row.targets.is_empty() => {
+                        Err(DiagnoseError::OnlyGaps {
+                            column: self.name(*column),
+                        })
+                    }
+                    _ => Ok(false),
+                };
+            }
+            if !self.whole()? {
+                continue;
+            }
+            row.inputs.clear();
+            for &column in &self.inputs {
+                if let (Cell::Number(value), Kind::Numbers) =
+                    (&self.cells[column], self.kinds[column])
+                {
+                    row.inputs.push(*value);
+                }
+            }
+            if row.inputs.is_empty() {
+                return Err(DiagnoseError::NoInputs);
+            }
+            self.target(&mut row.targets)?;
+            return Ok(true);
+        }
+    }
+
+    fn input_names(&self) -> Vec<String> {
+        let numbers = |column: &&usize| self.kinds[**column] != Kind::Words;
+        let inputs = self.inputs.iter().filter(numbers);
+        inputs.map(|&column| self.name(column)).collect()
+    }
+
+    fn target_names(&self) -> Vec<String> {
+        if self.classes() {
+            return self.class_names.clone();
+        }
+        self.targets.iter().map(|&at| self.name(at)).collect()
+    }
+
+    fn classes(&self) -> bool {
+        let words = |column: &usize| self.kinds[*column] == Kind::Words;
+        self.asked_classes || self.targets.iter().any(words)
+    }
+
+    fn left_out(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if let Some((place, column)) = &self.gaps.first {
+            let (rows, were) = match self.gaps.rows {
+                1 => ("1 row with a gap".to_owned(), "was"),
+                many => (format!("{many} rows with gaps"), "were"),
+            };
+            said.push(format!(
+                "{rows} {were} left out (the first: {place}, column `{column}`)."
+            ));
+        }
+        for &column in &self.inputs {
+            if self.kinds[column] == Kind::Words {
+                said.push(format!(
+                    "The column `{}` holds words and was left out: turn its categories into columns of 0 and 1 to use them.",
+                    self.name(column)
+                ));
+            }
+        }
+        said
+    }
+}
