@@ -86,7 +86,6 @@ impl Advance<'_> {
             2 if square => self.beside(Square::<R, 2>::new(law, settings, depth)),
             3 if square => self.beside(Square::<R, 3>::new(law, settings, depth)),
             4 if square => self.beside(Square::<R, 4>::new(law, settings, depth)),
-            8 if square => self.beside(Square::<R, 8>::new(law, settings, depth)),
             _ => self.beside(General::<R>::new(law, settings, widths)),
         }
     }

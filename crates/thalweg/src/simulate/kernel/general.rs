@@ -2,10 +2,11 @@
 
 use faer::Mat;
 
-use crate::lanes::Real;
+use crate::lanes::{Call, Lanes, Real};
 use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
+use super::tiles::{Across, Along, Operand, Sink, Store, Subtract, product};
 use super::{Kernel, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column.
@@ -15,20 +16,33 @@ pub(in crate::simulate) struct General<R> {
     starts: Vec<usize>,
     weights: Vec<R>,
     velocity: Vec<R>,
-    /// W_k … W_1 (h_k × d_x) for k = 1 … D.
-    products: Vec<Vec<R>>,
-    teacher: Vec<R>,
-    /// L_x/√B and L_ε/√B.
-    input_factor: Vec<R>,
-    noise_factor: Vec<R>,
+    /// L_x/√B, V and L_ε/√B.
+    input_factor: Factor<R>,
+    teacher: Factor<R>,
+    noise_factor: Factor<R>,
     update: Update<R>,
-    /// t and (W_D … W_1 − V) t − n of one column.
-    t: Vec<R>,
-    residual: Vec<R>,
-    /// A_kᵀ G (h_k × d_x), the same of the layer before, and a gradient.
-    back: Vec<R>,
+    /// H_0 = T and H_k = W_k H_{k−1}, h_k × m; on the way back δ_k takes the place of H_k.
+    layers: Vec<Vec<R>>,
+    /// Room for whitened coordinates, for a δ_k and for a gradient.
+    white: Vec<R>,
     next: Vec<R>,
     gradient: Vec<R>,
+}
+
+/// A constant matrix, and its diagonal where there is no more to it.
+struct Factor<R> {
+    entries: Vec<R>,
+    diagonal: Option<Vec<R>>,
+}
+
+/// The gradient of a layer, δ_k H_{k−1}ᵀ, as its factors.
+struct LayerGradient<'a, R> {
+    delta: Across<'a, R>,
+    below: Across<'a, R>,
+    /// h_k, m and h_{k−1}.
+    shape: [usize; 3],
+    /// Where the layer starts among the weights.
+    start: usize,
 }
 
 impl<R: Real> General<R> {
@@ -43,70 +57,168 @@ impl<R: Real> General<R> {
                 Some(*end - size)
             })
             .collect();
-        let (all, largest) = (sizes.iter().sum(), sizes.iter().copied().max().unwrap_or(0));
-        let widest = widths.iter().copied().max().unwrap_or(0);
+        let all = sizes.iter().sum();
         let scale = 1.0 / (settings.batch as f64).sqrt();
+        let moving = settings.recipe.momentum != 0.0;
         Self {
             starts,
             weights: zeros(all),
-            velocity: zeros(if settings.recipe.momentum == 0.0 {
-                0
-            } else {
-                all
-            }),
-            products: widths[1..].iter().map(|h| zeros(h * widths[0])).collect(),
-            teacher: splat(&law.teacher, 1.0),
-            input_factor: splat(&law.input_factor, scale),
-            noise_factor: splat(&law.noise_factor, scale),
+            velocity: zeros(if moving { all } else { 0 }),
+            input_factor: Factor::new(&law.input_factor, scale),
+            teacher: Factor::new(&law.teacher, 1.0),
+            noise_factor: Factor::new(&law.noise_factor, scale),
             update: Update::new(settings),
-            t: zeros(law.inputs),
-            residual: zeros(law.outputs),
-            back: zeros(widest * law.inputs),
-            next: zeros(widest * law.inputs),
-            gradient: zeros(largest),
+            layers: vec![Vec::new(); widths.len()],
+            white: Vec::new(),
+            next: Vec::new(),
+            gradient: zeros(sizes.iter().copied().max().unwrap_or(0)),
             widths: widths.to_vec(),
         }
     }
 
-    /// G into `back`.
+    /// H_0 … H_{D−1} and δ_D = H_D − V T − L_ε Z, of m columns of `size` whitened coordinates.
     #[inline(always)]
-    fn product_gradient(&mut self, columns: &[R::Wide]) {
-        let zero = R::constant(0.0);
-        let (inputs, outputs) = (self.t.len(), self.residual.len());
-        let depth = self.starts.len();
-        for (p, v) in self.products[depth - 1].iter_mut().zip(&self.teacher) {
-            *p = p.sub(*v);
+    fn forward(&mut self, columns: &[R::Wide], size: usize, m: usize) {
+        let (inputs, outputs, depth) = (self.widths[0], size - self.widths[0], self.starts.len());
+        for (layer, width) in self.layers.iter_mut().zip(&self.widths) {
+            layer.resize(width * m, R::constant(0.0));
         }
-        let error = &self.products[depth - 1];
-        let g = &mut self.back[..outputs * inputs];
-        g.fill(zero);
-        for column in columns.chunks_exact(inputs + outputs) {
-            self.t.fill(zero);
-            for (c, factor) in self.input_factor.chunks_exact(inputs).enumerate() {
-                add_scaled(&mut self.t[c..], &factor[c..], R::narrow(column[c]));
+        let first = &mut self.layers[0];
+        if let Some(diagonal) = &self.input_factor.diagonal {
+            for (t, z) in first
+                .chunks_exact_mut(inputs)
+                .zip(columns.chunks_exact(size))
+            {
+                for ((t, z), l) in t.iter_mut().zip(z).zip(diagonal) {
+                    *t = l.mul_add(R::narrow(*z), R::constant(0.0));
+                }
             }
-            self.residual.fill(zero);
-            for (c, factor) in self.noise_factor.chunks_exact(outputs).enumerate() {
-                let noise = R::constant(0.0).sub(R::narrow(column[inputs + c]));
-                add_scaled(&mut self.residual[c..], &factor[c..], noise);
+        } else {
+            let factor = Across::new(&self.input_factor.entries, inputs);
+            let white = whitened(&mut self.white, columns.chunks_exact(size), 0..inputs);
+            within(
+                factor,
+                white,
+                [inputs, inputs, m],
+                Store {
+                    out: first,
+                    rows: inputs,
+                },
+            );
+        }
+        for k in 0..depth {
+            let (inner, rows) = (self.widths[k], self.widths[k + 1]);
+            let (done, rest) = self.layers.split_at_mut(k + 1);
+            let layer = Across::new(&self.weights[self.starts[k]..], rows);
+            let below = Along::new(&done[k], inner);
+            within(
+                layer,
+                below,
+                [rows, inner, m],
+                Store {
+                    out: &mut rest[0],
+                    rows,
+                },
+            );
+        }
+        let (first, rest) = self.layers.split_at_mut(1);
+        let (first, delta) = (&first[0], &mut rest[depth - 1][..]);
+        if let Some(diagonal) = &self.teacher.diagonal {
+            for (d, t) in delta
+                .chunks_exact_mut(outputs)
+                .zip(first.chunks_exact(inputs))
+            {
+                for ((d, t), v) in d.iter_mut().zip(t).zip(diagonal) {
+                    *d = v.neg_mul_add(*t, *d);
+                }
             }
-            for (&t, error) in self.t.iter().zip(error.chunks_exact(outputs)) {
-                add_scaled(&mut self.residual, error, t);
+        } else {
+            let teacher = Across::new(&self.teacher.entries, outputs);
+            let shape = [outputs, inputs, m];
+            within(
+                teacher,
+                Along::new(first, inputs),
+                shape,
+                Subtract {
+                    out: delta,
+                    rows: outputs,
+                },
+            );
+        }
+        if let Some(diagonal) = &self.noise_factor.diagonal {
+            for (d, z) in delta
+                .chunks_exact_mut(outputs)
+                .zip(columns.chunks_exact(size))
+            {
+                for ((d, z), l) in d.iter_mut().zip(&z[inputs..]).zip(diagonal) {
+                    *d = l.neg_mul_add(R::narrow(*z), *d);
+                }
             }
-            for (&t, g) in self.t.iter().zip(g.chunks_exact_mut(outputs)) {
-                add_scaled(g, &self.residual, t);
+        } else {
+            let factor = Across::new(&self.noise_factor.entries, outputs);
+            let white = whitened(&mut self.white, columns.chunks_exact(size), inputs..size);
+            within(
+                factor,
+                white,
+                [outputs, outputs, m],
+                Subtract {
+                    out: delta,
+                    rows: outputs,
+                },
+            );
+        }
+    }
+
+    /// From the last layer to the first, lets `each` have its weights, velocity (empty without momentum) and gradient.
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        columns: &[R::Wide],
+        mut each: impl FnMut(&mut [R], &mut [R], LayerGradient<'_, R>),
+    ) {
+        let depth = self.starts.len();
+        let size = self.widths[0] + self.widths[depth];
+        let m = columns.len() / size;
+        self.forward(columns, size, m);
+        for k in (0..depth).rev() {
+            let (inner, rows, start) = (self.widths[k], self.widths[k + 1], self.starts[k]);
+            let span = start..start + rows * inner;
+            if k > 0 {
+                self.next.resize(inner * m, R::constant(0.0));
+                let layer = Along::new(&self.weights[span.clone()], rows);
+                let delta = Along::new(&self.layers[k + 1], rows);
+                within(
+                    layer,
+                    delta,
+                    [inner, rows, m],
+                    Store {
+                        out: &mut self.next,
+                        rows: inner,
+                    },
+                );
             }
+            let velocity = if self.velocity.is_empty() {
+                &mut []
+            } else {
+                &mut self.velocity[span.clone()]
+            };
+            let gradient = LayerGradient {
+                delta: Across::new(&self.layers[k + 1], rows),
+                below: Across::new(&self.layers[k], inner),
+                shape: [rows, m, inner],
+                start,
+            };
+            each(&mut self.weights[span], velocity, gradient);
+            std::mem::swap(&mut self.layers[k], &mut self.next);
         }
     }
 }
 
 impl<R: Real> Kernel<R> for General<R> {
-    #[inline(always)]
     fn weights(&mut self) -> &mut [R] {
         &mut self.weights
     }
 
-    #[inline(always)]
     fn velocity(&mut self) -> &mut [R] {
         &mut self.velocity
     }
@@ -115,125 +227,129 @@ impl<R: Real> Kernel<R> for General<R> {
     fn step(&mut self, columns: &[R::Wide]) -> R {
         let update = self.update;
         let mut norm = R::constant(0.0);
-        self.pass(columns, |w, v, g, _| update.apply(w, v, g, &mut norm));
+        let mut room = std::mem::take(&mut self.gradient);
+        self.pass(
+            columns,
+            #[inline(always)]
+            |weights, velocity, gradient| {
+                if let Some(rate) = update.plain() {
+                    let rows = gradient.shape[0];
+                    let mut descend = Descend {
+                        rate,
+                        weights,
+                        rows,
+                        norm,
+                    };
+                    product(gradient.delta, gradient.below, gradient.shape, &mut descend);
+                    norm = descend.norm;
+                    return;
+                }
+                gradient.store(&mut room);
+                let mut unused = R::constant(0.0);
+                for (at, (w, g)) in weights.iter_mut().zip(&room).enumerate() {
+                    let v = velocity.get_mut(at).unwrap_or(&mut unused);
+                    update.apply(w, v, *g, &mut norm);
+                }
+            },
+        );
+        self.gradient = room;
         norm
     }
 
     #[inline(always)]
     fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
-        self.pass(columns, |_, _, g, at| into[at] = g);
+        self.pass(
+            columns,
+            #[inline(always)]
+            |_, _, gradient| gradient.store(&mut into[gradient.start..]),
+        );
     }
 }
 
-impl<R: Real> General<R> {
-    /// Computes the gradient, and lets `each` have every weight with its velocity, its gradient and its place.
+impl<R: Real> LayerGradient<'_, R> {
     #[inline(always)]
-    fn pass(&mut self, columns: &[R::Wide], mut each: impl FnMut(&mut R, &mut R, R, usize)) {
-        let inputs = self.widths[0];
-        let depth = self.starts.len();
-        self.products[0].copy_from_slice(&self.weights[..inputs * self.widths[1]]);
-        for k in 1..depth {
-            let (done, rest) = self.products.split_at_mut(k);
-            let layer = &self.weights[self.starts[k]..];
-            let (rows, inner) = (self.widths[k + 1], self.widths[k]);
-            multiply(
-                &mut rest[0],
-                View::new(layer, 1, rows),
-                View::new(&done[k - 1], 1, inner),
-                [rows, inner, inputs],
-            );
-        }
-        self.product_gradient(columns);
-        for k in (0..depth).rev() {
-            let (rows, inner) = (self.widths[k + 1], self.widths[k]);
-            let layer = &mut self.weights[self.starts[k]..][..rows * inner];
-            let gradient = if k == 0 {
-                &self.back[..rows * inner]
-            } else {
-                multiply(
-                    &mut self.gradient[..rows * inner],
-                    View::new(&self.back, 1, rows),
-                    View::new(&self.products[k - 1], inner, 1),
-                    [rows, inputs, inner],
-                );
-                multiply(
-                    &mut self.next[..inner * inputs],
-                    View::new(layer, rows, 1),
-                    View::new(&self.back, 1, rows),
-                    [inner, rows, inputs],
-                );
-                &self.gradient[..rows * inner]
-            };
-            let mut unused = R::constant(0.0);
-            for (i, (w, g)) in layer.iter_mut().zip(gradient).enumerate() {
-                let v = self
-                    .velocity
-                    .get_mut(self.starts[k] + i)
-                    .unwrap_or(&mut unused);
-                each(w, v, *g, self.starts[k] + i);
-            }
-            std::mem::swap(&mut self.back, &mut self.next);
-        }
+    fn store(&self, out: &mut [R]) {
+        let rows = self.shape[0];
+        within(self.delta, self.below, self.shape, Store { out, rows });
     }
 }
 
-/// A matrix by the distances between its rows and between its columns.
-#[derive(Clone, Copy)]
-struct View<'a, R> {
-    entries: &'a [R],
-    row: usize,
-    column: usize,
-}
-
-impl<'a, R: Real> View<'a, R> {
+impl<R: Real> Factor<R> {
     #[inline(always)]
-    fn new(entries: &'a [R], row: usize, column: usize) -> Self {
-        Self {
-            entries,
-            row,
-            column,
-        }
+    fn new(matrix: &Mat<f64>, scale: f64) -> Self {
+        let (rows, columns) = (matrix.nrows(), matrix.ncols());
+        let diagonal = rows == columns
+            && (0..columns).all(|c| (0..rows).all(|r| r == c || matrix[(r, c)] == 0.0));
+        let entries: Vec<R> = splat(matrix, scale);
+        let diagonal = diagonal.then(|| entries.iter().copied().step_by(rows + 1).collect());
+        Self { entries, diagonal }
     }
+}
+
+/// W ← W − η g, and Σ w² added to `norm`.
+struct Descend<'a, R> {
+    rate: R,
+    weights: &'a mut [R],
+    rows: usize,
+    norm: R,
+}
+
+impl<R: Real> Sink<R> for Descend<'_, R> {
+    #[inline(always)]
+    fn take<const M: usize>(&mut self, row: usize, column: usize, gradient: [R; M]) {
+        let mut norm = R::constant(0.0);
+        let weights = &mut self.weights[column * self.rows + row..][..M];
+        for i in 0..M {
+            weights[i] = self.rate.neg_mul_add(gradient[i], weights[i]);
+            norm = weights[i].mul_add(weights[i], norm);
+        }
+        self.norm = self.norm.add(norm);
+    }
+}
+
+/// A product that is compiled once for each kind of operands, and not into every place that asks for it.
+struct Within<'a, R, S, const A: bool, const B: bool> {
+    a: Operand<'a, R, A>,
+    b: Operand<'a, R, B>,
+    shape: [usize; 3],
+    sink: S,
+}
+
+impl<R: Real, S: Sink<R>, const A: bool, const B: bool> Call for Within<'_, R, S, A, B> {
+    type Output = ();
 
     #[inline(always)]
-    fn at(self, row: usize, column: usize) -> R {
-        self.entries[row * self.row + column * self.column]
+    fn call(mut self) {
+        product(self.a, self.b, self.shape, &mut self.sink);
     }
 }
 
-/// out = a b, of shape `[rows, inner, columns]`, four rows at a time.
+/// a b, of shape `[rows, inner, columns]`, into `sink`.
 #[inline(always)]
-fn multiply<R: Real>(out: &mut [R], a: View<'_, R>, b: View<'_, R>, shape: [usize; 3]) {
-    let [rows, inner, columns] = shape;
-    for c in 0..columns {
-        let mut r = 0;
-        while r + 4 <= rows {
-            let mut sums = [R::constant(0.0); 4];
-            for k in 0..inner {
-                let factor = b.at(k, c);
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = a.at(r + i, k).mul_add(factor, *sum);
-                }
-            }
-            out[c * rows + r..][..4].copy_from_slice(&sums);
-            r += 4;
-        }
-        for r in r..rows {
-            let mut sum = R::constant(0.0);
-            for k in 0..inner {
-                sum = a.at(r, k).mul_add(b.at(k, c), sum);
-            }
-            out[c * rows + r] = sum;
-        }
-    }
+fn within<R: Real, S: Sink<R>, const A: bool, const B: bool>(
+    a: Operand<'_, R, A>,
+    b: Operand<'_, R, B>,
+    shape: [usize; 3],
+    sink: S,
+) {
+    R::Wide::within(Within { a, b, shape, sink });
 }
 
-/// to += from · factor.
+/// The coordinates `range` of each of `columns`, in `room`.
 #[inline(always)]
-pub(super) fn add_scaled<R: Real>(to: &mut [R], from: &[R], factor: R) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = from.mul_add(factor, *to);
+fn whitened<'a, R: Real>(
+    room: &'a mut Vec<R>,
+    columns: std::slice::ChunksExact<'_, R::Wide>,
+    range: std::ops::Range<usize>,
+) -> Along<'a, R> {
+    let size = range.len();
+    room.resize(size * columns.len(), R::constant(0.0));
+    for (to, from) in room.chunks_exact_mut(size).zip(columns) {
+        for (to, z) in to.iter_mut().zip(&from[range.clone()]) {
+            *to = R::narrow(*z);
+        }
     }
+    Along::new(room, size)
 }
 
 /// `scale` · m in every lane, column by column.

@@ -5,6 +5,7 @@ mod general;
 mod perturbed;
 mod product;
 mod square;
+mod tiles;
 mod update;
 
 pub(super) use blocked::Blocked;

@@ -5,7 +5,7 @@ use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 use crate::simulate::perturbations::Perturbations;
 
-use super::general::{add_scaled, splat};
+use super::general::splat;
 use super::{Kernel, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column. A column of the minibatch is the whitened sample and what
@@ -197,5 +197,13 @@ fn multiply_add<R: Real>(to: &mut [R], matrix: &[R], z: &[R::Wide]) {
 fn mask<R: Real>(units: &mut [R], masks: &[R::Wide]) {
     for (unit, mask) in units.iter_mut().zip(masks) {
         *unit = unit.mul_add(R::narrow(*mask), R::constant(0.0));
+    }
+}
+
+/// to += from · factor.
+#[inline(always)]
+fn add_scaled<R: Real>(to: &mut [R], from: &[R], factor: R) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.mul_add(factor, *to);
     }
 }

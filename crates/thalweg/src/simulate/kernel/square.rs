@@ -56,7 +56,11 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
     fn step(&mut self, columns: &[R::Wide]) -> R {
         let update = self.update;
         let mut norm = [R::constant(0.0); N];
-        self.pass(columns, |w, v, g, _, r| update.apply(w, v, g, &mut norm[r]));
+        self.pass(
+            columns,
+            #[inline(always)]
+            |w, v, g, _, r| update.apply(w, v, g, &mut norm[r]),
+        );
         let one = R::constant(1.0);
         let mut total = norm[0];
         for r in 1..N {
@@ -67,7 +71,11 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
 
     #[inline(always)]
     fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
-        self.pass(columns, |_, _, g, column, r| into[column * N + r] = g);
+        self.pass(
+            columns,
+            #[inline(always)]
+            |_, _, g, column, r| into[column * N + r] = g,
+        );
     }
 }
 

@@ -27,6 +27,12 @@ impl<R: Real> Update<R> {
         }
     }
 
+    /// η, where a gradient is all that changes the weights.
+    #[inline(always)]
+    pub fn plain(&self) -> Option<R> {
+        self.plain.then_some(self.rate)
+    }
+
     /// Changes weight `w`, whose velocity is `v`, by gradient `g`; adds the new w² to `norm`.
     #[inline(always)]
     pub fn apply(&self, w: &mut R, v: &mut R, g: R, norm: &mut R) {
