@@ -25,13 +25,13 @@ pub(super) struct Advance<'a> {
     pub steps: Range<u64>,
 }
 
-/// Widths from which one seed's products fill vectors no worse than seeds side by side do. Measured in
-/// CPU time of a step at D = 3, B = 100, in f64 with AVX-512, over width³: side by side 0.9 ns up to
-/// 23; one seed at a time 1.2 ns at 24, 0.9 at 28, 0.7 at 32.
+/// Widths from which seeds are run one at a time. Measured in CPU time of a seed's step at D = 3, B = 100, in f64 with AVX-512, over
+/// width³: one at a time 0.7 ns at 32; side by side 0.4 ns at 28 to 48, in groups of eight, each as slow as eight where lanes are
+/// idle: a few seeds of wide layers would lose more than many gain.
 const WIDE: usize = 28;
 
-/// Whether a network is run one seed at a time.
-fn wide(widths: &[usize]) -> bool {
+/// Whether a network is run, and measured, one seed at a time.
+pub(super) fn wide(widths: &[usize]) -> bool {
     widths.iter().any(|&h| h >= WIDE)
 }
 

@@ -9,10 +9,11 @@ use crate::problem::{Problem, Weights};
 
 use crate::lanes::dispatch;
 
-use super::advance::{Advance, GroupSize};
+use super::advance::{Advance, GroupSize, wide};
 use super::data_set::DataSet;
 use super::law::Law;
 use super::run::Run;
+use super::together::{Meter, Together};
 use super::validate::validate;
 use super::{
     EnsembleSnapshot, Observation, Outcome, RunState, SampleSource, SimulateError,
@@ -242,15 +243,20 @@ impl Ensemble {
 
     /// What can be measured of each run, exactly and in parallel; `None` for one that has diverged.
     pub fn observe(&self) -> Vec<Option<Observation>> {
+        let (widths, data) = (self.problem.widths(), &self.settings.data);
+        if wide(widths) {
+            let one = |run| Some(Observation::new(&self.learnt, data, &self.weights_of(run)?));
+            return self.runs.par_iter().map(one).collect();
+        }
+        let meter = Meter::new(&self.learnt, data);
+        let perturbed = false;
         self.runs
-            .par_iter()
-            .map(|run| {
-                let weights = self.weights_of(run)?;
-                Some(Observation::new(
-                    &self.learnt,
-                    &self.settings.data,
-                    &weights,
-                ))
+            .par_chunks(dispatch(GroupSize { widths, perturbed }))
+            .flat_map_iter(|runs| {
+                dispatch(Together {
+                    meter: &meter,
+                    runs,
+                })
             })
             .collect()
     }

@@ -4,8 +4,8 @@ use super::advance::GroupSize;
 use super::{SampleSource, SimulateSettings};
 use crate::lanes::dispatch;
 
-/// Steps after which the iteration for λ_max has converged, as a rule; it keeps a vector for each.
-const LANCZOS: f64 = 40.0;
+/// Vectors of the iteration for λ_max, with the room of its operator.
+const LANCZOS: f64 = 4.0;
 
 /// Numbers that a run keeps beside its weights and samples.
 const RUN: f64 = 32.0;
@@ -77,11 +77,14 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     };
     let step = groups * lanes * (2.0 * state + kept + order + columns * column);
 
-    // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos.
+    // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos. Seeds are measured side by side as they run.
     let products: f64 = layers()
         .map(|(high, low)| y * high + low * x + x * x + y * y)
         .sum();
-    let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS.min(x * y) * x * y);
+    let perturbed = false;
+    let lanes = dispatch(GroupSize { widths, perturbed }) as f64;
+    let at_once = lanes * (seeds / lanes).ceil().min(threads as f64);
+    let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS * x * y);
     // As words, and as the bytes of a file, which grow by doubling.
     let snapshot = seeds * state * 3.0;
     (8.0 * (law + runs + step.max(measured).max(snapshot))) as u64

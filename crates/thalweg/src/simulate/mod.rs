@@ -25,6 +25,7 @@
 mod advance;
 mod ascent;
 mod compress;
+mod condition;
 mod data_set;
 mod ensemble;
 mod error;
@@ -32,11 +33,14 @@ mod finite;
 mod initial;
 mod kernel;
 mod lambda_max;
+mod lanczos;
 mod law;
 #[cfg(test)]
 mod law_tests;
+mod matrices;
 mod memory;
 mod minibatches;
+mod numbers;
 mod observe;
 #[cfg(test)]
 mod observe_tests;
@@ -50,6 +54,7 @@ mod settings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod together;
 mod validate;
 mod wide_sampler;
 

@@ -2,16 +2,20 @@
 
 use faer::{Mat, Side};
 
+use crate::lanes::{Isa, dispatch_on};
 use crate::problem::{Problem, Weights};
 use crate::random::Purpose;
 
+use super::condition::condition;
 use super::law::Law;
 use super::law_tests::z_score;
 use super::reference::{Batch, gradients};
-use super::{Data, Ensemble, InitialWeights, Observation, SimulateSettings};
+use super::run::Run;
+use super::together::{Meter, Together};
+use super::{Data, Ensemble, InitialWeights, Observation, Outcome, SimulateSettings};
 
-/// A problem of unequal widths and weights away from its minimum.
-fn case() -> (Problem, Weights) {
+/// A problem of unequal widths, weights away from its minimum, and an ensemble that has them.
+fn case() -> (Problem, Weights, Ensemble) {
     let covariance =
         |d: usize| Mat::from_fn(d, d, |i, j| if i == j { 1.0 + i as f64 } else { 0.3 });
     let teacher = Mat::from_fn(2, 3, |i, j| 0.5 + i as f64 - j as f64);
@@ -19,7 +23,13 @@ fn case() -> (Problem, Weights) {
         Problem::with_hidden_widths(covariance(3), teacher, covariance(2), 3, &[4, 3]).unwrap();
     let start = Ensemble::start(&problem, &SimulateSettings::new(0.1, 1), &[11]).unwrap();
     let weights = start.weights().remove(0).unwrap();
-    (problem, weights)
+    (problem, weights, start)
+}
+
+/// What is measured of the weights alone, and of a seed among seeds.
+fn both(problem: &Problem, weights: &Weights, ensemble: &Ensemble) -> [Observation; 2] {
+    let alone = Observation::new(problem, &Data::default(), weights);
+    [alone, ensemble.observe().remove(0).unwrap()]
 }
 
 fn loss(problem: &Problem, layers: &[Mat<f64>]) -> f64 {
@@ -30,7 +40,7 @@ fn loss(problem: &Problem, layers: &[Mat<f64>]) -> f64 {
 /// The loss is quadratic in each single weight, so second differences of any width are exact.
 #[test]
 fn sharpness_is_the_trace_of_the_hessian() {
-    let (problem, weights) = case();
+    let (problem, weights, ensemble) = case();
     let mut trace = 0.0;
     for k in 0..weights.depth() {
         for r in 0..weights.layers()[k].nrows() {
@@ -44,17 +54,19 @@ fn sharpness_is_the_trace_of_the_hessian() {
             }
         }
     }
-    let observed = Observation::new(&problem, &Data::default(), &weights).sharpness;
-    assert!(
-        (observed - trace).abs() < 1e-11 * trace,
-        "{observed} {trace}"
-    );
+    for observed in both(&problem, &weights, &ensemble) {
+        let observed = observed.sharpness;
+        assert!(
+            (observed - trace).abs() < 1e-11 * trace,
+            "{observed} {trace}"
+        );
+    }
 }
 
 /// The product is linear in each single weight, so first differences give the Jacobian exactly.
 #[test]
 fn lambda_max_is_that_of_the_gauss_newton_matrix() {
-    let (problem, weights) = case();
+    let (problem, weights, ensemble) = case();
     let factor = crate::problem::cholesky(problem.input_covariance());
     let mut jacobian: Vec<Mat<f64>> = Vec::new();
     for k in 0..weights.depth() {
@@ -76,19 +88,19 @@ fn lambda_max_is_that_of_the_gauss_newton_matrix() {
             .sum::<f64>()
     });
     let largest = gauss_newton.self_adjoint_eigenvalues(Side::Lower).unwrap()[n - 1];
-    let observed = Observation::new(&problem, &Data::default(), &weights)
-        .lambda_max
-        .unwrap();
-    assert!(
-        (observed - largest).abs() < 1e-11 * largest,
-        "{observed} {largest}"
-    );
+    for observed in both(&problem, &weights, &ensemble) {
+        let observed = observed.lambda_max.unwrap();
+        assert!(
+            (observed - largest).abs() < 1e-11 * largest,
+            "{observed} {largest}"
+        );
+    }
 }
 
 /// 20 000 single-sample gradients, fixed seeds; each |z| below 3.89, two-sided 1e-4.
 #[test]
 fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
-    let (problem, weights) = case();
+    let (problem, weights, _) = case();
     for heteroscedasticity in [0.0, 0.6] {
         let mut settings = SimulateSettings::new(0.1, 1);
         settings.data.heteroscedasticity = heteroscedasticity;
@@ -132,7 +144,7 @@ fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
 /// One step of SGD changes Q_k = W_kW_kᵀ − W_{k+1}ᵀW_{k+1} by η²(g_k g_kᵀ − g_{k+1}ᵀ g_{k+1}), exactly.
 #[test]
 fn a_step_changes_the_conserved_quantities_at_second_order_only() {
-    let (problem, weights) = case();
+    let (problem, weights, _) = case();
     let rate = 0.05;
     let settings = SimulateSettings {
         init: InitialWeights::Given(weights.clone()),
@@ -154,4 +166,102 @@ fn a_step_changes_the_conserved_quantities_at_second_order_only() {
         assert!(exact.norm_l2() > 1e-6);
         assert!((&change - &exact).norm_l2() < 1e-12, "{change:?} {exact:?}");
     }
+}
+
+/// Every number of an observation.
+fn numbers(seen: &Observation) -> Vec<f64> {
+    let mut all = vec![
+        seen.sharpness,
+        seen.lambda_max.unwrap(),
+        seen.fluctuation,
+        seen.gradient_second_moment,
+        seen.loss,
+        seen.product_error,
+    ];
+    all.extend(seen.condition_numbers.iter().map(|c| c.unwrap()));
+    all
+}
+
+/// Eleven seeds of each shape: those in lanes and the one by dense algebra see the same, to rounding. λ_max is iterated
+/// twice, each time to the square of its residual of 1e-6 over the gap.
+#[test]
+fn seeds_side_by_side_are_measured_as_one_alone() {
+    for widths in [
+        &[2, 2, 2][..],
+        &[1, 1],
+        &[3, 5, 4, 2],
+        &[2, 6, 9],
+        &[8, 8, 8, 8],
+        &[17, 12],
+    ] {
+        let problem = super::tests::problem(widths, 3);
+        let mut settings = SimulateSettings::new(1e-3, 4);
+        settings.data.heteroscedasticity = 0.3;
+        let seeds: Vec<u64> = (0..11).collect();
+        let mut ensemble = Ensemble::start(&problem, &settings, &seeds).unwrap();
+        ensemble.run_to(3);
+        for (weights, seen) in ensemble.weights().iter().zip(ensemble.observe()) {
+            let alone = Observation::new(&problem, &settings.data, weights.as_ref().unwrap());
+            for (seen, alone) in numbers(&seen.unwrap()).iter().zip(numbers(&alone)) {
+                assert!(
+                    (seen - alone).abs() < 1e-10 * alone,
+                    "{widths:?}: {seen} {alone}"
+                );
+            }
+        }
+    }
+}
+
+/// A seed's numbers are the same to the last bit in every instruction set, and whoever else is measured with it.
+#[test]
+fn measurements_depend_on_the_seed_alone() {
+    let problem = super::tests::problem(&[5, 7, 3], 3);
+    let settings = SimulateSettings::new(1e-3, 4);
+    let seeds: Vec<u64> = (0..11).collect();
+    let mut ensemble = Ensemble::start(&problem, &settings, &seeds).unwrap();
+    ensemble.run_to(3);
+    let all = ensemble.observe();
+    let law = Law::new(&problem, &settings).unwrap();
+    let meter = Meter::new(&problem, &settings.data);
+    for (seed, together) in seeds.iter().zip(&all) {
+        let mut alone = Ensemble::start(&problem, &settings, &[*seed]).unwrap();
+        alone.run_to(3);
+        assert_eq!(&alone.observe()[0], together);
+        let weights = &alone.snapshot().runs[0].weights;
+        let weights = weights.iter().map(|&w| f64::from_bits(w)).collect();
+        let run = Run::new(
+            &law,
+            &settings,
+            *seed,
+            Outcome::Running,
+            weights,
+            Vec::new(),
+        );
+        for isa in Isa::available() {
+            let (meter, runs) = (&meter, std::slice::from_ref(&run));
+            let seen = dispatch_on(isa, Together { meter, runs });
+            assert_eq!(&seen[0], together, "{isa:?}");
+        }
+    }
+}
+
+/// Singular, strongly graded and vanishing layers, whose condition numbers are known.
+#[test]
+fn condition_numbers_of_known_layers() {
+    let (cosine, sine) = (0.6, 0.8);
+    let turned = |ratio: f64| vec![cosine, -ratio * sine, sine, ratio * cosine];
+    let cases = [
+        (turned(1.0), 2, 1.0),
+        (turned(1e-9), 2, 1e9),
+        (vec![3.0, 0.0, 0.0, 0.0], 2, f64::INFINITY),
+        (vec![2.0, 0.0, 0.0, 0.0, 5.0, 0.0], 3, 2.5),
+        (vec![2.0, 0.0, 0.0, 5.0, 0.0, 0.0], 2, 2.5),
+        (vec![7.0], 1, 1.0),
+    ];
+    for (layer, rows, wanted) in cases {
+        let found = condition::<f64>(&layer, rows);
+        let close = found == wanted || (found - wanted).abs() < 1e-13 * wanted;
+        assert!(close, "{layer:?}: {found} {wanted}");
+    }
+    assert!(condition::<f64>(&[0.0; 4], 2).is_nan());
 }

@@ -24,7 +24,7 @@ fn covariance(stream: &mut Stream, size: usize) -> Mat<f64> {
         + faer::Scale(0.1) * Mat::<f64>::identity(size, size)
 }
 
-fn problem(widths: &[usize], seed: u64) -> Problem {
+pub(super) fn problem(widths: &[usize], seed: u64) -> Problem {
     let mut stream = Stream::new(seed, Purpose::Problem);
     let depth = widths.len() - 1;
     let input = covariance(&mut stream, widths[0]);
@@ -217,6 +217,26 @@ proptest! {
         let all: Vec<_> = Isa::available().into_iter().map(run_in).collect();
         for other in &all[1..] {
             prop_assert_eq!(&all[0], other);
+        }
+    }
+}
+
+/// Where signal and noise share their axes, kernels multiply by diagonals only.
+#[test]
+fn diagonal_problems_agree_with_the_naive_reference() {
+    for size in [5, 8, 30] {
+        let diagonal = |first: f64| {
+            let entry = |i| first + i as f64 / size as f64;
+            Mat::from_fn(size, size, |i, j| if i == j { entry(i) } else { 0.0 })
+        };
+        let problem = Problem::new(diagonal(0.5), diagonal(0.2), diagonal(0.1), 3).unwrap();
+        let settings = SimulateSettings::new(1e-2, 10);
+        let mut fast = Ensemble::start(&problem, &settings, &[3]).unwrap();
+        fast.run_to(12);
+        let slow = naive(&problem, &settings, 3, 12);
+        for (bits, slow) in fast.snapshot().runs[0].weights.iter().zip(&slow) {
+            let fast = f64::from_bits(*bits);
+            assert!((fast - slow).abs() < 1e-12, "{size}: {fast} {slow}");
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use faer::Mat;
 
-use crate::lanes::{Call, Lanes, Real};
+use crate::lanes::Real;
 use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
-use super::tiles::{Across, Along, Operand, Sink, Store, Subtract, product};
+use super::tiles::{Across, Along, Sink, Store, Subtract, multiply, product};
 use super::{Kernel, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column.
@@ -96,14 +96,11 @@ impl<R: Real> General<R> {
         } else {
             let factor = Across::new(&self.input_factor.entries, inputs);
             let white = whitened(&mut self.white, columns.chunks_exact(size), 0..inputs);
-            within(
+            multiply(
                 factor,
                 white,
                 [inputs, inputs, m],
-                Store {
-                    out: first,
-                    rows: inputs,
-                },
+                Store::new(first, inputs),
             );
         }
         for k in 0..depth {
@@ -111,14 +108,11 @@ impl<R: Real> General<R> {
             let (done, rest) = self.layers.split_at_mut(k + 1);
             let layer = Across::new(&self.weights[self.starts[k]..], rows);
             let below = Along::new(&done[k], inner);
-            within(
+            multiply(
                 layer,
                 below,
                 [rows, inner, m],
-                Store {
-                    out: &mut rest[0],
-                    rows,
-                },
+                Store::new(&mut rest[0], rows),
             );
         }
         let (first, rest) = self.layers.split_at_mut(1);
@@ -135,14 +129,11 @@ impl<R: Real> General<R> {
         } else {
             let teacher = Across::new(&self.teacher.entries, outputs);
             let shape = [outputs, inputs, m];
-            within(
+            multiply(
                 teacher,
                 Along::new(first, inputs),
                 shape,
-                Subtract {
-                    out: delta,
-                    rows: outputs,
-                },
+                Subtract::new(delta, outputs),
             );
         }
         if let Some(diagonal) = &self.noise_factor.diagonal {
@@ -157,14 +148,11 @@ impl<R: Real> General<R> {
         } else {
             let factor = Across::new(&self.noise_factor.entries, outputs);
             let white = whitened(&mut self.white, columns.chunks_exact(size), inputs..size);
-            within(
+            multiply(
                 factor,
                 white,
                 [outputs, outputs, m],
-                Subtract {
-                    out: delta,
-                    rows: outputs,
-                },
+                Subtract::new(delta, outputs),
             );
         }
     }
@@ -187,14 +175,11 @@ impl<R: Real> General<R> {
                 self.next.resize(inner * m, R::constant(0.0));
                 let layer = Along::new(&self.weights[span.clone()], rows);
                 let delta = Along::new(&self.layers[k + 1], rows);
-                within(
+                multiply(
                     layer,
                     delta,
                     [inner, rows, m],
-                    Store {
-                        out: &mut self.next,
-                        rows: inner,
-                    },
+                    Store::new(&mut self.next, inner),
                 );
             }
             let velocity = if self.velocity.is_empty() {
@@ -270,7 +255,7 @@ impl<R: Real> LayerGradient<'_, R> {
     #[inline(always)]
     fn store(&self, out: &mut [R]) {
         let rows = self.shape[0];
-        within(self.delta, self.below, self.shape, Store { out, rows });
+        multiply(self.delta, self.below, self.shape, Store::new(out, rows));
     }
 }
 
@@ -307,34 +292,6 @@ impl<R: Real> Sink<R> for Descend<'_, R> {
     }
 }
 
-/// A product that is compiled once for each kind of operands, and not into every place that asks for it.
-struct Within<'a, R, S, const A: bool, const B: bool> {
-    a: Operand<'a, R, A>,
-    b: Operand<'a, R, B>,
-    shape: [usize; 3],
-    sink: S,
-}
-
-impl<R: Real, S: Sink<R>, const A: bool, const B: bool> Call for Within<'_, R, S, A, B> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(mut self) {
-        product(self.a, self.b, self.shape, &mut self.sink);
-    }
-}
-
-/// a b, of shape `[rows, inner, columns]`, into `sink`.
-#[inline(always)]
-fn within<R: Real, S: Sink<R>, const A: bool, const B: bool>(
-    a: Operand<'_, R, A>,
-    b: Operand<'_, R, B>,
-    shape: [usize; 3],
-    sink: S,
-) {
-    R::Wide::within(Within { a, b, shape, sink });
-}
-
 /// The coordinates `range` of each of `columns`, in `room`.
 #[inline(always)]
 fn whitened<'a, R: Real>(
@@ -354,7 +311,7 @@ fn whitened<'a, R: Real>(
 
 /// `scale` · m in every lane, column by column.
 #[inline(always)]
-pub(super) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
+pub(in crate::simulate) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
     let mut out = Vec::with_capacity(m.nrows() * m.ncols());
     for c in 0..m.ncols() {
         for r in 0..m.nrows() {

@@ -2,20 +2,20 @@
 //!
 //! Every entry of a product is summed in one fused chain in the order of the inner index. Matrices are column by column.
 
-use crate::lanes::{Real, Vector};
+use crate::lanes::{Call, Lanes, Real, Vector};
 
 /// An operand of a product. Where it lies `ALONG` the inner index, that index runs through neighbouring entries, and the
 /// outer one in strides; else the other way round.
 #[derive(Clone, Copy)]
-pub(super) struct Operand<'a, R, const ALONG: bool> {
-    pub entries: &'a [R],
-    pub stride: usize,
+pub(in crate::simulate) struct Operand<'a, R, const ALONG: bool> {
+    entries: &'a [R],
+    stride: usize,
 }
 
 /// The inner index in neighbouring entries: columns of the right factor, rows of a transposed left one.
-pub(super) type Along<'a, R> = Operand<'a, R, true>;
+pub(in crate::simulate) type Along<'a, R> = Operand<'a, R, true>;
 /// The outer index in neighbouring entries.
-pub(super) type Across<'a, R> = Operand<'a, R, false>;
+pub(in crate::simulate) type Across<'a, R> = Operand<'a, R, false>;
 
 /// `N` neighbouring outer indices of an operand.
 #[derive(Clone, Copy)]
@@ -67,42 +67,52 @@ impl<R: Real, const N: usize, const ALONG: bool> Panel<'_, R, N, ALONG> {
 }
 
 /// Where the entries of a product go.
-pub(super) trait Sink<R> {
+pub(in crate::simulate) trait Sink<R> {
     /// `M` entries of column `column` from row `row` on.
     fn take<const M: usize>(&mut self, row: usize, column: usize, entries: [R; M]);
 }
 
-/// Into a matrix.
-pub(super) struct Store<'a, R> {
-    pub out: &'a mut [R],
-    pub rows: usize,
-}
-
-impl<R: Real> Sink<R> for Store<'_, R> {
-    #[inline(always)]
-    fn take<const M: usize>(&mut self, row: usize, column: usize, entries: [R; M]) {
-        let out = &mut self.out[column * self.rows + row..][..M];
-        for i in 0..M {
-            out[i] = entries[i];
+/// A sink into a matrix, column by column.
+macro_rules! sink {
+    ($(#[$doc:meta])* $name:ident, |$to:ident, $entry:ident| $new:expr) => {
+        $(#[$doc])*
+        pub(in crate::simulate) struct $name<'a, R> {
+            out: &'a mut [R],
+            rows: usize,
         }
-    }
-}
 
-/// Off a matrix.
-pub(super) struct Subtract<'a, R> {
-    pub out: &'a mut [R],
-    pub rows: usize,
-}
-
-impl<R: Real> Sink<R> for Subtract<'_, R> {
-    #[inline(always)]
-    fn take<const M: usize>(&mut self, row: usize, column: usize, entries: [R; M]) {
-        let out = &mut self.out[column * self.rows + row..][..M];
-        for i in 0..M {
-            out[i] = out[i].sub(entries[i]);
+        impl<'a, R: Real> $name<'a, R> {
+            #[inline(always)]
+            pub fn new(out: &'a mut [R], rows: usize) -> Self {
+                Self { out, rows }
+            }
         }
-    }
+
+        impl<R: Real> Sink<R> for $name<'_, R> {
+            #[inline(always)]
+            fn take<const M: usize>(&mut self, row: usize, column: usize, entries: [R; M]) {
+                let out = &mut self.out[column * self.rows + row..][..M];
+                for i in 0..M {
+                    let ($to, $entry) = (out[i], entries[i]);
+                    out[i] = $new;
+                }
+            }
+        }
+    };
 }
+
+sink!(
+    /// out = a b.
+    Store, |_to, entry| entry
+);
+sink!(
+    /// out += a b.
+    Sum, |to, entry| to.add(entry)
+);
+sink!(
+    /// out −= a b.
+    Subtract, |to, entry| to.sub(entry)
+);
 
 /// a b, of shape `[rows, inner, columns]`, into `sink`.
 #[inline(always)]
@@ -125,6 +135,34 @@ pub(super) fn product<R: Real, const A: bool, const B: bool>(
         }
         column += if left == 3 { 2 } else { left };
     }
+}
+
+/// A product that is compiled once for each kind of operands, and not into every place that asks for it.
+struct Multiply<'a, R, S, const A: bool, const B: bool> {
+    a: Operand<'a, R, A>,
+    b: Operand<'a, R, B>,
+    shape: [usize; 3],
+    sink: S,
+}
+
+impl<R: Real, S: Sink<R>, const A: bool, const B: bool> Call for Multiply<'_, R, S, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(mut self) {
+        product(self.a, self.b, self.shape, &mut self.sink);
+    }
+}
+
+/// a b, of shape `[rows, inner, columns]`, into `sink`.
+#[inline(always)]
+pub(in crate::simulate) fn multiply<R: Real, S: Sink<R>, const A: bool, const B: bool>(
+    a: Operand<'_, R, A>,
+    b: Operand<'_, R, B>,
+    shape: [usize; 3],
+    sink: S,
+) {
+    R::Wide::within(Multiply { a, b, shape, sink });
 }
 
 /// `N` columns of a product.
