@@ -6,21 +6,24 @@ import platform
 import statistics
 import time
 
-DEPTH, DIM, BATCH, LEARNING_RATE = 3, 2, 10, 1e-3
-NOISE_DEVIATIONS = (1.0, 0.1)
+DEPTH, BATCH, LEARNING_RATE = 3, 10, 1e-3
 
 
-def expected_product_error():
+def noise_deviations(dim):
+    return (1.0,) + (0.1,) * (dim - 1)
+
+
+def expected_product_error(dim):
     """E|W_3 W_2 W_1 - V|^2 of the stationary fluctuation around W_k = I, V = I, unit inputs.
 
     There the product's error P decays at the rate eta K with K = D, and each step adds the product's
     share of the minibatch noise, so E|P|^2 = (eta / 2B) D d_x tr(noise covariance) to first order.
     """
-    noise = sum(s * s for s in NOISE_DEVIATIONS)
-    return LEARNING_RATE / (2 * BATCH) * DEPTH * DIM * noise
+    noise = sum(s * s for s in noise_deviations(dim))
+    return LEARNING_RATE / (2 * BATCH) * DEPTH * dim * noise
 
 
-def check(products):
+def check(products, dim):
     """Stop when the trained networks are not around the teacher V = I; return their mean error.
 
     `products` holds d x d products from different seeds or rounds. A factor of 20 either way: with
@@ -28,9 +31,9 @@ def check(products):
     a wrong scale of step, batch or noise is seen in the mean error that is reported.
     """
     errors = [
-        sum((p[i][j] - (i == j)) ** 2 for i in range(DIM) for j in range(DIM)) for p in products
+        sum((p[i][j] - (i == j)) ** 2 for i in range(dim) for j in range(dim)) for p in products
     ]
-    mean, expected = statistics.fmean(errors), expected_product_error()
+    mean, expected = statistics.fmean(errors), expected_product_error(dim)
     if not expected / 20 < mean < expected * 20:
         raise SystemExit(f"product error {mean:.3g} where about {expected:.3g} is expected")
     return mean
@@ -44,7 +47,7 @@ def cpu_model():
     return platform.processor()
 
 
-def report(library, version, results):
+def report(library, version, results, dim):
     """Print one JSON object: where it ran, and microseconds per variant."""
     print(
         json.dumps(
@@ -56,10 +59,10 @@ def report(library, version, results):
                 "cores": sorted(os.sched_getaffinity(0)),
                 "problem": {
                     "depth": DEPTH,
-                    "dim": DIM,
+                    "dim": dim,
                     "batch": BATCH,
                     "learning_rate": LEARNING_RATE,
-                    "noise_deviations": NOISE_DEVIATIONS,
+                    "noise_deviations": noise_deviations(dim),
                     "dtype": "f64",
                 },
                 "results": results,
@@ -77,7 +80,7 @@ def since(start):
     return tuple(now - then for now, then in zip(clocks(), start))
 
 
-def summarise(name, seeds, steps, rounds, product_error):
+def summarise(name, seeds, steps, rounds, product_error, dim):
     """The medians of one variant: `rounds` holds `since(start)` of each round of `steps`."""
     step, cpu = (statistics.median(clock) / steps * 1e6 for clock in zip(*rounds))
     return {
@@ -89,5 +92,5 @@ def summarise(name, seeds, steps, rounds, product_error):
         "us_per_seed_step": step / seeds,
         "cpu_us_per_seed_step": cpu / seeds,
         "product_error": product_error,
-        "expected_product_error": expected_product_error(),
+        "expected_product_error": expected_product_error(dim),
     }

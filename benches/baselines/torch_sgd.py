@@ -5,10 +5,12 @@ import argparse
 import torch
 from torch import nn
 
-from timing import BATCH, DEPTH, DIM, LEARNING_RATE, NOISE_DEVIATIONS, check, clocks, report, since, summarise
+from timing import BATCH, DEPTH, LEARNING_RATE, check, clocks, noise_deviations, report, since, summarise
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
+
+DIM = 2
 
 
 def step(model, optimiser, deviations):
@@ -31,7 +33,7 @@ def main():
     for layer in model:
         nn.init.eye_(layer.weight)
     optimiser = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    deviations = torch.tensor(NOISE_DEVIATIONS)
+    deviations = torch.tensor(noise_deviations(DIM))
 
     times, products = [], []
     for round_ in range(arguments.rounds + 1):
@@ -43,8 +45,8 @@ def main():
         with torch.no_grad():
             products.append(model(torch.eye(DIM)).T.tolist())
 
-    result = summarise("eager", 1, arguments.steps, times, check(products))
-    report("torch", torch.__version__, [result])
+    result = summarise("eager", 1, arguments.steps, times, check(products, DIM), DIM)
+    report("torch", torch.__version__, [result], DIM)
 
 
 if __name__ == "__main__":

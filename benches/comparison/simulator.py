@@ -11,8 +11,11 @@ import sys
 
 from . import BASELINES
 
-PROBLEM = "D=3 d=2 B=10"
-OURS_MANY, OURS_ONE = PROBLEM, PROBLEM + ", one seed"
+SIZES = (2, 5, 8, 16)
+# Steps of JAX in a round: a multiple of 1000.
+STEPS = {2: 20_000, 5: 8000, 8: 4000, 16: 2000}
+# JAX's time over ours, with 16 seeds.
+WANTED = {2: 50, 5: 40, 8: 30, 16: 15}
 
 
 def run(command):
@@ -22,17 +25,21 @@ def run(command):
 def one_pass(harness, python):
     """Microseconds per seed-step by name, wall clock and processor time, and what produced them."""
     times, makers = {}, {}
-    ours = run([harness, "simulator", "--json", "--rounds", "3", "--only", PROBLEM])
-    for timing in ours["timings"]:
-        if timing["name"] in (OURS_MANY, OURS_ONE):
-            name = f"thalweg, {timing['seeds']} seed{'s' * (timing['seeds'] > 1)}"
-            times[name] = (timing["ns_per_seed_step"] / 1e3, timing["cpu_ns_per_seed_step"] / 1e3)
-    for script in ("jax_sgd.py", "torch_sgd.py"):
-        report = run([python, BASELINES / script, "--rounds", "3"])
+    reports = [run([python, BASELINES / "torch_sgd.py", "--rounds", "3"])]
+    for size in SIZES:
+        problem = f"D=3 d={size} B=10"
+        ours = run([harness, "simulator", "--json", "--rounds", "3", "--only", problem])
+        for timing in ours["timings"]:
+            if timing["name"] in (problem, problem + ", one seed"):
+                name = f"thalweg, d = {size}, {timing['seeds']} seed{'s' * (timing['seeds'] > 1)}"
+                times[name] = (timing["ns_per_seed_step"] / 1e3, timing["cpu_ns_per_seed_step"] / 1e3)
+        arguments = ["--rounds", "3", "--dim", str(size), "--steps", str(STEPS[size])]
+        reports.append(run([python, BASELINES / "jax_sgd.py", *arguments]))
+    for report in reports:
         makers[report["library"]] = report["version"]
         makers["cpu"], makers["python"] = report["cpu"], report["python"]
         for result in report["results"]:
-            name = f"{report['library']} {result['name']}"
+            name = f"{report['library']}, d = {report['problem']['dim']}, {result['name']}"
             times[name] = (result["us_per_seed_step"], result["cpu_us_per_seed_step"])
     return times, makers
 
@@ -60,23 +67,26 @@ def compare(arguments, harness):
         for name in passes[0]
     }
 
-    many, one = "thalweg, 16 seeds", "thalweg, 1 seed"
+    many, one = "thalweg, d = 2, 16 seeds", "thalweg, d = 2, 1 seed"
     ratios = [
-        (best(medians, "jax", "16 seeds"), many, 50),
-        (best(medians, "jax", "1 seed"), one, None),
-        ("torch eager", many, 1000),
-        ("torch eager", one, None),
+        (best(medians, f"jax, d = {size},", "16 seeds"), f"thalweg, d = {size}, 16 seeds", WANTED[size])
+        for size in SIZES
     ]
-    print(f"{'µs per seed and step':<28}{'wall':>10}{'processor':>12}")
+    ratios += [
+        (best(medians, "jax, d = 2,", "1 seed"), one, None),
+        ("torch, d = 2, eager", many, 1000),
+        ("torch, d = 2, eager", one, None),
+    ]
+    print(f"{'µs per seed and step':<34}{'wall':>10}{'processor':>12}")
     for name, (wall, cpu) in medians.items():
-        print(f"{name:<28}{wall:>10.4g}{cpu:>12.4g}")
-    print(f"\n{'ratio':<44}{'wall':>8}{'processor':>12}   wanted")
+        print(f"{name:<34}{wall:>10.4g}{cpu:>12.4g}")
+    print(f"\n{'ratio':<62}{'wall':>8}{'processor':>12}   wanted")
     rows = []
     for theirs, ours, wanted in ratios:
         wall, cpu = (medians[theirs][clock] / medians[ours][clock] for clock in (0, 1))
         rows.append({"theirs": theirs, "ours": ours, "wall": wall, "processor": cpu, "wanted": wanted})
         goal = f"{wanted}" if wanted else "-"
-        print(f"{theirs + ' / ' + ours:<44}{wall:>8.0f}{cpu:>12.0f}   {goal}")
+        print(f"{theirs + ' / ' + ours:<62}{wall:>8.0f}{cpu:>12.0f}   {goal}")
 
     return {
         "machine": makers,

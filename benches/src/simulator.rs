@@ -3,12 +3,15 @@
 //! Wall time, and beside it the processor time of all threads, which other work on the machine disturbs
 //! less.
 
+use std::hint::black_box;
+
 use clap::Args;
 use faer::Mat;
 use serde::Serialize;
 use thalweg::problem::Problem;
+use thalweg::recipe::Sam;
 use thalweg::simulate::{
-    Ensemble, InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
+    Ensemble, InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch, schedule,
 };
 
 use crate::timing::{Clocks, Time};
@@ -38,6 +41,8 @@ struct Case {
     seeds: usize,
     /// Steps in a round.
     steps: u64,
+    /// How often each seed is measured on the way, about as often as a run is by default; never if 0.
+    measurements: usize,
     settings: SimulateSettings,
 }
 
@@ -125,6 +130,12 @@ fn time(case: &Case) -> Result<Time, Box<dyn std::error::Error>> {
     let warm = case.steps / 20;
     ensemble.run_to(warm);
     let clocks = Clocks::start();
+    if case.measurements > 0 {
+        for step in schedule::logarithmic(case.steps, case.measurements) {
+            ensemble.run_to(warm + step);
+            black_box(ensemble.observe());
+        }
+    }
     ensemble.run_to(warm + case.steps);
     Ok(clocks.per((case.steps * case.seeds as u64) as f64))
 }
@@ -137,7 +148,12 @@ fn cases() -> Vec<Case> {
         size,
         seeds,
         steps,
+        measurements: 0,
         settings: settings.clone(),
+    };
+    let measured = |name, size, seeds, steps, measurements, settings: &SimulateSettings| Case {
+        measurements,
+        ..case(name, 3, size, seeds, steps, settings)
     };
     let mut arithmetic = headline.clone();
     arithmetic.switch = Some(Switch {
@@ -157,11 +173,22 @@ fn cases() -> Vec<Case> {
     };
     let mut momentum = headline.clone();
     momentum.recipe.momentum = 0.9;
+    let with_sam = |independent| {
+        let mut settings = headline.clone();
+        settings.recipe.sam = Some(Sam {
+            radius: 0.001,
+            normalised: false,
+            independent,
+        });
+        settings
+    };
+    let (sam, independent) = (with_sam(false), with_sam(true));
     let batch_100 = SimulateSettings::new(0.001, 100);
     let small = SimulateSettings {
         init: InitialWeights::Xavier { gain: 1.0 },
         ..SimulateSettings::new(1e-4, 10)
     };
+    let wide = SimulateSettings::new(1e-4, 100);
     vec![
         case("D=3 d=2 B=10", 3, 2, 16, 40_000, &headline),
         case(
@@ -190,26 +217,35 @@ fn cases() -> Vec<Case> {
         case("D=20 d=2 B=10", 20, 2, 16, 10_000, &headline),
         case("D=3 d=3 B=10", 3, 3, 16, 20_000, &headline),
         case("D=3 d=4 B=10", 3, 4, 16, 20_000, &headline),
-        case("D=3 d=5 B=10 (run-time shape)", 3, 5, 16, 10_000, &headline),
+        case("D=3 d=5 B=10", 3, 5, 16, 10_000, &headline),
         case("D=3 d=8 B=10", 3, 8, 16, 4000, &headline),
-        case("D=3 d=12 B=10", 3, 12, 16, 1000, &headline),
+        case("D=3 d=12 B=10", 3, 12, 16, 2000, &headline),
         case("D=3 d=16 B=10", 3, 16, 16, 1000, &headline),
+        case("D=3 d=2 B=10, SAM", 3, 2, 16, 20_000, &sam),
         case(
-            "D=3 d=32 B=100",
+            "D=3 d=2 B=10, SAM, own minibatch",
             3,
-            32,
-            16,
-            200,
-            &SimulateSettings::new(1e-4, 100),
-        ),
-        case("D=3 d=100 B=10", 3, 100, 8, 40, &small),
-        case(
-            "D=3 d=300 B=100",
-            3,
-            300,
             2,
-            10,
-            &SimulateSettings::new(1e-4, 100),
+            16,
+            20_000,
+            &independent,
         ),
+        case("D=3 d=8 B=10, SAM", 3, 8, 16, 2000, &sam),
+        case(
+            "D=3 d=8 B=10, SAM, own minibatch",
+            3,
+            8,
+            16,
+            2000,
+            &independent,
+        ),
+        case("D=3 d=16 B=10, SAM", 3, 16, 16, 500, &sam),
+        measured("D=3 d=8 B=10, measured", 8, 16, 20_000, 100, &headline),
+        measured("D=3 d=16 B=10, measured", 16, 16, 10_000, 100, &headline),
+        case("D=3 d=32 B=100", 3, 32, 16, 200, &wide),
+        case("D=3 d=100 B=10", 3, 100, 8, 40, &small),
+        case("D=3 d=128 B=100", 3, 128, 2, 20, &wide),
+        measured("D=3 d=128 B=100, measured", 128, 2, 400, 20, &wide),
+        case("D=3 d=300 B=100", 3, 300, 2, 10, &wide),
     ]
 }
