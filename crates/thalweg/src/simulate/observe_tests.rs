@@ -236,6 +236,7 @@ fn measurements_depend_on_the_seed_alone() {
             Outcome::Running,
             weights,
             Vec::new(),
+            None,
         );
         for isa in Isa::available() {
             let (meter, runs) = (&meter, std::slice::from_ref(&run));
