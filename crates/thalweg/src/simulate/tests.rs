@@ -203,7 +203,7 @@ proptest! {
         let run_in = |isa| {
             let weights = initial::weights(&problem, &settings, seed);
             let velocity = vec![0.0; if settings.recipe.momentum == 0.0 { 0 } else { weights.len() }];
-            let mut runs = [Run::new(&law, &settings, seed, Outcome::Running, weights, velocity)];
+            let mut runs = [Run::new(&law, &settings, seed, Outcome::Running, weights, velocity, None)];
             dispatch_on(isa, Advance {
                 law: &law,
                 settings: &settings,
