@@ -155,14 +155,16 @@ fn modules_that_are_compared_do_not_import_each_other() {
 }
 
 /// Where SGD is set beside theory or flow outside `compare/`: errors and types of all three, Proposition 1, whose measurement is
-/// a start without a run, starts that a figure's plan takes from theory, the relaxation time at a run's step, and SGD that is run
-/// from the predicted end.
-const MEET: [&str; 6] = [
+/// a start without a run, starts that a figure's plan takes from theory, the relaxation time at a run's step, SGD that is run
+/// from the predicted end, on fresh samples or on a table's own rows, and the end that a data set's own fluctuation has.
+const MEET: [&str; 8] = [
     "thalweg-lab/src/answer/predict.rs",
+    "thalweg-lab/src/diagnose/on_rows.rs",
     "thalweg-lab/src/quantity.rs",
     "thalweg-report/src/reproduce/error.rs",
     "thalweg-report/src/reproduce/linear.rs",
     "thalweg-report/src/reproduce/prop1.rs",
+    "thalweg-report/src/reproduce/replacement.rs",
     "thalweg-report/src/reproduce/turned_noise.rs",
 ];
 

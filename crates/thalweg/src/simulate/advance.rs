@@ -35,6 +35,11 @@ pub(super) fn wide(widths: &[usize]) -> bool {
     widths.iter().any(|&h| h >= WIDE)
 }
 
+/// Whether a network has a kernel of its own shape, which takes one column of a minibatch after another and keeps none.
+pub(super) fn column_by_column(widths: &[usize]) -> bool {
+    (2..=4).contains(&widths[0]) && widths.iter().all(|&h| h == widths[0])
+}
+
 /// How many runs one [`Advance`] takes.
 pub(super) struct GroupSize<'a> {
     /// h_0 … h_D.
@@ -81,7 +86,7 @@ impl Advance<'_> {
             return self.with::<R::Scalar, _, _>(kernel, sampler);
         }
         let depth = widths.len() - 1;
-        let square = widths.iter().all(|&h| h == widths[0]);
+        let square = column_by_column(widths);
         match widths[0] {
             2 if square => self.beside(Square::<R, 2>::new(law, settings, depth)),
             3 if square => self.beside(Square::<R, 3>::new(law, settings, depth)),

@@ -1,6 +1,6 @@
 //! How much memory an ensemble takes.
 
-use super::advance::GroupSize;
+use super::advance::{GroupSize, column_by_column};
 use super::{SampleSource, SimulateSettings};
 use crate::lanes::dispatch;
 
@@ -61,10 +61,10 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
         _ => 0.0,
     };
     let groups = (seeds / lanes).ceil().min(threads as f64);
-    // One seed's wide layers keep a column of each for every sample; seeds side by side go sample by sample.
+    // Layers keep a column of each for every sample, but where a network has a kernel of its own shape.
     let column = if perturbed {
         hidden + 3.0 * (x + y)
-    } else if lanes > 1.0 {
+    } else if column_by_column(widths) {
         x + y
     } else {
         hidden + 2.0 * (x + y)

@@ -340,7 +340,7 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "classes in two columns",
             good().into(),
             "classes a,y",
-            "classes are in one column, and the targets are a,y",
+            "classes are in one column, and the targets are a, y",
         ),
         (
             "no header",
