@@ -22,7 +22,7 @@ mod solve;
 mod weight_decay;
 mod whitening;
 
-pub use lever::{Changed, Lever};
+pub use lever::{Changed, Lever, LeverError};
 pub use solve::{DesignError, DesignPrediction, Designed, Target, design};
 
 use added_noise::AddedNoise;

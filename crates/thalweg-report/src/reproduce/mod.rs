@@ -61,6 +61,7 @@ mod turned_noise;
 mod two_layers;
 mod two_noises;
 
+pub use compared::Compared;
 pub use context::Context;
 pub use error::ReproduceError;
 pub use exhibit::Exhibit;
