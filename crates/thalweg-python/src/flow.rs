@@ -198,8 +198,8 @@ fn finite_arrays<'py>(py: Python<'py>, path: &[FiniteWaypoint]) -> PyResult<Boun
     put("sharpness", |point| point.sharpness)?;
     put("lambda_max", |point| point.lambda_max)?;
     put("fluctuation", |point| point.fluctuation)?;
-    put("product_fluctuation", |point| {
-        point.product_fluctuation.unwrap_or(f64::NAN)
+    put("relative_weighted_fluctuation", |point| {
+        point.relative_weighted_fluctuation.unwrap_or(f64::NAN)
     })?;
     let steps: Option<Vec<u64>> = path.iter().map(|point| point.step).collect();
     if let Some(steps) = steps {

@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 use thalweg_lab::answer;
-use thalweg_lab::compare::{Answered, MeasuredQuantity, Predicted, Series, Values};
+use thalweg_lab::compare::{Answered, MeasuredQuantity, Predicted, PredictedQuantity, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::run::SeedMean;
 use thalweg_lab::spec::read_experiment;
@@ -29,7 +29,7 @@ fn measured(quantity: Quantity, mean: f64, error: f64) -> MeasuredQuantity {
 
 fn predicted(key: &'static str, name: &'static str, values: [(f64, f64); 3]) -> Predicted {
     let series = values.map(|(end, z)| {
-        Some(Series {
+        Some(PredictedQuantity {
             course: vec![end],
             end,
             z: Some(z),

@@ -75,7 +75,10 @@ impl<'p> FiniteAnswer<'p> {
         let path = &self.trajectory.snapshots;
         let steps: Option<Vec<u64>> = path.iter().map(|s| s.step).collect();
         let slow_times: Vec<f64> = path.iter().map(|s| s.slow_time).collect();
-        let fluctuations: Vec<_> = path.iter().map(|s| s.product_fluctuation).collect();
+        let fluctuations: Vec<_> = path
+            .iter()
+            .map(|s| s.relative_weighted_fluctuation)
+            .collect();
         let mut object = json!({
             "convention": CONVENTION,
             "notes": notes(self.prepared.problem.caveats()),
@@ -87,7 +90,7 @@ impl<'p> FiniteAnswer<'p> {
             "batch": self.batch,
             "step": steps,
             "slow_time": slow_times,
-            "product_fluctuation": fluctuations,
+            "relative_weighted_fluctuation": fluctuations,
             "validity": Belief::from(self.trajectory.validity.clone()),
         });
         for quantity in quantity::compared() {

@@ -65,7 +65,7 @@ impl From<FiniteValidity> for Belief {
             accuracy: finite.error(),
             stability_number: finite.stability,
             limit_stability_number: None,
-            relative_weighted_fluctuation: finite.product_fluctuation,
+            relative_weighted_fluctuation: finite.relative_weighted_fluctuation,
             limit_relative_weighted_fluctuation: None,
             misalignment: 0.0,
             distance: None,

@@ -80,7 +80,7 @@ pub struct Predicted {
 #[derive(Clone, Debug, Serialize)]
 pub struct Answered {
     /// For each measured quantity, in the same order.
-    pub series: Vec<Option<Series>>,
+    pub series: Vec<Option<PredictedQuantity>>,
     /// How far it is to be believed.
     pub belief: Option<Belief>,
     /// The same start by start, as the predictor gave it.
@@ -90,7 +90,7 @@ pub struct Answered {
 
 /// One predicted quantity.
 #[derive(Clone, Debug, Serialize)]
-pub struct Series {
+pub struct PredictedQuantity {
     /// At each of the comparison's steps, the mean over the seeds that are followed; one number where it depends
     /// on no step.
     pub course: Vec<f64>,
@@ -100,7 +100,7 @@ pub struct Series {
     pub z: Option<f64>,
 }
 
-impl Series {
+impl PredictedQuantity {
     /// Whether it is one number for all steps.
     pub fn is_level(&self) -> bool {
         self.course.len() == 1
@@ -112,12 +112,12 @@ impl Predicted {
     pub fn is_timeless(&self) -> bool {
         let answer = self.answer.as_ref().ok();
         let series = answer.into_iter().flat_map(|a| a.series.iter().flatten());
-        let mut levels = series.map(Series::is_level);
+        let mut levels = series.map(PredictedQuantity::is_level);
         levels.all(|level| level)
     }
 
     /// What is said of the measured quantity of this index.
-    pub fn series(&self, index: usize) -> Option<&Series> {
+    pub fn series(&self, index: usize) -> Option<&PredictedQuantity> {
         self.answer.as_ref().ok()?.series[index].as_ref()
     }
 }
@@ -272,11 +272,17 @@ fn answered(
         .iter()
         .enumerate()
         .map(|(i, measured)| match &answer.values {
-            Values::Level(levels) => levels.get(i).copied().flatten().map(|level| Series {
-                course: vec![level],
-                end: level,
-                z: measured.end.and_then(|end| end.z(level)),
-            }),
+            Values::Level(levels) => {
+                levels
+                    .get(i)
+                    .copied()
+                    .flatten()
+                    .map(|level| PredictedQuantity {
+                        course: vec![level],
+                        end: level,
+                        z: measured.end.and_then(|end| end.z(level)),
+                    })
+            }
             Values::Paths(paths) => {
                 let at = |step: usize| -> Option<f64> {
                     let values: Option<Vec<f64>> =
@@ -287,7 +293,7 @@ fn answered(
                 let course = course?;
                 let end = *course.last()?;
                 let z = difference(i, paths, &measured.quantity, measurements, question);
-                Some(Series { course, end, z })
+                Some(PredictedQuantity { course, end, z })
             }
         });
     Answered {

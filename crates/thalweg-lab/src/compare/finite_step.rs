@@ -6,7 +6,7 @@ use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
 
-use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
+use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
 use crate::quantity::Quantity;
 use crate::run::departures;
 
@@ -80,7 +80,11 @@ impl Predictor for FiniteStep {
     }
 }
 
-fn path(question: &Question<'_>, seed: &Seed, times: &[u64]) -> Result<FiniteTrajectory, NoAnswer> {
+fn path(
+    question: &Question<'_>,
+    seed: &SeedStart,
+    times: &[u64],
+) -> Result<FiniteTrajectory, NoAnswer> {
     let steps = Steps {
         learning_rate: question.settings.learning_rate,
         batch: question.settings.batch,
@@ -171,7 +175,7 @@ mod tests {
             sharpness: 10.0 + (step as f64 + 1.0).ln(),
             lambda_max: 0.0,
             fluctuation: 5.0,
-            product_fluctuation: None,
+            relative_weighted_fluctuation: None,
         };
         let path = [0, 10, 100, 2000].map(waypoint);
         for step in [0, 1, 10, 50, 1999, 2000] {

@@ -33,11 +33,13 @@ mod slow_flow;
 mod tests;
 
 pub use belief::Belief;
-pub use comparison::{Answered, Comparison, MeasuredQuantity, Predicted, READING, Series};
+pub use comparison::{
+    Answered, Comparison, MeasuredQuantity, Predicted, PredictedQuantity, READING,
+};
 pub use finite_step::FiniteStep;
 pub(crate) use finite_step::is_plain;
 pub use limit::{ExactLimit, rest};
-pub use predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values, starts};
+pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
 pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow, relaxes_quickly};
 
 use crate::spec::Experiment;

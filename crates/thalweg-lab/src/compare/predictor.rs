@@ -44,7 +44,7 @@ pub struct Question<'r> {
     /// How SGD is run on it.
     pub settings: &'r SimulateSettings,
     /// The seeds that reached the end, or the first of them, with the weights from which they started.
-    pub starts: &'r [Seed],
+    pub starts: &'r [SeedStart],
     /// The steps in question, ascending.
     pub steps: &'r [u64],
     /// What is asked for.
@@ -69,7 +69,7 @@ impl Question<'_> {
 
 /// A seed and the weights from which its run started.
 #[derive(Clone, Debug)]
-pub struct Seed {
+pub struct SeedStart {
     /// Which one.
     pub seed: u64,
     /// W_1 … W_D at step 0.
@@ -84,7 +84,7 @@ pub fn starts(
     problem: &Problem,
     settings: &SimulateSettings,
     seeds: &[u64],
-) -> Result<Vec<Seed>, SimulateError> {
+) -> Result<Vec<SeedStart>, SimulateError> {
     if seeds.is_empty() {
         return Ok(Vec::new());
     }
@@ -93,7 +93,7 @@ pub fn starts(
     Ok(starts
         .filter_map(|(&seed, start)| {
             let start = start?;
-            Some(Seed { seed, start })
+            Some(SeedStart { seed, start })
         })
         .collect())
 }

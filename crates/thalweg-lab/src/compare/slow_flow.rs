@@ -6,7 +6,7 @@ use thalweg::problem::Problem;
 use thalweg::simulate::SimulateSettings;
 use thalweg::theory::noise_misalignment;
 
-use super::predictor::{Answer, NoAnswer, Predictor, Question, Seed, Values};
+use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
 
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
 const MOST_WEIGHTS_UNASKED: usize = 2000;
@@ -123,7 +123,7 @@ impl Predictor for SlowFlow {
 impl SlowFlow {
     /// The whole path from one start, at the steps in question; no answer where descent from there diverges or rests, or
     /// the integrator gives up.
-    fn path(&self, question: &Question<'_>, seed: &Seed) -> Result<Trajectory, NoAnswer> {
+    fn path(&self, question: &Question<'_>, seed: &SeedStart) -> Result<Trajectory, NoAnswer> {
         let steps = Steps {
             learning_rate: question.effective_rate(),
             batch: question.settings.batch,

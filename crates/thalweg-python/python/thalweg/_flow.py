@@ -42,7 +42,7 @@ class Flow:
         ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖; without the denominator where that is 0. None with ``drift="finite"``.
     weights : list of ndarray of float64, each (n, h_k, h_{k−1}), or None
         W_1 … W_D along the way. None with ``drift="finite"``, where SGD fluctuates about them.
-    product_fluctuation : ndarray of float64, (n,), or None
+    relative_weighted_fluctuation : ndarray of float64, (n,), or None
         E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖² with ``drift="finite"``, NaN while the weights still descend; else None.
     limit : dict or None
         T, λ_max and F as u → ∞ (Theorem 1), by their names; None where it is not known.
@@ -61,7 +61,7 @@ class Flow:
     layer_conditions: NDArray[np.float64] | None
     distance: NDArray[np.float64] | None
     weights: list[NDArray[np.float64]] | None
-    product_fluctuation: NDArray[np.float64] | None
+    relative_weighted_fluctuation: NDArray[np.float64] | None
     limit: dict[str, float] | None
     relaxation_slow_time: float | None
     relaxation_steps: float | None
@@ -79,7 +79,7 @@ class Flow:
         self.layer_conditions = arrays.get("layer_conditions")
         self.distance = arrays.get("distance")
         self.weights = arrays.get("weights")
-        self.product_fluctuation = arrays.get("product_fluctuation")
+        self.relative_weighted_fluctuation = arrays.get("relative_weighted_fluctuation")
         self.limit = copy.copy(answer.get("limit"))
         self.relaxation_slow_time = answer.get("relaxation_slow_time")
         self.relaxation_steps = answer.get("relaxation_steps")
@@ -99,7 +99,7 @@ class Flow:
         axes = axes_for(axes, label, quantity)
         # The first time is mostly 0, which a logarithm does not show.
         shown = times > 0
-        label = "slow flow" if self.product_fluctuation is None else "finite-step theory"
+        label = "slow flow" if self.relative_weighted_fluctuation is None else "finite-step theory"
         axes.plot(times[shown], values[shown], "--", label=label)
         if shown.sum() > 1:
             axes.set_xscale("log")

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plot::Scale;
-use thalweg_lab::compare::{Answered, Predicted, Series, Values};
+use thalweg_lab::compare::{Answered, Predicted, PredictedQuantity, Values};
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 use thalweg_lab::run::{AtStep, SeedMean};
 
@@ -32,7 +32,7 @@ fn measured(quantity: Quantity, means: [f64; 2], errors: [f64; 2]) -> MeasuredQu
 
 fn predicted(key: &'static str, legend: &'static str, courses: [&[f64]; 3]) -> Predicted {
     let series = courses.map(|course| {
-        Some(Series {
+        Some(PredictedQuantity {
             course: course.to_vec(),
             end: course[course.len() - 1],
             z: None,

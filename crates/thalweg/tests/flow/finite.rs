@@ -100,7 +100,7 @@ fn reference_trajectories_and_sgd() {
                 let sgd = off("sgd").unwrap_or(0.0);
                 assert!(!meets || sgd < 0.02, "{name} {key} {i}: {sgd}");
                 let limit = if *key == "lambda_max" { 0.015 } else { 0.01 };
-                let claimed = path.validity.product_fluctuation < 0.035;
+                let claimed = path.validity.relative_weighted_fluctuation < 0.035;
                 assert!(
                     !claimed || sgd < limit,
                     "{name} {key} {i} against SGD: {sgd}"
@@ -123,7 +123,7 @@ fn one_layer_fluctuates_as_least_mean_squares_does() {
     let row = per_batch / (2.0 - rate - 3.0 * per_batch);
     let exact = 2.0 * 1.09 * row / 2.0;
     let found = path.snapshots[0];
-    assert!(relative(found.product_fluctuation.unwrap(), exact) < 1e-3);
+    assert!(relative(found.relative_weighted_fluctuation.unwrap(), exact) < 1e-3);
     assert!(relative(found.sharpness, 4.0) < 1e-12);
     assert!(relative(found.lambda_max, 1.0) < 1e-12);
     // K is the identity.
@@ -322,10 +322,10 @@ fn a_path_in_steps_comes_down_first() {
             finite.snapshots[i].sharpness,
             leading.snapshots[i].sharpness
         );
-        assert_eq!(finite.snapshots[i].product_fluctuation, None);
+        assert_eq!(finite.snapshots[i].relative_weighted_fluctuation, None);
     }
     assert_eq!(finite.snapshots[2].step, Some(100_000));
-    assert!(finite.snapshots[2].product_fluctuation.unwrap() > 0.0);
+    assert!(finite.snapshots[2].relative_weighted_fluctuation.unwrap() > 0.0);
     let minimum = thalweg::flow::descend(&problem, &start, &FlowSettings::default()).unwrap();
     let along = finite_step(
         &problem,
@@ -377,7 +377,7 @@ fn what_noise_does_on_the_way_down_is_warned_of() {
 fn the_range_is_what_was_measured() {
     let error = |fluctuation, noise_condition, depth, stability, drift| {
         FiniteValidity {
-            product_fluctuation: fluctuation,
+            relative_weighted_fluctuation: fluctuation,
             stability,
             noise_condition,
             depth,

@@ -68,9 +68,12 @@ fn page(answer: &FiniteAnswer<'_>) -> String {
                 .iter()
                 .map(|q| cell(q.at_finite_step(s), digits.min(4))),
         );
-        row.push(s.product_fluctuation.map_or("–".to_owned(), |epsilon| {
-            format!("{} %", significant(100.0 * epsilon, 2))
-        }));
+        row.push(
+            s.relative_weighted_fluctuation
+                .map_or("–".to_owned(), |epsilon| {
+                    format!("{} %", significant(100.0 * epsilon, 2))
+                }),
+        );
         table.row(row);
     }
     page.table(&table);

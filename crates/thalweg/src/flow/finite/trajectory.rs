@@ -34,7 +34,7 @@ pub struct FiniteWaypoint {
     /// E F, of one sample, in loss²/weight².
     pub fluctuation: f64,
     /// ε = E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²; none while the weights still descend to the minima.
-    pub product_fluctuation: Option<f64>,
+    pub relative_weighted_fluctuation: Option<f64>,
 }
 
 /// SGD's mean path from one start at one step size.
@@ -96,7 +96,7 @@ pub fn finite_step(
             sharpness: means.sharpness,
             lambda_max: means.lambda_max,
             fluctuation: means.fluctuation,
-            product_fluctuation: Some(means.error / (signal * signal)),
+            relative_weighted_fluctuation: Some(means.error / (signal * signal)),
         });
     }
     let validity = FiniteValidity {
@@ -137,7 +137,7 @@ pub fn finite_path(
             sharpness: waypoint.sharpness,
             lambda_max: waypoint.lambda_max,
             fluctuation: waypoint.fluctuation,
-            product_fluctuation: None,
+            relative_weighted_fluctuation: None,
         })
         .collect();
     let mut validity = FiniteValidity::new(problem, steps.learning_rate, &snapshots);

@@ -7,7 +7,7 @@ use crate::{problem::Problem, words::rounded};
 #[derive(Clone, Debug, PartialEq)]
 pub struct FiniteValidity {
     /// The largest ε = E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖² on the way; 0 where no time lies beyond the descent.
-    pub product_fluctuation: f64,
+    pub relative_weighted_fluctuation: f64,
     /// η E λ_max/2, the largest on the way: 1 is the edge of stability.
     pub stability: f64,
     /// κ(Σε), the largest eigenvalue of the label noise's covariance over its smallest; infinite where that is 0.
@@ -63,12 +63,14 @@ pub const TRUSTED_CONDITION: f64 = 100.0;
 
 impl FiniteValidity {
     pub(super) fn new(problem: &Problem, learning_rate: f64, snapshots: &[FiniteWaypoint]) -> Self {
-        let fluctuations = snapshots.iter().filter_map(|at| at.product_fluctuation);
+        let fluctuations = snapshots
+            .iter()
+            .filter_map(|at| at.relative_weighted_fluctuation);
         let stabilities = snapshots
             .iter()
             .map(|at| 0.5 * learning_rate * at.lambda_max);
         Self {
-            product_fluctuation: fluctuations.fold(0.0, f64::max),
+            relative_weighted_fluctuation: fluctuations.fold(0.0, f64::max),
             stability: stabilities.fold(0.0, f64::max),
             noise_condition: noise_condition(problem),
             depth: problem.depth(),
@@ -95,10 +97,10 @@ impl FiniteValidity {
 
     /// How near T is to SGD's, relative, as far as that was measured: [`TRUSTED_ERROR`], or [`OUTER_ERROR`] in the outer range.
     pub fn error(&self) -> Option<f64> {
-        let inner = self.product_fluctuation <= self.most()
+        let inner = self.relative_weighted_fluctuation <= self.most()
             && self.depth <= TRUSTED_DEPTH
             && self.drift <= MOST_DRIFT;
-        let outer = self.product_fluctuation <= self.outermost()
+        let outer = self.relative_weighted_fluctuation <= self.outermost()
             && self.depth <= OUTER_DEPTH
             && self.drift <= OUTER_DRIFT;
         match (inner, outer) {
@@ -131,7 +133,9 @@ impl FiniteValidity {
     #[must_use]
     pub fn worst(self, other: &Self) -> Self {
         Self {
-            product_fluctuation: self.product_fluctuation.max(other.product_fluctuation),
+            relative_weighted_fluctuation: self
+                .relative_weighted_fluctuation
+                .max(other.relative_weighted_fluctuation),
             stability: self.stability.max(other.stability),
             noise_condition: self.noise_condition.max(other.noise_condition),
             depth: self.depth.max(other.depth),
@@ -148,7 +152,7 @@ impl FiniteValidity {
 
     /// Whether to believe it, in a few sentences for a user.
     pub fn sentence(&self) -> String {
-        let percent = percent(self.product_fluctuation);
+        let percent = percent(self.relative_weighted_fluctuation);
         let drifts = format!(
             "noise moves the weights along the minima while they still descend to them, which leaves T and F uncertain by {:.1} %",
             100.0 * self.drift
@@ -198,7 +202,7 @@ impl FiniteValidity {
                  after a descent to one, on which noise has more time to act.",
                 self.depth
             )
-        } else if self.product_fluctuation <= self.most() {
+        } else if self.relative_weighted_fluctuation <= self.most() {
             format!(
                 "{drifts} (at most {} % is in range with up to {OUTER_DEPTH} layers, {} % with more); later steps forget it, and a smaller η or a larger \
                  batch reduces it.",
