@@ -114,7 +114,12 @@ def test_drawings(run: thalweg.Simulation) -> None:
 
     axes = run.plot()
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels[0] == "SGD" and len(labels) == 3
+    assert labels == [
+        "SGD",
+        "slow flow from the same starts",
+        "finite-step theory from the same starts",
+        "exact limit (Theorem 1)",
+    ]
     assert axes.get_ylabel() == "sharpness T"
     path = thalweg.flow(run.problem, learning_rate=0.01, batch=10, steps=300)
     for quantity in ("fluctuation", "lambda_max"):

@@ -159,7 +159,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.html {
         let data = arguments.file.display().to_string();
         let page = diagnosis(&found, &on_rows, &data, &command(arguments));
-        write_whole(path, page.as_bytes()).map_err(|error| Failure::work(error))?;
+        write_whole(path, page.as_bytes()).map_err(Failure::work)?;
     }
     if arguments.json {
         output::print_json(&diagnosed(&found, &on_rows))

@@ -118,8 +118,8 @@ fn numbers(
         covariance.clone(),
         depth,
     )
-    .map_err(|error| AnswerError::input(error))?;
-    let found = theory::predict(&problem).map_err(|error| AnswerError::input(error))?;
+    .map_err(AnswerError::input)?;
+    let found = theory::predict(&problem).map_err(AnswerError::input)?;
     let spectrum = spectrum(covariance, rank);
     let all = [
         spectrum[0] / spectrum[rank - 1],
@@ -151,7 +151,11 @@ impl Diagnosis {
     pub fn new(gathered: &Gathered, settings: &Settings) -> Result<Self, DiagnoseError> {
         let mut left_out = gathered.left_out.clone();
         let once = vec![1.0; gathered.groups.len()];
-        let (inputs, targets, variances) = used(gathered, &once, &mut left_out)?;
+        let Used {
+            inputs,
+            targets,
+            variances,
+        } = used(gathered, &once, &mut left_out)?;
         let needed = 2 * (inputs.len() + 1).max(targets.len() + 1) + 10;
         if gathered.rows < needed as u64 {
             return Err(DiagnoseError::TooFewRows {
@@ -256,12 +260,19 @@ impl Diagnosis {
     }
 }
 
-/// Which entries of x and y are used, and the variance of each target: constants and functions of other columns are left out.
+/// Entries of x and of y that are used, and the variance of each target.
+struct Used {
+    inputs: Vec<usize>,
+    targets: Vec<usize>,
+    variances: Vec<f64>,
+}
+
+/// Which entries are used: constants and functions of other columns are left out.
 fn used(
     gathered: &Gathered,
     once: &[f64],
     left_out: &mut Vec<String>,
-) -> Result<(Vec<usize>, Vec<usize>, Vec<f64>), DiagnoseError> {
+) -> Result<Used, DiagnoseError> {
     let total = gathered.total(once);
     let (names, size) = (&gathered.input_names, gathered.input_names.len());
     if total.rows() < 2.0 {
@@ -337,7 +348,11 @@ fn used(
         targets.push(entry[0]);
         variances.push(variance);
     }
-    Ok((inputs, targets, variances))
+    Ok(Used {
+        inputs,
+        targets,
+        variances,
+    })
 }
 
 /// T/T_min if the noise of output `j` were as loud as the mean of the others and uncorrelated with it.

@@ -40,7 +40,7 @@ pub fn least_fluctuation(
     let outputs = weighted_moment(residuals.as_ref(), inputs);
     let sources = weighted_moment(inputs, residuals.as_ref());
     let problem = Problem::new(sources, fit, outputs, 2)?;
-    Ok(Minimum::of_sgd(&problem)?.weights()?)
+    Minimum::of_sgd(&problem)?.weights()
 }
 
 /// (1/N) Σ ‖by_i‖² of_i of_iᵀ over the columns.

@@ -50,6 +50,10 @@ impl<'a, R: Real, const ALONG: bool> Operand<'a, R, ALONG> {
 impl<R: Real, const N: usize, const ALONG: bool> Panel<'_, R, N, ALONG> {
     /// Its entries at inner index `k`.
     #[inline(always)]
+    #[expect(
+        clippy::manual_memcpy,
+        reason = "written out, so that the entries stay in registers"
+    )]
     fn at(&self, k: usize) -> [R; N] {
         let mut entries = [R::constant(0.0); N];
         if ALONG {
