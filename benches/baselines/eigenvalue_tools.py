@@ -95,44 +95,34 @@ def lattice(n, dtype):
 OPERATORS = {"outliers": Outliers, "power": power, "lattice": lattice}
 
 
-class Arrays:
+class Thalweg:
+    """thalweg on one kind of vectors."""
+
+    def __init__(self, product, n, basis, like):
+        self.product, self.n, self.basis, self.like = product, n, basis, like
+
+    def __call__(self, tolerance, seed):
+        found = thalweg.eigenpairs(
+            self.product,
+            self.n,
+            tolerance=tolerance,
+            basis=self.basis,
+            max_products=PRODUCTS,
+            seed=seed,
+            like=self.like,
+        )
+        return found.values[0].value, found.values[0].products
+
+
+def arrays(operator, n, dtype, basis):
     """thalweg on numpy's arrays."""
-
-    def __init__(self, operator, n, dtype, basis):
-        self.operator, self.n, self.basis = operator, n, basis
-        self.like = np.zeros(1, dtype)
-
-    def __call__(self, tolerance, seed):
-        found = thalweg.eigenpairs(
-            self.operator.array,
-            self.n,
-            tolerance=tolerance,
-            basis=self.basis,
-            max_products=PRODUCTS,
-            seed=seed,
-            like=self.like,
-        )
-        return found.values[0].value, found.values[0].products
+    return Thalweg(operator.array, n, basis, np.zeros(1, dtype))
 
 
-class Tensors:
+def tensors(operator, n, dtype, basis):
     """thalweg on tensors."""
-
-    def __init__(self, operator, n, dtype, basis):
-        self.operator, self.n, self.basis = operator, n, basis
-        self.like = torch.zeros(1, dtype=torch.float32 if dtype == np.float32 else torch.float64)
-
-    def __call__(self, tolerance, seed):
-        found = thalweg.eigenpairs(
-            self.operator.tensor,
-            self.n,
-            tolerance=tolerance,
-            basis=self.basis,
-            max_products=PRODUCTS,
-            seed=seed,
-            like=self.like,
-        )
-        return found.values[0].value, found.values[0].products
+    precision = torch.float32 if dtype == np.float32 else torch.float64
+    return Thalweg(operator.tensor, n, basis, torch.zeros(1, dtype=precision))
 
 
 class Eigsh:
@@ -183,10 +173,10 @@ class Lobpcg:
 
 def tools(operator, n, dtype):
     found = {
-        "thalweg": Arrays(operator, n, dtype, None),
-        "thalweg, 8 vectors": Arrays(operator, n, dtype, 8),
-        "thalweg, tensors": Tensors(operator, n, dtype, None),
-        "thalweg, tensors, 8 vectors": Tensors(operator, n, dtype, 8),
+        "thalweg": arrays(operator, n, dtype, None),
+        "thalweg, 8 vectors": arrays(operator, n, dtype, 8),
+        "thalweg, tensors": tensors(operator, n, dtype, None),
+        "thalweg, tensors, 8 vectors": tensors(operator, n, dtype, 8),
         "eigsh": Eigsh(operator, n, dtype, None),
         "eigsh, 8 vectors": Eigsh(operator, n, dtype, 8),
     }
