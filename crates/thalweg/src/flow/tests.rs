@@ -15,6 +15,7 @@ use super::{
 use crate::{
     problem::{Problem, ProblemShape, Weights},
     random::{Purpose, Stream},
+    recipe::Forces,
     theory::functionals,
 };
 
@@ -35,6 +36,17 @@ pub(super) fn problems() -> [Problem; 4] {
         problem(3, 2, 4),
         problem(2, 4, 5),
     ]
+}
+
+/// Plain noise, and noise of another strength beside a decay of the weights.
+pub(super) fn forces() -> [Forces; 2] {
+    let plain = Forces::default();
+    let decaying = Forces {
+        noise: 0.7,
+        decay: 0.3,
+        ..plain
+    };
+    [plain, decaying]
 }
 
 pub(super) fn minimum(problem: &Problem) -> Weights {

@@ -12,7 +12,7 @@
 //!
 //! (η⁴/2B²) Σ S_ab S_cdᵀ λ_aλ_c N_ac λ_bλ_d N_bd.
 
-use faer::{Mat, MatRef, Side};
+use faer::{Mat, MatRef};
 
 use super::{
     super::{
@@ -23,6 +23,7 @@ use super::{
     },
     base::{Base, lift, unstacked, variation},
 };
+use crate::problem::Spectral;
 use crate::random::{Purpose, Stream};
 
 /// Directions in which the scatter's variance is below this fraction of its largest get no points of their own.
@@ -104,20 +105,11 @@ pub(super) fn cloud(
 ) -> Result<(Vec<Vec<f64>>, Vec<f64>), FlowError> {
     let mut axes: Vec<Vec<f64>> = Vec::new();
     if scatter.nrows() > 0 {
-        let eigen =
-            scatter
-                .self_adjoint_eigen(Side::Lower)
-                .map_err(|_| FlowError::Decomposition {
-                    what: "eigenvalue iteration of the scatter",
-                })?;
-        let values = eigen.S().column_vector();
-        let floor = (NEGLIGIBLE * values[values.nrows() - 1]).max(NONE);
-        for (i, value) in values
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| **value > floor)
-        {
-            let direction = along * eigen.U().col(i);
+        let spectral = decomposed(scatter)?;
+        let floor = (NEGLIGIBLE * spectral.largest()).max(NONE);
+        let values = spectral.values.iter().enumerate();
+        for (i, value) in values.filter(|(_, value)| **value > floor) {
+            let direction = along * spectral.vectors.col(i);
             let size = (3.0 * value).sqrt();
             axes.push(direction.iter().map(|x| size * x).collect());
         }
@@ -147,6 +139,12 @@ pub(super) fn cloud(
     Ok((points, weights))
 }
 
+fn decomposed(scatter: &Mat<f64>) -> Result<Spectral, FlowError> {
+    Spectral::of(scatter.as_ref()).ok_or(FlowError::Decomposition {
+        what: "eigenvalue iteration of the scatter",
+    })
+}
+
 /// So many points of the manifold about `centre`, drawn with the covariance `scatter` in the basis `along`, in pairs to either side.
 pub(super) fn drawn(
     model: &Model,
@@ -159,14 +157,8 @@ pub(super) fn drawn(
     let root = if n == 0 {
         Mat::zeros(0, 0)
     } else {
-        let eigen =
-            scatter
-                .self_adjoint_eigen(Side::Lower)
-                .map_err(|_| FlowError::Decomposition {
-                    what: "eigenvalue iteration of the scatter",
-                })?;
-        let values = eigen.S().column_vector();
-        Mat::from_fn(n, n, |i, j| eigen.U()[(i, j)] * values[j].max(0.0).sqrt())
+        let Spectral { values, vectors } = decomposed(scatter)?;
+        Mat::from_fn(n, n, |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt())
     };
     let axes = along * root;
     let mut stream = Stream::new(1, Purpose::Probes);

@@ -11,7 +11,7 @@ use crate::flow::{
     rosenbrock::{Integrator, Linear, Shifted, System},
     slow_flow,
     symmetric::SymmetricFlow,
-    tests::{difference, minimum, moved, norm, problems, velocity},
+    tests::{difference, forces, minimum, moved, norm, problems, velocity},
     walk::{Turned, Walk},
     wide::WideFlow,
 };
@@ -102,16 +102,6 @@ fn networks() -> [(Problem, Weights); 4] {
             &[1.0, 0.05],
         ),
     ]
-}
-
-fn forces() -> [Forces; 2] {
-    let plain = Forces::default();
-    let decaying = Forces {
-        noise: 0.7,
-        decay: 0.3,
-        ..plain
-    };
-    [plain, decaying]
 }
 
 #[test]

@@ -13,21 +13,9 @@ use crate::flow::{
     point::{Model, Point},
     rosenbrock,
     symmetric::SymmetricFlow,
-    tests::{difference, minimum, norm, problem, problems, velocity},
+    tests::{difference, forces, minimum, norm, problem, problems, velocity},
     walk::Turned,
 };
-use crate::recipe::Forces;
-
-/// Plain noise, and noise of another strength beside a decay of the weights.
-fn forces() -> [Forces; 2] {
-    let plain = Forces::default();
-    let decaying = Forces {
-        noise: 0.7,
-        decay: 0.3,
-        ..plain
-    };
-    [plain, decaying]
-}
 
 /// Symmetric matrices of the generators' shapes.
 fn generators(field: &Field, phase: f64) -> Generators {
