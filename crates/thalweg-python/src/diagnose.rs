@@ -8,7 +8,7 @@ use faer::Mat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use thalweg_lab::answer::{diagnosed, time_for_runs, with_causes};
+use thalweg_lab::answer::{diagnosed, with_causes};
 use thalweg_lab::diagnose::{Columns, Diagnosis, Gathered, Matrices, OnRows, Settings, open};
 
 use crate::error::Failed;
@@ -117,12 +117,7 @@ fn answered(
     let work = move || -> Result<_, Failed> {
         let gathered = gather(settings.seed)?;
         let found = Diagnosis::new(&gathered, &settings).map_err(Failed::input)?;
-        let mut on_rows = Vec::new();
-        for replacement in [false, true] {
-            if let Some(more) = time_for_runs(seconds / 2.0, &looked_at) {
-                on_rows.push(OnRows::new(&found, settings.step, replacement, more)?);
-            }
-        }
+        let on_rows = OnRows::both(&found, settings.step, seconds, &looked_at)?;
         Ok(diagnosed(&found, &on_rows))
     };
     let answer = work::follow(py, (&stop, work::PATIENCE), work, |_| Ok(()))?;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use thalweg_lab::answer::{PredictAnswer, Prepared, diagnosed, time_for_runs};
+use thalweg_lab::answer::{PredictAnswer, Prepared, diagnosed};
 use thalweg_lab::diagnose::{
     Columns, Csv, DiagnoseError, Diagnosis, Gathered, Interval, OnRows, Rows, Settings, TableRows,
-    open,
+    Trial, open,
 };
 use thalweg_lab::store::write_whole;
 use thalweg_report::report::diagnosis;
@@ -148,14 +148,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         seed: arguments.seed,
     };
     let found = Diagnosis::new(&gathered, &settings).map_err(named)?;
-    let mut on_rows = Vec::new();
-    if arguments.simulate {
-        for replacement in [false, true] {
-            if let Some(more) = time_for_runs(arguments.seconds / 2.0, interrupt::asked()) {
-                on_rows.push(OnRows::new(&found, step, replacement, more)?);
-            }
-        }
-    }
+    let seconds = if arguments.simulate {
+        arguments.seconds
+    } else {
+        0.0
+    };
+    let on_rows = OnRows::both(&found, step, seconds, interrupt::asked())?;
     if let Some(path) = &arguments.html {
         let data = arguments.file.display().to_string();
         let page = diagnosis(&found, &on_rows, &data, &command(arguments));
@@ -202,6 +200,7 @@ fn rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
     if path.as_os_str() != "-" {
         return open(path, asked);
     }
+    // Before standard input is waited for.
     if asked.targets.is_empty() {
         return Err(DiagnoseError::NoTargets);
     }
@@ -281,32 +280,33 @@ fn page(
     for sentence in &found.left_out {
         page.paragraph(sentence);
     }
-    let tested = if (found.tested as u64) < found.rows {
-        format!(", on {} rows drawn from all", found.tested)
-    } else {
-        String::new()
+    let tested = |trial: &Trial| {
+        let p = significant(trial.p_value, 2);
+        if (trial.rows as u64) < found.rows {
+            format!("p = {p}, on {} rows drawn from all", trial.rows)
+        } else {
+            format!("p = {p}")
+        }
     };
+    let (isotropy, heteroscedasticity) = (&found.isotropy, &found.heteroscedasticity);
     page.paragraph(&if found.outputs.len() == 1 {
         "With one output its noise is isotropic, and SGD ends at the flattest minimum.".to_owned()
-    } else if found.isotropy < SMALL {
-        format!("It is not the same on all outputs (isotropy: p = {}{tested}).", significant(found.isotropy, 2))
+    } else if isotropy.p_value < SMALL {
+        format!("It is not the same on all outputs (isotropy: {}).", tested(isotropy))
     } else {
         format!(
-            "It may be the same and uncorrelated on all outputs (isotropy: p = {}{tested}): these rows cannot tell.",
-            significant(found.isotropy, 2)
+            "It may be the same and uncorrelated on all outputs (isotropy: {}): these rows cannot tell.",
+            tested(isotropy)
         )
     });
-    page.paragraph(&if found.heteroscedasticity < SMALL {
+    page.paragraph(&if heteroscedasticity.p_value < SMALL {
         format!(
-            "It depends on the inputs (p = {}), or the targets are no linear functions of them: the closed forms below do not hold, and say at best \
+            "It depends on the inputs ({}), or the targets are no linear functions of them: the closed forms below do not hold, and say at best \
              where SGD tends.",
-            significant(found.heteroscedasticity, 2)
+            tested(heteroscedasticity)
         )
     } else {
-        format!(
-            "That it depends on the inputs is not seen (p = {}).",
-            significant(found.heteroscedasticity, 2)
-        )
+        format!("That it depends on the inputs is not seen ({}).", tested(heteroscedasticity))
     });
     page.heading(&format!(
         "Where SGD would end, in a linear network of {} layers",

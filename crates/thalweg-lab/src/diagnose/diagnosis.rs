@@ -12,7 +12,7 @@ use super::gathered::Gathered;
 use super::interval::{Interval, LEAST};
 use super::interventions::{Intervention, interventions};
 use super::noise::{Entries, independent};
-use super::trials::{Trials, heteroscedasticity, isotropy};
+use super::trials::{Trial, Trials, heteroscedasticity, isotropy};
 use super::{DiagnoseError, Noise};
 use crate::answer::AnswerError;
 
@@ -67,8 +67,6 @@ pub struct OutputNoise {
 pub struct Diagnosis {
     /// n.
     pub rows: u64,
-    /// How many of them, drawn evenly, the two tests are made on.
-    pub tested: usize,
     /// Whether the outputs are classes.
     pub classes: bool,
     /// What the inputs that are used are called.
@@ -89,10 +87,10 @@ pub struct Diagnosis {
     pub lambda_max: Interval,
     /// F.
     pub fluctuation: Interval,
-    /// p-value of the hypothesis that Σε ∝ I.
-    pub isotropy: f64,
-    /// p-value of the hypothesis that the noise does not depend on the inputs.
-    pub heteroscedasticity: f64,
+    /// Of the hypothesis that Σε ∝ I.
+    pub isotropy: Trial,
+    /// Of the hypothesis that the noise does not depend on the inputs.
+    pub heteroscedasticity: Trial,
     /// Output by output.
     pub outputs: Vec<OutputNoise>,
     /// What would change it.
@@ -155,7 +153,8 @@ impl Diagnosis {
             inputs,
             targets,
             variances,
-        } = used(gathered, &once, &mut left_out)?;
+            means,
+        } = used(gathered, &mut left_out)?;
         let needed = 2 * (inputs.len() + 1).max(targets.len() + 1) + 10;
         if gathered.rows < needed as u64 {
             return Err(DiagnoseError::TooFewRows {
@@ -227,16 +226,13 @@ impl Diagnosis {
             name: name(j),
             noise_variance: own(j),
             explained: 1.0 - own(j) / variances[j],
-            share: gathered
-                .classes
-                .then(|| gathered.total(&once).mean(targets[j])),
+            share: gathered.classes.then(|| means[j]),
             ratio_if_average: (rank == targets.len())
                 .then(|| if_average(&noise, j, settings.depth))
                 .flatten(),
         });
         Ok(Self {
             rows: gathered.rows,
-            tested: gathered.sample.len(),
             classes: gathered.classes,
             input_names: inputs
                 .iter()
@@ -265,15 +261,13 @@ struct Used {
     inputs: Vec<usize>,
     targets: Vec<usize>,
     variances: Vec<f64>,
+    /// Of each target, from the first row's: of classes the part of the rows that are of it.
+    means: Vec<f64>,
 }
 
 /// Which entries are used: constants and functions of other columns are left out.
-fn used(
-    gathered: &Gathered,
-    once: &[f64],
-    left_out: &mut Vec<String>,
-) -> Result<Used, DiagnoseError> {
-    let total = gathered.total(once);
+fn used(gathered: &Gathered, left_out: &mut Vec<String>) -> Result<Used, DiagnoseError> {
+    let total = gathered.total();
     let (names, size) = (&gathered.input_names, gathered.input_names.len());
     if total.rows() < 2.0 {
         return Err(DiagnoseError::TooFewRows {
@@ -349,6 +343,7 @@ fn used(
         variances.push(variance);
     }
     Ok(Used {
+        means: targets.iter().map(|&entry| mean[entry]).collect(),
         inputs,
         targets,
         variances,

@@ -133,13 +133,11 @@ impl Gathered {
         Ok(self)
     }
 
-    /// Sums over all rows, each group's taken as often as `times` says.
-    pub(super) fn total(&self, times: &[f64]) -> Moments {
+    /// Sums over all rows.
+    pub(super) fn total(&self) -> Moments {
         let mut total = Moments::default();
-        for (group, &times) in self.groups.iter().zip(times) {
-            if times != 0.0 {
-                total.change(times, group);
-            }
+        for group in &self.groups {
+            total.change(1.0, group);
         }
         total
     }

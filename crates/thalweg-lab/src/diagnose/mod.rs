@@ -45,3 +45,4 @@ pub use on_rows::OnRows;
 pub use rows::{
     Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TableRows, TextRows, open,
 };
+pub use trials::Trial;

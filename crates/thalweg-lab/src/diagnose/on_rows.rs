@@ -1,5 +1,7 @@
 //! The check that can say no: SGD on the rows themselves, beside what was predicted.
 
+use std::sync::atomic::AtomicBool;
+
 use serde_json::{Value, json};
 use thalweg::flow;
 use thalweg::problem::Problem;
@@ -7,7 +9,7 @@ use thalweg::simulate::{Data, DataSet, SampleSource, SimulateSettings};
 use thalweg::theory::{Minimum, functionals, least_fluctuation};
 
 use super::Diagnosis;
-use crate::answer::{AnswerError, SimulatedEnd};
+use crate::answer::{AnswerError, SimulatedEnd, time_for_runs};
 use crate::compare::relaxes_quickly;
 
 /// Where SGD ended on the rows.
@@ -32,17 +34,20 @@ const BATCH: usize = 10;
 const RATE: f64 = 0.1;
 
 impl OnRows {
-    /// SGD on the rows of `diagnosis`, from its predicted end, at its η and B or, where it has none, at B = 10 and η = 0.1/T; while `more`
-    /// says so.
+    /// SGD on the rows of `diagnosis` from its predicted end, shuffled in each epoch and then drawn with replacement, at its η and B or,
+    /// where it has none, at B = 10 and η = 0.1/T; each for half of `seconds`, or until `stop` is set. None where there are no seconds.
     ///
     /// # Errors
     /// When the step does not fit the rows.
-    pub fn new(
+    pub fn both(
         diagnosis: &Diagnosis,
         step: Option<(f64, usize)>,
-        replacement: bool,
-        more: impl FnMut() -> bool,
-    ) -> Result<Self, AnswerError> {
+        seconds: f64,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Self>, AnswerError> {
+        if seconds <= 0.0 {
+            return Ok(Vec::new());
+        }
         let (inputs, targets) = &diagnosis.sample;
         let rows = inputs.nrows();
         let set = DataSet {
@@ -51,38 +56,40 @@ impl OnRows {
         };
         let problem = &diagnosis.problem;
         let step = step.unwrap_or((RATE / diagnosis.sharpness.value, BATCH.min(rows)));
-        let source = SampleSource::Finite {
-            samples: rows,
-            replacement,
-        };
-        let data = Data {
-            source,
-            ..Data::default()
-        };
-        let settings = SimulateSettings {
-            data,
-            ..SimulateSettings::new(step.0, step.1)
-        };
         let minimum = Minimum::of_sgd(problem).map_err(AnswerError::input)?;
         let start = minimum.weights().map_err(AnswerError::work)?;
-        let end = SimulatedEnd::new(
-            problem,
-            &settings,
-            Some(&set),
-            (&start, relaxation(problem, step)),
-            more,
-        )?;
+        let relaxation = relaxation(problem, step);
         let least = || {
             let weights = least_fluctuation(set.inputs.as_ref(), set.labels.as_ref()).ok()?;
             Some(functionals(problem, &weights).ok()?.sharpness)
         };
-        Ok(Self {
-            replacement,
-            rows,
-            step,
-            least: (problem.depth() == 2).then(least).flatten(),
-            end,
-        })
+        let least = (problem.depth() == 2).then(least).flatten();
+        let mut both = Vec::new();
+        for replacement in [false, true] {
+            let source = SampleSource::Finite {
+                samples: rows,
+                replacement,
+            };
+            let data = Data {
+                source,
+                ..Data::default()
+            };
+            let settings = SimulateSettings {
+                data,
+                ..SimulateSettings::new(step.0, step.1)
+            };
+            if let Some(more) = time_for_runs(seconds / 2.0, stop) {
+                let from = (&start, relaxation);
+                both.push(Self {
+                    replacement,
+                    rows,
+                    step,
+                    least,
+                    end: SimulatedEnd::new(problem, &settings, Some(&set), from, more)?,
+                });
+            }
+        }
+        Ok(both)
     }
 
     /// How the rows are taken, in words.

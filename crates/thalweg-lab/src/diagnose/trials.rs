@@ -2,6 +2,7 @@
 
 use faer::{Mat, Side};
 use rayon::prelude::*;
+use serde::Serialize;
 use thalweg::problem::Spectral;
 use thalweg::random::Stream;
 
@@ -16,6 +17,25 @@ const OPERATIONS: f64 = 4e10;
 
 /// The least rows to test by shuffling.
 const LEAST: usize = 256;
+
+/// What a test found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Trial {
+    /// The probability of data as far from the hypothesis as these, or farther, if it held.
+    pub p_value: f64,
+    /// How many rows, drawn evenly from all, it was made on.
+    pub rows: usize,
+}
+
+impl Trial {
+    /// Of `beyond` among all data sets for which the hypothesis holds.
+    fn new(beyond: usize, rows: usize) -> Self {
+        Self {
+            p_value: (1 + beyond) as f64 / (1 + DRAWS) as f64,
+            rows,
+        }
+    }
+}
 
 /// What the tests look at.
 pub(super) struct Trials<'t> {
@@ -41,11 +61,11 @@ impl<'t> Trials<'t> {
 ///
 /// The statistic is Mauchly's, log det S − p log(tr S/p) (1940), with its sign turned; its law is that of rows drawn with replacement from the
 /// whitened residuals, for which the hypothesis holds, so that no normal law is assumed.
-pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> f64 {
+pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> Trial {
     let residuals = &trials.residuals;
     let (rows, outputs) = (residuals.nrows(), residuals.ncols());
     if outputs == 1 {
-        return 1.0;
+        return Trial { p_value: 1.0, rows };
     }
     let observed = unequal(residuals);
     let white = whitened(residuals);
@@ -57,7 +77,7 @@ pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> f64 {
             beyond += 1;
         }
     }
-    (1 + beyond) as f64 / (1 + DRAWS) as f64
+    Trial::new(beyond, rows)
 }
 
 /// p log(tr S/p) − log det S ≥ 0, 0 where S ∝ I.
@@ -85,12 +105,18 @@ fn whitened(residuals: &Mat<f64>) -> Mat<f64> {
 /// squares as much as here or more so.
 ///
 /// The statistic is the sum of squared correlations of each r_a r_b with each x_j and x_j² (after Koenker, 1981); its law is that of shuffled rows.
-pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> f64 {
+pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> Trial {
     let (inputs, residuals) = (trials.inputs, &trials.residuals);
     let outputs = residuals.ncols();
     let pairs = (inputs.ncols() * outputs * (outputs + 1)) as f64;
     let affordable = OPERATIONS / (DRAWS as f64 * pairs);
     let rows = inputs.nrows().min((affordable as usize).max(LEAST));
+    // The order of the rows may mean something.
+    let mut chosen: Vec<usize> = (0..inputs.nrows()).collect();
+    if rows < chosen.len() {
+        shuffle(&mut chosen, stream);
+    }
+    chosen.truncate(rows);
     let standard = |mut column: Vec<f64>| {
         let mean = column.iter().sum::<f64>() / rows as f64;
         column.iter_mut().for_each(|x| *x -= mean);
@@ -101,14 +127,16 @@ pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> f6
     };
     let mut features = Vec::new();
     for j in 0..inputs.ncols() {
-        let x = standard((0..rows).map(|i| inputs[(i, j)]).collect());
+        let x = standard(chosen.iter().map(|&i| inputs[(i, j)]).collect());
         features.push(standard(x.iter().map(|x| x * x).collect()));
         features.push(x);
     }
     let mut products = Vec::new();
     for a in 0..outputs {
         for b in a..outputs {
-            let column = (0..rows).map(|i| residuals[(i, a)] * residuals[(i, b)]);
+            let column = chosen
+                .iter()
+                .map(|&i| residuals[(i, a)] * residuals[(i, b)]);
             products.push(standard(column.collect()));
         }
     }
@@ -128,5 +156,5 @@ pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> f6
     let beyond = orders
         .par_iter()
         .filter(|order| statistic(order) >= observed);
-    (1 + beyond.count()) as f64 / (1 + DRAWS) as f64
+    Trial::new(beyond.count(), rows)
 }

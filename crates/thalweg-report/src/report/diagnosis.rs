@@ -48,10 +48,10 @@ fn caption(found: &Diagnosis) -> String {
          noise does not depend on the inputs: p = {}",
         found.rows,
         found.input_names.len(),
-        plain(found.isotropy),
-        plain(found.heteroscedasticity)
+        plain(found.isotropy.p_value),
+        plain(found.heteroscedasticity.p_value)
     );
-    words += if found.heteroscedasticity < 0.05 {
+    words += if found.heteroscedasticity.p_value < 0.05 {
         ", so that it does, or the targets are no linear functions of them: the closed forms do not hold, and say at best where SGD tends."
     } else {
         "."

@@ -81,8 +81,11 @@ impl<R: Records> TableRows<R> {
     /// The rows of `records`, with the columns that `asked` says.
     ///
     /// # Errors
-    /// When two columns have one name, a column that is asked for is not there, or no input is left.
+    /// When there is no target, two columns have one name, a column that is asked for is not there, or no input is left.
     pub fn new(records: R, asked: &Columns) -> Result<Self, DiagnoseError> {
+        if asked.targets.is_empty() {
+            return Err(DiagnoseError::NoTargets);
+        }
         let names = records.names();
         for (second, name) in names.iter().enumerate() {
             if let Some(first) = names[..second].iter().position(|other| other == name) {
