@@ -270,12 +270,8 @@ fn page(
         ));
     }
     page.paragraph(&format!(
-        "From {} rows and {}. Noise is what a linear fit with an intercept leaves of rows that it has not seen.",
-        found.rows,
-        match found.input_names.len() {
-            1 => "1 input".to_owned(),
-            many => format!("{many} inputs"),
-        }
+        "From {}. Noise is what a linear fit with an intercept leaves of rows that it has not seen.",
+        found.size()
     ));
     for sentence in &found.left_out {
         page.paragraph(sentence);

@@ -142,6 +142,15 @@ fn spectrum(covariance: &Mat<f64>, rank: usize) -> Vec<f64> {
 const ROUNDING: f64 = 1e-11;
 
 impl Diagnosis {
+    /// What it was made from: "342 rows and 1 input".
+    pub fn size(&self) -> String {
+        let inputs = match self.input_names.len() {
+            1 => "1 input".to_owned(),
+            many => format!("{many} inputs"),
+        };
+        format!("{} rows and {inputs}", self.rows)
+    }
+
     /// Diagnoses what was gathered.
     ///
     /// # Errors

@@ -44,10 +44,9 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
 
 fn caption(found: &Diagnosis) -> String {
     let mut words = format!(
-        "Eigenvalues of Σε, what a linear fit leaves of rows that it has not seen: from {} rows and {} inputs. Isotropy: p = {}; that the \
+        "Eigenvalues of Σε, what a linear fit leaves of rows that it has not seen: from {}. Isotropy: p = {}; that the \
          noise does not depend on the inputs: p = {}",
-        found.rows,
-        found.input_names.len(),
+        found.size(),
         plain(found.isotropy.p_value),
         plain(found.heteroscedasticity.p_value)
     );
