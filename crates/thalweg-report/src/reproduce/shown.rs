@@ -100,7 +100,8 @@ impl Shown for Quantity {
                         "{what}: {} converges to its exact value, as the finite-step theory corrects it for this η",
                         self.symbol
                     ),
-                    source,
+                    // The corrected value is none of the paper's.
+                    beyond(format!("in place of {}", source.place)),
                     (measured, end),
                     "finite-step theory, t → ∞",
                     tolerance,
