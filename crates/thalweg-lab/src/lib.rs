@@ -15,6 +15,7 @@
 //! | [`saved`] | trained networks as safetensors |
 //! | [`probe`] | the logs of trainings in PyTorch |
 //! | [`compare`] | a run beside what is predicted of it |
+//! | [`contrast`] | several runs beside one another |
 //! | [`design`] | what must be changed for SGD to end at a chosen sharpness |
 //! | [`diagnose`] | which noise a table's labels have, and where SGD would go on it |
 //! | [`answer`] | what the program answers, as data |
@@ -36,6 +37,7 @@
 
 pub mod answer;
 pub mod compare;
+pub mod contrast;
 pub mod design;
 pub mod diagnose;
 pub mod examples;

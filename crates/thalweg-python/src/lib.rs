@@ -48,6 +48,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(train::train, module)?)?;
     module.add_function(wrap_pyfunction!(train::networks, module)?)?;
     module.add_function(wrap_pyfunction!(run::load, module)?)?;
+    module.add_function(wrap_pyfunction!(run::contrast, module)?)?;
     module.add_function(wrap_pyfunction!(run::specification, module)?)?;
     module.add_function(wrap_pyfunction!(measure::measure, module)?)?;
     module.add_function(wrap_pyfunction!(curvature::restore_density, module)?)?;

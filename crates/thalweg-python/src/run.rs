@@ -8,6 +8,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use thalweg_lab::contrast::Contrast;
 use thalweg_lab::provenance::mended_in;
 use thalweg_lab::run::{self, Note, Observer, RunStatus, Runnable};
 use thalweg_lab::saved::Foreign;
@@ -260,6 +261,15 @@ pub fn from_outcomes(table: &Bound<'_, PyDict>) -> PyResult<Vec<RunOutcome>> {
         })
     };
     entries.map(run).collect()
+}
+
+/// Runs beside one another: the answer of `thalweg report RUN RUN --json`.
+#[pyfunction]
+pub fn contrast(py: Python<'_>, runs: Vec<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
+    let found = work::compute(py, move || -> Result<_, Failed> {
+        Ok(Contrast::read(&runs)?.json())
+    })??;
+    json::python(py, &found)
 }
 
 /// The finished run in a directory: a simulation or a training.

@@ -33,9 +33,9 @@ use crate::page::{Align, Page, Table};
 /// SGD would end in a linear network of --depth layers, and what would change that.
 /// With --simulate SGD is run on the rows themselves, beside the prediction.
 ///
-/// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples. Inputs and
-/// targets are centred, and not scaled: scale them as you train on them. Of classes
-/// y is 0 but for a 1 at the row's own.
+/// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples. Inputs
+/// and targets are centred, and not scaled: scale them as you train on them. Of
+/// classes y is 0 but for a 1 at the row's own.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {

@@ -2,7 +2,7 @@
 
 use crate::harness::run;
 
-const SUBCOMMANDS: [&str; 7] = [
+const SUBCOMMANDS: [&str; 9] = [
     "predict",
     "flow",
     "simulate",
@@ -10,6 +10,8 @@ const SUBCOMMANDS: [&str; 7] = [
     "measure",
     "reproduce",
     "report",
+    "design",
+    "diagnose",
 ];
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod answers;
 mod concurrent;
+mod contrast;
 mod damage;
 mod diagnose;
 mod extremes;

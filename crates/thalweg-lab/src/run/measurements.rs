@@ -167,6 +167,12 @@ impl Measurements {
     /// Only seeds measured at every one of those steps count: one that diverges on the way would
     /// weigh in with its first part alone. `None` if there is no such seed, or no step.
     pub fn window(&self, quantity: &str, steps: RangeInclusive<u64>) -> Option<SeedMean> {
+        let averages = self.window_by_seed(quantity, steps);
+        SeedMean::of(&averages.iter().map(|(_, value)| *value).collect::<Vec<_>>())
+    }
+
+    /// The averages of which [`window`](Self::window) is the mean, each with its seed.
+    pub fn window_by_seed(&self, quantity: &str, steps: RangeInclusive<u64>) -> Vec<(u64, f64)> {
         let rows: Vec<&Row> = self
             .of(quantity)
             .filter(|row| steps.contains(&row.step))
@@ -182,12 +188,10 @@ impl Measurements {
             seeds[place].1 += 1;
             seeds[place].2 += row.value;
         }
-        let averages: Vec<f64> = seeds
-            .iter()
-            .filter(|(_, count, _)| *count == measured)
-            .map(|(_, count, sum)| sum / *count as f64)
-            .collect();
-        SeedMean::of(&averages)
+        let complete = seeds.into_iter().filter(|(_, count, _)| *count == measured);
+        complete
+            .map(|(seed, count, sum)| (seed, sum / count as f64))
+            .collect()
     }
 
     /// The steps in `steps` at which any seed's `quantity` was measured, ascending.

@@ -30,6 +30,7 @@ from ._curvature import (
     eigenpairs,
     trace,
 )
+from ._contrast import Contrast, contrast
 from ._design import Design, design
 from ._diagnose import Diagnosis, diagnose, diagnose_file
 from ._estimate import Estimate
@@ -40,6 +41,7 @@ from ._recipe import Recipe
 from ._runs import Simulation, Training, load, simulate, train
 
 __all__ = [
+    "Contrast",
     "Density",
     "Design",
     "Diagnosis",
@@ -55,6 +57,7 @@ __all__ = [
     "Training",
     "__version__",
     "check_symmetry",
+    "contrast",
     "curvature_memory",
     "density",
     "design",
@@ -73,6 +76,6 @@ __all__ = [
 ]
 
 # Where a class is defined is no business of those who read its name or unpickle it.
-for _class in (Density, Design, Diagnosis, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
+for _class in (Contrast, Density, Design, Diagnosis, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
     _class.__module__ = __name__
 del _class

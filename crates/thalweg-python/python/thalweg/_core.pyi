@@ -16,6 +16,7 @@ __all__ = [
     "__version__",
     "alignment",
     "check_symmetry",
+    "contrast",
     "covariance_trace",
     "density",
     "density_vectors",
@@ -186,6 +187,7 @@ def train(
     progress: Callable[[int, int], object] | None,
 ) -> tuple[Trained, int | None]: ...
 def networks(directory: str | PathLike[str]) -> dict[int, dict[str, NDArray[np.float64]]]: ...
+def contrast(runs: Sequence[str | PathLike[str]]) -> dict[str, Any]: ...
 def load(directory: str | PathLike[str]) -> Simulated | Trained: ...
 def measure(
     target: str | PathLike[str],

@@ -12,6 +12,7 @@
 //! assert!(report::write(&nothing).is_err());
 //! ```
 
+mod contrast;
 mod diagnosis;
 mod error;
 mod measured;
@@ -26,6 +27,7 @@ mod summary;
 
 use std::path::{Path, PathBuf};
 
+pub use contrast::contrast;
 pub use diagnosis::diagnosis;
 pub use error::ReportError;
 

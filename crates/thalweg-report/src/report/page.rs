@@ -32,6 +32,17 @@ pub const SPECIFICATION: &str = "specification.toml, provenance";
 
 /// The page of one run, which makes no claims; `own` is where it says what made it.
 pub fn run(lead: &str, loss_convention: &str, own: &str, sections: &[Section<'_>]) -> String {
+    runs(lead, loss_convention, own, "", sections)
+}
+
+/// The same of a few, with what stands before their pictures.
+pub fn runs(
+    lead: &str,
+    loss_convention: &str,
+    own: &str,
+    before: &str,
+    sections: &[Section<'_>],
+) -> String {
     let here = Environment::here();
     let rows = [
         ("page made by", here.program),
@@ -41,7 +52,13 @@ pub fn run(lead: &str, loss_convention: &str, own: &str, sections: &[Section<'_>
         ),
         ("the run’s own version", own.to_owned()),
     ];
-    render(lead, loss_convention, "", sections, &(list(&rows) + SOURCE))
+    render(
+        lead,
+        loss_convention,
+        before,
+        sections,
+        &(list(&rows) + SOURCE),
+    )
 }
 
 /// A page is words, pictures and style, all inside it: nothing is run, and nothing is loaded.
