@@ -184,6 +184,7 @@ def test_everything_is_pickled_and_copied(problem: thalweg.Problem, tmp_path: Pa
         thalweg.train(TRAINING, steps=20, out=tmp_path / "run"),
         thalweg.load(tmp_path / "run"),
         thalweg.measure(tmp_path / "run", seed=0, samples=20, top=1),
+        thalweg.contrast([tmp_path / "run", tmp_path / "run"]),
     ]
     for result in results:
         again = pickle.loads(pickle.dumps(result))
