@@ -1,4 +1,4 @@
-//! The experiments on the paper's networks, as the files of `examples/` give them.
+//! The experiments on the paper's networks and a sweep, as the files of `examples/` give them.
 //!
 //! ```
 //! use thalweg_lab::spec::{Draft, NetworkExperiment};
@@ -8,6 +8,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+/// The sweep behind the figure `anisotropy-depth`: twelve depths by 36 noises.
+pub const ANISOTROPY_DEPTH: &str = include_str!("../examples/anisotropy-depth.toml");
 /// A deep linear network of three layers on the answers of another.
 pub const LINEAR: &str = include_str!("../examples/linear.toml");
 /// A perceptron on MNIST's digits, with noise on their labels.

@@ -12,6 +12,7 @@
 //! | [`network`] | experiments on networks: made from a specification, trained, measured |
 //! | [`run`] | every experiment run, in memory or in a directory that can be resumed |
 //! | [`store`] | the directories of runs, whole at every moment |
+//! | [`sweep`] | many runs: a plan over axes, its cells run on all cores, one table of them |
 //! | [`saved`] | trained networks as safetensors |
 //! | [`probe`] | the logs of trainings in PyTorch |
 //! | [`compare`] | a run beside what is predicted of it |
@@ -52,6 +53,7 @@ pub mod saved;
 pub mod sources;
 pub mod spec;
 pub mod store;
+pub mod sweep;
 
 pub use thalweg::faer;
 

@@ -11,6 +11,7 @@ pub mod reproduce;
 mod running;
 pub mod simulate;
 mod summary;
+pub mod sweep;
 pub mod train;
 mod training;
 
@@ -53,6 +54,8 @@ Examples:
   What makes it end at half that sharpness?
     thalweg design --depth 3 --noise 1,0.1 --learning-rate 0.003 --batch 10 \\
       --sharpness 15
+  And for ten noises, five depths, on all cores?
+    thalweg sweep run sweep.toml --out store
   The paper's figures, every claim tested:
     thalweg reproduce --quick
 
@@ -72,6 +75,8 @@ pub enum Command {
     Diagnose(Box<diagnose::Arguments>),
     Train(train::Arguments),
     Measure(measure::Arguments),
+    #[command(subcommand)]
+    Sweep(sweep::Command),
     Reproduce(reproduce::Arguments),
     Report(report::Arguments),
     /// Print a completion script for a shell
@@ -94,6 +99,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
+        Command::Sweep(command) => sweep::run(&command),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Completions { shell } => {

@@ -85,6 +85,8 @@ struct Scenario<'a> {
     volatile: fn(&mut BTreeMap<PathBuf, Vec<u8>>),
     /// Every how many operations.
     stride: usize,
+    /// What makes the files that are compared of those that the command leaves.
+    then: &'a [&'a str],
 }
 
 impl Scenario<'_> {
@@ -101,6 +103,10 @@ impl Scenario<'_> {
     }
 
     fn left(&self, place: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        if !self.then.is_empty() {
+            let made = run(&[self.then, &[place.to_str().unwrap()]].concat());
+            assert_eq!(made.status, Some(0), "{}", made.stderr);
+        }
         let mut left = contents(place);
         (self.volatile)(&mut left);
         left
@@ -156,6 +162,7 @@ fn of_a_simulation_and_its_report() {
         before: None,
         volatile: NOTHING,
         stride: 1,
+        then: &[],
     }
     .check();
     let folder = tempfile::tempdir().unwrap();
@@ -167,6 +174,7 @@ fn of_a_simulation_and_its_report() {
         before: Some(&finished),
         volatile: NOTHING,
         stride: 1,
+        then: &[],
     }
     .check();
 }
@@ -182,6 +190,7 @@ fn of_a_training_and_its_measurement() {
         before: None,
         volatile: NOTHING,
         stride: 1,
+        then: &[],
     }
     .check();
     let finished = folder.path().join("run");
@@ -192,6 +201,26 @@ fn of_a_training_and_its_measurement() {
         before: Some(&finished),
         volatile: NOTHING,
         stride: 1,
+        then: &[],
+    }
+    .check();
+}
+
+/// Its cells' times differ from call to call, and its table does not.
+#[test]
+fn of_a_sweep() {
+    let (_folder, file) = crate::harness::file("sweep.toml", crate::sweep::SWEEP.as_bytes());
+    Scenario {
+        arguments: &["sweep", "run", file.to_str().unwrap(), "--out"],
+        before: None,
+        volatile: |files| {
+            files.retain(|name, _| {
+                // Who was killed is known to be dead, and is removed by the next who works.
+                !name.starts_with("cells") && !name.starts_with("workers")
+            });
+        },
+        stride: 1,
+        then: &["sweep", "table"],
     }
     .check();
 }
@@ -214,6 +243,7 @@ fn of_a_reproduction() {
             });
         },
         stride: 3,
+        then: &[],
     }
     .check();
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::run;
 
-const SUBCOMMANDS: [&str; 9] = [
+const SUBCOMMANDS: [&str; 10] = [
     "predict",
     "flow",
     "simulate",
@@ -12,7 +12,11 @@ const SUBCOMMANDS: [&str; 9] = [
     "report",
     "design",
     "diagnose",
+    "sweep",
 ];
+
+/// The parts of `thalweg sweep`.
+const OF_A_SWEEP: [&str; 4] = ["plan", "run", "status", "table"];
 
 #[test]
 fn the_program_and_each_subcommand_teach() {
@@ -24,6 +28,18 @@ fn the_program_and_each_subcommand_teach() {
         let run = run(&arguments);
         assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{name}");
         insta::assert_snapshot!(format!("help-{name}"), run.stdout);
+    }
+}
+
+#[test]
+fn each_part_of_a_sweep_teaches_in_eighty_columns() {
+    for name in OF_A_SWEEP {
+        let run = run(&["sweep", name, "--help"]);
+        assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{name}");
+        for line in run.stdout.split("Usage:").next().unwrap().lines() {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+        insta::assert_snapshot!(format!("help-sweep-{name}"), run.stdout);
     }
 }
 

@@ -34,4 +34,5 @@ mod simulate;
 mod stops;
 #[cfg(unix)]
 mod strangers;
+mod sweep;
 mod train;

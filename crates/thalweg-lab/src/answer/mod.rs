@@ -24,6 +24,7 @@ mod prepared;
 mod simulated_end;
 mod simulation;
 mod start;
+mod sweep;
 mod train;
 
 use std::error::Error;
@@ -40,6 +41,7 @@ pub use prepared::Prepared;
 pub use simulated_end::{MOST_SECONDS, SimulatedEnd, time_for_runs};
 pub use simulation::simulated;
 pub use start::random_start;
+pub use sweep::{planned, progressed};
 pub use train::TrainAnswer;
 
 /// How losses are counted.

@@ -1,6 +1,6 @@
 //! Measurements in long form, one row for each seed, step and quantity, with the usual questions to them.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use serde::Serialize;
 
@@ -85,6 +85,37 @@ impl Measurements {
 
     pub(crate) fn clear_rows(&mut self) {
         self.rows.clear();
+    }
+
+    /// Puts the rows of `other` behind its own.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.rows.reserve(other.rows.len());
+        for row in &other.rows {
+            let Row {
+                seed,
+                step,
+                slow_time,
+                value,
+                ..
+            } = *row;
+            self.push(
+                seed,
+                step,
+                slow_time,
+                &other.quantities[row.quantity],
+                value,
+            );
+        }
+    }
+
+    /// The rows in `range`, which must be there, alone.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        let mut part = Self::default();
+        for row in &self.rows[range] {
+            let quantity = &self.quantities[row.quantity];
+            part.push(row.seed, row.step, row.slow_time, quantity, row.value);
+        }
+        part
     }
 
     /// Without what was measured after `step`.

@@ -20,6 +20,7 @@ mod change;
 mod departures;
 mod driver;
 mod error;
+mod kept;
 mod linear;
 mod measurements;
 mod observer;
@@ -29,7 +30,7 @@ mod seed_mean;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use change::{CLEAR, Change, Direction};
 pub use departures::departures;
@@ -39,6 +40,10 @@ pub use measurements::{AtStep, Columns, Measurements};
 pub use observer::{Note, Observer};
 pub use runnable::{Runnable, Running};
 pub use seed_mean::SeedMean;
+
+pub(crate) use kept::run_lasting;
+
+use kept::{Ended, Kept};
 
 use crate::provenance::Build;
 use crate::store::{Progress, RunDirectory, RunOutcome, State};
@@ -106,7 +111,7 @@ pub fn run<E: Runnable>(
 ) -> Result<RunStatus, RunError> {
     // Settings that cannot run should not leave a directory behind.
     let fresh = start(experiment)?;
-    let (mut directory, progress) = RunDirectory::open(path, experiment, fresh.data())?;
+    let (directory, progress) = RunDirectory::open(path, experiment, fresh.data())?;
     let (found, current) = (directory.found().clone(), Build::here());
     if found != current {
         let finished = matches!(progress, Progress::Finished(_));
@@ -138,32 +143,13 @@ pub fn run<E: Runnable>(
             experiment.resume(state)?
         }
     };
-    let mut saved = Instant::now();
-    let pause =
-        |running: &E::Running, measurements: &mut Measurements, observer: &mut dyn Observer| {
-            if saved.elapsed() >= save_every {
-                directory.save(running.state(), measurements)?;
-                measurements.clear_rows();
-                saved = Instant::now();
-                observer.saved(running.step());
-            }
-            Ok(())
-        };
-    let (finished, rest) =
-        driver::drive(experiment, &mut running, measured, observer, stop, pause)?;
-    crate::memory::worked();
-    if !finished {
-        observer.stopping();
-    }
-    directory.save(running.state(), &rest)?;
-    if !finished {
-        let step = running.step();
-        return Ok(RunStatus::Stopped { step });
-    }
-    running.keep(path)?;
-    let outcomes = running.outcomes();
-    directory.finish(&outcomes)?;
-    Ok(RunStatus::Finished(outcomes))
+    let kept = Kept::new(experiment, path, save_every, Some(directory));
+    Ok(match kept.drive(&mut running, measured, observer, stop)? {
+        Ended::Kept(outcomes) => RunStatus::Finished(outcomes),
+        Ended::InMemory(..) | Ended::Stopped => RunStatus::Stopped {
+            step: running.step(),
+        },
+    })
 }
 
 fn start<E: Runnable>(experiment: &E) -> Result<E::Running, RunError> {

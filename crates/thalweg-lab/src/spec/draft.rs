@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Fault, SpecError};
 use super::field::Field;
 use super::file::{self, Format};
+use super::line::SpecLine;
 use super::node::Node;
 use super::place::{set, steps};
 use super::problem::{ProblemFile, problem_file};
@@ -160,6 +161,30 @@ impl Draft {
         known(&root)
             .and_then(|()| problem_file(&root))
             .map_err(|fault| self.error(fault))
+    }
+
+    /// `tree` as a part of the file `path`.
+    pub(crate) fn part(path: &Path, tree: Node) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..Self::from_tree(tree)
+        }
+    }
+
+    /// What errors call it: the file that it was read from.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line on which the value at `field` begins, or what is around it, where there is a text.
+    pub(crate) fn line_of(&self, field: &str) -> Option<SpecLine> {
+        let (text, format) = self.text.as_ref()?;
+        line::of(text, *format, field)
+    }
+
+    /// Takes relative paths from the folder of the file, as on reading.
+    pub(crate) fn resolve_paths(&mut self) -> Result<(), Fault> {
+        paths::resolve(&mut self.tree, &self.path)
     }
 
     /// `fault` with the line of its field, where it is one that was read and not set.

@@ -141,7 +141,7 @@ pub enum Fault {
 
 impl Fault {
     /// The paths at which the field that it is about may stand, the likeliest first.
-    pub(super) fn places(&self) -> Vec<String> {
+    pub(crate) fn places(&self) -> Vec<String> {
         match self {
             Self::Value { field, .. }
             | Self::Missing { field, .. }

@@ -52,10 +52,12 @@ pub use schedule::{Schedule, Spacing};
 pub use field::Field;
 pub use node::Node;
 // What the kinds of data in `sources` are read and written by.
+pub(crate) use experiment::seeds;
 pub(crate) use field::Tagged;
 pub(crate) use init::{init, to_node as init_to_node};
 pub(crate) use matrix::{IDENTITY, covariance, to_node as matrix_to_node};
 pub(crate) use network::{Ends, MLP, family, hidden, with_hidden};
+pub(crate) use place::steps;
 pub(crate) use resolved::{kind, to_toml};
 pub use specification::Specification;
 pub(crate) use word::Word;

@@ -4,7 +4,7 @@ use super::node::Node;
 
 /// One step down a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// The entry of a table.
     Key(&'a str),
     /// The entry of a list, from 0.
@@ -12,7 +12,7 @@ pub(super) enum Step<'a> {
 }
 
 /// The steps of a path as error messages write it; nothing where it is none.
-pub(super) fn steps(path: &str) -> Option<Vec<Step<'_>>> {
+pub(crate) fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     let mut steps = Vec::new();
     for part in path.split('.') {
         let (key, indices) = part.split_at(part.find('[').unwrap_or(part.len()));

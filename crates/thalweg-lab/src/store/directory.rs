@@ -549,7 +549,8 @@ fn same_version(path: &Path, found: &Build) -> Result<(), StoreError> {
     }
 }
 
-fn differences(stored: &Node, given: &Node) -> Differences {
+/// Where `stored` and `given` differ, field by field.
+pub(crate) fn differences(stored: &Node, given: &Node) -> Differences {
     let texts = |tree: &Node| -> BTreeMap<String, String> {
         let leaves = tree.leaves().into_iter();
         leaves

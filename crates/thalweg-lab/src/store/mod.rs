@@ -37,9 +37,14 @@ pub use state::State;
 pub use table::encode as encode_measurements;
 pub use whole::{create_folder, subfolder, write_all_whole, write_whole};
 
-pub(crate) use directory::{Progress, RunDirectory, begun_on, experiment_of, outcomes_of};
+pub(crate) use directory::{
+    Progress, RunDirectory, begun_on, differences, experiment_of, outcomes_of,
+};
 pub(crate) use guarded::guarded;
 pub(crate) use plain::check_seal;
-pub(crate) use sealed::{Seal, entry, seal};
+pub(crate) use sealed::{Seal, entry, seal, toml as sealed_toml};
 pub(crate) use state::{put_list, put_outcome, take_list, take_outcome};
-pub(crate) use whole::{files_with, remove};
+pub(crate) use table::{decode as decode_measurements, to_io};
+pub(crate) use whole::{
+    files, files_with, is_unfinished, remove, remove_unfinished, shared_subfolder,
+};

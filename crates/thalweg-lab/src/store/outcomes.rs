@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use thalweg::outcome::Outcome;
 
 use super::digest::digits;
@@ -12,11 +13,12 @@ use crate::provenance::Provenance;
 use crate::spec::{Fault, Field, Node, read_toml};
 
 /// What became of one seed's run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunOutcome {
     /// The seed.
     pub seed: u64,
     /// The step at which its weights grew without bound; `None` if it ran to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diverged_at: Option<u64>,
 }
 

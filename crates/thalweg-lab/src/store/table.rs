@@ -212,7 +212,7 @@ fn read_column<T: DataType>(
 }
 
 /// The system's own error where there is one: it says that the disk is full.
-fn to_io(error: ParquetError) -> io::Error {
+pub(crate) fn to_io(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(error) => *error,

@@ -86,7 +86,7 @@ fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
 }
 
 /// Whether `path` has a name as [`create_beside`] gives it: other files may end in the same way.
-pub(super) fn is_unfinished(path: &Path) -> bool {
+pub fn is_unfinished(path: &Path) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let parts: Vec<&str> = name.rsplitn(3, '.').collect();
@@ -117,17 +117,23 @@ pub fn create_folder(folder: &Path) -> Result<(), StoreError> {
 /// Makes the folder `name` in `directory`, which this process has taken, or cleans it of what a killed process
 /// left unfinished. A link of that name is refused: files would be written and removed where it leads.
 pub fn subfolder(directory: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let folder = shared_subfolder(directory, name)?;
+    remove_unfinished(&folder)?;
+    Ok(folder)
+}
+
+/// The same for a folder in which other processes may be writing: what is unfinished there stays.
+pub fn shared_subfolder(directory: &Path, name: &str) -> Result<PathBuf, StoreError> {
     let folder = directory.join(name);
     if folder.is_symlink() {
         return Err(StoreError::link(&folder));
     }
     create_folder(&folder)?;
-    remove_unfinished(&folder)?;
     Ok(folder)
 }
 
 /// Removes what a killed process left unfinished in `folder`.
-pub(super) fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
+pub fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
     let unfinished = files(folder)?
         .into_iter()
         .filter(|path| is_unfinished(path));

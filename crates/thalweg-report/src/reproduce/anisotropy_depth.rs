@@ -125,3 +125,40 @@ fn cuts() -> Result<Panel, ReproduceError> {
         Look::reference(Dash::Dashed),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use thalweg_lab::examples::ANISOTROPY_DEPTH;
+    use thalweg_lab::quantity::SHARPNESS;
+    use thalweg_lab::spec::Draft;
+    use thalweg_lab::sweep::{Store, Sweep, Task, Which, ends, run};
+
+    use super::*;
+
+    /// Cell by cell of the map, whose columns the sweep file names by their middles.
+    #[test]
+    fn the_sweep_file_gives_the_figures_numbers() {
+        let draft = Draft::from_toml(ANISOTROPY_DEPTH).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path(), Sweep::from_draft(draft).unwrap()).unwrap();
+        let stop = AtomicBool::new(false);
+        let done = run(&store, &Which::All, Task::default(), &(), &stop).unwrap();
+        assert_eq!(done.finished, DEPTHS.count() * COLUMNS);
+        for cell in ends(&store).unwrap() {
+            let (row, column) = (cell.number / COLUMNS, cell.number % COLUMNS);
+            let end = cell
+                .ends
+                .iter()
+                .find(|end| end.quantity == SHARPNESS.key)
+                .unwrap();
+            let found = end.limit.unwrap() / end.flattest.unwrap();
+            let expected = ratio((edge(column) * edge(column + 1)).sqrt(), row + 1).unwrap();
+            assert!(
+                (found / expected - 1.0).abs() < 1e-9,
+                "{row} {column}: {found} {expected}"
+            );
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `thalweg sweep`: many runs as one, in a store that any number of processes fill.
+
+mod plan;
+mod run;
+mod status;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use thalweg_lab::store::StoreError;
+use thalweg_lab::sweep::{Extension, Store, Sweep, SweepError};
+
+use crate::exit::Failure;
+
+/// Run an experiment over axes: noise × depth × step size × …, on all cores
+///
+/// A sweep file names a base experiment and axes through it. Each point of the axes
+/// is a cell: one experiment, all its seeds together. A cell that is finished is
+/// never run again; whatever is interrupted goes on, to the same bits.
+#[derive(Debug, Subcommand)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
+pub enum Command {
+    Plan(plan::Arguments),
+    Run(run::Arguments),
+    Status(status::Arguments),
+    Table(table::Arguments),
+}
+
+const EXAMPLES: &str = "\
+A sweep file:
+    base = \"base.toml\"       # as for `thalweg simulate` or `train`; or a table
+    seeds = 16               # of each cell; the base's unless given
+    [[axes]]
+    path = \"depth\"
+    values = [2, 3, 4]
+    [[axes]]
+    path = \"learning_rate\"
+    from = 1e-3
+    to = 1e-2
+    count = 5
+    spacing = \"log\"          # or \"linear\", which it is unless given
+    [[axes]]                 # paths that move together
+    together = [
+      { path = \"batch\", values = [1, 10] },
+      { path = \"steps\", values = [100_000, 10_000] },
+    ]
+
+Examples:
+    thalweg sweep plan sweep.toml
+    thalweg sweep run sweep.toml --out store
+    thalweg sweep status store
+    thalweg sweep table store
+  After more values or axes were written into the file, what is missing:
+    thalweg sweep run sweep.toml --out store";
+
+/// Runs the chosen part.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
+        Command::Table(arguments) => table::run(arguments),
+    }
+}
+
+/// A sweep file was given without a place for what comes out.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is a sweep file, and --out, the directory for its cells, is missing: thalweg sweep run {} --out DIR", .0.display(), .0.display())]
+struct NoOut(PathBuf);
+
+/// A store was given with another place.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is the store of a sweep already, and --out names a directory too: leave --out away, or give the sweep's file", .0.display())]
+struct TwoPlaces(PathBuf);
+
+/// The store that `what` is, or that is made in `out` for the sweep file `what`.
+fn store(what: &Path, out: Option<&Path>) -> Result<Store, Failure> {
+    let store = match out {
+        None if what.is_dir() => Store::open(what),
+        None => return Err(Failure::input(NoOut(what.to_owned()))),
+        Some(_) if what.is_dir() => return Err(Failure::input(TwoPlaces(what.to_owned()))),
+        Some(out) => Sweep::read(what).and_then(|sweep| Store::create(out, sweep)),
+    };
+    let store = store.map_err(failure)?;
+    if let Extension::From { cells } = store.extension() {
+        let now = store.sweep().cells();
+        eprintln!(
+            "the sweep in {} had {cells} cells, and has {now} now",
+            store.path().display()
+        );
+    }
+    Ok(store)
+}
+
+/// Whether input or work failed.
+fn failure(error: SweepError) -> Failure {
+    match &error {
+        SweepError::Store(cause @ StoreError::Write { .. }) => Failure::stored(&error, cause),
+        SweepError::Timing { .. } => Failure::work(error),
+        _ => Failure::input(error),
+    }
+}
+
+/// A time in words: 0.3 s, 12 s, 5 min, 3.2 h, 4 days.
+fn time(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        s if s < 99.5 => (s, "s"),
+        s if s < 5970.0 => (s / 60.0, "min"),
+        s if s < 48.0 * 3600.0 => (s / 3600.0, "h"),
+        s => (s / 86400.0, "days"),
+    };
+    format!("{} {unit}", crate::number::significant(value, 2))
+}
+
+/// Bytes in words.
+fn size(bytes: f64) -> String {
+    let (value, unit) = match bytes {
+        b if b < 1e6 => (b / 1e3, "kB"),
+        b if b < 1e9 => (b / 1e6, "MB"),
+        b if b < 1e12 => (b / 1e9, "GB"),
+        b => (b / 1e12, "TB"),
+    };
+    format!("{} {unit}", crate::number::significant(value, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{size, time};
+
+    #[test]
+    fn times_and_sizes_have_two_digits() {
+        for (seconds, words) in [
+            (0.03, "0.03 s"),
+            (12.34, "12 s"),
+            (300.0, "5 min"),
+            (9000.0, "2.5 h"),
+            (4.0 * 86400.0, "4 days"),
+        ] {
+            assert_eq!(time(seconds), words);
+        }
+        assert_eq!(
+            (size(1234.0), size(5.6e10)),
+            ("1.2 kB".to_owned(), "56 GB".to_owned())
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! `thalweg sweep run`: does the cells that are missing.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use thalweg_lab::answer;
+use thalweg_lab::run::Note;
+use thalweg_lab::sweep::{self, CellRecord, Done, Progress, Store, Task, Which};
+
+use super::{failure, status};
+use crate::exit::Failure;
+use crate::{interrupt, leave, output, progress};
+
+/// Run the cells that are missing, on all cores
+///
+/// FILE with --out makes the store, or gives it more cells: a sweep may gain axes
+/// and values, while its base stays. STORE alone goes on with what is there.
+/// Several such commands may work on one store at the same time, on one machine or
+/// on many that share its folder: each cell is done once.
+///
+/// Ctrl-C or SIGTERM stops within a second (exit status 130) and keeps every cell
+/// that was finished; the same command goes on from there. A kill -9 costs the last
+/// second of short cells, and ten seconds of long ones.
+///
+/// Exit status 1 says that cells could not be run; all others are finished.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// A sweep file (TOML or JSON; `-` is standard input), or the store of a sweep
+    #[arg(value_name = "FILE|STORE")]
+    what: PathBuf,
+    /// Directory for the cells, new or of this sweep
+    #[arg(long, value_name = "STORE")]
+    out: Option<PathBuf>,
+    /// Only this cell, or several: 7, or 7,9, or 20-39
+    #[arg(long, value_name = "I", value_parser = cells)]
+    cell: Option<Cells>,
+    /// Try those again that could not be run
+    #[arg(long)]
+    retry: bool,
+    /// Print how far the sweep has come as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Numbers of cells.
+#[derive(Clone, Debug)]
+pub struct Cells(pub Vec<usize>);
+
+/// `7`, `7,9` or `20-39`.
+fn cells(text: &str) -> Result<Cells, String> {
+    let wrong = |part: &str| format!("`{part}` is no number of a cell: give 7, or 7,9, or 20-39");
+    let mut numbers = Vec::new();
+    for part in text.split(',') {
+        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong(part));
+        match part.split_once('-') {
+            None => numbers.push(number(part)?),
+            Some((from, to)) => {
+                let (from, to) = (number(from)?, number(to)?);
+                if from > to || to - from >= 100_000_000 {
+                    return Err(wrong(part));
+                }
+                numbers.extend(from..=to);
+            }
+        }
+    }
+    Ok(Cells(numbers))
+}
+
+/// Cells could not be run.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of {cells} cells could not be run; the reasons stand above, and in `thalweg sweep status {}`", store.display())]
+struct FailedCells {
+    count: usize,
+    cells: usize,
+    store: PathBuf,
+}
+
+/// Does what is missing, and prints how far the sweep has come.
+///
+/// # Errors
+/// Bad input, a store that cannot be used, cells that could not be run, or Ctrl-C.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let store = super::store(&arguments.what, arguments.out.as_deref())?;
+    let which = match &arguments.cell {
+        None => Which::All,
+        Some(cells) => Which::Cells(cells.0.clone()),
+    };
+    let task = Task {
+        retry: arguments.retry,
+        ..Task::default()
+    };
+    let done = work(&store, &which, task)?;
+    let status = sweep::status(&store).map_err(failure)?;
+    if done.stopped {
+        return Err(Failure::Interrupted(format!(
+            "stopped with {} of {} cells finished; they are in {}, and the same command goes on from there",
+            status.finished,
+            status.cells,
+            store.path().display()
+        )));
+    }
+    if arguments.json {
+        output::print_json(&answer::progressed(&status))?;
+    } else {
+        output::print(&status::page(&store, &status))?;
+    }
+    if status.failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::work(FailedCells {
+        count: status.failed.len(),
+        cells: status.cells,
+        store: store.path().to_owned(),
+    }))
+}
+
+/// Does the wanted cells of `store`, with a progress bar, until a signal stops it.
+fn work(store: &Store, which: &Which, task: Task) -> Result<Done, Failure> {
+    let watcher = Watcher {
+        bar: progress::bar(0, "the cells"),
+        store,
+    };
+    leave::keeping(watcher.kept("the cells that were finished before"));
+    interrupt::patiently();
+    let done = sweep::run(store, which, task, &watcher, interrupt::asked());
+    watcher.bar.finish_and_clear();
+    let done = done.map_err(failure)?;
+    if !done.stopped {
+        interrupt::impatiently();
+    }
+    Ok(done)
+}
+
+struct Watcher<'s> {
+    bar: ProgressBar,
+    store: &'s Store,
+}
+
+impl Watcher<'_> {
+    fn kept(&self, what: &str) -> String {
+        let path = self.store.path().display();
+        format!("{what} are in {path}, and the same command goes on from there")
+    }
+}
+
+impl Progress for Watcher<'_> {
+    fn begun(&self, done: usize, wanted: usize) {
+        self.bar.set_length(wanted as u64);
+        self.bar.set_position(done as u64);
+        // Cells that were done earlier say nothing of the speed.
+        self.bar.reset_eta();
+    }
+
+    fn done(&self, _number: usize, _record: &CellRecord) {
+        self.bar.inc(1);
+    }
+
+    fn saved(&self, cells: usize) {
+        leave::keeping(self.kept(&format!("{cells} cells of this call, and those before it,")));
+    }
+
+    fn note(&self, number: usize, note: Note) {
+        if let Note::Resumed { step } = note {
+            self.bar
+                .suspend(|| eprintln!("cell {number} goes on from step {step}"));
+        }
+    }
+
+    fn stopping(&self) {
+        interrupt::saving();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cells;
+
+    #[test]
+    fn numbers_of_cells_are_lists_and_ranges() {
+        assert_eq!(cells("7").unwrap().0, [7]);
+        assert_eq!(cells("1,3-5, 9").unwrap().0, [1, 3, 4, 5, 9]);
+        for wrong in ["", "a", "5-3", "1-", "-1", "1,,2"] {
+            assert!(cells(wrong).is_err(), "{wrong}");
+        }
+    }
+}

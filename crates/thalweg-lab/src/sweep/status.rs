@@ -1,0 +1,126 @@
+//! How far a sweep has come.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::claims;
+use super::error::SweepError;
+use super::pack::{CellOutcome, CellRecord, Packs};
+use super::store::Store;
+
+/// How far a sweep has come.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// Cells of the sweep, those that are the same counted once.
+    pub cells: usize,
+    /// Those that ran to their end.
+    pub finished: usize,
+    /// Those of them in which a seed diverged.
+    pub with_divergence: usize,
+    /// Those that could not be run, with their reasons.
+    pub failed: Vec<FailedCell>,
+    /// Those that are claimed by a process which is at work.
+    pub running: usize,
+    /// Those that nobody has begun, or whose process is gone.
+    pub waiting: usize,
+    /// Processes at work.
+    pub workers: usize,
+    /// Wall time of the finished cells together, seconds.
+    pub seconds: f64,
+    /// What is left for one core, seconds, by the finished cells of the same kind or else by all; none before one is finished.
+    pub core_seconds_left: Option<f64>,
+    /// The same on the cores of this machine.
+    pub seconds_left: Option<f64>,
+    /// Finished cells that are no longer in the sweep: they stay, and are in no table.
+    pub outside: usize,
+}
+
+/// A cell that could not be run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedCell {
+    /// Its number.
+    pub number: usize,
+    /// The axes there.
+    pub point: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How far `store` has come. It is only read.
+///
+/// # Errors
+/// When a file there cannot be read.
+pub fn status(store: &Store) -> Result<Status, SweepError> {
+    // In this order: see [`super::run`].
+    let others = claims::others(&store.workers(), None)?;
+    let packs = Packs::read(&store.packs())?;
+    let mut status = Status {
+        cells: 0,
+        finished: 0,
+        with_divergence: 0,
+        failed: Vec::new(),
+        running: 0,
+        waiting: 0,
+        workers: others.alive,
+        seconds: 0.0,
+        core_seconds_left: None,
+        seconds_left: None,
+        outside: 0,
+    };
+    let mut rates: HashMap<u64, (f64, f64)> = HashMap::new();
+    let mut left = Vec::new();
+    let mut failures = 0;
+    for (number, cell) in store.cells().iter().enumerate() {
+        if store.first(number) != number {
+            continue;
+        }
+        status.cells += 1;
+        match packs.get(cell.key) {
+            Some(CellRecord {
+                outcome: CellOutcome::Finished(runs),
+                seconds,
+                ..
+            }) => {
+                status.finished += 1;
+                let diverged = runs.iter().any(|run| run.diverged_at.is_some());
+                status.with_divergence += usize::from(diverged);
+                status.seconds += seconds;
+                let rate = rates.entry(cell.kind).or_default();
+                rate.0 += seconds;
+                rate.1 += cell.steps as f64;
+            }
+            Some(CellRecord {
+                outcome: CellOutcome::Failed(reason),
+                ..
+            }) => {
+                failures += 1;
+                status.failed.push(FailedCell {
+                    number,
+                    point: store.sweep().words(number),
+                    reason: reason.clone(),
+                });
+            }
+            None => {
+                left.push(cell);
+                if others.claimed.contains(&cell.key) {
+                    status.running += 1;
+                } else {
+                    status.waiting += 1;
+                }
+            }
+        }
+    }
+    status.outside = packs.count().saturating_sub(status.finished + failures);
+    if status.finished > 0 {
+        let per_cell = status.seconds / status.finished as f64;
+        let time = |cell: &&super::file::Surveyed| match rates.get(&cell.kind) {
+            Some((seconds, steps)) if *steps > 0.0 => seconds * cell.steps as f64 / steps,
+            _ => per_cell,
+        };
+        let seconds = left.iter().map(time).fold(0.0, |all, one| all + one);
+        status.core_seconds_left = Some(seconds);
+        status.seconds_left = Some(seconds / rayon::current_num_threads() as f64);
+    }
+    Ok(status)
+}
