@@ -146,16 +146,22 @@ impl Sweep {
     /// # Errors
     /// When one is not.
     pub(super) fn survey(&self) -> Result<Vec<Surveyed>, SweepError> {
-        let cells = (0..self.cells()).into_par_iter();
-        let surveyed = cells.map(|number| {
+        let survey = |number| {
             let cell = self.cell(number)?;
             Ok(Surveyed {
                 key: cell.key,
                 kind: digest(cell.experiment.kind().as_bytes()),
                 steps: cell.experiment.steps(),
             })
-        });
-        surveyed.collect()
+        };
+        let surveyed = (0..self.cells()).into_par_iter().map(survey);
+        surveyed
+            .collect::<Result<_, _>>()
+            .or_else(|error: SweepError| match error {
+                // The first in their order, whichever a thread came upon.
+                SweepError::Cell { number, .. } => (0..=number).map(survey).collect(),
+                other => Err(other),
+            })
     }
 
     fn experiment(&self, point: &[Value<'_>]) -> Result<CellExperiment, SpecError> {

@@ -563,7 +563,7 @@ const MISTAKES: [Mistake; 34] = [
         "values = [2, 3]",
         "from = 2\nto = 3\ncount = 3",
         "`problem.depth` is 2.5",
-        "line 14",
+        "line 13: [[axes]]",
     ),
     (
         "path = \"problem.depth\"",
@@ -614,7 +614,7 @@ const MORE_MISTAKES: [Mistake; 8] = [
         "path = \"problem.depth\"",
         "path = \"problem.depth\"\nname = \"batch\"",
         "a name that no other axis has",
-        "line 18",
+        "line 17: [[axes]]",
     ),
     (
         "path = \"problem.depth\"",
@@ -656,7 +656,7 @@ const MORE_MISTAKES: [Mistake; 8] = [
 
 #[test]
 fn every_mistake_is_named_with_its_line() {
-    let mut shown = 0;
+    let (mut shown, mut unsaid) = (0, Vec::new());
     for (is, wrong, words, line) in MISTAKES.into_iter().chain(MORE_MISTAKES) {
         assert!(SWEEP.contains(is), "{is}");
         let text = SWEEP.replacen(is, wrong, 1);
@@ -667,10 +667,14 @@ fn every_mistake_is_named_with_its_line() {
             continue;
         }
         let error = looked_at.expect_err(wrong).to_string();
-        assert!(error.contains(words), "{wrong}\n{error}\n{words}");
-        assert!(error.contains(line), "{wrong}\n{error}\n{line}");
+        if !(error.contains(words) && error.contains(line)) {
+            unsaid.push(format!(
+                "{wrong}\n  said: {error}\n  not said: {words}; {line}"
+            ));
+        }
         shown += 1;
     }
+    assert!(unsaid.is_empty(), "{}", unsaid.join("\n"));
     assert!(shown >= 25);
     for text in [
         "",
