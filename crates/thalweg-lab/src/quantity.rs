@@ -17,6 +17,7 @@ use std::ops::RangeInclusive;
 use thalweg::estimate::Uncertainty;
 use thalweg::flow::{FiniteWaypoint, Limit, Waypoint};
 use thalweg::simulate;
+use thalweg::train::Interventions;
 
 use crate::network;
 
@@ -259,7 +260,10 @@ pub const PRECONDITIONED_LAMBDA_MAX: Quantity = scalar(
     "λ_max(P⁻¹∇²L)",
     "preconditioned λ_{max}",
     "",
-    NOWHERE,
+    Sources {
+        trained: Some(|o| o.preconditioned_lambda_max.map_or(f64::NAN, |e| e.value)),
+        ..NOWHERE
+    },
 );
 
 /// 2/η_c, with η_c the smallest learning rate at which a step along the update that was made no longer lowers the loss.
@@ -294,6 +298,62 @@ pub const GRADIENT_NORM_SQUARED: Quantity = scalar(
     "loss²/weight²",
     Sources {
         trained: Some(|o| o.gradient_norm_squared),
+        ..NOWHERE
+    },
+);
+
+/// The mean loss L* that is descended, where the training changes its samples (smoothed labels, noise, mixup, dropout).
+pub const TRAINED_LOSS: Quantity = scalar(
+    "trained_loss",
+    "loss as trained",
+    "L*",
+    "L*",
+    "loss as trained L*",
+    "loss",
+    Sources {
+        trained: Some(|o| o.as_trained.map_or(f64::NAN, |t| t.loss)),
+        ..NOWHERE
+    },
+);
+
+/// The sharpness T* = tr ∇²L* of the loss that is descended.
+pub const TRAINED_SHARPNESS: Quantity = scalar(
+    "trained_sharpness",
+    "sharpness as trained",
+    "T*",
+    "T* = tr ∇²L*",
+    "sharpness as trained T*",
+    "loss/weight²",
+    Sources {
+        trained: Some(|o| o.as_trained.map_or(f64::NAN, |t| t.sharpness.value)),
+        ..NOWHERE
+    },
+);
+
+/// The largest eigenvalue of ∇²L*, which decides on stability.
+pub const TRAINED_LAMBDA_MAX: Quantity = scalar(
+    "trained_lambda_max",
+    "largest eigenvalue as trained",
+    "λ*_{max}",
+    "λ*_max",
+    "largest eigenvalue as trained λ*_{max}",
+    "loss/weight²",
+    Sources {
+        trained: Some(|o| o.as_trained.map_or(f64::NAN, |t| t.lambda_max.value)),
+        ..NOWHERE
+    },
+);
+
+/// The fluctuation F* = E‖∇ℓ*‖² of one sample with one change, drawn as the training draws it.
+pub const TRAINED_FLUCTUATION: Quantity = scalar(
+    "trained_fluctuation",
+    "fluctuation as trained",
+    "F*",
+    "F* = E‖∇ℓ*‖²",
+    "fluctuation as trained F* = E‖grad ℓ*‖²",
+    "loss²/weight²",
+    Sources {
+        trained: Some(|o| o.as_trained.map_or(f64::NAN, |t| t.fluctuation.value)),
         ..NOWHERE
     },
 );
@@ -451,10 +511,29 @@ pub fn trained() -> Vec<Quantity> {
     all.filter(|q| q.sources.trained.is_some()).collect()
 }
 
+/// The same of the loss that is descended, where the training changes its samples.
+pub const AS_TRAINED: [Quantity; 4] = [
+    TRAINED_SHARPNESS,
+    TRAINED_LAMBDA_MAX,
+    TRAINED_FLUCTUATION,
+    TRAINED_LOSS,
+];
+
+/// What is shown of a training with what is added to it: of the plain loss, and of the one that is descended where it is another.
+pub fn trained_with(interventions: &Interventions) -> Vec<Quantity> {
+    let mut all = trained();
+    if interventions.change_the_loss() {
+        all.extend(AS_TRAINED);
+    }
+    all
+}
+
 /// What is kept of a network in training: what is shown, and beside it how well that is known.
 pub fn kept() -> Vec<Quantity> {
     let mut all = trained();
+    all.extend(AS_TRAINED);
     all.extend([
+        PRECONDITIONED_LAMBDA_MAX,
         LAMBDA_MAX_PRODUCTS,
         FLUCTUATION_STANDARD_ERROR,
         GRADIENT_NORM_SQUARED,
@@ -549,6 +628,11 @@ mod tests {
                 "fluctuation",
                 "fluctuation_per_sharpness",
                 "loss",
+                "trained_sharpness",
+                "trained_lambda_max",
+                "trained_fluctuation",
+                "trained_loss",
+                "preconditioned_lambda_max",
                 "lambda_max_products",
                 "fluctuation_standard_error",
                 "gradient_norm_squared",

@@ -8,9 +8,12 @@ use std::path::Path;
 use thalweg::data::{Place, Sampling};
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Network, Read};
+use thalweg::optimizer::{AdamW, Optimizer, RateSchedule};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
+use thalweg::train::{Ascent, Change, Flips, InputNoise, Mixup, Shifts, Smoothing};
 use thalweg_lab::images::Pixels;
+use thalweg_lab::network::Made;
 use thalweg_lab::sources::{ImageSource, NetworkSource, TeacherSource};
 use thalweg_lab::spec::{
     Draft, EvaluationLabels, NetworkExperiment, Overrides, SeedRule, SpecError, read_experiment,
@@ -399,6 +402,122 @@ fn what_is_wrong_is_named_with_its_place() {
     }
 }
 
+/// Digits with everything that is added to a batch and a step.
+const ADDED: &str = r#"
+learning_rate = 0.01
+batch = 12
+steps = 10
+loss = "cross-entropy"
+network = { kind = "mlp", hidden = [8] }
+data = { kind = "mnist" }
+label_smoothing = 0.1
+input_noise = 0.25
+shifts = 2
+flips = true
+mixup = 0.3
+clipping = 1
+sam = { radius = 0.05, normalised = true, parts = 3 }
+weight_decay = 0.01
+optimizer = { kind = "adamw", beta2 = 0.99 }
+"#;
+
+#[test]
+fn what_is_added_survives_the_resolved_form() {
+    let experiment = read(ADDED).unwrap();
+    let found = &experiment.settings.optimizer;
+    let expected = [
+        Change::Shifts(Shifts { most: 2, width: 28 }),
+        Change::Flips(Flips { width: 28 }),
+        Change::InputNoise(InputNoise(0.25)),
+        Change::Mixup(Mixup(0.3)),
+        Change::Smoothing(Smoothing(0.1)),
+    ];
+    assert_eq!(found.changes, expected);
+    let sam = Ascent {
+        radius: 0.05,
+        normalised: true,
+        independent: false,
+        parts: 3,
+    };
+    assert_eq!((found.sam, found.clipping), (Some(sam), Some(1.0)));
+    let adam = AdamW {
+        beta2: 0.99,
+        weight_decay: 0.01,
+        ..AdamW::new(RateSchedule::constant(0.01))
+    };
+    assert_eq!(found.update, Optimizer::AdamW(adam));
+    assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
+    assert_eq!(
+        experiment.intervention_words().unwrap(),
+        "shifts by up to 2 pixels, flips, input noise σ = 0.25, mixup α = 0.3, label smoothing α = 0.1, \
+         normalised SAM ρ = 0.05 on each of 3 parts of the batch, gradients clipped at 1, \
+         AdamW with β = (0.9, 0.99), ε = 1e-8 and weight decay 0.01"
+    );
+    // Nothing is added by 0, and plain SGD needs no words.
+    let none = format!("{LEAST}mixup = 0\nshifts = 0\nflips = false\noptimizer = \"sgd\"");
+    let none = read(&none).unwrap();
+    assert_eq!(none, read(LEAST).unwrap());
+    assert_eq!(none.intervention_words(), None);
+}
+
+#[test]
+fn what_makes_no_sense_is_not_added() {
+    for (line, words) in [
+        ("shifts = 2", "`shifts` is 2"),
+        ("flips = true", "these data are no images"),
+        (
+            "label_smoothing = 0.1",
+            "a teacher's outputs are no classes",
+        ),
+        ("momentum = 0.9\noptimizer = \"adamw\"", "`momentum` is 0.9"),
+        ("optimizer = \"adam\"", "one of \"sgd\", \"adamw\""),
+        (
+            "optimizer = { kind = \"adamw\", beta = 1 }",
+            "`optimizer.beta` is not a field",
+        ),
+        ("sam = { normalised = true }", "`sam.radius` is missing"),
+        (
+            "sam = { radius = 1, independent = true }\nswitch = { at_step = 5, samples = 10 }",
+            "false beside a `switch`",
+        ),
+    ] {
+        let error = read(&format!("{LEAST}{line}\n")).unwrap_err().to_string();
+        assert!(error.contains(words), "{words:?} is not in: {error}");
+    }
+    let wide = ADDED.replace("shifts = 2", "shifts = 28");
+    assert!(
+        read(&wide)
+            .unwrap_err()
+            .to_string()
+            .contains("from 0 to 27")
+    );
+    // A teacher's probabilities are of classes.
+    let entropy = with("loss", "loss = \"cross-entropy\"");
+    assert!(read(&format!("{entropy}label_smoothing = 0.1\n")).is_ok());
+    // Numbers out of range are refused where the training is made.
+    let made = |line: &str| {
+        let experiment = read(&format!("{LEAST}{line}\n")).unwrap();
+        Made::new(&experiment).unwrap_err().to_string()
+    };
+    for (line, words) in [
+        ("input_noise = -1", "input_noise is -1"),
+        ("mixup = -0.5", "mixup is -0.5"),
+        ("clipping = 0", "clipping is 0"),
+        ("sam = { radius = 1, parts = 7 }", "sam.parts is 7"),
+        ("sam = 0", "sam.radius is 0"),
+        (
+            "optimizer = { kind = \"adamw\", epsilon = 0 }",
+            "optimizer.epsilon is 0",
+        ),
+    ] {
+        let error = made(line);
+        assert!(
+            error.starts_with(words),
+            "{words:?} does not begin: {error}"
+        );
+    }
+}
+
 #[test]
 fn overrides_take_the_place_of_fields() {
     let folder = tempfile::tempdir().unwrap();
@@ -416,7 +535,7 @@ fn overrides_take_the_place_of_fields() {
     assert_eq!(
         (
             experiment.steps,
-            experiment.settings.optimizer.learning_rate.base
+            experiment.settings.optimizer.learning_rate().base
         ),
         (5, 0.25)
     );

@@ -39,7 +39,8 @@ pub struct Arguments {
     /// Experiment in TOML or JSON; `-` reads standard input
     ///
     /// Fields: network, data, loss, learning_rate, batch, steps; optional: name, seeds, init,
-    /// momentum, weight_decay, warmup, decay, switch, precision, measure.
+    /// momentum, weight_decay, warmup, decay, switch, precision, measure; what is added to SGD:
+    /// optimizer, sam, clipping, label_smoothing, mixup, input_noise, shifts, flips.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

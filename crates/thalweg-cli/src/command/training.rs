@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use thalweg_lab::answer::TrainAnswer;
-use thalweg_lab::quantity::{self, FLUCTUATION, LAMBDA_MAX, RATIO, SHARPNESS};
+use thalweg_lab::quantity::{
+    self, FLUCTUATION, LAMBDA_MAX, PRECONDITIONED_LAMBDA_MAX, RATIO, SHARPNESS, TRAINED_LAMBDA_MAX,
+};
 use thalweg_lab::run::{CLEAR, Change, Direction, Runnable as _, SeedMean};
 use thalweg_lab::store::divergence;
 
@@ -17,7 +19,7 @@ impl Shown<'_> {
     /// As a page.
     pub fn page(&self, directory: &Path) -> String {
         let experiment = &self.0.run.experiment;
-        let rate = experiment.settings.optimizer.learning_rate.base;
+        let rate = experiment.settings.optimizer.learning_rate().base;
         let mut page = Page::for_output();
         let divergence = divergence(&self.0.run.outcomes);
         let all_diverged = self.0.diverged() == experiment.seeds.len();
@@ -29,6 +31,9 @@ impl Shown<'_> {
         table.row(["network", &experiment.network_words()]);
         table.row(["data", &experiment.data_words()]);
         table.row(["loss", experiment.loss_words()]);
+        if let Some(words) = experiment.intervention_words() {
+            table.row(["with", &words]);
+        }
         table.row(["measured on", &experiment.evaluation_words()]);
         page.table(&table);
         let seeds = match experiment.seeds.len() {
@@ -62,13 +67,8 @@ impl Shown<'_> {
         page.table(&table);
         page.paragraph(&self.sentence());
         page.paragraph(&self.on_start_and_end());
-        if let Some(change) = self.0.change(&LAMBDA_MAX) {
-            let end = change.end.mean;
-            page.paragraph(&format!(
-                "At the end {} is {} of 2/η, where gradient descent would turn unstable.",
-                LAMBDA_MAX.plain_symbol(),
-                significant(end * rate / 2.0, 2)
-            ));
+        if let Some(sentence) = self.stability() {
+            page.paragraph(&sentence);
         }
         if let Some(divergence) = divergence.filter(|_| !all_diverged) {
             page.paragraph(&divergence);
@@ -80,6 +80,39 @@ impl Shown<'_> {
         };
         page.paragraph(&format!("{kept}: {}", directory.display()));
         page.finish()
+    }
+
+    /// How near the end is to where gradient descent on the loss that is descended would turn unstable.
+    fn stability(&self) -> Option<String> {
+        if let Some(found) = self.0.preconditioned {
+            let symbol = PRECONDITIONED_LAMBDA_MAX.plain_symbol();
+            return found.end.map(|end| {
+                let [mean, error] = self.cells(end);
+                format!(
+                    "At the end {symbol} of the loss that is descended is {mean} {error}, {} of 2(1 + β₁)/((1 − β₁)η) = {}, where AdamW \
+                     with its P held still would turn unstable.",
+                    significant(end.mean / found.threshold, 2),
+                    significant(found.threshold, 4),
+                )
+            });
+        }
+        // The loss that is descended decides, where it is another.
+        let largest = [TRAINED_LAMBDA_MAX, LAMBDA_MAX];
+        let mut largest = largest.iter().filter_map(|q| Some((q, self.0.change(q)?)));
+        let (quantity, change) = largest.next()?;
+        let rate = self
+            .0
+            .run
+            .experiment
+            .settings
+            .optimizer
+            .learning_rate()
+            .base;
+        Some(format!(
+            "At the end {} is {} of 2/η, where gradient descent would turn unstable.",
+            quantity.plain_symbol(),
+            significant(change.end.mean * rate / 2.0, 2)
+        ))
     }
 
     fn cells(&self, estimate: SeedMean) -> [String; 2] {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::notes;
-use crate::quantity::{self, Quantity, SHARPNESS};
+use thalweg::optimizer::Optimizer;
+
+use crate::quantity::{self, PRECONDITIONED_LAMBDA_MAX, Quantity, SHARPNESS};
 use crate::run::{Change, Direction, SeedMean};
 use crate::spec::NetworkExperiment;
 use crate::store::{StoredRun, last_divergence};
@@ -17,6 +19,17 @@ pub struct TrainAnswer<'r> {
     pub changes: Vec<(Quantity, Option<Change>)>,
     /// The measured steps over which the end is averaged.
     pub end_steps: Vec<u64>,
+    /// How stable the optimiser is at the end, where it divides gradients by P.
+    pub preconditioned: Option<Preconditioned>,
+}
+
+/// λ_max(P⁻¹∇²L) of the loss that is descended, and where the optimiser turns unstable.
+#[derive(Clone, Copy, Debug)]
+pub struct Preconditioned {
+    /// Over the last fifth of the steps; nothing where no seed was measured throughout.
+    pub end: Option<SeedMean>,
+    /// 2(1 + β₁)/((1 − β₁)η) at the last step.
+    pub threshold: f64,
 }
 
 impl<'r> TrainAnswer<'r> {
@@ -28,7 +41,11 @@ impl<'r> TrainAnswer<'r> {
         };
         Self {
             run,
-            changes: quantity::trained().into_iter().map(with_change).collect(),
+            changes: quantity::trained_with(&run.experiment.settings.optimizer)
+                .into_iter()
+                .map(with_change)
+                .collect(),
+            preconditioned: preconditioned(run),
             end_steps: run
                 .measurements
                 .steps_in(&SHARPNESS.key, quantity::end(run.experiment.steps)),
@@ -68,8 +85,29 @@ impl<'r> TrainAnswer<'r> {
                 "direction": word(change.direction),
             })));
         }
+        if let Some(words) = experiment.intervention_words() {
+            object["with"] = json!(words);
+        }
+        if let Some(found) = self.preconditioned {
+            object[&*PRECONDITIONED_LAMBDA_MAX.key] = json!({
+                "end": found.end.map(of),
+                "stability_threshold": found.threshold,
+            });
+        }
         object
     }
+}
+
+fn preconditioned(run: &StoredRun<NetworkExperiment>) -> Option<Preconditioned> {
+    let Optimizer::AdamW(adam) = &run.experiment.settings.optimizer.update else {
+        return None;
+    };
+    let steps = run.experiment.steps;
+    let key = &PRECONDITIONED_LAMBDA_MAX.key;
+    Some(Preconditioned {
+        end: run.measurements.window(key, quantity::end(steps)),
+        threshold: adam.stability_threshold(steps.saturating_sub(1)),
+    })
 }
 
 fn word(direction: Direction) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thalweg::data::{LabelNoise, Redraw, Samples, Source};
 use thalweg::evaluation::Evaluation;
-use thalweg::train::Training;
+use thalweg::train::{Interventions, Training};
 
 use super::NetworkError;
 use super::measure::Effort;
@@ -16,7 +16,7 @@ use crate::store::Fingerprint;
 #[derive(Clone, Debug)]
 pub struct Made {
     /// What is trained on what, and how.
-    pub training: Training,
+    pub training: Training<Interventions>,
     /// What was read from the user's own files.
     pub(crate) data: Option<Fingerprint>,
     /// Bytes that reading the data took at its peak.
@@ -60,7 +60,7 @@ impl Made {
         Ok(Self {
             data,
             data_memory: memory,
-            training: Training::new(tape, experiment.loss, train, experiment.settings)?,
+            training: Training::new(tape, experiment.loss, train, experiment.settings.clone())?,
             source: test,
             measure: experiment.measure,
             run,
@@ -111,6 +111,14 @@ impl Made {
         (labels == EvaluationLabels::Clean)
             .then(|| self.samples_of(samples, self.evaluation_seed()))
             .transpose()
+    }
+
+    /// `samples` as the training sees them, each with a change of its own; nothing where they are not changed.
+    pub(crate) fn as_trained(&self, samples: &Samples) -> Option<Arc<Samples>> {
+        let method = &self.training.settings().optimizer;
+        let seed = self.evaluation_seed();
+        let changed = || Arc::new(method.samples(self.training.tape(), samples, seed));
+        method.change_the_loss().then(changed)
     }
 
     /// Of the run's evaluation set and random probes.

@@ -30,7 +30,7 @@ pub use measurement::{
     AlignmentRecord, BoundsRecord, ConditionalRecord, DensityRecord, ErrorKind, EstimateRecord,
     LayerRecord, MeanRecord, NetworkMeasurement, QuantileRecord, QuantilesRecord, ResidualsRecord,
 };
-pub use observe::{NetworkObservation, observe};
+pub use observe::{AsTrained, NetworkObservation, observe, preconditioned_lambda_max};
 pub use runs::NetworkRuns;
 pub use state::NetworkState;
 pub use unchanged::changed_data;

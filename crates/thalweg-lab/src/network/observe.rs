@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use thalweg::curvature::{CurvatureError, EigenSettings, End, TraceSettings, eigenpairs};
+use thalweg::curvature::{CurvatureError, EigenSettings, End, Scaled, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{CurvedLoss, Evaluation, EvaluationError, SampledLoss};
 use thalweg::fluctuation::SampleMean;
@@ -26,6 +26,62 @@ pub struct NetworkObservation {
     pub fluctuation: SampleMean,
     /// The squared norm ‖∇L‖² of the mean gradient, in loss²/weight².
     pub gradient_norm_squared: f64,
+    /// The same of the loss that is descended, where the training changes its samples; nothing where they are as they are.
+    pub as_trained: Option<AsTrained>,
+    /// λ_max(P^{−1/2} ∇²L P^{−1/2}) of the loss that is descended, where the optimiser divides by P.
+    pub preconditioned_lambda_max: Option<Estimate>,
+}
+
+/// What is measured of the loss that is descended: of samples each of which is changed as the training changes it.
+///
+/// The changes are part of the sample: the loss is the mean over the law of samples and changes, and the fluctuation that of one
+/// sample with one change, which is what SGD's gradients scatter by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AsTrained {
+    /// The mean loss.
+    pub loss: f64,
+    /// The trace of its Hessian.
+    pub sharpness: Estimate,
+    /// Its Hessian's largest eigenvalue.
+    pub lambda_max: Estimate,
+    /// E‖∇ℓ‖² of one changed sample.
+    pub fluctuation: SampleMean,
+}
+
+impl From<NetworkObservation> for AsTrained {
+    fn from(observation: NetworkObservation) -> Self {
+        Self {
+            loss: observation.loss,
+            sharpness: observation.sharpness,
+            lambda_max: observation.lambda_max,
+            fluctuation: observation.fluctuation,
+        }
+    }
+}
+
+/// The largest eigenvalue of P^{−1/2} ∇²L P^{−1/2}; `None` where it is beyond what double precision holds, as with a P that is 0
+/// where no gradient has been yet.
+///
+/// # Errors
+/// As [`observe`].
+pub fn preconditioned_lambda_max(
+    evaluation: &mut Evaluation,
+    parameters: &[f64],
+    preconditioner: &[f64],
+    seed: u64,
+) -> Result<Option<Estimate>, EvaluationError> {
+    let settings = EigenSettings {
+        seed,
+        tolerance: TOLERANCE,
+        ..EigenSettings::new(1, End::Top)
+    };
+    let mut hessian = evaluation.hessian(parameters)?;
+    let mut scaled = Scaled::new(&mut hessian, preconditioner)?;
+    match eigenpairs(&mut scaled, &settings, None).map_err(EvaluationError::from) {
+        Ok(pairs) => Ok(pairs.values.first().copied()),
+        Err(EvaluationError::Curvature(CurvatureError::NonFinite { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Measures `evaluation` at `parameters`, and the fluctuation on `noisy` where there is such a set; the trace takes at most `trace_products` Hessian products, and
@@ -82,6 +138,8 @@ fn finite(
         lambda_max: top.values[0],
         fluctuation: SampleMean::of(norms),
         gradient_norm_squared: gradient.iter().map(|g| g * g).sum(),
+        as_trained: None,
+        preconditioned_lambda_max: None,
     })
 }
 

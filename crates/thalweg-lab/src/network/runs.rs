@@ -9,12 +9,12 @@ use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
 use thalweg::tensor::Real;
-use thalweg::train::{TrainSettings, Trainer, Training, run_together};
+use thalweg::train::{Interventions, TrainSettings, Trainer, Training, run_together};
 
 use super::NetworkError;
 use super::made::Made;
 use super::measure::Effort;
-use super::observe::observe;
+use super::observe::{NetworkObservation, observe, preconditioned_lambda_max};
 use super::state::NetworkState;
 use crate::memory::{self, TooLittle};
 use crate::quantity;
@@ -40,6 +40,14 @@ pub struct NetworkRuns {
 /// The samples that one run is measured on.
 #[derive(Clone)]
 struct Sets {
+    plain: Set,
+    /// The same as the training changes them, where it does.
+    as_trained: Option<Set>,
+}
+
+/// One set of samples.
+#[derive(Clone)]
+struct Set {
     own: Arc<Samples>,
     /// For the fluctuation, where the others have clean labels.
     noisy: Option<Arc<Samples>>,
@@ -47,10 +55,46 @@ struct Sets {
 
 impl Sets {
     fn of(made: &Made) -> Result<Self, NetworkError> {
+        let (own, noisy) = (made.samples()?, made.noisy_samples()?);
+        let as_trained = made.as_trained(&own).map(|own| Set {
+            own,
+            noisy: noisy.as_deref().and_then(|noisy| made.as_trained(noisy)),
+        });
         Ok(Self {
-            own: made.samples()?,
-            noisy: made.noisy_samples()?,
+            plain: Set { own, noisy },
+            as_trained,
         })
+    }
+
+    /// Everything that is measured of the run `made` at `parameters`.
+    fn observe(
+        &self,
+        made: &Made,
+        parameters: &[f64],
+        preconditioner: Option<&[f64]>,
+        products: usize,
+    ) -> Result<Option<NetworkObservation>, NetworkError> {
+        let seed = made.evaluation_seed();
+        let measure = |set: &Set| {
+            let mut evaluation = made.evaluation(Arc::clone(&set.own))?;
+            let noisy = set.noisy.clone();
+            let mut noisy = noisy.map(|samples| made.evaluation(samples)).transpose()?;
+            let found = observe(&mut evaluation, noisy.as_mut(), parameters, products, seed)?;
+            Ok::<_, NetworkError>((evaluation, found))
+        };
+        let (mut evaluation, Some(mut observation)) = measure(&self.plain)? else {
+            return Ok(None);
+        };
+        if let Some(set) = &self.as_trained {
+            let (trained, found) = measure(set)?;
+            observation.as_trained = found.map(Into::into);
+            evaluation = trained;
+        }
+        if let Some(p) = preconditioner {
+            observation.preconditioned_lambda_max =
+                preconditioned_lambda_max(&mut evaluation, parameters, p, seed)?;
+        }
+        Ok(Some(observation))
     }
 }
 
@@ -71,8 +115,8 @@ fn sets(experiment: &NetworkExperiment, made: &[Made]) -> Result<Vec<Sets>, Netw
 }
 
 enum Trainers {
-    Single(Vec<Trainer<f32>>),
-    Double(Vec<Trainer<f64>>),
+    Single(Vec<Trainer<f32, Interventions>>),
+    Double(Vec<Trainer<f64, Interventions>>),
 }
 
 impl Runnable for NetworkExperiment {
@@ -144,6 +188,13 @@ impl NetworkExperiment {
             EvaluationLabels::Noisy => 1,
             EvaluationLabels::Clean => 2,
         };
+        // So has the loss that is descended, where it is another.
+        let sets = sets
+            * if self.settings.optimizer.change_the_loss() {
+                2
+            } else {
+                1
+            };
         let rows = self.measured_steps().len() * seeds * quantity::kept().len();
         [
             (at_once as u64 * sets).saturating_mul(measured),
@@ -157,7 +208,7 @@ impl NetworkExperiment {
 fn started<T: Real>(
     experiment: &NetworkExperiment,
     made: &[Made],
-) -> Result<Vec<Trainer<T>>, NetworkError> {
+) -> Result<Vec<Trainer<T, Interventions>>, NetworkError> {
     let start = |(seed, made): (&u64, &Made)| {
         let weights = experiment.init.weights(made.training.tape(), *seed);
         Ok(Trainer::start(&made.training, &weights, *seed)?)
@@ -165,7 +216,10 @@ fn started<T: Real>(
     experiment.seeds.iter().zip(made).map(start).collect()
 }
 
-fn resumed<T: Real>(state: &NetworkState, made: &[Made]) -> Result<Vec<Trainer<T>>, NetworkError> {
+fn resumed<T: Real>(
+    state: &NetworkState,
+    made: &[Made],
+) -> Result<Vec<Trainer<T, Interventions>>, NetworkError> {
     let snapshots = state.runs.iter();
     let resume = |(snapshot, made): (_, &Made)| Ok(Trainer::resume(&made.training, snapshot)?);
     snapshots.zip(made).map(resume).collect()
@@ -194,9 +248,17 @@ impl NetworkRuns {
             Trainers::Double(trainers) => trainers.iter().map(run).collect(),
         }
     }
+
+    /// What each run's optimiser divides by, if it does.
+    fn preconditioners(&self) -> Vec<Option<Vec<f64>>> {
+        match &self.trainers {
+            Trainers::Single(trainers) => trainers.iter().map(Trainer::preconditioner).collect(),
+            Trainers::Double(trainers) => trainers.iter().map(Trainer::preconditioner).collect(),
+        }
+    }
 }
 
-fn run<T: Real>(trainer: &Trainer<T>) -> (u64, Outcome, Vec<f64>) {
+fn run<T: Real>(trainer: &Trainer<T, Interventions>) -> (u64, Outcome, Vec<f64>) {
     let parameters = trainer.parameters().iter().map(|x| x.to_f64()).collect();
     (trainer.seed(), trainer.outcome(), parameters)
 }
@@ -223,19 +285,12 @@ impl Running for NetworkRuns {
         let observed: Vec<_> = self
             .runs()
             .into_par_iter()
+            .zip(self.preconditioners())
             .zip(self.made.par_iter().zip(&self.sets))
-            .filter(|((_, outcome, _), _)| *outcome == Outcome::Running)
-            .map(|((seed, _, parameters), (made, sets))| {
-                let mut evaluation = made.evaluation(Arc::clone(&sets.own))?;
-                let noisy = sets.noisy.clone();
-                let mut noisy = noisy.map(|samples| made.evaluation(samples)).transpose()?;
-                let observation = observe(
-                    &mut evaluation,
-                    noisy.as_mut(),
-                    &parameters,
-                    products,
-                    made.evaluation_seed(),
-                )?;
+            .filter(|(((_, outcome, _), _), _)| *outcome == Outcome::Running)
+            .map(|(((seed, _, parameters), preconditioner), (made, sets))| {
+                let divided_by = preconditioner.as_deref();
+                let observation = sets.observe(made, &parameters, divided_by, products)?;
                 Ok((seed, observation))
             })
             .collect::<Result<_, NetworkError>>()?;
@@ -300,7 +355,7 @@ impl Running for NetworkRuns {
 fn run_all<T: Real>(
     made: &[Made],
     alike: bool,
-    trainers: &mut [Trainer<T>],
+    trainers: &mut [Trainer<T, Interventions>],
     step: u64,
     slice: u64,
 ) {
@@ -321,13 +376,14 @@ fn run_all<T: Real>(
 
 /// Makes one slice of a group's way, and puts the rest behind the others' slices.
 fn advance<'s, T: Real>(
-    training: &'s Training,
-    group: &'s mut [Trainer<T>],
+    training: &'s Training<Interventions>,
+    group: &'s mut [Trainer<T, Interventions>],
     step: u64,
     slice: u64,
     scope: &rayon::ScopeFifo<'s>,
 ) {
-    let going = |run: &&Trainer<T>| run.outcome() == Outcome::Running && run.step() < step;
+    let going =
+        |run: &&Trainer<T, Interventions>| run.outcome() == Outcome::Running && run.step() < step;
     if let Some(run) = group.iter().find(going) {
         let next = step.min(run.step() + slice);
         run_together(training, group, next);
@@ -336,8 +392,8 @@ fn advance<'s, T: Real>(
 }
 
 /// u = Σ η_s²/B over the steps s made: η² t/B for a constant η.
-fn slow_time(settings: &TrainSettings, step: u64) -> f64 {
-    let rate = settings.optimizer.learning_rate;
+fn slow_time(settings: &TrainSettings<Interventions>, step: u64) -> f64 {
+    let rate = settings.optimizer.learning_rate();
     let squares = if rate.warmup <= 1 && rate.decay == Decay::None {
         rate.base.powi(2) * step as f64
     } else {

@@ -26,9 +26,12 @@ pub struct ImageSource {
     pub label_flips: f64,
 }
 
+/// Pixels from left to right, and from top to bottom.
+const WIDTH: usize = 28;
+
 /// Classes and pixels of MNIST, and of every set in its layout.
 const ENDS: Ends = Ends {
-    inputs: 28 * 28,
+    inputs: WIDTH * WIDTH,
     outputs: 10,
 };
 
@@ -142,6 +145,14 @@ impl DataSource for ImageSource {
             None => "10,000 built-in MNIST digits".to_owned(),
             Some(path) => format!("images in {}", path.display()),
         }
+    }
+
+    fn image_width(&self) -> Option<usize> {
+        Some(WIDTH)
+    }
+
+    fn has_classes(&self) -> bool {
+        true
     }
 
     fn folder(&self) -> Option<&Path> {

@@ -60,6 +60,16 @@ pub trait DataSource {
         None
     }
 
+    /// Pixels from left to right, where inputs are images of one channel.
+    fn image_width(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether targets are classes.
+    fn has_classes(&self) -> bool {
+        false
+    }
+
     /// Whether each run has data of its own.
     fn differs_by_run(&self) -> bool {
         false

@@ -8,8 +8,11 @@ use super::page;
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
+use thalweg::optimizer::Optimizer;
 use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
-use thalweg_lab::quantity::{self, against_steps};
+use thalweg_lab::quantity::{
+    self, LAMBDA_MAX, PRECONDITIONED_LAMBDA_MAX, TRAINED_LAMBDA_MAX, against_steps,
+};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::{StoredRun, divergence, is_run, load};
 
@@ -65,7 +68,14 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
 
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
     let mut panels = Vec::new();
-    for quantity in quantity::trained() {
+    let interventions = &run.experiment.settings.optimizer;
+    let mut quantities = quantity::trained_with(interventions);
+    let adam = match &interventions.update {
+        Optimizer::Sgd(_) => None,
+        Optimizer::AdamW(adam) => Some(adam),
+    };
+    quantities.extend(adam.map(|_| PRECONDITIONED_LAMBDA_MAX));
+    for quantity in &quantities {
         let measured = run
             .measurements
             .mean(&quantity.key)
@@ -80,17 +90,24 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
             measured.collect(),
             Look::measured(0),
         );
-        if quantity == quantity::LAMBDA_MAX {
-            panel = panel.with_level(
+        let edge = match adam {
+            None if [LAMBDA_MAX, TRAINED_LAMBDA_MAX].contains(quantity) => Some((
                 "2/η, the edge of stability",
-                2.0 / run.experiment.settings.optimizer.learning_rate.base,
-                Look::reference(Dash::DashDot),
-            );
+                2.0 / interventions.learning_rate().base,
+            )),
+            Some(adam) if *quantity == PRECONDITIONED_LAMBDA_MAX => Some((
+                "2(1 + β₁)/((1 − β₁)η), where AdamW turns unstable",
+                adam.stability_threshold(run.experiment.steps.saturating_sub(1)),
+            )),
+            _ => None,
+        };
+        if let Some((name, level)) = edge {
+            panel = panel.with_level(name, level, Look::reference(Dash::DashDot));
         }
         panels.push(panel);
     }
     Figure {
-        description: against_steps(&quantity::trained()),
+        description: against_steps(&quantities),
         panels,
         columns: 3,
         frame: (230.0, 200.0),
@@ -114,7 +131,12 @@ fn words(
         ("data", experiment.data_words()),
         (
             "η",
-            experiment.settings.optimizer.learning_rate.base.to_string(),
+            experiment
+                .settings
+                .optimizer
+                .learning_rate()
+                .base
+                .to_string(),
         ),
         ("B", experiment.settings.batch.to_string()),
         ("steps", experiment.steps.to_string()),
@@ -122,6 +144,8 @@ fn words(
         ("diverged", diverged.count().to_string()),
         ("evaluation set", experiment.evaluation_words()),
     ];
+    let with = experiment.intervention_words();
+    let rows = rows.into_iter().chain(with.map(|words| ("with", words)));
     FigureResult {
         id: "run".to_owned(),
         title: experiment
@@ -130,7 +154,7 @@ fn words(
             .unwrap_or_else(|| "A network in training".to_owned()),
         caption: with_note(remarks.collect::<Vec<_>>().join(" "), changed_data.as_ref()),
         command: format!("thalweg report {}", directory.display()),
-        settings: rows.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        settings: rows.map(|(name, value)| (name.to_owned(), value)).collect(),
         ..FigureResult::of_a_run()
     }
 }

@@ -202,7 +202,7 @@ impl Choice {
             "{}, {biases}; √Σε = {}; η = {}, B = {}, {} steps, {} trials, each measured on {} samples of its own",
             self.model.description(),
             noises.collect::<Vec<_>>().join(" and "),
-            experiment.settings.optimizer.learning_rate.base,
+            experiment.settings.optimizer.learning_rate().base,
             experiment.settings.batch,
             experiment.steps,
             experiment.seeds.len(),

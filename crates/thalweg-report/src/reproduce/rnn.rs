@@ -32,7 +32,8 @@ fn choice(kind: &str) -> Choice {
 
 fn experiment(kind: &str, budget: Budget) -> Result<NetworkExperiment, ReproduceError> {
     let mut experiment = choice(kind).experiment(budget)?;
-    experiment.settings.optimizer.learning_rate.base = LEARNING_RATE;
+    let optimizer = &mut experiment.settings.optimizer;
+    optimizer.update.learning_rate_mut().base = LEARNING_RATE;
     experiment.settings.batch = BATCH;
     experiment.steps = budget.steps(STEPS);
     experiment.seeds.truncate(TRIALS_HERE);

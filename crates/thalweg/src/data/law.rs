@@ -125,6 +125,15 @@ impl Batch {
         }
     }
 
+    /// The minibatch on which SAM ascends at `step`, where it is not that of the step.
+    pub(super) fn ascent(step: u64, batch: usize) -> Self {
+        Self {
+            purpose: Purpose::Ascent,
+            order: Purpose::AscentOrder,
+            ..Self::training(step, batch)
+        }
+    }
+
     /// An evaluation set.
     pub(super) fn held_out(noisy: bool) -> Self {
         Self {

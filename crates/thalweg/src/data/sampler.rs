@@ -32,6 +32,11 @@ impl<T: Real> Sampler<T> {
         self.draw(&Batch::fixed(step, batch), objective);
     }
 
+    /// Puts the minibatch of `step` on which an ascent of its own is made into `objective`.
+    pub fn fill_ascent(&mut self, step: u64, objective: &mut Objective<T>) {
+        self.draw(&Batch::ascent(step, objective.batch()), objective);
+    }
+
     fn draw(&mut self, batch: &Batch, objective: &mut Objective<T>) {
         self.draws.begin(batch);
         self.draws.inputs(0, batch, objective.inputs_mut());

@@ -16,6 +16,16 @@ pub struct Samples {
     pub targets: Mat<f64>,
 }
 
+impl Samples {
+    /// Those in blocks.
+    pub(crate) fn of(inputs: &Block<f64>, targets: &Block<f64>) -> Self {
+        Self {
+            inputs: matrix(inputs),
+            targets: matrix(targets),
+        }
+    }
+}
+
 /// A block's numbers, a sample in each column.
 pub(super) fn matrix(block: &Block<f64>) -> Mat<f64> {
     let lines = block.lines();

@@ -36,10 +36,28 @@ impl<T: Real> SideBySide<T> {
         objective: &mut Objective<T::Seeds>,
         change: impl Fn(u64, LinesMut<'_, T>, LinesMut<'_, T>),
     ) {
-        let batch = Batch::training(step, objective.batch());
-        self.draws.begin(&batch);
+        self.draw(&Batch::training(step, objective.batch()), objective, change);
+    }
+
+    /// The same with the minibatches on which ascents of their own are made.
+    pub fn fill_ascent(
+        &mut self,
+        step: u64,
+        objective: &mut Objective<T::Seeds>,
+        change: impl Fn(u64, LinesMut<'_, T>, LinesMut<'_, T>),
+    ) {
+        self.draw(&Batch::ascent(step, objective.batch()), objective, change);
+    }
+
+    fn draw(
+        &mut self,
+        batch: &Batch,
+        objective: &mut Objective<T::Seeds>,
+        change: impl Fn(u64, LinesMut<'_, T>, LinesMut<'_, T>),
+    ) {
+        self.draws.begin(batch);
         for (run, inputs) in self.inputs.iter_mut().enumerate() {
-            self.draws.inputs(run, &batch, inputs.lines_mut());
+            self.draws.inputs(run, batch, inputs.lines_mut());
         }
         self.draws.between();
         for (run, inputs) in self.inputs.iter_mut().enumerate() {

@@ -8,7 +8,6 @@ use super::draws::AnyDraw;
 use super::law::{Batch, SampleLaw, SampleShape};
 use super::redraw::Redraw;
 use super::sampler::Sampler;
-use super::samples::matrix;
 use super::{DataError, Samples};
 use crate::tensor::{Block, Real, Tape};
 
@@ -114,10 +113,7 @@ impl Source {
         let count = self.evaluated(count);
         let [mut inputs, mut targets] = self.lines().map(|lines| Block::<f64>::zeros(lines, count));
         Sampler::new(self, seed).samples(&Batch::held_out(noisy), &mut inputs, &mut targets);
-        Samples {
-            inputs: matrix(&inputs),
-            targets: matrix(&targets),
-        }
+        Samples::of(&inputs, &targets)
     }
 
     /// How many samples an evaluation set has when `count` are asked for.

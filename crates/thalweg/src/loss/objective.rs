@@ -70,6 +70,28 @@ impl<T: Number> Objective<T> {
         (self.machine.inputs_mut(), self.targets.lines_mut())
     }
 
+    /// The tape with inputs and targets.
+    pub(crate) fn parts_mut(&mut self) -> (&Tape, LinesMut<'_, T>, LinesMut<'_, T>) {
+        let (tape, inputs) = self.machine.parts_mut();
+        (tape, inputs, self.targets.lines_mut())
+    }
+
+    /// Takes over as many samples of `other`, one of the same tape, as this batch has, from number `first` on.
+    pub(crate) fn copy_samples(&mut self, other: &mut Self, first: usize) {
+        let batch = self.batch();
+        let (mut inputs, mut targets) = self.samples_mut();
+        let (mut from_inputs, mut from_targets) = other.samples_mut();
+        for (to, from) in [
+            (&mut inputs, &mut from_inputs),
+            (&mut targets, &mut from_targets),
+        ] {
+            for line in 0..to.count() {
+                let samples = &from.line(line)[first..][..batch];
+                to.line(line).copy_from_slice(samples);
+            }
+        }
+    }
+
     /// ℓ of each sample at `parameters`.
     pub fn sample_losses(&mut self, parameters: &[T], losses: &mut [T]) {
         assert_eq!(losses.len(), self.batch());

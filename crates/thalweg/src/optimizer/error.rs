@@ -6,7 +6,7 @@ use crate::words::shown;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{field} is {}; it must be {right}", shown(*found))]
 pub struct OptimizerError {
-    /// The field of [`Sgd`](super::Sgd), with dots for nesting.
+    /// The field as files have it, with dots for nesting.
     pub field: &'static str,
     /// What was found.
     pub found: f64,
@@ -15,7 +15,7 @@ pub struct OptimizerError {
 }
 
 /// An error unless `holds`.
-pub(super) fn require(
+pub(crate) fn require(
     holds: bool,
     field: &'static str,
     found: f64,

@@ -11,10 +11,15 @@
 //! assert!(Sgd::new(-1.0).validate().is_err());
 //! ```
 
+mod adamw;
+mod choice;
 mod error;
 mod schedule;
 mod sgd;
 
+pub use adamw::AdamW;
+pub use choice::Optimizer;
 pub use error::OptimizerError;
+pub(crate) use error::require;
 pub use schedule::{Decay, RateSchedule};
 pub use sgd::Sgd;

@@ -32,6 +32,18 @@ pub enum Purpose {
     Changes = 12,
     /// The minibatches on which SAM ascends, where they are not those of the step.
     Ascent = 13,
+    /// The order of a data set from which those are drawn.
+    AscentOrder = 20,
+    /// Noise that is added to inputs.
+    InputNoise = 21,
+    /// How far images are moved.
+    Shifts = 22,
+    /// Which images are mirrored.
+    Flips = 23,
+    /// In which shares samples are mixed.
+    Mixup = 24,
+    /// With which others.
+    MixupPartners = 25,
 }
 
 impl Purpose {

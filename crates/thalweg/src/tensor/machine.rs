@@ -91,12 +91,18 @@ impl<T: Number> Machine<T> {
 
     /// Where the inputs go: finite numbers, line (row · positions + position).
     pub fn inputs_mut(&mut self) -> LinesMut<'_, T> {
+        self.parts_mut().1
+    }
+
+    /// The tape with where the inputs go.
+    pub(crate) fn parts_mut(&mut self) -> (&Tape, LinesMut<'_, T>) {
         self.stale = true;
         let lines = self.tape.input.rows * self.tape.input.positions;
-        LinesMut {
+        let inputs = LinesMut {
             data: &mut self.values[..lines * self.columns.stride],
             columns: self.columns,
-        }
+        };
+        (&self.tape, inputs)
     }
 
     /// Computes everything from the inputs and `parameters`.

@@ -21,6 +21,7 @@
 //! ```
 
 mod error;
+mod interventions;
 mod memory;
 mod method;
 mod snapshot;
@@ -31,7 +32,10 @@ mod training;
 
 pub use crate::switch::Switch;
 pub use error::TrainError;
-pub use method::Method;
+pub use interventions::{
+    Ascent, Change, Flips, InputNoise, Interventions, Mixup, Shifts, Smoothing, clip,
+};
+pub use method::{Drawn, Method, Needs, Room};
 pub use snapshot::TrainerSnapshot;
 pub use together::run_together;
 pub use trainer::Trainer;

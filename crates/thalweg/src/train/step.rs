@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::method::Room;
 use super::{Method, Training};
 use crate::loss::Objective;
 use crate::outcome::DIVERGED;
@@ -13,17 +14,24 @@ pub(super) struct Step<N> {
     /// Holds the batch.
     pub objective: Objective<N>,
     gradient: Vec<N>,
-    work: Vec<N>,
+    pub room: Room<N>,
 }
 
 impl<N: Number> Step<N> {
     /// With room for a minibatch of `training`.
     pub fn new<M: Method>(training: &Training<M>) -> Self {
         let (tape, batch) = (training.tape(), training.settings().batch);
+        let needs = training.settings().optimizer.needs();
+        let parameters = tape.parameter_count();
+        let objective = |batch| Objective::new(Arc::clone(tape), training.loss(), batch);
         Self {
-            gradient: vec![N::ZERO; tape.parameter_count()],
-            work: Vec::new(),
-            objective: Objective::new(Arc::clone(tape), training.loss(), batch),
+            gradient: vec![N::ZERO; parameters],
+            room: Room {
+                ascent: needs.ascent.then(|| objective(batch)),
+                part: (needs.parts > 1).then(|| objective(batch / needs.parts)),
+                vectors: vec![N::ZERO; needs.vectors * parameters],
+            },
+            objective: objective(batch),
         }
     }
 
@@ -38,12 +46,15 @@ impl<N: Number> Step<N> {
         let Self {
             objective,
             gradient,
-            work,
+            room,
         } = self;
-        method.gradient(step, objective, parameters, work, gradient);
+        method.gradient(step, objective, parameters, room, gradient);
         method.update(step, parameters, memory, gradient)
     }
 }
+
+/// What is added to a step's number for the random changes of its second minibatch.
+pub(super) const ASCENT: u64 = 1 << 63;
 
 /// Whether a run of ‖θ‖² goes on. A norm that is not a number is not below either.
 pub(super) fn bounded<T: Real>(squared: T) -> bool {

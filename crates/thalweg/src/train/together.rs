@@ -1,10 +1,10 @@
 //! Several seeds' runs side by side, a lane of the vector registers for each.
 
-use super::step::{Step, bounded};
-use super::{Method, Trainer, Training};
+use super::step::{ASCENT, Step, bounded};
+use super::{Drawn, Method, Trainer, Training};
 use crate::data::SideBySide;
 use crate::outcome::Outcome;
-use crate::tensor::{Number, Real};
+use crate::tensor::{LinesMut, Number, Real};
 
 /// Goes on up to `step` updates in all with every one of `runs`, which must be of `training`: to the bit what
 /// [`Trainer::run_to`] does with each alone, several of them at once where that is faster.
@@ -76,14 +76,27 @@ impl<'a, 'r, T: Real, M: Method> Together<'a, 'r, T, M> {
     }
 
     fn run_to(mut self, last: u64) {
-        let method = &self.training.settings().optimizer;
+        let training = self.training;
+        let (method, tape) = (&training.settings().optimizer, &**training.tape());
+        let change = |step: u64| {
+            move |seed, inputs: LinesMut<'_, T>, targets: LinesMut<'_, T>| {
+                let drawn = Drawn {
+                    tape,
+                    inputs,
+                    targets,
+                };
+                method.batch(seed, step, drawn);
+            }
+        };
         let first = self.runs.first().map_or(last, |run| run.step);
         let mut going: Vec<bool> = vec![true; self.runs.len()];
         for step in first..last {
             let objective = &mut self.work.objective;
-            self.samples.fill(step, objective, |seed, inputs, targets| {
-                method.batch(seed, step, inputs, targets);
-            });
+            self.samples.fill(step, objective, change(step));
+            if let Some(ascent) = &mut self.work.room.ascent {
+                self.samples
+                    .fill_ascent(step, ascent, change(step | ASCENT));
+            }
             let squared = self
                 .work
                 .take(method, step, &mut self.parameters, &mut self.memory);

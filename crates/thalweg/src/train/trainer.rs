@@ -1,13 +1,14 @@
 //! One seed's run.
 
-use super::step::{Step, bounded};
-use super::{Method, TrainError, TrainSettings, TrainerSnapshot, Training};
+use super::step::{ASCENT, Step, bounded};
+use super::{Drawn, Method, TrainError, TrainSettings, TrainerSnapshot, Training};
 use crate::data::Sampler;
+use crate::loss::Objective;
 use crate::optimizer::Sgd;
 use crate::outcome::Outcome;
 use crate::tensor::Real;
 
-/// One seed's run of a training, in f32 or f64. Once warm, a step allocates no more than a
+/// One seed's run of a training, in f32 or f64. Once warm, a step of SGD allocates no more than a
 /// [`Machine`](crate::tensor::Machine) does.
 ///
 /// Its numbers depend on the training, the seed and the start, and on nothing else: not on where it was
@@ -117,19 +118,19 @@ impl<T: Real, M: Method> Trainer<T, M> {
                 let (at, batch) = (switch.at_step, self.settings.batch);
                 self.sampler.fill_fixed(at, batch, objective);
                 self.fixed = true;
-                self.change_batch(at);
+                self.work.room.ascent = None;
+                change(&self.settings.optimizer, self.seed, at, objective);
             }
             _ => {
-                self.sampler.fill(self.step, objective);
-                self.change_batch(self.step);
+                let (method, seed, step) = (&self.settings.optimizer, self.seed, self.step);
+                self.sampler.fill(step, objective);
+                change(method, seed, step, objective);
+                if let Some(ascent) = &mut self.work.room.ascent {
+                    self.sampler.fill_ascent(step, ascent);
+                    change(method, seed, step | ASCENT, ascent);
+                }
             }
         }
-    }
-
-    fn change_batch(&mut self, step: u64) {
-        let (inputs, targets) = self.work.objective.samples_mut();
-        let method = &self.settings.optimizer;
-        method.batch(self.seed, step, inputs, targets);
     }
 
     /// The seed of its random numbers: samples, labels and their order.
@@ -152,6 +153,13 @@ impl<T: Real, M: Method> Trainer<T, M> {
         &self.parameters
     }
 
+    /// P of each parameter, where a step is −η P⁻¹ times a mean of gradients; nothing where it is plain, nor before the first step.
+    pub fn preconditioner(&self) -> Option<Vec<f64>> {
+        let memory: Vec<f64> = self.memory.iter().map(|x| x.to_f64()).collect();
+        let method = &self.settings.optimizer;
+        method.preconditioner(self.step, &memory)
+    }
+
     /// The whole state, bit for bit.
     pub fn snapshot(&self) -> TrainerSnapshot {
         let bits = |numbers: &[T]| numbers.iter().map(|x| x.to_f64().to_bits()).collect();
@@ -163,4 +171,18 @@ impl<T: Real, M: Method> Trainer<T, M> {
             memory: bits(&self.memory),
         }
     }
+}
+
+/// Lets `method` change a batch.
+fn change<T: Real>(method: &impl Method, seed: u64, step: u64, objective: &mut Objective<T>) {
+    let (tape, inputs, targets) = objective.parts_mut();
+    method.batch(
+        seed,
+        step,
+        Drawn {
+            tape,
+            inputs,
+            targets,
+        },
+    );
 }

@@ -58,11 +58,13 @@ impl<M: Method> Training<M> {
         settings: TrainSettings<M>,
     ) -> Result<Self, TrainError> {
         source.fits(&tape)?;
-        settings.optimizer.validate()?;
         samples("batch", settings.batch)?;
+        let mut batches = vec![settings.batch];
         if let Some(switch) = settings.switch {
             samples("switch.samples", switch.samples)?;
+            batches.push(switch.samples);
         }
+        settings.optimizer.validate(&batches)?;
         Ok(Self {
             tape,
             loss,

@@ -6,6 +6,8 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod interventions;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ mod elements;
 mod evaluation;
 mod fluctuation;
 mod init;
+mod interventions;
 mod number;
 mod places;
 mod questions;

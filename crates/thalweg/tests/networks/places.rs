@@ -11,10 +11,10 @@ use thalweg::model::{Init, Mlp};
 use thalweg::optimizer::{OptimizerError, Sgd};
 use thalweg::random::{Bulk, NoiseLaw, Purpose};
 use thalweg::tensor::{Activation, LinesMut, Number, Real, Tape};
-use thalweg::train::{Method, Switch, TrainSettings, Trainer, Training, run_together};
+use thalweg::train::{Drawn, Method, Room, Switch, TrainSettings, Trainer, Training, run_together};
 
 const STEPS: u64 = 30;
-const BATCH: usize = 3;
+pub(super) const BATCH: usize = 3;
 
 /// Mirrored inputs, each sample's by a coin of its own, and labels smoothed by 10 %.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,17 +23,16 @@ struct Mirrored(Sgd);
 const SMOOTHED: f64 = 0.1;
 
 impl Method for Mirrored {
-    fn validate(&self) -> Result<(), OptimizerError> {
+    fn validate(&self, _: &[usize]) -> Result<(), OptimizerError> {
         self.0.validate()
     }
 
-    fn batch<T: Real>(
-        &self,
-        seed: u64,
-        step: u64,
-        mut inputs: LinesMut<'_, T>,
-        mut targets: LinesMut<'_, T>,
-    ) {
+    fn batch<T: Real>(&self, seed: u64, step: u64, drawn: Drawn<'_, T>) {
+        let Drawn {
+            mut inputs,
+            mut targets,
+            ..
+        } = drawn;
         let mut words = vec![0; inputs.batch()];
         Bulk::new(seed, Purpose::Changes, step).words(&mut words);
         for line in 0..inputs.count() {
@@ -67,7 +66,7 @@ struct Ahead {
 }
 
 impl Method for Ahead {
-    fn validate(&self) -> Result<(), OptimizerError> {
+    fn validate(&self, _: &[usize]) -> Result<(), OptimizerError> {
         self.then.validate()
     }
 
@@ -76,12 +75,13 @@ impl Method for Ahead {
         _: u64,
         objective: &mut Objective<N>,
         theta: &[N],
-        work: &mut Vec<N>,
+        room: &mut Room<N>,
         gradient: &mut [N],
     ) {
         objective.gradient(theta, gradient);
         let squared = gradient.iter().fold(N::ZERO, |sum, &g| g.mul_add(g, sum));
         let scale = N::from_f64(self.rho) / squared.sqrt();
+        let work = &mut room.vectors;
         work.clear();
         let ahead = theta.iter().zip(&*gradient);
         work.extend(ahead.map(|(&theta, &g)| scale.mul_add(g, theta)));
@@ -106,7 +106,7 @@ struct Adaptive {
 const DECAYS: [f64; 2] = [0.9, 0.99];
 
 impl Method for Adaptive {
-    fn validate(&self) -> Result<(), OptimizerError> {
+    fn validate(&self, _: &[usize]) -> Result<(), OptimizerError> {
         if self.rate > 0.0 {
             return Ok(());
         }
@@ -137,7 +137,7 @@ impl Method for Adaptive {
     }
 }
 
-fn tape(widths: &[usize]) -> Arc<Tape> {
+pub(super) fn tape(widths: &[usize]) -> Arc<Tape> {
     let mlp = Mlp {
         widths: widths.to_vec(),
         activation: Activation::Tanh,
@@ -146,7 +146,7 @@ fn tape(widths: &[usize]) -> Arc<Tape> {
     Arc::new(mlp.tape().unwrap())
 }
 
-fn stream() -> Source {
+pub(super) fn stream() -> Source {
     let tape = tape(&[2, 4, 2]);
     let weights = Init::Kaiming { gain: 1.0 }.teacher_weights(&tape, 1);
     let noise = LabelNoise::gaussian(&[1.0, 0.1]);
@@ -155,7 +155,7 @@ fn stream() -> Source {
         .into()
 }
 
-fn set() -> Source {
+pub(super) fn set() -> Source {
     let inputs = Mat::from_fn(2, 10, |i, j| (j as f32 * 0.7 + i as f32).sin());
     let labels = (0..10).map(|j| j % 2).collect();
     LabelledSet::new(inputs, labels, 2, LabelNoise::none(2))
@@ -163,7 +163,7 @@ fn set() -> Source {
         .into()
 }
 
-fn training<M: Method>(source: Source, loss: Loss, optimizer: M) -> Training<M> {
+pub(super) fn training<M: Method>(source: Source, loss: Loss, optimizer: M) -> Training<M> {
     let settings = TrainSettings {
         optimizer,
         batch: BATCH,
@@ -175,13 +175,13 @@ fn training<M: Method>(source: Source, loss: Loss, optimizer: M) -> Training<M> 
     Training::new(tape(&[2, 3, 2]), loss, source, settings).unwrap()
 }
 
-fn start<T: Real, M: Method>(training: &Training<M>, seed: u64) -> Trainer<T, M> {
+pub(super) fn start<T: Real, M: Method>(training: &Training<M>, seed: u64) -> Trainer<T, M> {
     let init = Init::Kaiming { gain: 1.0 }.weights(training.tape(), seed);
     Trainer::start(training, &init, seed).unwrap()
 }
 
 /// Runs in lanes are the runs alone, and resumed runs the straight ones, to the bit, before the switch and after it.
-fn to_the_bit<T: Real, M: Method>(training: &Training<M>) {
+pub(super) fn to_the_bit<T: Real, M: Method>(training: &Training<M>) {
     assert!(training.lanes::<T>(9) > 1);
     let mut alone: Vec<Trainer<T, M>> = (0..9).map(|seed| start(training, seed)).collect();
     let mut together = alone.clone();

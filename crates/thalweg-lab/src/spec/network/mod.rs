@@ -2,15 +2,16 @@
 
 mod architecture;
 mod data;
+mod interventions;
 mod seed_rule;
 mod words;
 
 use thalweg::data::Place;
 use thalweg::loss::{Convention, Loss};
 use thalweg::model::{Init, Network};
-use thalweg::optimizer::{Decay, RateSchedule, Sgd};
+use thalweg::optimizer::{Decay, RateSchedule};
 use thalweg::simulate::Precision;
-use thalweg::train::{Switch, TrainSettings};
+use thalweg::train::{Interventions, Switch, TrainSettings};
 
 pub(crate) use architecture::{Ends, MLP, family, hidden, with_hidden};
 pub use data::NetworkData;
@@ -40,8 +41,8 @@ pub struct NetworkExperiment {
     pub loss: Loss,
     /// On which samples.
     pub data: NetworkData,
-    /// η and its schedule, B, momentum, weight decay, and the change to full-batch gradient descent.
-    pub settings: TrainSettings,
+    /// η and its schedule, B, what is added to SGD, and the change to full-batch gradient descent.
+    pub settings: TrainSettings<Interventions>,
     /// Where the weights start; biases start at 0.
     pub init: Init,
     /// The arithmetic of training; measurements are made in double precision always.
@@ -126,7 +127,7 @@ impl Specification for NetworkExperiment {
                 commands: "`thalweg predict`, `flow` or `simulate`",
             });
         }
-        root.only_besides(FIELDS, IGNORED)?;
+        root.only_besides(&[FIELDS, interventions::FIELDS].concat(), IGNORED)?;
         let data_field = root.required("data", "a table that says where samples come from")?;
         let network = network(
             &root.required("network", "a table that describes what is trained")?,
@@ -137,12 +138,13 @@ impl Specification for NetworkExperiment {
             Loss::SquaredError(_) => Place::Targets,
             Loss::CrossEntropy => Place::Logits,
         };
+        let data = data(&data_field, &network, place)?;
         Ok(Self {
             name: name(root)?,
-            data: data(&data_field, &network, place)?,
+            settings: settings(root, &data, loss)?,
+            data,
             network,
             loss,
-            settings: settings(root)?,
             init: root
                 .optional("init")
                 .map_or(Ok(Init::Kaiming { gain: 1.0 }), |f| init(&f))?,
@@ -167,15 +169,16 @@ impl Specification for NetworkExperiment {
         if let Some(name) = &self.name {
             put("name", name.as_str().into());
         }
-        let optimizer = self.settings.optimizer;
-        put("learning_rate", optimizer.learning_rate.base.into());
+        let rate = self.settings.optimizer.learning_rate();
+        put("learning_rate", rate.base.into());
         put("batch", self.settings.batch.into());
         put("steps", self.steps.into());
         put("seeds", self.seeds.iter().copied().collect());
-        put("warmup", optimizer.learning_rate.warmup.into());
-        put("decay", decay_node(optimizer.learning_rate.decay));
-        put("momentum", optimizer.momentum.into());
-        put("weight_decay", optimizer.weight_decay.into());
+        put("warmup", rate.warmup.into());
+        put("decay", decay_node(rate.decay));
+        for (key, value) in interventions::entries(&self.settings.optimizer) {
+            put(key, value);
+        }
         put("precision", self.precision.word().into());
         put("init", init::to_node(self.init));
         put("loss", loss_node(self.loss));
@@ -203,8 +206,11 @@ impl Specification for NetworkExperiment {
     }
 }
 
-fn settings(root: &Field<'_>) -> Result<TrainSettings, Fault> {
-    let number = |key, default| root.optional(key).map_or(Ok(default), |f| f.number());
+fn settings(
+    root: &Field<'_>,
+    data: &NetworkData,
+    loss: Loss,
+) -> Result<TrainSettings<Interventions>, Fault> {
     let learning_rate = RateSchedule {
         base: learning_rate(root)?.ok_or_else(|| missing("learning_rate", "η > 0"))?,
         warmup: root.optional("warmup").map_or(Ok(0), |f| f.count())?,
@@ -212,12 +218,13 @@ fn settings(root: &Field<'_>) -> Result<TrainSettings, Fault> {
             .optional("decay")
             .map_or(Ok(Decay::None), |f| decay(&f))?,
     };
+    let switch = root
+        .optional("switch")
+        .map(|f| fixed_batch(&f))
+        .transpose()?;
+    let context = interventions::Context { data, loss, switch };
     Ok(TrainSettings {
-        optimizer: Sgd {
-            learning_rate,
-            momentum: number("momentum", 0.0)?,
-            weight_decay: number("weight_decay", 0.0)?,
-        },
+        optimizer: interventions::interventions(root, learning_rate, &context)?,
         batch: match batch(root)? {
             None => return Err(missing("batch", "the number of samples in a minibatch")),
             Some(batch) if batch > MOST_SAMPLES => {
@@ -226,10 +233,7 @@ fn settings(root: &Field<'_>) -> Result<TrainSettings, Fault> {
             }
             Some(batch) => batch,
         },
-        switch: root
-            .optional("switch")
-            .map(|f| fixed_batch(&f))
-            .transpose()?,
+        switch,
     })
 }
 

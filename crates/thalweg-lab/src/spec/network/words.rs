@@ -6,7 +6,7 @@ use thalweg::model::Network;
 use thalweg::problem::{Caveat, ProblemField, caveats};
 use thalweg::random::NoiseLaw;
 
-use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
+use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, interventions};
 use crate::provenance::LOSS_CONVENTION;
 use crate::spec::word::Word as _;
 
@@ -58,6 +58,11 @@ impl NetworkExperiment {
             None => format!("{source}; no label noise"),
             Some(noise) => format!("{source}; {}", noise_words(noise)),
         }
+    }
+
+    /// What is added to plain SGD; nothing where nothing is.
+    pub fn intervention_words(&self) -> Option<String> {
+        interventions::words(&self.settings.optimizer)
     }
 
     /// What is measured on.
