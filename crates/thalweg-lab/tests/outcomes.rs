@@ -86,7 +86,7 @@ fn trainings() {
     let training = Made::new(&experiment).unwrap().training;
     for run in found {
         let weights = experiment.init.weights(training.tape(), run.seed);
-        let mut trainer = Trainer::<f64>::start(&training, &weights, run.seed).unwrap();
+        let mut trainer = Trainer::<f64, _>::start(&training, &weights, run.seed).unwrap();
         trainer.run_to(300);
         assert_eq!([run.diverged_at], steps([trainer.outcome()])[..]);
         assert!(run.diverged_at.is_some());
