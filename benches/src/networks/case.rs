@@ -7,7 +7,7 @@ use thalweg::data::Sampler;
 use thalweg::loss::Objective;
 use thalweg::model::Network;
 use thalweg::random::{Purpose, Stream};
-use thalweg::train::{Trainer, Training};
+use thalweg::train::{Interventions, Trainer, Training};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
 use thalweg_lab::sources::NetworkSource;
@@ -29,7 +29,7 @@ const CURVATURE: usize = 1024;
 pub struct Case {
     pub name: &'static str,
     pub network: Network,
-    pub training: Training,
+    pub training: Training<Interventions>,
     pub start: Vec<f64>,
     pub batches: Vec<Objective<f32>>,
     /// For Hessian products.
@@ -107,7 +107,7 @@ impl Case {
 /// Trains in f32, as the example does.
 fn train(made: &Made, start: &[f64]) -> Result<Trained, Box<dyn std::error::Error>> {
     let training = &made.training;
-    let mut run = Trainer::<f32>::start(training, start, SEED)?;
+    let mut run = Trainer::<f32, _>::start(training, start, SEED)?;
     run.run_to(TRAINING);
     let parameters = run.parameters().iter().map(|&x| x.into()).collect();
     let samples = made.samples_of(CURVATURE, SEED)?;

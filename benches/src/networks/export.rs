@@ -81,7 +81,7 @@ fn describe(case: &Case) -> Value {
             Loss::CrossEntropy => "cross-entropy",
             Loss::SquaredError(_) => "squared-error",
         },
-        "learning_rate": case.training.settings().optimizer.learning_rate.at(0),
+        "learning_rate": case.training.settings().optimizer.learning_rate().at(0),
         "batches": case.batches.len(),
         "input": shape(tape.input()),
         "output": shape(tape.output()),

@@ -64,7 +64,7 @@ impl Step {
         Self {
             name: format!("step {}", case.name),
             copy,
-            optimizer: Sgd::new(case.training.settings().optimizer.learning_rate.at(0)),
+            optimizer: Sgd::new(case.training.settings().optimizer.learning_rate().at(0)),
             stored: case.batches.iter().map(store).collect(),
             objective: case.batches[0].clone(),
             batches: case.batches.clone(),
@@ -262,7 +262,7 @@ impl Runs {
             // Small, so that no run diverges and stops.
             optimizer: Sgd::new(1e-3),
             batch,
-            ..*training.settings()
+            switch: training.settings().switch,
         };
         let tape = Arc::clone(training.tape());
         let training = Training::new(tape, training.loss(), training.source().clone(), settings)?;
