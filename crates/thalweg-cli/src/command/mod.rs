@@ -9,6 +9,7 @@ pub mod predict;
 pub mod report;
 pub mod reproduce;
 mod running;
+pub mod serve;
 pub mod simulate;
 mod summary;
 pub mod sweep;
@@ -79,6 +80,7 @@ pub enum Command {
     Sweep(sweep::Command),
     Reproduce(reproduce::Arguments),
     Report(report::Arguments),
+    Serve(serve::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -102,6 +104,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Sweep(command) => sweep::run(&command),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "thalweg", &mut script);

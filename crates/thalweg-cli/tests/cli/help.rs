@@ -13,6 +13,7 @@ const SUBCOMMANDS: [&str; 10] = [
     "design",
     "diagnose",
     "sweep",
+    "serve",
 ];
 
 /// The parts of `thalweg sweep`.

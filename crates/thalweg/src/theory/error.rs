@@ -60,6 +60,14 @@ pub enum TheoryError {
         /// How many are needed.
         expected: usize,
     },
+    /// The minima are no surface over two gains.
+    #[error("{what}: a map of the minima over the first layer's two gains needs {needed}")]
+    NoValley {
+        /// The field of the problem.
+        what: &'static str,
+        /// What would be right.
+        needed: &'static str,
+    },
     /// A matrix decomposition did not converge.
     #[error("the {what} did not converge: check the problem for extreme ratios of its entries")]
     NotConverged {

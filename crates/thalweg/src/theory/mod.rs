@@ -37,6 +37,7 @@ mod power_law;
 mod prediction;
 mod spectrum;
 mod stability;
+mod valley;
 
 pub use alignment::noise_misalignment;
 pub use bounds::{ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds};
@@ -58,3 +59,4 @@ pub use power_law::PowerLaw;
 pub use prediction::{Prediction, min_sharpness, predict};
 pub use spectrum::{LogHistogram, Spectrum};
 pub use stability::Stability;
+pub use valley::Valley;

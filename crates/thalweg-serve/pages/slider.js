@@ -1,0 +1,75 @@
+// A slider with a number beside it, for one field of a setting.
+
+const POSITIONS = 1000;
+
+// Three digits are as many as a hand can set.
+const rounded = value => Number(value.toPrecision(3));
+
+function toValue(field, position) {
+  const part = position / POSITIONS;
+  const between = field.scale === "linear"
+    ? field.least + part * (field.most - field.least)
+    : field.least * (field.most / field.least) ** part;
+  if (field.scale === "log-or-zero" && position < 1) return 0;
+  if (field.scale === "whole") return Math.round(rounded(between));
+  return Math.min(field.most, Math.max(field.least, rounded(between)));
+}
+
+function toPosition(field, value) {
+  if (value <= 0 && field.scale !== "linear") return 0;
+  const part = field.scale === "linear"
+    ? (value - field.least) / (field.most - field.least)
+    : Math.log(value / field.least) / Math.log(field.most / field.least);
+  return Math.round(POSITIONS * part);
+}
+
+// The slider of `field`; `changed(key, text)` is called with each new value.
+export function slider(field, changed) {
+  const box = document.createElement("div");
+  box.className = "slider";
+  const id = `field-${field.key}`;
+  const label = document.createElement("label");
+  label.htmlFor = id;
+  label.textContent = field.label;
+  if (field.unit) {
+    const unit = document.createElement("small");
+    unit.textContent = field.unit;
+    label.append(unit);
+  }
+  const range = document.createElement("input");
+  Object.assign(range, { type: "range", id, min: 0, max: POSITIONS, step: 1 });
+  const number = document.createElement("input");
+  Object.assign(number, { type: "text", inputMode: "decimal", id: `${id}-number`, autocomplete: "off" });
+  number.setAttribute("aria-label", `${field.label}${field.unit ? `, in ${field.unit}` : ""}, as a number`);
+
+  function set(value) {
+    range.value = toPosition(field, value);
+    range.setAttribute("aria-valuetext", `${value} ${field.unit}`.trim());
+    if (document.activeElement !== number) number.value = value;
+    number.removeAttribute("aria-invalid");
+  }
+  range.addEventListener("input", () => {
+    const value = toValue(field, Number(range.value));
+    set(value);
+    changed(field.key, value);
+  });
+  number.addEventListener("change", () => {
+    const value = Number(number.value);
+    const zero = field.scale === "log-or-zero" && value === 0;
+    const inside = number.value.trim() !== "" && value >= field.least && value <= field.most;
+    if (!zero && !inside) {
+      number.setAttribute("aria-invalid", "true");
+      number.title = `${field.least} to ${field.most}`;
+      return;
+    }
+    const exact = field.scale === "whole" ? Math.round(value) : value;
+    set(exact);
+    number.value = exact;
+    changed(field.key, exact);
+  });
+  number.addEventListener("keydown", event => {
+    if (event.key === "Enter") event.preventDefault(), number.blur();
+  });
+  box.append(label, range, number);
+  return { box, set };
+}
