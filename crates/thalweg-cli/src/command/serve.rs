@@ -8,14 +8,14 @@ use crate::output;
 
 /// Show pages in a browser on which SGD can be watched, until Ctrl-C
 ///
-/// The valley: the minima of two layers seen from above, by their fluctuation and by
-/// their sharpness, with the flattest one and the one where SGD ends; sliders for
-/// noise, teacher, depth, step size and what is added to SGD; the slow flow at once,
-/// and SGD of sixteen seeds while it runs.
+/// The valley: the minima of two layers seen from above, by their fluctuation and
+/// by their sharpness, with the flattest one and the one where SGD ends; sliders
+/// for noise, teacher, depth, step size and what is added to SGD; the slow flow at
+/// once, and SGD of sixteen seeds while it runs.
 ///
 /// The address to open is printed. Everything is inside the program: no internet
-/// connection is needed. The pages answer on this machine alone, unless --host says
-/// otherwise; then whoever opens them needs the token that is in the printed address.
+/// connection is needed. The pages answer on this machine alone, unless --host
+/// says otherwise; then whoever opens them needs the token in the printed address.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
