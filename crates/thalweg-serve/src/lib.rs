@@ -11,7 +11,7 @@
 mod server;
 pub mod valley;
 
-pub use server::{Options, ServeError, Server};
+pub use server::{Options, Running, ServeError, Server};
 
 /// The examples of README.md, run as tests.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use crate::harness::run;
 
-const SUBCOMMANDS: [&str; 10] = [
+const SUBCOMMANDS: [&str; 11] = [
     "predict",
     "flow",
     "simulate",

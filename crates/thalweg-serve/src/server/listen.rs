@@ -130,8 +130,8 @@ impl Server {
     /// # Errors
     /// When the system gives no threads.
     pub fn run(self) -> Result<(), ServeError> {
-        let runtime = self.start()?;
-        runtime.block_on(std::future::pending::<()>());
+        let running = self.start()?;
+        running.runtime.block_on(std::future::pending::<()>());
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::run`].
-    pub fn start(self) -> Result<Runtime, ServeError> {
+    pub fn start(self) -> Result<Running, ServeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .enable_all()
@@ -155,8 +155,14 @@ impl Server {
             tokio::net::TcpListener::from_std(self.listener).map_err(ServeError::System)?
         };
         runtime.spawn(accept(listener, app));
-        Ok(runtime)
+        Ok(Running { runtime })
     }
+}
+
+/// A server at work; it ends with the value.
+#[derive(Debug)]
+pub struct Running {
+    runtime: Runtime,
 }
 
 /// One connection after the other; those beyond the bound are closed at once.

@@ -15,7 +15,7 @@ use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use access::Access;
-pub use listen::{Options, ServeError, Server};
+pub use listen::{Options, Running, ServeError, Server};
 
 /// What all requests share.
 #[derive(Clone)]
