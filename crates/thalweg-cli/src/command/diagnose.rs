@@ -23,9 +23,10 @@ use crate::page::{Align, Page, Table};
 /// DATA is a table in CSV or Parquet, of which --targets names the columns to be
 /// predicted (all others are inputs; a column of words is one of classes); a folder
 /// of labelled images, as `train` reads it, or `mnist`, the digits that come with
-/// the program; or a text whose name ends in .txt, each character of which is
-/// predicted from the one before. `penguins`, `elections` and `economy` are tables
-/// that come with the program.
+/// the program; a text whose name ends in .txt, each character of which is
+/// predicted from the one before; or a finished run of `train`, whose network says
+/// what noise is. `penguins`, `elections` and `economy` are tables that come with
+/// the program.
 ///
 /// The noise is what a linear fit leaves, judged on rows that the fit has not seen:
 /// Σε with its condition number, a test of isotropy and one of whether the noise
@@ -39,7 +40,7 @@ use crate::page::{Align, Page, Table};
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Arguments {
-    /// A table, a folder of images, `mnist`, or a text; `-` reads a table in CSV
+    /// A table, a folder of images, `mnist`, a text, or a run; `-` reads a table
     /// from standard input
     #[arg(value_name = "DATA", verbatim_doc_comment)]
     file: PathBuf,
@@ -269,6 +270,9 @@ fn page(
             found.outputs.len()
         ));
     }
+    if found.outputs.iter().any(|output| output.own_rows.is_some()) {
+        own_rows(&mut page, found);
+    }
     page.paragraph(&format!(
         "From {}. Noise is what a linear fit with an intercept leaves of rows that it has not seen.",
         found.size()
@@ -367,6 +371,43 @@ fn page(
     page.table(&changes);
     page.paragraph("`thalweg design` finds how much of each takes T where you want it.");
     Ok(page.finish())
+}
+
+/// The noise of each class's own rows, the classes with the largest part of it first.
+fn own_rows(page: &mut Page, found: &Diagnosis) {
+    let outputs = found.outputs.iter();
+    let mut classes: Vec<_> = outputs
+        .filter_map(|output| Some((output, output.own_rows?)))
+        .collect();
+    classes.sort_by(|(_, a), (_, b)| b.share_of_noise.value.total_cmp(&a.share_of_noise.value));
+    let rows: usize = classes.iter().map(|(_, own)| own.rows).sum();
+    classes.truncate(LISTED);
+    let mut table = Table::with_heads(&[
+        ("rows of class", Align::Left),
+        ("of the rows", Align::Right),
+        ("of the noise", Align::Right),
+        ("95 % interval", Align::Left),
+        ("in one direction", Align::Right),
+    ]);
+    for (output, own) in &classes {
+        let [low, high] = own.share_of_noise.interval;
+        table.row([
+            output.name.clone(),
+            output.share.map_or_else(|| "–".to_owned(), percent),
+            percent(own.share_of_noise.value),
+            if low.is_finite() {
+                format!("{} … {}", percent(low), percent(high))
+            } else {
+                "–".to_owned()
+            },
+            percent(own.along_one_direction),
+        ]);
+    }
+    page.table(&table);
+    page.paragraph(&format!(
+        "The noise of a class’s own rows is the mean of ‖r‖² over them, from {rows} rows drawn from all; `in one direction` is 100 % where all \
+         of them are mistaken in the same way.",
+    ));
 }
 
 /// SGD on the rows beside the prediction.

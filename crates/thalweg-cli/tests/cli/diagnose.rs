@@ -90,3 +90,35 @@ fn the_page_says_what_was_found_and_what_would_change_it() {
         );
     }
 }
+
+#[test]
+fn a_training_says_what_its_network_leaves_and_a_simulation_where_to_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let [trained, simulated] =
+        ["trained", "simulated"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let file = r#"{"learning_rate": 0.05, "batch": 10, "steps": 200, "seeds": 1, "loss": "cross-entropy", "measure": {"samples": 60, "count": 2},
+        "network": {"kind": "mlp", "inputs": 2, "hidden": [3], "outputs": 3, "activation": "tanh"},
+        "data": {"kind": "teacher", "teacher": {"hidden": [3], "seed": 3}}}"#;
+    let made = run_with_input(&["train", "-", "--out", &trained], file.as_bytes());
+    assert_eq!(made.status, Some(0), "{}", made.stderr);
+    let found = run(&["diagnose", &trained, "--json"]).json();
+    let said = found["left_out"][0].as_str().unwrap();
+    assert!(
+        said.contains("the network of seed 0 leaves of 4096 samples"),
+        "{said}"
+    );
+    // Classes of which each sample has some: no row is of one class alone.
+    assert_eq!(found["classes"], Value::from(true));
+    assert_eq!(found["outputs"][0]["own_rows"], Value::Null);
+    let words = format!(
+        "simulate --depth 2 --noise 1,1 --learning-rate 0.01 --batch 10 --steps 20 --seeds 1 --out {simulated}"
+    );
+    assert_eq!(run(&words.split(' ').collect::<Vec<_>>()).status, Some(0));
+    let refused = run(&["diagnose", &simulated]);
+    assert_eq!(refused.status, Some(2));
+    assert!(
+        refused.stderr.contains("thalweg predict"),
+        "{}",
+        refused.stderr
+    );
+}

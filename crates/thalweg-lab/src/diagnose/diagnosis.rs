@@ -7,8 +7,9 @@ use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory;
 
+use super::classes::{ClassNoise, of_classes};
 use super::draw::resampled;
-use super::gathered::Gathered;
+use super::gathered::{Gathered, Sampled};
 use super::interval::{Interval, LEAST};
 use super::interventions::{Intervention, interventions};
 use super::noise::{Entries, independent};
@@ -57,6 +58,8 @@ pub struct OutputNoise {
     pub explained: f64,
     /// Of a class: the part of the rows that are of it.
     pub share: Option<f64>,
+    /// Of a class: the noise of its own rows, whatever the output.
+    pub own_rows: Option<ClassNoise>,
     /// T/T_min if this output's noise were as loud as the mean of the others, uncorrelated: what of the anisotropy is its. Not of classes,
     /// whose noises cannot be uncorrelated.
     pub ratio_if_average: Option<f64>,
@@ -130,7 +133,7 @@ fn numbers(
 }
 
 /// The `rank` largest eigenvalues, descending.
-fn spectrum(covariance: &Mat<f64>, rank: usize) -> Vec<f64> {
+pub(super) fn spectrum(covariance: &Mat<f64>, rank: usize) -> Vec<f64> {
     let values = covariance.self_adjoint_eigenvalues(Side::Lower);
     let mut values = values.unwrap_or_else(|_| vec![f64::NAN; covariance.nrows()]);
     values.reverse();
@@ -231,11 +234,21 @@ impl Diagnosis {
         let residuals = Mat::from_fn(residuals.len(), targets.len(), |i, j| residuals[i][j]);
         let mut stream = Stream::new(settings.seed, Purpose::Redraws);
         let trials = Trials::new(&sample.0, &residuals, rank);
+        let class_noise = if gathered.classes {
+            let hot = |row: &Sampled| targets.iter().position(|&at| row.entries[at] == 1.0);
+            // What a network leaves of classes has no row of one class alone.
+            let class: Option<Vec<usize>> = gathered.sample.iter().map(hot).collect();
+            let mut stream = Stream::new(settings.seed, Purpose::Changes);
+            class.map(|class| of_classes(&residuals, &class, &mut stream))
+        } else {
+            None
+        };
         let outputs = (0..targets.len()).map(|j| OutputNoise {
             name: name(j),
             noise_variance: own(j),
             explained: 1.0 - own(j) / variances[j],
             share: gathered.classes.then(|| means[j]),
+            own_rows: class_noise.as_ref().and_then(|noise| noise[j]),
             ratio_if_average: (rank == targets.len())
                 .then(|| if_average(&noise, j, settings.depth))
                 .flatten(),

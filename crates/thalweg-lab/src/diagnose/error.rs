@@ -1,7 +1,10 @@
 //! What can be wrong with a table, said so that a person can mend it.
 
+use std::path::PathBuf;
+
 use crate::answer::AnswerError;
 use crate::images::ImageError;
+use crate::network::NetworkError;
 
 /// Rows that cannot be diagnosed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,15 @@ pub enum DiagnoseError {
     /// An image set that cannot be read.
     #[error(transparent)]
     Images(#[from] ImageError),
+    /// A run of a deep linear network.
+    #[error("is a run of `thalweg simulate`, whose noise is given: `thalweg predict {}` says where SGD goes", directory.join("specification.toml").display())]
+    Simulation {
+        /// Its directory.
+        directory: PathBuf,
+    },
+    /// A run whose network or data cannot be had.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// Bytes that are no text.
     #[error("{place}, column {column}: not UTF-8 text; save the table in that encoding")]
     NotText {

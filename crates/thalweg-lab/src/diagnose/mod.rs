@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod classes;
 mod diagnosis;
 mod draw;
 mod error;
@@ -35,6 +36,7 @@ mod rows;
 mod tests;
 mod trials;
 
+pub use classes::ClassNoise;
 pub use diagnosis::{Diagnosis, OutputNoise, Settings};
 pub use error::DiagnoseError;
 pub use gathered::Gathered;
@@ -43,6 +45,7 @@ pub use interventions::Intervention;
 pub use noise::Noise;
 pub use on_rows::OnRows;
 pub use rows::{
-    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TableRows, TextRows, open,
+    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, RunRows, TableRows, TextRows,
+    open,
 };
 pub use trials::Trial;

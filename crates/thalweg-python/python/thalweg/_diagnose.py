@@ -153,7 +153,8 @@ def diagnose_file(
     Parameters
     ----------
     path : path
-        A table in CSV or Parquet, a folder of labelled images, ``"mnist"``, or a text whose name ends in ``.txt``.
+        A table in CSV or Parquet, a folder of labelled images, ``"mnist"``, a text whose name ends in ``.txt``, or the directory of a
+        finished training.
     targets, without : sequence of str
         Of a table: the columns to be predicted, and those that are not looked at. A target of words is one of classes.
     classes : bool

@@ -72,6 +72,13 @@ fn outputs(found: &Diagnosis) -> Vec<(String, String)> {
         if let Some(of) = output.share {
             words += &format!("; {} of the rows", share(of));
         }
+        if let Some(own) = output.own_rows {
+            let [low, high] = own.share_of_noise.interval;
+            words += &format!(", with {} of the noise", share(own.share_of_noise.value));
+            if low.is_finite() {
+                words += &format!(" ({} … {})", share(low), share(high));
+            }
+        }
         if let Some(ratio) = output.ratio_if_average {
             words += &format!("; T/T_min {} if its noise were average", plain(ratio));
         }

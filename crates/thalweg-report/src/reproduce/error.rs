@@ -11,6 +11,7 @@ use crate::plot::PngError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
 use thalweg_lab::compare::NoAnswer;
+use thalweg_lab::diagnose::DiagnoseError;
 use thalweg_lab::run::RunError;
 use thalweg_lab::spec::SpecError;
 use thalweg_lab::store::StoreError;
@@ -53,6 +54,9 @@ pub enum ReproduceError {
     /// Eigenvalues could not be computed.
     #[error(transparent)]
     Curvature(#[from] CurvatureError),
+    /// Data could not be diagnosed.
+    #[error(transparent)]
+    Diagnose(#[from] DiagnoseError),
     /// A closed form has no answer.
     #[error(transparent)]
     Theory(#[from] TheoryError),

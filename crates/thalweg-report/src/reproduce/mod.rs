@@ -40,6 +40,7 @@ mod fig6;
 mod fig7;
 mod fig8;
 mod flow_vs_sgd;
+mod imbalance;
 mod input_noise;
 mod label_scale;
 mod linear;
@@ -49,6 +50,7 @@ mod output;
 mod plan;
 mod prop1;
 mod ran;
+mod real_noise;
 mod replacement;
 mod rnn;
 mod sam_clock;
@@ -296,6 +298,14 @@ pub const FIGURES: &[Entry] = &[
         says: "From one start, smaller labels flatten and larger ones sharpen.",
         plan: label_scale::plan,
         show: label_scale::show,
+    },
+    Entry {
+        id: "real-noise",
+        title: "Beyond the paper: the noise of real data, and of uneven classes",
+        origin: Origin::Beyond,
+        says: "Real label noise is unequal; a rare class makes it as unequal as it is rare.",
+        plan: nothing,
+        show: real_noise::show,
     },
 ];
 

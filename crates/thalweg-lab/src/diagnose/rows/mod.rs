@@ -5,6 +5,7 @@ mod images;
 mod matrices;
 mod open;
 mod parquet;
+mod run;
 mod shipped;
 mod table;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use images::ImageRows;
 pub use matrices::Matrices;
 pub use open::{DIGITS, open};
 pub use parquet::Parquet;
+pub use run::RunRows;
 pub use table::{Columns, TableRows};
 pub use text::TextRows;
 

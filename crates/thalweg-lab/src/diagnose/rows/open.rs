@@ -7,14 +7,15 @@ use std::path::Path;
 use super::parquet::MAGIC;
 use super::shipped::TABLES;
 use super::table::Records;
-use super::{Columns, Csv, ImageRows, Parquet, Rows, TableRows, TextRows};
+use super::{Columns, Csv, ImageRows, Parquet, Rows, RunRows, TableRows, TextRows};
 use crate::diagnose::DiagnoseError;
 use crate::images;
+use crate::store::is_run;
 
 /// The name of the digits that come with the program.
 pub const DIGITS: &str = "mnist";
 
-/// The rows of the file or folder `path`: images of a folder of IDX files, the
+/// The rows of the file or folder `path`: what the network of a finished training leaves, images of a folder of IDX files, the
 /// characters of a file that ends in `.txt`, or a table in Parquet or CSV, of which `asked` says what its columns are. Where there is no
 /// such file, `mnist`, `penguins`, `elections` and `economy` are the data of that name that come with the program.
 ///
@@ -35,6 +36,10 @@ pub fn open(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError
     let shipped = TABLES.iter().find(|(name, _)| path.as_os_str() == *name);
     if let (Some((_, text)), false) = (shipped, path.exists()) {
         return table(Csv::new(*text)?, asked);
+    }
+    if path.is_dir() && is_run(path) {
+        no_columns("a run")?;
+        return Ok(Box::new(RunRows::new(path)?));
     }
     if path.is_dir() {
         no_columns("images")?;

@@ -1,0 +1,124 @@
+//! The noise of each class's own rows: how much of all it is, and how far it lies along one direction.
+
+use faer::Mat;
+use serde::Serialize;
+use thalweg::random::Stream;
+
+use super::diagnosis::spectrum;
+use super::draw::resampled;
+use super::interval::Interval;
+use super::noise::second_moment;
+
+/// Resamples of the rows; each costs a sum over them.
+const RESAMPLES: usize = 400;
+
+/// The residuals of the rows of one class, among the rows that are kept (at most 4096, drawn evenly from all).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassNoise {
+    /// How many rows.
+    pub rows: usize,
+    /// The mean of ‖r‖² over them.
+    pub squared_residual: Interval,
+    /// Their part of Σ‖r‖² over all rows: more than their part of the rows where a class is harder than others.
+    pub share_of_noise: Interval,
+    /// λ_1/tr of the mean of r rᵀ over them: 1 where each of them is mistaken in the same way, 1/(K − 1) where in all ways equally.
+    pub along_one_direction: f64,
+}
+
+/// Class by class, with none where there is no row of it. `residuals` is n × K, and `class` says of each row which class it is of.
+pub(super) fn of_classes(
+    residuals: &Mat<f64>,
+    class: &[usize],
+    stream: &mut Stream,
+) -> Vec<Option<ClassNoise>> {
+    let classes = residuals.ncols();
+    let squares: Vec<f64> = (0..residuals.nrows())
+        .map(|i| residuals.row(i).squared_norm_l2())
+        .collect();
+    // For each class its rows and the sum of their squares.
+    let sums = |rows: &mut dyn Iterator<Item = usize>| {
+        let mut sums = vec![(0.0, 0.0); classes];
+        for row in rows {
+            let (count, sum) = &mut sums[class[row]];
+            *count += 1.0;
+            *sum += squares[row];
+        }
+        sums
+    };
+    let found = sums(&mut (0..squares.len()));
+    let again: Vec<Vec<(f64, f64)>> = (0..RESAMPLES)
+        .map(|_| sums(&mut resampled(squares.len(), stream).into_iter()))
+        .collect();
+    let noise = |c: usize| {
+        let own: Vec<usize> = (0..class.len()).filter(|&i| class[i] == c).collect();
+        if own.is_empty() {
+            return None;
+        }
+        let part = Mat::from_fn(own.len(), classes, |i, j| residuals[(own[i], j)]);
+        let values = spectrum(&second_moment(&part), classes);
+        let number = |of: fn(&[(f64, f64)], usize) -> f64| {
+            Interval::new(of(&found, c), again.iter().map(|sums| of(sums, c)))
+        };
+        Some(ClassNoise {
+            rows: own.len(),
+            squared_residual: number(|sums, c| sums[c].1 / sums[c].0),
+            share_of_noise: number(|sums, c| {
+                sums[c].1 / sums.iter().map(|(_, sum)| sum).sum::<f64>()
+            }),
+            along_one_direction: values[0] / values.iter().sum::<f64>(),
+        })
+    };
+    (0..classes).map(noise).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thalweg::random::Purpose;
+
+    /// Rows of class 0 are wrong by (1, −1)/√2 or its opposite, of which the square is 1, and those of class 1 by twice as much along both axes
+    /// in turn: ‖r‖² = 4. A quarter of the rows are of class 0.
+    #[test]
+    fn a_case_by_hand() {
+        let half = 0.5_f64.sqrt();
+        let (mut rows, mut class) = (Vec::new(), Vec::new());
+        for i in 0..400 {
+            let sign = if i % 8 < 4 { 1.0 } else { -1.0 };
+            let (row, of) = match i % 4 {
+                0 => ([sign * half, -sign * half], 0),
+                1 | 2 if sign > 0.0 => ([2.0, 0.0], 1),
+                3 if sign > 0.0 => ([-2.0, 0.0], 1),
+                _ => ([0.0, 2.0], 1),
+            };
+            rows.push(row);
+            class.push(of);
+        }
+        let residuals = Mat::from_fn(400, 2, |i, j| rows[i][j]);
+        let mut stream = Stream::new(1, Purpose::Redraws);
+        let [Some(first), Some(second)] = of_classes(&residuals, &class, &mut stream)[..] else {
+            unreachable!("both classes have rows");
+        };
+        assert_eq!((first.rows, second.rows), (100, 300));
+        assert!((first.squared_residual.value - 1.0).abs() < 1e-12);
+        assert!((second.squared_residual.value - 4.0).abs() < 1e-12);
+        assert!((first.share_of_noise.value - 1.0 / 13.0).abs() < 1e-12);
+        assert!((first.along_one_direction - 1.0).abs() < 1e-12);
+        assert!((second.along_one_direction - 0.5).abs() < 1e-12);
+        // n_0 of the resamples is binomial, 100 ± 8.7, so that the share is 0.077 with an interval of about 0.019 each way.
+        let [low, high] = first.share_of_noise.interval;
+        assert!(
+            (0.050..0.066).contains(&low) && (0.086..0.105).contains(&high),
+            "{low} {high}"
+        );
+        // Its rows are all alike: nothing is left to chance.
+        let [low, high] = first.squared_residual.interval;
+        assert!((high - low).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_class_without_rows_has_no_noise() {
+        let residuals = Mat::from_fn(4, 2, |i, j| (i + j) as f64);
+        let mut stream = Stream::new(1, Purpose::Redraws);
+        assert_eq!(of_classes(&residuals, &[0; 4], &mut stream)[1], None);
+    }
+}
