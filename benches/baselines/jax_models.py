@@ -16,8 +16,7 @@ class SamplesFirst:
 
     @staticmethod
     def loss(case):
-        network = SamplesFirst.perceptron if case.kind == "mlp" else SamplesFirst.transformer
-        return mean_loss(case, network, samples=0, classes=-1)
+        return mean_loss(case, SamplesFirst, samples=0, classes=-1)
 
     @staticmethod
     def perceptron(case, parameters, x):
@@ -37,6 +36,33 @@ class SamplesFirst:
         x = x + affine("output", mixed.reshape(x.shape))
         return x + affine("contract", jax.nn.relu(affine("expand", x)))
 
+    @staticmethod
+    def language_model(case, parameters, tokens):
+        """With the tokens' numbers, samples × positions."""
+
+        def affine(name, x):
+            return x @ parameters[f"{name}.weight"].T + parameters[f"{name}.bias"][:, 0]
+
+        def norm(name, x):
+            centred = x - x.mean(-1, keepdims=True)
+            x = centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+            return x * parameters[f"{name}.gain"][:, 0] + parameters[f"{name}.bias"][:, 0]
+
+        samples, positions = tokens.shape
+        own = parameters["positions"].reshape(-1, positions).T
+        x = parameters["embedding.weight"].T[tokens] + own
+        split = lambda z: z.reshape(samples, positions, case.heads, -1)
+        normed = norm("blocks.1.norm1", x)
+        query, key, value = (split(affine(f"blocks.1.{name}", normed)) for name in ("query", "key", "value"))
+        scores = jnp.einsum("bihd,bjhd->bhij", query, key) / query.shape[-1] ** 0.5
+        past = jnp.tril(jnp.ones((positions, positions), dtype=bool))
+        shares = jax.nn.softmax(jnp.where(past, scores, -jnp.inf))
+        mixed = jnp.einsum("bhij,bjhd->bihd", shares, value)
+        x = x + affine("blocks.1.output", mixed.reshape(x.shape))
+        wide = jax.nn.gelu(affine("blocks.1.expand", norm("blocks.1.norm2", x)), approximate=False)
+        x = x + affine("blocks.1.contract", wide)
+        return affine("readout", norm("norm", x))
+
 
 class SamplesLast:
     """Features × positions × samples."""
@@ -49,8 +75,7 @@ class SamplesLast:
 
     @staticmethod
     def loss(case):
-        network = SamplesLast.perceptron if case.kind == "mlp" else SamplesLast.transformer
-        return mean_loss(case, network, samples=-1, classes=0)
+        return mean_loss(case, SamplesLast, samples=-1, classes=0)
 
     @staticmethod
     def perceptron(case, parameters, x):
@@ -74,13 +99,50 @@ class SamplesLast:
         x = x + affine("output", mixed.reshape(x.shape))
         return x + affine("contract", jax.nn.relu(affine("expand", x)))
 
+    @staticmethod
+    def language_model(case, parameters, tokens):
+        """With the tokens' numbers, positions × samples."""
 
-def mean_loss(case, network, samples, classes):
+        def affine(name, x):
+            product = parameters[f"{name}.weight"] @ x.reshape(len(x), -1) + parameters[f"{name}.bias"]
+            return product.reshape(-1, *x.shape[1:])
+
+        def norm(name, x):
+            centred = x - x.mean(0)
+            x = centred * jax.lax.rsqrt((centred**2).mean(0) + 1e-5)
+            return x * parameters[f"{name}.gain"][:, :, None] + parameters[f"{name}.bias"][:, :, None]
+
+        positions = len(tokens)
+        x = parameters["embedding.weight"][:, tokens] + parameters["positions"].reshape(-1, positions, 1)
+        split = lambda z: z.reshape(case.heads, -1, *x.shape[1:])
+        normed = norm("blocks.1.norm1", x)
+        query, key, value = (split(affine(f"blocks.1.{name}", normed)) for name in ("query", "key", "value"))
+        scores = jnp.sum(query[:, :, :, None] * key[:, :, None], axis=1) / query.shape[1] ** 0.5
+        past = jnp.tril(jnp.ones((positions, positions), dtype=bool))[:, :, None]
+        shares = jax.nn.softmax(jnp.where(past, scores, -jnp.inf), axis=2)
+        mixed = jnp.sum(shares[:, None] * value[:, :, None], axis=3)
+        x = x + affine("blocks.1.output", mixed.reshape(x.shape))
+        wide = jax.nn.gelu(affine("blocks.1.expand", norm("blocks.1.norm2", x)), approximate=False)
+        x = x + affine("blocks.1.contract", wide)
+        return affine("readout", norm("norm", x))
+
+
+def mean_loss(case, layout, samples, classes):
     """The loss by the axes of samples and classes."""
+    networks = {
+        "mlp": layout.perceptron,
+        "transformer": layout.transformer,
+        "language-model": layout.language_model,
+    }
+    network = networks[case.kind]
 
     def loss(parameters, inputs, targets):
         outputs = network(case, parameters, inputs)
         count = inputs.shape[samples]
+        if case.loss == "mean-cross-entropy":
+            scores = jax.nn.log_softmax(outputs, axis=classes)
+            chosen = jnp.take_along_axis(scores, jnp.expand_dims(targets, classes), axis=classes)
+            return -jnp.mean(chosen)
         if case.loss == "cross-entropy":
             return -jnp.sum(targets * jax.nn.log_softmax(outputs, axis=classes)) / count
         return 0.5 * jnp.sum((targets - outputs) ** 2) / count

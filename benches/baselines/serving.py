@@ -18,7 +18,7 @@ from timing import clocks, cpu_model, since
 
 class Case:
     """A network with its data, as the harness wrote them: f32, samples first, then positions (if more
-    than one), then features."""
+    than one), then features; tokens of a language model by their numbers, without features."""
 
     def __init__(self, directory, description):
         self.name, self.kind = description["name"], description["kind"]
@@ -58,6 +58,8 @@ class Case:
         rows, positions = side
         numbers = self.load(name).reshape(*leading, rows, positions)
         numbers = numbers[..., 0] if positions == 1 else numbers.swapaxes(-1, -2)
+        if self.kind == "language-model":
+            return numbers.argmax(-1).astype(np.int32)
         return np.ascontiguousarray(numbers)
 
     @property

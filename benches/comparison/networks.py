@@ -20,6 +20,7 @@ WANTED = {
     "step mlp": {"jax": 6, "torch": 100},
     "step transformer": {"jax": 2.5, "torch": 10},
     "step mnist": {"jax": 1.15, "torch": 1.6},
+    "step text": {"jax": 1, "torch": 1},
     "hvp mlp": {"jax": 5, "torch": 60},
     "hvp transformer": {"jax": 2.5, "torch": 12},
     "hvp mnist": {"jax": 1, "torch": 1.2},

@@ -46,6 +46,7 @@ impl Case {
         [
             ("mlp", "relu.toml", Pixels::Unit),
             ("transformer", "transformer.toml", Pixels::Unit),
+            ("text", "text.toml", Pixels::Unit),
             ("mnist", "mnist.toml", Pixels::Unit),
             // No input of it is 0, while four of five are in digits from 0 to 1.
             ("mnist-dense", "mnist.toml", Pixels::Standardised),

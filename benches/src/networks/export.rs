@@ -72,13 +72,16 @@ fn describe(case: &Case) -> Value {
             Network::Mlp(_) => "mlp",
             Network::Rnn(_) => "rnn",
             Network::Transformer(_) => "transformer",
+            Network::LanguageModel(_) => "language-model",
         },
         "heads": match &case.network {
             Network::Transformer(transformer) => Some(transformer.heads),
+            Network::LanguageModel(model) => Some(model.heads),
             _ => None,
         },
         "loss": match case.training.loss() {
             Loss::CrossEntropy => "cross-entropy",
+            Loss::MeanCrossEntropy => "mean-cross-entropy",
             Loss::SquaredError(_) => "squared-error",
         },
         "learning_rate": case.training.settings().optimizer.learning_rate().at(0),

@@ -22,3 +22,5 @@ pub const RELU_ISOTROPIC: &str = include_str!("../examples/relu-isotropic.toml")
 pub const RNN: &str = include_str!("../examples/rnn.toml");
 /// A transformer on short sequences.
 pub const TRANSFORMER: &str = include_str!("../examples/transformer.toml");
+/// A language model on the characters of a book.
+pub const TEXT: &str = include_str!("../examples/text.toml");

@@ -54,6 +54,7 @@ pub mod sources;
 pub mod spec;
 pub mod store;
 pub mod sweep;
+pub mod texts;
 
 pub use thalweg::faer;
 

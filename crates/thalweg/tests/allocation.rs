@@ -14,7 +14,7 @@ use thalweg::data::{
     LabelNoise, LabelledSet, Place, Sampling, Source, TeacherStream, symmetric_flips,
 };
 use thalweg::loss::{Convention, Loss, Objective};
-use thalweg::model::{Init, Mlp, Read, Rnn, Transformer};
+use thalweg::model::{Init, LanguageModel, Mlp, Read, Rnn, Transformer};
 use thalweg::optimizer::{Decay, RateSchedule, Sgd};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::{Activation, Block, Real, Tape};
@@ -98,9 +98,30 @@ fn nothing_is_allocated_once_warm() {
         activation: Activation::Relu,
         biases: true,
     };
-    let losses = [Loss::SquaredError(Convention::Half), Loss::CrossEntropy];
+    let language_model = LanguageModel {
+        tokens: 6,
+        width: 4,
+        positions: 3,
+        heads: 2,
+        hidden: 5,
+        blocks: 1,
+        layer_norm: true,
+        activation: Activation::Gelu,
+        biases: true,
+    };
+    let losses = [
+        Loss::SquaredError(Convention::Half),
+        Loss::CrossEntropy,
+        Loss::MeanCrossEntropy,
+    ];
     for loss in losses {
-        for tape in [mlp.tape(), sparse.tape(), rnn.tape(), transformer.tape()] {
+        for tape in [
+            mlp.tape(),
+            sparse.tape(),
+            rnn.tape(),
+            transformer.tape(),
+            language_model.tape(),
+        ] {
             let (cold, warm) = allocations(tape.unwrap(), loss);
             assert!(cold > 0, "the counter counts");
             assert_eq!(warm, 0);

@@ -25,8 +25,8 @@ use crate::page::{Align, Page, Table};
 /// of labelled images, as `train` reads it, or `mnist`, the digits that come with
 /// the program; a text whose name ends in .txt, each character of which is
 /// predicted from the one before; or a finished run of `train`, whose network says
-/// what noise is. `penguins`, `elections` and `economy` are tables that come with
-/// the program.
+/// what noise is. `penguins`, `elections` and `economy` are tables, `alice` is a
+/// book, that come with the program.
 ///
 /// The noise is what a linear fit leaves, judged on rows that the fit has not seen:
 /// Σε with its condition number, a test of isotropy and one of whether the noise
@@ -114,7 +114,8 @@ Examples:
   The noise of classes, of digits, of a text:
     thalweg diagnose table.csv --targets kind
     thalweg diagnose mnist
-    thalweg diagnose book.txt";
+    thalweg diagnose book.txt
+    thalweg diagnose alice";
 
 /// A p-value below this counts as a finding.
 const SMALL: f64 = 0.05;

@@ -22,7 +22,8 @@ use crate::{leave, output};
 /// the gradients' covariance, the residuals' second moment and its mismatch (that
 /// moment relative to the loss's curvature in the outputs), averaged and (where
 /// labels have noise) input by input, Theorem 2's bounds, and the leading
-/// eigenvalues of the gradients' covariance with their alignment. An estimate comes
+/// eigenvalues of the gradients' covariance with their alignment. Of a text, what
+/// frequent and rare tokens add to fluctuation and sharpness. An estimate comes
 /// with its error and whether it converged; a plain function of the set's samples
 /// comes without.
 ///
@@ -78,6 +79,9 @@ and numbers F64, F32, F16 or BF16:
   rnn          {input,output}.{weight,bias}, hidden.weight
   transformer  blocks.K.{query,key,value,output,expand,contract}.{weight,bias},
                blocks.K.{norm1,norm2}.{gain,bias}
+  language-model
+               the same, embedding.weight, positions, norm.{gain,bias},
+               readout.{weight,bias}
 Other names go into a table of the specification; several are added up:
   [tensors]
   \"hidden.weight\" = \"rnn.weight_hh_l0\"

@@ -15,6 +15,9 @@ use thalweg_lab::quantity::{
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
 
+#[path = "measured_tokens.rs"]
+mod tokens;
+
 /// What stands for a number that is not known.
 const UNKNOWN: &str = "–";
 
@@ -108,13 +111,18 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.table(&table);
     page.paragraph("s.e.: standard error of the mean over the samples.");
 
+    if let Some(found) = &network.tokens {
+        tokens::section(page, network, found);
+    }
     if let Some(found) = &network.residuals {
         residuals(page, found, &network.outputs);
     }
     if let Some(bounds) = &network.bounds {
         theorem_2(page, bounds);
     }
-    by_input(page, network.conditional.as_ref());
+    if network.tokens.is_none() {
+        by_input(page, network.conditional.as_ref());
+    }
 
     if let Some(alignment) = &network.alignment {
         page.heading("Gradient covariance");
@@ -138,8 +146,10 @@ fn residuals(page: &mut Page, found: &ResidualsRecord, outputs: &[MeanRecord]) {
     table.row(["its condition number", &condition(found.condition)]);
     table.row(["mismatch with the loss's curvature", &list(&found.mismatch)]);
     table.row(["its condition number", &condition(found.mismatch_condition)]);
-    let outputs = some(outputs.iter().map(spread));
-    table.row(["each output's part of tr Gauss–Newton, ± s.e.", &outputs]);
+    if !outputs.is_empty() {
+        let outputs = some(outputs.iter().map(spread));
+        table.row(["each output's part of tr Gauss–Newton, ± s.e.", &outputs]);
+    }
     page.table(&table);
 }
 

@@ -17,13 +17,13 @@ use crate::{interrupt, output};
 
 /// Train a network under designed label noise: what happens to its sharpness?
 ///
-/// FILE describes a perceptron, a recurrent network or a transformer, the samples
-/// and the noise on their labels, and how SGD steps; the repository has one of each
-/// kind in crates/thalweg-lab/examples. At chosen steps sharpness (the Hessian's
-/// trace), its largest eigenvalue and the fluctuation of the gradient are measured
-/// in double precision on an evaluation set. At the end each stands as a mean over
-/// seeds with its standard error, from start to end, with the ratio of fluctuation
-/// to sharpness.
+/// FILE describes a perceptron, a recurrent network, a transformer or a language
+/// model, the samples and the noise on their labels, and how SGD steps; the
+/// repository has one of each kind in crates/thalweg-lab/examples. At chosen steps
+/// sharpness (the Hessian's trace), its largest eigenvalue and the fluctuation of
+/// the gradient are measured in double precision on an evaluation set. At the end
+/// each stands as a mean over seeds with its standard error, from start to end,
+/// with the ratio of fluctuation to sharpness.
 ///
 /// The directory --out keeps the measurements as Parquet, the specification with
 /// every default spelled out, and the final networks as safetensors for
@@ -72,6 +72,12 @@ The least that FILE can say:
     kind = \"teacher\"                  # or \"mnist\", or \"idx\" with a path
     teacher = { hidden = [100] }
     noise_standard_deviations = [3, 0.03]
+Of a text, each character predicted from those before it (`tokens` is how many
+characters are told apart; \"alice\" is a book that comes with the program):
+    loss = { kind = \"cross-entropy\", positions = \"mean\" }      # or \"sum\"
+    network = { kind = \"language-model\", tokens = 60, width = 32,
+                positions = 32, heads = 4, hidden = 128, layer_norm = true }
+    data = { kind = \"text\", path = \"book.txt\" }             # or \"alice\"
 A network's activation is \"relu\", \"tanh\", \"identity\", \"gelu\" (exact, as
 PyTorch's GELU() is) or \"gelu-tanh\" (its approximate=\"tanh\").
 

@@ -1,10 +1,13 @@
 //! What became of a network in training: sharpness, fluctuation and their ratio, from start to end.
 
+use std::f64::consts::LN_2;
 use std::path::Path;
 
+use thalweg::loss::Loss;
 use thalweg_lab::answer::TrainAnswer;
 use thalweg_lab::quantity::{
-    self, FLUCTUATION, LAMBDA_MAX, PRECONDITIONED_LAMBDA_MAX, RATIO, SHARPNESS, TRAINED_LAMBDA_MAX,
+    self, FLUCTUATION, LAMBDA_MAX, LOSS, PRECONDITIONED_LAMBDA_MAX, RATIO, SHARPNESS,
+    TRAINED_LAMBDA_MAX,
 };
 use thalweg_lab::run::{CLEAR, Change, Direction, Runnable as _, SeedMean};
 use thalweg_lab::store::divergence;
@@ -67,6 +70,14 @@ impl Shown<'_> {
         page.table(&table);
         page.paragraph(&self.sentence());
         page.paragraph(&self.on_start_and_end());
+        if experiment.loss == Loss::MeanCrossEntropy
+            && let Some(change) = self.0.change(&LOSS)
+        {
+            page.paragraph(&format!(
+                "At the end L is {} bits for each token.",
+                significant(change.end.mean / LN_2, 4)
+            ));
+        }
         if let Some(sentence) = self.stability() {
             page.paragraph(&sentence);
         }

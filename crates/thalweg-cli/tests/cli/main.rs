@@ -35,4 +35,5 @@ mod stops;
 #[cfg(unix)]
 mod strangers;
 mod sweep;
+mod text;
 mod train;

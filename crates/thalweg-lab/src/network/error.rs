@@ -1,5 +1,7 @@
 //! Why an experiment on a network could not be made or measured.
 
+use std::path::PathBuf;
+
 use thalweg::data::DataError;
 use thalweg::evaluation::EvaluationError;
 use thalweg::model::ModelError;
@@ -24,6 +26,24 @@ pub enum NetworkError {
     /// The images cannot be read.
     #[error(transparent)]
     Images(#[from] ImageError),
+    /// A text cannot be read.
+    #[error("{}: {source}: a text must be a file in UTF-8", path.display())]
+    Text {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it cannot.
+        source: std::io::Error,
+    },
+    /// A text has fewer kinds of character than the network has tokens.
+    #[error(
+        "the network has {tokens} tokens and the text {kinds} kinds of character: give at most as many tokens as there are kinds (of more kinds, the rarest are one token)"
+    )]
+    Tokens {
+        /// The network's.
+        tokens: usize,
+        /// The text's.
+        kinds: usize,
+    },
     /// An evaluation set would need samples twice.
     #[error(
         "an evaluation set of {count} samples is asked for, and there are {limit} to evaluate on: each counts once, since repeats would pass for independent samples; ask for at most {limit} (`samples` in the table `measure` of the specification, or --samples of `thalweg measure`)"

@@ -4,9 +4,9 @@ use thalweg::curvature::{
     DensitySettings, DiagonalBlock, EigenSettings, End, TraceSettings, density, eigenpairs, trace,
 };
 use thalweg::estimate::Estimate;
-use thalweg::evaluation::{CurvedLoss, Evaluation, EvaluationError, SampledLoss};
+use thalweg::evaluation::{CurvedLoss, Evaluation, EvaluationError};
 use thalweg::fluctuation::{
-    self, LayerMoments, conditional, conditional_draws, conditional_inputs, measure as fluctuate,
+    self, LayerMoments, conditional, conditional_draws, conditional_inputs,
 };
 use thalweg::tensor::Tape;
 
@@ -14,6 +14,7 @@ use super::made::Made;
 use super::measurement::{
     ConditionalRecord, DensityRecord, EstimateRecord, LayerRecord, MeanRecord, NetworkMeasurement,
 };
+use super::scatter::Scatter;
 use super::{NetworkError, unchanged};
 use crate::memory;
 use crate::provenance::PROGRAM;
@@ -84,7 +85,7 @@ pub fn measure(
     let experiment = &saved.experiment;
     let made = Made::of_run(experiment, run_seed(saved)?)?;
     let changed = match (&made.data, &saved.data) {
-        (Some(found), Some(stored)) => unchanged::sentence(found, stored),
+        (Some(found), Some(stored)) => unchanged::sentence(experiment, found, stored),
         _ => None,
     };
     memory::fits(
@@ -99,10 +100,14 @@ pub fn measure(
         seed,
     };
     tell("fluctuation");
-    let fluctuation = fluctuate(&mut evaluation, work.parameters)?;
+    let scatter = Scatter::measure(experiment, &mut evaluation, work.parameters, seed)?;
     tell("residuals input by input");
-    let conditional = made
-        .redraw(samples, seed, conditional_inputs(samples))
+    let again = match scatter.tokens {
+        // A text has too many outputs for a matrix at each input.
+        Some(_) => None,
+        None => made.redraw(samples, seed, conditional_inputs(samples)),
+    };
+    let conditional = again
         .map(|mut redraw| {
             let draws = conditional_draws(&evaluation);
             conditional(&evaluation, work.parameters, draws, |draw| {
@@ -112,7 +117,6 @@ pub fn measure(
         .transpose()?;
     tell("trace");
     let sharpness = evaluation.hessian_trace(work.parameters, &work.trace())?;
-    let gauss_newton_trace = evaluation.gauss_newton_trace(work.parameters)?;
     tell("smallest eigenvalues");
     let count = evaluation.tape().parameter_count();
     let bottom = eigenpairs(
@@ -136,7 +140,7 @@ pub fn measure(
     tell("spectral density");
     let density = work.density(&mut evaluation)?;
     tell("layers");
-    let layers = fluctuation
+    let layers = scatter
         .layers
         .iter()
         .map(|layer| work.layer(&mut evaluation, layer))
@@ -152,24 +156,21 @@ pub fn measure(
         parameters: count,
         samples,
         changed_data: changed,
-        loss: fluctuation.loss.into(),
+        loss: scatter.loss.into(),
         sharpness_method: method(&evaluation, sharpness, work.effort),
         sharpness: sharpness.into(),
-        gauss_newton_trace: Some(gauss_newton_trace.into()),
+        gauss_newton_trace: Some(scatter.gauss_newton_trace),
         top: numbers(&aligned.hessian.values),
         bottom: numbers(&bottom.values),
         density,
-        fluctuation: Some(fluctuation.total.fluctuation.into()),
-        covariance_trace: Some(fluctuation.total.covariance_trace.into()),
-        ratio: fluctuation.total.ratio.map(MeanRecord::from),
+        fluctuation: Some(scatter.total.fluctuation.into()),
+        covariance_trace: Some(scatter.total.covariance_trace.into()),
+        ratio: scatter.total.ratio.map(MeanRecord::from),
         layers,
-        outputs: fluctuation
-            .outputs
-            .iter()
-            .map(|&m| MeanRecord::from(m))
-            .collect(),
-        residuals: Some((&fluctuation.residuals).into()),
-        bounds: Some(fluctuation.bounds.into()),
+        outputs: scatter.outputs,
+        residuals: Some(scatter.residuals),
+        bounds: scatter.bounds,
+        tokens: scatter.tokens,
         conditional: conditional.as_ref().map(ConditionalRecord::from),
         gradient_covariance: numbers(&aligned.covariance.values),
         alignment: Some((&aligned).into()),

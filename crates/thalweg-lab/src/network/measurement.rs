@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thalweg::estimate::{Estimate, Status, Uncertainty};
 use thalweg::fluctuation::{self, SampleMean};
 
+use super::tokens_record::TokensRecord;
 use crate::store::{
     Lock, StoreError, create_folder, files_with, json, read_sealed, subfolder, write_whole,
 };
@@ -63,14 +64,17 @@ pub struct NetworkMeasurement {
     pub ratio: Option<MeanRecord>,
     /// Each layer's own curvature and fluctuation.
     pub layers: Vec<LayerRecord>,
-    /// What each output line contributes to tr G.
+    /// What each output line contributes to tr G; nothing for texts, which have too many.
     pub outputs: Vec<MeanRecord>,
-    /// The residuals and how they scatter.
+    /// The residuals and how they scatter; for texts those of single tokens, over all positions.
     ///
     /// Nothing where the loss is no function of the network's output, or the outputs are too many.
     pub residuals: Option<ResidualsRecord>,
     /// Theorem 2; nothing without the residuals.
     pub bounds: Option<BoundsRecord>,
+    /// A text's tokens by frequency; nothing where the data are no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokensRecord>,
     /// The mismatch input by input; nothing where labels have no noise, so that they cannot be drawn again.
     pub conditional: Option<ConditionalRecord>,
     /// The largest eigenvalues of the gradients' covariance, descending.

@@ -19,7 +19,9 @@ mod measure;
 mod measurement;
 mod observe;
 mod runs;
+mod scatter;
 mod state;
+mod tokens_record;
 mod unchanged;
 mod unmeasured;
 
@@ -33,5 +35,6 @@ pub use measurement::{
 pub use observe::{AsTrained, NetworkObservation, observe, preconditioned_lambda_max};
 pub use runs::NetworkRuns;
 pub use state::NetworkState;
+pub use tokens_record::{TokenGroupRecord, TokensRecord};
 pub use unchanged::changed_data;
 pub use unmeasured::unmeasured;

@@ -1,11 +1,12 @@
-//! Whether image files still hold what a network was trained beside.
+//! Whether files of images or of a text still hold what a network was trained beside.
 
 use std::path::Path;
 
+use crate::sources::NetworkSource;
 use crate::spec::NetworkExperiment;
 use crate::store::{Fingerprint, StoreError, begun_on};
 
-/// A sentence where the image files of the finished or unfinished training in `directory` are not what they were when it
+/// A sentence where the files of images or text of the finished or unfinished training in `directory` are not what they were when it
 /// was begun, or cannot be compared; nothing where they are, or where there are none of the user's own.
 ///
 /// # Errors
@@ -16,20 +17,27 @@ pub fn changed_data(directory: &Path) -> Result<Option<String>, StoreError> {
         return Ok(None);
     };
     Ok(match experiment.data.source.about().fingerprint() {
-        Ok(found) => found.and_then(|found| sentence(&found, &stored)),
+        Ok(found) => found.and_then(|found| sentence(&experiment, &found, &stored)),
         Err(error) => Some(format!(
-            "The images that this was trained on cannot be compared with the files of today: {error}."
+            "What this was trained on cannot be compared with the files of today: {error}."
         )),
     })
 }
 
 /// The same for files that have been read, `found`, and the fingerprint `stored` of what was trained beside.
-pub(super) fn sentence(found: &Fingerprint, stored: &str) -> Option<String> {
-    (found.text() != stored).then(|| {
-        format!(
-            "The image files in {} have changed since this was trained: their fingerprint was {stored} and is {}. What is measured on them now is measured on other images.",
-            found.source.display(),
-            found.text()
-        )
-    })
+pub(super) fn sentence(
+    experiment: &NetworkExperiment,
+    found: &Fingerprint,
+    stored: &str,
+) -> Option<String> {
+    let (source, now) = (found.source.display(), found.text());
+    let words = match &experiment.data.source {
+        NetworkSource::Text(_) => format!(
+            "The text {source} has changed since this was trained: its fingerprint was {stored} and is {now}. What is measured on it now is measured on another text."
+        ),
+        _ => format!(
+            "The image files in {source} have changed since this was trained: their fingerprint was {stored} and is {now}. What is measured on them now is measured on other images."
+        ),
+    };
+    (now != stored).then_some(words)
 }

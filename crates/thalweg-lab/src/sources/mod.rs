@@ -13,6 +13,7 @@
 
 mod images;
 mod teacher;
+mod text;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ use thalweg::tensor::Tape;
 
 pub use images::ImageSource;
 pub use teacher::TeacherSource;
+pub use text::TextSource;
 
 use crate::network::NetworkError;
 use crate::spec::{Ends, Fault, Field, Node};
@@ -35,6 +37,8 @@ pub enum NetworkSource {
     Teacher(TeacherSource),
     /// Labelled images.
     Images(ImageSource),
+    /// A text, character by character.
+    Text(TextSource),
 }
 
 impl NetworkSource {
@@ -43,6 +47,7 @@ impl NetworkSource {
         match self {
             Self::Teacher(teacher) => teacher,
             Self::Images(images) => images,
+            Self::Text(text) => text,
         }
     }
 }
@@ -75,7 +80,7 @@ pub trait DataSource {
         false
     }
 
-    /// The folder of the user's own files, where it reads any.
+    /// The folder of the user's own files, or the file, where it reads any.
     fn folder(&self) -> Option<&Path> {
         None
     }
@@ -134,4 +139,10 @@ pub(crate) struct Kind {
 }
 
 /// Every kind of data, in the order in which errors name them.
-pub(crate) const KINDS: &[Kind] = &[teacher::KIND, images::BUILT_IN, images::FOLDER];
+pub(crate) const KINDS: &[Kind] = &[
+    teacher::KIND,
+    images::BUILT_IN,
+    images::FOLDER,
+    text::BUILT_IN,
+    text::FILE,
+];

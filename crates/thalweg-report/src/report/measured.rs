@@ -5,7 +5,7 @@ use crate::plot::{self, Axis, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
 use thalweg_lab::network::{
     BoundsRecord, ConditionalRecord, ErrorKind, EstimateRecord, MeanRecord, NetworkMeasurement,
-    QuantileRecord, QuantilesRecord, ResidualsRecord,
+    QuantileRecord, QuantilesRecord, ResidualsRecord, TokenGroupRecord, TokensRecord,
 };
 use thalweg_lab::quantity::{
     COVARIANCE_TRACE, FLUCTUATION, FLUCTUATION_PER_GAUSS_NEWTON, GAUSS_NEWTON_TRACE, LAMBDA_MAX,
@@ -106,6 +106,9 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
             ),
         ));
     }
+    if let Some(found) = &network.tokens {
+        rows.extend(tokens(found));
+    }
     if let Some(found) = &network.residuals {
         rows.extend(residuals(found));
     }
@@ -155,6 +158,29 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
         settings: rows,
         ..FigureResult::of_a_run()
     }
+}
+
+/// What frequent and rare tokens add.
+fn tokens(found: &TokensRecord) -> Vec<(String, String)> {
+    let group = |group: &TokenGroupRecord| {
+        let [first, last] = group.ranks;
+        (
+            format!("tokens of rank {first} to {last} in frequency"),
+            format!(
+                "{} % of the text; share of E‖g‖² {}; share of tr Gauss–Newton {}; ‖g‖² relative to all tokens {}, to what the network expects {}",
+                plain(100.0 * group.labels.value),
+                mean(&group.fluctuation),
+                mean(&group.sharpness),
+                mean(&group.size),
+                mean(&group.ratio)
+            ),
+        )
+    };
+    let lopsided = (
+        "lopsidedness: ‖g‖² of the rarest tokens over the most frequent’s".to_owned(),
+        mean(&found.lopsidedness),
+    );
+    found.groups.iter().map(group).chain([lopsided]).collect()
 }
 
 /// How the residuals scatter.

@@ -112,7 +112,7 @@ impl Choice {
     pub fn loss_words(self) -> &'static str {
         match self.loss {
             Loss::SquaredError(_) => "squared error",
-            Loss::CrossEntropy => "cross-entropy",
+            Loss::CrossEntropy | Loss::MeanCrossEntropy => "cross-entropy",
         }
     }
 
@@ -143,7 +143,7 @@ impl Choice {
                 covariance::from_deviations(&self.model.deviations(outputs, self.condition));
             noise.place = match self.loss {
                 Loss::SquaredError(_) => Place::Targets,
-                Loss::CrossEntropy => Place::Logits,
+                Loss::CrossEntropy | Loss::MeanCrossEntropy => Place::Logits,
             };
         }
         let measure = &mut experiment.measure;
@@ -216,6 +216,7 @@ fn biases(network: &mut Network) -> &mut bool {
         Network::Mlp(mlp) => &mut mlp.biases,
         Network::Rnn(rnn) => &mut rnn.biases,
         Network::Transformer(transformer) => &mut transformer.biases,
+        Network::LanguageModel(model) => &mut model.biases,
     }
 }
 

@@ -70,6 +70,16 @@ pub enum DataError {
         /// The most there may be.
         limit: usize,
     },
+    /// A text is too short, or a window has no place.
+    #[error(
+        "a window has {positions} positions and the text {tokens} tokens: give at least 1 position, and more tokens than positions"
+    )]
+    Window {
+        /// Tokens given.
+        tokens: usize,
+        /// Positions of a window.
+        positions: usize,
+    },
     /// Samples and labels are not as many.
     #[error("there are {labels} labels for {samples} samples: give one for each")]
     LabelCount {

@@ -363,7 +363,7 @@ impl<T: Real> Visitor<T> {
 }
 
 /// A number below `count`, from a random word.
-fn below(word: u32, count: usize) -> usize {
+pub(super) fn below(word: u32, count: usize) -> usize {
     ((u64::from(word) * count as u64) >> 32) as usize
 }
 

@@ -30,6 +30,7 @@ mod samples;
 mod side_by_side;
 mod source;
 mod teacher;
+mod windows;
 
 pub use confusion::symmetric_flips;
 pub use error::DataError;
@@ -42,6 +43,7 @@ pub use samples::Samples;
 pub(crate) use side_by_side::SideBySide;
 pub use source::Source;
 pub use teacher::{TeacherDraw, TeacherStream};
+pub use windows::{TokenWindows, WindowDraw};
 
 #[cfg(test)]
 mod tests;

@@ -120,6 +120,10 @@ impl Batches {
         self.set.loss
     }
 
+    pub fn targets(&self) -> MatRef<'_, f64> {
+        self.set.samples.targets.as_ref()
+    }
+
     pub fn samples(&self) -> usize {
         self.set.samples.inputs.ncols()
     }

@@ -30,6 +30,7 @@ mod error;
 mod layer;
 mod memory;
 mod operator;
+mod positions;
 mod products;
 mod relabelled;
 mod sampled;

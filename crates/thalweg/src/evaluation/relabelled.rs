@@ -52,7 +52,7 @@ impl RelabelledLoss for Evaluation {
 
 impl Evaluation {
     /// `lines` numbers of each sample, as columns, while the samples have other labels.
-    fn relabelled(
+    pub(super) fn relabelled(
         &mut self,
         parameters: &[f64],
         targets: MatRef<'_, f64>,

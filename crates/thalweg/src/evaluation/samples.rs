@@ -33,7 +33,9 @@ impl SampledLoss for Evaluation {
     fn classes(&self) -> Option<(usize, usize)> {
         let output = self.tape().output();
         match self.loss_function() {
-            Loss::CrossEntropy => Some((output.rows(), output.positions())),
+            Loss::CrossEntropy | Loss::MeanCrossEntropy => {
+                Some((output.rows(), output.positions()))
+            }
             Loss::SquaredError(_) => None,
         }
     }

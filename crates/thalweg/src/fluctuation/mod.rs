@@ -36,6 +36,8 @@ mod quantile;
 mod residual;
 mod statistics;
 pub mod student;
+mod token_sums;
+mod tokens;
 
 pub use alignment::Alignment;
 pub use bounds::Bounds;
@@ -46,6 +48,7 @@ pub use moments::{LayerMoments, Moments, covariance_trace};
 pub use quantile::Quantile;
 pub use residual::Residuals;
 pub use statistics::SampleMean;
+pub use tokens::{TokenFluctuation, TokenGroup, Tokens, measure_tokens};
 
 use crate::evaluation::SampledLoss;
 

@@ -44,6 +44,20 @@ impl Residuals {
             .map(|line| share * residuals.row(line).iter().sum::<f64>())
             .collect();
         let second_moment = faer::Scale(share) * (residuals * residuals.transpose());
+        Self::of_moments(mean, second_moment, lambda, classes)
+    }
+
+    /// The same from E r and C.
+    ///
+    /// # Errors
+    /// As [`Residuals::new`].
+    pub(super) fn of_moments(
+        mean: Vec<f64>,
+        second_moment: Mat<f64>,
+        lambda: MatRef<'_, f64>,
+        classes: Option<(usize, usize)>,
+    ) -> Result<Self, CurvatureError> {
+        let lines = mean.len();
         let covariance = Mat::from_fn(lines, lines, |i, j| {
             second_moment[(i, j)] - mean[i] * mean[j]
         });

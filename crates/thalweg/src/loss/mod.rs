@@ -35,9 +35,24 @@ pub enum Loss {
     /// −Σ_c y_c ln softmax(f)_c over the rows c, summed over positions. y holds the probabilities of the
     /// classes: one of them 1 for hard labels, any for soft ones, not even summing to 1 for noisy ones.
     CrossEntropy,
+    /// The same over the number of positions: the mean cross-entropy of a token, for sequences of them.
+    MeanCrossEntropy,
 }
 
 impl Loss {
+    /// Whether it is a cross-entropy: with p = softmax(f) at each position, the residual ∂ℓ/∂f is p − y up to [`Loss::share`].
+    pub fn is_cross_entropy(self) -> bool {
+        matches!(self, Self::CrossEntropy | Self::MeanCrossEntropy)
+    }
+
+    /// What each of `positions` counts in the loss of a sample: 1 where they are summed, 1/positions where they are averaged.
+    pub fn share(self, positions: usize) -> f64 {
+        match self {
+            Self::MeanCrossEntropy => 1.0 / positions as f64,
+            Self::CrossEntropy | Self::SquaredError(_) => 1.0,
+        }
+    }
+
     /// The loss of each sample, for outputs at `positions` places.
     pub fn values<T: Number>(
         self,
@@ -48,7 +63,11 @@ impl Loss {
     ) {
         match self {
             Self::SquaredError(convention) => convention.values(outputs, targets, losses),
-            Self::CrossEntropy => cross_entropy::values(positions, outputs, targets, losses),
+            Self::CrossEntropy | Self::MeanCrossEntropy => {
+                cross_entropy::values(positions, outputs, targets, losses);
+                let share = T::from_f64(self.share(positions));
+                losses.iter_mut().for_each(|loss| *loss = share * *loss);
+            }
         }
     }
 
@@ -67,7 +86,8 @@ impl Loss {
                 Self::SquaredError(convention) => {
                     convention.gradient(outputs, targets, scale, &mut gradient);
                 }
-                Self::CrossEntropy => {
+                Self::CrossEntropy | Self::MeanCrossEntropy => {
+                    let scale = scale * T::from_f64(self.share(positions));
                     cross_entropy::gradient(positions, outputs, targets, scale, &mut gradient);
                 }
             },
@@ -91,12 +111,12 @@ impl Loss {
                 Self::SquaredError(convention) => {
                     convention.curvature(outputs.count(), tangent, scale, &mut product);
                 }
-                Self::CrossEntropy => cross_entropy::curvature(
+                Self::CrossEntropy | Self::MeanCrossEntropy => cross_entropy::curvature(
                     positions,
                     outputs,
                     targets,
                     tangent,
-                    scale,
+                    scale * T::from_f64(self.share(positions)),
                     &mut product,
                 ),
             },
@@ -122,14 +142,20 @@ impl Loss {
             Self::SquaredError(convention) => {
                 convention.curvature_term(index, &mut column, weights);
             }
-            Self::CrossEntropy => cross_entropy::curvature_term(
-                positions,
-                index,
-                outputs,
-                targets,
-                &mut column,
-                weights,
-            ),
+            Self::CrossEntropy | Self::MeanCrossEntropy => {
+                let share = T::from_f64(self.share(positions));
+                cross_entropy::curvature_term(
+                    positions,
+                    index,
+                    outputs,
+                    targets,
+                    &mut column,
+                    weights,
+                );
+                weights
+                    .iter_mut()
+                    .for_each(|weight| *weight = share * *weight);
+            }
         }
         column.clear_padding();
     }

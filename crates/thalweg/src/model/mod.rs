@@ -17,6 +17,7 @@
 
 mod error;
 mod init;
+mod language;
 mod mlp;
 mod network;
 mod rnn;
@@ -24,6 +25,7 @@ mod transformer;
 
 pub use error::ModelError;
 pub use init::Init;
+pub use language::LanguageModel;
 pub use mlp::Mlp;
 pub use network::Network;
 pub use rnn::{Read, Rnn};

@@ -1,6 +1,6 @@
 //! Any of the networks, where it does not matter which.
 
-use super::{Mlp, ModelError, Read, Rnn, Transformer};
+use super::{LanguageModel, Mlp, ModelError, Read, Rnn, Transformer};
 use crate::tensor::Tape;
 
 /// A network of one of the families.
@@ -12,6 +12,8 @@ pub enum Network {
     Rnn(Rnn),
     /// Blocks of attention and perceptrons, read at every position.
     Transformer(Transformer),
+    /// A causal transformer on tokens.
+    LanguageModel(LanguageModel),
 }
 
 impl Network {
@@ -24,6 +26,7 @@ impl Network {
             Self::Mlp(mlp) => mlp.tape(),
             Self::Rnn(rnn) => rnn.tape(),
             Self::Transformer(transformer) => transformer.tape(),
+            Self::LanguageModel(model) => model.tape(),
         }
     }
 
@@ -48,6 +51,7 @@ impl Network {
             Self::Mlp(mlp) => mlp.widths.last().copied().unwrap_or(0),
             Self::Rnn(rnn) => rnn.outputs,
             Self::Transformer(transformer) => transformer.width,
+            Self::LanguageModel(model) => model.tokens,
         }
     }
 
@@ -57,6 +61,7 @@ impl Network {
             Self::Mlp(mlp) => mlp.widths.first().copied().unwrap_or(0),
             Self::Rnn(rnn) => rnn.inputs,
             Self::Transformer(transformer) => transformer.width,
+            Self::LanguageModel(model) => model.tokens,
         }
     }
 
@@ -69,6 +74,7 @@ impl Network {
                 Read::Every => [rnn.steps; 2],
             },
             Self::Transformer(transformer) => [transformer.positions; 2],
+            Self::LanguageModel(model) => [model.positions; 2],
         }
     }
 }

@@ -39,6 +39,15 @@ impl Transformer {
     /// # Errors
     /// When a size is 0 or the heads do not divide the width.
     pub fn tape(&self) -> Result<Tape, ModelError> {
+        self.check()?;
+        let mut recorder = Recorder::new(self.width, self.positions)?;
+        let x = recorder.input();
+        let x = self.record(&mut recorder, x)?;
+        Ok(recorder.finish(x)?)
+    }
+
+    /// Whether it can be recorded.
+    pub(super) fn check(&self) -> Result<(), ModelError> {
         positive("width", self.width)?;
         positive("positions", self.positions)?;
         positive("heads", self.heads)?;
@@ -50,29 +59,30 @@ impl Transformer {
                 width: self.width,
             });
         }
-        let mut recorder = Recorder::new(self.width, self.positions)?;
-        let mut x = recorder.input();
-        for k in 1..=self.blocks {
-            let name = format!("blocks.{k}");
-            let normed = self.norm(&mut recorder, &format!("{name}.norm1"), x)?;
-            let attended = self.attention(&mut recorder, &name, normed)?;
-            x = recorder.sum(x, attended)?;
-            let normed = self.norm(&mut recorder, &format!("{name}.norm2"), x)?;
-            let wide = self.affine(
-                &mut recorder,
-                &format!("{name}.expand"),
-                self.hidden,
-                normed,
-            )?;
-            let wide = recorder.pointwise(self.activation, wide);
-            let narrow =
-                self.affine(&mut recorder, &format!("{name}.contract"), self.width, wide)?;
-            x = recorder.sum(x, narrow)?;
-        }
-        Ok(recorder.finish(x)?)
+        Ok(())
     }
 
-    fn affine(
+    /// The blocks, on x of this width at these positions.
+    pub(super) fn record(
+        &self,
+        recorder: &mut Recorder,
+        mut x: Variable,
+    ) -> Result<Variable, TensorError> {
+        for k in 1..=self.blocks {
+            let name = format!("blocks.{k}");
+            let normed = self.norm(recorder, &format!("{name}.norm1"), x)?;
+            let attended = self.attention(recorder, &name, normed)?;
+            x = recorder.sum(x, attended)?;
+            let normed = self.norm(recorder, &format!("{name}.norm2"), x)?;
+            let wide = self.affine(recorder, &format!("{name}.expand"), self.hidden, normed)?;
+            let wide = recorder.pointwise(self.activation, wide);
+            let narrow = self.affine(recorder, &format!("{name}.contract"), self.width, wide)?;
+            x = recorder.sum(x, narrow)?;
+        }
+        Ok(x)
+    }
+
+    pub(super) fn affine(
         &self,
         recorder: &mut Recorder,
         name: &str,
@@ -87,7 +97,7 @@ impl Transformer {
         recorder.affine(weight, bias, x)
     }
 
-    fn norm(
+    pub(super) fn norm(
         &self,
         recorder: &mut Recorder,
         name: &str,

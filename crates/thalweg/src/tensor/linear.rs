@@ -23,6 +23,10 @@ impl Tape {
                     each(&mut factors, op.output, op.input.what.lines());
                     continue;
                 }
+                Op::Offset(op) => {
+                    each(&mut factors, op.output, op.input.what.lines());
+                    continue;
+                }
                 Op::Gather(op) => {
                     each(
                         &mut factors,

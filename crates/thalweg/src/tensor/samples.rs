@@ -304,6 +304,16 @@ pub(super) fn places(ops: &[Op], count: usize) -> Vec<Places> {
                 add(gain, Kind::Rows, op.output, Some(op.input.what));
                 add(op.offset.what.index, Kind::Rows, op.output, None);
             }
+            Op::Offset(op) => {
+                // Each number is used once: rows at a single place.
+                let rows = Variable {
+                    rows: op.offset.what.rows,
+                    positions: 1,
+                    pitch: 1,
+                    ..op.output
+                };
+                add(op.offset.what.index, Kind::Rows, rows, None);
+            }
             _ => {}
         }
     }

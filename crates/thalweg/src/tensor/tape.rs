@@ -2,7 +2,7 @@
 
 use super::error::TensorError;
 use super::op::{
-    Activation, Affine, Diagonal, Gather, Group, Normalise, Op, Pointwise, Products, Rules,
+    Activation, Affine, Diagonal, Gather, Group, Normalise, Offset, Op, Pointwise, Products, Rules,
     Softmax, Sum,
 };
 use super::product::LARGE;
@@ -331,6 +331,40 @@ impl Recorder {
         self.push(Op::Diagonal(Diagonal {
             gain: Use::of(gain),
             offset: Use::of(offset),
+            input: Use::of(x),
+            output,
+        }))
+    }
+
+    /// x + b with a number of b for each line of x, row by row: what each position has of its own.
+    ///
+    /// # Errors
+    /// When x is one position of a longer variable, or b has not one number for each of its lines.
+    ///
+    /// ```
+    /// use thalweg::tensor::{Machine, Recorder};
+    ///
+    /// // One row at two positions.
+    /// let mut recorder = Recorder::new(1, 2)?;
+    /// let b = recorder.bias("b", 2)?;
+    /// let y = recorder.offset(b, recorder.input())?;
+    /// let mut machine = Machine::<f64>::new(recorder.finish(y)?.into(), 1);
+    /// machine.inputs_mut().line(1)[0] = 5.0;
+    /// machine.forward(&[1.0, 2.0]);
+    /// let (output, _) = machine.adjoint();
+    /// assert_eq!([output.line(0)[0], output.line(1)[0]], [1.0, 7.0]);
+    /// # Ok::<(), thalweg::tensor::TensorError>(())
+    /// ```
+    pub fn offset(&mut self, b: Vector, x: Variable) -> Result<Variable, TensorError> {
+        if !x.contiguous() {
+            return Err(TensorError::Scattered {
+                operation: "an offset",
+            });
+        }
+        vector("an offset", b, x.rows * x.positions)?;
+        let output = self.fresh(x.rows, x.positions);
+        self.push(Op::Offset(Offset {
+            offset: Use::of(b),
             input: Use::of(x),
             output,
         }))

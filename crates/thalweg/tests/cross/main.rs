@@ -18,7 +18,7 @@ use thalweg::data::Samples;
 use thalweg::evaluation::{CurvedLoss, Evaluation, SampledLoss};
 use thalweg::fluctuation::measure;
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Mlp, Read, Rnn, Transformer};
+use thalweg::model::{LanguageModel, Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::{Activation, Tape};
 
 /// Relative: f64 in two programs, sums in different orders.
@@ -77,6 +77,18 @@ fn tape(network: &Value) -> Tape {
             hidden: size("hidden"),
             blocks: size("blocks"),
             causal: flag("causal"),
+            layer_norm: flag("layer_norm"),
+            activation,
+            biases: flag("biases"),
+        }
+        .tape(),
+        "language-model" => LanguageModel {
+            tokens: size("tokens"),
+            width: size("width"),
+            positions: size("positions"),
+            heads: size("heads"),
+            hidden: size("hidden"),
+            blocks: size("blocks"),
             layer_norm: flag("layer_norm"),
             activation,
             biases: flag("biases"),
@@ -145,7 +157,7 @@ fn product(operator: &mut impl SymmetricOperator<Error: Debug>, v: &[f64]) -> Ve
 fn curvature_and_fluctuation_are_those_of_pytorch() {
     let file: Value = serde_json::from_str(include_str!("numbers.json")).unwrap();
     let cases = file["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 11);
+    assert_eq!(cases.len(), 12);
     for entry in cases {
         let (network, loss) = (&entry["network"], entry["loss"].as_str().unwrap());
         let case = Case {
@@ -156,6 +168,7 @@ fn curvature_and_fluctuation_are_those_of_pytorch() {
             "half" => Loss::SquaredError(Convention::Half),
             "mean" => Loss::SquaredError(Convention::Mean),
             "cross-entropy" => Loss::CrossEntropy,
+            "mean-cross-entropy" => Loss::MeanCrossEntropy,
             other => panic!("{other}"),
         };
         let samples = Samples {

@@ -71,24 +71,40 @@ def rnn(net, reader, x):
     return torch.stack(outputs, dim=1)
 
 
-def transformer(net, reader, x):
-    """x: width × positions; inside, positions × width."""
-    x, d, heads = x.T, net["width"], net["heads"]
+def norm(net, reader, x):
+    """LayerNorm over the features, the last axis."""
+    if not net["layer_norm"]:
+        return x
+    gain, bias = reader.take(net["width"]), reader.take(net["width"])
+    # By its formula: torch.func.hessian through F.layer_norm (PyTorch 2.15) gives entries for the gain that
+    # differ from central differences of its own gradient by tens of percent.
+    centred = x - x.mean(-1, keepdim=True)
+    return gain * centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt() + bias
 
-    def norm(x):
-        if not net["layer_norm"]:
-            return x
-        gain, bias = reader.take(d), reader.take(d)
-        # By its formula: torch.func.hessian through F.layer_norm (PyTorch 2.15) gives entries for the gain that
-        # differ from central differences of its own gradient by tens of percent.
-        centred = x - x.mean(-1, keepdim=True)
-        return gain * centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt() + bias
+
+def transformer(net, reader, x):
+    """x: width × positions."""
+    return blocks(net, reader, x.T).T
+
+
+def language_model(net, reader, x):
+    """x: tokens × positions, as 0 and 1."""
+    embedding = reader.take(net["width"], net["tokens"])
+    own = reader.take(net["width"], net["positions"])
+    x = F.embedding(x.argmax(0), embedding.T) + own.T
+    x = norm(net, reader, blocks(net, reader, x))
+    return F.linear(x, *reader.linear(net["tokens"], net["width"], net["biases"])).T
+
+
+def blocks(net, reader, x):
+    """x: positions × width."""
+    d, heads = net["width"], net["heads"]
 
     def split(x):
         return x.reshape(-1, heads, d // heads).transpose(0, 1)
 
     for _ in range(net["blocks"]):
-        normed = norm(x)
+        normed = norm(net, reader, x)
         q, k, v = (split(F.linear(normed, *reader.linear(d, d, net["biases"]))) for _ in range(3))
         scores = q @ k.transpose(1, 2) / (d // heads) ** 0.5
         if net["causal"]:
@@ -96,14 +112,14 @@ def transformer(net, reader, x):
             scores = scores.masked_fill(later, -torch.inf)
         mixed = (torch.softmax(scores, dim=2) @ v).transpose(0, 1).reshape(-1, d)
         x = x + F.linear(mixed, *reader.linear(d, d, net["biases"]))
-        normed = norm(x)
+        normed = norm(net, reader, x)
         wide = F.linear(normed, *reader.linear(net["hidden"], d, net["biases"]))
         wide = ACTIVATIONS[net["activation"]](wide)
         x = x + F.linear(wide, *reader.linear(d, net["hidden"], net["biases"]))
-    return x.T
+    return x
 
 
-KINDS = {"mlp": mlp, "rnn": rnn, "transformer": transformer}
+KINDS = {"mlp": mlp, "rnn": rnn, "transformer": transformer, "language-model": language_model}
 
 
 def sample_loss(loss, f, y):
@@ -112,6 +128,8 @@ def sample_loss(loss, f, y):
         return 0.5 * ((y - f) ** 2).sum()
     if loss == "mean":
         return F.mse_loss(f, y)
+    if loss == "mean-cross-entropy":
+        return F.cross_entropy(f.T, y.T)
     return -(y * F.log_softmax(f, dim=0)).sum()
 
 
@@ -174,7 +192,7 @@ def check_by_curvlinops(net, loss, theta, inputs, targets, h, g, moment):
         factor = 0.5 / len(inputs)
     elif loss == "mean":
         criterion, y = torch.nn.MSELoss(), targets.flatten(1)
-    elif hard:
+    elif hard and loss == "cross-entropy":
         criterion, y = torch.nn.CrossEntropyLoss(), targets[:, :, 0].argmax(1)
         matrices.append(("moment", curvlinops.EFLinearOperator, moment))
     else:
@@ -209,6 +227,8 @@ CASES = [
     ({**TRANSFORMER, "causal": True, "layer_norm": True, "activation": "gelu-tanh", "biases": True}, "mean", None),
     ({**TRANSFORMER, "blocks": 2, "activation": "tanh"}, "cross-entropy", "soft"),
     ({"kind": "mlp", "widths": [3, 5, 4], "activation": "gelu", "biases": True}, "half", None),
+    ({"kind": "language-model", "tokens": 5, "width": 4, "positions": 3, "heads": 2, "hidden": 3, "blocks": 1,
+      "causal": True, "layer_norm": True, "activation": "gelu", "biases": True}, "mean-cross-entropy", "text"),
 ]
 
 
@@ -220,6 +240,7 @@ def main():
             "mlp": lambda: (net["widths"][0], 1),
             "rnn": lambda: (net["inputs"], net["steps"]),
             "transformer": lambda: (net["width"], net["positions"]),
+            "language-model": lambda: (net["tokens"], net["positions"]),
         }[net["kind"]]()
         reader = Reader()
         shape = KINDS[net["kind"]](net, reader, torch.zeros(rows, positions)).shape
@@ -228,6 +249,10 @@ def main():
         inputs, targets = draw(SAMPLES, rows, positions), draw(SAMPLES, *shape)
         if labels == "hard":
             targets = F.one_hot(targets.argmax(1), shape[0]).transpose(1, 2).to(theta)
+        elif labels == "text":
+            text = torch.tensor(random.integers(rows, size=(SAMPLES, positions + 1)))
+            table = F.one_hot(text, rows).transpose(1, 2).to(theta)
+            inputs, targets = table[:, :, :-1].contiguous(), table[:, :, 1:].contiguous()
         elif labels == "soft":
             targets = torch.softmax(3 * targets, dim=1)
         h, g, moment, expected = numbers(net, loss, theta, inputs, targets, direction)

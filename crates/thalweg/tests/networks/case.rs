@@ -8,7 +8,7 @@ use num_dual::HyperDual64;
 use thalweg::data::Samples;
 use thalweg::evaluation::Evaluation;
 use thalweg::loss::{Convention, Loss, Objective};
-use thalweg::model::{Mlp, Read, Rnn, Transformer};
+use thalweg::model::{LanguageModel, Mlp, Read, Rnn, Transformer};
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::tensor::{Activation, LinesMut, Number as Element, Tape};
@@ -87,6 +87,21 @@ impl Draw {
             hidden: self.from(1..=4),
             blocks: self.from(1..=2),
             causal: self.flip(),
+            layer_norm: self.flip(),
+            activation: self.activation(),
+            biases: self.flip(),
+        }
+    }
+    pub fn language_model(&mut self) -> LanguageModel {
+        let heads = self.from(1..=2);
+        LanguageModel {
+            tokens: self.from(2..=4),
+            // LayerNorm of two numbers is almost a sign: neither differences nor single precision follow it.
+            width: heads * self.from(2..=3).max(4 - heads),
+            positions: self.from(1..=3),
+            heads,
+            hidden: self.from(1..=3),
+            blocks: self.from(1..=2),
             layer_norm: self.flip(),
             activation: self.activation(),
             biases: self.flip(),
@@ -251,6 +266,14 @@ macro_rules! for_random_cases {
             let model = draw.transformer();
             let tape = model.tape().unwrap();
             $check($crate::case::Case::new(model, tape, draw));
+            let mut draw = $crate::case::Draw::new(4000 + seed);
+            let model = draw.language_model();
+            let tape = model.tape().unwrap();
+            let mut case = $crate::case::Case::new(model, tape, draw);
+            if case.loss == thalweg::loss::Loss::CrossEntropy {
+                case.loss = thalweg::loss::Loss::MeanCrossEntropy;
+            }
+            $check(case);
         }
     };
 }

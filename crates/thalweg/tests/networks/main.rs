@@ -22,4 +22,6 @@ mod questions;
 mod reference;
 mod samples;
 mod tapes;
+mod tokens;
 mod trained;
+mod windows;

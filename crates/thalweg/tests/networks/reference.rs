@@ -1,7 +1,7 @@
 //! Networks and losses as their formulas read, sample by sample, entry by entry.
 
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Mlp, Read, Rnn, Transformer};
+use thalweg::model::{LanguageModel, Mlp, Read, Rnn, Transformer};
 use thalweg::tensor::Activation;
 
 use super::number::{Number, sum};
@@ -143,63 +143,103 @@ impl Network for Transformer {
     }
 
     fn outputs<N: Number>(&self, parameters: &[N], x: &Table<N>) -> Table<N> {
+        blocks(self, &mut Reader(parameters), x)
+    }
+}
+
+impl Network for LanguageModel {
+    fn smooth(&self) -> bool {
+        self.activation != Activation::Relu
+    }
+
+    fn outputs<N: Number>(&self, parameters: &[N], x: &Table<N>) -> Table<N> {
         let mut reader = Reader(parameters);
-        let (d, size) = (self.width, self.width / self.heads);
-        let add = |a: &Table<N>, b: &Table<N>| -> Table<N> {
-            let rows = a.iter().zip(b);
-            rows.map(|(a, b)| a.iter().zip(b).map(|(&a, &b)| a + b).collect())
-                .collect()
+        let embedded = reader.affine(self.width, self.tokens, false).everywhere(x);
+        let own = reader.take(self.width * self.positions);
+        let entry = |r: usize, p: usize| embedded[r][p] + own[r * self.positions + p];
+        let x: Table<N> = (0..self.width)
+            .map(|r| (0..self.positions).map(|p| entry(r, p)).collect())
+            .collect();
+        let transformer = Transformer {
+            width: self.width,
+            positions: self.positions,
+            heads: self.heads,
+            hidden: self.hidden,
+            blocks: self.blocks,
+            causal: true,
+            layer_norm: self.layer_norm,
+            activation: self.activation,
+            biases: self.biases,
         };
-        let norm = |reader: &mut Reader<'_, N>, x: &Table<N>| {
-            if !self.layer_norm {
-                return x.clone();
-            }
-            let (gain, bias) = (reader.take(d), reader.take(d));
-            let share = N::of(1.0 / d as f64);
-            by_position(x, |x| {
-                let mean = share * sum(x.iter().copied());
-                let variance = share * sum(x.iter().map(|&x| (x - mean) * (x - mean)));
-                let deviation = (variance + N::of(1e-5)).sqrt();
-                (0..d)
-                    .map(|r| gain[r] * (x[r] - mean) / deviation + bias[r])
-                    .collect()
-            })
+        let x = blocks(&transformer, &mut reader, &x);
+        let x = match self.layer_norm {
+            true => normalised(&mut reader, &x),
+            false => x,
         };
-        let mut x = x.clone();
-        for _ in 0..self.blocks {
-            let normed = norm(&mut reader, &x);
-            let mut next = || reader.affine(d, d, self.biases).everywhere(&normed);
-            let (q, k, v) = (next(), next(), next());
-            let mut mixed = vec![vec![N::of(0.0); self.positions]; d];
-            for head in 0..self.heads {
-                let rows = head * size..(head + 1) * size;
-                for i in 0..self.positions {
-                    let seen = if self.causal { i + 1 } else { self.positions };
-                    let scale = N::of(1.0 / (size as f64).sqrt());
-                    let scores: Vec<N> = (0..seen)
-                        .map(|j| scale * sum(rows.clone().map(|r| q[r][i] * k[r][j])))
-                        .collect();
-                    let shares = softmax(&scores);
-                    for r in rows.clone() {
-                        mixed[r][i] = sum((0..seen).map(|j| shares[j] * v[r][j]));
-                    }
+        let readout = reader.affine(self.tokens, self.width, self.biases);
+        readout.everywhere(&x)
+    }
+}
+
+/// LayerNorm over the rows at each position, with its gain and bias.
+fn normalised<N: Number>(reader: &mut Reader<'_, N>, x: &Table<N>) -> Table<N> {
+    let d = x.len();
+    let (gain, bias) = (reader.take(d), reader.take(d));
+    let share = N::of(1.0 / d as f64);
+    by_position(x, |x| {
+        let mean = share * sum(x.iter().copied());
+        let variance = share * sum(x.iter().map(|&x| (x - mean) * (x - mean)));
+        let deviation = (variance + N::of(1e-5)).sqrt();
+        (0..d)
+            .map(|r| gain[r] * (x[r] - mean) / deviation + bias[r])
+            .collect()
+    })
+}
+
+/// The blocks of a transformer.
+fn blocks<N: Number>(net: &Transformer, reader: &mut Reader<'_, N>, x: &Table<N>) -> Table<N> {
+    let (d, size) = (net.width, net.width / net.heads);
+    let add = |a: &Table<N>, b: &Table<N>| -> Table<N> {
+        let rows = a.iter().zip(b);
+        rows.map(|(a, b)| a.iter().zip(b).map(|(&a, &b)| a + b).collect())
+            .collect()
+    };
+    let norm = |reader: &mut Reader<'_, N>, x: &Table<N>| match net.layer_norm {
+        true => normalised(reader, x),
+        false => x.clone(),
+    };
+    let mut x = x.clone();
+    for _ in 0..net.blocks {
+        let normed = norm(reader, &x);
+        let mut next = || reader.affine(d, d, net.biases).everywhere(&normed);
+        let (q, k, v) = (next(), next(), next());
+        let mut mixed = vec![vec![N::of(0.0); net.positions]; d];
+        for head in 0..net.heads {
+            let rows = head * size..(head + 1) * size;
+            for i in 0..net.positions {
+                let seen = if net.causal { i + 1 } else { net.positions };
+                let scale = N::of(1.0 / (size as f64).sqrt());
+                let scores: Vec<N> = (0..seen)
+                    .map(|j| scale * sum(rows.clone().map(|r| q[r][i] * k[r][j])))
+                    .collect();
+                let shares = softmax(&scores);
+                for r in rows.clone() {
+                    mixed[r][i] = sum((0..seen).map(|j| shares[j] * v[r][j]));
                 }
             }
-            x = add(&x, &reader.affine(d, d, self.biases).everywhere(&mixed));
-            let normed = norm(&mut reader, &x);
-            let wide = reader
-                .affine(self.hidden, d, self.biases)
-                .everywhere(&normed);
-            let wide = by_position(&wide, |column| {
-                column.iter().map(|&x| apply(self.activation, x)).collect()
-            });
-            x = add(
-                &x,
-                &reader.affine(d, self.hidden, self.biases).everywhere(&wide),
-            );
         }
-        x
+        x = add(&x, &reader.affine(d, d, net.biases).everywhere(&mixed));
+        let normed = norm(reader, &x);
+        let wide = reader.affine(net.hidden, d, net.biases).everywhere(&normed);
+        let wide = by_position(&wide, |column| {
+            column.iter().map(|&x| apply(net.activation, x)).collect()
+        });
+        x = add(
+            &x,
+            &reader.affine(d, net.hidden, net.biases).everywhere(&wide),
+        );
     }
+    x
 }
 
 /// ℓ of one sample.
@@ -222,5 +262,6 @@ pub fn loss<N: Number>(loss: Loss, f: &Table<N>, y: &Table<f64>) -> N {
             let shares = softmax(&f.iter().map(|row| row[p]).collect::<Vec<_>>());
             sum((0..rows).map(|r| -N::of(y[r][p]) * shares[r].ln()))
         })),
+        Loss::MeanCrossEntropy => self::loss(Loss::CrossEntropy, f, y) / N::of(positions as f64),
     }
 }

@@ -126,6 +126,14 @@ fn misfits_are_refused() {
         tape.softmax(x.at(1), vec![]),
         Err(TensorError::Scattered { .. })
     ));
+    assert_eq!(
+        refused(tape.offset(bias, x)),
+        "an offset needs 6 rows at 1 positions, and was given 3 at 1"
+    );
+    assert!(matches!(
+        tape.offset(bias, x.at(1)),
+        Err(TensorError::Scattered { .. })
+    ));
     assert!(matches!(
         tape.gather(0, 1, vec![]),
         Err(TensorError::Empty { .. })

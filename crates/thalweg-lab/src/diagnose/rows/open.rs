@@ -11,13 +11,14 @@ use super::{Columns, Csv, ImageRows, Parquet, Rows, RunRows, TableRows, TextRows
 use crate::diagnose::DiagnoseError;
 use crate::images;
 use crate::store::is_run;
+use crate::texts;
 
 /// The name of the digits that come with the program.
 pub const DIGITS: &str = "mnist";
 
 /// The rows of the file or folder `path`: what the network of a finished training leaves, images of a folder of IDX files, the
 /// characters of a file that ends in `.txt`, or a table in Parquet or CSV, of which `asked` says what its columns are. Where there is no
-/// such file, `mnist`, `penguins`, `elections` and `economy` are the data of that name that come with the program.
+/// such file, `mnist`, `penguins`, `elections`, `economy` and `alice` are the data of that name that come with the program.
 ///
 /// # Errors
 /// When it cannot be read or is none of these, or a table has no column that is asked for.
@@ -40,6 +41,11 @@ pub fn open(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError
     if path.is_dir() && is_run(path) {
         no_columns("a run")?;
         return Ok(Box::new(RunRows::new(path)?));
+    }
+    let text = path.to_str().and_then(texts::shipped);
+    if let (Some(text), false) = (text, path.exists()) {
+        no_columns("a text")?;
+        return Ok(Box::new(TextRows::new(text)?));
     }
     if path.is_dir() {
         no_columns("images")?;

@@ -10,6 +10,7 @@ use super::{Row, Rows};
 use crate::diagnose::{DiagnoseError, Matrices};
 use crate::network::{Made, NetworkError};
 use crate::saved::{SavedError, SavedNetwork, networks_of};
+use crate::sources::NetworkSource;
 use crate::store::is_network;
 
 /// The most samples that a network is judged on; fewer where the data have no more.
@@ -39,6 +40,10 @@ impl RunRows {
         }
         let networks = networks_of(directory).map_err(NetworkError::from)?;
         let saved = SavedNetwork::read(&networks[0], None).map_err(NetworkError::from)?;
+        if matches!(saved.experiment.data.source, NetworkSource::Text(_)) {
+            let directory = directory.to_owned();
+            return Err(DiagnoseError::TextRun { directory });
+        }
         let run = saved.seed.unwrap_or(0);
         let made = Made::of_run(&saved.experiment, run)?;
         let samples = match made.samples_of(SAMPLES, run) {

@@ -630,3 +630,14 @@ fn a_texts_noise_is_that_of_its_bigrams() {
     let noise = found.noise.covariance[(0, 0)];
     assert!((noise - 5.0 / 24.0).abs() < 0.01, "{noise}");
 }
+
+#[test]
+fn the_book_that_ships_is_read_by_its_name() {
+    let mut rows = super::open(std::path::Path::new("alice"), &Columns::default()).unwrap();
+    let (mut row, mut count) = (super::Row::default(), 0);
+    while rows.read(&mut row).unwrap() {
+        count += 1;
+    }
+    assert_eq!((count, row.targets.len()), (148_330, 61));
+    assert_eq!(rows.left_out().len(), 1, "70 kinds of character");
+}

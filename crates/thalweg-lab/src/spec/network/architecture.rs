@@ -1,6 +1,6 @@
 //! Networks as files describe them.
 
-use thalweg::model::{Mlp, Network, Read, Rnn, Transformer};
+use thalweg::model::{LanguageModel, Mlp, Network, Read, Rnn, Transformer};
 use thalweg::tensor::Activation;
 
 use crate::spec::error::Fault;
@@ -50,6 +50,20 @@ const TRANSFORMER: Tagged<'_> = (
         "biases",
     ],
 );
+pub(crate) const LANGUAGE_MODEL: Tagged<'_> = (
+    "language-model",
+    &[
+        "tokens",
+        "width",
+        "positions",
+        "heads",
+        "hidden",
+        "blocks",
+        "layer_norm",
+        "activation",
+        "biases",
+    ],
+);
 
 /// The family of `network`.
 pub(crate) fn family(network: &Network) -> Tagged<'static> {
@@ -57,12 +71,13 @@ pub(crate) fn family(network: &Network) -> Tagged<'static> {
         Network::Mlp(_) => MLP,
         Network::Rnn(_) => RNN,
         Network::Transformer(_) => TRANSFORMER,
+        Network::LanguageModel(_) => LANGUAGE_MODEL,
     }
 }
 
 /// The network in `field`; where it does not say its inputs and outputs they are `ends`.
 pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, Fault> {
-    let kind = field.kind(&[MLP, RNN, TRANSFORMER])?;
+    let kind = field.kind(&[MLP, RNN, TRANSFORMER, LANGUAGE_MODEL])?;
     let side = |key, needed: &str, known: Option<usize>| match (field.optional(key), known) {
         (None, Some(known)) => Ok(known),
         _ => dimension(&field.required(key, needed)?),
@@ -82,6 +97,19 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
         )
     };
     let size = |key, needed| side(key, needed, None);
+    // What transformers and language models have alike.
+    let length = || size("positions", "the length of the sequence");
+    let heads = |width: usize| {
+        let heads = field.required("heads", "the number of heads")?;
+        let found = dimension(&heads)?;
+        if !width.is_multiple_of(found) {
+            return Err(heads.not(format!(
+                "a number of heads that divides the width, {width},"
+            )));
+        }
+        Ok(found)
+    };
+    let blocks = || field.optional("blocks").map_or(Ok(1), |f| dimension(&f));
     let flag = |key| field.optional(key).map_or(Ok(false), |f| f.flag());
     let hidden = || field.required("hidden", "the hidden width or widths");
     let activation = |default| {
@@ -116,30 +144,41 @@ pub(crate) fn network(field: &Field<'_>, ends: Option<Ends>) -> Result<Network, 
                 Some(read) => Read::read(&read)?,
             },
         }),
-        _ => {
+        TRANSFORMER => {
             let width = side(
                 "width",
                 "the number of features at each position",
                 ends.map(|ends| ends.inputs),
             )?;
-            let heads = field.required("heads", "the number of heads")?;
-            let transformer = Transformer {
+            Network::Transformer(Transformer {
                 width,
-                positions: size("positions", "the length of the sequence")?,
-                heads: dimension(&heads)?,
+                positions: length()?,
+                heads: heads(width)?,
                 hidden: dimension(&hidden()?)?,
-                blocks: field.optional("blocks").map_or(Ok(1), |f| dimension(&f))?,
+                blocks: blocks()?,
                 causal: flag("causal")?,
                 layer_norm: flag("layer_norm")?,
                 activation: activation(Activation::Relu)?,
                 biases,
-            };
-            if !width.is_multiple_of(transformer.heads) {
-                return Err(heads.not(format!(
-                    "a number of heads that divides the width, {width},"
-                )));
-            }
-            Network::Transformer(transformer)
+            })
+        }
+        _ => {
+            let width = size("width", "the number of features at each position")?;
+            Network::LanguageModel(LanguageModel {
+                tokens: side(
+                    "tokens",
+                    "the number of tokens that are told apart",
+                    ends.map(|ends| ends.inputs),
+                )?,
+                width,
+                positions: length()?,
+                heads: heads(width)?,
+                hidden: dimension(&hidden()?)?,
+                blocks: blocks()?,
+                layer_norm: flag("layer_norm")?,
+                activation: activation(Activation::Relu)?,
+                biases,
+            })
         }
     };
     let needed = parameters(&network).max(values(&network));
@@ -201,6 +240,20 @@ pub(crate) fn to_node(network: &Network) -> Node {
                 ("biases", transformer.biases.into()),
             ],
         ),
+        Network::LanguageModel(model) => kind(
+            family,
+            [
+                ("tokens", model.tokens.into()),
+                ("width", model.width.into()),
+                ("positions", model.positions.into()),
+                ("heads", model.heads.into()),
+                ("hidden", hidden(network)),
+                ("blocks", model.blocks.into()),
+                ("layer_norm", model.layer_norm.into()),
+                ("activation", model.activation.word().into()),
+                ("biases", model.biases.into()),
+            ],
+        ),
     }
 }
 
@@ -213,6 +266,7 @@ pub(crate) fn hidden(network: &Network) -> Node {
         }
         Network::Rnn(rnn) => rnn.hidden.into(),
         Network::Transformer(transformer) => transformer.hidden.into(),
+        Network::LanguageModel(model) => model.hidden.into(),
     }
 }
 
@@ -224,6 +278,12 @@ fn parameters(network: &Network) -> u128 {
         Network::Rnn(rnn) => product(rnn.hidden, rnn.inputs + rnn.hidden + rnn.outputs),
         Network::Transformer(t) => {
             t.blocks as u128 * (4 * product(t.width, t.width) + 2 * product(t.width, t.hidden))
+        }
+        Network::LanguageModel(m) => {
+            2 * product(m.tokens, m.width)
+                + product(m.width, m.positions)
+                + m.blocks as u128
+                    * (4 * product(m.width, m.width) + 2 * product(m.width, m.hidden))
         }
     }
 }
@@ -238,6 +298,11 @@ fn values(network: &Network) -> u128 {
         Network::Transformer(t) => {
             let (width, positions) = (t.width as u128, t.positions as u128);
             t.blocks as u128 * positions * (2 * width * positions + 2 * t.hidden as u128)
+        }
+        Network::LanguageModel(m) => {
+            let (width, positions) = (m.width as u128, m.positions as u128);
+            let block = 2 * width * positions + 2 * m.hidden as u128;
+            positions * (2 * m.tokens as u128 + m.blocks as u128 * block)
         }
     }
 }

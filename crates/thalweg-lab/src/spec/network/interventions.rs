@@ -109,7 +109,7 @@ fn smoothing(root: &Field<'_>, context: &Context<'_>) -> Result<Option<Smoothing
     let Some(alpha) = above_zero(root, "label_smoothing")? else {
         return Ok(None);
     };
-    if !context.data.source.about().has_classes() && context.loss != Loss::CrossEntropy {
+    if !context.data.source.about().has_classes() && !context.loss.is_cross_entropy() {
         return Err(root.required("label_smoothing", "")?.not(
             "left out (with squared error a teacher's outputs are no classes; use cross-entropy, or labelled data)",
         ));

@@ -136,7 +136,7 @@ impl Specification for NetworkExperiment {
         let loss = loss(&root.required("loss", "squared-error or cross-entropy")?)?;
         let place = match loss {
             Loss::SquaredError(_) => Place::Targets,
-            Loss::CrossEntropy => Place::Logits,
+            Loss::CrossEntropy | Loss::MeanCrossEntropy => Place::Logits,
         };
         let data = data(&data_field, &network, place)?;
         Ok(Self {
@@ -289,11 +289,21 @@ fn decay_node(decay: Decay) -> Node {
 }
 
 const SQUARED_ERROR: Tagged<'_> = ("squared-error", &["convention"]);
-const CROSS_ENTROPY: Tagged<'_> = ("cross-entropy", &[]);
+const CROSS_ENTROPY: Tagged<'_> = ("cross-entropy", &["positions"]);
+/// What cross-entropy does with the positions of a sequence.
+const SUMMED: &str = "sum";
+const AVERAGED: &str = "mean";
 
 fn loss(field: &Field<'_>) -> Result<Loss, Fault> {
     if field.kind(&[SQUARED_ERROR, CROSS_ENTROPY])? == CROSS_ENTROPY {
-        return Ok(Loss::CrossEntropy);
+        let Some(positions) = field.optional("positions") else {
+            return Ok(Loss::CrossEntropy);
+        };
+        return match positions.text()? {
+            SUMMED => Ok(Loss::CrossEntropy),
+            AVERAGED => Ok(Loss::MeanCrossEntropy),
+            _ => Err(positions.not(format!("\"{SUMMED}\" or \"{AVERAGED}\""))),
+        };
     }
     let convention = match field.optional("convention") {
         None => Convention::Half,
@@ -305,6 +315,7 @@ fn loss(field: &Field<'_>) -> Result<Loss, Fault> {
 fn loss_node(loss: Loss) -> Node {
     match loss {
         Loss::CrossEntropy => kind(CROSS_ENTROPY, []),
+        Loss::MeanCrossEntropy => kind(CROSS_ENTROPY, [("positions", AVERAGED.into())]),
         Loss::SquaredError(convention) => {
             kind(SQUARED_ERROR, [("convention", convention.word().into())])
         }
@@ -364,7 +375,7 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
 /// The labels of the evaluation set. Curvature is linear in labels for squared error alone.
 fn labels(field: &Field<'_>, loss: Loss) -> Result<EvaluationLabels, Fault> {
     match EvaluationLabels::read(field)? {
-        EvaluationLabels::Clean if matches!(loss, Loss::CrossEntropy) => Err(field.not(
+        EvaluationLabels::Clean if loss.is_cross_entropy() => Err(field.not(
             "\"noisy\" (with cross-entropy, labels without noise are not the mean of those with noise)",
         )),
         labels => Ok(labels),

@@ -36,6 +36,10 @@ impl NetworkExperiment {
                 "recurrent network {} → {} → {} over {} positions",
                 rnn.inputs, rnn.hidden, rnn.outputs, rnn.steps
             ),
+            Network::LanguageModel(model) => format!(
+                "language model: {} tokens, width {}, {} positions, {} heads, hidden {}, blocks {}",
+                model.tokens, model.width, model.positions, model.heads, model.hidden, model.blocks
+            ),
             Network::Transformer(transformer) => format!(
                 "transformer: width {}, {} positions, {} heads, hidden {}, blocks {}",
                 transformer.width,
@@ -89,6 +93,9 @@ impl NetworkExperiment {
             }
             Loss::CrossEntropy => {
                 "cross-entropy −Σ y ln softmax f(x), summed over positions, averaged over samples"
+            }
+            Loss::MeanCrossEntropy => {
+                "cross-entropy −Σ y ln softmax f(x), averaged over positions and over samples"
             }
         }
     }

@@ -18,6 +18,7 @@ mod diagonal;
 mod gather;
 mod group;
 mod normalise;
+mod offset;
 mod pointwise;
 mod products;
 mod softmax;
@@ -28,6 +29,7 @@ pub(super) use diagonal::Diagonal;
 pub(super) use gather::Gather;
 pub use group::Group;
 pub(super) use normalise::Normalise;
+pub(super) use offset::Offset;
 pub use pointwise::Activation;
 pub(super) use pointwise::Pointwise;
 pub(super) use products::Products;
@@ -140,5 +142,5 @@ macro_rules! operations {
 }
 
 operations!(
-    Affine, Pointwise, Sum, Products, Softmax, Normalise, Diagonal, Gather
+    Affine, Pointwise, Sum, Products, Softmax, Normalise, Diagonal, Offset, Gather
 );

@@ -1,0 +1,94 @@
+//! What a text's tokens add to fluctuation and sharpness, on the page of a measured network.
+
+use std::f64::consts::LN_2;
+
+use thalweg_lab::network::{MeanRecord, NetworkMeasurement, TokensRecord};
+
+use super::UNKNOWN;
+use crate::number::significant;
+use crate::page::{Align, Page, Table};
+
+/// The section of `found`, which is `network`'s.
+pub(super) fn section(page: &mut Page, network: &NetworkMeasurement, found: &TokensRecord) {
+    page.heading("Tokens by frequency, with 95 % confidence intervals");
+    let mut table = Table::with_heads(&[
+        ("tokens", Align::Left),
+        ("of the text", Align::Right),
+        ("bits", Align::Left),
+        ("share of E‖g‖²", Align::Left),
+        ("share of T", Align::Left),
+        ("‖g‖²", Align::Left),
+        ("to expected", Align::Left),
+    ]);
+    for group in &found.groups {
+        let [first, last] = group.ranks;
+        let ranks = if first == last {
+            first.to_string()
+        } else {
+            format!("{first}–{last}")
+        };
+        table.row([
+            format!("{ranks}: {}", some(&group.tokens)),
+            format!("{} %", significant(100.0 * group.labels.value, 3)),
+            interval(&group.loss, 1.0 / LN_2),
+            percent(&group.fluctuation),
+            percent(&group.sharpness),
+            interval(&group.size, 1.0),
+            interval(&group.ratio, 1.0),
+        ]);
+    }
+    page.table(&table);
+    page.paragraph(&format!(
+        "Tokens by rank in frequency. bits: their mean loss; over all tokens {}. g: the gradient of one token's loss; E‖g‖² = {}, tr Gauss–Newton = {}. \
+         ‖g‖²: its mean over these tokens, relative to that over all. To expected: E‖g‖² over what it would be if labels followed the network's own \
+         probabilities ({} draws of them): over all tokens {}.",
+        interval(&network.loss, 1.0 / LN_2),
+        interval(&found.fluctuation, 1.0),
+        interval(&found.sharpness, 1.0),
+        found.draws,
+        interval(&found.ratio, 1.0),
+    ));
+    page.paragraph(&format!(
+        "Lopsidedness: a token of the rarest group has {} times the squared gradient of one of the most frequent.",
+        interval(&found.lopsidedness, 1.0)
+    ));
+    let condition = |interval: Option<(f64, f64)>| {
+        interval.map_or(UNKNOWN.to_owned(), |(from, to)| {
+            format!("{} to {}", significant(from, 3), significant(to, 3))
+        })
+    };
+    page.paragraph(&format!(
+        "Condition numbers of single tokens' residuals, below: of the second moment {}, of the mismatch {}.",
+        condition(found.condition_interval),
+        condition(found.mismatch_condition_interval)
+    ));
+}
+
+/// A mean times `scale` with its interval.
+fn interval(mean: &MeanRecord, scale: f64) -> String {
+    let number = |x: f64| significant(scale * x, 3);
+    match mean.interval {
+        Some((from, to)) => format!(
+            "{} ({} to {})",
+            number(mean.value),
+            number(from),
+            number(to)
+        ),
+        None => number(mean.value),
+    }
+}
+
+fn percent(mean: &MeanRecord) -> String {
+    format!("{} %", interval(mean, 100.0))
+}
+
+/// The first few of `tokens`.
+fn some(tokens: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = tokens[..tokens.len().min(SHOWN)].join(" ");
+    if tokens.len() > SHOWN {
+        format!("{shown} …")
+    } else {
+        shown
+    }
+}
