@@ -30,6 +30,7 @@ mod pages;
 mod pipe;
 mod recipe;
 mod reproduce;
+mod serve;
 mod simulate;
 mod stops;
 #[cfg(unix)]

@@ -35,13 +35,13 @@ use crate::run::Measurements;
 use crate::spec::{Fault, Field, NetworkExperiment, Node, Specification, read_toml, to_toml};
 
 /// What to do where a file is not what it was.
-const WAY_OUT: &str =
+pub(super) const WAY_OUT: &str =
     "restore it from a copy, or run anew in another directory, which gives the same numbers";
 
 const SPECIFICATION: &str = "specification.toml";
 const MEASUREMENTS: &str = "measurements.parquet";
 const OUTCOMES: &str = "outcomes.toml";
-const CHECKPOINTS: &str = "checkpoints";
+pub(super) const CHECKPOINTS: &str = "checkpoints";
 const PARTS: &str = "parts";
 /// What a run's directory may hold and no other does.
 const RUN_FILES: [&str; 5] = [SPECIFICATION, MEASUREMENTS, OUTCOMES, CHECKPOINTS, PARTS];
@@ -302,8 +302,19 @@ impl RunDirectory {
     }
 
     fn part(&self, index: usize) -> PathBuf {
-        self.parts().join(format!("part-{index:020}.{EXTENSION}"))
+        part(&self.path, index)
     }
+}
+
+/// Where the part of this number lies in a run's `directory`.
+pub(super) fn part(directory: &Path, index: usize) -> PathBuf {
+    let name = format!("part-{index:020}.{EXTENSION}");
+    directory.join(PARTS).join(name)
+}
+
+/// Whether the last file of a run is in `directory`.
+pub(super) fn is_finished(directory: &Path) -> bool {
+    exists(&directory.join(OUTCOMES))
 }
 
 /// A run as it lies in a directory.
@@ -372,7 +383,7 @@ fn digest_of(experiment: &Node) -> u64 {
 }
 
 /// By which checkpoints do: how many steps are to be made changes no number of a state.
-fn digest_but_for_steps(experiment: &impl Specification) -> u64 {
+pub(super) fn digest_but_for_steps(experiment: &impl Specification) -> u64 {
     let mut tree = experiment.to_node();
     tree.remove(STEPS);
     digest_of(&tree)

@@ -13,6 +13,8 @@ const TITLE: f64 = 13.5;
 const TICK: f64 = 4.0;
 /// Markers on a line, about: they tell lines apart in print without hiding them.
 const MARKERS: f64 = 8.0;
+/// Pixels: what stands out from a map has the page's colour as far around it.
+const HALO: f64 = 5.0;
 
 /// One panel of a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +64,8 @@ pub struct Look {
     pub line: Option<Dash>,
     /// Its markers; without a line, errors are bars.
     pub marker: Option<Marker>,
+    /// Whether the page's colour lies around it, so that it stands out from a map.
+    pub halo: bool,
 }
 
 impl Look {
@@ -71,6 +75,7 @@ impl Look {
             ink: Ink::Series(n),
             line: Some(Dash::Solid),
             marker: Some(Marker::ALL[n % Marker::ALL.len()]),
+            halo: false,
         }
     }
 
@@ -88,6 +93,7 @@ impl Look {
             ink: Ink::Series(n),
             line: Some(Dash::Dashed),
             marker: None,
+            halo: false,
         }
     }
 
@@ -105,7 +111,14 @@ impl Look {
             ink: Ink::Text,
             line: Some(dash),
             marker: None,
+            halo: false,
         }
+    }
+
+    /// The same on a map.
+    #[must_use]
+    pub fn on_map(self) -> Self {
+        Self { halo: true, ..self }
     }
 }
 
@@ -306,11 +319,16 @@ impl Panel {
                         [p.y - p.error, p.y + p.error].map(|end| (x.place(p.x), y.place(end)));
                     shapes.push(stroke(ends.to_vec(), look.ink, 1.4, Dash::Solid));
                 }
-                shapes.extend(
-                    piece
-                        .iter()
-                        .filter_map(|p| Some(look.marker?.shape(place(p), look.ink))),
-                );
+                for p in piece {
+                    if look.halo {
+                        shapes.push(Shape::Disc {
+                            centre: place(p),
+                            radius: HALO,
+                            ink: Ink::Paper,
+                        });
+                    }
+                    shapes.extend(look.marker.map(|marker| marker.shape(place(p), look.ink)));
+                }
                 continue;
             };
             if piece.iter().any(|p| p.error > 0.0) {
@@ -325,12 +343,11 @@ impl Panel {
                     opacity: 0.25,
                 });
             }
-            shapes.push(stroke(
-                piece.iter().map(place).collect(),
-                look.ink,
-                1.8,
-                dash,
-            ));
+            let points: Vec<Position> = piece.iter().map(place).collect();
+            if look.halo {
+                shapes.push(stroke(points.clone(), Ink::Paper, HALO, Dash::Solid));
+            }
+            shapes.push(stroke(points, look.ink, 1.8, dash));
             if let Some(marker) = look.marker {
                 // Evenly along the page, each series from another place, whatever the points' spacing.
                 let apart = x.length() / MARKERS;

@@ -34,3 +34,9 @@ pub const READER: Duration = Duration::from_secs(15);
 
 /// Between two frames: as fast as an eye follows.
 pub const FRAME: Duration = Duration::from_millis(30);
+
+/// Looks into the folder at the same time.
+pub const READS: usize = 2;
+
+/// Bytes of a page from the folder.
+pub const PAGE: u64 = 64 << 20;

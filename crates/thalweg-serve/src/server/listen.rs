@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,6 +27,8 @@ pub struct Options {
     pub host: Option<String>,
     /// The port; 0 for any that is free.
     pub port: u16,
+    /// Whose runs are shown; without one the valley alone.
+    pub folder: Option<PathBuf>,
 }
 
 /// The server cannot begin.
@@ -40,6 +43,12 @@ pub enum ServeError {
         host: String,
         /// What the system says.
         source: io::Error,
+    },
+    /// There is no such folder.
+    #[error("{} is no folder: give one that holds runs, sweeps or reproductions", folder.display())]
+    Folder {
+        /// As it was given.
+        folder: PathBuf,
     },
     /// Nobody may listen there.
     #[error("port {port} of {host} cannot be listened at; --port 0 takes any that is free")]
@@ -61,7 +70,7 @@ pub enum ServeError {
 /// ```
 /// use thalweg_serve::{Options, Server};
 ///
-/// let server = Server::bind(&Options { host: None, port: 0 })?;
+/// let server = Server::bind(&Options { host: None, port: 0, folder: None })?;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));
 /// # Ok::<(), thalweg_serve::ServeError>(())
 /// ```
@@ -71,6 +80,7 @@ pub struct Server {
     address: SocketAddr,
     host: String,
     token: Option<String>,
+    folder: Option<PathBuf>,
 }
 
 impl Server {
@@ -79,6 +89,10 @@ impl Server {
     /// # Errors
     /// When the host is not known, the port is taken, or the system gives no randomness for a token.
     pub fn bind(options: &Options) -> Result<Self, ServeError> {
+        if let Some(folder) = options.folder.as_ref().filter(|folder| !folder.is_dir()) {
+            let folder = folder.clone();
+            return Err(ServeError::Folder { folder });
+        }
         let here = Ipv4Addr::LOCALHOST.to_string();
         let host = options.host.clone().unwrap_or(here);
         let unknown = |source| ServeError::Host {
@@ -103,6 +117,7 @@ impl Server {
             address,
             host,
             token,
+            folder: options.folder.clone(),
         })
     }
 
@@ -149,6 +164,8 @@ impl Server {
             access: Arc::new(Access::new(self.host, self.token)),
             pictures: Arc::new(Semaphore::new(limits::PICTURES)),
             simulations: Arc::new(Semaphore::new(limits::SIMULATIONS)),
+            folder: self.folder.map(Into::into),
+            reads: Arc::new(Semaphore::new(limits::READS)),
         });
         let listener = {
             let _inside = runtime.enter();

@@ -1,12 +1,14 @@
 //! The server: who may ask, for how much, and who answers.
 
 mod access;
+mod folder;
 mod limits;
 mod listen;
 mod pages;
 mod reply;
 mod valley;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,6 +27,10 @@ struct Shared {
     pictures: Arc<Semaphore>,
     /// Runs of SGD at the same time.
     simulations: Arc<Semaphore>,
+    /// Whose runs are shown.
+    folder: Option<Arc<Path>>,
+    /// Looks into it at the same time.
+    reads: Arc<Semaphore>,
 }
 
 /// All routes, behind the checks that every request passes.
@@ -36,6 +42,14 @@ fn router(shared: Shared) -> Router {
         .route("/api/valley/picture", get(valley::picture))
         .route("/api/valley/experiment.toml", get(valley::experiment))
         .route("/api/valley/watch/{frame}", get(valley::watch))
+        .route("/runs", get(pages::runs))
+        .route("/api/folder", get(folder::entries))
+        .route("/api/folder/run", get(folder::run))
+        .route("/api/folder/run/{*path}", get(folder::run))
+        .route("/api/folder/sweep", get(folder::cells))
+        .route("/api/folder/sweep/{*path}", get(folder::cells))
+        .route("/api/folder/page", get(folder::page))
+        .route("/api/folder/page/{*path}", get(folder::page))
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::read_only)
         .layer(from_fn_with_state(shared.clone(), access::check))

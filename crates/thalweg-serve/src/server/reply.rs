@@ -28,6 +28,11 @@ pub fn wrong(error: &dyn Error) -> Response {
     failed(StatusCode::BAD_REQUEST, with_causes(error))
 }
 
+/// What lies in the folder cannot be read.
+pub fn unreadable(error: &dyn Error) -> Response {
+    failed(StatusCode::UNPROCESSABLE_ENTITY, with_causes(error))
+}
+
 /// All places are taken.
 pub fn busy(what: &str, most: usize) -> Response {
     let sentence =

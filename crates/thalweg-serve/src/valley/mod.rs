@@ -16,6 +16,7 @@ mod map;
 mod picture;
 mod scene;
 mod setting;
+mod still;
 mod watch;
 
 pub use field::{FIELDS, Field, Scale};
@@ -23,4 +24,5 @@ pub use map::Map;
 pub use picture::{Mark, Picture};
 pub use scene::{SCENES, Scene};
 pub use setting::{Setting, SettingError};
+pub use still::still;
 pub use watch::{FRAMES, Frame, Watch, frame_steps};

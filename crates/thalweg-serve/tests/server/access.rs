@@ -3,8 +3,10 @@
 use crate::harness::{serve, serve_at};
 
 /// Everything that a page asks for.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 8] = [
     ("/", "text/html"),
+    ("/runs", "text/html"),
+    ("/page/runs.js", "text/javascript"),
     ("/page/style.css", "text/css"),
     ("/page/valley.js", "text/javascript"),
     ("/page/slider.js", "text/javascript"),

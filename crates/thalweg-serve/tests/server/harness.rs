@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use thalweg_serve::{Options, Server};
@@ -20,10 +21,23 @@ pub fn serve() -> Served {
 
 /// At a free port of `host`.
 pub fn serve_at(host: Option<&str>) -> Served {
-    let options = Options {
+    serve_with(Options {
         host: host.map(str::to_owned),
         port: 0,
-    };
+        folder: None,
+    })
+}
+
+/// At a free port of this machine, with the runs of `folder`.
+pub fn serve_folder(folder: &Path) -> Served {
+    serve_with(Options {
+        host: None,
+        port: 0,
+        folder: Some(folder.to_owned()),
+    })
+}
+
+fn serve_with(options: Options) -> Served {
     let server = Server::bind(&options).unwrap();
     let mut address = server.address();
     if address.ip().is_unspecified() {

@@ -1,0 +1,200 @@
+// Runs and sweeps of the folder: curves side by side, a sweep's cells, and the pages that lie there.
+
+import { Chart, element, shown } from "/page/chart.js";
+import { colour } from "/page/heat.js";
+
+const $ = id => document.getElementById(id);
+// Between two looks at what grows, milliseconds.
+const AGAIN = 2000;
+// Lines that can be told apart by colour and by pattern.
+const MOST = 6;
+
+const make = (name, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
+const address = path => path.split("/").map(encodeURIComponent).join("/");
+const called = path => path || "the folder itself";
+
+let entries = [];
+const chosen = [];
+let shownSweep = null, timer = null;
+const choice = { across: 0, down: 1, quantity: "sharpness" };
+
+async function get(path) {
+  const reply = await fetch(path);
+  const made = await reply.json();
+  if (!reply.ok) throw new Error(made.error);
+  return made;
+}
+
+function complain(sentence) {
+  $("problem").textContent = sentence;
+  $("problem").hidden = !sentence;
+}
+
+// --- the list
+
+function listed() {
+  const items = entries.map(({ path, kind, report }) => {
+    const item = make("li");
+    if (kind === "simulation" || kind === "training") {
+      const box = make("input", { type: "checkbox", checked: chosen.includes(path) });
+      box.addEventListener("change", () => choose(path, box.checked));
+      item.append(make("label", {}, box, ` ${called(path)} `, make("small", { textContent: kind })));
+    } else {
+      const label = `${called(path)} `;
+      if (kind === "sweep") {
+        const button = make("button", { type: "button", textContent: path || "the sweep" });
+        button.addEventListener("click", () => { shownSweep = path; look(); });
+        item.append(button, " ", make("small", { textContent: kind }));
+      } else item.append(label, make("small", { textContent: kind }));
+    }
+    if (report) {
+      const button = make("button", { type: "button", textContent: "report" });
+      button.setAttribute("aria-label", `report of ${called(path)}`);
+      button.addEventListener("click", () => {
+        $("page").src = `/api/folder/page/${address(path)}`;
+        $("page").title = `Report of ${called(path)}`;
+        $("page").hidden = false;
+        $("page").scrollIntoView();
+      });
+      item.append(" ", button);
+    }
+    return item;
+  });
+  if (!items.length) items.push(make("li", { textContent: "Nothing yet: runs, sweeps and reproductions are shown here once they begin." }));
+  $("entries").replaceChildren(...items);
+}
+
+function choose(path, on) {
+  const at = chosen.indexOf(path);
+  if (on && at < 0) {
+    chosen.push(path);
+    if (chosen.length > MOST) chosen.shift();
+  }
+  if (!on && at >= 0) chosen.splice(at, 1);
+  listed();
+  look();
+}
+
+// --- curves
+
+function drawRuns(runs) {
+  const keys = [];
+  for (const { run } of runs) for (const curve of run.curves) if (!keys.includes(curve.key)) keys.push(curve.key);
+  $("charts").replaceChildren();
+  for (const key of keys.slice(0, 6)) {
+    const curves = runs.map(({ run }) => run.curves.find(curve => curve.key === key));
+    const values = curves.flatMap(curve => curve ? curve.mean.filter(Number.isFinite) : []);
+    if (!values.length) continue;
+    const name = curves.find(Boolean).axis.replace(/_\{?([a-z]+)\}?/gi, "_$1");
+    const box = make("div", { id: `curve-${key}` });
+    const figure = make("figure", {}, make("figcaption", { textContent: name }), box);
+    box.setAttribute("role", "img");
+    box.setAttribute("aria-label", `${name} against steps, of ${runs.map(({ path }) => called(path)).join(", ")}`);
+    $("charts").append(figure);
+    const chart = new Chart(box, 250);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const margin = .06 * (high - low) || .1 * Math.abs(high) || 1;
+    chart.axes({ x: [0, Math.max(...runs.map(({ run }) => run.steps))], y: [low - margin, high + margin], log: false, xLabel: "step t", yLabel: name });
+    curves.forEach((curve, i) => {
+      if (!curve) return;
+      const at = sign => curve.step.map((step, j) => [step, curve.mean[j] + sign * (curve.standard_error[j] ?? 0)]);
+      const band = chart.line(at(1)) + chart.line(at(-1).reverse()).replace(/^M/, "L");
+      chart.layers.still.append(element("path", { d: `${band}Z`, class: `band line-${i}` }), element("path", { d: chart.line(at(0)), class: `line line-${i}` }));
+    });
+  }
+  $("legend").replaceChildren(...runs.map(({ path, run }, i) => {
+    const sample = element("svg", { width: 30, height: 12, "aria-hidden": "true" });
+    sample.append(element("path", { d: "M1 6H29", class: `line line-${i}` }));
+    const lost = run.diverged ? `, ${run.diverged} diverged` : "";
+    const state = run.finished ? `${run.steps.toLocaleString("en")} steps` : `${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")} steps`;
+    return make("li", {}, sample, ` ${called(path)}: ${state}, ${run.seeds} seeds${lost}`);
+  }));
+}
+
+// --- a sweep
+
+function drawSweep(sweep) {
+  const { status, axes, points, cells } = sweep;
+  const left = status.seconds_left === null ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
+  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
+  const select = (name, options, label) => {
+    const made = make("select");
+    options.forEach(([value, text]) => made.append(make("option", { value, textContent: text, selected: String(choice[name]) === String(value) })));
+    made.addEventListener("change", () => { choice[name] = name === "quantity" ? made.value : Number(made.value); drawSweep(sweep); });
+    return make("label", {}, `${label} `, made, " ");
+  };
+  const named = axes.map((axis, i) => [i, axis]);
+  $("choices").replaceChildren(
+    select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "shown"),
+    ...(axes.length > 1 ? [select("across", named, "across"), select("down", named, "down")] : []),
+  );
+  const down = axes.length > 1 ? choice.down : -1;
+  const values = axis => axis < 0 ? [""] : [...new Set(points.map(point => point[axis]))];
+  const [columns, rows] = [values(choice.across), values(down)];
+  const groups = new Map();
+  const seen = new Map(cells.map(cell => [cell.number, cell]));
+  points.forEach((point, number) => {
+    const key = `${point[choice.across]}\n${down < 0 ? "" : point[down]}`;
+    const group = groups.get(key) ?? { values: [], cells: 0, failed: 0 };
+    const cell = seen.get(number);
+    group.cells += 1;
+    if (cell && cell.failed) group.failed += 1;
+    else if (cell && Number.isFinite(cell[choice.quantity])) group.values.push(cell[choice.quantity]);
+    groups.set(key, group);
+  });
+  const means = [...groups.values()].filter(group => group.values.length).map(group => group.values.reduce((a, b) => a + b) / group.values.length);
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  const head = make("tr", {}, make("th", { scope: "col", textContent: down < 0 ? "" : `${axes[down]} ↓` }));
+  for (const column of columns) head.append(make("th", { scope: "col", textContent: `${axes[choice.across]} = ${column}` }));
+  const body = rows.map(row => {
+    const line = make("tr", {}, make("th", { scope: "row", textContent: row }));
+    for (const column of columns) {
+      const group = groups.get(`${column}\n${row}`);
+      const cell = make("td");
+      if (group && group.values.length) {
+        const mean = group.values.reduce((a, b) => a + b) / group.values.length;
+        const part = Math.log(mean / low) / (Math.log(high / low) || 1);
+        cell.textContent = shown(mean) + (group.cells > 1 ? ` (${group.values.length} of ${group.cells})` : "");
+        const [red, green, blue] = colour(part);
+        cell.style.backgroundColor = `rgb(${red} ${green} ${blue})`;
+        cell.style.color = part > .55 ? "#000" : "#fff";
+      } else cell.textContent = group && group.failed ? "failed" : "…";
+      line.append(cell);
+    }
+    return line;
+  });
+  $("cells").replaceChildren(make("caption", { textContent: "Where SGD ends: mean over seeds, and over the cells that share a place" }), make("thead", {}, head), make("tbody", {}, ...body));
+  $("failures").replaceChildren(...status.failed.slice(0, 20).map(({ number, point, reason }) => make("li", { textContent: `cell ${number} (${point}): ${reason}` })));
+}
+
+// --- what grows is looked at again
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    const list = await get("/api/folder");
+    $("folder").textContent = list.folder ?? "this folder";
+    if (JSON.stringify(list.entries) !== JSON.stringify(entries)) {
+      entries = list.entries;
+      listed();
+    }
+    const runs = [];
+    for (const path of [...chosen]) runs.push({ path, run: await get(`/api/folder/run/${address(path)}`) });
+    drawRuns(runs);
+    $("sweep").hidden = shownSweep === null;
+    if (shownSweep !== null) drawSweep(await get(`/api/folder/sweep/${address(shownSweep)}`));
+    complain("");
+    $("main").dataset.looked = Number($("main").dataset.looked ?? 0) + 1;
+  } catch (error) {
+    complain(error.message);
+  }
+  // Not on top of a list that a reader has open.
+  const wait = () => document.hidden || document.activeElement?.tagName === "SELECT" ? (timer = setTimeout(wait, AGAIN)) : look();
+  timer = setTimeout(wait, AGAIN);
+}
+
+look();

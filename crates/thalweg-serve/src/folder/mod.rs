@@ -1,0 +1,11 @@
+//! A folder's runs, sweeps and reports, read and never written.
+
+mod inside;
+mod list;
+mod run;
+mod sweep;
+
+pub use inside::inside;
+pub use list::{Entry, Kind, list};
+pub use run::curves;
+pub use sweep::sweep;

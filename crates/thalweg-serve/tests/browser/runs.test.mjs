@@ -1,0 +1,72 @@
+// Runs and sweeps in a real browser: listed, drawn, and seen to grow.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { browser, open, screenshots, serve } from "./harness.mjs";
+
+const program = process.env.THALWEG;
+after(() => browser.close());
+
+const SWEEP = `seeds = 2
+[base]
+learning_rate = 0.01
+batch = 10
+steps = 2000
+[base.problem]
+depth = 2
+input_covariance = [[1, 0], [0, 1]]
+teacher = [[1, 0], [0, 1]]
+noise_standard_deviations = [1, 0.5]
+[[axes]]
+path = 'problem.depth'
+values = [2, 3, 4]
+[[axes]]
+path = 'batch'
+values = [1, 10, 100]
+`;
+
+test("runs are compared, a sweep fills up, a report opens in its box", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "thalweg-"));
+  const run = (...given) => execFileSync(program, given, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+  const simulate = (noise, out) => run("simulate", "--depth", "2", "--noise", noise, "--learning-rate", "0.01", "--batch", "10", "--steps", "20000", "--seeds", "8", "--out", out);
+  simulate("1,0.2", "unequal");
+  run("report", "unequal");
+  writeFileSync(join(folder, "sweep.toml"), SWEEP);
+  run("sweep", "run", "sweep.toml", "--out", "store", "--cell", "4");
+
+  const server = await serve(folder);
+  const { page, context, complaints, elsewhere } = await open(new URL("/runs", server.url).href);
+  await page.getByLabel("unequal simulation").check();
+  await page.waitForFunction(() => document.querySelectorAll("#charts path.line").length >= 3);
+  assert.match(await page.locator("#legend li").first().textContent(), /unequal: 20,000 steps, 8 seeds/);
+
+  // What begins while the page is open is seen.
+  simulate("1,1", "equal");
+  await page.getByLabel("equal simulation", { exact: true }).check();
+  await page.waitForFunction(() => document.querySelectorAll("#legend li").length === 2);
+
+  await page.getByRole("button", { name: "store" }).click();
+  await page.waitForFunction(() => document.getElementById("progress").textContent.includes("1 of 9 cells are done"));
+  run("sweep", "run", "sweep.toml", "--out", "store");
+  await page.waitForFunction(() => document.getElementById("progress").textContent.includes("9 of 9 cells are done"));
+  assert.equal(await page.locator("#cells td").count(), 9);
+  assert.ok(Number(await page.locator("#cells td").first().textContent()) > 1);
+
+  await page.getByRole("button", { name: "report of unequal" }).click();
+  await page.frameLocator("#page").locator("h1").waitFor();
+  for (const [width, scheme] of [[1280, "light"], [390, "dark"]]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme: scheme });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
+    if (screenshots) writeFileSync(`${screenshots}/runs-${width}-${scheme}.png`, await page.screenshot({ fullPage: true }));
+  }
+  assert.deepEqual(complaints, []);
+  assert.deepEqual(elsewhere, []);
+  await context.close();
+  await server.end();
+});

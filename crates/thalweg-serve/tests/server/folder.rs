@@ -1,0 +1,164 @@
+//! A folder's runs from outside.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use thalweg_lab::run;
+use thalweg_lab::spec::{Draft, Experiment};
+use thalweg_lab::store::load;
+use thalweg_lab::sweep::{self, Store, Sweep, Task, Which};
+use thalweg_report::report;
+
+use crate::harness::{serve, serve_folder};
+
+const RUN: &str = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
+    noise_standard_deviations = [1, 0.5]\nlearning_rate = 0.01\nbatch = 10\nsteps = 300\nseeds = 4";
+
+const SWEEP: &str = "seeds = 2
+[base]
+learning_rate = 0.01
+batch = 10
+steps = 100
+[base.problem]
+depth = 2
+input_covariance = [[1, 0], [0, 1]]
+teacher = [[1, 0], [0, 1]]
+noise_standard_deviations = [1, 0.5]
+[[axes]]
+path = 'problem.depth'
+values = [2, 3]
+[[axes]]
+path = 'batch'
+values = [1, 10, 100]";
+
+/// A finished run with its page, a sweep of which two of six cells are done, and a link that leads out.
+fn filled(root: &Path) {
+    let never = AtomicBool::new(false);
+    let experiment = Draft::from_toml(RUN)
+        .unwrap()
+        .experiment::<Experiment>()
+        .unwrap();
+    let out = root.join("kept/one run");
+    fs::create_dir_all(root.join("kept")).unwrap();
+    run::run(&experiment, &out, Duration::from_secs(60), &mut (), &never).unwrap();
+    report::write(&out).unwrap();
+    let sweep = Sweep::from_draft(Draft::from_toml(SWEEP).unwrap()).unwrap();
+    let store = Store::create(&root.join("sweep"), sweep).unwrap();
+    for cell in [0, 3] {
+        sweep::run(
+            &store,
+            &Which::Cells(vec![cell]),
+            Task::default(),
+            &(),
+            &never,
+        )
+        .unwrap();
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/etc", root.join("out")).unwrap();
+}
+
+#[test]
+fn runs_and_sweeps_are_listed_and_drawn_as_they_are_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let server = serve_folder(folder.path());
+    let listed = server.get("/api/folder").json();
+    let seen: Vec<_> = listed["entries"].as_array().unwrap().iter().collect();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(
+        (&seen[0]["path"], &seen[0]["kind"], &seen[0]["report"]),
+        (&"kept/one run".into(), &"simulation".into(), &true.into())
+    );
+    assert_eq!(
+        (&seen[1]["path"], &seen[1]["kind"]),
+        (&"sweep".into(), &"sweep".into())
+    );
+
+    let curves = server.get("/api/folder/run/kept/one%20run").json();
+    assert_eq!(
+        (&curves["step"], &curves["seeds"], &curves["finished"]),
+        (&300.into(), &4.into(), &true.into())
+    );
+    let stored = load::<Experiment>(&folder.path().join("kept/one run")).unwrap();
+    let mean = stored.measurements.mean("sharpness");
+    assert_eq!(curves["curves"][0]["key"], "sharpness");
+    let drawn = curves["curves"][0]["mean"].as_array().unwrap();
+    assert_eq!(drawn.len(), mean.len());
+    assert!(
+        drawn
+            .iter()
+            .zip(&mean)
+            .all(|(drawn, at)| drawn.as_f64() == Some(at.value.mean))
+    );
+
+    let cells = server.get("/api/folder/sweep/sweep").json();
+    assert_eq!(
+        (&cells["status"]["cells"], &cells["status"]["finished"]),
+        (&6.into(), &2.into())
+    );
+    assert_eq!(cells["points"][3], serde_json::json!(["3", "1"]));
+    let done: Vec<_> = cells["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cell| cell["number"].as_u64().unwrap())
+        .collect();
+    assert_eq!(done, [0, 3]);
+    assert!(cells["cells"][0]["sharpness"].as_f64().unwrap() > 1.0);
+}
+
+#[test]
+fn a_page_of_the_folder_is_shown_in_a_box() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let server = serve_folder(folder.path());
+    let page = server.get("/api/folder/page/kept/one%20run");
+    assert_eq!(page.status, 200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("sandbox; default-src 'none'; style-src 'unsafe-inline'"));
+    assert!(!policy.contains("script") && policy.contains("frame-ancestors 'self'"));
+    assert_eq!(
+        page.body,
+        fs::read_to_string(folder.path().join("kept/one run/report.html")).unwrap()
+    );
+}
+
+#[test]
+fn no_path_leaves_the_folder_and_only_pages_are_given_out() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    fs::write(
+        folder.path().parent().unwrap().join("report.html"),
+        "outside",
+    )
+    .ok();
+    let server = serve_folder(folder.path());
+    for path in [
+        "page/..",
+        "page/%2e%2e",
+        "page/kept/%2e%2e/%2e%2e",
+        "page/kept%2fone%20run%2f..%2f..%2f..",
+        "page/out",
+        "page//etc",
+        "page/%2fetc",
+        "page/kept/one%20run/report.html",
+        "page/kept/one%20run/specification.toml",
+        "run/out",
+        "run/%00",
+        "sweep/..",
+    ] {
+        let reply = server.get(&format!("/api/folder/{path}"));
+        assert!(
+            reply.status == 404 || reply.status == 400,
+            "{path}: {}",
+            reply.status
+        );
+    }
+    let reply = server.get("/api/folder/run/kept");
+    assert_eq!(reply.status, 422);
+    assert!(reply.json()["error"].as_str().unwrap().contains("kept"));
+    assert_eq!(serve().get("/api/folder").status, 404);
+}
