@@ -1,7 +1,7 @@
 // One picture with two axes, in SVG: a map or curves.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 460, LEFT = 58, RIGHT = 12, TOP = 8, BELOW = 44;
+const WIDTH = 460, LEFT = 58, RIGHT = 26, TOP = 8, BELOW = 44;
 
 // An element of SVG with its attributes.
 export function element(name, attributes = {}, text) {

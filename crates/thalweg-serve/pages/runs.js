@@ -119,7 +119,7 @@ function drawRuns(runs) {
 
 function drawSweep(sweep) {
   const { status, axes, points, cells } = sweep;
-  const left = status.seconds_left === null ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
+  const left = status.seconds_left === null || status.finished === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
   $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
   const select = (name, options, label) => {
     const made = make("select");

@@ -210,7 +210,7 @@ function draw() {
   $("lambda").textContent = `${shown(prediction.lambda_max, 5)} loss/weight²`;
   $("stability").textContent = shown(prediction.run.stability_number, 3);
   $("relaxation").textContent = shown(prediction.run.relaxation_steps, 3);
-  $("validity").textContent = view.validity ? view.validity.sentence : "";
+  $("validity").textContent = view.validity?.warning ?? (view.validity?.in_range ? "In the range of the theory: η λ_max/2 and the fluctuation of the product of the weights are within its limits." : "");
   $("notes").replaceChildren(...view.notes.map(note => Object.assign(document.createElement("li"), { textContent: note })));
   restart();
 }
