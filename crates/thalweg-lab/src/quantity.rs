@@ -17,9 +17,9 @@ use std::ops::RangeInclusive;
 use thalweg::estimate::Uncertainty;
 use thalweg::flow::{FiniteWaypoint, Limit, Waypoint};
 use thalweg::simulate;
-use thalweg::train::Interventions;
 
 use crate::network;
+use crate::spec::NetworkExperiment;
 
 /// One measured thing.
 #[derive(Clone, Debug)]
@@ -519,10 +519,10 @@ pub const AS_TRAINED: [Quantity; 4] = [
     TRAINED_LOSS,
 ];
 
-/// What is shown of a training with what is added to it: of the plain loss, and of the one that is descended where it is another.
-pub fn trained_with(interventions: &Interventions) -> Vec<Quantity> {
+/// What is shown of a training: of the plain loss, and of the one that is descended where it is another.
+pub fn trained_with(experiment: &NetworkExperiment) -> Vec<Quantity> {
     let mut all = trained();
-    if interventions.change_the_loss() {
+    if experiment.changes_the_loss() {
         all.extend(AS_TRAINED);
     }
     all

@@ -11,10 +11,10 @@ use thalweg::model::{Network, Read};
 use thalweg::optimizer::{AdamW, Optimizer, RateSchedule};
 use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
-use thalweg::train::{Ascent, Change, Flips, InputNoise, Mixup, Shifts, Smoothing};
+use thalweg::train::{Ascent, Change, Flips, InputDropout, InputNoise, Mixup, Shifts, Smoothing};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
-use thalweg_lab::sources::{ImageSource, NetworkSource, TeacherSource};
+use thalweg_lab::sources::{ImageSource, LabelFlips, NetworkSource, TeacherSource};
 use thalweg_lab::spec::{
     Draft, EvaluationLabels, NetworkExperiment, Overrides, SeedRule, SpecError, read_experiment,
 };
@@ -155,7 +155,10 @@ noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
         unreachable!("the file says idx");
     };
     assert_eq!(path.as_deref(), Some(Path::new("/somewhere")));
-    assert_eq!((*pixels, *label_flips), (Pixels::Unit, 0.25));
+    assert_eq!(
+        (*pixels, label_flips),
+        (Pixels::Unit, &LabelFlips::Chance(0.25))
+    );
     assert!(matches!(sampling, Sampling::Classes(weights) if weights.len() == 10));
     assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
 }
@@ -376,6 +379,13 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             with(
                 "data",
+                "data = { kind = \"mnist\", label_flips = [[0.9, 0.1], [0, 1]] }",
+            ),
+            "a 3 × 3 matrix, a row of probabilities for each class,",
+        ),
+        (
+            with(
+                "data",
                 "data = { kind = \"mnist\", sampling = { kind = \"classes\", weights = [1, -1, 1] } }",
             ),
             "a list of 3 weights",
@@ -414,12 +424,76 @@ label_smoothing = 0.1
 input_noise = 0.25
 shifts = 2
 flips = true
+input_dropout = 0.2
+hidden_dropout = 0.5
 mixup = 0.3
 clipping = 1
 sam = { radius = 0.05, normalised = true, parts = 3 }
 weight_decay = 0.01
 optimizer = { kind = "adamw", beta2 = 0.99 }
 "#;
+
+/// A confusion matrix is taken as it stands, and one that is none is refused where the data are made.
+#[test]
+fn labels_are_flipped_by_class() {
+    let text = |rows: &str| {
+        let network = "network = { kind = \"mlp\", inputs = 784, hidden = [4], outputs = 10 }";
+        let data = format!("data = {{ kind = \"mnist\", label_flips = [{rows}] }}");
+        let lines = with("network", network);
+        let lines: Vec<&str> = lines
+            .lines()
+            .filter(|line| !line.starts_with("data"))
+            .collect();
+        format!("{}\n{data}\n", lines.join("\n"))
+    };
+    let row = |class: usize, stays: f64| {
+        let entry = |j: usize| match j {
+            _ if j == class => stays,
+            _ if j == (class + 1) % 10 => 1.0 - stays,
+            _ => 0.0,
+        };
+        let row: Vec<String> = (0..10).map(|j| entry(j).to_string()).collect();
+        format!("[{}]", row.join(", "))
+    };
+    let rows: Vec<String> = (0..10)
+        .map(|class| row(class, if class == 4 { 0.0 } else { 1.0 }))
+        .collect();
+    let experiment = read(&text(&rows.join(", "))).unwrap();
+    assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
+    // Every four is called a five, and no other label changes.
+    let samples = Made::new(&experiment).unwrap().samples_of(500, 1).unwrap();
+    let clean = text(
+        &(0..10)
+            .map(|class| row(class, 1.0))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    let clean = Made::new(&read(&clean).unwrap())
+        .unwrap()
+        .samples_of(500, 1)
+        .unwrap();
+    let class = |samples: &thalweg::data::Samples, b: usize| {
+        samples
+            .targets
+            .col(b)
+            .iter()
+            .position(|&y| y == 1.0)
+            .unwrap()
+    };
+    let mut fours = 0;
+    for b in 0..500 {
+        let (found, own) = (class(&samples, b), class(&clean, b));
+        assert_eq!(found, if own == 4 { 5 } else { own });
+        fours += usize::from(own == 4);
+    }
+    assert!(fours > 20, "{fours}");
+
+    let broken: Vec<String> = (0..10)
+        .map(|class| row(class, 1.0).replace("1", "0.9"))
+        .collect();
+    let error = Made::new(&read(&text(&broken.join(", "))).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("0.9"), "{error}");
+}
 
 #[test]
 fn what_is_added_survives_the_resolved_form() {
@@ -429,6 +503,7 @@ fn what_is_added_survives_the_resolved_form() {
         Change::Shifts(Shifts { most: 2, width: 28 }),
         Change::Flips(Flips { width: 28 }),
         Change::InputNoise(InputNoise(0.25)),
+        Change::InputDropout(InputDropout(0.2)),
         Change::Mixup(Mixup(0.3)),
         Change::Smoothing(Smoothing(0.1)),
     ];
@@ -446,11 +521,15 @@ fn what_is_added_survives_the_resolved_form() {
         ..AdamW::new(RateSchedule::constant(0.01))
     };
     assert_eq!(found.update, Optimizer::AdamW(adam));
+    assert_eq!(
+        (experiment.dropout.hidden, experiment.dropout.attention),
+        (0.5, 0.0)
+    );
     assert_eq!(read(&experiment.to_toml()).unwrap(), experiment);
     assert_eq!(
         experiment.intervention_words().unwrap(),
-        "shifts by up to 2 pixels, flips, input noise σ = 0.25, mixup α = 0.3, label smoothing α = 0.1, \
-         normalised SAM ρ = 0.05 on each of 3 parts of the batch, gradients clipped at 1, \
+        "shifts by up to 2 pixels, flips, input noise σ = 0.25, dropout of inputs p = 0.2, mixup α = 0.3, \
+         label smoothing α = 0.1, dropout of hidden units p = 0.5, normalised SAM ρ = 0.05 on each of 3 parts of the batch, gradients clipped at 1, \
          AdamW with β = (0.9, 0.99), ε = 1e-8 and weight decay 0.01"
     );
     // Nothing is added by 0, and plain SGD needs no words.
@@ -468,6 +547,10 @@ fn what_makes_no_sense_is_not_added() {
         (
             "label_smoothing = 0.1",
             "a teacher's outputs are no classes",
+        ),
+        (
+            "attention_dropout = 0.1",
+            "a transformer alone has attention",
         ),
         ("momentum = 0.9\noptimizer = \"adamw\"", "`momentum` is 0.9"),
         ("optimizer = \"adam\"", "one of \"sgd\", \"adamw\""),
@@ -501,6 +584,8 @@ fn what_makes_no_sense_is_not_added() {
     };
     for (line, words) in [
         ("input_noise = -1", "input_noise is -1"),
+        ("input_dropout = 1", "input_dropout is 1"),
+        ("hidden_dropout = 1.5", "network: hidden_dropout is 1.5"),
         ("mixup = -0.5", "mixup is -0.5"),
         ("clipping = 0", "clipping is 0"),
         ("sam = { radius = 1, parts = 7 }", "sam.parts is 7"),
@@ -569,6 +654,7 @@ fn the_examples_are_experiments() {
     assert_eq!(
         names,
         [
+            "digits",
             "linear",
             "mnist",
             "relu",

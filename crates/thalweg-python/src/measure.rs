@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::Value;
 use thalweg_lab::answer::{Measuring, measured};
-use thalweg_lab::network::{Effort, Made, NetworkMeasurement};
+use thalweg_lab::network::{Effort, Made, NetworkMeasurement, On};
 use thalweg_lab::provenance::PROGRAM;
 use thalweg_lab::spec::{Fault, Field, NetworkExperiment};
 
@@ -46,6 +46,7 @@ pub fn measure<'py>(
         specification: specification.transpose()?,
         samples: given.read(|root| between(root, "samples", 2, 1 << 20))?,
         evaluation_seed: given.count("evaluation_seed")?,
+        on: On::Test,
         effort: Effort {
             eigenpairs: given
                 .read(|root| between(root, "top", 1, 1000))?

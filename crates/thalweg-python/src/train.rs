@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use serde_json::json;
 use thalweg_lab::answer::{Measuring, TrainAnswer};
-use thalweg_lab::network::Effort;
+use thalweg_lab::network::{Effort, On};
 use thalweg_lab::spec::{Draft, NetworkExperiment, Specification as _};
 use thalweg_lab::store::StoredRun;
 
@@ -106,6 +106,7 @@ pub fn networks(py: Python<'_>, directory: PathBuf) -> PyResult<Bound<'_, PyDict
         specification: None,
         samples: None,
         evaluation_seed: None,
+        on: On::Test,
         effort: Effort::default(),
     };
     let networks = work::compute(py, move || measuring.networks().map_err(Failed::from))??;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::ProgressBar;
 use thalweg_lab::answer::{self, Measuring};
-use thalweg_lab::network::Effort;
+use thalweg_lab::network::{Effort, On};
 use thalweg_lab::saved::Foreign;
 
 use super::measured;
@@ -46,6 +46,13 @@ pub struct Arguments {
     /// Seed of the evaluation set and of random probes [default: the specification's]
     #[arg(long, value_name = "SEED")]
     evaluation_seed: Option<u64>,
+    /// Measure on samples that no training uses, or on those that are trained on
+    ///
+    /// On the latter each sample is changed as the training changes it (noise, mixup,
+    /// dropout, smoothed labels): it is the loss that was descended. Its results stand
+    /// beside the others, under names that end in -train.
+    #[arg(long, value_name = "SAMPLES", default_value = "test", value_parser = ["test", "train"])]
+    on: String,
     /// How many eigenvalues at each end of the spectrum
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     top: u64,
@@ -103,6 +110,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         specification,
         samples: arguments.samples,
         evaluation_seed: arguments.evaluation_seed,
+        on: match arguments.on.as_str() {
+            "train" => On::Train,
+            _ => On::Test,
+        },
         effort: Effort {
             eigenpairs: arguments.top as usize,
             trace_products: arguments.trace_products as usize,

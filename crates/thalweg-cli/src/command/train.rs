@@ -40,7 +40,8 @@ pub struct Arguments {
     ///
     /// Fields: network, data, loss, learning_rate, batch, steps; optional: name, seeds, init,
     /// momentum, weight_decay, warmup, decay, switch, precision, measure; what is added to SGD:
-    /// optimizer, sam, clipping, label_smoothing, mixup, input_noise, shifts, flips.
+    /// optimizer, sam, clipping, label_smoothing, mixup, input_noise, shifts, flips,
+    /// input_dropout, hidden_dropout, attention_dropout.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::AnswerError;
-use crate::network::{self, Effort, NetworkError, NetworkMeasurement};
+use crate::network::{self, Effort, NetworkError, NetworkMeasurement, On};
 use crate::saved::{Foreign, SavedNetwork, networks_of, same_run};
 
 /// What is to be measured, and how.
@@ -21,6 +21,8 @@ pub struct Measuring {
     pub samples: Option<usize>,
     /// Of evaluation set and probes; where not given, the specification's.
     pub evaluation_seed: Option<u64>,
+    /// Which samples: those that no training uses, or those that are trained on.
+    pub on: On,
     /// How much work to spend.
     pub effort: Effort,
 }
@@ -73,7 +75,12 @@ impl Measuring {
         let samples = self.samples.unwrap_or(own.samples);
         let seed = self.evaluation_seed;
         let seed = seed.unwrap_or(own.seed.of(saved.seed.unwrap_or(0)));
-        let measured = network::measure(name, saved, samples, seed, self.effort, tell);
+        let name = match self.on {
+            On::Test => name.to_owned(),
+            On::Train => format!("{name}-train"),
+        };
+        let (on, effort) = (self.on, self.effort);
+        let measured = network::measure_on(on, &name, saved, samples, seed, effort, tell);
         measured.map_err(|error| match error {
             NetworkError::Evaluation(_) => AnswerError::work(error),
             _ => AnswerError::input(error),

@@ -41,7 +41,7 @@ impl<'r> TrainAnswer<'r> {
         };
         Self {
             run,
-            changes: quantity::trained_with(&run.experiment.settings.optimizer)
+            changes: quantity::trained_with(&run.experiment)
                 .into_iter()
                 .map(with_change)
                 .collect(),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use thalweg::data::{LabelNoise, Redraw, Samples, Source};
 use thalweg::evaluation::Evaluation;
+use thalweg::model::Dropout;
+use thalweg::tensor::Tape;
 use thalweg::train::{Interventions, Training};
 
 use super::NetworkError;
@@ -15,8 +17,10 @@ use crate::store::Fingerprint;
 /// An experiment with its data in memory, as the run with one seed has it; clones share the data.
 #[derive(Clone, Debug)]
 pub struct Made {
-    /// What is trained on what, and how.
+    /// What is trained on what, and how. Its tape has the masks of dropout.
     pub training: Training<Interventions>,
+    /// The network without dropout.
+    tape: Arc<Tape>,
     /// What was read from the user's own files.
     pub(crate) data: Option<Fingerprint>,
     /// Bytes that reading the data took at its peak.
@@ -44,6 +48,10 @@ impl Made {
     /// As [`Made::new`].
     pub fn of_run(experiment: &NetworkExperiment, run: u64) -> Result<Self, NetworkError> {
         let tape = Arc::new(experiment.network.tape()?);
+        let trained = match experiment.dropout == Dropout::default() {
+            true => Arc::clone(&tape),
+            false => Arc::new(experiment.network.tape_with(&experiment.dropout)?),
+        };
         let noise = experiment.data.noise.clone();
         let student = Student {
             network: &experiment.network,
@@ -60,7 +68,8 @@ impl Made {
         Ok(Self {
             data,
             data_memory: memory,
-            training: Training::new(tape, experiment.loss, train, experiment.settings.clone())?,
+            training: Training::new(trained, experiment.loss, train, experiment.settings.clone())?,
+            tape,
             source: test,
             measure: experiment.measure,
             run,
@@ -115,10 +124,10 @@ impl Made {
 
     /// `samples` as the training sees them, each with a change of its own; nothing where they are not changed.
     pub(crate) fn as_trained(&self, samples: &Samples) -> Option<Arc<Samples>> {
-        let method = &self.training.settings().optimizer;
+        let (method, tape) = (&self.training.settings().optimizer, self.training.tape());
         let seed = self.evaluation_seed();
-        let changed = || Arc::new(method.samples(self.training.tape(), samples, seed));
-        method.change_the_loss().then(changed)
+        let changed = || Arc::new(method.samples(tape, samples, seed));
+        (method.change_the_loss() || !tape.masks().is_empty()).then(changed)
     }
 
     /// Of the run's evaluation set and random probes.
@@ -135,11 +144,24 @@ impl Made {
         Ok(Arc::new(self.source.evaluation(seed, count)))
     }
 
+    /// `count` samples that are trained on, none of them twice, fixed by `seed`; each changed as the training changes it.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub(crate) fn training_samples(
+        &self,
+        count: usize,
+        seed: u64,
+    ) -> Result<Arc<Samples>, NetworkError> {
+        let source = self.training.source();
+        enough(source, count)?;
+        let samples = source.evaluation(seed, count);
+        let (method, tape) = (&self.training.settings().optimizer, self.training.tape());
+        Ok(Arc::new(method.samples(tape, &samples, seed)))
+    }
+
     fn enough(&self, count: usize) -> Result<(), NetworkError> {
-        match self.source.evaluation_limit() {
-            Some(limit) if count > limit => Err(NetworkError::EvaluationSet { count, limit }),
-            _ => Ok(()),
-        }
+        enough(&self.source, count)
     }
 
     /// The labels of the first `inputs` of these samples, drawn again; nothing where they have no noise.
@@ -158,13 +180,32 @@ impl Made {
     /// # Errors
     /// When a sample is not finite.
     pub fn evaluation(&self, samples: Arc<Samples>) -> Result<Evaluation, NetworkError> {
-        let training = &self.training;
-        let tape = Arc::clone(training.tape());
-        Ok(Evaluation::new(
-            tape,
-            training.loss(),
-            samples,
-            Evaluation::BATCH,
-        )?)
+        self.evaluation_of(&self.tape, samples)
+    }
+
+    /// The loss that is descended over samples as they are trained on.
+    pub(crate) fn evaluation_as_trained(
+        &self,
+        samples: Arc<Samples>,
+    ) -> Result<Evaluation, NetworkError> {
+        self.evaluation_of(self.training.tape(), samples)
+    }
+
+    fn evaluation_of(
+        &self,
+        tape: &Arc<Tape>,
+        samples: Arc<Samples>,
+    ) -> Result<Evaluation, NetworkError> {
+        let loss = self.training.loss();
+        let tape = Arc::clone(tape);
+        Ok(Evaluation::new(tape, loss, samples, Evaluation::BATCH)?)
+    }
+}
+
+/// Refuses more samples than `source` has.
+fn enough(source: &Source, count: usize) -> Result<(), NetworkError> {
+    match source.evaluation_limit() {
+        Some(limit) if count > limit => Err(NetworkError::EvaluationSet { count, limit }),
+        _ => Ok(()),
     }
 }

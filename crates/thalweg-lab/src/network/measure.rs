@@ -19,6 +19,7 @@ use super::{NetworkError, unchanged};
 use crate::memory;
 use crate::provenance::PROGRAM;
 use crate::saved::SavedNetwork;
+use crate::spec::NetworkExperiment;
 
 /// Points of a density's curve.
 const POINTS: usize = 400;
@@ -70,11 +71,37 @@ impl Default for Effort {
     }
 }
 
-/// Measures `saved` on `samples` samples drawn with `seed`; `tell` hears what is being done.
+/// Which samples a network is measured on, and so which loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum On {
+    /// Samples that no training uses, as they are: the plain loss.
+    #[default]
+    Test,
+    /// Samples that are trained on, each changed as the training changes it: the loss that was descended.
+    Train,
+}
+
+/// Measures the plain loss of `saved` on `samples` samples drawn with `seed`; `tell` hears what is being done.
 ///
 /// # Errors
 /// When the data cannot be read or do not fit the network, or an estimate fails.
 pub fn measure(
+    name: &str,
+    saved: &SavedNetwork,
+    samples: usize,
+    seed: u64,
+    effort: Effort,
+    tell: impl FnMut(&str),
+) -> Result<NetworkMeasurement, NetworkError> {
+    measure_on(On::Test, name, saved, samples, seed, effort, tell)
+}
+
+/// The same on samples of either kind.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_on(
+    on: On,
     name: &str,
     saved: &SavedNetwork,
     samples: usize,
@@ -93,7 +120,10 @@ pub fn measure(
         memory::multiplying(saved.parameters.len()),
         "fewer --samples, --trace-products or --top need less",
     )?;
-    let mut evaluation = made.evaluation(made.samples_of(samples, seed)?)?;
+    let mut evaluation = match on {
+        On::Test => made.evaluation(made.samples_of(samples, seed)?)?,
+        On::Train => made.evaluation_as_trained(made.training_samples(samples, seed)?)?,
+    };
     let work = Work {
         parameters: &saved.parameters,
         effort,
@@ -102,12 +132,16 @@ pub fn measure(
     tell("fluctuation");
     let scatter = Scatter::measure(experiment, &mut evaluation, work.parameters, seed)?;
     tell("residuals input by input");
-    let again = match scatter.tokens {
+    let inputs = conditional_inputs(samples);
+    let redraw = match on {
         // A text has too many outputs for a matrix at each input.
-        Some(_) => None,
-        None => made.redraw(samples, seed, conditional_inputs(samples)),
+        _ if scatter.tokens.is_some() => None,
+        On::Test => made.redraw(samples, seed, inputs),
+        // Changed samples have other labels than those that are drawn again.
+        On::Train if experiment.changes_the_loss() => None,
+        On::Train => made.training.source().redraw(seed, samples, inputs),
     };
-    let conditional = again
+    let conditional = redraw
         .map(|mut redraw| {
             let draws = conditional_draws(&evaluation);
             conditional(&evaluation, work.parameters, draws, |draw| {
@@ -149,7 +183,10 @@ pub fn measure(
     Ok(NetworkMeasurement {
         name: name.to_owned(),
         network: experiment.network_words(),
-        data: experiment.data_words(),
+        data: match on {
+            On::Test => experiment.data_words(),
+            On::Train => format!("{}; samples that are trained on", experiment.data_words()),
+        },
         loss_convention: experiment.loss_words().to_owned(),
         seed: saved.seed,
         step: saved.step,
@@ -174,8 +211,26 @@ pub fn measure(
         conditional: conditional.as_ref().map(ConditionalRecord::from),
         gradient_covariance: numbers(&aligned.covariance.values),
         alignment: Some((&aligned).into()),
-        notes: saved.notes.clone(),
+        notes: saved
+            .notes
+            .iter()
+            .cloned()
+            .chain(note(experiment, on))
+            .collect(),
         program: PROGRAM.to_owned(),
+    })
+}
+
+/// What a reader must know of which loss it is, where there are two.
+fn note(experiment: &NetworkExperiment, on: On) -> Option<String> {
+    let words = experiment.intervention_words()?;
+    experiment.changes_the_loss().then(|| match on {
+        On::Test => format!(
+            "This is the plain loss. It was trained with {words}: `thalweg measure --on train` measures the loss that was descended."
+        ),
+        On::Train => format!(
+            "This is the loss that was descended, with {words}: each sample has one change, drawn as in training."
+        ),
     })
 }
 

@@ -27,7 +27,7 @@ mod unmeasured;
 
 pub use error::NetworkError;
 pub use made::Made;
-pub use measure::{Effort, measure};
+pub use measure::{Effort, On, measure, measure_on};
 pub use measurement::{
     AlignmentRecord, BoundsRecord, ConditionalRecord, DensityRecord, ErrorKind, EstimateRecord,
     LayerRecord, MeanRecord, NetworkMeasurement, QuantileRecord, QuantilesRecord, ResidualsRecord,

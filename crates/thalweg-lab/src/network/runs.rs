@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use thalweg::data::Samples;
+use thalweg::evaluation::Evaluation;
 use thalweg::optimizer::Decay;
 use thalweg::outcome::Outcome;
 use thalweg::simulate::Precision;
@@ -75,18 +76,20 @@ impl Sets {
         products: usize,
     ) -> Result<Option<NetworkObservation>, NetworkError> {
         let seed = made.evaluation_seed();
-        let measure = |set: &Set| {
-            let mut evaluation = made.evaluation(Arc::clone(&set.own))?;
+        type Of = fn(&Made, Arc<Samples>) -> Result<Evaluation, NetworkError>;
+        let measure = |set: &Set, evaluation: Of| {
             let noisy = set.noisy.clone();
-            let mut noisy = noisy.map(|samples| made.evaluation(samples)).transpose()?;
+            let mut noisy = noisy.map(|samples| evaluation(made, samples)).transpose()?;
+            let mut evaluation = evaluation(made, Arc::clone(&set.own))?;
             let found = observe(&mut evaluation, noisy.as_mut(), parameters, products, seed)?;
             Ok::<_, NetworkError>((evaluation, found))
         };
-        let (mut evaluation, Some(mut observation)) = measure(&self.plain)? else {
+        let (mut evaluation, Some(mut observation)) = measure(&self.plain, Made::evaluation)?
+        else {
             return Ok(None);
         };
         if let Some(set) = &self.as_trained {
-            let (trained, found) = measure(set)?;
+            let (trained, found) = measure(set, Made::evaluation_as_trained)?;
             observation.as_trained = found.map(Into::into);
             evaluation = trained;
         }
@@ -189,12 +192,7 @@ impl NetworkExperiment {
             EvaluationLabels::Clean => 2,
         };
         // So has the loss that is descended, where it is another.
-        let sets = sets
-            * if self.settings.optimizer.change_the_loss() {
-                2
-            } else {
-                1
-            };
+        let sets = sets * if self.changes_the_loss() { 2 } else { 1 };
         let rows = self.measured_steps().len() * seeds * quantity::kept().len();
         [
             (at_once as u64 * sets).saturating_mul(measured),

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use faer::Mat;
-use thalweg::data::{LabelledSet, Sampling, Source, symmetric_flips};
+use thalweg::data::{DataError, LabelledSet, Sampling, Source, symmetric_flips};
 use thalweg::model::Network;
 
 use super::{DataSource, Kind, NetworkSource, Sources, Student};
 use crate::images::{ImageSet, Pixels, builtin, read_folder};
 use crate::memory;
 use crate::network::NetworkError;
-use crate::spec::{Ends, Fault, Field, Node, Tagged, Word, kind};
+use crate::spec::{Ends, Fault, Field, Node, Tagged, Word, kind, matrix, matrix_to_node};
 use crate::store::Fingerprint;
 
 /// Labelled images.
@@ -22,8 +22,52 @@ pub struct ImageSource {
     pub pixels: Pixels,
     /// In which order they are visited.
     pub sampling: Sampling,
-    /// Chance that a label is replaced by a random other one, at each visit.
-    pub label_flips: f64,
+    /// With which chances labels are replaced, at each visit.
+    pub label_flips: LabelFlips,
+}
+
+/// With which chances labels are replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LabelFlips {
+    /// By a random other one with this chance, whatever the class; 0 for none.
+    Chance(f64),
+    /// By the label of column j with the chance in row i, for a sample of class i: a confusion matrix, whose rows sum to 1.
+    Confusion(Mat<f64>),
+}
+
+impl LabelFlips {
+    /// A chance, or a matrix for `classes` classes.
+    fn read(field: &Field<'_>, classes: usize) -> Result<Self, Fault> {
+        if let Ok(chance) = field.number() {
+            return match (0.0..=1.0).contains(&chance) {
+                true => Ok(Self::Chance(chance)),
+                false => Err(field.not("a probability from 0 to 1, or a confusion matrix")),
+            };
+        }
+        let found = matrix(field)?;
+        if (found.nrows(), found.ncols()) != (classes, classes) {
+            return Err(field.not(format!(
+                "a probability, or a {classes} × {classes} matrix, a row of probabilities for each class,"
+            )));
+        }
+        Ok(Self::Confusion(found))
+    }
+
+    fn to_node(&self) -> Node {
+        match self {
+            Self::Chance(chance) => (*chance).into(),
+            Self::Confusion(confusion) => matrix_to_node(confusion.as_ref()),
+        }
+    }
+
+    /// P(label j | class i) in row i; nothing where labels stay.
+    fn confusion(&self, classes: usize) -> Result<Option<Mat<f64>>, DataError> {
+        match self {
+            Self::Chance(0.0) => Ok(None),
+            Self::Chance(chance) => symmetric_flips(classes, *chance).map(Some),
+            Self::Confusion(confusion) => Ok(Some(confusion.clone())),
+        }
+    }
 }
 
 /// Pixels from left to right, and from top to bottom.
@@ -69,11 +113,8 @@ fn read(
         Some(order) => sampling(&order, network.outputs())?,
     };
     let label_flips = match field.optional("label_flips") {
-        None => 0.0,
-        Some(flips) => match flips.number()? {
-            chance if (0.0..=1.0).contains(&chance) => chance,
-            _ => return Err(flips.not("a probability from 0 to 1")),
-        },
+        None => LabelFlips::Chance(0.0),
+        Some(flips) => LabelFlips::read(&flips, network.outputs())?,
     };
     Ok(NetworkSource::Images(ImageSource {
         path,
@@ -136,7 +177,7 @@ impl DataSource for ImageSource {
         };
         node.put("pixels", self.pixels.word().into());
         node.put("sampling", sampling_node(&self.sampling));
-        node.put("label_flips", self.label_flips.into());
+        node.put("label_flips", self.label_flips.to_node());
         node
     }
 
@@ -175,10 +216,7 @@ impl DataSource for ImageSource {
         memory::fits(features_memory, 0, "fewer or smaller images need less")?;
         let features = set.features(self.pixels);
         let ImageSet { train, test } = set;
-        let flips = match self.label_flips {
-            0.0 => None,
-            chance => Some(symmetric_flips(outputs, chance)?),
-        };
+        let flips = self.label_flips.confusion(outputs)?;
         let source = |features: &Mat<f64>, labels: &[u8]| -> Result<Source, NetworkError> {
             let inputs = Mat::from_fn(features.nrows(), features.ncols(), |i, j| {
                 features[(i, j)] as f32

@@ -22,7 +22,7 @@ use thalweg::data::{LabelNoise, Source};
 use thalweg::model::Network;
 use thalweg::tensor::Tape;
 
-pub use images::ImageSource;
+pub use images::{ImageSource, LabelFlips};
 pub use teacher::TeacherSource;
 pub use text::TextSource;
 

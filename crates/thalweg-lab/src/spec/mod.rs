@@ -55,7 +55,7 @@ pub use node::Node;
 pub(crate) use experiment::seeds;
 pub(crate) use field::Tagged;
 pub(crate) use init::{init, to_node as init_to_node};
-pub(crate) use matrix::{IDENTITY, covariance, to_node as matrix_to_node};
+pub(crate) use matrix::{IDENTITY, covariance, matrix, to_node as matrix_to_node};
 pub(crate) use network::{Ends, MLP, family, hidden, with_hidden};
 pub(crate) use place::steps;
 pub(crate) use resolved::{kind, to_toml};

@@ -69,7 +69,7 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
     let mut panels = Vec::new();
     let interventions = &run.experiment.settings.optimizer;
-    let mut quantities = quantity::trained_with(interventions);
+    let mut quantities = quantity::trained_with(&run.experiment);
     let adam = match &interventions.update {
         Optimizer::Sgd(_) => None,
         Optimizer::AdamW(adam) => Some(adam),

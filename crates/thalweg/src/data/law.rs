@@ -134,6 +134,14 @@ impl Batch {
         }
     }
 
+    /// The step of its random changes and masks: those of an ascent's own batch lie 2⁶³ further.
+    pub(crate) fn change_step(&self) -> u64 {
+        match self.purpose {
+            Purpose::Ascent => self.step | 1 << 63,
+            _ => self.step,
+        }
+    }
+
     /// An evaluation set.
     pub(super) fn held_out(noisy: bool) -> Self {
         Self {

@@ -22,6 +22,7 @@ mod draws;
 mod error;
 mod labelled;
 mod law;
+pub(crate) mod masks;
 mod mixing;
 mod noise;
 mod redraw;

@@ -3,6 +3,7 @@
 use super::Source;
 use super::draws::Draws;
 use super::law::Batch;
+use super::masks;
 use crate::loss::Objective;
 use crate::tensor::{Block, Real};
 
@@ -21,7 +22,7 @@ impl<T: Real> Sampler<T> {
         }
     }
 
-    /// Puts the minibatch of `step` into `objective`, whose tape the source must fit.
+    /// Puts the minibatch of `step` into `objective`, whose tape the source must fit, and the tape's masks.
     pub fn fill(&mut self, step: u64, objective: &mut Objective<T>) {
         self.draw(&Batch::training(step, objective.batch()), objective);
     }
@@ -42,6 +43,11 @@ impl<T: Real> Sampler<T> {
         self.draws.inputs(0, batch, objective.inputs_mut());
         self.draws.between();
         self.draws.targets(0, batch.noisy, objective.targets_mut());
+        let mut random = masks::random(self.draws.seeds()[0], batch.change_step());
+        for index in 0..objective.tape().masks().len() {
+            let mask = objective.tape().masks()[index];
+            masks::fill(mask, &mut random, objective.mask_mut(index));
+        }
     }
 
     /// The samples of `batch` into blocks of any size.

@@ -3,6 +3,7 @@
 use super::Source;
 use super::draws::Draws;
 use super::law::Batch;
+use super::masks;
 use crate::loss::Objective;
 use crate::tensor::{Block, Lines, LinesMut, Real};
 
@@ -67,6 +68,13 @@ impl<T: Real> SideBySide<T> {
             change(seed, inputs.lines_mut(), targets.lines_mut());
             put::<T>(run, inputs.lines(), objective.inputs_mut());
             put::<T>(run, targets.lines(), objective.targets_mut());
+            let mut random = masks::random(seed, batch.change_step());
+            for index in 0..objective.tape().masks().len() {
+                let mask = objective.tape().masks()[index];
+                let mut numbers = Block::zeros(mask.count(), objective.batch());
+                masks::fill(mask, &mut random, numbers.lines_mut());
+                put::<T>(run, numbers.lines(), objective.mask_mut(index));
+            }
         }
     }
 }

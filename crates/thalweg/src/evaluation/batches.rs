@@ -53,11 +53,15 @@ impl Batch {
         if self.samples != samples {
             self.objective.resize(samples.len());
             let Samples { inputs, targets } = &*set.samples;
-            fill(
-                self.objective.inputs_mut(),
-                inputs.as_ref(),
-                samples.clone(),
-            );
+            let mut first = self.objective.inputs_mut().count();
+            let own = inputs.subrows(0, first);
+            fill(self.objective.inputs_mut(), own, samples.clone());
+            for mask in 0..self.objective.tape().masks().len() {
+                let to = self.objective.mask_mut(mask);
+                let rows = inputs.subrows(first, to.count());
+                first += to.count();
+                fill(to, rows, samples.clone());
+            }
             fill(
                 self.objective.targets_mut(),
                 targets.as_ref(),

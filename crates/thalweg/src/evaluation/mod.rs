@@ -48,7 +48,7 @@ use std::sync::Arc;
 
 use crate::data::Samples;
 use crate::loss::Loss;
-use crate::tensor::Tape;
+use crate::tensor::{Mask, Tape};
 use batches::{Batches, RESIDENT};
 use error::finite;
 
@@ -95,8 +95,12 @@ impl Evaluation {
             });
         }
         let Samples { inputs, targets } = &*samples;
-        for (what, matrix, variable) in [("inputs", inputs, input), ("targets", targets, output)] {
-            let lines = variable.rows() * variable.positions();
+        let masks: usize = tape.masks().iter().map(Mask::count).sum();
+        for (what, matrix, variable, more) in [
+            ("inputs", inputs, input, masks),
+            ("targets", targets, output, 0),
+        ] {
+            let lines = variable.rows() * variable.positions() + more;
             if (matrix.nrows(), matrix.ncols()) != (lines, count) {
                 return Err(EvaluationError::Shape {
                     what,

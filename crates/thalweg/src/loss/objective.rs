@@ -65,6 +65,11 @@ impl<T: Number> Objective<T> {
         self.targets.lines_mut()
     }
 
+    /// Where the numbers of the tape's mask `index` go; see [`Recorder::dropout`](crate::tensor::Recorder::dropout).
+    pub fn mask_mut(&mut self, index: usize) -> LinesMut<'_, T> {
+        self.machine.mask_mut(index)
+    }
+
     /// Inputs and targets at once.
     pub fn samples_mut(&mut self) -> (LinesMut<'_, T>, LinesMut<'_, T>) {
         (self.machine.inputs_mut(), self.targets.lines_mut())
@@ -85,6 +90,13 @@ impl<T: Number> Objective<T> {
             (&mut inputs, &mut from_inputs),
             (&mut targets, &mut from_targets),
         ] {
+            for line in 0..to.count() {
+                let samples = &from.line(line)[first..][..batch];
+                to.line(line).copy_from_slice(samples);
+            }
+        }
+        for mask in 0..self.tape().masks().len() {
+            let (mut to, mut from) = (self.mask_mut(mask), other.mask_mut(mask));
             for line in 0..to.count() {
                 let samples = &from.line(line)[first..][..batch];
                 to.line(line).copy_from_slice(samples);

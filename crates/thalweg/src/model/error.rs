@@ -15,6 +15,14 @@ pub enum ModelError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A chance of dropout is none, or 1.
+    #[error("{field} is {found}: give a chance of at least 0 and below 1")]
+    Chance {
+        /// The field.
+        field: &'static str,
+        /// What was given.
+        found: String,
+    },
     /// The heads do not share the width evenly.
     #[error("{heads} heads cannot share a width of {width}: give a divisor of it")]
     Heads {

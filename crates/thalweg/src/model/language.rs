@@ -1,7 +1,7 @@
 //! Language models: a causal transformer between an embedding of tokens and a score for each next token.
 
 use super::error::positive;
-use super::{ModelError, Transformer};
+use super::{Dropout, ModelError, Transformer};
 use crate::tensor::{Activation, Recorder, Tape};
 
 /// f = U N(blocks(E x + P)): at each position the scores (logits) of the token that follows, from this position and those
@@ -66,6 +66,11 @@ impl LanguageModel {
     /// # Ok::<(), thalweg::model::ModelError>(())
     /// ```
     pub fn tape(&self) -> Result<Tape, ModelError> {
+        self.tape_with(&Dropout::default())
+    }
+
+    /// Records f with dropout in its blocks.
+    pub(super) fn tape_with(&self, dropout: &Dropout) -> Result<Tape, ModelError> {
         positive("tokens", self.tokens)?;
         let transformer = self.transformer();
         transformer.check()?;
@@ -74,7 +79,7 @@ impl LanguageModel {
         let x = recorder.affine(embedding, None, recorder.input())?;
         let positions = recorder.bias("positions", self.width * self.positions)?;
         let x = recorder.offset(positions, x)?;
-        let x = transformer.record(&mut recorder, x)?;
+        let x = transformer.record(&mut recorder, x, dropout)?;
         let x = transformer.norm(&mut recorder, "norm", x)?;
         let x = transformer.affine(&mut recorder, "readout", self.tokens, x)?;
         Ok(recorder.finish(x)?)

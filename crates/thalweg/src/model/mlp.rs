@@ -1,7 +1,7 @@
 //! Multilayer perceptrons, deep linear networks among them.
 
-use super::ModelError;
 use super::error::positive;
+use super::{Dropout, ModelError};
 use crate::tensor::{Activation, Recorder, Tape};
 
 /// A multilayer perceptron: f(x) = W_D φ(… φ(W_1 x + b_1) …) + b_D.
@@ -29,6 +29,11 @@ impl Mlp {
     /// # Errors
     /// As [`Mlp::tape`], and when `positions` is 0.
     pub fn tape_at(&self, positions: usize) -> Result<Tape, ModelError> {
+        self.record(positions, &Dropout::default())
+    }
+
+    /// Records f with dropout of its hidden units.
+    pub(super) fn record(&self, positions: usize, dropout: &Dropout) -> Result<Tape, ModelError> {
         positive("positions", positions)?;
         if self.widths.len() < 2 {
             return Err(ModelError::Size {
@@ -52,6 +57,7 @@ impl Mlp {
             x = recorder.affine(weight, bias, x)?;
             if k < depth {
                 x = recorder.pointwise(self.activation, x);
+                x = recorder.dropout(x, dropout.hidden)?;
             }
         }
         Ok(recorder.finish(x)?)

@@ -15,6 +15,7 @@
 //! # Ok::<(), thalweg::model::ModelError>(())
 //! ```
 
+mod dropout;
 mod error;
 mod init;
 mod language;
@@ -23,6 +24,7 @@ mod network;
 mod rnn;
 mod transformer;
 
+pub use dropout::Dropout;
 pub use error::ModelError;
 pub use init::Init;
 pub use language::LanguageModel;

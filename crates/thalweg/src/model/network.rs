@@ -1,6 +1,6 @@
 //! Any of the networks, where it does not matter which.
 
-use super::{LanguageModel, Mlp, ModelError, Read, Rnn, Transformer};
+use super::{Dropout, LanguageModel, Mlp, ModelError, Read, Rnn, Transformer};
 use crate::tensor::Tape;
 
 /// A network of one of the families.
@@ -27,6 +27,20 @@ impl Network {
             Self::Rnn(rnn) => rnn.tape(),
             Self::Transformer(transformer) => transformer.tape(),
             Self::LanguageModel(model) => model.tape(),
+        }
+    }
+
+    /// Records f as it is trained: with dropout, whose masks are the tape's [`masks`](Tape::masks). Parameters are the same.
+    ///
+    /// # Errors
+    /// As [`Network::tape`], and when a chance is not at least 0 and below 1.
+    pub fn tape_with(&self, dropout: &Dropout) -> Result<Tape, ModelError> {
+        dropout.validate()?;
+        match self {
+            Self::Mlp(mlp) => mlp.record(1, dropout),
+            Self::Rnn(rnn) => rnn.record(dropout),
+            Self::Transformer(transformer) => transformer.tape_with(dropout),
+            Self::LanguageModel(model) => model.tape_with(dropout),
         }
     }
 

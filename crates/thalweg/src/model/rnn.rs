@@ -1,7 +1,7 @@
 //! Elman's recurrent networks.
 
-use super::ModelError;
 use super::error::positive;
+use super::{Dropout, ModelError};
 use crate::tensor::{Activation, Recorder, Tape};
 
 /// h_t = φ(U x_t + b + V h_{t−1}), h_0 = 0, and f = W h + c at one step or at all.
@@ -39,6 +39,11 @@ impl Rnn {
     /// # Errors
     /// When a size is 0.
     pub fn tape(&self) -> Result<Tape, ModelError> {
+        self.record(&Dropout::default())
+    }
+
+    /// Records f with dropout of the states that the output reads.
+    pub(super) fn record(&self, dropout: &Dropout) -> Result<Tape, ModelError> {
         let inputs = positive("inputs", self.inputs)?;
         let hidden = positive("hidden", self.hidden)?;
         let outputs = positive("outputs", self.outputs)?;
@@ -71,6 +76,7 @@ impl Rnn {
                 recorder.gather(hidden, steps, lines)?
             }
         };
+        let read = recorder.dropout(read, dropout.hidden)?;
         let w = recorder.weight("output.weight", outputs, hidden)?;
         let c = bias(&mut recorder, "output.bias", outputs)?;
         let output = recorder.affine(w, c, read)?;

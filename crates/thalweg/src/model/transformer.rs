@@ -1,7 +1,7 @@
 //! Transformers: multi-head self-attention and a perceptron at each position, with residuals.
 
-use super::ModelError;
 use super::error::positive;
+use super::{Dropout, ModelError};
 use crate::tensor::{Activation, Group, Recorder, Tape, TensorError, Variable};
 
 /// Blocks x ← x + O·attention(N x), x ← x + B φ(A N x), where N is LayerNorm or nothing (so LayerNorm
@@ -39,10 +39,15 @@ impl Transformer {
     /// # Errors
     /// When a size is 0 or the heads do not divide the width.
     pub fn tape(&self) -> Result<Tape, ModelError> {
+        self.tape_with(&Dropout::default())
+    }
+
+    /// Records f with dropout of the perceptrons' hidden units and of attention.
+    pub(super) fn tape_with(&self, dropout: &Dropout) -> Result<Tape, ModelError> {
         self.check()?;
         let mut recorder = Recorder::new(self.width, self.positions)?;
         let x = recorder.input();
-        let x = self.record(&mut recorder, x)?;
+        let x = self.record(&mut recorder, x, dropout)?;
         Ok(recorder.finish(x)?)
     }
 
@@ -67,15 +72,17 @@ impl Transformer {
         &self,
         recorder: &mut Recorder,
         mut x: Variable,
+        dropout: &Dropout,
     ) -> Result<Variable, TensorError> {
         for k in 1..=self.blocks {
             let name = format!("blocks.{k}");
             let normed = self.norm(recorder, &format!("{name}.norm1"), x)?;
-            let attended = self.attention(recorder, &name, normed)?;
+            let attended = self.attention(recorder, &name, normed, dropout)?;
             x = recorder.sum(x, attended)?;
             let normed = self.norm(recorder, &format!("{name}.norm2"), x)?;
             let wide = self.affine(recorder, &format!("{name}.expand"), self.hidden, normed)?;
             let wide = recorder.pointwise(self.activation, wide);
+            let wide = recorder.dropout(wide, dropout.hidden)?;
             let narrow = self.affine(recorder, &format!("{name}.contract"), self.width, wide)?;
             x = recorder.sum(x, narrow)?;
         }
@@ -124,6 +131,7 @@ impl Transformer {
         recorder: &mut Recorder,
         name: &str,
         x: Variable,
+        dropout: &Dropout,
     ) -> Result<Variable, TensorError> {
         let query = self.affine(recorder, &format!("{name}.query"), self.width, x)?;
         let key = self.affine(recorder, &format!("{name}.key"), self.width, x)?;
@@ -149,6 +157,7 @@ impl Transformer {
         let scale = 1.0 / (size as f64).sqrt();
         let scores = recorder.products(scores.len(), 1, scale, scores)?;
         let shares = recorder.softmax(scores, groups.clone())?;
+        let shares = recorder.dropout(shares, dropout.attention)?;
         let mut mixed = Vec::new();
         for row in 0..self.width {
             for i in 0..self.positions {

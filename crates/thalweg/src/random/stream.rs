@@ -44,6 +44,10 @@ pub enum Purpose {
     Mixup = 24,
     /// With which others.
     MixupPartners = 25,
+    /// Which hidden units are dropped.
+    Dropout = 26,
+    /// Which inputs are dropped.
+    InputDropout = 27,
 }
 
 impl Purpose {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::op::{Activation, Op};
+use super::op::{Activation, Op, Rules};
 use super::variable::Line;
 use super::{Tape, Variable};
 
@@ -35,6 +35,13 @@ impl Tape {
                     );
                     continue;
                 }
+                Op::Products(op) => {
+                    let Some(lines) = op.masked() else {
+                        return false;
+                    };
+                    each(&mut factors, op.output(), lines.into_iter());
+                    continue;
+                }
                 Op::Sum(op) => {
                     let [a, b] = op.terms.map(|term| term.what);
                     for ((line, a), b) in op.output.lines().zip(a.lines()).zip(b.lines()) {
@@ -42,7 +49,7 @@ impl Tape {
                     }
                     continue;
                 }
-                Op::Pointwise(_) | Op::Products(_) | Op::Softmax(_) | Op::Normalise(_) => {
+                Op::Pointwise(_) | Op::Softmax(_) | Op::Normalise(_) => {
                     return false;
                 }
             };

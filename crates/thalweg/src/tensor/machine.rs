@@ -105,6 +105,18 @@ impl<T: Number> Machine<T> {
         (&self.tape, inputs)
     }
 
+    /// Where the numbers of the tape's mask `index` go, 0 until then.
+    ///
+    /// # Panics
+    /// When there is no such mask: a programmer's error.
+    pub fn mask_mut(&mut self, index: usize) -> LinesMut<'_, T> {
+        let lines = self.tape.masks()[index].lines.flat();
+        LinesMut {
+            data: &mut self.values[lines.row(0, self.columns, 0)],
+            columns: self.columns,
+        }
+    }
+
     /// Computes everything from the inputs and `parameters`.
     pub fn forward(&mut self, parameters: &[T]) {
         assert_eq!(parameters.len(), self.tape.parameter_count());

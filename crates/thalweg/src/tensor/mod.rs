@@ -61,4 +61,4 @@ pub(crate) use pack::{MOST_SUMS, halve, sums};
 pub use real::Real;
 pub use seeds::Seeds;
 pub use tape::{Recorder, Tape};
-pub use variable::{Line, Parameter, Role, Variable, Vector, Weight};
+pub use variable::{Line, Mask, Parameter, Role, Variable, Vector, Weight};

@@ -7,7 +7,7 @@ use super::op::{
 };
 use super::product::LARGE;
 use super::samples::{Places, places};
-use super::variable::{Line, Parameter, Role, Use, Variable, Vector, Weight};
+use super::variable::{Line, Mask, Parameter, Role, Use, Variable, Vector, Weight};
 use super::write::Write;
 
 /// A function of parameters and inputs, recorded once and run by a [`Machine`](super::Machine) on any
@@ -23,6 +23,7 @@ pub struct Tape {
     /// For each parameter.
     pub(super) places: Vec<Places>,
     parameters: Vec<Parameter>,
+    masks: Vec<Mask>,
 }
 
 impl Tape {
@@ -39,6 +40,11 @@ impl Tape {
     /// The blocks that make up the parameter vector, in order.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// What it multiplies by that is drawn for each sample, in order; nothing without dropout.
+    pub fn masks(&self) -> &[Mask] {
+        &self.masks
     }
 
     /// How many numbers running it keeps for each sample: its input and every result on the way.
@@ -81,6 +87,7 @@ pub struct Recorder {
     lines: usize,
     input: Variable,
     parameters: Vec<Parameter>,
+    masks: Vec<Mask>,
 }
 
 impl Recorder {
@@ -104,6 +111,7 @@ impl Recorder {
             lines: rows * positions,
             input,
             parameters: Vec::new(),
+            masks: Vec::new(),
         })
     }
 
@@ -223,6 +231,25 @@ impl Recorder {
             output: flat,
         }));
         output
+    }
+
+    /// x times a mask that is 0 with the chance `chance` and 1/(1 − chance) otherwise, line by line; x itself where the chance
+    /// is 0. The mask's numbers are put where [`Machine::mask_mut`](super::Machine::mask_mut) says.
+    ///
+    /// # Errors
+    /// Those of [`Recorder::products`].
+    pub fn dropout(&mut self, x: Variable, chance: f64) -> Result<Variable, TensorError> {
+        if chance == 0.0 {
+            return Ok(x);
+        }
+        let lines = Variable {
+            active: false,
+            ..self.fresh(x.rows, x.positions)
+        };
+        self.masks.push(Mask { lines, chance });
+        let pairs = x.lines().zip(lines.lines());
+        let pairs = pairs.map(|(x, mask)| vec![[x, mask]]).collect();
+        self.products(x.rows, x.positions, 1.0, pairs)
     }
 
     /// a + b.
@@ -400,6 +427,7 @@ impl Recorder {
             output,
             clear,
             parameters: self.parameters,
+            masks: self.masks,
         })
     }
 

@@ -127,6 +127,25 @@ impl Variable {
     }
 }
 
+/// Lines by which a tape multiplies others, not computed but drawn for each sample: dropout's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mask {
+    pub(super) lines: Variable,
+    pub(super) chance: f64,
+}
+
+impl Mask {
+    /// How many numbers it has for each sample.
+    pub fn count(&self) -> usize {
+        self.lines.rows * self.lines.positions
+    }
+
+    /// p, the chance that one of them is 0; otherwise it is 1/(1 − p).
+    pub fn chance(&self) -> f64 {
+        self.chance
+    }
+}
+
 /// What a parameter does, and hence where it should start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

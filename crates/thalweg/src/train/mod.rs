@@ -33,7 +33,7 @@ mod training;
 pub use crate::switch::Switch;
 pub use error::TrainError;
 pub use interventions::{
-    Ascent, Change, Flips, InputNoise, Interventions, Mixup, Shifts, Smoothing, clip,
+    Ascent, Change, Flips, InputDropout, InputNoise, Interventions, Mixup, Shifts, Smoothing, clip,
 };
 pub use method::{Drawn, Method, Needs, Room};
 pub use snapshot::TrainerSnapshot;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use faer::Mat;
 use serde_json::Value;
-use thalweg::curvature::{EigenSettings, End, Scaled, eigenpairs};
+use thalweg::curvature::{EigenSettings, End, Scaled, TraceSettings, eigenpairs};
 use thalweg::data::{Batch, Draw, SampleLaw, SampleShape, Samples, Source};
 use thalweg::evaluation::{CurvedLoss, Evaluation, SampledLoss};
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::Mlp;
+use thalweg::model::{Dropout, Mlp, Network};
 use thalweg::optimizer::{AdamW, Optimizer, RateSchedule, Sgd};
 use thalweg::random::{Bulk, Purpose};
 use thalweg::tensor::{Activation, Block, LinesMut, Real, Tape};
@@ -87,12 +87,15 @@ fn sizes(file: &Value) -> Vec<usize> {
 }
 
 fn tape(file: &Value) -> Arc<Tape> {
-    let mlp = Mlp {
+    Arc::new(network(file).tape().unwrap())
+}
+
+fn network(file: &Value) -> Network {
+    Network::Mlp(Mlp {
         widths: sizes(file),
         activation: Activation::Tanh,
         biases: true,
-    };
-    Arc::new(mlp.tape().unwrap())
+    })
 }
 
 /// One sample in each row of the file, in each column here.
@@ -241,4 +244,44 @@ fn mixed_samples_are_those_of_pytorch() {
     let at = numbers(&entry["parameters"]);
     case.is("loss", &[set.loss(&at).unwrap()]);
     case.is("gradient", &set.gradient(&at).unwrap());
+}
+
+/// With given masks on inputs, which multiply the samples, and on hidden units, which stand below them.
+#[test]
+fn masked_units_are_those_of_pytorch() {
+    let file = file();
+    let widths = sizes(&file);
+    let entry = &file["dropped"];
+    let case = Case {
+        name: "dropped".to_owned(),
+        expected: entry["expected"].clone(),
+    };
+    let dropout = Dropout {
+        hidden: 0.5,
+        ..Dropout::default()
+    };
+    let tape = Arc::new(network(&file).tape_with(&dropout).unwrap());
+    assert_eq!(
+        (tape.masks().len(), tape.masks()[0].count()),
+        (1, widths[1])
+    );
+    let inputs = columns(&entry["inputs"], widths[0]);
+    let masks = columns(&entry["masks"], widths[0] + widths[1]);
+    let line = |line: usize, b: usize| match line < widths[0] {
+        true => inputs[(line, b)] * masks[(line, b)],
+        false => masks[(line, b)],
+    };
+    let samples = Samples {
+        inputs: Mat::from_fn(masks.nrows(), masks.ncols(), line),
+        targets: columns(&entry["targets"], widths[2]),
+    };
+    let mut set = Evaluation::new(tape, Loss::CrossEntropy, samples, 4).unwrap();
+    let at = numbers(&entry["parameters"]);
+    case.is("loss", &[set.loss(&at).unwrap()]);
+    case.is("gradient", &set.gradient(&at).unwrap());
+    let trace = set
+        .hessian_trace(&at, &TraceSettings::new(at.len()))
+        .unwrap();
+    case.is("hessian_trace", &[trace.value]);
+    case.has_eigenvalues_of("lambda_max", &mut set.hessian(&at).unwrap());
 }

@@ -1,9 +1,11 @@
 //! What is added to SGD in a network's training, as files describe it and as a reader is told it.
 
 use thalweg::loss::Loss;
+use thalweg::model::{Dropout, Network};
 use thalweg::optimizer::{AdamW, Optimizer, RateSchedule, Sgd};
 use thalweg::train::{
-    Ascent, Change, Flips, InputNoise, Interventions, Mixup, Shifts, Smoothing, Switch,
+    Ascent, Change, Flips, InputDropout, InputNoise, Interventions, Mixup, Shifts, Smoothing,
+    Switch,
 };
 
 use super::NetworkData;
@@ -18,6 +20,9 @@ pub(super) const FIELDS: &[&str] = &[
     "input_noise",
     "shifts",
     "flips",
+    "input_dropout",
+    "hidden_dropout",
+    "attention_dropout",
     "mixup",
     "sam",
     "clipping",
@@ -46,6 +51,9 @@ pub(super) fn interventions(
     if let Some(deviation) = above_zero(root, "input_noise")? {
         changes.push(Change::InputNoise(InputNoise(deviation)));
     }
+    if let Some(chance) = above_zero(root, "input_dropout")? {
+        changes.push(Change::InputDropout(InputDropout(chance)));
+    }
     if let Some(alpha) = above_zero(root, "mixup")? {
         changes.push(Change::Mixup(Mixup(alpha)));
     }
@@ -61,6 +69,20 @@ pub(super) fn interventions(
             .map(|field| field.number())
             .transpose()?,
         update: optimizer(root, learning_rate)?,
+    })
+}
+
+/// The chances with which `network` drops units.
+pub(super) fn dropout(root: &Field<'_>, network: &Network) -> Result<Dropout, Fault> {
+    let attention = above_zero(root, "attention_dropout")?;
+    if attention.is_some() && !matches!(network, Network::Transformer(_) | Network::LanguageModel(_)) {
+        return Err(root.required("attention_dropout", "")?.not(
+            "left out (a transformer alone has attention; `hidden_dropout` is of hidden units)",
+        ));
+    }
+    Ok(Dropout {
+        hidden: above_zero(root, "hidden_dropout")?.unwrap_or(0.0),
+        attention: attention.unwrap_or(0.0),
     })
 }
 
@@ -176,7 +198,7 @@ fn optimizer(root: &Field<'_>, learning_rate: RateSchedule) -> Result<Optimizer,
 }
 
 /// The fields that read back as `found`: momentum and weight decay always, of the others those that add anything.
-pub(super) fn entries(found: &Interventions) -> Vec<(&'static str, Node)> {
+pub(super) fn entries(found: &Interventions, dropout: Dropout) -> Vec<(&'static str, Node)> {
     let [momentum, weight_decay] = match found.update {
         Optimizer::Sgd(sgd) => [sgd.momentum, sgd.weight_decay],
         Optimizer::AdamW(adam) => [0.0, adam.weight_decay],
@@ -197,9 +219,18 @@ pub(super) fn entries(found: &Interventions) -> Vec<(&'static str, Node)> {
         Change::Shifts(shifts) => ("shifts", shifts.most.into()),
         Change::Flips(_) => ("flips", true.into()),
         Change::InputNoise(noise) => ("input_noise", noise.0.into()),
+        Change::InputDropout(dropout) => ("input_dropout", dropout.0.into()),
         Change::Mixup(mixup) => ("mixup", mixup.0.into()),
         Change::Smoothing(smoothing) => ("label_smoothing", smoothing.0.into()),
     }));
+    for (key, chance) in [
+        ("hidden_dropout", dropout.hidden),
+        ("attention_dropout", dropout.attention),
+    ] {
+        if chance != 0.0 {
+            entries.push((key, chance.into()));
+        }
+    }
     if let Some(sam) = found.sam {
         let fields = [
             ("radius", sam.radius.into()),
@@ -216,7 +247,7 @@ pub(super) fn entries(found: &Interventions) -> Vec<(&'static str, Node)> {
 }
 
 /// What is added, for a reader; nothing where nothing is.
-pub(super) fn words(found: &Interventions) -> Option<String> {
+pub(super) fn words(found: &Interventions, dropout: Dropout) -> Option<String> {
     let mut words: Vec<String> = found
         .changes
         .iter()
@@ -224,10 +255,17 @@ pub(super) fn words(found: &Interventions) -> Option<String> {
             Change::Shifts(shifts) => format!("shifts by up to {} pixels", shifts.most),
             Change::Flips(_) => "flips".to_owned(),
             Change::InputNoise(noise) => format!("input noise σ = {}", noise.0),
+            Change::InputDropout(dropout) => format!("dropout of inputs p = {}", dropout.0),
             Change::Mixup(mixup) => format!("mixup α = {}", mixup.0),
             Change::Smoothing(smoothing) => format!("label smoothing α = {}", smoothing.0),
         })
         .collect();
+    for (what, chance) in [
+        ("hidden units", dropout.hidden),
+        ("attention", dropout.attention),
+    ] {
+        words.extend((chance != 0.0).then(|| format!("dropout of {what} p = {chance}")));
+    }
     if let Some(sam) = found.sam {
         let kind = if sam.normalised {
             "normalised SAM"

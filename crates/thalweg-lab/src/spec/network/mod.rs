@@ -8,7 +8,7 @@ mod words;
 
 use thalweg::data::Place;
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Init, Network};
+use thalweg::model::{Dropout, Init, Network};
 use thalweg::optimizer::{Decay, RateSchedule};
 use thalweg::simulate::Precision;
 use thalweg::train::{Interventions, Switch, TrainSettings};
@@ -43,6 +43,8 @@ pub struct NetworkExperiment {
     pub data: NetworkData,
     /// η and its schedule, B, what is added to SGD, and the change to full-batch gradient descent.
     pub settings: TrainSettings<Interventions>,
+    /// Which of the network's units are dropped in training.
+    pub dropout: Dropout,
     /// Where the weights start; biases start at 0.
     pub init: Init,
     /// The arithmetic of training; measurements are made in double precision always.
@@ -114,6 +116,13 @@ impl NetworkExperiment {
     }
 }
 
+impl NetworkExperiment {
+    /// Whether the loss that is descended is another than the plain one.
+    pub fn changes_the_loss(&self) -> bool {
+        self.settings.optimizer.change_the_loss() || self.dropout != Dropout::default()
+    }
+}
+
 impl Specification for NetworkExperiment {
     const TABLE: &'static str = "network";
 
@@ -142,6 +151,7 @@ impl Specification for NetworkExperiment {
         Ok(Self {
             name: name(root)?,
             settings: settings(root, &data, loss)?,
+            dropout: interventions::dropout(root, &network)?,
             data,
             network,
             loss,
@@ -176,7 +186,7 @@ impl Specification for NetworkExperiment {
         put("seeds", self.seeds.iter().copied().collect());
         put("warmup", rate.warmup.into());
         put("decay", decay_node(rate.decay));
-        for (key, value) in interventions::entries(&self.settings.optimizer) {
+        for (key, value) in interventions::entries(&self.settings.optimizer, self.dropout) {
             put(key, value);
         }
         put("precision", self.precision.word().into());

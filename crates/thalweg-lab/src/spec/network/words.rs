@@ -66,7 +66,7 @@ impl NetworkExperiment {
 
     /// What is added to plain SGD; nothing where nothing is.
     pub fn intervention_words(&self) -> Option<String> {
-        interventions::words(&self.settings.optimizer)
+        interventions::words(&self.settings.optimizer, self.dropout)
     }
 
     /// What is measured on.

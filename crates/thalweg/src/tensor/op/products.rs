@@ -58,6 +58,15 @@ impl Products {
         }
     }
 
+    /// For each line of the output the single line that it is a multiple of, where all are: under a mask.
+    pub fn masked(&self) -> Option<Vec<Line>> {
+        let one = |pairs: &Vec<[Line; 2]>| match pairs[..] {
+            [[a, b]] if !b.active => Some(a),
+            _ => None,
+        };
+        self.pairs.iter().map(one).collect()
+    }
+
     /// out (= or +=) scale Σ a b, with a from `left` and b from `right`.
     #[inline(always)]
     fn map<T: Number>(

@@ -1,6 +1,6 @@
 //! The list of what may be done to a batch.
 
-use super::{Flips, InputNoise, Mixup, Shifts, Smoothing};
+use super::{Flips, InputDropout, InputNoise, Mixup, Shifts, Smoothing};
 use crate::optimizer::OptimizerError;
 use crate::tensor::Real;
 use crate::train::Drawn;
@@ -14,6 +14,8 @@ pub enum Change {
     Flips(Flips),
     /// Gaussian noise on the inputs.
     InputNoise(InputNoise),
+    /// Inputs dropped.
+    InputDropout(InputDropout),
     /// Samples mixed with others of the batch.
     Mixup(Mixup),
     /// Labels smoothed.
@@ -27,6 +29,7 @@ impl Change {
             Self::Shifts(change) => change.validate(),
             Self::Flips(_) => Ok(()),
             Self::InputNoise(change) => change.validate(),
+            Self::InputDropout(change) => change.validate(),
             Self::Mixup(change) => change.validate(),
             Self::Smoothing(change) => change.validate(),
         }
@@ -38,6 +41,7 @@ impl Change {
             Self::Shifts(change) => change.apply(seed, step, drawn),
             Self::Flips(change) => change.apply(seed, step, drawn),
             Self::InputNoise(change) => change.apply(seed, step, drawn),
+            Self::InputDropout(change) => change.apply(seed, step, drawn),
             Self::Mixup(change) => change.apply(seed, step, drawn),
             Self::Smoothing(change) => change.apply(drawn),
         }

@@ -8,6 +8,7 @@ mod ascent;
 mod change;
 mod clipping;
 mod flips;
+mod input_dropout;
 mod mixup;
 mod noise;
 mod shifts;
@@ -17,13 +18,14 @@ pub use ascent::Ascent;
 pub use change::Change;
 pub use clipping::clip;
 pub use flips::Flips;
+pub use input_dropout::InputDropout;
 pub use mixup::Mixup;
 pub use noise::InputNoise;
 pub use shifts::Shifts;
 pub use smoothing::Smoothing;
 
 use super::method::{Drawn, Method, Needs, Room};
-use crate::data::Samples;
+use crate::data::{Samples, masks};
 use crate::loss::Objective;
 use crate::optimizer::{Optimizer, OptimizerError, RateSchedule, Sgd};
 use crate::tensor::{Block, Number, Real, Tape};
@@ -79,7 +81,8 @@ impl Interventions {
     }
 
     /// `samples` as a training on `tape` sees them: each with a change of its own, drawn by `seed`. Their mean loss estimates that
-    /// of the law of samples *and* changes, and so do its derivatives and the scatter of the samples' gradients.
+    /// of the law of samples *and* changes, and so do its derivatives and the scatter of the samples' gradients. Where the tape has
+    /// masks, theirs stand below the inputs.
     pub fn samples(&self, tape: &Tape, samples: &Samples, seed: u64) -> Samples {
         let block = |from: &faer::Mat<f64>| {
             Block::from_fn(from.nrows(), from.ncols(), |line, sample| {
@@ -93,7 +96,14 @@ impl Interventions {
             targets: targets.lines_mut(),
         };
         self.batch(seed, EVALUATION, drawn);
-        Samples::of(&inputs, &targets)
+        let mut samples = Samples::of(&inputs, &targets);
+        let mut random = masks::random(seed, EVALUATION);
+        for &mask in tape.masks() {
+            let mut numbers = Block::zeros(mask.count(), samples.inputs.ncols());
+            masks::fill(mask, &mut random, numbers.lines_mut());
+            samples.append(&numbers);
+        }
+        samples
     }
 }
 
