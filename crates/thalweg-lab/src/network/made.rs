@@ -76,6 +76,11 @@ impl Made {
         })
     }
 
+    /// The network without dropout, as it is measured and used.
+    pub fn tape(&self) -> &Arc<Tape> {
+        &self.tape
+    }
+
     /// The same for each of the experiment's seeds, one after the other.
     ///
     /// # Errors

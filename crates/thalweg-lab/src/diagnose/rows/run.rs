@@ -55,7 +55,7 @@ impl RunRows {
             Loss::SquaredError(_) => (Loss::SquaredError(Convention::Half), false),
             other => (other, true),
         };
-        let tape = made.training.tape().clone();
+        let tape = made.tape().clone();
         let evaluation = Evaluation::new(tape, loss, samples.clone(), Evaluation::BATCH);
         let residuals = evaluation
             .and_then(|mut evaluation| evaluation.residuals(&saved.parameters))
