@@ -75,7 +75,9 @@ pub(super) fn interventions(
 /// The chances with which `network` drops units.
 pub(super) fn dropout(root: &Field<'_>, network: &Network) -> Result<Dropout, Fault> {
     let attention = above_zero(root, "attention_dropout")?;
-    if attention.is_some() && !matches!(network, Network::Transformer(_) | Network::LanguageModel(_)) {
+    if attention.is_some()
+        && !matches!(network, Network::Transformer(_) | Network::LanguageModel(_))
+    {
         return Err(root.required("attention_dropout", "")?.not(
             "left out (a transformer alone has attention; `hidden_dropout` is of hidden units)",
         ));
