@@ -17,7 +17,7 @@ const SUBCOMMANDS: [&str; 11] = [
 ];
 
 /// The parts of `thalweg sweep`.
-const OF_A_SWEEP: [&str; 4] = ["plan", "run", "status", "table"];
+const OF_A_SWEEP: [&str; 6] = ["plan", "run", "status", "table", "report", "submit"];
 
 #[test]
 fn the_program_and_each_subcommand_teach() {

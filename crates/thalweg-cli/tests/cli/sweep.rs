@@ -171,7 +171,7 @@ fn kills_lose_nothing() {
         "--out",
         place.to_str().unwrap(),
     ];
-    for pause in [0, 3, 10, 30, 60, 100, 150, 250] {
+    for pause in [0, 10, 60, 250, 350, 450, 600] {
         let beside = thalweg(&arguments).spawn().unwrap();
         let mut child = begun(&arguments, &place.join("plan.toml"));
         std::thread::sleep(Duration::from_millis(pause));
@@ -267,4 +267,47 @@ fn a_store_that_cannot_be_written_can_be_read() {
         );
     }
     allow(0o755);
+}
+
+/// What would be given to Slurm: what is missing, several to a task, with the user's own options.
+#[test]
+fn what_is_missing_is_handed_to_slurm() {
+    let (folder, path) = file("sweep.toml", SWEEP.as_bytes());
+    let place = folder.path().join("store");
+    let name = place.to_str().unwrap();
+    let made = run(&[
+        "sweep",
+        "run",
+        path.to_str().unwrap(),
+        "--out",
+        name,
+        "--cell",
+        "1",
+    ]);
+    assert_eq!(made.status, Some(0), "{}", made.stderr);
+    let submit = [
+        "sweep",
+        "submit",
+        name,
+        "--slurm",
+        "--dry-run",
+        "--at-once",
+        "3",
+    ];
+    let one = run(&[&submit[..], &["--per-task", "1", "--", "--time=5"]].concat());
+    let expected = format!(
+        "sbatch --parsable --array=0,2-3%3 --requeue --open-mode=append --signal=B:TERM@60 --output={name}/slurm/logs/%A_%a.log --job-name=thalweg --time=5 {name}/slurm/job.sh "
+    );
+    assert!(one.stdout.starts_with(&expected), "{}", one.stdout);
+    assert!(
+        one.stdout.ends_with(&format!(" {name} 1 0 4\n")),
+        "{}",
+        one.stdout
+    );
+    let two = run(&[&submit[..], &["--per-task", "2"]].concat());
+    assert!(two.stdout.contains("--array=0-1%3 "), "{}", two.stdout);
+    // Short cells share a task.
+    let all = run(&submit);
+    assert!(all.stdout.contains("--array=0-1%3 "), "{}", all.stdout);
+    assert!(!place.join("slurm").exists());
 }

@@ -20,6 +20,9 @@ pub(super) struct Kept<'e, E> {
     directory: Option<RunDirectory>,
 }
 
+/// A run that has taken as long is kept when it is stopped; a shorter one starts again.
+const WORTH_KEEPING: Duration = Duration::from_secs(1);
+
 /// How the way ended.
 pub(super) enum Ended {
     /// At its end; everything is in the directory.
@@ -53,7 +56,8 @@ impl<'e, E: Runnable> Kept<'e, E> {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Ended, RunError> {
-        let mut saved = Instant::now();
+        let begun = Instant::now();
+        let mut saved = begun;
         let (experiment, path, save_every) = (self.experiment, self.path, self.save_every);
         let directory = &mut self.directory;
         let pause =
@@ -76,11 +80,12 @@ impl<'e, E: Runnable> Kept<'e, E> {
             observer.stopping();
         }
         let outcomes = running.outcomes();
-        let Some(mut directory) = self.directory else {
-            return Ok(match finished {
-                true => Ended::InMemory(rest, outcomes),
-                false => Ended::Stopped,
-            });
+        let mut directory = match self.directory {
+            Some(directory) => directory,
+            None if finished => return Ok(Ended::InMemory(rest, outcomes)),
+            // Else a batch system's time limit might never let it come further.
+            None if begun.elapsed() >= WORTH_KEEPING => begin(experiment, path, running)?,
+            None => return Ok(Ended::Stopped),
         };
         directory.save(running.state(), &rest)?;
         if !finished {

@@ -65,6 +65,6 @@ pub use estimate::{Estimate, KindEstimate, estimate};
 pub use file::Sweep;
 pub use pack::{CellOutcome, CellRecord};
 pub use run::{Done, Progress, Task, Which, run};
-pub use status::{FailedCell, Status, status};
+pub use status::{FailedCell, Status, missing, status};
 pub use store::{Extension, Store};
 pub use table::{CellEnds, Contents, End, ends, write_table};

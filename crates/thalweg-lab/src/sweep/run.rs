@@ -89,7 +89,7 @@ pub trait Progress: Sync {
 impl Progress for () {}
 
 /// How long outcomes of short cells wait for others, so that they share a file: what a kill can cost of them.
-const TOGETHER: Duration = Duration::from_secs(1);
+const TOGETHER: Duration = Duration::from_millis(250);
 
 /// The most rows that wait.
 const MOST_ROWS: usize = 1 << 18;

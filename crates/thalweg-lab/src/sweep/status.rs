@@ -124,3 +124,15 @@ pub fn status(store: &Store) -> Result<Status, SweepError> {
     }
     Ok(status)
 }
+
+/// The numbers of the cells of `store` that are not done, each of those that are the same once.
+///
+/// # Errors
+/// When a file there cannot be read.
+pub fn missing(store: &Store) -> Result<Vec<usize>, SweepError> {
+    let packs = Packs::read(&store.packs())?;
+    let cells = store.cells().iter().enumerate();
+    let missing = cells
+        .filter(|(number, cell)| store.first(*number) == *number && packs.get(cell.key).is_none());
+    Ok(missing.map(|(number, _)| number).collect())
+}

@@ -176,7 +176,7 @@ pub struct Heat {
     pub x_edges: Vec<f64>,
     /// Row borders in the units of the y axis: rows + 1.
     pub y_edges: Vec<f64>,
-    /// values[row][column] > 0, the first row at the bottom.
+    /// values[row][column] > 0, the first row at the bottom. What is not a number is left empty, what is infinite crossed out.
     pub values: Vec<Vec<f64>>,
     /// Beside the colour bar.
     pub label: String,
@@ -433,6 +433,17 @@ fn draw_heat(heat: &Heat, x: &Fitted, y: &Fitted, frame: Frame, shapes: &mut Vec
                 x.place(heat.x_edges[column + 1]),
             );
             let (low, high) = (y.place(heat.y_edges[row]), y.place(heat.y_edges[row + 1]));
+            if !(value.is_finite() && value > 0.0) {
+                if value == f64::INFINITY {
+                    let cross = [
+                        vec![(left, low), (right, high)],
+                        vec![(left, high), (right, low)],
+                    ];
+                    let line = |points| stroke(points, Ink::Muted, 1.0, Dash::Solid);
+                    shapes.extend(cross.map(line));
+                }
+                continue;
+            }
             shapes.push(cell(left, right, low, high, scale.place(value)));
         }
     }

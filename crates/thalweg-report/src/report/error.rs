@@ -6,6 +6,7 @@ use thalweg::simulate::SimulateError;
 
 use thalweg_lab::memory::TooLittle;
 use thalweg_lab::store::StoreError;
+use thalweg_lab::sweep::SweepError;
 
 use crate::results::ResultsError;
 
@@ -30,4 +31,23 @@ pub enum ReportError {
     /// The run's own starting weights cannot be made again.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// A sweep cannot be used.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The sweep has no such axis, or it is the other side already.
+    #[error("no axis `{wanted}`: there are {known}")]
+    NoAxis {
+        /// What was asked for.
+        wanted: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// No such quantity was measured.
+    #[error("no quantity `{wanted}`: there are {known}")]
+    NoQuantity {
+        /// What was asked for.
+        wanted: String,
+        /// Those that there are.
+        known: String,
+    },
 }

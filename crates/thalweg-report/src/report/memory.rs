@@ -13,7 +13,10 @@ const WORDS: u64 = 12;
 /// Refuses the page of `directory` where there is no memory for what is read. What a run's measurements unfold to is known
 /// once their number is ([`thalweg_lab::store::load`]).
 pub(super) fn fits(directory: &Path) -> Result<(), TooLittle> {
-    let bytes = of_files(directory).saturating_add(of_files(&directory.join("measured")));
+    let folders = ["measured", "cells"].map(|name| of_files(&directory.join(name)));
+    let bytes = folders
+        .into_iter()
+        .fold(of_files(directory), u64::saturating_add);
     memory::fits(
         bytes,
         0,

@@ -24,23 +24,27 @@ mod probe;
 mod run;
 mod section;
 mod summary;
+mod sweep;
+mod sweep_grid;
 
 use std::path::{Path, PathBuf};
 
 pub use contrast::contrast;
 pub use diagnosis::diagnosis;
 pub use error::ReportError;
+pub use sweep::{SweepView, write_sweep};
 
 use crate::results::{RESULTS_FILE, Results};
 use section::Section;
 use thalweg_lab::network::NetworkMeasurement;
 use thalweg_lab::probe::is_probe;
 use thalweg_lab::store::{Lock, exists, is_network, is_run, write_whole};
+use thalweg_lab::sweep::Store;
 
 /// The page's file.
 pub const REPORT_FILE: &str = "report.html";
 
-/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run,
+/// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run, a sweep,
 /// measurements of networks, or a probe's log of a training in PyTorch, and returns its path. Nothing is simulated or measured again.
 ///
 /// # Errors
@@ -57,6 +61,10 @@ pub fn write_live(directory: &Path, seconds: Option<u64>) -> Result<PathBuf, Rep
     memory::fits(directory)?;
     if exists(&directory.join(RESULTS_FILE)) {
         let page = reproduction(directory)?;
+        return put(directory, &live(page, seconds), &take(directory)?);
+    }
+    if Store::is_one(directory) {
+        let page = sweep::page(directory, SweepView::default())?;
         return put(directory, &live(page, seconds), &take(directory)?);
     }
     // What is no directory holds no run either, and that error says so.

@@ -1,8 +1,10 @@
 //! `thalweg sweep`: many runs as one, in a store that any number of processes fill.
 
 mod plan;
+mod report;
 mod run;
 mod status;
+mod submit;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub enum Command {
     Run(run::Arguments),
     Status(status::Arguments),
     Table(table::Arguments),
+    Report(report::Arguments),
+    Submit(submit::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -51,6 +55,7 @@ Examples:
     thalweg sweep run sweep.toml --out store
     thalweg sweep status store
     thalweg sweep table store
+    thalweg sweep report store --x depth --y learning_rate
   After more values or axes were written into the file, what is missing:
     thalweg sweep run sweep.toml --out store";
 
@@ -64,6 +69,8 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Run(arguments) => run::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Table(arguments) => table::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Submit(arguments) => submit::run(arguments),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{interrupt, leave, output, progress};
 ///
 /// Ctrl-C or SIGTERM stops within a second (exit status 130) and keeps every cell
 /// that was finished; the same command goes on from there. A kill -9 costs the last
-/// second of short cells, and ten seconds of long ones.
+/// quarter of a second of short cells, and ten seconds of long ones.
 ///
 /// Exit status 1 says that cells could not be run; all others are finished.
 #[derive(Debug, Args)]

@@ -1,0 +1,32 @@
+#!/bin/bash
+# One task of an array: cells of a sweep. Written by `thalweg sweep submit`, which gives
+#   PROGRAM STORE CELLS_PER_TASK FIRST_BLOCK CELLS
+program=$1 store=$2 each=$3 block=$(($4 + SLURM_ARRAY_TASK_ID)) cells=$5
+from=$((block * each))
+to=$((from + each < cells ? from + each - 1 : cells - 1))
+task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+export RAYON_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+
+# A task that the user cancels is no longer running, and stays away.
+again() {
+    [ "$(squeue --noheader --jobs "$task" --format %T)" = RUNNING ] && scontrol requeue "$task"
+}
+
+# Before the time is up: the program saves its state, and the task goes on later.
+out_of_time() {
+    kill -TERM "$child"
+    wait "$child"
+    again
+    exit 0
+}
+trap out_of_time TERM
+
+"$program" sweep run "$store" --cell "$from-$to" &
+child=$!
+wait "$child"
+status=$?
+# Killed from outside; not for ever, since it may be the memory that is too small.
+if [ "$status" -gt 130 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then
+    again
+fi
+exit "$status"

@@ -1,0 +1,224 @@
+//! The ends of a sweep's cells, laid out over two of its axes.
+
+use std::collections::BTreeMap;
+
+use super::ReportError;
+use crate::plot::Axis;
+use thalweg_lab::quantity::Quantity;
+use thalweg_lab::run::SeedMean;
+use thalweg_lab::sweep::{CellEnds, Column, Sweep, Value};
+
+/// One axis of a sweep as a side of a map.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// Its name.
+    pub name: String,
+    /// Where it is among all columns.
+    column: usize,
+    /// Where its axis is among the sweep's.
+    axis: usize,
+    /// Where each value lies, ascending.
+    pub places: Vec<f64>,
+    /// Each value in words.
+    pub words: Vec<String>,
+    /// The place of each value of the file.
+    order: Vec<usize>,
+    log: bool,
+    /// Words instead of numbers.
+    named: bool,
+}
+
+impl Side {
+    /// The column `wanted`, or the first that has two values or more; of another axis than `beside`.
+    pub fn choose(
+        sweep: &Sweep,
+        wanted: Option<&str>,
+        beside: Option<&Self>,
+    ) -> Result<Option<Self>, ReportError> {
+        let mut columns = Vec::new();
+        for (axis, one) in sweep.axes.iter().enumerate() {
+            columns.extend(one.columns.iter().map(|column| (axis, column)));
+        }
+        let taken = |axis: usize| beside.is_some_and(|beside| beside.axis == axis);
+        let fits = |(axis, column): &(usize, &Column)| {
+            !taken(*axis) && wanted.map_or(column.values.len() > 1, |wanted| column.name == wanted)
+        };
+        let Some(place) = columns.iter().position(fits) else {
+            let Some(wanted) = wanted else {
+                return Ok(None);
+            };
+            let known: Vec<&str> = columns
+                .iter()
+                .filter(|(axis, _)| !taken(*axis))
+                .map(|(_, column)| &*column.name)
+                .collect();
+            return Err(ReportError::NoAxis {
+                wanted: wanted.to_owned(),
+                known: known.join(", "),
+            });
+        };
+        let (axis, column) = columns[place];
+        Ok(Some(Self::of(column, place, axis)))
+    }
+
+    fn of(column: &Column, place: usize, axis: usize) -> Self {
+        let values = (0..column.values.len()).map(|number| Value { column, number });
+        let numbers: Option<Vec<f64>> = values.clone().map(|value| value.number()).collect();
+        let named = numbers.is_none();
+        let numbers =
+            numbers.unwrap_or_else(|| (0..column.values.len()).map(|n| n as f64).collect());
+        let mut ascending: Vec<usize> = (0..numbers.len()).collect();
+        ascending.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
+        let mut order = vec![0; numbers.len()];
+        for (at, &number) in ascending.iter().enumerate() {
+            order[number] = at;
+        }
+        let places: Vec<f64> = ascending.iter().map(|&number| numbers[number]).collect();
+        let words: Vec<String> = values.map(|value| value.words()).collect();
+        let (first, last) = (places[0], places[places.len() - 1]);
+        Self {
+            name: column.name.clone(),
+            column: place,
+            axis,
+            log: !named && first > 0.0 && last >= 10.0 * first,
+            words: ascending
+                .iter()
+                .map(|&number| words[number].clone())
+                .collect(),
+            places,
+            order,
+            named,
+        }
+    }
+
+    /// The axis of a panel.
+    pub fn axis(&self) -> Axis {
+        if self.log {
+            return Axis::log(&self.name);
+        }
+        if !self.named {
+            return Axis::linear(&self.name);
+        }
+        let words = self.words.iter().enumerate();
+        let words: Vec<String> = words.map(|(n, words)| format!("{n} {words}")).collect();
+        Axis::linear(format!("{} ({})", self.name, words.join(", ")))
+    }
+
+    /// Borders between neighbours, half-way on the axis's scale, and as far outside the first and the last.
+    pub fn edges(&self) -> Vec<f64> {
+        let on = |value: f64| if self.log { value.ln() } else { value };
+        let off = |value: f64| if self.log { value.exp() } else { value };
+        let places: Vec<f64> = self.places.iter().map(|&place| on(place)).collect();
+        let n = places.len();
+        if n == 1 {
+            return vec![off(places[0] - 0.5), off(places[0] + 0.5)];
+        }
+        let mut edges = vec![off(1.5 * places[0] - 0.5 * places[1])];
+        edges.extend(places.windows(2).map(|pair| off(0.5 * (pair[0] + pair[1]))));
+        edges.push(off(1.5 * places[n - 1] - 0.5 * places[n - 2]));
+        edges
+    }
+}
+
+/// What is known at one point of a map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ended {
+    /// Whether the cell is done at all.
+    done: bool,
+    measured: Option<SeedMean>,
+    limit: Option<f64>,
+}
+
+impl Ended {
+    /// NaN where the cell is not done, infinite where no seed came to an end.
+    pub fn mean(&self) -> f64 {
+        match self.measured {
+            Some(measured) => measured.mean,
+            None if self.done => f64::INFINITY,
+            None => f64::NAN,
+        }
+    }
+
+    /// The standard error over the seeds; as [`mean`](Self::mean) where there is none, and NaN for one seed.
+    pub fn error(&self) -> f64 {
+        match self.measured {
+            Some(measured) => measured.standard_error.unwrap_or(f64::NAN),
+            None => self.mean(),
+        }
+    }
+
+    /// Theory's; NaN where there is none.
+    pub fn limit(&self) -> f64 {
+        self.limit.unwrap_or(f64::NAN)
+    }
+}
+
+/// One map: the other axes at one point.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The other axes, in words.
+    pub words: String,
+    /// points[y][x].
+    pub points: Vec<Vec<Ended>>,
+}
+
+impl Slice {
+    /// One number of each point.
+    pub fn map(&self, of: impl Fn(&Ended) -> f64) -> Vec<Vec<f64>> {
+        let row = |row: &Vec<Ended>| row.iter().map(&of).collect();
+        self.points.iter().map(row).collect()
+    }
+}
+
+/// All maps of one quantity.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    /// In the order of the cells.
+    pub slices: Vec<Slice>,
+}
+
+impl Grid {
+    /// The ends of `cells` in `quantity`; without `y` each map has one row.
+    pub fn new(
+        sweep: &Sweep,
+        cells: &[CellEnds],
+        quantity: &Quantity,
+        x: &Side,
+        y: Option<&Side>,
+    ) -> Self {
+        let rows = y.map_or(1, |y| y.places.len());
+        let mut axis_of = Vec::new();
+        for (axis, one) in sweep.axes.iter().enumerate() {
+            axis_of.extend(one.columns.iter().map(|_| axis));
+        }
+        let mut slices: BTreeMap<Vec<usize>, Slice> = BTreeMap::new();
+        for cell in cells {
+            let point = sweep.point(cell.number);
+            let others = || {
+                let all = point.iter().zip(&axis_of);
+                all.filter(|(_, axis)| **axis != x.axis && y.is_none_or(|y| **axis != y.axis))
+            };
+            let words = || {
+                let words = others().map(|(v, _)| format!("{} = {}", v.column.name, v.words()));
+                words.collect::<Vec<_>>().join(", ")
+            };
+            let slice = slices
+                .entry(others().map(|(value, _)| value.number).collect())
+                .or_insert_with(|| Slice {
+                    words: words(),
+                    points: vec![vec![Ended::default(); x.places.len()]; rows],
+                });
+            let row = y.map_or(0, |y| y.order[point[y.column].number]);
+            let ends = || cell.ends.iter().filter(|end| end.quantity == quantity.key);
+            let values: Vec<f64> = ends().filter_map(|end| end.last_fifth).collect();
+            slice.points[row][x.order[point[x.column].number]] = Ended {
+                done: true,
+                measured: SeedMean::of(&values),
+                limit: ends().find_map(|end| end.limit),
+            };
+        }
+        Self {
+            slices: slices.into_values().collect(),
+        }
+    }
+}
