@@ -200,10 +200,10 @@ pub fn foreign(given: &Bound<'_, PyAny>) -> PyResult<Foreign> {
 }
 
 /// How an error in a specification is told.
-type Told = fn(SpecError) -> Failed;
+pub type Told = fn(SpecError) -> Failed;
 
 /// What `given` says, not yet checked, and how errors in it are told.
-fn draft(given: &Bound<'_, PyAny>) -> PyResult<(Draft, Told)> {
+pub fn draft(given: &Bound<'_, PyAny>) -> PyResult<(Draft, Told)> {
     let Some(path) = path(given)? else {
         // What is no file has no name to put before the field.
         let named: Told = |error| Failed::input(error.fault);

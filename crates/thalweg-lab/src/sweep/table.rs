@@ -24,6 +24,16 @@ pub enum Contents {
     Curves,
 }
 
+impl Contents {
+    /// The name of the table's file in the store, where no other is given.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Ends => "ends.parquet",
+            Self::Curves => "curves.parquet",
+        }
+    }
+}
+
 /// Where one seed of a cell began and ended in one quantity.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct End {

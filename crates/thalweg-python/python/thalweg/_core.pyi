@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, final
 
 import numpy as np
@@ -46,6 +47,11 @@ __all__ = [
     "sample_ratio",
     "simulate",
     "specification",
+    "sweep_plan",
+    "sweep_run",
+    "sweep_status",
+    "sweep_store",
+    "sweep_table",
     "trace",
     "trace_vectors",
     "train",
@@ -187,6 +193,16 @@ def train(
     progress: Callable[[int, int], object] | None,
 ) -> tuple[Trained, int | None]: ...
 def networks(directory: str | PathLike[str]) -> dict[int, dict[str, NDArray[np.float64]]]: ...
+def sweep_plan(given: object) -> dict[str, Any]: ...
+def sweep_store(given: object, out: str | PathLike[str] | None) -> Path: ...
+def sweep_run(
+    store: str | PathLike[str],
+    cells: Sequence[int] | None,
+    retry: bool,
+    progress: Callable[[int, int], object] | None,
+) -> dict[str, int]: ...
+def sweep_status(store: str | PathLike[str]) -> dict[str, Any]: ...
+def sweep_table(store: str | PathLike[str], curves: bool, out: str | PathLike[str] | None) -> Path: ...
 def contrast(runs: Sequence[str | PathLike[str]]) -> dict[str, Any]: ...
 def load(directory: str | PathLike[str]) -> Simulated | Trained: ...
 def measure(

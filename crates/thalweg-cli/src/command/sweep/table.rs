@@ -46,15 +46,15 @@ Examples:
 /// A directory that holds no sweep or nothing finished, or a file that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let store = Store::open(&arguments.store).map_err(failure)?;
-    let (contents, name) = if arguments.curves {
-        (Contents::Curves, "curves.parquet")
+    let contents = if arguments.curves {
+        Contents::Curves
     } else {
-        (Contents::Ends, "ends.parquet")
+        Contents::Ends
     };
     let path = arguments
         .out
         .clone()
-        .unwrap_or_else(|| store.path().join(name));
+        .unwrap_or_else(|| store.path().join(contents.file()));
     let rows = write_table(&store, contents, &path).map_err(failure)?;
     if arguments.json {
         output::print_json(&json!({ "path": path, "rows": rows }))
