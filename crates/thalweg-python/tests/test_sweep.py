@@ -56,7 +56,7 @@ def test_the_plan_has_every_point_and_a_time(program: Callable[..., dict[str, An
     path.write_text(json.dumps(SWEEP))
     found, theirs = thalweg.sweep.plan(SWEEP), program("sweep", "plan", path)
     assert found["points"] == theirs["points"] and len(found["points"]) == 6
-    assert found["points"][5] == {"depth": 3, "batch": 100}
+    assert found["points"][5] == {"problem.depth": 3, "batch": 100}
     assert found["estimate"]["core_seconds"] > 0
 
 
