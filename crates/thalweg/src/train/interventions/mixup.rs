@@ -55,7 +55,7 @@ impl Mixup {
             .collect()
     }
 
-    /// Mixes sample b with `partners`[b], of which it keeps `weights`[b].
+    /// Mixes sample b with `partners[b]`, of which it keeps `weights[b]`.
     ///
     /// # Panics
     /// When a partner is none of the batch's samples, or there are not as many as samples: a programmer's error.
