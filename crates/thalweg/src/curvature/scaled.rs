@@ -10,10 +10,10 @@ use super::{CurvatureError, SymmetricOperator};
 /// Its eigenvalues are those of P⁻¹A.
 ///
 /// ```
-/// use thalweg::curvature::{EigenSettings, End, Scaled, eigenpairs};
+/// use thalweg::curvature::{Dense, EigenSettings, End, Scaled, eigenpairs};
 /// use thalweg::faer::mat;
 ///
-/// let mut matrix = mat![[4.0, 0.0], [0.0, 9.0]];
+/// let mut matrix = Dense::new(mat![[4.0, 0.0], [0.0, 9.0]])?;
 /// let mut scaled = Scaled::new(&mut matrix, &[1.0, 3.0])?;
 /// let top = eigenpairs(&mut scaled, &EigenSettings::new(1, End::Top), None)?;
 /// assert!((top.values[0].value - 4.0).abs() < 1e-12);
