@@ -27,6 +27,8 @@ mod summary;
 mod sweep;
 mod sweep_grid;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub use contrast::contrast;
@@ -43,6 +45,18 @@ use thalweg_lab::sweep::Store;
 
 /// The page's file.
 pub const REPORT_FILE: &str = "report.html";
+
+/// Whether the file at `path` begins as this program's pages do: reports, diagnoses, comparisons.
+pub fn is_page(path: &Path) -> bool {
+    // The title stands at the end of what comes before the style.
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BEFORE_STYLE).read_to_end(&mut start));
+    let text = String::from_utf8_lossy(&start);
+    read.is_ok() && text.starts_with(page::BEGINS) && text.contains(page::TITLE)
+}
+
+/// Bytes among which the title of a page is.
+const BEFORE_STYLE: u64 = 1024;
 
 /// Writes the report of `directory`, which holds what [`crate::reproduce`] wrote, a finished run, a sweep,
 /// measurements of networks, or a probe's log of a training in PyTorch, and returns its path. Nothing is simulated or measured again.

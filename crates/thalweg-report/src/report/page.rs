@@ -65,6 +65,10 @@ pub fn runs(
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/// How each page begins, and its title.
+pub const BEGINS: &str = "<!doctype html>\n<html lang=\"en\"><head><meta";
+pub const TITLE: &str = "<title>Thalweg report</title>";
+
 fn render(
     lead: &str,
     loss_convention: &str,
@@ -73,11 +77,11 @@ fn render(
     environment: &str,
 ) -> String {
     let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+        "{BEGINS} charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
-         <title>Thalweg report</title><style>{}</style></head><body><main>\n",
+         {TITLE}<style>{}</style></head><body><main>\n",
         include_str!("style.css")
     );
     let _ = write!(

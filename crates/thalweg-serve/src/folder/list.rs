@@ -1,13 +1,13 @@
 //! What there is in a folder: each run, sweep, reproduction and log, by what its directory holds.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use thalweg_lab::probe::is_probe;
 use thalweg_lab::store::{exists, is_network, is_run};
 use thalweg_lab::sweep::Store;
-use thalweg_report::report::REPORT_FILE;
+use thalweg_report::report::{REPORT_FILE, is_page};
 use thalweg_report::results::RESULTS_FILE;
 
 use super::inside::inside;
@@ -74,7 +74,7 @@ pub struct Entry {
     pub path: String,
     /// What it holds.
     pub kind: Kind,
-    /// Whether it has a page, `report.html`.
+    /// Whether it has a page, `report.html`, or is one.
     pub report: bool,
 }
 
@@ -83,6 +83,16 @@ impl Entry {
     pub fn json(&self) -> Value {
         json!({ "path": self.path, "kind": self.kind.word(), "report": self.report })
     }
+}
+
+/// The page of this program at `path` in `root`: that of a directory, or a file which is one, such as a diagnosis.
+pub fn page_in(root: &Path, path: &str) -> Option<PathBuf> {
+    let found = inside(root, path)?;
+    if found.is_dir() {
+        return inside(&found, REPORT_FILE);
+    }
+    let is_html = found.extension().is_some_and(|it| it == "html");
+    (is_html && is_page(&found)).then_some(found)
 }
 
 /// What there is in `root`, by name, three folders deep; what a run or a sweep holds inside is its own. Links are not followed, and names that are
@@ -103,30 +113,40 @@ fn look(root: &Path, path: &str, deeper: usize, looked: &mut usize, entries: &mu
         entries.push(Entry {
             path: path.to_owned(),
             kind,
-            report: inside(&directory, REPORT_FILE).is_some(),
+            report: page_in(root, path).is_some(),
         });
         return;
     }
-    let Some(deeper) = deeper.checked_sub(1) else {
-        return;
-    };
     let Ok(children) = fs::read_dir(&directory) else {
         return;
     };
-    let folders = children.flatten().filter(|child| {
-        let kind = child.file_type();
-        kind.is_ok_and(|kind| kind.is_dir())
-    });
-    let mut names: Vec<String> = folders
-        .filter_map(|child| child.file_name().into_string().ok())
+    let mut children: Vec<(String, bool)> = children
+        .flatten()
+        .filter_map(|child| {
+            let kind = child.file_type().ok()?;
+            let name = child.file_name().into_string().ok()?;
+            (kind.is_dir() || kind.is_file() && name.ends_with(".html"))
+                .then(|| (name, kind.is_dir()))
+        })
         .collect();
-    names.sort();
-    for name in names {
+    children.sort();
+    for (name, folder) in children {
         let below = if path.is_empty() {
             name
         } else {
             format!("{path}/{name}")
         };
-        look(root, &below, deeper, looked, entries);
+        if !folder {
+            *looked += 1;
+            if *looked <= MOST && page_in(root, &below).is_some() {
+                entries.push(Entry {
+                    path: below,
+                    kind: Kind::Page,
+                    report: true,
+                });
+            }
+        } else if let Some(deeper) = deeper.checked_sub(1) {
+            look(root, &below, deeper, looked, entries);
+        }
     }
 }

@@ -6,6 +6,6 @@ mod run;
 mod sweep;
 
 pub use inside::inside;
-pub use list::{Entry, Kind, list};
+pub use list::{Entry, Kind, list, page_in};
 pub use run::curves;
 pub use sweep::sweep;

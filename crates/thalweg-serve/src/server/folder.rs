@@ -11,10 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Shared, limits, reply};
-use crate::folder::{Entry, curves, inside, list, sweep};
-
-/// The page that a directory may have.
-const PAGE: &str = "report.html";
+use crate::folder::{Entry, curves, inside, list, page_in, sweep};
 
 /// What a page from the folder may do: it is words, pictures and style, whoever wrote it.
 const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -89,12 +86,11 @@ pub async fn cells(State(shared): State<Shared>, path: Option<Path<String>>) -> 
     at(shared, named(path), sweep).await
 }
 
-/// The page that lies in a directory, in a box of its own.
+/// The page of a directory, or one that lies there, in a box of its own.
 pub async fn page(State(shared): State<Shared>, path: Option<Path<String>>) -> Response {
     let path = named(path);
     read(shared, move |folder| {
-        let found = inside(folder, &path).and_then(|directory| inside(&directory, PAGE));
-        match found.and_then(|file| text(file).ok()) {
+        match page_in(folder, &path).and_then(|file| text(file).ok()) {
             Some(text) => {
                 let headers = [
                     (header::CONTENT_TYPE, "text/html; charset=utf-8"),

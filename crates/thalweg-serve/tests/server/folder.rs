@@ -126,6 +126,30 @@ fn a_page_of_the_folder_is_shown_in_a_box() {
     );
 }
 
+/// As `diagnose --html` and a report of several runs are, wherever they were written.
+#[test]
+fn a_page_that_lies_alone_is_listed_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let page = folder.path().join("kept/diagnosis.html");
+    fs::copy(folder.path().join("kept/one run/report.html"), &page).unwrap();
+    fs::write(folder.path().join("kept/strange.html"), "<p>hello").unwrap();
+    let server = serve_folder(folder.path());
+    let listed = server.get("/api/folder").json();
+    let pages: Vec<_> = listed["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["kind"] == "page")
+        .collect();
+    assert_eq!(pages.len(), 1, "{listed}");
+    assert_eq!(pages[0]["path"], "kept/diagnosis.html");
+    let shown = server.get("/api/folder/page/kept/diagnosis.html");
+    assert_eq!(shown.body, fs::read_to_string(page).unwrap());
+    let policy = shown.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("sandbox;"));
+}
+
 #[test]
 fn no_path_leaves_the_folder_and_only_pages_are_given_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,6 +159,8 @@ fn no_path_leaves_the_folder_and_only_pages_are_given_out() {
         "outside",
     )
     .ok();
+    // No page of this program.
+    fs::write(folder.path().join("kept/strange.html"), "<p>hello").unwrap();
     let server = serve_folder(folder.path());
     for path in [
         "page/..",
@@ -144,7 +170,7 @@ fn no_path_leaves_the_folder_and_only_pages_are_given_out() {
         "page/out",
         "page//etc",
         "page/%2fetc",
-        "page/kept/one%20run/report.html",
+        "page/kept/strange.html",
         "page/kept/one%20run/specification.toml",
         "run/out",
         "run/%00",
