@@ -1,7 +1,9 @@
 // The valley in a real browser: what is moved, what is read, what is seen.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { browser, open, screenshots, serve, thalweg } from "./harness.mjs";
 
@@ -108,7 +110,7 @@ test("the address holds the setting, and the picture is saved whole", async () =
   await other.goto(address);
   await drawn(other, await page.locator("#main").getAttribute("data-query"));
   assert.equal(await other.locator("#end-t").textContent(), await page.locator("#end-t").textContent());
-  const file = `${screenshots ?? (await saved.path())}${screenshots ? "/valley.svg" : ""}`;
+  const file = join(screenshots ?? mkdtempSync(join(tmpdir(), "thalweg-")), "valley.svg");
   await saved.saveAs(file);
   await other.goto(`file://${file}`);
   assert.equal(await other.locator("svg > svg").count(), 4);
