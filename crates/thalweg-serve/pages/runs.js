@@ -47,7 +47,11 @@ function listed() {
       const label = `${called(path)} `;
       if (kind === "sweep") {
         const button = make("button", { type: "button", textContent: path || "the sweep" });
-        button.addEventListener("click", () => { shownSweep = path; look(); });
+        button.addEventListener("click", () => {
+          shownSweep = path;
+          Object.assign(choice, { across: 0, down: 1 });
+          look();
+        });
         item.append(button, " ", make("small", { textContent: kind }));
       } else item.append(label, make("small", { textContent: kind }));
     }
@@ -117,14 +121,25 @@ function drawRuns(runs) {
 
 // --- a sweep
 
+// A value of an axis: of a number no more digits than tell it apart.
+function rounded(value) {
+  return value !== "" && Number.isFinite(Number(value)) ? String(Number(Number(value).toPrecision(6))) : value;
+}
+
 function drawSweep(sweep) {
   const { status, axes, points, cells } = sweep;
   const left = status.seconds_left === null || status.finished === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
-  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
+  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done${status.with_divergence ? ` (${status.with_divergence} with seeds that diverged)` : ""}, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
   const select = (name, options, label) => {
     const made = make("select");
     options.forEach(([value, text]) => made.append(make("option", { value, textContent: text, selected: String(choice[name]) === String(value) })));
-    made.addEventListener("change", () => { choice[name] = name === "quantity" ? made.value : Number(made.value); drawSweep(sweep); });
+    made.addEventListener("change", () => {
+      const before = choice[name];
+      choice[name] = name === "quantity" ? made.value : Number(made.value);
+      // Two axes are two: the other takes the place that is free.
+      if (name !== "quantity" && choice.across === choice.down) choice[name === "across" ? "down" : "across"] = before;
+      drawSweep(sweep);
+    });
     return make("label", {}, `${label} `, made, " ");
   };
   const named = axes.map((axis, i) => [i, axis]);
@@ -139,30 +154,31 @@ function drawSweep(sweep) {
   const seen = new Map(cells.map(cell => [cell.number, cell]));
   points.forEach((point, number) => {
     const key = `${point[choice.across]}\n${down < 0 ? "" : point[down]}`;
-    const group = groups.get(key) ?? { values: [], cells: 0, failed: 0 };
+    const group = groups.get(key) ?? { values: [], cells: 0, failed: 0, diverged: 0 };
     const cell = seen.get(number);
     group.cells += 1;
     if (cell && cell.failed) group.failed += 1;
     else if (cell && Number.isFinite(cell[choice.quantity])) group.values.push(cell[choice.quantity]);
+    else if (cell) group.diverged += 1;
     groups.set(key, group);
   });
   const means = [...groups.values()].filter(group => group.values.length).map(group => group.values.reduce((a, b) => a + b) / group.values.length);
   const [low, high] = [Math.min(...means), Math.max(...means)];
   const head = make("tr", {}, make("th", { scope: "col", textContent: down < 0 ? "" : `${axes[down]} ↓` }));
-  for (const column of columns) head.append(make("th", { scope: "col", textContent: `${axes[choice.across]} = ${column}` }));
+  for (const column of columns) head.append(make("th", { scope: "col", textContent: `${axes[choice.across]} = ${rounded(column)}` }));
   const body = rows.map(row => {
-    const line = make("tr", {}, make("th", { scope: "row", textContent: row }));
+    const line = make("tr", {}, make("th", { scope: "row", textContent: rounded(row) }));
     for (const column of columns) {
       const group = groups.get(`${column}\n${row}`);
       const cell = make("td");
       if (group && group.values.length) {
         const mean = group.values.reduce((a, b) => a + b) / group.values.length;
         const part = Math.log(mean / low) / (Math.log(high / low) || 1);
-        cell.textContent = shown(mean) + (group.cells > 1 ? ` (${group.values.length} of ${group.cells})` : "");
+        cell.textContent = shown(mean) + (group.cells > 1 ? ` (${group.values.length} of ${group.cells}${group.diverged ? `, ${group.diverged} diverged` : ""})` : "");
         const [red, green, blue] = colour(part);
         cell.style.backgroundColor = `rgb(${red} ${green} ${blue})`;
         cell.style.color = part > .55 ? "#000" : "#fff";
-      } else cell.textContent = group && group.failed ? "failed" : "…";
+      } else cell.textContent = group?.failed ? "failed" : group?.diverged ? "diverged" : "…";
       line.append(cell);
     }
     return line;
@@ -180,6 +196,10 @@ async function look() {
     $("folder").textContent = list.folder ?? "this folder";
     if (JSON.stringify(list.entries) !== JSON.stringify(entries)) {
       entries = list.entries;
+      // What is gone cannot be shown any longer.
+      const there = path => entries.some(entry => entry.path === path);
+      chosen.splice(0, chosen.length, ...chosen.filter(there));
+      if (shownSweep !== null && !there(shownSweep)) shownSweep = null;
       listed();
     }
     const runs = [];

@@ -115,7 +115,10 @@ fn look(root: &Path, path: &str, deeper: usize, looked: &mut usize, entries: &mu
             kind,
             report: page_in(root, path).is_some(),
         });
-        return;
+        // Beside a page there may be more.
+        if kind != Kind::Page {
+            return;
+        }
     }
     let Ok(children) = fs::read_dir(&directory) else {
         return;
@@ -125,8 +128,8 @@ fn look(root: &Path, path: &str, deeper: usize, looked: &mut usize, entries: &mu
         .filter_map(|child| {
             let kind = child.file_type().ok()?;
             let name = child.file_name().into_string().ok()?;
-            (kind.is_dir() || kind.is_file() && name.ends_with(".html"))
-                .then(|| (name, kind.is_dir()))
+            let page = name.ends_with(".html") && name != REPORT_FILE;
+            (kind.is_dir() || kind.is_file() && page).then(|| (name, kind.is_dir()))
         })
         .collect();
     children.sort();
