@@ -164,6 +164,12 @@ fn section(
         0 => String::new(),
         more => format!(" {more} more are left out: --x and --y choose other axes."),
     };
+    let more = match store.sweep().cell(0) {
+        Ok(cell) if cell.experiment.steps() == 0 => {
+            format!("{more} The first cell makes no step: what is shown as SGD's is its start.")
+        }
+        _ => more,
+    };
     let result = |kind: &str, caption: String| FigureResult {
         id: format!("{}-{kind}", quantity.key),
         title: format!("{}, {kind}", quantity.words),
@@ -196,12 +202,12 @@ fn section(
         let panels = slices.iter().flat_map(|slice| maps(quantity, x, y, slice));
         let caption = "SGD’s mean over the seeds and the last fifth of the steps, its standard error, and the limit η → 0, \
                        t → ∞ where there is a theory. Crossed out: could not be run, or every seed diverged. Left \
-                       empty: not done yet.";
+                       empty: not done yet, or, of the error, one seed alone.";
         sections.push((result("map", caption.to_owned()), draw(panels.collect(), 3)));
     }
     let panels = slices.iter().map(|slice| curves(quantity, x, y, slice));
-    let caption = "Means over the seeds and the last fifth of the steps, with a band of one standard error. Dashed: the limit \
-                   η → 0, t → ∞ where there is a theory.";
+    let caption = "Means over the seeds and the last fifth of the steps, with a band of one standard error, for six values at most \
+                   of the other axis. Dashed: the limit η → 0, t → ∞ where there is a theory.";
     sections.push((
         result("curves", caption.to_owned()),
         draw(panels.collect(), 2),
