@@ -121,6 +121,8 @@ function drawRuns(runs) {
 
 // --- a sweep
 
+const average = values => values.reduce((a, b) => a + b) / values.length;
+
 // A value of an axis: of a number no more digits than tell it apart.
 function rounded(value) {
   return value !== "" && Number.isFinite(Number(value)) ? String(Number(Number(value).toPrecision(6))) : value;
@@ -162,7 +164,7 @@ function drawSweep(sweep) {
     else if (cell) group.diverged += 1;
     groups.set(key, group);
   });
-  const means = [...groups.values()].filter(group => group.values.length).map(group => group.values.reduce((a, b) => a + b) / group.values.length);
+  const means = [...groups.values()].filter(group => group.values.length).map(group => average(group.values));
   const [low, high] = [Math.min(...means), Math.max(...means)];
   const head = make("tr", {}, make("th", { scope: "col", textContent: down < 0 ? "" : `${axes[down]} ↓` }));
   for (const column of columns) head.append(make("th", { scope: "col", textContent: `${axes[choice.across]} = ${rounded(column)}` }));
@@ -172,7 +174,7 @@ function drawSweep(sweep) {
       const group = groups.get(`${column}\n${row}`);
       const cell = make("td");
       if (group && group.values.length) {
-        const mean = group.values.reduce((a, b) => a + b) / group.values.length;
+        const mean = average(group.values);
         const part = Math.log(mean / low) / (Math.log(high / low) || 1);
         cell.textContent = shown(mean) + (group.cells > 1 ? ` (${group.values.length} of ${group.cells}${group.diverged ? `, ${group.diverged} diverged` : ""})` : "");
         const [red, green, blue] = colour(part);

@@ -1,7 +1,9 @@
 //! `thalweg sweep` through its life: planned, run, killed, stopped, shared by two, shown.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use tempfile::TempDir;
 
 use crate::harness::{begun, collected, file, run, send, thalweg};
 
@@ -219,25 +221,31 @@ fn a_signal_keeps_what_was_finished() {
     assert_eq!(tables(place.to_str().unwrap()), straight(&text));
 }
 
+/// The store of a sweep of which this one cell is done.
+fn with_one_cell(cell: &str) -> (TempDir, PathBuf) {
+    let (folder, path) = file("sweep.toml", SWEEP.as_bytes());
+    let place = folder.path().join("store");
+    let made = run(&[
+        "sweep",
+        "run",
+        path.to_str().unwrap(),
+        "--out",
+        place.to_str().unwrap(),
+        "--cell",
+        cell,
+    ]);
+    assert_eq!(made.status, Some(0), "{}", made.stderr);
+    (folder, place)
+}
+
 /// Whoever may only read sees how far it has come, and is told why nothing can be run.
 #[cfg(unix)]
 #[test]
 fn a_store_that_cannot_be_written_can_be_read() {
     use std::os::unix::fs::PermissionsExt;
 
-    let (folder, path) = file("sweep.toml", SWEEP.as_bytes());
-    let place = folder.path().join("store");
+    let (folder, place) = with_one_cell("0");
     let name = place.to_str().unwrap();
-    let made = run(&[
-        "sweep",
-        "run",
-        path.to_str().unwrap(),
-        "--out",
-        name,
-        "--cell",
-        "0",
-    ]);
-    assert_eq!(made.status, Some(0), "{}", made.stderr);
     let allow = |mode| {
         for folder in ["", "cells", "running", "workers"] {
             let permissions = std::fs::Permissions::from_mode(mode);
@@ -272,19 +280,8 @@ fn a_store_that_cannot_be_written_can_be_read() {
 /// What would be given to Slurm: what is missing, several to a task, with the user's own options.
 #[test]
 fn what_is_missing_is_handed_to_slurm() {
-    let (folder, path) = file("sweep.toml", SWEEP.as_bytes());
-    let place = folder.path().join("store");
+    let (_folder, place) = with_one_cell("1");
     let name = place.to_str().unwrap();
-    let made = run(&[
-        "sweep",
-        "run",
-        path.to_str().unwrap(),
-        "--out",
-        name,
-        "--cell",
-        "1",
-    ]);
-    assert_eq!(made.status, Some(0), "{}", made.stderr);
     let submit = [
         "sweep",
         "submit",

@@ -45,7 +45,7 @@ pub use interventions::Intervention;
 pub use noise::Noise;
 pub use on_rows::OnRows;
 pub use rows::{
-    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, RunRows, TableRows, TextRows,
-    open,
+    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TableRows, TextRows, open,
+    run_rows,
 };
 pub use trials::Trial;

@@ -75,14 +75,7 @@ impl TextSource {
     /// # Errors
     /// When the text cannot be read, or has fewer kinds of character.
     pub fn alphabet(&self, tokens: usize) -> Result<Alphabet, NetworkError> {
-        let alphabet = Alphabet::new(&self.text()?, tokens);
-        if alphabet.len() < tokens {
-            return Err(NetworkError::Tokens {
-                tokens,
-                kinds: alphabet.len(),
-            });
-        }
-        Ok(alphabet)
+        alphabet_of(&self.text()?, tokens)
     }
 }
 
@@ -122,7 +115,7 @@ impl DataSource for TextSource {
     fn make(&self, student: &Student<'_>) -> Result<Sources, NetworkError> {
         let (tokens, positions) = (student.network.inputs(), student.network.positions()[0]);
         let text = self.text()?;
-        let numbers = self.alphabet(tokens)?.tokens(&text);
+        let numbers = alphabet_of(&text, tokens)?.tokens(&text);
         let (train, test) = numbers.split_at(numbers.len() / 10 * 9);
         let windows = |part: &[usize]| -> Result<Source, NetworkError> {
             let noise = student.noise.clone();
@@ -135,6 +128,18 @@ impl DataSource for TextSource {
             memory: (text.len() + 2 * size_of_val(&numbers[..])) as u64,
         })
     }
+}
+
+/// See [`TextSource::alphabet`].
+fn alphabet_of(text: &str, tokens: usize) -> Result<Alphabet, NetworkError> {
+    let alphabet = Alphabet::new(text, tokens);
+    if alphabet.len() < tokens {
+        return Err(NetworkError::Tokens {
+            tokens,
+            kinds: alphabet.len(),
+        });
+    }
+    Ok(alphabet)
 }
 
 fn fingerprint(path: &Path, text: &str) -> Fingerprint {

@@ -19,17 +19,18 @@ const NONE: &str = "–";
 
 /// The page of `runs`, which `command` makes again.
 pub fn contrast(runs: &Contrast, command: &str) -> String {
+    let by_step = one_clock(runs);
     let curves = FigureResult {
         id: "curves".to_owned(),
         title: "Their ways".to_owned(),
-        caption: caption(runs),
+        caption: caption(runs, by_step),
         command: command.to_owned(),
         settings: runs.runs.iter().map(settings).collect(),
         ..FigureResult::of_a_run()
     };
     let section = Section {
         figure: &curves,
-        picture: Some(plot::svg(&draw(runs).scene())),
+        picture: Some(plot::svg(&draw(runs, by_step).scene())),
         details: "The runs",
         again: command.to_owned(),
     };
@@ -59,8 +60,7 @@ fn one_clock(runs: &Contrast) -> bool {
     rates.windows(2).all(same)
 }
 
-fn draw(runs: &Contrast) -> Figure {
-    let by_step = one_clock(runs);
+fn draw(runs: &Contrast, by_step: bool) -> Figure {
     let (words, label) = if by_step {
         ("against steps", "step t")
     } else {
@@ -97,10 +97,10 @@ fn curve(run: &ContrastedRun, quantity: &Quantity, by_step: bool) -> Vec<Point> 
     means.map(point).collect()
 }
 
-fn caption(runs: &Contrast) -> String {
+fn caption(runs: &Contrast, by_step: bool) -> String {
     let mut words =
         "Means over the seeds that had not diverged, with a band of one standard error.".to_owned();
-    if !one_clock(runs) {
+    if !by_step {
         words += " η²/B is not the same in all, so that they are drawn against the slow time, in which theory’s path is one for all.";
     }
     if let Some(caution) = runs.caution() {

@@ -46,7 +46,7 @@ fn ends_and_differences_stand_in_tables_and_curves_over_one_another() {
     let page = contrast(&found, "again");
     assert!(page.contains("<tr><td><code>learning_rate</code></td><td><code>0.01</code></td><td><code>0.02</code></td></tr>"));
     assert!(page.contains("drawn against the slow time"));
-    let figure = draw(&found);
+    let figure = draw(&found, one_clock(&found));
     assert_eq!(figure.panels.len(), found.ends.len());
     for (panel, ends) in figure.panels.iter().zip(&found.ends) {
         let names: Vec<&str> = panel.series.iter().map(|series| &*series.name).collect();
@@ -69,7 +69,7 @@ fn runs_of_one_clock_are_drawn_against_steps() {
         ("a", "learning_rate = 0.01\nseeds = 2"),
         ("b", "learning_rate = 0.01\nseeds = 1"),
     ]);
-    let figure = draw(&found);
+    let figure = draw(&found, one_clock(&found));
     assert_eq!(figure.panels[0].x.label, "step t");
     assert_eq!(figure.panels[0].series[0].points.last().unwrap().x, 100.0);
 }

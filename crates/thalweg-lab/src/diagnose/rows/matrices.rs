@@ -18,6 +18,8 @@ pub struct Matrices {
     pub target_names: Vec<String>,
     /// Whether the targets are classes: 0 but for a 1 in each row.
     pub classes: bool,
+    /// What was left out of the data and why, or must be known of them, in sentences.
+    pub left_out: Vec<String>,
     next: usize,
 }
 
@@ -35,6 +37,7 @@ impl Matrices {
             input_names,
             target_names,
             classes,
+            left_out: Vec::new(),
             next: 0,
         }
     }
@@ -66,5 +69,9 @@ impl Rows for Matrices {
 
     fn classes(&self) -> bool {
         self.classes
+    }
+
+    fn left_out(&self) -> Vec<String> {
+        self.left_out.clone()
     }
 }

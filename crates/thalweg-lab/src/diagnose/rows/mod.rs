@@ -17,7 +17,7 @@ pub use images::ImageRows;
 pub use matrices::Matrices;
 pub use open::{DIGITS, open};
 pub use parquet::Parquet;
-pub use run::RunRows;
+pub use run::run_rows;
 pub use table::{Columns, TableRows};
 pub use text::TextRows;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::parquet::MAGIC;
 use super::shipped::TABLES;
 use super::table::Records;
-use super::{Columns, Csv, ImageRows, Parquet, Rows, RunRows, TableRows, TextRows};
+use super::{Columns, Csv, ImageRows, Parquet, Rows, TableRows, TextRows, run_rows};
 use crate::diagnose::DiagnoseError;
 use crate::images;
 use crate::store::is_run;
@@ -40,7 +40,7 @@ pub fn open(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError
     }
     if path.is_dir() && is_run(path) {
         no_columns("a run")?;
-        return Ok(Box::new(RunRows::new(path)?));
+        return Ok(Box::new(run_rows(path)?));
     }
     let text = path.to_str().and_then(texts::shipped);
     if let (Some(text), false) = (text, path.exists()) {

@@ -6,7 +6,6 @@ use faer::Mat;
 use thalweg::evaluation::{Evaluation, SampledLoss};
 use thalweg::loss::{Convention, Loss};
 
-use super::{Row, Rows};
 use crate::diagnose::{DiagnoseError, Matrices};
 use crate::network::{Made, NetworkError};
 use crate::saved::{SavedError, SavedNetwork, networks_of};
@@ -16,67 +15,57 @@ use crate::store::is_network;
 /// The most samples that a network is judged on; fewer where the data have no more.
 const SAMPLES: usize = 4096;
 
-/// x and y′ = a + A x − r of samples that the network was not trained on: r = f(x) − y is what the network leaves, and a + A x the
-/// linear function that its outputs f are closest to. So the noise about a linear fit is what the network leaves, and not what a
-/// linear function cannot follow.
-#[derive(Debug)]
-pub struct RunRows {
-    rows: Matrices,
-    words: String,
-}
-
-impl RunRows {
-    /// Those of the network with the first seed of the finished training in `directory`.
-    ///
-    /// # Errors
-    /// When there is none, or its data cannot be made again.
-    pub fn new(directory: &Path) -> Result<Self, DiagnoseError> {
-        if !is_network(directory)
-            .map_err(SavedError::from)
-            .map_err(NetworkError::from)?
-        {
-            let directory = directory.to_owned();
-            return Err(DiagnoseError::Simulation { directory });
-        }
-        let networks = networks_of(directory).map_err(NetworkError::from)?;
-        let saved = SavedNetwork::read(&networks[0], None).map_err(NetworkError::from)?;
-        if matches!(saved.experiment.data.source, NetworkSource::Text(_)) {
-            let directory = directory.to_owned();
-            return Err(DiagnoseError::TextRun { directory });
-        }
-        let run = saved.seed.unwrap_or(0);
-        let made = Made::of_run(&saved.experiment, run)?;
-        let samples = match made.samples_of(SAMPLES, run) {
-            Err(NetworkError::EvaluationSet { limit, .. }) => made.samples_of(limit, run)?,
-            samples => samples?,
-        };
-        let (loss, classes) = match made.training.loss() {
-            // A residual is then f − y, whatever factor the loss has.
-            Loss::SquaredError(_) => (Loss::SquaredError(Convention::Half), false),
-            other => (other, true),
-        };
-        let tape = made.tape().clone();
-        let evaluation = Evaluation::new(tape, loss, samples.clone(), Evaluation::BATCH);
-        let residuals = evaluation
-            .and_then(|mut evaluation| evaluation.residuals(&saved.parameters))
-            .map_err(NetworkError::from)?;
-        let inputs = samples.inputs.transpose().to_owned();
-        let residuals = residuals.transpose().to_owned();
-        let outputs = samples.targets.transpose() + &residuals;
-        let targets = linear_part(&inputs, &outputs) - &residuals;
-        let words = format!(
-            "Noise is what the network of seed {run} leaves of {} samples that it was not trained on: the targets here are the linear \
-             function closest to the network’s outputs, less its residuals.",
-            inputs.nrows()
-        );
-        let names = |kind: &str, count: usize| (1..=count).map(|i| format!("{kind} {i}")).collect();
-        let input_names = names("input", inputs.ncols());
-        let target_names = names(if classes { "class" } else { "output" }, targets.ncols());
-        Ok(Self {
-            rows: Matrices::new((inputs, input_names), (targets, target_names), classes),
-            words,
-        })
+/// x and y′ = a + A x − r of samples that the network with the first seed of the finished training in `directory` was not trained on:
+/// r = f(x) − y is what the network leaves, and a + A x the linear function that its outputs f are closest to. So the noise about a linear
+/// fit is what the network leaves, and not what a linear function cannot follow.
+///
+/// # Errors
+/// When there is no such network, or its data cannot be made again.
+pub fn run_rows(directory: &Path) -> Result<Matrices, DiagnoseError> {
+    if !is_network(directory)
+        .map_err(SavedError::from)
+        .map_err(NetworkError::from)?
+    {
+        let directory = directory.to_owned();
+        return Err(DiagnoseError::Simulation { directory });
     }
+    let networks = networks_of(directory).map_err(NetworkError::from)?;
+    let saved = SavedNetwork::read(&networks[0], None).map_err(NetworkError::from)?;
+    if matches!(saved.experiment.data.source, NetworkSource::Text(_)) {
+        let directory = directory.to_owned();
+        return Err(DiagnoseError::TextRun { directory });
+    }
+    let run = saved.seed.unwrap_or(0);
+    let made = Made::of_run(&saved.experiment, run)?;
+    let samples = match made.samples_of(SAMPLES, run) {
+        Err(NetworkError::EvaluationSet { limit, .. }) => made.samples_of(limit, run)?,
+        samples => samples?,
+    };
+    let (loss, classes) = match made.training.loss() {
+        // A residual is then f − y, whatever factor the loss has.
+        Loss::SquaredError(_) => (Loss::SquaredError(Convention::Half), false),
+        other => (other, true),
+    };
+    let tape = made.tape().clone();
+    let evaluation = Evaluation::new(tape, loss, samples.clone(), Evaluation::BATCH);
+    let residuals = evaluation
+        .and_then(|mut evaluation| evaluation.residuals(&saved.parameters))
+        .map_err(NetworkError::from)?;
+    let inputs = samples.inputs.transpose().to_owned();
+    let residuals = residuals.transpose().to_owned();
+    let outputs = samples.targets.transpose() + &residuals;
+    let targets = linear_part(&inputs, &outputs) - &residuals;
+    let words = format!(
+        "Noise is what the network of seed {run} leaves of {} samples that it was not trained on: the targets here are the linear \
+         function closest to the network’s outputs, less its residuals.",
+        inputs.nrows()
+    );
+    let names = |kind: &str, count: usize| (1..=count).map(|i| format!("{kind} {i}")).collect();
+    let input_names = names("input", inputs.ncols());
+    let target_names = names(if classes { "class" } else { "output" }, targets.ncols());
+    let mut rows = Matrices::new((inputs, input_names), (targets, target_names), classes);
+    rows.left_out.push(words);
+    Ok(rows)
 }
 
 /// a + A x for each row x of `inputs`, by least squares to `outputs`.
@@ -102,35 +91,13 @@ fn linear_part(inputs: &Mat<f64>, outputs: &Mat<f64>) -> Mat<f64> {
     basis * (basis.transpose() * outputs)
 }
 
-impl Rows for RunRows {
-    fn read(&mut self, row: &mut Row) -> Result<bool, DiagnoseError> {
-        self.rows.read(row)
-    }
-
-    fn input_names(&self) -> Vec<String> {
-        self.rows.input_names()
-    }
-
-    fn target_names(&self) -> Vec<String> {
-        self.rows.target_names()
-    }
-
-    fn classes(&self) -> bool {
-        self.rows.classes()
-    }
-
-    fn left_out(&self) -> Vec<String> {
-        vec![self.words.clone()]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
     use super::*;
-    use crate::diagnose::{Diagnosis, Gathered, Settings};
+    use crate::diagnose::{Diagnosis, Gathered, Rows, Settings};
     use crate::run;
     use crate::spec::{Draft, NetworkExperiment};
 
@@ -175,7 +142,7 @@ noise_standard_deviations = [0.5, 0.1]
                 .noise
                 .covariance
         };
-        let found = diagnosed(&mut RunRows::new(folder.path()).unwrap());
+        let found = diagnosed(&mut run_rows(folder.path()).unwrap());
         // 4096 samples: 2 % standard error, and what the student has not learnt.
         assert!((found[(0, 0)] / 0.25 - 1.0).abs() < 0.08, "{found:?}");
         assert!((found[(1, 1)] / 0.01 - 1.0).abs() < 0.25, "{found:?}");
