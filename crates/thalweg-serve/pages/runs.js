@@ -40,15 +40,16 @@ function listed() {
   const items = entries.map(({ path, kind, report }) => {
     const item = make("li");
     if (kind === "simulation" || kind === "training") {
-      const box = make("input", { type: "checkbox", checked: chosen.includes(path) });
+      const box = control(make("input", { type: "checkbox", checked: chosen.includes(path) }), "draw", path);
       box.addEventListener("change", () => choose(path, box.checked));
       item.append(make("label", {}, box, ` ${called(path)} `, make("small", { textContent: kind })));
     } else {
       const label = `${called(path)} `;
       if (kind === "sweep") {
-        const button = make("button", { type: "button", textContent: path || "the sweep" });
+        const button = control(make("button", { type: "button", textContent: path || "the sweep" }), "sweep", path);
         button.addEventListener("click", () => {
           shownSweep = path;
+          choosable = "";
           Object.assign(choice, { across: 0, down: 1 });
           look();
         });
@@ -56,20 +57,42 @@ function listed() {
       } else item.append(label, make("small", { textContent: kind }));
     }
     if (report) {
-      const button = make("button", { type: "button", textContent: "report" });
+      const button = control(make("button", { type: "button", textContent: "report" }), "report", path);
       button.setAttribute("aria-label", `report of ${called(path)}`);
-      button.addEventListener("click", () => {
-        $("page").src = `/api/folder/page/${address(path)}`;
-        $("page").title = `Report of ${called(path)}`;
-        $("page").hidden = false;
-        $("page").scrollIntoView();
-      });
+      button.addEventListener("click", () => openReport(path, button.dataset.control));
       item.append(" ", button);
     }
     return item;
   });
   if (!items.length) items.push(make("li", { textContent: "Nothing yet: runs, sweeps and reproductions are shown here once they begin." }));
+  const at = document.activeElement?.dataset.control;
   $("entries").replaceChildren(...items);
+  // Whoever works with the keyboard stays where they were, though the list was made anew.
+  if (at) [...$("entries").querySelectorAll("[data-control]")].find(made => made.dataset.control === at)?.focus();
+}
+
+// What is worked with in the list, by what it does and to which entry.
+const control = (made, what, path) => {
+  made.dataset.control = `${what} ${path}`;
+  return made;
+};
+
+// The report in its box, which its button or Escape closes; the keyboard goes back to `opener`.
+let opener = null;
+
+function openReport(path, from) {
+  opener = from;
+  $("page").src = `/api/folder/page/${address(path)}`;
+  $("page").title = $("report-of").textContent = `Report of ${called(path)}`;
+  $("report").hidden = false;
+  $("report").scrollIntoView();
+  $("close").focus();
+}
+
+function closeReport() {
+  $("report").hidden = true;
+  $("page").src = "about:blank";
+  [...$("entries").querySelectorAll("[data-control]")].find(made => made.dataset.control === opener)?.focus();
 }
 
 function choose(path, on) {
@@ -128,10 +151,13 @@ function rounded(value) {
   return value !== "" && Number.isFinite(Number(value)) ? String(Number(Number(value).toPrecision(6))) : value;
 }
 
-function drawSweep(sweep) {
-  const { status, axes, points, cells } = sweep;
-  const left = status.seconds_left === null || status.finished === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
-  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done${status.with_divergence ? ` (${status.with_divergence} with seeds that diverged)` : ""}, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
+// What the choices were made for, and the sweep that they draw again: made anew only for other axes, so that a list that a reader has open
+// stays open while cells finish.
+let choosable = "", latest = null;
+
+function choices(axes) {
+  if (choosable === JSON.stringify(axes)) return;
+  choosable = JSON.stringify(axes);
   const select = (name, options, label) => {
     const made = make("select");
     options.forEach(([value, text]) => made.append(make("option", { value, textContent: text, selected: String(choice[name]) === String(value) })));
@@ -139,16 +165,30 @@ function drawSweep(sweep) {
       const before = choice[name];
       choice[name] = name === "quantity" ? made.value : Number(made.value);
       // Two axes are two: the other takes the place that is free.
-      if (name !== "quantity" && choice.across === choice.down) choice[name === "across" ? "down" : "across"] = before;
-      drawSweep(sweep);
+      if (name !== "quantity" && choice.across === choice.down) {
+        const other = name === "across" ? "down" : "across";
+        choice[other] = before;
+        selects[other].value = String(before);
+      }
+      drawSweep(latest);
     });
+    selects[name] = made;
     return make("label", {}, `${label} `, made, " ");
   };
+  const selects = {};
   const named = axes.map((axis, i) => [i, axis]);
   $("choices").replaceChildren(
     select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "shown"),
     ...(axes.length > 1 ? [select("across", named, "across"), select("down", named, "down")] : []),
   );
+}
+
+function drawSweep(sweep) {
+  latest = sweep;
+  const { status, axes, points, cells } = sweep;
+  const left = status.seconds_left === null || status.finished === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
+  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done${status.with_divergence ? ` (${status.with_divergence} with seeds that diverged)` : ""}, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
+  choices(axes);
   const down = axes.length > 1 ? choice.down : -1;
   const values = axis => axis < 0 ? [""] : [...new Set(points.map(point => point[axis]))];
   const [columns, rows] = [values(choice.across), values(down)];
@@ -214,9 +254,10 @@ async function look() {
   } catch (error) {
     complain(error.message);
   }
-  // Not on top of a list that a reader has open.
-  const wait = () => document.hidden || document.activeElement?.tagName === "SELECT" ? (timer = setTimeout(wait, AGAIN)) : look();
+  const wait = () => document.hidden ? (timer = setTimeout(wait, AGAIN)) : look();
   timer = setTimeout(wait, AGAIN);
 }
 
+$("close").addEventListener("click", closeReport);
+$("report").addEventListener("keydown", event => { if (event.key === "Escape") closeReport(); });
 look();

@@ -41,12 +41,17 @@ export function slider(field, changed) {
   const number = document.createElement("input");
   Object.assign(number, { type: "text", inputMode: "decimal", id: `${id}-number`, autocomplete: "off" });
   number.setAttribute("aria-label", `${field.label}${field.unit ? `, in ${field.unit}` : ""}, as a number`);
+  const wrong = document.createElement("p");
+  Object.assign(wrong, { className: "wrong", id: `${id}-wrong`, hidden: true });
+  wrong.setAttribute("role", "alert");
+  number.setAttribute("aria-describedby", wrong.id);
 
   function set(value) {
     range.value = toPosition(field, value);
     range.setAttribute("aria-valuetext", `${value} ${field.unit}`.trim());
     if (document.activeElement !== number) number.value = value;
     number.removeAttribute("aria-invalid");
+    wrong.hidden = true;
   }
   range.addEventListener("input", () => {
     const value = toValue(field, Number(range.value));
@@ -59,7 +64,8 @@ export function slider(field, changed) {
     const inside = number.value.trim() !== "" && value >= field.least && value <= field.most;
     if (!zero && !inside) {
       number.setAttribute("aria-invalid", "true");
-      number.title = `${field.least} to ${field.most}`;
+      wrong.textContent = `${number.value.trim() || "Nothing"} is not taken: a number from ${field.least} to ${field.most}${field.scale === "log-or-zero" ? ", or 0" : ""}.`;
+      wrong.hidden = false;
       return;
     }
     const exact = field.scale === "whole" ? Math.round(value) : value;
@@ -70,6 +76,6 @@ export function slider(field, changed) {
   number.addEventListener("keydown", event => {
     if (event.key === "Enter") event.preventDefault(), number.blur();
   });
-  box.append(label, range, number);
+  box.append(label, range, number, wrong);
   return { box, set };
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::number::{plain, with_error};
-use super::page;
+use super::page::{Head, page};
 use super::section::Section;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point, to_html};
 use crate::results::FigureResult;
@@ -39,13 +39,13 @@ pub fn contrast(runs: &Contrast, command: &str) -> String {
         Some(_) => "that of its own run, given below",
     };
     let tables = ends(runs) + &differences(runs);
-    page::runs(
-        LEAD,
-        convention,
-        "specification.toml and provenance in each run’s directory",
-        &tables,
-        &[section],
-    )
+    let head = Head {
+        title: "runs compared",
+        lead: LEAD,
+        loss_convention: convention,
+        own: "specification.toml and provenance in each run’s directory",
+    };
+    page(&head, &tables, &[section])
 }
 
 /// Whether an equal number of steps is an equal slow time in all.

@@ -1,7 +1,7 @@
 //! The page of a diagnosis: which noise the labels of data have, and where SGD would go on them.
 
 use super::number::{percent, plain, with_error};
-use super::page;
+use super::page::{Head, page};
 use super::section::Section;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -39,7 +39,13 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
         details,
         again: figure.command.clone(),
     });
-    page::run(LEAD, LOSS_CONVENTION, command, &sections)
+    let head = Head {
+        title: "diagnosis",
+        lead: LEAD,
+        loss_convention: LOSS_CONVENTION,
+        own: command,
+    };
+    page(&head, "", &sections)
 }
 
 fn caption(found: &Diagnosis) -> String {

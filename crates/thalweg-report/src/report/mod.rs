@@ -52,7 +52,7 @@ pub fn is_page(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(BEFORE_STYLE).read_to_end(&mut start));
     let text = String::from_utf8_lossy(&start);
-    read.is_ok() && text.starts_with(page::BEGINS) && text.contains(page::TITLE)
+    read.is_ok() && text.starts_with(page::BEGINS) && text.contains(page::TITLE_BEGINS)
 }
 
 /// Bytes among which the title of a page is.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::measured::{self, with_note};
-use super::page;
+use super::page::{self, Head, SPECIFICATION, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -58,12 +58,13 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
             figure,
         })
         .collect();
-    Ok(page::run(
-        LEAD,
-        &convention.unwrap_or_default(),
-        page::SPECIFICATION,
-        &sections,
-    ))
+    let head = Head {
+        title: &format!("training {}", name(directory)),
+        lead: LEAD,
+        loss_convention: &convention.unwrap_or_default(),
+        own: SPECIFICATION,
+    };
+    Ok(page::page(&head, "", &sections))
 }
 
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {

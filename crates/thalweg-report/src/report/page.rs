@@ -1,6 +1,7 @@
 //! The page around the sections: summary, how to read it, environment, style.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use thalweg::flow::{LEAVES_OUT, MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
@@ -18,31 +19,38 @@ pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
         + &reading();
     let lead = "A deep linear network with noisy labels: the exact theory, the slow flow at each run’s own \
                 budget, and SGD itself.";
-    render(
+    let head = Head {
+        title: "figures",
         lead,
-        LOSS_CONVENTION,
-        &before,
-        sections,
-        &environments(&results.figures),
-    )
+        loss_convention: LOSS_CONVENTION,
+        own: "",
+    };
+    render(&head, &before, sections, &environments(&results.figures))
 }
 
 /// Where a run of this program says it.
 pub const SPECIFICATION: &str = "specification.toml, provenance";
 
-/// The page of one run, which makes no claims; `own` is where it says what made it.
-pub fn run(lead: &str, loss_convention: &str, own: &str, sections: &[Section<'_>]) -> String {
-    runs(lead, loss_convention, own, "", sections)
+/// What a page says of itself before it shows anything.
+pub struct Head<'a> {
+    /// What the page is of, after the program's name, as a browser's tab shows it.
+    pub title: &'a str,
+    pub lead: &'a str,
+    pub loss_convention: &'a str,
+    /// Where that which is shown says what made it.
+    pub own: &'a str,
 }
 
-/// The same of a few, with what stands before their pictures.
-pub fn runs(
-    lead: &str,
-    loss_convention: &str,
-    own: &str,
-    before: &str,
-    sections: &[Section<'_>],
-) -> String {
+/// The name of what lies at `path`, for titles.
+pub fn name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// The page of one run or of a few, which makes no claims; `before` stands before its pictures.
+pub fn page(head: &Head<'_>, before: &str, sections: &[Section<'_>]) -> String {
     let here = Environment::here();
     let rows = [
         ("page made by", here.program),
@@ -50,15 +58,9 @@ pub fn runs(
             "commit",
             here.commit.unwrap_or_else(|| "unknown".to_owned()),
         ),
-        ("the run’s own version", own.to_owned()),
+        ("the run’s own version", head.own.to_owned()),
     ];
-    render(
-        lead,
-        loss_convention,
-        before,
-        sections,
-        &(list(&rows) + SOURCE),
-    )
+    render(head, before, sections, &(list(&rows) + SOURCE))
 }
 
 /// A page is words, pictures and style, all inside it: nothing is run, and nothing is loaded.
@@ -67,28 +69,24 @@ const POLICY: &str =
 
 /// How each page begins, and its title.
 pub const BEGINS: &str = "<!doctype html>\n<html lang=\"en\"><head><meta";
-pub const TITLE: &str = "<title>Thalweg report</title>";
+pub const TITLE_BEGINS: &str = "<title>Thalweg: ";
 
-fn render(
-    lead: &str,
-    loss_convention: &str,
-    before: &str,
-    sections: &[Section<'_>],
-    environment: &str,
-) -> String {
+fn render(head: &Head<'_>, before: &str, sections: &[Section<'_>], environment: &str) -> String {
     let mut out = format!(
         "{BEGINS} charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
-         {TITLE}<style>{}</style></head><body><main>\n",
+         {TITLE_BEGINS}{}</title><style>{}</style></head><body><main>\n",
+        to_html(head.title),
         include_str!("style.css")
     );
     let _ = write!(
         out,
         "<h1>Where SGD ends up, predicted and measured</h1>\
-         <p class=\"lead\">{lead} Loss convention of every number: {}. ± and s.e. give the standard error, the typical effect of chance on a number.</p>{before}",
-        to_html(loss_convention)
+         <p class=\"lead\">{} Loss convention of every number: {}. ± and s.e. give the standard error, the typical effect of chance on a number.</p>{before}",
+        head.lead,
+        to_html(head.loss_convention)
     );
     for section in sections {
         out.push_str(&section.render());

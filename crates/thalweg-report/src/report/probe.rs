@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::number::{plain, with_error};
-use super::page;
+use super::page::{self, Head, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -30,12 +30,13 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
         details: "Last numbers, and how they were measured",
         again: words.command.clone(),
     };
-    Ok(page::run(
-        LEAD,
-        CONVENTION,
-        "probe.json, which gives the package’s",
-        &[section],
-    ))
+    let head = Head {
+        title: &format!("probe {}", name(directory)),
+        lead: LEAD,
+        loss_convention: CONVENTION,
+        own: "probe.json, which gives the package’s",
+    };
+    Ok(page::page(&head, "", &[section]))
 }
 
 /// What is shown, in order: the quantities that are known, then the others; each by its key and its axis.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::number::{plain, with_error};
-use super::page;
+use super::page::{self, Head, SPECIFICATION, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -29,12 +29,13 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
         details: "Numbers and settings",
         again: figure.command.clone(),
     };
-    Ok(page::run(
-        LEAD,
-        LOSS_CONVENTION,
-        page::SPECIFICATION,
-        &[section],
-    ))
+    let head = Head {
+        title: &format!("run {}", name(directory)),
+        lead: LEAD,
+        loss_convention: LOSS_CONVENTION,
+        own: SPECIFICATION,
+    };
+    Ok(page::page(&head, "", &[section]))
 }
 
 /// Every quantity against steps, with what each predictor says of it.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::ReportError;
-use super::page;
+use super::page::{self, Head, name};
 use super::section::Section;
 use super::sweep_grid::{Grid, Side, Slice};
 use crate::plot::{self, Axis, Figure, Heat, Look, Panel, Point, to_html};
@@ -69,13 +69,13 @@ pub(super) fn page(directory: &Path, view: SweepView<'_>) -> Result<String, Repo
         })
         .collect();
     let convention = store.sweep().cell(0)?.experiment.loss_convention();
-    Ok(page::runs(
-        LEAD,
-        convention,
-        "plan.toml, provenance",
-        &before(&store, &cells),
-        &drawn,
-    ))
+    let head = Head {
+        title: &format!("sweep {}", name(directory)),
+        lead: LEAD,
+        loss_convention: convention,
+        own: "plan.toml, provenance",
+    };
+    Ok(page::page(&head, &before(&store, &cells), &drawn))
 }
 
 /// Those to be shown.

@@ -95,7 +95,7 @@ pub fn page_in(root: &Path, path: &str) -> Option<PathBuf> {
     (is_html && is_page(&found)).then_some(found)
 }
 
-/// What there is in `root`, by name, three folders deep; what a run or a sweep holds inside is its own. Links are not followed, and names that are
+/// What there is in `root`, by name, three folders deep; folders within a run or a sweep are its own, and pages beside its files are listed. Links are not followed, and names that are
 /// no Unicode are passed over.
 pub fn list(root: &Path) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -109,17 +109,19 @@ fn look(root: &Path, path: &str, deeper: usize, looked: &mut usize, entries: &mu
     let Some(directory) = inside(root, path).filter(|_| *looked <= MOST) else {
         return;
     };
-    if let Some(kind) = Kind::of(&directory) {
+    let kind = Kind::of(&directory);
+    if let Some(kind) = kind {
         entries.push(Entry {
             path: path.to_owned(),
             kind,
             report: page_in(root, path).is_some(),
         });
-        // Beside a page there may be more.
-        if kind != Kind::Page {
-            return;
-        }
     }
+    // Folders in a run or a sweep are its own; pages that a user put beside its files are not.
+    let deeper = match kind {
+        None | Some(Kind::Page) => deeper.checked_sub(1),
+        Some(_) => None,
+    };
     let Ok(children) = fs::read_dir(&directory) else {
         return;
     };
@@ -148,7 +150,7 @@ fn look(root: &Path, path: &str, deeper: usize, looked: &mut usize, entries: &mu
                     report: true,
                 });
             }
-        } else if let Some(deeper) = deeper.checked_sub(1) {
+        } else if let Some(deeper) = deeper {
             look(root, &below, deeper, looked, entries);
         }
     }
