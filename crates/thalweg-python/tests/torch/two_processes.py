@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,9 @@ def main(folder: Path) -> None:
             assert {row.method for row in probe.rows} == {way}
             results[f"{way} found"] = first_values(probe)
     torch.save(results, folder / f"weights{distributed.get_rank()}.pt")
+    # Models in cycles hold the group: freed only as the process ends, PyTorch's threads are not joined, and it aborts now and then.
+    del probe
+    gc.collect()
     distributed.destroy_process_group()
 
 
