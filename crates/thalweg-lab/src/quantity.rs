@@ -491,6 +491,24 @@ pub fn condition_number(layer: usize) -> Quantity {
     }
 }
 
+/// The quantity that files call `key`.
+///
+/// ```
+/// use thalweg_lab::quantity::{self, LOSS};
+///
+/// assert_eq!(quantity::with_key("loss"), Some(LOSS));
+/// assert_eq!(quantity::with_key("condition_number_2"), Some(quantity::condition_number(2)));
+/// assert_eq!(quantity::with_key("flatness"), None);
+/// ```
+pub fn with_key(key: &str) -> Option<Quantity> {
+    let layer = key.strip_prefix("condition_number_");
+    if let Some(layer) = layer.and_then(|layer| layer.parse().ok()) {
+        return Some(condition_number(layer));
+    }
+    let all = SCALARS.into_iter().chain(kept()).chain(probed());
+    all.into_iter().find(|quantity| quantity.key == key)
+}
+
 /// All that is measured of a deep linear network of `depth` layers.
 pub fn simulated(depth: usize) -> Vec<Quantity> {
     let layers = (1..=depth).map(condition_number);

@@ -116,7 +116,8 @@ function drawRuns(runs) {
     const curves = runs.map(({ run }) => run.curves.find(curve => curve.key === key));
     const values = curves.flatMap(curve => curve ? curve.mean.filter(Number.isFinite) : []);
     if (!values.length) continue;
-    const name = curves.find(Boolean).axis.replace(/_\{?([a-z]+)\}?/gi, "_$1");
+    const { axis, symbol, unit } = curves.find(Boolean);
+    const name = axis.replace(/_\{?([a-z]+)\}?/gi, "_$1");
     const box = make("div", { id: `curve-${key}` });
     const figure = make("figure", {}, make("figcaption", { textContent: name }), box);
     box.setAttribute("role", "img");
@@ -125,7 +126,7 @@ function drawRuns(runs) {
     const chart = new Chart(box, 250);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const margin = .06 * (high - low) || .1 * Math.abs(high) || 1;
-    chart.axes({ x: [0, Math.max(...runs.map(({ run }) => run.steps))], y: [low - margin, high + margin], log: false, xLabel: "step t", yLabel: name });
+    chart.axes({ x: [0, Math.max(...runs.map(({ run }) => run.steps))], y: [low - margin, high + margin], log: false, xLabel: "step t", yLabel: unit ? `${symbol}, ${unit}` : symbol });
     curves.forEach((curve, i) => {
       if (!curve) return;
       const at = sign => curve.step.map((step, j) => [step, curve.mean[j] + sign * (curve.standard_error[j] ?? 0)]);

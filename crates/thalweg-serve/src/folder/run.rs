@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thalweg_lab::quantity;
+use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::store::{StoreError, so_far};
 
 /// Quantities that are shown, at most.
@@ -15,7 +15,6 @@ const MOST: usize = 12;
 /// When there is no run, or a file of it is damaged.
 pub fn curves(directory: &Path) -> Result<Value, StoreError> {
     let run = so_far(directory)?;
-    let known = quantity::compared();
     let mut keys: Vec<&str> = run
         .measurements
         .quantities()
@@ -24,17 +23,18 @@ pub fn curves(directory: &Path) -> Result<Value, StoreError> {
         .collect();
     // Those that theory speaks of first.
     keys.sort_by_key(|key| {
-        known
-            .iter()
-            .position(|q| q.key == *key)
-            .unwrap_or(known.len())
+        let known = quantity::SCALARS.iter().position(|q| q.key == *key);
+        known.unwrap_or(quantity::SCALARS.len())
     });
     let curves = keys.into_iter().take(MOST).map(|key| {
         let mean = run.measurements.mean(key);
-        let axis = known.iter().find(|q| q.key == key).map_or(key, |q| q.axis);
+        let known = quantity::with_key(key);
+        let known = known.as_ref();
         json!({
             "key": key,
-            "axis": axis,
+            "axis": known.map_or(key, |it| it.axis),
+            "symbol": known.map_or_else(|| key.to_owned(), Quantity::plain_symbol),
+            "unit": known.map_or("", |it| it.unit),
             "step": mean.iter().map(|at| at.step).collect::<Vec<_>>(),
             "mean": mean.iter().map(|at| at.value.mean).collect::<Vec<_>>(),
             "standard_error": mean.iter().map(|at| at.value.standard_error).collect::<Vec<_>>(),

@@ -44,13 +44,20 @@ test("runs are compared, a sweep fills up, a report opens in its box", async () 
   await page.waitForFunction(() => document.querySelectorAll("#charts path.line").length >= 3);
   assert.match(await page.locator("#legend li").first().textContent(), /unequal: 20,000 steps, 8 seeds/);
 
-  // What begins while the page is open is seen.
+  assert.match(await page.locator("#curve-loss").textContent(), /L, loss/);
+
+  // What begins while the page is open is seen, and whoever works with the keyboard keeps their place in the list.
+  await page.getByRole("button", { name: "store" }).focus();
   simulate("1,1", "equal");
+  await page.getByLabel("equal simulation", { exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.control), "sweep store");
   await page.getByLabel("equal simulation", { exact: true }).check();
   await page.waitForFunction(() => document.querySelectorAll("#legend li").length === 2);
 
   await page.getByRole("button", { name: "store" }).click();
   await page.waitForFunction(() => document.getElementById("progress").textContent.includes("1 of 9 cells are done"));
+  // A choice that has the keyboard does not keep the cells from being seen.
+  await page.locator("#choices select").first().focus();
   run("sweep", "run", "sweep.toml", "--out", "store");
   await page.waitForFunction(() => document.getElementById("progress").textContent.includes("9 of 9 cells are done"));
   assert.equal(await page.locator("#cells td").count(), 9);
@@ -65,6 +72,9 @@ test("runs are compared, a sweep fills up, a report opens in its box", async () 
     assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
     if (screenshots) writeFileSync(`${screenshots}/runs-${width}-${scheme}.png`, await page.screenshot({ fullPage: true }));
   }
+  await page.locator("#close").press("Enter");
+  assert.equal(await page.locator("#page").isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "report of unequal");
   assert.deepEqual(complaints, []);
   assert.deepEqual(elsewhere, []);
   await context.close();

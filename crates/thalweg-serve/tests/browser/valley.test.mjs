@@ -165,6 +165,29 @@ test("every control has a name, and nothing is wider than the page", async () =>
   }
 });
 
+test("on a phone a map stays in sight of each slider, and a number out of its range is answered", async () => {
+  const opened = await open(server.url, { viewport: { width: 390, height: 844 } });
+  const { page } = opened;
+  await page.waitForFunction(() => document.getElementById("main").dataset.milliseconds);
+  for (const slider of await page.locator("#sliders input[type=range]").all()) {
+    await slider.evaluate(element => element.scrollIntoView({ block: "center" }));
+    const [map, own] = [await page.locator("#map-f").boundingBox(), await slider.boundingBox()];
+    assert.ok(map.y >= 0 && map.y + map.height <= own.y, `the map is at ${map.y}, the slider at ${own.y}`);
+  }
+  if (screenshots) writeFileSync(`${screenshots}/valley-phone.png`, await page.screenshot());
+
+  const number = page.locator("#field-batch-number");
+  const before = await page.locator("#main").getAttribute("data-query");
+  await number.fill("-3");
+  await number.press("Enter");
+  assert.match(await page.locator("#field-batch-wrong").textContent(), /^-3 is not taken: a number from 1 to /);
+  await number.fill("12");
+  await number.press("Enter");
+  assert.equal(await page.locator("#field-batch-wrong").isVisible(), false);
+  await page.waitForFunction(before => document.getElementById("main").dataset.query !== before, before);
+  await quiet(opened);
+});
+
 test("Ctrl-C ends the server while SGD runs", async () => {
   const own = await serve();
   const { page, context } = await open(`${own.url}#steps=20000000`);

@@ -64,16 +64,25 @@ fn filled(root: &Path) {
 fn runs_and_sweeps_are_listed_and_drawn_as_they_are_stored() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path());
+    fs::copy(
+        folder.path().join("kept/one run/report.html"),
+        folder.path().join("kept/one run/of mine.html"),
+    )
+    .unwrap();
     let server = serve_folder(folder.path());
     let listed = server.get("/api/folder").json();
     let seen: Vec<_> = listed["entries"].as_array().unwrap().iter().collect();
-    assert_eq!(seen.len(), 2);
+    assert_eq!(seen.len(), 3);
+    assert_eq!(
+        (&seen[1]["path"], &seen[1]["kind"]),
+        (&"kept/one run/of mine.html".into(), &"page".into())
+    );
     assert_eq!(
         (&seen[0]["path"], &seen[0]["kind"], &seen[0]["report"]),
         (&"kept/one run".into(), &"simulation".into(), &true.into())
     );
     assert_eq!(
-        (&seen[1]["path"], &seen[1]["kind"]),
+        (&seen[2]["path"], &seen[2]["kind"]),
         (&"sweep".into(), &"sweep".into())
     );
 
