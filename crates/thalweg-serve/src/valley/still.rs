@@ -12,10 +12,10 @@ use super::watch::{FRAMES, Watch};
 const CELLS: usize = 30;
 /// Frames between two points of a seed's way.
 const EVERY: usize = 8;
-/// The frame at which the seeds' places are marked, beside the last: about a hundredth of the run.
-const EARLY: usize = 24;
+/// The frames at which the seeds' places are marked, after 1, 4 and 9 % of the steps: their ways show the rest, up to the mark where they end.
+const MARKED: [usize; 3] = [24, 48, 72];
 
-/// The still of a setting of two layers as an SVG, with SGD at its end: the same for the same setting.
+/// The still of a setting of two layers as an SVG, with SGD's way to its end: the same for the same setting.
 ///
 /// # Errors
 /// When theory, flow or simulator has no answer for the setting, or it has more than two layers.
@@ -27,7 +27,7 @@ pub fn still(setting: &Setting) -> Result<String, AnswerError> {
     let valley = Valley::new(&experiment.problem).map_err(|e| AnswerError::Input(Box::new(e)))?;
     let mut watch = Watch::new(&experiment).map_err(|e| AnswerError::Work(Box::new(e)))?;
     let mut ways = vec![Vec::new(); experiment.seeds.len()];
-    let (mut early, mut late) = (Vec::new(), Vec::new());
+    let mut places = Vec::new();
     for number in (0..=FRAMES).step_by(EVERY) {
         watch.skip_to(number);
         let Some(frame) = watch.next_frame(&|| false) else {
@@ -36,19 +36,16 @@ pub fn still(setting: &Setting) -> Result<String, AnswerError> {
         for (way, seed) in ways.iter_mut().zip(&frame.seeds) {
             way.extend(seed.map(|[first, second, ..]| Point::exact(first, second)));
         }
-        let places = frame.seeds.iter().flatten();
-        let places = places.map(|&[first, second, ..]| Point::exact(first, second));
-        match number {
-            EARLY => early.extend(places),
-            FRAMES => late.extend(places),
-            _ => {}
+        if MARKED.contains(&number) {
+            let seeds = frame.seeds.iter().flatten();
+            places.extend(seeds.map(|&[first, second, ..]| Point::exact(first, second)));
         }
     }
     let drawn = Drawn {
         edges: edges(&picture).map_err(|e| AnswerError::Work(Box::new(e)))?,
         picture,
         ways,
-        places: early.into_iter().chain(late).collect(),
+        places,
     };
     let panels = vec![
         drawn.panel(
@@ -116,7 +113,7 @@ impl Drawn {
             ..Look::scattered(1)
         };
         panel = panel.with(
-            "SGD, 16 seeds, early and at the end",
+            "SGD, 16 seeds, after 1, 4 and 9 % of the steps",
             self.places.clone(),
             dot.on_map(),
         );
