@@ -51,17 +51,12 @@ impl Confusion {
         let mut all = Vec::with_capacity(classes * classes);
         for i in 0..classes {
             let row: Vec<f64> = (0..classes).map(|j| matrix[(i, j)]).collect();
-            let sum: f64 = row.iter().sum();
-            let smallest = row.iter().copied().fold(f64::INFINITY, f64::min);
-            // Also where one is NaN.
-            if !(smallest >= 0.0 && (sum - 1.0).abs() <= SUM_TOLERANCE) {
-                return Err(DataError::ConfusionRow {
-                    row: i + 1,
-                    smallest,
-                    sum,
-                });
-            }
-            all.extend(cumulative(&row));
+            let wrong = |(smallest, sum)| DataError::ConfusionRow {
+                row: i + 1,
+                smallest,
+                sum,
+            };
+            all.extend(distribution(&row).map_err(wrong)?);
         }
         Ok(Self {
             classes,
@@ -76,6 +71,43 @@ impl Confusion {
             word,
         )
     }
+}
+
+/// Cumulative probabilities of each of `samples` distributions, columns of `matrix`, one after another.
+pub(super) fn columns(
+    matrix: &Mat<f64>,
+    classes: usize,
+    samples: usize,
+) -> Result<Vec<f64>, DataError> {
+    if (matrix.nrows(), matrix.ncols()) != (classes, samples) {
+        return Err(DataError::DistributionsShape {
+            found_rows: matrix.nrows(),
+            found_columns: matrix.ncols(),
+            classes,
+            samples,
+        });
+    }
+    let mut all = Vec::with_capacity(classes * samples);
+    for sample in 0..samples {
+        let wrong = |(smallest, sum)| DataError::Distribution {
+            sample: sample + 1,
+            smallest,
+            sum,
+        };
+        all.extend(distribution(matrix.col_as_slice(sample)).map_err(wrong)?);
+    }
+    Ok(all)
+}
+
+/// The cumulative probabilities of a distribution; the smallest of them and their sum where it is none.
+fn distribution(probabilities: &[f64]) -> Result<Vec<f64>, (f64, f64)> {
+    let sum: f64 = probabilities.iter().sum();
+    let least = probabilities.iter().copied().fold(f64::INFINITY, f64::min);
+    // Also where one is NaN.
+    if !(least >= 0.0 && (sum - 1.0).abs() <= SUM_TOLERANCE) {
+        return Err((least, sum));
+    }
+    Ok(cumulative(probabilities))
 }
 
 /// The sums of the first numbers of `weights`, over the sum of all.

@@ -160,6 +160,35 @@ pub enum DataError {
         /// Its sum.
         sum: f64,
     },
+    /// Samples' distributions over classes are not as many as samples, or not over the classes.
+    #[error(
+        "the distributions are {found_rows} × {found_columns} for {classes} classes and {samples} samples: give a row for each class and a column for each sample"
+    )]
+    DistributionsShape {
+        /// Rows given.
+        found_rows: usize,
+        /// Columns given.
+        found_columns: usize,
+        /// Classes.
+        classes: usize,
+        /// Samples.
+        samples: usize,
+    },
+    /// A sample's distribution over classes is none.
+    #[error(
+        "the distribution of sample {sample} has the smallest entry {smallest} and the sum {sum}: give probabilities, which sum to 1"
+    )]
+    Distribution {
+        /// Which sample, from 1.
+        sample: usize,
+        /// Its smallest entry.
+        smallest: f64,
+        /// Its sum.
+        sum: f64,
+    },
+    /// Class weights where targets are numbers.
+    #[error("the targets are numbers: there are no classes to be drawn by weights")]
+    NoClasses,
     /// A probability is none.
     #[error("{field} is {}: give a probability, from 0 to 1", shown(*found))]
     Probability {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faer::{Mat, MatRef};
 
 use super::DataError;
-use super::confusion::{Confusion, choose, cumulative};
+use super::confusion::{Confusion, choose, columns, cumulative};
 use super::law::{Batch, Draw, SampleLaw, SampleShape};
 use super::noise::{LabelNoise, Noise, Scratch};
 use crate::random::{Bulk, Purpose, shuffle};
@@ -16,16 +16,33 @@ const RUN: usize = 16;
 /// Samples are counted in 32 bits.
 const MOST: usize = u32::MAX as usize;
 
-/// Samples with a class each; targets are e_class + ε (or softmax of it), with a fresh ε, and a fresh flip
-/// of the label, at each visit.
+/// Samples with a class or with numbers each; targets are e_class + ε (or softmax of it), or the numbers + ε, with a fresh ε, and a fresh
+/// draw of the label where labels are drawn, at each visit.
 #[derive(Clone, Debug)]
 pub struct LabelledSet {
     inputs: Mat<f32>,
+    /// None where targets are numbers.
     labels: Vec<usize>,
-    classes: usize,
+    outputs: usize,
     law: Visits,
-    flips: Option<Confusion>,
+    given: Given,
     noise: Noise,
+}
+
+/// What a sample's target is, before noise.
+#[derive(Clone, Debug)]
+enum Given {
+    /// e_class.
+    Class,
+    /// e_j, with j drawn from the row of the sample's class.
+    Flipped(Confusion),
+    /// e_j, with j drawn from the sample's own distribution, a column of the matrix.
+    Drawn {
+        distributions: Mat<f32>,
+        cumulative: Vec<f64>,
+    },
+    /// A column of the matrix.
+    Values(Mat<f32>),
 }
 
 /// In which order a labelled set is visited.
@@ -109,10 +126,48 @@ impl LabelledSet {
         Ok(Self {
             inputs,
             labels,
-            classes,
+            outputs: classes,
             law: Visits::Shuffled,
-            flips: None,
+            given: Given::Class,
             noise: Noise::new(noise, classes, "classes")?,
+        })
+    }
+
+    /// A set whose targets are numbers, visited in shuffled epochs: `inputs` are features × samples, `values` outputs × samples. Σε has a
+    /// row for each output.
+    ///
+    /// # Errors
+    /// As [`LabelledSet::new`]'s, and when there are no outputs or not as many targets as samples.
+    ///
+    /// ```
+    /// use thalweg::data::{LabelNoise, LabelledSet, Source};
+    /// use thalweg::faer::Mat;
+    ///
+    /// let inputs = Mat::from_fn(1, 5, |_, j| j as f32);
+    /// let values = Mat::from_fn(1, 5, |_, j| 0.5 * j as f64);
+    /// let source = Source::from(LabelledSet::with_values(inputs, &values, LabelNoise::none(1))?);
+    /// let samples = source.clean(7, 5);
+    /// assert!((0..5).all(|b| samples.targets[(0, b)] == 0.5 * samples.inputs[(0, b)]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_values(
+        inputs: Mat<f32>,
+        values: &Mat<f64>,
+        noise: LabelNoise,
+    ) -> Result<Self, DataError> {
+        let samples = inputs.ncols();
+        if values.ncols() != samples {
+            return Err(DataError::LabelCount {
+                labels: values.ncols(),
+                samples,
+            });
+        }
+        let outputs = values.nrows();
+        let set = Self::new(inputs, vec![0; samples], outputs, noise)?;
+        Ok(Self {
+            labels: Vec::new(),
+            given: Given::Values(single(values, "the targets")?),
+            ..set
         })
     }
 
@@ -136,15 +191,55 @@ impl LabelledSet {
     /// # Errors
     /// When the matrix is not classes × classes or a row is no distribution.
     pub fn flipped(self, confusion: &Mat<f64>) -> Result<Self, DataError> {
-        let flips = Some(Confusion::new(confusion, self.classes)?);
-        Ok(Self { flips, ..self })
+        let given = Given::Flipped(Confusion::new(confusion, self.outputs)?);
+        Ok(Self { given, ..self })
+    }
+
+    /// The set with a distribution over classes for each sample, such as the labels that several people gave it: a column of
+    /// `distributions`, classes × samples, whose columns sum to 1. `drawn` says whether a label is drawn from it at each visit, or whether
+    /// the distribution itself is the target. Both have the same mean, E\[y|x\], which is what is evaluated without noise.
+    ///
+    /// # Errors
+    /// When the matrix is not classes × samples or a column is no distribution.
+    ///
+    /// ```
+    /// use thalweg::data::{LabelNoise, LabelledSet, Source};
+    /// use thalweg::faer::Mat;
+    ///
+    /// // One image, which three of four people call 0 and one calls 1.
+    /// let set = LabelledSet::new(Mat::full(1, 1, 0.0), vec![0], 2, LabelNoise::none(2))?;
+    /// let people = Mat::from_fn(2, 1, |class, _| [0.75, 0.25][class]);
+    /// let source = Source::from(set.with_distributions(&people, true)?);
+    /// let [drawn, mean] = [source.evaluation(7, 1), source.clean(7, 1)];
+    /// assert!(drawn.targets[(0, 0)] == 1.0 || drawn.targets[(0, 0)] == 0.0);
+    /// assert_eq!(mean.targets[(0, 0)], 0.75);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_distributions(
+        self,
+        distributions: &Mat<f64>,
+        drawn: bool,
+    ) -> Result<Self, DataError> {
+        let cumulative = columns(distributions, self.outputs, self.inputs.ncols())?;
+        let distributions = single(distributions, "the distributions")?;
+        let given = match drawn {
+            true => Given::Drawn {
+                distributions,
+                cumulative,
+            },
+            false => Given::Values(distributions),
+        };
+        Ok(Self { given, ..self })
     }
 
     fn by_class(&self, weights: &[f64]) -> Result<Visits, DataError> {
-        if weights.len() != self.classes {
+        if self.labels.is_empty() {
+            return Err(DataError::NoClasses);
+        }
+        if weights.len() != self.outputs {
             return Err(DataError::ClassWeightCount {
                 found: weights.len(),
-                classes: self.classes,
+                classes: self.outputs,
             });
         }
         let wrong = |weight: &f64| !(weight.is_finite() && *weight >= 0.0);
@@ -156,7 +251,7 @@ impl LabelledSet {
         if !(total.is_finite() && total > 0.0) {
             return Err(DataError::ClassWeightSum { total });
         }
-        let mut members = vec![Vec::new(); self.classes];
+        let mut members = vec![Vec::new(); self.outputs];
         for (sample, &label) in self.labels.iter().enumerate() {
             members[label].push(sample as u32);
         }
@@ -175,7 +270,7 @@ impl LabelledSet {
     /// The samples of an evaluation set, each once: repeats would pass for independent samples and say nothing new.
     fn evaluation_order(&self, seed: u64, purpose: Purpose) -> Vec<u32> {
         let mut order = Vec::new();
-        shuffle(&mut order, seed, purpose, 0, self.labels.len());
+        shuffle(&mut order, seed, purpose, 0, self.inputs.ncols());
         let Visits::Classes { members, .. } = &self.law else {
             return order;
         };
@@ -215,14 +310,14 @@ impl LabelledSet {
         self.inputs.as_ref()
     }
 
-    /// The samples' classes, before flips.
+    /// The samples' classes, before labels are drawn; none where targets are numbers.
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// How many classes there are.
-    pub fn classes(&self) -> usize {
-        self.classes
+    /// How many classes there are, or numbers that a target has.
+    pub fn outputs(&self) -> usize {
+        self.outputs
     }
 }
 
@@ -230,17 +325,17 @@ impl SampleLaw for LabelledSet {
     type Draw<T: Real> = LabelledDraw<T>;
 
     fn shapes(&self) -> [SampleShape; 2] {
-        let classes = SampleShape::Sequence {
-            rows: self.classes,
+        let targets = SampleShape::Sequence {
+            rows: self.outputs,
             positions: 1,
         };
-        [SampleShape::Features(self.inputs.nrows()), classes]
+        [SampleShape::Features(self.inputs.nrows()), targets]
     }
 
     /// All, or as many as can be taken in the classes' proportions before one has no more.
     fn evaluation_limit(&self) -> Option<usize> {
         Some(match &self.law {
-            Visits::Shuffled | Visits::Replacement => self.labels.len(),
+            Visits::Shuffled | Visits::Replacement => self.inputs.ncols(),
             Visits::Classes { members, .. } => {
                 let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
                 self.classes_in_turn(&sizes).len()
@@ -249,7 +344,8 @@ impl SampleLaw for LabelledSet {
     }
 
     fn is_noisy(&self) -> bool {
-        self.flips.is_some() || !self.noise.is_none()
+        let drawn = matches!(self.given, Given::Flipped(_) | Given::Drawn { .. });
+        drawn || !self.noise.is_none()
     }
 
     fn draw<T: Real>(self: &Arc<Self>, seeds: &[u64]) -> LabelledDraw<T> {
@@ -312,7 +408,7 @@ impl<T: Real> Visitor<T> {
                 self.words.resize(to.batch(), 0);
                 bulk.words(&mut self.words);
                 for (index, &word) in self.indices.iter_mut().zip(&self.words) {
-                    *index = below(word, set.labels.len()) as u32;
+                    *index = below(word, set.inputs.ncols()) as u32;
                 }
             }
             Visits::Classes {
@@ -333,7 +429,7 @@ impl<T: Real> Visitor<T> {
 
     /// What comes next in the endless sequence of epochs.
     fn in_order(&mut self, batch: &Batch) {
-        let samples = self.set.labels.len();
+        let samples = self.set.inputs.ncols();
         for (place, index) in (batch.first..).zip(&mut self.indices) {
             let epoch = (place / samples as u128) as u64;
             if self.epoch != Some((batch.order, epoch)) {
@@ -348,18 +444,55 @@ impl<T: Real> Visitor<T> {
     fn targets(&mut self, noisy: bool, bulk: &mut Bulk, mut to: LinesMut<'_, T>) {
         let set = &*self.set;
         to.data.fill(T::ZERO);
-        let flips = set.flips.as_ref().filter(|_| noisy);
-        if flips.is_some() {
+        let drawn = noisy && matches!(set.given, Given::Flipped(_) | Given::Drawn { .. });
+        if drawn {
             self.words.resize(to.batch(), 0);
             bulk.words(&mut self.words);
         }
         for (sample, &index) in self.indices.iter().take(to.batch()).enumerate() {
-            let class = set.labels[index as usize];
-            let label = flips.map_or(class, |flips| flips.label(class, self.words[sample]));
-            to.line(label)[sample] = T::ONE;
+            let index = index as usize;
+            match &set.given {
+                Given::Flipped(flips) if drawn => {
+                    let label = flips.label(set.labels[index], self.words[sample]);
+                    to.line(label)[sample] = T::ONE;
+                }
+                Given::Drawn { cumulative, .. } if drawn => {
+                    let own = &cumulative[index * set.outputs..][..set.outputs];
+                    to.line(choose(own, self.words[sample]))[sample] = T::ONE;
+                }
+                Given::Class | Given::Flipped(_) => {
+                    to.line(set.labels[index])[sample] = T::ONE;
+                }
+                Given::Values(values)
+                | Given::Drawn {
+                    distributions: values,
+                    ..
+                } => {
+                    for (output, &value) in values.col_as_slice(index).iter().enumerate() {
+                        to.line(output)[sample] = T::from_f64(value.into());
+                    }
+                }
+            }
         }
         set.noise.apply(noisy, bulk, &mut self.scratch, &mut to);
     }
+}
+
+/// `values` in single precision.
+fn single(values: &Mat<f64>, field: &'static str) -> Result<Mat<f32>, DataError> {
+    for sample in 0..values.ncols() {
+        let column = values.col_as_slice(sample);
+        if let Some(output) = column.iter().position(|y| !(*y as f32).is_finite()) {
+            return Err(DataError::NotFinite {
+                field,
+                index: sample * values.nrows() + output + 1,
+                found: column[output],
+            });
+        }
+    }
+    Ok(Mat::from_fn(values.nrows(), values.ncols(), |i, j| {
+        values[(i, j)] as f32
+    }))
 }
 
 /// A number below `count`, from a random word.

@@ -262,6 +262,77 @@ fn classes_and_flips_have_their_probabilities() {
     assert!((0..COUNT).all(|j| member(j) % 3 != 1));
 }
 
+/// A sample's labels have its own distribution, whichever its class; without noise, and as a target, it is the distribution itself.
+#[test]
+fn each_sample_has_a_distribution_of_its_own_if_wanted() {
+    let distributions = Mat::from_fn(3, 12, |class, j| {
+        [[0.7, 0.3, 0.0], [0.125, 0.25, 0.625]][j % 2][class]
+    });
+    let set = |drawn| {
+        let set = labelled(LabelNoise::none(3)).with_distributions(&distributions, drawn);
+        Source::from(set.unwrap())
+    };
+    let tape = mlp(&[2, 3]).tape().unwrap();
+    let drawn = batch(&mut Sampler::new(&set(true), 2), &tape, 0, COUNT);
+    for of in 0..2 {
+        let own: Vec<usize> = (0..COUNT)
+            .filter(|&j| drawn[(0, j)] as usize % 2 == of)
+            .collect();
+        for label in 0..3 {
+            let hits: Vec<f64> = own.iter().map(|&j| drawn[(2 + label, j)]).collect();
+            match distributions[(label, of)] {
+                0.0 => assert_eq!(hits.iter().sum::<f64>(), 0.0),
+                p => mean_is("label", &hits, p),
+            }
+        }
+    }
+    for source in [set(true), set(false)] {
+        let clean = source.clean(3, 12);
+        for b in 0..12 {
+            let sample = clean.inputs[(0, b)] as usize;
+            for class in 0..3 {
+                let expected = f64::from(distributions[(class, sample)] as f32);
+                assert_eq!(clean.targets[(class, b)], expected);
+            }
+        }
+    }
+    assert!(set(true).redraw(1, 12, 4).is_some() && set(false).redraw(1, 12, 4).is_none());
+    for (classes, samples, sum) in [(3, 11, 1.0), (2, 12, 1.0), (3, 12, 0.9)] {
+        let wrong = Mat::full(classes, samples, sum / classes as f64);
+        let set = labelled(LabelNoise::none(3)).with_distributions(&wrong, true);
+        assert!(set.is_err(), "{classes} × {samples}");
+    }
+}
+
+/// Targets that are numbers come with their inputs and get the noise's covariance; there are no classes to draw by.
+#[test]
+fn targets_can_be_numbers() {
+    let inputs = || Mat::from_fn(2, 12, |i, j| if i == 0 { j as f32 } else { 0.5 });
+    let values = Mat::from_fn(3, 12, |i, j| (i as f64 - 1.0) * j as f64 / 4.0);
+    let law = noise(NoiseLaw::Gaussian, Place::Targets);
+    let covariance = law.covariance.clone();
+    let set = LabelledSet::with_values(inputs(), &values, law).unwrap();
+    let refused = set.clone().visited(Sampling::Classes(vec![1.0; 3]));
+    assert!(matches!(refused, Err(DataError::NoClasses)));
+    let source = Source::from(set);
+    let tape = mlp(&[2, 3]).tape().unwrap();
+    let drawn = batch(&mut Sampler::new(&source, 2), &tape, 0, COUNT);
+    let left = Mat::from_fn(3, COUNT, |i, j| {
+        drawn[(2 + i, j)] - values[(i, drawn[(0, j)] as usize)]
+    });
+    for (a, b) in [(0, 0), (0, 1), (1, 1), (2, 2)] {
+        second_moment("noise", &left, [a, b], covariance[(a, b)]);
+    }
+    let clean = source.clean(3, 12);
+    for b in 0..12 {
+        let sample = clean.inputs[(0, b)] as usize;
+        assert!((0..3).all(|i| clean.targets[(i, b)] == values[(i, sample)]));
+    }
+    for wrong in [Mat::full(3, 11, 0.0), Mat::full(3, 12, f64::NAN)] {
+        assert!(LabelledSet::with_values(inputs(), &wrong, LabelNoise::none(3)).is_err());
+    }
+}
+
 #[test]
 fn a_data_set_is_drawn_with_replacement_if_wanted() {
     let set = labelled(LabelNoise::none(3)).visited(Sampling::Replacement);
