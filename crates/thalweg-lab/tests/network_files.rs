@@ -500,7 +500,11 @@ fn what_is_added_survives_the_resolved_form() {
     let experiment = read(ADDED).unwrap();
     let found = &experiment.settings.optimizer;
     let expected = [
-        Change::Shifts(Shifts { most: 2, width: 28 }),
+        Change::Shifts(Shifts {
+            most: 2,
+            width: 28,
+            height: 28,
+        }),
         Change::Flips(Flips { width: 28 }),
         Change::InputNoise(InputNoise(0.25)),
         Change::InputDropout(InputDropout(0.2)),

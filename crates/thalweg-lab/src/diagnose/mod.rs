@@ -45,7 +45,7 @@ pub use interventions::Intervention;
 pub use noise::Noise;
 pub use on_rows::OnRows;
 pub use rows::{
-    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TableRows, TextRows, open,
-    run_rows,
+    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TABLES, TableRows, TextRows,
+    numbers, open, open_table, run_rows,
 };
 pub use trials::Trial;

@@ -22,6 +22,24 @@ pub enum ImageError {
         /// What the names of each set's files begin with, as it can be given; at least two.
         sets: Vec<String>,
     },
+    /// One of CIFAR's files is not there.
+    #[error("{} has no {name}: give the folder of CIFAR-10's binary files (data_batch_1.bin to data_batch_5.bin and test_batch.bin) or of CIFAR-100's (train.bin and test.bin)", folder.display())]
+    NoCifar {
+        /// The folder.
+        folder: PathBuf,
+        /// The file.
+        name: String,
+    },
+    /// One of CIFAR's files is not made of its records.
+    #[error("{} has {found} bytes, which is no whole number of records of {record} bytes: it is damaged or cut off, unpack it again", path.display())]
+    Records {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        found: usize,
+        /// A record's.
+        record: usize,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {

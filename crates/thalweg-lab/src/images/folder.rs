@@ -105,6 +105,7 @@ fn together(paths: &[PathBuf; 2], images: Idx, labels: Idx) -> Result<Images, Im
         });
     }
     Ok(Images {
+        channels: 1,
         height,
         width,
         pixels: images.bytes,

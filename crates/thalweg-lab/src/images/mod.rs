@@ -1,4 +1,4 @@
-//! Labelled images: the digits that come with the program, or a folder of IDX files.
+//! Labelled images: the digits that come with the program, a folder of IDX files, or one of CIFAR's binary files.
 //!
 //! ```
 //! use thalweg_lab::images::{Pixels, builtin};
@@ -10,6 +10,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cifar;
 mod error;
 mod folder;
 mod gzip;
@@ -22,17 +23,20 @@ use faer::Mat;
 
 use crate::store::Fingerprint;
 
+pub use cifar::{CifarLabels, is_cifar, read_cifar};
 pub use error::ImageError;
 pub use folder::{builtin, read_folder};
 
 /// Images of one size with a class each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
+    /// Colours: 1 of grey pictures, 3 of red, green and blue.
+    pub channels: usize,
     /// Pixels from top to bottom.
     pub height: usize,
     /// Pixels from left to right.
     pub width: usize,
-    /// Image after image, row after row; 0 is background.
+    /// Image after image, of each one colour after another, of each row after row; 0 is dark.
     pub pixels: Vec<u8>,
     /// One class for each image.
     pub labels: Vec<u8>,
@@ -67,9 +71,14 @@ impl Images {
         self.labels.is_empty()
     }
 
-    /// Pixels of an image.
+    /// Numbers of an image: its pixels, in each colour.
     pub fn size(&self) -> usize {
-        self.height * self.width
+        self.shape().iter().product()
+    }
+
+    /// Colours, pixels from top to bottom, pixels from left to right.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.channels, self.height, self.width]
     }
 
     /// (byte/255 − `shift`)/`scale`: pixels × images.
@@ -82,8 +91,8 @@ impl Images {
 }
 
 impl ImageSet {
-    /// Of all images and labels, which were read from `source`.
-    pub(crate) fn fingerprint(&self, source: &Path) -> Fingerprint {
+    /// Of all images and labels, which were read from `source`, and of what was read `beside` them, if anything was.
+    pub(crate) fn fingerprint(&self, source: &Path, beside: Option<&[u8]>) -> Fingerprint {
         let sets = [&self.train, &self.test];
         let sizes: Vec<u8> = sets
             .iter()
@@ -91,7 +100,8 @@ impl ImageSet {
             .flat_map(|size| (size as u64).to_le_bytes())
             .collect();
         let bytes = sets.iter().flat_map(|set| [&set.labels[..], &set.pixels]);
-        Fingerprint::new(source.to_owned(), [&sizes[..]].into_iter().chain(bytes))
+        let parts = [&sizes[..]].into_iter().chain(bytes);
+        Fingerprint::new(source.to_owned(), parts.chain(beside))
     }
 
     /// The training and the test images as pixels × images.

@@ -7,6 +7,7 @@ use thalweg::evaluation::EvaluationError;
 use thalweg::model::ModelError;
 use thalweg::train::TrainError;
 
+use crate::diagnose::DiagnoseError;
 use crate::images::ImageError;
 use crate::memory::TooLittle;
 use crate::saved::SavedError;
@@ -33,6 +34,82 @@ pub enum NetworkError {
         path: PathBuf,
         /// Why it cannot.
         source: std::io::Error,
+    },
+    /// A table cannot be read.
+    #[error("{}: {source}", path.display())]
+    Table {
+        /// The file, or the name of a table that comes with the program.
+        path: PathBuf,
+        /// Why not.
+        source: Box<DiagnoseError>,
+    },
+    /// Not all of a table can be used.
+    #[error(
+        "{}: {left_out} A network is trained on whole tables: name columns that are to be left out in `data.without`, or say `incomplete = \"leave-out\"` in `data` to leave out rows with gaps and columns of words",
+        path.display()
+    )]
+    TableParts {
+        /// The file.
+        path: PathBuf,
+        /// What would be left out, in sentences.
+        left_out: String,
+    },
+    /// A table's columns are not as many as the network's inputs and outputs.
+    #[error(
+        "{} has {found_inputs} inputs ({inputs}) and {found_outputs} outputs ({outputs}): say `inputs = {found_inputs}` and `outputs = {found_outputs}` of the network",
+        path.display()
+    )]
+    TableEnds {
+        /// The file.
+        path: PathBuf,
+        /// Columns that are inputs.
+        found_inputs: usize,
+        /// Their names.
+        inputs: String,
+        /// Columns that are targets, or classes.
+        found_outputs: usize,
+        /// Their names.
+        outputs: String,
+    },
+    /// A table's targets are classes where numbers were expected, or the other way round.
+    #[error("{}: the targets are {found}: {needed}", path.display())]
+    TableKind {
+        /// The file.
+        path: PathBuf,
+        /// Words, or numbers.
+        found: &'static str,
+        /// What to do.
+        needed: &'static str,
+    },
+    /// A table of too few rows to keep some for measuring.
+    #[error("{} has {rows} rows: at least 5 are needed, of which each fifth is measured on and not trained on", path.display())]
+    TableRows {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+    },
+    /// A row of a table of distributions has no sum to be divided by.
+    #[error("{}: row {row} sums to {sum}: give probabilities or counts, none negative and not all 0", path.display())]
+    Distribution {
+        /// The table.
+        path: PathBuf,
+        /// Which row, from 1.
+        row: usize,
+        /// Its sum.
+        sum: f64,
+    },
+    /// Images are not of the size that their number of pixels says.
+    #[error(
+        "the images have {height} × {width} pixels: a network of that many inputs takes {side} × {side}"
+    )]
+    ImageSize {
+        /// Pixels from top to bottom.
+        height: usize,
+        /// From left to right.
+        width: usize,
+        /// Of a square of as many.
+        side: usize,
     },
     /// A text has fewer kinds of character than the network has tokens.
     #[error(

@@ -1,106 +1,120 @@
-//! Labelled images: the built-in digits, or a folder of IDX files.
+//! Labelled images: the built-in digits, a folder of IDX files, or one of CIFAR's.
 
 use std::path::{Path, PathBuf};
 
 use faer::Mat;
-use thalweg::data::{DataError, LabelledSet, Sampling, Source, symmetric_flips};
+use thalweg::data::{LabelledSet, Sampling, Source};
 use thalweg::model::Network;
 
+use super::label_flips::LabelFlips;
+use super::soft_labels::SoftLabels;
+use super::visits::{sampling, sampling_node};
 use super::{DataSource, Kind, NetworkSource, Sources, Student};
-use crate::images::{ImageSet, Pixels, builtin, read_folder};
+use crate::images::{CifarLabels, ImageSet, Pixels, builtin, read_cifar, read_folder};
 use crate::memory;
 use crate::network::NetworkError;
-use crate::spec::{Ends, Fault, Field, Node, Tagged, Word, kind, matrix, matrix_to_node};
+use crate::spec::{Ends, Fault, Field, Node, Word, kind};
 use crate::store::Fingerprint;
 
 /// Labelled images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageSource {
-    /// The folder of IDX files; the built-in digits where `None`.
-    pub path: Option<PathBuf>,
+    /// Whose they are.
+    pub files: ImageFiles,
+    /// Pixels from top to bottom and from left to right, where that is known of their number.
+    pub size: Option<[usize; 2]>,
+    /// Whether the two parts of the set change places: its test images are trained on, and its training images evaluated on.
+    pub swapped: bool,
     /// How bytes become numbers.
     pub pixels: Pixels,
     /// In which order they are visited.
     pub sampling: Sampling,
     /// With which chances labels are replaced, at each visit.
     pub label_flips: LabelFlips,
+    /// Distributions over the classes in place of the labels of the images that are trained on.
+    pub soft_labels: Option<SoftLabels>,
 }
 
-/// With which chances labels are replaced.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LabelFlips {
-    /// By a random other one with this chance, whatever the class; 0 for none.
-    Chance(f64),
-    /// By the label of column j with the chance in row i, for a sample of class i: a confusion matrix, whose rows sum to 1.
-    Confusion(Mat<f64>),
+/// Whose images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageFiles {
+    /// The digits that come with the program.
+    BuiltIn,
+    /// Those of a folder of IDX files.
+    Idx(PathBuf),
+    /// Those of a folder of CIFAR's binary files.
+    Cifar(PathBuf, CifarLabels),
 }
-
-impl LabelFlips {
-    /// A chance, or a matrix for `classes` classes.
-    fn read(field: &Field<'_>, classes: usize) -> Result<Self, Fault> {
-        if let Ok(chance) = field.number() {
-            return match (0.0..=1.0).contains(&chance) {
-                true => Ok(Self::Chance(chance)),
-                false => Err(field.not("a probability from 0 to 1, or a confusion matrix")),
-            };
-        }
-        let found = matrix(field)?;
-        if (found.nrows(), found.ncols()) != (classes, classes) {
-            return Err(field.not(format!(
-                "a probability, or a {classes} × {classes} matrix, a row of probabilities for each class,"
-            )));
-        }
-        Ok(Self::Confusion(found))
-    }
-
-    fn to_node(&self) -> Node {
-        match self {
-            Self::Chance(chance) => (*chance).into(),
-            Self::Confusion(confusion) => matrix_to_node(confusion.as_ref()),
-        }
-    }
-
-    /// P(label j | class i) in row i; nothing where labels stay.
-    fn confusion(&self, classes: usize) -> Result<Option<Mat<f64>>, DataError> {
-        match self {
-            Self::Chance(0.0) => Ok(None),
-            Self::Chance(chance) => symmetric_flips(classes, *chance).map(Some),
-            Self::Confusion(confusion) => Ok(Some(confusion.clone())),
-        }
-    }
-}
-
-/// Pixels from left to right, and from top to bottom.
-const WIDTH: usize = 28;
 
 /// Classes and pixels of MNIST, and of every set in its layout.
 const ENDS: Ends = Ends {
-    inputs: WIDTH * WIDTH,
+    inputs: 28 * 28,
+    outputs: 10,
+};
+
+/// Classes and numbers of CIFAR-10.
+const CIFAR_ENDS: Ends = Ends {
+    inputs: 3 * 32 * 32,
     outputs: 10,
 };
 
 pub(super) const BUILT_IN: Kind = Kind {
     word: "mnist",
-    fields: &["pixels", "sampling", "label_flips"],
+    fields: &[
+        "pixels",
+        "sampling",
+        "label_flips",
+        "soft_labels",
+        "train_on",
+    ],
     ends: Some(ENDS),
-    read: |field, network| read(field, network, None),
+    read: |field, network| read(field, network, ImageFiles::BuiltIn),
 };
 
 pub(super) const FOLDER: Kind = Kind {
     word: "idx",
-    fields: &["path", "pixels", "sampling", "label_flips"],
+    fields: &[
+        "path",
+        "pixels",
+        "sampling",
+        "label_flips",
+        "soft_labels",
+        "train_on",
+    ],
     ends: Some(ENDS),
     read: |field, network| {
         let path = field.required("path", "the folder of the four IDX files")?;
-        read(field, network, Some(PathBuf::from(path.text()?)))
+        read(field, network, ImageFiles::Idx(path.text()?.into()))
     },
 };
 
-fn read(
-    field: &Field<'_>,
-    network: &Network,
-    path: Option<PathBuf>,
-) -> Result<NetworkSource, Fault> {
+pub(super) const CIFAR: Kind = Kind {
+    word: "cifar",
+    fields: &[
+        "path",
+        "labels",
+        "pixels",
+        "sampling",
+        "label_flips",
+        "soft_labels",
+        "train_on",
+    ],
+    ends: Some(CIFAR_ENDS),
+    read: |field, network| {
+        let path = field.required("path", "the folder of CIFAR's binary files")?;
+        let labels = match field.optional("labels") {
+            None => CifarLabels::default(),
+            Some(labels) => CifarLabels::read(&labels)?,
+        };
+        read(
+            field,
+            network,
+            ImageFiles::Cifar(path.text()?.into(), labels),
+        )
+    },
+};
+
+fn read(field: &Field<'_>, network: &Network, files: ImageFiles) -> Result<NetworkSource, Fault> {
     if network.positions() != [1, 1] {
         return Err(field.not("a source of sequences (an image has no positions)"));
     }
@@ -108,88 +122,122 @@ fn read(
         None => Pixels::Standardised,
         Some(pixels) => Pixels::read(&pixels)?,
     };
-    let sampling = match field.optional("sampling") {
-        None => Sampling::Shuffled,
-        Some(order) => sampling(&order, network.outputs())?,
-    };
     let label_flips = match field.optional("label_flips") {
         None => LabelFlips::Chance(0.0),
         Some(flips) => LabelFlips::read(&flips, network.outputs())?,
     };
+    let soft_labels = SoftLabels::read(field)?;
+    if let (Some(_), Some(flips)) = (&soft_labels, field.optional("label_flips"))
+        && label_flips != LabelFlips::Chance(0.0)
+    {
+        return Err(flips.not("left out (the labels are those of `soft_labels`)"));
+    }
+    let swapped = match field.optional("train_on") {
+        None => false,
+        Some(part) => ImagePart::read(&part)? == ImagePart::Test,
+    };
     Ok(NetworkSource::Images(ImageSource {
-        path,
+        size: size(&files, network.inputs()),
+        swapped,
+        files,
         pixels,
-        sampling,
+        sampling: sampling(field, network.outputs())?,
         label_flips,
+        soft_labels,
     }))
 }
 
-const SHUFFLED: Tagged = ("shuffled", &[]);
-const REPLACEMENT: Tagged = ("replacement", &[]);
-const CLASSES: Tagged = ("classes", &["weights"]);
-
-fn sampling(field: &Field<'_>, classes: usize) -> Result<Sampling, Fault> {
-    Ok(match field.kind(&[SHUFFLED, REPLACEMENT, CLASSES])? {
-        SHUFFLED => Sampling::Shuffled,
-        REPLACEMENT => Sampling::Replacement,
-        _ => {
-            let weights = field.required("weights", "a weight for each class")?;
-            let values = weights.numbers()?;
-            let usable = values.iter().all(|w| *w >= 0.0) && values.iter().any(|w| *w > 0.0);
-            if values.len() != classes || !usable {
-                return Err(weights.not(format!(
-                        "a list of {classes} weights, one for each class, none negative and one above 0,"
-                    )));
-            }
-            Sampling::Classes(values)
-        }
-    })
+/// Which part of a set of images is trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImagePart {
+    Train,
+    Test,
 }
 
-fn sampling_node(sampling: &Sampling) -> Node {
-    match sampling {
-        Sampling::Shuffled => kind(SHUFFLED, []),
-        Sampling::Replacement => kind(REPLACEMENT, []),
-        Sampling::Classes(weights) => {
-            let weights = weights.iter().copied().collect();
-            kind(CLASSES, [("weights", weights)])
-        }
-    }
+/// Images are square where their number of pixels is that of a square.
+fn size(files: &ImageFiles, inputs: usize) -> Option<[usize; 2]> {
+    let pixels = match files {
+        ImageFiles::Cifar(..) => inputs / 3,
+        ImageFiles::BuiltIn | ImageFiles::Idx(_) => inputs,
+    };
+    let side = pixels.isqrt();
+    (side * side == pixels).then_some([side, side])
 }
 
 impl ImageSource {
     fn set(&self) -> Result<ImageSet, NetworkError> {
-        Ok(match &self.path {
-            None => builtin()?,
-            Some(path) => read_folder(path)?,
-        })
+        let mut set = match &self.files {
+            ImageFiles::BuiltIn => builtin()?,
+            ImageFiles::Idx(path) => read_folder(path)?,
+            ImageFiles::Cifar(path, labels) => read_cifar(path, *labels)?,
+        };
+        if self.swapped {
+            std::mem::swap(&mut set.train, &mut set.test);
+        }
+        let [_, height, width] = set.train.shape();
+        match self.size.filter(|size| *size != [height, width]) {
+            Some(expected) if expected[0] * expected[1] == height * width => {
+                Err(NetworkError::ImageSize {
+                    height,
+                    width,
+                    side: expected[0],
+                })
+            }
+            _ => Ok(set),
+        }
+    }
+
+    fn fingerprint_of(&self, set: &ImageSet) -> Result<Option<Fingerprint>, NetworkError> {
+        let soft = self.soft_labels.as_ref();
+        let beside = soft.map(SoftLabels::bytes).transpose()?;
+        let of = |source: &Path| set.fingerprint(source, beside.as_deref());
+        Ok(self.folder().map(of))
     }
 }
 
 impl DataSource for ImageSource {
     fn to_node(&self) -> Node {
-        let mut node = match &self.path {
-            None => kind((BUILT_IN.word, BUILT_IN.fields), []),
-            Some(path) => {
-                let path = path.to_string_lossy().as_ref().into();
-                kind((FOLDER.word, FOLDER.fields), [("path", path)])
+        let at = |path: &Path| ("path", path.to_string_lossy().as_ref().into());
+        let mut node = match &self.files {
+            ImageFiles::BuiltIn => kind((BUILT_IN.word, BUILT_IN.fields), []),
+            ImageFiles::Idx(path) => kind((FOLDER.word, FOLDER.fields), [at(path)]),
+            ImageFiles::Cifar(path, labels) => {
+                let labels = ("labels", labels.word().into());
+                kind((CIFAR.word, CIFAR.fields), [at(path), labels])
             }
         };
         node.put("pixels", self.pixels.word().into());
         node.put("sampling", sampling_node(&self.sampling));
         node.put("label_flips", self.label_flips.to_node());
+        if let Some(soft) = &self.soft_labels {
+            node.put("soft_labels", soft.to_node());
+        }
+        if self.swapped {
+            node.put("train_on", ImagePart::Test.word().into());
+        }
         node
     }
 
     fn words(&self) -> String {
-        match &self.path {
-            None => "10,000 built-in MNIST digits".to_owned(),
-            Some(path) => format!("images in {}", path.display()),
-        }
+        let part = match self.swapped {
+            true => ", its test part to train on",
+            false => "",
+        };
+        let labels = match &self.soft_labels {
+            Some(soft) => format!(", {}", soft.words()),
+            None => String::new(),
+        };
+        let images = match &self.files {
+            ImageFiles::BuiltIn => "10,000 built-in MNIST digits".to_owned(),
+            ImageFiles::Idx(path) | ImageFiles::Cifar(path, _) => {
+                format!("images in {}", path.display())
+            }
+        };
+        images + part + &labels
     }
 
-    fn image_width(&self) -> Option<usize> {
-        Some(WIDTH)
+    fn image_size(&self) -> Option<[usize; 2]> {
+        self.size
     }
 
     fn has_classes(&self) -> bool {
@@ -197,41 +245,48 @@ impl DataSource for ImageSource {
     }
 
     fn folder(&self) -> Option<&Path> {
-        self.path.as_deref()
+        match &self.files {
+            ImageFiles::BuiltIn => self.soft_labels.as_ref().map(|soft| &*soft.path),
+            ImageFiles::Idx(path) | ImageFiles::Cifar(path, _) => Some(path),
+        }
     }
 
     fn fingerprint(&self) -> Result<Option<Fingerprint>, NetworkError> {
-        let Some(path) = &self.path else {
-            return Ok(None);
-        };
-        Ok(Some(read_folder(path)?.fingerprint(path)))
+        match self.folder() {
+            None => Ok(None),
+            Some(_) => self.fingerprint_of(&self.set()?),
+        }
     }
 
     fn make(&self, student: &Student<'_>) -> Result<Sources, NetworkError> {
         let outputs = student.network.outputs();
         let set = self.set()?;
-        let data = self.path.as_ref().map(|path| set.fingerprint(path));
+        let data = self.fingerprint_of(&set)?;
         let pixels = set.train.pixels.len() + set.test.pixels.len();
         let features_memory = (pixels * (size_of::<f64>() + size_of::<f32>())) as u64;
         memory::fits(features_memory, 0, "fewer or smaller images need less")?;
         let features = set.features(self.pixels);
         let ImageSet { train, test } = set;
         let flips = self.label_flips.confusion(outputs)?;
-        let source = |features: &Mat<f64>, labels: &[u8]| -> Result<Source, NetworkError> {
+        let part = |features: &Mat<f64>, labels: &[u8]| -> Result<LabelledSet, NetworkError> {
             let inputs = Mat::from_fn(features.nrows(), features.ncols(), |i, j| {
                 features[(i, j)] as f32
             });
             let labels = labels.iter().map(|&label| usize::from(label)).collect();
             let set = LabelledSet::new(inputs, labels, outputs, student.noise.clone())?;
             let set = set.visited(self.sampling.clone())?;
-            Ok(Source::from(match &flips {
+            Ok(match &flips {
                 None => set,
                 Some(confusion) => set.flipped(confusion)?,
-            }))
+            })
         };
+        let mut trained = part(&features[0], &train.labels)?;
+        if let Some(soft) = &self.soft_labels {
+            trained = trained.with_distributions(&soft.table()?, soft.drawn)?;
+        }
         Ok(Sources {
-            train: source(&features[0], &train.labels)?,
-            test: source(&features[1], &test.labels)?,
+            train: Source::from(trained),
+            test: Source::from(part(&features[1], &test.labels)?),
             data,
             memory: features_memory + pixels as u64,
         })

@@ -12,8 +12,12 @@
 //! ```
 
 mod images;
+mod label_flips;
+mod soft_labels;
+mod table;
 mod teacher;
 mod text;
+mod visits;
 
 use std::path::Path;
 
@@ -22,7 +26,12 @@ use thalweg::data::{LabelNoise, Source};
 use thalweg::model::Network;
 use thalweg::tensor::Tape;
 
-pub use images::{ImageSource, LabelFlips};
+pub(crate) use images::ImagePart;
+pub use images::{ImageFiles, ImageSource};
+pub use label_flips::LabelFlips;
+pub use soft_labels::SoftLabels;
+pub(crate) use soft_labels::SoftUse;
+pub use table::{Incomplete, Scale, TableSource};
 pub use teacher::TeacherSource;
 pub use text::TextSource;
 
@@ -37,6 +46,8 @@ pub enum NetworkSource {
     Teacher(TeacherSource),
     /// Labelled images.
     Images(ImageSource),
+    /// The rows of a table.
+    Table(TableSource),
     /// A text, character by character.
     Text(TextSource),
 }
@@ -47,6 +58,7 @@ impl NetworkSource {
         match self {
             Self::Teacher(teacher) => teacher,
             Self::Images(images) => images,
+            Self::Table(table) => table,
             Self::Text(text) => text,
         }
     }
@@ -65,8 +77,8 @@ pub trait DataSource {
         None
     }
 
-    /// Pixels from left to right, where inputs are images of one channel.
-    fn image_width(&self) -> Option<usize> {
+    /// Pixels from top to bottom and from left to right, where inputs are images.
+    fn image_size(&self) -> Option<[usize; 2]> {
         None
     }
 
@@ -143,6 +155,8 @@ pub(crate) const KINDS: &[Kind] = &[
     teacher::KIND,
     images::BUILT_IN,
     images::FOLDER,
+    images::CIFAR,
+    table::KIND,
     text::BUILT_IN,
     text::FILE,
 ];

@@ -7,7 +7,13 @@ use super::field::Field;
 use super::node::Node;
 
 /// Every field that holds a path, from the top of a file.
-const PATHS: &[&[&str]] = &[&["data", "path"], &["base"], &["base", "data", "path"]];
+const PATHS: &[&[&str]] = &[
+    &["data", "path"],
+    &["data", "soft_labels", "path"],
+    &["base"],
+    &["base", "data", "path"],
+    &["base", "data", "soft_labels", "path"],
+];
 
 /// Makes the paths in the tree of `file` absolute, so that they mean the same wherever the resolved
 /// specification lies and is read; those of standard input are relative to the working directory.

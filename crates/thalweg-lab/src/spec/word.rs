@@ -9,7 +9,8 @@ use thalweg::tensor::Activation;
 use super::error::Fault;
 use super::field::{Field, Tagged};
 use super::{EvaluationLabels, Spacing};
-use crate::images::Pixels;
+use crate::images::{CifarLabels, Pixels};
+use crate::sources::{ImagePart, Incomplete, Scale, SoftUse};
 
 /// A value that a file names by one word.
 pub(crate) trait Word: Copy + 'static {
@@ -83,6 +84,31 @@ words!(Read {
     "every" => Read::Every,
 });
 
+words!(CifarLabels {
+    "fine" => CifarLabels::Fine,
+    "coarse" => CifarLabels::Coarse,
+});
+
+words!(ImagePart {
+    "train" => ImagePart::Train,
+    "test" => ImagePart::Test,
+});
+
+words!(Incomplete {
+    "refuse" => Incomplete::Refuse,
+    "leave-out" => Incomplete::LeaveOut,
+});
+
+words!(Scale {
+    "standardised" => Scale::Standardised,
+    "raw" => Scale::Raw,
+});
+
+words!(SoftUse {
+    "drawn" => SoftUse::Drawn,
+    "target" => SoftUse::Target,
+});
+
 words!(Spacing {
     "log" => Spacing::Log,
     "linear" => Spacing::Linear,
@@ -120,7 +146,12 @@ mod tests {
     #[test]
     fn words_are_read_as_they_are_written() {
         check::<Activation>(&["identity", "relu", "tanh", "gelu", "gelu-tanh"]);
+        check::<CifarLabels>(&["fine", "coarse"]);
         check::<Convention>(&["half", "mean"]);
+        check::<ImagePart>(&["train", "test"]);
+        check::<Incomplete>(&["refuse", "leave-out"]);
+        check::<Scale>(&["standardised", "raw"]);
+        check::<SoftUse>(&["drawn", "target"]);
         check::<EvaluationLabels>(&["noisy", "clean"]);
         check::<Pixels>(&["standardised", "unit"]);
         check::<Place>(&["targets", "logits"]);

@@ -43,7 +43,11 @@ fn ascent(independent: bool, parts: usize) -> Interventions {
 #[test]
 fn bits_depend_on_seed_and_step_alone() {
     let all = vec![
-        Change::Shifts(Shifts { most: 1, width: 2 }),
+        Change::Shifts(Shifts {
+            most: 1,
+            width: 2,
+            height: 1,
+        }),
         Change::Flips(Flips { width: 2 }),
         Change::InputNoise(InputNoise(0.3)),
         Change::InputDropout(InputDropout(0.2)),
@@ -205,7 +209,11 @@ fn shifts_are_uniform_and_repeat_the_border() {
         inputs: Mat::from_fn(25, count, |pixel, _| f64::from(pixel == 12)),
         targets: Mat::zeros(2, count),
     };
-    let shifts = Change::Shifts(Shifts { most: 1, width: 5 });
+    let shifts = Change::Shifts(Shifts {
+        most: 1,
+        width: 5,
+        height: 5,
+    });
     let found = changed(vec![shifts]).samples(&tape(&[25, 2]), &spot, 3);
     let mut counts = [0.0; 25];
     for image in found.inputs.col_iter() {
@@ -227,25 +235,32 @@ fn shifts_are_uniform_and_repeat_the_border() {
         "{counts:?}"
     );
 
-    // A 2 × 3 image, moved up and to the right: what comes in repeats the border.
-    let image = Samples {
-        inputs: Mat::from_fn(6, 1, |pixel, _| pixel as f64),
-        targets: Mat::zeros(2, 1),
-    };
-    let mut block = thalweg::tensor::Block::from_fn(6, 1, |pixel, _| image.inputs[(pixel, 0)]);
+    // A 2 × 3 image in two colours, moved up and to the right: what comes in repeats the border of its own colour.
+    let mut block = thalweg::tensor::Block::from_fn(12, 1, |pixel, _| pixel as f64);
     let mut targets = thalweg::tensor::Block::zeros(2, 1);
-    let tape = tape(&[6, 2]);
+    let tape = tape(&[12, 2]);
     let mut drawn = thalweg::train::Drawn {
         tape: &tape,
         inputs: block.lines_mut(),
         targets: targets.lines_mut(),
     };
-    Shifts { most: 1, width: 3 }.shift(&[[-1, 1]], &mut drawn);
-    let moved: Vec<f64> = (0..6).map(|pixel| drawn.inputs.line(pixel)[0]).collect();
-    assert_eq!(moved, [3.0, 3.0, 4.0, 3.0, 3.0, 4.0]);
+    let shifts = Shifts {
+        most: 1,
+        width: 3,
+        height: 2,
+    };
+    shifts.shift(&[[-1, 1]], &mut drawn);
+    let pixels = |drawn: &mut thalweg::train::Drawn<'_, f64>| -> Vec<f64> {
+        (0..12).map(|pixel| drawn.inputs.line(pixel)[0]).collect()
+    };
+    let moved = [3.0, 3.0, 4.0, 3.0, 3.0, 4.0];
+    assert_eq!(pixels(&mut drawn), [moved, moved.map(|x| x + 6.0)].concat());
     Flips { width: 3 }.flip(&[true], &mut drawn);
-    let mirrored: Vec<f64> = (0..6).map(|pixel| drawn.inputs.line(pixel)[0]).collect();
-    assert_eq!(mirrored, [4.0, 3.0, 3.0, 4.0, 3.0, 3.0]);
+    let mirrored = [4.0, 3.0, 3.0, 4.0, 3.0, 3.0];
+    assert_eq!(
+        pixels(&mut drawn),
+        [mirrored, mirrored.map(|x| x + 6.0)].concat()
+    );
 }
 
 /// Half of the images are mirrored, within 4 standard deviations; each as a whole.

@@ -3,6 +3,7 @@
 mod csv;
 mod images;
 mod matrices;
+mod numbers;
 mod open;
 mod parquet;
 mod run;
@@ -15,9 +16,11 @@ mod text;
 pub use csv::Csv;
 pub use images::ImageRows;
 pub use matrices::Matrices;
-pub use open::{DIGITS, open};
+pub use numbers::numbers;
+pub use open::{DIGITS, open, open_table};
 pub use parquet::Parquet;
 pub use run::run_rows;
+pub use shipped::TABLES;
 pub use table::{Columns, TableRows};
 pub use text::TextRows;
 

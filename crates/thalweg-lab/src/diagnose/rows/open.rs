@@ -9,7 +9,7 @@ use super::shipped::TABLES;
 use super::table::Records;
 use super::{Columns, Csv, ImageRows, Parquet, Rows, TableRows, TextRows, run_rows};
 use crate::diagnose::DiagnoseError;
-use crate::images;
+use crate::images::{self, CifarLabels};
 use crate::store::is_run;
 use crate::texts;
 
@@ -34,9 +34,8 @@ pub fn open(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError
         no_columns("images")?;
         return Ok(Box::new(ImageRows::new(images::builtin()?.train)));
     }
-    let shipped = TABLES.iter().find(|(name, _)| path.as_os_str() == *name);
-    if let (Some((_, text)), false) = (shipped, path.exists()) {
-        return table(Csv::new(*text)?, asked);
+    if shipped(path).is_some() {
+        return open_table(path, asked);
     }
     if path.is_dir() && is_run(path) {
         no_columns("a run")?;
@@ -49,15 +48,35 @@ pub fn open(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError
     }
     if path.is_dir() {
         no_columns("images")?;
-        return Ok(Box::new(ImageRows::new(images::read_folder(path)?.train)));
+        let set = match images::is_cifar(path) {
+            true => images::read_cifar(path, CifarLabels::default())?,
+            false => images::read_folder(path)?,
+        };
+        return Ok(Box::new(ImageRows::new(set.train)));
     }
-    let mut file = File::open(path)?;
     if path.extension().is_some_and(|extension| extension == "txt") {
         no_columns("a text")?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
+        let text = std::fs::read_to_string(path)?;
         return Ok(Box::new(TextRows::new(&text)?));
     }
+    open_table(path, asked)
+}
+
+/// The table of the name `path` that comes with the program, where there is no such file.
+fn shipped(path: &Path) -> Option<&'static [u8]> {
+    let known = TABLES.iter().find(|(name, _)| path.as_os_str() == *name);
+    known.filter(|_| !path.exists()).map(|(_, text)| *text)
+}
+
+/// The rows of a table in Parquet or CSV, of which `asked` says what its columns are, or of one of those that come with the program.
+///
+/// # Errors
+/// When it cannot be read, is no table, or has no column that is asked for.
+pub fn open_table(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
+    if let Some(text) = shipped(path) {
+        return table(Csv::new(text)?, asked);
+    }
+    let mut file = File::open(path)?;
     let mut start = Vec::new();
     file.by_ref()
         .take(MAGIC.len() as u64)

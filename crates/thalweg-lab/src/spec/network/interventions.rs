@@ -94,13 +94,13 @@ fn above_zero(root: &Field<'_>, key: &str) -> Result<Option<f64>, Fault> {
     Ok(value.filter(|value| *value != 0.0))
 }
 
-/// The width of the images, for a change that only images can have.
-fn width(field: &Field<'_>, context: &Context<'_>) -> Result<usize, Fault> {
+/// Pixels of the images from top to bottom and from left to right, for a change that only images can have.
+fn size(field: &Field<'_>, context: &Context<'_>) -> Result<[usize; 2], Fault> {
     context
         .data
         .source
         .about()
-        .image_width()
+        .image_size()
         .ok_or_else(|| field.not("left out (these data are no images)"))
 }
 
@@ -112,17 +112,22 @@ fn shifts(root: &Field<'_>, context: &Context<'_>) -> Result<Option<Shifts>, Fau
     if most == 0 {
         return Ok(None);
     }
-    let width = width(&field, context)?;
-    if most >= width {
-        return Err(field.not(format!("a number of pixels from 0 to {}", width - 1)));
+    let [height, width] = size(&field, context)?;
+    let least = height.min(width);
+    if most >= least {
+        return Err(field.not(format!("a number of pixels from 0 to {}", least - 1)));
     }
-    Ok(Some(Shifts { most, width }))
+    Ok(Some(Shifts {
+        most,
+        width,
+        height,
+    }))
 }
 
 fn flips(root: &Field<'_>, context: &Context<'_>) -> Result<Option<Flips>, Fault> {
     match root.optional("flips") {
         Some(field) if field.flag()? => Ok(Some(Flips {
-            width: width(&field, context)?,
+            width: size(&field, context)?[1],
         })),
         _ => Ok(None),
     }

@@ -7,7 +7,7 @@ use crate::train::Drawn;
 /// Each image is mirrored left to right with a chance of one half.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Flips {
-    /// Pixels from left to right. Inputs are pixels, row after row.
+    /// Pixels from left to right. Inputs are pixels, row after row, in each colour.
     pub width: usize,
 }
 

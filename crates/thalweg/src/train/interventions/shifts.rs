@@ -11,14 +11,16 @@ use crate::train::Drawn;
 pub struct Shifts {
     /// s ≥ 1, less than the width and the height.
     pub most: usize,
-    /// Pixels from left to right. Inputs are pixels, row after row.
+    /// Pixels from left to right. Inputs are pixels, one colour after another, of each row after row.
     pub width: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
 }
 
 impl Shifts {
     pub(super) fn validate(&self) -> Result<(), OptimizerError> {
         require(
-            self.most >= 1 && self.most < self.width,
+            self.most >= 1 && self.most < self.width && self.height >= 1,
             "shifts",
             self.most as f64,
             "at least 1 pixel and less than the image's width",
@@ -40,7 +42,7 @@ impl Shifts {
     /// # Panics
     /// When there are fewer moves than images: a programmer's error.
     pub fn shift<T: Real>(&self, moves: &[[isize; 2]], drawn: &mut Drawn<'_, T>) {
-        let (pixels, width) = (drawn.inputs.count(), self.width);
+        let (pixels, width, height) = (drawn.inputs.count(), self.width, self.height);
         let within =
             |place: usize, by: isize, end: usize| place.saturating_add_signed(-by).min(end - 1);
         let mut image = vec![T::ZERO; pixels];
@@ -50,8 +52,11 @@ impl Shifts {
             }
             let [down, right] = moves[sample];
             for pixel in 0..pixels {
-                let row = within(pixel / width, down, pixels / width);
-                let column = within(pixel % width, right, width);
+                let (row, column) = (pixel / width, pixel % width);
+                // Each colour moves within itself.
+                let top = row / height * height;
+                let row = top + within(row - top, down, height);
+                let column = within(column, right, width);
                 drawn.inputs.line(pixel)[sample] = image[row * width + column];
             }
         }
