@@ -20,6 +20,8 @@ pub const RELU: &str = include_str!("../examples/relu.toml");
 pub const RELU_ISOTROPIC: &str = include_str!("../examples/relu-isotropic.toml");
 /// A recurrent network, read at its last step.
 pub const RNN: &str = include_str!("../examples/rnn.toml");
+/// A perceptron that predicts two numbers of a table from the others.
+pub const TABLE: &str = include_str!("../examples/table.toml");
 /// A transformer on short sequences.
 pub const TRANSFORMER: &str = include_str!("../examples/transformer.toml");
 /// A language model on the characters of a book.

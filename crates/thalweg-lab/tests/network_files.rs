@@ -14,7 +14,7 @@ use thalweg::tensor::Activation;
 use thalweg::train::{Ascent, Change, Flips, InputDropout, InputNoise, Mixup, Shifts, Smoothing};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
-use thalweg_lab::sources::{ImageSource, LabelFlips, NetworkSource, TeacherSource};
+use thalweg_lab::sources::{ImageFiles, ImageSource, LabelFlips, NetworkSource, TeacherSource};
 use thalweg_lab::spec::{
     Draft, EvaluationLabels, NetworkExperiment, Overrides, SeedRule, SpecError, read_experiment,
 };
@@ -146,15 +146,16 @@ noise_standard_deviations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     assert_eq!(noise.place, Place::Logits);
     assert_eq!(noise.covariance[(2, 2)], 9.0);
     let NetworkSource::Images(ImageSource {
-        path,
+        files,
         pixels,
         sampling,
         label_flips,
+        ..
     }) = &experiment.data.source
     else {
         unreachable!("the file says idx");
     };
-    assert_eq!(path.as_deref(), Some(Path::new("/somewhere")));
+    assert_eq!(*files, ImageFiles::Idx("/somewhere".into()));
     assert_eq!(
         (*pixels, label_flips),
         (Pixels::Unit, &LabelFlips::Chance(0.25))
@@ -185,10 +186,14 @@ fn paths_are_relative_to_their_file_and_know_the_home_directory() {
         fs::write(&elsewhere, resolved).unwrap();
         let again = read_experiment::<NetworkExperiment>(&elsewhere).unwrap();
         assert_eq!(again, experiment);
-        let NetworkSource::Images(ImageSource { path, .. }) = experiment.data.source else {
+        let NetworkSource::Images(ImageSource {
+            files: ImageFiles::Idx(path),
+            ..
+        }) = experiment.data.source
+        else {
             unreachable!("the file says idx");
         };
-        path.unwrap()
+        path
     };
     assert_eq!(images("digits"), inner.join("digits"));
     assert_eq!(images("./digits"), inner.join("digits"));
@@ -641,7 +646,6 @@ fn the_examples_are_experiments() {
         if path
             .extension()
             .is_some_and(|extension| extension == "toml")
-            && !fs::read_to_string(&path).unwrap().contains("[[axes]]")
         {
             // Some are read by `thalweg sweep`.
             if fs::read_to_string(&path).unwrap().contains("[[axes]]") {
@@ -649,9 +653,12 @@ fn the_examples_are_experiments() {
             }
             let experiment = read_experiment::<NetworkExperiment>(&path).unwrap();
             experiment.network.tape().unwrap();
-            // A text is as uncertain as it is.
-            let text = matches!(experiment.data.source, NetworkSource::Text(_));
-            assert_eq!(experiment.data.noise.is_none(), text);
+            // A text and a table are as uncertain as they are.
+            let own = matches!(
+                experiment.data.source,
+                NetworkSource::Text(_) | NetworkSource::Table(_)
+            );
+            assert_eq!(experiment.data.noise.is_none(), own);
             names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
         }
     }
@@ -665,6 +672,7 @@ fn the_examples_are_experiments() {
             "relu",
             "relu-isotropic",
             "rnn",
+            "table",
             "text",
             "transformer"
         ]

@@ -345,7 +345,14 @@ fn impossible_settings_are_refused() {
             "input_dropout is 1",
         ),
         (Change::Mixup(Mixup(0.0)), "mixup is 0"),
-        (Change::Shifts(Shifts { most: 2, width: 2 }), "shifts is 2"),
+        (
+            Change::Shifts(Shifts {
+                most: 2,
+                width: 2,
+                height: 2,
+            }),
+            "shifts is 2",
+        ),
     ] {
         let error = refused(changed(vec![change]));
         assert!(error.starts_with(field), "{error}");
