@@ -18,6 +18,17 @@ use crate::error::Failed;
 use crate::given::Given;
 use crate::{array, json, run, work};
 
+/// On which samples.
+fn on_which(root: &Field<'_>) -> Result<On, Fault> {
+    let needed = "\"test\" or \"train\"";
+    let field = root.required("on", needed)?;
+    match field.text()? {
+        "test" => Ok(On::Test),
+        "train" => Ok(On::Train),
+        _ => Err(field.not(needed)),
+    }
+}
+
 /// The answer of `thalweg measure --json`.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keywords")]
@@ -28,6 +39,7 @@ pub fn measure<'py>(
     seed: Option<&Bound<'py, PyAny>>,
     samples: Option<&Bound<'py, PyAny>>,
     evaluation_seed: Option<&Bound<'py, PyAny>>,
+    on: &Bound<'py, PyAny>,
     top: &Bound<'py, PyAny>,
     trace_products: &Bound<'py, PyAny>,
     out: Option<PathBuf>,
@@ -37,6 +49,7 @@ pub fn measure<'py>(
         ("seed", seed),
         ("samples", samples),
         ("evaluation_seed", evaluation_seed),
+        ("on", Some(on)),
         ("top", Some(top)),
         ("trace_products", Some(trace_products)),
     ])?;
@@ -46,7 +59,7 @@ pub fn measure<'py>(
         specification: specification.transpose()?,
         samples: given.read(|root| between(root, "samples", 2, 1 << 20))?,
         evaluation_seed: given.count("evaluation_seed")?,
-        on: On::Test,
+        on: given.read(on_which)?,
         effort: Effort {
             eigenpairs: given
                 .read(|root| between(root, "top", 1, 1000))?

@@ -179,6 +179,8 @@ def test_measure(tmp_path: Path, problem: thalweg.Problem) -> None:
         thalweg.measure(training, samples=1)
     with pytest.raises(ValueError, match="`top` is 0"):
         thalweg.measure(training, top=0)
+    with pytest.raises(ValueError, match='`on` is "both"'):
+        thalweg.measure(training, on="both")  # type: ignore[arg-type]
 
 
 def test_a_directory_that_cannot_be_used(problem: thalweg.Problem, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def test_training_and_measuring(program: Program, tmp_path: Path) -> None:
 
     measured = thalweg.measure(training, top=2, samples=50)
     assert measured.to_dict() == program("measure", tmp_path / "program", "--top", 2, "--samples", 50)
+    trained = thalweg.measure(training, on="train", top=2, samples=50)
+    assert trained.to_dict() == program("measure", tmp_path / "program", "--on", "train", "--top", 2, "--samples", 50)
     one = thalweg.measure(tmp_path / "program/networks/seed-1.safetensors", top=2, samples=50)
     assert one.networks == measured.networks[1:]
     assert one.networks == thalweg.measure(tmp_path / "program", seed=1, top=2, samples=50).networks

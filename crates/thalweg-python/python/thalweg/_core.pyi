@@ -211,6 +211,7 @@ def measure(
     seed: int | None,
     samples: int | None,
     evaluation_seed: int | None,
+    on: str,
     top: int,
     trace_products: int,
     out: str | PathLike[str] | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,7 @@ def measure(
     specification: Mapping[str, Any] | PathArgument | None = None,
     samples: int | None = None,
     evaluation_seed: int | None = None,
+    on: Literal["test", "train"] = "test",
     top: int = 5,
     trace_products: int = 200,
     out: PathArgument | None = None,
@@ -88,6 +89,9 @@ def measure(
         For a file of another program, which holds none.
     samples, evaluation_seed : int, optional
         Of the evaluation set; the specification's by default.
+    on : {"test", "train"}
+        Samples that no training uses, and the plain loss; or samples that are trained on, each changed as the training changes it:
+        the loss that was descended.
     top : int
         How many eigenvalues at each end of the spectrum.
     trace_products : int
@@ -129,7 +133,7 @@ def measure(
     given = dict(specification) if isinstance(specification, Mapping) else specification
     with told(progress, "network") as tell:
         answer = _core.measure(
-            Path(target), given, seed, samples, evaluation_seed, top, trace_products, out, tell
+            Path(target), given, seed, samples, evaluation_seed, on, top, trace_products, out, tell
         )
     return Measured(answer)
 
