@@ -393,3 +393,117 @@ fn observations_are_what_single_samples_say() {
         close(name, of(name), expected);
     }
 }
+
+/// Slices and plane are the loss where they say; a run's way ends at its network, and is refused for one that the run does not end at.
+#[test]
+fn the_loss_around_a_network_is_that_of_the_plane_of_two_eigenvectors() {
+    let experiment = parsed(EXPERIMENT);
+    let folder = tempfile::tempdir().unwrap();
+    let never = std::sync::atomic::AtomicBool::new(false);
+    let hour = std::time::Duration::from_secs(3600);
+    thalweg_lab::run::run(&experiment, folder.path(), hour, &mut (), &never).unwrap();
+    let path = &thalweg_lab::saved::networks_of(folder.path()).unwrap()[0];
+    let saved = SavedNetwork::read(path, None).unwrap();
+    let effort = Effort {
+        eigenpairs: 2,
+        landscape: true,
+        ..Effort::default()
+    };
+    let around = |saved: &SavedNetwork| {
+        let found = measure("it", saved, SAMPLES, SEED, effort, |_| ()).unwrap();
+        found.landscape.unwrap()
+    };
+    let found = around(&saved);
+
+    // The same from the dense Hessian; an eigenvector's sign is free.
+    let made = Made::of_run(&experiment, saved.seed.unwrap()).unwrap();
+    let mut evaluation = made
+        .evaluation(made.samples_of(SAMPLES, SEED).unwrap())
+        .unwrap();
+    let count = saved.parameters.len();
+    let mut hessian = evaluation.hessian(&saved.parameters).unwrap();
+    let hessian = Dense::of(&mut hessian).unwrap();
+    let hessian = hessian.matrix();
+    let decomposed = hessian.self_adjoint_eigen(Side::Lower).unwrap();
+    let vector = |which: usize| -> Vec<f64> {
+        decomposed
+            .U()
+            .col(count - 1 - which)
+            .iter()
+            .copied()
+            .collect()
+    };
+    let middle = found.plane.len() / 2;
+    for (which, slice) in found.slices.iter().enumerate() {
+        let v = vector(which);
+        let value = decomposed.S()[count - 1 - which];
+        assert!((slice.curvature - value).abs() < 1e-6 * value.abs());
+        let mut loss = |a: f64| {
+            let moved: Vec<f64> = saved
+                .parameters
+                .iter()
+                .zip(&v)
+                .map(|(x, v)| x + a * v)
+                .collect();
+            evaluation.loss(&moved).unwrap()
+        };
+        let at = [0, middle, slice.offsets.len() - 1].map(|i| slice.offsets[i]);
+        let signs = [1.0, -1.0].map(|sign| {
+            let there = at.map(|a| loss(sign * a));
+            let given = [0, middle, slice.offsets.len() - 1].map(|i| slice.losses[i]);
+            there
+                .iter()
+                .zip(given)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f64::max)
+        });
+        assert!(signs[0].min(signs[1]) < 1e-6, "{signs:?}");
+        assert_eq!(slice.offsets[middle], 0.0);
+        // Near the network the parabola is the loss.
+        let near = slice.offsets[middle + 1];
+        let error = (slice.parabola()[middle + 1] - slice.losses[middle + 1]).abs();
+        assert!(
+            error < 0.05 * near * near * value.abs() + 1e-9,
+            "{error} at {near}"
+        );
+        let plane = match which {
+            0 => found.plane[middle].clone(),
+            _ => found.plane.iter().map(|row| row[middle]).collect(),
+        };
+        assert_eq!(plane, slice.losses);
+    }
+
+    let way = found.path.as_ref().unwrap();
+    let (first, last) = (&way[0], way.last().unwrap());
+    assert_eq!((first.step, last.step), (0, 10));
+    assert_eq!((last.first, last.second, last.outside), (0.0, 0.0, 0.0));
+    assert_eq!(last.loss, found.plane[middle][middle]);
+    let start = experiment
+        .init
+        .weights(made.training.tape(), saved.seed.unwrap());
+    let gone: f64 = start
+        .iter()
+        .zip(&saved.parameters)
+        .map(|(a, b)| (a - b).powi(2))
+        .sum();
+    let seen = first.first.powi(2) + first.second.powi(2) + first.outside.powi(2);
+    assert!((gone - seen).abs() < 1e-12 * gone);
+
+    let mut other = saved.clone();
+    other.parameters[0] += 1e-12;
+    let found = around(&other);
+    assert!(
+        found.path.is_none()
+            && found
+                .no_path
+                .unwrap()
+                .contains("does not end at this network")
+    );
+    other.seed = None;
+    assert!(
+        around(&other)
+            .no_path
+            .unwrap()
+            .contains("does not say which run")
+    );
+}

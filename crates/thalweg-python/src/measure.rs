@@ -41,6 +41,7 @@ pub fn measure<'py>(
     evaluation_seed: Option<&Bound<'py, PyAny>>,
     on: &Bound<'py, PyAny>,
     top: &Bound<'py, PyAny>,
+    landscape: bool,
     trace_products: &Bound<'py, PyAny>,
     out: Option<PathBuf>,
     progress: Option<&Bound<'py, PyAny>>,
@@ -67,6 +68,7 @@ pub fn measure<'py>(
             trace_products: given
                 .read(|root| between(root, "trace_products", 4, 1_000_000))?
                 .unwrap_or(200),
+            landscape,
             ..Effort::default()
         },
         target,

@@ -53,6 +53,12 @@ pub struct Arguments {
     /// beside the others, under names that end in -train.
     #[arg(long, value_name = "SAMPLES", default_value = "test", value_parser = ["test", "train"])]
     on: String,
+    /// Compute the loss along the Hessian's two leading eigenvectors, and the run's way
+    ///
+    /// 31 × 31 losses on the plane of both, for the page; the run is made again from its
+    /// seed, which takes as long as its training did without measurements.
+    #[arg(long)]
+    landscape: bool,
     /// How many eigenvalues at each end of the spectrum
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     top: u64,
@@ -72,6 +78,9 @@ Examples:
   All networks of a finished training, then their page:
     thalweg train relu.toml --out relu
     thalweg measure relu
+    thalweg report relu
+  The same with a picture of the loss around each network:
+    thalweg measure relu --landscape
     thalweg report relu
   One network, on more samples:
     thalweg measure relu/networks/seed-0.safetensors --samples 10000
@@ -117,6 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         effort: Effort {
             eigenpairs: arguments.top as usize,
             trace_products: arguments.trace_products as usize,
+            landscape: arguments.landscape,
             ..Effort::default()
         },
     };

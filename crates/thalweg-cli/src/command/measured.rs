@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use thalweg_lab::network::{
-    AlignmentRecord, BoundsRecord, ConditionalRecord, ErrorKind, EstimateRecord, MeanRecord,
-    NetworkMeasurement, QuantileRecord, QuantilesRecord, ResidualsRecord,
+    AlignmentRecord, BoundsRecord, ConditionalRecord, ErrorKind, EstimateRecord, LandscapeRecord,
+    MeanRecord, NetworkMeasurement, QuantileRecord, QuantilesRecord, ResidualsRecord,
 };
 
 use thalweg_lab::quantity::{
@@ -133,9 +133,48 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
         page.table(&table);
         page.paragraph(&overlap(alignment, network.gradient_covariance.len()));
     }
+    if let Some(found) = &network.landscape {
+        landscape(page, found);
+    }
     for note in &network.notes {
         page.paragraph(note);
     }
+}
+
+/// The loss at the ends of both slices, and where the run began; the picture is the page's.
+fn landscape(page: &mut Page, found: &LandscapeRecord) {
+    page.heading("The loss around it");
+    let mut table = Table::new(&[
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+    ]);
+    table.row(["", "from", "loss there", "to", "loss there"]);
+    for (which, slice) in found.slices.iter().enumerate() {
+        let last = slice.offsets.len() - 1;
+        let number = |values: &[f64], at: usize| significant(values[at], 4);
+        table.row([
+            &format!("along eigenvector {}, weight", which + 1),
+            &number(&slice.offsets, 0),
+            &number(&slice.losses, 0),
+            &number(&slice.offsets, last),
+            &number(&slice.losses, last),
+        ]);
+    }
+    page.table(&table);
+    let words = match found.path.as_deref() {
+        Some([start, ..]) => format!(
+            "The run began {} along the first and {} along the second, and {} away from their plane, at the loss {}.",
+            significant(start.first, 4),
+            significant(start.second, 4),
+            significant(start.outside, 4),
+            significant(start.loss, 4)
+        ),
+        _ => found.no_path.clone().unwrap_or_default(),
+    };
+    page.paragraph(&words);
 }
 
 /// How the residuals scatter, and what each output contributes to the curvature.

@@ -10,6 +10,7 @@ use thalweg::fluctuation::{
 };
 use thalweg::tensor::Tape;
 
+use super::landscape::LandscapeRecord;
 use super::made::Made;
 use super::measurement::{
     ConditionalRecord, DensityRecord, EstimateRecord, LayerRecord, MeanRecord, NetworkMeasurement,
@@ -35,6 +36,8 @@ pub struct Effort {
     pub density_probes: usize,
     /// Lanczos steps for each, at least 2.
     pub density_steps: usize,
+    /// Whether the loss around the network is computed, and the run made again for its way there.
+    pub landscape: bool,
 }
 
 impl Effort {
@@ -67,6 +70,7 @@ impl Default for Effort {
             trace_products: 200,
             density_probes: 8,
             density_steps: 80,
+            landscape: false,
         }
     }
 }
@@ -171,6 +175,13 @@ pub fn measure_on(
     let covariance = eigenpairs(&mut covariance, &one_more, None).map_err(EvaluationError::from)?;
     let aligned =
         fluctuation::Alignment::new(hessian, covariance, pairs).map_err(EvaluationError::from)?;
+    let landscape = if effort.landscape && pairs >= 2 {
+        tell("the loss around it, and the run’s way");
+        let found = LandscapeRecord::measure(&made, saved, &mut evaluation, &aligned.hessian);
+        Some(found?)
+    } else {
+        None
+    };
     tell("spectral density");
     let density = work.density(&mut evaluation)?;
     tell("layers");
@@ -211,6 +222,7 @@ pub fn measure_on(
         conditional: conditional.as_ref().map(ConditionalRecord::from),
         gradient_covariance: numbers(&aligned.covariance.values),
         alignment: Some((&aligned).into()),
+        landscape,
         notes: saved
             .notes
             .iter()

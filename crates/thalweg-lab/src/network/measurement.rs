@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thalweg::estimate::{Estimate, Status, Uncertainty};
 use thalweg::fluctuation::{self, SampleMean};
 
+use super::landscape::LandscapeRecord;
 use super::tokens_record::TokensRecord;
 use crate::store::{
     Lock, StoreError, create_folder, files_with, json, read_sealed, subfolder, write_whole,
@@ -81,6 +82,9 @@ pub struct NetworkMeasurement {
     pub gradient_covariance: Vec<EstimateRecord>,
     /// How far its leading eigenspace is the Hessian's; nothing where the covariance's was not computed.
     pub alignment: Option<AlignmentRecord>,
+    /// The loss around the network and the run's way through it; nothing where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landscape: Option<LandscapeRecord>,
     /// What a reader must know of how it was measured, or why something was not: sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

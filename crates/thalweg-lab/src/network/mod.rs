@@ -14,6 +14,7 @@
 //! ```
 
 mod error;
+mod landscape;
 mod made;
 mod measure;
 mod measurement;
@@ -26,6 +27,7 @@ mod unchanged;
 mod unmeasured;
 
 pub use error::NetworkError;
+pub use landscape::{LandscapeRecord, PathRecord, SliceRecord};
 pub use made::Made;
 pub use measure::{Effort, On, measure, measure_on};
 pub use measurement::{

@@ -184,6 +184,7 @@ impl NetworkExperiment {
             trace_products: self.measure.trace_products,
             density_probes: 0,
             density_steps: 0,
+            landscape: false,
         };
         let measured = made.memory(self.measure.samples, effort, threads.div_ceil(at_once));
         // The fluctuation has an evaluation of its own where labels are clean.

@@ -213,6 +213,7 @@ def measure(
     evaluation_seed: int | None,
     on: str,
     top: int,
+    landscape: bool,
     trace_products: int,
     out: str | PathLike[str] | None,
     progress: Callable[[int, int], object] | None,

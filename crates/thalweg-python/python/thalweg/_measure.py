@@ -69,6 +69,7 @@ def measure(
     evaluation_seed: int | None = None,
     on: Literal["test", "train"] = "test",
     top: int = 5,
+    landscape: bool = False,
     trace_products: int = 200,
     out: PathArgument | None = None,
     progress: Progress = None,
@@ -94,6 +95,10 @@ def measure(
         the loss that was descended.
     top : int
         How many eigenvalues at each end of the spectrum.
+    landscape : bool
+        Whether the loss along the Hessian's two leading eigenvectors and over their plane is computed, and the run's way through it,
+        for which the run is made again. The result's ``landscape`` has ``slices`` (``offsets``, ``losses``, ``slope`` and
+        ``curvature`` along each), ``plane`` and ``path``.
     trace_products : int
         Hessian products for each trace that can only be estimated.
     out : path, optional
@@ -133,7 +138,7 @@ def measure(
     given = dict(specification) if isinstance(specification, Mapping) else specification
     with told(progress, "network") as tell:
         answer = _core.measure(
-            Path(target), given, seed, samples, evaluation_seed, on, top, trace_products, out, tell
+            Path(target), given, seed, samples, evaluation_seed, on, top, landscape, trace_products, out, tell
         )
     return Measured(answer)
 

@@ -15,6 +15,7 @@
 mod contrast;
 mod diagnosis;
 mod error;
+mod landscape;
 mod measured;
 mod memory;
 mod network;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ReportError;
+use super::landscape;
 use super::measured::{self, with_note};
 use super::page::{self, Head, SPECIFICATION, name};
 use super::section::Section;
@@ -48,6 +49,10 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
             ));
         }
         parts.push((words, measured::picture(network), "Numbers"));
+        if let Some(found) = &network.landscape {
+            let words = landscape::words(network, found, &command);
+            parts.push((words, landscape::picture(found), "Numbers"));
+        }
     }
     let sections: Vec<_> = parts
         .iter()
