@@ -378,7 +378,7 @@ fn page(
 fn own_rows(page: &mut Page, found: &Diagnosis) {
     let outputs = found.outputs.iter();
     let mut classes: Vec<_> = outputs
-        .filter_map(|output| Some((output, output.own_rows?)))
+        .filter_map(|output| Some((output, output.own_rows.as_ref()?)))
         .collect();
     classes.sort_by(|(_, a), (_, b)| b.share_of_noise.value.total_cmp(&a.share_of_noise.value));
     let rows: usize = classes.iter().map(|(_, own)| own.rows).sum();

@@ -11,9 +11,11 @@ use super::noise::second_moment;
 
 /// Resamples of the rows; each costs a sum over them.
 const RESAMPLES: usize = 400;
+/// Classes of which each one's matrix is given.
+const MATRICES: usize = 20;
 
 /// The residuals of the rows of one class, among the rows that are kept (at most 4096, drawn evenly from all).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassNoise {
     /// How many rows.
     pub rows: usize,
@@ -23,6 +25,8 @@ pub struct ClassNoise {
     pub share_of_noise: Interval,
     /// λ_1/tr of the mean of r rᵀ over them: 1 where each of them is mistaken in the same way, 1/(K − 1) where in all ways equally.
     pub along_one_direction: f64,
+    /// The mean of r rᵀ over them, K × K, row by row; nothing of more than 20 classes, whose matrices would be most of the answer.
+    pub second_moment: Option<Vec<Vec<f64>>>,
 }
 
 /// Class by class, with none where there is no row of it. `residuals` is n × K, and `class` says of each row which class it is of.
@@ -55,7 +59,9 @@ pub(super) fn of_classes(
             return None;
         }
         let part = Mat::from_fn(own.len(), classes, |i, j| residuals[(own[i], j)]);
-        let values = spectrum(&second_moment(&part), classes);
+        let moment = second_moment(&part);
+        let values = spectrum(&moment, classes);
+        let row = |i: usize| (0..classes).map(|j| moment[(i, j)]).collect();
         let number = |of: fn(&[(f64, f64)], usize) -> f64| {
             Interval::new(of(&found, c), again.iter().map(|sums| of(sums, c)))
         };
@@ -66,6 +72,7 @@ pub(super) fn of_classes(
                 sums[c].1 / sums.iter().map(|(_, sum)| sum).sum::<f64>()
             }),
             along_one_direction: values[0] / values.iter().sum::<f64>(),
+            second_moment: (classes <= MATRICES).then(|| (0..classes).map(row).collect()),
         })
     };
     (0..classes).map(noise).collect()
@@ -95,7 +102,7 @@ mod tests {
         }
         let residuals = Mat::from_fn(400, 2, |i, j| rows[i][j]);
         let mut stream = Stream::new(1, Purpose::Redraws);
-        let [Some(first), Some(second)] = of_classes(&residuals, &class, &mut stream)[..] else {
+        let [Some(first), Some(second)] = &of_classes(&residuals, &class, &mut stream)[..] else {
             unreachable!("both classes have rows");
         };
         assert_eq!((first.rows, second.rows), (100, 300));
@@ -104,6 +111,18 @@ mod tests {
         assert!((first.share_of_noise.value - 1.0 / 13.0).abs() < 1e-12);
         assert!((first.along_one_direction - 1.0).abs() < 1e-12);
         assert!((second.along_one_direction - 0.5).abs() < 1e-12);
+        // (1, −1)/√2 times itself; 4 on each axis for half of the rows.
+        for (found, expected) in [
+            (first, [[0.5, -0.5], [-0.5, 0.5]]),
+            (second, [[2.0, 0.0], [0.0, 2.0]]),
+        ] {
+            let found = found.second_moment.as_ref().unwrap();
+            let entries = found.iter().flatten().zip(expected.iter().flatten());
+            assert!(
+                entries.into_iter().all(|(a, b)| (a - b).abs() < 1e-12),
+                "{found:?}"
+            );
+        }
         // n_0 of the resamples is binomial, 100 ± 8.7, so that the share is 0.077 with an interval of about 0.019 each way.
         let [low, high] = first.share_of_noise.interval;
         assert!(

@@ -248,7 +248,7 @@ impl Diagnosis {
             noise_variance: own(j),
             explained: 1.0 - own(j) / variances[j],
             share: gathered.classes.then(|| means[j]),
-            own_rows: class_noise.as_ref().and_then(|noise| noise[j]),
+            own_rows: class_noise.as_ref().and_then(|noise| noise[j].clone()),
             ratio_if_average: (rank == targets.len())
                 .then(|| if_average(&noise, j, settings.depth))
                 .flatten(),

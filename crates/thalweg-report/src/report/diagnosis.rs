@@ -78,7 +78,7 @@ fn outputs(found: &Diagnosis) -> Vec<(String, String)> {
         if let Some(of) = output.share {
             words += &format!("; {} of the rows", share(of));
         }
-        if let Some(own) = output.own_rows {
+        if let Some(own) = &output.own_rows {
             let [low, high] = own.share_of_noise.interval;
             words += &format!(", with {} of the noise", share(own.share_of_noise.value));
             if low.is_finite() {
