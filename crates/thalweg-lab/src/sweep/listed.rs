@@ -1,0 +1,89 @@
+//! A list of cells in a file, for work that begins later: it means the same cells whatever becomes of the sweep meanwhile.
+//!
+//! ```text
+//! slurm/cells-0123456789abcdef.txt   the keys of the cells, sixteen digits a line; in its name the digest of its content
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use super::error::SweepError;
+use super::store::Store;
+use crate::store::{StoreError, digest, digits, read_listed, write_whole};
+
+const BEGINS: &str = "cells-";
+const ENDS: &str = ".txt";
+
+const WAY_OUT: &str = "`thalweg sweep submit` with the store writes a new one";
+
+/// The cells of a list; see the [module](self).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    keys: Vec<u64>,
+}
+
+impl Listed {
+    /// The cells `numbers` of `store`, in this order.
+    pub fn new(store: &Store, numbers: &[usize]) -> Self {
+        Self {
+            keys: store.keys_of(numbers),
+        }
+    }
+
+    /// The list in the file `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what was written.
+    pub fn read(path: &Path) -> Result<Self, SweepError> {
+        let no_list = || SweepError::NoList {
+            path: path.to_owned(),
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        let of_name = name.and_then(|name| name.strip_prefix(BEGINS)?.strip_suffix(ENDS));
+        let written = of_name.and_then(key).ok_or_else(no_list)?;
+        let text = String::from_utf8(read_listed(path, written, WAY_OUT)?);
+        let text = text.map_err(|_| no_list())?;
+        let keys: Option<Vec<u64>> = text.lines().map(key).collect();
+        keys.map(|keys| Self { keys }).ok_or_else(no_list)
+    }
+
+    /// The file that it has in `folder`.
+    pub fn path(&self, folder: &Path) -> PathBuf {
+        let digest = digits(digest(self.text().as_bytes()));
+        folder.join(format!("{BEGINS}{digest}{ENDS}"))
+    }
+
+    /// Writes that file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        write_whole(&self.path(folder), self.text().as_bytes())
+    }
+
+    /// The numbers that the cells in the `places` of the list, from 0, have in `store` now; those that are no longer in its sweep
+    /// are left out.
+    ///
+    /// # Errors
+    /// When the list has no such place.
+    pub fn numbers(&self, store: &Store, places: &[usize]) -> Result<Vec<usize>, SweepError> {
+        let cells = self.keys.len();
+        if let Some(&number) = places.iter().find(|&&place| place >= cells) {
+            return Err(SweepError::NotListed { number, cells });
+        }
+        let found = places.iter();
+        Ok(found
+            .filter_map(|&place| store.with_key(self.keys[place]))
+            .collect())
+    }
+
+    fn text(&self) -> String {
+        self.keys.iter().map(|&key| digits(key) + "\n").collect()
+    }
+}
+
+/// A key as [`digits`] writes it.
+fn key(text: &str) -> Option<u64> {
+    (text.len() == 16)
+        .then(|| u64::from_str_radix(text, 16).ok())
+        .flatten()
+}
