@@ -69,7 +69,10 @@ pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), To
     let limits: Vec<(u64, u64, &str)> = limits.collect();
     let spare = |(available, needed, _): &(u64, u64, &str)| available.saturating_sub(*needed);
     *allowance = Allowance::of(limits.iter().map(spare).min().unwrap_or(u64::MAX), asked);
-    match limits.into_iter().max_by_key(|(available, needed, _)| over(*available, *needed)) {
+    match limits
+        .into_iter()
+        .max_by_key(|(available, needed, _)| over(*available, *needed))
+    {
         Some((available, needed, limit)) if over(available, needed) > 0 => Err(TooLittle {
             needed,
             available,

@@ -108,3 +108,7 @@ fn written(plan: &Path) -> Option<(SystemTime, u64)> {
     let metadata = fs::metadata(plan).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

@@ -87,3 +87,36 @@ fn key(text: &str) -> Option<u64> {
         .then(|| u64::from_str_radix(text, 16).ok())
         .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{SWEEP, store};
+    use super::*;
+
+    /// The sweep gains cells before the listed ones and loses one of them: the others are found where they are now.
+    #[test]
+    fn a_list_means_the_same_cells_whatever_becomes_of_the_sweep() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = store(folder.path(), SWEEP).unwrap();
+        // Depth 2 with batch 10, and depth 3 with both.
+        let list = Listed::new(&before, &[1, 2, 3]);
+        list.write(folder.path()).unwrap();
+        let path = list.path(folder.path());
+        let list = Listed::read(&path).unwrap();
+        assert_eq!(list.numbers(&before, &[0, 1, 2]).unwrap(), [1, 2, 3]);
+        let after = store(folder.path(), &SWEEP.replace("[1, 10]", "[7, 10]")).unwrap();
+        assert_eq!(list.numbers(&after, &[0, 1, 2]).unwrap(), [1, 3]);
+        assert_eq!(list.numbers(&after, &[2]).unwrap(), [3]);
+        let beyond = list.numbers(&after, &[3]).unwrap_err().to_string();
+        assert!(beyond.contains("no cell 3 in the list"), "{beyond}");
+        // Another content, or another name, is no such list.
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen('\n', "", 1)).unwrap();
+        let damaged = Listed::read(&path).unwrap_err().to_string();
+        assert!(damaged.contains("damaged"), "{damaged}");
+        let other = folder.path().join("cells.txt");
+        std::fs::write(&other, text).unwrap();
+        let renamed = Listed::read(&other).unwrap_err().to_string();
+        assert!(renamed.contains("no list of cells"), "{renamed}");
+    }
+}

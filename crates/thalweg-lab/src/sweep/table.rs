@@ -325,7 +325,13 @@ impl<'s> Rows<'s> {
         use Entry::{Number, Text, Whole};
         let whole = |value: u64| i64::try_from(value).ok();
         if let CellOutcome::Failed(reason) = &cell.record.outcome {
-            let none = [Whole(None), Whole(None), Whole(None), Text(None), Whole(None)];
+            let none = [
+                Whole(None),
+                Whole(None),
+                Whole(None),
+                Text(None),
+                Whole(None),
+            ];
             let [seed, diverged_at, diverged_seeds, quantity, step] = none;
             let numbers = [
                 Number(None),

@@ -1,8 +1,9 @@
 use std::sync::atomic::AtomicBool;
 
 use thalweg_lab::spec::Draft;
-use thalweg_lab::sweep::{Sweep, Task, Which, run};
+use thalweg_lab::sweep::{Sweep, Task, Which, curves, run};
 
+use super::super::sweep_maps::{SOME_SEEDS, START};
 use super::*;
 
 /// Two depths, three noises, two batches of which one is larger than the data set.
@@ -144,7 +145,7 @@ fn what_is_asked_for_must_be_there() {
                 y: Some("depth"),
                 ..SweepView::default()
             },
-            "no axis `depth`: there are weak, batch",
+            "`depth` and `depth` are the same axis: --x and --y need two",
         ),
         (
             SweepView {
@@ -167,4 +168,166 @@ fn what_is_asked_for_must_be_there() {
             .unwrap()
             .contains("--x batch --y weak --quantity condition_number_2")
     );
+}
+
+/// Eight seeds at two depths and two steps, of which the larger is too large for some.
+const SOME_DIVERGE: &str = r#"
+seeds = 8
+[base]
+learning_rate = 0.1
+batch = 1
+steps = 200
+depth = 2
+noise_standard_deviations = [1, 0.5]
+input_covariance = [[1, 0], [0, 1]]
+teacher = [[1, 0], [0, 1]]
+[[axes]]
+path = "learning_rate"
+values = [0.01, 0.15]
+[[axes]]
+path = "depth"
+values = [2, 3]
+"#;
+
+/// The mean over the seeds that are left is no mean over all: map, curves, caption and list say so, each of the cells that it is of.
+#[test]
+fn means_over_some_seeds_are_marked() {
+    let (folder, store) = store(SOME_DIVERGE, &Which::All);
+    let cells = ends(&store).unwrap();
+    let diverged = |cell: &CellEnds| {
+        let seeds = cell.ends.iter().filter(|end| end.quantity == "sharpness");
+        let seeds: Vec<_> = seeds.map(|end| end.diverged_at.is_some()).collect();
+        (
+            seeds.iter().filter(|diverged| **diverged).count(),
+            seeds.len(),
+        )
+    };
+    let (x, y) = sides(&store, SweepView::default());
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let mut marked = 0;
+    for point in grid.points() {
+        let cell = cells.iter().find(|cell| Some(cell.number) == point.number);
+        let (diverged, seeds) = diverged(cell.unwrap());
+        assert_eq!(point.is_of_some_seeds(), (1..seeds).contains(&diverged));
+        marked += usize::from(point.is_of_some_seeds());
+    }
+    assert!((1..4).contains(&marked), "{marked} of 4 cells");
+    let slice = &grid.slices[0];
+    let named = |panel: &Panel| {
+        let mut all = panel.series.iter();
+        all.find(|series| series.name == SOME_SEEDS).cloned()
+    };
+    let maps = maps(&quantity::SHARPNESS, [&x, &y], slice, Measured::Sgd);
+    let strokes = maps.iter().map(|map| named(map).map(|s| s.points.len()));
+    let expected = [Some(3 * marked), Some(3 * marked), None];
+    assert_eq!(strokes.collect::<Vec<_>>(), expected);
+    let curves = along(&quantity::SHARPNESS, &x, Some(&y), slice, Measured::Sgd);
+    assert_eq!(named(&curves).unwrap().points.len(), marked);
+    let page = page(folder.path(), SweepView::default()).unwrap();
+    let number = cells.iter().find(|cell| diverged(cell).0 > 0).unwrap();
+    let (diverged, seeds) = diverged(number);
+    for words in [
+        format!(
+            "cell {}: {}",
+            number.number,
+            store.sweep().words(number.number)
+        ),
+        format!(
+            "{diverged} of {seeds} seeds diverged: means are over the other {}",
+            seeds - diverged
+        ),
+        "its mean is over the others alone".to_owned(),
+    ] {
+        assert!(page.contains(&words), "{words}");
+    }
+}
+
+/// T_min is eq. 15's, the same at every point here; beside it stand the limit and how many times as sharp that is.
+#[test]
+fn the_flattest_minimum_stands_beside_the_limit() {
+    let text = SWEEP.replace(
+        "values = [2, 3]\n[[axes]]\npath = \"batch\"\nvalues = [1, 10]",
+        "values = [2, 3]",
+    );
+    let (_folder, store) = store(&text, &Which::All);
+    let cells = ends(&store).unwrap();
+    let (x, y) = sides(&store, SweepView::default());
+    let panels = |quantity: &Quantity| {
+        let grid = Grid::new(store.sweep(), &cells, quantity, &x, Some(&y));
+        flattest(quantity, [&x, &y], &grid.slices[0])
+    };
+    let panels_of_sharpness = panels(&quantity::SHARPNESS);
+    let heats: Vec<_> = panels_of_sharpness
+        .iter()
+        .map(|p| p.heat.as_ref().unwrap())
+        .collect();
+    let labels: Vec<&str> = heats.iter().map(|heat| &*heat.label).collect();
+    let sharpness = "sharpness T, loss/weight²";
+    assert_eq!(labels, [sharpness, sharpness, "limit / T_{min}"]);
+    // depth = 3, weak = 0.1: the book's example.
+    let at = |n: usize| heats[n].values[1][1];
+    assert!((at(0) - 31.550_455_771_9).abs() < 1e-8 && (at(1) - 12.0).abs() < 1e-9);
+    assert!((at(2) - 31.550_455_771_9 / 12.0).abs() < 1e-9);
+    assert!(panels(&quantity::FLUCTUATION).is_empty());
+}
+
+/// Each curve over the steps is the mean of its cell's own seeds with its error.
+#[test]
+fn curves_over_steps_are_means_over_the_seeds() {
+    let (_folder, store) = store(SWEEP, &Which::All);
+    let cells = ends(&store).unwrap();
+    let (x, y) = sides(&store, SweepView::default());
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let rows = Rows::choose(&grid);
+    assert_eq!(rows.left_out, 0);
+    let panels = over_steps(&store, &quantity::SHARPNESS, &x, Some(&y), &rows).unwrap();
+    // Those with batch = 10 could not be run.
+    let titles: Vec<&str> = panels.iter().map(|panel| &*panel.title).collect();
+    assert_eq!(titles, ["depth = 2, batch = 1", "depth = 3, batch = 1"]);
+    let names = panels[1].series.iter().map(|series| &*series.name);
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, ["weak = 0.01", "weak = 0.1", "weak = 1.0"]);
+    // depth = 3, weak = 0.1, batch = 1.
+    let (_, _, measured) = curves(&store, &[6]).unwrap().remove(0);
+    let expected = measured.mean("sharpness");
+    assert!(expected.len() > 2);
+    let curve = panels[1].series.iter().find(|s| s.name == "weak = 0.1");
+    let curve = &curve.unwrap().points;
+    assert_eq!(curve.len(), expected.len());
+    for (point, at) in curve.iter().zip(&expected) {
+        assert_eq!(point.x, at.step as f64);
+        assert!((point.y - at.value.mean).abs() < 1e-12 * at.value.mean);
+        assert!((point.error - at.value.standard_error.unwrap()).abs() < 1e-12 * at.value.mean);
+    }
+}
+
+/// Where no step is made nothing is called SGD's, and nothing is drawn over steps.
+#[test]
+fn a_start_is_called_a_start() {
+    let text = SWEEP.replace("steps = 20", "steps = 0");
+    let (folder, _store) = store(&text, &Which::All);
+    let whole = page(folder.path(), SweepView::default()).unwrap();
+    let pictures = whole.split("<svg").skip(1);
+    let pictures = pictures.filter_map(|part| part.split("</svg>").next());
+    let pictures: String = pictures.collect();
+    assert!(pictures.contains(START) && !pictures.contains("SGD"));
+    assert!(whole.contains("since no step was made") && !whole.contains("SGD’s mean"));
+    assert!(!whole.contains("over steps"));
+    // Of some cells alone: they are marked.
+    let text = SWEEP.replace(
+        "path = \"batch\"\nvalues = [1, 10]",
+        "path = \"steps\"\nvalues = [0, 20]",
+    );
+    let (folder, _store) = store(&text, &Which::All);
+    let whole = page(
+        folder.path(),
+        SweepView {
+            x: Some("weak"),
+            y: Some("steps"),
+            quantity: None,
+        },
+    )
+    .unwrap();
+    assert!(whole.contains("no step was made, and what is shown is the start"));
+    assert!(whole.contains(START) && whole.contains("SGD’s mean"));
 }

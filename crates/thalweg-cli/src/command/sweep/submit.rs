@@ -68,11 +68,31 @@ const USUAL_ARRAY: usize = 1001;
 
 /// What `submit` itself says to sbatch, with the letter that stands for it, and how else its aim is reached.
 const OURS: [(&str, Option<char>, &str); 6] = [
-    ("--array", Some('a'), "--per-task and --at-once, before the `--`, say how many tasks there are"),
-    ("--signal", None, "a task saves its state sixty seconds before its time is up"),
-    ("--output", Some('o'), "the logs lie in slurm/logs in the store"),
-    ("--requeue", None, "tasks are always requeued, and go on where they were"),
-    ("--no-requeue", None, "a task whose time is up goes on in the queue; `scancel` ends it"),
+    (
+        "--array",
+        Some('a'),
+        "--per-task and --at-once, before the `--`, say how many tasks there are",
+    ),
+    (
+        "--signal",
+        None,
+        "a task saves its state sixty seconds before its time is up",
+    ),
+    (
+        "--output",
+        Some('o'),
+        "the logs lie in slurm/logs in the store",
+    ),
+    (
+        "--requeue",
+        None,
+        "tasks are always requeued, and go on where they were",
+    ),
+    (
+        "--no-requeue",
+        None,
+        "a task whose time is up goes on in the queue; `scancel` ends it",
+    ),
     ("--open-mode", None, "a requeued task goes on in its log"),
 ];
 
@@ -307,7 +327,15 @@ mod tests {
         ] {
             assert_eq!(set_by_us(given).map(|n| OURS[n].0), Some(option), "{given}");
         }
-        for free in ["--time=5", "-A", "--account=a", "--overcommit", "--error=e", "--reservation=r", "5"] {
+        for free in [
+            "--time=5",
+            "-A",
+            "--account=a",
+            "--overcommit",
+            "--error=e",
+            "--reservation=r",
+            "5",
+        ] {
             assert_eq!(set_by_us(free), None, "{free}");
         }
     }
