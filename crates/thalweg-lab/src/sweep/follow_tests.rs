@@ -27,10 +27,7 @@ fn only_what_is_new_is_read() {
     assert_eq!(follower.look(usize::MAX).unwrap().ends, []);
     let files = fs::read_dir(folder.path().join("cells")).unwrap();
     let first: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    let whole: Vec<_> = first
-        .iter()
-        .map(|path| fs::read(path).unwrap())
-        .collect();
+    let whole: Vec<_> = first.iter().map(|path| fs::read(path).unwrap()).collect();
     // Another process at work, so that the packs are not put together.
     let worker = super::super::claims::Worker::join(&store.workers()).unwrap();
     some(&store, &[3]);
