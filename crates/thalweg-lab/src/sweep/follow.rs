@@ -1,9 +1,7 @@
 //! A store looked at again and again: what is known of it is kept, and only what is new is read.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::claims;
 use super::error::SweepError;
@@ -11,7 +9,7 @@ use super::pack::{CellRecord, Packs};
 use super::status::{Status, status_of};
 use super::store::Store;
 use super::table::{CellEnds, ends_of_cells};
-use crate::store::StoreError;
+use crate::store::{StoreError, digest, read_plain};
 
 /// The sweep in a directory, as far as it was seen.
 ///
@@ -20,8 +18,8 @@ use crate::store::StoreError;
 pub struct Follower {
     store: Store,
     packs: Packs,
-    /// When and how large the sweep's file was written.
-    written: Option<(SystemTime, u64)>,
+    /// The digest of the sweep's file.
+    plan: Option<u64>,
     /// The cells whose ends were given, and whether they had failed.
     given: HashMap<usize, bool>,
 }
@@ -44,12 +42,11 @@ impl Follower {
     /// When there is none, or its sweep cannot be read.
     pub fn open(path: &Path) -> Result<Self, SweepError> {
         // In this order: what is written in between is seen as a change.
-        let plan = Store::plan_in(path);
-        let written = written(&plan);
+        let plan = digest_of(&Store::plan_in(path));
         Ok(Self {
             store: Store::open(path)?,
             packs: Packs::default(),
-            written,
+            plan,
             given: HashMap::new(),
         })
     }
@@ -64,12 +61,15 @@ impl Follower {
     /// # Errors
     /// When a file there cannot be read.
     pub fn look(&mut self, most: usize) -> Result<Look, SweepError> {
-        let mut begins_anew = false;
-        if written(&Store::plan_in(self.store.path())) != self.written {
+        let done = self.packs.count();
+        let mut status = self.status()?;
+        let is_other = digest_of(&Store::plan_in(self.store.path())) != self.plan;
+        // Fewer: files of finished cells were taken away.
+        let begins_anew = is_other || self.packs.count() < done;
+        if begins_anew {
             *self = Self::open(self.store.path())?;
-            begins_anew = true;
+            status = self.status()?;
         }
-        let status = self.status()?;
         let record = |number: usize| self.packs.get(self.store.cells()[number].key);
         let is_new = |number: &usize| match (record(*number), self.given.get(number)) {
             (None, _) => false,
@@ -104,9 +104,8 @@ impl Follower {
     }
 }
 
-fn written(plan: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = fs::metadata(plan).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+fn digest_of(file: &Path) -> Option<u64> {
+    Some(digest(&read_plain(file).ok()?))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What is known of a store is kept, and what is new is found, whatever others do to it meanwhile.
 
+use std::fs;
+
 use super::super::tests::{GO, SWEEP, all, store};
 use super::super::{Task, Which, ends, run, status};
 use super::*;
@@ -29,7 +31,7 @@ fn only_what_is_new_is_read() {
     let first: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     let whole: Vec<_> = first.iter().map(|path| fs::read(path).unwrap()).collect();
     // Another process at work, so that the packs are not put together.
-    let worker = super::super::claims::Worker::join(&store.workers()).unwrap();
+    let worker = claims::Worker::join(&store.workers()).unwrap();
     some(&store, &[3]);
     drop(worker);
     for path in &first {
@@ -92,4 +94,23 @@ fn a_failure_that_was_tried_again_is_given_again() {
     let look = follower.look(usize::MAX).unwrap();
     assert_eq!((numbers(&look), look.status.failed.len()), (vec![1], 0));
     assert!(!look.ends[0].record.has_failed());
+}
+
+/// Whoever removes the files of finished cells, or the whole store, has them run again: they are done no longer.
+#[test]
+fn what_was_taken_away_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), SWEEP).unwrap();
+    some(&store, &[0, 1]);
+    let mut follower = Follower::open(folder.path()).unwrap();
+    assert_eq!(follower.look(usize::MAX).unwrap().status.finished, 2);
+    for file in fs::read_dir(folder.path().join("cells")).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    some(&store, &[3]);
+    // One look cannot know whether they were put together with others.
+    follower.look(usize::MAX).unwrap();
+    let look = follower.look(usize::MAX).unwrap();
+    assert!(look.begins_anew);
+    assert_eq!((numbers(&look), look.status.finished), (vec![3], 1));
 }

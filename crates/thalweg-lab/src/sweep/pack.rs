@@ -175,12 +175,18 @@ impl Packs {
         Ok(packs)
     }
 
-    /// Reads those that were not there yet. A cell that was done stays so, also while its pack is put together with others.
+    /// Reads those that were not there yet. A cell that was done stays so while its
+    /// pack is put together with others.
     pub(super) fn refresh(&mut self, folder: &Path) -> Result<(), StoreError> {
         let paths = files_with(folder, INDEX)?;
         let there: HashSet<&PathBuf> = paths.iter().collect();
-        for pack in &mut self.found {
+        let mut lost = HashSet::new();
+        for (number, pack) in self.found.iter_mut().enumerate() {
+            let was_there = pack.is_there;
             pack.is_there = there.contains(&pack.index);
+            if !pack.is_there && !was_there {
+                lost.insert(number);
+            }
         }
         for path in paths {
             if self.places.contains_key(&path) {
@@ -208,6 +214,8 @@ impl Packs {
             self.places.insert(path, number);
             self.found.push(pack);
         }
+        // One look may miss the pack into which another was put, which is there before that one goes; the next one sees it.
+        self.cells.retain(|_, (pack, _)| !lost.contains(pack));
         self.forget();
         Ok(())
     }

@@ -41,17 +41,16 @@ pub fn along(
             Look::measured(n)
         };
         panel = panel.with(name, measured.collect(), look);
-        let theory: [(fn(&Ended) -> f64, Look); 2] = [
-            (Ended::limit, Look::flow(n)),
-            (Ended::flattest, Look::exact(n)),
-        ];
-        for (of, look) in theory {
-            if points.iter().any(|point| of(point).is_finite()) {
-                let line = points.iter().zip(&x.places);
-                let line = line.map(|(point, &x)| Point::exact(x, finite(of(point))));
-                panel = panel.with("", line.collect(), look);
+        let theory = |panel: Panel, of: fn(&Ended) -> f64, look| {
+            if !points.iter().any(|point| of(point).is_finite()) {
+                return panel;
             }
-        }
+            let line = points.iter().zip(&x.places);
+            let line = line.map(|(point, &x)| Point::exact(x, finite(of(point))));
+            panel.with("", line.collect(), look)
+        };
+        panel = theory(panel, Ended::limit, Look::flow(n));
+        panel = theory(panel, Ended::flattest, Look::exact(n));
         let such = |such: fn(&Ended) -> bool| {
             let places = points.iter().zip(&x.places);
             let such = places.filter(move |(point, _)| such(point));

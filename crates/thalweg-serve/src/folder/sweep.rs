@@ -20,8 +20,11 @@ const KEPT: usize = 4;
 #[derive(Debug, Default)]
 pub struct Sweeps {
     /// The latest at the end.
-    seen: Mutex<Vec<(PathBuf, Arc<Mutex<Option<Seen>>>)>>,
+    seen: Mutex<Vec<(PathBuf, Place)>>,
 }
+
+/// Where one sweep is kept; empty before its first look, and after one that failed.
+type Place = Arc<Mutex<Option<Seen>>>;
 
 /// One sweep, as far as it was seen.
 #[derive(Debug)]
@@ -54,12 +57,12 @@ impl Sweeps {
     }
 
     /// Where the sweep in `directory` is kept.
-    fn place(&self, directory: &Path) -> Arc<Mutex<Option<Seen>>> {
+    fn place(&self, directory: &Path) -> Place {
         let mut seen = lock(&self.seen);
         let found = seen.iter().position(|(path, _)| path == directory);
         let one = match found {
             Some(place) => seen.remove(place),
-            None => (directory.to_owned(), Arc::default()),
+            None => (directory.to_owned(), Place::default()),
         };
         let place = Arc::clone(&one.1);
         seen.push(one);
