@@ -50,6 +50,8 @@ fn only_what_is_new_is_read() {
     assert_eq!((numbers(&look), look.status.finished), (vec![1], 4));
     let expected = ends(&store).unwrap();
     assert_eq!(look.ends, expected[1..2]);
+    let look = follower.look(usize::MAX).unwrap();
+    assert_eq!((look.begins_anew, look.status.finished), (false, 4));
 }
 
 /// Cells beyond the number that is asked for are counted and not given; those of a sweep that has changed begin anew.

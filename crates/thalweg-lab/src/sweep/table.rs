@@ -190,9 +190,7 @@ pub fn write_table(store: &Store, contents: Contents, path: &Path) -> Result<usi
         rows.clear();
         Ok(())
     };
-    // So many cells at a time as are held in memory together.
-    let all: Vec<usize> = (0..store.cells().len()).collect();
-    for numbers in all.chunks(BLOCK) {
+    for numbers in &blocks(store, &packs) {
         match contents {
             Contents::Ends => {
                 for cell in ends_of_cells(store, &packs, numbers)? {
@@ -225,8 +223,26 @@ pub fn write_table(store: &Store, contents: Contents, path: &Path) -> Result<usi
 /// Rows of a group, about: a group ends with a cell.
 const GROUP: usize = 1 << 16;
 
-/// Cells that are read together.
-const BLOCK: usize = 1 << 10;
+/// Cells, and rows measured of them, that are held in memory together. A pack is read once for each block that it has a cell in, so
+/// that blocks smaller than packs would read packs many times.
+const BLOCK_CELLS: usize = 1 << 14;
+const BLOCK_ROWS: usize = 1 << 20;
+
+/// The cells of `store` in their order, in parts that are read together.
+fn blocks(store: &Store, packs: &Packs) -> Vec<Vec<usize>> {
+    let (mut blocks, mut block) = (Vec::new(), Vec::new());
+    let mut rows = 0;
+    for (number, cell) in store.cells().iter().enumerate() {
+        rows += packs.get(cell.key).map_or(0, |record| record.rows);
+        block.push(number);
+        if block.len() >= BLOCK_CELLS || rows >= BLOCK_ROWS {
+            blocks.push(std::mem::take(&mut block));
+            rows = 0;
+        }
+    }
+    blocks.push(block);
+    blocks
+}
 
 /// Rows that are not written yet.
 struct Rows<'s> {

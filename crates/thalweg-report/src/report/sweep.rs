@@ -145,12 +145,12 @@ fn before(store: &Store, cells: &[CellEnds]) -> String {
         failed.len()
     );
     counts
-        + &listed(store, "Could not be run", "failed", &failed)
-        + &listed(store, "Seeds that diverged", "note", &diverged)
+        + &listed(store, "Could not be run", "<dd class=\"failed\">", &failed)
+        + &listed(store, "Seeds that diverged", "<dd>", &diverged)
 }
 
-/// Cells with a sentence each, under a heading; nothing where there are none.
-fn listed(store: &Store, heading: &str, class: &str, cells: &[(usize, String)]) -> String {
+/// Cells with a sentence each, which `begins` so, under a heading; nothing where there are none.
+fn listed(store: &Store, heading: &str, begins: &str, cells: &[(usize, String)]) -> String {
     if cells.is_empty() {
         return String::new();
     }
@@ -158,7 +158,7 @@ fn listed(store: &Store, heading: &str, class: &str, cells: &[(usize, String)]) 
     for (number, sentence) in cells.iter().take(LISTED) {
         let _ = write!(
             out,
-            "<dt>cell {number}: {}</dt><dd class=\"{class}\">{}</dd>",
+            "<dt>cell {number}: {}</dt>{begins}{}</dd>",
             to_html(&store.sweep().words(*number)),
             to_html(sentence)
         );

@@ -17,15 +17,17 @@ pub fn along(
     slice: &Slice,
     measured: Measured,
 ) -> Panel {
-    let mut panel = Panel::new(slice.words.clone(), x.axis(), Axis::log(quantity.axis));
     let of_starts = measured == Measured::Start;
+    let title = [if of_starts { START } else { "" }, &slice.words];
+    let title = title.into_iter().filter(|words| !words.is_empty());
+    let title = title.collect::<Vec<_>>().join(", ");
+    let mut panel = Panel::new(title, x.axis(), Axis::log(quantity.axis));
     let (mut of_some_seeds, mut starts) = (Vec::new(), Vec::new());
     for (n, row) in evenly(slice.points.len()).into_iter().enumerate() {
-        let name = match (y, of_starts) {
-            (Some(y), false) => format!("{} = {}", y.name, y.words[row]),
-            (Some(y), true) => format!("{} = {}, {START}", y.name, y.words[row]),
-            (None, false) => "SGD".to_owned(),
-            (None, true) => START.to_owned(),
+        let name = match y {
+            Some(y) => y.at(row),
+            None if of_starts => START.to_owned(),
+            None => "SGD".to_owned(),
         };
         let points = &slice.points[row];
         let measured = points.iter().zip(&x.places).map(|(point, &x)| Point {
@@ -135,7 +137,7 @@ pub fn over_steps(
             .collect();
         let numbers = columns.iter().filter_map(|&column| points[column].number);
         let found = curves(store, &numbers.collect::<Vec<_>>())?;
-        let row_words = y.map(|y| format!("{} = {}", y.name, y.words[row]));
+        let row_words = y.map(|y| y.at(row));
         let words = row_words.into_iter().chain([slice.words.clone()]);
         let words: Vec<String> = words.filter(|words| !words.is_empty()).collect();
         let mut panel = Panel::new(
@@ -156,7 +158,7 @@ pub fn over_steps(
             if course.len() <= FEW {
                 continue;
             }
-            let name = format!("{} = {}", x.name, x.words[column]);
+            let name = x.at(column);
             let ends = [&course[1], &course[course.len() - 1]].map(|at| at.step as f64);
             let line = course.iter().map(|at| Point {
                 x: at.step as f64,

@@ -1,12 +1,16 @@
 //! The ends of a sweep's cells, laid out over two of its axes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::ReportError;
+use super::number::plain;
 use crate::plot::Axis;
 use thalweg_lab::quantity::Quantity;
 use thalweg_lab::run::SeedMean;
 use thalweg_lab::sweep::{CellEnds, Column, Sweep, Value};
+
+/// Characters of a number that needs no shortening.
+const LONG: usize = 8;
 
 /// One axis of a sweep as a side of a map.
 #[derive(Clone, Debug)]
@@ -97,6 +101,25 @@ impl Side {
             order,
             named,
         }
+    }
+
+    /// The axis at the value of this place, in a legend: a number of many digits with five of them, if these tell all values apart.
+    pub fn at(&self, place: usize) -> String {
+        let short = |(value, words): (&f64, &String)| {
+            if self.named || words.len() <= LONG {
+                words.clone()
+            } else {
+                plain(*value)
+            }
+        };
+        let all: Vec<String> = self.places.iter().zip(&self.words).map(short).collect();
+        let apart: HashSet<&String> = all.iter().collect();
+        let words = if apart.len() == all.len() {
+            &all[place]
+        } else {
+            &self.words[place]
+        };
+        format!("{} = {words}", self.name)
     }
 
     /// The axis of a panel.

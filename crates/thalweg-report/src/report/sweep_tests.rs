@@ -104,6 +104,21 @@ fn borders_lie_between_values() {
     assert_eq!(y.edges(), [1.5, 2.5, 3.5]);
 }
 
+/// A legend has five digits of a number that has many, unless two values would then look the same.
+#[test]
+fn legends_shorten_numbers_that_stay_apart() {
+    let side = |values: &str| {
+        let text = SWEEP.replace("values = [1.0, 0.1, 0.01]", &format!("values = {values}"));
+        let sweep = Sweep::from_draft(Draft::from_toml(&text).unwrap()).unwrap();
+        Side::choose(&sweep, None, None).unwrap().unwrap()
+    };
+    let apart = side("[1.1006941712522096, 0.1, 2.0]");
+    let all: Vec<String> = (0..3).map(|place| apart.at(place)).collect();
+    assert_eq!(all, ["weak = 0.1", "weak = 1.1007", "weak = 2.0"]);
+    let close = side("[1.1006941712522096, 1.1006941712522]");
+    assert_eq!(close.at(1), "weak = 1.1006941712522096");
+}
+
 #[test]
 fn the_page_has_maps_curves_and_failures_and_loads_nothing() {
     let (folder, _store) = store(SWEEP, &Which::All);
@@ -221,8 +236,26 @@ fn means_over_some_seeds_are_marked() {
     let strokes = maps.iter().map(|map| named(map).map(|s| s.points.len()));
     let expected = [Some(3 * marked), Some(3 * marked), None];
     assert_eq!(strokes.collect::<Vec<_>>(), expected);
-    let curves = along(&quantity::SHARPNESS, &x, Some(&y), slice, Measured::Sgd);
-    assert_eq!(named(&curves).unwrap().points.len(), marked);
+    let lines = along(&quantity::SHARPNESS, &x, Some(&y), slice, Measured::Sgd);
+    assert_eq!(named(&lines).unwrap().points.len(), marked);
+    // Over the steps too: at the first measured step all seeds are there, and those that diverge later are left out.
+    let cell = cells.iter().find(|cell| (1..8).contains(&diverged(cell).0));
+    let cell = cell.unwrap();
+    let (_, _, measured) = curves(&store, &[cell.number]).unwrap().remove(0);
+    let ends = cell.ends.iter().filter(|end| end.quantity == "sharpness");
+    let whole = ends.filter(|end| end.diverged_at.is_none());
+    let starts: Vec<f64> = whole
+        .map(|end| measured.series("sharpness", end.seed)[0].value)
+        .collect();
+    let mean = starts.iter().sum::<f64>() / starts.len() as f64;
+    let rows = Rows::choose(&grid);
+    let panels = over_steps(&store, &quantity::SHARPNESS, &x, Some(&y), &rows).unwrap();
+    let values = store.sweep().point(cell.number);
+    let title = format!("depth = {}", values[1].words());
+    let panel = panels.iter().find(|panel| panel.title == title).unwrap();
+    let name = format!("learning_rate = {}", values[0].words());
+    let series = panel.series.iter().find(|series| series.name == name);
+    assert!((series.unwrap().points[0].y - mean).abs() < 1e-12 * mean);
     let page = page(folder.path(), SweepView::default()).unwrap();
     let number = cells.iter().find(|cell| diverged(cell).0 > 0).unwrap();
     let (diverged, seeds) = diverged(number);
