@@ -34,6 +34,14 @@ impl Figure {
         let after = coloured().map(|(panel, colours)| panel.right_margin(colours.as_ref()));
         let (before, after) = (before.fold(0.0, f64::max), after.fold(0.0, f64::max));
         let (frame_width, frame_height) = self.frame;
+        let titles = self.panels.iter().map(Panel::title_width);
+        let beside = (titles.fold(0.0, f64::max) - frame_width) / 2.0;
+        // Titles that would run into each other.
+        let (before, after) = if 2.0 * beside > before + after {
+            (before.max(beside), after.max(beside + EDGE))
+        } else {
+            (before, after)
+        };
         let cell_width = before + frame_width + after;
         let cell_height = Panel::ABOVE + frame_height + Panel::BELOW;
         let width = 2.0 * EDGE + columns.min(self.panels.len()) as f64 * cell_width;
@@ -150,6 +158,36 @@ mod tests {
         for (colour, expected) in cells.iter().zip([0.0, 1.0, 0.0, 1.0]) {
             assert!((colour - expected).abs() < 1e-12, "{cells:?}");
         }
+    }
+
+    /// Where titles are wider than their panels, the panels stand further apart; otherwise the figure is as it was.
+    #[test]
+    fn long_titles_do_not_run_into_each_other() {
+        let centres = |title: &str| {
+            let panel = || Panel {
+                title: title.to_owned(),
+                ..panel(false)
+            };
+            let figure = Figure {
+                description: String::new(),
+                panels: vec![panel(), panel()],
+                columns: 2,
+                frame: (230.0, 100.0),
+            };
+            let scene = figure.scene();
+            let titles = scene.shapes.iter().filter_map(|shape| match shape {
+                Shape::Text(text) if text.content == title => Some(text.at.0),
+                _ => None,
+            });
+            let titles: Vec<f64> = titles.collect();
+            (titles[0], titles[1], scene.width, panel().title_width())
+        };
+        let (first, second, width, needed) =
+            centres("learning_rate = 0.0056234, batch = 10, widths = [20, 20]");
+        assert!(second - first > needed && first > needed / 2.0);
+        assert!(width - second > needed / 2.0);
+        let (short, other) = (centres("a"), centres("b"));
+        assert_eq!((short.0, short.1, short.2), (other.0, other.1, other.2));
     }
 
     #[test]

@@ -262,6 +262,11 @@ impl Panel {
         self.x.shows(point.x) && self.y.shows(point.y)
     }
 
+    /// Pixels of the title, in whatever font a reader's browser takes.
+    pub(super) fn title_width(&self) -> f64 {
+        font::WIDER * font::width(&self.title, TITLE, true)
+    }
+
     /// Pixels needed left of the frame for numbers and label.
     pub(super) fn left_margin(&self) -> f64 {
         widest(&self.fit_y(), 5) + TICK + 4.0 + SMALL + 12.0

@@ -248,7 +248,11 @@ impl Grid {
                 all.filter(|(_, axis)| **axis != x.axis && y.is_none_or(|y| **axis != y.axis))
             };
             let words = || {
-                let words = others().map(|(v, _)| format!("{} = {}", v.column.name, v.words()));
+                // The first column tells where those are that move together with it.
+                let mut axes: Vec<_> = others().collect();
+                axes.dedup_by_key(|(_, axis)| **axis);
+                let words = axes.iter();
+                let words = words.map(|(v, _)| format!("{} = {}", v.column.name, v.words()));
                 words.collect::<Vec<_>>().join(", ")
             };
             let slice = slices

@@ -79,6 +79,19 @@ fn cells_lie_at_their_values() {
     assert_eq!(grid.slices[1].points[1][1].mean(), f64::INFINITY);
 }
 
+/// Of columns that move together the first names a map: it tells where the others are.
+#[test]
+fn a_map_is_named_once_for_columns_that_move_together() {
+    let axis = "path = \"batch\"\nvalues = [1, 10]";
+    let together = "together = [{ path = \"batch\", values = [1, 2] }, { path = \"steps\", values = [20, 10] }]";
+    let (_folder, store) = store(&SWEEP.replace(axis, together), &Which::All);
+    let (x, y) = sides(&store, SweepView::default());
+    let cells = ends(&store).unwrap();
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let words: Vec<&str> = grid.slices.iter().map(|slice| &*slice.words).collect();
+    assert_eq!(words, ["batch = 1", "batch = 2"]);
+}
+
 #[test]
 fn what_is_not_done_is_left_empty() {
     let (_folder, store) = store(SWEEP, &Which::Cells(vec![0]));
