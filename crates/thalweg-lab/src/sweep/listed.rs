@@ -15,7 +15,7 @@ const ENDS: &str = ".txt";
 
 const WAY_OUT: &str = "`thalweg sweep submit` with the store writes a new one";
 
-/// The cells of a list; see the [module](self).
+/// The cells of a list in a file: they stay the same whatever becomes of the sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     keys: Vec<u64>,

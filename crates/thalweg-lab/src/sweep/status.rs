@@ -53,7 +53,7 @@ pub struct FailedCell {
 }
 
 impl Status {
-    /// The same with the time left, also where no cell is finished yet: by the plan's [`estimate`](super::estimate), which
+    /// The same with the time left, also where no cell is finished yet: by the plan's [`estimate`](fn@super::estimate), which
     /// takes a third of a second for each kind of cells.
     ///
     /// # Errors
