@@ -11,6 +11,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// What the program takes beside the work's own numbers: libraries' tables, buffers, what the C library
 /// keeps of freed blocks.
@@ -35,7 +37,8 @@ pub struct TooLittle {
 }
 
 /// Refuses work whose numbers take `numbers` bytes at once where there are fewer; `advice` says what needs less.
-/// `threads` of it multiply large matrices.
+/// `threads` of it multiply large matrices. The system is asked anew unless the work is small beside what it said a
+/// moment ago.
 ///
 /// # Errors
 /// With both numbers, of the limit that is exceeded by most.
@@ -45,6 +48,13 @@ pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), To
     let set_aside = SET_ASIDE.load(Ordering::Relaxed);
     let workspaces = threads.saturating_sub(set_aside) as u64 * workspace();
     let addresses = resident.saturating_add(workspaces);
+    let asked = Instant::now();
+    // Nothing behind this lock can be left half done.
+    let mut allowance = ALLOWANCE.lock().unwrap_or_else(|error| error.into_inner());
+    if allowance.covers(numbers.saturating_add(workspaces), asked) {
+        PROMISED.fetch_max(threads, Ordering::Relaxed);
+        return Ok(());
+    }
     let advice = if workspaces > resident && rayon::current_num_threads() > 1 {
         "RAYON_NUM_THREADS=1 in front of the command needs less"
     } else {
@@ -56,7 +66,13 @@ pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), To
         Of::Addresses => (available, addresses, limit),
         Of::Residents => (available, resident, limit),
     });
-    match limits.max_by_key(|(available, needed, _)| over(*available, *needed)) {
+    let limits: Vec<(u64, u64, &str)> = limits.collect();
+    let spare = |(available, needed, _): &(u64, u64, &str)| available.saturating_sub(*needed);
+    *allowance = Allowance::of(limits.iter().map(spare).min().unwrap_or(u64::MAX), asked);
+    match limits
+        .into_iter()
+        .max_by_key(|(available, needed, _)| over(*available, *needed))
+    {
         Some((available, needed, limit)) if over(available, needed) > 0 => Err(TooLittle {
             needed,
             available,
@@ -66,6 +82,50 @@ pub fn fits(numbers: u64, threads: usize, advice: &'static str) -> Result<(), To
         _ => {
             PROMISED.fetch_max(threads, Ordering::Relaxed);
             Ok(())
+        }
+    }
+}
+
+/// What small pieces of work may take without another question: a sweep asks for each of its cells, of which there may be
+/// thousands in a second, and the answer costs more than reading one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Allowance {
+    bytes: u64,
+    asked: Option<Instant>,
+}
+
+/// The allowance of the whole process.
+static ALLOWANCE: Mutex<Allowance> = Mutex::new(Allowance {
+    bytes: 0,
+    asked: None,
+});
+
+impl Allowance {
+    /// Which part of what was spare the work between two questions may take, all of it together.
+    const PART: u64 = 16;
+
+    /// For how long an answer holds: other programs take memory too.
+    const HOLDS: Duration = Duration::from_secs(1);
+
+    /// After the system said, at `asked`, that `spare` bytes would be left.
+    fn of(spare: u64, asked: Instant) -> Self {
+        Self {
+            bytes: spare / Self::PART,
+            asked: Some(asked),
+        }
+    }
+
+    /// Whether work that takes `needed` bytes may begin at `now` without a question; it is then taken off.
+    fn covers(&mut self, needed: u64, now: Instant) -> bool {
+        let fresh = self
+            .asked
+            .is_some_and(|asked| now.saturating_duration_since(asked) < Self::HOLDS);
+        match self.bytes.checked_sub(needed) {
+            Some(rest) if fresh => {
+                self.bytes = rest;
+                true
+            }
+            _ => false,
         }
     }
 }
@@ -135,8 +195,11 @@ fn workspace() -> u64 {
     if !cfg!(target_arch = "x86_64") {
         return 0;
     }
-    let size = fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index3/size");
-    2 * size.ok().and_then(|text| cache_size(&text)).unwrap_or(0)
+    static SIZE: OnceLock<u64> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let size = fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index3/size");
+        2 * size.ok().and_then(|text| cache_size(&text)).unwrap_or(0)
+    })
 }
 
 /// Bytes of a text such as `32768K`.
@@ -284,6 +347,20 @@ Max address space         61440000             61440000             bytes
         // The path is that of the host: what is seen here is the root.
         set(root.path(), "5000", "4990");
         assert_eq!(left("/docker/0123"), Some(10));
+    }
+
+    /// All that begins on one answer is together a sixteenth of what was spare, and begins within a second of it.
+    #[test]
+    fn small_work_is_covered_by_the_last_answer_and_nothing_else_is() {
+        let asked = Instant::now();
+        let soon = asked + Duration::from_millis(900);
+        let mut allowance = Allowance::of(1600, asked);
+        assert!(!allowance.covers(101, soon));
+        assert!(allowance.covers(60, soon) && !allowance.covers(41, soon));
+        assert!(allowance.covers(40, soon) && !allowance.covers(1, soon));
+        assert!(!Allowance::of(1600, asked).covers(1, asked + Duration::from_secs(1)));
+        // Before the first answer.
+        assert!(!Allowance::default().covers(0, asked));
     }
 
     #[test]

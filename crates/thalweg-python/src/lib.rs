@@ -32,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simulate::Simulated>()?;
     module.add_class::<train::Trained>()?;
     module.add_class::<curvature::Density>()?;
+    module.add_class::<sweep::SweepFollower>()?;
     module.add_function(wrap_pyfunction!(problem::restore_problem, module)?)?;
     module.add_function(wrap_pyfunction!(
         measurements::restore_measurements,

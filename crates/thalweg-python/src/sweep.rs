@@ -1,8 +1,8 @@
 //! Sweeps: many runs as one, in a store that any number of processes fill.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use thalweg_lab::answer;
 use thalweg_lab::spec::Draft;
 use thalweg_lab::store::StoreError;
 use thalweg_lab::sweep::{
-    self, CellRecord, Contents, Progress, Store, Sweep, SweepError, Task, Which,
+    self, CellRecord, Contents, Follower, Progress, Store, Sweep, SweepError, Task, Which,
 };
 
 use crate::error::Failed;
@@ -149,11 +149,38 @@ pub fn sweep_run<'py>(
     json::python(py, &done)
 }
 
+/// A store looked at again and again: only what is new in it is read.
+#[pyclass(frozen, module = "thalweg._core")]
+pub struct SweepFollower(Arc<Mutex<Follower>>);
+
+#[pymethods]
+impl SweepFollower {
+    #[new]
+    fn new(py: Python<'_>, store: PathBuf) -> PyResult<Self> {
+        let opened = work::compute(py, move || -> Result<Follower, Failed> {
+            Ok(Follower::open(&store)?)
+        })??;
+        Ok(Self(Arc::new(Mutex::new(opened))))
+    }
+
+    /// How many cells are finished, how many could not be run, and how many there are.
+    fn counts(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        let follower = Arc::clone(&self.0);
+        let counts = work::compute(py, move || -> Result<_, Failed> {
+            let mut follower = follower.lock().unwrap_or_else(|error| error.into_inner());
+            let status = follower.look(0)?.status;
+            Ok((status.finished, status.failed.len(), status.cells))
+        })??;
+        Ok(counts)
+    }
+}
+
 /// The answer of `thalweg sweep status --json`.
 #[pyfunction]
 pub fn sweep_status(py: Python<'_>, store: PathBuf) -> PyResult<Bound<'_, PyAny>> {
     let status = work::compute(py, move || -> Result<Value, Failed> {
-        let status = sweep::status(&Store::open(&store)?)?;
+        let store = Store::open(&store)?;
+        let status = sweep::status(&store)?.estimated_before_the_first(&store)?;
         Ok(answer::progressed(&status))
     })??;
     json::python(py, &status)

@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 
 import thalweg.sweep
+from thalweg import _core
 
 SWEEP: dict[str, Any] = {
     "seeds": 2,
@@ -58,6 +59,16 @@ def test_the_plan_has_every_point_and_a_time(program: Callable[..., dict[str, An
     assert found["points"] == theirs["points"] and len(found["points"]) == 6
     assert found["points"][5] == {"problem.depth": 3, "batch": 100}
     assert found["estimate"]["core_seconds"] > 0
+
+
+def test_the_time_left_and_counts_are_there_from_the_start(tmp_path: Path) -> None:
+    before = thalweg.sweep.run(SWEEP, tmp_path, cells=[])
+    assert before["waiting"] == 6 and before["is_estimate"] and before["seconds_left"] > 0
+    follower = _core.SweepFollower(tmp_path)
+    assert follower.counts() == (0, 0, 6)
+    after = thalweg.sweep.run(tmp_path, cells=[0, 2])
+    assert not after["is_estimate"] and after["seconds_left"] > 0
+    assert follower.counts() == (2, 0, 6)
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:

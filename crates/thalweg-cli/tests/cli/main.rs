@@ -35,6 +35,7 @@ mod simulate;
 mod stops;
 #[cfg(unix)]
 mod strangers;
+mod submit;
 mod sweep;
 mod text;
 mod train;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{begun, collected, file, run, send, thalweg};
+use crate::harness::{begun, collected, file, run, run_with_input, send, thalweg};
 
 /// Four cells of two seeds.
 pub const SWEEP: &str = r#"
@@ -114,6 +114,14 @@ fn mistakes_are_wrong_input() {
             "there is no cell 9",
         ),
         (
+            &["sweep", "run", "missing.toml"],
+            "missing.toml: cannot be read: No such file",
+        ),
+        (
+            &["sweep", "run", path, "--listed", "list.txt"],
+            "--cell <I>",
+        ),
+        (
             &["sweep", "run", path, "--cell", "x"],
             "no number of a cell",
         ),
@@ -127,6 +135,75 @@ fn mistakes_are_wrong_input() {
         );
         assert!(!Path::new(place).exists());
     }
+}
+
+/// A named pipe that nobody writes is refused, and waits for nobody; what a shell pipes in is read.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_no_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let mut child = thalweg(&["sweep", "plan", pipe.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while child.try_wait().unwrap().is_none() {
+        if std::time::Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it waits for the pipe");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let refused = collected(child);
+    assert_eq!(refused.status, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("is a named pipe"),
+        "{}",
+        refused.stderr
+    );
+    let piped = run_with_input(&["sweep", "plan", "/dev/stdin", "--json"], SWEEP.as_bytes());
+    assert_eq!(piped.json()["estimate"]["cells"], 4);
+}
+
+/// Before the first cell the time left is the plan's estimate, and says so.
+#[test]
+fn the_time_left_is_there_from_the_start() {
+    let (folder, path) = file("sweep.toml", SWEEP.as_bytes());
+    let place = folder.path().join("store");
+    let place = place.to_str().unwrap();
+    let planned = run(&["sweep", "plan", path.to_str().unwrap(), "--out", place]);
+    assert_eq!(planned.status, Some(0), "{}", planned.stderr);
+    let before = run(&["sweep", "status", place]).stdout;
+    let words = before.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Time left: "), "{before}");
+    assert!(
+        words.contains("by the plan's estimate, since no cell is finished yet"),
+        "{before}"
+    );
+    run(&["sweep", "run", place, "--cell", "0"]);
+    let after = run(&["sweep", "status", place]).stdout;
+    assert!(
+        after.contains("Time left: ") && !after.contains("estimate"),
+        "{after}"
+    );
+}
+
+/// What is shown or written needs two axes, and a folder that is there.
+#[test]
+fn a_page_needs_two_axes_and_a_table_its_folder() {
+    let (folder, place) = with_one_cell("0");
+    let place = place.to_str().unwrap();
+    let one = run(&["sweep", "report", place, "--x", "depth", "--y", "depth"]);
+    assert_eq!(one.status, Some(2), "{}", one.stderr);
+    assert!(one.stderr.contains("are the same axis"), "{}", one.stderr);
+    let nowhere = folder.path().join("nowhere");
+    let file = nowhere.join("ends.parquet");
+    let table = run(&["sweep", "table", place, "--out", file.to_str().unwrap()]);
+    assert_eq!(table.status, Some(1), "{}", table.stderr);
+    assert!(table.stderr.contains("cannot write"), "{}", table.stderr);
+    assert!(!nowhere.exists());
 }
 
 /// A cell that cannot be run is a failure of the work, after all others are finished.
@@ -159,37 +236,57 @@ fn failed_cells_are_told_and_leave_the_others_alone() {
     tables(place.to_str().unwrap());
 }
 
-/// Killed again and again at moments that differ, one of them while another process works on the same store.
+/// How many kills must hit: some in each run of the tests, and as many as asked for by hand.
+fn kills() -> usize {
+    let given = std::env::var("THALWEG_KILLS").ok();
+    given.map_or(7, |given| given.parse().unwrap())
+}
+
+/// Moments up to seven tenths of a second, always the same ones (Knuth's linear congruential generator).
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self) -> Duration {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_millis((self.0 >> 33) % 700)
+    }
+}
+
+/// Two processes on one store, both killed at random moments, again and again until it is finished, and then another store. A kill
+/// counts if cells were left to do.
 #[test]
 fn kills_lose_nothing() {
     let text = longer();
     let expected = straight(&text);
-    let (folder, path) = file("sweep.toml", text.as_bytes());
-    let place = folder.path().join("store");
-    let arguments = [
-        "sweep",
-        "run",
-        path.to_str().unwrap(),
-        "--out",
-        place.to_str().unwrap(),
-    ];
-    for pause in [0, 10, 60, 250, 350, 450, 600] {
-        let beside = thalweg(&arguments).spawn().unwrap();
-        let mut child = begun(&arguments, &place.join("plan.toml"));
-        std::thread::sleep(Duration::from_millis(pause));
-        child.kill().unwrap();
-        collected(child);
-        send("-KILL", &beside);
-        collected(beside);
-        let status = run(&["sweep", "status", place.to_str().unwrap(), "--json"]).json();
-        assert_eq!(
-            (&status["cells"], &status["workers"]),
-            (&60.into(), &0.into())
-        );
+    let mut moments = Moments(1);
+    let mut hit = 0;
+    while hit < kills() {
+        let (folder, path) = file("sweep.toml", text.as_bytes());
+        let place = folder.path().join("store");
+        let name = place.to_str().unwrap();
+        let arguments = ["sweep", "run", path.to_str().unwrap(), "--out", name];
+        let mut left = true;
+        while left && hit < kills() {
+            let beside = thalweg(&arguments).spawn().unwrap();
+            let mut child = begun(&arguments, &place.join("plan.toml"));
+            std::thread::sleep(moments.next());
+            child.kill().unwrap();
+            collected(child);
+            send("-KILL", &beside);
+            collected(beside);
+            let status = run(&["sweep", "status", name, "--json"]).json();
+            assert_eq!(
+                (&status["cells"], &status["workers"]),
+                (&60.into(), &0.into())
+            );
+            left = status["finished"] != 60;
+            hit += usize::from(left);
+        }
+        let rest = run(&arguments);
+        assert_eq!(rest.status, Some(0), "{}", rest.stderr);
+        assert_eq!(tables(name), expected);
     }
-    let rest = run(&arguments);
-    assert_eq!(rest.status, Some(0), "{}", rest.stderr);
-    assert_eq!(tables(place.to_str().unwrap()), expected);
 }
 
 /// A cell that takes long goes on from where it was saved; a signal stops within moments.
@@ -222,7 +319,7 @@ fn a_signal_keeps_what_was_finished() {
 }
 
 /// The store of a sweep of which this one cell is done.
-fn with_one_cell(cell: &str) -> (TempDir, PathBuf) {
+pub fn with_one_cell(cell: &str) -> (TempDir, PathBuf) {
     let (folder, path) = file("sweep.toml", SWEEP.as_bytes());
     let place = folder.path().join("store");
     let made = run(&[
@@ -275,36 +372,4 @@ fn a_store_that_cannot_be_written_can_be_read() {
         );
     }
     allow(0o755);
-}
-
-/// What would be given to Slurm: what is missing, several to a task, with the user's own options.
-#[test]
-fn what_is_missing_is_handed_to_slurm() {
-    let (_folder, place) = with_one_cell("1");
-    let name = place.to_str().unwrap();
-    let submit = [
-        "sweep",
-        "submit",
-        name,
-        "--slurm",
-        "--dry-run",
-        "--at-once",
-        "3",
-    ];
-    let one = run(&[&submit[..], &["--per-task", "1", "--", "--time=5"]].concat());
-    let expected = format!(
-        "sbatch --parsable --array=0,2-3%3 --requeue --open-mode=append --signal=B:TERM@60 --output={name}/slurm/logs/%A_%a.log --job-name=thalweg --time=5 {name}/slurm/job.sh "
-    );
-    assert!(one.stdout.starts_with(&expected), "{}", one.stdout);
-    assert!(
-        one.stdout.ends_with(&format!(" {name} 1 0 4\n")),
-        "{}",
-        one.stdout
-    );
-    let two = run(&[&submit[..], &["--per-task", "2"]].concat());
-    assert!(two.stdout.contains("--array=0-1%3 "), "{}", two.stdout);
-    // Short cells share a task.
-    let all = run(&submit);
-    assert!(all.stdout.contains("--array=0-1%3 "), "{}", all.stdout);
-    assert!(!place.join("slurm").exists());
 }

@@ -53,6 +53,9 @@ pub enum Fault {
     /// The path is a directory.
     #[error("is a directory; give a TOML or JSON file")]
     Directory,
+    /// The path is a named pipe, which another program may never write.
+    #[error("is a named pipe; give a TOML or JSON file, or `-` with the pipe as standard input")]
+    NamedPipe,
     /// The file holds more than any specification can need.
     #[error("is larger than {} MiB, the most a specification may be", limit >> 20)]
     TooLarge {

@@ -26,6 +26,9 @@ pub(super) fn read(path: &Path) -> Result<(String, Format), Fault> {
         let format = format(&text, None);
         return Ok((text, format));
     }
+    if is_named_pipe(path) {
+        return Err(Fault::NamedPipe);
+    }
     let file = File::open(path).map_err(Fault::Unreadable)?;
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
     if metadata.is_dir() {
@@ -38,6 +41,24 @@ pub(super) fn read(path: &Path) -> Result<(String, Format), Fault> {
     let text = text(file)?;
     let format = format(&text, extension);
     Ok((text, format))
+}
+
+/// Whether opening `path` would wait until another program opens it too. A shell's `<(…)` is open already: it lies under `/dev`,
+/// where it leads to no file.
+#[cfg(unix)]
+fn is_named_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let pipe = path
+        .metadata()
+        .is_ok_and(|metadata| metadata.file_type().is_fifo());
+    pipe && path
+        .canonicalize()
+        .is_ok_and(|whole| !whole.starts_with("/dev"))
+}
+
+#[cfg(not(unix))]
+fn is_named_pipe(_path: &Path) -> bool {
+    false
 }
 
 fn format(text: &str, extension: Option<&str>) -> Format {

@@ -43,7 +43,7 @@ pub(crate) use directory::{
     Progress, RunDirectory, begun_on, differences, experiment_of, outcomes_of,
 };
 pub(crate) use guarded::guarded;
-pub(crate) use plain::check_seal;
+pub(crate) use plain::{check_seal, read_plain};
 pub(crate) use sealed::{Seal, entry, seal, toml as sealed_toml};
 pub(crate) use state::{put_list, put_outcome, take_list, take_outcome};
 pub(crate) use table::{decode as decode_measurements, to_io};

@@ -34,12 +34,13 @@ pub struct Value<'s> {
 }
 
 /// The names that tables have for themselves.
-pub(super) const RESERVED: [&str; 14] = [
+pub(super) const RESERVED: [&str; 15] = [
     "cell",
     "outcome",
     "reason",
     "seed",
     "diverged_at",
+    "diverged_seeds",
     "quantity",
     "step",
     "slow_time",

@@ -65,6 +65,20 @@ pub enum SweepError {
         /// How many there are.
         cells: usize,
     },
+    /// A file is no list of cells.
+    #[error("{} is no list of cells as `thalweg sweep submit` writes it: give STORE/slurm/cells-….txt, under its own name", path.display())]
+    NoList {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A place of a list is asked for that is not there.
+    #[error("there is no cell {number} in the list: it has {cells}, numbered from 0")]
+    NotListed {
+        /// The place asked for.
+        number: usize,
+        /// How many there are.
+        cells: usize,
+    },
     /// There is nothing to put in a table.
     #[error("no cell of {} is finished: `thalweg sweep run {}` runs them", store.display(), store.display())]
     NothingFinished {

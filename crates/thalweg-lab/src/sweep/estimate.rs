@@ -58,10 +58,14 @@ pub struct KindEstimate {
 /// # Errors
 /// When a cell is no experiment.
 pub fn estimate(sweep: &Sweep) -> Result<Estimate, SweepError> {
+    estimate_of(sweep, &sweep.survey()?)
+}
+
+/// The same of a sweep whose `cells` are known.
+pub(super) fn estimate_of(sweep: &Sweep, cells: &[Surveyed]) -> Result<Estimate, SweepError> {
     let mut seen = HashSet::new();
-    let cells: Vec<(usize, Surveyed)> = sweep
-        .survey()?
-        .into_iter()
+    let cells: Vec<(usize, &Surveyed)> = cells
+        .iter()
         .enumerate()
         .filter(|(_, cell)| seen.insert(cell.key))
         .collect();

@@ -7,7 +7,7 @@
 //! ```
 //! use std::sync::atomic::AtomicBool;
 //! use thalweg_lab::spec::Draft;
-//! use thalweg_lab::sweep::{Store, Sweep, Task, Which, run};
+//! use thalweg_lab::sweep::{Follower, Listed, Store, Sweep, Task, Which, curves, run};
 //!
 //! let text = "seeds = 2
 //! [base]
@@ -38,6 +38,15 @@
 //! assert_eq!((done.finished, done.failed), (6, 0));
 //! // Everything is there: nothing is run again.
 //! assert_eq!(run(&store, &Which::All, task, &(), &AtomicBool::new(false))?.finished, 0);
+//! // Looked at again and again: what is new is read, and given once.
+//! let mut follower = Follower::open(&folder)?;
+//! assert_eq!(follower.look(usize::MAX)?.ends.len(), 6);
+//! assert_eq!(follower.look(usize::MAX)?.ends, []);
+//! let (number, _, measured) = curves(&store, &[4])?.remove(0);
+//! assert_eq!((number, measured.series("sharpness", 0)[0].step), (4, 0));
+//! // For work that begins later: the same cells, whatever becomes of the sweep.
+//! let list = Listed::new(&store, &[4, 5]);
+//! assert_eq!(list.numbers(&store, &[1])?, [5]);
 //! # std::fs::remove_dir_all(&folder)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -49,7 +58,9 @@ mod columns;
 mod error;
 mod estimate;
 mod file;
+mod follow;
 mod limits;
+mod listed;
 mod pack;
 mod run;
 mod status;
@@ -63,8 +74,10 @@ pub use cell::{Cell, CellExperiment};
 pub use error::SweepError;
 pub use estimate::{Estimate, KindEstimate, estimate};
 pub use file::Sweep;
+pub use follow::{Follower, Look};
+pub use listed::Listed;
 pub use pack::{CellOutcome, CellRecord};
 pub use run::{Done, Progress, Task, Which, run};
 pub use status::{FailedCell, Status, missing, status};
 pub use store::{Extension, Store};
-pub use table::{CellEnds, Contents, End, ends, write_table};
+pub use table::{CellEnds, Contents, End, curves, ends, write_table};

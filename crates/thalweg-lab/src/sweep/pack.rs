@@ -112,6 +112,8 @@ pub(super) struct Pack {
     pub(super) index: PathBuf,
     pub(super) records: Vec<CellRecord>,
     measurements: u64,
+    /// Whether its files were there at the last look.
+    is_there: bool,
 }
 
 impl Pack {
@@ -125,6 +127,7 @@ impl Pack {
             index: path.to_owned(),
             records: index.cells,
             measurements: index.measurements,
+            is_there: true,
         })
     }
 
@@ -172,9 +175,20 @@ impl Packs {
         Ok(packs)
     }
 
-    /// Reads those that were not there yet.
+    /// Reads those that were not there yet. A cell that was done stays so while its
+    /// pack is put together with others.
     pub(super) fn refresh(&mut self, folder: &Path) -> Result<(), StoreError> {
-        for path in files_with(folder, INDEX)? {
+        let paths = files_with(folder, INDEX)?;
+        let there: HashSet<&PathBuf> = paths.iter().collect();
+        let mut lost = HashSet::new();
+        for (number, pack) in self.found.iter_mut().enumerate() {
+            let was_there = pack.is_there;
+            pack.is_there = there.contains(&pack.index);
+            if !pack.is_there && !was_there {
+                lost.insert(number);
+            }
+        }
+        for path in paths {
             if self.places.contains_key(&path) {
                 continue;
             }
@@ -185,19 +199,39 @@ impl Packs {
             };
             let number = self.found.len();
             for (place, record) in pack.records.iter().enumerate() {
-                let before = self
-                    .cells
-                    .get(&record.key)
-                    .map(|&(p, c)| &self.found[p].records[c]);
-                // The same twice, or a failure that was tried again.
-                if before.is_none_or(|before| before.has_failed()) {
+                let replaces = match self.cells.get(&record.key) {
+                    None => true,
+                    Some(&(p, c)) => {
+                        let before = &self.found[p];
+                        // A failure that was tried again, or a pack that is gone; else the same twice.
+                        before.records[c].has_failed() || !before.is_there
+                    }
+                };
+                if replaces {
                     self.cells.insert(record.key, (number, place));
                 }
             }
             self.places.insert(path, number);
             self.found.push(pack);
         }
+        // One look may miss the pack into which another was put, which is there before that one goes; the next one sees it.
+        self.cells.retain(|_, (pack, _)| !lost.contains(pack));
+        self.forget();
         Ok(())
+    }
+
+    /// Frees the records of packs that are gone, where all their cells are known from others.
+    fn forget(&mut self) {
+        let gone = |pack: &Pack| !pack.is_there && !pack.records.is_empty();
+        if !self.found.iter().any(gone) {
+            return;
+        }
+        let used: HashSet<usize> = self.cells.values().map(|&(pack, _)| pack).collect();
+        for (number, pack) in self.found.iter_mut().enumerate() {
+            if !pack.is_there && !used.contains(&number) {
+                pack.records = Vec::new();
+            }
+        }
     }
 
     /// How many cells are done, whatever sweep they belong to.

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::claims;
+use super::claims::{self, Others};
 use super::error::SweepError;
+use super::estimate::estimate_of;
+use super::file::Surveyed;
 use super::pack::{CellOutcome, CellRecord, Packs};
 use super::store::Store;
 
@@ -28,10 +30,13 @@ pub struct Status {
     pub workers: usize,
     /// Wall time of the finished cells together, seconds.
     pub seconds: f64,
-    /// What is left for one core, seconds, by the finished cells of the same kind or else by all; none before one is finished.
+    /// What is left for one core, seconds, by the finished cells of the same kind or else by all; none before one is finished,
+    /// unless it is [estimated](Status::estimated_before_the_first).
     pub core_seconds_left: Option<f64>,
     /// The same on the cores of this machine.
     pub seconds_left: Option<f64>,
+    /// Whether these two are the plan's estimate, by cells that were run for a moment.
+    pub is_estimate: bool,
     /// Finished cells that are no longer in the sweep: they stay, and are in no table.
     pub outside: usize,
 }
@@ -47,6 +52,24 @@ pub struct FailedCell {
     pub reason: String,
 }
 
+impl Status {
+    /// The same with the time left, also where no cell is finished yet: by the plan's [`estimate`](fn@super::estimate), which
+    /// takes a third of a second for each kind of cells.
+    ///
+    /// # Errors
+    /// When a cell is no experiment.
+    pub fn estimated_before_the_first(mut self, store: &Store) -> Result<Self, SweepError> {
+        if self.core_seconds_left.is_none() && self.running + self.waiting > 0 {
+            let estimate = estimate_of(store.sweep(), store.cells())?;
+            // None is finished, and those that failed take no time.
+            self.core_seconds_left = Some(estimate.core_seconds);
+            self.seconds_left = Some(estimate.seconds);
+            self.is_estimate = true;
+        }
+        Ok(self)
+    }
+}
+
 /// How far `store` has come. It is only read.
 ///
 /// # Errors
@@ -54,7 +77,11 @@ pub struct FailedCell {
 pub fn status(store: &Store) -> Result<Status, SweepError> {
     // In this order: see [`super::run`].
     let others = claims::others(&store.workers(), None)?;
-    let packs = Packs::read(&store.packs())?;
+    Ok(status_of(store, &others, &Packs::read(&store.packs())?))
+}
+
+/// The same by what is known of the workers and of the packs.
+pub(super) fn status_of(store: &Store, others: &Others, packs: &Packs) -> Status {
     let mut status = Status {
         cells: 0,
         finished: 0,
@@ -66,6 +93,7 @@ pub fn status(store: &Store) -> Result<Status, SweepError> {
         seconds: 0.0,
         core_seconds_left: None,
         seconds_left: None,
+        is_estimate: false,
         outside: 0,
     };
     let mut rates: HashMap<u64, (f64, f64)> = HashMap::new();
@@ -114,7 +142,7 @@ pub fn status(store: &Store) -> Result<Status, SweepError> {
     status.outside = packs.count().saturating_sub(status.finished + failures);
     if status.finished > 0 {
         let per_cell = status.seconds / status.finished as f64;
-        let time = |cell: &&super::file::Surveyed| match rates.get(&cell.kind) {
+        let time = |cell: &&Surveyed| match rates.get(&cell.kind) {
             Some((seconds, steps)) if *steps > 0.0 => seconds * cell.steps as f64 / steps,
             _ => per_cell,
         };
@@ -122,7 +150,7 @@ pub fn status(store: &Store) -> Result<Status, SweepError> {
         status.core_seconds_left = Some(seconds);
         status.seconds_left = Some(seconds / rayon::current_num_threads() as f64);
     }
-    Ok(status)
+    status
 }
 
 /// The numbers of the cells of `store` that are not done, each of those that are the same once.

@@ -119,7 +119,7 @@ impl Store {
 
     /// Whether `path` is the directory of a sweep.
     pub fn is_one(path: &Path) -> bool {
-        exists(&path.join(PLAN))
+        exists(&Self::plan_in(path))
     }
 
     /// The directory.
@@ -145,6 +145,22 @@ impl Store {
     /// Their keys.
     pub(super) fn keys(&self) -> Vec<u64> {
         self.cells.iter().map(|cell| cell.key).collect()
+    }
+
+    /// Those of the cells `numbers`.
+    pub(super) fn keys_of(&self, numbers: &[usize]) -> Vec<u64> {
+        let keys = numbers.iter().map(|&number| self.cells[number].key);
+        keys.collect()
+    }
+
+    /// The first cell that has this key.
+    pub(super) fn with_key(&self, key: u64) -> Option<usize> {
+        self.numbers.get(&key).copied()
+    }
+
+    /// The file of the sweep whose store is `path`.
+    pub(super) fn plan_in(path: &Path) -> PathBuf {
+        path.join(PLAN)
     }
 
     /// The first cell that has the key of the cell `number`: cells that are the same are run once.

@@ -1,6 +1,5 @@
 //! One table of a whole sweep: where each seed of each cell ended, or everything that was measured, with the axes as columns.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -13,7 +12,7 @@ use super::store::Store;
 use crate::quantity;
 use crate::run::{AtStep, Measurements};
 use crate::spec::Node;
-use crate::store::{StoreError, write_whole};
+use crate::store::{RunOutcome, StoreError, write_whole};
 
 /// What the table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +40,8 @@ pub struct End {
     pub seed: u64,
     /// The step at which it diverged: it has no end then.
     pub diverged_at: Option<u64>,
+    /// How many seeds of its cell diverged: where it is not 0, a mean over the ends is over the others alone.
+    pub diverged_seeds: usize,
     /// A key of [`crate::quantity`].
     pub quantity: String,
     /// The last step of the run.
@@ -74,18 +75,19 @@ pub struct CellEnds {
 /// When a file of the store cannot be read.
 pub fn ends(store: &Store) -> Result<Vec<CellEnds>, SweepError> {
     let packs = Packs::read(&store.packs())?;
-    ends_in(store, &packs, 0, &store.keys())
+    let all: Vec<usize> = (0..store.cells().len()).collect();
+    ends_of_cells(store, &packs, &all)
 }
 
-/// Those of the cells from `first` on whose keys are `keys`.
-fn ends_in(
+/// Those of the cells `numbers` that are done.
+pub(super) fn ends_of_cells(
     store: &Store,
     packs: &Packs,
-    first: usize,
-    keys: &[u64],
+    numbers: &[usize],
 ) -> Result<Vec<CellEnds>, SweepError> {
-    let visited = packs.visit(keys, |place, record, measurements| {
-        let cell = store.sweep().cell(first + place)?;
+    let keys = store.keys_of(numbers);
+    let visited = packs.visit(&keys, |place, record, measurements| {
+        let cell = store.sweep().cell(numbers[place])?;
         let limits = match record.outcome {
             CellOutcome::Finished(_) => Limits::of(&cell.experiment),
             CellOutcome::Failed(_) => Limits::default(),
@@ -109,6 +111,8 @@ fn ends_of(
         return Vec::new();
     };
     let last = quantity::end(steps);
+    let diverged = |run: &&RunOutcome| run.diverged_at.is_some();
+    let diverged_seeds = runs.iter().filter(diverged).count();
     let mut ends = Vec::new();
     for run in runs {
         for name in measurements.quantities() {
@@ -128,6 +132,7 @@ fn ends_of(
             ends.push(End {
                 seed: run.seed,
                 diverged_at: run.diverged_at,
+                diverged_seeds,
                 quantity: name.clone(),
                 step: steps,
                 start: at(0),
@@ -139,6 +144,24 @@ fn ends_of(
         }
     }
     ends
+}
+
+/// Every measured step of the cells `numbers` of `store` that ran to their end, in the order of `numbers`: the number, what became
+/// of it, and what was measured.
+///
+/// # Errors
+/// When a file of the store cannot be read.
+pub fn curves(
+    store: &Store,
+    numbers: &[usize],
+) -> Result<Vec<(usize, CellRecord, Measurements)>, SweepError> {
+    let packs = Packs::read(&store.packs())?;
+    let read = |place: usize, record: &CellRecord, measurements| {
+        Ok((numbers[place], record.clone(), measurements))
+    };
+    let visited = packs.visit(&store.keys_of(numbers), read)?;
+    let finished = |(_, record, _): &(usize, CellRecord, Measurements)| !record.has_failed();
+    Ok(visited.into_iter().flatten().filter(finished).collect())
 }
 
 /// Writes the table of `store` to the Parquet file `path`, cell by cell in their order, and gives the number of its rows. Its
@@ -167,13 +190,10 @@ pub fn write_table(store: &Store, contents: Contents, path: &Path) -> Result<usi
         rows.clear();
         Ok(())
     };
-    // So many cells at a time as are held in memory together.
-    let keys = store.keys();
-    for (block, keys) in keys.chunks(BLOCK).enumerate() {
-        let first = block * BLOCK;
+    for numbers in &blocks(store, &packs) {
         match contents {
             Contents::Ends => {
-                for cell in ends_in(store, &packs, first, keys)? {
+                for cell in ends_of_cells(store, &packs, numbers)? {
                     rows.ends(&cell);
                     if rows.len() >= GROUP {
                         put(&mut rows)?;
@@ -182,8 +202,9 @@ pub fn write_table(store: &Store, contents: Contents, path: &Path) -> Result<usi
             }
             Contents::Curves => {
                 let read = |place, _: &CellRecord, measurements| Ok((place, measurements));
-                for (place, measurements) in packs.visit(keys, read)?.into_iter().flatten() {
-                    rows.curves(first + place, &measurements);
+                let visited = packs.visit(&store.keys_of(numbers), read)?;
+                for (place, measurements) in visited.into_iter().flatten() {
+                    rows.curves(numbers[place], &measurements);
                     if rows.len() >= GROUP {
                         put(&mut rows)?;
                     }
@@ -195,12 +216,6 @@ pub fn write_table(store: &Store, contents: Contents, path: &Path) -> Result<usi
         put(&mut rows)?;
     }
     let bytes = writer.close().map_err(failed)?;
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
     write_whole(path, &bytes)?;
     Ok(count)
 }
@@ -208,8 +223,26 @@ pub fn write_table(store: &Store, contents: Contents, path: &Path) -> Result<usi
 /// Rows of a group, about: a group ends with a cell.
 const GROUP: usize = 1 << 16;
 
-/// Cells that are read together.
-const BLOCK: usize = 1 << 10;
+/// Cells, and rows measured of them, that are held in memory together. A pack is read once for each block that it has a cell in, so
+/// that blocks smaller than packs would read packs many times.
+const BLOCK_CELLS: usize = 1 << 14;
+const BLOCK_ROWS: usize = 1 << 20;
+
+/// The cells of `store` in their order, in parts that are read together.
+fn blocks(store: &Store, packs: &Packs) -> Vec<Vec<usize>> {
+    let (mut blocks, mut block) = (Vec::new(), Vec::new());
+    let mut rows = 0;
+    for (number, cell) in store.cells().iter().enumerate() {
+        rows += packs.get(cell.key).map_or(0, |record| record.rows);
+        block.push(number);
+        if block.len() >= BLOCK_CELLS || rows >= BLOCK_ROWS {
+            blocks.push(std::mem::take(&mut block));
+            rows = 0;
+        }
+    }
+    blocks.push(block);
+    blocks
+}
 
 /// Rows that are not written yet.
 struct Rows<'s> {
@@ -241,6 +274,7 @@ impl<'s> Rows<'s> {
                 ("reason", Text(Vec::new())),
                 ("seed", Whole(Vec::new())),
                 ("diverged_at", Whole(Vec::new())),
+                ("diverged_seeds", Whole(Vec::new())),
                 ("quantity", Text(Vec::new())),
                 ("step", Whole(Vec::new())),
                 ("start", Number(Vec::new())),
@@ -307,8 +341,14 @@ impl<'s> Rows<'s> {
         use Entry::{Number, Text, Whole};
         let whole = |value: u64| i64::try_from(value).ok();
         if let CellOutcome::Failed(reason) = &cell.record.outcome {
-            let none = [Whole(None), Whole(None), Text(None), Whole(None)];
-            let [seed, diverged_at, quantity, step] = none;
+            let none = [
+                Whole(None),
+                Whole(None),
+                Whole(None),
+                Text(None),
+                Whole(None),
+            ];
+            let [seed, diverged_at, diverged_seeds, quantity, step] = none;
             let numbers = [
                 Number(None),
                 Number(None),
@@ -324,6 +364,7 @@ impl<'s> Rows<'s> {
                     Text(Some(reason)),
                     seed,
                     diverged_at,
+                    diverged_seeds,
                     quantity,
                     step,
                     start,
@@ -346,6 +387,7 @@ impl<'s> Rows<'s> {
                     Text(None),
                     Whole(whole(end.seed)),
                     Whole(end.diverged_at.and_then(whole)),
+                    Whole(whole(end.diverged_seeds as u64)),
                     Text(Some(&end.quantity)),
                     Whole(whole(end.step)),
                     Number(end.start),

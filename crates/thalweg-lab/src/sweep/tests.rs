@@ -14,7 +14,7 @@ use crate::spec::{Draft, Experiment};
 use crate::store::StoreError;
 
 /// Two layers, noise of deviations 1 and 0.5; four cells of two seeds.
-const SWEEP: &str = r#"name = "small"
+pub(super) const SWEEP: &str = r#"name = "small"
 seeds = 2
 [base]
 learning_rate = 0.01
@@ -34,17 +34,17 @@ path = "batch"
 values = [1, 10]
 "#;
 
-static GO: AtomicBool = AtomicBool::new(false);
+pub(super) static GO: AtomicBool = AtomicBool::new(false);
 
 fn sweep(text: &str) -> Result<Sweep, SweepError> {
     Sweep::from_draft(Draft::from_toml(text)?)
 }
 
-fn store(path: &Path, text: &str) -> Result<Store, SweepError> {
+pub(super) fn store(path: &Path, text: &str) -> Result<Store, SweepError> {
     Store::create(path, sweep(text)?)
 }
 
-fn all(store: &Store) -> Done {
+pub(super) fn all(store: &Store) -> Done {
     run(store, &Which::All, Task::default(), &(), &GO).unwrap()
 }
 
@@ -58,7 +58,7 @@ fn tables(store: &Store) -> [Vec<u8>; 2] {
     })
 }
 
-fn done(text: &str) -> (TempDir, Store) {
+pub(super) fn done(text: &str) -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder.path().join("store"), text).unwrap();
     all(&store);
@@ -732,4 +732,38 @@ fn an_estimate_counts_cells_and_kinds() {
         estimate.rows
     );
     assert!(estimate.core_seconds > 0.0 && estimate.bytes > 0.0);
+}
+
+/// Before the first cell is finished the time left is the plan's, and is called so; afterwards it is that of the finished ones.
+#[test]
+fn the_time_left_is_estimated_before_the_first_cell() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), SWEEP).unwrap();
+    let left = || {
+        let status = status(&store).unwrap();
+        status.estimated_before_the_first(&store).unwrap()
+    };
+    assert_eq!(status(&store).unwrap().core_seconds_left, None);
+    let before = left();
+    assert!(before.is_estimate && before.core_seconds_left.unwrap() > 0.0);
+    let one = run(&store, &Which::Cells(vec![0]), Task::default(), &(), &GO);
+    one.unwrap();
+    let after = left();
+    assert!(!after.is_estimate && after.core_seconds_left.is_some());
+    all(&store);
+    assert_eq!(
+        (left().is_estimate, left().core_seconds_left),
+        (false, Some(0.0))
+    );
+}
+
+/// A table is not put where there is no folder, nor is one made for it.
+#[test]
+fn a_table_needs_its_folder() {
+    let (folder, store) = done(SWEEP);
+    let nowhere = folder.path().join("nowhere");
+    let refused = write_table(&store, Contents::Ends, &nowhere.join("ends.parquet"));
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("nowhere"), "{error}");
+    assert!(!nowhere.exists());
 }

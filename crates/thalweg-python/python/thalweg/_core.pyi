@@ -13,6 +13,7 @@ __all__ = [
     "Measurements",
     "Problem",
     "Simulated",
+    "SweepFollower",
     "Trained",
     "__version__",
     "alignment",
@@ -201,6 +202,11 @@ def sweep_run(
     retry: bool,
     progress: Callable[[int, int], object] | None,
 ) -> dict[str, int]: ...
+@final
+class SweepFollower:
+    def __new__(cls, store: str | PathLike[str]) -> SweepFollower: ...
+    def counts(self) -> tuple[int, int, int]: ...
+
 def sweep_status(store: str | PathLike[str]) -> dict[str, Any]: ...
 def sweep_table(store: str | PathLike[str], curves: bool, out: str | PathLike[str] | None) -> Path: ...
 def contrast(runs: Sequence[str | PathLike[str]]) -> dict[str, Any]: ...

@@ -36,9 +36,10 @@ def work(
         # One thread each: a task is one core to Ray. A call is one process, so that what it has claimed is free when it is lost.
         environment = {"env_vars": {"RAYON_NUM_THREADS": "1"}}
         remote = ray.remote(num_cpus=1, max_retries=-1, max_calls=1, runtime_env=environment)(_cells)
+        follower = _core.SweepFollower(store)
         while True:
-            tasks = [remote.remote(str(store), cells, retry) for _ in range(_useful(ray, store, cells))]
-            done = _wait(ray, tasks, store, tell)
+            tasks = [remote.remote(str(store), cells, retry) for _ in range(_useful(ray, follower, cells))]
+            done = _wait(ray, tasks, follower, tell)
             retry = False
             # One who left others at work may have left cells that those lost.
             if not done or not all(each["elsewhere"] for each in done) or not any(each["finished"] + each["failed"] for each in done):
@@ -53,14 +54,14 @@ def _cells(store: str, cells: list[int] | None, retry: bool) -> dict[str, int]:
     return _core.sweep_run(store, cells, retry, None)
 
 
-def _useful(ray: Any, store: Path, cells: list[int] | None) -> int:
+def _useful(ray: Any, follower: _core.SweepFollower, cells: list[int] | None) -> int:
     """How many tasks there may be: cores, but no more than cells."""
-    found = _core.sweep_status(store)
-    wanted = len(cells) if cells is not None else int(found["cells"]) - int(found["finished"])
+    finished, _, there = follower.counts()
+    wanted = len(cells) if cells is not None else there - finished
     return min(int(ray.cluster_resources().get("CPU", 1)), wanted)
 
 
-def _wait(ray: Any, tasks: list[Any], store: Path, tell: Callable[[int, int], object] | None) -> list[dict[str, int]]:
+def _wait(ray: Any, tasks: list[Any], follower: _core.SweepFollower, tell: Callable[[int, int], object] | None) -> list[dict[str, int]]:
     """What the tasks did, when all are done; an error of one stops the others."""
     results: list[dict[str, int]] = []
     try:
@@ -68,8 +69,8 @@ def _wait(ray: Any, tasks: list[Any], store: Path, tell: Callable[[int, int], ob
             done, tasks = ray.wait(tasks, timeout=LOOK)
             results += ray.get(done)
             if tell is not None:
-                found = _core.sweep_status(store)
-                tell(int(found["finished"]) + len(found["failed"]), int(found["cells"]))
+                finished, failed, there = follower.counts()
+                tell(finished + failed, there)
     except BaseException:
         for task in tasks:
             ray.cancel(task, force=True)

@@ -113,6 +113,9 @@ def run(
 def status(store: PathArgument) -> dict[str, Any]:
     """How far the sweep in the directory ``store`` has come, under the keys of ``thalweg sweep status --json``.
 
+    The time left goes by the finished cells. Before the first one it is the plan's estimate (``is_estimate``): one cell of each kind is then
+    run for a third of a second.
+
     Raises
     ------
     ValueError

@@ -1,5 +1,6 @@
 //! A figure: panels of one look in a grid, with one legend below.
 
+use super::axis::Fitted;
 use super::legend::Legend;
 use super::panel::{Frame, Panel};
 use super::scene::Scene;
@@ -23,16 +24,31 @@ impl Figure {
     /// The laid-out picture.
     pub fn scene(&self) -> Scene {
         let columns = self.columns.max(1);
-        let margin = |side: fn(&Panel) -> f64| self.panels.iter().map(side).fold(0.0, f64::max);
-        let (before, after) = (margin(Panel::left_margin), margin(Panel::right_margin));
+        let colours: Vec<Option<Fitted>> = self
+            .panels
+            .iter()
+            .map(|panel| panel.heat.as_ref().map(|heat| heat.scale(&self.panels)))
+            .collect();
+        let coloured = || self.panels.iter().zip(&colours);
+        let before = coloured().map(|(panel, _)| panel.left_margin());
+        let after = coloured().map(|(panel, colours)| panel.right_margin(colours.as_ref()));
+        let (before, after) = (before.fold(0.0, f64::max), after.fold(0.0, f64::max));
         let (frame_width, frame_height) = self.frame;
+        let titles = self.panels.iter().map(Panel::title_width);
+        let beside = (titles.fold(0.0, f64::max) - frame_width) / 2.0;
+        // Titles that would run into each other.
+        let (before, after) = if 2.0 * beside > before + after {
+            (before.max(beside), after.max(beside + EDGE))
+        } else {
+            (before, after)
+        };
         let cell_width = before + frame_width + after;
         let cell_height = Panel::ABOVE + frame_height + Panel::BELOW;
         let width = 2.0 * EDGE + columns.min(self.panels.len()) as f64 * cell_width;
         let panels_end = EDGE + self.panels.len().div_ceil(columns) as f64 * cell_height;
         let legend = Legend::new(&self.panels, width - 2.0 * EDGE);
         let mut shapes = Vec::new();
-        for (number, panel) in self.panels.iter().enumerate() {
+        for (number, (panel, colours)) in coloured().enumerate() {
             let (row, column) = (number / columns, number % columns);
             let left = EDGE + column as f64 * cell_width + before;
             let top = EDGE + row as f64 * cell_height + Panel::ABOVE;
@@ -42,7 +58,7 @@ impl Figure {
                 top,
                 bottom: top + frame_height,
             };
-            panel.draw(frame, &mut shapes);
+            panel.draw(colours.as_ref(), frame, &mut shapes);
         }
         legend.draw(width, panels_end + 2.0, &mut shapes);
         Scene {
@@ -56,7 +72,7 @@ impl Figure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Axis, Look, Point, Shape};
+    use super::super::{Axis, Heat, Ink, Look, Point, Shape};
     use super::*;
 
     fn panel(log: bool) -> Panel {
@@ -101,6 +117,77 @@ mod tests {
             }
         }
         assert_eq!(samples, 3, "each name once, though three panels use it");
+    }
+
+    /// Two maps of one label, whose only values are 1 and 100, are of the two ends of one scale; a third has its own.
+    #[test]
+    fn maps_of_one_thing_share_their_colours() {
+        let map = |label: &str, values: [f64; 2]| {
+            let mut panel = Panel::new("", Axis::linear("x"), Axis::linear("y"));
+            panel.heat = Some(Heat {
+                x_edges: vec![0.0, 1.0, 2.0],
+                y_edges: vec![0.0, 1.0],
+                values: vec![values.to_vec()],
+                label: label.to_owned(),
+            });
+            panel
+        };
+        let none = f64::NAN;
+        let figure = Figure {
+            description: String::new(),
+            panels: vec![
+                map("T", [1.0, none]),
+                map("T", [none, 100.0]),
+                map("F", [1e6, 1e8]),
+            ],
+            columns: 3,
+            frame: (100.0, 100.0),
+        };
+        // Colours of cells, which are as high as the frame: bars are cut into steps.
+        let scene = figure.scene();
+        let cells = scene.shapes.iter().filter_map(|shape| match shape {
+            Shape::Area {
+                points,
+                ink: Ink::Heat(colour),
+                ..
+            } if points[0].1 - points[2].1 > 50.0 => Some(*colour),
+            _ => None,
+        });
+        let cells: Vec<f64> = cells.collect();
+        assert_eq!(cells.len(), 4, "{cells:?}");
+        for (colour, expected) in cells.iter().zip([0.0, 1.0, 0.0, 1.0]) {
+            assert!((colour - expected).abs() < 1e-12, "{cells:?}");
+        }
+    }
+
+    /// Where titles are wider than their panels, the panels stand further apart; otherwise the figure is as it was.
+    #[test]
+    fn long_titles_do_not_run_into_each_other() {
+        let centres = |title: &str| {
+            let panel = || Panel {
+                title: title.to_owned(),
+                ..panel(false)
+            };
+            let figure = Figure {
+                description: String::new(),
+                panels: vec![panel(), panel()],
+                columns: 2,
+                frame: (230.0, 100.0),
+            };
+            let scene = figure.scene();
+            let titles = scene.shapes.iter().filter_map(|shape| match shape {
+                Shape::Text(text) if text.content == title => Some(text.at.0),
+                _ => None,
+            });
+            let titles: Vec<f64> = titles.collect();
+            (titles[0], titles[1], scene.width, panel().title_width())
+        };
+        let (first, second, width, needed) =
+            centres("learning_rate = 0.0056234, batch = 10, widths = [20, 20]");
+        assert!(second - first > needed && first > needed / 2.0);
+        assert!(width - second > needed / 2.0);
+        let (short, other) = (centres("a"), centres("b"));
+        assert_eq!((short.0, short.1, short.2), (other.0, other.1, other.2));
     }
 
     #[test]

@@ -8,9 +8,6 @@ use super::scene::{Anchor, Dash, Shape};
 const SAMPLE: f64 = 34.0;
 const GAP: f64 = 22.0;
 const ROW: f64 = 20.0;
-/// The font that a reader's browser takes may be wider than the embedded one, which is measured: DejaVu Sans is
-/// by an eighth.
-const WIDER: f64 = 1.125;
 
 /// Names with their looks, in rows that fit the page.
 #[derive(Debug)]
@@ -69,7 +66,7 @@ impl Legend {
 }
 
 fn entry_width(name: &str) -> f64 {
-    SAMPLE + 7.0 + WIDER * font::width(name, SMALL, false) + GAP
+    SAMPLE + 7.0 + font::WIDER * font::width(name, SMALL, false) + GAP
 }
 
 fn sample(look: Look, left: f64, middle: f64, shapes: &mut Vec<Shape>) {

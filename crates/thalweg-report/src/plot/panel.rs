@@ -178,13 +178,16 @@ pub struct Heat {
     pub y_edges: Vec<f64>,
     /// values[row][column] > 0, the first row at the bottom. What is not a number is left empty, what is infinite crossed out.
     pub values: Vec<Vec<f64>>,
-    /// Beside the colour bar.
+    /// Beside the colour bar. Maps of one label in a figure are of one thing: a colour says the same in all of them.
     pub label: String,
 }
 
 impl Heat {
-    fn scale(&self) -> Fitted {
-        let values = self.values.iter().flatten().copied();
+    /// The colours of this map, fitted to all maps of its label in `panels`.
+    pub(super) fn scale(&self, panels: &[Panel]) -> Fitted {
+        let maps = panels.iter().filter_map(|panel| panel.heat.as_ref());
+        let alike = maps.filter(|map| map.label == self.label);
+        let values = alike.flat_map(|map| map.values.iter().flatten().copied());
         Fitted::new(&Axis::log(self.label.clone()), values, 0.0)
     }
 }
@@ -259,28 +262,31 @@ impl Panel {
         self.x.shows(point.x) && self.y.shows(point.y)
     }
 
+    /// Pixels of the title, in whatever font a reader's browser takes.
+    pub(super) fn title_width(&self) -> f64 {
+        font::WIDER * font::width(&self.title, TITLE, true)
+    }
+
     /// Pixels needed left of the frame for numbers and label.
     pub(super) fn left_margin(&self) -> f64 {
         widest(&self.fit_y(), 5) + TICK + 4.0 + SMALL + 12.0
     }
 
     /// Pixels needed right of the frame: the colour bar's.
-    pub(super) fn right_margin(&self) -> f64 {
-        self.heat
-            .as_ref()
-            .map_or(14.0, |heat| 36.0 + widest(&heat.scale(), 5) + SMALL + 28.0)
+    pub(super) fn right_margin(&self, colours: Option<&Fitted>) -> f64 {
+        colours.map_or(14.0, |colours| 36.0 + widest(colours, 5) + SMALL + 28.0)
     }
 
     /// Pixels needed above and below the frame.
     pub(super) const ABOVE: f64 = 28.0;
     pub(super) const BELOW: f64 = 46.0;
 
-    /// Draws the panel into its frame.
-    pub(super) fn draw(&self, frame: Frame, shapes: &mut Vec<Shape>) {
+    /// Draws the panel into its frame; `colours` are those of its map, if it has one.
+    pub(super) fn draw(&self, colours: Option<&Fitted>, frame: Frame, shapes: &mut Vec<Shape>) {
         let x = self.fit_x().between(frame.left, frame.right);
         let y = self.fit_y().between(frame.bottom, frame.top);
-        if let Some(heat) = &self.heat {
-            draw_heat(heat, &x, &y, frame, shapes);
+        if let (Some(heat), Some(colours)) = (&self.heat, colours) {
+            draw_heat(heat, colours, [&x, &y], frame, shapes);
         }
         self.draw_axes(&x, &y, frame, shapes);
         for level in &self.levels {
@@ -424,8 +430,14 @@ impl Panel {
     }
 }
 
-fn draw_heat(heat: &Heat, x: &Fitted, y: &Fitted, frame: Frame, shapes: &mut Vec<Shape>) {
-    let scale = heat.scale().between(0.0, 1.0);
+fn draw_heat(
+    heat: &Heat,
+    colours: &Fitted,
+    [x, y]: [&Fitted; 2],
+    frame: Frame,
+    shapes: &mut Vec<Shape>,
+) {
+    let scale = colours.clone().between(0.0, 1.0);
     for (row, values) in heat.values.iter().enumerate() {
         for (column, &value) in values.iter().enumerate() {
             let (left, right) = (
@@ -448,7 +460,7 @@ fn draw_heat(heat: &Heat, x: &Fitted, y: &Fitted, frame: Frame, shapes: &mut Vec
         }
     }
     let (left, right) = (frame.right + 18.0, frame.right + 32.0);
-    let bar = heat.scale().between(frame.bottom, frame.top);
+    let bar = colours.clone().between(frame.bottom, frame.top);
     let steps = 96;
     let height = (frame.bottom - frame.top) / f64::from(steps);
     for i in 0..steps {

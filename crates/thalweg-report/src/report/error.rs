@@ -34,7 +34,15 @@ pub enum ReportError {
     /// A sweep cannot be used.
     #[error(transparent)]
     Sweep(#[from] SweepError),
-    /// The sweep has no such axis, or it is the other side already.
+    /// Both sides of a map would be one axis.
+    #[error("`{wanted}` and `{x}` are {}: --x and --y need two", if wanted == x { "the same axis" } else { "one axis, since they move together" })]
+    OneAxis {
+        /// What was asked for upwards.
+        wanted: String,
+        /// What lies to the right.
+        x: String,
+    },
+    /// The sweep has no such axis.
     #[error("no axis `{wanted}`: there are {known}")]
     NoAxis {
         /// What was asked for.

@@ -26,7 +26,9 @@ mod run;
 mod section;
 mod summary;
 mod sweep;
+mod sweep_curves;
 mod sweep_grid;
+mod sweep_maps;
 
 use std::fs::File;
 use std::io::Read as _;

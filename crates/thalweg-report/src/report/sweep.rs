@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use super::ReportError;
 use super::page::{self, Head, name};
 use super::section::Section;
-use super::sweep_grid::{Grid, Side, Slice};
-use crate::plot::{self, Axis, Figure, Heat, Look, Panel, Point, to_html};
+use super::sweep_curves::{Rows, along, over_steps};
+use super::sweep_grid::{Grid, Side};
+use super::sweep_maps::{Measured, flattest, maps};
+use crate::plot::{self, Figure, Panel, to_html};
 use crate::results::FigureResult;
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::sweep::{CellEnds, CellOutcome, Store, SweepError, ends};
@@ -26,9 +28,9 @@ pub struct SweepView<'v> {
 const LEAD: &str = "A sweep: one experiment at every point of its axes.";
 
 /// The most slices that are drawn, and the most curves in one picture.
-const MOST: usize = 6;
+pub(super) const MOST: usize = 6;
 
-/// The most failures that are listed.
+/// The most cells that are listed.
 const LISTED: usize = 50;
 
 /// Writes the page of the sweep in `directory`, as far as it has come, and returns its path.
@@ -56,7 +58,13 @@ pub(super) fn page(directory: &Path, view: SweepView<'_>) -> Result<String, Repo
     for quantity in &quantities {
         if let Some(x) = &x {
             let grid = Grid::new(store.sweep(), &cells, quantity, x, y.as_ref());
-            sections.extend(section(directory, &store, quantity, x, y.as_ref(), &grid));
+            sections.extend(section(
+                directory,
+                &store,
+                quantity,
+                (x, y.as_ref()),
+                &grid,
+            )?);
         }
     }
     let drawn: Vec<Section<'_>> = sections
@@ -109,49 +117,67 @@ fn quantities(cells: &[CellEnds], wanted: Option<&str>) -> Result<Vec<Quantity>,
         })
 }
 
-/// How far it has come, and what could not be run.
+/// How far it has come, what could not be run, and where seeds diverged.
 fn before(store: &Store, cells: &[CellEnds]) -> String {
     let reason = |cell: &CellEnds| match &cell.record.outcome {
         CellOutcome::Failed(reason) => Some((cell.number, reason.clone())),
         CellOutcome::Finished(_) => None,
     };
     let failed: Vec<(usize, String)> = cells.iter().filter_map(reason).collect();
-    let diverged = |cell: &&CellEnds| cell.ends.iter().any(|end| end.diverged_at.is_some());
-    let mut out = format!(
+    let seeds = |cell: &CellEnds| {
+        let CellOutcome::Finished(runs) = &cell.record.outcome else {
+            return None;
+        };
+        let all = runs.len();
+        let diverged = runs.iter().filter(|run| run.diverged_at.is_some()).count();
+        let words = match all - diverged {
+            0 => format!("all {all} seeds diverged"),
+            rest => format!("{diverged} of {all} seeds diverged: means are over the other {rest}"),
+        };
+        (diverged > 0).then_some((cell.number, words))
+    };
+    let diverged: Vec<(usize, String)> = cells.iter().filter_map(seeds).collect();
+    let counts = format!(
         "<p>{} of {} cells are done; in {} of them a seed diverged, and {} could not be run.</p>",
         cells.len(),
         store.sweep().cells(),
-        cells.iter().filter(diverged).count(),
+        diverged.len(),
         failed.len()
     );
-    if failed.is_empty() {
-        return out;
+    counts
+        + &listed(store, "Could not be run", "<dd class=\"failed\">", &failed)
+        + &listed(store, "Seeds that diverged", "<dd>", &diverged)
+}
+
+/// Cells with a sentence each, which `begins` so, under a heading; nothing where there are none.
+fn listed(store: &Store, heading: &str, begins: &str, cells: &[(usize, String)]) -> String {
+    if cells.is_empty() {
+        return String::new();
     }
-    out += "<h2>Could not be run</h2><dl>";
-    for (number, reason) in failed.iter().take(LISTED) {
+    let mut out = format!("<h2>{heading}</h2><dl>");
+    for (number, sentence) in cells.iter().take(LISTED) {
         let _ = write!(
             out,
-            "<dt>cell {number}: {}</dt><dd class=\"failed\">{}</dd>",
+            "<dt>cell {number}: {}</dt>{begins}{}</dd>",
             to_html(&store.sweep().words(*number)),
-            to_html(reason)
+            to_html(sentence)
         );
     }
     out += "</dl>";
-    if failed.len() > LISTED {
-        let _ = write!(out, "<p>… and {} more.</p>", failed.len() - LISTED);
+    if cells.len() > LISTED {
+        let _ = write!(out, "<p>… and {} more.</p>", cells.len() - LISTED);
     }
     out
 }
 
-/// The pictures of one quantity: maps where there are two axes, and curves along x.
+/// The pictures of one quantity: maps where there are two axes, curves along x, and curves over the steps.
 fn section(
     directory: &Path,
     store: &Store,
     quantity: &Quantity,
-    x: &Side,
-    y: Option<&Side>,
+    (x, y): (&Side, Option<&Side>),
     grid: &Grid,
-) -> Vec<(FigureResult, String)> {
+) -> Result<Vec<(FigureResult, String)>, ReportError> {
     let command = {
         let y = y.map_or(String::new(), |y| format!(" --y {}", y.name));
         let directory = directory.display();
@@ -160,130 +186,93 @@ fn section(
             x.name, quantity.key
         )
     };
-    let more = match grid.slices.len().saturating_sub(MOST) {
-        0 => String::new(),
-        more => format!(" {more} more are left out: --x and --y choose other axes."),
-    };
-    let more = match store.sweep().cell(0) {
-        Ok(cell) if cell.experiment.steps() == 0 => {
-            format!("{more} The first cell makes no step: what is shown as SGD's is its start.")
-        }
-        _ => more,
-    };
-    let result = |kind: &str, caption: String| FigureResult {
-        id: format!("{}-{kind}", quantity.key),
-        title: format!("{}, {kind}", quantity.words),
-        caption: caption + &more,
-        command: command.clone(),
-        settings: store
-            .sweep()
-            .columns()
-            .map(|column| {
-                (
-                    column.name.clone(),
-                    format!("{} values", column.values.len()),
-                )
-            })
-            .collect(),
-        ..FigureResult::of_a_run()
-    };
-    let slices = &grid.slices[..grid.slices.len().min(MOST)];
-    let draw = |panels: Vec<Panel>, columns| {
+    let columns = store.sweep().columns();
+    let settings: Vec<(String, String)> = columns
+        .map(|column| {
+            (
+                column.name.clone(),
+                format!("{} values", column.values.len()),
+            )
+        })
+        .collect();
+    let picture = |kind: &str, caption: String, panels: Vec<Panel>, columns| {
+        let result = FigureResult {
+            id: format!("{}-{kind}", quantity.key),
+            title: format!("{}, {kind}", quantity.words),
+            caption,
+            command: command.clone(),
+            settings: settings.clone(),
+            ..FigureResult::of_a_run()
+        };
         let figure = Figure {
             description: format!("{} over the axes of a sweep", quantity.words),
             panels,
             columns,
             frame: (230.0, 200.0),
         };
-        plot::svg(&figure.scene())
+        (result, plot::svg(&figure.scene()))
     };
-    let mut sections = Vec::new();
+    let slices = &grid.slices[..grid.slices.len().min(MOST)];
+    let more = match grid.slices.len() - slices.len() {
+        0 => String::new(),
+        more => format!(" {more} more are left out: --x and --y choose other axes."),
+    };
+    let measured = Measured::of(grid);
+    let mut pictures = Vec::new();
     if let Some(y) = y {
-        let panels = slices.iter().flat_map(|slice| maps(quantity, x, y, slice));
-        let caption = "SGD’s mean over the seeds and the last fifth of the steps, its standard error, and the limit η → 0, \
-                       t → ∞ where there is a theory. Crossed out: could not be run, or every seed diverged. Left \
-                       empty: not done yet, or, of the error, one seed alone.";
-        sections.push((result("map", caption.to_owned()), draw(panels.collect(), 3)));
-    }
-    let panels = slices.iter().map(|slice| curves(quantity, x, y, slice));
-    let caption = "Means over the seeds and the last fifth of the steps, with a band of one standard error, for six values at most \
-                   of the other axis. Dashed: the limit η → 0, t → ∞ where there is a theory.";
-    sections.push((
-        result("curves", caption.to_owned()),
-        draw(panels.collect(), 2),
-    ));
-    sections
-}
-
-/// SGD, its error and theory, those of them that there are.
-fn maps(quantity: &Quantity, x: &Side, y: &Side, slice: &Slice) -> Vec<Panel> {
-    let panel = |title: &str, values: Vec<Vec<f64>>| {
-        if !values
+        let panels: Vec<Panel> = slices
             .iter()
-            .flatten()
-            .any(|value| value.is_finite() && *value > 0.0)
-        {
-            return None;
-        }
-        let title = if slice.words.is_empty() {
-            title.to_owned()
-        } else {
-            format!("{title}, {}", slice.words)
-        };
-        let mut panel = Panel::new(title, x.axis(), y.axis());
-        panel.heat = Some(Heat {
-            x_edges: x.edges(),
-            y_edges: y.edges(),
-            values,
-            label: quantity.symbol.to_string(),
-        });
-        Some(panel)
-    };
-    [
-        panel("SGD", slice.map(|point| point.mean())),
-        panel("s.e.", slice.map(|point| point.error())),
-        panel("limit", slice.map(|point| point.limit())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// A curve along x for each y, evenly chosen where there are many.
-fn curves(quantity: &Quantity, x: &Side, y: Option<&Side>, slice: &Slice) -> Panel {
-    let mut panel = Panel::new(slice.words.clone(), x.axis(), Axis::log(quantity.axis));
-    let rows = slice.points.len();
-    let shown = rows.min(MOST);
-    for n in 0..shown {
-        let row = if shown == 1 {
-            0
-        } else {
-            n * (rows - 1) / (shown - 1)
-        };
-        let name = y.map_or("SGD".to_owned(), |y| {
-            format!("{} = {}", y.name, y.words[row])
-        });
-        let points = &slice.points[row];
-        let measured = points.iter().zip(&x.places).map(|(point, &x)| Point {
-            x,
-            y: finite(point.mean()),
-            error: Some(point.error())
-                .filter(|error| error.is_finite())
-                .unwrap_or(0.0),
-        });
-        panel = panel.with(name, measured.collect(), Look::measured(n));
-        if points.iter().any(|point| point.limit().is_finite()) {
-            let limit = points.iter().zip(&x.places);
-            let limit = limit.map(|(point, &x)| Point::exact(x, finite(point.limit())));
-            panel = panel.with("", limit.collect(), Look::flow(n));
+            .flat_map(|slice| maps(quantity, [x, y], slice, measured))
+            .collect();
+        let columns = panels.len() / slices.len().max(1);
+        let caption = measured.over("the seeds and the last fifth of the steps")
+            + ", its standard error, and the limit η → 0, t → ∞ where there is a theory. Colours of one label say the same in \
+               all maps. Crossed out: could not be run, or every seed diverged. Left empty: not done yet, or, of the error, \
+               one seed alone."
+            + measured.remarks(grid)
+            + &more;
+        pictures.push(picture("map", caption, panels, columns.max(1)));
+        let panels: Vec<Panel> = slices
+            .iter()
+            .flat_map(|slice| flattest(quantity, [x, y], slice))
+            .collect();
+        if !panels.is_empty() {
+            let caption = "The limit η → 0, t → ∞ beside the flattest minimum, of sharpness T_{min} (eq. 15), and how many \
+                           times as sharp it is.";
+            let caption = caption.to_owned() + &more;
+            pictures.push(picture("limit and flattest minimum", caption, panels, 3));
         }
     }
-    panel
-}
-
-/// What breaks a line where there is no number.
-fn finite(value: f64) -> f64 {
-    if value.is_finite() { value } else { f64::NAN }
+    let panels = slices
+        .iter()
+        .map(|slice| along(quantity, x, y, slice, measured));
+    let caption = measured.over("the seeds and the last fifth of the steps")
+        + ", with a band of one standard error, for six values at most of the other axis. Dashed: the limit η → 0, t → ∞ where \
+           there is a theory."
+        + if grid.points().any(|point| point.flattest().is_finite()) {
+            " Dash-dotted: the flattest minimum, T_{min}."
+        } else {
+            ""
+        }
+        + measured.remarks(grid)
+        + &more;
+    pictures.push(picture("curves", caption, panels.collect(), 2));
+    let chosen = Rows::choose(grid);
+    let panels = over_steps(store, quantity, x, y, &chosen)?;
+    if !panels.is_empty() {
+        let caption = format!(
+            "SGD’s mean over the seeds at each measured step, with a band of one standard error, for six values at most of {}. \
+             Dashed: the limit η → 0, t → ∞ where there is a theory.{}{}",
+            x.name,
+            Measured::Sgd.remarks(grid),
+            match chosen.left_out {
+                0 => String::new(),
+                more => format!(" {more} more are left out, evenly."),
+            }
+        );
+        pictures.push(picture("over steps", caption, panels, 2));
+    }
+    Ok(pictures)
 }
 
 #[cfg(test)]

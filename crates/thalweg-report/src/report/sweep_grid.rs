@@ -1,12 +1,16 @@
 //! The ends of a sweep's cells, laid out over two of its axes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::ReportError;
+use super::number::plain;
 use crate::plot::Axis;
 use thalweg_lab::quantity::Quantity;
 use thalweg_lab::run::SeedMean;
 use thalweg_lab::sweep::{CellEnds, Column, Sweep, Value};
+
+/// Characters of a number that needs no shortening.
+const LONG: usize = 8;
 
 /// One axis of a sweep as a side of a map.
 #[derive(Clone, Debug)]
@@ -47,6 +51,14 @@ impl Side {
             let Some(wanted) = wanted else {
                 return Ok(None);
             };
+            if let Some(beside) = beside
+                && columns.iter().any(|(_, column)| column.name == wanted)
+            {
+                return Err(ReportError::OneAxis {
+                    wanted: wanted.to_owned(),
+                    x: beside.name.clone(),
+                });
+            }
             let known: Vec<&str> = columns
                 .iter()
                 .filter(|(axis, _)| !taken(*axis))
@@ -91,6 +103,25 @@ impl Side {
         }
     }
 
+    /// The axis at the value of this place, in a legend: a number of many digits with five of them, if these tell all values apart.
+    pub fn at(&self, place: usize) -> String {
+        let short = |(value, words): (&f64, &String)| {
+            if self.named || words.len() <= LONG {
+                words.clone()
+            } else {
+                plain(*value)
+            }
+        };
+        let all: Vec<String> = self.places.iter().zip(&self.words).map(short).collect();
+        let apart: HashSet<&String> = all.iter().collect();
+        let words = if apart.len() == all.len() {
+            &all[place]
+        } else {
+            &self.words[place]
+        };
+        format!("{} = {words}", self.name)
+    }
+
     /// The axis of a panel.
     pub fn axis(&self) -> Axis {
         if self.log {
@@ -123,10 +154,13 @@ impl Side {
 /// What is known at one point of a map.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ended {
-    /// Whether the cell is done at all.
-    done: bool,
+    /// The number of the cell, where it is done at all.
+    pub number: Option<usize>,
     measured: Option<SeedMean>,
     limit: Option<f64>,
+    flattest: Option<f64>,
+    diverged_seeds: usize,
+    steps: u64,
 }
 
 impl Ended {
@@ -134,7 +168,7 @@ impl Ended {
     pub fn mean(&self) -> f64 {
         match self.measured {
             Some(measured) => measured.mean,
-            None if self.done => f64::INFINITY,
+            None if self.number.is_some() => f64::INFINITY,
             None => f64::NAN,
         }
     }
@@ -150,6 +184,21 @@ impl Ended {
     /// Theory's; NaN where there is none.
     pub fn limit(&self) -> f64 {
         self.limit.unwrap_or(f64::NAN)
+    }
+
+    /// The sharpness of the flattest minimum, eq. 15; NaN where there is no theory, and of other quantities.
+    pub fn flattest(&self) -> f64 {
+        self.flattest.unwrap_or(f64::NAN)
+    }
+
+    /// Whether its mean is over some seeds alone, since others diverged.
+    pub fn is_of_some_seeds(&self) -> bool {
+        self.measured.is_some() && self.diverged_seeds > 0
+    }
+
+    /// Whether its mean is that of the start, since no step was made.
+    pub fn is_start(&self) -> bool {
+        self.measured.is_some() && self.steps == 0
     }
 }
 
@@ -199,7 +248,11 @@ impl Grid {
                 all.filter(|(_, axis)| **axis != x.axis && y.is_none_or(|y| **axis != y.axis))
             };
             let words = || {
-                let words = others().map(|(v, _)| format!("{} = {}", v.column.name, v.words()));
+                // The first column tells where those are that move together with it.
+                let mut axes: Vec<_> = others().collect();
+                axes.dedup_by_key(|(_, axis)| **axis);
+                let words = axes.iter();
+                let words = words.map(|(v, _)| format!("{} = {}", v.column.name, v.words()));
                 words.collect::<Vec<_>>().join(", ")
             };
             let slice = slices
@@ -212,13 +265,32 @@ impl Grid {
             let ends = || cell.ends.iter().filter(|end| end.quantity == quantity.key);
             let values: Vec<f64> = ends().filter_map(|end| end.last_fifth).collect();
             slice.points[row][x.order[point[x.column].number]] = Ended {
-                done: true,
+                number: Some(cell.number),
                 measured: SeedMean::of(&values),
                 limit: ends().find_map(|end| end.limit),
+                flattest: ends().find_map(|end| end.flattest),
+                diverged_seeds: ends().next().map_or(0, |end| end.diverged_seeds),
+                steps: ends().next().map_or(0, |end| end.step),
             };
         }
         Self {
             slices: slices.into_values().collect(),
         }
+    }
+
+    /// Every point of every map.
+    pub fn points(&self) -> impl Iterator<Item = &Ended> {
+        self.slices
+            .iter()
+            .flat_map(|slice| slice.points.iter().flatten())
+    }
+
+    /// Whether all that was measured is of starts, since no cell made a step.
+    pub fn is_of_starts(&self) -> bool {
+        let mut measured = self
+            .points()
+            .filter(|point| point.measured.is_some())
+            .peekable();
+        measured.peek().is_some() && measured.all(Ended::is_start)
     }
 }

@@ -1,8 +1,9 @@
 use std::sync::atomic::AtomicBool;
 
 use thalweg_lab::spec::Draft;
-use thalweg_lab::sweep::{Sweep, Task, Which, run};
+use thalweg_lab::sweep::{Sweep, Task, Which, curves, run};
 
+use super::super::sweep_maps::{SOME_SEEDS, START};
 use super::*;
 
 /// Two depths, three noises, two batches of which one is larger than the data set.
@@ -78,6 +79,19 @@ fn cells_lie_at_their_values() {
     assert_eq!(grid.slices[1].points[1][1].mean(), f64::INFINITY);
 }
 
+/// Of columns that move together the first names a map: it tells where the others are.
+#[test]
+fn a_map_is_named_once_for_columns_that_move_together() {
+    let axis = "path = \"batch\"\nvalues = [1, 10]";
+    let together = "together = [{ path = \"batch\", values = [1, 2] }, { path = \"steps\", values = [20, 10] }]";
+    let (_folder, store) = store(&SWEEP.replace(axis, together), &Which::All);
+    let (x, y) = sides(&store, SweepView::default());
+    let cells = ends(&store).unwrap();
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let words: Vec<&str> = grid.slices.iter().map(|slice| &*slice.words).collect();
+    assert_eq!(words, ["batch = 1", "batch = 2"]);
+}
+
 #[test]
 fn what_is_not_done_is_left_empty() {
     let (_folder, store) = store(SWEEP, &Which::Cells(vec![0]));
@@ -101,6 +115,21 @@ fn borders_lie_between_values() {
         assert!((edge / expected - 1.0).abs() < 1e-12, "{edge} {expected}");
     }
     assert_eq!(y.edges(), [1.5, 2.5, 3.5]);
+}
+
+/// A legend has five digits of a number that has many, unless two values would then look the same.
+#[test]
+fn legends_shorten_numbers_that_stay_apart() {
+    let side = |values: &str| {
+        let text = SWEEP.replace("values = [1.0, 0.1, 0.01]", &format!("values = {values}"));
+        let sweep = Sweep::from_draft(Draft::from_toml(&text).unwrap()).unwrap();
+        Side::choose(&sweep, None, None).unwrap().unwrap()
+    };
+    let apart = side("[1.1006941712522096, 0.1, 2.0]");
+    let all: Vec<String> = (0..3).map(|place| apart.at(place)).collect();
+    assert_eq!(all, ["weak = 0.1", "weak = 1.1007", "weak = 2.0"]);
+    let close = side("[1.1006941712522096, 1.1006941712522]");
+    assert_eq!(close.at(1), "weak = 1.1006941712522096");
 }
 
 #[test]
@@ -144,7 +173,7 @@ fn what_is_asked_for_must_be_there() {
                 y: Some("depth"),
                 ..SweepView::default()
             },
-            "no axis `depth`: there are weak, batch",
+            "`depth` and `depth` are the same axis: --x and --y need two",
         ),
         (
             SweepView {
@@ -167,4 +196,184 @@ fn what_is_asked_for_must_be_there() {
             .unwrap()
             .contains("--x batch --y weak --quantity condition_number_2")
     );
+}
+
+/// Eight seeds at two depths and two steps, of which the larger is too large for some.
+const SOME_DIVERGE: &str = r#"
+seeds = 8
+[base]
+learning_rate = 0.1
+batch = 1
+steps = 200
+depth = 2
+noise_standard_deviations = [1, 0.5]
+input_covariance = [[1, 0], [0, 1]]
+teacher = [[1, 0], [0, 1]]
+[[axes]]
+path = "learning_rate"
+values = [0.01, 0.15]
+[[axes]]
+path = "depth"
+values = [2, 3]
+"#;
+
+/// The mean over the seeds that are left is no mean over all: map, curves, caption and list say so, each of the cells that it is of.
+#[test]
+fn means_over_some_seeds_are_marked() {
+    let (folder, store) = store(SOME_DIVERGE, &Which::All);
+    let cells = ends(&store).unwrap();
+    let diverged = |cell: &CellEnds| {
+        let seeds = cell.ends.iter().filter(|end| end.quantity == "sharpness");
+        let seeds: Vec<_> = seeds.map(|end| end.diverged_at.is_some()).collect();
+        (
+            seeds.iter().filter(|diverged| **diverged).count(),
+            seeds.len(),
+        )
+    };
+    let (x, y) = sides(&store, SweepView::default());
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let mut marked = 0;
+    for point in grid.points() {
+        let cell = cells.iter().find(|cell| Some(cell.number) == point.number);
+        let (diverged, seeds) = diverged(cell.unwrap());
+        assert_eq!(point.is_of_some_seeds(), (1..seeds).contains(&diverged));
+        marked += usize::from(point.is_of_some_seeds());
+    }
+    assert!((1..4).contains(&marked), "{marked} of 4 cells");
+    let slice = &grid.slices[0];
+    let named = |panel: &Panel| {
+        let mut all = panel.series.iter();
+        all.find(|series| series.name == SOME_SEEDS).cloned()
+    };
+    let maps = maps(&quantity::SHARPNESS, [&x, &y], slice, Measured::Sgd);
+    let strokes = maps.iter().map(|map| named(map).map(|s| s.points.len()));
+    let expected = [Some(3 * marked), Some(3 * marked), None];
+    assert_eq!(strokes.collect::<Vec<_>>(), expected);
+    let lines = along(&quantity::SHARPNESS, &x, Some(&y), slice, Measured::Sgd);
+    assert_eq!(named(&lines).unwrap().points.len(), marked);
+    // Over the steps too: at the first measured step all seeds are there, and those that diverge later are left out.
+    let cell = cells.iter().find(|cell| (1..8).contains(&diverged(cell).0));
+    let cell = cell.unwrap();
+    let (_, _, measured) = curves(&store, &[cell.number]).unwrap().remove(0);
+    let ends = cell.ends.iter().filter(|end| end.quantity == "sharpness");
+    let whole = ends.filter(|end| end.diverged_at.is_none());
+    let starts: Vec<f64> = whole
+        .map(|end| measured.series("sharpness", end.seed)[0].value)
+        .collect();
+    let mean = starts.iter().sum::<f64>() / starts.len() as f64;
+    let rows = Rows::choose(&grid);
+    let panels = over_steps(&store, &quantity::SHARPNESS, &x, Some(&y), &rows).unwrap();
+    let values = store.sweep().point(cell.number);
+    let title = format!("depth = {}", values[1].words());
+    let panel = panels.iter().find(|panel| panel.title == title).unwrap();
+    let name = format!("learning_rate = {}", values[0].words());
+    let series = panel.series.iter().find(|series| series.name == name);
+    assert!((series.unwrap().points[0].y - mean).abs() < 1e-12 * mean);
+    let page = page(folder.path(), SweepView::default()).unwrap();
+    let number = cells.iter().find(|cell| diverged(cell).0 > 0).unwrap();
+    let (diverged, seeds) = diverged(number);
+    for words in [
+        format!(
+            "cell {}: {}",
+            number.number,
+            store.sweep().words(number.number)
+        ),
+        format!(
+            "{diverged} of {seeds} seeds diverged: means are over the other {}",
+            seeds - diverged
+        ),
+        "its mean is over the others alone".to_owned(),
+    ] {
+        assert!(page.contains(&words), "{words}");
+    }
+}
+
+/// T_min is eq. 15's, the same at every point here; beside it stand the limit and how many times as sharp that is.
+#[test]
+fn the_flattest_minimum_stands_beside_the_limit() {
+    let text = SWEEP.replace(
+        "values = [2, 3]\n[[axes]]\npath = \"batch\"\nvalues = [1, 10]",
+        "values = [2, 3]",
+    );
+    let (_folder, store) = store(&text, &Which::All);
+    let cells = ends(&store).unwrap();
+    let (x, y) = sides(&store, SweepView::default());
+    let panels = |quantity: &Quantity| {
+        let grid = Grid::new(store.sweep(), &cells, quantity, &x, Some(&y));
+        flattest(quantity, [&x, &y], &grid.slices[0])
+    };
+    let panels_of_sharpness = panels(&quantity::SHARPNESS);
+    let heats: Vec<_> = panels_of_sharpness
+        .iter()
+        .map(|p| p.heat.as_ref().unwrap())
+        .collect();
+    let labels: Vec<&str> = heats.iter().map(|heat| &*heat.label).collect();
+    let sharpness = "sharpness T, loss/weight²";
+    assert_eq!(labels, [sharpness, sharpness, "limit / T_{min}"]);
+    // depth = 3, weak = 0.1: the book's example.
+    let at = |n: usize| heats[n].values[1][1];
+    assert!((at(0) - 31.550_455_771_9).abs() < 1e-8 && (at(1) - 12.0).abs() < 1e-9);
+    assert!((at(2) - 31.550_455_771_9 / 12.0).abs() < 1e-9);
+    assert!(panels(&quantity::FLUCTUATION).is_empty());
+}
+
+/// Each curve over the steps is the mean of its cell's own seeds with its error.
+#[test]
+fn curves_over_steps_are_means_over_the_seeds() {
+    let (_folder, store) = store(SWEEP, &Which::All);
+    let cells = ends(&store).unwrap();
+    let (x, y) = sides(&store, SweepView::default());
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let rows = Rows::choose(&grid);
+    assert_eq!(rows.left_out, 0);
+    let panels = over_steps(&store, &quantity::SHARPNESS, &x, Some(&y), &rows).unwrap();
+    // Those with batch = 10 could not be run.
+    let titles: Vec<&str> = panels.iter().map(|panel| &*panel.title).collect();
+    assert_eq!(titles, ["depth = 2, batch = 1", "depth = 3, batch = 1"]);
+    let names = panels[1].series.iter().map(|series| &*series.name);
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, ["weak = 0.01", "weak = 0.1", "weak = 1.0"]);
+    // depth = 3, weak = 0.1, batch = 1.
+    let (_, _, measured) = curves(&store, &[6]).unwrap().remove(0);
+    let expected = measured.mean("sharpness");
+    assert!(expected.len() > 2);
+    let curve = panels[1].series.iter().find(|s| s.name == "weak = 0.1");
+    let curve = &curve.unwrap().points;
+    assert_eq!(curve.len(), expected.len());
+    for (point, at) in curve.iter().zip(&expected) {
+        assert_eq!(point.x, at.step as f64);
+        assert!((point.y - at.value.mean).abs() < 1e-12 * at.value.mean);
+        assert!((point.error - at.value.standard_error.unwrap()).abs() < 1e-12 * at.value.mean);
+    }
+}
+
+/// Where no step is made nothing is called SGD's, and nothing is drawn over steps.
+#[test]
+fn a_start_is_called_a_start() {
+    let text = SWEEP.replace("steps = 20", "steps = 0");
+    let (folder, _store) = store(&text, &Which::All);
+    let whole = page(folder.path(), SweepView::default()).unwrap();
+    let pictures = whole.split("<svg").skip(1);
+    let pictures = pictures.filter_map(|part| part.split("</svg>").next());
+    let pictures: String = pictures.collect();
+    assert!(pictures.contains(START) && !pictures.contains("SGD"));
+    assert!(whole.contains("since no step was made") && !whole.contains("SGD’s mean"));
+    assert!(!whole.contains("over steps"));
+    // Of some cells alone: they are marked.
+    let text = SWEEP.replace(
+        "path = \"batch\"\nvalues = [1, 10]",
+        "path = \"steps\"\nvalues = [0, 20]",
+    );
+    let (folder, _store) = store(&text, &Which::All);
+    let whole = page(
+        folder.path(),
+        SweepView {
+            x: Some("weak"),
+            y: Some("steps"),
+            quantity: None,
+        },
+    )
+    .unwrap();
+    assert!(whole.contains("no step was made, and what is shown is the start"));
+    assert!(whole.contains(START) && whole.contains("SGD’s mean"));
 }

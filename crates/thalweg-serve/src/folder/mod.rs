@@ -8,4 +8,4 @@ mod sweep;
 pub use inside::inside;
 pub use list::{Entry, Kind, list, page_in};
 pub use run::curves;
-pub use sweep::sweep;
+pub use sweep::Sweeps;

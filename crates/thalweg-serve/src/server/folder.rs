@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -11,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Shared, limits, reply};
-use crate::folder::{Entry, curves, inside, list, page_in, sweep};
+use crate::folder::{Entry, curves, inside, list, page_in};
 
 /// What a page from the folder may do: it is words, pictures and style, whoever wrote it.
 const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -83,7 +84,8 @@ pub async fn run(State(shared): State<Shared>, path: Option<Path<String>>) -> Re
 
 /// A sweep's cells.
 pub async fn cells(State(shared): State<Shared>, path: Option<Path<String>>) -> Response {
-    at(shared, named(path), sweep).await
+    let sweeps = Arc::clone(&shared.sweeps);
+    at(shared, named(path), move |directory| sweeps.look(directory)).await
 }
 
 /// The page of a directory, or one that lies there, in a box of its own.

@@ -166,6 +166,7 @@ impl Server {
             simulations: Arc::new(Semaphore::new(limits::SIMULATIONS)),
             folder: self.folder.map(Into::into),
             reads: Arc::new(Semaphore::new(limits::READS)),
+            sweeps: Arc::default(),
         });
         let listener = {
             let _inside = runtime.enter();

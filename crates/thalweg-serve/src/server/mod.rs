@@ -16,6 +16,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 
+use crate::folder::Sweeps;
 use access::Access;
 pub use listen::{Options, Running, ServeError, Server};
 
@@ -31,6 +32,8 @@ struct Shared {
     folder: Option<Arc<Path>>,
     /// Looks into it at the same time.
     reads: Arc<Semaphore>,
+    /// What was seen of its sweeps.
+    sweeps: Arc<Sweeps>,
 }
 
 /// All routes, behind the checks that every request passes.

@@ -197,3 +197,49 @@ fn no_path_leaves_the_folder_and_only_pages_are_given_out() {
     assert!(reply.json()["error"].as_str().unwrap().contains("kept"));
     assert_eq!(serve().get("/api/folder").status, 404);
 }
+
+/// A look at a sweep reads what is new: cells that were seen stay as they were, those done since are added, and a sweep that has gained
+/// values is shown with them.
+#[test]
+fn a_sweep_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let server = serve_folder(folder.path());
+    let look = || server.get("/api/folder/sweep/sweep").json();
+    let numbers = |look: &serde_json::Value| -> Vec<u64> {
+        let cells = look["cells"].as_array().unwrap().iter();
+        cells.map(|cell| cell["number"].as_u64().unwrap()).collect()
+    };
+    let first = look();
+    let place = folder.path().join("sweep");
+    let seen: Vec<_> = fs::read_dir(place.join("cells"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    let whole: Vec<_> = seen.iter().map(|path| fs::read(path).unwrap()).collect();
+    for path in &seen {
+        fs::write(path, "not read again").unwrap();
+    }
+    assert_eq!(look(), first);
+    for (path, bytes) in seen.iter().zip(whole) {
+        fs::write(path, bytes).unwrap();
+    }
+    let never = AtomicBool::new(false);
+    let store = Store::open(&place).unwrap();
+    let one = Which::Cells(vec![1]);
+    sweep::run(&store, &one, Task::default(), &(), &never).unwrap();
+    let second = look();
+    assert_eq!(numbers(&second), [0, 1, 3]);
+    assert_eq!(second["cells"][0], first["cells"][0]);
+    assert_eq!(second["status"]["finished"], 3);
+    let wider = SWEEP.replace("[1, 10, 100]", "[5, 1, 10, 100]");
+    let wider = Sweep::from_draft(Draft::from_toml(&wider).unwrap()).unwrap();
+    Store::create(&place, wider).unwrap();
+    let third = look();
+    assert_eq!(numbers(&third), [1, 2, 5]);
+    assert_eq!(third["points"][5], serde_json::json!(["3", "1"]));
+    assert_eq!(
+        third["cells"][2]["sharpness"],
+        first["cells"][1]["sharpness"]
+    );
+}

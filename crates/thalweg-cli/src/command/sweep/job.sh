@@ -1,8 +1,9 @@
 #!/bin/bash
 # One task of an array: cells of a sweep. Written by `thalweg sweep submit`, which gives
-#   PROGRAM STORE CELLS_PER_TASK FIRST_BLOCK CELLS
-program=$1 store=$2 each=$3 block=$(($4 + SLURM_ARRAY_TASK_ID)) cells=$5
-from=$((block * each))
+#   PROGRAM STORE LIST CELLS_PER_TASK FIRST_TASK CELLS
+# The cells are counted in LIST, so that they are the same if the sweep has changed since.
+program=$1 store=$2 list=$3 each=$4 cells=$6
+from=$((($5 + SLURM_ARRAY_TASK_ID) * each))
 to=$((from + each < cells ? from + each - 1 : cells - 1))
 task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 export RAYON_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
@@ -21,7 +22,7 @@ out_of_time() {
 }
 trap out_of_time TERM
 
-"$program" sweep run "$store" --cell "$from-$to" &
+"$program" sweep run "$store" --listed "$list" --cell "$from-$to" &
 child=$!
 wait "$child"
 status=$?

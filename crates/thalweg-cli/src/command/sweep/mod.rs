@@ -1,5 +1,6 @@
 //! `thalweg sweep`: many runs as one, in a store that any number of processes fill.
 
+mod given;
 mod plan;
 mod report;
 mod run;
@@ -7,11 +8,9 @@ mod status;
 mod submit;
 mod table;
 
-use std::path::{Path, PathBuf};
-
 use clap::Subcommand;
 use thalweg_lab::store::StoreError;
-use thalweg_lab::sweep::{Extension, Store, Sweep, SweepError};
+use thalweg_lab::sweep::SweepError;
 
 use crate::exit::Failure;
 
@@ -72,35 +71,6 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Report(arguments) => report::run(arguments),
         Command::Submit(arguments) => submit::run(arguments),
     }
-}
-
-/// A sweep file was given without a place for what comes out.
-#[derive(Debug, thiserror::Error)]
-#[error("{} is a sweep file, and --out, the directory for its cells, is missing: thalweg sweep run {} --out DIR", .0.display(), .0.display())]
-struct NoOut(PathBuf);
-
-/// A store was given with another place.
-#[derive(Debug, thiserror::Error)]
-#[error("{} is the store of a sweep already, and --out names a directory too: leave --out away, or give the sweep's file", .0.display())]
-struct TwoPlaces(PathBuf);
-
-/// The store that `what` is, or that is made in `out` for the sweep file `what`.
-fn store(what: &Path, out: Option<&Path>) -> Result<Store, Failure> {
-    let store = match out {
-        None if what.is_dir() => Store::open(what),
-        None => return Err(Failure::input(NoOut(what.to_owned()))),
-        Some(_) if what.is_dir() => return Err(Failure::input(TwoPlaces(what.to_owned()))),
-        Some(out) => Sweep::read(what).and_then(|sweep| Store::create(out, sweep)),
-    };
-    let store = store.map_err(failure)?;
-    if let Extension::From { cells } = store.extension() {
-        let now = store.sweep().cells();
-        eprintln!(
-            "the sweep in {} had {cells} cells, and has {now} now",
-            store.path().display()
-        );
-    }
-    Ok(store)
 }
 
 /// Whether input or work failed.

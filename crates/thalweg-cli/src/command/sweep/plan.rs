@@ -1,11 +1,10 @@
 //! `thalweg sweep plan`: the cells, and what they will take.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use thalweg_lab::answer;
-use thalweg_lab::sweep::{Estimate, Store, Sweep, estimate};
+use thalweg_lab::sweep::{Estimate, Sweep, estimate};
 
+use super::given::Given;
 use super::{failure, size, time};
 use crate::exit::Failure;
 use crate::output;
@@ -14,16 +13,13 @@ use crate::page::{Align, Page, Table};
 /// List a sweep's cells, and say how long they will take and on how much disk
 ///
 /// One cell of each kind is run for a third of a second: cells are of one kind if
-/// they differ in steps and in numbers with a point alone.
+/// they differ in steps and in numbers with a point alone. With --out the store is
+/// made, and nothing is run into it.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// A sweep file (TOML or JSON; `-` is standard input), or the store of a sweep
-    #[arg(value_name = "FILE|STORE")]
-    what: PathBuf,
-    /// Make this directory the sweep's store, without running anything
-    #[arg(long, value_name = "STORE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// Print the specification of this cell alone, as a file for simulate or train
     #[arg(long, value_name = "I")]
     cell: Option<usize>,
@@ -40,12 +36,7 @@ const LISTED: usize = 20;
 /// # Errors
 /// A sweep file that is wrong, or a directory that cannot be used.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let sweep = if arguments.out.is_none() && !arguments.what.is_dir() {
-        Sweep::read(&arguments.what).map_err(failure)?
-    } else {
-        let store: Store = super::store(&arguments.what, arguments.out.as_deref())?;
-        store.sweep().clone()
-    };
+    let sweep = arguments.given.sweep()?;
     if let Some(number) = arguments.cell {
         let cell = sweep.cell(number).map_err(failure)?;
         let words = format!(

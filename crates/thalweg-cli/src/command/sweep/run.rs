@@ -1,13 +1,14 @@
 //! `thalweg sweep run`: does the cells that are missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use thalweg_lab::answer;
 use thalweg_lab::run::Note;
-use thalweg_lab::sweep::{self, CellRecord, Done, Progress, Store, Task, Which};
+use thalweg_lab::sweep::{self, CellRecord, Done, Listed, Progress, Store, Task, Which};
 
+use super::given::Given;
 use super::{failure, status};
 use crate::exit::Failure;
 use crate::{interrupt, leave, output, progress};
@@ -27,15 +28,15 @@ use crate::{interrupt, leave, output, progress};
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// A sweep file (TOML or JSON; `-` is standard input), or the store of a sweep
-    #[arg(value_name = "FILE|STORE")]
-    what: PathBuf,
-    /// Directory for the cells, new or of this sweep
-    #[arg(long, value_name = "STORE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// Only this cell, or several: 7, or 7,9, or 20-39
     #[arg(long, value_name = "I", value_parser = cells)]
     cell: Option<Cells>,
+    /// Take the numbers of --cell from this list, which `submit` writes: they mean
+    /// the same cells whatever becomes of the sweep
+    #[arg(long, value_name = "FILE", requires = "cell", verbatim_doc_comment)]
+    listed: Option<PathBuf>,
     /// Try those again that could not be run
     #[arg(long)]
     retry: bool,
@@ -82,10 +83,11 @@ struct FailedCells {
 /// # Errors
 /// Bad input, a store that cannot be used, cells that could not be run, or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let store = super::store(&arguments.what, arguments.out.as_deref())?;
-    let which = match &arguments.cell {
-        None => Which::All,
-        Some(cells) => Which::Cells(cells.0.clone()),
+    let store = arguments.given.store()?;
+    let which = match (&arguments.cell, &arguments.listed) {
+        (None, _) => Which::All,
+        (Some(cells), None) => Which::Cells(cells.0.clone()),
+        (Some(cells), Some(list)) => Which::Cells(listed(&store, list, &cells.0)?),
     };
     let task = Task {
         retry: arguments.retry,
@@ -114,6 +116,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         cells: status.cells,
         store: store.path().to_owned(),
     }))
+}
+
+/// The cells in these `places` of the list in the file `path`, as `store` counts them now.
+fn listed(store: &Store, path: &Path, places: &[usize]) -> Result<Vec<usize>, Failure> {
+    let list = Listed::read(path).map_err(failure)?;
+    let numbers = list.numbers(store, places).map_err(failure)?;
+    let gone = places.len() - numbers.len();
+    if gone > 0 {
+        eprintln!("{gone} of these cells are no longer in the sweep, and are left out");
+    }
+    Ok(numbers)
 }
 
 /// Does the wanted cells of `store`, with a progress bar, until a signal stops it.

@@ -12,7 +12,11 @@ use crate::output;
 use crate::page::{Align, Page, Table};
 
 /// Say how far a sweep has come: counts, failures with their reasons, time left
+///
+/// The time left goes by the finished cells. Before the first one it is the plan's
+/// estimate: one cell of each kind is then run for a third of a second.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// The store of a sweep
     #[arg(value_name = "STORE")]
@@ -32,6 +36,7 @@ const LISTED: usize = 20;
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let store = Store::open(&arguments.store).map_err(failure)?;
     let status = sweep::status(&store).map_err(failure)?;
+    let status = status.estimated_before_the_first(&store).map_err(failure)?;
     if arguments.json {
         output::print_json(&answer::progressed(&status))
     } else {
@@ -66,8 +71,13 @@ pub fn page(store: &Store, status: &Status) -> String {
     if let (Some(one), Some(here), 1..) =
         (status.core_seconds_left, status.seconds_left, unfinished)
     {
+        let by = if status.is_estimate {
+            ", by the plan's estimate, since no cell is finished yet"
+        } else {
+            ""
+        };
         page.paragraph(&format!(
-            "Time left: {} on one core, {} on this machine's.",
+            "Time left: {} on one core, {} on this machine's{by}.",
             time(one),
             time(here)
         ));

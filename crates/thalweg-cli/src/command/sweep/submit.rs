@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 use serde_json::json;
 use thalweg_lab::store::{create_folder, write_whole};
-use thalweg_lab::sweep::{self, Store};
+use thalweg_lab::sweep::{self, Listed, Store};
 
 use super::failure;
 use crate::exit::Failure;
@@ -18,6 +18,10 @@ use crate::output;
 /// its node is taken away, it saves its state, queues itself again and goes on, to
 /// the same bits; a task that was killed is tried three times more. What is still
 /// missing afterwards is submitted by the same command.
+///
+/// Tasks do the cells that were missing when they were submitted, whatever becomes
+/// of the sweep until they start. What was added to it since is submitted by the
+/// same command too; what was taken out is left out.
 ///
 /// Nothing else is to be done on the cluster: the store's folder must be one that
 /// all nodes see, with file locks, and the program must lie at the same path.
@@ -62,8 +66,51 @@ const TASK: f64 = 600.0;
 /// The indices that an array may have where the cluster does not say: Slurm's own default.
 const USUAL_ARRAY: usize = 1001;
 
+/// What `submit` itself says to sbatch, with the letter that stands for it, and how else its aim is reached.
+const OURS: [(&str, Option<char>, &str); 6] = [
+    (
+        "--array",
+        Some('a'),
+        "--per-task and --at-once, before the `--`, say how many tasks there are",
+    ),
+    (
+        "--signal",
+        None,
+        "a task saves its state sixty seconds before its time is up",
+    ),
+    (
+        "--output",
+        Some('o'),
+        "the logs lie in slurm/logs in the store",
+    ),
+    (
+        "--requeue",
+        None,
+        "tasks are always requeued, and go on where they were",
+    ),
+    (
+        "--no-requeue",
+        None,
+        "a task whose time is up goes on in the queue; `scancel` ends it",
+    ),
+    ("--open-mode", None, "a requeued task goes on in its log"),
+];
+
+/// Which of [`OURS`] an option for sbatch is, also shortened as sbatch allows.
+fn set_by_us(given: &str) -> Option<usize> {
+    let name = given.split('=').next().unwrap_or(given);
+    let is = |(long, letter, _): &(&str, Option<char>, &str)| {
+        let shortened = name.len() > 3 && name.starts_with("--") && long.starts_with(name);
+        let by_letter = letter.is_some_and(|letter| given.starts_with(&format!("-{letter}")));
+        shortened || by_letter
+    };
+    OURS.iter().position(is)
+}
+
 #[derive(Debug, thiserror::Error)]
 enum SubmitError {
+    #[error("{} is set by `thalweg sweep submit` itself, and cannot stand behind the `--`: {}", OURS[*option].0, OURS[*option].2)]
+    Ours { option: usize },
     #[error("`{program}` cannot be run here: {source}; submit from a machine of the cluster")]
     Missing {
         program: String,
@@ -80,6 +127,9 @@ enum SubmitError {
 /// # Errors
 /// A directory that holds no sweep, a folder that cannot be written, or a batch system that refuses.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(option) = arguments.options.iter().find_map(|given| set_by_us(given)) {
+        return Err(Failure::input(SubmitError::Ours { option }));
+    }
     let store = Store::open(&arguments.store).map_err(failure)?;
     let missing = sweep::missing(&store).map_err(failure)?;
     let each = match arguments.per_task {
@@ -91,8 +141,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         max_array_size()
     };
-    let arrays = arrays(&missing, each, largest.unwrap_or(USUAL_ARRAY));
-    let commands = commands(arguments, &store, each, &arrays)?;
+    let arrays = arrays(missing.len(), each, largest.unwrap_or(USUAL_ARRAY));
+    let commands = commands(arguments, &store, &missing, each, &arrays)?;
     if arguments.dry_run {
         let lines: String = commands
             .iter()
@@ -104,7 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for (command, array) in commands.iter().zip(&arrays) {
         jobs.push(submit(command, array).map_err(Failure::work)?);
     }
-    let tasks: usize = arrays.iter().map(|array| array.blocks.len()).sum();
+    let tasks: usize = arrays.iter().map(|array| array.tasks).sum();
     if arguments.json {
         return output::print_json(&json!({
             "jobs": jobs, "tasks": tasks, "cells": missing.len(), "cells_per_task": each,
@@ -123,62 +173,43 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// So many cells that a task takes ten minutes, by what the finished ones took or else by a timed one of each kind.
 fn per_task(store: &Store, missing: usize) -> Result<usize, Failure> {
     let status = sweep::status(store).map_err(failure)?;
-    let seconds = match status.core_seconds_left {
-        Some(seconds) => seconds / missing.max(1) as f64,
-        None => {
-            let estimate = sweep::estimate(store.sweep()).map_err(failure)?;
-            estimate.core_seconds / estimate.cells.max(1) as f64
-        }
-    };
+    let status = status.estimated_before_the_first(store).map_err(failure)?;
+    let seconds = status.core_seconds_left.unwrap_or(0.0) / missing.max(1) as f64;
     Ok(((TASK / seconds.max(1e-3)) as usize).clamp(1, missing.max(1)))
 }
 
-/// One array: its first block, and which blocks of cells it does, counted from there.
+/// One array: tasks as many as it may have, of which the first is the task `first` of all.
 #[derive(Debug, PartialEq, Eq)]
 struct Array {
     first: usize,
-    blocks: Vec<usize>,
+    tasks: usize,
 }
 
-/// The arrays for the cells `missing`, `each` to a task: indices below `largest`.
-fn arrays(missing: &[usize], each: usize, largest: usize) -> Vec<Array> {
-    let mut arrays: Vec<Array> = Vec::new();
-    for number in missing {
-        let block = number / each;
-        let first = block - block % largest;
-        let place = block - first;
-        match arrays.last_mut() {
-            Some(array) if array.first == first => {
-                if array.blocks.last() != Some(&place) {
-                    array.blocks.push(place);
-                }
-            }
-            _ => arrays.push(Array {
-                first,
-                blocks: vec![place],
-            }),
-        }
-    }
-    arrays
+/// The arrays for `cells`, `each` to a task: of `largest` tasks at most.
+fn arrays(cells: usize, each: usize, largest: usize) -> Vec<Array> {
+    let tasks = cells.div_ceil(each);
+    let array = |first: usize| Array {
+        first,
+        tasks: (tasks - first).min(largest),
+    };
+    (0..tasks).step_by(largest).map(array).collect()
 }
 
 impl Array {
-    /// Its indices as sbatch takes them: 0-3,7.
+    /// Its indices as sbatch takes them: 0-3.
     fn indices(&self) -> String {
-        let runs = self.blocks.chunk_by(|a, b| a + 1 == *b);
-        let words = runs.map(|run| match run {
-            [one] => one.to_string(),
-            [first, .., last] => format!("{first}-{last}"),
-            [] => String::new(),
-        });
-        words.collect::<Vec<_>>().join(",")
+        match self.tasks {
+            1 => "0".to_owned(),
+            tasks => format!("0-{}", tasks - 1),
+        }
     }
 }
 
-/// What is given for each of `arrays`, with its script and the folder of its logs made.
+/// What is given for each of `arrays`, with its script, its list of cells and the folder of its logs made.
 fn commands(
     arguments: &Arguments,
     store: &Store,
+    missing: &[usize],
     each: usize,
     arrays: &[Array],
 ) -> Result<Vec<Vec<String>>, Failure> {
@@ -189,12 +220,14 @@ fn commands(
     let folder = path.join("slurm");
     let logs = folder.join("logs");
     let script = folder.join("job.sh");
+    let list = Listed::new(store, missing);
     if !arguments.dry_run && !arrays.is_empty() {
-        let write = create_folder(&logs).and_then(|()| write_whole(&script, JOB.as_bytes()));
+        let write = create_folder(&logs)
+            .and_then(|()| write_whole(&script, JOB.as_bytes()))
+            .and_then(|()| list.write(&folder));
         write.map_err(|error| Failure::stored(&error, &error))?;
     }
     let text = |path: &Path| path.display().to_string();
-    let cells = store.sweep().cells();
     let command = |array: &Array| {
         let mut command = vec![
             "sbatch".to_owned(),
@@ -211,9 +244,10 @@ fn commands(
             text(&script),
             text(&own),
             text(&path),
+            text(&list.path(&folder)),
             each.to_string(),
             array.first.to_string(),
-            cells.to_string(),
+            missing.len().to_string(),
         ]);
         command
     };
@@ -267,19 +301,43 @@ fn size_in(config: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Ten cells, two to a task, indices below three: blocks 0–2 in one array, 3 and 4 in the next.
+    /// Nine cells, two to a task, three tasks to an array: tasks 0 to 2, and 3 and 4.
     #[test]
     fn arrays_are_cut_where_the_cluster_says() {
-        let all: Vec<usize> = (0..10).collect();
-        let cut = arrays(&all, 2, 3);
-        let expected = [(0, vec![0, 1, 2]), (3, vec![0, 1])];
-        let expected = expected.map(|(first, blocks)| Array { first, blocks });
+        let cut = arrays(9, 2, 3);
+        let expected = [(0, 3), (3, 2)].map(|(first, tasks)| Array { first, tasks });
         assert_eq!(cut, expected);
-        // Cells 1, 2 and 9 alone: blocks 0, 1 and 4.
-        let some = arrays(&[1, 2, 9], 2, 1001);
-        assert_eq!(some.len(), 1);
-        assert_eq!(some[0].indices(), "0-1,4");
-        assert_eq!(arrays(&[], 2, 3), []);
+        assert_eq!([cut[0].indices(), cut[1].indices()], ["0-2", "0-1"]);
+        assert_eq!(arrays(1, 2, 3)[0].indices(), "0");
+        assert_eq!(arrays(0, 2, 3), []);
+    }
+
+    #[test]
+    fn what_is_set_by_us_is_known_however_it_is_written() {
+        for (given, option) in [
+            ("--array=0-3", "--array"),
+            ("--arr", "--array"),
+            ("-a0-3", "--array"),
+            ("-o", "--output"),
+            ("--output=log", "--output"),
+            ("--signal=TERM@30", "--signal"),
+            ("--requeue", "--requeue"),
+            ("--no-requeue", "--no-requeue"),
+            ("--open-mode=truncate", "--open-mode"),
+        ] {
+            assert_eq!(set_by_us(given).map(|n| OURS[n].0), Some(option), "{given}");
+        }
+        for free in [
+            "--time=5",
+            "-A",
+            "--account=a",
+            "--overcommit",
+            "--error=e",
+            "--reservation=r",
+            "5",
+        ] {
+            assert_eq!(set_by_us(free), None, "{free}");
+        }
     }
 
     #[test]
