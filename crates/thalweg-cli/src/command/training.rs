@@ -61,7 +61,10 @@ impl Shown<'_> {
         ]);
         for (quantity, change) in &self.0.changes {
             let mut cells = vec![quantity.words.to_owned(), quantity.formula.to_owned()];
-            for estimate in change.iter().flat_map(|c| [c.start, c.end, c.factor]) {
+            let shown = change
+                .iter()
+                .flat_map(|c| [Some(c.start), Some(c.end), c.factor]);
+            for estimate in shown.flatten() {
                 let [mean, error] = self.cells(estimate);
                 cells.extend([mean, error]);
             }
@@ -199,8 +202,14 @@ fn capitalised(words: &str) -> String {
 }
 
 fn verb(change: &Change) -> String {
-    let factor = significant(change.factor.mean, 3);
+    let factor = change.factor.map_or(f64::NAN, |factor| factor.mean);
+    let factor = significant(factor, 3);
     match change.direction {
+        Direction::NotPositive => format!(
+            "went from {} to {}",
+            significant(change.start.mean, 3),
+            significant(change.end.mean, 3)
+        ),
         Direction::Rose => format!("rose {factor}-fold"),
         Direction::Fell => format!("fell to {factor} of its start"),
         Direction::Unclear => "did not clearly change".to_owned(),

@@ -81,7 +81,7 @@ impl<'r> TrainAnswer<'r> {
             object[&*quantity.key] = json!(change.as_ref().map(|change| json!({
                 "start": of(change.start),
                 "end": of(change.end),
-                "factor": of(change.factor),
+                "factor": change.factor.map(of),
                 "direction": word(change.direction),
             })));
         }
@@ -116,6 +116,7 @@ fn word(direction: Direction) -> &'static str {
         Direction::Fell => "fell",
         Direction::Unclear => "unclear",
         Direction::OneSeed => "one seed",
+        Direction::NotPositive => "not positive",
     }
 }
 

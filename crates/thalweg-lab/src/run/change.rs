@@ -7,15 +7,15 @@ use crate::quantity;
 /// Standard errors from which on a change counts as one.
 pub const CLEAR: f64 = 3.0;
 
-/// A positive quantity at the start and at the end of the runs that did not diverge.
+/// A quantity at the start and at the end of the runs that did not diverge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// At step 0.
     pub start: SeedMean,
     /// Over the last fifth of the steps: each seed's mean over its measured steps there.
     pub end: SeedMean,
-    /// end/start, as exp of the seeds' mean logarithm.
-    pub factor: SeedMean,
+    /// end/start, as exp of the seeds' mean logarithm; nothing where one of them is not positive, as the trace of a Hessian may be.
+    pub factor: Option<SeedMean>,
     /// Whether that is clear of 1.
     pub direction: Direction,
 }
@@ -31,11 +31,13 @@ pub enum Direction {
     Unclear,
     /// With a single seed there is no standard error.
     OneSeed,
+    /// It is not positive everywhere, and has no factor.
+    NotPositive,
 }
 
 impl Measurements {
     /// What became of `quantity` in runs of `steps` steps; `None` where no seed was measured both at
-    /// the start and throughout the last fifth, or a value is not positive.
+    /// the start and throughout the last fifth.
     pub fn change(&self, quantity: &str, steps: u64) -> Option<Change> {
         let last = quantity::end(steps);
         let complete = self.steps_in(quantity, last.clone()).len();
@@ -55,24 +57,22 @@ impl Measurements {
                 pairs.push((start.value, end));
             }
         }
-        if pairs
-            .iter()
-            .any(|(start, end)| *start <= 0.0 || *end <= 0.0)
-        {
-            return None;
-        }
+        let positive = pairs.iter().all(|(start, end)| *start > 0.0 && *end > 0.0);
         let of = |f: fn(&(f64, f64)) -> f64| SeedMean::of(&pairs.iter().map(f).collect::<Vec<_>>());
-        let logarithm = of(|(start, end)| (end / start).ln())?;
-        let factor = logarithm.mean.exp();
-        Some(Change {
-            start: of(|pair| pair.0)?,
-            end: of(|pair| pair.1)?,
-            factor: SeedMean {
+        let logarithm = of(|(start, end)| (end / start).ln()).filter(|_| positive);
+        let factor = |logarithm: SeedMean| {
+            let factor = logarithm.mean.exp();
+            SeedMean {
                 mean: factor,
                 standard_error: logarithm.standard_error.map(|error| factor * error),
                 ..logarithm
-            },
-            direction: direction(logarithm),
+            }
+        };
+        Some(Change {
+            start: of(|pair| pair.0)?,
+            end: of(|pair| pair.1)?,
+            factor: logarithm.map(factor),
+            direction: logarithm.map_or(Direction::NotPositive, direction),
         })
     }
 }
@@ -111,9 +111,9 @@ mod tests {
     fn factors_are_geometric_means_with_their_error() {
         let change = change(&[4.0, 8.0]);
         assert_eq!((change.start.mean, change.end.mean), (2.0, 6.0));
-        assert!((change.factor.mean - 8.0f64.sqrt()).abs() < 1e-12);
+        assert!((change.factor.unwrap().mean - 8.0f64.sqrt()).abs() < 1e-12);
         // The logarithms are ln 2 and 2 ln 2: their standard error is ½ ln 2.
-        let error = change.factor.standard_error.unwrap();
+        let error = change.factor.unwrap().standard_error.unwrap();
         assert!((error - 8.0f64.sqrt() * 0.5 * 2.0f64.ln()).abs() < 1e-12);
     }
 
@@ -134,6 +134,19 @@ mod tests {
         let change = measurements.change("sharpness", 10).unwrap();
         assert_eq!((change.start.mean, change.start.count), (1.0, 1));
         assert_eq!(measurements.change("lambda_max", 10), None);
+    }
+
+    /// The trace of a Hessian may be negative: what it was is known, and there is no factor.
+    #[test]
+    fn what_is_not_positive_has_ends_and_no_factor() {
+        let mut measurements = Measurements::default();
+        for (seed, step, value) in [(0, 0, -1.0), (1, 0, 3.0), (0, 10, 4.0), (1, 10, 6.0)] {
+            measurements.push(seed, step, 0.0, "sharpness", value);
+        }
+        let change = measurements.change("sharpness", 10).unwrap();
+        assert_eq!((change.start.mean, change.end.mean), (1.0, 5.0));
+        assert_eq!(change.factor, None);
+        assert_eq!(change.direction, Direction::NotPositive);
     }
 
     /// From 2 to `end` times e^{±1}: the logarithm's standard error is 1.
