@@ -15,6 +15,8 @@ import torch.nn.functional as F
 
 torch.set_default_dtype(torch.float64)
 WIDTHS, BATCH, STEPS, RATE = [3, 5, 4], 6, 8, 0.2
+# Width, positions, heads, hidden.
+TRANSFORMER = (4, 3, 2, 3)
 
 
 def network(theta, x, masks=None):
@@ -145,6 +147,42 @@ def dropped(draw):
     }
 
 
+def attended(draw):
+    """A causal transformer's mean loss under given masks on the shares of its attention, its gradient and Hessian trace."""
+    generator, (width, positions, heads, hidden) = draw["generator"], TRANSFORMER
+    shapes = [(width, width)] * 4 + [(hidden, width), (width, hidden)]
+    theta = 0.5 * torch.randn(sum(rows * columns for rows, columns in shapes), generator=generator)
+    x = torch.randn(BATCH, width, positions, generator=generator)
+    y = torch.randn(BATCH, width, positions, generator=generator)
+    masks = (torch.rand(BATCH, heads, positions, positions, generator=generator) >= 0.4) / 0.6
+
+    def value(theta):
+        query, key, value, output, expand, contract = (
+            part.reshape(shape) for part, shape in zip(theta.split([a * b for a, b in shapes]), shapes)
+        )
+        rows = x.transpose(1, 2)
+        split = lambda weight: F.linear(rows, weight).reshape(BATCH, positions, heads, -1).transpose(1, 2)
+        scores = split(query) @ split(key).transpose(2, 3) / (width // heads) ** 0.5
+        later = torch.ones(positions, positions, dtype=torch.bool).triu(1)
+        shares = torch.softmax(scores.masked_fill(later, -torch.inf), dim=3) * masks
+        mixed = (shares @ split(value)).transpose(1, 2).reshape(BATCH, positions, width)
+        rows = rows + F.linear(mixed, output)
+        f = rows + F.linear(torch.tanh(F.linear(rows, expand)), contract)
+        return 0.5 * (f - y.transpose(1, 2)).square().sum((1, 2)).mean()
+
+    hessian = torch.autograd.functional.hessian(value, theta)
+    at = theta.clone().requires_grad_()
+    seen = torch.ones(positions, positions, dtype=torch.bool).tril()
+    return {
+        "parameters": theta.tolist(), "inputs": x.flatten().tolist(), "targets": y.flatten().tolist(),
+        "masks": masks[:, :, seen].flatten().tolist(),
+        "expected": {
+            "loss": value(at).item(), "gradient": gradient(value, at).tolist(),
+            "hessian_trace": hessian.trace().item(), "lambda_max": np.linalg.eigvalsh(hessian.numpy())[-1],
+        },
+    }
+
+
 def main():
     count = WIDTHS[1] * (WIDTHS[0] + 1) + WIDTHS[2] * (WIDTHS[1] + 1)
     draw = {"count": count, "generator": torch.Generator().manual_seed(12)}
@@ -168,7 +206,7 @@ def main():
     path = Path(__file__).with_name("interventions.json")
     path.write_text(
         f'{{"made_by": {json.dumps(made_by)},\n"widths": {WIDTHS}, "batch": {BATCH}, "steps": {STEPS}, "rate": {RATE},\n'
-        f'"cases": [\n{text}\n],\n"mixed": {json.dumps(mixed(draw))},\n"dropped": {json.dumps(dropped(draw))}}}\n'
+        f'"cases": [\n{text}\n],\n"mixed": {json.dumps(mixed(draw))},\n"dropped": {json.dumps(dropped(draw))},\n"attended": {json.dumps(attended(draw))}}}\n'
     )
 
 

@@ -8,7 +8,7 @@ use thalweg::curvature::{EigenSettings, End, Scaled, TraceSettings, eigenpairs};
 use thalweg::data::{Batch, Draw, SampleLaw, SampleShape, Samples, Source};
 use thalweg::evaluation::{CurvedLoss, Evaluation, SampledLoss};
 use thalweg::loss::{Convention, Loss};
-use thalweg::model::{Dropout, Mlp, Network};
+use thalweg::model::{Dropout, Mlp, Network, Transformer};
 use thalweg::optimizer::{AdamW, Optimizer, RateSchedule, Sgd};
 use thalweg::random::{Bulk, Purpose};
 use thalweg::tensor::{Activation, Block, LinesMut, Real, Tape};
@@ -275,7 +275,58 @@ fn masked_units_are_those_of_pytorch() {
         inputs: Mat::from_fn(masks.nrows(), masks.ncols(), line),
         targets: columns(&entry["targets"], widths[2]),
     };
-    let mut set = Evaluation::new(tape, Loss::CrossEntropy, samples, 4).unwrap();
+    has_the_derivatives_of(&case, entry, tape, Loss::CrossEntropy, samples);
+}
+
+/// With given masks on the shares of a transformer's attention: those of one head after another, at each position of what it sees.
+#[test]
+fn masked_attention_is_that_of_pytorch() {
+    let file = file();
+    let entry = &file["attended"];
+    let case = Case {
+        name: "attended".to_owned(),
+        expected: entry["expected"].clone(),
+    };
+    let network = Network::Transformer(Transformer {
+        width: 4,
+        positions: 3,
+        heads: 2,
+        hidden: 3,
+        blocks: 1,
+        causal: true,
+        layer_norm: false,
+        activation: Activation::Tanh,
+        biases: false,
+    });
+    let dropout = Dropout {
+        attention: 0.4,
+        ..Dropout::default()
+    };
+    let tape = Arc::new(network.tape_with(&dropout).unwrap());
+    let inputs = columns(&entry["inputs"], 12);
+    let masks = columns(&entry["masks"], 12);
+    assert_eq!((tape.masks().len(), tape.masks()[0].count()), (1, 12));
+    let line = |line: usize, b: usize| match line < 12 {
+        true => inputs[(line, b)],
+        false => masks[(line - 12, b)],
+    };
+    let samples = Samples {
+        inputs: Mat::from_fn(24, inputs.ncols(), line),
+        targets: columns(&entry["targets"], 12),
+    };
+    let squares = Loss::SquaredError(Convention::Half);
+    has_the_derivatives_of(&case, entry, tape, squares, samples);
+}
+
+/// Loss, gradient and the Hessian's trace and largest eigenvalue.
+fn has_the_derivatives_of(
+    case: &Case,
+    entry: &Value,
+    tape: Arc<Tape>,
+    loss: Loss,
+    samples: Samples,
+) {
+    let mut set = Evaluation::new(tape, loss, samples, 4).unwrap();
     let at = numbers(&entry["parameters"]);
     case.is("loss", &[set.loss(&at).unwrap()]);
     case.is("gradient", &set.gradient(&at).unwrap());
