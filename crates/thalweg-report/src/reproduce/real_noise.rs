@@ -1,8 +1,9 @@
 //! Beyond the paper: the label noise of real data, and what uneven classes make of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thalweg_lab::diagnose::{Columns, DIGITS, Diagnosis, Gathered, Interval, Settings, open};
+use thalweg_lab::texts::ALICE;
 
 use super::exhibit::Exhibit;
 use super::imbalance::{CLASSES, exact, found};
@@ -20,7 +21,8 @@ const SHARES: [f64; 5] = [0.02, 0.1, 1.0 / 3.0, 0.6, 0.9];
 /// Points of the exact curve.
 const CURVE: usize = 60;
 
-/// Data that come with the program.
+/// Data, most of which come with the program.
+#[derive(Clone, Copy)]
 struct Set {
     title: &'static str,
     name: &'static str,
@@ -56,30 +58,50 @@ const SETS: [Set; 4] = [
     },
 ];
 
-/// Hundreds of inputs take a minute.
-const LARGE: Set = Set {
-    title: "MNIST, ten digits",
-    name: DIGITS,
-    targets: &[],
-    without: &[],
-};
+/// Hundreds of inputs take a minute, dozens of characters a quarter of one.
+const LARGE: [Set; 2] = [
+    Set {
+        title: "MNIST, ten digits",
+        name: DIGITS,
+        targets: &[],
+        without: &[],
+    },
+    Set {
+        title: "text, character by character",
+        name: ALICE,
+        targets: &[],
+        without: &[],
+    },
+];
 
-fn sets(budget: Budget) -> Vec<Set> {
+/// Names the folder of Fashion-MNIST's four files, which do not come with the program, where it is to be in the figure.
+const FASHION: &str = "THALWEG_FASHION_MNIST";
+
+/// What is diagnosed, and where it lies.
+fn sets(budget: Budget) -> Vec<(Set, PathBuf)> {
     let mut sets = Vec::from(SETS);
     if budget == Budget::Full {
-        sets.push(LARGE);
+        sets.extend(LARGE);
+    }
+    let mut sets: Vec<_> = sets.into_iter().map(|set| (set, set.name.into())).collect();
+    if let (Budget::Full, Some(folder)) = (budget, std::env::var_os(FASHION)) {
+        let set = Set {
+            title: "Fashion-MNIST, ten things",
+            ..LARGE[0]
+        };
+        sets.push((set, folder.into()));
     }
     sets
 }
 
-fn diagnosis(set: &Set) -> Result<Diagnosis, ReproduceError> {
+fn diagnosis(set: &Set, path: &Path) -> Result<Diagnosis, ReproduceError> {
     let words = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let asked = Columns {
         targets: words(set.targets),
         without: words(set.without),
         classes: false,
     };
-    let mut rows = open(Path::new(set.name), &asked)?;
+    let mut rows = open(path, &asked)?;
     let gathered = Gathered::new(&mut *rows, Settings::default().seed)?;
     Ok(Diagnosis::new(&gathered, &Settings::default())?)
 }
@@ -103,9 +125,9 @@ fn drawn(context: Context<'_>) -> Result<Vec<PerTrial>, ReproduceError> {
 pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let mut real = Vec::new();
     let sets = sets(context.budget);
-    for (done, set) in sets.iter().enumerate() {
+    for (done, (set, path)) in sets.iter().enumerate() {
         context.tell(done as f64 / (sets.len() + 1) as f64)?;
-        real.push((set.title, diagnosis(set)?));
+        real.push((set.title, diagnosis(set, path)?));
     }
     let drawn = drawn(context)?;
     let mut settings = vec![(
@@ -133,7 +155,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
 }
 
 /// The names of the settings that explain the left panel.
-const NUMBERS: [&str; 5] = ["1", "2", "3", "4", "5"];
+const NUMBERS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 
 fn words(found: &Diagnosis) -> String {
     let shown = |of: &Interval| {
