@@ -10,6 +10,7 @@ use super::error::Fault;
 use super::field::{Field, Tagged};
 use super::{EvaluationLabels, Spacing};
 use crate::images::Pixels;
+use crate::network::On;
 
 /// A value that a file names by one word.
 pub(crate) trait Word: Copy + 'static {
@@ -61,6 +62,11 @@ words!(Convention {
 words!(EvaluationLabels {
     "noisy" => EvaluationLabels::Noisy,
     "clean" => EvaluationLabels::Clean,
+});
+
+words!(On {
+    "test" => On::Test,
+    "train" => On::Train,
 });
 
 words!(Pixels {
@@ -122,6 +128,7 @@ mod tests {
         check::<Activation>(&["identity", "relu", "tanh", "gelu", "gelu-tanh"]);
         check::<Convention>(&["half", "mean"]);
         check::<EvaluationLabels>(&["noisy", "clean"]);
+        check::<On>(&["test", "train"]);
         check::<Pixels>(&["standardised", "unit"]);
         check::<Place>(&["targets", "logits"]);
         check::<Precision>(&["f64", "f32"]);

@@ -1,0 +1,635 @@
+//! Beyond the paper: at the same training loss, which of sharpness, largest eigenvalue and fluctuation orders the test loss best.
+
+use std::f64::consts::SQRT_2;
+
+use faer::Mat;
+use thalweg::loss::Loss;
+use thalweg::model::Init;
+use thalweg::train::{Ascent, Change, InputNoise, Mixup, Shifts, Smoothing};
+
+use super::digits::digits;
+use super::exhibit::Exhibit;
+use super::matched::{NoReading, Reading, WATCHED, reading};
+use super::network::{CROSS_ENTROPY, SQUARED_ERROR};
+use super::plan::Plan;
+use super::ran::Ran;
+use super::{Context, ReproduceError};
+use crate::claims::{Claim, Tolerance, beyond};
+use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::results::Budget;
+use crate::statistics::{Measured, Resampled, kendall, resampled};
+use thalweg_lab::quantity::LOSS;
+use thalweg_lab::sources::{LabelFlips, NetworkSource};
+use thalweg_lab::spec::{NetworkExperiment, Schedule, SeedRule, Spacing};
+
+/// A network with its loss.
+struct Learner {
+    words: &'static str,
+    word: &'static str,
+    hidden: &'static [usize],
+    loss: Loss,
+    /// η.
+    rate: f64,
+    /// Of Kaiming's start. Squared error needs a small one: from outputs far above 1 its units die.
+    gain: f64,
+}
+
+const LEARNERS: [Learner; 3] = [
+    Learner {
+        words: "784-16-10, cross-entropy",
+        word: "one-layer",
+        hidden: &[16],
+        loss: CROSS_ENTROPY,
+        rate: 0.05,
+        gain: SQRT_2,
+    },
+    Learner {
+        words: "784-16-16-10, cross-entropy",
+        word: "two-layers",
+        hidden: &[16, 16],
+        loss: CROSS_ENTROPY,
+        rate: 0.05,
+        gain: SQRT_2,
+    },
+    Learner {
+        words: "784-16-10, squared error",
+        word: "squared-error",
+        hidden: &[16],
+        loss: SQUARED_ERROR,
+        rate: 0.02,
+        gain: 0.3,
+    },
+];
+
+/// Noise on the labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noise {
+    None,
+    /// Each label is another with chance [`FLIPPED`].
+    Even,
+    /// Each of the classes 5 to 9 is another with twice that chance; the others stay.
+    Uneven,
+}
+
+const NOISES: [Noise; 3] = [Noise::None, Noise::Even, Noise::Uneven];
+const FLIPPED: f64 = 0.1;
+const CLASSES: usize = 10;
+
+impl Noise {
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "no-flips",
+            Self::Even => "even-flips",
+            Self::Uneven => "uneven-flips",
+        }
+    }
+
+    fn flips(self) -> LabelFlips {
+        match self {
+            Self::None => LabelFlips::Chance(0.0),
+            Self::Even => LabelFlips::Chance(FLIPPED),
+            Self::Uneven => LabelFlips::Confusion(Mat::from_fn(CLASSES, CLASSES, |from, to| {
+                let flipped = if from < CLASSES / 2 {
+                    0.0
+                } else {
+                    2.0 * FLIPPED
+                };
+                if from == to {
+                    1.0 - flipped
+                } else {
+                    flipped / (CLASSES - 1) as f64
+                }
+            })),
+        }
+    }
+}
+
+/// What is changed of the plain training.
+struct Variation {
+    word: &'static str,
+    words: &'static str,
+    vary: fn(&mut NetworkExperiment),
+}
+
+const fn variation(
+    word: &'static str,
+    words: &'static str,
+    vary: fn(&mut NetworkExperiment),
+) -> Variation {
+    Variation { word, words, vary }
+}
+
+const VARIATIONS: [Variation; 9] = [
+    PLAIN,
+    variation("small-steps", "η × 0.4", |e| rate(e, 0.4)),
+    variation("small-batch", "B = 16", |e| e.settings.batch = 16),
+    variation("smoothing", "label smoothing 0.1", |e| {
+        change(e, Change::Smoothing(Smoothing(0.1)));
+    }),
+    variation("input-noise", "input noise 0.5", |e| {
+        change(e, Change::InputNoise(InputNoise(0.5)));
+    }),
+    variation("shifts", "shifts by a pixel", |e| {
+        if let Some(width) = e.data.source.about().image_width() {
+            change(e, Change::Shifts(Shifts { most: 1, width }));
+        }
+    }),
+    variation("dropout", "dropout 0.2", |e| e.dropout.hidden = 0.2),
+    variation("mixup", "mixup 0.3", |e| {
+        change(e, Change::Mixup(Mixup(0.3)))
+    }),
+    variation("sam", "normalised SAM with ρ = 0.2", |e| {
+        e.settings.optimizer.sam = Some(Ascent {
+            radius: 0.2,
+            normalised: true,
+            independent: false,
+            parts: 1,
+        });
+    }),
+];
+const PLAIN: Variation = variation("plain", "none", |_| {});
+
+fn rate(experiment: &mut NetworkExperiment, factor: f64) {
+    let optimizer = &mut experiment.settings.optimizer;
+    optimizer.update.learning_rate_mut().base *= factor;
+}
+
+fn change(experiment: &mut NetworkExperiment, change: Change) {
+    experiment.settings.optimizer.changes.push(change);
+}
+
+/// The claims are about so many runs at least.
+const FEWEST_RUNS: usize = 200;
+const SEEDS: u64 = 5;
+const QUICK_SEEDS: u64 = 2;
+/// Of [`VARIATIONS`].
+const QUICK_VARIATIONS: [usize; 4] = [0, 2, 3, 5];
+const STEPS: u64 = 2000;
+const MEASURED: usize = 11;
+const SAMPLES: usize = 500;
+/// Of the run that sets the level; no other run has it.
+const PILOT: u64 = 1_000_000;
+/// At which of the pilot's measured steps: two fifths of the way, so that slower trainings can get there.
+const LEVEL_AT: usize = 2 * (MEASURED - 1) / 5;
+const RESAMPLES: usize = 2000;
+
+/// Networks of one kind under one noise: what is compared.
+#[derive(Clone, Copy)]
+struct Family {
+    learner: usize,
+    noise: Noise,
+}
+
+impl Family {
+    fn all(budget: Budget) -> Vec<Self> {
+        let noises = budget.choose(1, NOISES.len());
+        let learners = budget.choose(2, LEARNERS.len());
+        let of = |learner| {
+            let noises = NOISES.into_iter().take(noises);
+            noises.map(move |noise| Self { learner, noise })
+        };
+        (0..learners).flat_map(of).collect()
+    }
+
+    fn word(self) -> String {
+        format!("{}-{}", LEARNERS[self.learner].word, self.noise.word())
+    }
+
+    fn name(self, variation: &str) -> String {
+        format!("{}-{variation}", self.word())
+    }
+
+    fn experiment(
+        self,
+        variation: &Variation,
+        seeds: Vec<u64>,
+        budget: Budget,
+    ) -> Result<NetworkExperiment, ReproduceError> {
+        let learner = &LEARNERS[self.learner];
+        let mut experiment = digits(learner.hidden, learner.loss)?;
+        let optimizer = &mut experiment.settings.optimizer;
+        optimizer.update.learning_rate_mut().base = learner.rate;
+        experiment.init = Init::Kaiming { gain: learner.gain };
+        if let NetworkSource::Images(images) = &mut experiment.data.source {
+            images.label_flips = self.noise.flips();
+        }
+        experiment.steps = budget.steps(STEPS);
+        experiment.seeds = seeds;
+        experiment.measure.samples = budget.samples(SAMPLES);
+        // All runs of a family are read on the same samples.
+        experiment.measure.seed = SeedRule::Shared(0);
+        experiment.measure.schedule = Schedule {
+            spacing: Spacing::Linear,
+            count: MEASURED,
+            last_fifth: 0,
+        };
+        (variation.vary)(&mut experiment);
+        Ok(experiment)
+    }
+}
+
+fn variations(budget: Budget) -> Vec<&'static Variation> {
+    match budget {
+        Budget::Full => VARIATIONS.iter().collect(),
+        Budget::Tiny | Budget::Quick => QUICK_VARIATIONS.map(|at| &VARIATIONS[at]).to_vec(),
+    }
+}
+
+const PILOT_NAME: &str = "level";
+
+/// Every variation in every family, and the run that sets its level.
+pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
+    let seeds: Vec<u64> = (1..=budget.choose(QUICK_SEEDS, SEEDS)).collect();
+    let mut plan = Plan::default();
+    for family in Family::all(budget) {
+        let pilot = family.experiment(&PLAIN, vec![PILOT], budget)?;
+        plan.network(family.name(PILOT_NAME), pilot);
+        for variation in variations(budget) {
+            let experiment = family.experiment(variation, seeds.clone(), budget)?;
+            plan.network(family.name(variation.word), experiment);
+        }
+    }
+    Ok(plan)
+}
+
+/// What was read of a family: each cell's runs, a cell being a variation.
+struct Read {
+    family: Family,
+    level: f64,
+    /// Those with runs.
+    cells: Vec<Vec<Reading>>,
+    never: usize,
+    diverged: usize,
+}
+
+impl Read {
+    fn new(family: Family, ran: &Ran, budget: Budget) -> Result<Self, ReproduceError> {
+        let (_, pilot) = ran.network(&family.name(PILOT_NAME))?;
+        let at = LEVEL_AT.min(pilot.steps.len() - 1);
+        // A pilot that diverged sets no level, and no run is below NaN.
+        let level = pilot.at(at, &LOSS.key).0[0].unwrap_or(f64::NAN);
+        let mut read = Self {
+            family,
+            level,
+            cells: Vec::new(),
+            never: 0,
+            diverged: 0,
+        };
+        for variation in variations(budget) {
+            let (_, trials) = ran.network(&family.name(variation.word))?;
+            let mut cell = Vec::new();
+            for trial in 0..trials.count() {
+                match reading(trials, trial, level) {
+                    Ok(reading) => cell.push(reading),
+                    Err(NoReading::NeverReached) => read.never += 1,
+                    Err(NoReading::Diverged) => read.diverged += 1,
+                }
+            }
+            if !cell.is_empty() {
+                read.cells.push(cell);
+            }
+        }
+        Ok(read)
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &Reading> {
+        self.cells.iter().flatten()
+    }
+}
+
+/// How well each of [`WATCHED`] orders the test loss, and by how much better F does than T and λ_max.
+const STATISTICS: usize = WATCHED.len() + 2;
+/// F among [`WATCHED`].
+const F: usize = 2;
+
+/// Kendall's τ of each quantity with the test loss, over pairs of runs of one family, in cells drawn from each family.
+fn taus(read: &[&Read], drawn: &[Vec<usize>]) -> [Option<f64>; WATCHED.len()] {
+    std::array::from_fn(|quantity| {
+        let group = |(read, drawn): (&&Read, &Vec<usize>)| {
+            let runs = drawn.iter().flat_map(|&cell| &read.cells[cell]);
+            runs.map(|run| (run.watched[quantity], run.test_loss))
+                .collect()
+        };
+        let groups: Vec<Vec<(f64, f64)>> = read.iter().zip(drawn).map(group).collect();
+        kendall(&groups)
+    })
+}
+
+fn sizes(read: &[&Read]) -> Vec<usize> {
+    read.iter().map(|read| read.cells.len()).collect()
+}
+
+/// The statistics of some families, with errors by resampled cells.
+struct Found {
+    all: [Option<Resampled>; STATISTICS],
+    cells: usize,
+    runs: usize,
+}
+
+impl Found {
+    fn new(read: &[&Read]) -> Self {
+        let sizes = sizes(read);
+        let all = resampled(&sizes, 1, RESAMPLES, |drawn| {
+            let taus = taus(read, drawn);
+            let ahead_of = |other: usize| Some(taus[F]? - taus[other]?);
+            std::array::from_fn(|i| match i.checked_sub(WATCHED.len()) {
+                None => taus[i],
+                Some(other) => ahead_of(other),
+            })
+        });
+        Self {
+            all,
+            cells: sizes.iter().sum(),
+            runs: read.iter().map(|read| read.runs().count()).sum(),
+        }
+    }
+
+    fn measured(&self, at: usize) -> Result<Measured, String> {
+        let found = self.all[at].ok_or("too few runs came down to the level to be ordered")?;
+        Ok(Measured {
+            value: found.value,
+            error: Some(found.error),
+            trials: self.cells,
+            left_out: None,
+        })
+    }
+
+    fn claim(&self, statement: String, place: &str, at: usize, by: &str, runs: usize) -> Claim {
+        Claim {
+            too_early: (runs < FEWEST_RUNS).then(|| {
+                format!("{runs} runs were read, and the claim is about {FEWEST_RUNS} at least")
+            }),
+            ..Claim::new(
+                statement,
+                beyond(place),
+                (self.measured(at), 0.0),
+                by,
+                Tolerance::Above {},
+            )
+        }
+    }
+
+    /// τ with its interval, for a reader.
+    fn words(&self) -> String {
+        let each = WATCHED
+            .iter()
+            .zip(&self.all)
+            .map(|(symbol, found)| match found {
+                None => format!("{symbol} –"),
+                Some(Resampled {
+                    value,
+                    interval: [low, high],
+                    ..
+                }) => {
+                    format!("{symbol} {value:.2} ({low:.2} … {high:.2})")
+                }
+            });
+        format!(
+            "{} ({} runs in {} cells)",
+            each.collect::<Vec<_>>().join(", "),
+            self.runs,
+            self.cells
+        )
+    }
+}
+
+/// Which orders best, and whether it is ahead of the next by more than the cells leave open.
+fn winner(read: &[&Read], found: &Found) -> Option<String> {
+    let mut order: Vec<(usize, Resampled)> = found.all[..WATCHED.len()]
+        .iter()
+        .enumerate()
+        .filter_map(|(i, tau)| Some((i, (*tau)?)))
+        .collect();
+    order.sort_by(|a, b| b.1.value.abs().total_cmp(&a.1.value.abs()));
+    let [(first, best), (second, next), ..] = order[..] else {
+        return None;
+    };
+    let [lead] = resampled(&sizes(read), 1, RESAMPLES, |drawn| {
+        let taus = taus(read, drawn);
+        let both = taus[first].zip(taus[second]);
+        [both.map(|(first, second)| first.abs() - second.abs())]
+    });
+    let Resampled {
+        value,
+        interval: [low, high],
+        ..
+    } = lead?;
+    let clear = if low > 0.0 {
+        "a clear lead"
+    } else {
+        "which the runs do not tell from none"
+    };
+    Some(format!(
+        "{} orders the test loss best here, τ = {:.2}; {} comes next, τ = {:.2}; |τ| differs by {value:.2} ({low:.2} … {high:.2}), {clear}",
+        WATCHED[first], best.value, WATCHED[second], next.value
+    ))
+}
+
+/// Draws and judges the figure.
+pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
+    let budget = context.budget;
+    let read: Vec<Read> = Family::all(budget)
+        .into_iter()
+        .map(|family| Read::new(family, ran, budget))
+        .collect::<Result<_, _>>()?;
+    let all: Vec<&Read> = read.iter().collect();
+    let of_learner = |learner| -> Vec<&Read> {
+        let own = read.iter().filter(|read| read.family.learner == learner);
+        own.collect()
+    };
+    let learners: Vec<(usize, Found)> = (0..LEARNERS.len())
+        .map(|learner| (learner, of_learner(learner)))
+        .filter(|(_, read)| !read.is_empty())
+        .map(|(learner, read)| (learner, Found::new(&read)))
+        .collect();
+    let found = Found::new(&all);
+    let mut panels = vec![order_panel(&found, &learners)];
+    panels.extend((0..WATCHED.len()).map(|quantity| scatter(quantity, &read)));
+    let winner = winner(&all, &found);
+    let mut settings = settings(&read, budget)?;
+    settings.push(("τ, all", found.words()));
+    settings.extend(learners.iter().map(|(learner, found)| {
+        (
+            "τ",
+            format!("{}: {}", LEARNERS[*learner].words, found.words()),
+        )
+    }));
+    Ok(Exhibit {
+        caption: format!(
+            "At the same training loss, does a flatter network have the smaller test loss? First panel: Kendall’s τ between each quantity and the \
+             test loss; 1 would be the same order, 0 none; bars are one standard error by resampled cells. Others: the runs themselves, \
+             relative to the geometric mean of their family. A family is a network on one loss under one noise; runs are compared \
+             within their family alone, where all have the same training loss. {} runs, {} seeds for each variation of the training; no teacher is drawn.{}",
+            found.runs,
+            budget.choose(QUICK_SEEDS, SEEDS),
+            winner.map_or(String::new(), |winner| format!(" {winner}."))
+        ),
+        settings,
+        claims: claims(&found, &learners),
+        figure: Figure {
+            description: "Rank correlation of sharpness, largest eigenvalue and fluctuation with the test loss, and the runs".to_owned(),
+            panels,
+            columns: 3,
+            frame: (270.0, 220.0),
+        },
+    })
+}
+
+fn claims(found: &Found, learners: &[(usize, Found)]) -> Vec<Claim> {
+    let runs = found.runs;
+    let orders = WATCHED.iter().enumerate().map(|(at, symbol)| {
+        let statement = format!("at the same training loss, the smaller {symbol}, the smaller the test loss: Kendall’s τ");
+        found.claim(statement, "", at, "τ = 0: no order", runs)
+    });
+    let ahead = [(0, "T"), (1, "λ_{max}")];
+    let place = "fluctuation as the thing to watch";
+    let better = |of: &Found, other: usize, what: String| {
+        of.claim(what, place, WATCHED.len() + other, "no difference", runs)
+    };
+    let all = ahead.map(|(other, symbol)| {
+        better(
+            found,
+            other,
+            format!("F orders the test loss better than {symbol}: τ of F less τ of {symbol}"),
+        )
+    });
+    let each = learners.iter().map(|(learner, found)| {
+        let words = LEARNERS[*learner].words;
+        better(
+            found,
+            0,
+            format!("{words}: F orders the test loss better than T"),
+        )
+    });
+    orders.chain(all).chain(each).collect()
+}
+
+fn order_panel(found: &Found, learners: &[(usize, Found)]) -> Panel {
+    let points = |found: &Found, shift: f64| {
+        let each = found.all[..WATCHED.len()].iter().enumerate();
+        let point = |(at, tau): (usize, &Option<Resampled>)| {
+            let tau = (*tau)?;
+            Some(Point {
+                x: (at + 1) as f64 + shift,
+                y: tau.value,
+                error: tau.error,
+            })
+        };
+        each.filter_map(point).collect::<Vec<_>>()
+    };
+    let numbered: Vec<String> = WATCHED
+        .iter()
+        .enumerate()
+        .map(|(at, symbol)| format!("{} {symbol}", at + 1))
+        .collect();
+    let mut panel = Panel::new(
+        "order of the test loss",
+        Axis::linear(numbered.join(", "))
+            .including(0.5)
+            .including(5.5),
+        Axis::linear("Kendall’s τ with the test loss").including(0.0),
+    )
+    .with_level("", 0.0, Look::reference(Dash::Dotted));
+    for (learner, found) in learners {
+        let shift = 0.15 * (*learner as f64) - 0.25;
+        panel = panel.with(
+            LEARNERS[*learner].words,
+            points(found, shift),
+            Look::scattered(*learner),
+        );
+    }
+    panel.with("all", points(found, 0.25), Look::scattered(3))
+}
+
+/// The test loss against one quantity, both relative to the family's geometric mean.
+fn scatter(quantity: usize, read: &[Read]) -> Panel {
+    let symbol = WATCHED[quantity];
+    let mut panel = Panel::new(
+        symbol,
+        Axis::log(format!("{symbol}, relative to its family")),
+        Axis::log("test loss, relative to its family"),
+    );
+    for (learner, Learner { words, .. }) in LEARNERS.iter().enumerate() {
+        let own = read.iter().filter(|read| read.family.learner == learner);
+        let points: Vec<Point> = own
+            .flat_map(|read| {
+                let mean = |of: &dyn Fn(&Reading) -> f64| {
+                    let sum: f64 = read.runs().map(|run| of(run).ln()).sum();
+                    (sum / read.runs().count() as f64).exp()
+                };
+                let x = mean(&|run| run.watched[quantity]);
+                let y = mean(&|run| run.test_loss);
+                read.runs()
+                    .map(move |run| Point::exact(run.watched[quantity] / x, run.test_loss / y))
+            })
+            .collect();
+        if !points.is_empty() {
+            panel = panel.with(*words, points, Look::scattered(learner));
+        }
+    }
+    panel
+}
+
+fn settings(read: &[Read], budget: Budget) -> Result<Vec<(&'static str, String)>, ReproduceError> {
+    let family = read.first().map_or(
+        Family {
+            learner: 0,
+            noise: Noise::None,
+        },
+        |read| read.family,
+    );
+    let plain = family.experiment(&PLAIN, vec![PILOT], budget)?;
+    let total = |of: fn(&Read) -> usize| read.iter().map(of).sum::<usize>();
+    let learners = LEARNERS
+        .iter()
+        .map(|learner| format!("{}: η = {}", learner.words, learner.rate));
+    let varied = variations(budget)
+        .into_iter()
+        .map(|variation| variation.words.to_owned());
+    let levels = read
+        .iter()
+        .map(|read| format!("{} {:.3}", read.family.word(), read.level));
+    Ok(vec![
+        (
+            "networks",
+            format!(
+                "perceptrons with ReLU, no biases, on the 8000 training digits, B = {}, {} steps; {}",
+                plain.settings.batch,
+                plain.steps,
+                learners.collect::<Vec<_>>().join("; ")
+            ),
+        ),
+        (
+            "noise",
+            "none; every label another with chance 0.1; labels of five classes another with chance 0.2; fresh at each visit".to_owned(),
+        ),
+        ("variations", varied.collect::<Vec<_>>().join("; ")),
+        (
+            "level",
+            format!(
+                "the training loss of a plain run with a seed of its own at two fifths of the steps: {}",
+                levels.collect::<Vec<_>>().join("; ")
+            ),
+        ),
+        (
+            "left out",
+            format!(
+                "{} runs that never came down to their level, {} that diverged",
+                total(|read| read.never),
+                total(|read| read.diverged)
+            ),
+        ),
+        (
+            "reading",
+            format!(
+                "everything of the plain loss: T, λ_max, F and tr Cov on {} samples that are trained on, the test loss on as many that are not, the \
+                 same for all runs; between measured steps on straight lines of logarithms",
+                plain.measure.samples
+            ),
+        ),
+        (
+            "intervals",
+            format!("95 %, by {RESAMPLES} resamples of whole cells, a cell being one variation in one family with all its seeds"),
+        ),
+    ])
+}
