@@ -14,7 +14,7 @@ use super::ran::Ran;
 use super::trend::Trend;
 use super::{Context, ReproduceError};
 use crate::claims::{Claim, Tolerance, beyond};
-use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::plot::{Axis, Dash, Figure, Ink, Look, Marker, Panel, Point};
 use crate::results::Budget;
 use crate::statistics::PerTrial;
 use thalweg_lab::quantity::{
@@ -360,17 +360,44 @@ impl<'a> Found<'a> {
         panel
     }
 
-    /// T* against κ*, both relative to none.
+    /// T* against κ*, both relative to none, at each strength.
     fn path(&self) -> Vec<Point> {
-        let relative =
-            |values: &[PerTrial], at: usize| values[at].over(&values[0]).geometric_mean().ok();
-        let at = 0..self.strengths.len();
+        let relative = |values: &[PerTrial], at: usize| {
+            let ratio = values[at].over(&values[0]).geometric_mean();
+            ratio.ok()
+        };
+        let at = 1..self.strengths.len();
         at.filter_map(|at| {
             let kappa = relative(&self.trained[0], at)?;
             Some(relative(&self.trained[1], at)?.point(kappa.value))
         })
         .collect()
     }
+}
+
+/// T* against κ* of all subjects, by their data.
+fn together(found: &[Found<'_>]) -> Panel {
+    let points = |data| {
+        let own = found.iter().filter(move |found| found.subject.data == data);
+        own.flat_map(Found::path).collect()
+    };
+    let other = Look {
+        ink: Ink::Text,
+        marker: Some(Marker::Square),
+        ..Look::scattered(0)
+    };
+    Panel::new(
+        "together",
+        Axis::log("κ* relative to none").including(1.0),
+        Axis::log("T* relative to none").including(1.0),
+    )
+    .with_level("", 1.0, Look::reference(Dash::Dotted))
+    .with(
+        "digits, all additions",
+        points(Data::Digits),
+        Look::scattered(5),
+    )
+    .with("teacher, all additions", points(Data::Teacher), other)
 }
 
 /// Draws and judges the figure.
@@ -380,17 +407,8 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         .iter()
         .map(|subject| Found::new(subject, ran, budget))
         .collect::<Result<_, _>>()?;
-    let mut together = Panel::new(
-        "together",
-        Axis::log("κ* relative to none"),
-        Axis::log("T* relative to none").including(1.0),
-    )
-    .with_level("", 1.0, Look::reference(Dash::Dotted));
-    for (n, found) in found.iter().enumerate() {
-        together = together.with(found.subject.words(), found.path(), Look::measured(n));
-    }
     let mut panels: Vec<Panel> = found.iter().map(Found::panel).collect();
-    panels.push(together);
+    panels.push(together(&found));
     let orders: Vec<String> = found.iter().map(Found::orders).collect();
     let mut settings = settings(budget)?;
     settings.push((

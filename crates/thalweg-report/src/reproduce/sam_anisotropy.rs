@@ -19,9 +19,7 @@ const MODELS: [Model; 2] = [Model::Relu, Model::Transformer];
 const CONDITIONS: [f64; 3] = [1.0, 100.0, 1e4];
 /// ρ of the normalised ascent.
 const RADII: [f64; 3] = [0.05, 0.15, 0.5];
-/// Trials at the full budget: each draws a teacher.
-const TRIALS_HERE: usize = 8;
-/// At the quick one, with the first and last of the radii and of the condition numbers.
+/// Trials at the quick budget, with the first and last of the radii and of the condition numbers; at the full one all of the network's file.
 const QUICK_TRIALS: usize = 3;
 const QUANTITIES: [Quantity; 4] = [SHARPNESS, LAMBDA_MAX, FLUCTUATION, LOSS];
 /// The start, and five times in the last fifth.
@@ -52,8 +50,8 @@ fn experiment(
     budget: Budget,
 ) -> Result<NetworkExperiment, ReproduceError> {
     let mut experiment = choice(model, condition).experiment(budget)?;
-    let trials = budget.choose(QUICK_TRIALS, TRIALS_HERE);
-    experiment.seeds.truncate(trials);
+    let all = experiment.seeds.len();
+    experiment.seeds.truncate(budget.choose(QUICK_TRIALS, all));
     experiment.measure.schedule = ENDS;
     experiment.settings.optimizer.sam = (radius > 0.0).then_some(Ascent {
         radius,
@@ -104,7 +102,7 @@ impl Ratios<'_> {
         let mut panel = Panel::new(
             self.model.name(),
             Axis::log("SAM’s radius ρ, in units of weights"),
-            Axis::log(format!("{}: SAM over SGD", quantity.words)).including(1.0),
+            Axis::log(format!("{}: SAM over SGD", words(quantity))).including(1.0),
         )
         .with_level("SGD", 1.0, Look::reference(Dash::Dotted));
         for (n, condition) in some(CONDITIONS, budget).into_iter().enumerate() {
@@ -155,9 +153,19 @@ impl Ratios<'_> {
 }
 
 /// Losses are those of fresh samples.
+const TEST_LOSS: &str = "test loss";
+
+fn words(quantity: &Quantity) -> &str {
+    if *quantity == LOSS {
+        TEST_LOSS
+    } else {
+        quantity.words
+    }
+}
+
 fn symbol(quantity: &Quantity) -> &str {
     if *quantity == LOSS {
-        "test loss"
+        TEST_LOSS
     } else {
         &quantity.symbol
     }
@@ -167,6 +175,7 @@ fn symbol(quantity: &Quantity) -> &str {
 pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let budget = context.budget;
     let (mut panels, mut claims, mut settings) = (Vec::new(), Vec::new(), Vec::new());
+    let mut counts = Vec::new();
     for model in MODELS {
         let ratios = Ratios { model, ran };
         for quantity in &QUANTITIES {
@@ -174,13 +183,13 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         }
         claims.extend(ratios.claims(budget)?);
         let (experiment, _) = ran.network(&name(model, 1.0, 0.0))?;
-        let here = format!(
-            "{}; here {} steps and {} trials, each with a teacher of its own",
-            choice(model, 1.0).settings(&some(CONDITIONS, budget), budget)?,
-            experiment.steps,
-            experiment.seeds.len()
-        );
-        settings.push((model.name(), here));
+        let words = choice(model, 1.0).settings(&some(CONDITIONS, budget), budget)?;
+        let trials = experiment.seeds.len();
+        settings.push((
+            model.name(),
+            format!("{words}; of the trials the first {trials}, each with a teacher of its own"),
+        ));
+        counts.push(format!("{trials} trials of the {}", model.name()));
     }
     let radii: Vec<String> = some(RADII, budget).iter().map(f64::to_string).collect();
     settings.push((
@@ -191,13 +200,13 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         ),
     ));
     settings.push(("trials", TRIALS.to_owned()));
-    let trials = budget.choose(QUICK_TRIALS, TRIALS_HERE);
     Ok(Exhibit {
         caption: format!(
             "What SAM ends with over what SGD ends with, from the same start on the same samples, against SAM’s radius ρ and under noise of \
-             three condition numbers κ(Σε): below 1 SAM lowers it. Geometric means of {trials} trials, each with a seed and a teacher of its \
-             own; bands are one standard error. The loss is that of fresh samples with clean labels, the test loss. The first claims are about \
-             the largest ρ; the last two of each network ask whether SAM does most where noise is isotropic."
+             several condition numbers κ(Σε): below 1 SAM lowers it. Geometric means of {}, each with a seed and a teacher of its own; bands are one \
+             standard error. The loss is that of fresh samples with clean labels, the test loss. The first claims are about \
+             the largest ρ; the last two of each network ask whether SAM does most where noise is isotropic.",
+            counts.join(" and of ")
         ),
         settings,
         figure: Figure {

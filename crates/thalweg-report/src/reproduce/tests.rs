@@ -366,6 +366,7 @@ fn memory_is_that_of_the_largest_plan() {
     assert_eq!(computed, of("cor4", Budget::Full));
     assert!(of("fig1", Budget::Quick) > computed);
     assert!(of("fig2", Budget::Quick) > computed + images);
-    assert_eq!(of("fig2", Budget::Quick), of("all", Budget::Quick));
+    let largest = ["fig2", "interventions", "what-to-watch"].map(|id| of(id, Budget::Quick));
+    assert_eq!(largest.into_iter().max(), Some(of("all", Budget::Quick)));
     assert!(of("fig8", Budget::Full) > of("fig8", Budget::Quick));
 }
