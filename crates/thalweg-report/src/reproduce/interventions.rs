@@ -90,12 +90,8 @@ const HIDDEN: usize = 32;
 const STUDENT: [usize; 3] = [4, 8, 4];
 const TEACHER_HIDDEN: usize = 100;
 const SAMPLES: usize = 1000;
-/// The start, and five times in the last fifth.
-const ENDS: Schedule = Schedule {
-    spacing: Spacing::Linear,
-    count: 2,
-    last_fifth: 4,
-};
+/// Measured at the start, and so often in the last fifth and once at its end.
+const IN_THE_END: usize = 4;
 
 /// A quantity of the plain loss, the same of the loss that is descended, and how both are called in the figure.
 type Pair = (Quantity, Quantity);
@@ -209,7 +205,11 @@ impl Subject {
         experiment.steps = budget.steps(steps);
         experiment.seeds = (1..=budget.choose(QUICK_TRIALS, trials) as u64).collect();
         experiment.measure.samples = budget.samples(SAMPLES);
-        experiment.measure.schedule = ENDS;
+        experiment.measure.schedule = Schedule {
+            spacing: Spacing::Linear,
+            count: 2,
+            last_fifth: budget.choose(1, IN_THE_END),
+        };
         if strength > 0.0 {
             self.addition.add(&mut experiment, strength);
         }

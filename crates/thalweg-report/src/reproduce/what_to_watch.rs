@@ -170,8 +170,8 @@ const MEASURED: usize = 21;
 const SAMPLES: usize = 1000;
 /// Of the run that sets the level; no other run has it.
 const PILOT: u64 = 1_000_000;
-/// At which of the pilot's measured steps: a fifth of the way, so that slower trainings can get there.
-const LEVEL_AT: usize = (MEASURED - 1) / 5;
+/// The part of the pilot's way after which its loss is the level: so early that slower trainings can get there.
+const LEVEL_AT: f64 = 0.2;
 const RESAMPLES: usize = 2000;
 
 /// Networks of one kind under one noise: what is compared.
@@ -221,7 +221,7 @@ impl Family {
         experiment.measure.seed = SeedRule::Shared(0);
         experiment.measure.schedule = Schedule {
             spacing: Spacing::Linear,
-            count: MEASURED,
+            count: budget.measurements(MEASURED),
             last_fifth: 0,
         };
         (variation.vary)(&mut experiment);
@@ -266,7 +266,7 @@ struct Read {
 impl Read {
     fn new(family: Family, ran: &Ran, budget: Budget) -> Result<Self, ReproduceError> {
         let (_, pilot) = ran.network(&family.name(PILOT_NAME))?;
-        let at = LEVEL_AT.min(pilot.steps.len() - 1);
+        let at = pilot.index_from((LEVEL_AT * pilot.last() as f64) as u64);
         // A pilot that diverged sets no level, and no run is below NaN.
         let level = pilot.at(at, &LOSS.key).0[0].unwrap_or(f64::NAN);
         let mut read = Self {
