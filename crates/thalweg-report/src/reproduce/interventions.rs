@@ -485,3 +485,61 @@ fn settings(budget: Budget) -> Result<Vec<(&'static str, String)>, ReproduceErro
         ),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::trials_by_hand as by_hand;
+
+    /// Without addition κ = 4 and T = 3. At the first strength κ* is 2 and 3 times that in the two trials, at the last 5 and 7 times; T* goes
+    /// as its square, and the plain T as its inverse.
+    #[test]
+    fn the_loss_that_is_descended_is_set_against_the_plain_one_without_addition() {
+        let subject = &SUBJECTS[5];
+        let strengths = subject.strengths(Budget::Tiny);
+        assert_eq!(strengths, [0.0, 0.05, 0.4]);
+        let trials = |name: &str| {
+            let times = match name {
+                _ if name == subject.name(0.05) => [2.0, 3.0],
+                _ if name == subject.name(0.4) => [5.0, 7.0],
+                _ => [1.0, 1.0],
+            };
+            let [kappa, sharp, plain] = [1, 2, -1].map(|power| times.map(|x: f64| x.powi(power)));
+            let ends = |scale: f64, of: [f64; 2]| of.map(|x| [1.0, scale * x]);
+            let [a, b] = ends(3.0, plain);
+            let mut trials = by_hand(&[0, 10], &SHARPNESS.key, &[&a, &b]);
+            let mut add = |quantity: &Quantity, ends: [[f64; 2]; 2]| {
+                trials.add_by_hand(&quantity.key, &[&ends[0], &ends[1]]);
+            };
+            if name == subject.name(0.0) {
+                add(&MISMATCH_CONDITION, ends(4.0, kappa));
+            } else {
+                add(&MISMATCH_CONDITION, [[9.0, 9.0]; 2]);
+                add(&TRAINED_MISMATCH_CONDITION, ends(4.0, kappa));
+                add(&TRAINED_SHARPNESS, ends(3.0, sharp));
+            }
+            trials
+        };
+        let ran = Ran::by_hand(plan(Budget::Tiny).unwrap(), trials);
+        let found = Found::new(subject, &ran, Budget::Tiny).unwrap();
+        let claims = found.claims();
+        let measured: Vec<f64> = claims
+            .iter()
+            .map(|c| c.measured.clone().unwrap().value)
+            .collect();
+        for (found, expected) in measured.iter().zip([35f64.sqrt(), 2.0, -1.0]) {
+            assert!((found - expected).abs() < 1e-12, "{measured:?}");
+        }
+        assert!(
+            found.orders().ends_with("T* 1.00, T -1.00"),
+            "{}",
+            found.orders()
+        );
+        let kappa = &found.panel().series[0].points;
+        assert!(
+            (kappa[0].y, kappa[1].x) == (1.0, 0.05) && (kappa[1].y - 6f64.sqrt()).abs() < 1e-12
+        );
+        let path = found.path();
+        assert!((path[1].x - 35f64.sqrt()).abs() < 1e-12 && (path[1].y - 35.0).abs() < 1e-12);
+    }
+}

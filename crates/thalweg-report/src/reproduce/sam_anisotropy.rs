@@ -219,3 +219,64 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         claims,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::Verdict;
+    use crate::statistics::trials_by_hand as by_hand;
+
+    /// SGD ends at T = 10 and 20. SAM with ρ = ½ halves the first and takes the second to 12 under isotropic noise; under anisotropic noise it
+    /// ends at 8 and 18. All else stays.
+    #[test]
+    fn what_sam_does_is_its_end_over_sgds() {
+        let trials = |name: &str| {
+            let sam = name.ends_with("sam-0.5");
+            let (first, second) = match (sam, name.contains("-isotropic")) {
+                (false, _) => (10.0, 20.0),
+                (true, true) => (5.0, 12.0),
+                (true, false) => (8.0, 18.0),
+            };
+            let mut trials = by_hand(&[0, 10], &SHARPNESS.key, &[&[99.0, first], &[7.0, second]]);
+            let [one, other] = [3.0, if sam { 2.0 } else { 1.0 }];
+            trials.add_by_hand(&LOSS.key, &[&[9.0, one], &[9.0, other]]);
+            trials
+        };
+        let ran = Ran::by_hand(plan(Budget::Tiny).unwrap(), trials);
+        let model = Model::Relu;
+        let ratios = Ratios { model, ran: &ran };
+        let claims = ratios.claims(Budget::Tiny).unwrap();
+        let measured = |start: &str| {
+            let of = |claim: &&Claim| claim.statement.starts_with(start);
+            claims.iter().find(of).unwrap().clone().judge()
+        };
+        let close = |start: &str, expected: f64| {
+            let found = measured(start).measured.unwrap();
+            assert!((found / expected - 1.0).abs() < 1e-12, "{start}: {found}");
+        };
+        close(
+            "ReLU network, κ(Σε) = 1: SAM with ρ = 0.5 ends with a smaller T",
+            0.3_f64.sqrt(),
+        );
+        close(
+            "ReLU network, κ(Σε) = 10000: SAM with ρ = 0.5 ends with a smaller T",
+            0.72_f64.sqrt(),
+        );
+        close(
+            "ReLU network, κ(Σε) = 1: SAM with ρ = 0.5 ends with a smaller test",
+            2_f64.sqrt(),
+        );
+        close(
+            "ReLU network: SAM with ρ = 0.5 lowers T",
+            (0.3_f64 / 0.72).sqrt(),
+        );
+        let isotropic = measured("ReLU network, κ(Σε) = 1: SAM with ρ = 0.5 ends with a smaller T");
+        assert_eq!(isotropic.verdict, Verdict::Agrees);
+        let panel = ratios.panel(&SHARPNESS, Budget::Tiny).unwrap();
+        let last = panel.series[0].points[1];
+        assert!(
+            (last.x, last.y) == (0.5, isotropic.measured.unwrap()),
+            "{last:?}"
+        );
+    }
+}

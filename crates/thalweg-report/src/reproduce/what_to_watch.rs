@@ -636,3 +636,85 @@ fn settings(read: &[Read], budget: Budget) -> Result<Vec<(&'static str, String)>
         ),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::Verdict;
+
+    /// A family of cells with one run each: T falls and F rises with the test loss, and λ_max does as it likes.
+    fn family(learner: usize, scale: f64, cells: usize) -> Read {
+        let run = |cell: usize| {
+            let x = (cell + 1) as f64;
+            vec![Reading {
+                watched: [
+                    1.0 / x,
+                    (7 * cell % 5) as f64 + 1.0,
+                    scale * x,
+                    x.sqrt(),
+                    scale * x * x,
+                ],
+                test_loss: scale * (1.0 + x),
+            }]
+        };
+        Read {
+            family: Family {
+                learner,
+                noise: Noise::None,
+            },
+            level: 1.0,
+            cells: (0..cells).map(run).collect(),
+            never: 0,
+            diverged: 0,
+        }
+    }
+
+    #[test]
+    fn what_rises_with_the_test_loss_orders_it_in_each_family_by_itself() {
+        // The second family's numbers are all above the first's.
+        let (one, other) = (family(0, 1.0, 6), family(1, 1000.0, 5));
+        let found = Found::new(&[&one, &other]);
+        let value = |at: usize| found.all[at].unwrap().value;
+        assert_eq!(
+            [value(0), value(F), value(3), value(4)],
+            [-1.0, 1.0, 1.0, 1.0]
+        );
+        // F less T.
+        assert_eq!(value(WATCHED.len()), 2.0);
+        assert_eq!(value(WATCHED.len() + 1), 1.0 - value(1));
+        assert_eq!((found.cells, found.runs), (11, 11));
+        let words = winner(&[&one, &other], &found).unwrap();
+        assert!(
+            words.contains("which the runs do not tell from none"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn few_runs_decide_nothing() {
+        let one = family(0, 1.0, 12);
+        let found = Found::new(&[&one]);
+        let judged = |runs| found.claim("λ".to_owned(), "", 1, "none", runs).judge();
+        assert_eq!(judged(FEWEST_RUNS - 1).verdict, Verdict::NotAtThisBudget);
+        assert_eq!(judged(FEWEST_RUNS - 1).measured, None);
+        let enough = judged(FEWEST_RUNS);
+        assert_eq!(
+            (enough.measured, enough.trials),
+            (Some(found.all[1].unwrap().value), 12)
+        );
+    }
+
+    /// Both kinds of flips replace one label in ten; the uneven ones those of five classes alone.
+    #[test]
+    fn noises_are_of_one_size() {
+        let LabelFlips::Confusion(uneven) = Noise::Uneven.flips() else {
+            unreachable!("it is a matrix");
+        };
+        let kept: f64 = (0..CLASSES).map(|class| uneven[(class, class)]).sum();
+        assert!((kept / CLASSES as f64 - (1.0 - FLIPPED)).abs() < 1e-12);
+        assert_eq!((uneven[(0, 0)], uneven[(9, 9)]), (1.0, 0.8));
+        for row in uneven.row_iter() {
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+}
