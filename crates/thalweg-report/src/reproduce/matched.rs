@@ -35,7 +35,8 @@ pub fn reading(trials: &Trials, trial: usize, level: f64) -> Result<Reading, NoR
     let value = |key: &str, at: usize| trials.at(at, key).0[trial].map_err(|_| NoReading::Diverged);
     for at in 1..trials.steps.len() {
         let below = value(&LOSS.key, at)?;
-        if below > level {
+        let reached = below <= level;
+        if !reached {
             continue;
         }
         let above = value(&LOSS.key, at - 1)?;
@@ -104,6 +105,7 @@ mod tests {
         // A measured step at the level is the reading.
         assert!((reading(&trials, 0, 4.0).unwrap().watched[1] - 2.0).abs() < 1e-12);
         assert_eq!(reading(&trials, 1, 2.0), Err(NoReading::NeverReached));
+        assert_eq!(reading(&trials, 0, f64::NAN), Err(NoReading::NeverReached));
         assert_eq!(reading(&trials, 2, 2.0), Err(NoReading::Diverged));
     }
 }

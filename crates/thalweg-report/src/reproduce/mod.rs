@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod additions;
 mod anisotropy_depth;
 mod beside;
 mod biases;
@@ -32,6 +33,7 @@ mod decay_or_noise;
 mod digits;
 mod error;
 mod exhibit;
+mod families;
 mod fig1;
 mod fig2;
 mod fig3;
@@ -334,7 +336,7 @@ pub const FIGURES: &[Entry] = &[
         title: "Beyond the paper: what to watch",
         origin: Origin::Beyond,
         says: "At the same training loss, which of sharpness, largest eigenvalue and fluctuation orders the test loss best.",
-        plan: what_to_watch::plan,
+        plan: families::plan,
         show: what_to_watch::show,
     },
 ];

@@ -1,17 +1,11 @@
 //! Beyond the paper: at the same training loss, which of sharpness, largest eigenvalue and fluctuation orders the test loss best.
 
-use std::f64::consts::SQRT_2;
-
-use faer::Mat;
-use thalweg::loss::Loss;
-use thalweg::model::Init;
-use thalweg::train::{Ascent, Change, InputNoise, Mixup, Shifts, Smoothing};
-
-use super::digits::digits;
 use super::exhibit::Exhibit;
+use super::families::{
+    Family, LEARNERS, LEVEL_AT, Learner, Noise, PILOT, PILOT_NAME, PLAIN, QUICK_SEEDS, SEEDS,
+    variations,
+};
 use super::matched::{NoReading, Reading, WATCHED, reading};
-use super::network::{CROSS_ENTROPY, SQUARED_ERROR};
-use super::plan::Plan;
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::{Claim, Tolerance, beyond};
@@ -19,239 +13,10 @@ use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::Budget;
 use crate::statistics::{Measured, Resampled, kendall, resampled};
 use thalweg_lab::quantity::LOSS;
-use thalweg_lab::sources::{LabelFlips, NetworkSource};
-use thalweg_lab::spec::{NetworkExperiment, Schedule, SeedRule, Spacing};
-
-/// A network with its loss.
-struct Learner {
-    words: &'static str,
-    word: &'static str,
-    hidden: &'static [usize],
-    loss: Loss,
-    /// η.
-    rate: f64,
-    /// Of Kaiming's start. Squared error needs a small one: from outputs far above 1 its units die.
-    gain: f64,
-}
-
-const LEARNERS: [Learner; 3] = [
-    Learner {
-        words: "784-16-10, cross-entropy",
-        word: "one-layer",
-        hidden: &[16],
-        loss: CROSS_ENTROPY,
-        rate: 0.05,
-        gain: SQRT_2,
-    },
-    Learner {
-        words: "784-16-16-10, cross-entropy",
-        word: "two-layers",
-        hidden: &[16, 16],
-        loss: CROSS_ENTROPY,
-        rate: 0.05,
-        gain: SQRT_2,
-    },
-    Learner {
-        words: "784-16-10, squared error",
-        word: "squared-error",
-        hidden: &[16],
-        loss: SQUARED_ERROR,
-        rate: 0.02,
-        gain: 0.3,
-    },
-];
-
-/// Noise on the labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Noise {
-    None,
-    /// Each label is another with chance [`FLIPPED`].
-    Even,
-    /// Each of the classes 5 to 9 is another with twice that chance; the others stay.
-    Uneven,
-}
-
-const NOISES: [Noise; 3] = [Noise::None, Noise::Even, Noise::Uneven];
-const FLIPPED: f64 = 0.1;
-const CLASSES: usize = 10;
-
-impl Noise {
-    fn word(self) -> &'static str {
-        match self {
-            Self::None => "no-flips",
-            Self::Even => "even-flips",
-            Self::Uneven => "uneven-flips",
-        }
-    }
-
-    fn flips(self) -> LabelFlips {
-        match self {
-            Self::None => LabelFlips::Chance(0.0),
-            Self::Even => LabelFlips::Chance(FLIPPED),
-            Self::Uneven => LabelFlips::Confusion(Mat::from_fn(CLASSES, CLASSES, |from, to| {
-                let flipped = if from < CLASSES / 2 {
-                    0.0
-                } else {
-                    2.0 * FLIPPED
-                };
-                if from == to {
-                    1.0 - flipped
-                } else {
-                    flipped / (CLASSES - 1) as f64
-                }
-            })),
-        }
-    }
-}
-
-/// What is changed of the plain training.
-struct Variation {
-    word: &'static str,
-    words: &'static str,
-    vary: fn(&mut NetworkExperiment),
-}
-
-const fn variation(
-    word: &'static str,
-    words: &'static str,
-    vary: fn(&mut NetworkExperiment),
-) -> Variation {
-    Variation { word, words, vary }
-}
-
-const VARIATIONS: [Variation; 9] = [
-    PLAIN,
-    variation("small-steps", "η × 0.4", |e| rate(e, 0.4)),
-    variation("small-batch", "B = 16", |e| e.settings.batch = 16),
-    variation("smoothing", "label smoothing 0.1", |e| {
-        change(e, Change::Smoothing(Smoothing(0.1)));
-    }),
-    variation("input-noise", "input noise 0.5", |e| {
-        change(e, Change::InputNoise(InputNoise(0.5)));
-    }),
-    variation("shifts", "shifts by a pixel", |e| {
-        if let Some(width) = e.data.source.about().image_width() {
-            change(e, Change::Shifts(Shifts { most: 1, width }));
-        }
-    }),
-    variation("dropout", "dropout 0.2", |e| e.dropout.hidden = 0.2),
-    variation("mixup", "mixup 0.3", |e| {
-        change(e, Change::Mixup(Mixup(0.3)))
-    }),
-    variation("sam", "normalised SAM with ρ = 0.2", |e| {
-        e.settings.optimizer.sam = Some(Ascent {
-            radius: 0.2,
-            normalised: true,
-            independent: false,
-            parts: 1,
-        });
-    }),
-];
-const PLAIN: Variation = variation("plain", "none", |_| {});
-
-fn rate(experiment: &mut NetworkExperiment, factor: f64) {
-    let optimizer = &mut experiment.settings.optimizer;
-    optimizer.update.learning_rate_mut().base *= factor;
-}
-
-fn change(experiment: &mut NetworkExperiment, change: Change) {
-    experiment.settings.optimizer.changes.push(change);
-}
 
 /// The claims are about so many runs at least.
 const FEWEST_RUNS: usize = 200;
-const SEEDS: u64 = 5;
-const QUICK_SEEDS: u64 = 2;
-/// Of [`VARIATIONS`].
-const QUICK_VARIATIONS: [usize; 4] = [0, 2, 3, 5];
-/// Eighty epochs of the training set.
-const STEPS: u64 = 10_000;
-const MEASURED: usize = 21;
-const SAMPLES: usize = 1000;
-/// Of the run that sets the level; no other run has it.
-const PILOT: u64 = 1_000_000;
-/// The part of the pilot's way after which its loss is the level: so early that slower trainings can get there.
-const LEVEL_AT: f64 = 0.2;
 const RESAMPLES: usize = 2000;
-
-/// Networks of one kind under one noise: what is compared.
-#[derive(Clone, Copy)]
-struct Family {
-    learner: usize,
-    noise: Noise,
-}
-
-impl Family {
-    fn all(budget: Budget) -> Vec<Self> {
-        let noises = budget.choose(1, NOISES.len());
-        let learners = budget.choose(2, LEARNERS.len());
-        let of = |learner| {
-            let noises = NOISES.into_iter().take(noises);
-            noises.map(move |noise| Self { learner, noise })
-        };
-        (0..learners).flat_map(of).collect()
-    }
-
-    fn word(self) -> String {
-        format!("{}-{}", LEARNERS[self.learner].word, self.noise.word())
-    }
-
-    fn name(self, variation: &str) -> String {
-        format!("{}-{variation}", self.word())
-    }
-
-    fn experiment(
-        self,
-        variation: &Variation,
-        seeds: Vec<u64>,
-        budget: Budget,
-    ) -> Result<NetworkExperiment, ReproduceError> {
-        let learner = &LEARNERS[self.learner];
-        let mut experiment = digits(learner.hidden, learner.loss)?;
-        let optimizer = &mut experiment.settings.optimizer;
-        optimizer.update.learning_rate_mut().base = learner.rate;
-        experiment.init = Init::Kaiming { gain: learner.gain };
-        if let NetworkSource::Images(images) = &mut experiment.data.source {
-            images.label_flips = self.noise.flips();
-        }
-        experiment.steps = budget.steps(STEPS);
-        experiment.seeds = seeds;
-        experiment.measure.samples = budget.samples(SAMPLES);
-        // All runs of a family are read on the same samples.
-        experiment.measure.seed = SeedRule::Shared(0);
-        experiment.measure.schedule = Schedule {
-            spacing: Spacing::Linear,
-            count: budget.measurements(MEASURED),
-            last_fifth: 0,
-        };
-        (variation.vary)(&mut experiment);
-        Ok(experiment)
-    }
-}
-
-fn variations(budget: Budget) -> Vec<&'static Variation> {
-    match budget {
-        Budget::Full => VARIATIONS.iter().collect(),
-        Budget::Tiny | Budget::Quick => QUICK_VARIATIONS.map(|at| &VARIATIONS[at]).to_vec(),
-    }
-}
-
-const PILOT_NAME: &str = "level";
-
-/// Every variation in every family, and the run that sets its level.
-pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
-    let seeds: Vec<u64> = (1..=budget.choose(QUICK_SEEDS, SEEDS)).collect();
-    let mut plan = Plan::default();
-    for family in Family::all(budget) {
-        let pilot = family.experiment(&PLAIN, vec![PILOT], budget)?;
-        plan.network(family.name(PILOT_NAME), pilot);
-        for variation in variations(budget) {
-            let experiment = family.experiment(variation, seeds.clone(), budget)?;
-            plan.network(family.name(variation.word), experiment);
-        }
-    }
-    Ok(plan)
-}
 
 /// What was read of a family: each cell's runs, a cell being a variation.
 struct Read {
@@ -702,19 +467,5 @@ mod tests {
             (enough.measured, enough.trials),
             (Some(found.all[1].unwrap().value), 12)
         );
-    }
-
-    /// Both kinds of flips replace one label in ten; the uneven ones those of five classes alone.
-    #[test]
-    fn noises_are_of_one_size() {
-        let LabelFlips::Confusion(uneven) = Noise::Uneven.flips() else {
-            unreachable!("it is a matrix");
-        };
-        let kept: f64 = (0..CLASSES).map(|class| uneven[(class, class)]).sum();
-        assert!((kept / CLASSES as f64 - (1.0 - FLIPPED)).abs() < 1e-12);
-        assert_eq!((uneven[(0, 0)], uneven[(9, 9)]), (1.0, 0.8));
-        for row in uneven.row_iter() {
-            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        }
     }
 }
