@@ -375,7 +375,7 @@ fn settings(read: &[Read], budget: Budget) -> Result<Vec<(&'static str, String)>
         (
             "level",
             format!(
-                "the training loss of a plain run with a seed of its own at a fifth of the steps: {}",
+                "the training loss of a plain run with a seed of its own at a third of the steps: {}",
                 levels.collect::<Vec<_>>().join("; ")
             ),
         ),
