@@ -135,7 +135,7 @@ const VARIATIONS: [Variation; 9] = [
     }),
     variation("dropout", "dropout 0.2", |e| e.dropout.hidden = 0.2),
     variation("mixup", "mixup 0.3", |e| {
-        change(e, Change::Mixup(Mixup(0.3)))
+        change(e, Change::Mixup(Mixup(0.3)));
     }),
     variation("sam", "normalised SAM with ρ = 0.2", |e| {
         e.settings.optimizer.sam = Some(Ascent {
