@@ -24,7 +24,8 @@ struct Read {
     level: f64,
     /// Those with runs.
     cells: Vec<Vec<Reading>>,
-    never: usize,
+    /// The variation of each run that never came down to the level.
+    never: Vec<&'static str>,
     diverged: usize,
 }
 
@@ -38,7 +39,7 @@ impl Read {
             family,
             level,
             cells: Vec::new(),
-            never: 0,
+            never: Vec::new(),
             diverged: 0,
         };
         for variation in variations(budget) {
@@ -47,7 +48,7 @@ impl Read {
             for trial in 0..trials.count() {
                 match reading(trials, trial, level) {
                     Ok(reading) => cell.push(reading),
-                    Err(NoReading::NeverReached) => read.never += 1,
+                    Err(NoReading::NeverReached) => read.never.push(variation.words),
                     Err(NoReading::Diverged) => read.diverged += 1,
                 }
             }
@@ -338,6 +339,28 @@ fn scatter(quantity: usize, read: &[Read]) -> Panel {
     panel
 }
 
+/// How many runs never came down to their level, and of which variations.
+fn never(read: &[Read], budget: Budget) -> String {
+    let left: Vec<&str> = read.iter().flat_map(|read| &read.never).copied().collect();
+    let of = |words: &'static str| {
+        let count = left.iter().filter(|&&own| own == words).count();
+        (count > 0).then(|| format!("{words}: {count}"))
+    };
+    let each: Vec<String> = variations(budget)
+        .into_iter()
+        .filter_map(|variation| of(variation.words))
+        .collect();
+    let each = if each.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", each.join("; "))
+    };
+    format!(
+        "{} runs that never came down to their level{each}",
+        left.len()
+    )
+}
+
 fn settings(read: &[Read], budget: Budget) -> Result<Vec<(&'static str, String)>, ReproduceError> {
     let family = read.first().map_or(
         Family {
@@ -347,7 +370,7 @@ fn settings(read: &[Read], budget: Budget) -> Result<Vec<(&'static str, String)>
         |read| read.family,
     );
     let plain = family.experiment(&PLAIN, vec![PILOT], budget)?;
-    let total = |of: fn(&Read) -> usize| read.iter().map(of).sum::<usize>();
+    let diverged: usize = read.iter().map(|read| read.diverged).sum();
     let learners = LEARNERS
         .iter()
         .map(|learner| format!("{}: η = {}", learner.words, learner.rate));
@@ -381,11 +404,7 @@ fn settings(read: &[Read], budget: Budget) -> Result<Vec<(&'static str, String)>
         ),
         (
             "left out",
-            format!(
-                "{} runs that never came down to their level, {} that diverged",
-                total(|read| read.never),
-                total(|read| read.diverged)
-            ),
+            format!("{}; {diverged} runs that diverged", never(read, budget)),
         ),
         (
             "reading",
@@ -429,7 +448,7 @@ mod tests {
             },
             level: 1.0,
             cells: (0..cells).map(run).collect(),
-            never: 0,
+            never: Vec::new(),
             diverged: 0,
         }
     }
@@ -452,6 +471,17 @@ mod tests {
         assert!(
             words.contains("which the runs do not tell from none"),
             "{words}"
+        );
+    }
+
+    #[test]
+    fn runs_that_are_left_out_are_counted_by_their_variation() {
+        let (mut one, mut other) = (family(0, 1.0, 2), family(1, 1.0, 2));
+        one.never = vec!["none", "B = 16"];
+        other.never = vec!["B = 16"];
+        assert_eq!(
+            never(&[one, other], Budget::Full),
+            "3 runs that never came down to their level (none: 1; B = 16: 2)"
         );
     }
 
