@@ -302,6 +302,35 @@ pub const GRADIENT_NORM_SQUARED: Quantity = scalar(
     },
 );
 
+/// κ of the residuals' mismatch with the curvature of the loss in the outputs, λ_max/λ_min of Λ^{+1/2} E\[r rᵀ\] Λ^{+1/2}: the anisotropy of
+/// the noise (beyond the paper; for squared error it is κ(Σε) at a minimum).
+pub const MISMATCH_CONDITION: Quantity = scalar(
+    "mismatch_condition",
+    "condition number of the mismatch",
+    "κ",
+    "κ",
+    "condition number κ of the mismatch",
+    "",
+    Sources {
+        trained: Some(|o| o.mismatch_condition.unwrap_or(f64::NAN)),
+        ..NOWHERE
+    },
+);
+
+/// The mean loss over samples that are not trained on, where all else is measured on samples that are.
+pub const TEST_LOSS: Quantity = scalar(
+    "test_loss",
+    "test loss",
+    "L_{test}",
+    "L_test",
+    "test loss L_{test}",
+    "loss",
+    Sources {
+        trained: Some(|o| o.test_loss.unwrap_or(f64::NAN)),
+        ..NOWHERE
+    },
+);
+
 /// The mean loss L* that is descended, where the training changes its samples (smoothed labels, noise, mixup, dropout).
 pub const TRAINED_LOSS: Quantity = scalar(
     "trained_loss",
@@ -354,6 +383,23 @@ pub const TRAINED_FLUCTUATION: Quantity = scalar(
     "loss²/weight²",
     Sources {
         trained: Some(|o| o.as_trained.map_or(f64::NAN, |t| t.fluctuation.value)),
+        ..NOWHERE
+    },
+);
+
+/// κ* of the mismatch of one sample with one change: the anisotropy of the noise that a training with changed samples has.
+pub const TRAINED_MISMATCH_CONDITION: Quantity = scalar(
+    "trained_mismatch_condition",
+    "condition number of the mismatch as trained",
+    "κ*",
+    "κ*",
+    "condition number κ* of the mismatch, as trained",
+    "",
+    Sources {
+        trained: Some(|o| {
+            let condition = o.as_trained.and_then(|t| t.mismatch_condition);
+            condition.unwrap_or(f64::NAN)
+        }),
         ..NOWHERE
     },
 );
@@ -540,17 +586,23 @@ pub const AS_TRAINED: [Quantity; 4] = [
 /// What is shown of a training: of the plain loss, and of the one that is descended where it is another.
 pub fn trained_with(experiment: &NetworkExperiment) -> Vec<Quantity> {
     let mut all = trained();
+    if experiment.measure.on == network::On::Train {
+        all.push(TEST_LOSS);
+    }
     if experiment.changes_the_loss() {
         all.extend(AS_TRAINED);
     }
     all
 }
 
-/// What is kept of a network in training: what is shown, and beside it how well that is known.
+/// What is kept of a network in training: what is shown, and beside it the noise's anisotropy and how well all is known.
 pub fn kept() -> Vec<Quantity> {
     let mut all = trained();
+    all.push(TEST_LOSS);
     all.extend(AS_TRAINED);
     all.extend([
+        MISMATCH_CONDITION,
+        TRAINED_MISMATCH_CONDITION,
         PRECONDITIONED_LAMBDA_MAX,
         LAMBDA_MAX_PRODUCTS,
         FLUCTUATION_STANDARD_ERROR,
@@ -646,10 +698,13 @@ mod tests {
                 "fluctuation",
                 "fluctuation_per_sharpness",
                 "loss",
+                "test_loss",
                 "trained_sharpness",
                 "trained_lambda_max",
                 "trained_fluctuation",
                 "trained_loss",
+                "mismatch_condition",
+                "trained_mismatch_condition",
                 "preconditioned_lambda_max",
                 "lambda_max_products",
                 "fluctuation_standard_error",

@@ -13,7 +13,7 @@ use thalweg::random::NoiseLaw;
 use thalweg::tensor::Activation;
 use thalweg::train::{Ascent, Change, Flips, InputDropout, InputNoise, Mixup, Shifts, Smoothing};
 use thalweg_lab::images::Pixels;
-use thalweg_lab::network::Made;
+use thalweg_lab::network::{Made, On};
 use thalweg_lab::sources::{ImageFiles, ImageSource, LabelFlips, NetworkSource, TeacherSource};
 use thalweg_lab::spec::{
     Draft, EvaluationLabels, NetworkExperiment, Overrides, SeedRule, SpecError, read_experiment,
@@ -234,6 +234,24 @@ fn each_run_may_have_its_own_teacher_and_evaluation_set() {
     assert!(resolved.contains("seed = \"per-run\""), "{resolved}");
     assert_eq!(read(&resolved).unwrap(), experiment);
     assert!(experiment.data_words().contains("one for each run"));
+}
+
+#[test]
+fn a_set_may_be_measured_where_it_is_trained_on_and_a_stream_may_not() {
+    let train = "measure = { on = \"train\" }";
+    let digits = with("network", "network = { kind = \"mlp\", hidden = [4] }");
+    let lines = digits.lines().filter(|line| !line.starts_with("data"));
+    let digits = lines.collect::<Vec<_>>().join("\n");
+    let experiment = read(&format!("{digits}\n{train}\ndata = {{ kind = \"mnist\" }}")).unwrap();
+    assert_eq!(experiment.measure.on, On::Train);
+    let resolved = experiment.to_toml();
+    assert!(resolved.contains("on = \"train\""), "{resolved}");
+    assert_eq!(read(&resolved).unwrap(), experiment);
+    assert_eq!(read(LEAST).unwrap().measure.on, On::Test);
+    let refused = read(&format!("{LEAST}\n{train}")).unwrap_err().to_string();
+    for part in ["measure.on", "\"train\"", "\"test\"", "fresh at each step"] {
+        assert!(refused.contains(part), "{refused}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use thalweg::tensor::Tape;
 use thalweg::train::{Interventions, Training};
 
 use super::NetworkError;
-use super::measure::Effort;
+use super::measure::{Effort, On};
 use crate::sources::{Sources, Student};
 use crate::spec::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
 use crate::store::Fingerprint;
@@ -100,20 +100,35 @@ impl Made {
         each.collect()
     }
 
-    /// The run's own evaluation set, labelled as the experiment has it.
+    /// The run's own evaluation set, of the side and with the labels that the experiment has.
     ///
     /// # Errors
-    /// As [`Made::samples_of`].
+    /// When there are not so many samples.
     pub fn samples(&self) -> Result<Arc<Samples>, NetworkError> {
-        let NetworkMeasure {
-            samples, labels, ..
-        } = self.measure;
-        match labels {
-            EvaluationLabels::Noisy => self.samples_of(samples, self.evaluation_seed()),
-            EvaluationLabels::Clean => {
-                self.enough(samples)?;
-                Ok(Arc::new(self.source.clean(self.evaluation_seed(), samples)))
-            }
+        self.labelled(self.side())
+    }
+
+    /// As many samples that training does not use, labelled alike, where [`Made::samples`] are trained on.
+    pub(crate) fn held_out(&self) -> Result<Option<Arc<Samples>>, NetworkError> {
+        (self.measure.on == On::Train)
+            .then(|| self.labelled(&self.source))
+            .transpose()
+    }
+
+    fn labelled(&self, source: &Source) -> Result<Arc<Samples>, NetworkError> {
+        let (count, seed) = (self.measure.samples, self.evaluation_seed());
+        enough(source, count)?;
+        Ok(Arc::new(match self.measure.labels {
+            EvaluationLabels::Noisy => source.evaluation(seed, count),
+            EvaluationLabels::Clean => source.clean(seed, count),
+        }))
+    }
+
+    /// What the run is measured on.
+    fn side(&self) -> &Source {
+        match self.measure.on {
+            On::Test => &self.source,
+            On::Train => self.training.source(),
         }
     }
 
@@ -122,9 +137,13 @@ impl Made {
         let NetworkMeasure {
             samples, labels, ..
         } = self.measure;
-        (labels == EvaluationLabels::Clean)
-            .then(|| self.samples_of(samples, self.evaluation_seed()))
-            .transpose()
+        if labels == EvaluationLabels::Noisy {
+            return Ok(None);
+        }
+        let source = self.side();
+        enough(source, samples)?;
+        let noisy = source.evaluation(self.evaluation_seed(), samples);
+        Ok(Some(Arc::new(noisy)))
     }
 
     /// `samples` as the training sees them, each with a change of its own; nothing where they are not changed.
@@ -145,7 +164,7 @@ impl Made {
     /// # Errors
     /// When there are not so many.
     pub fn samples_of(&self, count: usize, seed: u64) -> Result<Arc<Samples>, NetworkError> {
-        self.enough(count)?;
+        enough(&self.source, count)?;
         Ok(Arc::new(self.source.evaluation(seed, count)))
     }
 
@@ -163,10 +182,6 @@ impl Made {
         let samples = source.evaluation(seed, count);
         let (method, tape) = (&self.training.settings().optimizer, self.training.tape());
         Ok(Arc::new(method.samples(tape, &samples, seed)))
-    }
-
-    fn enough(&self, count: usize) -> Result<(), NetworkError> {
-        enough(&self.source, count)
     }
 
     /// The labels of the first `inputs` of these samples, drawn again; nothing where they have no noise.

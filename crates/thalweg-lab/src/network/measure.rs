@@ -81,7 +81,8 @@ pub enum On {
     /// Samples that no training uses, as they are: the plain loss.
     #[default]
     Test,
-    /// Samples that are trained on, each changed as the training changes it: the loss that was descended.
+    /// Samples that are trained on. [`measure_on`] changes each as the training changes it, which is the loss that was descended; during
+    /// a training they are measured as they are, and changed beside.
     Train,
 }
 

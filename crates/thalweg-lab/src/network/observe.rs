@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use thalweg::curvature::{CurvatureError, EigenSettings, End, Scaled, TraceSettings, eigenpairs};
 use thalweg::estimate::Estimate;
 use thalweg::evaluation::{CurvedLoss, Evaluation, EvaluationError, SampledLoss};
-use thalweg::fluctuation::SampleMean;
+use thalweg::fluctuation::{Residuals, SampleMean};
 
 use crate::quantity;
 
 /// Residual at which the largest eigenvalue counts as found, relative to itself. The value's own error is
 /// of the order of its square.
 const TOLERANCE: f64 = 1e-4;
+
+/// Of more output lines the mismatch is not computed: it takes matrices of as many lines and columns.
+const MOST_OUTPUTS: usize = 256;
 
 /// What is measured on the way. All of it is that of the evaluation set, with its labels or with noisy ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +29,11 @@ pub struct NetworkObservation {
     pub fluctuation: SampleMean,
     /// The squared norm ‖∇L‖² of the mean gradient, in loss²/weight².
     pub gradient_norm_squared: f64,
+    /// κ of the residuals' mismatch with the output curvature, with the labels of the fluctuation
+    /// ([`Residuals::mismatch_condition`]); infinite where one of them is singular, nothing where outputs are too many.
+    pub mismatch_condition: Option<f64>,
+    /// The mean loss over samples that are not trained on, where all else is of samples that are.
+    pub test_loss: Option<f64>,
     /// The same of the loss that is descended, where the training changes its samples; nothing where they are as they are.
     pub as_trained: Option<AsTrained>,
     /// λ_max(P^{−1/2} ∇²L P^{−1/2}) of the loss that is descended, where the optimiser divides by P.
@@ -46,6 +54,8 @@ pub struct AsTrained {
     pub lambda_max: Estimate,
     /// E‖∇ℓ‖² of one changed sample.
     pub fluctuation: SampleMean,
+    /// κ of the mismatch of changed samples.
+    pub mismatch_condition: Option<f64>,
 }
 
 impl From<NetworkObservation> for AsTrained {
@@ -55,6 +65,7 @@ impl From<NetworkObservation> for AsTrained {
             sharpness: observation.sharpness,
             lambda_max: observation.lambda_max,
             fluctuation: observation.fluctuation,
+            mismatch_condition: observation.mismatch_condition,
         }
     }
 }
@@ -129,8 +140,9 @@ fn finite(
     let top = eigenpairs(&mut evaluation.hessian(parameters)?, &eigen, None)?;
     let gradient = evaluation.gradient(parameters)?;
     let loss = evaluation.loss(parameters)?;
-    let norms = noisy.unwrap_or(evaluation);
-    let norms = norms.sample_squared_norms(parameters)?;
+    let noise = noisy.unwrap_or(evaluation);
+    let mismatch_condition = mismatch_condition(noise, parameters)?;
+    let norms = noise.sample_squared_norms(parameters)?;
     let norms = norms.col_iter().map(|sample| sample.iter().sum::<f64>());
     Ok(NetworkObservation {
         loss,
@@ -138,9 +150,25 @@ fn finite(
         lambda_max: top.values[0],
         fluctuation: SampleMean::of(norms),
         gradient_norm_squared: gradient.iter().map(|g| g * g).sum(),
+        mismatch_condition,
+        test_loss: None,
         as_trained: None,
         preconditioned_lambda_max: None,
     })
+}
+
+fn mismatch_condition(
+    evaluation: &mut Evaluation,
+    parameters: &[f64],
+) -> Result<Option<f64>, EvaluationError> {
+    if evaluation.outputs() > MOST_OUTPUTS {
+        return Ok(None);
+    }
+    let residuals = evaluation.residuals(parameters)?;
+    let curvature = evaluation.output_curvature(parameters)?;
+    let classes = evaluation.classes();
+    let found = Residuals::new(residuals.as_ref(), curvature.as_ref(), classes)?;
+    Ok(Some(found.mismatch_condition()))
 }
 
 impl NetworkObservation {

@@ -14,7 +14,7 @@ use thalweg::train::{Interventions, TrainSettings, Trainer, Training, run_togeth
 
 use super::NetworkError;
 use super::made::Made;
-use super::measure::Effort;
+use super::measure::{Effort, On};
 use super::observe::{NetworkObservation, observe, preconditioned_lambda_max};
 use super::state::NetworkState;
 use crate::memory::{self, TooLittle};
@@ -44,6 +44,8 @@ struct Sets {
     plain: Set,
     /// The same as the training changes them, where it does.
     as_trained: Option<Set>,
+    /// Those of the other side, where `plain` is trained on.
+    held_out: Option<Arc<Samples>>,
 }
 
 /// One set of samples.
@@ -64,6 +66,7 @@ impl Sets {
         Ok(Self {
             plain: Set { own, noisy },
             as_trained,
+            held_out: made.held_out()?,
         })
     }
 
@@ -88,6 +91,10 @@ impl Sets {
         else {
             return Ok(None);
         };
+        if let Some(samples) = &self.held_out {
+            let loss = made.evaluation(Arc::clone(samples))?.loss(parameters);
+            observation.test_loss = Some(loss.map_err(NetworkError::from)?);
+        }
         if let Some(set) = &self.as_trained {
             let (trained, found) = measure(set, Made::evaluation_as_trained)?;
             observation.as_trained = found.map(Into::into);
@@ -194,6 +201,7 @@ impl NetworkExperiment {
         };
         // So has the loss that is descended, where it is another.
         let sets = sets * if self.changes_the_loss() { 2 } else { 1 };
+        let sets = sets + u64::from(self.measure.on == On::Train);
         let rows = self.measured_steps().len() * seeds * quantity::kept().len();
         [
             (at_once as u64 * sets).saturating_mul(measured),

@@ -10,6 +10,7 @@ use super::error::Fault;
 use super::field::{Field, Tagged};
 use super::{EvaluationLabels, Spacing};
 use crate::images::{CifarLabels, Pixels};
+use crate::network::On;
 use crate::sources::{ImagePart, Incomplete, Scale, SoftUse};
 
 /// A value that a file names by one word.
@@ -62,6 +63,11 @@ words!(Convention {
 words!(EvaluationLabels {
     "noisy" => EvaluationLabels::Noisy,
     "clean" => EvaluationLabels::Clean,
+});
+
+words!(On {
+    "test" => On::Test,
+    "train" => On::Train,
 });
 
 words!(Pixels {
@@ -153,6 +159,7 @@ mod tests {
         check::<Scale>(&["standardised", "raw"]);
         check::<SoftUse>(&["drawn", "target"]);
         check::<EvaluationLabels>(&["noisy", "clean"]);
+        check::<On>(&["test", "train"]);
         check::<Pixels>(&["standardised", "unit"]);
         check::<Place>(&["targets", "logits"]);
         check::<Precision>(&["f64", "f32"]);

@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod additions;
 mod anisotropy_depth;
 mod beside;
 mod biases;
@@ -29,8 +30,10 @@ mod cor1;
 mod cor4;
 mod corrections;
 mod decay_or_noise;
+mod digits;
 mod error;
 mod exhibit;
+mod families;
 mod fig1;
 mod fig2;
 mod fig3;
@@ -42,8 +45,10 @@ mod fig8;
 mod flow_vs_sgd;
 mod imbalance;
 mod input_noise;
+mod interventions;
 mod label_scale;
 mod linear;
+mod matched;
 mod memory;
 mod network;
 mod output;
@@ -53,15 +58,18 @@ mod ran;
 mod real_noise;
 mod replacement;
 mod rnn;
+mod sam_anisotropy;
 mod sam_clock;
 mod shown;
 mod smoothed_classes;
 mod smoothing;
 mod switch;
 mod theory_ends;
+mod trend;
 mod turned_noise;
 mod two_layers;
 mod two_noises;
+mod what_to_watch;
 
 pub use compared::Compared;
 pub use context::Context;
@@ -306,6 +314,30 @@ pub const FIGURES: &[Entry] = &[
         says: "Real label noise is unequal; a rare class makes it as unequal as it is rare.",
         plan: nothing,
         show: real_noise::show,
+    },
+    Entry {
+        id: "interventions",
+        title: "Beyond the paper: whether sharpness follows the anisotropy that additions make",
+        origin: Origin::Beyond,
+        says: "Label smoothing, dropout and augmentation change the noise’s anisotropy; does sharpness follow it?",
+        plan: interventions::plan,
+        show: interventions::show,
+    },
+    Entry {
+        id: "sam-anisotropy",
+        title: "Beyond the paper: SAM under noise of growing anisotropy",
+        origin: Origin::Beyond,
+        says: "What SAM does to sharpness, fluctuation and test loss, and whether it does most under isotropic noise.",
+        plan: sam_anisotropy::plan,
+        show: sam_anisotropy::show,
+    },
+    Entry {
+        id: "what-to-watch",
+        title: "Beyond the paper: what to watch",
+        origin: Origin::Beyond,
+        says: "At the same training loss, which of sharpness, largest eigenvalue and fluctuation orders the test loss best.",
+        plan: families::plan,
+        show: what_to_watch::show,
     },
 ];
 

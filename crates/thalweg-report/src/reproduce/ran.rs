@@ -127,6 +127,21 @@ impl Ran {
     }
 }
 
+#[cfg(test)]
+impl Ran {
+    /// Runs that were not made, with trials by hand, by the names in `plan`.
+    pub(super) fn by_hand(plan: Plan, trials: impl Fn(&str) -> Trials) -> Self {
+        let run = |(name, planned): (String, Planned)| {
+            let trials = trials(&name);
+            (name, Arc::new(Run { planned, trials }))
+        };
+        Self {
+            runs: plan.0.into_iter().map(run).collect(),
+            compared: Mutex::default(),
+        }
+    }
+}
+
 impl Kept {
     /// Runs `planned`, or takes the run that an earlier figure made.
     fn run(

@@ -10,6 +10,6 @@ pub enum Budget {
     Tiny,
     /// Everything together in about a minute on two cores; long runs are cut short and say so.
     Quick,
-    /// Everything together in under ten minutes.
+    /// Each figure in under ten minutes on two cores.
     Full,
 }

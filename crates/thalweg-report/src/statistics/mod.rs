@@ -1,4 +1,4 @@
-//! What trials say together: means, ratios and their errors. It knows neither claims nor drawings.
+//! What trials say together: means, ratios, rank correlations and their errors. It knows neither claims nor drawings.
 //!
 //! ```
 //! use thalweg_report::statistics::PerTrial;
@@ -10,14 +10,18 @@
 //! assert!((ratio.value - 8.8_f64.cbrt()).abs() < 1e-12);
 //! ```
 
+mod kendall;
 mod measured;
 mod per_trial;
 mod point;
+mod resampled;
 mod trials;
 
+pub use kendall::kendall;
 pub use measured::Measured;
 pub use per_trial::{Missing, PerTrial};
 pub use point::Point;
+pub use resampled::{Resampled, resampled};
 pub use trials::Trials;
 
 #[cfg(test)]

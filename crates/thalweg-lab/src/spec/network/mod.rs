@@ -27,6 +27,8 @@ use super::resolved::{kind, schedule as schedule_node, to_toml};
 use super::schedule::Schedule;
 use super::specification::Specification;
 use super::word::Word;
+use crate::network::On;
+use crate::sources::NetworkSource;
 use architecture::network;
 use data::{data, ends};
 
@@ -62,6 +64,9 @@ pub struct NetworkExperiment {
 pub struct NetworkMeasure {
     /// The measured steps.
     pub schedule: Schedule,
+    /// Which samples: those that are not trained on, or those that are, as they are. Of the latter, the loss on the former
+    /// is measured beside ([`TEST_LOSS`](crate::quantity::TEST_LOSS)).
+    pub on: On,
     /// Samples of the evaluation set, which is the same at all steps of a run.
     pub samples: usize,
     /// Of the evaluation set and of random probes: one for all runs, or each its own.
@@ -148,6 +153,7 @@ impl Specification for NetworkExperiment {
             Loss::CrossEntropy | Loss::MeanCrossEntropy => Place::Logits,
         };
         let data = data(&data_field, &network, place)?;
+        let measure = measure(root.optional("measure").as_ref(), loss, &data)?;
         Ok(Self {
             name: name(root)?,
             settings: settings(root, &data, loss)?,
@@ -165,7 +171,7 @@ impl Specification for NetworkExperiment {
                 .optional("seeds")
                 .map_or(Ok(default_seeds()), |f| seeds(&f))?,
             steps: root.required("steps", "the number of steps")?.count()?,
-            measure: measure(root.optional("measure").as_ref(), loss)?,
+            measure,
         })
     }
 
@@ -204,6 +210,7 @@ impl Specification for NetworkExperiment {
             spacing,
             count,
             last_fifth,
+            ("on", self.measure.on.word().into()),
             ("samples", self.measure.samples.into()),
             ("seed", self.measure.seed.to_node()),
             ("labels", self.measure.labels.word().into()),
@@ -332,12 +339,17 @@ fn loss_node(loss: Loss) -> Node {
     }
 }
 
-fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Fault> {
+fn measure(
+    field: Option<&Field<'_>>,
+    loss: Loss,
+    data: &NetworkData,
+) -> Result<NetworkMeasure, Fault> {
     let default = NetworkMeasure {
         schedule: Schedule {
             count: 30,
             ..Schedule::default()
         },
+        on: On::Test,
         samples: 1000,
         seed: SeedRule::Shared(0),
         labels: EvaluationLabels::Noisy,
@@ -350,6 +362,7 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
         "spacing",
         "count",
         "last_fifth",
+        "on",
         "samples",
         "seed",
         "labels",
@@ -357,6 +370,9 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
     ])?;
     Ok(NetworkMeasure {
         schedule: schedule(field, default.schedule)?,
+        on: field
+            .optional("on")
+            .map_or(Ok(default.on), |f| on(&f, data))?,
         samples: match field.optional("samples") {
             None => default.samples,
             Some(samples) => match samples.size()? {
@@ -380,6 +396,16 @@ fn measure(field: Option<&Field<'_>>, loss: Loss) -> Result<NetworkMeasure, Faul
             },
         },
     })
+}
+
+/// Which samples are measured on. A stream is never trained on twice.
+fn on(field: &Field<'_>, data: &NetworkData) -> Result<On, Fault> {
+    match (On::read(field)?, &data.source) {
+        (On::Train, NetworkSource::Teacher(_)) => Err(field.not(
+            "\"test\" (a teacher's samples are fresh at each step: there is no set of them that is trained on)",
+        )),
+        (on, _) => Ok(on),
+    }
 }
 
 /// The labels of the evaluation set. Curvature is linear in labels for squared error alone.

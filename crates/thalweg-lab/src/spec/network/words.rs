@@ -7,6 +7,7 @@ use thalweg::problem::{Caveat, ProblemField, caveats};
 use thalweg::random::NoiseLaw;
 
 use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, interventions};
+use crate::network::On;
 use crate::provenance::LOSS_CONVENTION;
 use crate::spec::word::Word as _;
 
@@ -72,6 +73,7 @@ impl NetworkExperiment {
     /// What is measured on.
     pub fn evaluation_words(&self) -> String {
         let NetworkMeasure {
+            on,
             samples,
             seed,
             labels,
@@ -81,7 +83,11 @@ impl NetworkExperiment {
             EvaluationLabels::Noisy => "noisy labels",
             EvaluationLabels::Clean => "clean labels, but for the fluctuation",
         };
-        format!("{samples} samples with {labels} ({seed})")
+        let on = match on {
+            On::Test => "",
+            On::Train => " that are trained on",
+        };
+        format!("{samples} samples{on} with {labels} ({seed})")
     }
 
     /// What is averaged over samples, with its convention.
