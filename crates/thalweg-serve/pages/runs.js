@@ -47,12 +47,14 @@ function listed() {
       const label = `${called(path)} `;
       if (kind === "sweep") {
         const button = control(make("button", { type: "button", textContent: path || "the sweep" }), "sweep", path);
+        // Pressed again it closes.
         button.addEventListener("click", () => {
-          shownSweep = path;
+          shownSweep = path === shownSweep ? null : path;
           choosable = "";
-          Object.assign(choice, { across: 0, down: 1 });
-          look();
+          listed();
+          look().then(() => $("sweep").scrollIntoView({ block: "nearest" }));
         });
+        button.setAttribute("aria-pressed", path === shownSweep);
         item.append(button, " ", make("small", { textContent: kind }));
       } else item.append(label, make("small", { textContent: kind }));
     }
@@ -114,10 +116,12 @@ function drawRuns(runs) {
   $("charts").replaceChildren();
   for (const key of keys.slice(0, 6)) {
     const curves = runs.map(({ run }) => run.curves.find(curve => curve.key === key));
-    const values = curves.flatMap(curve => curve ? curve.mean.filter(Number.isFinite) : []);
+    // With their bands, which are to be seen whole.
+    const ends = ({ mean, standard_error }) => mean.flatMap((value, j) => [-1, 1].map(sign => value + sign * (standard_error[j] ?? 0)));
+    const values = curves.flatMap(curve => curve ? ends(curve).filter(Number.isFinite) : []);
     if (!values.length) continue;
     const { axis, symbol, unit } = curves.find(Boolean);
-    const name = axis.replace(/_\{?([a-z]+)\}?/gi, "_$1");
+    const name = axis.replace(/_\{?([a-z0-9]+)\}?/gi, "_$1");
     const box = make("div", { id: `curve-${key}` });
     const figure = make("figure", {}, make("figcaption", { textContent: name }), box);
     box.setAttribute("role", "img");
@@ -156,20 +160,24 @@ function rounded(value) {
 // stays open while cells finish.
 let choosable = "", latest = null;
 
-function choices(axes) {
+// The first axis that does not move together with axis `at`; −1 where there is none.
+const beside = (at, axisOf) => axisOf.findIndex(of => of !== axisOf[at]);
+
+function choices(axes, axisOf) {
   if (choosable === JSON.stringify(axes)) return;
   choosable = JSON.stringify(axes);
+  Object.assign(choice, { across: 0, down: beside(0, axisOf) });
   const select = (name, options, label) => {
     const made = make("select");
     options.forEach(([value, text]) => made.append(make("option", { value, textContent: text, selected: String(choice[name]) === String(value) })));
     made.addEventListener("change", () => {
       const before = choice[name];
       choice[name] = name === "quantity" ? made.value : Number(made.value);
-      // Two axes are two: the other takes the place that is free.
-      if (name !== "quantity" && choice.across === choice.down) {
+      // Two axes are two, and do not move together: the other takes the place that is free.
+      if (name !== "quantity" && choice.down >= 0 && axisOf[choice.across] === axisOf[choice.down]) {
         const other = name === "across" ? "down" : "across";
-        choice[other] = before;
-        selects[other].value = String(before);
+        choice[other] = axisOf[before] === axisOf[choice[name]] ? beside(choice[name], axisOf) : before;
+        selects[other].value = String(choice[other]);
       }
       drawSweep(latest);
     });
@@ -180,17 +188,18 @@ function choices(axes) {
   const named = axes.map((axis, i) => [i, axis]);
   $("choices").replaceChildren(
     select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "shown"),
-    ...(axes.length > 1 ? [select("across", named, "across"), select("down", named, "down")] : []),
+    ...(axes.length > 1 ? [select("across", named, "across")] : []),
+    ...(choice.down >= 0 ? [select("down", named, "down")] : []),
   );
 }
 
 function drawSweep(sweep) {
   latest = sweep;
-  const { status, axes, points, cells } = sweep;
-  const left = status.seconds_left === null || status.finished === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
+  const { status, axes, axis_of: axisOf, points, cells } = sweep;
+  const left = status.seconds_left === null || status.finished + status.failed.length === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
   $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done${status.with_divergence ? ` (${status.with_divergence} with seeds that diverged)` : ""}, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
-  choices(axes);
-  const down = axes.length > 1 ? choice.down : -1;
+  choices(axes, axisOf);
+  const down = choice.down;
   const values = axis => axis < 0 ? [""] : [...new Set(points.map(point => point[axis]))];
   const [columns, rows] = [values(choice.across), values(down)];
   const groups = new Map();

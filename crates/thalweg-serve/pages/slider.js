@@ -34,7 +34,7 @@ export function slider(field, changed) {
   if (field.unit) {
     const unit = document.createElement("small");
     unit.textContent = field.unit;
-    label.append(unit);
+    label.append(" ", unit);
   }
   const range = document.createElement("input");
   Object.assign(range, { type: "range", id, min: 0, max: POSITIONS, step: 1 });

@@ -185,6 +185,9 @@ function drawCurve(chart, key, label) {
 }
 
 function draw() {
+  const more = view.maps ? "" : " (no map: the minima of more than two layers are no surface)";
+  $("cap-f").textContent = `Fluctuation F: SGD goes downhill${more}`;
+  $("cap-t").textContent = `Sharpness T of the same minima${more}`;
   drawMap(charts.mapF, view.maps && view.maps.fluctuation, "F");
   drawMap(charts.mapT, view.maps && view.maps.sharpness, "T");
   drawCurve(charts.curveF, "fluctuation", F_AXIS);
@@ -200,6 +203,8 @@ function draw() {
   $("flat-f").textContent = shown(flattest.fluctuation, 6);
   const exact = mark("theorem") && mark("end") && prediction.sharpness !== mark("end").sharpness && view.flow.name.includes("exact");
   $("drift-row").hidden = !exact;
+  $("end-name").textContent = exact ? "least fluctuation (Theorem 1, predict)" : "where SGD ends (predict)";
+  for (const there of document.querySelectorAll(".there")) there.textContent = exact ? "at the least fluctuation" : "at the end";
   if (exact) {
     $("drift-t").textContent = shown(mark("end").sharpness, 4);
     $("drift-f").textContent = shown(mark("end").fluctuation, 4);

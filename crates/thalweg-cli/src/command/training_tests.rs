@@ -18,11 +18,18 @@ fn each_direction_has_its_own_words() {
         let change = Change {
             start: estimate(3.0),
             end: estimate(7.0),
-            factor: estimate(2.5),
+            factor: Some(estimate(2.5)),
             direction,
         };
         assert_eq!(verb(&change), in_words);
     }
+    let negative = Change {
+        start: estimate(-1.0),
+        end: estimate(7.0),
+        factor: None,
+        direction: Direction::NotPositive,
+    };
+    assert_eq!(verb(&negative), "went from -1 to 7");
 }
 
 #[test]

@@ -73,7 +73,12 @@ fn each_addition_does_what_it_is_documented_to_do() {
     let smoothed = predict(&["--label-smoothing", "0.1"]);
     assert!((number(&smoothed, "sharpness") / sharpness - 0.9).abs() < 1e-9);
     // Forces of their own.
-    assert!(number(&predict(&["--weight-decay", "1e-4"]), "sharpness") < 9.0);
+    let decayed = predict(&["--weight-decay", "1e-4"]);
+    assert!(number(&decayed, "sharpness") < 9.0);
+    // The stability is that of the end which is predicted, not of Theorem 1's.
+    let rate = decayed["run"]["learning_rate"].as_f64().unwrap();
+    let stability = decayed["run"]["stability_number"].as_f64().unwrap();
+    assert!((stability / (rate * number(&decayed, "lambda_max") / 2.0) - 1.0).abs() < 1e-12);
     let normalised = predict(&["--sam", "0.005", "--sam-normalised"]);
     assert!(number(&normalised, "sharpness") < sharpness);
     // Constant along the diagonal minima: the end is unchanged.

@@ -57,6 +57,15 @@ pub struct ForcedEnd {
 }
 
 impl ForcedEnd {
+    /// The stability of the minimum of least fluctuation, with η λ_max/2 and the excess loss of this end.
+    fn stability(&self, least: Stability, learning_rate: f64, batch: usize) -> Stability {
+        Stability {
+            stability_number: 0.5 * learning_rate * self.at.lambda_max,
+            weighted_fluctuation: 0.5 * learning_rate / batch as f64 * self.at.fluctuation,
+            ..least
+        }
+    }
+
     fn new(problem: &Problem, forces: Forces) -> Result<Self, AnswerError> {
         let at = rest(problem, forces).map_err(AnswerError::input)?;
         let parts = theory::functionals(problem, &at.weights).map_err(AnswerError::work)?;
@@ -147,9 +156,14 @@ impl<'p> PredictAnswer<'p> {
             Some((learning_rate, batch)) => Some(PredictedRun {
                 learning_rate,
                 batch,
-                stability: prediction
-                    .stability(learning_rate, batch)
-                    .map_err(AnswerError::input)?,
+                stability: {
+                    let at_least = prediction
+                        .stability(learning_rate, batch)
+                        .map_err(AnswerError::input)?;
+                    end.as_ref().map_or(at_least, |end| {
+                        end.stability(at_least, learning_rate, batch)
+                    })
+                },
                 validity: Validity::at_minimum(&prediction, learning_rate, batch),
                 relaxation: (end.is_none() && relaxes_quickly(problem))
                     .then(|| flow::relaxation(problem).ok())

@@ -92,6 +92,10 @@ impl Seen {
         self.cells.extend(new);
         let sweep = self.follower.store().sweep();
         let axes: Vec<&str> = sweep.columns().map(|column| column.name.as_str()).collect();
+        let each = sweep.axes.iter().enumerate();
+        let axis_of: Vec<usize> = each
+            .flat_map(|(at, axis)| vec![at; axis.columns.len()])
+            .collect();
         let place = |number: usize| -> Vec<String> {
             let point = sweep.point(number);
             point.iter().map(|value| value.words()).collect()
@@ -100,6 +104,8 @@ impl Seen {
         Ok(json!({
             "status": status,
             "axes": axes,
+            // Of each of them which axis of the file it is of: those of one move together.
+            "axis_of": axis_of,
             "points": (0..shown).map(place).collect::<Vec<_>>(),
             "cells": self.cells.values().collect::<Vec<_>>(),
         }))

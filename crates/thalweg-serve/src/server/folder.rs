@@ -94,6 +94,7 @@ pub async fn page(State(shared): State<Shared>, path: Option<Path<String>>) -> R
     read(shared, move |folder| {
         match page_in(folder, &path).and_then(|file| text(file).ok()) {
             Some(text) => {
+                let text = without_refresh(text);
                 let headers = [
                     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
                     (header::CONTENT_SECURITY_POLICY, SANDBOX),
@@ -104,6 +105,19 @@ pub async fn page(State(shared): State<Shared>, path: Option<Path<String>>) -> R
         }
     })
     .await
+}
+
+/// A page that `thalweg report --watch` writes asks to be loaded again, which its box forbids: a browser would complain each time.
+fn without_refresh(page: Vec<u8>) -> Vec<u8> {
+    const TAG: &[u8] = b"<meta http-equiv=\"refresh\"";
+    // It stands at the head.
+    let head = &page[..page.len().min(1024)];
+    let Some(start) = head.windows(TAG.len()).position(|window| window == TAG) else {
+        return page;
+    };
+    let length = page[start..].iter().position(|byte| *byte == b'>');
+    let rest = length.map_or(page.len(), |length| start + length + 1);
+    [&page[..start], &page[rest..]].concat()
 }
 
 /// The file, unless it is larger than a page of this program can be.

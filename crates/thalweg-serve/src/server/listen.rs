@@ -50,6 +50,14 @@ pub enum ServeError {
         /// As it was given.
         folder: PathBuf,
     },
+    /// The folder cannot be looked into.
+    #[error("{} cannot be looked into: {source}", folder.display())]
+    Unreadable {
+        /// As it was given.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Nobody may listen there.
     #[error("port {port} of {host} cannot be listened at; --port 0 takes any that is free")]
     Listen {
@@ -92,6 +100,12 @@ impl Server {
         if let Some(folder) = options.folder.as_ref().filter(|folder| !folder.is_dir()) {
             let folder = folder.clone();
             return Err(ServeError::Folder { folder });
+        }
+        if let Some(folder) = &options.folder {
+            std::fs::read_dir(folder).map_err(|source| ServeError::Unreadable {
+                folder: folder.clone(),
+                source,
+            })?;
         }
         let here = Ipv4Addr::LOCALHOST.to_string();
         let host = options.host.clone().unwrap_or(here);

@@ -64,11 +64,11 @@ fn filled(root: &Path) {
 fn runs_and_sweeps_are_listed_and_drawn_as_they_are_stored() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path());
-    fs::copy(
-        folder.path().join("kept/one run/report.html"),
-        folder.path().join("kept/one run/of mine.html"),
-    )
-    .unwrap();
+    // As one that is watched, which asks to be loaded again.
+    let page = fs::read_to_string(folder.path().join("kept/one run/report.html")).unwrap();
+    let again = "<head><meta http-equiv=\"refresh\" content=\"10\">";
+    let watched = page.replacen("<head>", again, 1);
+    fs::write(folder.path().join("kept/one run/of mine.html"), watched).unwrap();
     let server = serve_folder(folder.path());
     let listed = server.get("/api/folder").json();
     let seen: Vec<_> = listed["entries"].as_array().unwrap().iter().collect();
@@ -77,6 +77,8 @@ fn runs_and_sweeps_are_listed_and_drawn_as_they_are_stored() {
         (&seen[1]["path"], &seen[1]["kind"]),
         (&"kept/one run/of mine.html".into(), &"page".into())
     );
+    let shown = server.get("/api/folder/page/kept/one%20run/of%20mine.html");
+    assert_eq!(shown.body, page);
     assert_eq!(
         (&seen[0]["path"], &seen[0]["kind"], &seen[0]["report"]),
         (&"kept/one run".into(), &"simulation".into(), &true.into())

@@ -255,7 +255,7 @@ impl Validity {
                     if self.largest_stability().0 >= 1.0 {
                         "end flatter than predicted, or to diverge"
                     } else {
-                        "lag behind the prediction and to end flatter"
+                        "differ from it on the way and to end flatter"
                     }
                 )
             });
