@@ -70,7 +70,7 @@ The least that FILE can say:
     loss = \"squared-error\"            # or \"cross-entropy\"
     network = { kind = \"mlp\", inputs = 2, hidden = [4], outputs = 2 }
     [data]
-    kind = \"teacher\"                  # or \"mnist\", \"idx\", \"cifar\", \"table\", \"alice\", \"text\"
+    kind = \"teacher\"                  # or mnist, idx, cifar, table, alice, text
     teacher = { hidden = [100] }
     noise_standard_deviations = [3, 0.03]
 Of a text, each character predicted from those before it (`tokens` is how many
