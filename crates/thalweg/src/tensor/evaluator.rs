@@ -114,9 +114,13 @@ mod tests {
     fn outputs_have_the_bits_of_a_machine() {
         let all = || {
             for activation in [Activation::Relu, Activation::Tanh] {
-                for (biases, outputs, positions) in
-                    [(false, 2, 1), (true, 1, 1), (true, 3, 2), (false, 4, 1), (true, 5, 2)]
-                {
+                for (biases, outputs, positions) in [
+                    (false, 2, 1),
+                    (true, 1, 1),
+                    (true, 3, 2),
+                    (false, 4, 1),
+                    (true, 5, 2),
+                ] {
                     let tape = perceptron(activation, biases, outputs, positions);
                     let two = TwoLayers::of(&tape).is_some();
                     assert_eq!(two, activation == Activation::Relu && outputs < 5);

@@ -23,6 +23,11 @@ pub trait Packs: Sized {
     unsafe fn on_registers(work: impl Packed<Self>);
     /// Runs `work` in the widest registers that the processor has, else on packs: the same bits.
     fn on_widest(work: impl Laned<Self>) {
+        #[cfg(target_arch = "x86_64")]
+        if crate::lanes::has_avx2() {
+            // SAFETY: the processor was just found to have both.
+            return unsafe { lanes_avx2::<Self, Self::Pack>(work) };
+        }
         work.run::<Self::Pack>();
     }
 }
