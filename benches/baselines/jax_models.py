@@ -15,6 +15,16 @@ class SamplesFirst:
         return jax.device_put(samples)
 
     @staticmethod
+    def shape(samples, rows, positions):
+        """Of the inputs or targets of so many samples."""
+        return (samples, rows) if positions == 1 else (samples, positions, rows)
+
+    @staticmethod
+    def by_row(numbers, positions):
+        """One number for each row, to multiply inputs or targets by."""
+        return numbers
+
+    @staticmethod
     def loss(case):
         return mean_loss(case, SamplesFirst, samples=0, classes=-1)
 
@@ -74,6 +84,14 @@ class SamplesLast:
         return jax.device_put(tuple(np.ascontiguousarray(array.T) for array in samples))
 
     @staticmethod
+    def shape(samples, rows, positions):
+        return (rows, samples) if positions == 1 else (rows, positions, samples)
+
+    @staticmethod
+    def by_row(numbers, positions):
+        return numbers.reshape((-1, 1) if positions == 1 else (-1, 1, 1))
+
+    @staticmethod
     def loss(case):
         return mean_loss(case, SamplesLast, samples=-1, classes=0)
 
@@ -127,14 +145,19 @@ class SamplesLast:
         return affine("readout", norm("norm", x))
 
 
-def mean_loss(case, layout, samples, classes):
-    """The loss by the axes of samples and classes."""
+def network_of(case, layout):
+    """f(case, parameters, x) of the case's kind; its teacher is of the same."""
     networks = {
         "mlp": layout.perceptron,
         "transformer": layout.transformer,
         "language-model": layout.language_model,
     }
-    network = networks[case.kind]
+    return networks[case.kind]
+
+
+def mean_loss(case, layout, samples, classes):
+    """The loss by the axes of samples and classes."""
+    network = network_of(case, layout)
 
     def loss(parameters, inputs, targets):
         outputs = network(case, parameters, inputs)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jax_models import SamplesFirst, SamplesLast
+from jax_training import FreshSamples, KEYS
 from serving import Work, cases, norm, serve
 
 
@@ -192,6 +193,12 @@ def main():
                 for looped, how in ((True, "loop"), (False, "call for each")):
                     make = functools.partial(Product, case, layout, product, looped)
                     works[f"hvp {case.name}", f"{layout.name}, {name}, {how}"] = make
+        if case.teacher:
+            for layout in (SamplesFirst, SamplesLast):
+                for generator in ("threefry2x32", "rbg", "unsafe_rbg"):
+                    for keys in KEYS:
+                        make = functools.partial(FreshSamples, case, layout, generator, keys)
+                        works[case.training, f"{layout.name}, {generator}, {keys}"] = make
         if case.name.startswith("mnist"):
             works[f"fluctuation {case.name}", "vmap of grad"] = functools.partial(Fluctuation, case)
     serve("jax", jax.__version__, works)

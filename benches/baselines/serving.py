@@ -44,15 +44,28 @@ class Case:
                 self.samples(f"curvature-{name}", side, (-1,)) for name, side in zip(names, sides)
             )
 
+        self.batch = description["batch"]
+        # What it is trained on, where that is a set in memory that programs are compared on.
+        self.set = description["set"] and tuple(
+            self.samples(f"set-{name}", side, (-1,)) for name, side in zip(names, sides)
+        )
+        # What it learns from, where that draws fresh samples.
+        self.teacher = description["teacher"]
+        if self.teacher:
+            self.training = self.teacher["work"]
+            self.teacher_weights = self.split("teacher", self.teacher["parameters"])
+
     def load(self, name):
         return np.load(self.directory / f"{name}.npy")
 
-    def split(self, name):
-        """A parameter vector as matrices by name."""
-        shapes = self.shapes.values()
-        ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
+    def split(self, name, parameters=None):
+        """A parameter vector as matrices by name: the network's, or what `parameters` lists."""
+        named = self.shapes
+        if parameters:
+            named = {name: (rows, columns) for name, rows, columns in parameters}
+        ends = np.cumsum([rows * columns for rows, columns in named.values()])[:-1]
         parts = np.split(self.load(name), ends)
-        return {key: part.reshape(shape) for (key, shape), part in zip(self.shapes.items(), parts)}
+        return {key: part.reshape(shape) for (key, shape), part in zip(named.items(), parts)}
 
     def samples(self, name, side, leading):
         rows, positions = side

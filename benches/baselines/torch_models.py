@@ -45,6 +45,8 @@ class LanguageModel(nn.Module):
     def __init__(self, tokens, width, positions, hidden, heads, block):
         super().__init__()
         self.heads, self.block = heads, block
+        # Of attention's shares, in training.
+        self.dropout = 0.0
         self.embedding = nn.Embedding(tokens, width)
         self.positions = nn.Parameter(torch.zeros(positions, width))
         self.norm1 = nn.LayerNorm(width)
@@ -65,7 +67,8 @@ class LanguageModel(nn.Module):
 
     def attend(self, query, key, value):
         if self.block is Fused:
-            return functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+            chance = self.dropout if self.training else 0.0
+            return functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=chance)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
         return torch.softmax(scores.masked_fill(later, -torch.inf), dim=-1) @ value

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from serving import Work, cases, norm, serve
 from torch_models import Fused, assign, data, loss_of, module, tensors
+from torch_training import works_of
 
 torch.set_num_threads(1)
 
@@ -153,6 +154,7 @@ def main():
         works[hvp, "jvp of grad"] = functools.partial(ForwardProduct, case)
         if case.name.startswith("mnist"):
             works[f"fluctuation {case.name}", "vmap of grad"] = functools.partial(Fluctuation, case)
+        works |= works_of(case)
     serve("torch", torch.__version__, works)
 
 

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use thalweg::data::Sampler;
+use thalweg::data::{Sampler, Samples, Source};
 use thalweg::loss::Objective;
 use thalweg::model::Network;
 use thalweg::random::{Purpose, Stream};
+use thalweg::tensor::Tape;
 use thalweg::train::{Interventions, Trainer, Training};
 use thalweg_lab::images::Pixels;
 use thalweg_lab::network::Made;
@@ -24,6 +25,9 @@ const SEED: u64 = 0;
 /// Steps of training before curvature is measured, and samples that it is measured on.
 const TRAINING: u64 = 1000;
 const CURVATURE: usize = 1024;
+/// Samples of a set that other programs are given: all digits, and a part of the text.
+const DIGITS: usize = 10_000;
+const WINDOWS: usize = 2048;
 
 /// A network with its data in f32.
 pub struct Case {
@@ -36,6 +40,10 @@ pub struct Case {
     pub evaluation: Objective<f32>,
     /// What the Hessian is multiplied by.
     pub direction: Vec<f32>,
+    /// What it learns from, where that draws fresh samples.
+    pub teacher: Option<Teacher>,
+    /// What it is trained on, or a part of it, where that is a set in memory that programs are compared on.
+    pub set: Option<Arc<Samples>>,
     /// For curvature to a given accuracy.
     pub trained: Option<Trained>,
 }
@@ -69,6 +77,7 @@ impl Case {
             experiment.data.noise = None;
         }
         let made = Made::new(&experiment)?;
+        let teacher = Teacher::of(&experiment)?;
         let start = experiment.init.weights(made.training.tape(), SEED);
         let trained = match name {
             "mnist" => Some(train(&made, &start)?),
@@ -89,6 +98,8 @@ impl Case {
             name,
             start,
             trained,
+            teacher,
+            set: set(name, source),
             direction: (0..tape.parameter_count())
                 .map(|_| stream.normal() as f32)
                 .collect(),
@@ -102,6 +113,45 @@ impl Case {
     /// The start in f32.
     pub fn parameters(&self) -> Vec<f32> {
         self.start.iter().map(|&x| x as f32).collect()
+    }
+}
+
+/// Digits as they are, and windows of the text.
+fn set(name: &str, source: &Source) -> Option<Arc<Samples>> {
+    let most = match name {
+        "mnist" => DIGITS,
+        "text" => WINDOWS,
+        _ => return None,
+    };
+    Some(Arc::new(source.evaluation(SEED, most)))
+}
+
+/// A teacher that draws fresh samples, from what its specification says.
+pub struct Teacher {
+    pub tape: Tape,
+    pub weights: Vec<f64>,
+    /// √Σε, which is diagonal; Σx is the identity.
+    pub deviations: Vec<f64>,
+}
+
+impl Teacher {
+    /// That of the run that [`Made::new`] makes.
+    fn of(experiment: &NetworkExperiment) -> Result<Option<Self>, Box<dyn std::error::Error>> {
+        let (NetworkSource::Teacher(source), Some(noise)) =
+            (&experiment.data.source, &experiment.data.noise)
+        else {
+            return Ok(None);
+        };
+        let tape = source.network.tape_at(experiment.network.positions()[0])?;
+        let run = experiment.seeds.first().copied().unwrap_or(0);
+        let outputs = noise.covariance.nrows();
+        Ok(Some(Self {
+            weights: source.init.teacher_weights(&tape, source.seed.of(run)),
+            deviations: (0..outputs)
+                .map(|i| noise.covariance[(i, i)].sqrt())
+                .collect(),
+            tape,
+        }))
     }
 }
 

@@ -4,14 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use faer::Mat;
 use serde_json::{Value, json};
 use thalweg::data::Samples;
 use thalweg::loss::{Loss, Objective};
 use thalweg::model::Network;
-use thalweg::tensor::{LinesMut, Variable};
+use thalweg::tensor::{LinesMut, Tape, Variable};
 
 use super::case::Case;
+use super::runs::{RATE, Runs, SEEDS};
 use super::solution::{LAMBDA_MAX_LIMIT, TRACE_LIMIT};
 
 /// Each case in a directory of its own, and `networks.json` to describe them.
@@ -34,19 +34,16 @@ pub fn write(directory: &Path, cases: &[Case]) -> io::Result<()> {
             save(&directory, name, numbers)?;
         }
         if let Some(trained) = &case.trained {
-            let Samples { inputs, targets } = &*trained.samples;
-            // All of them came from single precision.
-            let single = |numbers: &mut dyn Iterator<Item = &f64>| -> Vec<f32> {
-                numbers.map(|&x| x as f32).collect()
-            };
-            let columns = |matrix: &Mat<f64>| single(&mut matrix.col_iter().flat_map(|c| c.iter()));
-            save(
-                &directory,
-                "trained",
-                &single(&mut trained.parameters.iter()),
-            )?;
-            save(&directory, "curvature-inputs", &columns(inputs))?;
-            save(&directory, "curvature-targets", &columns(targets))?;
+            let parameters: Vec<f32> = trained.parameters.iter().map(|&x| x as f32).collect();
+            save(&directory, "trained", &parameters)?;
+            save_samples(&directory, "curvature", &trained.samples)?;
+        }
+        if let Some(set) = &case.set {
+            save_samples(&directory, "set", set)?;
+        }
+        if let Some(teacher) = &case.teacher {
+            let weights: Vec<f32> = teacher.weights.iter().map(|&x| x as f32).collect();
+            save(&directory, "teacher", &weights)?;
         }
         descriptions.push(describe(case));
     }
@@ -58,14 +55,26 @@ fn save(directory: &Path, name: &str, numbers: &[f32]) -> io::Result<()> {
     fs::write(directory.join(name).with_extension("npy"), npy(numbers))
 }
 
+/// Inputs and targets, sample after sample; all of them came from single precision.
+fn save_samples(directory: &Path, name: &str, samples: &Samples) -> io::Result<()> {
+    for (side, matrix) in [("inputs", &samples.inputs), ("targets", &samples.targets)] {
+        let numbers = matrix.col_iter().flat_map(|c| c.iter());
+        let numbers: Vec<f32> = numbers.map(|&x| x as f32).collect();
+        save(directory, &format!("{name}-{side}"), &numbers)?;
+    }
+    Ok(())
+}
+
 fn describe(case: &Case) -> Value {
     let tape = case.training.tape();
     let shape = |variable: Variable| [variable.rows(), variable.positions()];
-    let parameters: Vec<_> = tape
-        .parameters()
-        .iter()
-        .map(|parameter| json!([parameter.name, parameter.rows, parameter.columns]))
-        .collect();
+    let parameters = |tape: &Tape| -> Vec<Value> {
+        tape.parameters()
+            .iter()
+            .map(|parameter| json!([parameter.name, parameter.rows, parameter.columns]))
+            .collect()
+    };
+    let batch = case.training.settings().batch;
     json!({
         "name": case.name,
         "kind": match &case.network {
@@ -88,7 +97,18 @@ fn describe(case: &Case) -> Value {
         "batches": case.batches.len(),
         "input": shape(tape.input()),
         "output": shape(tape.output()),
-        "parameters": parameters,
+        "parameters": parameters(tape),
+        "batch": batch,
+        "set": case.set.is_some(),
+        "teacher": case.teacher.as_ref().map(|teacher| json!({
+            "work": Runs::name(case.name, batch),
+            "parameters": parameters(&teacher.tape),
+            "input": shape(teacher.tape.input()),
+            "output": shape(teacher.tape.output()),
+            "deviations": teacher.deviations,
+            "seeds": SEEDS,
+            "learning_rate": RATE,
+        })),
         "curvature": case.trained.as_ref().map(|trained| json!({
             "lambda_max": { "value": trained.lambda_max, "limit": LAMBDA_MAX_LIMIT },
             "trace": { "value": trained.trace, "limit": TRACE_LIMIT },

@@ -5,6 +5,8 @@
 
 mod case;
 mod export;
+mod interventions;
+mod runs;
 mod solution;
 mod timed;
 mod work;

@@ -1,15 +1,15 @@
 //! What is timed, written as a user of the library would.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 use thalweg::loss::Objective;
 use thalweg::optimizer::Sgd;
 use thalweg::tensor::{Block, LinesMut};
-use thalweg::train::{TrainSettings, Trainer, Training, run_together};
 
 use super::case::Case;
+use super::interventions::Added;
+use super::runs::Runs;
 use super::solution::{LambdaMax, Trace};
 use super::timed::{Failure, Work};
 
@@ -29,6 +29,9 @@ pub fn of(case: &Case) -> Result<Vec<Box<dyn Work>>, Failure> {
                 works.push(Box::new(Runs::new(case, batch, together)?));
             }
         }
+    }
+    for added in Added::all(case)? {
+        works.push(Box::new(added));
     }
     if let Some(trained) = &case.trained {
         works.push(Box::new(LambdaMax::new(case.name, trained.clone())));
@@ -240,84 +243,6 @@ impl Work for Fluctuation {
     }
 }
 
-/// Training as the library does it, samples drawn and all.
-struct Runs {
-    name: String,
-    /// Whether the seeds share vector registers.
-    together: bool,
-    training: Training,
-    start: Vec<Trainer<f32>>,
-    runs: Vec<Trainer<f32>>,
-    /// Calls that do not make a step of all seeds yet.
-    calls: usize,
-}
-
-/// How many seeds there are.
-const SEEDS: usize = 16;
-
-impl Runs {
-    fn new(case: &Case, batch: usize, together: bool) -> Result<Self, Failure> {
-        let training = &case.training;
-        let settings = TrainSettings {
-            // Small, so that no run diverges and stops.
-            optimizer: Sgd::new(1e-3),
-            batch,
-            switch: training.settings().switch,
-        };
-        let tape = Arc::clone(training.tape());
-        let training = Training::new(tape, training.loss(), training.source().clone(), settings)?;
-        let runs = (0..SEEDS as u64)
-            .map(|seed| Trainer::start(&training, &case.start, seed))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            name: format!("train {}, {SEEDS} seeds, batch {batch}", case.name),
-            together,
-            training,
-            start: runs.clone(),
-            runs,
-            calls: 0,
-        })
-    }
-}
-
-impl Work for Runs {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn variant(&self) -> &'static str {
-        if self.together {
-            "side by side"
-        } else {
-            "one by one"
-        }
-    }
-
-    fn restart(&mut self) {
-        self.runs.clone_from(&self.start);
-        self.calls = 0;
-    }
-
-    /// A call is a step of one seed.
-    fn repeat(&mut self, calls: usize) -> Result<(), Failure> {
-        self.calls += calls;
-        let step = self.runs[0].step() + (self.calls / SEEDS) as u64;
-        self.calls %= SEEDS;
-        if self.together {
-            run_together(&self.training, &mut self.runs, step);
-        } else {
-            for run in &mut self.runs {
-                run.run_to(step);
-            }
-        }
-        Ok(())
-    }
-
-    fn values(&mut self) -> Result<Value, Failure> {
-        Ok(json!({}))
-    }
-}
-
 fn stored(mut lines: LinesMut<'_, f32>) -> Block<f32> {
     Block::from_fn(lines.count(), lines.batch(), |line, sample| {
         lines.line(line)[sample]
@@ -336,6 +261,6 @@ fn norm(numbers: &[f32]) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
-fn mean(numbers: &[f32]) -> f64 {
+pub(super) fn mean(numbers: &[f32]) -> f64 {
     numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / numbers.len() as f64
 }

@@ -10,7 +10,7 @@ use super::mixing::Mixing;
 use super::noise::{LabelNoise, Noise, Scratch, mixing};
 use crate::problem::ProblemField;
 use crate::random::{Bulk, NoiseLaw};
-use crate::tensor::{LinesMut, Machine, Real, Tape};
+use crate::tensor::{Block, Evaluator, LinesMut, Real, Tape};
 
 /// x ~ N(0, Σx), independent at each position, and y = f*(x) + ε (or softmax of it): a fresh sample each
 /// time.
@@ -90,7 +90,9 @@ impl SampleLaw for TeacherStream {
         TeacherDraw {
             stream: Arc::clone(self),
             runs: seeds.len(),
-            machine: Machine::new(Arc::clone(&self.tape), seeds.len()),
+            evaluator: Evaluator::new(Arc::clone(&self.tape)),
+            questions: Block::zeros(SampleShape::of(self.tape.input()).lines(), seeds.len()),
+            answers: Block::zeros(SampleShape::of(self.tape.output()).lines(), seeds.len()),
             weights: self.weights.iter().map(|&w| T::from_f64(w)).collect(),
             scratch: Scratch::default(),
         }
@@ -107,8 +109,10 @@ impl SampleLaw for TeacherStream {
 pub struct TeacherDraw<T> {
     stream: Arc<TeacherStream>,
     runs: usize,
-    /// f* of all runs' inputs, one run after another.
-    machine: Machine<T>,
+    evaluator: Evaluator<T>,
+    /// All runs' inputs, one run after another, and f* of them.
+    questions: Block<T>,
+    answers: Block<T>,
     weights: Vec<T>,
     scratch: Scratch<T>,
 }
@@ -121,22 +125,24 @@ impl<T: Real> Draw<T> for TeacherDraw<T> {
             .white(random, NoiseLaw::Gaussian, count * batch);
         to.data.fill(T::ZERO);
         self.stream.inputs.add(white, &mut to);
-        self.machine.resize(self.runs * batch);
-        let mut inputs = self.machine.inputs_mut();
+        self.questions.resize(self.runs * batch);
+        let mut questions = self.questions.lines_mut();
         for line in 0..count {
-            inputs.line(line)[run * batch..][..batch].copy_from_slice(to.line(line));
+            questions.line(line)[run * batch..][..batch].copy_from_slice(to.line(line));
         }
     }
 
     fn between(&mut self) {
-        self.machine.forward(&self.weights);
+        self.answers.resize(self.questions.lines().batch());
+        let (questions, mut answers) = (self.questions.lines(), self.answers.lines_mut());
+        self.evaluator.run(&self.weights, questions, &mut answers);
     }
 
     fn targets(&mut self, run: usize, noisy: bool, random: &mut Bulk, mut to: LinesMut<'_, T>) {
-        let outputs = self.machine.adjoint().0;
+        let answers = self.answers.lines();
         let (batch, count) = (to.batch(), to.count());
         for line in 0..count {
-            let answers = &outputs.line(line)[run * batch..][..batch];
+            let answers = &answers.line(line)[run * batch..][..batch];
             to.line(line).copy_from_slice(answers);
         }
         let noise = &self.stream.noise;

@@ -29,6 +29,14 @@ macro_rules! array {
                 result
             }
             #[inline(always)]
+            fn positive_part(self) -> Self {
+                let mut result = self;
+                for l in 0..$lanes {
+                    result[l] = if self[l] < 0.0 { 0.0 } else { self[l] };
+                }
+                result
+            }
+            #[inline(always)]
             fn add(self, other: Self) -> Self {
                 let mut result = self;
                 for l in 0..$lanes {

@@ -38,15 +38,10 @@ impl Isa {
     fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = has_avx2();
-            if avx2
-                && is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-            {
+            if has_avx512() {
                 return Self::Avx512;
             }
-            if avx2 {
+            if has_avx2() {
                 return Self::Avx2;
             }
         }
@@ -119,6 +114,16 @@ pub(crate) fn has_avx2() -> bool {
         return false;
     }
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// Whether the processor has AVX2 and what is used of AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn has_avx512() -> bool {
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 /// `work`, compiled with AVX2 and fused multiply–add.

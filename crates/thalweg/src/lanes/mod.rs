@@ -3,7 +3,8 @@
 //! Code written against [`Lanes`] or [`Pack`] gives the same bits in every implementation: each operation is one
 //! correctly rounded IEEE operation per lane, `mul_add` is fused everywhere, and where lanes are added, they are by
 //! halving. What runs is chosen at run time: [`dispatch`] picks the widest lanes that the processor has;
-//! [`vectorise`], and the packs of tensors, stay with AVX2, since wider ones made their short loops slower.
+//! [`vectorise`], and the packs of tensors, stay with AVX2, since wider ones made their short loops slower; products that add no
+//! lanes have the widest.
 
 mod array;
 #[cfg(target_arch = "x86_64")]
@@ -15,11 +16,11 @@ mod dispatch;
 mod registers;
 mod scalar;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use dispatch::has_avx2;
 pub(crate) use dispatch::{Call, Task, dispatch, vectorise};
 #[cfg(test)]
 pub(crate) use dispatch::{Isa, dispatch_on, forced};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use dispatch::{has_avx2, has_avx512};
 
 /// A fixed number of lanes, each a `T`.
 pub trait Vector<T>: Copy {
@@ -36,6 +37,8 @@ pub trait Vector<T>: Copy {
     fn add(self, other: Self) -> Self;
     /// self · factor + addend, lane by lane, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// max(self, 0), lane by lane; NaN and −0 stay.
+    fn positive_part(self) -> Self;
 }
 
 /// Lanes that can be added to one number.

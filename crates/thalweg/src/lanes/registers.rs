@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 use super::{Pack, Vector};
 
 macro_rules! register {
-    ($t:ty, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $mul_add:ident) => {
+    ($t:ty, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $mul_add:ident, $max:ident) => {
         // What loads and stores touch.
         const _: () = assert!(size_of::<$register>() == $lanes * size_of::<$t>());
 
@@ -34,6 +34,11 @@ macro_rules! register {
             fn mul_add(self, factor: Self, addend: Self) -> Self {
                 unsafe { $mul_add(self, factor, addend) }
             }
+            /// Of two zeros, and beside NaN, the instruction takes its second operand.
+            #[inline(always)]
+            fn positive_part(self) -> Self {
+                unsafe { $max(<Self as Vector<$t>>::splat(0.0), self) }
+            }
         }
     };
 }
@@ -46,7 +51,8 @@ register!(
     _mm_loadu_ps,
     _mm_storeu_ps,
     _mm_add_ps,
-    _mm_fmadd_ps
+    _mm_fmadd_ps,
+    _mm_max_ps
 );
 register!(
     f32,
@@ -56,7 +62,8 @@ register!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_add_ps,
-    _mm256_fmadd_ps
+    _mm256_fmadd_ps,
+    _mm256_max_ps
 );
 register!(
     f64,
@@ -66,7 +73,8 @@ register!(
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_add_pd,
-    _mm256_fmadd_pd
+    _mm256_fmadd_pd,
+    _mm256_max_pd
 );
 register!(
     f64,
@@ -76,7 +84,19 @@ register!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_add_pd,
-    _mm512_fmadd_pd
+    _mm512_fmadd_pd,
+    _mm512_max_pd
+);
+register!(
+    f32,
+    __m512,
+    16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_fmadd_ps,
+    _mm512_max_ps
 );
 
 macro_rules! pack {

@@ -26,6 +26,10 @@ macro_rules! real {
             fn mul_add(self, factor: Self, addend: Self) -> Self {
                 <$t>::mul_add(self, factor, addend)
             }
+            #[inline(always)]
+            fn positive_part(self) -> Self {
+                if self < 0.0 { 0.0 } else { self }
+            }
         }
 
         impl Real for $t {

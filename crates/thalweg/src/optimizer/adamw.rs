@@ -2,6 +2,7 @@
 
 use super::error::require;
 use super::{OptimizerError, RateSchedule};
+use crate::lanes::vectorise;
 use crate::tensor::Number;
 
 /// Loshchilov and Hutter, *Decoupled Weight Decay Regularization* (ICLR 2019); PyTorch's `AdamW`:
@@ -99,16 +100,24 @@ impl AdamW {
             N::from_f64(1.0 - rate * self.weight_decay),
         );
         let (root, epsilon) = (N::from_f64(second.sqrt()), N::from_f64(self.epsilon));
-        let mut norm = N::ZERO;
-        let each = parameters.iter_mut().zip(gradient).zip(means).zip(squares);
-        for (((theta, &g), mean), square) in each {
-            *mean = old.mul_add(*mean, new * g);
-            *square = old_square.mul_add(*square, new_square * (g * g));
-            let direction = *mean / (square.sqrt() / root + epsilon);
-            *theta = down.mul_add(direction, shrink * *theta);
-            norm = theta.mul_add(*theta, norm);
-        }
-        norm
+        vectorise(
+            #[inline(always)]
+            || {
+                let each = parameters.iter_mut().zip(gradient).zip(means).zip(squares);
+                for (((theta, &g), mean), square) in each {
+                    *mean = old.mul_add(*mean, new * g);
+                    *square = old_square.mul_add(*square, new_square * (g * g));
+                    let direction = *mean / (square.sqrt() / root + epsilon);
+                    *theta = down.mul_add(direction, shrink * *theta);
+                }
+                // In a loop of its own: a sum in one order is done number by number, and the rest need not be.
+                let mut norm = N::ZERO;
+                for &theta in &*parameters {
+                    norm = theta.mul_add(theta, norm);
+                }
+                norm
+            },
+        )
     }
 
     /// P = (1 − β₁ᵗ)(√v̂ + ε) of each parameter after t ≥ 1 steps, from `memory`: a step is −η_t P⁻¹ m. Nothing before the first

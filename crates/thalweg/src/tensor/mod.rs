@@ -34,6 +34,7 @@
 
 mod dual;
 mod error;
+mod evaluator;
 mod linear;
 mod lines;
 mod machine;
@@ -47,11 +48,13 @@ mod samples;
 mod seeds;
 mod sparse;
 mod tape;
+mod two_layers;
 mod variable;
 pub(crate) mod write;
 
 pub use dual::Dual;
 pub use error::TensorError;
+pub(crate) use evaluator::Evaluator;
 pub use lines::{Block, Lines, LinesMut};
 pub use machine::{Machine, Order};
 pub use number::Number;

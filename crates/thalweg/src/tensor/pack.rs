@@ -21,6 +21,15 @@ pub trait Packs: Sized {
     /// The processor must have AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     unsafe fn on_registers(work: impl Packed<Self>);
+    /// Runs `work` in the widest registers that the processor has, else on packs: the same bits.
+    fn on_widest(work: impl Laned<Self>) {
+        #[cfg(target_arch = "x86_64")]
+        if crate::lanes::has_avx2() {
+            // SAFETY: the processor was just found to have both.
+            return unsafe { lanes_avx2::<Self, Self::Pack>(work) };
+        }
+        work.run::<Self::Pack>();
+    }
 }
 
 /// The largest [`Packs::PARTIAL_SUMS`].
@@ -36,6 +45,20 @@ impl Packs for f32 {
         // SAFETY: as the caller promised.
         unsafe { on_avx2::<Self, std::arch::x86_64::__m256>(work) }
     }
+    #[cfg(target_arch = "x86_64")]
+    fn on_widest(work: impl Laned<Self>) {
+        use std::arch::x86_64::{__m256, __m512};
+        // SAFETY: the processor is found to have what the registers need.
+        unsafe {
+            if crate::lanes::has_avx512() {
+                lanes_avx512::<Self, __m512>(work);
+            } else if crate::lanes::has_avx2() {
+                lanes_avx2::<Self, __m256>(work);
+            } else {
+                work.run::<Self::Pack>();
+            }
+        }
+    }
 }
 
 impl Packs for f64 {
@@ -47,6 +70,20 @@ impl Packs for f64 {
     unsafe fn on_registers(work: impl Packed<Self>) {
         // SAFETY: as the caller promised.
         unsafe { on_avx2::<Self, std::arch::x86_64::__m256d>(work) }
+    }
+    #[cfg(target_arch = "x86_64")]
+    fn on_widest(work: impl Laned<Self>) {
+        use std::arch::x86_64::{__m256d, __m512d};
+        // SAFETY: the processor is found to have what the registers need.
+        unsafe {
+            if crate::lanes::has_avx512() {
+                lanes_avx512::<Self, __m512d>(work);
+            } else if crate::lanes::has_avx2() {
+                lanes_avx2::<Self, __m256d>(work);
+            } else {
+                work.run::<Self::Pack>();
+            }
+        }
     }
 }
 
@@ -75,6 +112,10 @@ impl<T: Number> Vector<T> for One<T> {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(self.0 + other.0)
+    }
+    #[inline(always)]
+    fn positive_part(self) -> Self {
+        Self(self.0.positive_part())
     }
 }
 
@@ -109,6 +150,26 @@ pub(crate) fn halve<T: Packs, P: Pack<T>>(mut parts: [P; MOST_SUMS]) -> T {
 pub trait Packed<T> {
     /// Does the work.
     fn run<P: Pack<T>>(self);
+}
+
+/// Work that adds no lanes to one another, so that any number of them gives the same bits. `run` as in [`Packed`].
+pub trait Laned<T> {
+    /// Does the work.
+    fn run<V: Vector<T>>(self);
+}
+
+/// `work` in vectors of the kind `V`, compiled for AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn lanes_avx2<T, V: Vector<T>>(work: impl Laned<T>) {
+    work.run::<V>();
+}
+
+/// The same for AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
+fn lanes_avx512<T, V: Vector<T>>(work: impl Laned<T>) {
+    work.run::<V>();
 }
 
 /// Runs `work` on registers of AVX2 where the processor has them, else on arrays: the same bits.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::pack::{MOST_SUMS, Packed, Packs, halve, on_packs, sums};
+use super::pack::{Laned, MOST_SUMS, Packed, Packs, halve, on_packs, sums};
 use super::{Number, write::Write};
 use crate::lanes::{Pack, Vector};
 
@@ -102,7 +102,7 @@ pub(crate) fn map_lines<T: Number>(
     if T::PLAIN && m * k >= LARGE {
         on_packs(Panels(map));
     } else {
-        on_packs(map);
+        T::on_widest(map);
     }
 }
 
@@ -115,16 +115,21 @@ struct Map<'a, T> {
     start: Start<'a, T>,
 }
 
-impl<T: Number> Packed<T> for Map<'_, T> {
+impl<T: Number> Laned<T> for Map<'_, T> {
     #[inline(always)]
-    fn run<P: Pack<T>>(mut self) {
+    fn run<V: Vector<T>>(mut self) {
         let all = Panel {
             depth: 0..self.a.shape.1,
             data: self.b.data,
             step: self.b.steps.0,
         };
-        for c in (0..self.b.shape.1).step_by(PACKS * P::LANES) {
-            self.rows::<P, ROWS>(c, &all.from(c), self.start);
+        let columns = self.b.shape.1;
+        let whole = columns - columns % (PACKS * V::LANES);
+        for c in (0..whole).step_by(PACKS * V::LANES) {
+            self.rows::<V, ROWS, PACKS>(c, &all.from(c), self.start);
+        }
+        for c in (whole..columns).step_by(V::LANES) {
+            self.rows::<V, LARGE_ROWS, 1>(c, &all.from(c), self.start);
         }
     }
 }
@@ -176,7 +181,7 @@ impl<T: Number> Packed<T> for Panels<'_, T> {
                     data: &panel,
                     step: width,
                 };
-                map.rows::<P, LARGE_ROWS>(c, &panel, start);
+                map.rows::<P, LARGE_ROWS, PACKS>(c, &panel, start);
             }
         }
     }
@@ -185,7 +190,7 @@ impl<T: Number> Packed<T> for Panels<'_, T> {
 impl<T: Number> Map<'_, T> {
     /// All rows of the tiles whose columns begin at c, R at a time.
     #[inline(always)]
-    fn rows<P: Pack<T>, const R: usize>(
+    fn rows<P: Vector<T>, const R: usize, const C: usize>(
         &mut self,
         c: usize,
         b: &Panel<'_, T>,
@@ -194,27 +199,25 @@ impl<T: Number> Map<'_, T> {
         let m = self.a.shape.0;
         // What every tile relies on.
         assert!(b.depth.end <= self.a.shape.1);
-        assert!(
-            b.depth.is_empty() || (b.depth.len() - 1) * b.step + PACKS * P::LANES <= b.data.len()
-        );
+        assert!(b.depth.is_empty() || (b.depth.len() - 1) * b.step + C * P::LANES <= b.data.len());
         let mut i = 0;
         while i + R <= m {
-            self.tile::<P, R>(i, c, b, start);
+            self.tile::<P, R, C>(i, c, b, start);
             i += R;
         }
         match m - i {
-            1 => self.tile::<P, 1>(i, c, b, start),
-            2 => self.tile::<P, 2>(i, c, b, start),
-            3 => self.tile::<P, 3>(i, c, b, start),
-            4 => self.tile::<P, 4>(i, c, b, start),
-            5 => self.tile::<P, 5>(i, c, b, start),
+            1 => self.tile::<P, 1, C>(i, c, b, start),
+            2 => self.tile::<P, 2, C>(i, c, b, start),
+            3 => self.tile::<P, 3, C>(i, c, b, start),
+            4 => self.tile::<P, 4, C>(i, c, b, start),
+            5 => self.tile::<P, 5, C>(i, c, b, start),
             _ => {}
         }
     }
 
-    /// Rows i … i + R − 1, [`PACKS`] packs of columns from c on.
+    /// Rows i … i + R − 1, C packs of columns from c on.
     #[inline(always)]
-    fn tile<P: Pack<T>, const R: usize>(
+    fn tile<P: Vector<T>, const R: usize, const C: usize>(
         &mut self,
         i: usize,
         c: usize,
@@ -222,9 +225,9 @@ impl<T: Number> Map<'_, T> {
         start: Start<'_, T>,
     ) {
         let (a, step) = (self.a, self.step);
-        let mut sums = [[P::splat(T::ZERO); PACKS]; R];
+        let mut sums = [[P::splat(T::ZERO); C]; R];
         for r in 0..R {
-            for p in 0..PACKS {
+            for p in 0..C {
                 let at = (i + r) * step + c + p * P::LANES;
                 match start {
                     Start::Zero => {}
@@ -237,8 +240,8 @@ impl<T: Number> Map<'_, T> {
             }
         }
         for (row, k) in b.depth.clone().enumerate() {
-            let mut line = [P::splat(T::ZERO); PACKS];
-            for p in 0..PACKS {
+            let mut line = [P::splat(T::ZERO); C];
+            for p in 0..C {
                 let from = row * b.step + p * P::LANES;
                 // SAFETY: `rows` has asserted that the panel has these rows, of a tile's width.
                 line[p] = P::load(unsafe { b.data.get_unchecked(from..from + P::LANES) });
@@ -247,13 +250,13 @@ impl<T: Number> Map<'_, T> {
                 let at = (i + r) * a.steps.0 + k * a.steps.1;
                 // SAFETY: i + r and, by `rows`, k are within a's shape, which `Matrix::check` holds to its data.
                 let entry = P::splat(unsafe { *a.data.get_unchecked(at) });
-                for p in 0..PACKS {
+                for p in 0..C {
                     sums[r][p] = line[p].mul_add(entry, sums[r][p]);
                 }
             }
         }
         for r in 0..R {
-            for p in 0..PACKS {
+            for p in 0..C {
                 let at = (i + r) * step + c + p * P::LANES;
                 // SAFETY: `map_lines` has asserted that `out` has room for a's rows and b's columns.
                 sums[r][p].store(unsafe { self.out.get_unchecked_mut(at..at + P::LANES) });

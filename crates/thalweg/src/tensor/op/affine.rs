@@ -18,7 +18,7 @@ pub(in crate::tensor) struct Affine {
 
 impl Affine {
     #[inline(always)]
-    fn matrix<'a, T>(&self, parameters: &'a [T]) -> Matrix<'a, T> {
+    pub(in crate::tensor) fn matrix<'a, T>(&self, parameters: &'a [T]) -> Matrix<'a, T> {
         let Weight { rows, columns, .. } = self.weight.what;
         Matrix::rows(
             &parameters[self.weight.what.range()],

@@ -1,9 +1,11 @@
 //! Sharpness-aware minimisation: the gradient is taken where an ascent has led.
 
 use super::clipping::norm;
+use crate::lanes::vectorise;
 use crate::loss::Objective;
 use crate::optimizer::{OptimizerError, require};
 use crate::tensor::Number;
+use crate::tensor::write::update;
 use crate::train::method::{Needs, Room};
 
 /// Of a gradient's length, what a normalised ascent divides by at least (as in the authors' program).
@@ -88,9 +90,7 @@ impl Ascent {
             part.gradient(parameters, own);
             self.ahead(parameters, own, ahead);
             part.gradient(ahead, own);
-            for (sum, &g) in gradient.iter_mut().zip(&*own) {
-                *sum = share.mul_add(g, *sum);
-            }
+            add_scaled(gradient, share, own);
         }
     }
 
@@ -100,8 +100,22 @@ impl Ascent {
         if self.normalised {
             scale = scale / norm(gradient).larger(N::from_f64(LEAST));
         }
-        for ((to, &theta), &g) in ahead.iter_mut().zip(parameters).zip(gradient) {
-            *to = scale.mul_add(g, theta);
-        }
+        ahead.copy_from_slice(parameters);
+        add_scaled(ahead, scale, gradient);
     }
+}
+
+/// to += scale · from.
+fn add_scaled<N: Number>(to: &mut [N], scale: N, from: &[N]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            update(
+                to,
+                [from],
+                #[inline(always)]
+                |to, [x]| scale.mul_add(x, to),
+            );
+        },
+    );
 }

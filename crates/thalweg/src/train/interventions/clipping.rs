@@ -1,5 +1,6 @@
 //! Gradient clipping by the norm.
 
+use crate::lanes::vectorise;
 use crate::optimizer::{OptimizerError, require};
 use crate::tensor::Number;
 
@@ -22,10 +23,16 @@ pub fn clip<N: Number>(limit: f64, gradient: &mut [N]) {
 
 /// ‖g‖, summed in one order.
 pub(super) fn norm<N: Number>(gradient: &[N]) -> N {
-    gradient
-        .iter()
-        .fold(N::ZERO, |sum, &g| g.mul_add(g, sum))
-        .sqrt()
+    vectorise(
+        #[inline(always)]
+        || {
+            let mut sum = N::ZERO;
+            for &g in gradient {
+                sum = g.mul_add(g, sum);
+            }
+            sum.sqrt()
+        },
+    )
 }
 
 /// Checks the limit c.

@@ -1,5 +1,6 @@
 //! Mixup: samples mixed with others of their batch, labels and all.
 
+use crate::lanes::vectorise;
 use crate::optimizer::{OptimizerError, require};
 use crate::random::{Bulk, NoiseLaw, Purpose, shuffle};
 use crate::tensor::{LinesMut, Number, Real};
@@ -66,10 +67,16 @@ impl Mixup {
                 let line = lines.line(line);
                 own.clear();
                 own.extend_from_slice(line);
-                for (b, x) in line.iter_mut().enumerate() {
-                    let (keep, partner) = (T::from_f64(weights[b]), own[partners[b] as usize]);
-                    *x = keep.mul_add(own[b] - partner, partner);
-                }
+                vectorise(
+                    #[inline(always)]
+                    || {
+                        for (b, x) in line.iter_mut().enumerate() {
+                            let (keep, partner) =
+                                (T::from_f64(weights[b]), own[partners[b] as usize]);
+                            *x = keep.mul_add(own[b] - partner, partner);
+                        }
+                    },
+                );
             }
         };
         mix(&mut drawn.inputs);

@@ -1,0 +1,135 @@
+//! Runs a tape forwards alone, some samples at a time.
+
+use std::sync::Arc;
+
+use super::lines::{Lines, LinesMut};
+use super::two_layers::TwoLayers;
+use super::{Machine, Real, Tape};
+
+/// Samples at a time: so few that what lies between input and output stays in the processor's first caches.
+const SAMPLES: usize = 32;
+
+/// The outputs of a tape alone, for batches of any size. Each sample's have the bits that a [`Machine`] gives them,
+/// unless that goes by the zeros of its inputs. Nothing is allocated once warm.
+#[derive(Clone, Debug)]
+pub(crate) struct Evaluator<T> {
+    machine: Machine<T>,
+    two_layers: Option<TwoLayers>,
+}
+
+impl<T: Real> Evaluator<T> {
+    /// Of `tape`.
+    pub(crate) fn new(tape: Arc<Tape>) -> Self {
+        Self {
+            two_layers: TwoLayers::of(&tape),
+            machine: Machine::new(tape, 1),
+        }
+    }
+
+    /// The output of every sample, at `parameters`.
+    pub(crate) fn run(
+        &mut self,
+        parameters: &[T],
+        inputs: Lines<'_, T>,
+        outputs: &mut LinesMut<'_, T>,
+    ) {
+        if let Some(layers) = &self.two_layers {
+            return layers.run(parameters, inputs, outputs);
+        }
+        let batch = inputs.batch();
+        self.machine.resize(batch.min(SAMPLES));
+        for first in (0..batch).step_by(SAMPLES) {
+            // The last may be fewer: the machine's others then are those of before, which nobody reads.
+            let count = SAMPLES.min(batch - first);
+            let mut to = self.machine.inputs_mut();
+            for line in 0..inputs.count() {
+                let from = &inputs.line(line)[first..first + count];
+                to.line(line)[..count].copy_from_slice(from);
+            }
+            self.machine.forward(parameters);
+            let from = self.machine.adjoint().0;
+            for line in 0..from.count() {
+                let to = &mut outputs.line(line)[first..first + count];
+                to.copy_from_slice(&from.line(line)[..count]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Activation, Block, Number, Recorder};
+    use super::*;
+    use crate::lanes::forced;
+
+    /// A perceptron of 3 inputs and 21 hidden units.
+    fn perceptron(
+        activation: Activation,
+        biases: bool,
+        outputs: usize,
+        positions: usize,
+    ) -> Arc<Tape> {
+        let mut recorder = Recorder::new(3, positions).unwrap();
+        let mut value = recorder.input();
+        for (layer, shape) in [(0, [21, 3]), (1, [outputs, 21])] {
+            let weight = recorder.weight(&format!("w{layer}"), shape[0], shape[1]);
+            let bias = biases.then(|| recorder.bias(&format!("b{layer}"), shape[0]).unwrap());
+            value = recorder.affine(weight.unwrap(), bias, value).unwrap();
+            if layer == 0 {
+                value = recorder.pointwise(activation, value);
+            }
+        }
+        Arc::new(recorder.finish(value).unwrap())
+    }
+
+    /// Neither few digits, nor the same for neighbours.
+    fn number<T: Number>(index: usize) -> T {
+        T::from_f64((index as f64 * 0.7).sin() * 1.3)
+    }
+
+    /// The bits of a machine, however many samples there are.
+    fn same_as_machine<T: Real>(tape: &Arc<Tape>) {
+        let mut evaluator = Evaluator::<T>::new(Arc::clone(tape));
+        let parameters: Vec<T> = (0..tape.parameter_count()).map(number).collect();
+        let [lines, results] = [tape.input(), tape.output()].map(|v| v.rows() * v.positions());
+        for batch in [1, 31, 32, 33, 100, 5] {
+            let inputs =
+                Block::from_fn(lines, batch, |line, sample| number(17 * line + sample + 5));
+            let mut machine = Machine::new(Arc::clone(tape), batch);
+            for line in 0..lines {
+                let to = &mut machine.inputs_mut();
+                to.line(line).copy_from_slice(inputs.lines().line(line));
+            }
+            machine.forward(&parameters);
+            let mut outputs = Block::zeros(results, batch);
+            evaluator.run(&parameters, inputs.lines(), &mut outputs.lines_mut());
+            let expected = machine.adjoint().0;
+            for line in 0..results {
+                assert_eq!(outputs.lines().line(line), expected.line(line), "{batch}");
+            }
+        }
+    }
+
+    #[test]
+    fn outputs_have_the_bits_of_a_machine() {
+        let all = || {
+            for activation in [Activation::Relu, Activation::Tanh] {
+                for (biases, outputs, positions) in [
+                    (false, 2, 1),
+                    (true, 1, 1),
+                    (true, 3, 2),
+                    (false, 4, 1),
+                    (true, 5, 2),
+                ] {
+                    let tape = perceptron(activation, biases, outputs, positions);
+                    let two = TwoLayers::of(&tape).is_some();
+                    assert_eq!(two, activation == Activation::Relu && outputs < 5);
+                    same_as_machine::<f32>(&tape);
+                    same_as_machine::<f64>(&tape);
+                }
+            }
+        };
+        all();
+        forced::plain(all);
+    }
+}
