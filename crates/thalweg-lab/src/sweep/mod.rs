@@ -55,6 +55,8 @@ mod axis;
 mod cell;
 mod claims;
 mod columns;
+#[cfg(test)]
+mod damage_tests;
 mod error;
 mod estimate;
 mod file;

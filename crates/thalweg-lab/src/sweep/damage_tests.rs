@@ -1,0 +1,63 @@
+//! What lies in a store and is damaged or missing: what the messages advise is done here, and works.
+
+use std::path::PathBuf;
+
+use super::pack::Packs;
+use super::tests::{SWEEP, all, done};
+use super::*;
+
+/// The one file of the packs of `store` that ends so.
+fn packed(store: &Store, extension: &str) -> PathBuf {
+    let entries = std::fs::read_dir(store.packs()).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    let found = paths.find(|path| path.extension().is_some_and(|found| found == extension));
+    found.unwrap()
+}
+
+/// A message names one file: without it the pack's cells are missing, are run again, and the table is what it was.
+#[test]
+fn a_pack_without_one_of_its_files_is_run_again() {
+    for extension in ["parquet", "json"] {
+        let (_folder, store) = done(SWEEP);
+        let expected = ends(&store).unwrap();
+        let path = packed(&store, extension);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let error = ends(&store).unwrap_err().to_string();
+        let named = format!("{}", path.display());
+        assert!(
+            error.contains(&named) && error.contains("remove it, and `thalweg sweep run`"),
+            "{error}"
+        );
+        std::fs::remove_file(&path).unwrap();
+        let counted = status(&store).unwrap();
+        assert_eq!((counted.finished, counted.waiting), (0, 4), "{extension}");
+        assert_eq!(missing(&store).unwrap(), [0, 1, 2, 3]);
+        assert_eq!(ends(&store).unwrap(), []);
+        assert_eq!(all(&store).finished, 4);
+        let again = ends(&store).unwrap();
+        let rows = |cells: &[CellEnds]| {
+            cells
+                .iter()
+                .flat_map(|c| c.ends.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&again), rows(&expected));
+        // Nothing is left of the half.
+        assert_eq!(std::fs::read_dir(store.packs()).unwrap().count(), 2);
+    }
+}
+
+/// Whoever follows a store loses the cells of a pack whose measurements go.
+#[test]
+fn measurements_that_go_meanwhile_take_their_cells_along() {
+    let (_folder, store) = done(SWEEP);
+    let mut packs = Packs::read(&store.packs()).unwrap();
+    assert_eq!(packs.count(), 4);
+    std::fs::remove_file(packed(&store, "parquet")).unwrap();
+    // One look may come between a pack and the one into which it was put.
+    packs.refresh(&store.packs()).unwrap();
+    assert_eq!(packs.count(), 4);
+    packs.refresh(&store.packs()).unwrap();
+    assert_eq!(packs.count(), 0);
+}
