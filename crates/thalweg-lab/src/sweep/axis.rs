@@ -142,10 +142,15 @@ impl Value<'_> {
     pub(super) fn place(&self) -> String {
         let place = &self.column.place;
         if self.column.listed {
-            format!("{place}.values[{}]", self.number)
-        } else {
-            place.clone()
+            return format!("{place}.values[{}]", self.number);
         }
+        // What lies between the ends is due to their count.
+        let key = match self.number {
+            0 => "from",
+            number if number + 1 == self.column.values.len() => "to",
+            _ => "count",
+        };
+        format!("{place}.{key}")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::pack::Packs;
-use super::tests::{SWEEP, all, done};
+use super::tests::{SWEEP, all, done, store};
 use super::*;
 
 /// The one file of the packs of `store` that ends so.
@@ -60,4 +60,42 @@ fn measurements_that_go_meanwhile_take_their_cells_along() {
     assert_eq!(packs.count(), 4);
     packs.refresh(&store.packs()).unwrap();
     assert_eq!(packs.count(), 0);
+}
+
+/// The file of a sweep that is damaged or gone is written anew by giving the sweep again, and its cells stay done.
+#[test]
+fn a_damaged_or_missing_plan_is_written_anew_beside_its_own_cells_alone() {
+    let (_folder, old) = done(SWEEP);
+    let expected = ends(&old).unwrap();
+    let plan = old.path().join("plan.toml");
+    let whole = std::fs::read_to_string(&plan).unwrap();
+    let damages: [&dyn Fn(); 3] = [
+        &|| std::fs::write(&plan, whole.replace("steps = 50", "steps = 51")).unwrap(),
+        &|| std::fs::write(&plan, &whole[..whole.len() / 2]).unwrap(),
+        &|| std::fs::remove_file(&plan).unwrap(),
+    ];
+    let other = SWEEP.replace("steps = 50", "steps = 60");
+    for damage in damages {
+        damage();
+        let error = Store::open(old.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("thalweg sweep") && error.contains("--out"),
+            "{error}"
+        );
+        let refused = store(old.path(), &other).unwrap_err();
+        assert!(
+            matches!(refused, SweepError::OtherCells { .. }),
+            "{refused}"
+        );
+        store(old.path(), SWEEP).unwrap();
+        let opened = Store::open(old.path()).unwrap();
+        assert_eq!(ends(&opened).unwrap(), expected);
+        assert_eq!(all(&opened), Done::default());
+    }
+    // In a directory that never was a store it is another's.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("plan.toml"), "my = 'plan'").unwrap();
+    assert!(store(folder.path(), SWEEP).is_err());
+    let kept = std::fs::read_to_string(folder.path().join("plan.toml")).unwrap();
+    assert_eq!(kept, "my = 'plan'");
 }

@@ -115,6 +115,8 @@ pub(super) struct Pack {
     pub(super) index: PathBuf,
     pub(super) records: Vec<CellRecord>,
     measurements: u64,
+    /// The version that wrote it, where that is known.
+    program: Option<String>,
     /// Whether its files were there at the last look.
     is_there: bool,
 }
@@ -130,6 +132,7 @@ impl Pack {
             index: path.to_owned(),
             records: index.cells,
             measurements: index.measurements,
+            program: index.program,
             is_there: true,
         })
     }
@@ -250,6 +253,11 @@ impl Packs {
     /// How many cells are done, whatever sweep they belong to.
     pub(super) fn count(&self) -> usize {
         self.cells.len()
+    }
+
+    /// The versions that wrote them, where they are known.
+    pub(super) fn programs(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().filter_map(|pack| pack.program.as_deref())
     }
 
     /// What became of the cell `key`; nothing where it is not done.

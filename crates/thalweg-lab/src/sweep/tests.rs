@@ -563,7 +563,7 @@ const MISTAKES: [Mistake; 34] = [
         "values = [2, 3]",
         "from = 2\nto = 3\ncount = 3",
         "`problem.depth` is 2.5",
-        "line 13: [[axes]]",
+        "line 17: count = 3",
     ),
     (
         "path = \"problem.depth\"",
@@ -694,6 +694,10 @@ fn what_is_no_store_is_refused() {
     let error = Store::open(folder.path()).unwrap_err();
     assert!(matches!(error, SweepError::NoSweep { .. }), "{error}");
     std::fs::write(folder.path().join("thesis.tex"), "text").unwrap();
+    let error = Store::open(folder.path()).unwrap_err();
+    assert!(matches!(error, SweepError::OtherFiles { .. }), "{error}");
+    let error = Store::open(&folder.path().join("thesis.tex")).unwrap_err();
+    assert!(matches!(error, SweepError::NoDirectory { .. }), "{error}");
     let error = store(folder.path(), SWEEP).unwrap_err();
     assert!(error.to_string().contains("thesis.tex"), "{error}");
     let other = folder.path().join("other");
