@@ -1,6 +1,8 @@
 //! What lies in a store and is damaged or missing: what the messages advise is done here, and works.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::pack::Packs;
 use super::tests::{SWEEP, all, done, store};
@@ -98,4 +100,50 @@ fn a_damaged_or_missing_plan_is_written_anew_beside_its_own_cells_alone() {
     assert!(store(folder.path(), SWEEP).is_err());
     let kept = std::fs::read_to_string(folder.path().join("plan.toml")).unwrap();
     assert_eq!(kept, "my = 'plan'");
+}
+
+/// A cell that was stopped and goes on is recorded with the time of all its parts.
+#[test]
+fn a_resumed_cell_has_the_time_of_all_its_parts() {
+    let text = SWEEP.replace("steps = 50", "steps = 20_000");
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &text).unwrap();
+    let task = Task {
+        save_every: Duration::ZERO,
+        ..Task::default()
+    };
+    let running = folder.path().join("running");
+    let stop = AtomicBool::new(false);
+    let cell = Which::Cells(vec![0]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A state is there as soon as the time beside it is.
+            let saved = || {
+                let cells = std::fs::read_dir(&running).unwrap();
+                let mut cells = cells.flatten().map(|entry| entry.path());
+                cells.any(|path| path.join("seconds.txt").exists())
+            };
+            while !saved() {
+                std::thread::yield_now();
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        let first = run(&store, &cell, task, &(), &stop).unwrap();
+        assert!(first.stopped);
+    });
+    let directory = std::fs::read_dir(&running).unwrap().next().unwrap();
+    let path = directory.unwrap().path().join("seconds.txt");
+    let before: f64 = std::fs::read_to_string(&path)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(before > 0.0);
+    // As if the first part had taken an hour.
+    std::fs::write(&path, "3600").unwrap();
+    let go = AtomicBool::new(false);
+    assert_eq!(run(&store, &cell, task, &(), &go).unwrap().finished, 1);
+    let seconds = status(&store).unwrap().seconds;
+    assert!((3600.0..3660.0).contains(&seconds), "{seconds}");
+    assert_eq!(std::fs::read_dir(&running).unwrap().count(), 0);
 }

@@ -65,6 +65,7 @@ mod limits;
 mod listed;
 mod pack;
 mod run;
+mod spent;
 mod status;
 mod store;
 mod table;
