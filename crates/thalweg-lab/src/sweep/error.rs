@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::run::RunError;
 use crate::spec::SpecError;
 use crate::store::{Differences, StoreError};
 
@@ -108,12 +107,4 @@ pub enum SweepError {
     /// The disk failed under the work, or a file there is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A cell could not be timed.
-    #[error("cell {number} could not be timed: {source}")]
-    Timing {
-        /// Its number.
-        number: usize,
-        /// Why not.
-        source: RunError,
-    },
 }
