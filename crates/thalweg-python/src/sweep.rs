@@ -19,9 +19,7 @@ use crate::{json, run, work};
 impl From<SweepError> for Failed {
     fn from(error: SweepError) -> Self {
         match error {
-            SweepError::Store(StoreError::Write { .. }) | SweepError::Timing { .. } => {
-                Self::work(error)
-            }
+            SweepError::Store(StoreError::Write { .. }) => Self::work(error),
             _ => Self::input(error),
         }
     }

@@ -335,6 +335,20 @@ pub fn with_one_cell(cell: &str) -> (TempDir, PathBuf) {
     (folder, place)
 }
 
+/// What `--dry-run` prints can be pasted, names what is not written, and writes nothing.
+#[cfg(unix)]
+#[test]
+fn a_dry_run_is_quoted_and_writes_nothing() {
+    let (_folder, place) = with_one_cell("0");
+    let name = place.to_str().unwrap();
+    let submit = ["sweep", "submit", name, "--slurm", "--per-task", "1"];
+    let printed = run(&[&submit[..], &["--dry-run", "--", "--comment=two words"]].concat());
+    assert_eq!(printed.status, Some(0), "{}", printed.stderr);
+    assert!(printed.stdout.starts_with("# Nothing is submitted"));
+    assert!(printed.stdout.contains(" '--comment=two words' "));
+    assert!(!place.join("slurm").exists());
+}
+
 /// Whoever may only read sees how far it has come, and is told why nothing can be run.
 #[cfg(unix)]
 #[test]
@@ -362,6 +376,10 @@ fn a_store_that_cannot_be_written_can_be_read() {
     let out = folder.path().join("ends.parquet");
     let table = run(&["sweep", "table", name, "--out", out.to_str().unwrap()]);
     assert_eq!(table.status, Some(0), "{}", table.stderr);
+    let page = folder.path().join("page.html");
+    let report = run(&["sweep", "report", name, "--out", page.to_str().unwrap()]);
+    assert_eq!(report.status, Some(0), "{}", report.stderr);
+    assert!(page.is_file());
     if !may_write {
         let refused = run(&["sweep", "run", name]);
         assert_eq!(refused.status, Some(1), "{}", refused.stderr);

@@ -92,6 +92,16 @@ pub enum Fault {
         /// What would be right.
         needed: String,
     },
+    /// A field holds something else than it should, and what to do needs a sentence of its own.
+    #[error("`{field}` is {found}: {advice}")]
+    Advised {
+        /// Its path.
+        field: String,
+        /// What stands there, or that it is missing.
+        found: String,
+        /// What to give.
+        advice: String,
+    },
     /// A field that must be given is not.
     #[error("`{field}` is missing, {needed} is needed")]
     Missing {
@@ -147,6 +157,7 @@ impl Fault {
     pub(crate) fn places(&self) -> Vec<String> {
         match self {
             Self::Value { field, .. }
+            | Self::Advised { field, .. }
             | Self::Missing { field, .. }
             | Self::Unknown { field, .. }
             | Self::Conflict { first: field, .. } => vec![field.clone()],
@@ -172,7 +183,8 @@ pub struct Advice {
 }
 
 impl Advice {
-    /// The names in `known` within two edits of `given`, or a third of their length, or else all of them.
+    /// The names in `known` within two edits of `given`, or a third of their length, or of which one holds the other; or else all
+    /// of them.
     pub(crate) fn new(given: &str, known: &[&'static str]) -> Self {
         let most = |name: &str| (name.len() / 3).max(2);
         let mut near: Vec<_> = known
@@ -180,7 +192,7 @@ impl Advice {
             // An edit changes the length by four bytes at most: a long key is not compared letter by letter.
             .filter(|name| given.len().abs_diff(name.len()) <= 4 * most(name))
             .map(|name| (edits(given, name), *name))
-            .filter(|(distance, name)| *distance <= most(name))
+            .filter(|(distance, name)| *distance <= most(name) || holds(given, name))
             .collect();
         near.sort_unstable();
         if near.is_empty() {
@@ -216,6 +228,12 @@ impl fmt::Display for Advice {
     }
 }
 
+/// Whether one of the two names holds the other, as `batch_size` does `batch`; a few letters are in many names.
+fn holds(one: &str, other: &str) -> bool {
+    let shorter = one.len().min(other.len());
+    shorter > 3 && (one.contains(other) || other.contains(one))
+}
+
 /// Levenshtein's distance, one row at a time.
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
@@ -248,6 +266,8 @@ mod tests {
         let known = ["depth", "teacher", "noise_covariance"];
         let near = Advice::new("noise_covarience", &known).to_string();
         assert_eq!(near, "did you mean `noise_covariance`?");
+        let longer = Advice::new("batch_size", &["batch", "steps"]).to_string();
+        assert_eq!(longer, "did you mean `batch`?");
         let far = Advice::new("zzz", &known).to_string();
         assert_eq!(
             far,

@@ -48,6 +48,15 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The fault that it is not what it should be, with what to give in a sentence: `give two axes or more`.
+    pub fn wrong(&self, advice: impl Into<String>) -> Fault {
+        Fault::Advised {
+            field: self.path.clone(),
+            found: self.node.to_string(),
+            advice: advice.into(),
+        }
+    }
+
     /// The entry `key`, if there is one that is not null.
     pub fn optional(&self, key: &str) -> Option<Field<'a>> {
         let node = self.node.get(key).filter(|node| **node != Node::Null)?;

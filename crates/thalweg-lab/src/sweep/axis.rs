@@ -77,19 +77,19 @@ impl Axis {
         let items = together.list("a list of axes that move together")?;
         let columns = items.iter().map(column).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = columns.first().filter(|_| columns.len() > 1) else {
-            return Err(together.not("a list of two axes or more, as { path, values },"));
+            return Err(together.wrong("give a list of two axes or more, as { path, values }"));
         };
         let wrong = columns
             .iter()
             .find(|c| c.values.len() != first.values.len());
         if let Some(wrong) = wrong {
-            return Err(Fault::Value {
+            return Err(Fault::Advised {
                 field: format!("{}.values", wrong.place),
-                found: format!("{} values", wrong.values.len()),
-                needed: format!(
-                    "as many as `{}` has, {}, since they move together,",
-                    first.path,
-                    first.values.len()
+                found: format!("a list of length {}", wrong.values.len()),
+                advice: format!(
+                    "give {} values, as many as `{}` has, since the two move together",
+                    first.values.len(),
+                    first.path
                 ),
             });
         }
@@ -142,10 +142,15 @@ impl Value<'_> {
     pub(super) fn place(&self) -> String {
         let place = &self.column.place;
         if self.column.listed {
-            format!("{place}.values[{}]", self.number)
-        } else {
-            place.clone()
+            return format!("{place}.values[{}]", self.number);
         }
+        // What lies between the ends is due to their count.
+        let key = match self.number {
+            0 => "from",
+            number if number + 1 == self.column.values.len() => "to",
+            _ => "count",
+        };
+        format!("{place}.{key}")
     }
 }
 
@@ -172,15 +177,15 @@ fn column(field: &Field<'_>) -> Result<Column, Fault> {
     let path = field.required("path", "a path into the base, as \"problem.depth\",")?;
     let text = path.text()?;
     if steps(text).is_none() {
-        return Err(path.not("a path such as \"problem.depth\" or \"network.hidden[0]\""));
+        return Err(path.wrong("give a path such as \"problem.depth\" or \"network.hidden[0]\""));
     }
     if text == "name" {
-        return Err(path.not("a field that changes a number"));
+        return Err(path.wrong("give a field that changes a number"));
     }
     let name = match field.optional("name") {
         None => text,
         Some(name) => match name.text()? {
-            "" => return Err(name.not("a name of at least one character")),
+            "" => return Err(name.wrong("give a name of at least one character")),
             text => text,
         },
     };
@@ -191,8 +196,8 @@ fn column(field: &Field<'_>) -> Result<Column, Fault> {
             "path"
         };
         return Err(
-            Field::at(&format!("{}.{place}", field.path()), &Node::from(name)).not(format!(
-                "another name, as `name = \"…\"`, since tables have a column `{name}` of their own,"
+            Field::at(&format!("{}.{place}", field.path()), &Node::from(name)).wrong(format!(
+                "give another name, as `name = \"…\"`; tables have a column `{name}` of their own"
             )),
         );
     }
@@ -224,7 +229,7 @@ fn column(field: &Field<'_>) -> Result<Column, Fault> {
 fn list(field: &Field<'_>) -> Result<Vec<Node>, Fault> {
     let items = field.list("a list of values")?;
     if !(1..=MOST_VALUES).contains(&items.len()) {
-        return Err(field.not(format!("a list of 1 to {MOST_VALUES} values")));
+        return Err(field.wrong(format!("give 1 to {MOST_VALUES} values")));
     }
     let mut seen = std::collections::HashSet::new();
     for item in &items {
@@ -235,7 +240,7 @@ fn list(field: &Field<'_>) -> Result<Vec<Node>, Fault> {
             |value| format!("#{value:?}"),
         );
         if !seen.insert(same) {
-            return Err(item.not("a value that is not yet in the list"));
+            return Err(item.wrong("it is in the list already; give each value once"));
         }
     }
     Ok(items.iter().map(|item| item.node().clone()).collect())
@@ -257,7 +262,9 @@ pub(super) fn storable(field: &Field<'_>) -> Result<(), Fault> {
                 "."
             };
             let place = format!("{}{separator}{path}", field.path());
-            return Err(Field::at(&place, leaf).not("a text, true, false, or a finite number"));
+            return Err(
+                Field::at(&place, leaf).wrong("give a text, true, false, or a finite number")
+            );
         }
     }
     Ok(())
@@ -265,7 +272,6 @@ pub(super) fn storable(field: &Field<'_>) -> Result<(), Fault> {
 
 /// `count` values from `from` to `to`: evenly, or by a constant factor, v_i = from·(to/from)^(i/(count − 1)).
 fn range(field: &Field<'_>) -> Result<Vec<Node>, Fault> {
-    let needed = "`values`, a list, or `from`, `to` and `count`";
     let (Some(from), Some(to)) = (field.optional("from"), field.optional("to")) else {
         let place = ["from", "to", "count"]
             .iter()
@@ -273,23 +279,24 @@ fn range(field: &Field<'_>) -> Result<Vec<Node>, Fault> {
         let given = ["from", "to", "count"]
             .iter()
             .any(|key| field.optional(key).is_some());
-        return Err(Fault::Missing {
+        return Err(Fault::Advised {
             field: format!(
                 "{}.{}",
                 field.path(),
                 place.filter(|_| given).unwrap_or(&"values")
             ),
-            needed: needed.to_owned(),
+            found: "missing".to_owned(),
+            advice: "give `values`, a list, or `from`, `to` and `count`".to_owned(),
         });
     };
     let (first, last) = (from.number()?, to.number()?);
     let count = field.required("count", "the number of values, 2 or more,")?;
     let count = match count.size()? {
         found @ 2..=MOST_VALUES => found,
-        _ => return Err(count.not(format!("a number of values from 2 to {MOST_VALUES}"))),
+        _ => return Err(count.wrong(format!("give a number of values from 2 to {MOST_VALUES}"))),
     };
     if first == last {
-        return Err(to.not("another number than `from`"));
+        return Err(to.wrong("give another number than `from`"));
     }
     let spacing = field
         .optional("spacing")
@@ -297,7 +304,7 @@ fn range(field: &Field<'_>) -> Result<Vec<Node>, Fault> {
     if spacing == Spacing::Log {
         for end in [&from, &to] {
             if end.number()? <= 0.0 {
-                return Err(end.not("a number above 0 where the spacing is \"log\""));
+                return Err(end.wrong("give a number above 0, since the spacing is \"log\""));
             }
         }
     }

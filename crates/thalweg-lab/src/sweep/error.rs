@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::run::RunError;
 use crate::spec::SpecError;
 use crate::store::{Differences, StoreError};
 
@@ -51,6 +50,26 @@ pub enum SweepError {
         /// One of the files.
         found: String,
     },
+    /// The directory's file of its sweep cannot be read, and its cells are not those of the sweep that was given.
+    #[error("{} holds cells, and none of them is of this sweep: give the file of the sweep that was run there, or choose another directory", store.display())]
+    OtherCells {
+        /// The directory.
+        store: PathBuf,
+    },
+    /// A file was given for a store.
+    #[error("{} is a file, and a store is a directory: give the one that stood after --out of `thalweg sweep run FILE --out DIR`", path.display())]
+    NoDirectory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A directory of other files was given for a store.
+    #[error("{} holds no sweep, and other files (`{found}`): give the directory that stood after --out of `thalweg sweep run FILE --out DIR`", store.display())]
+    OtherFiles {
+        /// The directory.
+        store: PathBuf,
+        /// One of the files.
+        found: String,
+    },
     /// There is no sweep in the directory.
     #[error("{} holds no sweep: `thalweg sweep run FILE --out {}` begins one there", store.display(), store.display())]
     NoSweep {
@@ -88,12 +107,4 @@ pub enum SweepError {
     /// The disk failed under the work, or a file there is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A cell could not be timed.
-    #[error("cell {number} could not be timed: {source}")]
-    Timing {
-        /// Its number.
-        number: usize,
-        /// Why not.
-        source: RunError,
-    },
 }

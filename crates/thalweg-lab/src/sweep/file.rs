@@ -293,7 +293,7 @@ fn axes(root: &Field<'_>, base: &Draft) -> Result<Vec<Axis>, Fault> {
     let field = root.required(AXES, needed)?;
     let items = field.list(needed)?;
     if items.is_empty() {
-        return Err(field.not("a list of at least one axis"));
+        return Err(field.wrong("give at least one axis"));
     }
     let axes = items
         .iter()
@@ -301,31 +301,28 @@ fn axes(root: &Field<'_>, base: &Draft) -> Result<Vec<Axis>, Fault> {
         .collect::<Result<Vec<_>, _>>()?;
     let columns: Vec<&Column> = axes.iter().flat_map(|axis| &axis.columns).collect();
     for (i, column) in columns.iter().enumerate() {
-        let not = |key: &str, text: &str, needed: String| {
+        let wrong = |key: &str, text: &str, advice: String| {
             let place = format!("{}.{key}", column.place);
-            Err(Field::at(&place, &Node::from(text)).not(needed))
+            Err(Field::at(&place, &Node::from(text)).wrong(advice))
         };
         for other in &columns[..i] {
             if within(&column.path, &other.path) || within(&other.path, &column.path) {
-                let needed = format!("a path outside `{}`, which another axis sets,", other.path);
-                return not("path", &column.path, needed);
+                let advice = format!("another axis sets `{}`; give a path outside it", other.path);
+                return wrong("path", &column.path, advice);
             }
             if column.name == other.name {
-                return not(
-                    "name",
-                    &column.name,
-                    "a name that no other axis has".to_owned(),
-                );
+                let advice = "give a name that no other axis has".to_owned();
+                return wrong("name", &column.name, advice);
             }
         }
         if root.optional(SEEDS).is_some() && within(&column.path, SEEDS) {
-            let needed = "another path, or no `seeds` beside the axes,".to_owned();
-            return not("path", &column.path, needed);
+            let advice = "give another path, or no `seeds` beside the axes".to_owned();
+            return wrong("path", &column.path, advice);
         }
         let network = base.tree().get(NetworkExperiment::TABLE).is_some();
         if !network && within(&column.path, NetworkExperiment::TABLE) {
-            let needed = "a path into the base, which has no network to train,".to_owned();
-            return not("path", &column.path, needed);
+            let advice = "the base has no network to train; give a path into the base".to_owned();
+            return wrong("path", &column.path, advice);
         }
     }
     let cells = axes

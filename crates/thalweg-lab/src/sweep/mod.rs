@@ -55,6 +55,8 @@ mod axis;
 mod cell;
 mod claims;
 mod columns;
+#[cfg(test)]
+mod damage_tests;
 mod error;
 mod estimate;
 mod file;
@@ -63,6 +65,7 @@ mod limits;
 mod listed;
 mod pack;
 mod run;
+mod spent;
 mod status;
 mod store;
 mod table;

@@ -22,6 +22,9 @@ use crate::store::{
 const WAY_OUT: &str =
     "remove it, and `thalweg sweep run` runs its cells again, to the same numbers";
 
+/// The same where one of a pack's files goes while the pack is read: another process puts packs together, or a person removed it.
+const GONE: &str = "it was there a moment ago; give the same command again";
+
 /// How losses are counted in a file of several cells.
 const CONVENTION: &str = "that of each cell's specification";
 
@@ -112,6 +115,8 @@ pub(super) struct Pack {
     pub(super) index: PathBuf,
     pub(super) records: Vec<CellRecord>,
     measurements: u64,
+    /// The version that wrote it, where that is known.
+    program: Option<String>,
     /// Whether its files were there at the last look.
     is_there: bool,
 }
@@ -127,6 +132,7 @@ impl Pack {
             index: path.to_owned(),
             records: index.cells,
             measurements: index.measurements,
+            program: index.program,
             is_there: true,
         })
     }
@@ -139,7 +145,11 @@ impl Pack {
     /// What was measured of each of its cells.
     pub(super) fn measurements(&self) -> Result<Vec<Measurements>, StoreError> {
         let path = self.index.with_extension(MEASUREMENTS);
-        let bytes = read_listed(&path, self.measurements, WAY_OUT)?;
+        let bytes = match read_listed(&path, self.measurements, WAY_OUT) {
+            // It was there when the packs were looked at.
+            Err(StoreError::Missing { .. }) => return Err(StoreError::missing(&path, GONE)),
+            read => read?,
+        };
         let all = decode_measurements(&path, bytes)?;
         if all.len() != self.rows() {
             let message = format!(
@@ -176,9 +186,13 @@ impl Packs {
     }
 
     /// Reads those that were not there yet. A cell that was done stays so while its
-    /// pack is put together with others.
+    /// pack is put together with others. An index without its measurements is no pack: its cells are not done.
     pub(super) fn refresh(&mut self, folder: &Path) -> Result<(), StoreError> {
-        let paths = files_with(folder, INDEX)?;
+        let mut paths = files_with(folder, INDEX)?;
+        // In this order: the measurements are written before their index, and removed after it.
+        let measurements: HashSet<PathBuf> =
+            files_with(folder, MEASUREMENTS)?.into_iter().collect();
+        paths.retain(|path| measurements.contains(&path.with_extension(MEASUREMENTS)));
         let there: HashSet<&PathBuf> = paths.iter().collect();
         let mut lost = HashSet::new();
         for (number, pack) in self.found.iter_mut().enumerate() {
@@ -216,6 +230,8 @@ impl Packs {
         }
         // One look may miss the pack into which another was put, which is there before that one goes; the next one sees it.
         self.cells.retain(|_, (pack, _)| !lost.contains(pack));
+        // Where a file is put back, its pack is read again.
+        self.places.retain(|_, pack| !lost.contains(pack));
         self.forget();
         Ok(())
     }
@@ -237,6 +253,11 @@ impl Packs {
     /// How many cells are done, whatever sweep they belong to.
     pub(super) fn count(&self) -> usize {
         self.cells.len()
+    }
+
+    /// The versions that wrote them, where they are known.
+    pub(super) fn programs(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().filter_map(|pack| pack.program.as_deref())
     }
 
     /// What became of the cell `key`; nothing where it is not done.
@@ -282,7 +303,7 @@ impl Packs {
         let small = |pack: &&Pack| pack.rows() < FULL / 2 && pack.records.len() < FULL / 2;
         let small: Vec<&Pack> = self.found.iter().filter(small).collect();
         if small.len() < 2 {
-            return drop_orphans(folder);
+            return drop_halves(folder);
         }
         let order: HashMap<u64, usize> = keys.iter().enumerate().map(|(n, k)| (*k, n)).collect();
         let mut records: Vec<(&CellRecord, &Pack, usize)> = Vec::new();
@@ -328,18 +349,20 @@ impl Packs {
             pack.remove()?;
         }
         *self = Self::read(folder)?;
-        drop_orphans(folder)
+        drop_halves(folder)
     }
 }
 
 /// Rows, or cells, that a pack holds at most when it is put together from others: about 15 MB.
 const FULL: usize = 1 << 20;
 
-/// Removes measurements whose index was never written.
-fn drop_orphans(folder: &Path) -> Result<(), StoreError> {
-    for path in files_with(folder, MEASUREMENTS)? {
-        if !path.with_extension(INDEX).exists() {
-            remove(&path)?;
+/// Removes measurements whose index was never written, and an index whose measurements are gone.
+fn drop_halves(folder: &Path) -> Result<(), StoreError> {
+    for (one, other) in [(MEASUREMENTS, INDEX), (INDEX, MEASUREMENTS)] {
+        for path in files_with(folder, one)? {
+            if !path.with_extension(other).exists() {
+                remove(&path)?;
+            }
         }
     }
     Ok(())

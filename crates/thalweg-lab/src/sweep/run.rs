@@ -11,6 +11,7 @@ use super::cell::Cell;
 use super::claims::Worker;
 use super::error::SweepError;
 use super::pack::{self, CellOutcome, CellRecord, Packs};
+use super::spent;
 use super::store::Store;
 use crate::answer::with_causes;
 use crate::network::NetworkError;
@@ -208,9 +209,12 @@ impl Work<'_> {
     /// Does the cell `number`; false if it was stopped on the way.
     fn one(&self, number: usize) -> Result<bool, SweepError> {
         let cell = self.store.sweep().cell(number)?;
-        let begun = Instant::now();
-        let (outcome, measurements) = match self.attempt(&cell)? {
-            Ok(run) if !run.finished => return Ok(false),
+        let mut clock = Clock::of(self.store.running(cell.key));
+        let (outcome, measurements) = match self.attempt(&cell, &mut clock)? {
+            Ok(run) if !run.finished => {
+                clock.save()?;
+                return Ok(false);
+            }
             Ok(run) => (CellOutcome::Finished(run.outcomes), run.measurements),
             Err(error) => (
                 CellOutcome::Failed(with_causes(&error)),
@@ -220,7 +224,7 @@ impl Work<'_> {
         let record = CellRecord {
             key: cell.key,
             outcome,
-            seconds: begun.elapsed().as_secs_f64(),
+            seconds: clock.seconds(),
             rows: measurements.len(),
         };
         self.progress.done(number, &record);
@@ -230,13 +234,18 @@ impl Work<'_> {
     }
 
     /// Runs `cell`; an error inside is the cell's own.
-    fn attempt(&self, cell: &Cell) -> Result<Result<MemoryRun, RunError>, SweepError> {
-        let path = self.store.running(cell.key);
+    fn attempt(
+        &self,
+        cell: &Cell,
+        clock: &mut Clock,
+    ) -> Result<Result<MemoryRun, RunError>, SweepError> {
+        let path = clock.directory.clone();
         let mut again = true;
         loop {
             let mut watch = Watch {
                 work: self,
                 number: cell.number,
+                clock,
             };
             let ran = cell
                 .experiment
@@ -257,6 +266,7 @@ impl Work<'_> {
                     // What was saved of it is damaged: from its start it gives the same numbers.
                     _ if again && path.is_dir() => {
                         remove_directory(&path)?;
+                        *clock = Clock::of(path.clone());
                         again = false;
                     }
                     error => return Err(error.into()),
@@ -330,10 +340,42 @@ impl Pending {
     }
 }
 
+/// How long a cell takes, with the time that led to the state which it goes on from.
+struct Clock {
+    /// Of the cell, which is there once its state is saved.
+    directory: PathBuf,
+    /// Seconds.
+    before: f64,
+    begun: Instant,
+}
+
+impl Clock {
+    fn of(directory: PathBuf) -> Self {
+        Self {
+            before: spent::read(&directory),
+            directory,
+            begun: Instant::now(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Puts it beside the cell's state, where one is saved.
+    fn save(&self) -> Result<(), StoreError> {
+        if !self.directory.is_dir() {
+            return Ok(());
+        }
+        spent::write(&self.directory, self.seconds())
+    }
+}
+
 /// Hands a cell's news on, and the wish to stop to it.
 struct Watch<'w, 's> {
     work: &'w Work<'s>,
     number: usize,
+    clock: &'w Clock,
 }
 
 impl Observer for Watch<'_, '_> {
@@ -343,6 +385,13 @@ impl Observer for Watch<'_, '_> {
 
     fn stopping(&mut self) {
         self.work.progress.stopping();
+    }
+
+    fn saved(&mut self, _step: u64) {
+        if let Err(error) = self.clock.save() {
+            self.work.halt.store(true, Ordering::Relaxed);
+            lock(&self.work.error).get_or_insert(error.into());
+        }
     }
 
     fn note(&mut self, note: Note) {

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 use super::error::SweepError;
 use super::file::{Surveyed, Sweep};
+use super::pack::Packs;
 use crate::provenance::{Build, PROGRAM, Provenance};
 use crate::spec::{Draft, Field, SpecError};
 use crate::store::{
-    Lock, create_folder, differences, digits, exists, files, is_unfinished, read_sealed,
-    sealed_toml, shared_subfolder, write_whole,
+    Lock, StoreError, create_folder, differences, digits, exists, files, is_unfinished,
+    read_sealed, sealed_toml, shared_subfolder, write_whole,
 };
 
 const PLAN: &str = "plan.toml";
@@ -42,7 +43,7 @@ pub struct Store {
 pub enum Extension {
     /// There was none, or it was asked for no change.
     None,
-    /// It was made.
+    /// It was made, or its file was damaged or missing and is written anew.
     Made,
     /// It had another sweep of the same base, of so many cells.
     From {
@@ -53,19 +54,18 @@ pub enum Extension {
 
 impl Store {
     /// Takes the directory `path` for `sweep`: a new or an empty one, or one with a sweep of the same base, which may have had
-    /// other axes.
+    /// other axes. Where its file of the sweep is damaged or missing and cells of `sweep` lie there, the file is written anew.
     ///
     /// # Errors
-    /// When one of the cells is no experiment, the directory holds something else or a sweep of another base, or it cannot be
-    /// written.
+    /// When one of the cells is no experiment, the directory holds something else, a sweep of another base or cells of another
+    /// sweep alone, or it cannot be written.
     pub fn create(path: &Path, sweep: Sweep) -> Result<Self, SweepError> {
         let cells = sweep.survey()?;
         refuse_strangers(path)?;
         create_folder(path)?;
         let _lock = Lock::take(path, Lock::FOR_A_PAGE)?;
         let mut extension = Extension::Made;
-        if exists(&path.join(PLAN)) {
-            let (stored, build) = stored(path)?;
+        if let Some((stored, build)) = readable(path)? {
             same_version(path, &build)?;
             let differences = differences(stored.base(), sweep.base());
             if !differences.0.is_empty() {
@@ -81,6 +81,8 @@ impl Store {
                     cells: stored.cells(),
                 }
             };
+        } else {
+            refuse_other_cells(path, &cells)?;
         }
         if extension != Extension::None {
             let mut tree = sweep.to_node();
@@ -192,13 +194,45 @@ impl Store {
 /// How losses are counted, where cells may differ.
 const CONVENTION: &str = "that of each cell";
 
+/// The same as [`stored`]; nothing where the file is not there, or is damaged in a directory that has a store's folder of cells.
+fn readable(path: &Path) -> Result<Option<(Sweep, Build)>, SweepError> {
+    if !Store::is_one(path) {
+        return Ok(None);
+    }
+    match stored(path) {
+        Err(SweepError::Store(StoreError::Altered { .. } | StoreError::NoDigest { .. }))
+            if path.join(CELLS).is_dir() =>
+        {
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// Refuses to write the file of a sweep with these `cells` where the outcomes that lie there are all of others, or another
+/// version's.
+fn refuse_other_cells(path: &Path, cells: &[Surveyed]) -> Result<(), SweepError> {
+    let packs = Packs::read(&path.join(CELLS))?;
+    for program in packs.programs() {
+        let build = Build {
+            program: Some(program.to_owned()),
+            commit: None,
+        };
+        same_version(path, &build)?;
+    }
+    if packs.count() > 0 && !cells.iter().any(|cell| packs.get(cell.key).is_some()) {
+        return Err(SweepError::OtherCells {
+            store: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// The sweep in `path`, and who began it.
 fn stored(path: &Path) -> Result<(Sweep, Build), SweepError> {
     let file = path.join(PLAN);
     if !exists(&file) {
-        return Err(SweepError::NoSweep {
-            store: path.to_owned(),
-        });
+        return Err(no_sweep(path)?);
     }
     read_sealed(&file, WAY_OUT)?;
     let draft = Draft::read(&file)?;
@@ -218,23 +252,54 @@ fn same_version(path: &Path, found: &Build) -> Result<(), SweepError> {
     }
 }
 
+/// Why there is none to open in `path`.
+fn no_sweep(path: &Path) -> Result<SweepError, SweepError> {
+    let store = path.to_owned();
+    if exists(path) && !path.is_dir() {
+        return Ok(SweepError::NoDirectory { path: store });
+    }
+    Ok(match stranger(path)? {
+        Some(found) => SweepError::OtherFiles { store, found },
+        None => SweepError::NoSweep { store },
+    })
+}
+
 /// Refuses a directory that holds files but no sweep, before anything is written into it.
 fn refuse_strangers(path: &Path) -> Result<(), SweepError> {
     if !path.is_dir() || Store::is_one(path) {
         return Ok(());
     }
+    stranger(path)?.map_or(Ok(()), |found| {
+        Err(SweepError::Strangers {
+            store: path.to_owned(),
+            found,
+        })
+    })
+}
+
+/// What a store has in its directory beside the file of its sweep.
+const OWN: [&str; 8] = [
+    ".lock",
+    CELLS,
+    RUNNING,
+    WORKERS,
+    "slurm",
+    "ends.parquet",
+    "curves.parquet",
+    "report.html",
+];
+
+/// The first of the files in `path` that no store has, unless the file of a sweep is among them.
+fn stranger(path: &Path) -> Result<Option<String>, StoreError> {
     let name = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     };
-    let strange = |name: &String| name != ".lock" && !is_unfinished(Path::new(name));
-    let names: Vec<String> = files(path)?.iter().map(name).filter(strange).collect();
-    match names.first() {
-        // One that was begun meanwhile is no stranger.
-        Some(found) if !names.iter().any(|name| name == PLAN) => Err(SweepError::Strangers {
-            store: path.to_owned(),
-            found: found.clone(),
-        }),
-        _ => Ok(()),
+    let names: Vec<String> = files(path)?.iter().map(name).collect();
+    // One that was begun meanwhile is no stranger.
+    if names.iter().any(|name| name == PLAN) {
+        return Ok(None);
     }
+    let strange = |name: &String| !OWN.contains(&&**name) && !is_unfinished(Path::new(name));
+    Ok(names.into_iter().find(strange))
 }

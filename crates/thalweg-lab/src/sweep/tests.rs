@@ -478,19 +478,19 @@ const MISTAKES: [Mistake; 34] = [
     (
         "values = [2, 3]",
         "values = [2, 3, 2]",
-        "`axes[0].values[2]` is 2, a value that is not yet",
+        "`axes[0].values[2]` is 2: it is in the list already; give each value once",
         "line 15",
     ),
     (
         "values = [2, 3]",
         "values = [2, 2.0]",
-        "a value that is not yet",
+        "give each value once",
         "line 15",
     ),
     (
         "values = [2, 3]",
         "values = []",
-        "`axes[0].values` is an empty list",
+        "`axes[0].values` is an empty list: give 1 to",
         "line 15",
     ),
     (
@@ -508,7 +508,7 @@ const MISTAKES: [Mistake; 34] = [
     (
         "values = [2, 3]",
         "values = [2, nan]",
-        "`axes[0].values[1]` is NaN, a text, true, false, or a finite number",
+        "`axes[0].values[1]` is NaN: give a text, true, false, or a finite number",
         "line 15",
     ),
     (
@@ -520,7 +520,7 @@ const MISTAKES: [Mistake; 34] = [
     (
         "values = [2, 3]",
         "from = 2",
-        "`axes[0].to` is missing",
+        "`axes[0].to` is missing: give `values`, a list, or",
         "line 13",
     ),
     (
@@ -532,19 +532,19 @@ const MISTAKES: [Mistake; 34] = [
     (
         "values = [2, 3]",
         "from = 2\nto = 3\ncount = 1",
-        "`axes[0].count` is 1, a number of values from 2",
+        "`axes[0].count` is 1: give a number of values from 2",
         "line 17",
     ),
     (
         "values = [2, 3]",
         "from = 2\nto = 2\ncount = 2",
-        "`axes[0].to` is 2, another number than `from`",
+        "`axes[0].to` is 2: give another number than `from`",
         "line 16",
     ),
     (
         "values = [2, 3]",
         "from = 0\nto = 2\ncount = 2\nspacing = \"log\"",
-        "`axes[0].from` is 0, a number above 0",
+        "`axes[0].from` is 0: give a number above 0",
         "line 15",
     ),
     (
@@ -563,12 +563,12 @@ const MISTAKES: [Mistake; 34] = [
         "values = [2, 3]",
         "from = 2\nto = 3\ncount = 3",
         "`problem.depth` is 2.5",
-        "line 13: [[axes]]",
+        "line 17: count = 3",
     ),
     (
         "path = \"problem.depth\"",
         "path = \"problem..depth\"",
-        "`axes[0].path` is \"problem..depth\", a path such as",
+        "`axes[0].path` is \"problem..depth\": give a path such as",
         "line 14",
     ),
     (
@@ -586,7 +586,7 @@ const MISTAKES: [Mistake; 34] = [
     (
         "path = \"problem.depth\"",
         "path = \"batch\"",
-        "`axes[1].path` is \"batch\", a path outside `batch`",
+        "`axes[1].path` is \"batch\": another axis sets `batch`; give a path outside it",
         "line 17",
     ),
     (
@@ -598,7 +598,7 @@ const MISTAKES: [Mistake; 34] = [
     (
         "path = \"problem.depth\"",
         "path = \"network.hidden\"",
-        "`axes[0].path` is \"network.hidden\", a path into the base",
+        "`axes[0].path` is \"network.hidden\": the base has no network",
         "line 14",
     ),
 ];
@@ -637,7 +637,7 @@ const MORE_MISTAKES: [Mistake; 8] = [
     (
         "path = \"problem.depth\"\nvalues = [2, 3]",
         "together = [\n{ path = \"steps\", values = [1, 2] },\n{ path = \"problem.depth\", values = [2] }]",
-        "`axes[0].together[1].values` is 1 values, as many as `steps` has, 2,",
+        "`axes[0].together[1].values` is a list of length 1: give 2 values, as many as `steps` has",
         "line 16",
     ),
     (
@@ -694,6 +694,10 @@ fn what_is_no_store_is_refused() {
     let error = Store::open(folder.path()).unwrap_err();
     assert!(matches!(error, SweepError::NoSweep { .. }), "{error}");
     std::fs::write(folder.path().join("thesis.tex"), "text").unwrap();
+    let error = Store::open(folder.path()).unwrap_err();
+    assert!(matches!(error, SweepError::OtherFiles { .. }), "{error}");
+    let error = Store::open(&folder.path().join("thesis.tex")).unwrap_err();
+    assert!(matches!(error, SweepError::NoDirectory { .. }), "{error}");
     let error = store(folder.path(), SWEEP).unwrap_err();
     assert!(error.to_string().contains("thesis.tex"), "{error}");
     let other = folder.path().join("other");

@@ -12,7 +12,8 @@ use super::sweep_maps::{Measured, flattest, maps};
 use crate::plot::{self, Figure, Panel, to_html};
 use crate::results::FigureResult;
 use thalweg_lab::quantity::{self, Quantity};
-use thalweg_lab::sweep::{CellEnds, CellOutcome, Store, SweepError, ends};
+use thalweg_lab::store::write_whole;
+use thalweg_lab::sweep::{CellEnds, CellOutcome, Store, SweepError, ends, status};
 
 /// Which part of a sweep is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,13 +34,22 @@ pub(super) const MOST: usize = 6;
 /// The most cells that are listed.
 const LISTED: usize = 50;
 
-/// Writes the page of the sweep in `directory`, as far as it has come, and returns its path.
+/// Writes the page of the sweep in `directory`, as far as it has come, into the file `out` or else into the directory, and
+/// returns its path. With `out` nothing in the directory is written.
 ///
 /// # Errors
 /// When there is no sweep or nothing finished, an axis or a quantity is asked for that is not there, a file cannot be read or
 /// is damaged, or the page cannot be written.
-pub fn write_sweep(directory: &Path, view: SweepView<'_>) -> Result<PathBuf, ReportError> {
+pub fn write_sweep(
+    directory: &Path,
+    view: SweepView<'_>,
+    out: Option<&Path>,
+) -> Result<PathBuf, ReportError> {
     let page = page(directory, view)?;
+    if let Some(out) = out {
+        write_whole(out, page.as_bytes())?;
+        return Ok(out.to_owned());
+    }
     super::put(directory, &page, &super::take(directory)?)
 }
 
@@ -83,7 +93,7 @@ pub(super) fn page(directory: &Path, view: SweepView<'_>) -> Result<String, Repo
         loss_convention: convention,
         own: "plan.toml, provenance",
     };
-    Ok(page::page(&head, &before(&store, &cells), &drawn))
+    Ok(page::page(&head, &before(&store, &cells)?, &drawn))
 }
 
 /// Those to be shown.
@@ -118,7 +128,7 @@ fn quantities(cells: &[CellEnds], wanted: Option<&str>) -> Result<Vec<Quantity>,
 }
 
 /// How far it has come, what could not be run, and where seeds diverged.
-fn before(store: &Store, cells: &[CellEnds]) -> String {
+fn before(store: &Store, cells: &[CellEnds]) -> Result<String, ReportError> {
     let reason = |cell: &CellEnds| match &cell.record.outcome {
         CellOutcome::Failed(reason) => Some((cell.number, reason.clone())),
         CellOutcome::Finished(_) => None,
@@ -137,16 +147,20 @@ fn before(store: &Store, cells: &[CellEnds]) -> String {
         (diverged > 0).then_some((cell.number, words))
     };
     let diverged: Vec<(usize, String)> = cells.iter().filter_map(seeds).collect();
+    // Counted, and called, as `thalweg sweep status` does.
+    let status = status(store)?;
     let counts = format!(
-        "<p>{} of {} cells are done; in {} of them a seed diverged, and {} could not be run.</p>",
-        cells.len(),
-        store.sweep().cells(),
-        diverged.len(),
-        failed.len()
+        "<p>{} cells: finished {}, of which {} with seeds that diverged; failed {}; running {}; waiting {}.</p>",
+        status.cells,
+        status.finished,
+        status.with_divergence,
+        status.failed.len(),
+        status.running,
+        status.waiting
     );
-    counts
+    Ok(counts
         + &listed(store, "Could not be run", "<dd class=\"failed\">", &failed)
-        + &listed(store, "Seeds that diverged", "<dd>", &diverged)
+        + &listed(store, "Seeds that diverged", "<dd>", &diverged))
 }
 
 /// Cells with a sentence each, which `begins` so, under a heading; nothing where there are none.
@@ -238,7 +252,7 @@ fn section(
             .collect();
         if !panels.is_empty() {
             let caption = "The limit η → 0, t → ∞ beside the flattest minimum, of sharpness T_{min} (eq. 15), and how many \
-                           times as sharp it is.";
+                           times as sharp it is. Crossed out: could not be run. Left empty: not done yet.";
             let caption = caption.to_owned() + &more;
             pictures.push(picture("limit and flattest minimum", caption, panels, 3));
         }

@@ -161,6 +161,8 @@ pub struct Ended {
     flattest: Option<f64>,
     diverged_seeds: usize,
     steps: u64,
+    /// Whether it could not be run: nothing is known of it then.
+    failed: bool,
 }
 
 impl Ended {
@@ -189,6 +191,11 @@ impl Ended {
     /// The sharpness of the flattest minimum, eq. 15; NaN where there is no theory, and of other quantities.
     pub fn flattest(&self) -> f64 {
         self.flattest.unwrap_or(f64::NAN)
+    }
+
+    /// `known` of theory on a map: infinite, and so crossed out, where the cell could not be run.
+    pub fn unless_failed(&self, known: f64) -> f64 {
+        if self.failed { f64::INFINITY } else { known }
     }
 
     /// Whether its mean is over some seeds alone, since others diverged.
@@ -271,6 +278,7 @@ impl Grid {
                 flattest: ends().find_map(|end| end.flattest),
                 diverged_seeds: ends().next().map_or(0, |end| end.diverged_seeds),
                 steps: ends().next().map_or(0, |end| end.step),
+                failed: cell.record.has_failed(),
             };
         }
         Self {

@@ -80,21 +80,27 @@ pub fn maps(
     [
         map(title, &label, sides, slice, Ended::mean).map(marked),
         map("s.e.", &error, sides, slice, Ended::error).map(marked),
-        map("limit", &label, sides, slice, Ended::limit),
+        map("limit", &label, sides, slice, limit),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
+/// The limit on a map.
+fn limit(point: &Ended) -> f64 {
+    point.unless_failed(point.limit())
+}
+
 /// The limit, the flattest minimum and their ratio; nothing where there is no flattest minimum.
 pub fn flattest(quantity: &Quantity, sides: [&Side; 2], slice: &Slice) -> Vec<Panel> {
     let label = label(quantity, "");
-    let Some(flattest) = map("flattest minimum", &label, sides, slice, Ended::flattest) else {
+    let flattest = |point: &Ended| point.unless_failed(point.flattest());
+    let Some(flattest) = map("flattest minimum", &label, sides, slice, flattest) else {
         return Vec::new();
     };
-    let limit = map("limit", &label, sides, slice, Ended::limit);
-    let ratio = |point: &Ended| point.limit() / point.flattest();
+    let limit = map("limit", &label, sides, slice, limit);
+    let ratio = |point: &Ended| point.unless_failed(point.limit() / point.flattest());
     let name = "limit / T_{min}";
     let ratio = map(name, name, sides, slice, ratio);
     limit.into_iter().chain([flattest]).chain(ratio).collect()

@@ -102,6 +102,49 @@ fn what_is_not_done_is_left_empty() {
     assert!(grid.slices[0].points[0][0].mean().is_nan());
 }
 
+/// Theory's maps cross out what could not be run too, and leave empty what is not done.
+#[test]
+fn failed_cells_are_crossed_out_on_the_maps_of_theory() {
+    // Of 12 cells: (weak 1.0; depth 2, 3; batch 1, 10).
+    let text = SWEEP.replace("values = [1, 10]", "values = [10, 1]");
+    let (_folder, store) = store(&text, &Which::Cells(vec![0, 1]));
+    let cells = ends(&store).unwrap();
+    let view = SweepView {
+        x: Some("batch"),
+        y: Some("depth"),
+        ..SweepView::default()
+    };
+    let (x, y) = sides(&store, view);
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let slice = &grid.slices[0];
+    let [_, _, limit] = &maps(&quantity::SHARPNESS, [&x, &y], slice, Measured::Sgd)[..] else {
+        panic!("SGD, its error and the limit");
+    };
+    let of_theory = flattest(&quantity::SHARPNESS, [&x, &y], slice);
+    assert_eq!(of_theory.len(), 3);
+    for panel in of_theory.iter().chain([limit]) {
+        let values = &panel.heat.as_ref().unwrap().values;
+        assert!(values[0][0].is_finite(), "{values:?}");
+        assert_eq!(values[0][1], f64::INFINITY);
+        assert!(values[1].iter().all(|value| value.is_nan()), "{values:?}");
+    }
+}
+
+/// Where the page is to lie elsewhere, nothing is written into the store.
+#[test]
+fn a_page_elsewhere_leaves_the_store_alone() {
+    let (folder, _store) = store(SWEEP, &Which::Cells(vec![0]));
+    std::fs::remove_file(folder.path().join(".lock")).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let out = other.path().join("page.html");
+    let path = write_sweep(folder.path(), SweepView::default(), Some(&out)).unwrap();
+    assert_eq!(path, out);
+    assert!(std::fs::read_to_string(&out).unwrap().contains("<html"));
+    for name in [".lock", "report.html"] {
+        assert!(!folder.path().join(name).exists(), "{name}");
+    }
+}
+
 #[test]
 fn borders_lie_between_values() {
     let (_folder, store) = store(SWEEP, &Which::Cells(vec![0]));
@@ -136,10 +179,10 @@ fn legends_shorten_numbers_that_stay_apart() {
 fn the_page_has_maps_curves_and_failures_and_loads_nothing() {
     let (folder, _store) = store(SWEEP, &Which::All);
     let page =
-        std::fs::read_to_string(write_sweep(folder.path(), SweepView::default()).unwrap()).unwrap();
+        std::fs::read_to_string(write_sweep(folder.path(), SweepView::default(), None).unwrap())
+            .unwrap();
     for words in [
-        "12 of 12 cells are done",
-        "6 could not be run",
+        "12 cells: finished 6, of which 0 with seeds that diverged; failed 6; running 0; waiting 0.",
         "cell 1: weak = 1.0, depth = 2, batch = 10",
         "fluctuation, map",
         "sharpness, curves",

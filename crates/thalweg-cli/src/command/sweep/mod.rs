@@ -77,7 +77,6 @@ pub fn run(command: &Command) -> Result<(), Failure> {
 fn failure(error: SweepError) -> Failure {
     match &error {
         SweepError::Store(cause @ StoreError::Write { .. }) => Failure::stored(&error, cause),
-        SweepError::Timing { .. } => Failure::work(error),
         _ => Failure::input(error),
     }
 }

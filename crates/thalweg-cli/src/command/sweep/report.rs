@@ -14,8 +14,7 @@ use crate::output;
 /// SGD's means over the seeds and the last fifth of the steps with their standard
 /// errors, and the limit η → 0, t → ∞ beside them where there is a theory. A map
 /// for each point of the other axes. Cells that could not be run are crossed out,
-/// those not done yet are left empty. The page's path is printed: it is
-/// STORE/report.html.
+/// those not done yet are left empty. The page's path is printed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -31,6 +30,9 @@ pub struct Arguments {
     /// What is shown, as lambda_max [default: sharpness and fluctuation]
     #[arg(long, value_name = "NAME")]
     quantity: Option<String>,
+    /// The file [default: report.html in the store]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Print the path as one JSON object
     #[arg(long)]
     json: bool,
@@ -46,7 +48,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         y: arguments.y.as_deref(),
         quantity: arguments.quantity.as_deref(),
     };
-    let page = report::write_sweep(&arguments.store, view).map_err(|error| match error {
+    let page = report::write_sweep(&arguments.store, view, arguments.out.as_deref());
+    let page = page.map_err(|error| match error {
         ReportError::Sweep(error) => super::failure(error),
         ReportError::Store(cause) => Failure::stored(&cause, &cause),
         other => Failure::input(other),

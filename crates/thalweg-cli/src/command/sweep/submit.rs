@@ -40,7 +40,7 @@ pub struct Arguments {
     /// The most tasks of an array that run at a time
     #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     at_once: u64,
-    /// Print the commands without giving them
+    /// Print the commands, quoted for a shell, and submit and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Print what was submitted as one JSON object
@@ -144,11 +144,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let arrays = arrays(missing.len(), each, largest.unwrap_or(USUAL_ARRAY));
     let commands = commands(arguments, &store, &missing, each, &arrays)?;
     if arguments.dry_run {
-        let lines: String = commands
-            .iter()
-            .map(|command| command.join(" ") + "\n")
-            .collect();
-        return output::print(&lines);
+        return output::print(&lines(&commands));
     }
     let mut jobs = Vec::new();
     for (command, array) in commands.iter().zip(&arrays) {
@@ -168,6 +164,30 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         words += &format!("submitted array {job}\n");
     }
     output::print(&words)
+}
+
+/// `commands` for a shell, after a remark on what they need.
+fn lines(commands: &[Vec<String>]) -> String {
+    if commands.is_empty() {
+        return "# Nothing is missing.\n".to_owned();
+    }
+    let mut lines = "# Nothing is submitted, and neither the script nor the list of cells that the commands name is written:\n\
+                     # the same command without --dry-run does both.\n"
+        .to_owned();
+    for command in commands {
+        let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
+        lines += &(words.join(" ") + "\n");
+    }
+    lines
+}
+
+/// `word` as a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// So many cells that a task takes ten minutes, by what the finished ones took or else by a timed one of each kind.
@@ -338,6 +358,31 @@ mod tests {
         ] {
             assert_eq!(set_by_us(free), None, "{free}");
         }
+    }
+
+    /// What a shell makes of the printed words is what was printed.
+    #[cfg(unix)]
+    #[test]
+    fn printed_words_can_be_pasted() {
+        let words = [
+            "plain/a_b-c=1,2%3",
+            "two words",
+            "it's",
+            "$HOME",
+            "",
+            "a;b*",
+            "\"q\"",
+        ];
+        let line: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let script = format!("printf '%s\\n' {}", line.join(" "));
+        let shell = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let said = String::from_utf8(shell.stdout).unwrap();
+        assert_eq!(said.lines().collect::<Vec<_>>(), words);
+        let printed = lines(&[vec!["sbatch".to_owned(), "a b".to_owned()]]);
+        assert!(printed.ends_with("\nsbatch 'a b'\n"), "{printed}");
+        let commands = |line: &&str| !line.starts_with('#');
+        assert_eq!(printed.lines().filter(commands).count(), 1);
+        assert_eq!(lines(&[]), "# Nothing is missing.\n");
     }
 
     #[test]
