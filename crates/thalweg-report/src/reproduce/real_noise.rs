@@ -78,6 +78,10 @@ const LARGE: [Set; 2] = [
 const FASHION: &str = "THALWEG_FASHION_MNIST";
 
 /// What is diagnosed, and where it lies.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which data lie on a machine is the machine's to say, and no number of the others depends on it"
+)]
 fn sets(budget: Budget) -> Vec<(Set, PathBuf)> {
     let mut sets = Vec::from(SETS);
     if budget == Budget::Full {
