@@ -28,7 +28,7 @@ def work(
         import ray
     except ImportError as error:
         raise ImportError("ray=… needs Ray: pip install 'thalweg[ray]'") from error
-    # One that the caller has made is used, and left as it is.
+    # A connection that the caller has made is used, whatever `address` says, and left as it is.
     ours = not ray.is_initialized()
     if ours:
         ray.init(address=address, log_to_driver=False)

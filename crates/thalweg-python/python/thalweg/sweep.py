@@ -80,7 +80,8 @@ def run(
     retry : bool
         Whether cells that could not be run are tried again.
     progress : callable or bool, optional
-        Called now and then with the cells done and all that are wanted; True is a bar of tqdm's.
+        Called now and then with the cells done and all that are wanted, or, with Ray, with those of the whole sweep; True is a bar of
+        tqdm's.
     ray : str, optional
         The address of a Ray cluster (``"auto"``, ``"local"``, ``"host:port"`` or ``"ray://host:port"``), whose cores then do the work, each as a
         task of one core; pip install 'thalweg[ray]'. All machines must have the store's folder under the same path, on a file system with
