@@ -19,7 +19,9 @@ fn what_is_missing_is_handed_to_slurm() {
     ];
     let one = run(&[&submit[..], &["--per-task", "1", "--", "--time=5"]].concat());
     let expected = format!(
-        "sbatch --parsable --array=0-2%3 --requeue --open-mode=append --signal=B:TERM@60 --output={name}/slurm/logs/%A_%a.log --job-name=thalweg --time=5 {name}/slurm/job.sh "
+        "# Nothing is submitted, and neither the script nor the list of cells that the commands name is written:\n\
+         # the same command without --dry-run does both.\n\
+         sbatch --parsable --array=0-2%3 --requeue --open-mode=append --signal=B:TERM@60 --output={name}/slurm/logs/%A_%a.log --job-name=thalweg --time=5 {name}/slurm/job.sh "
     );
     assert!(one.stdout.starts_with(&expected), "{}", one.stdout);
     let list = format!(" {name} {name}/slurm/cells-");
