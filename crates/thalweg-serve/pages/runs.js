@@ -70,8 +70,11 @@ function listed() {
   const at = document.activeElement?.dataset.control;
   $("entries").replaceChildren(...items);
   // Whoever works with the keyboard stays where they were, though the list was made anew.
-  if (at) [...$("entries").querySelectorAll("[data-control]")].find(made => made.dataset.control === at)?.focus();
+  focusOn(at);
 }
+
+// The keyboard to what is worked with in the list, if it is there.
+const focusOn = control => [...$("entries").querySelectorAll("[data-control]")].find(made => made.dataset.control === control)?.focus();
 
 // What is worked with in the list, by what it does and to which entry.
 const control = (made, what, path) => {
@@ -94,7 +97,7 @@ function openReport(path, from) {
 function closeReport() {
   $("report").hidden = true;
   $("page").src = "about:blank";
-  [...$("entries").querySelectorAll("[data-control]")].find(made => made.dataset.control === opener)?.focus();
+  focusOn(opener);
 }
 
 function choose(path, on) {
