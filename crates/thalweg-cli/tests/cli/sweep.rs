@@ -29,7 +29,7 @@ values = [1, 10]
 /// Sixty cells of some 20 ms each.
 fn longer() -> String {
     SWEEP
-        .replace("steps = 50", "steps = 20_000")
+        .replace("steps = 50", "steps = 100_000")
         .replace("values = [1, 10]", "from = 1\nto = 30\ncount = 30")
 }
 
@@ -242,14 +242,14 @@ fn kills() -> usize {
     given.map_or(7, |given| given.parse().unwrap())
 }
 
-/// Moments up to seven tenths of a second, always the same ones (Knuth's linear congruential generator).
+/// Moments up to a fifth of a second, always the same ones (Knuth's linear congruential generator).
 struct Moments(u64);
 
 impl Moments {
     fn next(&mut self) -> Duration {
         let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
         self.0 = next.wrapping_add(1_442_695_040_888_963_407);
-        Duration::from_millis((self.0 >> 33) % 700)
+        Duration::from_millis((self.0 >> 33) % 200)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a sweep varies: values at a path of the base, or at several that move together.
 
+use std::collections::HashSet;
+
 use crate::spec::{Fault, Field, Node, Spacing, Word as _, steps};
 
 /// One axis of a sweep: columns that move together, mostly one.
@@ -69,9 +71,10 @@ impl Axis {
     /// The axis in `field`.
     pub(super) fn read(field: &Field<'_>) -> Result<Self, Fault> {
         let Some(together) = field.optional("together") else {
-            return Ok(Self {
+            let axis = Self {
                 columns: vec![column(field)?],
-            });
+            };
+            return axis.distinct();
         };
         field.only(&["together"])?;
         let items = together.list("a list of axes that move together")?;
@@ -93,11 +96,31 @@ impl Axis {
                 ),
             });
         }
-        Ok(Self { columns })
+        Self { columns }.distinct()
     }
-}
 
-impl Axis {
+    /// Itself, if no two of its points are the same in every column.
+    fn distinct(self) -> Result<Self, Fault> {
+        let mut seen = HashSet::new();
+        for number in 0..self.len() {
+            let point: Vec<Value<'_>> = self
+                .columns
+                .iter()
+                .map(|column| Value { column, number })
+                .collect();
+            if !seen.insert(point.iter().map(Value::identity).collect::<Vec<_>>()) {
+                let advice = match point.len() {
+                    1 => "it is in the list already; give each value once",
+                    _ => {
+                        "an earlier point has the same value in each of the axes that move together; give each point once"
+                    }
+                };
+                return Err(Field::at(&point[0].place(), point[0].node()).wrong(advice));
+            }
+        }
+        Ok(self)
+    }
+
     /// The axis as a sweep file says it, with every value.
     pub(super) fn to_node(&self) -> Node {
         match &self.columns[..] {
@@ -136,6 +159,12 @@ impl Value<'_> {
     /// The value in a few words: a text as it is, a list as JSON.
     pub fn words(&self) -> String {
         words(self.node())
+    }
+
+    /// Equal for values that are the same, as 1 and 1.0 are; "1" is another.
+    fn identity(&self) -> String {
+        self.number()
+            .map_or_else(|| self.words(), |value| format!("#{value:?}"))
     }
 
     /// Where it stands in the sweep file.
@@ -231,17 +260,8 @@ fn list(field: &Field<'_>) -> Result<Vec<Node>, Fault> {
     if !(1..=MOST_VALUES).contains(&items.len()) {
         return Err(field.wrong(format!("give 1 to {MOST_VALUES} values")));
     }
-    let mut seen = std::collections::HashSet::new();
     for item in &items {
         storable(item)?;
-        let same = number(item.node()).map_or_else(
-            || words(item.node()),
-            // So that 1 and 1.0 are the same, and "1" another.
-            |value| format!("#{value:?}"),
-        );
-        if !seen.insert(same) {
-            return Err(item.wrong("it is in the list already; give each value once"));
-        }
     }
     Ok(items.iter().map(|item| item.node().clone()).collect())
 }

@@ -343,16 +343,16 @@ fn damage_is_noticed() {
 fn axes_that_move_together_and_seeds_of_their_own() {
     let text = SWEEP.replace(
         "[[axes]]\npath = \"batch\"\nvalues = [1, 10]\n",
-        "[[axes]]\ntogether = [\n { path = \"batch\", values = [1, 10] },\n { path = \"steps\", name = \"t\", values = [100, 10] },\n]\n",
+        "[[axes]]\ntogether = [\n { path = \"batch\", values = [1, 10, 10] },\n { path = \"steps\", name = \"t\", values = [100, 10, 100] },\n]\n",
     );
     let sweep = sweep(&text).unwrap();
-    assert_eq!(sweep.cells(), 4);
-    let cell = sweep.cell(2).unwrap();
+    assert_eq!(sweep.cells(), 6);
+    let cell = sweep.cell(3).unwrap();
     assert_eq!(
         (cell.experiment.steps(), cell.experiment.seeds()),
         (100, &[0, 1][..])
     );
-    assert_eq!(sweep.words(3), "problem.depth = 3, batch = 10, t = 10");
+    assert_eq!(sweep.words(4), "problem.depth = 3, batch = 10, t = 10");
 }
 
 #[test]
@@ -603,7 +603,7 @@ const MISTAKES: [Mistake; 34] = [
     ),
 ];
 
-const MORE_MISTAKES: [Mistake; 8] = [
+const MORE_MISTAKES: [Mistake; 9] = [
     (
         "path = \"problem.depth\"",
         "path = \"problem.depth\"\nname = \"step\"",
@@ -639,6 +639,12 @@ const MORE_MISTAKES: [Mistake; 8] = [
         "together = [\n{ path = \"steps\", values = [1, 2] },\n{ path = \"problem.depth\", values = [2] }]",
         "`axes[0].together[1].values` is a list of length 1: give 2 values, as many as `steps` has",
         "line 16",
+    ),
+    (
+        "path = \"problem.depth\"\nvalues = [2, 3]",
+        "together = [\n{ path = \"steps\", values = [1, 1.0] },\n{ path = \"problem.depth\", values = [2, 2] }]",
+        "`axes[0].together[0].values[1]` is 1.0: an earlier point has the same value in each of the axes",
+        "line 15",
     ),
     (
         "path = \"problem.depth\"",

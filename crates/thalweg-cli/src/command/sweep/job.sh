@@ -17,6 +17,7 @@ again() {
 out_of_time() {
     kill -TERM "$child"
     wait "$child"
+    echo "the time is up: what was done is saved, and task $task goes on later"
     again
     exit 0
 }
