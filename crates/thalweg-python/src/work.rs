@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use thalweg::stoppable;
 
 /// How often signals are looked for and progress is told.
 const LOOK: Duration = Duration::from_millis(50);
@@ -23,7 +24,8 @@ const STACK: usize = 2 << 20;
 /// What work was ended by before it was done.
 type Panic = Box<dyn Any + Send>;
 
-/// Does `work` that nothing is told of. After Ctrl-C its threads go on to its end, which nobody hears of.
+/// Does `work` that nothing is told of. After Ctrl-C a flow stops at its next step; what else there is goes on to its end, of which
+/// nobody hears.
 ///
 /// # Errors
 /// `KeyboardInterrupt`, or what else a handler of signals raises.
@@ -31,7 +33,8 @@ pub fn compute<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> PyResult<T> {
-    wait(py, begin(work)?, |_| Ok(()), |_| Ok(()))
+    let stop = Arc::new(AtomicBool::new(false));
+    follow(py, (&stop, Duration::ZERO), work, |_| Ok(()))
 }
 
 /// Does `work`, which looks at `stop`, and calls `tell` now and then.
@@ -53,7 +56,9 @@ pub fn follow<T: Send + 'static>(
         }
         Ok(())
     };
-    wait(py, begin(work)?, &mut tell, saved)
+    let mine = Arc::clone(stop);
+    let work = begin(move || stoppable(&mine, work))?;
+    wait(py, work, &mut tell, saved)
 }
 
 /// Where the answer comes from, or what the work was ended by.

@@ -63,11 +63,14 @@ pub mod problem;
 pub mod random;
 pub mod recipe;
 pub mod simulate;
+mod stop;
 mod switch;
 pub mod tensor;
 pub mod theory;
 pub mod train;
 mod words;
+
+pub use stop::stoppable;
 
 /// The library whose matrices appear in this one's signatures, in the version that fits.
 pub use faer;

@@ -174,7 +174,8 @@ fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
 /// What the user can mend, and what not.
 pub(super) fn failure(error: FlowError) -> AnswerError {
     match error {
-        FlowError::TooManySteps { .. }
+        FlowError::Stopped
+        | FlowError::TooManySteps { .. }
         | FlowError::StepTooSmall { .. }
         | FlowError::Decomposition { .. } => AnswerError::work(error),
         _ => AnswerError::input(error),

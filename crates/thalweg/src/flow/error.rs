@@ -127,6 +127,9 @@ pub enum FlowError {
         /// Time asked for; infinite for a descent, which ends where it is at rest.
         end: f64,
     },
+    /// Another thread asked for it ([`stoppable`](crate::stoppable)).
+    #[error("the flow was stopped before its end")]
+    Stopped,
     /// The step size fell below what double precision can resolve.
     #[error(
         "the integrator's step fell to {} at time {}, where rounding hides the motion: ask for earlier times, start from other weights, or divide each input and each output by its standard deviation",

@@ -12,6 +12,8 @@ use faer::{
     linalg::solvers::{PartialPivLu, Solve},
 };
 
+use crate::stop;
+
 use super::{
     FlowError,
     tableau::{A, C, DENSE, GAMMA, STAGES},
@@ -88,13 +90,16 @@ impl Statistics {
     /// Whether one more step may be tried, of this size from this time.
     ///
     /// # Errors
-    /// When `most` are used up, or the step is lost in the rounding of the time.
+    /// When `most` are used up, the step is lost in the rounding of the time, or the caller was asked to stop.
     pub(super) fn allow(
         &self,
         most: usize,
         (time, step): (f64, f64),
         end: f64,
     ) -> Result<(), FlowError> {
+        if stop::asked() {
+            return Err(FlowError::Stopped);
+        }
         let steps = self.accepted + self.rejected;
         if steps >= most {
             return Err(FlowError::TooManySteps { steps, time, end });

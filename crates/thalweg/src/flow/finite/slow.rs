@@ -10,6 +10,8 @@
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
+use crate::stop;
+
 use super::{
     super::{
         FlowError,
@@ -333,6 +335,9 @@ impl<'a> Slow<'a> {
         let growth = faer::Scale(setting.unit) * growth;
         let size = column(&place.state).norm_l2();
         loop {
+            if stop::asked() {
+                return Err(FlowError::Stopped);
+            }
             self.taken += 1;
             if self.taken > MOST_STEPS {
                 return Err(FlowError::TooManySteps {
