@@ -152,7 +152,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                     significant(steps, 3),
                     significant(steps / within as f64, 2)
                 ),
-                None => format!("How long it takes is not known in closed form: `thalweg flow --steps {within}` with this change follows it."),
+                None => format!("How long it takes is not known here: `thalweg flow --steps {within}` with this change follows it."),
             });
         }
     }

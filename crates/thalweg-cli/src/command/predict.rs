@@ -349,7 +349,7 @@ fn print(run: &PredictedRun, page: &mut Page) {
         &number(if validity.signal > 0.0 {
             validity.relative_weighted_fluctuation
         } else {
-            run.stability.weighted_fluctuation
+            run.weighted_fluctuation
         }),
     ]);
     if let Some(steps) = run.relaxation {

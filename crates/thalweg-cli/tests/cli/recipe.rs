@@ -79,6 +79,16 @@ fn each_addition_does_what_it_is_documented_to_do() {
     let rate = decayed["run"]["learning_rate"].as_f64().unwrap();
     let stability = decayed["run"]["stability_number"].as_f64().unwrap();
     assert!((stability / (rate * number(&decayed, "lambda_max") / 2.0) - 1.0).abs() < 1e-12);
+    let validity = decayed["run"]["validity"]["stability_number"].as_f64();
+    assert_eq!(validity, Some(stability));
+    assert!(decayed["run"]["unweighted_fluctuation"].is_null());
+    // Decay hastens it.
+    let steps = |answer: &Value| number(&answer["run"], "relaxation_steps");
+    let alone = predict(&[]);
+    assert!(steps(&decayed) < 0.9 * steps(&alone));
+    // SAM on the same minibatch is a faster clock: 1 + 2ρ/η of it.
+    let sharper = steps(&predict(&["--sam", "0.005"]));
+    assert!((steps(&alone) / sharper / (1.0 + 2.0 * 0.005 / rate) - 1.0).abs() < 1e-9);
     let normalised = predict(&["--sam", "0.005", "--sam-normalised"]);
     assert!(number(&normalised, "sharpness") < sharpness);
     // Constant along the diagonal minima: the end is unchanged.
@@ -161,6 +171,7 @@ fn a_target_is_met_and_simulated_and_an_impossible_one_says_what_is_possible() {
         assert!((number(&design["predicted"], "sharpness") / 9.0 - 1.0).abs() < 1e-6);
         let simulated = number(&design["simulated"]["sharpness"], "mean");
         assert!((simulated / 9.0 - 1.0).abs() < 0.05, "{simulated}");
+        assert!(number(&design["predicted"], "relaxation_steps") > 0.0);
     }
     assert!(found["no_answer"]["whitening"].is_string());
     let refused = design(&["--sharpness", "1", "--by", "weight_decay"]);

@@ -5,6 +5,7 @@ use thalweg::flow::{
     self, Descent, Drift, FlowError, FlowSettings, Relaxation, Steps, Times, Trajectory, Waypoint,
 };
 use thalweg::problem::{Problem, Weights};
+use thalweg::recipe::Forces;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
 use crate::compare::{Belief, relaxes_quickly};
@@ -103,7 +104,7 @@ impl<'p> FlowAnswer<'p> {
             descent,
             trajectory,
             drift,
-            relaxation: relaxation(problem, drift).filter(|_| forces.are_noise_alone()),
+            relaxation: relaxation(problem, drift, forces),
             step,
         })
     }
@@ -111,8 +112,7 @@ impl<'p> FlowAnswer<'p> {
     /// How long it takes in steps, where the times are steps.
     pub fn relaxation_steps(&self) -> Option<f64> {
         let (learning_rate, batch) = self.step?;
-        let steps = self.relaxation.as_ref()?.steps(learning_rate, batch);
-        Some(steps / self.prepared.forces.noise)
+        Some(self.relaxation.as_ref()?.steps(learning_rate, batch))
     }
 
     /// As one JSON object.
@@ -163,11 +163,11 @@ impl<'p> FlowAnswer<'p> {
 }
 
 /// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
-fn relaxation(problem: &Problem, drift: Drift) -> Option<Relaxation> {
+fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
     if drift == Drift::Exact || !relaxes_quickly(problem) {
         return None;
     }
-    let relaxation = flow::relaxation(problem).ok()?;
+    let relaxation = flow::relaxation(problem, forces).ok()?;
     (!relaxation.rates.is_empty()).then_some(relaxation)
 }
 

@@ -57,15 +57,6 @@ pub struct ForcedEnd {
 }
 
 impl ForcedEnd {
-    /// The stability of the minimum of least fluctuation, with η λ_max/2 and the excess loss of this end.
-    fn stability(&self, least: Stability, learning_rate: f64, batch: usize) -> Stability {
-        Stability {
-            stability_number: 0.5 * learning_rate * self.at.lambda_max,
-            weighted_fluctuation: 0.5 * learning_rate / batch as f64 * self.at.fluctuation,
-            ..least
-        }
-    }
-
     fn new(problem: &Problem, forces: Forces) -> Result<Self, AnswerError> {
         let at = rest(problem, forces).map_err(AnswerError::input)?;
         let parts = theory::functionals(problem, &at.weights).map_err(AnswerError::work)?;
@@ -110,9 +101,11 @@ pub struct PredictedRun {
     pub learning_rate: f64,
     /// B, the samples in a minibatch.
     pub batch: usize,
-    /// ηλ_max/2, and how far the product of the weights fluctuates.
-    pub stability: Stability,
-    /// How far the minimum is to be believed at this step.
+    /// How far the product of the weights fluctuates; its closed forms hold at Theorem 1's minimum, where noise alone moves SGD.
+    pub stability: Option<Stability>,
+    /// E‖(W_D … W_1 − V) √Σx‖² = ηF/2B where SGD ends, to leading order.
+    pub weighted_fluctuation: f64,
+    /// ηλ_max/2 where SGD ends, and how far that is to be believed at this step.
     pub validity: Validity,
     /// The slow flow's, steps; none where it is too large to linearise, or has no limit.
     pub relaxation: Option<f64>,
@@ -156,20 +149,28 @@ impl<'p> PredictAnswer<'p> {
             Some((learning_rate, batch)) => Some(PredictedRun {
                 learning_rate,
                 batch,
-                stability: {
-                    let at_least = prediction
-                        .stability(learning_rate, batch)
-                        .map_err(AnswerError::input)?;
-                    end.as_ref().map_or(at_least, |end| {
-                        end.stability(at_least, learning_rate, batch)
-                    })
+                stability: end
+                    .is_none()
+                    .then(|| prediction.stability(learning_rate, batch))
+                    .transpose()
+                    .map_err(AnswerError::input)?,
+                weighted_fluctuation: {
+                    let at = end.as_ref().map(|end| end.at.fluctuation);
+                    let fluctuation = at.unwrap_or(prediction.fluctuation);
+                    0.5 * learning_rate / batch as f64 * fluctuation
                 },
-                validity: Validity::at_minimum(&prediction, learning_rate, batch),
-                relaxation: (end.is_none() && relaxes_quickly(problem))
-                    .then(|| flow::relaxation(problem).ok())
+                validity: match &end {
+                    None => Validity::at_minimum(&prediction, learning_rate, batch),
+                    Some(ForcedEnd { at, .. }) => {
+                        let size = [at.lambda_max, at.fluctuation];
+                        Validity::at(problem, size, learning_rate, batch)
+                    }
+                },
+                relaxation: relaxes_quickly(problem)
+                    .then(|| flow::relaxation(problem, *forces).ok())
                     .flatten()
                     .filter(|relaxation| !relaxation.rates.is_empty())
-                    .map(|relaxation| relaxation.steps(learning_rate, batch) / forces.noise),
+                    .map(|relaxation| relaxation.steps(learning_rate, batch)),
             }),
             None => None,
         };
@@ -231,14 +232,18 @@ impl<'p> PredictAnswer<'p> {
                 .map_err(AnswerError::work)?,
         };
         let known = self.run.as_ref().and_then(|run| run.relaxation);
-        // Forces beside the noise only hasten it.
+        // Forces that it is not known under only hasten it.
         let least = known.or_else(|| {
             let small = relaxes_quickly(self.problem);
+            let noise = Forces {
+                noise: self.prepared.forces.noise,
+                ..Forces::default()
+            };
             let relaxation = small
-                .then(|| flow::relaxation(self.problem).ok())
+                .then(|| flow::relaxation(self.problem, noise).ok())
                 .flatten()?;
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
-            Some(relaxation.steps(rate, batch) / self.prepared.forces.noise)
+            Some(relaxation.steps(rate, batch))
         });
         self.simulated = Some(SimulatedEnd::new(
             problem,
@@ -301,9 +306,9 @@ impl<'p> PredictAnswer<'p> {
                 "learning_rate": run.learning_rate,
                 "batch": run.batch,
                 "relaxation_steps": run.relaxation,
-                "stability_number": run.stability.stability_number,
-                "unweighted_fluctuation": run.stability.unweighted_fluctuation,
-                "relative_unweighted_fluctuation": run.stability.relative_unweighted_fluctuation,
+                "stability_number": run.validity.stability,
+                "unweighted_fluctuation": run.stability.map(|at| at.unweighted_fluctuation),
+                "relative_unweighted_fluctuation": run.stability.map(|at| at.relative_unweighted_fluctuation),
                 "validity": Belief::from(run.validity.clone()),
             })
         });

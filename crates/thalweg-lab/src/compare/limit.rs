@@ -26,8 +26,6 @@ impl Predictor for ExactLimit {
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
         let found =
             theory::predict(question.problem).map_err(|error| NoAnswer(error.to_string()))?;
-        let validity =
-            Validity::at_minimum(&found, question.effective_rate(), question.settings.batch);
         let forces = question.forces();
         let limit = if forces.are_noise_alone() {
             flow::Limit::from(&found)
@@ -35,6 +33,12 @@ impl Predictor for ExactLimit {
             let end = rest(question.problem, forces);
             flow::Limit::from(end.map_err(|error| NoAnswer(error.to_string()))?)
         };
+        let validity = Validity::at(
+            question.problem,
+            [limit.lambda_max, limit.fluctuation],
+            question.effective_rate(),
+            question.settings.batch,
+        );
         let level = question
             .quantities
             .iter()

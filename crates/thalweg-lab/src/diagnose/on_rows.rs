@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::{Value, json};
 use thalweg::flow;
 use thalweg::problem::Problem;
+use thalweg::recipe::Forces;
 use thalweg::simulate::{Data, DataSet, SampleSource, SimulateSettings};
 use thalweg::theory::{Minimum, functionals, least_fluctuation};
 
@@ -122,6 +123,6 @@ impl OnRows {
 
 /// Steps of a relaxation time, where it is quickly found.
 fn relaxation(problem: &Problem, (learning_rate, batch): (f64, usize)) -> Option<f64> {
-    let known = relaxes_quickly(problem).then(|| flow::relaxation(problem).ok());
+    let known = relaxes_quickly(problem).then(|| flow::relaxation(problem, Forces::default()).ok());
     Some(known.flatten()?.steps(learning_rate, batch))
 }

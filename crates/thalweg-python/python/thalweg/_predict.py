@@ -44,7 +44,7 @@ class Prediction:
     layers : list of dict
         Each layer's share of T and F, its singular values and condition number, W_1 first.
     run : dict or None
-        What depends on η and B: stability number, relaxation time in steps, validity; None where they were not given.
+        What depends on η and B: stability number, relaxation time in steps, validity, at the end that is predicted; None where they were not given.
     noise_misalignment : float
         0 where noise and signal share their axes; Theorem 1 is not SGD's limit where they do not.
     simulated : dict or None

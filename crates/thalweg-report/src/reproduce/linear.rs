@@ -2,6 +2,7 @@
 
 use thalweg::flow;
 use thalweg::problem::{Problem, Weights, covariance};
+use thalweg::recipe::Forces;
 use thalweg::simulate::{InitialWeights, SimulateSettings};
 use thalweg::theory::{Minimum, predict};
 
@@ -111,7 +112,8 @@ pub fn relaxation(experiment: &Experiment) -> Result<f64, ReproduceError> {
         ..
     } = &experiment.settings;
     let learnt = recipe.problem(&experiment.problem)?;
-    Ok(flow::relaxation(&learnt)?.steps(recipe.effective_rate(*learning_rate), *batch))
+    Ok(flow::relaxation(&learnt, Forces::default())?
+        .steps(recipe.effective_rate(*learning_rate), *batch))
 }
 
 #[cfg(test)]

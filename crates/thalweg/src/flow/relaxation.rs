@@ -1,9 +1,9 @@
-//! How fast the slow flow settles: its rates at SGD's minimum, by linearisation.
+//! How fast the slow flow settles: its rates where it ends, by linearisation.
 
-use super::{FlowError, point::Model, symmetric::SymmetricFlow};
-use crate::{problem::Problem, theory::Minimum};
+use super::{FlowError, FlowSettings, point::Model, rest, symmetric::SymmetricFlow};
+use crate::{problem::Problem, recipe::Forces, theory::Minimum};
 
-/// The slow flow linearised at SGD's minimum (Theorem 1).
+/// The slow flow linearised where it ends: at SGD's minimum (Theorem 1), or where the forces beside the noise balance it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relaxation {
     /// The rates of decay in slow time u, ascending; F − F_min decays twice as fast as the weights.
@@ -27,16 +27,31 @@ impl Relaxation {
 /// The least part of the fastest rate that a rate may be to be told from rounding.
 const RESOLVED: f64 = 1e-14;
 
-/// The rates at which the slow flow approaches SGD's minimum.
+/// The rates at which the slow flow approaches its end under `forces`, by symmetric generators.
 ///
 /// They are those of the r = rank V√Σx hidden directions that carry the teacher. A wider network has
 /// others, unused at the minimum, which die out more slowly: for D ≥ 3 not even exponentially (F − F_min
 /// was seen to fall like 1/u), so there the times are lower bounds.
 ///
+/// ```
+/// use thalweg::faer::Mat;
+/// use thalweg::flow::relaxation;
+/// use thalweg::problem::Problem;
+/// use thalweg::recipe::{Forces, Recipe};
+///
+/// // y = x + ε, learnt by w_2 w_1: Q = w_1² − w_2² obeys dQ/du = −Q, and decay adds −2(λB/η) Q.
+/// let one = || Mat::identity(1, 1);
+/// let problem = Problem::new(one(), one(), one(), 2)?;
+/// assert!((relaxation(&problem, Forces::default())?.slow_time() - 1.0).abs() < 1e-12);
+/// let decay = Recipe { weight_decay: 1e-3, ..Recipe::default() };
+/// assert!((relaxation(&problem, decay.forces(0.01, 10))?.slow_time() - 1.0 / 3.0).abs() < 1e-12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
-/// When the problem has no such minimum (see [`Minimum::of_sgd`]), a decomposition fails, or the slowest rate is lost in
-/// the rounding of the fastest.
-pub fn relaxation(problem: &Problem) -> Result<Relaxation, FlowError> {
+/// When the problem has no minimum of Theorem 1 (see [`Minimum::of_sgd`]), symmetric generators do not follow the forces, the flow
+/// does not come to rest under them, a decomposition fails, or the slowest rate is lost in the rounding of the fastest.
+pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowError> {
     let rank = Minimum::of_sgd(problem)?.rank();
     if problem.depth() == 1 || rank == 0 {
         return Ok(Relaxation { rates: Vec::new() });
@@ -48,8 +63,16 @@ pub fn relaxation(problem: &Problem) -> Result<Relaxation, FlowError> {
         problem.depth(),
         &vec![rank; problem.depth() - 1],
     )?;
-    let weights = Minimum::of_sgd(&narrow)?.weights()?;
-    let model = Model::new(&narrow);
+    let weights = if forces.are_noise_alone() {
+        Minimum::of_sgd(&narrow)?.weights()?
+    } else {
+        let settings = FlowSettings {
+            forces,
+            ..FlowSettings::default()
+        };
+        rest(&narrow, &settings)?.weights
+    };
+    let model = Model::new(&narrow).under(forces);
     let flow = SymmetricFlow { model: &model };
     let rates = flow.rates(&model.flatten(weights.layers()))?;
     match (rates.first(), rates.last()) {

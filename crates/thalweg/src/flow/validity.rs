@@ -1,6 +1,7 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
 use super::{Waypoint, point::Model};
+use crate::problem::Problem;
 use crate::theory::{Prediction, noise_misalignment};
 use crate::words::rounded;
 
@@ -179,16 +180,26 @@ impl Validity {
 
     /// The report for the predicted minimum alone, whatever way leads to it.
     pub fn at_minimum(prediction: &Prediction<'_>, learning_rate: f64, batch: usize) -> Self {
-        let size = Size {
-            lambda_max: prediction.lambda_max,
-            fluctuation: prediction.fluctuation,
-        };
         let problem = prediction.minimum.problem();
-        let model = Model::new(problem);
+        let size = [prediction.lambda_max, prediction.fluctuation];
+        Self::at(problem, size, learning_rate, batch)
+    }
+
+    /// The report for one minimum of this λ_max and F, in loss/weight² and loss²/weight².
+    pub fn at(
+        problem: &Problem,
+        [lambda_max, fluctuation]: [f64; 2],
+        learning_rate: f64,
+        batch: usize,
+    ) -> Self {
+        let size = Size {
+            lambda_max,
+            fluctuation,
+        };
         Self::new(
             learning_rate,
             batch,
-            model.signal(),
+            Model::new(problem).signal(),
             noise_misalignment(problem),
             std::iter::once(size),
             Some(size),
@@ -330,14 +341,12 @@ pub fn misalignment_warning(misalignment: f64) -> Option<String> {
     })
 }
 
-/// Two decimals where they say something; else the order of magnitude.
+/// Four digits at most.
 fn short(x: f64) -> String {
     if x.is_infinite() {
         "∞".to_owned()
-    } else if x == 0.0 || (0.005..1e4).contains(&x) {
-        format!("{x:.2}")
     } else {
-        format!("{x:.0e}")
+        rounded(x)
     }
 }
 

@@ -3,6 +3,7 @@
 use faer::mat;
 use thalweg::flow::{FlowSettings, Times, relaxation, slow_flow};
 use thalweg::problem::{Problem, Weights};
+use thalweg::recipe::Forces;
 
 use crate::relative;
 
@@ -18,7 +19,7 @@ fn problem() -> Problem {
 /// Q = w₁² − w₂² obeys dQ/du = tr(Σx) w₂²σ² − tr(Σε) w₁²b = −bσ² Q, and near Q = 0 the weights are linear in it.
 #[test]
 fn relaxation_time_of_two_scalar_layers() {
-    let found = relaxation(&problem()).unwrap();
+    let found = relaxation(&problem(), Forces::default()).unwrap();
     assert_eq!(found.rates.len(), 1);
     assert!(relative(found.rates[0], INPUTS * NOISE) < 1e-12);
     assert!(relative(found.slow_time(), 2.0) < 1e-12);

@@ -1,8 +1,9 @@
 //! What holds for every problem: the limit, the monotone fluctuation, the rates, and the errors.
 
 use faer::Mat;
-use thalweg::flow::{FlowError, FlowSettings, Times, relaxation, slow_flow};
+use thalweg::flow::{FlowError, FlowSettings, Times, Waypoint, relaxation, rest, slow_flow};
 use thalweg::problem::{Problem, ProblemShape, Weights};
+use thalweg::recipe::Forces;
 
 use crate::{diagonal, random_minimum, random_weights, relative};
 
@@ -65,7 +66,7 @@ fn fluctuation_only_falls_and_the_product_stays() {
 #[test]
 fn relaxation_rate_is_the_late_decay() {
     for (problem, start) in problems().into_iter().take(2) {
-        let rate = relaxation(&problem).unwrap().rates[0];
+        let rate = relaxation(&problem, Forces::default()).unwrap().rates[0];
         let times = Times::Slow(vec![4.0 / rate, 5.0 / rate]);
         let settings = FlowSettings {
             tolerance: 1e-10,
@@ -77,6 +78,43 @@ fn relaxation_rate_is_the_late_decay() {
             .snapshots
             .iter()
             .map(|s| s.fluctuation - limit)
+            .collect();
+        let decay = (excess[0] / excess[1]).ln();
+        assert!((decay - 2.0).abs() < 0.02, "{decay}");
+    }
+}
+
+/// So does noise·F/4 + decay·½ Σ‖W_k‖² under both.
+#[test]
+fn relaxation_rate_under_decay_is_the_late_decay() {
+    let forces = Forces {
+        noise: 1.5,
+        decay: 0.3,
+        ..Forces::default()
+    };
+    let settings = FlowSettings {
+        tolerance: 1e-10,
+        forces,
+        ..FlowSettings::default()
+    };
+    for (problem, start) in problems().into_iter().take(2) {
+        let potential = |at: &Waypoint| {
+            let norms = at.weights.layers().iter().map(|w| w.squared_norm_l2());
+            forces.noise * at.fluctuation / 4.0 + forces.decay / 2.0 * norms.sum::<f64>()
+        };
+        let least = potential(&rest(&problem, &settings).unwrap());
+        let rate = relaxation(&problem, forces).unwrap().rates[0];
+        let alone = Forces {
+            decay: 0.0,
+            ..forces
+        };
+        assert!(rate > 1.1 * relaxation(&problem, alone).unwrap().rates[0]);
+        let times = Times::Slow(vec![4.0 / rate, 5.0 / rate]);
+        let found = slow_flow(&problem, &start, &times, &settings).unwrap();
+        let excess: Vec<f64> = found
+            .snapshots
+            .iter()
+            .map(|at| potential(at) - least)
             .collect();
         let decay = (excess[0] / excess[1]).ln();
         assert!((decay - 2.0).abs() < 0.02, "{decay}");
