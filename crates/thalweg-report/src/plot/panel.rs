@@ -11,8 +11,14 @@ pub(super) const SMALL: f64 = 12.0;
 /// Pixels: panel titles.
 const TITLE: f64 = 13.5;
 const TICK: f64 = 4.0;
+/// The most lines that names below a panel take turns in, and the most pixels of one beside it.
+const TURNS: usize = 4;
+const BESIDE: f64 = 160.0;
 /// Markers on a line, about: they tell lines apart in print without hiding them.
 const MARKERS: f64 = 8.0;
+/// Pixels: from one line of names to the next, and between two names of a line.
+const LINE: f64 = SMALL + 3.0;
+const APART: f64 = 6.0;
 /// Pixels: what stands out from a map has the page's colour as far around it.
 const HALO: f64 = 5.0;
 
@@ -269,7 +275,7 @@ impl Panel {
 
     /// Pixels needed left of the frame for numbers and label.
     pub(super) fn left_margin(&self) -> f64 {
-        widest(&self.fit_y(), 5) + TICK + 4.0 + SMALL + 12.0
+        widest(&self.fit_y(), 5).min(BESIDE) + TICK + 4.0 + SMALL + 12.0
     }
 
     /// Pixels needed right of the frame: the colour bar's.
@@ -277,9 +283,23 @@ impl Panel {
         colours.map_or(14.0, |colours| 36.0 + widest(colours, 5) + SMALL + 28.0)
     }
 
-    /// Pixels needed above and below the frame.
+    /// Pixels needed above the frame, and below it where its numbers stand in one line.
     pub(super) const ABOVE: f64 = 28.0;
     pub(super) const BELOW: f64 = 46.0;
+
+    /// Pixels needed below a frame of this width.
+    pub(super) fn below(&self, width: f64) -> f64 {
+        Self::BELOW + (self.turns(width) - 1) as f64 * LINE
+    }
+
+    /// The lines below a frame of this width in which names take turns, so that none runs into the next.
+    fn turns(&self, width: f64) -> usize {
+        let names = self.x.names.iter();
+        let widest = names.map(|name| font::WIDER * font::width(name, SMALL, false) + APART);
+        let place = width / self.x.names.len().max(1) as f64;
+        let turns = (widest.fold(0.0, f64::max) / place).ceil() as usize;
+        turns.clamp(1, TURNS.min(self.x.names.len().max(1)))
+    }
 
     /// Draws the panel into its frame; `colours` are those of its map, if it has one.
     pub(super) fn draw(&self, colours: Option<&Fitted>, frame: Frame, shapes: &mut Vec<Shape>) {
@@ -377,7 +397,9 @@ impl Panel {
         } = frame;
         let grid = |points: Vec<Position>| stroke(points, Ink::Grid, 1.0, Dash::Solid);
         let mark = |points: Vec<Position>| stroke(points, Ink::Muted, 1.0, Dash::Solid);
-        for tick in x.ticks(5) {
+        let turns = self.turns(right - left);
+        let lines = (turns - 1) as f64 * LINE;
+        for (number, tick) in x.ticks(5).into_iter().enumerate() {
             let at = x.place(tick.value);
             let Some(label) = tick.label else {
                 shapes.push(mark(vec![(at, bottom), (at, bottom + TICK * 0.6)]));
@@ -387,7 +409,14 @@ impl Panel {
                 shapes.push(grid(vec![(at, top), (at, bottom)]));
             }
             shapes.push(mark(vec![(at, bottom), (at, bottom + TICK)]));
-            let below = (at, bottom + TICK + SMALL + 2.0);
+            let line = (number % turns) as f64 * LINE;
+            let below = (at, bottom + TICK + SMALL + 2.0 + line);
+            let label = if self.x.names.is_empty() {
+                label
+            } else {
+                let room = turns as f64 * x.length() / self.x.names.len() as f64 - APART;
+                font::shortened(&label, SMALL, room / font::WIDER)
+            };
             shapes.push(writing(label, below, Anchor::Middle, Ink::Text));
         }
         for tick in y.ticks(5) {
@@ -401,13 +430,14 @@ impl Panel {
             }
             shapes.push(mark(vec![(left - TICK, at), (left, at)]));
             let beside = (left - TICK - 3.0, at + SMALL * 0.36);
+            let label = font::shortened(&label, SMALL, BESIDE);
             shapes.push(writing(label, beside, Anchor::End, Ink::Text));
         }
         shapes.push(mark(vec![(left, top), (left, bottom), (right, bottom)]));
         let middle = (left + right) / 2.0;
         shapes.push(writing(
             self.x.label.clone(),
-            (middle, bottom + TICK + 2.0 * SMALL + 9.0),
+            (middle, bottom + TICK + 2.0 * SMALL + 9.0 + lines),
             Anchor::Middle,
             Ink::Text,
         ));
