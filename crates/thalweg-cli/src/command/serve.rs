@@ -73,8 +73,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let server = Server::bind(&options).map_err(failure)?;
     output::print(&format!("{}\n", server.url()))?;
+    eprintln!("{}", who_can_open(&server));
     eprintln!("Ctrl-C ends it and the runs of SGD that it shows.");
     server.run().map_err(failure)
+}
+
+/// Who can open the printed address.
+fn who_can_open(server: &Server) -> &'static str {
+    match (
+        server.is_for_this_machine_alone(),
+        server.address().ip().is_unspecified(),
+    ) {
+        (false, _) => {
+            "Other machines can open this address. Its token lets them in: give it only to people who may see the pages."
+        }
+        (true, false) => {
+            "Only this machine can open this address. With --host 0.0.0.0 other machines can, too."
+        }
+        (true, true) => "Only this machine can open this address, since it is in no network.",
+    }
 }
 
 fn failure(error: ServeError) -> Failure {
