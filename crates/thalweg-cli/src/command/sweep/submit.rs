@@ -63,7 +63,7 @@ const JOB: &str = include_str!("job.sh");
 /// Seconds that a task should take: the scheduler's own work for it is then less than a per cent.
 const TASK: f64 = 600.0;
 
-/// The indices that an array may have where the cluster does not say: Slurm's own default.
+/// The tasks that an array may have where the cluster does not say: Slurm's own default.
 const USUAL_ARRAY: usize = 1001;
 
 /// What `submit` itself says to sbatch, with the letter that stands for it, and how else its aim is reached.
@@ -136,15 +136,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(each) => usize::try_from(each).unwrap_or(usize::MAX),
         None => per_task(&store, missing.len())?,
     };
-    let largest = if arguments.dry_run {
-        None
-    } else {
-        max_array_size()
-    };
+    let largest = max_array_size();
     let arrays = arrays(missing.len(), each, largest.unwrap_or(USUAL_ARRAY));
     let commands = commands(arguments, &store, &missing, each, &arrays)?;
     if arguments.dry_run {
-        return output::print(&lines(&commands));
+        return output::print(&lines(&commands, largest));
     }
     let mut jobs = Vec::new();
     for (command, array) in commands.iter().zip(&arrays) {
@@ -166,14 +162,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::print(&words)
 }
 
-/// `commands` for a shell, after a remark on what they need.
-fn lines(commands: &[Vec<String>]) -> String {
+/// `commands` for a shell, after remarks on what they need and on the size of arrays, `largest` if the cluster says it.
+fn lines(commands: &[Vec<String>], largest: Option<usize>) -> String {
     if commands.is_empty() {
         return "# Nothing is missing.\n".to_owned();
     }
     let mut lines = "# Nothing is submitted, and neither the script nor the list of cells that the commands name is written:\n\
                      # the same command without --dry-run does both.\n"
         .to_owned();
+    lines += &match largest {
+        Some(size) => format!("# The cluster allows {size} tasks in an array (MaxArraySize).\n"),
+        None => format!(
+            "# No cluster says here how many tasks an array may have (`scontrol show config`, MaxArraySize):\n\
+             # {USUAL_ARRAY} are assumed, Slurm's default.\n"
+        ),
+    };
     for command in commands {
         let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
         lines += &(words.join(" ") + "\n");
@@ -378,11 +381,11 @@ mod tests {
         let shell = Command::new("sh").args(["-c", &script]).output().unwrap();
         let said = String::from_utf8(shell.stdout).unwrap();
         assert_eq!(said.lines().collect::<Vec<_>>(), words);
-        let printed = lines(&[vec!["sbatch".to_owned(), "a b".to_owned()]]);
+        let printed = lines(&[vec!["sbatch".to_owned(), "a b".to_owned()]], None);
         assert!(printed.ends_with("\nsbatch 'a b'\n"), "{printed}");
         let commands = |line: &&str| !line.starts_with('#');
         assert_eq!(printed.lines().filter(commands).count(), 1);
-        assert_eq!(lines(&[]), "# Nothing is missing.\n");
+        assert_eq!(lines(&[], None), "# Nothing is missing.\n");
     }
 
     #[test]
