@@ -2,7 +2,7 @@
 
 import { Chart, element, shown } from "/page/chart.js";
 import { colour, contour, levels, picture as heatPicture, range } from "/page/heat.js";
-import { slider } from "/page/slider.js";
+import { allowed, needed, slider } from "/page/slider.js";
 
 const $ = id => document.getElementById(id);
 const T_AXIS = "T, loss/weight²", F_AXIS = "F, loss²/weight²";
@@ -20,6 +20,8 @@ const sliders = new Map();
 // What differs from the defaults, and the picture of it.
 let setting = {};
 let view = null;
+// What was not understood of the address, until something else is chosen.
+let remark = "";
 
 // --- addresses
 
@@ -31,10 +33,23 @@ function settle(values) {
   setting = Object.fromEntries(given.map(({ key }) => [key, values[key]]));
 }
 
+// Takes over the setting that `text` says. What it says that is not understood is as if it were not there; the sentences about that are returned.
 function read(text) {
-  const pairs = text.split("&").map(pair => pair.split("="));
-  settle(Object.fromEntries(pairs.filter(([, value]) => value).map(([key, value]) => [key, Number(value)])));
+  const values = {}, remarks = [];
+  for (const pair of text.split("&").filter(pair => pair)) {
+    const [key, given = ""] = pair.split("=", 2);
+    const field = fields.find(field => field.key === key);
+    const value = given.trim() === "" ? NaN : Number(given);
+    if (!field) remarks.push(`There is no field “${short(key)}”.`);
+    else if (!allowed(field, value) || (field.scale === "whole" && !Number.isInteger(value)))
+      remarks.push(`${key} is “${short(given)}”, and must be ${needed(field)}: ${field.default} is shown instead.`);
+    else values[key] = value;
+  }
+  settle(values);
+  return remarks;
 }
+
+const short = text => text.length > 40 ? `${text.slice(0, 40)}…` : text;
 
 function remember() {
   history.replaceState(null, "", query() ? `#${query()}` : location.pathname);
@@ -70,7 +85,7 @@ async function ask(since) {
       const made = await reply.json();
       if (!reply.ok) throw new Error(made.error);
       if (next) continue;
-      complain("");
+      complain(remark);
       view = made;
       draw();
       $("main").dataset.milliseconds = (performance.now() - wanted.since).toFixed(1);
@@ -326,6 +341,7 @@ function restart() {
 
 function change(key, value) {
   const since = performance.now();
+  remark = "";
   settle({ ...setting, [key]: value });
   clear();
   remember();
@@ -333,7 +349,8 @@ function change(key, value) {
 }
 
 function show(text) {
-  read(text);
+  const remarks = read(text);
+  remark = remarks.length ? `Not all of the address was understood. ${remarks.join(" ")}` : "";
   for (const field of fields) sliders.get(field.key).set(setting[field.key] ?? field.default);
   clear();
   remember();
