@@ -15,7 +15,9 @@ const charts = {
   curveT: new Chart($("curve-t"), CURVE, { right: BAR }),
 };
 
-let fields = [], scenes = [];
+let fields = [], scenes = [], lastFrame = 0;
+// What may be marked on a map, by its key.
+let kinds = new Map();
 const sliders = new Map();
 // What differs from the defaults, and the picture of it.
 let setting = {};
@@ -98,14 +100,15 @@ async function ask(since) {
   }
 }
 
-function markShape({ key }, x, y) {
-  const shapes = {
-    start: "",
-    flattest: `M${x - 6} ${y - 6}h12v12h-12Z`,
-    theorem: `M${x} ${y - 7}l7 12h-14Z`,
-    end: `M${x} ${y - 9}l9 9l-9 9l-9 -9Z`,
-  };
-  return shapes[key];
+// The mark of `key` with its middle at x, y, `size` times as large as in a still picture.
+function markShape(key, x, y, size) {
+  const { corners } = kinds.get(key);
+  if (!corners.length) {
+    const ring = { cx: x, cy: y, r: 3.5 * size };
+    return [element("circle", { ...ring, class: "ringhalo" }), element("circle", { ...ring, class: "ring" })];
+  }
+  const d = corners.map(([right, down], i) => `${i ? "L" : "M"}${x + size * right} ${y + size * down}`).join("") + "Z";
+  return [element("path", { d, class: "mark" })];
 }
 
 function drawMap(chart, rows, label) {
@@ -136,9 +139,7 @@ function drawMap(chart, rows, label) {
   if (!rows) still[1].setAttribute("class", "flow");
   for (const mark of view.marks) {
     const [x, y] = [chart.x(mark.gains[0]), chart.y(mark.gains[1])];
-    const made = mark.key === "start"
-      ? [element("circle", { cx: x, cy: y, r: 7, class: "startring" }), element("circle", { cx: x, cy: y, r: 7, class: "start" })]
-      : [element("path", { d: markShape(mark, x, y), class: "mark" })];
+    const made = markShape(mark.key, x, y, 2);
     made[0].append(element("title", {}, `${mark.name}: T ${shown(mark.sharpness)}, F ${shown(mark.fluctuation)}`));
     still.push(...made);
   }
@@ -224,7 +225,7 @@ function draw() {
     $("drift-t").textContent = shown(mark("end").sharpness, 4);
     $("drift-f").textContent = shown(mark("end").fluctuation, 4);
   }
-  $("theorem-legend").hidden = !mark("theorem");
+  for (const item of $("legend").querySelectorAll("[data-mark]")) item.hidden = !mark(item.dataset.mark);
   $("flow-name").textContent = `${view.flow.name} (theory)`;
   $("ratio").textContent = shown(prediction.sharpness / prediction.min_sharpness, 5);
   $("lambda").textContent = `${shown(prediction.lambda_max, 5)} loss/weight²`;
@@ -297,7 +298,7 @@ function stop() {
 function play() {
   stop();
   const done = frames.length ? frames[frames.length - 1].number : -1;
-  if (view && done + 1 >= view.flow.step.length) return;
+  if (view && done >= lastFrame) return;
   $("play").textContent = "Pause";
   events = new EventSource(`/api/valley/watch/${done + 1}?${query()}`);
   events.onmessage = message => {
@@ -394,7 +395,16 @@ function save() {
 }
 
 async function begin() {
-  ({ fields, scenes } = await (await fetch("/api/valley/fields")).json());
+  const known = await (await fetch("/api/valley/fields")).json();
+  ({ fields, scenes, frames: lastFrame } = known);
+  kinds = new Map(known.marks.map(mark => [mark.key, mark]));
+  for (const { key, words } of known.marks) {
+    const item = document.createElement("li");
+    item.dataset.mark = key;
+    item.append(element("svg", { width: 26, height: 14, "aria-hidden": true }), ` ${words}`);
+    item.firstChild.append(...markShape(key, 13, 7, 1.5));
+    $("legend").append(item);
+  }
   for (const field of fields) {
     const made = slider(field, change);
     sliders.set(field.key, made);
@@ -414,7 +424,7 @@ async function begin() {
 $("play").addEventListener("click", () => {
   if (events) stop();
   else {
-    if (frames.length && frames[frames.length - 1].number + 1 >= view.flow.step.length) clear();
+    if (frames.length && frames[frames.length - 1].number >= lastFrame) clear();
     play();
   }
 });

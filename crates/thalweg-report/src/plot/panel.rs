@@ -21,6 +21,8 @@ const LINE: f64 = SMALL + 3.0;
 const APART: f64 = 6.0;
 /// Pixels: what stands out from a map has the page's colour as far around it.
 const HALO: f64 = 5.0;
+/// Pixels: the radius of a ring.
+const RING: f64 = 4.2;
 
 /// One panel of a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +143,8 @@ pub enum Marker {
     Diamond,
     /// ▼
     Wedge,
+    /// ○, which no series has by itself.
+    Ring,
 }
 
 impl Marker {
@@ -152,25 +156,48 @@ impl Marker {
         Self::Wedge,
     ];
 
-    /// The marker at `centre`.
-    pub(super) fn shape(self, (x, y): Position, ink: Ink) -> Shape {
-        let corners: &[Position] = match self {
-            Self::Disc => {
-                return Shape::Disc {
-                    centre: (x, y),
-                    radius: 3.4,
-                    ink,
-                };
-            }
+    /// Its corners in pixels from its middle, y downwards; none of what is round.
+    pub fn corners(self) -> &'static [Position] {
+        match self {
+            Self::Disc | Self::Ring => &[],
             Self::Square => &[(-3.0, -3.0), (3.0, -3.0), (3.0, 3.0), (-3.0, 3.0)],
             Self::Triangle => &[(0.0, -4.3), (4.0, 3.0), (-4.0, 3.0)],
             Self::Diamond => &[(0.0, -4.6), (4.2, 0.0), (0.0, 4.6), (-4.2, 0.0)],
             Self::Wedge => &[(0.0, 4.3), (4.0, -3.0), (-4.0, -3.0)],
-        };
-        Shape::Area {
-            points: corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect(),
-            ink,
-            opacity: 1.0,
+        }
+    }
+
+    /// The marker at `centre`.
+    pub(super) fn shape(self, centre: Position, ink: Ink) -> Shape {
+        let (x, y) = centre;
+        match self {
+            Self::Disc => Shape::Disc {
+                centre,
+                radius: 3.4,
+                ink,
+            },
+            Self::Ring => stroke(circle(centre, RING), ink, 1.8, Dash::Solid),
+            _ => Shape::Area {
+                points: self
+                    .corners()
+                    .iter()
+                    .map(|(dx, dy)| (x + dx, y + dy))
+                    .collect(),
+                ink,
+                opacity: 1.0,
+            },
+        }
+    }
+
+    /// The page's colour around the marker at `centre`: a map is seen inside a ring too.
+    fn halo(self, centre: Position) -> Shape {
+        match self {
+            Self::Ring => stroke(circle(centre, RING), Ink::Paper, HALO, Dash::Solid),
+            _ => Shape::Disc {
+                centre,
+                radius: HALO,
+                ink: Ink::Paper,
+            },
         }
     }
 }
@@ -347,11 +374,7 @@ impl Panel {
                 }
                 for p in piece {
                     if look.halo {
-                        shapes.push(Shape::Disc {
-                            centre: place(p),
-                            radius: HALO,
-                            ink: Ink::Paper,
-                        });
+                        shapes.extend(look.marker.map(|marker| marker.halo(place(p))));
                     }
                     shapes.extend(look.marker.map(|marker| marker.shape(place(p), look.ink)));
                 }
@@ -542,6 +565,15 @@ fn widest(axis: &Fitted, wanted: usize) -> f64 {
     labels
         .map(|label| font::width(&label, SMALL, false))
         .fold(0.0, f64::max)
+}
+
+/// A closed stroke around `centre`, of 24 corners.
+fn circle((x, y): Position, radius: f64) -> Vec<Position> {
+    let corner = |n: i32| {
+        let (sin, cos) = (f64::from(n) * std::f64::consts::TAU / 24.0).sin_cos();
+        (x + radius * cos, y + radius * sin)
+    };
+    (0..=24).map(corner).collect()
 }
 
 pub(super) fn stroke(points: Vec<Position>, ink: Ink, width: f64, dash: Dash) -> Shape {
