@@ -62,7 +62,7 @@ function remember() {
     if (here) $("sentence").textContent = button.dataset.sentence;
   }
   if (![...$("scenes").children].some(button => button.getAttribute("aria-pressed") === "true")) {
-    $("sentence").textContent = "A setting of your own: its address holds it.";
+    $("sentence").textContent = "A setting of your own. The address of this page holds it.";
   }
 }
 
@@ -318,7 +318,7 @@ function play() {
     // Lost for a moment: the browser asks again by itself, from the frame that it had last.
     if (events && events.readyState === EventSource.CLOSED) {
       stop();
-      complain("SGD cannot be run now: too many runs at the same time, or the server has stopped. Try again.");
+      complain("SGD cannot be run now: there are too many runs at the same time, or the server has stopped. Try again.");
     }
   };
 }

@@ -14,33 +14,34 @@ use crate::output;
 
 /// Hand the cells that are missing to Slurm, as arrays of tasks
 ///
-/// Each task does one cell, or several short ones. Before its time is up, and when
-/// its node is taken away, it saves its state, queues itself again and goes on, to
-/// the same bits; a task that was killed is tried three times more. What is still
-/// missing afterwards is submitted by the same command.
+/// Each task runs one cell, or several short ones. A task saves its state before
+/// its time is up and when its node is taken away, puts itself into the queue
+/// again, and continues later, to the same bits. A task whose program is killed is
+/// tried three times more. If cells are still missing when the queue is empty, give
+/// the same command again.
 ///
-/// Tasks do the cells that were missing when they were submitted, whatever becomes
-/// of the sweep until they start. What was added to it since is submitted by the
-/// same command too; what was taken out is left out.
+/// Tasks run the cells that were missing when they were submitted, also if the
+/// sweep is changed before they start. Cells that you add later need the same
+/// command again; cells that you take out are not run.
 ///
-/// Nothing else is to be done on the cluster: the store's folder must be one that
-/// all nodes see, with file locks, and the program must lie at the same path.
+/// The store must be in a folder that all nodes see, on a file system with locks,
+/// and the program must be at the same path on all nodes.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// The store of a sweep (`thalweg sweep plan FILE --out STORE` makes one)
     #[arg(value_name = "STORE")]
     store: PathBuf,
-    /// By Slurm's sbatch
+    /// Submit with Slurm's sbatch
     #[arg(long, required = true)]
     slurm: bool,
-    /// Cells of one task [default: as many as take ten minutes]
+    /// Cells in one task [default: as many as take ten minutes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     per_task: Option<u64>,
-    /// The most tasks of an array that run at a time
+    /// The most tasks of an array that run at the same time
     #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     at_once: u64,
-    /// Print the commands, quoted for a shell, and submit and write nothing
+    /// Print the commands, quoted for a shell; submit and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Print what was submitted as one JSON object
