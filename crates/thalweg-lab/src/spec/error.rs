@@ -83,7 +83,7 @@ pub enum Fault {
         message: String,
     },
     /// A field holds something else than it should.
-    #[error("`{field}` is {found}, {needed} is needed")]
+    #[error("`{field}` is {found}: {needed} is needed")]
     Value {
         /// Its path, `noise_covariance[1][0]` for example; lists count from 0.
         field: String,
@@ -103,7 +103,7 @@ pub enum Fault {
         advice: String,
     },
     /// A field that must be given is not.
-    #[error("`{field}` is missing, {needed} is needed")]
+    #[error("`{field}` is missing: {needed} is needed")]
     Missing {
         /// Its path.
         field: String,
