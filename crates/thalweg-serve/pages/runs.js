@@ -190,9 +190,9 @@ function choices(axes, axisOf) {
   const selects = {};
   const named = axes.map((axis, i) => [i, axis]);
   $("choices").replaceChildren(
-    select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "shown"),
-    ...(axes.length > 1 ? [select("across", named, "across")] : []),
-    ...(choice.down >= 0 ? [select("down", named, "down")] : []),
+    select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "Number:"),
+    ...(axes.length > 1 ? [select("across", named, "Columns:")] : []),
+    ...(choice.down >= 0 ? [select("down", named, "Rows:")] : []),
   );
 }
 

@@ -35,7 +35,7 @@ impl Axis {
         }
     }
 
-    /// An axis of names instead of numbers: names[i] stands at i, in a place of width 1 that is all its own.
+    /// An axis of names instead of numbers: `names[i]` stands at i, in a place of width 1 that is all its own.
     pub fn categories(label: impl Into<String>, names: Vec<String>) -> Self {
         Self {
             names,
