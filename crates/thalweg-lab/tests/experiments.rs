@@ -221,24 +221,24 @@ fn malformed_experiments_are_told_what_is_wrong() {
     let cases = [
         (
             "batch = 10\nsteps = 1\n",
-            "`learning_rate` is missing, η > 0 is needed",
+            "`learning_rate` is missing: η > 0 is needed",
         ),
         ("learning_rate = 1\nbatch = 10\n", "`steps` is missing"),
-        ("seeds = 0\n", "`seeds` is 0, a number of seeds from 1 to"),
-        ("seeds = []\n", "`seeds` is an empty list, a list of 1 to"),
+        ("seeds = 0\n", "`seeds` is 0: a number of seeds from 1 to"),
+        ("seeds = []\n", "`seeds` is an empty list: a list of 1 to"),
         (
             "seeds = [1, 2, 1]\n",
-            "`seeds[2]` is 1, a seed that is not yet in the list",
+            "`seeds[2]` is 1: a seed that is not yet in the list",
         ),
-        ("seeds = [-1]\n", "`seeds[0]` is -1, a whole number"),
-        ("seeds = \"all\"\n", "`seeds` is \"all\", a whole number"),
+        ("seeds = [-1]\n", "`seeds[0]` is -1: a whole number"),
+        ("seeds = \"all\"\n", "`seeds` is \"all\": a whole number"),
         (
             "precision = \"f16\"\n",
-            "`precision` is \"f16\", one of \"f64\", \"f32\" is needed",
+            "`precision` is \"f16\": one of \"f64\", \"f32\" is needed",
         ),
         (
             "precision = 64\n",
-            "`precision` is 64, one of \"f64\", \"f32\", or a table",
+            "`precision` is 64: one of \"f64\", \"f32\", or a table",
         ),
         (
             "init = { kind = \"kaiming\", deviation = 1 }\n",
@@ -246,11 +246,11 @@ fn malformed_experiments_are_told_what_is_wrong() {
         ),
         (
             "init = \"normal\"\n",
-            "`init.deviation` is missing, the standard deviation",
+            "`init.deviation` is missing: the standard deviation",
         ),
         (
             "init = { gain = 1 }\n",
-            "`init.kind` is missing, one of \"kaiming\"",
+            "`init.kind` is missing: one of \"kaiming\"",
         ),
         (
             "start_weights = [[[1]]]\ninit = \"xavier\"\n",
@@ -270,25 +270,25 @@ fn malformed_experiments_are_told_what_is_wrong() {
         ),
         (
             "data = { sample_by_sample = 1 }\n",
-            "`data.sample_by_sample` is 1, true or false",
+            "`data.sample_by_sample` is 1: true or false",
         ),
-        ("switch = 100\n", "`switch` is 100, a table is needed"),
+        ("switch = 100\n", "`switch` is 100: a table is needed"),
         ("switch = { at_step = 1 }\n", "`switch.samples` is missing"),
         (
             "measure = { count = 1 }\n",
-            "`measure.count` is 1, a number of measured steps from 2",
+            "`measure.count` is 1: a number of measured steps from 2",
         ),
         (
             "measure = { spacing = \"cubic\" }\n",
-            "`measure.spacing` is \"cubic\", one of",
+            "`measure.spacing` is \"cubic\": one of",
         ),
         (
             "momentum = \"high\"\n",
-            "`momentum` is \"high\", a number is needed",
+            "`momentum` is \"high\": a number is needed",
         ),
         (
             "weight_decay = inf\n",
-            "`weight_decay` is inf, a finite number is needed",
+            "`weight_decay` is inf: a finite number is needed",
         ),
     ];
     for (head, expected) in cases {

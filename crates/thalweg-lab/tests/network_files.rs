@@ -282,7 +282,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (with("loss", ""), "`loss` is missing"),
         (
             format!("decay = \"linear\"\n{LEAST}"),
-            "`decay` is \"linear\", one of",
+            "`decay` is \"linear\": one of",
         ),
         (
             format!("switch = {{ at_step = 1, samples = 0 }}\n{LEAST}"),
@@ -290,7 +290,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             with("loss", "loss = \"mse\""),
-            "`loss` is \"mse\", one of \"squared-error\", \"cross-entropy\"",
+            "`loss` is \"mse\": one of \"squared-error\", \"cross-entropy\"",
         ),
         (with("learning_rate", ""), "`learning_rate` is missing"),
         (

@@ -160,7 +160,7 @@ fn malformed_files_are_told_what_is_wrong() {
         ("null".into(), "the whole file is null"),
         (
             "{}".into(),
-            "`depth` is missing, the number of layers D is needed",
+            "`depth` is missing: the number of layers D is needed",
         ),
         (
             change("[[4, 0]", "[[1e999, 0]"),
@@ -172,42 +172,42 @@ fn malformed_files_are_told_what_is_wrong() {
         ),
         (
             change("[0, 1]]}", "[\"a\", 1]]}"),
-            "`noise_covariance[1][0]` is \"a\", a number is needed",
+            "`noise_covariance[1][0]` is \"a\": a number is needed",
         ),
         (
             change("[0, 1]]}", "[null, 1]]}"),
-            "`noise_covariance[1][0]` is null, a number is needed",
+            "`noise_covariance[1][0]` is null: a number is needed",
         ),
         (
             change("[0, 1]]}", "[0]]}"),
-            "`noise_covariance[1]` is a list of length 1, a row of length 2 like the first is needed",
+            "`noise_covariance[1]` is a list of length 1: a row of length 2 like the first is needed",
         ),
         (
             change("[0, 1]]}", "7]}"),
-            "`noise_covariance[1]` is 7, a list of numbers is needed",
+            "`noise_covariance[1]` is 7: a list of numbers is needed",
         ),
         (
             change("[[4, 0], [0, 1]]", "[]"),
-            "`noise_covariance` is an empty list, a matrix with at least one entry is needed",
+            "`noise_covariance` is an empty list: a matrix with at least one entry is needed",
         ),
         (
             change("[[4, 0], [0, 1]]", "[[], []]"),
-            "`noise_covariance` is a list of length 2, a matrix with at least one entry",
+            "`noise_covariance` is a list of length 2: a matrix with at least one entry",
         ),
         (
             change("[[4, 0], [0, 1]]", "true"),
-            "`noise_covariance` is true, a list of rows, or a table with a `kind`, is needed",
+            "`noise_covariance` is true: a list of rows, or a table with a `kind`, is needed",
         ),
         (
             change("[[4, 0], [0, 1]]", r#"{"kind": "identiti"}"#),
-            "`noise_covariance.kind` is \"identiti\", one of \"identity\", \"diagonal\"",
+            "`noise_covariance.kind` is \"identiti\": one of \"identity\", \"diagonal\"",
         ),
         (
             change(
                 "[[4, 0], [0, 1]]",
                 r#"{"kind": "identity", "dimension": 1e12}"#,
             ),
-            "`noise_covariance.dimension` is 1000000000000.0, a dimension from 1 to 16384",
+            "`noise_covariance.dimension` is 1000000000000.0: a dimension from 1 to 16384",
         ),
         (
             change(
@@ -221,7 +221,7 @@ fn malformed_files_are_told_what_is_wrong() {
                 "[[4, 0], [0, 1]]",
                 r#"{"kind": "diagonal", "values": [1], "dimension": 2}"#,
             ),
-            "`noise_covariance.values` is a list of length 1, a list of length 2, the dimension,",
+            "`noise_covariance.values` is a list of length 1: a list of length 2, the dimension,",
         ),
         (
             change("[[4, 0], [0, 1]]", r#"{"kind": "identity", "exponent": 2}"#),
@@ -229,19 +229,19 @@ fn malformed_files_are_told_what_is_wrong() {
         ),
         (
             change("\"depth\": 2", "\"depth\": \"two\""),
-            "`depth` is \"two\", a whole number",
+            "`depth` is \"two\": a whole number",
         ),
         (
             change("\"depth\": 2", "\"depth\": 2.5"),
-            "`depth` is 2.5, a whole number",
+            "`depth` is 2.5: a whole number",
         ),
         (
             change("\"depth\": 2", "\"depth\": -1"),
-            "`depth` is -1, a whole number",
+            "`depth` is -1: a whole number",
         ),
         (
             change("\"depth\": 2", "\"depth\": 1e30"),
-            "`depth` is 1e30, a whole number",
+            "`depth` is 1e30: a whole number",
         ),
         (
             change("\"depth\": 2", "\"depth\": 4000000000"),
@@ -259,27 +259,27 @@ fn malformed_files_are_told_what_is_wrong() {
         ),
         (
             add("\"batch\": 0"),
-            "`batch` is 0, a batch of at least 1 sample is needed",
+            "`batch` is 0: a batch of at least 1 sample is needed",
         ),
         (
             add("\"learning_rate\": -0.1"),
-            "`learning_rate` is -0.1, a learning rate above 0",
+            "`learning_rate` is -0.1: a learning rate above 0",
         ),
         (
             add("\"hidden_widths\": 4"),
-            "`hidden_widths` is 4, a list of the D − 1 hidden widths",
+            "`hidden_widths` is 4: a list of the D − 1 hidden widths",
         ),
         (
             add("\"hidden_widths\": [0]"),
-            "`hidden_widths[0]` is 0, a dimension from 1",
+            "`hidden_widths[0]` is 0: a dimension from 1",
         ),
         (
             add("\"slow_time\": [1, 0.5]"),
-            "`slow_time[1]` is 0.5, a slow time of at least 1",
+            "`slow_time[1]` is 0.5: a slow time of at least 1",
         ),
         (
             add("\"slow_time\": [-1]"),
-            "`slow_time[0]` is -1, a slow time of at least 0",
+            "`slow_time[0]` is -1: a slow time of at least 0",
         ),
         (
             add("\"noise_standard_deviations\": [1, 1]"),
@@ -318,7 +318,7 @@ fn malformed_toml_is_told_the_line() {
         ("depth = ", "line 1"),
         ("depth = 2\ndepth = 3", "line 2"),
         ("depth = 2\nnoise_covariance = [[1, 0]", "line 2"),
-        ("depth = inf", "`depth` is inf, a whole number"),
+        ("depth = inf", "`depth` is inf: a whole number"),
         (
             "learning_rate = nan\ndepth = 2",
             "`input_covariance` is missing",
@@ -393,11 +393,11 @@ fn values_that_leave_double_precision_are_not_taken_for_zero() {
     for (field, needle) in [
         (
             "noise_standard_deviations = [1, 1e-200]",
-            "`noise_standard_deviations[1]` is 1e-200, a standard deviation whose square",
+            "`noise_standard_deviations[1]` is 1e-200: a standard deviation whose square",
         ),
         (
             "noise_standard_deviations = [1e200, 1]",
-            "`noise_standard_deviations[0]` is 1e200, a standard deviation whose square",
+            "`noise_standard_deviations[0]` is 1e200: a standard deviation whose square",
         ),
         (
             "input_covariance = { kind = \"power-law\", dimension = 2, exponent = 2000 }",

@@ -71,6 +71,6 @@ pub fn design<'py>(
 fn lever(key: &str) -> PyResult<&'static dyn Lever> {
     inverse::lever(key).ok_or_else(|| {
         let keys = inverse::keys();
-        PyValueError::new_err(format!("`by` has {key:?}, one of {keys} is needed"))
+        PyValueError::new_err(format!("`by` has {key:?}: one of {keys} is needed"))
     })
 }

@@ -43,7 +43,7 @@ pub fn flow<'py>(
         "finite" => None,
         _ => {
             let found =
-                format!("`drift` is {drift:?}, \"symmetric\", \"exact\" or \"finite\" is needed");
+                format!("`drift` is {drift:?}: \"symmetric\", \"exact\" or \"finite\" is needed");
             return Err(PyValueError::new_err(found));
         }
     };
@@ -82,7 +82,7 @@ pub fn flow<'py>(
         if prepared.step.is_none() {
             let missing = rate.map_or("learning_rate", |_| "batch");
             return Err(PyValueError::new_err(format!(
-                "`{missing}` is missing, drift=\"finite\" depends on it"
+                "`{missing}` is missing: drift=\"finite\" depends on it"
             )));
         }
         let (answer, path) = work::compute(py, move || at_step(&prepared, start, &times))??;
@@ -148,7 +148,7 @@ fn in_steps(
     steps: &Bound<'_, PyAny>,
 ) -> PyResult<FlowTimes> {
     let missing = |name: &str| {
-        PyValueError::new_err(format!("`{name}` is missing, it is needed beside `steps`"))
+        PyValueError::new_err(format!("`{name}` is missing: it is needed beside `steps`"))
     };
     let Some((learning_rate, batch)) = prepared.step else {
         let rate = given.read(spec::learning_rate)?;

@@ -83,7 +83,7 @@ impl Given {
 /// One of two arguments that mean something together is missing.
 fn beside(missing: &str, given: &str) -> PyErr {
     Failed::Input(format!(
-        "`{missing}` is missing, it is needed beside `{given}`"
+        "`{missing}` is missing: it is needed beside `{given}`"
     ))
     .into()
 }

@@ -161,13 +161,18 @@ impl SweepFollower {
         Ok(Self(Arc::new(Mutex::new(opened))))
     }
 
-    /// How many cells are finished, how many could not be run, and how many there are.
-    fn counts(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+    /// How many cells are finished, how many could not be run, and how many there are: of `cells`, or of all.
+    #[pyo3(signature = (cells=None))]
+    fn counts(&self, py: Python<'_>, cells: Option<Vec<usize>>) -> PyResult<(usize, usize, usize)> {
         let follower = Arc::clone(&self.0);
         let counts = work::compute(py, move || -> Result<_, Failed> {
             let mut follower = follower.lock().unwrap_or_else(|error| error.into_inner());
             let status = follower.look(0)?.status;
-            Ok((status.finished, status.failed.len(), status.cells))
+            let Some(cells) = cells else {
+                return Ok((status.finished, status.failed.len(), status.cells));
+            };
+            let (finished, failed) = follower.done_among(&cells);
+            Ok((finished, failed, cells.len()))
         })??;
         Ok(counts)
     }

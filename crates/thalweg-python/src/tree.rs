@@ -97,7 +97,7 @@ fn not(path: &str, found: &str) -> PyErr {
         path
     };
     PyValueError::new_err(format!(
-        "`{path}` is {found}, a number, a text, a list or a table is needed"
+        "`{path}` is {found}: a number, a text, a list or a table is needed"
     ))
 }
 

@@ -360,7 +360,7 @@ def test_other_threads_go_on() -> None:
         (lambda: thalweg.eigenpairs(np.eye(3), max_products=1), "max_products = 1: must be at least 2"),
         (lambda: thalweg.eigenpairs(np.eye(3), seed=-1), "seed = -1"),
         (lambda: thalweg.eigenpairs(np.eye(3), like=3.0), "like is a float: a torch tensor"),
-        (lambda: thalweg.eigenpairs(lambda v: v[:-1], 5), r"shape \(4,\), \(5,\) is needed"),
+        (lambda: thalweg.eigenpairs(lambda v: v[:-1], 5), r"shape \(4,\): \(5,\) is needed"),
         (lambda: thalweg.eigenpairs(lambda v: v * np.inf, 5), "not finite"),
         (lambda: thalweg.eigenpairs(lambda v: 1j * v, 5), "complex128"),
         (lambda: thalweg.trace(np.eye(30), products=2), "products = 2: must be at least 4 for XTrace"),

@@ -69,6 +69,7 @@ def test_the_time_left_and_counts_are_there_from_the_start(tmp_path: Path) -> No
     after = thalweg.sweep.run(tmp_path, cells=[0, 2])
     assert not after["is_estimate"] and after["seconds_left"] > 0
     assert follower.counts() == (2, 0, 6)
+    assert follower.counts([0, 1]) == (1, 0, 2)
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ function listed() {
     }
     return item;
   });
-  if (!items.length) items.push(make("li", { textContent: "Nothing yet: runs, sweeps and reproductions are shown here once they begin." }));
+  if (!items.length) items.push(make("li", { textContent: "Nothing yet. Runs, sweeps and reproductions in this folder are shown here as soon as they begin." }));
   const at = document.activeElement?.dataset.control;
   $("entries").replaceChildren(...items);
   // Whoever works with the keyboard stays where they were, though the list was made anew.
@@ -190,9 +190,9 @@ function choices(axes, axisOf) {
   const selects = {};
   const named = axes.map((axis, i) => [i, axis]);
   $("choices").replaceChildren(
-    select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "shown"),
-    ...(axes.length > 1 ? [select("across", named, "across")] : []),
-    ...(choice.down >= 0 ? [select("down", named, "down")] : []),
+    select("quantity", [["sharpness", "T at the end, loss/weight²"], ["fluctuation", "F at the end, loss²/weight²"]], "Number:"),
+    ...(axes.length > 1 ? [select("across", named, "Columns:")] : []),
+    ...(choice.down >= 0 ? [select("down", named, "Rows:")] : []),
   );
 }
 
@@ -200,7 +200,7 @@ function drawSweep(sweep) {
   latest = sweep;
   const { status, axes, axis_of: axisOf, points, cells } = sweep;
   const left = status.seconds_left === null || status.finished + status.failed.length === status.cells ? "" : `, about ${shown(status.seconds_left, 2)} s left on this machine`;
-  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are done${status.with_divergence ? ` (${status.with_divergence} with seeds that diverged)` : ""}, ${status.running} run, ${status.waiting} wait, ${status.failed.length} failed${left}.`;
+  $("progress").textContent = `${shownSweep}: ${status.finished} of ${status.cells} cells are finished${status.with_divergence ? ` (${status.with_divergence} of them with seeds that diverged)` : ""}, ${status.running} are running, ${status.waiting} are waiting, ${status.failed.length} have failed${left}.`;
   choices(axes, axisOf);
   const down = choice.down;
   const values = axis => axis < 0 ? [""] : [...new Set(points.map(point => point[axis]))];
@@ -238,7 +238,7 @@ function drawSweep(sweep) {
     }
     return line;
   });
-  $("cells").replaceChildren(make("caption", { textContent: "Where SGD ends: mean over seeds, and over the cells that share a place" }), make("thead", {}, head), make("tbody", {}, ...body));
+  $("cells").replaceChildren(make("caption", { textContent: "Where SGD ends: the mean over the seeds, and over all cells that have these two values" }), make("thead", {}, head), make("tbody", {}, ...body));
   $("failures").replaceChildren(...status.failed.slice(0, 20).map(({ number, point, reason }) => make("li", { textContent: `cell ${number} (${point}): ${reason}` })));
 }
 

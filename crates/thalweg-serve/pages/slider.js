@@ -23,6 +23,12 @@ function toPosition(field, value) {
   return Math.round(POSITIONS * part);
 }
 
+// Whether `field` may have the number `value`.
+export const allowed = (field, value) =>
+  (field.scale === "log-or-zero" && value === 0) || (value >= field.least && value <= field.most);
+
+export const needed = field => `a ${field.scale === "whole" ? "whole " : ""}number from ${field.least} to ${field.most}${field.scale === "log-or-zero" ? ", or 0" : ""}`;
+
 // The slider of `field`; `changed(key, text)` is called with each new value.
 export function slider(field, changed) {
   const box = document.createElement("div");
@@ -60,11 +66,9 @@ export function slider(field, changed) {
   });
   number.addEventListener("change", () => {
     const value = Number(number.value);
-    const zero = field.scale === "log-or-zero" && value === 0;
-    const inside = number.value.trim() !== "" && value >= field.least && value <= field.most;
-    if (!zero && !inside) {
+    if (number.value.trim() === "" || !allowed(field, value)) {
       number.setAttribute("aria-invalid", "true");
-      wrong.textContent = `${number.value.trim() || "Nothing"} is not taken: a number from ${field.least} to ${field.most}${field.scale === "log-or-zero" ? ", or 0" : ""}.`;
+      wrong.textContent = `${number.value.trim() || "Nothing"} is not taken: give ${needed(field)}.`;
       wrong.hidden = false;
       return;
     }

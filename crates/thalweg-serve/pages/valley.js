@@ -2,7 +2,7 @@
 
 import { Chart, element, shown } from "/page/chart.js";
 import { colour, contour, levels, picture as heatPicture, range } from "/page/heat.js";
-import { slider } from "/page/slider.js";
+import { allowed, needed, slider } from "/page/slider.js";
 
 const $ = id => document.getElementById(id);
 const T_AXIS = "T, loss/weight²", F_AXIS = "F, loss²/weight²";
@@ -15,11 +15,15 @@ const charts = {
   curveT: new Chart($("curve-t"), CURVE, { right: BAR }),
 };
 
-let fields = [], scenes = [];
+let fields = [], scenes = [], lastFrame = 0;
+// What may be marked on a map, by its key.
+let kinds = new Map();
 const sliders = new Map();
 // What differs from the defaults, and the picture of it.
 let setting = {};
 let view = null;
+// What was not understood of the address, until something else is chosen.
+let remark = "";
 
 // --- addresses
 
@@ -31,10 +35,23 @@ function settle(values) {
   setting = Object.fromEntries(given.map(({ key }) => [key, values[key]]));
 }
 
+// Takes over the setting that `text` says. What it says that is not understood is as if it were not there; the sentences about that are returned.
 function read(text) {
-  const pairs = text.split("&").map(pair => pair.split("="));
-  settle(Object.fromEntries(pairs.filter(([, value]) => value).map(([key, value]) => [key, Number(value)])));
+  const values = {}, remarks = [];
+  for (const pair of text.split("&").filter(pair => pair)) {
+    const [key, given = ""] = pair.split("=", 2);
+    const field = fields.find(field => field.key === key);
+    const value = given.trim() === "" ? NaN : Number(given);
+    if (!field) remarks.push(`There is no field “${short(key)}”.`);
+    else if (!allowed(field, value) || (field.scale === "whole" && !Number.isInteger(value)))
+      remarks.push(`${key} is “${short(given)}”, and must be ${needed(field)}: ${field.default} is shown instead.`);
+    else values[key] = value;
+  }
+  settle(values);
+  return remarks;
 }
+
+const short = text => text.length > 40 ? `${text.slice(0, 40)}…` : text;
 
 function remember() {
   history.replaceState(null, "", query() ? `#${query()}` : location.pathname);
@@ -45,7 +62,7 @@ function remember() {
     if (here) $("sentence").textContent = button.dataset.sentence;
   }
   if (![...$("scenes").children].some(button => button.getAttribute("aria-pressed") === "true")) {
-    $("sentence").textContent = "A setting of your own: its address holds it.";
+    $("sentence").textContent = "A setting of your own. The address of this page holds it.";
   }
 }
 
@@ -70,7 +87,7 @@ async function ask(since) {
       const made = await reply.json();
       if (!reply.ok) throw new Error(made.error);
       if (next) continue;
-      complain("");
+      complain(remark);
       view = made;
       draw();
       $("main").dataset.milliseconds = (performance.now() - wanted.since).toFixed(1);
@@ -83,14 +100,15 @@ async function ask(since) {
   }
 }
 
-function markShape({ key }, x, y) {
-  const shapes = {
-    start: "",
-    flattest: `M${x - 6} ${y - 6}h12v12h-12Z`,
-    theorem: `M${x} ${y - 7}l7 12h-14Z`,
-    end: `M${x} ${y - 9}l9 9l-9 9l-9 -9Z`,
-  };
-  return shapes[key];
+// The mark of `key` with its middle at x, y, `size` times as large as in a still picture.
+function markShape(key, x, y, size) {
+  const { corners } = kinds.get(key);
+  if (!corners.length) {
+    const ring = { cx: x, cy: y, r: 3.5 * size };
+    return [element("circle", { ...ring, class: "ringhalo" }), element("circle", { ...ring, class: "ring" })];
+  }
+  const d = corners.map(([right, down], i) => `${i ? "L" : "M"}${x + size * right} ${y + size * down}`).join("") + "Z";
+  return [element("path", { d, class: "mark" })];
 }
 
 function drawMap(chart, rows, label) {
@@ -121,9 +139,7 @@ function drawMap(chart, rows, label) {
   if (!rows) still[1].setAttribute("class", "flow");
   for (const mark of view.marks) {
     const [x, y] = [chart.x(mark.gains[0]), chart.y(mark.gains[1])];
-    const made = mark.key === "start"
-      ? [element("circle", { cx: x, cy: y, r: 7, class: "startring" }), element("circle", { cx: x, cy: y, r: 7, class: "start" })]
-      : [element("path", { d: markShape(mark, x, y), class: "mark" })];
+    const made = markShape(mark.key, x, y, 2);
     made[0].append(element("title", {}, `${mark.name}: T ${shown(mark.sharpness)}, F ${shown(mark.fluctuation)}`));
     still.push(...made);
   }
@@ -209,7 +225,7 @@ function draw() {
     $("drift-t").textContent = shown(mark("end").sharpness, 4);
     $("drift-f").textContent = shown(mark("end").fluctuation, 4);
   }
-  $("theorem-legend").hidden = !mark("theorem");
+  for (const item of $("legend").querySelectorAll("[data-mark]")) item.hidden = !mark(item.dataset.mark);
   $("flow-name").textContent = `${view.flow.name} (theory)`;
   $("ratio").textContent = shown(prediction.sharpness / prediction.min_sharpness, 5);
   $("lambda").textContent = `${shown(prediction.lambda_max, 5)} loss/weight²`;
@@ -282,7 +298,7 @@ function stop() {
 function play() {
   stop();
   const done = frames.length ? frames[frames.length - 1].number : -1;
-  if (view && done + 1 >= view.flow.step.length) return;
+  if (view && done >= lastFrame) return;
   $("play").textContent = "Pause";
   events = new EventSource(`/api/valley/watch/${done + 1}?${query()}`);
   events.onmessage = message => {
@@ -302,7 +318,7 @@ function play() {
     // Lost for a moment: the browser asks again by itself, from the frame that it had last.
     if (events && events.readyState === EventSource.CLOSED) {
       stop();
-      complain("SGD cannot be run now: too many runs at the same time, or the server has stopped. Try again.");
+      complain("SGD cannot be run now: there are too many runs at the same time, or the server has stopped. Try again.");
     }
   };
 }
@@ -326,6 +342,7 @@ function restart() {
 
 function change(key, value) {
   const since = performance.now();
+  remark = "";
   settle({ ...setting, [key]: value });
   clear();
   remember();
@@ -333,7 +350,8 @@ function change(key, value) {
 }
 
 function show(text) {
-  read(text);
+  const remarks = read(text);
+  remark = remarks.length ? `Not all of the address was understood. ${remarks.join(" ")}` : "";
   for (const field of fields) sliders.get(field.key).set(setting[field.key] ?? field.default);
   clear();
   remember();
@@ -377,7 +395,16 @@ function save() {
 }
 
 async function begin() {
-  ({ fields, scenes } = await (await fetch("/api/valley/fields")).json());
+  const known = await (await fetch("/api/valley/fields")).json();
+  ({ fields, scenes, frames: lastFrame } = known);
+  kinds = new Map(known.marks.map(mark => [mark.key, mark]));
+  for (const { key, words } of known.marks) {
+    const item = document.createElement("li");
+    item.dataset.mark = key;
+    item.append(element("svg", { width: 26, height: 14, "aria-hidden": true }), ` ${words}`);
+    item.firstChild.append(...markShape(key, 13, 7, 1.5));
+    $("legend").append(item);
+  }
   for (const field of fields) {
     const made = slider(field, change);
     sliders.set(field.key, made);
@@ -397,7 +424,7 @@ async function begin() {
 $("play").addEventListener("click", () => {
   if (events) stop();
   else {
-    if (frames.length && frames[frames.length - 1].number + 1 >= view.flow.step.length) clear();
+    if (frames.length && frames[frames.length - 1].number >= lastFrame) clear();
     play();
   }
 });

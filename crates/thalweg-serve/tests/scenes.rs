@@ -40,7 +40,11 @@ fn run(key: &str, frames: &[usize]) -> (Picture, Vec<Seen>) {
 }
 
 fn mark<'p>(picture: &'p Picture, key: &str) -> &'p Mark {
-    picture.marks.iter().find(|mark| mark.key == key).unwrap()
+    picture
+        .marks
+        .iter()
+        .find(|mark| mark.kind.key() == key)
+        .unwrap()
 }
 
 /// Relative to the flattest minimum.

@@ -12,32 +12,35 @@ use crate::output;
 
 /// Show pages in a browser on which SGD can be watched, until Ctrl-C
 ///
-/// The valley: the minima of two layers seen from above, by their fluctuation and
-/// by their sharpness, with the flattest one and the one where SGD ends; sliders
-/// for noise, teacher, depth, step size and what is added to SGD; the slow flow at
-/// once, and SGD of sixteen seeds while it runs.
+/// The first page is the valley: two maps of the minima of a network of two layers,
+/// one of their fluctuation and one of their sharpness. The maps show the flattest
+/// minimum, the minimum where SGD ends, the slow flow towards it, and sixteen seeds
+/// of SGD while they run. Sliders change the noise, the teacher, the depth, the
+/// step size, and what is added to SGD.
 ///
-/// With FOLDER also its runs and sweeps: curves beside each other while they grow,
-/// a sweep's cells as they fill up, and reports. It is only read.
+/// With FOLDER a second page shows the runs, sweeps and reports in that folder,
+/// also while they run: curves of several runs together, and a sweep's finished
+/// cells. The folder is only read.
 ///
-/// The address to open is printed. Everything is inside the program: no internet
-/// connection is needed. The pages answer on this machine alone, unless --host
-/// says otherwise; then whoever opens them needs the token in the printed address.
+/// The address to open is printed. Everything is inside the program, so that no
+/// internet connection is needed. Only this machine can open the pages, unless
+/// --host says otherwise; then people need the printed address, with its token.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
-    /// The folder whose runs, sweeps and reports are shown
+    /// The folder with the runs, sweeps and reports to show
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// The port of the address
     #[arg(long, value_name = "PORT", default_value_t = 8017)]
     port: u16,
-    /// Answer other machines too, at this name or address of this one
+    /// Let other machines open the pages, at this name or address of this machine
     ///
-    /// 0.0.0.0 stands for all of its addresses. The connection is not encrypted.
+    /// 0.0.0.0 means all addresses of this machine; one of them is printed. The
+    /// connection is not encrypted.
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
-    /// Write a picture of the valley with SGD at its end to FILE, as SVG, and end
+    /// Write a picture of the valley with SGD's whole way to FILE, as SVG, and end
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "port", "host"])]
     picture: Option<PathBuf>,
 }
@@ -45,9 +48,9 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   thalweg serve
-  The runs and sweeps that lie here as well:
+  With the runs and sweeps of this folder:
     thalweg serve .
-  At any port that is free:
+  At a port that is free:
     thalweg serve --port 0";
 
 /// Of which a picture is written.
@@ -73,8 +76,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let server = Server::bind(&options).map_err(failure)?;
     output::print(&format!("{}\n", server.url()))?;
+    eprintln!("{}", who_can_open(&server));
     eprintln!("Ctrl-C ends it and the runs of SGD that it shows.");
     server.run().map_err(failure)
+}
+
+/// Who can open the printed address.
+fn who_can_open(server: &Server) -> &'static str {
+    match (
+        server.is_for_this_machine_alone(),
+        server.address().ip().is_unspecified(),
+    ) {
+        (false, _) => {
+            "Other machines can open this address. Its token lets them in: give it only to people who may see the pages."
+        }
+        (true, false) => {
+            "Only this machine can open this address. With --host 0.0.0.0 other machines can, too."
+        }
+        (true, true) => "Only this machine can open this address, since it is in no network.",
+    }
 }
 
 fn failure(error: ServeError) -> Failure {

@@ -57,7 +57,7 @@ pub enum ImageError {
         source: io::Error,
     },
     /// A file does not begin as IDX of this kind does.
-    #[error("{} begins with {found:#010x}, {expected:#010x} is needed for IDX {what} of unsigned bytes", path.display())]
+    #[error("{} begins with {found:#010x}: {expected:#010x} is needed for IDX {what} of unsigned bytes", path.display())]
     Magic {
         /// The file.
         path: PathBuf,

@@ -196,7 +196,7 @@ fn broken_files_are_named_with_what_is_wrong() {
         (
             TRAIN_IMAGES,
             vec![],
-            "begins with 0x00000000, 0x00000803 is needed",
+            "begins with 0x00000000: 0x00000803 is needed",
         ),
         (TRAIN_IMAGES, idx(&[24], 0), "begins with 0x00000801"),
         (

@@ -115,7 +115,7 @@ pub enum SavedError {
         name: String,
     },
     /// A tensor is of a type that is not read.
-    #[error("{}: the tensor `{name}` is of type {found}, F64, F32, F16 or BF16 is needed", path.display())]
+    #[error("{}: the tensor `{name}` is of type {found}: F64, F32, F16 or BF16 is needed", path.display())]
     Type {
         /// The file.
         path: PathBuf,

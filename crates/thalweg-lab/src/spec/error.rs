@@ -83,7 +83,7 @@ pub enum Fault {
         message: String,
     },
     /// A field holds something else than it should.
-    #[error("`{field}` is {found}, {needed} is needed")]
+    #[error("`{field}` is {found}: {needed} is needed")]
     Value {
         /// Its path, `noise_covariance[1][0]` for example; lists count from 0.
         field: String,
@@ -103,7 +103,7 @@ pub enum Fault {
         advice: String,
     },
     /// A field that must be given is not.
-    #[error("`{field}` is missing, {needed} is needed")]
+    #[error("`{field}` is missing: {needed} is needed")]
     Missing {
         /// Its path.
         field: String,
@@ -211,6 +211,9 @@ impl Advice {
 
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.names.len() > IN_A_SENTENCE {
+            return f.write_str(&listed(&self.names));
+        }
         f.write_str(if self.near {
             "did you mean "
         } else {
@@ -226,6 +229,32 @@ impl fmt::Display for Advice {
         }
         f.write_str(if self.near { "?" } else { "" })
     }
+}
+
+/// So many names are read in a sentence; more are looked up, as in a list.
+const IN_A_SENTENCE: usize = 8;
+
+/// Letters of a line of such a list.
+const LINE: usize = 72;
+
+/// `names` by the alphabet, in lines of their own.
+fn listed(names: &[&str]) -> String {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    let mut lines = vec!["the fields here are, by the alphabet,".to_owned()];
+    let mut line = String::new();
+    for name in names {
+        if !line.is_empty() && line.len() + 2 + name.len() > LINE {
+            lines.push(format!("  {line},"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line += ", ";
+        }
+        line += name;
+    }
+    lines.push(format!("  {line}"));
+    lines.join("\n")
 }
 
 /// Whether one of the two names holds the other, as `batch_size` does `batch`; a few letters are in many names.
@@ -272,6 +301,24 @@ mod tests {
         assert_eq!(
             far,
             "the fields here are `depth`, `teacher`, `noise_covariance`"
+        );
+        // More than can be read in a sentence.
+        let many = [
+            "warmup_steps",
+            "learning_rate",
+            "batch",
+            "momentum",
+            "weight_decay",
+            "label_smoothing",
+            "hidden_dropout",
+            "attention_dropout",
+            "clipping",
+        ];
+        assert_eq!(
+            Advice::new("zzz", &many).to_string(),
+            "the fields here are, by the alphabet,\n  \
+             attention_dropout, batch, clipping, hidden_dropout, label_smoothing,\n  \
+             learning_rate, momentum, warmup_steps, weight_decay"
         );
     }
 }

@@ -108,7 +108,7 @@ pub(super) fn parse(text: &str, format: Format) -> Result<Node, Fault> {
         Node::Table(_) => Ok(tree),
         other => Err(syntax(
             "JSON",
-            format!("the whole file is {other}, an object {{…}} is needed"),
+            format!("the whole file is {other}: an object {{…}} is needed"),
         )),
     }
 }

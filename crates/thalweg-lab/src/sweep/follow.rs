@@ -56,6 +56,16 @@ impl Follower {
         &self.store
     }
 
+    /// How many of `cells` were finished at the last look, and how many could not be run. Numbers of no cell count as neither.
+    pub fn done_among(&self, cells: &[usize]) -> (usize, usize) {
+        let known = cells
+            .iter()
+            .filter_map(|&cell| self.store.cells().get(cell));
+        let records = known.filter_map(|cell| self.packs.get(cell.key));
+        let (failed, finished): (Vec<_>, Vec<_>) = records.partition(|record| record.has_failed());
+        (finished.len(), failed.len())
+    }
+
     /// Looks again; the ends are those of the cells below `most`.
     ///
     /// # Errors

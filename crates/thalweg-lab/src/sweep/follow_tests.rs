@@ -25,6 +25,8 @@ fn only_what_is_new_is_read() {
     some(&store, &[0, 2]);
     let look = follower.look(usize::MAX).unwrap();
     assert_eq!((numbers(&look), look.status.finished), (vec![0, 2], 2));
+    assert_eq!(follower.done_among(&[0, 1]), (1, 0));
+    assert_eq!(follower.done_among(&[2, 0, 4]), (2, 0));
     assert_eq!(look.status, status(&store).unwrap());
     assert_eq!(follower.look(usize::MAX).unwrap().ends, []);
     let files = fs::read_dir(folder.path().join("cells")).unwrap();
@@ -88,6 +90,7 @@ fn a_failure_that_was_tried_again_is_given_again() {
     super::super::pack::write(&store.packs(), vec![failed], &none).unwrap();
     let look = follower.look(usize::MAX).unwrap();
     assert_eq!((numbers(&look), look.status.failed.len()), (vec![1], 1));
+    assert_eq!(follower.done_among(&[1]), (0, 1));
     let task = Task {
         retry: true,
         ..Task::default()

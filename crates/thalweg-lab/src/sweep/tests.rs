@@ -428,13 +428,13 @@ const MISTAKES: [Mistake; 34] = [
     (
         "seeds = 2",
         "seeds = [1, 1]",
-        "`seeds[1]` is 1, a seed that is not yet",
+        "`seeds[1]` is 1: a seed that is not yet",
         "line 2",
     ),
     (
         "name = \"small\"",
         "name = 3",
-        "`name` is 3, a text is needed",
+        "`name` is 3: a text is needed",
         "line 1",
     ),
     (
@@ -496,7 +496,7 @@ const MISTAKES: [Mistake; 34] = [
     (
         "values = [2, 3]",
         "values = 2",
-        "`axes[0].values` is 2, a list of values is needed",
+        "`axes[0].values` is 2: a list of values is needed",
         "line 15",
     ),
     (
@@ -550,7 +550,7 @@ const MISTAKES: [Mistake; 34] = [
     (
         "values = [2, 3]",
         "from = 2\nto = 3\ncount = 2\nspacing = \"lin\"",
-        "`axes[0].spacing` is \"lin\", one of \"log\", \"linear\"",
+        "`axes[0].spacing` is \"lin\": one of \"log\", \"linear\"",
         "line 18",
     ),
     (

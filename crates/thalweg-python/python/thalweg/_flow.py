@@ -94,7 +94,7 @@ class Flow:
         """Draw ``quantity``, the name of an array, against the time, on matplotlib's ``axes``; gives the axes back."""
         values = getattr(self, quantity, None)
         if not isinstance(values, np.ndarray) or values.shape != self.slow_time.shape:
-            raise ValueError(f"`quantity` is {quantity!r}, the name of an array with one number for each time is needed")
+            raise ValueError(f"`quantity` is {quantity!r}: the name of an array with one number for each time is needed")
         times, label = (self.slow_time, "slow time u = η²t/B") if self.step is None else (self.step, "step t")
         axes = axes_for(axes, label, quantity)
         # The first time is mostly 0, which a logarithm does not show.

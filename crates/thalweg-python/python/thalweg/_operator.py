@@ -55,7 +55,7 @@ class Arrays:
         if array.shape != shape and array.size == np.prod(shape) and len(shape) == 1:
             array = array.reshape(shape)
         if array.shape != shape:
-            raise ValueError(f"operator: a product has the shape {array.shape}, {shape} is needed")
+            raise ValueError(f"operator: a product has the shape {array.shape}: {shape} is needed")
         return np.ascontiguousarray(array, dtype=self._dtype)
 
     def memory_left(self) -> int | None:
@@ -83,7 +83,7 @@ def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
             "n is missing: the operator has no `shape`, so say how long its vectors are"
         )
     if size < 1:
-        raise ValueError(f"operator: its vectors have the length {size}, at least 1 is needed")
+        raise ValueError(f"operator: its vectors have the length {size}: at least 1 is needed")
     if not (callable(operator) or hasattr(operator, "__matmul__") or hasattr(operator, "matvec")):
         raise ValueError(
             f"operator is a {type(operator).__name__}: needed is a function v -> A v, or what has `shape` and `@`"

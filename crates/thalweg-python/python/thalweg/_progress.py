@@ -30,4 +30,4 @@ def told(progress: Progress, unit: str) -> Iterator[Callable[[int, int], object]
     elif callable(progress):
         yield progress
     else:
-        raise ValueError(f"`progress` is {progress!r}, a function of two numbers, True or None is needed")
+        raise ValueError(f"`progress` is {progress!r}: a function of two numbers, True or None is needed")

@@ -39,7 +39,7 @@ def work(
         follower = _core.SweepFollower(store)
         while True:
             tasks = [remote.remote(str(store), cells, retry) for _ in range(_useful(ray, follower, cells))]
-            done = _wait(ray, tasks, follower, tell)
+            done = _wait(ray, tasks, follower, cells, tell)
             retry = False
             # One who left others at work may have left cells that those lost.
             if not done or not all(each["elsewhere"] for each in done) or not any(each["finished"] + each["failed"] for each in done):
@@ -56,12 +56,17 @@ def _cells(store: str, cells: list[int] | None, retry: bool) -> dict[str, int]:
 
 def _useful(ray: Any, follower: _core.SweepFollower, cells: list[int] | None) -> int:
     """How many tasks there may be: cores, but no more than cells."""
-    finished, _, there = follower.counts()
-    wanted = len(cells) if cells is not None else there - finished
-    return min(int(ray.cluster_resources().get("CPU", 1)), wanted)
+    finished, _, wanted = follower.counts(cells)
+    return min(int(ray.cluster_resources().get("CPU", 1)), wanted - finished)
 
 
-def _wait(ray: Any, tasks: list[Any], follower: _core.SweepFollower, tell: Callable[[int, int], object] | None) -> list[dict[str, int]]:
+def _wait(
+    ray: Any,
+    tasks: list[Any],
+    follower: _core.SweepFollower,
+    cells: list[int] | None,
+    tell: Callable[[int, int], object] | None,
+) -> list[dict[str, int]]:
     """What the tasks did, when all are done; an error of one stops the others."""
     results: list[dict[str, int]] = []
     try:
@@ -69,8 +74,8 @@ def _wait(ray: Any, tasks: list[Any], follower: _core.SweepFollower, tell: Calla
             done, tasks = ray.wait(tasks, timeout=LOOK)
             results += ray.get(done)
             if tell is not None:
-                finished, failed, there = follower.counts()
-                tell(finished + failed, there)
+                finished, failed, wanted = follower.counts(cells)
+                tell(finished + failed, wanted)
     except BaseException:
         for task in tasks:
             ray.cancel(task, force=True)

@@ -59,7 +59,7 @@ class _Run:
         mean = self.measurements.mean(quantity)
         if len(mean["step"]) == 0:
             names = ", ".join(self.measurements.quantities)
-            raise ValueError(f"`quantity` is {quantity!r}, one of {names} is needed")
+            raise ValueError(f"`quantity` is {quantity!r}: one of {names} is needed")
         axes = axes_for(axes, "step t", quantity)
         (line,) = axes.plot(mean["step"], mean["mean"], label="SGD")
         error = np.nan_to_num(mean["standard_error"])

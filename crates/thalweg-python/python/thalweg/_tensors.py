@@ -94,7 +94,7 @@ class Tensors:
     def _keep(self, image: Any, place: Any, shape: tuple[int, ...]) -> None:
         torch = self.torch
         if not isinstance(image, torch.Tensor):
-            raise ValueError(f"operator: a product is a {type(image).__name__}, a torch tensor is needed")
+            raise ValueError(f"operator: a product is a {type(image).__name__}: a torch tensor is needed")
         if image.device.type != self.device.type:
             raise ValueError(
                 f"operator: a product is on {image.device}, and vectors are on {self.device}: give like= a tensor there"
@@ -105,7 +105,7 @@ class Tensors:
                 "the operator's own precision, or leave autocast for the product"
             )
         if math.prod(image.shape) != math.prod(shape) or (len(shape) == 2 and tuple(image.shape) != shape):
-            raise ValueError(f"operator: a product has the shape {tuple(image.shape)}, {shape} is needed")
+            raise ValueError(f"operator: a product has the shape {tuple(image.shape)}: {shape} is needed")
         with torch.no_grad():
             place.copy_(image.detach().reshape(shape))
 

@@ -80,8 +80,7 @@ def run(
     retry : bool
         Whether cells that could not be run are tried again.
     progress : callable or bool, optional
-        Called now and then with the cells done and all that are wanted, or, with Ray, with those of the whole sweep; True is a bar of
-        tqdm's.
+        Called now and then with the number of wanted cells that are done, and the number of those that are wanted; True is a bar of tqdm's.
     ray : str, optional
         The address of a Ray cluster (``"auto"``, ``"local"``, ``"host:port"`` or ``"ray://host:port"``), whose cores then do the work, each as a
         task of one core; pip install 'thalweg[ray]'. All machines must have the store's folder under the same path, on a file system with
@@ -100,7 +99,7 @@ def run(
         Where the store cannot be written.
     """
     store = _core.sweep_store(_given(sweep), out).absolute()
-    wanted = None if cells is None else [int(cell) for cell in cells]
+    wanted = None if cells is None else sorted({int(cell) for cell in cells})
     with told(progress, "cell") as tell:
         if ray is None:
             _core.sweep_run(store, wanted, retry, tell)

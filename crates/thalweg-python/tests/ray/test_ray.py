@@ -87,8 +87,17 @@ def test_a_node_that_is_lost_in_the_middle_is_replaced(cluster: Cluster, tmp_pat
 def test_a_ray_that_is_there_already_is_used_and_left(tmp_path: Path) -> None:
     ray.init(num_cpus=1, log_to_driver=False)
     try:
-        status = thalweg.sweep.run(sweep(200, 3), tmp_path / "store", ray="auto", cells=[0, 2])
+        told: list[tuple[int, int]] = []
+        store = tmp_path / "store"
+        status = thalweg.sweep.run(
+            sweep(200, 3), store, ray="auto", cells=[0, 2], progress=lambda done, cells: told.append((done, cells))
+        )
         assert status["finished"] == 2
+        # Of the cells that are wanted, also where the sweep has others that are done.
+        assert told[-1] == (2, 2)
+        assert {cells for _, cells in told} == {2}
+        thalweg.sweep.run(store, ray="auto", cells=[1], progress=lambda done, cells: told.append((done, cells)))
+        assert told[-1] == (1, 1)
         assert ray.is_initialized()
     finally:
         ray.shutdown()

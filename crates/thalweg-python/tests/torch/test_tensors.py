@@ -257,8 +257,8 @@ def test_a_products_exception_comes_out_unchanged() -> None:
     [
         (lambda: thalweg.eigenpairs(lambda v: v.half(), like=torch.zeros(5)), "float16, less than"),
         (lambda: thalweg.eigenpairs(lambda v: v, like=torch.zeros(5).half()), "too coarse"),
-        (lambda: thalweg.eigenpairs(lambda v: v.numpy(), like=torch.zeros(5)), "is a ndarray, a torch tensor"),
-        (lambda: thalweg.eigenpairs(lambda v: v[1:], like=torch.zeros(5)), r"shape \(4,\), \(5,\) is needed"),
+        (lambda: thalweg.eigenpairs(lambda v: v.numpy(), like=torch.zeros(5)), "is a ndarray: a torch tensor"),
+        (lambda: thalweg.eigenpairs(lambda v: v[1:], like=torch.zeros(5)), r"shape \(4,\): \(5,\) is needed"),
         (lambda: thalweg.eigenpairs(lambda v: v / 0, like=torch.zeros(5)), "not finite"),
         (lambda: thalweg.eigenpairs(torch.triu(torch.ones(4, 4))), "not symmetric"),
         (lambda: thalweg.eigenpairs(torch.zeros(2, 3)), "must be square"),

@@ -20,6 +20,8 @@ pub struct Axis {
     pub scale: Scale,
     /// Values that must be inside even when no data is.
     pub include: Vec<f64>,
+    /// What stands at 0, 1, 2, … instead of numbers; empty on an axis of numbers.
+    pub names: Vec<String>,
 }
 
 impl Axis {
@@ -29,6 +31,15 @@ impl Axis {
             label: label.into(),
             scale: Scale::Linear,
             include: vec![],
+            names: vec![],
+        }
+    }
+
+    /// An axis of names instead of numbers: `names[i]` stands at i, in a place of width 1 that is all its own.
+    pub fn categories(label: impl Into<String>, names: Vec<String>) -> Self {
+        Self {
+            names,
+            ..Self::linear(label)
         }
     }
 
@@ -66,6 +77,7 @@ impl Axis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
     scale: Scale,
+    names: Vec<String>,
     low: f64,
     high: f64,
     from: f64,
@@ -75,6 +87,17 @@ pub struct Fitted {
 impl Fitted {
     /// Fits `axis` to `data` with `margin` (a fraction of the length) on both sides.
     pub fn new(axis: &Axis, data: impl Iterator<Item = f64>, margin: f64) -> Self {
+        let all_between = |(low, high)| Self {
+            scale: axis.scale,
+            names: axis.names.clone(),
+            low,
+            high,
+            from: 0.0,
+            to: 1.0,
+        };
+        if !axis.names.is_empty() {
+            return all_between((-0.5, axis.names.len() as f64 - 0.5));
+        }
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in data.chain(axis.include.iter().copied()) {
             if axis.shows(value) {
@@ -85,20 +108,13 @@ impl Fitted {
         if low > high {
             (low, high) = (1.0, 10.0);
         }
-        let (low, high) = match axis.scale {
+        all_between(match axis.scale {
             Scale::Linear => widen(low, high, margin, 0.5 * low.abs().max(1e-12)),
             Scale::Log => {
                 let (low, high) = widen(low.log10(), high.log10(), margin, 0.2);
                 (10f64.powf(low), 10f64.powf(high))
             }
-        };
-        Self {
-            scale: axis.scale,
-            low,
-            high,
-            from: 0.0,
-            to: 1.0,
-        }
+        })
     }
 
     /// The same fit, its low end at pixel `from` and its high end at pixel `to`.
@@ -122,8 +138,15 @@ impl Fitted {
         (self.to - self.from).abs()
     }
 
-    /// Its marks, about `wanted` on a linear axis.
+    /// Its marks: each name, or about `wanted` on a linear axis of numbers.
     pub fn ticks(&self, wanted: usize) -> Vec<Tick> {
+        if !self.names.is_empty() {
+            let named = |(place, name): (usize, &String)| Tick {
+                value: place as f64,
+                label: Some(name.clone()),
+            };
+            return self.names.iter().enumerate().map(named).collect();
+        }
         match self.scale {
             Scale::Linear => ticks::linear(self.low, self.high, wanted),
             Scale::Log => ticks::logarithmic(self.low, self.high),

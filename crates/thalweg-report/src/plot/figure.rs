@@ -43,7 +43,8 @@ impl Figure {
             (before, after)
         };
         let cell_width = before + frame_width + after;
-        let cell_height = Panel::ABOVE + frame_height + Panel::BELOW;
+        let below = self.panels.iter().map(|panel| panel.below(frame_width));
+        let cell_height = Panel::ABOVE + frame_height + below.fold(0.0, f64::max);
         let width = 2.0 * EDGE + columns.min(self.panels.len()) as f64 * cell_width;
         let panels_end = EDGE + self.panels.len().div_ceil(columns) as f64 * cell_height;
         let legend = Legend::new(&self.panels, width - 2.0 * EDGE);

@@ -40,6 +40,17 @@ pub fn width(text: &str, size: f64, bold: bool) -> f64 {
         .sum()
 }
 
+/// `text` if it is no wider than `room`, or else as much of its beginning as is, with `…`.
+pub fn shortened(text: &str, size: f64, room: f64) -> String {
+    if width(text, size, false) <= room {
+        return text.to_owned();
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let begun = |count: usize| letters[..count].iter().collect::<String>() + "…";
+    let fits = |count: &usize| width(&begun(*count), size, false) <= room;
+    begun((1..letters.len()).rev().find(fits).unwrap_or(1))
+}
+
 /// How far a letter moves the pen, in ems.
 pub fn advance(letter: char, bold: bool) -> f64 {
     let face = face(bold);

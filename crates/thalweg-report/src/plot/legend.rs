@@ -76,6 +76,8 @@ fn sample(look: Look, left: f64, middle: f64, shapes: &mut Vec<Shape>) {
             let points = vec![(left, middle), (left + SAMPLE, middle)];
             shapes.push(stroke(points, look.ink, 1.8, dash));
         }
+        // What stands out from a map is a place, and has no error.
+        None if look.halo => {}
         None => {
             let bar = vec![(centre.0, middle - 7.0), (centre.0, middle + 7.0)];
             shapes.push(stroke(bar, look.ink, 1.4, Dash::Solid));

@@ -11,10 +11,18 @@ pub(super) const SMALL: f64 = 12.0;
 /// Pixels: panel titles.
 const TITLE: f64 = 13.5;
 const TICK: f64 = 4.0;
+/// The most lines that names below a panel take turns in, and the most pixels of one beside it.
+const TURNS: usize = 4;
+const BESIDE: f64 = 160.0;
 /// Markers on a line, about: they tell lines apart in print without hiding them.
 const MARKERS: f64 = 8.0;
+/// Pixels: from one line of names to the next, and between two names of a line.
+const LINE: f64 = SMALL + 3.0;
+const APART: f64 = 6.0;
 /// Pixels: what stands out from a map has the page's colour as far around it.
 const HALO: f64 = 5.0;
+/// Pixels: the radius of a ring.
+const RING: f64 = 4.2;
 
 /// One panel of a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +143,8 @@ pub enum Marker {
     Diamond,
     /// ▼
     Wedge,
+    /// ○, which no series has by itself.
+    Ring,
 }
 
 impl Marker {
@@ -146,25 +156,48 @@ impl Marker {
         Self::Wedge,
     ];
 
-    /// The marker at `centre`.
-    pub(super) fn shape(self, (x, y): Position, ink: Ink) -> Shape {
-        let corners: &[Position] = match self {
-            Self::Disc => {
-                return Shape::Disc {
-                    centre: (x, y),
-                    radius: 3.4,
-                    ink,
-                };
-            }
+    /// Its corners in pixels from its middle, y downwards; none of what is round.
+    pub fn corners(self) -> &'static [Position] {
+        match self {
+            Self::Disc | Self::Ring => &[],
             Self::Square => &[(-3.0, -3.0), (3.0, -3.0), (3.0, 3.0), (-3.0, 3.0)],
             Self::Triangle => &[(0.0, -4.3), (4.0, 3.0), (-4.0, 3.0)],
             Self::Diamond => &[(0.0, -4.6), (4.2, 0.0), (0.0, 4.6), (-4.2, 0.0)],
             Self::Wedge => &[(0.0, 4.3), (4.0, -3.0), (-4.0, -3.0)],
-        };
-        Shape::Area {
-            points: corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect(),
-            ink,
-            opacity: 1.0,
+        }
+    }
+
+    /// The marker at `centre`.
+    pub(super) fn shape(self, centre: Position, ink: Ink) -> Shape {
+        let (x, y) = centre;
+        match self {
+            Self::Disc => Shape::Disc {
+                centre,
+                radius: 3.4,
+                ink,
+            },
+            Self::Ring => stroke(circle(centre, RING), ink, 1.8, Dash::Solid),
+            _ => Shape::Area {
+                points: self
+                    .corners()
+                    .iter()
+                    .map(|(dx, dy)| (x + dx, y + dy))
+                    .collect(),
+                ink,
+                opacity: 1.0,
+            },
+        }
+    }
+
+    /// The page's colour around the marker at `centre`: a map is seen inside a ring too.
+    fn halo(self, centre: Position) -> Shape {
+        match self {
+            Self::Ring => stroke(circle(centre, RING), Ink::Paper, HALO, Dash::Solid),
+            _ => Shape::Disc {
+                centre,
+                radius: HALO,
+                ink: Ink::Paper,
+            },
         }
     }
 }
@@ -269,7 +302,7 @@ impl Panel {
 
     /// Pixels needed left of the frame for numbers and label.
     pub(super) fn left_margin(&self) -> f64 {
-        widest(&self.fit_y(), 5) + TICK + 4.0 + SMALL + 12.0
+        widest(&self.fit_y(), 5).min(BESIDE) + TICK + 4.0 + SMALL + 12.0
     }
 
     /// Pixels needed right of the frame: the colour bar's.
@@ -277,9 +310,23 @@ impl Panel {
         colours.map_or(14.0, |colours| 36.0 + widest(colours, 5) + SMALL + 28.0)
     }
 
-    /// Pixels needed above and below the frame.
+    /// Pixels needed above the frame, and below it where its numbers stand in one line.
     pub(super) const ABOVE: f64 = 28.0;
     pub(super) const BELOW: f64 = 46.0;
+
+    /// Pixels needed below a frame of this width.
+    pub(super) fn below(&self, width: f64) -> f64 {
+        Self::BELOW + (self.turns(width) - 1) as f64 * LINE
+    }
+
+    /// The lines below a frame of this width in which names take turns, so that none runs into the next.
+    fn turns(&self, width: f64) -> usize {
+        let names = self.x.names.iter();
+        let widest = names.map(|name| font::WIDER * font::width(name, SMALL, false) + APART);
+        let place = width / self.x.names.len().max(1) as f64;
+        let turns = (widest.fold(0.0, f64::max) / place).ceil() as usize;
+        turns.clamp(1, TURNS.min(self.x.names.len().max(1)))
+    }
 
     /// Draws the panel into its frame; `colours` are those of its map, if it has one.
     pub(super) fn draw(&self, colours: Option<&Fitted>, frame: Frame, shapes: &mut Vec<Shape>) {
@@ -327,11 +374,7 @@ impl Panel {
                 }
                 for p in piece {
                     if look.halo {
-                        shapes.push(Shape::Disc {
-                            centre: place(p),
-                            radius: HALO,
-                            ink: Ink::Paper,
-                        });
+                        shapes.extend(look.marker.map(|marker| marker.halo(place(p))));
                     }
                     shapes.extend(look.marker.map(|marker| marker.shape(place(p), look.ink)));
                 }
@@ -377,7 +420,9 @@ impl Panel {
         } = frame;
         let grid = |points: Vec<Position>| stroke(points, Ink::Grid, 1.0, Dash::Solid);
         let mark = |points: Vec<Position>| stroke(points, Ink::Muted, 1.0, Dash::Solid);
-        for tick in x.ticks(5) {
+        let turns = self.turns(right - left);
+        let lines = (turns - 1) as f64 * LINE;
+        for (number, tick) in x.ticks(5).into_iter().enumerate() {
             let at = x.place(tick.value);
             let Some(label) = tick.label else {
                 shapes.push(mark(vec![(at, bottom), (at, bottom + TICK * 0.6)]));
@@ -387,7 +432,14 @@ impl Panel {
                 shapes.push(grid(vec![(at, top), (at, bottom)]));
             }
             shapes.push(mark(vec![(at, bottom), (at, bottom + TICK)]));
-            let below = (at, bottom + TICK + SMALL + 2.0);
+            let line = (number % turns) as f64 * LINE;
+            let below = (at, bottom + TICK + SMALL + 2.0 + line);
+            let label = if self.x.names.is_empty() {
+                label
+            } else {
+                let room = turns as f64 * x.length() / self.x.names.len() as f64 - APART;
+                font::shortened(&label, SMALL, room / font::WIDER)
+            };
             shapes.push(writing(label, below, Anchor::Middle, Ink::Text));
         }
         for tick in y.ticks(5) {
@@ -401,13 +453,14 @@ impl Panel {
             }
             shapes.push(mark(vec![(left - TICK, at), (left, at)]));
             let beside = (left - TICK - 3.0, at + SMALL * 0.36);
+            let label = font::shortened(&label, SMALL, BESIDE);
             shapes.push(writing(label, beside, Anchor::End, Ink::Text));
         }
         shapes.push(mark(vec![(left, top), (left, bottom), (right, bottom)]));
         let middle = (left + right) / 2.0;
         shapes.push(writing(
             self.x.label.clone(),
-            (middle, bottom + TICK + 2.0 * SMALL + 9.0),
+            (middle, bottom + TICK + 2.0 * SMALL + 9.0 + lines),
             Anchor::Middle,
             Ink::Text,
         ));
@@ -512,6 +565,15 @@ fn widest(axis: &Fitted, wanted: usize) -> f64 {
     labels
         .map(|label| font::width(&label, SMALL, false))
         .fold(0.0, f64::max)
+}
+
+/// A closed stroke around `centre`, of 24 corners.
+fn circle((x, y): Position, radius: f64) -> Vec<Position> {
+    let corner = |n: i32| {
+        let (sin, cos) = (f64::from(n) * std::f64::consts::TAU / 24.0).sin_cos();
+        (x + radius * cos, y + radius * sin)
+    };
+    (0..=24).map(corner).collect()
 }
 
 pub(super) fn stroke(points: Vec<Position>, ink: Ink, width: f64, dash: Dash) -> Shape {

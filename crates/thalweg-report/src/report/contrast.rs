@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::number::{plain, with_error};
 use super::page::{Head, page};
-use super::section::Section;
+use super::section::{Section, wide};
 use crate::plot::{self, Axis, Figure, Look, Panel, Point, to_html};
 use crate::results::FigureResult;
 use thalweg_lab::contrast::{Contrast, ContrastedRun, End, Ends};
@@ -129,28 +129,29 @@ fn settings(run: &ContrastedRun) -> (String, String) {
 /// One row for each quantity, one column for each run.
 fn ends(runs: &Contrast) -> String {
     let mut out = String::from(
-        "<section><h2>Their ends</h2><p>Means over the last fifth of each run’s steps, over its seeds.</p>",
+        "<section><h2 id=\"ends\">Their ends</h2><p>Means over the last fifth of each run’s steps, over its seeds.</p>",
     );
-    out += &head("quantity", runs);
+    let mut rows = head("quantity", runs);
     for ends in &runs.ends {
-        let _ = write!(out, "<tr><td>{}", to_html(&ends.quantity.symbol));
+        let _ = write!(rows, "<tr><td>{}", to_html(&ends.quantity.symbol));
         if !ends.quantity.unit.is_empty() {
             let _ = write!(
-                out,
+                rows,
                 "<div class=\"note\">{}</div>",
                 to_html(ends.quantity.unit)
             );
         }
-        out += "</td>";
+        rows += "</td>";
         for end in &ends.of_run {
-            let _ = write!(out, "<td>{}</td>", cell(end));
+            let _ = write!(rows, "<td>{}</td>", cell(end));
         }
-        out += "</tr>";
+        rows += "</tr>";
     }
+    out += &wide("ends", &(rows + TABLE_ENDS));
     let first = runs.runs.first().map_or("", |run| &run.label);
     let _ = write!(
         out,
-        "</tbody></table></div><p class=\"note\">× is the factor from {}: seed by seed over those that both runs have, if these are two at least; \
+        "<p class=\"note\">× is the factor from {}: seed by seed over those that both runs have, if these are two at least; \
          otherwise as between independent runs.</p></section>",
         to_html(first)
     );
@@ -174,32 +175,35 @@ fn cell(end: &End) -> String {
 }
 
 fn differences(runs: &Contrast) -> String {
-    let mut out = String::from("<section><h2>What differs in their specifications</h2>");
+    let out =
+        String::from("<section><h2 id=\"differences\">What differs in their specifications</h2>");
     if runs.differences.is_empty() {
         return out + "<p>Nothing: these are runs of one specification.</p></section>";
     }
-    out += &head("field", runs);
+    let mut rows = head("field", runs);
     for difference in &runs.differences {
         let _ = write!(
-            out,
+            rows,
             "<tr><td><code>{}</code></td>",
             to_html(&difference.field)
         );
         for value in &difference.values {
             let _ = write!(
-                out,
+                rows,
                 "<td><code>{}</code></td>",
                 to_html(value.as_deref().unwrap_or(NONE))
             );
         }
-        out += "</tr>";
+        rows += "</tr>";
     }
-    out + "</tbody></table></div></section>"
+    out + &wide("differences", &(rows + TABLE_ENDS)) + "</section>"
 }
 
-/// The beginning of a table with a column for each run; on a narrow page it is moved sideways by itself.
+const TABLE_ENDS: &str = "</tbody></table>";
+
+/// The beginning of a table with a column for each run.
 fn head(first: &str, runs: &Contrast) -> String {
-    let mut out = format!("<div class=\"wide\"><table><thead><tr><th>{first}</th>");
+    let mut out = format!("<table><thead><tr><th>{first}</th>");
     for run in &runs.runs {
         let _ = write!(out, "<th>{}</th>", to_html(&run.label));
     }

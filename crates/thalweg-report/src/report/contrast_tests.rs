@@ -46,6 +46,14 @@ fn ends_and_differences_stand_in_tables_and_curves_over_one_another() {
     let page = contrast(&found, "again");
     assert!(page.contains("<tr><td><code>learning_rate</code></td><td><code>0.01</code></td><td><code>0.02</code></td></tr>"));
     assert!(page.contains("drawn against the slow time"));
+    // Each table and the picture can be moved sideways alone, and reached and named without a mouse.
+    for heading in ["ends", "differences", "curves-title"] {
+        let named = format!("id=\"{heading}\">");
+        let region = format!("tabindex=\"0\" role=\"region\" aria-labelledby=\"{heading}\"><");
+        assert!(page.contains(&named) && page.contains(&region), "{heading}");
+    }
+    assert_eq!(page.matches("<table>").count(), 2);
+    assert_eq!(page.matches("class=\"wide\"").count(), 3);
     let figure = draw(&found, one_clock(&found));
     assert_eq!(figure.panels.len(), found.ends.len());
     for (panel, ends) in figure.panels.iter().zip(&found.ends) {

@@ -32,11 +32,12 @@ impl Section<'_> {
         let id = to_html(&figure.id);
         let _ = write!(
             out,
-            "<section id=\"{id}\"><h2>{}</h2><figure><div class=\"picture\">{}</div><figcaption>{}</figcaption></figure>",
+            "<section id=\"{id}\"><h2 id=\"{id}-title\">{}</h2><figure>{}<figcaption>{}</figcaption></figure>",
             to_html(&figure.title),
-            self.picture
-                .as_deref()
-                .unwrap_or("<p class=\"note\">Its picture is lost: see above.</p>"),
+            match &self.picture {
+                Some(picture) => wide(&format!("{id}-title"), picture),
+                None => "<p class=\"note\">Its picture is lost: see above.</p>".to_owned(),
+            },
             to_html(&figure.caption)
         );
         if !figure.claims.is_empty() {
@@ -68,6 +69,14 @@ impl Section<'_> {
         );
         out
     }
+}
+
+/// What may be wider than the page, in a box that is moved sideways by itself, with the arrow keys too: it can be reached by them, and is
+/// named by the heading whose id is `heading`.
+pub fn wide(heading: &str, inside: &str) -> String {
+    format!(
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"{heading}\">{inside}</div>"
+    )
 }
 
 /// The claims as a table; on a narrow page each row becomes a card with its own labels.

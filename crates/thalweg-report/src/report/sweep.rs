@@ -13,7 +13,7 @@ use crate::plot::{self, Figure, Panel, to_html};
 use crate::results::FigureResult;
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::store::write_whole;
-use thalweg_lab::sweep::{CellEnds, CellOutcome, Store, SweepError, ends, status};
+use thalweg_lab::sweep::{CellEnds, CellOutcome, Column, Store, SweepError, Value, ends, status};
 
 /// Which part of a sweep is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -184,6 +184,16 @@ fn listed(store: &Store, heading: &str, begins: &str, cells: &[(usize, String)])
     out
 }
 
+/// The values of an axis: each of names, since pictures may shorten them, and how many of numbers.
+fn values(column: &Column) -> String {
+    let values = (0..column.values.len()).map(|number| Value { column, number });
+    if values.clone().all(|value| value.number().is_some()) {
+        return format!("{} values", column.values.len());
+    }
+    let words: Vec<String> = values.map(|value| value.words()).collect();
+    words.join(", ")
+}
+
 /// The pictures of one quantity: maps where there are two axes, curves along x, and curves over the steps.
 fn section(
     directory: &Path,
@@ -202,12 +212,7 @@ fn section(
     };
     let columns = store.sweep().columns();
     let settings: Vec<(String, String)> = columns
-        .map(|column| {
-            (
-                column.name.clone(),
-                format!("{} values", column.values.len()),
-            )
-        })
+        .map(|column| (column.name.clone(), values(column)))
         .collect();
     let picture = |kind: &str, caption: String, panels: Vec<Panel>, columns| {
         let result = FigureResult {
@@ -261,8 +266,12 @@ fn section(
         .iter()
         .map(|slice| along(quantity, x, y, slice, measured));
     let caption = measured.over("the seeds and the last fifth of the steps")
-        + ", with a band of one standard error, for six values at most of the other axis. Dashed: the limit η → 0, t → ∞ where \
-           there is a theory."
+        + if x.named {
+            ", with a bar of one standard error"
+        } else {
+            ", with a band of one standard error"
+        }
+        + ", for six values at most of the other axis. Dashed: the limit η → 0, t → ∞ where there is a theory."
         + if grid.points().any(|point| point.flattest().is_finite()) {
             " Dash-dotted: the flattest minimum, T_{min}."
         } else {

@@ -9,7 +9,7 @@ use thalweg_lab::quantity::Quantity;
 use thalweg_lab::run::{AtStep, Measurements, SeedMean};
 use thalweg_lab::sweep::{CellOutcome, CellRecord, Store, curves};
 
-/// A curve along x for each y, evenly chosen where there are many.
+/// A curve along x for each y, evenly chosen where there are many; points with error bars where x has names.
 pub fn along(
     quantity: &Quantity,
     x: &Side,
@@ -23,21 +23,24 @@ pub fn along(
     let title = title.collect::<Vec<_>>().join(", ");
     let mut panel = Panel::new(title, x.axis(), Axis::log(quantity.axis));
     let (mut of_some_seeds, mut starts) = (Vec::new(), Vec::new());
-    for (n, row) in evenly(slice.points.len()).into_iter().enumerate() {
+    let rows = evenly(slice.points.len());
+    let count = rows.len();
+    for (n, row) in rows.into_iter().enumerate() {
+        let spots = x.spots(n, count);
         let name = match y {
             Some(y) => y.at(row),
             None if of_starts => START.to_owned(),
             None => "SGD".to_owned(),
         };
         let points = &slice.points[row];
-        let measured = points.iter().zip(&x.places).map(|(point, &x)| Point {
+        let measured = points.iter().zip(&spots).map(|(point, &x)| Point {
             x,
             y: finite(point.mean()),
             error: Some(point.error())
                 .filter(|error| error.is_finite())
                 .unwrap_or(0.0),
         });
-        let look = if of_starts {
+        let look = if of_starts || x.named {
             Look::scattered(n)
         } else {
             Look::measured(n)
@@ -47,14 +50,13 @@ pub fn along(
             if !points.iter().any(|point| of(point).is_finite()) {
                 return panel;
             }
-            let line = points.iter().zip(&x.places);
-            let line = line.map(|(point, &x)| Point::exact(x, finite(of(point))));
-            panel.with("", line.collect(), look)
+            let values: Vec<f64> = points.iter().map(|point| finite(of(point))).collect();
+            panel.with("", x.line(&spots, &values, count), look)
         };
         panel = theory(panel, Ended::limit, Look::flow(n));
         panel = theory(panel, Ended::flattest, Look::exact(n));
         let such = |such: fn(&Ended) -> bool| {
-            let places = points.iter().zip(&x.places);
+            let places = points.iter().zip(&spots);
             let such = places.filter(move |(point, _)| such(point));
             such.map(|(point, &x)| Point::exact(x, point.mean()))
         };

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::ReportError;
 use super::number::plain;
-use crate::plot::Axis;
+use crate::plot::{Axis, Point};
 use thalweg_lab::quantity::Quantity;
 use thalweg_lab::run::SeedMean;
 use thalweg_lab::sweep::{CellEnds, Column, Sweep, Value};
 
 /// Characters of a number that needs no shortening.
 const LONG: usize = 8;
+
+/// The part of a name's place, on an axis of names, that curves share.
+const OF_A_PLACE: f64 = 0.7;
 
 /// One axis of a sweep as a side of a map.
 #[derive(Clone, Debug)]
@@ -21,15 +24,15 @@ pub struct Side {
     column: usize,
     /// Where its axis is among the sweep's.
     axis: usize,
-    /// Where each value lies, ascending.
+    /// Where each value lies, ascending; the numbers 0, 1, 2, … of names.
     pub places: Vec<f64>,
     /// Each value in words.
     pub words: Vec<String>,
     /// The place of each value of the file.
     order: Vec<usize>,
     log: bool,
-    /// Words instead of numbers.
-    named: bool,
+    /// Whether its values are texts or lists: it has places for them, in the order of the file.
+    pub named: bool,
 }
 
 impl Side {
@@ -127,12 +130,36 @@ impl Side {
         if self.log {
             return Axis::log(&self.name);
         }
-        if !self.named {
-            return Axis::linear(&self.name);
+        if self.named {
+            return Axis::categories(&self.name, self.words.clone());
         }
-        let words = self.words.iter().enumerate();
-        let words: Vec<String> = words.map(|(n, words)| format!("{n} {words}")).collect();
-        Axis::linear(format!("{} ({})", self.name, words.join(", ")))
+        Axis::linear(&self.name)
+    }
+
+    /// Where the curve `n` of `count` has its point at each place: names stand apart, and so the points of several curves
+    /// stand beside each other.
+    pub fn spots(&self, n: usize, count: usize) -> Vec<f64> {
+        let aside = if self.named {
+            OF_A_PLACE * ((n as f64 + 0.5) / count as f64 - 0.5)
+        } else {
+            0.0
+        };
+        self.places.iter().map(|place| place + aside).collect()
+    }
+
+    /// The line of `values` at `spots`: joined along an axis of numbers, a stroke for each name of `count` curves else.
+    pub fn line(&self, spots: &[f64], values: &[f64], count: usize) -> Vec<Point> {
+        let both = spots.iter().zip(values);
+        if !self.named {
+            return both.map(|(&x, &y)| Point::exact(x, y)).collect();
+        }
+        let half = 0.4 * OF_A_PLACE / count as f64;
+        let stroke = |(&x, &y): (&f64, &f64)| {
+            let ends = [x - half, x + half].map(|x| Point::exact(x, y));
+            // Breaks the line.
+            ends.into_iter().chain([Point::exact(f64::NAN, f64::NAN)])
+        };
+        both.flat_map(stroke).collect()
     }
 
     /// Borders between neighbours, half-way on the axis's scale, and as far outside the first and the last.

@@ -3,8 +3,10 @@ use std::sync::atomic::AtomicBool;
 use thalweg_lab::spec::Draft;
 use thalweg_lab::sweep::{Sweep, Task, Which, curves, run};
 
+use super::super::sweep_grid::{Ended, Slice};
 use super::super::sweep_maps::{SOME_SEEDS, START};
 use super::*;
+use crate::plot::Shape;
 
 /// Two depths, three noises, two batches of which one is larger than the data set.
 const SWEEP: &str = r#"
@@ -419,4 +421,96 @@ fn a_start_is_called_a_start() {
     .unwrap();
     assert!(whole.contains("no step was made, and what is shown is the start"));
     assert!(whole.contains(START) && whole.contains("SGD’s mean"));
+}
+
+/// Texts and lists have places of one width, in the order of the file and with their words; nothing joins one to the next.
+#[test]
+fn texts_and_lists_are_drawn_as_categories() {
+    let lists: &[&str] = &["[1.0,0.5]", "[0.1,0.1]", "[1.0,0.01]"];
+    for (path, values, words) in [
+        ("noise_standard_deviations", lists.join(", "), lists),
+        ("precision", "\"f64\", \"f32\"".to_owned(), &["f64", "f32"]),
+    ] {
+        let axis =
+            "path = \"noise_standard_deviations[1]\"\nname = \"weak\"\nvalues = [1.0, 0.1, 0.01]";
+        let other = format!("path = \"{path}\"\nname = \"kind\"\nvalues = [{values}]");
+        let text = SWEEP.replace(axis, &other);
+        let sweep = Sweep::from_draft(Draft::from_toml(&text).unwrap()).unwrap();
+        let x = Side::choose(&sweep, None, None).unwrap().unwrap();
+        assert_eq!(x.edges()[..3], [-0.5, 0.5, 1.5]);
+        let slice = Slice {
+            words: String::new(),
+            points: vec![vec![Ended::default(); words.len()]; 2],
+        };
+        let y = Side::choose(&sweep, None, Some(&x)).unwrap().unwrap();
+        let panel = along(&quantity::SHARPNESS, &x, Some(&y), &slice, Measured::Sgd);
+        assert!(panel.series.iter().all(|series| series.look.line.is_none()));
+        let figure = Figure {
+            description: String::new(),
+            panels: vec![panel],
+            columns: 1,
+            frame: (300.0, 200.0),
+        };
+        let at = |word: &str| {
+            let scene = figure.scene();
+            let found = scene.shapes.iter().find_map(|shape| match shape {
+                Shape::Text(text) if text.content == word => Some(text.at.0),
+                _ => None,
+            });
+            found.unwrap_or_else(|| panic!("{word} is on the axis"))
+        };
+        let places: Vec<f64> = words.iter().map(|word| at(word)).collect();
+        for pair in places.windows(2) {
+            assert!((pair[1] - pair[0] - 300.0 / words.len() as f64).abs() < 1e-9);
+        }
+    }
+}
+
+/// Curves of several values stand beside each other in a name's place, and theory is a stroke there.
+#[test]
+fn points_of_one_name_stand_beside_each_other() {
+    let axis =
+        "path = \"noise_standard_deviations[1]\"\nname = \"weak\"\nvalues = [1.0, 0.1, 0.01]";
+    let lists =
+        "path = \"noise_standard_deviations\"\nname = \"noise\"\nvalues = [[1.0, 0.5], [0.1, 0.1]]";
+    let (folder, store) = store(&SWEEP.replace(axis, lists), &Which::All);
+    let cells = ends(&store).unwrap();
+    let (x, y) = sides(&store, SweepView::default());
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    let panel = along(
+        &quantity::SHARPNESS,
+        &x,
+        Some(&y),
+        &grid.slices[0],
+        Measured::Sgd,
+    );
+    let series = panel.series.iter();
+    let (points, theory): (Vec<_>, Vec<_>) = series.partition(|series| series.look.line.is_none());
+    let places: Vec<Vec<f64>> = points
+        .iter()
+        .map(|series| series.points.iter().map(|point| point.x).collect())
+        .collect();
+    assert_eq!(places.len(), 2);
+    for (name, place) in [0.0, 1.0].into_iter().enumerate() {
+        let (left, right) = (places[0][name], places[1][name]);
+        assert!(place - 0.5 < left && left < place && place < right && right < place + 0.5);
+    }
+    assert_eq!(
+        theory.len(),
+        4,
+        "the limit and the flattest minimum of both"
+    );
+    for (number, series) in theory.iter().enumerate() {
+        let pieces = series.points.split(|point| point.x.is_nan());
+        let pieces = pieces.filter(|piece| !piece.is_empty());
+        for (piece, spot) in pieces.zip(&places[number / 2]) {
+            let [from, to] = piece else {
+                panic!("a stroke: {piece:?}");
+            };
+            assert!(from.x < *spot && *spot < to.x && from.y == to.y);
+        }
+    }
+    let page = page(folder.path(), SweepView::default()).unwrap();
+    assert!(page.contains("with a bar of one standard error"));
+    assert!(page.contains("<dt>noise</dt><dd>[1.0,0.5], [0.1,0.1]</dd>"));
 }

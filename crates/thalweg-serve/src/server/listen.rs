@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -79,13 +79,15 @@ pub enum ServeError {
 /// use thalweg_serve::{Options, Server};
 ///
 /// let server = Server::bind(&Options { host: None, port: 0, folder: None })?;
-/// assert!(server.url().starts_with("http://127.0.0.1:"));
+/// assert!(server.url().starts_with("http://127.0.0.1:") && server.is_for_this_machine_alone());
 /// # Ok::<(), thalweg_serve::ServeError>(())
 /// ```
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// An address at which it can be reached, from elsewhere if that can be.
+    reached_at: IpAddr,
     host: String,
     token: Option<String>,
     folder: Option<PathBuf>,
@@ -129,24 +131,29 @@ impl Server {
         Ok(Self {
             listener,
             address,
+            reached_at: reached_at(address.ip()),
             host,
             token,
             folder: options.folder.clone(),
         })
     }
 
-    /// What to open in a browser.
+    /// What to open in a browser: from another machine too, unless [`Server::is_for_this_machine_alone`].
     pub fn url(&self) -> String {
         let port = self.address.port();
-        let host = match self.address.ip() {
-            // All addresses of this machine: it is one of them itself.
-            ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        let host = match self.reached_at {
             IpAddr::V6(ip) => format!("[{ip}]"),
+            IpAddr::V4(ip) if self.address.ip().is_unspecified() => ip.to_string(),
             IpAddr::V4(_) => self.host.clone(),
         };
         let token = self.token.as_ref();
         let token = token.map_or(String::new(), |token| format!("?token={token}"));
         format!("http://{host}:{port}/{token}")
+    }
+
+    /// Whether no other machine can open [`Server::url`]: by choice, or since this one is in no network.
+    pub fn is_for_this_machine_alone(&self) -> bool {
+        self.reached_at.is_loopback()
     }
 
     /// Where it listens.
@@ -221,6 +228,27 @@ async fn accept(listener: tokio::net::TcpListener, app: Router) {
             drop(place);
         });
     }
+}
+
+/// An address of this machine that others can use where it listens at all of its addresses: the one from which it would ask them. Where it
+/// is in no network, the one that leads from itself to itself.
+fn reached_at(listening: IpAddr) -> IpAddr {
+    if !listening.is_unspecified() {
+        return listening;
+    }
+    // Addresses that documents use and nobody has. To connect sends nothing: it chooses a way.
+    let ways = [
+        ("[::]:0", "[2001:db8::1]:9", listening.is_ipv6()),
+        ("0.0.0.0:0", "192.0.2.1:9", true),
+    ];
+    let own = |(from, to, heard): (&str, &str, bool)| {
+        let socket = heard.then(|| UdpSocket::bind(from).ok()).flatten()?;
+        socket.connect(to).ok()?;
+        let own = socket.local_addr().ok()?.ip();
+        (!own.is_unspecified()).then_some(own)
+    };
+    let found = ways.into_iter().find_map(own);
+    found.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 /// 128 random bits.

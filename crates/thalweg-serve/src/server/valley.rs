@@ -17,9 +17,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Shared, limits, reply};
-use crate::valley::{FIELDS, FRAMES, Picture, SCENES, Setting, Watch};
+use crate::valley::{FIELDS, FRAMES, Kind, Picture, SCENES, Setting, Watch};
 
-/// Sliders and scenes.
+/// Sliders, scenes and marks.
 pub async fn fields() -> Response {
     let fields = FIELDS.iter().map(|field| {
         json!({
@@ -36,6 +36,7 @@ pub async fn fields() -> Response {
     reply::json_value(&json!({
         "fields": fields.collect::<Vec<_>>(),
         "scenes": scenes.collect::<Vec<_>>(),
+        "marks": Kind::ALL.map(Kind::json),
         "frames": FRAMES,
     }))
 }

@@ -13,6 +13,7 @@
 
 mod field;
 mod map;
+mod mark;
 mod picture;
 mod scene;
 mod setting;
@@ -21,7 +22,8 @@ mod watch;
 
 pub use field::{FIELDS, Field, Scale};
 pub use map::Map;
-pub use picture::{Mark, Picture};
+pub use mark::{Kind, Mark};
+pub use picture::Picture;
 pub use scene::{SCENES, Scene};
 pub use setting::{Setting, SettingError};
 pub use still::still;

@@ -4,57 +4,15 @@ use serde_json::{Value, json};
 use thalweg::flow::{self, Drift, FlowSettings, MOST_MISALIGNMENT, Times, Trajectory, Waypoint};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::InitialWeights;
-use thalweg::theory::{Minimum, TheoryError, Valley, functionals};
+use thalweg::theory::{Minimum, TheoryError, Valley};
 use thalweg_lab::answer::{AnswerError, PredictAnswer, Prepared, with_causes};
 use thalweg_lab::compare::Belief;
 use thalweg_lab::spec::Experiment;
 
 use super::map::Map;
+use super::mark::{Kind, Mark};
 use super::setting::Setting;
-use super::watch::frame_steps;
-
-/// One point of the landscape.
-#[derive(Clone, Debug)]
-pub struct Mark {
-    /// In data.
-    pub key: &'static str,
-    /// In the legend.
-    pub name: &'static str,
-    /// ‖W_1 e_1‖ and ‖W_1 e_2‖.
-    pub gains: [f64; 2],
-    /// T, in loss/weight².
-    pub sharpness: f64,
-    /// F, in loss²/weight².
-    pub fluctuation: f64,
-}
-
-impl Mark {
-    fn new(
-        key: &'static str,
-        name: &'static str,
-        problem: &Problem,
-        weights: &Weights,
-    ) -> Result<Self, TheoryError> {
-        let parts = functionals(problem, weights)?;
-        Ok(Self {
-            key,
-            name,
-            gains: Valley::gains(weights),
-            sharpness: parts.sharpness,
-            fluctuation: parts.fluctuation,
-        })
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "key": self.key,
-            "name": self.name,
-            "gains": self.gains,
-            "sharpness": self.sharpness,
-            "fluctuation": self.fluctuation,
-        })
-    }
-}
+use super::watch::{FRAMES, frame_steps};
 
 /// Everything about a setting that needs no run of SGD.
 #[derive(Debug)]
@@ -67,7 +25,7 @@ pub struct Picture {
     pub map: Option<Map>,
     /// The start, the flattest minimum, where SGD ends.
     pub marks: Vec<Mark>,
-    /// The slow flow from the start, at the steps of the frames.
+    /// The slow flow from the start, at the steps of the frames, and at more between the first of them.
     pub flow: Trajectory,
     /// By which drift.
     pub drift: Drift,
@@ -153,6 +111,26 @@ impl Picture {
     }
 }
 
+/// The most by which the time grows from one point of the flow to the next, beyond the first steps: what relaxes exponentially then does at most
+/// a twenty-fifth of its way between the two, however short its relaxation time is.
+const LATER: f64 = 1.1;
+
+/// The steps of the frames, and before those that lie as close more: the flow may have done all its way at the first frames.
+fn way_steps(steps: u64) -> Vec<u64> {
+    let mut all = frame_steps(steps);
+    // From frame i to the next the time grows by (1 + 1/i)².
+    let close = 1.0 / (LATER.sqrt() - 1.0) / FRAMES as f64;
+    let last = LATER * close * close * steps as f64;
+    let mut step = 1.0;
+    while step < last {
+        all.push(step as u64);
+        step = (step * LATER).round().max(step + 1.0);
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 fn flow(
     experiment: &Experiment,
     prepared: &Prepared<'_>,
@@ -162,7 +140,7 @@ fn flow(
     let times = Times::Steps {
         learning_rate: settings.learning_rate,
         batch: settings.batch,
-        steps: frame_steps(experiment.steps),
+        steps: way_steps(experiment.steps),
     };
     let accuracy = FlowSettings {
         drift,
@@ -190,22 +168,22 @@ fn marks(
     let theorem = answer.prediction.minimum.weights()?;
     let flattest = Minimum::flattest(problem)?.weights()?;
     let mut marks = vec![
-        Mark::new("start", "start", problem, start(experiment))?,
-        Mark::new("flattest", "flattest minimum", problem, &flattest)?,
+        Mark::new(Kind::Start, "start", problem, start(experiment))?,
+        Mark::new(Kind::Flattest, "flattest minimum", problem, &flattest)?,
     ];
     let noise_alone = "least fluctuation (Theorem 1)";
     match (&answer.end, drift) {
         (None, Drift::Symmetric) => {
             let name = "SGD’s end: least fluctuation (Theorem 1)";
-            marks.push(Mark::new("end", name, problem, &theorem)?);
+            marks.push(Mark::new(Kind::End, name, problem, &theorem)?);
         }
         (Some(end), Drift::Symmetric) => {
-            marks.push(Mark::new("theorem", noise_alone, problem, &theorem)?);
+            marks.push(Mark::new(Kind::Theorem, noise_alone, problem, &theorem)?);
             let name = "SGD’s end: noise and decay in balance";
-            marks.push(Mark::new("end", name, problem, &end.at.weights)?);
+            marks.push(Mark::new(Kind::End, name, problem, &end.at.weights)?);
         }
         (_, Drift::Exact) => {
-            marks.push(Mark::new("theorem", noise_alone, problem, &theorem)?);
+            marks.push(Mark::new(Kind::Theorem, noise_alone, problem, &theorem)?);
             notes.push(
                 "Noise and signal have different axes: SGD does not end at Theorem 1’s minimum, however small the step. The flow is that of SGD’s \
                  exact drift."
@@ -219,7 +197,7 @@ fn marks(
             match flow::rest(problem, &settings) {
                 Ok(end) => {
                     let name = "SGD’s end, by its exact drift";
-                    marks.push(Mark::new("end", name, problem, &end.weights)?);
+                    marks.push(Mark::new(Kind::End, name, problem, &end.weights)?);
                 }
                 Err(error) => notes.push(with_causes(&error)),
             }
@@ -234,4 +212,58 @@ fn input(error: super::SettingError) -> AnswerError {
 
 fn work(error: impl std::error::Error + Send + Sync + 'static) -> AnswerError {
     AnswerError::Work(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The flow relaxes in some hundred steps of twenty million: its way on the map is a line that bends, and has no corner.
+    #[test]
+    fn a_short_relaxation_is_drawn_smoothly() {
+        for query in [
+            "learning_rate=0.1&batch=1&steps=20000000&gain_1=3&gain_2=2",
+            "learning_rate=0.1&batch=1&strength=3&anisotropy=20&steps=20000000&gain_1=6&gain_2=4",
+            "learning_rate=0.1&weight_decay=0.01&gain_1=8&gain_2=0.3&steps=20000000",
+        ] {
+            let picture = Picture::new(&Setting::from_query(query).unwrap()).unwrap();
+            let spans = picture.map.as_ref().unwrap().gains.clone().map(|gains| {
+                let last = gains[gains.len() - 1];
+                (gains[0].ln(), (last / gains[0]).ln())
+            });
+            let place = |at: &Waypoint| {
+                let gains = Valley::gains(&at.weights);
+                [0, 1].map(|axis| (gains[axis].ln() - spans[axis].0) / spans[axis].1)
+            };
+            let way: Vec<[f64; 2]> = picture.flow.snapshots.iter().map(place).collect();
+            let pieces = way.windows(2).map(|pair| {
+                let [x, y] = [0, 1].map(|axis| pair[1][axis] - pair[0][axis]);
+                (x.hypot(y), y.atan2(x).to_degrees())
+            });
+            // Shorter ones cannot be seen: a map is 400 pixels wide.
+            let pieces: Vec<(f64, f64)> = pieces.filter(|(length, _)| *length > 0.002).collect();
+            assert!(pieces.len() > 20, "{query}: {}", pieces.len());
+            for pair in pieces.windows(2) {
+                let turn = (pair[1].1 - pair[0].1 + 180.0).rem_euclid(360.0) - 180.0;
+                assert!(turn.abs() < 12.0, "{query}: {pair:?}");
+            }
+        }
+    }
+
+    /// SGD's frames have the flow beside them at the same step, and the first steps are not skipped.
+    #[test]
+    fn the_way_has_the_steps_of_all_frames() {
+        for steps in [10_000, 1_000_000, 20_000_000] {
+            let way = way_steps(steps);
+            assert!(frame_steps(steps).iter().all(|step| way.contains(step)));
+            assert!(way.len() < FRAMES + 150, "{}", way.len());
+            for pair in way.windows(2) {
+                // Steps are whole.
+                assert!(
+                    pair[1] as f64 <= pair[0] as f64 * LATER + 1.0,
+                    "{steps}: {pair:?}"
+                );
+            }
+        }
+    }
 }

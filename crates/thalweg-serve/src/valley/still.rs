@@ -10,6 +10,8 @@ use super::watch::{FRAMES, Watch};
 
 /// Cells along each axis of a map.
 const CELLS: usize = 30;
+/// From one point of the flow to the next, at least, in the logarithms of the gains: some pixels.
+const APART: f64 = 0.02;
 /// Frames between two points of a seed's way.
 const EVERY: usize = 8;
 /// The frames at which the seeds' places are marked, after 1, 4 and 9 % of the steps: their ways show the rest, up to the mark where they end.
@@ -103,11 +105,16 @@ impl Drawn {
             };
             panel = panel.with("", way.clone(), look);
         }
-        let flow = self.picture.flow.snapshots.iter().step_by(EVERY / 2);
-        let flow = flow.map(|at| Valley::gains(&at.weights));
-        let flow = flow.map(|[first, second]| Point::exact(first, second));
+        let mut flow: Vec<Point> = Vec::new();
+        for at in &self.picture.flow.snapshots {
+            let [x, y] = Valley::gains(&at.weights);
+            let seen = |last: &Point| (x / last.x).ln().hypot((y / last.y).ln()) > APART;
+            if flow.last().is_none_or(seen) {
+                flow.push(Point::exact(x, y));
+            }
+        }
         let dashed = Look::reference(Dash::Dashed).on_map();
-        panel = panel.with("slow flow", flow.collect(), dashed);
+        panel = panel.with("slow flow", flow, dashed);
         let dot = Look {
             marker: Some(Marker::Disc),
             ..Look::scattered(1)
@@ -117,19 +124,14 @@ impl Drawn {
             self.places.clone(),
             dot.on_map(),
         );
-        for (key, name, marker) in [
-            ("start", "start", Marker::Triangle),
-            ("flattest", "flattest minimum", Marker::Square),
-            ("end", "where SGD ends (theory)", Marker::Diamond),
-        ] {
-            let marks = self.picture.marks.iter().filter(|mark| mark.key == key);
-            let at = marks.map(|mark| Point::exact(mark.gains[0], mark.gains[1]));
+        for mark in &self.picture.marks {
+            let at = Point::exact(mark.gains[0], mark.gains[1]);
             let look = Look {
                 line: None,
-                marker: Some(marker),
+                marker: Some(mark.kind.marker()),
                 ..Look::reference(Dash::Solid)
             };
-            panel = panel.with(name, at.collect(), look.on_map());
+            panel = panel.with(mark.kind.words(), vec![at], look.on_map());
         }
         panel
     }

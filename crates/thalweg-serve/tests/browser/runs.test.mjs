@@ -55,11 +55,11 @@ test("runs are compared, a sweep fills up, a report opens in its box", async () 
   await page.waitForFunction(() => document.querySelectorAll("#legend li").length === 2);
 
   await page.getByRole("button", { name: "store" }).click();
-  await page.waitForFunction(() => document.getElementById("progress").textContent.includes("1 of 9 cells are done"));
+  await page.waitForFunction(() => document.getElementById("progress").textContent.includes("1 of 9 cells are finished"));
   // A choice that has the keyboard does not keep the cells from being seen.
   await page.locator("#choices select").first().focus();
   run("sweep", "run", "sweep.toml", "--out", "store");
-  await page.waitForFunction(() => document.getElementById("progress").textContent.includes("9 of 9 cells are done"));
+  await page.waitForFunction(() => document.getElementById("progress").textContent.includes("9 of 9 cells are finished"));
   assert.equal(await page.locator("#cells td").count(), 9);
   assert.ok(Number(await page.locator("#cells td").first().textContent()) > 1);
 

@@ -118,6 +118,23 @@ test("the address holds the setting, and the picture is saved whole", async () =
   await quiet(opened);
 });
 
+test("what an address says that is not understood is named, and the rest is shown", async () => {
+  const opened = await open(`${server.url}#strength=abc&gain_1=1&colour=red&batch=1.5&sam=0`);
+  const { page } = opened;
+  await drawn(page, "gain_1=1");
+  const problem = page.locator("#problem");
+  assert.equal(await problem.textContent(), "Not all of the address was understood. strength is “abc”, and must be a number from 0.1 to 3: 1 is shown instead. "
+    + "There is no field “colour”. batch is “1.5”, and must be a whole number from 1 to 1000: 10 is shown instead.");
+  assert.equal(await page.locator("#field-strength-number").inputValue(), "1");
+  assert.match(page.url(), /#gain_1=1$/);
+  const numbers = await page.locator("#numbers").textContent();
+  assert.ok(!numbers.includes("NaN") && await page.locator("#map-f path.flow").count() === 1);
+  // It is about the address that was given, and goes with the next choice.
+  await page.getByRole("button", { name: "Turned noise" }).click();
+  await page.waitForFunction(() => document.getElementById("problem").hidden);
+  await quiet(opened);
+});
+
 test("a slider held down asks for the latest, and the picture is there soon", async () => {
   const opened = await open(server.url);
   const { page } = opened;
@@ -180,7 +197,7 @@ test("on a phone a map stays in sight of each slider, and a number out of its ra
   const before = await page.locator("#main").getAttribute("data-query");
   await number.fill("-3");
   await number.press("Enter");
-  assert.match(await page.locator("#field-batch-wrong").textContent(), /^-3 is not taken: a number from 1 to /);
+  assert.match(await page.locator("#field-batch-wrong").textContent(), /^-3 is not taken: give a whole number from 1 to /);
   await number.fill("12");
   await number.press("Enter");
   assert.equal(await page.locator("#field-batch-wrong").isVisible(), false);

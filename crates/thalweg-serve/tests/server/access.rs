@@ -1,5 +1,10 @@
 //! Whom the server refuses, and what its pages may do.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+
+use thalweg_serve::{Options, Server};
+
 use crate::harness::{serve, serve_at};
 
 /// Everything that a page asks for.
@@ -135,4 +140,32 @@ fn beyond_this_machine_a_token_is_needed() {
     // Another server's token is another.
     let other = serve_at(Some("0.0.0.0"));
     assert_ne!(other.url.split_once('=').unwrap().1, token);
+}
+
+/// What is printed for all addresses is one that other machines can open, or it is said that there is none. A machine's own address leads to it
+/// from itself too.
+#[test]
+fn the_address_for_others_is_not_this_machines_own() {
+    let server = Server::bind(&Options {
+        host: Some("0.0.0.0".to_owned()),
+        port: 0,
+        folder: None,
+    });
+    let server = server.unwrap();
+    let (alone, url) = (server.is_for_this_machine_alone(), server.url());
+    let authority = url.strip_prefix("http://").unwrap();
+    let (authority, token) = authority.split_once('/').unwrap();
+    let address: SocketAddr = authority.parse().unwrap();
+    assert!(!address.ip().is_unspecified() && token.starts_with("?token="));
+    assert_eq!(address.ip().is_loopback(), alone);
+    // In no network there is no way out: nothing but this machine could open it.
+    let way_out = UdpSocket::bind("0.0.0.0:0").unwrap().connect("192.0.2.1:9");
+    assert_eq!(way_out.is_ok(), !alone);
+    let _running = server.start().unwrap();
+    let ask = format!("GET /{token} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 303"), "{reply}");
 }

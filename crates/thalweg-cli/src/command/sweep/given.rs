@@ -14,8 +14,8 @@ pub struct Given {
     /// A sweep file (TOML or JSON; `-` is standard input), or the store of a sweep
     #[arg(value_name = "FILE|STORE")]
     what: PathBuf,
-    /// The store for the sweep of FILE, a directory: a new one, or that of the same
-    /// sweep with other axes and values
+    /// The store of the sweep in FILE: a directory that is made, or the store of the
+    /// same sweep, to which new cells are added
     #[arg(long, value_name = "STORE", verbatim_doc_comment)]
     out: Option<PathBuf>,
 }

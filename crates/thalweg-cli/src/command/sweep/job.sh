@@ -27,8 +27,11 @@ trap out_of_time TERM
 child=$!
 wait "$child"
 status=$?
-# Killed from outside; not for ever, since it may be the memory that is too small.
-if [ "$status" -gt 130 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then
-    again
+# Killed from outside: tried three times more, and not for ever, since it may be the memory that is too small. Slurm's own count is of no use,
+# since it counts every time that the task was queued again: when its time was up, its node was taken away, or by hand.
+if [ "$status" -gt 130 ]; then
+    kills=$store/slurm/logs/$task.kills
+    echo "$status" >>"$kills"
+    [ "$(wc -l <"$kills")" -le 3 ] && again
 fi
 exit "$status"

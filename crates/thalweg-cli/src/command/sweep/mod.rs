@@ -14,11 +14,12 @@ use thalweg_lab::sweep::SweepError;
 
 use crate::exit::Failure;
 
-/// Run an experiment over axes: noise × depth × step size × …, on all cores
+/// Run one experiment for many values of its fields, on all cores
 ///
-/// A sweep file names a base experiment and axes through it. Each point of the axes
-/// is a cell: one experiment, all its seeds together. A cell that is finished is
-/// never run again; whatever is interrupted goes on, to the same bits.
+/// A sweep file names a base experiment and the fields of it that are changed, the
+/// axes. Each combination of their values is a cell: one experiment with all its
+/// seeds. A finished cell is never run again. A sweep that was interrupted
+/// continues where it was, and its numbers are the same to the last bit.
 #[derive(Debug, Subcommand)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub enum Command {
@@ -33,7 +34,7 @@ pub enum Command {
 const EXAMPLES: &str = "\
 A sweep file:
     base = \"base.toml\"       # as for `thalweg simulate` or `train`; or a table
-    seeds = 16               # of each cell; the base's unless given
+    seeds = 16               # in each cell; else as many as the base has
     [[axes]]
     path = \"depth\"
     values = [2, 3, 4]
@@ -42,8 +43,8 @@ A sweep file:
     from = 1e-3
     to = 1e-2
     count = 5
-    spacing = \"log\"          # or \"linear\", which it is unless given
-    [[axes]]                 # paths that move together
+    spacing = \"log\"          # the default is \"linear\"
+    [[axes]]                 # fields that change together
     together = [
       { path = \"batch\", values = [1, 10] },
       { path = \"steps\", values = [100_000, 10_000] },
@@ -55,7 +56,7 @@ Examples:
     thalweg sweep status store
     thalweg sweep table store
     thalweg sweep report store --x depth --y learning_rate
-  After more values or axes were written into the file, what is missing:
+  After you added values or axes to the file, to run the new cells:
     thalweg sweep run sweep.toml --out store";
 
 /// Runs the chosen part.

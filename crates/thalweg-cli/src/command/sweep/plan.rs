@@ -10,11 +10,11 @@ use crate::exit::Failure;
 use crate::output;
 use crate::page::{Align, Page, Table};
 
-/// List a sweep's cells, and say how long they will take and on how much disk
+/// List a sweep's cells, and estimate their time and disk space
 ///
-/// One cell of each kind is run for a third of a second: cells are of one kind if
-/// they differ in steps and in numbers with a point alone. With --out the store is
-/// made, and nothing is run into it.
+/// For the estimate one cell of each kind is run for a third of a second. Cells are
+/// of one kind if they differ only in steps and in numbers that are written with a
+/// decimal point. With --out the store is made too; no results are put into it.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {

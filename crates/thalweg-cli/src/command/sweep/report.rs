@@ -9,12 +9,13 @@ use thalweg_report::report::{self, ReportError, SweepView};
 use crate::exit::Failure;
 use crate::output;
 
-/// Write one page of maps over two axes and curves along one, as one HTML file
+/// Write a page with maps over two axes and curves along one, as one HTML file
 ///
-/// SGD's means over the seeds and the last fifth of the steps with their standard
-/// errors, and the limit η → 0, t → ∞ beside them where there is a theory. A map
-/// for each point of the other axes. Cells that could not be run are crossed out,
-/// those not done yet are left empty. The page's path is printed.
+/// The page shows SGD's means over the seeds and the last fifth of the steps, their
+/// standard errors, and the limit for η → 0, t → ∞ where there is a theory. There
+/// is a map for each combination of the other axes' values. Cells that could not be
+/// run are crossed out; cells that are not done yet are left empty. The page's path
+/// is printed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -27,7 +28,7 @@ pub struct Arguments {
     /// The axis upwards [default: the next]
     #[arg(long, value_name = "AXIS")]
     y: Option<String>,
-    /// What is shown, as lambda_max [default: sharpness and fluctuation]
+    /// The quantity that is shown, for example lambda_max [default: sharpness and fluctuation]
     #[arg(long, value_name = "NAME")]
     quantity: Option<String>,
     /// The file [default: report.html in the store]

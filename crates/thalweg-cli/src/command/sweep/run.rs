@@ -15,16 +15,16 @@ use crate::{interrupt, leave, output, progress};
 
 /// Run the cells that are missing, on all cores
 ///
-/// FILE with --out makes the store, or gives it more cells: a sweep may gain axes
-/// and values, while its base stays. STORE alone goes on with what is there.
-/// Several such commands may work on one store at the same time, on one machine or
-/// on many that share its folder: each cell is done once.
+/// FILE with --out makes the store, or adds the new cells of FILE to it: axes and
+/// values may be added to a sweep, but its base must stay the same. STORE alone
+/// continues a sweep. Several such commands may work on one store at the same
+/// time, on one machine or on several that share its folder: each cell is run once.
 ///
-/// Ctrl-C or SIGTERM stops within a second (exit status 130) and keeps every cell
-/// that was finished; the same command goes on from there. A kill -9 costs the last
-/// quarter of a second of short cells, and ten seconds of long ones.
+/// Ctrl-C or SIGTERM stops within a second (exit status 130) and keeps every
+/// finished cell; the same command continues from there. kill -9 loses the short
+/// cells of the last quarter of a second, and at most ten seconds of a long cell.
 ///
-/// Exit status 1 says that cells could not be run; all others are finished.
+/// With exit status 1 some cells could not be run, and all others are finished.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -33,11 +33,11 @@ pub struct Arguments {
     /// Only this cell, or several: 7, or 7,9, or 20-39
     #[arg(long, value_name = "I", value_parser = cells)]
     cell: Option<Cells>,
-    /// Take the numbers of --cell from this list, which `submit` writes: they mean
-    /// the same cells whatever becomes of the sweep
+    /// Count the cells of --cell in this list, which `submit` writes: its numbers
+    /// stay the same if the sweep is changed
     #[arg(long, value_name = "FILE", requires = "cell", verbatim_doc_comment)]
     listed: Option<PathBuf>,
-    /// Try those again that could not be run
+    /// Try cells again that could not be run
     #[arg(long)]
     retry: bool,
     /// Print how far the sweep has come as one JSON object

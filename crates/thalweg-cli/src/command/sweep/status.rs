@@ -13,15 +13,16 @@ use crate::page::{Align, Page, Table};
 
 /// Say how far a sweep has come: counts, failures with their reasons, time left
 ///
-/// The time left goes by the finished cells. Before the first one it is the plan's
-/// estimate: one cell of each kind is then run for a third of a second.
+/// The time left is taken from the finished cells. If there are none yet, it is
+/// estimated as `plan` does it, by running one cell of each kind for a third of a
+/// second.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// The store of a sweep
     #[arg(value_name = "STORE")]
     store: PathBuf,
-    /// Print it as one JSON object
+    /// Print the same as one JSON object
     #[arg(long)]
     json: bool,
 }

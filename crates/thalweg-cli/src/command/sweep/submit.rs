@@ -14,33 +14,34 @@ use crate::output;
 
 /// Hand the cells that are missing to Slurm, as arrays of tasks
 ///
-/// Each task does one cell, or several short ones. Before its time is up, and when
-/// its node is taken away, it saves its state, queues itself again and goes on, to
-/// the same bits; a task that was killed is tried three times more. What is still
-/// missing afterwards is submitted by the same command.
+/// Each task runs one cell, or several short ones. A task saves its state before
+/// its time is up and when its node is taken away, puts itself into the queue
+/// again, and continues later, to the same bits. A task whose program is killed is
+/// tried three times more. If cells are still missing when the queue is empty, give
+/// the same command again.
 ///
-/// Tasks do the cells that were missing when they were submitted, whatever becomes
-/// of the sweep until they start. What was added to it since is submitted by the
-/// same command too; what was taken out is left out.
+/// Tasks run the cells that were missing when they were submitted, also if the
+/// sweep is changed before they start. Cells that you add later need the same
+/// command again; cells that you take out are not run.
 ///
-/// Nothing else is to be done on the cluster: the store's folder must be one that
-/// all nodes see, with file locks, and the program must lie at the same path.
+/// The store must be in a folder that all nodes see, on a file system with locks,
+/// and the program must be at the same path on all nodes.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// The store of a sweep (`thalweg sweep plan FILE --out STORE` makes one)
     #[arg(value_name = "STORE")]
     store: PathBuf,
-    /// By Slurm's sbatch
+    /// Submit with Slurm's sbatch
     #[arg(long, required = true)]
     slurm: bool,
-    /// Cells of one task [default: as many as take ten minutes]
+    /// Cells in one task [default: as many as take ten minutes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     per_task: Option<u64>,
-    /// The most tasks of an array that run at a time
+    /// The most tasks of an array that run at the same time
     #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     at_once: u64,
-    /// Print the commands, quoted for a shell, and submit and write nothing
+    /// Print the commands, quoted for a shell; submit and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Print what was submitted as one JSON object
@@ -63,7 +64,7 @@ const JOB: &str = include_str!("job.sh");
 /// Seconds that a task should take: the scheduler's own work for it is then less than a per cent.
 const TASK: f64 = 600.0;
 
-/// The indices that an array may have where the cluster does not say: Slurm's own default.
+/// The tasks that an array may have where the cluster does not say: Slurm's own default.
 const USUAL_ARRAY: usize = 1001;
 
 /// What `submit` itself says to sbatch, with the letter that stands for it, and how else its aim is reached.
@@ -136,15 +137,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(each) => usize::try_from(each).unwrap_or(usize::MAX),
         None => per_task(&store, missing.len())?,
     };
-    let largest = if arguments.dry_run {
-        None
-    } else {
-        max_array_size()
-    };
+    let largest = max_array_size();
     let arrays = arrays(missing.len(), each, largest.unwrap_or(USUAL_ARRAY));
     let commands = commands(arguments, &store, &missing, each, &arrays)?;
     if arguments.dry_run {
-        return output::print(&lines(&commands));
+        return output::print(&lines(&commands, largest));
     }
     let mut jobs = Vec::new();
     for (command, array) in commands.iter().zip(&arrays) {
@@ -166,14 +163,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::print(&words)
 }
 
-/// `commands` for a shell, after a remark on what they need.
-fn lines(commands: &[Vec<String>]) -> String {
+/// `commands` for a shell, after remarks on what they need and on the size of arrays, `largest` if the cluster says it.
+fn lines(commands: &[Vec<String>], largest: Option<usize>) -> String {
     if commands.is_empty() {
         return "# Nothing is missing.\n".to_owned();
     }
     let mut lines = "# Nothing is submitted, and neither the script nor the list of cells that the commands name is written:\n\
                      # the same command without --dry-run does both.\n"
         .to_owned();
+    lines += &match largest {
+        Some(size) => format!("# The cluster allows {size} tasks in an array (MaxArraySize).\n"),
+        None => format!(
+            "# No cluster says here how many tasks an array may have (`scontrol show config`, MaxArraySize):\n\
+             # {USUAL_ARRAY} are assumed, Slurm's default.\n"
+        ),
+    };
     for command in commands {
         let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
         lines += &(words.join(" ") + "\n");
@@ -378,11 +382,11 @@ mod tests {
         let shell = Command::new("sh").args(["-c", &script]).output().unwrap();
         let said = String::from_utf8(shell.stdout).unwrap();
         assert_eq!(said.lines().collect::<Vec<_>>(), words);
-        let printed = lines(&[vec!["sbatch".to_owned(), "a b".to_owned()]]);
+        let printed = lines(&[vec!["sbatch".to_owned(), "a b".to_owned()]], None);
         assert!(printed.ends_with("\nsbatch 'a b'\n"), "{printed}");
         let commands = |line: &&str| !line.starts_with('#');
         assert_eq!(printed.lines().filter(commands).count(), 1);
-        assert_eq!(lines(&[]), "# Nothing is missing.\n");
+        assert_eq!(lines(&[], None), "# Nothing is missing.\n");
     }
 
     #[test]

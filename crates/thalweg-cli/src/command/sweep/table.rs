@@ -12,17 +12,18 @@ use crate::output;
 
 /// Write one Parquet table of all finished cells, with the axes as columns
 ///
-/// A row for each cell, seed and quantity: start, end, the mean over the last fifth
-/// of the steps, the limit η → 0, t → ∞ where there is a theory, and the sharpness
-/// of the flattest minimum. Cells that could not be run have a row with their
-/// reason. The table's path is printed. Its bytes depend on the sweep alone.
+/// The table has a row for each cell, seed and quantity, with its value at the
+/// start and at the end, its mean over the last fifth of the steps, its limit for
+/// η → 0, t → ∞ where there is a theory, and, for the sharpness, that of the
+/// flattest minimum. A cell that could not be run has one row, with the reason. The
+/// same sweep gives the same table, byte for byte. The table's path is printed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// The store of a sweep
     #[arg(value_name = "STORE")]
     store: PathBuf,
-    /// Every measured step, a row for each cell, seed, step and quantity
+    /// Write every measured step: a row for each cell, seed, step and quantity
     #[arg(long)]
     curves: bool,
     /// The file [default: ends.parquet or curves.parquet in the store]

@@ -46,7 +46,7 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
     """
     safetensors = _safetensors()
     if not isinstance(path, (str, os.PathLike)):
-        raise ValueError(f"`path` is {type(path).__name__}, a file's path is needed")
+        raise ValueError(f"`path` is {type(path).__name__}: a file's path is needed")
     with safetensors.safe_open(os.fspath(path), framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}
@@ -63,7 +63,7 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
             raise ValueError(f"{os.fspath(path)} has no tensor {name}, of shape {tuple(parameter.shape)}")
         if tensors[name].shape != parameter.shape:
             raise ValueError(
-                f"{os.fspath(path)}: {name} has the shape {tuple(tensors[name].shape)}, {tuple(parameter.shape)} is needed"
+                f"{os.fspath(path)}: {name} has the shape {tuple(tensors[name].shape)}: {tuple(parameter.shape)} is needed"
             )
         with torch.no_grad():
             parameter.copy_(tensors[name])
@@ -105,9 +105,9 @@ def export(
     safetensors = _safetensors()
     is_module(model)
     if not isinstance(path, (str, os.PathLike)):
-        raise ValueError(f"`path` is {type(path).__name__}, a file's path is needed")
+        raise ValueError(f"`path` is {type(path).__name__}: a file's path is needed")
     if names is not None and not isinstance(names, Mapping):
-        raise ValueError(f"`names` is {type(names).__name__}, a dictionary is needed: the model's names by the program's")
+        raise ValueError(f"`names` is {type(names).__name__}: a dictionary with the model's names by the program's is needed")
     model = unwrapped(model)
     made = network(_table(specification))
     given = {name: value.detach() for name, value in model.state_dict().items()}
@@ -127,7 +127,7 @@ def export(
                 f"no parameter of `model` was found for {name}, of shape {tuple(parameter.shape)}: give its name in `names`"
             )
         if source.shape != parameter.shape:
-            raise ValueError(f"{name} has the shape {tuple(source.shape)} in `model`, {tuple(parameter.shape)} is needed")
+            raise ValueError(f"{name} has the shape {tuple(source.shape)} in `model`: {tuple(parameter.shape)} is needed")
         if not bool(source.isfinite().all()):
             raise ValueError(f"{name} has an entry that is not finite")
         with torch.no_grad():
@@ -209,7 +209,7 @@ def _same_function(model: nn.Module, made: nn.Module) -> None:
 def _table(specification: Specification) -> Mapping[str, Any]:
     """The table `network` of an experiment; a dictionary may be that table itself."""
     if not isinstance(specification, (Mapping, str, os.PathLike)):
-        raise ValueError(f"`specification` is {type(specification).__name__}, an experiment is needed: a dictionary or a path")
+        raise ValueError(f"`specification` is {type(specification).__name__}: an experiment is needed, as a dictionary or a path")
     if isinstance(specification, Mapping) and "learning_rate" not in specification:
         found = specification.get("network", specification)
     else:

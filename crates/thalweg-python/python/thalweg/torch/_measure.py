@@ -128,9 +128,9 @@ def measure(
     if layer_products is not None:
         _at_least("layer_products", layer_products, 4)
     if out is not None and not isinstance(out, (str, os.PathLike)):
-        raise ValueError(f"`out` is {type(out).__name__}, a directory's path is needed")
+        raise ValueError(f"`out` is {type(out).__name__}: a directory's path is needed")
     if not isinstance(name, str) or not name:
-        raise ValueError(f"`name` is {name!r}, a text is needed")
+        raise ValueError(f"`name` is {name!r}: a text is needed")
     objective = Objective(model, loss, data, seed)
     count = objective.count
     top = min(top, count)
@@ -307,4 +307,4 @@ def _density(spectrum: Density) -> dict[str, Any]:
 
 def _at_least(argument: str, found: int, least: int) -> None:
     if isinstance(found, bool) or not isinstance(found, int) or found < least:
-        raise ValueError(f"`{argument}` is {found!r}, a whole number of at least {least} is needed")
+        raise ValueError(f"`{argument}` is {found!r}: a whole number of at least {least} is needed")

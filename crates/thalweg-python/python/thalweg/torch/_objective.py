@@ -22,13 +22,13 @@ def checked(model: Any, loss: Any) -> None:
     """Refuses what is no model, or no loss."""
     is_module(model)
     if not callable(loss):
-        raise ValueError(f"`loss` is {type(loss).__name__}, a function of the model and a batch is needed")
+        raise ValueError(f"`loss` is {type(loss).__name__}: a function of the model and a batch is needed")
 
 
 def is_module(model: Any) -> None:
     """Refuses what is no model."""
     if not isinstance(model, nn.Module):
-        raise ValueError(f"`model` is {type(model).__name__}, a torch.nn.Module is needed")
+        raise ValueError(f"`model` is {type(model).__name__}: a torch.nn.Module is needed")
 
 
 def trainable(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -95,14 +95,14 @@ class Objective:
     def __init__(self, model: nn.Module, loss: Loss, data: Any, seed: int = 0) -> None:
         checked(model, loss)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
-            raise ValueError(f"`seed` is {seed!r}, a whole number from 0 to 2**63 - 1 is needed")
+            raise ValueError(f"`seed` is {seed!r}: a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
         self.loss = loss
         self.seed = seed
         named = trainable(self.model)
         for name, parameter in named:
             if not parameter.is_floating_point():
-                raise ValueError(f"the parameter {name} is {parameter.dtype}, a real floating-point type is needed")
+                raise ValueError(f"the parameter {name} is {parameter.dtype}: a real floating-point type is needed")
         for name, module in self.model.named_modules():
             if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse and module.weight.requires_grad:
                 raise ValueError(f"{name} has sparse gradients, which have no derivative: set its sparse=False")
@@ -186,7 +186,7 @@ class Objective:
             raise ValueError(f"batch {index} has no samples")
         value = found.double().mean().item()
         if value - value != 0.0:
-            raise ValueError(f"the loss of batch {index} is {value}, a finite number is needed")
+            raise ValueError(f"the loss of batch {index} is {value}: a finite number is needed")
         self.sizes.append(samples)
         self.batch_losses.append(value)
         return found
@@ -274,7 +274,7 @@ class Objective:
     def _loss(self, batch: Any) -> Tensor:
         found = self.loss(self.model, batch)
         if not isinstance(found, Tensor):
-            raise ValueError(f"`loss` returned {type(found).__name__}, a tensor is needed: one number, or one for each sample")
+            raise ValueError(f"`loss` returned {type(found).__name__}: a tensor is needed, of one number or of one for each sample")
         if found.dim() > 1:
             raise ValueError(
                 f"`loss` returned a tensor of shape {tuple(found.shape)}: one number is needed (the batch's mean), or a vector "

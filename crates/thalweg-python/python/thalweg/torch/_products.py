@@ -68,7 +68,7 @@ class Products:
     def apply_block(self, rows: Tensor) -> Tensor:
         """The products with k vectors, one a row: (k, n) to (k, n)."""
         if rows.dim() != 2 or rows.shape[1] != self.objective.count:
-            raise ValueError(f"vectors of shape {tuple(rows.shape)} were given, (k, {self.objective.count}) is needed")
+            raise ValueError(f"vectors of shape {tuple(rows.shape)} were given: (k, {self.objective.count}) is needed")
         return self.apply_within(rows, range(len(self.objective.parameters)))
 
     def apply_within(self, rows: Tensor, blocks: range) -> Tensor:
