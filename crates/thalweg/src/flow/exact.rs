@@ -48,7 +48,8 @@ impl<'a> ExactFlow<'a> {
 const SINGULAR: f64 = 1e-12;
 
 impl ExactFlow<'_> {
-    fn velocity(&self, state: &[f64]) -> Result<Vec<Mat<f64>>, FlowError> {
+    /// dW/du, layer by layer.
+    pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<Mat<f64>>, FlowError> {
         let point = Point::new(self.model, self.model.layers(state));
         let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
         let eigen = point
@@ -206,30 +207,10 @@ impl System for ExactFlow<'_> {
         Ok(())
     }
 
-    /// By central differences, which cost 2n evaluations a step: the derivative of K's eigenvectors is
-    /// longer than the rest of this file, and only small networks are followed this way.
     fn linearise(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
-        let n = state.len();
-        let size = (state.iter().map(|w| w * w).sum::<f64>() / n as f64).sqrt();
-        // The cube root of the rounding error balances it against the truncation.
-        let step = 6e-6 * size;
-        let mut jacobian = Mat::zeros(n, n);
-        let mut moved = state.to_vec();
-        for j in 0..n {
-            let mut differences = vec![0.0; n];
-            for sign in [1.0, -1.0] {
-                moved[j] = state[j] + sign * step;
-                let velocity = self.model.flatten(&self.velocity(&moved)?);
-                for (difference, v) in differences.iter_mut().zip(velocity) {
-                    *difference += sign * v;
-                }
-            }
-            moved[j] = state[j];
-            let column =
-                MatRef::from_column_major_slice(&differences, n, 1) * faer::Scale(0.5 / step);
-            jacobian.subcols_mut(j, 1).copy_from(&column);
-        }
-        Ok(jacobian)
+        by_differences(state, |state| {
+            Ok(self.model.flatten(&self.velocity(state)?))
+        })
     }
 
     fn relative_error(&self, error: &[f64], state: &[f64]) -> f64 {
@@ -239,4 +220,31 @@ impl System for ExactFlow<'_> {
     fn settle(&self, state: &mut [f64]) -> Result<(), FlowError> {
         to_manifold(self.model, state).map(|_| ())
     }
+}
+
+/// The Jacobian of `velocity` at `state` by central differences, which cost 2n evaluations: the derivative of K's eigenvectors is longer
+/// than the rest of this file, and only small networks are followed this way.
+pub(super) fn by_differences(
+    state: &[f64],
+    velocity: impl Fn(&[f64]) -> Result<Vec<f64>, FlowError>,
+) -> Result<Mat<f64>, FlowError> {
+    let n = state.len();
+    let size = (state.iter().map(|w| w * w).sum::<f64>() / n as f64).sqrt();
+    // The cube root of the rounding error balances it against the truncation.
+    let step = 6e-6 * size;
+    let mut jacobian = Mat::zeros(n, n);
+    let mut moved = state.to_vec();
+    for j in 0..n {
+        let mut differences = vec![0.0; n];
+        for sign in [1.0, -1.0] {
+            moved[j] = state[j] + sign * step;
+            for (difference, v) in differences.iter_mut().zip(velocity(&moved)?) {
+                *difference += sign * v;
+            }
+        }
+        moved[j] = state[j];
+        let column = MatRef::from_column_major_slice(&differences, n, 1) * faer::Scale(0.5 / step);
+        jacobian.subcols_mut(j, 1).copy_from(&column);
+    }
+    Ok(jacobian)
 }

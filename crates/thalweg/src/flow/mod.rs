@@ -42,6 +42,7 @@ mod fall;
 mod finite;
 mod gmres;
 mod gradient;
+mod horizontal;
 mod kronecker;
 mod kronecker_sum;
 mod lift;

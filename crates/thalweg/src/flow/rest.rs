@@ -43,8 +43,7 @@ const MOST_STEPS: usize = 2000;
 /// ```
 ///
 /// # Errors
-/// When the problem has no minimum of Theorem 1 to start from, the network is too large, or the flow does not come to rest, as
-/// the exact drift may not where noise and signal are turned against each other.
+/// When the problem has no minimum of Theorem 1 to start from, the network is too large, or the flow does not come to rest.
 pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, FlowError> {
     settings.check()?;
     let model = Model::new(problem).under(settings.forces);

@@ -29,8 +29,9 @@ pub enum Drift {
     #[default]
     Symmetric,
     /// SGD's drift at leading order in η. For isotropic noise it is the Riemannian gradient flow of F/4;
-    /// where K and I ⊗ Σε do not commute, its limit is not Theorem 1's minimum, and it may rotate
-    /// for ever. Costs 2n field evaluations a step, n the number of weights: for small networks, and for wide
+    /// where K and I ⊗ Σε do not commute, its limit is not Theorem 1's minimum but near it, with a steady rotation of the
+    /// hidden bases, on which no number depends: small networks are followed up to such rotations, their weights too.
+    /// Costs 2n field evaluations a step, n the number of weights: for small networks, and for wide
     /// ones that share all axes, where it is the symmetric drift.
     Exact,
 }

@@ -30,7 +30,7 @@ pub struct Waypoint {
     pub layer_conditions: Vec<f64>,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖, without the denominator where that is 0: the integrator's drift from the manifold.
     pub distance: f64,
-    /// W_1 … W_D then, W_k of shape h_k × h_{k−1}.
+    /// W_1 … W_D then, W_k of shape h_k × h_{k−1}; by the exact drift up to a rotation of the hidden bases.
     pub weights: Weights,
 }
 

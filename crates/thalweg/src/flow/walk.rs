@@ -3,7 +3,8 @@
 use super::{
     Drift, FlowError, FlowSettings, Statistics, Waypoint,
     bdf::{self, Stiff},
-    exact::{ExactFlow, LargeExactFlow},
+    exact::LargeExactFlow,
+    horizontal::HorizontalFlow,
     lift::Lift,
     manifold::to_manifold,
     modes::Modes,
@@ -82,7 +83,7 @@ pub(super) fn walk<T>(
             follow(&mut OfWeights { model, run })
         }
         Drift::Exact => {
-            let flow = ExactFlow::new(model);
+            let flow = HorizontalFlow::new(model);
             let run = rosenbrock::Integrator::new(&flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }

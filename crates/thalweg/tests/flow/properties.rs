@@ -1,7 +1,7 @@
 //! What holds for every problem: the limit, the monotone fluctuation, the rates, and the errors.
 
-use faer::Mat;
-use thalweg::flow::{FlowError, FlowSettings, Times, Waypoint, relaxation, rest, slow_flow};
+use faer::{Mat, mat};
+use thalweg::flow::{Drift, FlowError, FlowSettings, Times, Waypoint, relaxation, rest, slow_flow};
 use thalweg::problem::{Problem, ProblemShape, Weights};
 use thalweg::recipe::Forces;
 
@@ -119,6 +119,31 @@ fn relaxation_rate_under_decay_is_the_late_decay() {
         let decay = (excess[0] / excess[1]).ln();
         assert!((decay - 2.0).abs() < 0.02, "{decay}");
     }
+}
+
+/// SGD's own drift ends in a steady rotation of the hidden basis here, which no number depends on and no step has to follow.
+#[test]
+fn the_exact_drift_comes_to_rest() {
+    let noise = mat![[0.28, 0.12 * 12f64.sqrt()], [0.12 * 12f64.sqrt(), 0.76]];
+    let problem = Problem::new(Mat::identity(2, 2), diagonal(&[1.5, 0.5]), noise, 2).unwrap();
+    let start = vec![diagonal(&[1.5, 0.5]), Mat::identity(2, 2)];
+    let start = Weights::new(&problem, start).unwrap();
+    let settings = FlowSettings {
+        drift: Drift::Exact,
+        ..FlowSettings::default()
+    };
+    let times = Times::Slow(vec![10.0, 1e3, 1e6]);
+    let found = slow_flow(&problem, &start, &times, &settings).unwrap();
+    // An integrator that follows the rotation gave these two.
+    assert!(relative(found.snapshots[0].sharpness, 10.241_283) < 1e-6);
+    let [.., before, end] = &found.snapshots[..] else {
+        unreachable!("three times were asked for")
+    };
+    assert!(relative(before.sharpness, 10.393_864) < 1e-6);
+    assert!(relative(end.sharpness, before.sharpness) < 1e-6);
+    assert!(found.statistics.accepted < 300, "{:?}", found.statistics);
+    let rest = rest(&problem, &settings).unwrap();
+    assert!(relative(end.sharpness, rest.sharpness) < 1e-5);
 }
 
 /// Inputs that never vary in one direction: weights acting on it are free, and nothing fails.
