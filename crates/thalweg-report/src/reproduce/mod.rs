@@ -47,6 +47,7 @@ mod imbalance;
 mod input_noise;
 mod interventions;
 mod label_scale;
+mod learners;
 mod linear;
 mod matched;
 mod memory;
