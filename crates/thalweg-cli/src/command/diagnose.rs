@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use thalweg_lab::answer::{PredictAnswer, Prepared, diagnosed};
+use thalweg_lab::answer::{PredictAnswer, Prepared, diagnosed, diagnosed_tokens as of_tokens};
 use thalweg_lab::diagnose::{
-    Columns, Csv, DiagnoseError, Diagnosis, Gathered, Interval, OnRows, Rows, Settings, TableRows,
-    Trial, open,
+    Columns, Csv, DiagnoseError, Diagnosis, Gathered, Interval, OnRows, Opened, Settings,
+    TableRows, TokenDiagnosis, Trial, open,
 };
+use thalweg_lab::saved::SavedNetwork;
 use thalweg_lab::store::write_whole;
-use thalweg_report::report::diagnosis;
+use thalweg_report::report::{diagnosis, token_diagnosis};
 
+use super::diagnosed_tokens;
 use crate::arguments::{StepArguments, count, positive};
 use crate::exit::Failure;
 use crate::interrupt;
@@ -25,8 +27,9 @@ use crate::page::{Align, Page, Table};
 /// of labelled images, as `train` reads it, or `mnist`, the digits that come with
 /// the program; a text whose name ends in .txt, each character of which is
 /// predicted from the one before; or a finished run of `train`, whose network says
-/// what noise is. `penguins`, `elections` and `economy` are tables, `alice` is a
-/// book, that come with the program.
+/// what noise is (on a text: token by token, by the network's own probabilities).
+/// `penguins`, `elections` and `economy` are tables, `alice` is a book, that come
+/// with the program.
 ///
 /// The noise is what a linear fit leaves, judged on rows that the fit has not seen:
 /// Σε with its condition number, a test of isotropy and one of whether the noise
@@ -63,9 +66,9 @@ pub struct Arguments {
     /// The target's numbers name classes
     #[arg(long, help_heading = "Of a table")]
     classes: bool,
-    /// D, the layers of the linear network
-    #[arg(long, value_name = "D", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    depth: u16,
+    /// D, the layers of the linear network [default: 2]
+    #[arg(long, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    depth: Option<u16>,
     #[command(flatten)]
     step: StepArguments,
     /// Run SGD on the rows too, with and without replacement, from the predicted
@@ -118,7 +121,7 @@ Examples:
     thalweg diagnose alice";
 
 /// A p-value below this counts as a finding.
-const SMALL: f64 = 0.05;
+pub(super) const SMALL: f64 = 0.05;
 
 /// Prints the diagnosis.
 ///
@@ -134,21 +137,24 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         without: arguments.without.clone(),
         classes: arguments.classes,
     };
-    let gathered = rows(&arguments.file, &asked)
-        .and_then(|mut rows| Gathered::new(&mut *rows, arguments.seed))
-        .map_err(named)?;
     let (rate, batch) = (arguments.step.learning_rate, arguments.step.batch());
     if rate.is_some() != batch.is_some() {
         return Err(Failure::input(HalfAStep));
     }
     let step = rate.zip(batch);
     let resamples = arguments.resamples;
+    let usual = Settings::default();
     let settings = Settings {
-        depth: arguments.depth.into(),
+        depth: arguments.depth.map_or(usual.depth, usize::from),
         step,
         resamples: resamples.map(|resamples| usize::try_from(resamples).unwrap_or(usize::MAX)),
         seed: arguments.seed,
     };
+    let mut rows = match opened(&arguments.file, &asked).map_err(named)? {
+        Opened::Rows(rows) => rows,
+        Opened::Tokens(saved) => return tokens(arguments, &saved, &settings),
+    };
+    let gathered = Gathered::new(&mut *rows, arguments.seed).map_err(named)?;
     let found = Diagnosis::new(&gathered, &settings).map_err(named)?;
     let seconds = if arguments.simulate {
         arguments.seconds
@@ -183,7 +189,9 @@ fn command(arguments: &Arguments) -> String {
             flag(name, columns.join(","));
         }
     }
-    flag("--depth", arguments.depth.to_string());
+    if let Some(depth) = arguments.depth {
+        flag("--depth", depth.to_string());
+    }
     if let (Some(rate), Some(batch)) = (arguments.step.learning_rate, arguments.step.batch) {
         flag("--learning-rate", rate.to_string());
         flag("--batch", batch.to_string());
@@ -198,7 +206,35 @@ fn command(arguments: &Arguments) -> String {
     words.join(" ")
 }
 
-fn rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
+/// Prints the diagnosis of a training on a text.
+fn tokens(arguments: &Arguments, saved: &SavedNetwork, settings: &Settings) -> Result<(), Failure> {
+    let path = &arguments.file;
+    let meaningless = [
+        ("--depth", arguments.depth.is_some()),
+        ("--simulate", arguments.simulate),
+        ("--resamples", arguments.resamples.is_some()),
+    ];
+    if let Some((flag, _)) = meaningless.into_iter().find(|(_, given)| *given) {
+        let path = path.clone();
+        return Err(Failure::input(NotOfATextRun { path, flag }));
+    }
+    let found = TokenDiagnosis::new(saved, settings).map_err(|fault| {
+        let path = path.clone();
+        Failure::input(Named { path, fault })
+    })?;
+    if let Some(html) = &arguments.html {
+        let data = path.display().to_string();
+        let page = token_diagnosis(&found, &data, &command(arguments));
+        write_whole(html, page.as_bytes()).map_err(Failure::work)?;
+    }
+    if arguments.json {
+        output::print_json(&of_tokens(&found))
+    } else {
+        output::print(&diagnosed_tokens::page(&found))
+    }
+}
+
+fn opened(path: &Path, asked: &Columns) -> Result<Opened, DiagnoseError> {
     if path.as_os_str() != "-" {
         return open(path, asked);
     }
@@ -207,7 +243,14 @@ fn rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
         return Err(DiagnoseError::NoTargets);
     }
     let table = Csv::new(std::io::stdin().lock())?;
-    Ok(Box::new(TableRows::new(table, asked)?))
+    Ok(Opened::Rows(Box::new(TableRows::new(table, asked)?)))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}: is a training on a text, of which {flag} has no meaning; leave it out", path.display())]
+struct NotOfATextRun {
+    path: PathBuf,
+    flag: &'static str,
 }
 
 #[derive(Debug, thiserror::Error)]
