@@ -1,8 +1,9 @@
 //! What is compared at one training loss: families of networks under one noise, and variations of their training.
 
-use thalweg::train::{Ascent, Change, InputNoise, Mixup, Shifts, Smoothing};
+use thalweg::train::{Ascent, Change, Mixup};
 
 use super::ReproduceError;
+use super::addition::Addition;
 use super::learners::{LEARNERS, Learner, Noise, QUICK_LEARNERS};
 use super::plan::Plan;
 use crate::results::Budget;
@@ -57,24 +58,19 @@ pub const VARIATIONS: [Variation; 9] = [
     variation("small-steps", "η × 0.4", all, |e| rate(e, 0.4)),
     variation("small-batch", "B/4", all, |e| e.settings.batch /= 4),
     variation("smoothing", "label smoothing 0.1", classes, |e| {
-        change(e, Change::Smoothing(Smoothing(0.1)));
+        Addition::Smoothing.add(e, 0.1);
     }),
     variation("input-noise", "input noise 0.5", numbers, |e| {
-        change(e, Change::InputNoise(InputNoise(0.5)));
+        Addition::Noise.add(e, 0.5);
     }),
     variation("shifts", "shifts by a pixel", images, |e| {
-        if let Some([height, width]) = e.data.source.about().image_size() {
-            let shifts = Shifts {
-                most: 1,
-                width,
-                height,
-            };
-            change(e, Change::Shifts(shifts));
-        }
+        Addition::Shifts.add(e, 1.0);
     }),
-    variation("dropout", "dropout 0.2", all, |e| e.dropout.hidden = 0.2),
+    variation("dropout", "dropout 0.2", all, |e| {
+        Addition::Dropout.add(e, 0.2);
+    }),
     variation("mixup", "mixup 0.3", numbers, |e| {
-        change(e, Change::Mixup(Mixup(0.3)));
+        e.settings.optimizer.changes.push(Change::Mixup(Mixup(0.3)));
     }),
     variation("sam", "normalised SAM with ρ = 0.2", all, |e| {
         e.settings.optimizer.sam = Some(Ascent {
@@ -91,10 +87,6 @@ pub const PLAIN: Variation = variation("plain", "none", all, |_| {});
 fn rate(experiment: &mut NetworkExperiment, factor: f64) {
     let optimizer = &mut experiment.settings.optimizer;
     optimizer.update.learning_rate_mut().base *= factor;
-}
-
-fn change(experiment: &mut NetworkExperiment, change: Change) {
-    experiment.settings.optimizer.changes.push(change);
 }
 
 /// Seeds of each variation, from 1.
