@@ -7,7 +7,7 @@ use super::matched::{NoReading, Reading, WATCHED, reading};
 use super::ran::Ran;
 use super::{Context, ReproduceError};
 use crate::claims::{Claim, Tolerance, beyond};
-use crate::plot::{Axis, Dash, Figure, Look, Panel, Point};
+use crate::plot::{Axis, Dash, Figure, Ink, Look, Panel, Point};
 use crate::results::Budget;
 use crate::statistics::{Measured, Resampled, kendall, resampled};
 use thalweg_lab::quantity::LOSS;
@@ -315,11 +315,12 @@ fn order_panel(found: &Found, learners: &[(usize, Found)]) -> Panel {
         );
     }
     let last = LEARNERS.len();
-    panel.with(
-        "all",
-        points(found, BESIDE * last as f64 - 0.3),
-        Look::scattered(last),
-    )
+    // No learner has the text's own colour.
+    let look = Look {
+        ink: Ink::Text,
+        ..Look::scattered(last)
+    };
+    panel.with("all", points(found, BESIDE * last as f64 - 0.3), look)
 }
 
 /// The test loss against one quantity, both relative to the family's geometric mean.
