@@ -2,6 +2,7 @@
 
 pub mod design;
 pub mod diagnose;
+mod diagnosed;
 mod diagnosed_tokens;
 pub mod flow;
 pub mod measure;
