@@ -110,7 +110,7 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.paragraph("s.e.: standard error of the mean over the samples.");
 
     if let Some(found) = &network.tokens {
-        measured_tokens::section(page, &network.loss, found);
+        measured_tokens::section(page, &found.loss(&network.loss), found);
         let condition = |interval: Option<(f64, f64)>| {
             interval.map_or(UNKNOWN.to_owned(), |(from, to)| {
                 format!("{} to {}", significant(from, 3), significant(to, 3))

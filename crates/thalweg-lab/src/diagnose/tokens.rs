@@ -117,7 +117,6 @@ impl TokenDiagnosis {
             .map_err(NetworkError::from)?;
         let mut stream = Stream::new(settings.seed, Purpose::Changes);
         let sums = second_moments(residuals.as_ref(), kinds, positions);
-        let of_a_token = 1.0 / (experiment.loss.share(positions) * positions as f64);
         Ok(Self {
             network: experiment.network_words(),
             data: experiment.data_words(),
@@ -126,7 +125,7 @@ impl TokenDiagnosis {
             positions,
             absent,
             names: text.alphabet(experiment.network.inputs())?.names(),
-            loss: scaled(scatter.loss.into(), of_a_token),
+            loss: tokens.loss(&scatter.loss.into()),
             residuals: scatter.residuals,
             tokens,
             isotropy: isotropy_of_groups(&sums, kinds - 1, &mut stream),
@@ -202,15 +201,6 @@ fn absent(targets: MatRef<'_, f64>, kinds: usize, positions: usize) -> usize {
         own.col_iter().any(|column| column.iter().any(|&y| y > 0.0))
     };
     (0..kinds).filter(|kind| !stands(kind)).count()
-}
-
-/// `mean` times `factor`.
-fn scaled(mean: MeanRecord, factor: f64) -> MeanRecord {
-    MeanRecord {
-        value: factor * mean.value,
-        standard_error: mean.standard_error.map(|error| factor * error),
-        interval: mean.interval.map(|(from, to)| (factor * from, factor * to)),
-    }
 }
 
 /// What has no meaning here, and which loss this is.
