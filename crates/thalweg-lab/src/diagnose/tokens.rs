@@ -21,6 +21,37 @@ const SEQUENCES: usize = 256;
 
 /// What a language model leaves of single tokens that it was not trained on: r = p − y, with p its probabilities and y the token that
 /// stands there.
+///
+/// ```
+/// use thalweg_lab::diagnose::{Settings, TokenDiagnosis};
+/// use thalweg_lab::saved::SavedNetwork;
+/// use thalweg_lab::spec::{Draft, NetworkExperiment};
+///
+/// // A very small network at its start, which knows nothing of the 70 characters of the book.
+/// let text = r#"
+/// learning_rate = 0.1
+/// batch = 4
+/// steps = 10
+/// seeds = 1
+/// loss = "cross-entropy"
+/// network = { kind = "language-model", width = 4, positions = 4, heads = 1, hidden = 4 }
+/// data = { kind = "alice" }
+/// "#;
+/// let experiment = Draft::from_toml(text)?.experiment::<NetworkExperiment>()?;
+/// let parameters = experiment.init.weights(&experiment.network.tape()?, 1);
+/// let saved = SavedNetwork {
+///     experiment,
+///     seed: Some(1),
+///     step: Some(0),
+///     data: None,
+///     parameters,
+///     notes: Vec::new(),
+/// };
+/// let found = TokenDiagnosis::new(&saved, &Settings::default())?;
+/// assert_eq!(found.names[..3], ["space", "e", "t"]);
+/// assert!(found.loss.value > 70f64.ln() - 0.1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenDiagnosis {
     /// The network in words.
