@@ -14,11 +14,11 @@ ROOT = HERE.parent
 
 
 def main():
-    from . import curvature, networks, simulator, torch
+    from . import curvature, diagnose, networks, simulator, torch
 
     arguments = argparse.ArgumentParser(description=__doc__)
     suites = arguments.add_subparsers(required=True, metavar="suite")
-    for suite in (simulator, networks, curvature, torch):
+    for suite in (simulator, networks, curvature, torch, diagnose):
         name = suite.__name__.split(".")[-1]
         parser = suites.add_parser(name, help=suite.__doc__.splitlines()[0])
         parser.add_argument("--python", default=sys.executable, help="one that has the baselines' libraries")

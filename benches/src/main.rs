@@ -1,8 +1,10 @@
-//! Times the library: the simulator of deep linear networks, the flows, and networks with their curvature.
+//! Times the library: the simulator of deep linear networks, the flows, networks with their curvature, and diagnoses.
 
+mod diagnose;
 mod flow;
 mod networks;
 mod simulator;
+mod timed;
 mod timing;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +24,8 @@ enum Suite {
     Flow(flow::Arguments),
     /// Networks: steps, Hessian products, fluctuation.
     Networks(networks::Arguments),
+    /// Diagnoses: the noise of tables in memory.
+    Diagnose(diagnose::Arguments),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,5 +33,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Suite::Simulator(arguments) => simulator::run(&arguments),
         Suite::Flow(arguments) => flow::run(&arguments),
         Suite::Networks(arguments) => networks::run(&arguments),
+        Suite::Diagnose(arguments) => diagnose::run(&arguments),
     }
 }

@@ -14,8 +14,8 @@ use thalweg::train::{
 };
 
 use super::case::Case;
-use super::timed::{Failure, Work};
 use super::work::mean;
+use crate::timed::{Failure, Work};
 
 /// Steps after which programs compare their losses: few, so that chance moves them little.
 const STEPS: u64 = 200;

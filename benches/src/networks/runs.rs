@@ -9,8 +9,8 @@ use thalweg::optimizer::Sgd;
 use thalweg::train::{TrainSettings, Trainer, Training, run_together};
 
 use super::case::Case;
-use super::timed::{Failure, Work};
 use super::work::mean;
+use crate::timed::{Failure, Work};
 
 /// Training as the library does it, samples drawn and all.
 pub struct Runs {

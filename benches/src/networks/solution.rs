@@ -10,7 +10,7 @@ use thalweg::evaluation::{CurvedLoss, Evaluation, SampledLoss};
 use thalweg::loss::Loss;
 use thalweg::tensor::Tape;
 
-use super::timed::{Failure, Work};
+use crate::timed::{Failure, Work};
 use crate::timing::median;
 
 /// Relative error of λ_max.

@@ -11,7 +11,7 @@ use super::case::Case;
 use super::interventions::Added;
 use super::runs::Runs;
 use super::solution::{LambdaMax, Trace};
-use super::timed::{Failure, Work};
+use crate::timed::{Failure, Work};
 
 /// All that is done with a network.
 pub fn of(case: &Case) -> Result<Vec<Box<dyn Work>>, Failure> {

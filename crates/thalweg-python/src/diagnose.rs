@@ -8,8 +8,12 @@ use faer::Mat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use thalweg_lab::answer::{diagnosed, with_causes};
-use thalweg_lab::diagnose::{Columns, Diagnosis, Gathered, Matrices, OnRows, Settings, open};
+use serde_json::Value;
+use thalweg_lab::answer::{diagnosed, diagnosed_tokens, with_causes};
+use thalweg_lab::diagnose::{
+    Columns, DiagnoseError, Diagnosis, Gathered, Matrices, OnRows, Opened, Settings,
+    TokenDiagnosis, open,
+};
 
 use crate::error::Failed;
 use crate::given::Given;
@@ -39,8 +43,9 @@ pub fn diagnose<'py>(
     let input_names = (0..inputs.ncols()).map(|j| format!("inputs[:, {j}]"));
     let inputs = (inputs, input_names.collect());
     let mut rows = Matrices::new(inputs, (targets, target_names), classes);
-    answered(py, asked, move |seed| {
-        Gathered::new(&mut rows, seed).map_err(Failed::input)
+    answered(py, move |stop| {
+        let gathered = Gathered::new(&mut rows, asked.settings.seed).map_err(Failed::input)?;
+        asked.of_rows(&gathered, stop)
     })
 }
 
@@ -59,10 +64,46 @@ pub fn diagnose_file<'py>(
         without,
         classes,
     };
-    answered(py, Asked::read(asked)?, move |seed| {
-        let gathered = open(&path, &columns).and_then(|mut rows| Gathered::new(&mut *rows, seed));
-        let named = |fault| Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)));
-        gathered.map_err(named)
+    let asked = Asked::read(asked)?;
+    answered(py, move |stop| {
+        let named = |fault: DiagnoseError| {
+            Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)))
+        };
+        match open(&path, &columns).map_err(named)? {
+            Opened::Rows(mut rows) => {
+                let gathered = Gathered::new(&mut *rows, asked.settings.seed).map_err(named)?;
+                asked.of_rows(&gathered, stop)
+            }
+            Opened::Tokens(_) => Err(Failed::Input(format!(
+                "{}: is a training on a text: use thalweg.diagnose_tokens",
+                path.display()
+            ))),
+        }
+    })
+}
+
+/// The same of a training on a text, with the η, B and seed of `asked`.
+#[pyfunction]
+pub fn diagnose_tokens<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    asked: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let asked = Asked::read(asked)?;
+    answered(py, move |_| {
+        let named = |fault: DiagnoseError| {
+            Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)))
+        };
+        match open(&path, &Columns::default()).map_err(named)? {
+            Opened::Tokens(saved) => {
+                let found = TokenDiagnosis::new(&saved, &asked.settings).map_err(named)?;
+                Ok(diagnosed_tokens(&found))
+            }
+            Opened::Rows(_) => Err(Failed::Input(format!(
+                "{}: is no training on a text: use thalweg.diagnose_file",
+                path.display()
+            ))),
+        }
     })
 }
 
@@ -105,21 +146,22 @@ impl Asked {
             seconds: given.seconds("simulate_seconds")?.unwrap_or(0.0),
         })
     }
+
+    /// The answer for rows, with SGD on them until `stop` is set.
+    fn of_rows(&self, gathered: &Gathered, stop: &AtomicBool) -> Result<Value, Failed> {
+        let found = Diagnosis::new(gathered, &self.settings).map_err(Failed::input)?;
+        let on_rows = OnRows::both(&found, self.settings.step, self.seconds, stop)?;
+        Ok(diagnosed(&found, &on_rows))
+    }
 }
 
 fn answered(
     py: Python<'_>,
-    Asked { settings, seconds }: Asked,
-    gather: impl FnOnce(u64) -> Result<Gathered, Failed> + Send + 'static,
+    diagnose: impl FnOnce(&AtomicBool) -> Result<Value, Failed> + Send + 'static,
 ) -> PyResult<Bound<'_, PyAny>> {
     let stop = Arc::new(AtomicBool::new(false));
     let looked_at = Arc::clone(&stop);
-    let work = move || -> Result<_, Failed> {
-        let gathered = gather(settings.seed)?;
-        let found = Diagnosis::new(&gathered, &settings).map_err(Failed::input)?;
-        let on_rows = OnRows::both(&found, settings.step, seconds, &looked_at)?;
-        Ok(diagnosed(&found, &on_rows))
-    };
+    let work = move || diagnose(&looked_at);
     let answer = work::follow(py, (&stop, work::PATIENCE), work, |_| Ok(()))?;
     json::python(py, &answer?)
 }

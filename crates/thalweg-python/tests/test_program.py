@@ -126,3 +126,31 @@ def test_a_network_of_another_program_is_measured(tmp_path: Path) -> None:
     ]
     with pytest.raises(ValueError, match="no tensor `layers.1.weight`"):
         thalweg.measure(path, specification=TRAINING)
+
+
+def test_diagnoses_of_tokens_are_one(program: Program, tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    book = tmp_path / "book.txt"
+    book.write_text("".join(draw.choice(list("abc"), p=[0.6, 0.3, 0.1], size=900)))
+    trained = {
+        "learning_rate": 0.1,
+        "batch": 4,
+        "steps": 20,
+        "seeds": 1,
+        "loss": "cross-entropy",
+        "network": {"kind": "language-model", "tokens": 3, "width": 4, "positions": 4, "heads": 1, "hidden": 4},
+        "data": {"kind": "text", "path": str(book)},
+        "measure": {"samples": 8, "count": 2},
+    }
+    run = tmp_path / "run"
+    thalweg.train(trained, out=run)
+    found = thalweg.diagnose_tokens(run, learning_rate=0.05, batch=2)
+    assert found.to_dict() == program("diagnose", run, "--learning-rate", 0.05, "--batch", 2)
+    # What every place leaves sums to 0 over the tokens.
+    np.testing.assert_allclose(found.noise_covariance.sum(0), 0, atol=1e-12)
+    assert found.clock is not None and found.clock["asked"]["steps"] == pytest.approx(40)
+    assert "isotropy=" in repr(found) and "to expected" in found._repr_html_()
+    with pytest.raises(ValueError, match="diagnose_tokens"):
+        thalweg.diagnose_file(run)
+    with pytest.raises(ValueError, match="diagnose_file"):
+        thalweg.diagnose_tokens("alice")

@@ -12,11 +12,9 @@ use thalweg_lab::quantity::{
     LOSS, SHARPNESS,
 };
 
+use super::measured_tokens;
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
-
-#[path = "measured_tokens.rs"]
-mod tokens;
 
 /// What stands for a number that is not known.
 const UNKNOWN: &str = "–";
@@ -112,7 +110,17 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     page.paragraph("s.e.: standard error of the mean over the samples.");
 
     if let Some(found) = &network.tokens {
-        tokens::section(page, network, found);
+        measured_tokens::section(page, &found.loss(&network.loss), found);
+        let condition = |interval: Option<(f64, f64)>| {
+            interval.map_or(UNKNOWN.to_owned(), |(from, to)| {
+                format!("{} to {}", significant(from, 3), significant(to, 3))
+            })
+        };
+        page.paragraph(&format!(
+            "Condition numbers of single tokens' residuals, below: of the second moment {}, of the mismatch {}.",
+            condition(found.condition_interval),
+            condition(found.mismatch_condition_interval)
+        ));
     }
     if let Some(found) = &network.residuals {
         residuals(page, found, &network.outputs);

@@ -1,15 +1,14 @@
-//! What a text's tokens add to fluctuation and sharpness, on the page of a measured network.
+//! What a text's tokens add to fluctuation and sharpness, on the pages of a measured network and of a diagnosis.
 
 use std::f64::consts::LN_2;
 
-use thalweg_lab::network::{MeanRecord, NetworkMeasurement, TokensRecord};
+use thalweg_lab::network::{MeanRecord, TokensRecord};
 
-use super::UNKNOWN;
 use crate::number::significant;
 use crate::page::{Align, Page, Table};
 
-/// The section of `found`, which is `network`'s.
-pub(super) fn section(page: &mut Page, network: &NetworkMeasurement, found: &TokensRecord) {
+/// The section of `found`, whose tokens have this mean `loss`.
+pub(super) fn section(page: &mut Page, loss: &MeanRecord, found: &TokensRecord) {
     page.heading("Tokens by frequency, with 95 % confidence intervals");
     let mut table = Table::with_heads(&[
         ("tokens", Align::Left),
@@ -42,7 +41,7 @@ pub(super) fn section(page: &mut Page, network: &NetworkMeasurement, found: &Tok
         "Tokens by rank in frequency. bits: their mean loss; over all tokens {}. g: the gradient of one token's loss; E‖g‖² = {}, tr Gauss–Newton = {}. \
          ‖g‖²: its mean over these tokens, relative to that over all. To expected: E‖g‖² over what it would be if labels followed the network's own \
          probabilities ({} draws of them): over all tokens {}.",
-        interval(&network.loss, 1.0 / LN_2),
+        interval(loss, 1.0 / LN_2),
         interval(&found.fluctuation, 1.0),
         interval(&found.sharpness, 1.0),
         found.draws,
@@ -51,16 +50,6 @@ pub(super) fn section(page: &mut Page, network: &NetworkMeasurement, found: &Tok
     page.paragraph(&format!(
         "Lopsidedness: a token of the rarest group has {} times the squared gradient of one of the most frequent.",
         interval(&found.lopsidedness, 1.0)
-    ));
-    let condition = |interval: Option<(f64, f64)>| {
-        interval.map_or(UNKNOWN.to_owned(), |(from, to)| {
-            format!("{} to {}", significant(from, 3), significant(to, 3))
-        })
-    };
-    page.paragraph(&format!(
-        "Condition numbers of single tokens' residuals, below: of the second moment {}, of the mismatch {}.",
-        condition(found.condition_interval),
-        condition(found.mismatch_condition_interval)
     ));
 }
 

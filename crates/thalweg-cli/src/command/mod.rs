@@ -2,9 +2,12 @@
 
 pub mod design;
 pub mod diagnose;
+mod diagnosed;
+mod diagnosed_tokens;
 pub mod flow;
 pub mod measure;
 mod measured;
+mod measured_tokens;
 pub mod predict;
 pub mod report;
 pub mod reproduce;

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::harness::{file, run};
 
 const SMALL: &str = r#"
@@ -82,15 +84,60 @@ fn a_text_is_learnt_and_its_tokens_measured() {
     assert_eq!(report.status, Some(0), "{}", report.stderr);
     let page = fs::read_to_string(folder.path().join("run/report.html")).unwrap();
     assert!(page.contains("lopsidedness"));
-    let diagnosed = run(&["diagnose", out]);
-    assert_ne!(diagnosed.status, Some(0));
-    assert!(
-        diagnosed.stderr.contains("thalweg measure"),
-        "{}",
-        diagnosed.stderr
-    );
+    diagnosed(out, &found["networks"][0]);
     // A file that has changed is told.
     fs::write(folder.path().join("book.txt"), "abcdef".repeat(200)).unwrap();
     let changed = run(&["measure", out, "--top", "1", "--trace-products", "8"]);
     assert!(changed.stdout.contains("changed"), "{}", changed.stdout);
+    let changed = run(&["diagnose", out]);
+    assert!(changed.stdout.contains("changed"), "{}", changed.stdout);
+}
+
+/// A diagnosis of the run says of its tokens what `measure` does, and what has no meaning for a text.
+fn diagnosed(out: &str, measured: &Value) {
+    let html = format!("{out}.html");
+    let said = run(&[
+        "diagnose",
+        out,
+        "--learning-rate",
+        "0.1",
+        "--batch",
+        "4",
+        "--html",
+        &html,
+    ]);
+    assert_eq!(said.status, Some(0), "{}", said.stderr);
+    for part in [
+        "κ(E rrᵀ)",
+        "isotropy: p = ",
+        "Tokens by frequency",
+        "slow time u = Σ η²/B = 0.2",
+        "At η = 0.1 and B = 4 as much takes 80 steps",
+        "has no meaning for a text",
+    ] {
+        assert!(said.stdout.contains(part), "{part:?}: {}", said.stdout);
+    }
+    let page = fs::read_to_string(html).unwrap();
+    assert!(page.contains("Squared gradients of tokens by their frequency"));
+    let found = run(&["diagnose", out, "--json"]).json();
+    assert_eq!(found["heteroscedasticity"], Value::Null);
+    assert_eq!(found["sharpness"], Value::Null);
+    let p = found["isotropy"]["p_value"].as_f64().unwrap();
+    assert!((0.001..=1.0).contains(&p), "{p}");
+    assert_eq!(found["clock"]["asked"], Value::Null);
+    assert_eq!(found["token_names"].as_array().unwrap().len(), 6);
+    // The last tenth has 80 characters: windows of four predictions begin at every fourth. `measure` looks at 12 of them.
+    assert_eq!(found["sequences"], 19);
+    let trace = |covariance: &Value| -> f64 {
+        let rows = covariance.as_array().unwrap().iter().enumerate();
+        rows.map(|(i, row)| row[i].as_f64().unwrap()).sum()
+    };
+    let ratio = trace(&found["noise_covariance"]) / trace(&measured["residuals"]["covariance"]);
+    assert!((0.8..1.25).contains(&ratio), "{ratio}");
+    for flag in ["--depth=2", "--simulate", "--resamples=50"] {
+        let refused = run(&["diagnose", out, flag]);
+        let words = "is a training on a text, of which";
+        assert_eq!(refused.status, Some(2));
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::CONVENTION;
-use crate::diagnose::{Diagnosis, Interval, OnRows};
+use crate::diagnose::{Diagnosis, Interval, OnRows, TokenDiagnosis};
 
 /// `found` as one JSON object, with SGD on the rows themselves where it was run; what is infinite or undefined is null.
 pub fn diagnosed(found: &Diagnosis, on_rows: &[OnRows]) -> Value {
@@ -31,5 +31,36 @@ pub fn diagnosed(found: &Diagnosis, on_rows: &[OnRows]) -> Value {
         "outputs": found.outputs,
         "interventions": found.interventions,
         "simulated": on_rows.iter().map(|on| on.json(found)).collect::<Vec<_>>(),
+    })
+}
+
+/// The noise of a text's tokens as one JSON object, by the names of [`diagnosed`]: what has no meaning for a text is null, and so is what is
+/// infinite or undefined.
+pub fn diagnosed_tokens(found: &TokenDiagnosis) -> Value {
+    let (residuals, tokens) = (&found.residuals, &found.tokens);
+    let number = |value: Option<f64>, interval: Option<(f64, f64)>| json!({ "value": value, "interval": interval });
+    json!({
+        "convention": "−ln p of the token that stands there, mean over tokens",
+        "network": found.network,
+        "data": found.data,
+        "seed": found.seed,
+        "sequences": found.sequences,
+        "positions": found.positions,
+        "notes": found.notes,
+        "loss": found.loss,
+        "token_names": found.names,
+        "absent_tokens": found.absent,
+        "noise_covariance": residuals.covariance,
+        "noise_spectrum": residuals.spectrum,
+        "noise_condition_number": number(residuals.condition, tokens.condition_interval),
+        "mismatch": residuals.mismatch,
+        "mismatch_condition_number": number(residuals.mismatch_condition, tokens.mismatch_condition_interval),
+        "isotropy": found.isotropy,
+        "heteroscedasticity": null,
+        "sharpness": null,
+        "min_sharpness": null,
+        "lambda_max": null,
+        "clock": found.clock,
+        "tokens": tokens,
     })
 }

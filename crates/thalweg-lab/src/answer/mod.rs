@@ -32,7 +32,7 @@ use std::error::Error;
 use thalweg::problem::Caveat;
 
 pub use design::DesignAnswer;
-pub use diagnosis::diagnosed;
+pub use diagnosis::{diagnosed, diagnosed_tokens};
 pub use finite::FiniteAnswer;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};

@@ -36,12 +36,11 @@ pub enum DiagnoseError {
     /// An image set that cannot be read.
     #[error(transparent)]
     Images(#[from] ImageError),
-    /// A training on a text, whose outputs are too many for this.
-    #[error("is a training on a text, whose noise is that of its tokens: `thalweg measure {}` says it", directory.display())]
-    TextRun {
-        /// The run's directory.
-        directory: PathBuf,
-    },
+    /// A training on a text whose outputs are no probabilities.
+    #[error(
+        "is a training on a text with squared error: the noise of tokens is that of probabilities; train with the loss \"cross-entropy\""
+    )]
+    TextLoss,
     /// A run of a deep linear network.
     #[error("is a run of `thalweg simulate`, whose noise is given: `thalweg predict {}` says where SGD goes", directory.join("specification.toml").display())]
     Simulation {

@@ -2,7 +2,8 @@
 //!
 //! The model is y = V x + ε with inputs and targets centred. Rows are read once, and what is kept of them does not grow with their
 //! number ([`Gathered`]). Σε is estimated from residuals that their own fit has not seen ([`Noise`]); intervals come from resampled
-//! rows, tests from shuffled and whitened residuals ([`Diagnosis`]). Each kind of data is one file of `rows/`.
+//! rows, tests from shuffled and whitened residuals ([`Diagnosis`]). Each kind of data is one file of `rows/`. Of a training on a text the
+//! noise is what its network leaves of single tokens ([`TokenDiagnosis`]).
 //!
 //! ```
 //! use thalweg_lab::diagnose::{Columns, Csv, Diagnosis, Gathered, Settings, TableRows};
@@ -34,6 +35,7 @@ mod on_rows;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod trials;
 
 pub use classes::ClassNoise;
@@ -45,7 +47,8 @@ pub use interventions::Intervention;
 pub use noise::Noise;
 pub use on_rows::OnRows;
 pub use rows::{
-    Columns, Csv, DIGITS, ImageRows, Matrices, Parquet, Row, Rows, TABLES, TableRows, TextRows,
-    numbers, open, open_table, run_rows,
+    Columns, Csv, DIGITS, ImageRows, Matrices, Opened, Parquet, Row, Rows, TABLES, TableRows,
+    TextRows, numbers, open, open_rows, open_table,
 };
+pub use tokens::{AskedClock, Clock, TokenDiagnosis};
 pub use trials::Trial;

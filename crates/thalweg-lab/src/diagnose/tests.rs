@@ -6,7 +6,7 @@ use thalweg::problem::{Basis, covariance};
 use thalweg::random::{Purpose, Stream};
 
 use super::noise::Entries;
-use super::trials::{Trials, isotropy};
+use super::trials::{Trials, isotropy, isotropy_of_groups};
 use super::{Diagnosis, Gathered, Matrices, Noise, Settings};
 
 /// `rows` of y = V x + s(x) ε, with Σε of these deviations in turned axes.
@@ -176,6 +176,59 @@ fn the_test_of_isotropy_has_its_false_alarm_rate() {
         alarms += usize::from(isotropy(&trials, &mut stream).p_value < 0.05);
     }
     assert!((32..=72).contains(&alarms), "{alarms}");
+}
+
+/// The same of tokens: of 1000 sets of 60 sequences of 8 places, whose residuals in a sequence are one vector with eight lengths, so that
+/// they depend on one another: between 32 and 72. As if they were independent, far more would be called anisotropic.
+#[test]
+fn the_test_of_isotropy_takes_sequences_whole() {
+    let (mut alarms, mut as_rows) = (0, 0);
+    for seed in 0..1000 {
+        let mut stream = Stream::new(seed, Purpose::DataSet);
+        let (mut sums, mut rows) = (Vec::new(), Vec::new());
+        for _ in 0..60 {
+            let along = [stream.normal(), stream.normal()];
+            let mut sum = Mat::<f64>::zeros(3, 3);
+            for _ in 0..8 {
+                let length = 1.0 + 0.1 * stream.normal();
+                // Three classes: what they leave sums to 0, and moves along two axes of length 1.
+                let (a, b) = (
+                    length * along[0] / 2f64.sqrt(),
+                    length * along[1] / 6f64.sqrt(),
+                );
+                let r = [a + b, b - a, -2.0 * b];
+                sum += Mat::from_fn(3, 3, |i, j| r[i] * r[j]);
+                rows.push(r);
+            }
+            sums.push(sum);
+        }
+        let mut stream = Stream::new(seed, Purpose::Redraws);
+        alarms += usize::from(isotropy_of_groups(&sums, 2, &mut stream).p_value < 0.05);
+        if seed < 100 {
+            let inputs = Mat::zeros(rows.len(), 1);
+            let residuals = Mat::from_fn(rows.len(), 3, |i, j| rows[i][j]);
+            let trials = Trials::new(&inputs, &residuals, 2);
+            as_rows += usize::from(isotropy(&trials, &mut stream).p_value < 0.05);
+        }
+    }
+    assert!((32..=72).contains(&alarms), "{alarms}");
+    assert!(as_rows > 20, "{as_rows}");
+}
+
+/// Sequences whose noise is twice as loud along one axis are told from isotropic ones.
+#[test]
+fn anisotropic_sequences_are_seen() {
+    let mut stream = Stream::new(3, Purpose::DataSet);
+    let sums: Vec<Mat<f64>> = (0..60)
+        .map(|_| {
+            let along = [2.0 * stream.normal(), stream.normal()];
+            Mat::from_fn(2, 2, |i, j| along[i] * along[j])
+        })
+        .collect();
+    let mut stream = Stream::new(3, Purpose::Redraws);
+    let found = isotropy_of_groups(&sums, 2, &mut stream);
+    assert_eq!(found.rows, 60);
+    assert!(found.p_value <= 0.002, "{found:?}");
 }
 
 /// p-values: seldom small where the hypothesis holds, small where it does not.

@@ -1,6 +1,6 @@
 //! Two tests of the residuals, each against its own statistic on data for which the hypothesis holds.
 
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 use rayon::prelude::*;
 use serde::Serialize;
 use thalweg::problem::Spectral;
@@ -82,8 +82,13 @@ pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> Trial {
 
 /// p log(tr S/p) − log det S ≥ 0, 0 where S ∝ I.
 fn unequal(residuals: &Mat<f64>) -> f64 {
-    let outputs = residuals.ncols();
-    let values = second_moment(residuals)
+    unequal_moment(second_moment(residuals).as_ref())
+}
+
+/// The same of S, p × p.
+fn unequal_moment(moment: MatRef<'_, f64>) -> f64 {
+    let outputs = moment.nrows();
+    let values = moment
         .self_adjoint_eigenvalues(Side::Lower)
         .unwrap_or_else(|_| vec![f64::NAN; outputs]);
     let mean = values.iter().sum::<f64>() / outputs as f64;
@@ -91,6 +96,58 @@ fn unequal(residuals: &Mat<f64>) -> f64 {
         .iter()
         .map(|value| (mean / value.max(f64::MIN_POSITIVE)).ln())
         .sum()
+}
+
+/// Products with the moments of so many draws are made at once.
+const AT_ONCE: usize = 64;
+
+/// The probability of [`isotropy`] for residuals that come in groups, whose own residuals may depend on one another: groups are drawn and not
+/// rows. `sums` is Σ r rᵀ over each group, of which only `rank` directions move.
+pub(super) fn isotropy_of_groups(sums: &[Mat<f64>], rank: usize, stream: &mut Stream) -> Trial {
+    let (groups, size) = (sums.len(), sums.first().map_or(0, Mat::nrows));
+    let mut total = Mat::<f64>::zeros(size, size);
+    for sum in sums {
+        total += sum;
+    }
+    let Some(Spectral { values, vectors }) = Spectral::of(total.as_ref()) else {
+        return Trial {
+            p_value: f64::NAN,
+            rows: groups,
+        };
+    };
+    let (values, vectors) = (&values[size - rank..], vectors.subcols(size - rank, rank));
+    let moments = Mat::from_fn(rank, rank, |i, j| if i == j { values[i] } else { 0.0 });
+    let observed = unequal_moment(moments.as_ref());
+    let white = Mat::from_fn(size, rank, |i, j| {
+        vectors[(i, j)] / values[j].max(f64::MIN_POSITIVE).sqrt()
+    });
+    // Each group's whitened sum is a column.
+    let mut columns = Mat::<f64>::zeros(rank * rank, groups);
+    for (column, sum) in columns.col_iter_mut().zip(sums) {
+        let own = white.transpose() * sum * &white;
+        for (entry, &of) in column
+            .iter_mut()
+            .zip(own.col_iter().flat_map(|col| col.iter()))
+        {
+            *entry = of;
+        }
+    }
+    let mut beyond = 0;
+    for first in (0..DRAWS).step_by(AT_ONCE) {
+        let mut times = Mat::<f64>::zeros(groups, AT_ONCE.min(DRAWS - first));
+        for mut draw in times.col_iter_mut() {
+            for group in resampled(groups, stream) {
+                draw[group] += 1.0;
+            }
+        }
+        let drawn = &columns * times;
+        let more = (0..drawn.ncols()).into_par_iter().filter(|&draw| {
+            let of = Mat::from_fn(rank, rank, |i, j| drawn[(i + j * rank, draw)]);
+            unequal_moment(of.as_ref()) >= observed
+        });
+        beyond += more.count();
+    }
+    Trial::new(beyond, groups)
 }
 
 /// R S^{−1/2}.

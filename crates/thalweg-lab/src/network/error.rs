@@ -1,6 +1,6 @@
 //! Why an experiment on a network could not be made or measured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thalweg::data::DataError;
 use thalweg::evaluation::EvaluationError;
@@ -145,4 +145,14 @@ pub enum NetworkError {
     /// A saved network could not be written or read.
     #[error(transparent)]
     Saved(#[from] SavedError),
+}
+
+impl NetworkError {
+    /// Of the table at `path`.
+    pub(crate) fn table(path: &Path, source: DiagnoseError) -> Self {
+        Self::Table {
+            path: path.to_owned(),
+            source: Box::new(source),
+        }
+    }
 }

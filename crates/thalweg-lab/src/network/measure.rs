@@ -116,10 +116,7 @@ pub fn measure_on(
 ) -> Result<NetworkMeasurement, NetworkError> {
     let experiment = &saved.experiment;
     let made = Made::of_run(experiment, run_seed(saved)?)?;
-    let changed = match (&made.data, &saved.data) {
-        (Some(found), Some(stored)) => unchanged::sentence(experiment, found, stored),
-        _ => None,
-    };
+    let changed = unchanged::since_saved(&made, saved);
     memory::fits(
         made.memory(samples, effort, rayon::current_num_threads()),
         memory::multiplying(saved.parameters.len()),

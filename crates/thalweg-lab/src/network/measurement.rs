@@ -300,6 +300,17 @@ impl From<SampleMean> for MeanRecord {
     }
 }
 
+impl MeanRecord {
+    /// The same in another unit, of which `factor` are one.
+    pub(crate) fn times(&self, factor: f64) -> Self {
+        Self {
+            value: factor * self.value,
+            standard_error: self.standard_error.map(|error| factor * error),
+            interval: self.interval.map(|(from, to)| (factor * from, factor * to)),
+        }
+    }
+}
+
 impl From<&fluctuation::Residuals> for ResidualsRecord {
     fn from(found: &fluctuation::Residuals) -> Self {
         let finite = |condition: f64| condition.is_finite().then_some(condition);

@@ -36,7 +36,10 @@ pub use measurement::{
 };
 pub use observe::{AsTrained, NetworkObservation, observe, preconditioned_lambda_max};
 pub use runs::NetworkRuns;
+pub(crate) use runs::slow_time;
+pub(crate) use scatter::Scatter;
 pub use state::NetworkState;
 pub use tokens_record::{TokenGroupRecord, TokensRecord};
 pub use unchanged::changed_data;
+pub(crate) use unchanged::since_saved;
 pub use unmeasured::unmeasured;

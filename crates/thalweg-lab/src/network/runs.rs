@@ -399,7 +399,7 @@ fn advance<'s, T: Real>(
 }
 
 /// u = Σ η_s²/B over the steps s made: η² t/B for a constant η.
-fn slow_time(settings: &TrainSettings<Interventions>, step: u64) -> f64 {
+pub(crate) fn slow_time(settings: &TrainSettings<Interventions>, step: u64) -> f64 {
     let rate = settings.optimizer.learning_rate();
     let squares = if rate.warmup <= 1 && rate.decay == Decay::None {
         rate.base.powi(2) * step as f64

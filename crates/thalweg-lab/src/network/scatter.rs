@@ -14,7 +14,7 @@ use crate::spec::NetworkExperiment;
 const DRAWS: usize = 4;
 
 /// What is known of the scatter.
-pub(super) struct Scatter {
+pub(crate) struct Scatter {
     pub loss: SampleMean,
     pub total: Moments,
     pub layers: Vec<LayerMoments>,

@@ -66,6 +66,15 @@ impl TokensRecord {
                 .collect(),
         }
     }
+
+    /// The mean loss of a token, in nats, from that of a sample, whose loss may be the sum over its positions.
+    pub fn loss(&self, of_a_sample: &MeanRecord) -> MeanRecord {
+        let groups = self.groups.iter();
+        let loss: f64 = groups
+            .map(|group| group.labels.value * group.loss.value)
+            .sum();
+        of_a_sample.times(loss / of_a_sample.value)
+    }
 }
 
 impl TokenGroupRecord {
@@ -89,4 +98,44 @@ fn of_logarithm(logarithm: SampleMean) -> Option<(f64, f64)> {
     let (from, to) = logarithm.interval();
     let found = (from.exp(), to.exp());
     (found.0.is_finite() && found.1.is_finite()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three quarters of the tokens have the loss 1, and a quarter 3; samples are sums over four tokens.
+    #[test]
+    fn a_tokens_loss_is_that_of_all_groups() {
+        let mean = |value: f64| MeanRecord {
+            value,
+            standard_error: Some(0.1 * value),
+            interval: Some((0.8 * value, 1.2 * value)),
+        };
+        let group = |labels: f64, loss: f64| TokenGroupRecord {
+            tokens: Vec::new(),
+            ranks: [1, 1],
+            labels: mean(labels),
+            loss: mean(loss),
+            fluctuation: mean(1.0),
+            sharpness: mean(1.0),
+            size: mean(1.0),
+            ratio: mean(1.0),
+        };
+        let tokens = TokensRecord {
+            draws: 4,
+            fluctuation: mean(1.0),
+            sharpness: mean(1.0),
+            ratio: mean(1.0),
+            lopsidedness: mean(1.0),
+            condition_interval: None,
+            mismatch_condition_interval: None,
+            groups: vec![group(0.75, 1.0), group(0.25, 3.0)],
+        };
+        let found = tokens.loss(&mean(6.0));
+        assert_eq!(found.value, 1.5);
+        assert!((found.standard_error.unwrap() - 0.15).abs() < 1e-12);
+        let (from, to) = found.interval.unwrap();
+        assert!((from - 1.2).abs() < 1e-12 && (to - 1.8).abs() < 1e-12);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::Made;
+use crate::saved::SavedNetwork;
 use crate::sources::NetworkSource;
 use crate::spec::NetworkExperiment;
 use crate::store::{Fingerprint, StoreError, begun_on};
@@ -24,12 +26,14 @@ pub fn changed_data(directory: &Path) -> Result<Option<String>, StoreError> {
     })
 }
 
+/// The same for a network whose experiment was made again.
+pub(crate) fn since_saved(made: &Made, saved: &SavedNetwork) -> Option<String> {
+    let (found, stored) = (made.data.as_ref()?, saved.data.as_ref()?);
+    sentence(&saved.experiment, found, stored)
+}
+
 /// The same for files that have been read, `found`, and the fingerprint `stored` of what was trained beside.
-pub(super) fn sentence(
-    experiment: &NetworkExperiment,
-    found: &Fingerprint,
-    stored: &str,
-) -> Option<String> {
+fn sentence(experiment: &NetworkExperiment, found: &Fingerprint, stored: &str) -> Option<String> {
     let (source, now) = (found.source.display(), found.text());
     let words = match &experiment.data.source {
         NetworkSource::Text(_) => format!(

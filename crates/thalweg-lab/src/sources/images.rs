@@ -58,29 +58,27 @@ const CIFAR_ENDS: Ends = Ends {
     outputs: 10,
 };
 
+/// The fields of a folder of CIFAR's files; those of other images are all from the second or the third on.
+const FIELDS: &[&str] = &[
+    "labels",
+    "path",
+    "pixels",
+    "sampling",
+    "label_flips",
+    "soft_labels",
+    "train_on",
+];
+
 pub(super) const BUILT_IN: Kind = Kind {
     word: "mnist",
-    fields: &[
-        "pixels",
-        "sampling",
-        "label_flips",
-        "soft_labels",
-        "train_on",
-    ],
+    fields: FIELDS.split_at(2).1,
     ends: Some(ENDS),
     read: |field, network| read(field, network, ImageFiles::BuiltIn),
 };
 
 pub(super) const FOLDER: Kind = Kind {
     word: "idx",
-    fields: &[
-        "path",
-        "pixels",
-        "sampling",
-        "label_flips",
-        "soft_labels",
-        "train_on",
-    ],
+    fields: FIELDS.split_at(1).1,
     ends: Some(ENDS),
     read: |field, network| {
         let path = field.required("path", "the folder of the four IDX files")?;
@@ -90,15 +88,7 @@ pub(super) const FOLDER: Kind = Kind {
 
 pub(super) const CIFAR: Kind = Kind {
     word: "cifar",
-    fields: &[
-        "path",
-        "labels",
-        "pixels",
-        "sampling",
-        "label_flips",
-        "soft_labels",
-        "train_on",
-    ],
+    fields: FIELDS,
     ends: Some(CIFAR_ENDS),
     read: |field, network| {
         let path = field.required("path", "the folder of CIFAR's binary files")?;
@@ -187,11 +177,14 @@ impl ImageSource {
         }
     }
 
-    fn fingerprint_of(&self, set: &ImageSet) -> Result<Option<Fingerprint>, NetworkError> {
+    /// What the table of distributions holds, where there is one.
+    fn beside(&self) -> Result<Option<Vec<u8>>, NetworkError> {
         let soft = self.soft_labels.as_ref();
-        let beside = soft.map(SoftLabels::bytes).transpose()?;
-        let of = |source: &Path| set.fingerprint(source, beside.as_deref());
-        Ok(self.folder().map(of))
+        soft.map(SoftLabels::bytes).transpose()
+    }
+
+    fn fingerprint_of(&self, set: &ImageSet, beside: Option<&[u8]>) -> Option<Fingerprint> {
+        self.folder().map(|source| set.fingerprint(source, beside))
     }
 }
 
@@ -254,14 +247,15 @@ impl DataSource for ImageSource {
     fn fingerprint(&self) -> Result<Option<Fingerprint>, NetworkError> {
         match self.folder() {
             None => Ok(None),
-            Some(_) => self.fingerprint_of(&self.set()?),
+            Some(_) => Ok(self.fingerprint_of(&self.set()?, self.beside()?.as_deref())),
         }
     }
 
     fn make(&self, student: &Student<'_>) -> Result<Sources, NetworkError> {
         let outputs = student.network.outputs();
         let set = self.set()?;
-        let data = self.fingerprint_of(&set)?;
+        let beside = self.beside()?;
+        let data = self.fingerprint_of(&set, beside.as_deref());
         let pixels = set.train.pixels.len() + set.test.pixels.len();
         let features_memory = (pixels * (size_of::<f64>() + size_of::<f32>())) as u64;
         memory::fits(features_memory, 0, "fewer or smaller images need less")?;
@@ -281,8 +275,8 @@ impl DataSource for ImageSource {
             })
         };
         let mut trained = part(&features[0], &train.labels)?;
-        if let Some(soft) = &self.soft_labels {
-            trained = trained.with_distributions(&soft.table()?, soft.drawn)?;
+        if let (Some(soft), Some(bytes)) = (&self.soft_labels, &beside) {
+            trained = trained.with_distributions(&soft.table(bytes)?, soft.drawn)?;
         }
         Ok(Sources {
             train: Source::from(trained),

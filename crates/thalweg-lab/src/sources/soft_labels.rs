@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use faer::Mat;
 
-use crate::diagnose::{DiagnoseError, numbers};
+use crate::diagnose::numbers;
 use crate::network::NetworkError;
 use crate::spec::{Fault, Field, Node, Word};
 
@@ -61,12 +61,12 @@ impl SoftLabels {
 
     /// What the file holds.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, NetworkError> {
-        std::fs::read(&self.path).map_err(|error| self.wrong(error.into()))
+        std::fs::read(&self.path).map_err(|error| NetworkError::table(&self.path, error.into()))
     }
 
-    /// Its distributions, classes × images: each row of the table over its sum.
-    pub(super) fn table(&self) -> Result<Mat<f64>, NetworkError> {
-        let rows = numbers(&self.bytes()?[..]).map_err(|error| self.wrong(error))?;
+    /// The distributions of a file that holds `bytes`, classes × images: each row of the table over its sum.
+    pub(super) fn table(&self, bytes: &[u8]) -> Result<Mat<f64>, NetworkError> {
+        let rows = numbers(bytes).map_err(|error| NetworkError::table(&self.path, error))?;
         let sums: Vec<f64> = (0..rows.nrows()).map(|i| rows.row(i).sum()).collect();
         let usable = |sum: &f64| *sum > 0.0 && sum.is_finite();
         if let Some(row) = sums.iter().position(|sum| !usable(sum)) {
@@ -79,12 +79,5 @@ impl SoftLabels {
         Ok(Mat::from_fn(rows.ncols(), rows.nrows(), |class, image| {
             rows[(image, class)] / sums[image]
         }))
-    }
-
-    fn wrong(&self, source: DiagnoseError) -> NetworkError {
-        NetworkError::Table {
-            path: self.path.clone(),
-            source: Box::new(source),
-        }
     }
 }

@@ -122,13 +122,6 @@ fn shipped(field: &Field<'_>) -> Result<&'static str, Fault> {
 }
 
 impl TableSource {
-    fn wrong(&self, source: DiagnoseError) -> NetworkError {
-        NetworkError::Table {
-            path: self.path.clone(),
-            source: Box::new(source),
-        }
-    }
-
     fn open(&self) -> Result<Box<dyn Rows>, DiagnoseError> {
         let shipped = TABLES.iter().find(|(name, _)| self.path == Path::new(name));
         match shipped.filter(|_| self.built_in) {
@@ -139,7 +132,7 @@ impl TableSource {
 
     /// All rows, in their order, and what the columns and the targets or classes are called.
     fn rows(&self) -> Result<Read, NetworkError> {
-        let wrong = |error| self.wrong(error);
+        let wrong = |error| NetworkError::table(&self.path, error);
         let mut rows = self.open().map_err(wrong)?;
         let mut found = Vec::new();
         let mut row = Row::default();
@@ -263,7 +256,8 @@ impl DataSource for TableSource {
         if self.built_in {
             return Ok(None);
         }
-        let bytes = std::fs::read(&self.path).map_err(|error| self.wrong(error.into()))?;
+        let bytes = std::fs::read(&self.path)
+            .map_err(|error| NetworkError::table(&self.path, error.into()))?;
         Ok(Some(Fingerprint::new(self.path.clone(), [&bytes[..]])))
     }
 

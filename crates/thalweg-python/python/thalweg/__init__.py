@@ -32,7 +32,7 @@ from ._curvature import (
 )
 from ._contrast import Contrast, contrast
 from ._design import Design, design
-from ._diagnose import Diagnosis, diagnose, diagnose_file
+from ._diagnose import Diagnosis, TokenDiagnosis, diagnose, diagnose_file, diagnose_tokens
 from ._estimate import Estimate
 from ._flow import Flow, flow
 from ._measure import Measured, evaluation_set, measure
@@ -54,6 +54,7 @@ __all__ = [
     "Problem",
     "Recipe",
     "Simulation",
+    "TokenDiagnosis",
     "Training",
     "__version__",
     "check_symmetry",
@@ -63,6 +64,7 @@ __all__ = [
     "design",
     "diagnose",
     "diagnose_file",
+    "diagnose_tokens",
     "eigenpairs",
     "evaluation_set",
     "flow",
@@ -76,6 +78,20 @@ __all__ = [
 ]
 
 # Where a class is defined is no business of those who read its name or unpickle it.
-for _class in (Contrast, Density, Design, Diagnosis, Eigenpairs, Estimate, Flow, Measured, Prediction, Recipe, Simulation, Training):
+for _class in (
+    Contrast,
+    Density,
+    Design,
+    Diagnosis,
+    Eigenpairs,
+    Estimate,
+    Flow,
+    Measured,
+    Prediction,
+    Recipe,
+    Simulation,
+    TokenDiagnosis,
+    Training,
+):
     _class.__module__ = __name__
 del _class

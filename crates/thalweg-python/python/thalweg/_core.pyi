@@ -25,6 +25,7 @@ __all__ = [
     "design",
     "diagnose",
     "diagnose_file",
+    "diagnose_tokens",
     "eigen_room",
     "eigen_tolerance",
     "eigenpairs",
@@ -154,6 +155,7 @@ def diagnose_file(
     columns: tuple[list[str], list[str], bool],
     asked: dict[str, Any],
 ) -> dict[str, Any]: ...
+def diagnose_tokens(path: str | PathLike[str], asked: dict[str, Any]) -> dict[str, Any]: ...
 def design(
     problem: Problem,
     learning_rate: float,

@@ -72,6 +72,74 @@ class Diagnosis:
         return table(["change", "T", "T/T_min", "λ_max"], rows, "What would change where SGD ends")
 
 
+class TokenDiagnosis:
+    """The noise of a text's tokens, as the network of a finished training leaves it; made by :func:`diagnose_tokens`.
+
+    A token leaves r = p − y, with p the network's probabilities and y 0 but for a 1 at the token that stands there. What has no meaning for
+    a text (T, T_min, λ_max, a test of whether noise depends on the inputs) is not there.
+
+    Attributes
+    ----------
+    noise_covariance : ndarray of float64, (K, K)
+        Cov r for K tokens, in the order of ``token_names``.
+    noise_spectrum : ndarray of float64, (K − 1,)
+        Eigenvalues of E r rᵀ, descending, without the one that is 0.
+    noise_condition_number, mismatch_condition_number : dict
+        ``value`` and ``interval`` (95 %, by the jackknife over groups of windows): of E r rᵀ, and of its mismatch with E[diag p − p pᵀ].
+    mismatch : ndarray of float64, (K − 1,)
+        Eigenvalues of the mismatch, descending: all 1 where labels follow the network's probabilities.
+    isotropy : float
+        p-value of E r rᵀ ∝ I, by whole windows of the text.
+    clock : dict or None
+        ``slow_time`` Σ η²/B after ``steps`` steps (momentum β counts as η/(1 − β)), and under ``asked`` the ``steps`` to as much at the η and B
+        that were asked for; None for AdamW.
+    tokens : dict
+        ``groups`` of tokens by frequency, each with its share of the text, of E‖g‖² and of tr G; ``lopsidedness`` and more.
+    token_names : list of str
+        The most frequent first.
+    notes : list of str
+        What has no meaning here, and why.
+    """
+
+    noise_covariance: NDArray[np.float64]
+    noise_spectrum: NDArray[np.float64]
+    noise_condition_number: dict[str, Any]
+    mismatch: NDArray[np.float64]
+    mismatch_condition_number: dict[str, Any]
+    isotropy: float
+    clock: dict[str, Any] | None
+    tokens: dict[str, Any]
+    token_names: list[str]
+    notes: list[str]
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self._answer = answer
+        for name in ("noise_covariance", "noise_spectrum", "mismatch"):
+            setattr(self, name, np.array(answer[name]))
+        for name in ("noise_condition_number", "mismatch_condition_number", "clock", "tokens", "token_names", "notes"):
+            setattr(self, name, copy.deepcopy(answer[name]))
+        self.isotropy = answer["isotropy"]["p_value"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys and values of ``thalweg diagnose --json``; what is undefined is None."""
+        return copy.deepcopy(self._answer)
+
+    def __repr__(self) -> str:
+        values = (self.noise_condition_number["value"], self.mismatch_condition_number["value"])
+        noise, mismatch = ("∞" if value is None else f"{value:.4g}" for value in values)
+        return (
+            f"TokenDiagnosis(noise_condition_number={noise}, mismatch_condition_number={mismatch}, isotropy={self.isotropy:.3g})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (" ".join(of["tokens"][:4]), of["labels"]["value"], of["fluctuation"]["value"], of["sharpness"]["value"], of["ratio"]["value"])
+            for of in self.tokens["groups"]
+        ]
+        heads = ["tokens", "of the text", "share of E‖g‖²", "share of tr G", "to expected"]
+        return table(heads, rows, "Tokens by frequency")
+
+
 def diagnose(
     inputs: ArrayLike,
     targets: ArrayLike,
@@ -154,7 +222,7 @@ def diagnose_file(
     ----------
     path : path
         A table in CSV or Parquet, a folder of labelled images, ``"mnist"``, a text whose name ends in ``.txt``, or the directory of a
-        finished training.
+        finished training (but on a text: :func:`diagnose_tokens`).
     targets, without : sequence of str
         Of a table: the columns to be predicted, and those that are not looked at. A target of words is one of classes.
     classes : bool
@@ -179,6 +247,54 @@ def diagnose_file(
     """
     asked = _asked(depth, learning_rate, batch, resamples, seed, simulate_seconds)
     return Diagnosis(_core.diagnose_file(path, (list(targets), list(without), classes), asked))
+
+
+def diagnose_tokens(
+    run: str | PathLike[str], *, learning_rate: float | None = None, batch: int | None = None, seed: int = 0
+) -> TokenDiagnosis:
+    """Find out which noise the tokens of a text have: what ``thalweg diagnose`` does for the directory of a training on one.
+
+    Parameters
+    ----------
+    run : path
+        The directory of a finished training on a text. The network of its first seed is judged, on up to 256 windows of the text that it was
+        not trained on.
+    learning_rate, batch : float and int, optional
+        η and B, both or neither: ``clock["asked"]`` then says in how many steps SGD moves as far as the run did.
+    seed : int
+        Of everything that is drawn.
+
+    Raises
+    ------
+    ValueError
+        When there is no such training, or its loss is no cross-entropy.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from thalweg import train
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     book = pathlib.Path(folder, "book.txt")
+    ...     _ = book.write_text("abacabad" * 100)
+    ...     _ = train(
+    ...         {
+    ...             "learning_rate": 0.1,
+    ...             "batch": 4,
+    ...             "steps": 10,
+    ...             "seeds": 1,
+    ...             "loss": "cross-entropy",
+    ...             "network": {"kind": "language-model", "tokens": 4, "width": 4, "positions": 4, "heads": 1, "hidden": 4},
+    ...             "data": {"kind": "text", "path": str(book)},
+    ...             "measure": {"samples": 8, "count": 2},
+    ...         },
+    ...         out=pathlib.Path(folder, "run"),
+    ...     )
+    ...     found = diagnose_tokens(pathlib.Path(folder, "run"))
+    >>> found.token_names, found.clock and round(found.clock["slow_time"], 3)
+    (['a', 'b', 'c', 'd'], 0.025)
+    """
+    asked = {"learning_rate": learning_rate, "batch": batch, "seed": seed}
+    return TokenDiagnosis(_core.diagnose_tokens(run, asked))
 
 
 def _asked(

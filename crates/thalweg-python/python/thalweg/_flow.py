@@ -41,7 +41,7 @@ class Flow:
     distance : ndarray of float64, (n,), or None
         ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖; without the denominator where that is 0. None with ``drift="finite"``.
     weights : list of ndarray of float64, each (n, h_k, h_{k−1}), or None
-        W_1 … W_D along the way. None with ``drift="finite"``, where SGD fluctuates about them.
+        W_1 … W_D along the way; with ``drift="exact"`` up to a rotation of the hidden bases. None with ``drift="finite"``, where SGD fluctuates about them.
     relative_weighted_fluctuation : ndarray of float64, (n,), or None
         E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖² with ``drift="finite"``, NaN while the weights still descend; else None.
     limit : dict or None

@@ -161,7 +161,7 @@ pub fn words(network: &NetworkMeasurement, command: &str) -> FigureResult {
 }
 
 /// What frequent and rare tokens add.
-fn tokens(found: &TokensRecord) -> Vec<(String, String)> {
+pub(super) fn tokens(found: &TokensRecord) -> Vec<(String, String)> {
     let group = |group: &TokenGroupRecord| {
         let [first, last] = group.ranks;
         (
@@ -271,7 +271,7 @@ fn quantiles(quantiles: &Option<QuantilesRecord>) -> String {
     [low, median, high].map(one).join(", ")
 }
 
-fn mean(mean: &MeanRecord) -> String {
+pub(super) fn mean(mean: &MeanRecord) -> String {
     with_error(mean.value, mean.standard_error)
 }
 

@@ -13,6 +13,7 @@
 //! ```
 
 mod contrast;
+mod diagnosed_tokens;
 mod diagnosis;
 mod error;
 mod landscape;
@@ -35,6 +36,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub use contrast::contrast;
+pub use diagnosed_tokens::token_diagnosis;
 pub use diagnosis::diagnosis;
 pub use error::ReportError;
 pub use sweep::{SweepView, write_sweep};

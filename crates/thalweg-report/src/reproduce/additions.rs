@@ -4,27 +4,14 @@ use thalweg::data::{LabelNoise, Place};
 use thalweg::loss::Loss;
 use thalweg::model::{Mlp, Network};
 use thalweg::tensor::Activation;
-use thalweg::train::{Change, InputNoise, Shifts, Smoothing};
 
 use super::ReproduceError;
+use super::addition::Addition;
 use super::digits::digits;
 use super::network::{CROSS_ENTROPY, Choice, Model, SQUARED_ERROR};
 use crate::results::Budget;
 use thalweg_lab::sources::NetworkSource;
 use thalweg_lab::spec::{NetworkExperiment, Schedule, Spacing};
-
-/// What is added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Addition {
-    /// Of labels.
-    Smoothing,
-    /// Of hidden units.
-    Dropout,
-    /// On inputs.
-    Noise,
-    /// Of images.
-    Shifts,
-}
 
 /// On which data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,55 +79,6 @@ pub const TEACHER_HIDDEN: usize = 100;
 const SAMPLES: usize = 1000;
 /// Measured at the start, and so often in the last fifth and once at its end.
 const IN_THE_END: usize = 4;
-
-impl Addition {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Smoothing => "smoothing",
-            Self::Dropout => "dropout",
-            Self::Noise => "input-noise",
-            Self::Shifts => "shifts",
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Smoothing => "label smoothing",
-            Self::Dropout => "dropout of hidden units",
-            Self::Noise => "input noise",
-            Self::Shifts => "shifts",
-        }
-    }
-
-    /// On an axis.
-    pub fn axis(self) -> &'static str {
-        match self {
-            Self::Smoothing => "label smoothing α",
-            Self::Dropout => "chance p of dropping a hidden unit",
-            Self::Noise => "deviation σ of input noise",
-            Self::Shifts => "largest shift, pixels",
-        }
-    }
-
-    fn add(self, experiment: &mut NetworkExperiment, strength: f64) {
-        let changes = &mut experiment.settings.optimizer.changes;
-        match self {
-            Self::Smoothing => changes.push(Change::Smoothing(Smoothing(strength))),
-            Self::Dropout => experiment.dropout.hidden = strength,
-            Self::Noise => changes.push(Change::InputNoise(InputNoise(strength))),
-            Self::Shifts => {
-                let size = experiment.data.source.about().image_size();
-                changes.extend(size.map(|[height, width]| {
-                    Change::Shifts(Shifts {
-                        most: strength as usize,
-                        width,
-                        height,
-                    })
-                }));
-            }
-        }
-    }
-}
 
 impl Subject {
     /// Smoothed labels are those of classes.

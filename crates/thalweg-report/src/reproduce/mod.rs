@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod addition;
 mod additions;
 mod anisotropy_depth;
 mod beside;
@@ -47,6 +48,7 @@ mod imbalance;
 mod input_noise;
 mod interventions;
 mod label_scale;
+mod learners;
 mod linear;
 mod matched;
 mod memory;

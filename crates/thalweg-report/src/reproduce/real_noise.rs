@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg_lab::diagnose::{Columns, DIGITS, Diagnosis, Gathered, Interval, Settings, open};
+use thalweg_lab::diagnose::{Columns, DIGITS, Diagnosis, Gathered, Interval, Settings, open_rows};
 use thalweg_lab::texts::ALICE;
 
 use super::exhibit::Exhibit;
@@ -105,7 +105,7 @@ fn diagnosis(set: &Set, path: &Path) -> Result<Diagnosis, ReproduceError> {
         without: words(set.without),
         classes: false,
     };
-    let mut rows = open(path, &asked)?;
+    let mut rows = open_rows(path, &asked)?;
     let gathered = Gathered::new(&mut *rows, Settings::default().seed)?;
     Ok(Diagnosis::new(&gathered, &Settings::default())?)
 }

@@ -95,7 +95,7 @@ const CLAIMS: [(&str, usize); 29] = [
     ("real-noise", 13),
     ("interventions", 21),
     ("sam-anisotropy", 20),
-    ("what-to-watch", 9),
+    ("what-to-watch", 10),
 ];
 
 /// All figures at a budget that decides nothing: every drawing and every claim is there, and what is written reads back.

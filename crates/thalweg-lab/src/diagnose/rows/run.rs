@@ -1,40 +1,23 @@
 //! What a trained network leaves of its labels, as rows.
 
-use std::path::Path;
-
 use faer::Mat;
 use thalweg::evaluation::{Evaluation, SampledLoss};
 use thalweg::loss::{Convention, Loss};
 
 use crate::diagnose::{DiagnoseError, Matrices};
-use crate::network::{Made, NetworkError};
-use crate::saved::{SavedError, SavedNetwork, networks_of};
-use crate::sources::NetworkSource;
-use crate::store::is_network;
+use crate::network::{Made, NetworkError, since_saved};
+use crate::saved::SavedNetwork;
 
 /// The most samples that a network is judged on; fewer where the data have no more.
 const SAMPLES: usize = 4096;
 
-/// x and y′ = a + A x − r of samples that the network with the first seed of the finished training in `directory` was not trained on:
+/// x and y′ = a + A x − r of samples that the network `saved` of a training was not trained on:
 /// r = f(x) − y is what the network leaves, and a + A x the linear function that its outputs f are closest to. So the noise about a linear
 /// fit is what the network leaves, and not what a linear function cannot follow.
 ///
 /// # Errors
-/// When there is no such network, or its data cannot be made again.
-pub fn run_rows(directory: &Path) -> Result<Matrices, DiagnoseError> {
-    if !is_network(directory)
-        .map_err(SavedError::from)
-        .map_err(NetworkError::from)?
-    {
-        let directory = directory.to_owned();
-        return Err(DiagnoseError::Simulation { directory });
-    }
-    let networks = networks_of(directory).map_err(NetworkError::from)?;
-    let saved = SavedNetwork::read(&networks[0], None).map_err(NetworkError::from)?;
-    if matches!(saved.experiment.data.source, NetworkSource::Text(_)) {
-        let directory = directory.to_owned();
-        return Err(DiagnoseError::TextRun { directory });
-    }
+/// When its data cannot be made again.
+pub(super) fn run_rows(saved: &SavedNetwork) -> Result<Matrices, DiagnoseError> {
     let run = saved.seed.unwrap_or(0);
     let made = Made::of_run(&saved.experiment, run)?;
     let samples = match made.samples_of(SAMPLES, run) {
@@ -64,6 +47,7 @@ pub fn run_rows(directory: &Path) -> Result<Matrices, DiagnoseError> {
     let input_names = names("input", inputs.ncols());
     let target_names = names(if classes { "class" } else { "output" }, targets.ncols());
     let mut rows = Matrices::new((inputs, input_names), (targets, target_names), classes);
+    rows.left_out.extend(since_saved(&made, saved));
     rows.left_out.push(words);
     Ok(rows)
 }
@@ -97,7 +81,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::diagnose::{Diagnosis, Gathered, Rows, Settings};
+    use crate::diagnose::{Columns, Diagnosis, Gathered, Opened, Rows, Settings, open};
     use crate::run;
     use crate::spec::{Draft, NetworkExperiment};
 
@@ -142,7 +126,10 @@ noise_standard_deviations = [0.5, 0.1]
                 .noise
                 .covariance
         };
-        let found = diagnosed(&mut run_rows(folder.path()).unwrap());
+        let Opened::Rows(mut rows) = open(folder.path(), &Columns::default()).unwrap() else {
+            unreachable!("its data are no text");
+        };
+        let found = diagnosed(&mut *rows);
         // 4096 samples: 2 % standard error, and what the student has not learnt.
         assert!((found[(0, 0)] / 0.25 - 1.0).abs() < 0.08, "{found:?}");
         assert!((found[(1, 1)] / 0.01 - 1.0).abs() < 0.25, "{found:?}");

@@ -633,7 +633,7 @@ fn a_texts_noise_is_that_of_its_bigrams() {
 
 #[test]
 fn the_book_that_ships_is_read_by_its_name() {
-    let mut rows = super::open(std::path::Path::new("alice"), &Columns::default()).unwrap();
+    let mut rows = super::open_rows(std::path::Path::new("alice"), &Columns::default()).unwrap();
     let (mut row, mut count) = (super::Row::default(), 0);
     while rows.read(&mut row).unwrap() {
         count += 1;
