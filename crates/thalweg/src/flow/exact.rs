@@ -18,14 +18,11 @@ use faer::{Mat, MatRef, Side};
 
 use super::{
     FlowError,
-    bdf::Stiff,
     kronecker::add_kron,
     manifold::to_manifold,
     point::{Model, Point},
     potential::{Ascent, add_decay, add_dropout},
     rosenbrock::System,
-    walk::Turned,
-    wide::WideFlow,
 };
 
 /// The flow of one problem.
@@ -151,49 +148,6 @@ fn contract(n: usize, f: impl Fn(usize, usize) -> f64) -> f64 {
         .flat_map(|i| (0..n).map(move |j| (i, j)))
         .map(|(i, j)| f(i, j))
         .sum()
-}
-
-/// The same flow for networks too large for a Jacobian by differences: the implicit steps use that of symmetric generators, which
-/// is the exact one where K commutes with the noise, and iterations make up for what it leaves out.
-pub(super) struct LargeExactFlow<'a> {
-    exact: ExactFlow<'a>,
-    /// The flow by symmetric generators, in whose hidden bases the state is.
-    symmetric: WideFlow<'a>,
-}
-
-impl<'a> LargeExactFlow<'a> {
-    /// The flow, with the state at which it begins.
-    pub(super) fn new(model: &'a Model, start: &[f64]) -> Result<(Self, Vec<f64>), FlowError> {
-        let (symmetric, state) = WideFlow::new(model, start)?;
-        let exact = ExactFlow::new(model);
-        Ok((Self { exact, symmetric }, state))
-    }
-}
-
-impl Turned for LargeExactFlow<'_> {
-    fn restored(&self, state: &[f64]) -> Vec<f64> {
-        self.symmetric.restored(state)
-    }
-}
-
-impl Stiff for LargeExactFlow<'_> {
-    fn rhs(&mut self, time: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
-        out.copy_from_slice(&self.exact.model.flatten(&self.exact.velocity(y)?));
-        self.symmetric.look(time, y);
-        Ok(())
-    }
-
-    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
-        self.symmetric.correct(shift, b)
-    }
-
-    fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError> {
-        self.symmetric.accepted(time, differences)
-    }
-
-    fn relative_size(&self, change: &[f64], y: &[f64]) -> f64 {
-        self.symmetric.relative_size(change, y)
-    }
 }
 
 impl System for ExactFlow<'_> {

@@ -9,10 +9,13 @@ use faer::{Mat, MatMut, MatRef, Side, prelude::Solve};
 
 use super::{
     FlowError,
+    bdf::Stiff,
     exact::{ExactFlow, by_differences},
     manifold::to_manifold,
     point::Model,
     rosenbrock::System,
+    walk::Turned,
+    wide::WideFlow,
 };
 
 /// The flow of one problem.
@@ -107,5 +110,48 @@ impl System for HorizontalFlow<'_> {
 
     fn settle(&self, state: &mut [f64]) -> Result<(), FlowError> {
         to_manifold(self.model, state).map(|_| ())
+    }
+}
+
+/// The same flow for networks too large for a Jacobian by differences: the implicit steps use that of symmetric generators, which
+/// is the exact one where K commutes with the noise, and iterations make up for what it leaves out.
+pub(super) struct WideHorizontalFlow<'a> {
+    exact: HorizontalFlow<'a>,
+    /// The flow by symmetric generators, in whose hidden bases the state is.
+    symmetric: WideFlow<'a>,
+}
+
+impl<'a> WideHorizontalFlow<'a> {
+    /// The flow, with the state at which it begins.
+    pub(super) fn new(model: &'a Model, start: &[f64]) -> Result<(Self, Vec<f64>), FlowError> {
+        let (symmetric, state) = WideFlow::new(model, start)?;
+        let exact = HorizontalFlow::new(model);
+        Ok((Self { exact, symmetric }, state))
+    }
+}
+
+impl Turned for WideHorizontalFlow<'_> {
+    fn restored(&self, state: &[f64]) -> Vec<f64> {
+        self.symmetric.restored(state)
+    }
+}
+
+impl Stiff for WideHorizontalFlow<'_> {
+    fn rhs(&mut self, time: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
+        out.copy_from_slice(&self.exact.velocity(y)?);
+        self.symmetric.look(time, y);
+        Ok(())
+    }
+
+    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
+        self.symmetric.correct(shift, b)
+    }
+
+    fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError> {
+        self.symmetric.accepted(time, differences)
+    }
+
+    fn relative_size(&self, change: &[f64], y: &[f64]) -> f64 {
+        self.symmetric.relative_size(change, y)
     }
 }

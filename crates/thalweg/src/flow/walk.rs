@@ -3,8 +3,7 @@
 use super::{
     Drift, FlowError, FlowSettings, Statistics, Waypoint,
     bdf::{self, Stiff},
-    exact::LargeExactFlow,
-    horizontal::HorizontalFlow,
+    horizontal::{HorizontalFlow, WideHorizontalFlow},
     lift::Lift,
     manifold::to_manifold,
     modes::Modes,
@@ -78,7 +77,7 @@ pub(super) fn walk<T>(
             follow(&mut OfWeights { model, run })
         }
         Drift::Exact if is_wide && model.forces.follow_generators() => {
-            let (flow, state) = LargeExactFlow::new(model, &start)?;
+            let (flow, state) = WideHorizontalFlow::new(model, &start)?;
             let run = bdf::Integrator::new(flow, state, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::flow::{
     bdf,
-    exact::{ExactFlow, LargeExactFlow},
+    horizontal::{HorizontalFlow, WideHorizontalFlow},
     point::{Model, Point},
     rosenbrock,
     symmetric::SymmetricFlow,
@@ -195,10 +195,10 @@ fn exact_drift_is_that_of_small_networks() {
     for problem in [problem(3, 3, 3), problem(4, 2, 2)] {
         let model = Model::new(&problem);
         let start = model.flatten(minimum(&problem).layers());
-        let small = ExactFlow::new(&model);
+        let small = HorizontalFlow::new(&model);
         let mut small =
             rosenbrock::Integrator::new(&small, start.clone(), 1e-8, 20_000, 0.3).unwrap();
-        let (flow, state) = LargeExactFlow::new(&model, &start).unwrap();
+        let (flow, state) = WideHorizontalFlow::new(&model, &start).unwrap();
         let mut large = bdf::Integrator::new(flow, state, 1e-6, 20_000, 0.3).unwrap();
         for time in [0.01, 0.3] {
             while small.time < time {
