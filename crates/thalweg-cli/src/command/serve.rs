@@ -88,12 +88,14 @@ fn who_can_open(server: &Server) -> &'static str {
         server.address().ip().is_unspecified(),
     ) {
         (false, _) => {
-            "Other machines can open this address. Its token lets them in: give it only to people who may see the pages."
+            "Other machines can open this address if the network between lets them. Its token lets them in: give it only to people who may see the pages."
         }
         (true, false) => {
             "Only this machine can open this address. With --host 0.0.0.0 other machines can, too."
         }
-        (true, true) => "Only this machine can open this address, since it is in no network.",
+        (true, true) => {
+            "No address was found that other machines can open: this one works on this machine alone. Others may use another of its addresses, with the same port and token."
+        }
     }
 }
 

@@ -162,7 +162,7 @@ impl<'p> FlowAnswer<'p> {
     }
 }
 
-/// Known only for the flow whose limit is Theorem 1's minimum, and where anything moves.
+/// Known by symmetric generators alone, where it is quickly found and anything moves.
 fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
     if drift == Drift::Exact || !relaxes_quickly(problem) {
         return None;

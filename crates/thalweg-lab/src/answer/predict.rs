@@ -232,7 +232,7 @@ impl<'p> PredictAnswer<'p> {
                 .map_err(AnswerError::work)?,
         };
         let known = self.run.as_ref().and_then(|run| run.relaxation);
-        // Forces that it is not known under only hasten it.
+        // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
             let small = relaxes_quickly(self.problem);
             let noise = Forces {

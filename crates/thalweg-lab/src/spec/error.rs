@@ -237,11 +237,11 @@ const IN_A_SENTENCE: usize = 8;
 /// Letters of a line of such a list.
 const LINE: usize = 72;
 
-/// `names` by the alphabet, in lines of their own.
+/// `names` in alphabetical order, in lines of their own.
 fn listed(names: &[&str]) -> String {
     let mut names = names.to_vec();
     names.sort_unstable();
-    let mut lines = vec!["the fields here are, by the alphabet,".to_owned()];
+    let mut lines = vec!["the fields here, in alphabetical order:".to_owned()];
     let mut line = String::new();
     for name in names {
         if !line.is_empty() && line.len() + 2 + name.len() > LINE {
@@ -316,7 +316,7 @@ mod tests {
         ];
         assert_eq!(
             Advice::new("zzz", &many).to_string(),
-            "the fields here are, by the alphabet,\n  \
+            "the fields here, in alphabetical order:\n  \
              attention_dropout, batch, clipping, hidden_dropout, label_smoothing,\n  \
              learning_rate, momentum, warmup_steps, weight_decay"
         );

@@ -151,7 +151,7 @@ impl Server {
         format!("http://{host}:{port}/{token}")
     }
 
-    /// Whether no other machine can open [`Server::url`]: by choice, or since this one is in no network.
+    /// Whether no other machine can open [`Server::url`]: by choice, or since no address was found that leads out of this one.
     pub fn is_for_this_machine_alone(&self) -> bool {
         self.reached_at.is_loopback()
     }
@@ -231,12 +231,12 @@ async fn accept(listener: tokio::net::TcpListener, app: Router) {
 }
 
 /// An address of this machine that others can use where it listens at all of its addresses: the one from which it would ask them. Where it
-/// is in no network, the one that leads from itself to itself.
+/// knows no way out, the one that leads from itself to itself.
 fn reached_at(listening: IpAddr) -> IpAddr {
     if !listening.is_unspecified() {
         return listening;
     }
-    // Addresses that documents use and nobody has. To connect sends nothing: it chooses a way.
+    // Addresses that are reserved for documents. To connect sends nothing: it chooses a way.
     let ways = [
         ("[::]:0", "[2001:db8::1]:9", listening.is_ipv6()),
         ("0.0.0.0:0", "192.0.2.1:9", true),

@@ -17,8 +17,11 @@ again() {
 out_of_time() {
     kill -TERM "$child"
     wait "$child"
-    echo "the time is up: what was done is saved, and task $task goes on later"
-    again
+    if again; then
+        echo "stopped before the end, since the time is up or the node is taken: what was done is saved, and task $task goes on later"
+    else
+        echo "stopped before the end and not queued again: what was done is saved"
+    fi
     exit 0
 }
 trap out_of_time TERM

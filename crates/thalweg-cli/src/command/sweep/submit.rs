@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     at_once: u64,
     /// Print the commands, quoted for a shell; submit and write nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     dry_run: bool,
     /// Print what was submitted as one JSON object
     #[arg(long)]
