@@ -57,6 +57,8 @@ pub const TOKEN_ISOTROPY: &str = "Tokens of unequal frequency make this noise un
 /// let found = TokenDiagnosis::new(&saved, &Settings::default())?;
 /// assert_eq!(found.names[..3], ["space", "e", "t"]);
 /// assert!(found.loss.value > 70f64.ln() - 0.1);
+/// let clock = found.clock_words(|x| x.to_string());
+/// assert!(clock[0].starts_with("At η = 0.1 and B = 4, 0 steps are the slow time"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
