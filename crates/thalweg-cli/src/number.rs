@@ -36,6 +36,12 @@ pub fn significant(x: f64, digits: usize) -> String {
     }
 }
 
+/// Rounded to three digits, the rest 0: some 30100.
+pub fn about(x: f64) -> String {
+    let rounded: f64 = format!("{x:.2e}").parse().unwrap_or(x);
+    significant(rounded, 3)
+}
+
 /// A part of a whole in per cent, with one decimal; 0/0 is undefined.
 pub fn percent(part: f64) -> String {
     if part.is_finite() {
@@ -56,7 +62,14 @@ fn trimmed(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, percent, significant};
+    use super::{about, number, percent, significant};
+
+    #[test]
+    fn about_has_three_digits() {
+        assert_eq!(about(30_081.4), "30100");
+        assert_eq!(about(7.996), "8");
+        assert_eq!(about(f64::INFINITY), "∞");
+    }
 
     #[test]
     fn a_part_of_nothing_is_undefined() {

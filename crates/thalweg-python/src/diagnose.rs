@@ -1,6 +1,6 @@
 //! Which noise the labels of data have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -66,12 +66,10 @@ pub fn diagnose_file<'py>(
     };
     let asked = Asked::read(asked)?;
     answered(py, move |stop| {
-        let named = |fault: DiagnoseError| {
-            Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)))
-        };
-        match open(&path, &columns).map_err(named)? {
+        match open(&path, &columns).map_err(named(&path))? {
             Opened::Rows(mut rows) => {
-                let gathered = Gathered::new(&mut *rows, asked.settings.seed).map_err(named)?;
+                let gathered =
+                    Gathered::new(&mut *rows, asked.settings.seed).map_err(named(&path))?;
                 asked.of_rows(&gathered, stop)
             }
             Opened::Tokens(_) => Err(Failed::Input(format!(
@@ -91,12 +89,9 @@ pub fn diagnose_tokens<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let asked = Asked::read(asked)?;
     answered(py, move |_| {
-        let named = |fault: DiagnoseError| {
-            Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)))
-        };
-        match open(&path, &Columns::default()).map_err(named)? {
+        match open(&path, &Columns::default()).map_err(named(&path))? {
             Opened::Tokens(saved) => {
-                let found = TokenDiagnosis::new(&saved, &asked.settings).map_err(named)?;
+                let found = TokenDiagnosis::new(&saved, &asked.settings).map_err(named(&path))?;
                 Ok(diagnosed_tokens(&found))
             }
             Opened::Rows(_) => Err(Failed::Input(format!(
@@ -105,6 +100,11 @@ pub fn diagnose_tokens<'py>(
             ))),
         }
     })
+}
+
+/// What is wrong with `path`.
+fn named(path: &Path) -> impl Fn(DiagnoseError) -> Failed {
+    move |fault| Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)))
 }
 
 /// How a diagnosis is made.

@@ -4,7 +4,7 @@ use thalweg_lab::answer::{PredictAnswer, Prepared};
 use thalweg_lab::diagnose::{Diagnosis, Interval, OnRows, Trial};
 
 use crate::exit::Failure;
-use crate::number::{number, percent, significant};
+use crate::number::{about, number, percent, significant};
 use crate::page::{Align, Page, Table};
 
 /// A p-value below this counts as a finding.
@@ -128,12 +128,17 @@ pub(super) fn page(
         let prepared = Prepared::plain(&found.problem, step);
         let answer = PredictAnswer::new(&prepared, false)?;
         if let Some(run) = &answer.run {
-            if let Some(steps) = run.relaxation {
+            let at = &run.validity;
+            let stability = at
+                .limit_stability
+                .map_or(at.stability, |limit| limit.max(at.stability));
+            // Beyond the edge of stability SGD never gets there.
+            if let (Some(steps), true) = (run.relaxation, stability <= 1.0) {
                 page.paragraph(&format!(
                     "At η = {} and B = {} it takes some {} steps to get there.",
                     number(run.learning_rate),
                     run.batch,
-                    significant(steps, 3)
+                    about(steps)
                 ));
             }
             page.paragraph(&run.validity.sentence());

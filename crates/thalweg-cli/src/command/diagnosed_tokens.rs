@@ -1,6 +1,6 @@
 //! The page of a diagnosis of a training on a text.
 
-use thalweg_lab::diagnose::{Clock, TokenDiagnosis};
+use thalweg_lab::diagnose::{TOKEN_ISOTROPY, TokenDiagnosis};
 
 use super::measured_tokens;
 use crate::number::{number, significant};
@@ -60,7 +60,7 @@ pub(super) fn page(found: &TokenDiagnosis) -> String {
         page.paragraph(&sentence);
     }
     let p = significant(found.isotropy.p_value, 2);
-    page.paragraph(&if found.isotropy.p_value < super::diagnosed::SMALL {
+    let isotropy = if found.isotropy.p_value < super::diagnosed::SMALL {
         format!(
             "The noise is not the same on all tokens (isotropy: p = {p}, by whole windows, of which {} were looked at).",
             found.sequences
@@ -69,47 +69,18 @@ pub(super) fn page(found: &TokenDiagnosis) -> String {
         format!(
             "It may be the same and uncorrelated on all tokens (isotropy: p = {p}): these windows cannot tell."
         )
-    });
+    };
+    page.paragraph(&format!("{isotropy} {TOKEN_ISOTROPY}"));
     measured_tokens::section(&mut page, &found.loss, tokens);
     page.heading("How far SGD has come");
-    match &found.clock {
-        Some(clock) => self::clock(&mut page, clock),
-        None => page.paragraph(
-            "AdamW’s updates are no multiples of gradients: the theory’s clock is not theirs.",
-        ),
+    for sentence in found.clock_words(number) {
+        page.paragraph(&sentence);
     }
     page.heading("What has no meaning for a text");
     for note in &found.notes {
         page.paragraph(note);
     }
     page.finish()
-}
-
-fn clock(page: &mut Page, clock: &Clock) {
-    let momentum = if clock.momentum == 0.0 {
-        String::new()
-    } else {
-        format!(
-            " (momentum {}: as {} without)",
-            number(clock.momentum),
-            significant(clock.learning_rate / (1.0 - clock.momentum), 4)
-        )
-    };
-    page.paragraph(&format!(
-        "At η = {}{momentum} and B = {}, {} steps are the slow time u = Σ η²/B = {}. Along the minima SGD moves by u alone.",
-        number(clock.learning_rate),
-        clock.batch,
-        clock.steps,
-        significant(clock.slow_time, 4)
-    ));
-    if let Some(asked) = &clock.asked {
-        page.paragraph(&format!(
-            "At η = {} and B = {} as much takes {} steps.",
-            number(asked.learning_rate),
-            asked.batch,
-            significant(asked.steps, 4)
-        ));
-    }
 }
 
 /// The first of all eigenvalues, and the last.

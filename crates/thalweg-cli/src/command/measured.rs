@@ -112,12 +112,13 @@ fn one(page: &mut Page, network: &NetworkMeasurement) {
     if let Some(found) = &network.tokens {
         measured_tokens::section(page, &found.loss(&network.loss), found);
         let condition = |interval: Option<(f64, f64)>| {
-            interval.map_or(UNKNOWN.to_owned(), |(from, to)| {
-                format!("{} to {}", significant(from, 3), significant(to, 3))
+            interval.map_or("not known".to_owned(), |(from, to)| {
+                format!("{} … {}", significant(from, 3), significant(to, 3))
             })
         };
         page.paragraph(&format!(
-            "Condition numbers of single tokens' residuals, below: of the second moment {}, of the mismatch {}.",
+            "The 95 % intervals of the condition numbers of single tokens' residuals, which are listed below, are {} for the second moment and {} for \
+             the mismatch.",
             condition(found.condition_interval),
             condition(found.mismatch_condition_interval)
         ));

@@ -15,7 +15,7 @@ pub(super) fn section(page: &mut Page, loss: &MeanRecord, found: &TokensRecord) 
         ("of the text", Align::Right),
         ("bits", Align::Left),
         ("share of E‖g‖²", Align::Left),
-        ("share of T", Align::Left),
+        ("share of tr G", Align::Left),
         ("‖g‖²", Align::Left),
         ("to expected", Align::Left),
     ]);
@@ -38,8 +38,8 @@ pub(super) fn section(page: &mut Page, loss: &MeanRecord, found: &TokensRecord) 
     }
     page.table(&table);
     page.paragraph(&format!(
-        "Tokens by rank in frequency. bits: their mean loss; over all tokens {}. g: the gradient of one token's loss; E‖g‖² = {}, tr Gauss–Newton = {}. \
-         ‖g‖²: its mean over these tokens, relative to that over all. To expected: E‖g‖² over what it would be if labels followed the network's own \
+        "Tokens by rank in frequency. bits: their mean loss; over all tokens {}. g: the gradient of one token's loss; E‖g‖² = {}; tr G = {}, the trace of the \
+         Gauss–Newton matrix. ‖g‖²: its mean over these tokens, relative to that over all. To expected: E‖g‖² over what it would be if labels followed the network's own \
          probabilities ({} draws of them): over all tokens {}.",
         interval(loss, 1.0 / LN_2),
         interval(&found.fluctuation, 1.0),
@@ -57,12 +57,7 @@ pub(super) fn section(page: &mut Page, loss: &MeanRecord, found: &TokensRecord) 
 fn interval(mean: &MeanRecord, scale: f64) -> String {
     let number = |x: f64| significant(scale * x, 3);
     match mean.interval {
-        Some((from, to)) => format!(
-            "{} ({} to {})",
-            number(mean.value),
-            number(from),
-            number(to)
-        ),
+        Some((from, to)) => format!("{} ({} … {})", number(mean.value), number(from), number(to)),
         None => number(mean.value),
     }
 }

@@ -78,6 +78,22 @@ fn the_page_says_what_was_found_and_what_would_change_it() {
     ] {
         assert!(page.stdout.contains(words), "{words}: {}", page.stdout);
     }
+    // λ_max is some 8, so that η = 1 is beyond the edge of stability.
+    let coarse = [&asked[..5], &["1", "--batch", "10"]].concat();
+    let page = run_with_input(&coarse, table().as_bytes());
+    assert_eq!(page.status, Some(0), "{}", page.stderr);
+    assert!(
+        page.stdout.contains("beyond the edge of stability")
+            && !page.stdout.contains("steps to get there"),
+        "{}",
+        page.stdout
+    );
+    let text = run(&["diagnose", "alice", "--targets", "y"]);
+    assert!(
+        text.status == Some(2) && text.stderr.contains("alice: is a text and has no columns"),
+        "{}",
+        text.stderr
+    );
     for (targets, words) in [
         ("q", "no column `q`; its columns are a, b, c, y, z"),
         ("a,b,c,y,z", "no column of numbers is left for the inputs"),

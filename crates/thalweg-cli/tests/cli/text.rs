@@ -84,7 +84,7 @@ fn a_text_is_learnt_and_its_tokens_measured() {
     assert_eq!(report.status, Some(0), "{}", report.stderr);
     let page = fs::read_to_string(folder.path().join("run/report.html")).unwrap();
     assert!(page.contains("lopsidedness"));
-    diagnosed(out, &found["networks"][0]);
+    diagnosed(out);
     // A file that has changed is told.
     fs::write(folder.path().join("book.txt"), "abcdef".repeat(200)).unwrap();
     let changed = run(&["measure", out, "--top", "1", "--trace-products", "8"]);
@@ -94,7 +94,7 @@ fn a_text_is_learnt_and_its_tokens_measured() {
 }
 
 /// A diagnosis of the run says of its tokens what `measure` does, and what has no meaning for a text.
-fn diagnosed(out: &str, measured: &Value) {
+fn diagnosed(out: &str) {
     let html = format!("{out}.html");
     let said = run(&[
         "diagnose",
@@ -112,32 +112,67 @@ fn diagnosed(out: &str, measured: &Value) {
         "isotropy: p = ",
         "Tokens by frequency",
         "slow time u = Σ η²/B = 0.2",
-        "At η = 0.1 and B = 4 as much takes 80 steps",
+        "At η = 0.1 and B = 4 the same slow time takes 80 steps.",
+        "How far SGD",
+        "Tokens of unequal frequency",
         "has no meaning for a text",
     ] {
         assert!(said.stdout.contains(part), "{part:?}: {}", said.stdout);
     }
     let page = fs::read_to_string(html).unwrap();
-    assert!(page.contains("Squared gradients of tokens by their frequency"));
+    for part in [
+        "<h1>Which noise the tokens have</h1>",
+        "Squared gradients of tokens by their frequency",
+        "the same slow time takes 80 steps",
+        "T, T<sub>min</sub> and λ<sub>max</sub>",
+        "<code>thalweg measure</code>",
+    ] {
+        assert!(page.contains(part), "{part:?}");
+    }
     let found = run(&["diagnose", out, "--json"]).json();
     assert_eq!(found["heteroscedasticity"], Value::Null);
     assert_eq!(found["sharpness"], Value::Null);
+    // Letters drawn by their squares are of unequal frequency.
     let p = found["isotropy"]["p_value"].as_f64().unwrap();
-    assert!((0.001..=1.0).contains(&p), "{p}");
+    assert!(p < 0.05, "{p}");
     assert_eq!(found["clock"]["asked"], Value::Null);
     assert_eq!(found["token_names"].as_array().unwrap().len(), 6);
-    // The last tenth has 80 characters: windows of four predictions begin at every fourth. `measure` looks at 12 of them.
+    // The last tenth has 80 characters: windows of four predictions begin at every fourth.
     assert_eq!(found["sequences"], 19);
-    let trace = |covariance: &Value| -> f64 {
-        let rows = covariance.as_array().unwrap().iter().enumerate();
-        rows.map(|(i, row)| row[i].as_f64().unwrap()).sum()
-    };
-    let ratio = trace(&found["noise_covariance"]) / trace(&measured["residuals"]["covariance"]);
-    assert!((0.8..1.25).contains(&ratio), "{ratio}");
+    let same = ["--samples", "19", "--top", "1", "--trace-products", "8"];
+    let measured = run(&[&["measure", out, "--json"], &same[..]].concat()).json();
+    let measured = &measured["networks"][0]["residuals"];
+    for (found, measured) in [
+        (&found["noise_covariance"], &measured["covariance"]),
+        (
+            &found["noise_condition_number"]["value"],
+            &measured["condition"],
+        ),
+        (
+            &found["mismatch_condition_number"]["value"],
+            &measured["mismatch_condition"],
+        ),
+    ] {
+        let (found, measured) = (numbers(found), numbers(measured));
+        assert_eq!(found.len(), measured.len());
+        let size = measured.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+        for (found, measured) in found.iter().zip(&measured) {
+            let apart = (found - measured).abs() / size;
+            assert!(apart <= 1e-12, "{found} and {measured}");
+        }
+    }
     for flag in ["--depth=2", "--simulate", "--resamples=50"] {
         let refused = run(&["diagnose", out, flag]);
         let words = "is a training on a text, of which";
         assert_eq!(refused.status, Some(2));
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+}
+
+/// All numbers in `value`, row by row.
+fn numbers(value: &Value) -> Vec<f64> {
+    match value.as_array() {
+        Some(all) => all.iter().flat_map(numbers).collect(),
+        None => vec![value.as_f64().unwrap()],
     }
 }

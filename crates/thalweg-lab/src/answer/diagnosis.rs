@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::CONVENTION;
-use crate::diagnose::{Diagnosis, Interval, OnRows, TokenDiagnosis};
+use crate::diagnose::{Diagnosis, Interval, OnRows, TOKEN_LOSS, TokenDiagnosis};
 
 /// `found` as one JSON object, with SGD on the rows themselves where it was run; what is infinite or undefined is null.
 pub fn diagnosed(found: &Diagnosis, on_rows: &[OnRows]) -> Value {
@@ -40,7 +40,7 @@ pub fn diagnosed_tokens(found: &TokenDiagnosis) -> Value {
     let (residuals, tokens) = (&found.residuals, &found.tokens);
     let number = |value: Option<f64>, interval: Option<(f64, f64)>| json!({ "value": value, "interval": interval });
     json!({
-        "convention": "−ln p of the token that stands there, mean over tokens",
+        "convention": TOKEN_LOSS,
         "network": found.network,
         "data": found.data,
         "seed": found.seed,

@@ -28,10 +28,10 @@ pub enum DiagnoseError {
     #[error("is a table: name the columns that are to be predicted with --targets")]
     NoTargets,
     /// Columns asked of what has none.
-    #[error("is {kind}, which have no columns: leave out --targets, --without and --classes")]
+    #[error("{what} and has no columns: leave out --targets, --without and --classes")]
     NoColumnsThere {
-        /// What it is.
-        kind: &'static str,
+        /// What it is or holds: "is a text".
+        what: &'static str,
     },
     /// An image set that cannot be read.
     #[error(transparent)]

@@ -50,5 +50,5 @@ pub use rows::{
     Columns, Csv, DIGITS, ImageRows, Matrices, Opened, Parquet, Row, Rows, TABLES, TableRows,
     TextRows, numbers, open, open_rows, open_table,
 };
-pub use tokens::{AskedClock, Clock, TokenDiagnosis};
+pub use tokens::{AskedClock, Clock, TOKEN_ISOTROPY, TOKEN_LOSS, TokenDiagnosis};
 pub use trials::Trial;

@@ -19,6 +19,13 @@ use crate::spec::NetworkExperiment;
 /// The most windows of the text that a network is judged on; fewer where the part that is not trained on has no more.
 const SEQUENCES: usize = 256;
 
+/// The loss that a token's numbers follow.
+pub const TOKEN_LOSS: &str = "−ln p of the token that stands there, mean over tokens";
+
+/// What the test of isotropy cannot tell apart.
+pub const TOKEN_ISOTROPY: &str = "Tokens of unequal frequency make this noise unequal by themselves; whether labels follow the network is \
+                                  what the mismatch says.";
+
 /// What a language model leaves of single tokens that it was not trained on: r = p − y, with p its probabilities and y the token that
 /// stands there.
 ///
@@ -50,6 +57,8 @@ const SEQUENCES: usize = 256;
 /// let found = TokenDiagnosis::new(&saved, &Settings::default())?;
 /// assert_eq!(found.names[..3], ["space", "e", "t"]);
 /// assert!(found.loss.value > 70f64.ln() - 0.1);
+/// let clock = found.clock_words(|x| x.to_string());
+/// assert!(clock[0].starts_with("At η = 0.1 and B = 4, 0 steps are the slow time"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -171,6 +180,41 @@ impl TokenDiagnosis {
     /// What it was made from: "256 windows of 32 tokens".
     pub fn size(&self) -> String {
         format!("{} windows of {} tokens", self.sequences, self.positions)
+    }
+
+    /// How far the run has come by the theory's clock, in sentences, with numbers as `number` writes them; that there is none for AdamW.
+    pub fn clock_words(&self, number: impl Fn(f64) -> String) -> Vec<String> {
+        let Some(clock) = &self.clock else {
+            let none =
+                "AdamW’s updates are no multiples of gradients: the theory’s clock is not theirs.";
+            return vec![none.to_owned()];
+        };
+        let momentum = if clock.momentum == 0.0 {
+            String::new()
+        } else {
+            format!(
+                " (momentum {}: as {} without)",
+                number(clock.momentum),
+                number(clock.learning_rate / (1.0 - clock.momentum))
+            )
+        };
+        let own = format!(
+            "At η = {}{momentum} and B = {}, {} steps are the slow time u = Σ η²/B = {}. How far SGD moves along the minima depends on u \
+             alone.",
+            number(clock.learning_rate),
+            clock.batch,
+            clock.steps,
+            number(clock.slow_time)
+        );
+        let asked = clock.asked.map(|asked| {
+            format!(
+                "At η = {} and B = {} the same slow time takes {} steps.",
+                number(asked.learning_rate),
+                asked.batch,
+                number(asked.steps)
+            )
+        });
+        [own].into_iter().chain(asked).collect()
     }
 
     /// What tokens that never stand in the windows do to the condition numbers, where there are any.

@@ -91,8 +91,8 @@ class TokenDiagnosis:
     isotropy : float
         p-value of E r rᵀ ∝ I, by whole windows of the text.
     clock : dict or None
-        ``slow_time`` Σ η²/B after ``steps`` steps (momentum β counts as η/(1 − β)), and under ``asked`` the ``steps`` to as much at the η and B
-        that were asked for; None for AdamW.
+        ``slow_time`` Σ η²/B after ``steps`` steps (momentum β counts as η/(1 − β)), and under ``asked`` the ``steps`` that reach the same
+        slow time at the η and B that were asked for; None for AdamW.
     tokens : dict
         ``groups`` of tokens by frequency, each with its share of the text, of E‖g‖² and of tr G; ``lopsidedness`` and more.
     token_names : list of str

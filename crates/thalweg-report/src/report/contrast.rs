@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::number::{plain, with_error};
-use super::page::{Head, page};
+use super::page::{HEADING, Head, page};
 use super::section::{Section, wide};
 use crate::plot::{self, Axis, Figure, Look, Panel, Point, to_html};
 use crate::results::FigureResult;
@@ -41,6 +41,7 @@ pub fn contrast(runs: &Contrast, command: &str) -> String {
     let tables = ends(runs) + &differences(runs);
     let head = Head {
         title: "runs compared",
+        heading: HEADING,
         lead: LEAD,
         loss_convention: convention,
         own: "specification.toml and provenance in each run’s directory",

@@ -4,14 +4,13 @@ use super::measured;
 use super::number::plain;
 use super::page::{Head, page};
 use super::section::Section;
-use crate::plot::{self, Axis, Figure, Look, Panel, Point};
+use crate::plot::{self, Axis, Figure, Look, Panel, Point, to_html};
 use crate::results::FigureResult;
-use thalweg_lab::diagnose::TokenDiagnosis;
+use thalweg_lab::diagnose::{TOKEN_ISOTROPY, TOKEN_LOSS, TokenDiagnosis};
 use thalweg_lab::network::{MeanRecord, TokenGroupRecord};
 
-const LEAD: &str = "Which noise the tokens of this text have, as its network leaves it.";
-/// As it stands beside the numbers of a page.
-const LOSS: &str = "−ln p of the token that stands there, mean over tokens";
+const LEAD: &str =
+    "What the network of a training leaves of single tokens that it was not trained on.";
 
 /// The page of `found`; `data` is what was diagnosed, and `command` makes it again.
 pub fn token_diagnosis(found: &TokenDiagnosis, data: &str, command: &str) -> String {
@@ -45,26 +44,43 @@ pub fn token_diagnosis(found: &TokenDiagnosis, data: &str, command: &str) -> Str
     });
     let head = Head {
         title: "diagnosis",
+        heading: "Which noise the tokens have",
         lead: LEAD,
-        loss_convention: LOSS,
+        loss_convention: TOKEN_LOSS,
         own: command,
     };
-    page(&head, "", &sections)
+    page(&head, &notes(found), &sections)
 }
 
 fn caption(found: &TokenDiagnosis) -> String {
-    let mut words = format!(
+    format!(
         "Eigenvalues of E rrᵀ, with r = p − y what the network of seed {} leaves of tokens that it was not trained on, and of its mismatch \
-         with the curvature E[diag p − ppᵀ], which are all 1 where labels follow its probabilities: from {}. Isotropy: p = {}.",
+         with the curvature E[diag p − ppᵀ], which are all 1 where labels follow its probabilities: from {}. Isotropy: p = {}. \
+         {TOKEN_ISOTROPY}",
         found.seed,
         found.size(),
         plain(found.isotropy.p_value)
-    );
-    for note in found.absent_words().iter().chain(&found.notes) {
-        words += " ";
-        words += note;
-    }
-    words
+    )
+}
+
+/// What a reader must know, a paragraph for each.
+fn notes(found: &TokenDiagnosis) -> String {
+    let absent = found.absent_words();
+    let all = absent.iter().chain(&found.notes);
+    all.map(|note| paragraph(note)).collect()
+}
+
+/// `note`, written for a terminal, with its symbols and commands as a page has them.
+fn paragraph(note: &str) -> String {
+    let symbols = note.replace("T_min", "T_{min}").replace("λ_max", "λ_{max}");
+    let pieces = symbols.split('`').map(to_html).enumerate();
+    let inside: String = pieces
+        .map(|(at, piece)| match at % 2 {
+            0 => piece,
+            _ => format!("<code>{piece}</code>"),
+        })
+        .collect();
+    format!("<p>{inside}</p>")
 }
 
 fn numbers(found: &TokenDiagnosis) -> Vec<(String, String)> {
@@ -94,32 +110,11 @@ fn numbers(found: &TokenDiagnosis) -> Vec<(String, String)> {
             tokens.mismatch_condition_interval,
         ),
         (
-            "E‖g‖² of a token over tr Gauss–Newton".to_owned(),
+            "E‖g‖² of a token over tr G".to_owned(),
             measured::mean(&tokens.ratio),
         ),
     ];
-    let words = match &found.clock {
-        None => "not that of AdamW, whose updates are no multiples of gradients".to_owned(),
-        Some(clock) => {
-            let asked = clock.asked.map_or(String::new(), |asked| {
-                format!(
-                    "; at η = {} and B = {} as much takes {} steps",
-                    plain(asked.learning_rate),
-                    asked.batch,
-                    plain(asked.steps)
-                )
-            });
-            format!(
-                "η = {}, momentum {}, B = {}: slow time u = Σ η²/B = {} after {} steps{asked}",
-                plain(clock.learning_rate),
-                plain(clock.momentum),
-                clock.batch,
-                plain(clock.slow_time),
-                clock.steps
-            )
-        }
-    };
-    rows.push(("clock".to_owned(), words));
+    rows.push(("clock".to_owned(), found.clock_words(plain).join(" ")));
     rows
 }
 

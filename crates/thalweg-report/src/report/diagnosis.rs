@@ -1,7 +1,7 @@
 //! The page of a diagnosis: which noise the labels of data have, and where SGD would go on them.
 
 use super::number::{percent, plain, with_error};
-use super::page::{Head, page};
+use super::page::{HEADING, Head, page};
 use super::section::Section;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -41,6 +41,7 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
     });
     let head = Head {
         title: "diagnosis",
+        heading: HEADING,
         lead: LEAD,
         loss_convention: LOSS_CONVENTION,
         own: command,

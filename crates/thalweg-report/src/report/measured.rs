@@ -167,7 +167,7 @@ pub(super) fn tokens(found: &TokensRecord) -> Vec<(String, String)> {
         (
             format!("tokens of rank {first} to {last} in frequency"),
             format!(
-                "{} % of the text; share of E‖g‖² {}; share of tr Gauss–Newton {}; ‖g‖² relative to all tokens {}, to what the network expects {}",
+                "{} % of the text; share of E‖g‖² {}; share of tr G {}; ‖g‖² relative to all tokens {}, to what the network expects {}",
                 plain(100.0 * group.labels.value),
                 mean(&group.fluctuation),
                 mean(&group.sharpness),

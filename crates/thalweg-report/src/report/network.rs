@@ -5,7 +5,7 @@ use std::path::Path;
 use super::ReportError;
 use super::landscape;
 use super::measured::{self, with_note};
-use super::page::{self, Head, SPECIFICATION, name};
+use super::page::{self, HEADING, Head, SPECIFICATION, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -65,6 +65,7 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         .collect();
     let head = Head {
         title: &format!("training {}", name(directory)),
+        heading: HEADING,
         lead: LEAD,
         loss_convention: &convention.unwrap_or_default(),
         own: SPECIFICATION,

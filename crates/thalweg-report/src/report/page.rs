@@ -21,6 +21,7 @@ pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
                 budget, and SGD itself.";
     let head = Head {
         title: "figures",
+        heading: HEADING,
         lead,
         loss_convention: LOSS_CONVENTION,
         own: "",
@@ -31,10 +32,15 @@ pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
 /// Where a run of this program says it.
 pub const SPECIFICATION: &str = "specification.toml, provenance";
 
+/// What most pages are about.
+pub const HEADING: &str = "Where SGD ends up, predicted and measured";
+
 /// What a page says of itself before it shows anything.
 pub struct Head<'a> {
     /// What the page is of, after the program's name, as a browser's tab shows it.
     pub title: &'a str,
+    /// What the page is about, above all.
+    pub heading: &'a str,
     pub lead: &'a str,
     pub loss_convention: &'a str,
     /// Where that which is shown says what made it.
@@ -83,8 +89,9 @@ fn render(head: &Head<'_>, before: &str, sections: &[Section<'_>], environment: 
     );
     let _ = write!(
         out,
-        "<h1>Where SGD ends up, predicted and measured</h1>\
+        "<h1>{}</h1>\
          <p class=\"lead\">{} Loss convention of every number: {}. ± and s.e. give the standard error, the typical effect of chance on a number.</p>{before}",
+        to_html(head.heading),
         head.lead,
         to_html(head.loss_convention)
     );

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::number::{plain, with_error};
-use super::page::{self, Head, name};
+use super::page::{self, HEADING, Head, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -32,6 +32,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     };
     let head = Head {
         title: &format!("probe {}", name(directory)),
+        heading: HEADING,
         lead: LEAD,
         loss_convention: CONVENTION,
         own: "probe.json, which gives the package’s",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::number::{plain, with_error};
-use super::page::{self, Head, SPECIFICATION, name};
+use super::page::{self, HEADING, Head, SPECIFICATION, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
@@ -31,6 +31,7 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     };
     let head = Head {
         title: &format!("run {}", name(directory)),
+        heading: HEADING,
         lead: LEAD,
         loss_convention: LOSS_CONVENTION,
         own: SPECIFICATION,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::ReportError;
-use super::page::{self, Head, name};
+use super::page::{self, HEADING, Head, name};
 use super::section::Section;
 use super::sweep_curves::{Rows, along, over_steps};
 use super::sweep_grid::{Grid, Side};
@@ -89,6 +89,7 @@ pub(super) fn page(directory: &Path, view: SweepView<'_>) -> Result<String, Repo
     let convention = store.sweep().cell(0)?.experiment.loss_convention();
     let head = Head {
         title: &format!("sweep {}", name(directory)),
+        heading: HEADING,
         lead: LEAD,
         loss_convention: convention,
         own: "plan.toml, provenance",

@@ -36,7 +36,7 @@ pub enum Opened {
 /// When it cannot be read or is none of these, or a table has no column that is asked for.
 pub fn open(path: &Path, asked: &Columns) -> Result<Opened, DiagnoseError> {
     if path.is_dir() && is_run(path) {
-        no_columns(asked, "a run")?;
+        no_columns(asked, "is a run")?;
         let saved = trained(path)?;
         return Ok(match saved.experiment.data.source {
             NetworkSource::Text(_) => Opened::Tokens(Box::new(saved)),
@@ -60,11 +60,11 @@ fn trained(directory: &Path) -> Result<SavedNetwork, DiagnoseError> {
 }
 
 /// Refuses columns that are asked of what has none.
-fn no_columns(asked: &Columns, kind: &'static str) -> Result<(), DiagnoseError> {
+fn no_columns(asked: &Columns, what: &'static str) -> Result<(), DiagnoseError> {
     if *asked == Columns::default() {
         Ok(())
     } else {
-        Err(DiagnoseError::NoColumnsThere { kind })
+        Err(DiagnoseError::NoColumnsThere { what })
     }
 }
 
@@ -74,7 +74,7 @@ fn no_columns(asked: &Columns, kind: &'static str) -> Result<(), DiagnoseError> 
 /// As [`open`].
 pub fn open_rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, DiagnoseError> {
     if path.as_os_str() == DIGITS && !path.exists() {
-        no_columns(asked, "images")?;
+        no_columns(asked, "holds images")?;
         return Ok(Box::new(ImageRows::new(images::builtin()?.train)));
     }
     if shipped(path).is_some() {
@@ -82,11 +82,11 @@ pub fn open_rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, Diagnose
     }
     let text = path.to_str().and_then(texts::shipped);
     if let (Some(text), false) = (text, path.exists()) {
-        no_columns(asked, "a text")?;
+        no_columns(asked, "is a text")?;
         return Ok(Box::new(TextRows::new(text)?));
     }
     if path.is_dir() {
-        no_columns(asked, "images")?;
+        no_columns(asked, "holds images")?;
         let set = match images::is_cifar(path) {
             true => images::read_cifar(path, CifarLabels::default())?,
             false => images::read_folder(path)?,
@@ -94,7 +94,7 @@ pub fn open_rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, Diagnose
         return Ok(Box::new(ImageRows::new(set.train)));
     }
     if path.extension().is_some_and(|extension| extension == "txt") {
-        no_columns(asked, "a text")?;
+        no_columns(asked, "is a text")?;
         let text = std::fs::read_to_string(path)?;
         return Ok(Box::new(TextRows::new(&text)?));
     }
