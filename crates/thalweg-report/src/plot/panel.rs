@@ -608,3 +608,73 @@ fn upright(content: String, at: Position) -> Shape {
         upright: true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: f64 = 230.0;
+
+    /// The names below a frame of 230 pixels as they are drawn: each with its middle and its line's height.
+    fn below(names: &[String]) -> Vec<Text> {
+        let x = Axis::categories("x", names.to_vec());
+        let panel = Panel::new("", x, Axis::linear("y"));
+        let frame = Frame {
+            left: 100.0,
+            right: 100.0 + WIDTH,
+            top: 0.0,
+            bottom: 100.0,
+        };
+        let mut shapes = Vec::new();
+        panel.draw(None, frame, &mut shapes);
+        let texts = shapes.into_iter().filter_map(|shape| match shape {
+            Shape::Text(text) => Some(text),
+            _ => None,
+        });
+        // The marks of the x axis are drawn first.
+        texts.take(names.len()).collect()
+    }
+
+    /// The left and right end of a name, in the widest font that a reader may have.
+    fn ends(text: &Text) -> (f64, f64) {
+        let half = font::WIDER * font::width(&text.content, SMALL, false) / 2.0;
+        (text.at.0 - half, text.at.0 + half)
+    }
+
+    /// Names take turns in as many lines as they need, four at most, and are cut where that is not enough: in no line do two meet.
+    #[test]
+    fn long_names_take_turns_and_are_cut_where_four_lines_are_too_few() {
+        let names = |count: usize, long: &str| -> Vec<String> {
+            (0..count).map(|n| format!("{n}{long}")).collect()
+        };
+        for (names, lines, cut) in [
+            (names(3, ""), 1, false),
+            (names(3, ", steps = 100"), 2, false),
+            (names(7, ", steps = 20000"), 4, false),
+            (names(6, ", steps = 20000, batch = 1000"), 4, true),
+            // Fewer names than lines.
+            (
+                names(2, ", steps = 20000, batch = 1000, momentum = 0.9"),
+                2,
+                true,
+            ),
+        ] {
+            let drawn = below(&names);
+            let mut heights: Vec<f64> = drawn.iter().map(|text| text.at.1).collect();
+            heights.sort_by(f64::total_cmp);
+            heights.dedup();
+            assert_eq!(heights.len(), lines, "{names:?}");
+            let room = lines as f64 * WIDTH / names.len() as f64;
+            for (n, (text, name)) in drawn.iter().zip(&names).enumerate() {
+                let (left, right) = ends(text);
+                assert!(right - left <= room, "{}", text.content);
+                let of_line = drawn[n + 1..].iter().find(|other| other.at.1 == text.at.1);
+                assert!(of_line.is_none_or(|next| right < ends(next).0), "{names:?}");
+                match text.content.strip_suffix('…') {
+                    Some(begun) => assert!(cut && name.starts_with(begun) && begun != name),
+                    None => assert!(!cut && text.content == *name),
+                }
+            }
+        }
+    }
+}
