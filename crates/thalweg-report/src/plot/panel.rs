@@ -328,6 +328,27 @@ impl Panel {
         turns.clamp(1, TURNS.min(self.x.names.len().max(1)))
     }
 
+    /// The names below a frame of this width as they are drawn: cut where their lines leave too little room.
+    fn names(&self, width: f64) -> Vec<String> {
+        let names = &self.x.names;
+        let room = self.turns(width) as f64 * width / names.len() as f64 - APART;
+        let shortened = |name: &String| font::shortened(name, SMALL, room / font::WIDER);
+        names.iter().map(shortened).collect()
+    }
+
+    /// Pixels by which names stand out to the left and to the right of a frame of this width.
+    pub(super) fn beside(&self, width: f64) -> (f64, f64) {
+        let names = self.names(width);
+        let place = width / names.len() as f64;
+        let mut out: (f64, f64) = (0.0, 0.0);
+        for (n, name) in names.iter().enumerate() {
+            let half = (font::WIDER * font::width(name, SMALL, false) + APART) / 2.0;
+            let middle = (n as f64 + 0.5) * place;
+            out = (out.0.max(half - middle), out.1.max(middle + half - width));
+        }
+        out
+    }
+
     /// Draws the panel into its frame; `colours` are those of its map, if it has one.
     pub(super) fn draw(&self, colours: Option<&Fitted>, frame: Frame, shapes: &mut Vec<Shape>) {
         let x = self.fit_x().between(frame.left, frame.right);
@@ -422,6 +443,7 @@ impl Panel {
         let mark = |points: Vec<Position>| stroke(points, Ink::Muted, 1.0, Dash::Solid);
         let turns = self.turns(right - left);
         let lines = (turns - 1) as f64 * LINE;
+        let names = self.names(right - left);
         for (number, tick) in x.ticks(5).into_iter().enumerate() {
             let at = x.place(tick.value);
             let Some(label) = tick.label else {
@@ -434,12 +456,7 @@ impl Panel {
             shapes.push(mark(vec![(at, bottom), (at, bottom + TICK)]));
             let line = (number % turns) as f64 * LINE;
             let below = (at, bottom + TICK + SMALL + 2.0 + line);
-            let label = if self.x.names.is_empty() {
-                label
-            } else {
-                let room = turns as f64 * x.length() / self.x.names.len() as f64 - APART;
-                font::shortened(&label, SMALL, room / font::WIDER)
-            };
+            let label = names.get(number).cloned().unwrap_or(label);
             shapes.push(writing(label, below, Anchor::Middle, Ink::Text));
         }
         for tick in y.ticks(5) {
