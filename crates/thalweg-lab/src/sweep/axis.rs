@@ -68,6 +68,42 @@ impl Axis {
         self.len() == 0
     }
 
+    /// What says the value `number` of the column `first` in words that no other has. Where the column has a value more than once,
+    /// those columns that move together with it and are needed for this stand after it: `0.01, steps = 20000`. Of columns that would
+    /// do, the first in the file are taken.
+    pub fn wording(&self, first: usize) -> impl Fn(usize) -> String {
+        let mut needed: Vec<usize> = (0..self.columns.len()).filter(|c| *c != first).collect();
+        for column in needed.clone().into_iter().rev() {
+            let others = needed.iter().copied().filter(|c| *c != column);
+            let others: Vec<usize> = others.collect();
+            if self.repeated(&[&[first], &others[..]].concat()).is_none() {
+                needed = others;
+            }
+        }
+        move |number| {
+            let value = |column: usize| Value {
+                column: &self.columns[column],
+                number,
+            };
+            let others = needed.iter().map(|&column| value(column));
+            let others = others.map(|other| format!(", {} = {}", other.column.name, other.words()));
+            value(first).words() + &others.collect::<String>()
+        }
+    }
+
+    /// The first point that is the same as an earlier one in each of `columns`.
+    fn repeated(&self, columns: &[usize]) -> Option<usize> {
+        let mut seen = HashSet::new();
+        let identity = |number: usize| -> Vec<String> {
+            let values = columns.iter().map(|&column| Value {
+                column: &self.columns[column],
+                number,
+            });
+            values.map(|value| value.identity()).collect()
+        };
+        (0..self.len()).find(|&number| !seen.insert(identity(number)))
+    }
+
     /// The axis in `field`.
     pub(super) fn read(field: &Field<'_>) -> Result<Self, Fault> {
         let Some(together) = field.optional("together") else {
@@ -101,24 +137,19 @@ impl Axis {
 
     /// Itself, if no two of its points are the same in every column.
     fn distinct(self) -> Result<Self, Fault> {
-        let mut seen = HashSet::new();
-        for number in 0..self.len() {
-            let point: Vec<Value<'_>> = self
-                .columns
-                .iter()
-                .map(|column| Value { column, number })
-                .collect();
-            if !seen.insert(point.iter().map(Value::identity).collect::<Vec<_>>()) {
-                let advice = match point.len() {
-                    1 => "it is in the list already; give each value once",
-                    _ => {
-                        "an earlier point has the same value in each of the axes that move together; give each point once"
-                    }
-                };
-                return Err(Field::at(&point[0].place(), point[0].node()).wrong(advice));
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let Some(number) = self.repeated(&all) else {
+            return Ok(self);
+        };
+        let advice = match all.len() {
+            1 => "it is in the list already; give each value once",
+            _ => {
+                "an earlier point has the same value in each of the axes that move together; give each point once"
             }
-        }
-        Ok(self)
+        };
+        let column = &self.columns[0];
+        let first = Value { column, number };
+        Err(Field::at(&first.place(), first.node()).wrong(advice))
     }
 
     /// The axis as a sweep file says it, with every value.
@@ -383,6 +414,33 @@ mod tests {
             values("from = 1.0\nto = 3.0\ncount = 3")[1],
             Node::Float(2.0)
         );
+    }
+
+    /// The column itself where its values are all different; or else with as few of the others as are needed.
+    #[test]
+    fn points_are_told_apart_by_the_columns_that_are_needed() {
+        let text = "together = [
+            { path = 'rate', values = [0.01, 0.01, 0.005] },
+            { path = 'batch', values = [10, 10, 10] },
+            { path = 'steps', values = [100, 20000, 100] },
+            { path = 'depth', values = [2, 3, 4] },
+        ]";
+        let draft = Draft::from_toml(text).unwrap();
+        let axis = Axis::read(&Field::root(draft.tree())).unwrap();
+        let words = |column: usize| (0..3).map(axis.wording(column)).collect::<Vec<_>>();
+        let rates = [
+            "0.01, steps = 100",
+            "0.01, steps = 20000",
+            "0.005, steps = 100",
+        ];
+        assert_eq!(words(0), rates);
+        let batches = [
+            "10, rate = 0.01, steps = 100",
+            "10, rate = 0.01, steps = 20000",
+            "10, rate = 0.005, steps = 100",
+        ];
+        assert_eq!(words(1), batches);
+        assert_eq!(words(3), ["2", "3", "4"]);
     }
 
     #[test]

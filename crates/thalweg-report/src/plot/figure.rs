@@ -29,11 +29,15 @@ impl Figure {
             .iter()
             .map(|panel| panel.heat.as_ref().map(|heat| heat.scale(&self.panels)))
             .collect();
-        let coloured = || self.panels.iter().zip(&colours);
-        let before = coloured().map(|(panel, _)| panel.left_margin());
-        let after = coloured().map(|(panel, colours)| panel.right_margin(colours.as_ref()));
-        let (before, after) = (before.fold(0.0, f64::max), after.fold(0.0, f64::max));
         let (frame_width, frame_height) = self.frame;
+        let coloured = || self.panels.iter().zip(&colours);
+        let before =
+            coloured().map(|(panel, _)| panel.left_margin().max(panel.beside(frame_width).0));
+        let after = coloured().map(|(panel, colours)| {
+            let margin = panel.right_margin(colours.as_ref());
+            margin.max(panel.beside(frame_width).1)
+        });
+        let (before, after) = (before.fold(0.0, f64::max), after.fold(0.0, f64::max));
         let titles = self.panels.iter().map(Panel::title_width);
         let beside = (titles.fold(0.0, f64::max) - frame_width) / 2.0;
         // Titles that would run into each other.
@@ -73,7 +77,7 @@ impl Figure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Axis, Heat, Ink, Look, Point, Shape};
+    use super::super::{Axis, Heat, Ink, Look, Point, Shape, font};
     use super::*;
 
     fn panel(log: bool) -> Panel {
@@ -189,6 +193,44 @@ mod tests {
         assert!(width - second > needed / 2.0);
         let (short, other) = (centres("a"), centres("b"));
         assert_eq!((short.0, short.1, short.2), (other.0, other.1, other.2));
+    }
+
+    /// Names that are wider than their places stand out beside their frames: they stay on the page, and do not run into the next panel's.
+    #[test]
+    fn long_names_have_room_beside_their_panels() {
+        let names: Vec<String> = (0..4)
+            .map(|n| format!("{n}, steps = 20000, batch = 1000, momentum = 0.9"))
+            .collect();
+        let panel = || Panel {
+            x: Axis::categories("x", names.clone()),
+            ..panel(false)
+        };
+        let figure = Figure {
+            description: String::new(),
+            panels: vec![panel(), panel()],
+            columns: 2,
+            frame: (230.0, 100.0),
+        };
+        let scene = figure.scene();
+        let ends = |start: &str| -> Vec<(f64, f64)> {
+            let texts = scene.shapes.iter().filter_map(|shape| match shape {
+                Shape::Text(text) if text.content.starts_with(start) => {
+                    let half = font::WIDER * font::width(&text.content, text.size, false) / 2.0;
+                    Some((text.at.0 - half, text.at.0 + half))
+                }
+                _ => None,
+            });
+            texts.collect()
+        };
+        for n in 0..4 {
+            let [first, second] = ends(&format!("{n}, steps"))[..] else {
+                panic!("a name of each panel");
+            };
+            assert!(
+                first.0 > 0.0 && first.1 < second.0 && second.1 < scene.width,
+                "{first:?} {second:?}"
+            );
+        }
     }
 
     #[test]

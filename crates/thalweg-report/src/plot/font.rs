@@ -88,4 +88,20 @@ mod tests {
         assert!(width("10^{3}", 10.0, false) < width("103", 10.0, false));
         assert!(width("mm", 20.0, true) > width("mm", 10.0, true));
     }
+
+    /// What fits stays as it is; of what does not, as much is kept as fits with `…`, and one letter at least.
+    #[test]
+    fn as_much_of_a_long_name_is_kept_as_fits() {
+        let name = "learning_rate = 0.01";
+        let whole = width(name, 12.0, false);
+        assert_eq!(shortened(name, 12.0, whole), name);
+        for room in [0.9 * whole, 0.5 * whole, 0.3 * whole] {
+            let short = shortened(name, 12.0, room);
+            let begun = short.strip_suffix('…').unwrap();
+            assert!(name.starts_with(begun) && width(&short, 12.0, false) <= room);
+            let more = format!("{}…", &name[..=begun.len()]);
+            assert!(width(&more, 12.0, false) > room, "{short}, {more}");
+        }
+        assert_eq!(shortened(name, 12.0, 0.0), "l…");
+    }
 }

@@ -328,6 +328,27 @@ impl Panel {
         turns.clamp(1, TURNS.min(self.x.names.len().max(1)))
     }
 
+    /// The names below a frame of this width as they are drawn: cut where their lines leave too little room.
+    fn names(&self, width: f64) -> Vec<String> {
+        let names = &self.x.names;
+        let room = self.turns(width) as f64 * width / names.len() as f64 - APART;
+        let shortened = |name: &String| font::shortened(name, SMALL, room / font::WIDER);
+        names.iter().map(shortened).collect()
+    }
+
+    /// Pixels by which names stand out to the left and to the right of a frame of this width.
+    pub(super) fn beside(&self, width: f64) -> (f64, f64) {
+        let names = self.names(width);
+        let place = width / names.len() as f64;
+        let mut out: (f64, f64) = (0.0, 0.0);
+        for (n, name) in names.iter().enumerate() {
+            let half = (font::WIDER * font::width(name, SMALL, false) + APART) / 2.0;
+            let middle = (n as f64 + 0.5) * place;
+            out = (out.0.max(half - middle), out.1.max(middle + half - width));
+        }
+        out
+    }
+
     /// Draws the panel into its frame; `colours` are those of its map, if it has one.
     pub(super) fn draw(&self, colours: Option<&Fitted>, frame: Frame, shapes: &mut Vec<Shape>) {
         let x = self.fit_x().between(frame.left, frame.right);
@@ -422,6 +443,7 @@ impl Panel {
         let mark = |points: Vec<Position>| stroke(points, Ink::Muted, 1.0, Dash::Solid);
         let turns = self.turns(right - left);
         let lines = (turns - 1) as f64 * LINE;
+        let names = self.names(right - left);
         for (number, tick) in x.ticks(5).into_iter().enumerate() {
             let at = x.place(tick.value);
             let Some(label) = tick.label else {
@@ -434,12 +456,7 @@ impl Panel {
             shapes.push(mark(vec![(at, bottom), (at, bottom + TICK)]));
             let line = (number % turns) as f64 * LINE;
             let below = (at, bottom + TICK + SMALL + 2.0 + line);
-            let label = if self.x.names.is_empty() {
-                label
-            } else {
-                let room = turns as f64 * x.length() / self.x.names.len() as f64 - APART;
-                font::shortened(&label, SMALL, room / font::WIDER)
-            };
+            let label = names.get(number).cloned().unwrap_or(label);
             shapes.push(writing(label, below, Anchor::Middle, Ink::Text));
         }
         for tick in y.ticks(5) {
@@ -607,4 +624,74 @@ fn upright(content: String, at: Position) -> Shape {
         bold: false,
         upright: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: f64 = 230.0;
+
+    /// The names below a frame of 230 pixels as they are drawn: each with its middle and its line's height.
+    fn below(names: &[String]) -> Vec<Text> {
+        let x = Axis::categories("x", names.to_vec());
+        let panel = Panel::new("", x, Axis::linear("y"));
+        let frame = Frame {
+            left: 100.0,
+            right: 100.0 + WIDTH,
+            top: 0.0,
+            bottom: 100.0,
+        };
+        let mut shapes = Vec::new();
+        panel.draw(None, frame, &mut shapes);
+        let texts = shapes.into_iter().filter_map(|shape| match shape {
+            Shape::Text(text) => Some(text),
+            _ => None,
+        });
+        // The marks of the x axis are drawn first.
+        texts.take(names.len()).collect()
+    }
+
+    /// The left and right end of a name, in the widest font that a reader may have.
+    fn ends(text: &Text) -> (f64, f64) {
+        let half = font::WIDER * font::width(&text.content, SMALL, false) / 2.0;
+        (text.at.0 - half, text.at.0 + half)
+    }
+
+    /// Names take turns in as many lines as they need, four at most, and are cut where that is not enough: in no line do two meet.
+    #[test]
+    fn long_names_take_turns_and_are_cut_where_four_lines_are_too_few() {
+        let names = |count: usize, long: &str| -> Vec<String> {
+            (0..count).map(|n| format!("{n}{long}")).collect()
+        };
+        for (names, lines, cut) in [
+            (names(3, ""), 1, false),
+            (names(3, ", steps = 100"), 2, false),
+            (names(7, ", steps = 20000"), 4, false),
+            (names(6, ", steps = 20000, batch = 1000"), 4, true),
+            // Fewer names than lines.
+            (
+                names(2, ", steps = 20000, batch = 1000, momentum = 0.9"),
+                2,
+                true,
+            ),
+        ] {
+            let drawn = below(&names);
+            let mut heights: Vec<f64> = drawn.iter().map(|text| text.at.1).collect();
+            heights.sort_by(f64::total_cmp);
+            heights.dedup();
+            assert_eq!(heights.len(), lines, "{names:?}");
+            let room = lines as f64 * WIDTH / names.len() as f64;
+            for (n, (text, name)) in drawn.iter().zip(&names).enumerate() {
+                let (left, right) = ends(text);
+                assert!(right - left <= room, "{}", text.content);
+                let of_line = drawn[n + 1..].iter().find(|other| other.at.1 == text.at.1);
+                assert!(of_line.is_none_or(|next| right < ends(next).0), "{names:?}");
+                match text.content.strip_suffix('…') {
+                    Some(begun) => assert!(cut && name.starts_with(begun) && begun != name),
+                    None => assert!(!cut && text.content == *name),
+                }
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::plot::{self, Figure, Panel, to_html};
 use crate::results::FigureResult;
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::store::write_whole;
-use thalweg_lab::sweep::{CellEnds, CellOutcome, Column, Store, SweepError, Value, ends, status};
+use thalweg_lab::sweep::{CellEnds, CellOutcome, Store, SweepError, ends, status};
 
 /// Which part of a sweep is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,13 +186,11 @@ fn listed(store: &Store, heading: &str, begins: &str, cells: &[(usize, String)])
 }
 
 /// The values of an axis: each of names, since pictures may shorten them, and how many of numbers.
-fn values(column: &Column) -> String {
-    let values = (0..column.values.len()).map(|number| Value { column, number });
-    if values.clone().all(|value| value.number().is_some()) {
-        return format!("{} values", column.values.len());
+fn values(side: &Side) -> String {
+    if side.named {
+        return side.words.join("; ");
     }
-    let words: Vec<String> = values.map(|value| value.words()).collect();
-    words.join(", ")
+    format!("{} values", side.words.len())
 }
 
 /// The pictures of one quantity: maps where there are two axes, curves along x, and curves over the steps.
@@ -211,9 +209,8 @@ fn section(
             x.name, quantity.key
         )
     };
-    let columns = store.sweep().columns();
-    let settings: Vec<(String, String)> = columns
-        .map(|column| (column.name.clone(), values(column)))
+    let settings: Vec<(String, String)> = Side::all(store.sweep())
+        .map(|side| (side.name.clone(), values(&side)))
         .collect();
     let picture = |kind: &str, caption: String, panels: Vec<Panel>, columns| {
         let result = FigureResult {

@@ -26,12 +26,12 @@ pub struct Side {
     axis: usize,
     /// Where each value lies, ascending; the numbers 0, 1, 2, … of names.
     pub places: Vec<f64>,
-    /// Each value in words.
+    /// Each value in words that no other has.
     pub words: Vec<String>,
     /// The place of each value of the file.
     order: Vec<usize>,
     log: bool,
-    /// Whether its values are texts or lists: it has places for them, in the order of the file.
+    /// Whether its values are texts or lists, or numbers that are not all different: it has places for them, in the order of the file.
     pub named: bool,
 }
 
@@ -42,20 +42,19 @@ impl Side {
         wanted: Option<&str>,
         beside: Option<&Self>,
     ) -> Result<Option<Self>, ReportError> {
-        let mut columns = Vec::new();
-        for (axis, one) in sweep.axes.iter().enumerate() {
-            columns.extend(one.columns.iter().map(|column| (axis, column)));
-        }
+        let columns: Vec<_> = Self::columns(sweep).collect();
         let taken = |axis: usize| beside.is_some_and(|beside| beside.axis == axis);
-        let fits = |(axis, column): &(usize, &Column)| {
-            !taken(*axis) && wanted.map_or(column.values.len() > 1, |wanted| column.name == wanted)
+        let name = |(axis, at): (usize, usize)| &*sweep.axes[axis].columns[at].name;
+        let fits = |&(axis, at): &(usize, usize)| {
+            let is_wanted = |wanted| name((axis, at)) == wanted;
+            !taken(axis) && wanted.map_or(sweep.axes[axis].len() > 1, is_wanted)
         };
         let Some(place) = columns.iter().position(fits) else {
             let Some(wanted) = wanted else {
                 return Ok(None);
             };
             if let Some(beside) = beside
-                && columns.iter().any(|(_, column)| column.name == wanted)
+                && columns.iter().any(|column| name(*column) == wanted)
             {
                 return Err(ReportError::OneAxis {
                     wanted: wanted.to_owned(),
@@ -65,23 +64,34 @@ impl Side {
             let known: Vec<&str> = columns
                 .iter()
                 .filter(|(axis, _)| !taken(*axis))
-                .map(|(_, column)| &*column.name)
+                .map(|column| name(*column))
                 .collect();
             return Err(ReportError::NoAxis {
                 wanted: wanted.to_owned(),
                 known: known.join(", "),
             });
         };
-        let (axis, column) = columns[place];
-        Ok(Some(Self::of(column, place, axis)))
+        Ok(Some(Self::of(sweep, columns[place], place)))
     }
 
-    fn of(column: &Column, place: usize, axis: usize) -> Self {
-        let values = (0..column.values.len()).map(|number| Value { column, number });
-        let numbers: Option<Vec<f64>> = values.clone().map(|value| value.number()).collect();
+    /// Every column of the sweep as a side.
+    pub fn all(sweep: &Sweep) -> impl Iterator<Item = Self> {
+        let columns = Self::columns(sweep).enumerate();
+        columns.map(|(place, column)| Self::of(sweep, column, place))
+    }
+
+    /// Each column by its axis and its number there.
+    fn columns(sweep: &Sweep) -> impl Iterator<Item = (usize, usize)> {
+        let axes = sweep.axes.iter().enumerate();
+        axes.flat_map(|(axis, one)| (0..one.columns.len()).map(move |at| (axis, at)))
+    }
+
+    fn of(sweep: &Sweep, (axis, at): (usize, usize), place: usize) -> Self {
+        let all = &sweep.axes[axis];
+        let column = &all.columns[at];
+        let numbers = numbers(column).filter(|numbers| are_different(numbers));
         let named = numbers.is_none();
-        let numbers =
-            numbers.unwrap_or_else(|| (0..column.values.len()).map(|n| n as f64).collect());
+        let numbers = numbers.unwrap_or_else(|| (0..all.len()).map(|n| n as f64).collect());
         let mut ascending: Vec<usize> = (0..numbers.len()).collect();
         ascending.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
         let mut order = vec![0; numbers.len()];
@@ -89,7 +99,7 @@ impl Side {
             order[number] = at;
         }
         let places: Vec<f64> = ascending.iter().map(|&number| numbers[number]).collect();
-        let words: Vec<String> = values.map(|value| value.words()).collect();
+        let words: Vec<String> = (0..all.len()).map(all.wording(at)).collect();
         let (first, last) = (places[0], places[places.len() - 1]);
         Self {
             name: column.name.clone(),
@@ -176,6 +186,18 @@ impl Side {
         edges.push(off(1.5 * places[n - 1] - 0.5 * places[n - 2]));
         edges
     }
+}
+
+/// The values of a column, if all are numbers.
+fn numbers(column: &Column) -> Option<Vec<f64>> {
+    let values = (0..column.values.len()).map(|number| Value { column, number });
+    values.map(|value| value.number()).collect()
+}
+
+fn are_different(numbers: &[f64]) -> bool {
+    let mut ascending = numbers.to_vec();
+    ascending.sort_by(f64::total_cmp);
+    ascending.windows(2).all(|pair| pair[0] < pair[1])
 }
 
 /// What is known at one point of a map.
@@ -274,6 +296,8 @@ impl Grid {
         for (axis, one) in sweep.axes.iter().enumerate() {
             axis_of.extend(one.columns.iter().map(|_| axis));
         }
+        // The first column, and what of those that move together with it tells their points apart.
+        let wordings: Vec<_> = sweep.axes.iter().map(|axis| axis.wording(0)).collect();
         let mut slices: BTreeMap<Vec<usize>, Slice> = BTreeMap::new();
         for cell in cells {
             let point = sweep.point(cell.number);
@@ -282,11 +306,13 @@ impl Grid {
                 all.filter(|(_, axis)| **axis != x.axis && y.is_none_or(|y| **axis != y.axis))
             };
             let words = || {
-                // The first column tells where those are that move together with it.
                 let mut axes: Vec<_> = others().collect();
                 axes.dedup_by_key(|(_, axis)| **axis);
                 let words = axes.iter();
-                let words = words.map(|(v, _)| format!("{} = {}", v.column.name, v.words()));
+                let words = words.map(|(value, axis)| {
+                    let words = wordings[**axis](value.number);
+                    format!("{} = {words}", value.column.name)
+                });
                 words.collect::<Vec<_>>().join(", ")
             };
             let slice = slices

@@ -512,5 +512,88 @@ fn points_of_one_name_stand_beside_each_other() {
     }
     let page = page(folder.path(), SweepView::default()).unwrap();
     assert!(page.contains("with a bar of one standard error"));
-    assert!(page.contains("<dt>noise</dt><dd>[1.0,0.5], [0.1,0.1]</dd>"));
+    assert!(page.contains("<dt>noise</dt><dd>[1.0,0.5]; [0.1,0.1]</dd>"));
+}
+
+/// A number that comes more than once has a place for each of its points, and words that no other has: on the axes, in the legends and in
+/// the titles.
+#[test]
+fn points_of_one_number_are_told_apart() {
+    let axis =
+        "path = \"noise_standard_deviations[1]\"\nname = \"weak\"\nvalues = [1.0, 0.1, 0.01]";
+    let together = "together = [{ path = \"learning_rate\", values = [0.01, 0.01, 0.005] }, \
+                    { path = \"steps\", values = [20, 40, 20] }]";
+    let text = SWEEP.replace(axis, together);
+    let text = text.replace("values = [1, 10]", "values = [1, 2]");
+    let (folder, store) = store(&text, &Which::All);
+    let cells = ends(&store).unwrap();
+    let rates = ["0.01, steps = 20", "0.01, steps = 40", "0.005, steps = 20"];
+    let named = rates.map(|rate| format!("learning_rate = {rate}"));
+    let distinct = |all: &[String]| {
+        let apart: std::collections::HashSet<&String> = all.iter().collect();
+        assert_eq!(apart.len(), all.len(), "{all:?}");
+    };
+    let ascend = |all: &[f64]| assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    let legend = |panel: &Panel| -> Vec<String> {
+        let names = panel.series.iter().map(|series| series.name.clone());
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    // To the right, upwards, and in the titles.
+    for (x, y) in [
+        ("learning_rate", "depth"),
+        ("depth", "learning_rate"),
+        ("depth", "batch"),
+    ] {
+        let view = SweepView {
+            x: Some(x),
+            y: Some(y),
+            quantity: None,
+        };
+        let (x, y) = sides(&store, view);
+        for side in [&x, &y] {
+            ascend(&side.places);
+            ascend(&side.edges());
+            let all: Vec<String> = (0..side.places.len()).map(|place| side.at(place)).collect();
+            distinct(&all);
+            if side.name == "learning_rate" {
+                assert_eq!(
+                    (&all[..], &side.axis().names[..]),
+                    (&named[..], &rates.map(str::to_owned)[..])
+                );
+            }
+        }
+        let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+        let mut numbers: Vec<usize> = grid.points().filter_map(|point| point.number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..12).collect::<Vec<_>>());
+        let titles: Vec<String> = grid
+            .slices
+            .iter()
+            .map(|slice| slice.words.clone())
+            .collect();
+        distinct(&titles);
+        if y.name == "batch" {
+            assert_eq!(titles, named);
+        }
+        let slice = &grid.slices[0];
+        let lines = along(&quantity::SHARPNESS, &x, Some(&y), slice, Measured::Sgd);
+        assert_eq!(legend(&lines).len(), y.places.len());
+        distinct(&legend(&lines));
+        let rows = Rows::choose(&grid);
+        let panels = over_steps(&store, &quantity::SHARPNESS, &x, Some(&y), &rows).unwrap();
+        assert_eq!(panels.len(), grid.slices.len() * y.places.len());
+        distinct(
+            &panels
+                .iter()
+                .map(|panel| panel.title.clone())
+                .collect::<Vec<_>>(),
+        );
+        for panel in &panels {
+            assert_eq!(legend(panel).len(), x.places.len());
+            distinct(&legend(panel));
+        }
+    }
+    let page = page(folder.path(), SweepView::default()).unwrap();
+    let whole = format!("<dt>learning_rate</dt><dd>{}</dd>", rates.join("; "));
+    assert!(page.contains(&whole));
 }

@@ -96,9 +96,15 @@ impl Seen {
         let axis_of: Vec<usize> = each
             .flat_map(|(at, axis)| vec![at; axis.columns.len()])
             .collect();
+        // The page puts a cell where its words say: no two values of an axis have the same.
+        let wordings = sweep.axes.iter().flat_map(|axis| {
+            let columns = 0..axis.columns.len();
+            columns.map(move |column| axis.wording(column))
+        });
+        let wordings: Vec<_> = wordings.collect();
         let place = |number: usize| -> Vec<String> {
-            let point = sweep.point(number);
-            point.iter().map(|value| value.words()).collect()
+            let point = sweep.point(number).into_iter().zip(&wordings);
+            point.map(|(value, words)| words(value.number)).collect()
         };
         let shown = sweep.cells().min(MOST);
         Ok(json!({

@@ -80,3 +80,24 @@ test("runs are compared, a sweep fills up, a report opens in its box", async () 
   await context.close();
   await server.end();
 });
+
+test("a number that comes more than once on an axis has a column for each of its points", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "thalweg-"));
+  const together = "together = [{ path = 'learning_rate', values = [0.01, 0.01, 0.005] }, { path = 'steps', values = [100, 200, 100] }]";
+  writeFileSync(join(folder, "sweep.toml"), SWEEP.replace("path = 'batch'\nvalues = [1, 10, 100]", together));
+  execFileSync(program, ["sweep", "run", "sweep.toml", "--out", "store"], { cwd: folder, stdio: "ignore" });
+  const server = await serve(folder);
+  const { page, context, complaints } = await open(new URL("/runs", server.url).href);
+  await page.getByRole("button", { name: "store" }).click();
+  await page.getByLabel("Columns:").selectOption({ label: "learning_rate" });
+  const heads = (await page.locator("#cells thead th").allTextContents()).slice(1);
+  assert.deepEqual(heads, ["0.01, steps = 100", "0.01, steps = 200", "0.005, steps = 100"].map(words => `learning_rate = ${words}`));
+  // One cell in each place: a number alone, not "(2 of 2)".
+  const cells = await page.locator("#cells td").allTextContents();
+  assert.equal(cells.length, 9);
+  for (const cell of cells) assert.ok(Number(cell) > 1, cell);
+  if (screenshots) writeFileSync(`${screenshots}/runs-repeated.png`, await page.screenshot({ fullPage: true }));
+  assert.deepEqual(complaints, []);
+  await context.close();
+  await server.end();
+});

@@ -200,6 +200,32 @@ fn no_path_leaves_the_folder_and_only_pages_are_given_out() {
     assert_eq!(serve().get("/api/folder").status, 404);
 }
 
+/// Each cell has a place of its own, also where a number comes more than once on an axis: the page puts it where its words say.
+#[test]
+fn cells_of_one_number_have_places_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let together = "together = [{ path = 'learning_rate', values = [0.01, 0.01, 0.005] }, \
+                    { path = 'steps', values = [100, 200, 100] }]";
+    let text = SWEEP.replace("path = 'batch'\nvalues = [1, 10, 100]", together);
+    let sweep = Sweep::from_draft(Draft::from_toml(&text).unwrap()).unwrap();
+    Store::create(&folder.path().join("sweep"), sweep).unwrap();
+    let look = serve_folder(folder.path()).get("/api/folder/sweep/sweep");
+    let expected = serde_json::json!([
+        "0.01, steps = 100",
+        "0.01, steps = 200",
+        "0.005, steps = 100"
+    ]);
+    let points = look.json()["points"].as_array().unwrap().clone();
+    let rates: Vec<_> = points[..3].iter().map(|point| point[1].clone()).collect();
+    assert_eq!(serde_json::Value::from(rates), expected);
+    assert_eq!(points.len(), 6);
+    assert!((1..6).all(|n| {
+        !points[..n]
+            .iter()
+            .any(|one| (&one[0], &one[1]) == (&points[n][0], &points[n][1]))
+    }));
+}
+
 /// A look at a sweep reads what is new: cells that were seen stay as they were, those done since are added, and a sweep that has gained
 /// values is shown with them.
 #[test]
