@@ -241,7 +241,7 @@ const LINE: usize = 72;
 fn listed(names: &[&str]) -> String {
     let mut names = names.to_vec();
     names.sort_unstable();
-    let mut lines = vec!["the fields here, in alphabetical order:".to_owned()];
+    let mut lines = vec!["the fields here are, in alphabetical order,".to_owned()];
     let mut line = String::new();
     for name in names {
         if !line.is_empty() && line.len() + 2 + name.len() > LINE {
@@ -316,7 +316,7 @@ mod tests {
         ];
         assert_eq!(
             Advice::new("zzz", &many).to_string(),
-            "the fields here, in alphabetical order:\n  \
+            "the fields here are, in alphabetical order,\n  \
              attention_dropout, batch, clipping, hidden_dropout, label_smoothing,\n  \
              learning_rate, momentum, warmup_steps, weight_decay"
         );
