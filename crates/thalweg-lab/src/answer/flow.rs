@@ -8,7 +8,7 @@ use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
-use crate::compare::{Belief, relaxes_quickly};
+use crate::compare::{Belief, quick_relaxation};
 use crate::memory;
 use crate::quantity;
 
@@ -164,10 +164,10 @@ impl<'p> FlowAnswer<'p> {
 
 /// Known by symmetric generators alone, where it is quickly found and anything moves.
 fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
-    if drift == Drift::Exact || !relaxes_quickly(problem) {
+    if drift == Drift::Exact {
         return None;
     }
-    let relaxation = flow::relaxation(problem, forces).ok()?;
+    let relaxation = quick_relaxation(problem, forces)?;
     (!relaxation.rates.is_empty()).then_some(relaxation)
 }
 

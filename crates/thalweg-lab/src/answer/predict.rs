@@ -1,7 +1,7 @@
 //! Where SGD ends as η → 0, in closed form, with what depends on the step size beside it.
 
 use serde_json::{Value, json};
-use thalweg::flow::{self, Validity, Waypoint};
+use thalweg::flow::{Validity, Waypoint};
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
@@ -11,7 +11,7 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, relaxes_quickly, rest};
+use crate::compare::{Belief, quick_relaxation, rest};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 
@@ -145,6 +145,10 @@ impl<'p> PredictAnswer<'p> {
             ),
             Some(end) => Some(end.spectrum(problem)?),
         };
+        let size = match &end {
+            None => [prediction.lambda_max, prediction.fluctuation],
+            Some(ForcedEnd { at, .. }) => [at.lambda_max, at.fluctuation],
+        };
         let run = match *step {
             Some((learning_rate, batch)) => Some(PredictedRun {
                 learning_rate,
@@ -154,21 +158,9 @@ impl<'p> PredictAnswer<'p> {
                     .then(|| prediction.stability(learning_rate, batch))
                     .transpose()
                     .map_err(AnswerError::input)?,
-                weighted_fluctuation: {
-                    let at = end.as_ref().map(|end| end.at.fluctuation);
-                    let fluctuation = at.unwrap_or(prediction.fluctuation);
-                    0.5 * learning_rate / batch as f64 * fluctuation
-                },
-                validity: match &end {
-                    None => Validity::at_minimum(&prediction, learning_rate, batch),
-                    Some(ForcedEnd { at, .. }) => {
-                        let size = [at.lambda_max, at.fluctuation];
-                        Validity::at(problem, size, learning_rate, batch)
-                    }
-                },
-                relaxation: relaxes_quickly(problem)
-                    .then(|| flow::relaxation(problem, *forces).ok())
-                    .flatten()
+                weighted_fluctuation: 0.5 * learning_rate / batch as f64 * size[1],
+                validity: Validity::at(problem, size, learning_rate, batch),
+                relaxation: quick_relaxation(problem, *forces)
                     .filter(|relaxation| !relaxation.rates.is_empty())
                     .map(|relaxation| relaxation.steps(learning_rate, batch)),
             }),
@@ -234,14 +226,11 @@ impl<'p> PredictAnswer<'p> {
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
-            let small = relaxes_quickly(self.problem);
             let noise = Forces {
                 noise: self.prepared.forces.noise,
                 ..Forces::default()
             };
-            let relaxation = small
-                .then(|| flow::relaxation(self.problem, noise).ok())
-                .flatten()?;
+            let relaxation = quick_relaxation(self.problem, noise)?;
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
             Some(relaxation.steps(rate, batch))
         });

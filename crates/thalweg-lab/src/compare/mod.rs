@@ -40,6 +40,7 @@ pub use finite_step::FiniteStep;
 pub(crate) use finite_step::is_plain;
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
+pub(crate) use slow_flow::quick_relaxation;
 pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow, relaxes_quickly};
 
 use crate::spec::Experiment;

@@ -1,8 +1,9 @@
 //! The slow flow from each seed's own start: down to the minima, then along them, by either drift.
 
 use rayon::prelude::*;
-use thalweg::flow::{self, Drift, LEAVES_OUT, Steps, Trajectory, Validity};
+use thalweg::flow::{self, Drift, LEAVES_OUT, Relaxation, Steps, Trajectory, Validity};
 use thalweg::problem::Problem;
+use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
 use thalweg::theory::noise_misalignment;
 
@@ -30,6 +31,13 @@ const MOST_RATES_UNASKED: usize = 320;
 pub fn relaxes_quickly(problem: &Problem) -> bool {
     let rank = problem.input_dim().min(problem.output_dim());
     (problem.depth() - 1) * rank * (rank + 1) / 2 <= MOST_RATES_UNASKED
+}
+
+/// The slow flow's relaxation under `forces`, where it [`relaxes_quickly`] and is known.
+pub(crate) fn quick_relaxation(problem: &Problem, forces: Forces) -> Option<Relaxation> {
+    relaxes_quickly(problem)
+        .then(|| flow::relaxation(problem, forces).ok())
+        .flatten()
 }
 
 /// The flow by one drift.

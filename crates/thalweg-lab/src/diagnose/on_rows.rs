@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
-use thalweg::flow;
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::simulate::{Data, DataSet, SampleSource, SimulateSettings};
@@ -11,7 +10,7 @@ use thalweg::theory::{Minimum, functionals, least_fluctuation};
 
 use super::Diagnosis;
 use crate::answer::{AnswerError, SimulatedEnd, time_for_runs};
-use crate::compare::relaxes_quickly;
+use crate::compare::quick_relaxation;
 
 /// Where SGD ended on the rows.
 #[derive(Clone, Debug)]
@@ -123,6 +122,6 @@ impl OnRows {
 
 /// Steps of a relaxation time, where it is quickly found.
 fn relaxation(problem: &Problem, (learning_rate, batch): (f64, usize)) -> Option<f64> {
-    let known = relaxes_quickly(problem).then(|| flow::relaxation(problem, Forces::default()).ok());
-    Some(known.flatten()?.steps(learning_rate, batch))
+    let known = quick_relaxation(problem, Forces::default())?;
+    Some(known.steps(learning_rate, batch))
 }

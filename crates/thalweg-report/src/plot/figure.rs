@@ -21,6 +21,16 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// One panel, as wide as a page of the report.
+    pub fn of(description: &str, panel: Panel) -> Self {
+        Self {
+            description: description.to_owned(),
+            panels: vec![panel],
+            columns: 1,
+            frame: (460.0, 220.0),
+        }
+    }
+
     /// The laid-out picture.
     pub fn scene(&self) -> Scene {
         let columns = self.columns.max(1);
@@ -165,6 +175,16 @@ mod tests {
         }
     }
 
+    fn beside(panels: [Panel; 2]) -> Scene {
+        let figure = Figure {
+            description: String::new(),
+            panels: panels.into(),
+            columns: 2,
+            frame: (230.0, 100.0),
+        };
+        figure.scene()
+    }
+
     /// Where titles are wider than their panels, the panels stand further apart; otherwise the figure is as it was.
     #[test]
     fn long_titles_do_not_run_into_each_other() {
@@ -173,13 +193,7 @@ mod tests {
                 title: title.to_owned(),
                 ..panel(false)
             };
-            let figure = Figure {
-                description: String::new(),
-                panels: vec![panel(), panel()],
-                columns: 2,
-                frame: (230.0, 100.0),
-            };
-            let scene = figure.scene();
+            let scene = beside([panel(), panel()]);
             let titles = scene.shapes.iter().filter_map(|shape| match shape {
                 Shape::Text(text) if text.content == title => Some(text.at.0),
                 _ => None,
@@ -205,13 +219,7 @@ mod tests {
             x: Axis::categories("x", names.clone()),
             ..panel(false)
         };
-        let figure = Figure {
-            description: String::new(),
-            panels: vec![panel(), panel()],
-            columns: 2,
-            frame: (230.0, 100.0),
-        };
-        let scene = figure.scene();
+        let scene = beside([panel(), panel()]);
         let ends = |start: &str| -> Vec<(f64, f64)> {
             let texts = scene.shapes.iter().filter_map(|shape| match shape {
                 Shape::Text(text) if text.content.starts_with(start) => {

@@ -28,12 +28,7 @@ pub fn contrast(runs: &Contrast, command: &str) -> String {
         settings: runs.runs.iter().map(settings).collect(),
         ..FigureResult::of_a_run()
     };
-    let section = Section {
-        figure: &curves,
-        picture: Some(plot::svg(&draw(runs, by_step).scene())),
-        details: "The runs",
-        again: command.to_owned(),
-    };
+    let section = Section::drawn(&curves, plot::svg(&draw(runs, by_step).scene()), "The runs");
     let convention = match runs.caution() {
         None => runs.runs.first().map_or("", |run| run.loss_convention),
         Some(_) => "that of its own run, given below",

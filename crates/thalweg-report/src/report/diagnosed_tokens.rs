@@ -36,12 +36,7 @@ pub fn token_diagnosis(found: &TokenDiagnosis, data: &str, command: &str) -> Str
         (&noise, spectra(found), "Numbers"),
         (&frequency, groups(found), "Group by group"),
     ]
-    .map(|(figure, picture, details)| Section {
-        figure,
-        picture: Some(plot::svg(&picture.scene())),
-        details,
-        again: figure.command.clone(),
-    });
+    .map(|(figure, picture, details)| Section::drawn(figure, plot::svg(&picture.scene()), details));
     let head = Head {
         title: "diagnosis",
         heading: "Which noise the tokens have",
@@ -137,7 +132,7 @@ fn spectra(found: &TokenDiagnosis) -> Figure {
             ranked(&found.residuals.mismatch),
             Look::scattered(1),
         );
-    figure("Eigenvalues of the tokens’ noise", panel)
+    Figure::of("Eigenvalues of the tokens’ noise", panel)
 }
 
 /// Squared gradients by frequency, at the middle of a group's ranks.
@@ -170,14 +165,5 @@ fn groups(found: &TokenDiagnosis) -> Figure {
         points(|group| &group.ratio),
         Look::measured(1),
     );
-    figure("Squared gradients of tokens by their frequency", panel)
-}
-
-fn figure(description: &str, panel: Panel) -> Figure {
-    Figure {
-        description: description.to_owned(),
-        panels: vec![panel],
-        columns: 1,
-        frame: (460.0, 220.0),
-    }
+    Figure::of("Squared gradients of tokens by their frequency", panel)
 }

@@ -33,12 +33,7 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
         (&noise, spectrum(found), "Output by output"),
         (&end, changes(found), "Numbers"),
     ]
-    .map(|(figure, picture, details)| Section {
-        figure,
-        picture: Some(plot::svg(&picture.scene())),
-        details,
-        again: figure.command.clone(),
-    });
+    .map(|(figure, picture, details)| Section::drawn(figure, plot::svg(&picture.scene()), details));
     let head = Head {
         title: "diagnosis",
         heading: HEADING,
@@ -152,7 +147,7 @@ fn spectrum(found: &Diagnosis) -> Figure {
         Axis::log("eigenvalue of Σε, squared unit of the targets"),
     )
     .with("noise covariance Σε", points.collect(), Look::scattered(0));
-    figure("Eigenvalues of the noise covariance", panel)
+    Figure::of("Eigenvalues of the noise covariance", panel)
 }
 
 /// T now and after each change.
@@ -177,14 +172,5 @@ fn changes(found: &Diagnosis) -> Figure {
         numbered(|sharpness, ratio| sharpness / ratio),
         Look::scattered(1),
     );
-    figure("Sharpness after each change", panel)
-}
-
-fn figure(description: &str, panel: Panel) -> Figure {
-    Figure {
-        description: description.to_owned(),
-        panels: vec![panel],
-        columns: 1,
-        frame: (460.0, 220.0),
-    }
+    Figure::of("Sharpness after each change", panel)
 }

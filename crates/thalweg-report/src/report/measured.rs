@@ -45,12 +45,7 @@ fn figure(network: &NetworkMeasurement) -> Figure {
         marks.collect(),
         Look::scattered(1),
     );
-    Figure {
-        description: "Spectral density of the Hessian".to_owned(),
-        panels: vec![panel],
-        columns: 1,
-        frame: (460.0, 220.0),
-    }
+    Figure::of("Spectral density of the Hessian", panel)
 }
 
 /// The numbers, in words.

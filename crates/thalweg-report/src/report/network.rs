@@ -56,12 +56,7 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
     }
     let sections: Vec<_> = parts
         .iter()
-        .map(|(figure, picture, details)| Section {
-            details,
-            again: figure.command.clone(),
-            picture: Some(picture.clone()),
-            figure,
-        })
+        .map(|(figure, picture, details)| Section::drawn(figure, picture.clone(), details))
         .collect();
     let head = Head {
         title: &format!("training {}", name(directory)),

@@ -24,12 +24,11 @@ const SHOWN: usize = 1000;
 pub fn page(directory: &Path) -> Result<String, ReportError> {
     let log = ProbeLog::read(directory)?;
     let words = words(directory, &log);
-    let section = Section {
-        figure: &words,
-        picture: Some(plot::svg(&draw(&log).scene())),
-        details: "Last numbers, and how they were measured",
-        again: words.command.clone(),
-    };
+    let section = Section::drawn(
+        &words,
+        plot::svg(&draw(&log).scene()),
+        "Last numbers, and how they were measured",
+    );
     let head = Head {
         title: &format!("probe {}", name(directory)),
         heading: HEADING,

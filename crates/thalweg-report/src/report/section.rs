@@ -24,7 +24,17 @@ pub struct Section<'r> {
     pub again: String,
 }
 
-impl Section<'_> {
+impl<'r> Section<'r> {
+    /// That of `figure` with an SVG document, made again by the figure's own command.
+    pub fn drawn(figure: &'r FigureResult, picture: String, details: &'static str) -> Self {
+        Self {
+            figure,
+            picture: Some(picture),
+            details,
+            again: figure.command.clone(),
+        }
+    }
+
     /// The section as HTML.
     pub fn render(&self) -> String {
         let figure = self.figure;

@@ -14,15 +14,13 @@
 //! they do not, it is no gradient: F need not fall, and the motion may end in a steady rotation of
 //! the hidden bases at which T is not Theorem 1's.
 
-use faer::{Mat, MatRef, Side};
+use faer::{Mat, Side};
 
 use super::{
     FlowError,
     kronecker::add_kron,
-    manifold::to_manifold,
     point::{Model, Point},
     potential::{Ascent, add_decay, add_dropout},
-    rosenbrock::System,
 };
 
 /// The flow of one problem.
@@ -45,8 +43,8 @@ impl<'a> ExactFlow<'a> {
 const SINGULAR: f64 = 1e-12;
 
 impl ExactFlow<'_> {
-    /// dW/du, layer by layer.
-    pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<Mat<f64>>, FlowError> {
+    /// dW/du.
+    pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
         let point = Point::new(self.model, self.model.layers(state));
         let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
         let eigen = point
@@ -100,11 +98,12 @@ impl ExactFlow<'_> {
         }
         let solved = vectors * coefficients;
         let multiplier = Mat::from_fn(rows, columns, |i, j| solved[(j * rows + i, 0)]);
-        Ok(gradient
+        let velocity: Vec<Mat<f64>> = gradient
             .into_iter()
             .enumerate()
             .map(|(k, gradient)| point.pull(multiplier.as_ref(), k) - gradient)
-            .collect())
+            .collect();
+        Ok(self.model.flatten(&velocity))
     }
 }
 
@@ -148,57 +147,4 @@ fn contract(n: usize, f: impl Fn(usize, usize) -> f64) -> f64 {
         .flat_map(|i| (0..n).map(move |j| (i, j)))
         .map(|(i, j)| f(i, j))
         .sum()
-}
-
-impl System for ExactFlow<'_> {
-    type Linear<'a>
-        = Mat<f64>
-    where
-        Self: 'a;
-
-    fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
-        out.copy_from_slice(&self.model.flatten(&self.velocity(state)?));
-        Ok(())
-    }
-
-    fn linearise(&self, state: &[f64]) -> Result<Mat<f64>, FlowError> {
-        by_differences(state, |state| {
-            Ok(self.model.flatten(&self.velocity(state)?))
-        })
-    }
-
-    fn relative_error(&self, error: &[f64], state: &[f64]) -> f64 {
-        self.model.relative_size(error, state)
-    }
-
-    fn settle(&self, state: &mut [f64]) -> Result<(), FlowError> {
-        to_manifold(self.model, state).map(|_| ())
-    }
-}
-
-/// The Jacobian of `velocity` at `state` by central differences, which cost 2n evaluations: the derivative of K's eigenvectors is longer
-/// than the rest of this file, and only small networks are followed this way.
-pub(super) fn by_differences(
-    state: &[f64],
-    velocity: impl Fn(&[f64]) -> Result<Vec<f64>, FlowError>,
-) -> Result<Mat<f64>, FlowError> {
-    let n = state.len();
-    let size = (state.iter().map(|w| w * w).sum::<f64>() / n as f64).sqrt();
-    // The cube root of the rounding error balances it against the truncation.
-    let step = 6e-6 * size;
-    let mut jacobian = Mat::zeros(n, n);
-    let mut moved = state.to_vec();
-    for j in 0..n {
-        let mut differences = vec![0.0; n];
-        for sign in [1.0, -1.0] {
-            moved[j] = state[j] + sign * step;
-            for (difference, v) in differences.iter_mut().zip(velocity(&moved)?) {
-                *difference += sign * v;
-            }
-        }
-        moved[j] = state[j];
-        let column = MatRef::from_column_major_slice(&differences, n, 1) * faer::Scale(0.5 / step);
-        jacobian.subcols_mut(j, 1).copy_from(&column);
-    }
-    Ok(jacobian)
 }

@@ -290,7 +290,7 @@ fn exact_drift_solves_its_equations() {
             let model = Model::new(problem);
             let weights = minimum(problem);
             let state = model.flatten(weights.layers());
-            let flat = velocity(&ExactFlow::new(&model), &state);
+            let flat = ExactFlow::new(&model).velocity(&state).unwrap();
             let drift = noise_drift(problem, &weights);
             let found = imbalance_rates(weights.layers(), &model.layers(&flat));
             for (found, expected) in found.iter().zip(&drift) {

@@ -19,7 +19,6 @@ use super::{
         kronecker::add_kron,
         manifold::to_manifold,
         point::{Model, Point},
-        rosenbrock::System,
     },
     base::Base,
     law::{Gaussian, Law, Laws, POINTS},
@@ -119,8 +118,7 @@ impl<'a> Setting<'a> {
 
     /// The exact drift in `along`, per slow time.
     fn leading(&self, state: &[f64], along: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
-        let mut velocity = vec![0.0; state.len()];
-        ExactFlow::new(self.model).rhs(state, &mut velocity)?;
+        let velocity = ExactFlow::new(self.model).velocity(state)?;
         Ok(along.transpose() * column(&velocity))
     }
 
