@@ -92,10 +92,11 @@ impl Task for Together<'_> {
             .square()
             .add(V::splat(meter.noise))
             .mul(V::splat(0.5));
-        let conditions: Vec<V> = weights
-            .iter()
-            .map(|w| condition(&w.entries, w.rows))
-            .collect();
+        // Loops, not closures: those would be compiled without the instruction set.
+        let mut conditions = Vec::with_capacity(depth);
+        for w in &weights {
+            conditions.push(condition(&w.entries, w.rows));
+        }
         let lanes = Measured {
             sharpness: lanes(sharpness),
             lambda_max: lanes(lambda_max(&above[1..], &below[..depth], &meter.start)),
