@@ -14,14 +14,18 @@ const SAMPLES: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct Evaluator<T> {
     machine: Machine<T>,
-    two_layers: Option<TwoLayers>,
+    /// Operations that are done three at a time, by the number of the first.
+    at_once: Vec<(usize, TwoLayers)>,
 }
 
 impl<T: Real> Evaluator<T> {
     /// Of `tape`.
     pub(crate) fn new(tape: Arc<Tape>) -> Self {
+        let all = 0..tape.ops.len();
         Self {
-            two_layers: TwoLayers::of(&tape),
+            at_once: all
+                .filter_map(|index| Some((index, TwoLayers::at(&tape, index)?)))
+                .collect(),
             machine: Machine::new(tape, 1),
         }
     }
@@ -33,10 +37,12 @@ impl<T: Real> Evaluator<T> {
         inputs: Lines<'_, T>,
         outputs: &mut LinesMut<'_, T>,
     ) {
-        if let Some(layers) = &self.two_layers {
-            return layers.run(parameters, inputs, outputs);
+        let columns = inputs.columns;
+        assert_eq!(outputs.columns, columns);
+        if let Some(layers) = self.all_at_once() {
+            return layers.run(parameters, columns, inputs.data, outputs.data);
         }
-        let batch = inputs.batch();
+        let batch = columns.batch;
         self.machine.resize(batch.min(SAMPLES));
         for first in (0..batch).step_by(SAMPLES) {
             // The last may be fewer: the machine's others then are those of before, which nobody reads.
@@ -46,13 +52,38 @@ impl<T: Real> Evaluator<T> {
                 let from = &inputs.line(line)[first..first + count];
                 to.line(line)[..count].copy_from_slice(from);
             }
-            self.machine.forward(parameters);
+            self.forward(parameters);
             let from = self.machine.adjoint().0;
             for line in 0..from.count() {
                 let to = &mut outputs.line(line)[first..first + count];
                 to.copy_from_slice(&from.line(line)[..count]);
             }
         }
+    }
+
+    /// Where they are the whole tape: then they go from the inputs to the outputs themselves.
+    fn all_at_once(&self) -> Option<&TwoLayers> {
+        let [(0, layers)] = &self.at_once[..] else {
+            return None;
+        };
+        let tape = self.machine.tape();
+        (layers.ends() == [tape.input, tape.output]).then_some(layers)
+    }
+
+    /// The output of the machine's samples.
+    fn forward(&mut self, parameters: &[T]) {
+        let mut done = 0;
+        for (index, layers) in &self.at_once {
+            self.machine.forward_part(parameters, done..*index);
+            let (columns, values) = (self.machine.columns, &mut self.machine.values);
+            let [input, output] = layers.ends();
+            let (below, to) = values.split_at_mut(output.first * columns.stride);
+            let x = &below[input.first * columns.stride..];
+            layers.run(parameters, columns, x, to);
+            done = index + TwoLayers::OPS;
+        }
+        let all = self.machine.tape.ops.len();
+        self.machine.forward_part(parameters, done..all);
     }
 }
 
@@ -122,8 +153,8 @@ mod tests {
                     (true, 5, 2),
                 ] {
                     let tape = perceptron(activation, biases, outputs, positions);
-                    let two = TwoLayers::of(&tape).is_some();
-                    assert_eq!(two, activation == Activation::Relu && outputs < 5);
+                    let two = TwoLayers::at(&tape, 0).is_some();
+                    assert_eq!(two, activation == Activation::Relu && outputs < 9);
                     same_as_machine::<f32>(&tape);
                     same_as_machine::<f64>(&tape);
                 }
