@@ -89,7 +89,7 @@ impl<T: Real> Evaluator<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Activation, Block, Number, Recorder};
+    use super::super::{Activation, Block, Number, Recorder, Variable};
     use super::*;
     use crate::lanes::forced;
 
@@ -151,6 +151,10 @@ mod tests {
                     (true, 3, 2),
                     (false, 4, 1),
                     (true, 5, 2),
+                    (false, 6, 1),
+                    (true, 7, 1),
+                    (true, 8, 2),
+                    (true, 9, 2),
                 ] {
                     let tape = perceptron(activation, biases, outputs, positions);
                     let two = TwoLayers::at(&tape, 0).is_some();
@@ -158,6 +162,41 @@ mod tests {
                     same_as_machine::<f32>(&tape);
                     same_as_machine::<f64>(&tape);
                 }
+            }
+        };
+        all();
+        forced::plain(all);
+    }
+
+    /// y = z + W₂ max(W₁ z, 0) with z = W₀ x; and where `again`, the hidden units are added to that once more.
+    fn residual(again: bool) -> Arc<Tape> {
+        let mut recorder = Recorder::new(3, 2).unwrap();
+        let input = recorder.input();
+        let affine = |recorder: &mut Recorder, name, rows, value: Variable| {
+            let weight = recorder.weight(name, rows, value.rows()).unwrap();
+            recorder.affine(weight, None, value).unwrap()
+        };
+        let z = affine(&mut recorder, "w0", 7, input);
+        let wide = affine(&mut recorder, "w1", 7, z);
+        let hidden = recorder.pointwise(Activation::Relu, wide);
+        let narrow = affine(&mut recorder, "w2", 7, hidden);
+        let mut y = recorder.sum(z, narrow).unwrap();
+        if again {
+            y = recorder.sum(y, hidden).unwrap();
+        }
+        Arc::new(recorder.finish(y).unwrap())
+    }
+
+    #[test]
+    fn hidden_units_that_nobody_else_reads_are_left_out_in_the_middle_of_a_tape() {
+        let all = || {
+            for again in [false, true] {
+                let tape = residual(again);
+                let found = (0..tape.ops.len()).filter(|&i| TwoLayers::at(&tape, i).is_some());
+                let expected = if again { vec![] } else { vec![1] };
+                assert_eq!(found.collect::<Vec<_>>(), expected);
+                same_as_machine::<f32>(&tape);
+                same_as_machine::<f64>(&tape);
             }
         };
         all();

@@ -14,8 +14,8 @@ const OUTPUTS: usize = 8;
 /// Outputs of which AVX2 has registers for two vectors each.
 const FEW: usize = 4;
 
-/// Hidden units at a time: with two vectors each, as many sums as hide a multiply–add's latency.
-const UNITS: usize = 4;
+/// Hidden units at a time: with [`FEW`] outputs, two vectors each, as many as AVX2 has registers for.
+const UNITS: usize = 2;
 
 /// A perceptron with one hidden layer of rectified units and few outputs: three operations of a tape.
 #[derive(Clone, Debug)]
