@@ -21,11 +21,8 @@ pub(crate) struct Evaluator<T> {
 impl<T: Real> Evaluator<T> {
     /// Of `tape`.
     pub(crate) fn new(tape: Arc<Tape>) -> Self {
-        let all = 0..tape.ops.len();
         Self {
-            at_once: all
-                .filter_map(|index| Some((index, TwoLayers::at(&tape, index)?)))
-                .collect(),
+            at_once: at_once(&tape),
             machine: Machine::new(tape, 1),
         }
     }
@@ -85,6 +82,20 @@ impl<T: Real> Evaluator<T> {
         let all = self.machine.tape.ops.len();
         self.machine.forward_part(parameters, done..all);
     }
+}
+
+/// Those of `tape`, the first first: one begins no earlier than the one before it ends.
+fn at_once(tape: &Tape) -> Vec<(usize, TwoLayers)> {
+    let (mut found, mut index) = (Vec::new(), 0);
+    while index < tape.ops.len() {
+        if let Some(layers) = TwoLayers::at(tape, index) {
+            found.push((index, layers));
+            index += TwoLayers::OPS;
+        } else {
+            index += 1;
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -192,14 +203,42 @@ mod tests {
         let all = || {
             for again in [false, true] {
                 let tape = residual(again);
-                let found = (0..tape.ops.len()).filter(|&i| TwoLayers::at(&tape, i).is_some());
                 let expected = if again { vec![] } else { vec![1] };
-                assert_eq!(found.collect::<Vec<_>>(), expected);
+                assert_eq!(places(&tape), expected);
                 same_as_machine::<f32>(&tape);
                 same_as_machine::<f64>(&tape);
             }
         };
         all();
         forced::plain(all);
+    }
+
+    /// A perceptron of `layers` affine maps with rectified units between.
+    fn deep(layers: usize) -> Arc<Tape> {
+        let mut recorder = Recorder::new(3, 1).unwrap();
+        let mut value = recorder.input();
+        for layer in 0..layers {
+            if layer > 0 {
+                value = recorder.pointwise(Activation::Relu, value);
+            }
+            let weight = recorder.weight(&format!("w{layer}"), 5, value.rows());
+            value = recorder.affine(weight.unwrap(), None, value).unwrap();
+        }
+        Arc::new(recorder.finish(value).unwrap())
+    }
+
+    #[test]
+    fn layers_are_taken_once_where_they_follow_one_another() {
+        for (layers, expected) in [(3, vec![0]), (4, vec![0, 4]), (5, vec![0, 4])] {
+            let tape = deep(layers);
+            assert_eq!(places(&tape), expected);
+            same_as_machine::<f32>(&tape);
+            same_as_machine::<f64>(&tape);
+        }
+    }
+
+    /// Where layers are done at once.
+    fn places(tape: &Tape) -> Vec<usize> {
+        at_once(tape).into_iter().map(|(index, _)| index).collect()
     }
 }
