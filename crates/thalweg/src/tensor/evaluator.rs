@@ -14,14 +14,15 @@ const SAMPLES: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct Evaluator<T> {
     machine: Machine<T>,
-    two_layers: Option<TwoLayers>,
+    /// Operations that are done three at a time, by the number of the first.
+    at_once: Vec<(usize, TwoLayers)>,
 }
 
 impl<T: Real> Evaluator<T> {
     /// Of `tape`.
     pub(crate) fn new(tape: Arc<Tape>) -> Self {
         Self {
-            two_layers: TwoLayers::of(&tape),
+            at_once: at_once(&tape),
             machine: Machine::new(tape, 1),
         }
     }
@@ -33,10 +34,12 @@ impl<T: Real> Evaluator<T> {
         inputs: Lines<'_, T>,
         outputs: &mut LinesMut<'_, T>,
     ) {
-        if let Some(layers) = &self.two_layers {
-            return layers.run(parameters, inputs, outputs);
+        let columns = inputs.columns;
+        assert_eq!(outputs.columns, columns);
+        if let Some(layers) = self.all_at_once() {
+            return layers.run(parameters, columns, inputs.data, outputs.data);
         }
-        let batch = inputs.batch();
+        let batch = columns.batch;
         self.machine.resize(batch.min(SAMPLES));
         for first in (0..batch).step_by(SAMPLES) {
             // The last may be fewer: the machine's others then are those of before, which nobody reads.
@@ -46,7 +49,7 @@ impl<T: Real> Evaluator<T> {
                 let from = &inputs.line(line)[first..first + count];
                 to.line(line)[..count].copy_from_slice(from);
             }
-            self.machine.forward(parameters);
+            self.forward(parameters);
             let from = self.machine.adjoint().0;
             for line in 0..from.count() {
                 let to = &mut outputs.line(line)[first..first + count];
@@ -54,11 +57,50 @@ impl<T: Real> Evaluator<T> {
             }
         }
     }
+
+    /// Where they are the whole tape: then they go from the inputs to the outputs themselves.
+    fn all_at_once(&self) -> Option<&TwoLayers> {
+        let [(0, layers)] = &self.at_once[..] else {
+            return None;
+        };
+        let tape = self.machine.tape();
+        (layers.ends() == [tape.input, tape.output]).then_some(layers)
+    }
+
+    /// The output of the machine's samples.
+    fn forward(&mut self, parameters: &[T]) {
+        let mut done = 0;
+        for (index, layers) in &self.at_once {
+            self.machine.forward_part(parameters, done..*index);
+            let (columns, values) = (self.machine.columns, &mut self.machine.values);
+            let [input, output] = layers.ends();
+            let (below, to) = values.split_at_mut(output.first * columns.stride);
+            let x = &below[input.first * columns.stride..];
+            layers.run(parameters, columns, x, to);
+            done = index + TwoLayers::OPS;
+        }
+        let all = self.machine.tape.ops.len();
+        self.machine.forward_part(parameters, done..all);
+    }
+}
+
+/// Those of `tape`, the first first: one begins no earlier than the one before it ends.
+fn at_once(tape: &Tape) -> Vec<(usize, TwoLayers)> {
+    let (mut found, mut index) = (Vec::new(), 0);
+    while index < tape.ops.len() {
+        if let Some(layers) = TwoLayers::at(tape, index) {
+            found.push((index, layers));
+            index += TwoLayers::OPS;
+        } else {
+            index += 1;
+        }
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Activation, Block, Number, Recorder};
+    use super::super::{Activation, Block, Number, Recorder, Variable};
     use super::*;
     use crate::lanes::forced;
 
@@ -120,10 +162,14 @@ mod tests {
                     (true, 3, 2),
                     (false, 4, 1),
                     (true, 5, 2),
+                    (false, 6, 1),
+                    (true, 7, 1),
+                    (true, 8, 2),
+                    (true, 9, 2),
                 ] {
                     let tape = perceptron(activation, biases, outputs, positions);
-                    let two = TwoLayers::of(&tape).is_some();
-                    assert_eq!(two, activation == Activation::Relu && outputs < 5);
+                    let two = TwoLayers::at(&tape, 0).is_some();
+                    assert_eq!(two, activation == Activation::Relu && outputs < 9);
                     same_as_machine::<f32>(&tape);
                     same_as_machine::<f64>(&tape);
                 }
@@ -131,5 +177,68 @@ mod tests {
         };
         all();
         forced::plain(all);
+    }
+
+    /// y = z + W₂ max(W₁ z, 0) with z = W₀ x; and where `again`, the hidden units are added to that once more.
+    fn residual(again: bool) -> Arc<Tape> {
+        let mut recorder = Recorder::new(3, 2).unwrap();
+        let input = recorder.input();
+        let affine = |recorder: &mut Recorder, name, rows, value: Variable| {
+            let weight = recorder.weight(name, rows, value.rows()).unwrap();
+            recorder.affine(weight, None, value).unwrap()
+        };
+        let z = affine(&mut recorder, "w0", 7, input);
+        let wide = affine(&mut recorder, "w1", 7, z);
+        let hidden = recorder.pointwise(Activation::Relu, wide);
+        let narrow = affine(&mut recorder, "w2", 7, hidden);
+        let mut y = recorder.sum(z, narrow).unwrap();
+        if again {
+            y = recorder.sum(y, hidden).unwrap();
+        }
+        Arc::new(recorder.finish(y).unwrap())
+    }
+
+    #[test]
+    fn hidden_units_that_nobody_else_reads_are_left_out_in_the_middle_of_a_tape() {
+        let all = || {
+            for again in [false, true] {
+                let tape = residual(again);
+                let expected = if again { vec![] } else { vec![1] };
+                assert_eq!(places(&tape), expected);
+                same_as_machine::<f32>(&tape);
+                same_as_machine::<f64>(&tape);
+            }
+        };
+        all();
+        forced::plain(all);
+    }
+
+    /// A perceptron of `layers` affine maps with rectified units between.
+    fn deep(layers: usize) -> Arc<Tape> {
+        let mut recorder = Recorder::new(3, 1).unwrap();
+        let mut value = recorder.input();
+        for layer in 0..layers {
+            if layer > 0 {
+                value = recorder.pointwise(Activation::Relu, value);
+            }
+            let weight = recorder.weight(&format!("w{layer}"), 5, value.rows());
+            value = recorder.affine(weight.unwrap(), None, value).unwrap();
+        }
+        Arc::new(recorder.finish(value).unwrap())
+    }
+
+    #[test]
+    fn layers_are_taken_once_where_they_follow_one_another() {
+        for (layers, expected) in [(3, vec![0]), (4, vec![0, 4]), (5, vec![0, 4])] {
+            let tape = deep(layers);
+            assert_eq!(places(&tape), expected);
+            same_as_machine::<f32>(&tape);
+            same_as_machine::<f64>(&tape);
+        }
+    }
+
+    /// Where layers are done at once.
+    fn places(tape: &Tape) -> Vec<usize> {
+        at_once(tape).into_iter().map(|(index, _)| index).collect()
     }
 }

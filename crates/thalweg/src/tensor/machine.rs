@@ -1,5 +1,6 @@
 //! Runs a tape on one batch: forwards, backwards, and along directions of the parameters.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Number;
@@ -119,13 +120,18 @@ impl<T: Number> Machine<T> {
 
     /// Computes everything from the inputs and `parameters`.
     pub fn forward(&mut self, parameters: &[T]) {
+        self.forward_part(parameters, 0..self.tape.ops.len());
+    }
+
+    /// What operations `part` compute, from the inputs and from what those before them have.
+    pub(super) fn forward_part(&mut self, parameters: &[T], part: Range<usize>) {
         assert_eq!(parameters.len(), self.tape.parameter_count());
         if std::mem::take(&mut self.stale)
             && let Some(sparse) = &mut self.sparse
         {
             sparse.set(&self.values, self.columns);
         }
-        let (ops, columns) = (&self.tape.ops, self.columns);
+        let (ops, columns) = (&self.tape.ops[part], self.columns);
         let (values, sparse) = (&mut self.values, useful(&self.sparse));
         vectorise(
             #[inline(always)]
@@ -319,7 +325,7 @@ impl<T: Number> Machine<T> {
     }
 
     /// Where the output lies in an arena.
-    fn output(&self) -> std::ops::Range<usize> {
+    fn output(&self) -> Range<usize> {
         let output = self.tape.output;
         output.flat().row(0, self.columns, 0)
     }

@@ -385,55 +385,73 @@ impl<T: Number> Pairs<'_, T> {
     }
 }
 
-/// out = or += scale Σ a ∘ b over `pairs` of lines, numbered within `left` and `right`, which like `out`
-/// have lines of `out`'s length.
+/// Lines of `out`, each = or += scale Σ a ∘ b over pairs of lines, numbered within `left` and `right`. All are lines of
+/// `stride`.
 pub(crate) struct SumProducts<'a, T, I> {
     pub out: &'a mut [T],
+    pub stride: usize,
     pub scale: T,
     pub left: &'a [T],
     pub right: &'a [T],
-    pub pairs: I,
-    pub write: Write,
+    /// For each line of `out` that is written its number, how it is written, and its pairs.
+    pub sums: I,
 }
 
-impl<T: Number, I: Iterator<Item = [usize; 2]> + Clone> Packed<T> for SumProducts<'_, T, I> {
+impl<T, I, P> Laned<T> for SumProducts<'_, T, I>
+where
+    T: Number,
+    I: Iterator<Item = (usize, Write, P)> + Clone,
+    P: Iterator<Item = [usize; 2]>,
+{
+    /// All sums of some columns after those of others, so that lines which many sums read stay in the first cache.
     #[inline(always)]
-    fn run<P: Pack<T>>(mut self) {
-        let n = self.out.len();
+    fn run<V: Vector<T>>(mut self) {
+        let n = self.stride;
         let mut c = 0;
-        while c + ROWS * P::LANES <= n {
-            self.tile::<P, ROWS>(c);
-            c += ROWS * P::LANES;
+        while c + 8 * V::LANES <= n {
+            self.tiles::<V, 8>(c);
+            c += 8 * V::LANES;
+        }
+        while c + 2 * V::LANES <= n {
+            self.tiles::<V, 2>(c);
+            c += 2 * V::LANES;
         }
         while c < n {
-            self.tile::<P, 1>(c);
-            c += P::LANES;
+            self.tiles::<V, 1>(c);
+            c += V::LANES;
         }
     }
 }
 
-impl<T: Number, I: Iterator<Item = [usize; 2]> + Clone> SumProducts<'_, T, I> {
-    /// N packs from column c on.
+impl<T, I, P> SumProducts<'_, T, I>
+where
+    T: Number,
+    I: Iterator<Item = (usize, Write, P)> + Clone,
+    P: Iterator<Item = [usize; 2]>,
+{
+    /// N vectors from column c on, of every sum.
     #[inline(always)]
-    fn tile<P: Pack<T>, const N: usize>(&mut self, c: usize) {
-        let n = self.out.len();
-        let mut sums = [P::splat(T::ZERO); N];
-        for [a, b] in self.pairs.clone() {
-            let a = &self.left[a * n + c..][..N * P::LANES];
-            let b = &self.right[b * n + c..][..N * P::LANES];
-            for p in 0..N {
-                let from = p * P::LANES;
-                sums[p] = P::load(&a[from..]).mul_add(P::load(&b[from..]), sums[p]);
+    fn tiles<V: Vector<T>, const N: usize>(&mut self, c: usize) {
+        let n = self.stride;
+        let scale = V::splat(self.scale);
+        for (line, write, pairs) in self.sums.clone() {
+            let mut sums = [V::splat(T::ZERO); N];
+            for [a, b] in pairs {
+                let a = &self.left[a * n + c..][..N * V::LANES];
+                let b = &self.right[b * n + c..][..N * V::LANES];
+                for p in 0..N {
+                    let from = p * V::LANES;
+                    sums[p] = V::load(&a[from..]).mul_add(V::load(&b[from..]), sums[p]);
+                }
             }
-        }
-        let scale = P::splat(self.scale);
-        let out = &mut self.out[c..][..N * P::LANES];
-        for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(P::LANES)) {
-            let old = match self.write {
-                Write::Set => P::splat(T::ZERO),
-                Write::Add => P::load(out),
-            };
-            scale.mul_add(sum, old).store(out);
+            let out = &mut self.out[line * n + c..][..N * V::LANES];
+            for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(V::LANES)) {
+                let old = match write {
+                    Write::Set => V::splat(T::ZERO),
+                    Write::Add => V::load(out),
+                };
+                scale.mul_add(sum, old).store(out);
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{Direction, Point, Reads, Rules, Sink};
 use crate::tensor::Number;
 use crate::tensor::lines::Columns;
-use crate::tensor::pack::on_packs;
 use crate::tensor::product::SumProducts;
 use crate::tensor::variable::{Line, Use, Variable};
 use crate::tensor::write::Write;
@@ -77,18 +76,18 @@ impl Products {
         out: &mut [T],
         write: Write,
     ) {
-        let scale = T::from_f64(self.scale);
-        for (out, pairs) in out.chunks_exact_mut(columns.stride).zip(&self.pairs) {
-            let pairs = pairs.iter().map(|[a, b]| [a.index, b.index]);
-            on_packs(SumProducts {
-                out,
-                scale,
-                left,
-                right,
-                pairs,
-                write,
-            });
-        }
+        let sums = self.pairs.iter().enumerate().map(
+            #[inline(always)]
+            |(line, pairs)| (line, write, pairs.iter().map(|[a, b]| [a.index, b.index])),
+        );
+        T::on_widest(SumProducts {
+            out,
+            stride: columns.stride,
+            scale: T::from_f64(self.scale),
+            left,
+            right,
+            sums,
+        });
     }
 
     /// ā = or += scale Σ ȳ b over the lines b that a is multiplied with, from `values`; only added where
@@ -100,21 +99,20 @@ impl Products {
         values: &[T],
         adjoint: &[T],
         to: &mut [T],
-        write: impl Fn(Write) -> Write,
+        write: impl Fn(Write) -> Write + Copy,
     ) {
-        let scale = T::from_f64(self.scale);
-        for Partners { line, with } in &self.partners {
-            let to = &mut to[line.what.range(columns)];
-            let with = with.iter().copied();
-            on_packs(SumProducts {
-                out: to,
-                scale,
-                left: adjoint,
-                right: values,
-                pairs: with,
-                write: write(line.write),
-            });
-        }
+        let sums = self.partners.iter().map(
+            #[inline(always)]
+            |Partners { line, with }| (line.what.index, write(line.write), with.iter().copied()),
+        );
+        T::on_widest(SumProducts {
+            out: to,
+            stride: columns.stride,
+            scale: T::from_f64(self.scale),
+            left: adjoint,
+            right: values,
+            sums,
+        });
     }
 }
 
