@@ -53,6 +53,14 @@ fn check_minimum(minimum: &Minimum) -> Result<(), TestCaseError> {
             let claimed = claimed.singular_values.get(i).copied().unwrap_or(0.0);
             prop_assert!((claimed - value).abs() <= 1e-11 * found[0]);
         }
+        // Largest over smallest of those that are not zero, up to what the line above allows the smallest.
+        let condition = claimed.condition_number;
+        let Some(last) = claimed.singular_values.len().checked_sub(1) else {
+            prop_assert_eq!(condition, 1.0);
+            continue;
+        };
+        let doubt = 2e-11 * (1.0 + condition);
+        prop_assert!((condition * found[last] - found[0]).abs() <= doubt * found[0]);
     }
     Ok(())
 }
