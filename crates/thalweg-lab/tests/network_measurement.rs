@@ -298,6 +298,8 @@ fn residuals_bounds_and_alignment_are_what_single_samples_say() {
     let overlap = 0.5 * cosines.iter().map(|c| c * c).sum::<f64>();
     assert!(overlap < 0.99, "{overlap}: nothing to be told apart");
     close("overlap", alignment.overlap.unwrap(), overlap);
+    // Two directions of twelve.
+    close("chance", alignment.chance, 2.0 / 12.0);
     for (angle, cosine) in alignment.angles.iter().zip(cosines) {
         assert!((angle.cos() - cosine).abs() < 1e-5, "{angle} for {cosine}");
     }

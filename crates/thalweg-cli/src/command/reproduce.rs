@@ -279,3 +279,28 @@ fn numbers(claim: &Judged) -> String {
     let sampled = claim.standard_error.is_some();
     format!("{words}; agrees if {}", claim.tolerance.words(sampled))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// 10.5 ± 0.25 against 10: 5 % more, two standard errors.
+    #[test]
+    fn a_claims_numbers_stand_in_their_units() {
+        let claim = json!({
+            "statement": "s", "source": "eq. 1", "predicted_by": "T_{min}",
+            "measured": 10.5, "standard_error": 0.25, "predicted": 10.0,
+            "relative_error": 0.05, "z_score": 2.0,
+            "tolerance": { "within": { "relative": 0.1 } },
+            "verdict": "agrees", "reason": null,
+        });
+        let claim: Judged = serde_json::from_value(claim).unwrap();
+        let words = numbers(&claim);
+        assert!(
+            words.starts_with("10.5 ± 0.25 against 10 (T_min): 5 %, z = 2; agrees if within 10 %"),
+            "{words}"
+        );
+    }
+}

@@ -104,6 +104,12 @@ fn predictions_worked_out_by_hand() {
     let first = 5.0 * (6.0 / 9.0 + 3.0) / q;
     for (layer, name, share) in [(0, "W_1", first), (1, "W_2", 2.0 * 9.0 * q)] {
         assert_printed(&page, name, share);
+        let line = page
+            .lines()
+            .find(|line| line.trim_start().starts_with(name));
+        let (before, _) = line.unwrap().split_once(" %").unwrap();
+        let part: f64 = before.split_whitespace().last().unwrap().parse().unwrap();
+        assert!((part - 100.0 * share / sharpness).abs() < 0.0501, "{part}");
         assert_near(&json["layers"][layer]["sharpness"], share);
         assert_near(&json["layers"][layer]["fluctuation"], fluctuation / 2.0);
     }
@@ -346,4 +352,23 @@ fn the_flows_relaxation_time_is_the_same_in_both_clocks() {
         (steps / (slow_time * 10.0 / 9e-6) - 1.0).abs() < 1e-12,
         "{steps}"
     );
+}
+
+/// A nearly singular covariance fixes three digits of what the noise does. Where nothing has moved yet the noise has no part, and all
+/// six that are printed are known.
+#[test]
+fn the_start_of_a_flow_has_the_digits_that_no_noise_takes() {
+    let problem = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
+        noise_covariance = [[0.9597234327544356, 0.1966071346021727], [0.1966071346021727, 0.04027656724558933]]\n";
+    let (_folder, path) = file("problem.toml", problem.as_bytes());
+    let at = ["--learning-rate", "0.001", "--batch", "10", "--steps", "10"];
+    let page = run(&[&["flow", path.to_str().unwrap()], &at[..]].concat()).stdout;
+    let (_, rows) = page.split_once("step t").unwrap();
+    let digits = |step: &str| {
+        let row = rows.lines().map(|line| line.split_whitespace());
+        let mut row = row.filter(|words| words.clone().next() == Some(step));
+        let sharpness = row.next().unwrap().nth(2).unwrap().to_owned();
+        sharpness.chars().filter(char::is_ascii_digit).count()
+    };
+    assert_eq!((digits("0"), digits("10")), (6, 3), "{page}");
 }

@@ -181,3 +181,21 @@ pub(super) fn failure(error: FlowError) -> AnswerError {
         _ => AnswerError::input(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_decades_of_steps_are_evenly_spaced_in_their_logarithm() {
+        let steps = |last, points| match FlowTimes::log_spaced(0.1, 5, last, points) {
+            FlowTimes::Steps(steps) => steps,
+            FlowTimes::Slow(_) => panic!("steps were asked for"),
+        };
+        let found = steps(100_000, 4);
+        assert_eq!((found.learning_rate, found.batch), (0.1, 5));
+        assert_eq!(found.steps, [0, 100, 1000, 10_000, 100_000]);
+        // 10^(1/2) apart, and none twice.
+        assert_eq!(steps(100, 8).steps, [0, 1, 3, 10, 32, 100]);
+    }
+}

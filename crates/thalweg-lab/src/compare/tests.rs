@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use serde_json::json;
 use thalweg::flow::{self, Steps};
 use thalweg::simulate::Ensemble;
 use thalweg::theory;
 
 use super::*;
+use crate::answer::simulated;
 use crate::quantity;
 use crate::run;
 use crate::spec::{Experiment, read_experiment};
@@ -93,6 +95,8 @@ fn every_number_is_that_of_its_own_quantity_seed_and_step() {
         (values.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / 6.0).sqrt()
     };
     let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} {b}");
+    let told = simulated(&comparison, &[]);
+    assert_eq!((&told["seeds"], &told["diverged"]), (&json!(3), &json!(0)));
     for (i, (key, sgd, flow, exact)) in expected.into_iter().enumerate() {
         let measured = &comparison.measured[i];
         assert_eq!(measured.quantity.key, key);
@@ -110,7 +114,27 @@ fn every_number_is_that_of_its_own_quantity_seed_and_step() {
         assert!(level.is_level() && !series.is_level());
         near(level.end, exact);
         near(level.z.unwrap(), (mean(sgd) - exact) / error(sgd));
+        for (name, expected) in [
+            ("mean", mean(sgd)),
+            ("standard_error", error(sgd)),
+            ("slow_flow", mean(flow)),
+            ("slow_flow_z", mean(differences) / error(differences)),
+            ("limit", exact),
+            ("limit_z", (mean(sgd) - exact) / error(sgd)),
+        ] {
+            near(told[key][name].as_f64().unwrap(), expected);
+        }
     }
+}
+
+/// Of 401 measured steps every third is asked for, and the last.
+#[test]
+fn predictors_are_asked_at_no_more_steps_than_can_be_drawn() {
+    let comparison = compare(&format!(
+        "{SMALL}measure = {{ count = 401, spacing = \"linear\" }}\n"
+    ));
+    let expected: Vec<u64> = (0..400).step_by(3).chain([400]).collect();
+    assert_eq!(comparison.steps, expected);
 }
 
 /// Without label noise there is no limit, and the rest is there all the same.

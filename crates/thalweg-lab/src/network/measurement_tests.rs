@@ -92,3 +92,24 @@ fn quantiles_keep_their_places_and_infinities_are_absent() {
     };
     assert_eq!(found.high, high);
 }
+
+/// 3 lies between 2 and 4, and neither 1 nor 5 does.
+#[test]
+fn bounds_hold_where_the_fluctuation_lies_between_them() {
+    for (fluctuation, hold) in [(1.0, false), (3.0, true), (5.0, false)] {
+        let found = BoundsRecord::from(fluctuation::Bounds {
+            lower: 2.0,
+            fluctuation,
+            upper: 4.0,
+            independent: 2.5,
+        });
+        let expected = BoundsRecord {
+            lower: 2.0,
+            fluctuation,
+            upper: 4.0,
+            independent: 2.5,
+            hold,
+        };
+        assert_eq!(found, expected);
+    }
+}

@@ -102,7 +102,8 @@ fn a_cell_is_the_experiment_with_the_values_put_in_and_gives_its_numbers() {
 fn the_table_holds_ends_and_the_limit() {
     let text = SWEEP
         .replace("[1, 0.5]", "[1, 0.1]")
-        .replace("steps = 50", "steps = 100");
+        .replace("steps = 50", "steps = 100")
+        .replace("count = 4", "count = 11, spacing = \"linear\"");
     let (_folder, store) = done(&text);
     let cells = ends(&store).unwrap();
     assert_eq!(cells.len(), 4);

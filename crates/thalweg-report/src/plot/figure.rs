@@ -134,6 +134,40 @@ mod tests {
         assert_eq!(samples, 3, "each name once, though three panels use it");
     }
 
+    /// Bars too: the lowest and the highest of them reach further than any point.
+    #[test]
+    fn panels_hold_their_bars() {
+        for log in [false, true] {
+            let axis = if log { Axis::log } else { Axis::linear };
+            let points = [(1.0, 10.0, 6.0), (2.0, 12.0, 8.0)];
+            let points = points.map(|(x, y, error)| Point { x, y, error });
+            let panel =
+                Panel::new("", axis("x"), axis("y")).with("", points.to_vec(), Look::scattered(1));
+            let figure = Figure {
+                description: String::new(),
+                panels: vec![panel],
+                columns: 1,
+                frame: (240.0, 160.0),
+            };
+            let scene = figure.scene();
+            let bars = scene.shapes.iter().filter_map(|shape| match shape {
+                Shape::Line {
+                    points,
+                    ink: Ink::Series(1),
+                    ..
+                } => Some(points),
+                _ => None,
+            });
+            let top = EDGE + Panel::ABOVE;
+            let mut ends = 0;
+            for (_, y) in bars.flatten() {
+                ends += 1;
+                assert!((top..=top + 160.0).contains(y), "{y}");
+            }
+            assert_eq!(ends, 4);
+        }
+    }
+
     /// Two maps of one label, whose only values are 1 and 100, are of the two ends of one scale; a third has its own.
     #[test]
     fn maps_of_one_thing_share_their_colours() {

@@ -81,6 +81,24 @@ fn cells_lie_at_their_values() {
     assert_eq!(grid.slices[1].points[1][1].mean(), f64::INFINITY);
 }
 
+/// Where the file goes from the middle value to the largest and back to the smallest, none is at the place of another.
+#[test]
+fn values_in_any_order_lie_in_their_own() {
+    let text = SWEEP.replace("[1.0, 0.1, 0.01]", "[0.1, 1.0, 0.01]");
+    let (_folder, store) = store(&text, &Which::Cells(vec![0]));
+    let cells = ends(&store).unwrap();
+    let (x, y) = sides(&store, SweepView::default());
+    assert_eq!(x.places, [0.01, 0.1, 1.0]);
+    let grid = Grid::new(store.sweep(), &cells, &quantity::SHARPNESS, &x, Some(&y));
+    // The one cell that was run has weak = 0.1 and depth = 2.
+    let points = &grid.slices[0].points;
+    let run: Vec<(usize, usize)> = (0..points.len())
+        .flat_map(|row| (0..points[row].len()).map(move |column| (row, column)))
+        .filter(|&(row, column)| points[row][column].mean().is_finite())
+        .collect();
+    assert_eq!(run, [(0, 1)]);
+}
+
 /// Of columns that move together the first names a map: it tells where the others are.
 #[test]
 fn a_map_is_named_once_for_columns_that_move_together() {

@@ -89,9 +89,16 @@ fn a_short_run_cannot_test_a_limit_but_can_follow_the_flow() {
 #[test]
 fn the_flows_end_is_that_of_the_last_fifth() {
     let problem = identity_problem(&[1.0, 0.1], 2).unwrap();
+    let stability = predict(&problem).unwrap().stability(0.01, 10).unwrap();
     let ran = run(problem, plain(0.01, 10, KAIMING), 100, 2);
     let runs = ran.linear("run").unwrap();
     let flows = Compared::new(runs, &SLOW_FLOW).unwrap();
+    // How far the limit is from η → 0⁺, which is not how far the way there was: ‖V√Σx‖² is 2.
+    let (way, limit) = (flows.range().unwrap(), flows.limit_range().unwrap());
+    let spread = stability.weighted_fluctuation / 2.0;
+    assert!((limit.relative_weighted_fluctuation / spread - 1.0).abs() < 1e-9);
+    assert!((limit.stability / stability.stability_number - 1.0).abs() < 1e-9);
+    assert!((way.relative_weighted_fluctuation / spread - 1.0).abs() > 0.01);
     let last: Vec<f64> = (80..=100)
         .map(|t| {
             let i = runs.1.steps.iter().position(|&step| step == t).unwrap();

@@ -42,24 +42,32 @@ mod tests {
     use super::super::linear::identity_problem;
     use super::*;
 
-    /// By hand, √Σε = (1, .2), V = Σx = I: output i has ‖W_2‖² = s_i, s_i² = (a/4 + λB/2η)/(σ_i²/2 + λB/2η), and
-    /// T = 2 Σ (s_i + 1/s_i).
+    /// By hand, Σε = diag(1, .04) and V = I, for Σx = diag(x_1, x_2): output i has ‖W_2‖² = s_i and ‖W_1‖² = 1/s_i with
+    /// s_i² = (a x_i/4 + λB/2η)/(b σ_i²/4 + λB/2η), and T = Σ (b s_i + 2 x_i/s_i).
     #[test]
     fn decay_has_the_end_that_is_found_output_by_output() {
-        let problem = identity_problem(&[1.0, 0.2], 2).unwrap();
-        for strength in [0.0, 0.04, 0.2, 3.0] {
-            let by_hand: f64 = [1.0, 0.04]
-                .map(|variance: f64| {
-                    let square = (0.26 + strength / 2.0) / (variance / 2.0 + strength / 2.0);
-                    2.0 * (square.sqrt() + 1.0 / square.sqrt())
-                })
-                .iter()
-                .sum();
-            let found = sharpness_under_decay(&problem, strength).unwrap();
-            assert!(
-                (found / by_hand - 1.0).abs() < 1e-12,
-                "{strength}: {found} {by_hand}"
-            );
+        for inputs in [[1.0, 1.0], [2.0, 0.3]] {
+            let noise = [1.0, 0.04];
+            let diagonal =
+                |values: [f64; 2]| Mat::from_fn(2, 2, |i, j| if i == j { values[i] } else { 0.0 });
+            let problem =
+                Problem::new(diagonal(inputs), Mat::identity(2, 2), diagonal(noise), 2).unwrap();
+            let (a, b) = (noise[0] + noise[1], inputs[0] + inputs[1]);
+            for strength in [0.0, 0.04, 0.2, 3.0] {
+                let by_hand: f64 = [0, 1]
+                    .map(|i| {
+                        let below = b * noise[i] / 4.0 + strength / 2.0;
+                        let size = ((a * inputs[i] / 4.0 + strength / 2.0) / below).sqrt();
+                        b * size + 2.0 * inputs[i] / size
+                    })
+                    .iter()
+                    .sum();
+                let found = sharpness_under_decay(&problem, strength).unwrap();
+                assert!(
+                    (found / by_hand - 1.0).abs() < 1e-12,
+                    "{inputs:?}, {strength}: {found} {by_hand}"
+                );
+            }
         }
     }
 }

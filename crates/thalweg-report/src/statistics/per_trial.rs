@@ -168,6 +168,10 @@ mod tests {
         assert!((ratio.value - 1.0).abs() < 1e-15);
         // The logarithms ±ln 2 have the standard error ln 2.
         assert!((ratio.error.unwrap() - 2f64.ln()).abs() < 1e-15);
+        // ln 4 ± ln 2, and so 4 times 1 ± ln 2.
+        let wide = of(&[8.0, 2.0]).geometric_mean().unwrap();
+        assert!((wide.value - 4.0).abs() < 1e-14);
+        assert!((wide.error.unwrap() - 4.0 * 2f64.ln()).abs() < 1e-14);
         let up = of(&[6.0, 8.0])
             .over(&of(&[2.0, 2.0]))
             .geometric_mean()

@@ -303,3 +303,48 @@ fn rule(diagonal: &[f64], coupling: &[f64]) -> Result<Rule, CurvatureError> {
             .collect(),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Laurie's rule of n nodes has the error of the Gauss rule of n − 1 with the other sign, for all powers up to 2n − 1, which the
+    /// Gauss rule of n has exactly. Three rules from the same probe.
+    #[test]
+    fn the_anti_gauss_rule_errs_to_the_other_side() {
+        const DIM: usize = 40;
+        let matrix = Mat::from_fn(
+            DIM,
+            DIM,
+            |i, j| {
+                if i == j { (3.0 * i as f64).sin() } else { 0.0 }
+            },
+        );
+        let pairs = |steps: usize| {
+            let settings = DensitySettings {
+                probes: 2,
+                steps,
+                seed: 3,
+            };
+            let found = density(&mut Dense::new(matrix.clone()).unwrap(), &settings).unwrap();
+            match found.rules {
+                Rules::Probes(pairs) => pairs,
+                Rules::Exact(_) => panic!("{DIM} is more than the probes see"),
+            }
+        };
+        let power = |p: i32| move |x: f64| x.powi(p);
+        for n in [3, 4, 6] {
+            // The first probe alone: the second goes on from where the first one ends.
+            let (coarse, fine) = (&pairs(n - 1)[0], &pairs(n)[0]);
+            for p in 0..2 * n as i32 {
+                let exact = fine.gauss.integral(&power(p));
+                let middle =
+                    0.5 * (coarse.gauss.integral(&power(p)) + fine.anti.integral(&power(p)));
+                assert!((middle - exact).abs() < 1e-13, "{n}, {p}: {middle} {exact}");
+            }
+            let last = power(2 * n as i32 - 2);
+            let error = coarse.gauss.integral(&last) - fine.gauss.integral(&last);
+            assert!(error.abs() > 1e-4, "{n}: {error}");
+        }
+    }
+}

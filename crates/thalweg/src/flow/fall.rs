@@ -378,6 +378,31 @@ mod tests {
         }
     }
 
+    /// At a minimum, where ρ is 0, no part of J is left out: what nearly solves (σ − J) z = b solves it.
+    #[test]
+    fn what_is_left_out_of_a_step_vanishes_at_a_minimum() {
+        for problem in problems() {
+            let model = Model::new(&problem);
+            let weights = model.flatten(minimum(&problem).layers());
+            let (mut fall, mut state) = Fall::new(&model, &weights);
+            state[model.dim()..].fill(0.0);
+            let mut rate = vec![0.0; state.len()];
+            fall.rhs(0.0, &state, 0.0, &mut rate).unwrap();
+            let here = fall.here.take().unwrap();
+            let shift = 0.7;
+            let steep = Steep::new(&Point::new(&model, model.layers(&weights)), shift).unwrap();
+            let b: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
+            let z = steep.nearly(&model, &here, shift, &b);
+            let image: Vec<f64> = z
+                .iter()
+                .zip(here.derivative(&model, &z))
+                .map(|(z, slope)| shift * z - slope)
+                .collect();
+            let off = difference(&image, &b) / norm(&b);
+            assert!(off < 1e-11, "{off}");
+        }
+    }
+
     /// The residual that is followed for itself stays that of the weights, and the weights can be put right by it.
     #[test]
     fn residual_moves_as_that_of_the_weights() {

@@ -76,6 +76,8 @@ mod tests {
         let samples: Vec<f64> = (1..=100).map(f64::from).collect();
         let median = Quantile::of(&samples, 0.5);
         assert_eq!((median.value, median.interval), (50.0, (40.0, 61.0)));
+        // A third of the samples does not exceed 1, and two thirds do not exceed 2.
+        assert_eq!(Quantile::of(&[1.0, 2.0, 3.0], 0.5).value, 2.0);
         let single = Quantile::of(&[3.0], 0.05);
         assert_eq!(single.value, 3.0);
         assert_eq!(single.interval, (f64::NEG_INFINITY, f64::INFINITY));

@@ -382,5 +382,15 @@ mod tests {
         for (outcome, observation) in ensemble.outcomes().iter().zip(ensemble.observe()) {
             assert_eq!(diverged(outcome), observation.is_none());
         }
+        // After as many steps as are said, and not after one less.
+        for (&seed, outcome) in seeds.iter().zip(ensemble.outcomes()) {
+            if let Outcome::Diverged { step } = outcome {
+                let mut alone = Ensemble::start(&problem, &settings, &[seed]).unwrap();
+                alone.run_to(step - 1);
+                assert_eq!(alone.outcomes()[0], Outcome::Running);
+                alone.run_to(step);
+                assert_eq!(alone.outcomes()[0], outcome);
+            }
+        }
     }
 }

@@ -43,6 +43,8 @@ mod tests {
         assert_eq!(linear(0, 7), [0]);
         assert_eq!(logarithmic(0, 7), [0]);
         assert_eq!(linear(9, 0), [0, 9]);
+        // 10/3 and 20/3, to the nearest step.
+        assert_eq!(linear(10, 4), [0, 3, 7, 10]);
     }
 
     #[test]

@@ -53,6 +53,14 @@ fn check_minimum(minimum: &Minimum) -> Result<(), TestCaseError> {
             let claimed = claimed.singular_values.get(i).copied().unwrap_or(0.0);
             prop_assert!((claimed - value).abs() <= 1e-11 * found[0]);
         }
+        // Largest over smallest of those that are not zero, up to what the line above allows the smallest.
+        let condition = claimed.condition_number;
+        let Some(last) = claimed.singular_values.len().checked_sub(1) else {
+            prop_assert_eq!(condition, 1.0);
+            continue;
+        };
+        let doubt = 2e-11 * (1.0 + condition);
+        prop_assert!((condition * found[last] - found[0]).abs() <= doubt * found[0]);
     }
     Ok(())
 }
@@ -118,6 +126,20 @@ proptest! {
         }
         prop_assert!(close(curvature.lambda_max().unwrap(), dense[0], 1e-10));
     }
+}
+
+/// Behind hidden layers of less than half as many units as there are outputs, K is multiplied with by its factors.
+#[test]
+fn narrow_layers_have_the_largest_eigenvalue_of_their_spectrum() {
+    let teacher = Mat::from_fn(5, 3, |i, j| ((i + 1) * (j + 1)) as f64);
+    let (inputs, noise) = (Mat::identity(3, 3), Mat::identity(5, 5));
+    let problem = Problem::with_hidden_widths(inputs, teacher, noise, 2, &[2]).unwrap();
+    let mut stream = Stream::new(4, Purpose::Initial);
+    let mut layer = |rows, columns| Mat::from_fn(rows, columns, |_, _| stream.normal());
+    let weights = Weights::new(&problem, vec![layer(2, 3), layer(5, 2)]).unwrap();
+    let curvature = Curvature::new(&problem, &weights).unwrap();
+    let expected = eigenvalues(&curvature.matrix())[0];
+    assert!(close(curvature.lambda_max().unwrap(), expected, 1e-12));
 }
 
 /// Large enough for Lanczos to run in both places, compared with all eigenvalues.

@@ -1,6 +1,6 @@
 //! The product's fluctuation against the exact stationary covariance of SGD's linearised recursion.
 
-use faer::{Mat, Scale};
+use faer::{Mat, Scale, mat};
 use thalweg::problem::{Problem, ProblemShape, Weights};
 use thalweg::theory::{Minimum, predict};
 
@@ -35,24 +35,32 @@ fn stationary(problem: &Problem, weights: &Weights, rate: f64, batch: usize) -> 
     (trace(p.clone()), trace(weight * p))
 }
 
+/// Three inputs that lie in a plane: nothing moves the network outside of it.
+fn inputs_in_a_plane(depth: usize) -> Problem {
+    let inputs = mat![[1.0, 0.0, 0.5], [0.0, 0.8, 0.4], [0.5, 0.4, 0.45]];
+    let teacher = mat![[1.0, 0.2, 0.0], [0.1, 0.8, 0.3]];
+    let noise = mat![[1.0, 0.3], [0.3, 0.4]];
+    Problem::new(inputs, teacher, noise, depth).unwrap()
+}
+
 #[test]
 fn product_fluctuation_to_leading_order() {
-    for (seed, input_dim, output_dim, rank, depth) in [
+    let random = [
         (1, 3, 2, 2, 3),
         (2, 2, 3, 1, 2),
         (3, 2, 2, 2, 5),
         (4, 3, 2, 2, 1),
-    ] {
-        let problem = Problem::random(
-            ProblemShape {
-                input_dim,
-                output_dim,
-                rank,
-                depth,
-            },
-            seed,
-        )
-        .unwrap();
+    ]
+    .map(|(seed, input_dim, output_dim, rank, depth)| {
+        let shape = ProblemShape {
+            input_dim,
+            output_dim,
+            rank,
+            depth,
+        };
+        Problem::random(shape, seed).unwrap()
+    });
+    for problem in random.into_iter().chain([1, 3].map(inputs_in_a_plane)) {
         let prediction = predict(&problem).unwrap();
         let weights = prediction.minimum.weights().unwrap();
         let error = |rate: f64| {

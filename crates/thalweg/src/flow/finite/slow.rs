@@ -250,7 +250,7 @@ impl<'a> Setting<'a> {
     }
 
     /// B Cov Γ = (⟨EEᵀ⟩ + Σε)_ac δ_bd + ⟨E_ad E_cb⟩, from the second moment of E.
-    fn minibatch(&self, second: &Mat<f64>, rows: usize) -> Mat<f64> {
+    pub(super) fn minibatch(&self, second: &Mat<f64>, rows: usize) -> Mat<f64> {
         let n = second.nrows();
         Mat::from_fn(n, n, |i, j| {
             let (a, b, c, d) = (i % rows, i / rows, j % rows, j / rows);

@@ -11,6 +11,7 @@ use super::{
     network::{Lane, Network},
     points::{Moves, padded},
     scatter::{directions, growth, symmetric_motion},
+    slow::Setting,
 };
 use crate::{
     flow::{FlowSettings, descend},
@@ -357,4 +358,42 @@ fn areas_scatter_the_weights_as_a_walk_does() {
         (ratio - 1.0).abs() < 0.35,
         "{ratio}: {found:?} {predicted:?}"
     );
+}
+
+/// What one sample adds to Γ is (E x + ε) xᵀ − E. Inputs of the values 0 and ±√3, with the chances 2/3 and 1/6, have a normal number's
+/// moments up to the fourth, so that the mean over all of them is exact; E has two values.
+#[test]
+fn the_noise_of_a_minibatch_holds_the_scatter_of_the_error() {
+    let problem = problem();
+    let (model, _) = minimum(&problem);
+    let net = Network::new(&problem, BATCH);
+    let n = net.size();
+    let values = [
+        (0.0, 2.0 / 3.0),
+        (3f64.sqrt(), 1.0 / 6.0),
+        (-3f64.sqrt(), 1.0 / 6.0),
+    ];
+    let noise = problem.noise_covariance();
+    let mut expected = Mat::from_fn(n, n, |i, j| match i / 2 == j / 2 {
+        true => noise[(i % 2, j % 2)],
+        false => 0.0,
+    });
+    let mut second = Mat::<f64>::zeros(n, n);
+    for seed in [4, 5] {
+        let error = matrix(&normals(seed, 1.0, n), 2);
+        let stack = stacked(&error);
+        second += faer::Scale(0.5) * (&stack * stack.transpose());
+        for number in 0..27 {
+            let drawn = [number % 3, number / 3 % 3, number / 9].map(|at: usize| values[at]);
+            let chance: f64 = drawn.iter().map(|(_, chance)| chance).product();
+            let excess = Mat::from_fn(3, 3, |i, j| {
+                drawn[i].0 * drawn[j].0 - f64::from(u8::from(i == j))
+            });
+            let one = stacked(&(&error * excess));
+            expected += faer::Scale(0.5 * chance) * (&one * one.transpose());
+        }
+    }
+    let found = Setting::new(&model, &net, 0.01, BATCH).minibatch(&second, 2);
+    let off = (&found - &expected).norm_max();
+    assert!(off < 1e-12 * expected.norm_max(), "{off}");
 }
