@@ -129,33 +129,33 @@ except KeyboardInterrupt:
     assert time.monotonic() - begun < 3.0
 
 
-#: Trainings that are measured for long: images by a wide perceptron, and a text.
-IMAGES = """
+#: Trainings that are measured for long: a student of a teacher, and a text.
+STUDENT = """
 learning_rate = 0.01
 batch = 10
-steps = 1
+steps = 2
 seeds = 1
-loss = "cross-entropy"
-network = { kind = "mlp", inputs = 784, hidden = [256, 256], outputs = 10, activation = "tanh" }
-data = { kind = "mnist" }
-measure = { samples = 100, count = 1 }
+loss = "squared-error"
+network = { kind = "mlp", inputs = 400, hidden = [100], outputs = 4, activation = "tanh" }
+data = { kind = "teacher", teacher = { hidden = [4], seed = 3 }, noise_standard_deviations = [1.0, 0.5, 0.2, 0.1] }
+measure = { samples = 10, count = 2 }
 """
 TEXT = """
 learning_rate = 0.1
 batch = 4
-steps = 1
+steps = 2
 seeds = 1
 loss = "cross-entropy"
 network = { kind = "language-model", width = 32, positions = 32, heads = 2, hidden = 64 }
 data = { kind = "alice" }
-measure = { samples = 4, count = 1 }
+measure = { samples = 4, count = 2 }
 """
 
 
 @pytest.mark.parametrize(
     ("before", "call"),
     [
-        (IMAGES, "thalweg.measure(folder, samples=2000, trace_products=10_000)"),
+        (STUDENT, "thalweg.measure(folder, samples=2000, trace_products=1000)"),
         (TEXT, "thalweg.measure(folder, samples=400)"),
         (TEXT, "thalweg.diagnose_tokens(folder)"),
         ("", "thalweg.diagnose_file('mnist', resamples=100_000)"),
@@ -165,13 +165,14 @@ measure = { samples = 4, count = 1 }
 )
 def test_ctrl_c_ends_what_is_long(before: str, call: str, tmp_path: Path) -> None:
     """Nothing works on unseen, wherever it is when Ctrl-C comes; each takes several times as long."""
+    if before:
+        (tmp_path / "training.toml").write_text(before)
+        thalweg.train(tmp_path / "training.toml", out=tmp_path / "run")
     script = f"""
 import thalweg, numpy, sys, time
 folder = {str(tmp_path / "run")!r}
-if {before!r}:
-    thalweg.train({before!r}, out=folder)
-noise = numpy.diag(numpy.linspace(0.1, 1.0, 150))
-problem = thalweg.Problem(depth=3, input_covariance=numpy.eye(150), teacher=numpy.eye(150), noise_covariance=noise)
+noise = numpy.diag(numpy.linspace(0.1, 1.0, 400))
+problem = thalweg.Problem(depth=3, input_covariance=numpy.eye(400), teacher=numpy.eye(400), noise_covariance=noise)
 print("begun", flush=True)
 try:
     {call}
