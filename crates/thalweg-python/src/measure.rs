@@ -9,6 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::Value;
+use thalweg::Stop;
 use thalweg_lab::answer::{Measuring, measured};
 use thalweg_lab::network::{Effort, Made, NetworkMeasurement, On};
 use thalweg_lab::provenance::PROGRAM;
@@ -76,8 +77,8 @@ pub fn measure<'py>(
     let out = out.or_else(|| measuring.target.is_dir().then(|| measuring.target.clone()));
     let (stop, state) = (Arc::new(AtomicBool::new(false)), Arc::new(State::default()));
     let worker = {
-        let (stop, state) = (Arc::clone(&stop), Arc::clone(&state));
-        move || all(&measuring, out, &state, &stop)
+        let state = Arc::clone(&state);
+        move || all(&measuring, out, &state)
     };
     let mut told = None;
     let mut tell = || -> PyResult<()> {
@@ -158,19 +159,12 @@ struct State {
     total: AtomicUsize,
 }
 
-fn all(
-    measuring: &Measuring,
-    out: Option<PathBuf>,
-    state: &State,
-    stop: &AtomicBool,
-) -> Result<Value, Failed> {
-    let networks = measuring.networks()?;
+fn all(measuring: &Measuring, out: Option<PathBuf>, state: &State) -> Result<Value, Failed> {
+    let (networks, stop) = (measuring.networks()?, Stop::here());
     state.total.store(networks.len(), Ordering::Relaxed);
     let mut all = Vec::with_capacity(networks.len());
     for (name, saved) in &networks {
-        if stop.load(Ordering::Relaxed) {
-            return Err(Failed::Work("the measurement was stopped".to_owned()));
-        }
+        stop.asked().map_err(Failed::work)?;
         let found = measuring.measure(name, saved, |_| ())?;
         if let Some(out) = &out {
             found.write(out)?;

@@ -24,8 +24,8 @@ const STACK: usize = 2 << 20;
 /// What work was ended by before it was done.
 type Panic = Box<dyn Any + Send>;
 
-/// Does `work` that nothing is told of. After Ctrl-C a flow stops at its next step; what else there is goes on to its end, of which
-/// nobody hears.
+/// Does `work` that nothing is told of. After Ctrl-C it ends where it asks next (`thalweg::Stop`); what never asks goes on to its end, of
+/// which nobody hears.
 ///
 /// # Errors
 /// `KeyboardInterrupt`, or what else a handler of signals raises.

@@ -129,6 +129,68 @@ except KeyboardInterrupt:
     assert time.monotonic() - begun < 3.0
 
 
+#: Trainings that are measured for long: a student of a teacher, and a text.
+STUDENT = """
+learning_rate = 0.01
+batch = 10
+steps = 2
+seeds = 1
+loss = "squared-error"
+network = { kind = "mlp", inputs = 400, hidden = [100], outputs = 4, activation = "tanh" }
+data = { kind = "teacher", teacher = { hidden = [4], seed = 3 }, noise_standard_deviations = [1.0, 0.5, 0.2, 0.1] }
+measure = { samples = 10, count = 2 }
+"""
+TEXT = """
+learning_rate = 0.1
+batch = 4
+steps = 2
+seeds = 1
+loss = "cross-entropy"
+network = { kind = "language-model", width = 32, positions = 32, heads = 2, hidden = 64 }
+data = { kind = "alice" }
+measure = { samples = 4, count = 2 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "call"),
+    [
+        (STUDENT, "thalweg.measure(folder, samples=2000, trace_products=1000)"),
+        (TEXT, "thalweg.measure(folder, samples=400)"),
+        (TEXT, "thalweg.diagnose_tokens(folder)"),
+        ("", "thalweg.diagnose_file('mnist', resamples=100_000)"),
+        ("", "thalweg.design(problem, learning_rate=1e-6, batch=10, ratio=1.01)"),
+    ],
+    ids=["measure", "measure-tokens", "tokens", "images", "design"],
+)
+def test_ctrl_c_ends_what_is_long(before: str, call: str, tmp_path: Path) -> None:
+    """Nothing works on unseen, wherever it is when Ctrl-C comes; each takes several times as long."""
+    if before:
+        (tmp_path / "training.toml").write_text(before)
+        thalweg.train(tmp_path / "training.toml", out=tmp_path / "run")
+    script = f"""
+import thalweg, numpy, sys, time
+folder = {str(tmp_path / "run")!r}
+noise = numpy.diag(numpy.linspace(0.1, 1.0, 400))
+problem = thalweg.Problem(depth=3, input_covariance=numpy.eye(400), teacher=numpy.eye(400), noise_covariance=noise)
+print("begun", flush=True)
+try:
+    {call}
+except KeyboardInterrupt:
+    time.sleep(1.0)
+    begun = time.process_time()
+    time.sleep(0.5)
+    print(time.process_time() - begun < 0.1, flush=True)
+"""
+    for after in (0.3, 1.5):
+        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None and child.stdout.readline() == "begun\n"
+        time.sleep(after)
+        child.send_signal(signal.SIGINT)
+        answer, _ = child.communicate(timeout=60)
+        assert answer == "True\n", after
+
+
 def test_other_threads_run_meanwhile(problem: thalweg.Problem) -> None:
     work = threading.Thread(
         target=thalweg.simulate, args=(problem,), kwargs=dict(LONG, steps=3_000_000), daemon=True

@@ -70,7 +70,7 @@ pub mod theory;
 pub mod train;
 mod words;
 
-pub use stop::stoppable;
+pub use stop::{Stop, Stopped, stoppable};
 
 /// The library whose matrices appear in this one's signatures, in the version that fits.
 pub use faer;

@@ -174,7 +174,7 @@ fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxat
 /// What the user can mend, and what not.
 pub(super) fn failure(error: FlowError) -> AnswerError {
     match error {
-        FlowError::Stopped
+        FlowError::Stopped(_)
         | FlowError::TooManySteps { .. }
         | FlowError::StepTooSmall { .. }
         | FlowError::Decomposition { .. } => AnswerError::work(error),

@@ -1,5 +1,6 @@
 //! Finds the position of a lever at which SGD is predicted to end where it should.
 
+use thalweg::Stop;
 use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 
@@ -139,7 +140,7 @@ const MET: f64 = 1e-9;
 /// rest that have it between them.
 ///
 /// # Errors
-/// When the target is beyond the lever's reach, with what is possible, or the theory has no answer.
+/// When the target is beyond the lever's reach, with what is possible, the theory has no answer, or it was asked to stop.
 pub fn design(
     problem: &Problem,
     recipe: &Recipe,
@@ -148,7 +149,9 @@ pub fn design(
     lever: &dyn Lever,
 ) -> Result<Designed, DesignError> {
     target.check()?;
+    let stop = Stop::here();
     let at = |position: f64| -> Result<(Changed, DesignPrediction), DesignError> {
+        stop.asked().map_err(AnswerError::work)?;
         let changed = lever.at(position, problem, recipe, step)?;
         let predicted = predicted(&changed.problem, &changed.recipe, step)?;
         Ok((changed, predicted))

@@ -6,6 +6,7 @@ use serde::Serialize;
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory;
+use thalweg::{Stop, Stopped};
 
 use super::classes::{ClassNoise, of_classes};
 use super::draw::resampled;
@@ -157,7 +158,7 @@ impl Diagnosis {
     /// Diagnoses what was gathered.
     ///
     /// # Errors
-    /// When there are too few rows, a target never changes, or there is no noise.
+    /// When there are too few rows, a target never changes, there is no noise, or it was asked to stop.
     pub fn new(gathered: &Gathered, settings: &Settings) -> Result<Self, DiagnoseError> {
         let mut left_out = gathered.left_out.clone();
         let once = vec![1.0; gathered.groups.len()];
@@ -184,15 +185,15 @@ impl Diagnosis {
         let mut stream = Stream::new(settings.seed, Purpose::EvaluationOrder);
         let fold = Noise::folds(gathered.groups.len(), &mut stream);
         let rank = targets.len() - usize::from(gathered.classes);
+        let stop = Stop::here();
         let of = |times: &[f64]| {
-            let noise = Noise::of(gathered, &entries, &fold, times)?;
-            Some(if gathered.classes {
-                noise.of_classes()
-            } else {
-                noise
-            })
+            let noise = Noise::of(gathered, &entries, &fold, times, &stop)?;
+            Ok::<_, Stopped>(noise.map(|noise| match gathered.classes {
+                true => noise.of_classes(),
+                false => noise,
+            }))
         };
-        let noise = of(&once).ok_or(DiagnoseError::NoNoise)?;
+        let noise = of(&once)?.ok_or(DiagnoseError::NoNoise)?;
         let own = |j: usize| noise.covariance[(j, j)];
         if (0..targets.len()).all(|j| own(j) <= ROUNDING * variances[j]) {
             return Err(DiagnoseError::NoNoise);
@@ -210,21 +211,22 @@ impl Diagnosis {
             let affordable = OPERATIONS / 11.0 / (inputs.len() as f64).powi(3);
             RESAMPLES.min((affordable as usize).max(LEAST + 10))
         });
-        let again: Vec<Numbers> = (0..resamples)
+        let again: Vec<Option<Numbers>> = (0..resamples)
             .into_par_iter()
-            .filter_map(|index| {
+            .map(|index| {
                 let seed = settings.seed ^ (index as u64 + 1) << 20;
                 let mut stream = Stream::new(seed, Purpose::Changes);
                 let mut times = vec![0.0; once.len()];
                 for group in resampled(once.len(), &mut stream) {
                     times[group] += 1.0;
                 }
-                let noise = of(&times)?;
-                let depth = (settings.depth, rank);
-                Some(numbers(&noise, &noise.covariance, depth).ok()?.0)
+                Ok(of(&times)?.and_then(|noise| {
+                    let depth = (settings.depth, rank);
+                    Some(numbers(&noise, &noise.covariance, depth).ok()?.0)
+                }))
             })
-            .collect();
-        let interval = |k: usize| Interval::new(found[k], again.iter().map(|all| all[k]));
+            .collect::<Result<_, Stopped>>()?;
+        let interval = |k: usize| Interval::new(found[k], again.iter().flatten().map(|all| all[k]));
         let sample = sample(gathered, &entries);
         let residuals: Vec<Vec<f64>> = gathered
             .sample
@@ -243,15 +245,18 @@ impl Diagnosis {
         } else {
             None
         };
-        let outputs = (0..targets.len()).map(|j| OutputNoise {
-            name: name(j),
-            noise_variance: own(j),
-            explained: 1.0 - own(j) / variances[j],
-            share: gathered.classes.then(|| means[j]),
-            own_rows: class_noise.as_ref().and_then(|noise| noise[j].clone()),
-            ratio_if_average: (rank == targets.len())
-                .then(|| if_average(&noise, j, settings.depth))
-                .flatten(),
+        let outputs = (0..targets.len()).map(|j| {
+            stop.asked()?;
+            Ok(OutputNoise {
+                name: name(j),
+                noise_variance: own(j),
+                explained: 1.0 - own(j) / variances[j],
+                share: gathered.classes.then(|| means[j]),
+                own_rows: class_noise.as_ref().and_then(|noise| noise[j].clone()),
+                ratio_if_average: (rank == targets.len())
+                    .then(|| if_average(&noise, j, settings.depth))
+                    .flatten(),
+            })
         });
         Ok(Self {
             rows: gathered.rows,
@@ -267,10 +272,10 @@ impl Diagnosis {
             min_sharpness: interval(2),
             lambda_max: interval(3),
             fluctuation: interval(4),
-            isotropy: isotropy(&trials, &mut stream),
-            heteroscedasticity: heteroscedasticity(&trials, &mut stream),
-            outputs: outputs.collect(),
-            interventions: interventions(&problem, settings.step),
+            isotropy: isotropy(&trials, &mut stream)?,
+            heteroscedasticity: heteroscedasticity(&trials, &mut stream)?,
+            outputs: outputs.collect::<Result<_, Stopped>>()?,
+            interventions: interventions(&problem, settings.step)?,
             noise,
             problem,
             sample,

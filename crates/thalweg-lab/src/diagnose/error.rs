@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use thalweg::Stopped;
+
 use crate::answer::AnswerError;
 use crate::images::ImageError;
 use crate::network::NetworkError;
@@ -205,4 +207,7 @@ pub enum DiagnoseError {
     /// The prediction failed.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// Another thread asked for it ([`stoppable`](thalweg::stoppable)).
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }

@@ -1,5 +1,6 @@
 //! One pass over the rows: what is kept of them does not grow with their number.
 
+use thalweg::Stop;
 use thalweg::random::{Purpose, Stream};
 
 use super::DiagnoseError;
@@ -51,7 +52,7 @@ impl Gathered {
     /// What `rows` hold, read to their end; `seed` is that of what is drawn.
     ///
     /// # Errors
-    /// When a row cannot be read, or there is none.
+    /// When a row cannot be read, there is none, or it was asked to stop.
     pub fn new(rows: &mut dyn Rows, seed: u64) -> Result<Self, DiagnoseError> {
         let mut stream = Stream::new(seed, Purpose::Shuffle);
         let mut row = Row::default();
@@ -61,7 +62,9 @@ impl Gathered {
         let mut sample: Vec<Sampled> = Vec::new();
         let (mut count, mut most) = (0u64, 0);
         let mut z = Vec::new();
+        let stop = Stop::here();
         while rows.read(&mut row)? {
+            stop.asked()?;
             if count == 0 {
                 let inputs = row.inputs.len();
                 if inputs > MOST_INPUTS {

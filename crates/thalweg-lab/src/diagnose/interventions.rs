@@ -4,6 +4,7 @@ use faer::Mat;
 use serde::Serialize;
 use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::{LabelWeights, Recipe, Sam};
+use thalweg::{Stop, Stopped};
 
 use crate::answer::{PredictAnswer, Prepared};
 
@@ -21,7 +22,10 @@ pub struct Intervention {
 }
 
 /// A table of changes, with what is predicted of each.
-pub(super) fn interventions(problem: &Problem, step: Option<(f64, usize)>) -> Vec<Intervention> {
+pub(super) fn interventions(
+    problem: &Problem,
+    step: Option<(f64, usize)>,
+) -> Result<Vec<Intervention>, Stopped> {
     let size = problem.output_dim();
     let noise = problem.noise_covariance().to_owned();
     let largest = Spectral::of(noise.as_ref()).map_or(f64::NAN, |of| of.largest());
@@ -82,8 +86,10 @@ pub(super) fn interventions(problem: &Problem, step: Option<(f64, usize)>) -> Ve
             },
         ));
     }
+    let stop = Stop::here();
     all.into_iter()
         .map(|(change, recipe)| {
+            stop.asked()?;
             let found = Prepared::new(problem, recipe, step).and_then(|prepared| {
                 let answer = PredictAnswer::new(&prepared, false)?;
                 let [sharpness, lambda_max, _] = answer.sharpness_lambda_max_fluctuation();
@@ -94,12 +100,12 @@ pub(super) fn interventions(problem: &Problem, step: Option<(f64, usize)>) -> Ve
                 ))
             });
             let found = found.ok();
-            Intervention {
+            Ok(Intervention {
                 change: change.to_owned(),
                 sharpness: found.map(|found| found.0),
                 ratio: found.map(|found| found.1),
                 lambda_max: found.map(|found| found.2),
-            }
+            })
         })
         .collect()
 }

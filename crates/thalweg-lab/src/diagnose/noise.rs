@@ -6,6 +6,7 @@ use super::draw::shuffle;
 use super::gathered::{Gathered, Sampled};
 use super::moments::Moments;
 use thalweg::random::Stream;
+use thalweg::{Stop, Stopped};
 
 /// How many parts the groups of rows are cut into; each is predicted from the others.
 const FOLDS: usize = 10;
@@ -46,7 +47,8 @@ impl Noise {
         entries: &Entries<'_>,
         fold: &[usize],
         times: &[f64],
-    ) -> Option<Self> {
+        stop: &Stop,
+    ) -> Result<Option<Self>, Stopped> {
         let (inputs, targets) = (entries.inputs, entries.targets);
         let mut parts = vec![Moments::default(); FOLDS];
         for ((group, &fold), &times) in gathered.groups.iter().zip(fold).zip(times) {
@@ -65,16 +67,18 @@ impl Noise {
         let (mut sum, mut weight) = (Mat::zeros(targets.len(), targets.len()), 0.0);
         let mut fits = Vec::with_capacity(FOLDS);
         for part in &parts {
+            stop.asked()?;
             let mut others = whole.clone();
             others.change(-1.0, part);
-            let fit = Fit::new(&others, inputs, targets)?;
+            let Some(fit) = Fit::new(&others, inputs, targets) else {
+                return Ok(None);
+            };
             let (squares, leverages) = fit.judge(part, inputs, targets);
             sum += squares;
             weight += part.rows() + leverages;
             fits.push(fit);
         }
-        let whole = Fit::new(&whole, inputs, targets)?;
-        Some(Self {
+        Ok(Fit::new(&whole, inputs, targets).map(|whole| Self {
             input_covariance: whole.covariance,
             teacher: whole.teacher,
             covariance: faer::Scale(1.0 / weight) * sum,
@@ -82,7 +86,7 @@ impl Noise {
             fold: fold.to_vec(),
             inputs: inputs.to_vec(),
             targets: targets.to_vec(),
-        })
+        }))
     }
 
     /// Of classes, whose targets sum to 1: what the sums' rounding puts along (1, …, 1) is taken out of V and Σε.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use faer::Mat;
+use thalweg::Stop;
 use thalweg::problem::{Basis, covariance};
 use thalweg::random::{Purpose, Stream};
 
@@ -48,7 +49,8 @@ fn noise(gathered: &Gathered, seed: u64) -> Noise {
         inputs: &[0, 1, 2],
         targets: &[3, 4],
     };
-    Noise::of(gathered, &entries, &fold, &vec![1.0; groups]).unwrap()
+    let noise = Noise::of(gathered, &entries, &fold, &vec![1.0; groups], &Stop::here());
+    noise.unwrap().unwrap()
 }
 
 /// The mean of Σε's estimate over 400 tables of 40 rows is Σε, within 4 standard errors: no degree of freedom is lost, though a
@@ -173,7 +175,7 @@ fn the_test_of_isotropy_has_its_false_alarm_rate() {
         let inputs = Mat::from_fn(100, 1, |_, _| 0.0);
         let trials = Trials::new(&inputs, &residuals, 2);
         let mut stream = Stream::new(seed, Purpose::Redraws);
-        alarms += usize::from(isotropy(&trials, &mut stream).p_value < 0.05);
+        alarms += usize::from(isotropy(&trials, &mut stream).unwrap().p_value < 0.05);
     }
     assert!((32..=72).contains(&alarms), "{alarms}");
 }
@@ -203,12 +205,12 @@ fn the_test_of_isotropy_takes_sequences_whole() {
             sums.push(sum);
         }
         let mut stream = Stream::new(seed, Purpose::Redraws);
-        alarms += usize::from(isotropy_of_groups(&sums, 2, &mut stream).p_value < 0.05);
+        alarms += usize::from(isotropy_of_groups(&sums, 2, &mut stream).unwrap().p_value < 0.05);
         if seed < 100 {
             let inputs = Mat::zeros(rows.len(), 1);
             let residuals = Mat::from_fn(rows.len(), 3, |i, j| rows[i][j]);
             let trials = Trials::new(&inputs, &residuals, 2);
-            as_rows += usize::from(isotropy(&trials, &mut stream).p_value < 0.05);
+            as_rows += usize::from(isotropy(&trials, &mut stream).unwrap().p_value < 0.05);
         }
     }
     assert!((32..=72).contains(&alarms), "{alarms}");
@@ -226,7 +228,7 @@ fn anisotropic_sequences_are_seen() {
         })
         .collect();
     let mut stream = Stream::new(3, Purpose::Redraws);
-    let found = isotropy_of_groups(&sums, 2, &mut stream);
+    let found = isotropy_of_groups(&sums, 2, &mut stream).unwrap();
     assert_eq!(found.rows, 60);
     assert!(found.p_value <= 0.002, "{found:?}");
 }

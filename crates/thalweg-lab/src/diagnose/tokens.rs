@@ -168,7 +168,7 @@ impl TokenDiagnosis {
             loss: tokens.loss(&scatter.loss.into()),
             residuals: scatter.residuals,
             tokens,
-            isotropy: isotropy_of_groups(&sums, kinds - 1, &mut stream),
+            isotropy: isotropy_of_groups(&sums, kinds - 1, &mut stream)?,
             clock: Clock::new(experiment, saved.step, settings.step),
             notes: since_saved(&made, saved)
                 .into_iter()

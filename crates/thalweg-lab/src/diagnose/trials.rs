@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use thalweg::problem::Spectral;
 use thalweg::random::Stream;
+use thalweg::{Stop, Stopped};
 
 use super::draw::{resampled, shuffle};
 use super::noise::second_moment;
@@ -61,23 +62,27 @@ impl<'t> Trials<'t> {
 ///
 /// The statistic is Mauchly's, log det S − p log(tr S/p) (1940), with its sign turned; its law is that of rows drawn with replacement from the
 /// whitened residuals, for which the hypothesis holds, so that no normal law is assumed.
-pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> Trial {
+///
+/// # Errors
+/// When it was asked to stop; so for the other tests.
+pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> Result<Trial, Stopped> {
     let residuals = &trials.residuals;
     let (rows, outputs) = (residuals.nrows(), residuals.ncols());
     if outputs == 1 {
-        return Trial { p_value: 1.0, rows };
+        return Ok(Trial { p_value: 1.0, rows });
     }
     let observed = unequal(residuals);
     let white = whitened(residuals);
-    let mut beyond = 0;
+    let (mut beyond, stop) = (0, Stop::here());
     for _ in 0..DRAWS {
+        stop.asked()?;
         let drawn = resampled(rows, stream);
         let drawn = Mat::from_fn(rows, outputs, |i, j| white[(drawn[i], j)]);
         if unequal(&drawn) >= observed {
             beyond += 1;
         }
     }
-    Trial::new(beyond, rows)
+    Ok(Trial::new(beyond, rows))
 }
 
 /// p log(tr S/p) − log det S ≥ 0, 0 where S ∝ I.
@@ -103,17 +108,21 @@ const AT_ONCE: usize = 64;
 
 /// The probability of [`isotropy`] for residuals that come in groups, whose own residuals may depend on one another: groups are drawn and not
 /// rows. `sums` is Σ r rᵀ over each group, of which only `rank` directions move.
-pub(super) fn isotropy_of_groups(sums: &[Mat<f64>], rank: usize, stream: &mut Stream) -> Trial {
+pub(super) fn isotropy_of_groups(
+    sums: &[Mat<f64>],
+    rank: usize,
+    stream: &mut Stream,
+) -> Result<Trial, Stopped> {
     let (groups, size) = (sums.len(), sums.first().map_or(0, Mat::nrows));
     let mut total = Mat::<f64>::zeros(size, size);
     for sum in sums {
         total += sum;
     }
     let Some(Spectral { values, vectors }) = Spectral::of(total.as_ref()) else {
-        return Trial {
+        return Ok(Trial {
             p_value: f64::NAN,
             rows: groups,
-        };
+        });
     };
     let (values, vectors) = (&values[size - rank..], vectors.subcols(size - rank, rank));
     let moments = Mat::from_fn(rank, rank, |i, j| if i == j { values[i] } else { 0.0 });
@@ -132,8 +141,9 @@ pub(super) fn isotropy_of_groups(sums: &[Mat<f64>], rank: usize, stream: &mut St
             *entry = of;
         }
     }
-    let mut beyond = 0;
+    let (mut beyond, stop) = (0, Stop::here());
     for first in (0..DRAWS).step_by(AT_ONCE) {
+        stop.asked()?;
         let mut times = Mat::<f64>::zeros(groups, AT_ONCE.min(DRAWS - first));
         for mut draw in times.col_iter_mut() {
             for group in resampled(groups, stream) {
@@ -147,7 +157,7 @@ pub(super) fn isotropy_of_groups(sums: &[Mat<f64>], rank: usize, stream: &mut St
         });
         beyond += more.count();
     }
-    Trial::new(beyond, groups)
+    Ok(Trial::new(beyond, groups))
 }
 
 /// R S^{−1/2}.
@@ -162,7 +172,10 @@ fn whitened(residuals: &Mat<f64>) -> Mat<f64> {
 /// squares as much as here or more so.
 ///
 /// The statistic is the sum of squared correlations of each r_a r_b with each x_j and x_j² (after Koenker, 1981); its law is that of shuffled rows.
-pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> Trial {
+pub(super) fn heteroscedasticity(
+    trials: &Trials<'_>,
+    stream: &mut Stream,
+) -> Result<Trial, Stopped> {
     let (inputs, residuals) = (trials.inputs, &trials.residuals);
     let outputs = residuals.ncols();
     let pairs = (inputs.ncols() * outputs * (outputs + 1)) as f64;
@@ -210,8 +223,12 @@ pub(super) fn heteroscedasticity(trials: &Trials<'_>, stream: &mut Stream) -> Tr
             order.clone()
         })
         .collect();
-    let beyond = orders
-        .par_iter()
-        .filter(|order| statistic(order) >= observed);
-    Trial::new(beyond.count(), rows)
+    let stop = Stop::here();
+    let beyond = orders.par_iter().map(|order| {
+        stop.asked()?;
+        Ok(statistic(order) >= observed)
+    });
+    let beyond: Vec<bool> = beyond.collect::<Result<_, Stopped>>()?;
+    let count = beyond.into_iter().filter(|&beyond| beyond).count();
+    Ok(Trial::new(count, rows))
 }

@@ -2,8 +2,9 @@
 
 use faer::{ColRef, MatRef};
 use serde::{Deserialize, Serialize};
+use thalweg::Stop;
 use thalweg::curvature::Eigenpairs;
-use thalweg::evaluation::{Evaluation, SampledLoss as _};
+use thalweg::evaluation::{Evaluation, EvaluationError, SampledLoss as _};
 use thalweg::simulate::Precision;
 use thalweg::tensor::Real;
 use thalweg::train::{Interventions, Trainer};
@@ -199,9 +200,12 @@ fn again<T: Real>(
     let experiment = &saved.experiment;
     let start = experiment.init.weights(made.training.tape(), seed);
     let mut trainer = Trainer::<T, Interventions>::start(&made.training, &start, seed)?;
-    let mut way = Vec::new();
+    let (mut way, stop) = (Vec::new(), Stop::here());
     for step in Schedule::default().steps(last) {
-        trainer.run_to(step);
+        for next in trainer.step() + 1..=step {
+            stop.asked().map_err(EvaluationError::from)?;
+            trainer.run_to(next);
+        }
         let parameters = trainer.parameters().iter().map(|x| x.to_f64());
         way.push((step, parameters.collect()));
     }

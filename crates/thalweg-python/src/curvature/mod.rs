@@ -52,7 +52,9 @@ fn raised(error: CurvatureError<PyErr>) -> PyErr {
         CurvatureError::NonFinite { .. } | CurvatureError::NotSymmetric { .. } => {
             PyValueError::new_err(error.to_string())
         }
-        CurvatureError::Decomposition { .. } => Failed::Work(error.to_string()).into(),
+        CurvatureError::Decomposition { .. } | CurvatureError::Stopped(_) => {
+            Failed::Work(error.to_string()).into()
+        }
     }
 }
 

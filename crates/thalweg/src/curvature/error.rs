@@ -4,6 +4,8 @@ use std::convert::Infallible;
 
 use thiserror::Error;
 
+use crate::Stopped;
+
 /// Why there is no estimate, of an operator whose own error is `E`.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum CurvatureError<E = Infallible> {
@@ -54,6 +56,9 @@ pub enum CurvatureError<E = Infallible> {
         /// The decomposition.
         what: &'static str,
     },
+    /// Another thread asked for it ([`stoppable`](crate::stoppable)).
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl CurvatureError {
@@ -99,6 +104,7 @@ impl<E> CurvatureError<E> {
                 CurvatureError::NotSymmetric { found, tolerance }
             }
             Self::Decomposition { what } => CurvatureError::Decomposition { what },
+            Self::Stopped(stopped) => CurvatureError::Stopped(stopped),
         })
     }
 }

@@ -4,6 +4,7 @@ use faer::{ColMut, ColRef, Mat, MatMut, MatRef};
 
 use super::CurvatureError;
 use super::error::require;
+use crate::Stop;
 
 /// A symmetric n × n operator A, known by its products.
 ///
@@ -68,6 +69,7 @@ impl<'a, A: SymmetricOperator + ?Sized> Counted<'a, A> {
         &mut self,
         input: MatRef<'_, f64>,
     ) -> Result<Mat<f64>, CurvatureError<A::Error>> {
+        Stop::here().asked()?;
         let mut output = Mat::zeros(input.nrows(), input.ncols());
         self.operator
             .apply_block(input, output.as_mut())

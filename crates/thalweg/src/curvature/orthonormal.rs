@@ -4,6 +4,7 @@ use faer::{Mat, MatRef, Side};
 
 use super::space::Products;
 use super::{CurvatureError, VectorSpace};
+use crate::Stop;
 
 /// Directions are taken together from a Gram matrix while its eigenvalues are within this of 1: its condition squared
 /// would cost digits.
@@ -108,7 +109,9 @@ fn gather<S: VectorSpace + ?Sized>(
     let count = rounding.len();
     let matvecs = products.matvecs();
     let space = &mut *products.space;
+    let stop = Stop::here();
     for _ in 0..ROUNDS {
+        stop.asked()?;
         let mut taken = vec![0.0; count];
         if filled > 0 {
             let overlaps = space

@@ -6,6 +6,7 @@ use faer::{Mat, MatRef};
 
 use super::CurvatureError;
 use super::error::require;
+use crate::Stop;
 
 /// A space of vectors of length n with a symmetric operator A on it.
 ///
@@ -170,6 +171,7 @@ impl<'a, S: VectorSpace + ?Sized> Products<'a, S> {
         x: &S::Block,
         columns: Range<usize>,
     ) -> Result<S::Block, CurvatureError<S::Error>> {
+        Stop::here().asked()?;
         let count = columns.len();
         let images = self
             .space

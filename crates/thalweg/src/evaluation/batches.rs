@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::data::Samples;
 use crate::loss::{Loss, Objective};
 use crate::tensor::{LinesMut, Tape};
+use crate::{Stop, Stopped};
 
 /// Directions that a batch is taken along at a time.
 pub(super) const DIRECTIONS: usize = 4;
@@ -166,12 +167,25 @@ impl Batches {
     }
 
     /// Does `work` on every batch, recorded at the point, as many at once as there are cores; `take`
-    /// gets the results in the batches' order.
+    /// gets the results in the batches' order. Between batches, and in `work`, it may be stopped; nothing is then recorded any more.
     pub fn each<R: Send>(
         &mut self,
-        work: impl Fn(&mut Batch, &[f64]) -> R + Sync,
+        work: impl Fn(&mut Batch, &[f64], &Stop) -> Result<R, Stopped> + Sync,
+        take: impl FnMut(R),
+    ) -> Result<(), Stopped> {
+        let done = self.all(work, take);
+        if done.is_err() {
+            self.forget();
+        }
+        done
+    }
+
+    fn all<R: Send>(
+        &mut self,
+        work: impl Fn(&mut Batch, &[f64], &Stop) -> Result<R, Stopped> + Sync,
         mut take: impl FnMut(R),
-    ) {
+    ) -> Result<(), Stopped> {
+        let stop = Stop::here();
         let (samples, size) = (self.samples(), self.set.batch);
         let count = samples.div_ceil(size);
         let Self {
@@ -184,19 +198,22 @@ impl Batches {
             let together = (*cores).min(count - start);
             let first = if slots.len() == count { start } else { 0 };
             let one = |(i, slot): (usize, &mut Batch)| {
+                stop.asked()?;
                 let from = (start + i) * size;
                 slot.record(set, from..(from + size).min(samples), parameters);
-                work(slot, parameters)
+                work(slot, parameters, &stop)
             };
             let slots = &mut slots[first..first + together];
             // A single batch is not worth waking another thread for.
             if let [slot] = slots {
-                take(one((0, slot)));
+                take(one((0, slot))?);
             } else {
-                let results: Vec<R> = slots.par_iter_mut().enumerate().map(one).collect();
+                let results = slots.par_iter_mut().enumerate().map(one);
+                let results: Vec<R> = results.collect::<Result<_, _>>()?;
                 results.into_iter().for_each(&mut take);
             }
         }
+        Ok(())
     }
 }
 
@@ -206,13 +223,15 @@ impl Batches {
     reason = "a helper that fails is a test that fails"
 )]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
     use super::*;
     use crate::random::{Purpose, Stream};
+    use crate::stoppable;
     use crate::tensor::{Activation, Recorder};
 
-    /// Recorded anew each time, for want of memory: the same bits, for every product and at every point.
-    #[test]
-    fn memory_changes_nothing() {
+    /// 101 samples of a small network, and two points.
+    fn case() -> (Arc<Tape>, Arc<Samples>, Mat<f64>) {
         let mut recorder = Recorder::new(2, 1).unwrap();
         let (w, x) = (recorder.weight("in", 3, 2).unwrap(), recorder.input());
         let x = recorder.affine(w, None, x).unwrap();
@@ -226,6 +245,14 @@ mod tests {
         let (inputs, targets) = (draw(2, 101), draw(2, 101));
         let samples = Arc::new(Samples { inputs, targets });
         let points = draw(n, 2);
+        (tape, samples, points)
+    }
+
+    /// Recorded anew each time, for want of memory: the same bits, for every product and at every point.
+    #[test]
+    fn memory_changes_nothing() {
+        let (tape, samples, points) = case();
+        let n = points.nrows();
         let run = |resident| {
             let loss = Loss::CrossEntropy;
             let mut batches = Batches::new(tape.clone(), loss, samples.clone(), 10, resident);
@@ -234,16 +261,17 @@ mod tests {
                 let point: Vec<f64> = points.col(point).iter().copied().collect();
                 batches.at(&point);
                 for _ in 0..2 {
-                    batches.each(
-                        |batch, parameters| {
+                    let done = batches.each(
+                        |batch, parameters, _| {
                             let mut product = vec![0.0; n];
                             batch
                                 .objective
                                 .hessian(parameters, parameters, &mut product);
-                            (batch.samples.clone(), batch.gradient.clone(), product)
+                            Ok((batch.samples.clone(), batch.gradient.clone(), product))
                         },
                         |part| all.push(part),
                     );
+                    done.unwrap();
                 }
             }
             (batches.slots.len(), all)
@@ -253,5 +281,56 @@ mod tests {
         assert!(few <= rayon::current_num_threads());
         assert_eq!(kept, again);
         assert_eq!(kept[10].0, 100..101);
+    }
+
+    /// Asked to stop in the fourth batch: those that are begun with it are the last, and what comes after is as if nothing had been.
+    #[test]
+    fn no_batch_is_begun_after_one_was_asked_to_stop() {
+        let (tape, samples, points) = case();
+        let point: Vec<f64> = points.col(0).iter().copied().collect();
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let mut batches = pool.build().unwrap().install(|| {
+                Batches::new(
+                    tape.clone(),
+                    Loss::CrossEntropy,
+                    samples.clone(),
+                    10,
+                    RESIDENT,
+                )
+            });
+            batches.at(&point);
+            let (stop, begun) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+            let mut taken = 0;
+            let work = |batch: &mut Batch, _: &[f64], stopped: &Stop| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                if batch.samples.start == 30 {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                // Spoils what is recorded, as some work does.
+                batch.gradient.fill(f64::NAN);
+                stopped.asked()
+            };
+            let done = stoppable(&stop, || batches.each(work, |()| taken += 1));
+            assert_eq!(done, Err(Stopped));
+            assert_eq!(taken, 3);
+            assert!(begun.into_inner() <= 3 + threads);
+            let gradients = |batches: &mut Batches| {
+                let mut all = Vec::new();
+                let each = |batch: &mut Batch, _: &[f64], _: &Stop| Ok(batch.gradient.clone());
+                batches.each(each, |gradient| all.push(gradient)).unwrap();
+                all
+            };
+            let again = gradients(&mut batches);
+            let mut fresh = Batches::new(
+                tape.clone(),
+                Loss::CrossEntropy,
+                samples.clone(),
+                10,
+                RESIDENT,
+            );
+            fresh.at(&point);
+            assert_eq!(again, gradients(&mut fresh));
+        }
     }
 }

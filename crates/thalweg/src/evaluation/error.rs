@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::Stopped;
 use crate::curvature::CurvatureError;
 
 /// Why there is no evaluation.
@@ -47,6 +48,12 @@ pub enum EvaluationError {
 impl From<CurvatureError<Self>> for EvaluationError {
     fn from(error: CurvatureError<Self>) -> Self {
         error.flatten()
+    }
+}
+
+impl From<Stopped> for EvaluationError {
+    fn from(stopped: Stopped) -> Self {
+        Self::Curvature(stopped.into())
     }
 }
 

@@ -3,6 +3,7 @@
 use faer::{Mat, MatRef};
 
 use super::{Evaluation, EvaluationError};
+use crate::tensor::Block;
 
 impl Evaluation {
     /// The targets, lines × N.
@@ -20,10 +21,27 @@ impl Evaluation {
         parameters: &[f64],
         targets: MatRef<'_, f64>,
     ) -> Result<Mat<f64>, EvaluationError> {
-        let lines = self.tape.parameters().len() * self.tape.output().positions();
-        let found = self.relabelled(parameters, targets, lines, |batch, norms| {
-            batch.objective.position_squared_norms(parameters, norms);
-        });
+        let (blocks, positions) = (self.tape.parameters().len(), self.tape.output().positions());
+        let found = self.relabelled(
+            parameters,
+            targets,
+            blocks * positions,
+            |batch, norms, stop| {
+                let mut parts = Block::zeros(blocks, batch.samples.len());
+                for position in 0..positions {
+                    stop.asked()?;
+                    batch
+                        .objective
+                        .position_squared_norms(parameters, position, &mut parts);
+                    for block in 0..blocks {
+                        let part = parts.lines().line(block);
+                        let line = block * positions + position;
+                        norms.lines_mut().line(line).copy_from_slice(part);
+                    }
+                }
+                Ok(())
+            },
+        );
         self.batches.forget();
         found
     }
@@ -37,8 +55,9 @@ impl Evaluation {
         parameters: &[f64],
         targets: MatRef<'_, f64>,
     ) -> Result<Vec<f64>, EvaluationError> {
-        let found = self.relabelled(parameters, targets, 1, |batch, losses| {
+        let found = self.relabelled(parameters, targets, 1, |batch, losses, _| {
             batch.objective.losses(losses.lines_mut().line(0));
+            Ok(())
         })?;
         Ok(found.row(0).iter().copied().collect())
     }

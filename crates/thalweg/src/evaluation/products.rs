@@ -5,6 +5,7 @@ use faer::{MatMut, MatRef};
 
 use super::batches::DIRECTIONS;
 use super::{CurvedLoss, Evaluation, EvaluationError, LossMatrix, SampledLoss, add};
+use crate::Stopped;
 
 impl CurvedLoss for Evaluation {
     fn products(
@@ -20,7 +21,7 @@ impl CurvedLoss for Evaluation {
             let width = DIRECTIONS.min(columns - start);
             let some = directions.subcols(start, width);
             let along: Vec<f64> = some.col_iter().flat_map(|v| v.iter().copied()).collect();
-            let images = self.images(matrix, &along);
+            let images = self.images(matrix, &along)?;
             let some = products.rb_mut().subcols_mut(start, width);
             let images = images.chunks_exact(parameters.len());
             for (column, image) in some.col_iter_mut().zip(images) {
@@ -33,11 +34,11 @@ impl CurvedLoss for Evaluation {
 
 impl Evaluation {
     /// The products with `directions`, one after another, at the point to which the set was moved.
-    fn images(&mut self, matrix: LossMatrix, directions: &[f64]) -> Vec<f64> {
+    fn images(&mut self, matrix: LossMatrix, directions: &[f64]) -> Result<Vec<f64>, Stopped> {
         let all = self.samples() as f64;
         let mut images = vec![0.0; directions.len()];
         self.batches.each(
-            |batch, parameters| {
+            |batch, parameters, _| {
                 let mut part = vec![0.0; directions.len()];
                 let objective = &mut batch.objective;
                 match matrix {
@@ -49,10 +50,10 @@ impl Evaluation {
                         objective.gradient_moment(parameters, directions, &mut part);
                     }
                 }
-                (batch.weight(all), part)
+                Ok((batch.weight(all), part))
             },
             |(weight, part)| add(&mut images, weight, &part),
-        );
-        images
+        )?;
+        Ok(images)
     }
 }

@@ -7,6 +7,7 @@ use faer::{Mat, MatRef};
 use super::batches::{Batch, fill};
 use super::{Evaluation, EvaluationError, RelabelledLoss, SampledLoss};
 use crate::tensor::Block;
+use crate::{Stop, Stopped};
 
 impl RelabelledLoss for Evaluation {
     fn first(&self, count: usize) -> Self {
@@ -23,8 +24,9 @@ impl RelabelledLoss for Evaluation {
         targets: MatRef<'_, f64>,
     ) -> Result<Mat<f64>, EvaluationError> {
         let lines = self.outputs();
-        self.relabelled(parameters, targets, lines, |batch, residuals| {
+        self.relabelled(parameters, targets, lines, |batch, residuals, _| {
             batch.objective.residuals(residuals);
+            Ok(())
         })
     }
 
@@ -34,7 +36,7 @@ impl RelabelledLoss for Evaluation {
         targets: MatRef<'_, f64>,
     ) -> Result<Mat<f64>, EvaluationError> {
         let lines = self.outputs();
-        self.relabelled(parameters, targets, lines * lines, |batch, all| {
+        self.relabelled(parameters, targets, lines * lines, |batch, all, _| {
             let mut products = Block::zeros(lines, batch.samples.len());
             let mut all = all.lines_mut();
             for column in 0..lines {
@@ -46,6 +48,7 @@ impl RelabelledLoss for Evaluation {
                     all.line(column * lines + line).copy_from_slice(product);
                 }
             }
+            Ok(())
         })
     }
 }
@@ -57,7 +60,7 @@ impl Evaluation {
         parameters: &[f64],
         targets: MatRef<'_, f64>,
         lines: usize,
-        work: impl Fn(&mut Batch, &mut Block<f64>) + Sync,
+        work: impl Fn(&mut Batch, &mut Block<f64>, &Stop) -> Result<(), Stopped> + Sync,
     ) -> Result<Mat<f64>, EvaluationError> {
         self.at(parameters)?;
         let (rows, columns) = (self.outputs(), self.samples());
@@ -69,12 +72,14 @@ impl Evaluation {
                 expected: format!("{rows} × {columns}, a column for each sample"),
             });
         }
-        Ok(self.gather(lines, |batch, _, to| {
+        let found = self.gather(lines, |batch, to, stop| {
             let own = batch.objective.targets_mut().data.to_vec();
             let samples = batch.samples.clone();
             fill(batch.objective.targets_mut(), targets, samples);
-            work(batch, to);
+            let done = work(batch, to, stop);
             batch.objective.targets_mut().data.copy_from_slice(&own);
-        }))
+            done
+        });
+        Ok(found?)
     }
 }

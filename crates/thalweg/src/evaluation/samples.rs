@@ -6,6 +6,7 @@ use super::batches::Batch;
 use super::{Evaluation, EvaluationError, Layer, SampledLoss, add, layers};
 use crate::loss::Loss;
 use crate::tensor::Block;
+use crate::{Stop, Stopped};
 
 /// The traces of the samples' own Gauss–Newton matrices G_b = J_bᵀ Λ_b J_b, Λ = ∂²ℓ/∂f², in two
 /// divisions. Their mean over samples is tr G.
@@ -48,13 +49,13 @@ impl SampledLoss for Evaluation {
         self.at(parameters)?;
         let mut losses = Vec::with_capacity(self.samples());
         self.batches.each(
-            |batch, _| {
+            |batch, _, _| {
                 let mut part = vec![0.0; batch.samples.len()];
                 batch.objective.losses(&mut part);
-                part
+                Ok(part)
             },
             |part| losses.extend(part),
-        );
+        )?;
         Ok(losses)
     }
 
@@ -63,18 +64,20 @@ impl SampledLoss for Evaluation {
         let mut gradient = vec![0.0; parameters.len()];
         let all = self.samples() as f64;
         self.batches.each(
-            |batch, _| (batch.weight(all), batch.gradient.clone()),
+            |batch, _, _| Ok((batch.weight(all), batch.gradient.clone())),
             |(weight, part)| add(&mut gradient, weight, &part),
-        );
+        )?;
         Ok(gradient)
     }
 
     fn residuals(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
         self.at(parameters)?;
         let lines = self.outputs();
-        Ok(self.gather(lines, |batch, _, residuals| {
+        let found = self.gather(lines, |batch, residuals, _| {
             batch.objective.residuals(residuals);
-        }))
+            Ok(())
+        });
+        Ok(found?)
     }
 
     fn output_curvature(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
@@ -82,7 +85,7 @@ impl SampledLoss for Evaluation {
         let (lines, all) = (self.outputs(), self.samples() as f64);
         let mut mean = Mat::zeros(lines, lines);
         self.batches.each(
-            |batch, _| {
+            |batch, _, _| {
                 let mut products = Block::zeros(lines, batch.samples.len());
                 let mut sum = Mat::zeros(lines, lines);
                 for column in 0..lines {
@@ -94,19 +97,21 @@ impl SampledLoss for Evaluation {
                         sum[(line, column)] = products.lines().line(line).iter().sum::<f64>() / all;
                     }
                 }
-                sum
+                Ok(sum)
             },
             |sum| mean += sum,
-        );
+        )?;
         Ok(mean)
     }
 
     fn sample_squared_norms(&mut self, parameters: &[f64]) -> Result<Mat<f64>, EvaluationError> {
         self.at(parameters)?;
         let blocks = self.tape.parameters().len();
-        Ok(self.gather(blocks, |batch, _, norms| {
+        let found = self.gather(blocks, |batch, norms, _| {
             batch.objective.sample_squared_norms(norms);
-        }))
+            Ok(())
+        });
+        Ok(found?)
     }
 
     fn layer_slopes(
@@ -130,10 +135,11 @@ impl SampledLoss for Evaluation {
         self.at(parameters)?;
         let (blocks, lines) = (self.tape.parameters().len(), self.outputs());
         // The outputs' lines, then those of the parameters.
-        let all = self.gather(lines + blocks, |batch, parameters, all| {
+        let all = self.gather(lines + blocks, |batch, all, stop| {
             let mut terms = Block::zeros(blocks, batch.samples.len());
             let mut all = all.lines_mut();
             for term in 0..lines {
+                stop.asked()?;
                 batch
                     .objective
                     .sample_curvature(parameters, term, &mut terms);
@@ -143,7 +149,8 @@ impl SampledLoss for Evaluation {
                     add(all.line(lines + block), 1.0, part);
                 }
             }
-        });
+            Ok(())
+        })?;
         self.batches.forget();
         Ok(SampleCurvature {
             outputs: all.subrows(0, lines).to_owned(),
@@ -172,17 +179,18 @@ impl SampledLoss for Evaluation {
             .collect();
         let mut means = vec![0.0; cotangents.len()];
         self.batches.each(
-            |batch, parameters| {
+            |batch, parameters, stop| {
                 let mut norms = Block::zeros(blocks, batch.samples.len());
-                let one = |c: &Vec<f64>| -> f64 {
+                let one = |c: &Vec<f64>| {
+                    stop.asked()?;
                     batch.objective.sample_pullbacks(parameters, c, &mut norms);
                     let norms = norms.lines();
-                    (0..blocks).flat_map(|block| norms.line(block)).sum()
+                    Ok((0..blocks).flat_map(|block| norms.line(block)).sum())
                 };
-                cotangents.iter().map(one).collect::<Vec<_>>()
+                cotangents.iter().map(one).collect::<Result<Vec<f64>, _>>()
             },
             |part| add(&mut means, 1.0 / all, &part),
-        );
+        )?;
         self.batches.forget();
         Ok(means)
     }
@@ -204,13 +212,13 @@ impl Evaluation {
         let (count, all) = (parameters.len(), self.samples() as f64);
         let mut diagonal = vec![0.0; count];
         self.batches.each(
-            |batch, _| {
+            |batch, _, _| {
                 let mut part = vec![0.0; count];
                 batch.objective.mean_squares(&mut part);
-                (batch.weight(all), part)
+                Ok((batch.weight(all), part))
             },
             |(weight, part)| add(&mut diagonal, weight, &part),
-        );
+        )?;
         Ok(diagonal)
     }
 
@@ -235,11 +243,11 @@ impl Evaluation {
         }
         let columns = directions.col_iter();
         let along: Vec<f64> = columns.flat_map(|v| v.iter().copied()).collect();
-        Ok(
-            self.gather(directions.ncols(), |batch, parameters, slopes| {
-                batch.objective.sample_slopes(parameters, &along, slopes);
-            }),
-        )
+        let found = self.gather(directions.ncols(), |batch, slopes, _| {
+            batch.objective.sample_slopes(parameters, &along, slopes);
+            Ok(())
+        });
+        Ok(found?)
     }
 
     /// ∇ℓ of single samples at θ, a column for each number in `samples`: n × k numbers in memory, where
@@ -262,7 +270,7 @@ impl Evaluation {
         }
         let mut gradients = Mat::zeros(parameters.len(), samples.len());
         self.batches.each(
-            |batch, _| {
+            |batch, _, _| {
                 let mut found = Vec::new();
                 for (column, sample) in samples.iter().enumerate() {
                     if batch.samples.contains(sample) {
@@ -272,7 +280,7 @@ impl Evaluation {
                         found.push((column, gradient));
                     }
                 }
-                found
+                Ok(found)
             },
             |found| {
                 for (column, gradient) in found {
@@ -280,7 +288,7 @@ impl Evaluation {
                     to.zip(gradient).for_each(|(to, g)| *to = g);
                 }
             },
-        );
+        )?;
         Ok(gradients)
     }
 
@@ -288,14 +296,14 @@ impl Evaluation {
     pub(super) fn gather(
         &mut self,
         lines: usize,
-        work: impl Fn(&mut Batch, &[f64], &mut Block<f64>) + Sync,
-    ) -> Mat<f64> {
+        work: impl Fn(&mut Batch, &mut Block<f64>, &Stop) -> Result<(), Stopped> + Sync,
+    ) -> Result<Mat<f64>, Stopped> {
         let mut all = Mat::zeros(lines, self.samples());
         self.batches.each(
-            |batch, parameters| {
+            |batch, _, stop| {
                 let mut block = Block::zeros(lines, batch.samples.len());
-                work(batch, parameters, &mut block);
-                (batch.samples.start, block)
+                work(batch, &mut block, stop)?;
+                Ok((batch.samples.start, block))
             },
             |(start, block)| {
                 for line in 0..lines {
@@ -304,7 +312,7 @@ impl Evaluation {
                     }
                 }
             },
-        );
-        all
+        )?;
+        Ok(all)
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong on the way, said so that a person can mend it.
 
 use crate::{
+    Stopped,
     problem::{ProblemError, WeightsError},
     theory::TheoryError,
     words::{rounded, shown},
@@ -128,8 +129,8 @@ pub enum FlowError {
         end: f64,
     },
     /// Another thread asked for it ([`stoppable`](crate::stoppable)).
-    #[error("the flow was stopped before its end")]
-    Stopped,
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The step size fell below what double precision can resolve.
     #[error(
         "the integrator's step fell to {} at time {}, where rounding hides the motion: ask for earlier times, start from other weights, or divide each input and each output by its standard deviation",

@@ -12,7 +12,7 @@ use faer::{
     linalg::solvers::{PartialPivLu, Solve},
 };
 
-use crate::stop;
+use crate::Stop;
 
 use super::{
     FlowError,
@@ -97,9 +97,7 @@ impl Statistics {
         (time, step): (f64, f64),
         end: f64,
     ) -> Result<(), FlowError> {
-        if stop::asked() {
-            return Err(FlowError::Stopped);
-        }
+        Stop::here().asked()?;
         let steps = self.accepted + self.rejected;
         if steps >= most {
             return Err(FlowError::TooManySteps { steps, time, end });

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::residual::{condition, descending, directions, inverse_root};
 use super::{Quantile, SampleMean};
+use crate::Stop;
 use crate::curvature::CurvatureError;
 use crate::evaluation::{RelabelledLoss, SampledLoss};
 
@@ -133,10 +134,12 @@ pub fn conditional<L: RelabelledLoss>(
     }
     // Λ is linear in the labels.
     let curvatures = loss.output_curvatures_under(parameters, mean.as_ref())?;
+    let stop = Stop::here();
     let spectra = moments
         .par_iter()
         .enumerate()
         .map(|(input, moment)| {
+            stop.asked()?;
             let curvature = curvatures.col_as_slice(input);
             let entry = |i: usize, j: usize| moment[i.max(j) * lines + i.min(j)];
             let within = |matrix: Mat<f64>| basis.transpose() * matrix * &basis;

@@ -14,6 +14,7 @@ use faer::{Mat, MatRef};
 use super::moments::moments;
 use super::token_sums::{Jackknife, Sums, fold_count, group as group_of, groups};
 use super::{LayerMoments, Moments, Residuals, SampleMean};
+use crate::Stop;
 use crate::evaluation::{Evaluation, EvaluationError, SampleCurvature, SampledLoss};
 use crate::random::{Purpose, Stream};
 
@@ -309,10 +310,14 @@ fn tokens(folds: &[Sums], kinds: usize, scale: f64) -> Result<Tokens, Evaluation
         ratio: jackknife.of(|sums| sums.own[group] / sums.drawn[group]),
     };
     let residuals = jackknife.all.residuals(kinds)?;
+    let stop = Stop::here();
     let without: Vec<Residuals> = jackknife
         .without
         .iter()
-        .map(|sums| sums.residuals(kinds))
+        .map(|sums| {
+            stop.asked()?;
+            sums.residuals(kinds)
+        })
         .collect::<Result<_, _>>()?;
     let condition = |condition: fn(&Residuals) -> f64| {
         let values: Vec<f64> = without.iter().map(|found| condition(found).ln()).collect();

@@ -279,27 +279,23 @@ impl<T: Number> Objective<T> {
         self.squared_pullbacks(parameters, norms);
     }
 
-    /// ‖∇ℓ_p‖² of what each position p adds to a sample's loss ℓ = Σ_p ℓ_p, for each parameter block (line block · positions + p) and
-    /// each sample, at the recorded point, which must be `parameters`. The recorded gradient is lost.
-    pub fn position_squared_norms(&mut self, parameters: &[T], norms: &mut Block<T>) {
+    /// ‖∇ℓ_p‖² of what position `position` adds to a sample's loss ℓ = Σ_p ℓ_p, for each parameter block and each sample, at the
+    /// recorded point, which must be `parameters`. The recorded gradient is lost.
+    pub fn position_squared_norms(
+        &mut self,
+        parameters: &[T],
+        position: usize,
+        norms: &mut Block<T>,
+    ) {
         let positions = self.positions();
-        let blocks = self.tape().parameters().len();
-        let mut parts = Block::zeros(blocks, self.batch());
-        for position in 0..positions {
-            let (outputs, mut adjoint) = self.machine.adjoint();
-            let targets = self.targets.lines();
-            self.loss
-                .gradient(positions, outputs, targets, T::ONE, adjoint.reborrow());
-            for line in (0..adjoint.count()).filter(|line| line % positions != position) {
-                adjoint.line(line).fill(T::ZERO);
-            }
-            self.squared_pullbacks(parameters, &mut parts);
-            for block in 0..blocks {
-                let part = parts.lines().line(block);
-                let line = block * positions + position;
-                norms.lines_mut().line(line).copy_from_slice(part);
-            }
+        let (outputs, mut adjoint) = self.machine.adjoint();
+        let targets = self.targets.lines();
+        self.loss
+            .gradient(positions, outputs, targets, T::ONE, adjoint.reborrow());
+        for line in (0..adjoint.count()).filter(|line| line % positions != position) {
+            adjoint.line(line).fill(T::ZERO);
         }
+        self.squared_pullbacks(parameters, norms);
     }
 
     /// ‖Jᵀc‖² for the c that the output's adjoint holds.

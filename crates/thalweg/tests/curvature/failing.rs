@@ -1,10 +1,16 @@
-//! Operators whose products fail: every computation ends with their own error, at the product that failed.
+//! Operators whose products fail, or are the last ones that are wanted: every computation ends with their own error at the product that
+//! failed, or before the next one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use faer::{Mat, MatMut, MatRef};
 use thalweg::curvature::{
     CurvatureError, Dense, DensitySettings, DiagonalBlock, EigenSettings, End, SymmetricOperator,
     TraceMethod, TraceSettings, check_symmetry, density, eigenpairs, trace,
 };
+use thalweg::stoppable;
 
 use super::known::{Known, even};
 
@@ -40,7 +46,10 @@ impl SymmetricOperator for Interrupted {
 }
 
 /// Every computation of the module on an operator of 200 rows.
-fn all(operator: &mut Interrupted, number: usize) -> Result<(), CurvatureError<Stopped>> {
+fn all<A: SymmetricOperator>(
+    operator: &mut A,
+    number: usize,
+) -> Result<(), CurvatureError<A::Error>> {
     let by = |method| TraceSettings {
         method,
         ..TraceSettings::new(60)
@@ -88,6 +97,62 @@ fn every_computation_hands_on_the_operators_own_error() {
         }
         // With just as many products as it needs it ends well.
         all(&mut fresh(needed), number).unwrap();
+    }
+}
+
+/// Asks to stop once so many products are made, as another thread may.
+struct Asking {
+    operator: Known,
+    most: usize,
+    stop: Arc<AtomicBool>,
+    late: usize,
+}
+
+impl SymmetricOperator for Asking {
+    type Error = Infallible;
+
+    fn dim(&self) -> usize {
+        self.operator.dim()
+    }
+
+    fn apply_block(
+        &mut self,
+        input: MatRef<'_, f64>,
+        output: MatMut<'_, f64>,
+    ) -> Result<(), Infallible> {
+        self.late += usize::from(self.stop.load(Ordering::Relaxed));
+        self.operator.apply_block(input, output)?;
+        let enough = self.operator.products >= self.most;
+        self.stop.store(enough, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn no_product_is_made_after_one_was_asked_to_stop() {
+    for number in 0..9 {
+        let run = |most| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let mut operator = Asking {
+                operator: Known::new(even(200, -1.0, 1.0), 5),
+                most,
+                stop: Arc::clone(&stop),
+                late: 0,
+            };
+            let done = stoppable(&stop, || all(&mut operator, number));
+            assert_eq!(operator.late, 0, "{number}: {most}");
+            (done, operator.operator.products)
+        };
+        let (done, needed) = run(usize::MAX);
+        done.unwrap();
+        // Blocks are at most 200 wide: of `Dense::of` the first product may be all.
+        let early = run(1);
+        assert_eq!(early.0.is_ok(), early.1 == needed, "{number}");
+        if needed > early.1 {
+            let (done, made) = run(needed / 2);
+            assert_eq!(done, Err(CurvatureError::Stopped(thalweg::Stopped)));
+            assert!(made < needed, "{number}: {made} of {needed}");
+        }
     }
 }
 

@@ -57,11 +57,20 @@ impl Sketch {
         count: usize,
     ) -> Result<Self, CurvatureError<S::Error>> {
         let space = &mut *products.space;
-        let probes = space.normal(count).map_err(CurvatureError::Operator)?;
+        let mut probes = space.room(count).map_err(CurvatureError::Operator)?;
         let mut images = space.room(count).map_err(CurvatureError::Operator)?;
-        products.each(&probes, count, WIDTH, |space, columns, part| {
-            space.put(&mut images, columns.start, &part)
-        })?;
+        // Drawn a few at a time, so that it can be stopped.
+        for start in (0..count).step_by(WIDTH) {
+            let width = WIDTH.min(count - start);
+            let space = &mut *products.space;
+            let some = space.normal(width).map_err(CurvatureError::Operator)?;
+            space
+                .put(&mut probes, start, &some)
+                .map_err(CurvatureError::Operator)?;
+            products.each(&some, width, width, |space, _, part| {
+                space.put(&mut images, start, &part)
+            })?;
+        }
         let space = &mut *products.space;
         let forms = space
             .dots(&probes, &images)

@@ -10,7 +10,7 @@
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use crate::stop;
+use crate::Stop;
 
 use super::{
     super::{
@@ -333,9 +333,7 @@ impl<'a> Slow<'a> {
         let growth = faer::Scale(setting.unit) * growth;
         let size = column(&place.state).norm_l2();
         loop {
-            if stop::asked() {
-                return Err(FlowError::Stopped);
-            }
+            Stop::here().asked()?;
             self.taken += 1;
             if self.taken > MOST_STEPS {
                 return Err(FlowError::TooManySteps {
