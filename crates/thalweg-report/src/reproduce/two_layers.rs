@@ -39,7 +39,8 @@ pub fn sharpness_under_decay(problem: &Problem, strength: f64) -> Result<f64, Re
 
 #[cfg(test)]
 mod tests {
-    use super::super::linear::identity_problem;
+    use faer::Mat;
+
     use super::*;
 
     /// By hand, Σε = diag(1, .04) and V = I, for Σx = diag(x_1, x_2): output i has ‖W_2‖² = s_i and ‖W_1‖² = 1/s_i with
@@ -56,7 +57,7 @@ mod tests {
             for strength in [0.0, 0.04, 0.2, 3.0] {
                 let by_hand: f64 = [0, 1]
                     .map(|i| {
-                        let below = b * noise[i] / 4.0 + strength / 2.0;
+                        let below: f64 = b * noise[i] / 4.0 + strength / 2.0;
                         let size = ((a * inputs[i] / 4.0 + strength / 2.0) / below).sqrt();
                         b * size + 2.0 * inputs[i] / size
                     })
