@@ -39,15 +39,16 @@ pub fn sharpness_under_decay(problem: &Problem, strength: f64) -> Result<f64, Re
 
 #[cfg(test)]
 mod tests {
-    use super::super::linear::identity_problem;
+    use faer::Mat;
+
     use super::*;
 
     /// By hand, Σε = diag(1, .04) and V = I, for Σx = diag(x_1, x_2): output i has ‖W_2‖² = s_i and ‖W_1‖² = 1/s_i with
     /// s_i² = (a x_i/4 + λB/2η)/(b σ_i²/4 + λB/2η), and T = Σ (b s_i + 2 x_i/s_i).
     #[test]
     fn decay_has_the_end_that_is_found_output_by_output() {
-        for inputs in [[1.0, 1.0], [2.0, 0.3]] {
-            let noise = [1.0, 0.04];
+        for inputs in [[1.0_f64, 1.0], [2.0, 0.3]] {
+            let noise: [f64; 2] = [1.0, 0.04];
             let diagonal =
                 |values: [f64; 2]| Mat::from_fn(2, 2, |i, j| if i == j { values[i] } else { 0.0 });
             let problem =
