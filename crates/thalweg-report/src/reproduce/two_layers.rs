@@ -47,8 +47,8 @@ mod tests {
     /// s_i² = (a x_i/4 + λB/2η)/(b σ_i²/4 + λB/2η), and T = Σ (b s_i + 2 x_i/s_i).
     #[test]
     fn decay_has_the_end_that_is_found_output_by_output() {
-        for inputs in [[1.0, 1.0], [2.0, 0.3]] {
-            let noise = [1.0, 0.04];
+        for inputs in [[1.0_f64, 1.0], [2.0, 0.3]] {
+            let noise: [f64; 2] = [1.0, 0.04];
             let diagonal =
                 |values: [f64; 2]| Mat::from_fn(2, 2, |i, j| if i == j { values[i] } else { 0.0 });
             let problem =
