@@ -290,16 +290,13 @@ mod tests {
         let point: Vec<f64> = points.col(0).iter().copied().collect();
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            let mut batches = pool.build().unwrap().install(|| {
-                Batches::new(
-                    tape.clone(),
-                    Loss::CrossEntropy,
-                    samples.clone(),
-                    10,
-                    RESIDENT,
-                )
-            });
-            batches.at(&point);
+            let batches = || {
+                let loss = Loss::CrossEntropy;
+                let mut batches = Batches::new(tape.clone(), loss, samples.clone(), 10, RESIDENT);
+                batches.at(&point);
+                batches
+            };
+            let (mut fresh, mut batches) = (batches(), pool.build().unwrap().install(batches));
             let (stop, begun) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
             let mut taken = 0;
             let work = |batch: &mut Batch, _: &[f64], stopped: &Stop| {
@@ -322,14 +319,6 @@ mod tests {
                 all
             };
             let again = gradients(&mut batches);
-            let mut fresh = Batches::new(
-                tape.clone(),
-                Loss::CrossEntropy,
-                samples.clone(),
-                10,
-                RESIDENT,
-            );
-            fresh.at(&point);
             assert_eq!(again, gradients(&mut fresh));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Waypoint, point::Model};
 use crate::problem::Problem;
-use crate::theory::{Prediction, noise_misalignment};
+use crate::theory::noise_misalignment;
 use crate::words::rounded;
 
 /// How far from leading order a run at this η and B is, and what follows.
@@ -178,14 +178,7 @@ impl Validity {
         }
     }
 
-    /// The report for the predicted minimum alone, whatever way leads to it.
-    pub fn at_minimum(prediction: &Prediction<'_>, learning_rate: f64, batch: usize) -> Self {
-        let problem = prediction.minimum.problem();
-        let size = [prediction.lambda_max, prediction.fluctuation];
-        Self::at(problem, size, learning_rate, batch)
-    }
-
-    /// The report for one minimum of this λ_max and F, in loss/weight² and loss²/weight².
+    /// The report for one minimum of this λ_max and F, in loss/weight² and loss²/weight², whatever way leads to it.
     pub fn at(
         problem: &Problem,
         [lambda_max, fluctuation]: [f64; 2],

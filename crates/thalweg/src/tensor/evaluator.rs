@@ -129,8 +129,13 @@ mod tests {
         T::from_f64((index as f64 * 0.7).sin() * 1.3)
     }
 
-    /// The bits of a machine, however many samples there are.
-    fn same_as_machine<T: Real>(tape: &Arc<Tape>) {
+    /// The bits of a machine in either precision, however many samples there are.
+    fn same_as_machine(tape: &Arc<Tape>) {
+        same_in::<f32>(tape);
+        same_in::<f64>(tape);
+    }
+
+    fn same_in<T: Real>(tape: &Arc<Tape>) {
         let mut evaluator = Evaluator::<T>::new(Arc::clone(tape));
         let parameters: Vec<T> = (0..tape.parameter_count()).map(number).collect();
         let [lines, results] = [tape.input(), tape.output()].map(|v| v.rows() * v.positions());
@@ -170,8 +175,7 @@ mod tests {
                     let tape = perceptron(activation, biases, outputs, positions);
                     let two = TwoLayers::at(&tape, 0).is_some();
                     assert_eq!(two, activation == Activation::Relu && outputs < 9);
-                    same_as_machine::<f32>(&tape);
-                    same_as_machine::<f64>(&tape);
+                    same_as_machine(&tape);
                 }
             }
         };
@@ -205,8 +209,7 @@ mod tests {
                 let tape = residual(again);
                 let expected = if again { vec![] } else { vec![1] };
                 assert_eq!(places(&tape), expected);
-                same_as_machine::<f32>(&tape);
-                same_as_machine::<f64>(&tape);
+                same_as_machine(&tape);
             }
         };
         all();
@@ -232,8 +235,7 @@ mod tests {
         for (layers, expected) in [(3, vec![0]), (4, vec![0, 4]), (5, vec![0, 4])] {
             let tape = deep(layers);
             assert_eq!(places(&tape), expected);
-            same_as_machine::<f32>(&tape);
-            same_as_machine::<f64>(&tape);
+            same_as_machine(&tape);
         }
     }
 

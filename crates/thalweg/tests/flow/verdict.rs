@@ -13,7 +13,14 @@ use crate::relative;
 /// beside ‖V√Σx‖² = 18.
 fn scalar(learning_rate: f64, batch: usize) -> Validity {
     let problem = Problem::new(mat![[2.0]], mat![[3.0]], mat![[0.25]], 2).unwrap();
-    Validity::at_minimum(&predict(&problem).unwrap(), learning_rate, batch)
+    at_minimum(&problem, learning_rate, batch)
+}
+
+/// Of Theorem 1's minimum.
+fn at_minimum(problem: &Problem, learning_rate: f64, batch: usize) -> Validity {
+    let predicted = predict(problem).unwrap();
+    let size = [predicted.lambda_max, predicted.fluctuation];
+    Validity::at(problem, size, learning_rate, batch)
 }
 
 #[test]
@@ -66,7 +73,7 @@ fn turned_noise_is_out_of_range_at_any_step_size() {
     let noise = mat![[0.52, 0.48], [0.48, 0.52]];
     let teacher = mat![[1.5, 0.0], [0.0, 0.5]];
     let problem = Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2).unwrap();
-    let found = Validity::at_minimum(&predict(&problem).unwrap(), 1e-9, 100);
+    let found = at_minimum(&problem, 1e-9, 100);
     assert!(found.stability < 1e-7 && found.relative_weighted_fluctuation < 1e-9);
     assert!(found.misalignment > 0.3 && !found.in_range(), "{found:?}");
     assert!(found.sentence().contains("different axes"));
