@@ -123,7 +123,13 @@ class Tensors:
 
     @_plainly
     def signs(self, count: int) -> Any:
-        return self.room(count).bernoulli_(0.5, generator=self.generator).mul_(2).sub_(1)
+        # Bit by bit of whole words: Bernoulli's numbers one by one take as long as a small network's product.
+        torch, entries = self.torch, count * self.dim
+        words = torch.empty(-(-entries // 64), dtype=torch.int64, device=self.device)
+        words.random_(-(1 << 63), None, generator=self.generator)
+        bit = torch.tensor([1, 2, 4, 8, 16, 32, 64, -128], dtype=torch.int8, device=self.device)
+        drawn = (words.view(torch.int8)[:, None] & bit).bool().reshape(-1)[:entries]
+        return drawn.to(self.dtype).mul_(2).sub_(1).reshape(count, self.dim)
 
     @_plainly
     def units(self, start: int, stop: int) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,6 +15,9 @@ from torch import Tensor, nn
 from ._batches import batches, moved, single, size
 from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
 from ._pieces import piece, pieces
+
+#: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
+TERMS = 8
 
 #: What the user gives: of the model and a batch, each sample's loss or their mean.
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -125,8 +130,11 @@ class Objective:
             )
         self._look()
 
-    def _look(self) -> None:
-        """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""
+    def _look(self, terms: int | None = None) -> None:
+        """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss.
+
+        They are parted for the processor's caches; or, with `terms`, into that many in all as far as it is worth it.
+        """
         self.sizes: list[int] = []
         self.batch_losses: list[float] = []
         self.vector_loss = True
@@ -139,7 +147,7 @@ class Objective:
             if index == 0:
                 with watch:
                     losses = self._run(0)
-                most = None if tied_to_batch(self.model) else piece(self)
+                most = None if tied_to_batch(self.model) else piece(self, terms)
             else:
                 losses = self._run(len(self.batches) - 1)
             parts = [batch] if most is None else pieces(batch, self.sizes[-1], most)
@@ -240,6 +248,24 @@ class Objective:
             self.batches = parts
         # A mean of many gradients may be much smaller than each.
         return bool((whole - sum_of_parts).norm() <= 100 * near * whole.norm().clamp(min=torch.finfo(whole.dtype).tiny))
+
+    @cached_property
+    def terms(self) -> list[Objective]:
+        """Objectives of one batch each, whose sum this is; few batches are parted into up to `TERMS` of them, if that can be."""
+        parted = self
+        if len(self.batches) < TERMS:
+            parted = copy.copy(self)
+            parted.notes = []
+            parted._look(TERMS)
+        terms = []
+        for index in range(len(parted.batches)):
+            term = copy.copy(parted)
+            here = slice(index, index + 1)
+            term.batches, term.sizes = parted.batches[here], parted.sizes[here]
+            term.weights, term.batch_losses = parted.weights[here], parted.batch_losses[here]
+            term.seed = parted.seed + index
+            terms.append(term)
+        return terms
 
     @property
     def mean_loss(self) -> float:

@@ -1,4 +1,4 @@
-"""Batches that are too large for the processor's caches, in parts."""
+"""How small the parts are that a batch is taken in."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ LARGEST = 1 << 22
 LOOKED_AT = 2
 
 
-def piece(objective: Objective) -> int | None:
-    """How many samples of the objective's first batch make a part of the right size; None where it is not to be parted."""
+def piece(objective: Objective, terms: int | None = None) -> int | None:
+    """How many samples of the objective's first batch make a part that the processor's caches hold; None where it is not to be
+    parted. Or, with `terms`, such that all samples make that many; fewer where the passes of one would be cheaper than what is
+    done with a vector of parameters.
+    """
     batch = objective.batches[0]
     samples = size(batch)
-    if objective.device.type != "cpu" or samples is None or samples <= LOOKED_AT:
+    if objective.device.type != "cpu" or samples is None or samples < LOOKED_AT:
         return None
-    largest = 0
+    saved: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        nonlocal largest
+        storage = tensor.untyped_storage().data_ptr()
         # Parameters and their transposes do not grow with the samples.
-        if tensor.untyped_storage().data_ptr() not in own:
-            largest = max(largest, tensor.numel() * tensor.element_size())
+        if storage not in own:
+            saved[storage] = max(saved.get(storage, 0), tensor.numel() * tensor.element_size())
         return tensor.detach()
 
     own = {parameter.untyped_storage().data_ptr() for parameter in objective.parameters}
@@ -42,7 +45,13 @@ def piece(objective: Objective) -> int | None:
     except (RuntimeError, ValueError, IndexError):
         # A loss that takes no part of a batch.
         return None
-    most = LARGEST * LOOKED_AT // max(largest, 1)
+    if not saved:
+        return None
+    if terms is not None:
+        weight = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters)
+        most = max(-(-weight * LOOKED_AT // sum(saved.values())), -(-objective.samples // terms))
+    else:
+        most = LARGEST * LOOKED_AT // max(saved.values())
     return max(most, 1) if most < samples else None
 
 

@@ -48,9 +48,12 @@ class Products:
     """
 
     fresh = True
+    #: Whether the matrix of several samples is the mean of theirs.
+    additive = True
 
     def __init__(self, objective: Objective, memory: int | None = None) -> None:
         self.objective = objective
+        self._memory = memory
         self.shape = (objective.count, objective.count)
         self.dtype, self.device = objective.dtype, objective.device
         self.products = 0
@@ -89,6 +92,10 @@ class Products:
                         total = torch.zeros_like(rows)
                     total[first : first + len(part)].add_(part, alpha=weight)
         return torch.zeros_like(rows) if total is None else total
+
+    def terms(self) -> list[Products]:
+        """Operators of which this is the sum: those of parts of the samples, or itself alone where it is not `additive`."""
+        return [type(self)(term, self._memory) for term in self.objective.terms] if self.additive else [self]
 
     def release(self) -> None:
         """Frees the graphs; the next product makes them again."""
@@ -235,6 +242,9 @@ class GradientCovariance(Products):
     `outputs` gives those of batch number i: lists of tensors with the samples along dimension 0, of which the first have the
     graph back to the parameters and Σ f_b·r_b has the gradient g_b.
     """
+
+    # It is taken about the mean of all.
+    additive = False
 
     def __init__(
         self, objective: Objective, outputs: Callable[[int], tuple[list[Tensor], list[Tensor]]], memory: int | None = None

@@ -1,0 +1,120 @@
+"""A mean over samples as the sum of its parts, and the trace by vectors of each part's own."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import thalweg
+import thalweg.torch
+from thalweg.torch import _objective
+
+#: Estimates from one seed each. Their standard deviation is known to 1/√(2 · 199), or 5 %.
+SEEDS = range(200)
+PRODUCTS = 4
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(7)
+
+
+def loss(model: nn.Module, batch: Any) -> Tensor:
+    output: Tensor = model(batch[0])
+    losses: Tensor = functional.cross_entropy(output, batch[1], reduction="none")
+    return losses
+
+
+def model(*between: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(3, 6), nn.Tanh(), *between, nn.Linear(6, 4)).double()
+
+
+def samples(count: int) -> tuple[Tensor, Tensor]:
+    return torch.randn(count, 3).double(), torch.randint(4, (count,))
+
+
+def assert_sum(operator: Any, terms: int) -> None:
+    found = operator.terms()
+    assert len(found) == terms
+    vector = torch.randn(operator.shape[0]).double()
+    whole = operator @ vector
+    assert (sum(term @ vector for term in found) - whole).norm() <= 1e-13 * whole.norm()
+
+
+def test_parts_of_one_batch_and_batches_of_unequal_size_add_up() -> None:
+    for make in (thalweg.torch.hessian, thalweg.torch.gauss_newton):
+        # 84 samples by parts of at most ⌈84/8⌉ = 11.
+        assert_sum(make(model(), loss, samples(84)), 8)
+        # ⌈75/8⌉ = 10 samples at most a part: 3 of 30, 1 of 5 and 4 of 40.
+        assert_sum(make(model(), loss, [samples(30), samples(5), samples(40)]), 8)
+        many = [samples(size) for size in (2, 5, 3, 4, 2, 2, 9, 1, 3)]
+        assert_sum(make(model(), loss, many), 9)
+
+
+def test_samples_that_see_one_another_stay_together() -> None:
+    assert_sum(thalweg.torch.hessian(model(nn.BatchNorm1d(6)), loss, [samples(40), samples(30)]), 2)
+    # Each batch keeps its masks.
+    assert_sum(thalweg.torch.hessian(model(nn.Dropout(0.5)), loss, [samples(40), samples(30)]), 2)
+
+    def centred(model: nn.Module, batch: Any) -> Tensor:
+        output: Tensor = model(batch[0])
+        losses: Tensor = (output - output.mean(0)).square().sum(1)
+        return losses
+
+    assert_sum(thalweg.torch.hessian(model(), centred, samples(40)), 1)
+
+
+def test_a_part_whose_passes_are_cheaper_than_a_vector_is_not_made() -> None:
+    wide = nn.Sequential(nn.Linear(3, 300), nn.Tanh(), nn.Linear(300, 4)).double()
+    # 2504 parameters, and for a sample 2 · 300 + 3 + 4 numbers or so are kept: at least 5 samples a part.
+    sizes = [sum(term.objective.sizes) for term in thalweg.torch.hessian(wide, loss, samples(16)).terms()]
+    assert len(sizes) <= 4 and sum(sizes) == 16
+
+
+def test_the_covariance_about_the_mean_of_all_is_no_sum() -> None:
+    from thalweg.torch._cut import Cut
+    from thalweg.torch._products import GradientCovariance
+
+    objective = _objective.Objective(model(), loss, samples(20))
+
+    def outputs(index: int) -> tuple[list[Any], list[Any]]:
+        cut = Cut(objective, index, verify=False)
+        return cut.outputs, cut.residuals
+
+    covariance = GradientCovariance(objective, outputs)
+    assert covariance.terms() == [covariance]
+
+
+def test_own_vectors_scatter_less_and_say_by_how_much() -> None:
+    network, batch = model(), samples(64)
+    operator = thalweg.torch.hessian(network, loss, batch)
+    exact = float(torch.trace(operator.apply_block(torch.eye(operator.shape[0]).double())))
+
+    def estimates(of: Any) -> list[thalweg.Estimate]:
+        return [thalweg.trace(of, products=PRODUCTS, method="hutchinson", seed=seed) for seed in SEEDS]
+
+    class Whole:
+        """The same products, not as a sum."""
+
+        shape, dtype, device = operator.shape, operator.dtype, operator.device
+
+        def __matmul__(self, other: Tensor) -> Tensor:
+            return operator @ other
+
+    own, common = estimates(operator), estimates(Whole())
+    for found in (own, common):
+        scatter = statistics.stdev(one.value for one in found)
+        stated = math.sqrt(statistics.fmean(one.error**2 for one in found))
+        # By chance beyond these less than once in 10⁴ runs: four standard deviations of mean and of scatter.
+        assert abs(statistics.fmean(one.value for one in found) - exact) < 4 * scatter / math.sqrt(len(SEEDS))
+        # 5 % of the scatter, 3 % of what is stated, and more for tails.
+        assert stated == pytest.approx(scatter, rel=4 * 0.07)
+        assert {(one.kind, one.products) for one in found} == {("standard-error", PRODUCTS)}
+    own_scatter, common_scatter = (statistics.stdev(one.value for one in found) for found in (own, common))
+    assert own_scatter < 0.8 * common_scatter
