@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ._batches import batches, moved, single, size
 from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
-from ._pieces import piece, pieces
+from ._pieces import Weighed, pieces, weigh
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
 TERMS = 8
@@ -130,13 +130,13 @@ class Objective:
             )
         self._look()
 
-    def _look(self, terms: int | None = None) -> None:
-        """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss.
-
-        They are parted for the processor's caches; or, with `terms`, into that many in all as far as it is worth it.
-        """
+    def _look(self) -> None:
+        """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""
         self.sizes: list[int] = []
         self.batch_losses: list[float] = []
+        #: What `loss` gave for each batch.
+        self._given: list[Tensor] = []
+        self._weighed: Weighed | None = None
         self.vector_loss = True
         given, self.batches = self.batches, []
         watch = Watch()
@@ -146,16 +146,17 @@ class Objective:
             self.batches.append(batch)
             if index == 0:
                 with watch:
-                    losses = self._run(0)
-                most = None if tied_to_batch(self.model) else piece(self, terms)
+                    self._run(0)
+                self._weighed = None if tied_to_batch(self.model) else weigh(self)
+                most = None if self._weighed is None else self._weighed.cached()
             else:
-                losses = self._run(len(self.batches) - 1)
+                self._run(len(self.batches) - 1)
             parts = [batch] if most is None else pieces(batch, self.sizes[-1], most)
-            if len(parts) > 1 and not self._part(parts, losses):
+            if len(parts) > 1 and not self._part(parts):
                 whole += 1
                 if index == 0:
                     # Its samples see one another, and so those of the others will.
-                    most = None
+                    most = self._weighed = None
         if whole and most is not None:
             self.notes.append(
                 f"{whole} of {len(given)} batches are worked on whole, the others in parts: the loss of these is not the mean of "
@@ -164,7 +165,8 @@ class Objective:
         self.samples = sum(self.sizes)
         self.weights = [samples / self.samples for samples in self.sizes]
         self.given_batches = len(given)
-        self._differentiable()
+        if self._weighed is None or not self._weighed.differentiable:
+            self._differentiable()
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:
@@ -178,8 +180,8 @@ class Objective:
                 "stated error"
             )
 
-    def _run(self, index: int) -> Tensor:
-        """Runs the model on batch `index`, and adds its loss and its size; gives what `loss` gave."""
+    def _run(self, index: int) -> None:
+        """Runs the model on batch `index`, and adds its size, its loss, and what `loss` gave."""
         with self.evaluating(index), torch.no_grad():
             found = self._loss(self.batch(index))
         self.vector_loss = found.dim() == 1 and self.vector_loss
@@ -197,7 +199,13 @@ class Objective:
             raise ValueError(f"the loss of batch {index} is {value}: a finite number is needed")
         self.sizes.append(samples)
         self.batch_losses.append(value)
-        return found
+        self._given.append(found)
+
+    def _add(self, batch: Any, samples: int, loss: float, given: Tensor) -> None:
+        self.batches.append(batch)
+        self.sizes.append(samples)
+        self.batch_losses.append(loss)
+        self._given.append(given)
 
     def _differentiable(self) -> None:
         """Refuses a loss without a gradient."""
@@ -207,21 +215,20 @@ class Objective:
                     "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
                 )
 
-    def _part(self, parts: list[Any], whole: Tensor) -> bool:
-        """Puts `parts` in place of the last batch, whose loss was `whole`, if they are the same to rounding.
+    def _part(self, parts: list[Any]) -> bool:
+        """Puts `parts` in place of the last batch, if they are the same to rounding.
 
         Samples that see one another make another loss in parts, and so do means over tokens.
         """
-        batch, loss, samples = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop()
+        batch, loss, samples, whole = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop(), self._given.pop()
         start = len(self.batches)
         vector_loss = self.vector_loss
-        own = []
         for part in parts:
             self.batches.append(part)
-            own.append(self._run(len(self.batches) - 1))
+            self._run(len(self.batches) - 1)
         near = 1e-12 if self.dtype == torch.float64 else 1e-5
         if whole.dim() == 1:
-            found = torch.cat([one.reshape(-1) for one in own])
+            found = torch.cat([one.reshape(-1) for one in self._given[start:]])
             same = found.shape == whole.shape and self.vector_loss == vector_loss
             same = same and bool(((found - whole).abs() <= near * whole.abs().max()).all())
         else:
@@ -231,10 +238,8 @@ class Objective:
             # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
             same = same and self._slopes_are(batch, start, weights, max(near, 1e-10))
         if not same:
-            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
-            self.batches.append(batch)
-            self.batch_losses.append(loss)
-            self.sizes.append(samples)
+            del self.batches[start:], self.batch_losses[start:], self.sizes[start:], self._given[start:]
+            self._add(batch, samples, loss, whole)
             self.vector_loss = vector_loss
         return same
 
@@ -252,19 +257,24 @@ class Objective:
     @cached_property
     def terms(self) -> list[Objective]:
         """Objectives of one batch each, whose sum this is; few batches are parted into up to `TERMS` of them, if that can be."""
-        parted = self
-        if len(self.batches) < TERMS:
-            parted = copy.copy(self)
-            parted.notes = []
-            parted._look(TERMS)
+        most = self.samples
+        if self._weighed is not None and len(self.batches) < TERMS:
+            bytes_of_parameters = sum(parameter.numel() * parameter.element_size() for parameter in self.parameters)
+            most = max(self._weighed.worth(bytes_of_parameters), -(-self.samples // TERMS))
         terms = []
-        for index in range(len(parted.batches)):
-            term = copy.copy(parted)
-            here = slice(index, index + 1)
-            term.batches, term.sizes = parted.batches[here], parted.sizes[here]
-            term.weights, term.batch_losses = parted.weights[here], parted.batch_losses[here]
-            term.seed = parted.seed + index
-            terms.append(term)
+        for index, batch in enumerate(self.batches):
+            here = copy.copy(self)
+            here.batches, here.sizes, here.batch_losses, here._given = [], [], [], []
+            here.seed = self.seed + index
+            here._add(batch, self.sizes[index], self.batch_losses[index], self._given[index])
+            parts = pieces(batch, self.sizes[index], most)
+            if len(parts) > 1:
+                here._part(parts)
+            for part, count in enumerate(here.sizes):
+                term = copy.copy(here)
+                term.batches, term.sizes, term.batch_losses = here.batches[part:][:1], [count], here.batch_losses[part:][:1]
+                term.weights = [count / self.samples]
+                terms.append(term)
         return terms
 
     @property

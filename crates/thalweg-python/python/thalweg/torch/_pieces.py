@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -19,11 +20,33 @@ LARGEST = 1 << 22
 LOOKED_AT = 2
 
 
-def piece(objective: Objective, terms: int | None = None) -> int | None:
-    """How many samples of the objective's first batch make a part that the processor's caches hold; None where it is not to be
-    parted. Or, with `terms`, such that all samples make that many; fewer where the passes of one would be cheaper than what is
-    done with a vector of parameters.
+@dataclass(frozen=True)
+class Weighed:
+    """A forward pass of the first `LOOKED_AT` samples.
+
+    Attributes
+    ----------
+    largest, all : int
+        Bytes that it keeps for the backward pass: the largest tensor's, and those of all.
+    differentiable : bool
+        Whether the loss has a gradient.
     """
+
+    largest: int
+    all: int
+    differentiable: bool
+
+    def cached(self) -> int:
+        """How many samples, at most, the processor's caches hold."""
+        return max(LARGEST * LOOKED_AT // self.largest, 1)
+
+    def worth(self, numbers: int) -> int:
+        """How many samples, at least, have passes that are dearer than what is done with so many bytes of parameters."""
+        return max(-(-numbers * LOOKED_AT // self.all), 1)
+
+
+def weigh(objective: Objective) -> Weighed | None:
+    """Weighs the first samples of the objective's first batch; None where a batch is not to be parted."""
     batch = objective.batches[0]
     samples = size(batch)
     if objective.device.type != "cpu" or samples is None or samples < LOOKED_AT:
@@ -41,18 +64,13 @@ def piece(objective: Objective, terms: int | None = None) -> int | None:
     few = part(batch, 0, LOOKED_AT)
     try:
         with objective.evaluating(0), saved_tensors_hooks(pack, lambda tensor: tensor):
-            objective.loss(objective.model, few)
+            found = objective.loss(objective.model, few)
     except (RuntimeError, ValueError, IndexError):
         # A loss that takes no part of a batch.
         return None
     if not saved:
         return None
-    if terms is not None:
-        weight = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters)
-        most = max(-(-weight * LOOKED_AT // sum(saved.values())), -(-objective.samples // terms))
-    else:
-        most = LARGEST * LOOKED_AT // max(saved.values())
-    return max(most, 1) if most < samples else None
+    return Weighed(max(saved.values()), sum(saved.values()), isinstance(found, Tensor) and found.requires_grad)
 
 
 def pieces(batch: Any, samples: int | None, most: int) -> list[Any]:
