@@ -47,7 +47,7 @@ struct Sources {
     simulated: Option<fn(&simulate::Observation, usize) -> Option<f64>>,
     trained: Option<fn(&network::NetworkObservation) -> f64>,
     flow: Option<fn(&Waypoint, usize) -> f64>,
-    finite: Option<fn(&FiniteWaypoint) -> f64>,
+    finite: Option<fn(&FiniteWaypoint, usize) -> f64>,
     limit: Option<fn(&Limit, usize) -> Option<f64>>,
 }
 
@@ -99,7 +99,7 @@ pub const SHARPNESS: Quantity = scalar(
         simulated: Some(|o, _| Some(o.sharpness)),
         trained: Some(|o| o.sharpness.value),
         flow: Some(|s, _| s.sharpness),
-        finite: Some(|s| s.sharpness),
+        finite: Some(|s, _| s.sharpness),
         limit: Some(|l, _| Some(l.sharpness)),
     },
 );
@@ -116,7 +116,7 @@ pub const LAMBDA_MAX: Quantity = scalar(
         simulated: Some(|o, _| o.lambda_max),
         trained: Some(|o| o.lambda_max.value),
         flow: Some(|s, _| s.lambda_max),
-        finite: Some(|s| s.lambda_max),
+        finite: Some(|s, _| s.lambda_max),
         limit: Some(|l, _| Some(l.lambda_max)),
     },
 );
@@ -134,7 +134,7 @@ pub const FLUCTUATION: Quantity = scalar(
         simulated: Some(|o, _| Some(o.fluctuation)),
         trained: Some(|o| o.fluctuation.value),
         flow: Some(|s, _| s.fluctuation),
-        finite: Some(|s| s.fluctuation),
+        finite: Some(|s, _| s.fluctuation),
         limit: Some(|l, _| Some(l.fluctuation)),
     },
 );
@@ -531,6 +531,7 @@ pub fn condition_number(layer: usize) -> Quantity {
         sources: Sources {
             simulated: Some(|o, layer| o.condition_numbers.get(layer).copied().flatten()),
             flow: Some(|s, layer| s.layer_conditions.get(layer).copied().unwrap_or(f64::NAN)),
+            finite: Some(|s, layer| s.layer_conditions.get(layer).copied().unwrap_or(f64::NAN)),
             limit: Some(|l, layer| l.layer_conditions.get(layer).copied()),
             ..NOWHERE
         },
@@ -631,7 +632,7 @@ impl Quantity {
 
     /// Its mean over SGD's fluctuations, by the finite-step theory.
     pub fn at_finite_step(&self, snapshot: &FiniteWaypoint) -> Option<f64> {
-        Some(self.sources.finite?(snapshot))
+        Some(self.sources.finite?(snapshot, self.layer))
     }
 
     /// Its value at Theorem 1's minimum.

@@ -206,7 +206,23 @@ fn finite_arrays<'py>(py: Python<'py>, path: &[FiniteWaypoint]) -> PyResult<Boun
         let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
         all.set_item("step", array::column(py, steps)?)?;
     }
+    put_conditions(
+        py,
+        &all,
+        path.iter().map(|point| &point.layer_conditions[..]),
+    )?;
     Ok(all)
+}
+
+/// Each layer's condition number, (times, layers).
+fn put_conditions<'p>(
+    py: Python<'_>,
+    all: &Bound<'_, PyDict>,
+    path: impl ExactSizeIterator<Item = &'p [f64]> + Clone,
+) -> PyResult<()> {
+    let shape = [path.len(), path.clone().next().map_or(0, <[f64]>::len)];
+    let conditions = path.flatten().copied().collect();
+    all.set_item("layer_conditions", array::shaped(py, conditions, &shape)?)
 }
 
 /// What is known along the path, one row for each time.
@@ -225,11 +241,12 @@ fn arrays<'py>(py: Python<'py>, path: &[Waypoint]) -> PyResult<Bound<'py, PyDict
         let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
         all.set_item("step", array::column(py, steps)?)?;
     }
+    put_conditions(
+        py,
+        &all,
+        path.iter().map(|point| &point.layer_conditions[..]),
+    )?;
     let depth = path.first().map_or(0, |point| point.layer_conditions.len());
-    let conditions = path.iter().flat_map(|point| &point.layer_conditions);
-    let conditions: Vec<f64> = conditions.copied().collect();
-    let conditions = array::shaped(py, conditions, &[path.len(), depth])?;
-    all.set_item("layer_conditions", conditions)?;
     let layers = PyList::empty(py);
     for k in 0..depth {
         let mut values = Vec::new();

@@ -79,6 +79,7 @@ impl<'p> FiniteAnswer<'p> {
             .iter()
             .map(|s| s.relative_weighted_fluctuation)
             .collect();
+        let conditions: Vec<_> = path.iter().map(|s| &s.layer_conditions).collect();
         let mut object = json!({
             "convention": CONVENTION,
             "notes": notes(self.prepared.problem.caveats()),
@@ -90,6 +91,7 @@ impl<'p> FiniteAnswer<'p> {
             "batch": self.batch,
             "step": steps,
             "slow_time": slow_times,
+            "layer_conditions": conditions,
             "relative_weighted_fluctuation": fluctuations,
             "validity": Belief::from(self.trajectory.validity.clone()),
         });

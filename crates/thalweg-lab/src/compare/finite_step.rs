@@ -153,7 +153,7 @@ pub(crate) fn is_plain(recipe: &Recipe) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantity::{FLUCTUATION, SHARPNESS};
+    use crate::quantity::{FLUCTUATION, SHARPNESS, condition_number};
 
     #[test]
     fn few_steps_are_all_followed_and_of_many_some_in_each_decade() {
@@ -175,14 +175,17 @@ mod tests {
             sharpness: 10.0 + (step as f64 + 1.0).ln(),
             lambda_max: 0.0,
             fluctuation: 5.0,
+            layer_conditions: vec![2.0],
             relative_weighted_fluctuation: None,
         };
         let path = [0, 10, 100, 2000].map(waypoint);
+        let quantities = [SHARPNESS, FLUCTUATION, condition_number(1)];
         for step in [0, 1, 10, 50, 1999, 2000] {
-            let found = at(&path, step, &[SHARPNESS, FLUCTUATION]);
+            let found = at(&path, step, &quantities);
             let expected = 10.0 + (step as f64 + 1.0).ln();
             assert!((found[0].unwrap() - expected).abs() < 1e-12, "{step}");
             assert!((found[1].unwrap() - 5.0).abs() < 1e-12, "{step}");
+            assert!((found[2].unwrap() - 2.0).abs() < 1e-12, "{step}");
         }
     }
 }

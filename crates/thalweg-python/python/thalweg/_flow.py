@@ -36,8 +36,8 @@ class Flow:
         The largest eigenvalue of the Hessian, in loss/weight².
     fluctuation : ndarray of float64, (n,)
         F = E‖∇ℓ‖² of one sample, in loss²/weight².
-    layer_conditions : ndarray of float64, (n, D), or None
-        Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0. None with ``drift="finite"``.
+    layer_conditions : ndarray of float64, (n, D)
+        Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0. With ``drift="finite"`` their mean over SGD's fluctuations.
     distance : ndarray of float64, (n,), or None
         ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖; without the denominator where that is 0. None with ``drift="finite"``.
     weights : list of ndarray of float64, each (n, h_k, h_{k−1}), or None
@@ -58,7 +58,7 @@ class Flow:
     sharpness: NDArray[np.float64]
     lambda_max: NDArray[np.float64]
     fluctuation: NDArray[np.float64]
-    layer_conditions: NDArray[np.float64] | None
+    layer_conditions: NDArray[np.float64]
     distance: NDArray[np.float64] | None
     weights: list[NDArray[np.float64]] | None
     relative_weighted_fluctuation: NDArray[np.float64] | None
@@ -76,7 +76,7 @@ class Flow:
         self.sharpness = arrays["sharpness"]
         self.lambda_max = arrays["lambda_max"]
         self.fluctuation = arrays["fluctuation"]
-        self.layer_conditions = arrays.get("layer_conditions")
+        self.layer_conditions = arrays["layer_conditions"]
         self.distance = arrays.get("distance")
         self.weights = arrays.get("weights")
         self.relative_weighted_fluctuation = arrays.get("relative_weighted_fluctuation")

@@ -1,8 +1,9 @@
 //! Condition numbers in each lane, by one-sided Jacobi rotations.
 
-use crate::lanes::Lanes;
-
-use super::numbers::{all, dot};
+use super::{
+    Lanes,
+    numbers::{all, dot},
+};
 
 /// Sweeps over all pairs; six to nine are usual.
 const MOST_SWEEPS: usize = 30;
@@ -12,7 +13,7 @@ const MOST_SWEEPS: usize = 30;
 ///
 /// The columns, or the rows if they are fewer, are turned in pairs until they are orthogonal; their lengths are the singular values.
 #[inline(always)]
-pub(super) fn condition<V: Lanes>(matrix: &[V], rows: usize) -> V {
+pub(crate) fn condition<V: Lanes>(matrix: &[V], rows: usize) -> V {
     let columns = matrix.len() / rows;
     let mut vectors: Vec<Vec<V>> = if columns <= rows {
         matrix.chunks_exact(rows).map(<[V]>::to_vec).collect()

@@ -11,7 +11,9 @@ mod array;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod condition;
 mod dispatch;
+pub(crate) mod numbers;
 #[cfg(target_arch = "x86_64")]
 mod registers;
 mod scalar;

@@ -1,10 +1,10 @@
 //! Sums over vectors with a number in each lane.
 
-use crate::lanes::Lanes;
+use super::Lanes;
 
 /// Σ_i x_i y_i, in eight chains.
 #[inline(always)]
-pub(super) fn dot<V: Lanes>(x: &[V], y: &[V]) -> V {
+pub(crate) fn dot<V: Lanes>(x: &[V], y: &[V]) -> V {
     let mut sums = [V::splat(0.0); 8];
     let (mut xs, mut ys) = (x.chunks_exact(8), y.chunks_exact(8));
     for (x, y) in (&mut xs).zip(&mut ys) {
@@ -21,6 +21,6 @@ pub(super) fn dot<V: Lanes>(x: &[V], y: &[V]) -> V {
 
 /// A bit for each lane.
 #[inline(always)]
-pub(super) fn all<V: Lanes>() -> u32 {
+pub(crate) fn all<V: Lanes>() -> u32 {
     u32::MAX >> (32 - V::LANES)
 }

@@ -2,7 +2,7 @@
 
 use crate::lanes::Lanes;
 
-use super::numbers::{all, dot};
+use crate::lanes::numbers::{all, dot};
 
 /// Residual ‖K x − λ x‖/λ at which λ counts as converged. λ is off by no more than that, and as a rule by its square
 /// over the relative distance to the next eigenvalue.

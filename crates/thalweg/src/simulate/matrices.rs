@@ -5,7 +5,7 @@ use faer::Mat;
 use crate::lanes::Lanes;
 
 use super::kernel::{Across, Along, Store, multiply, splat};
-use super::numbers::dot;
+use crate::lanes::numbers::dot;
 
 /// A matrix in each lane, column by column.
 #[derive(Clone)]

@@ -25,7 +25,6 @@
 mod advance;
 mod ascent;
 mod compress;
-mod condition;
 mod data_set;
 mod ensemble;
 mod error;
@@ -40,7 +39,6 @@ mod law_tests;
 mod matrices;
 mod memory;
 mod minibatches;
-mod numbers;
 mod observe;
 #[cfg(test)]
 mod observe_tests;

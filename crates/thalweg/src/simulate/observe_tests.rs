@@ -6,13 +6,13 @@ use crate::lanes::{Isa, dispatch_on};
 use crate::problem::{Problem, Weights};
 use crate::random::Purpose;
 
-use super::condition::condition;
 use super::law::Law;
 use super::law_tests::z_score;
 use super::reference::{Batch, gradients};
 use super::run::Run;
 use super::together::{Meter, Together};
 use super::{Data, Ensemble, InitialWeights, Observation, Outcome, SimulateSettings};
+use crate::lanes::condition::condition;
 
 /// A problem of unequal widths, weights away from its minimum, and an ensemble that has them.
 fn case() -> (Problem, Weights, Ensemble) {

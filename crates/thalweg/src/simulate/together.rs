@@ -5,13 +5,13 @@ use faer::Mat;
 use crate::lanes::{Lanes, Task};
 use crate::problem::{Problem, cholesky};
 
-use super::condition::condition;
 use super::kernel::{Across, Along, Store, Sum, multiply};
 use super::lambda_max::start;
 use super::lanczos::largest;
 use super::matrices::Matrix;
 use super::run::Run;
 use super::{Data, Observation, Outcome};
+use crate::lanes::condition::condition;
 
 /// What measuring needs to know of the problem.
 pub(super) struct Meter {

@@ -11,7 +11,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul};
 use super::{
     base::Base,
     network::Network,
-    points::{Moves, Observations, padded},
+    points::{Draws, Moves, Observations, padded},
     rule::{Node, degree_five},
 };
 use crate::random::{Purpose, Stream};
@@ -25,7 +25,7 @@ const TOLERANCE: f64 = 1e-4;
 /// Corrections after which there is none to be found.
 const MOST_CORRECTIONS: usize = 60;
 
-/// Draws by which the mean of λ_max is found: its error is then some thousandths.
+/// Draws by which the means of λ_max and of condition numbers are found: their errors are then some thousandths.
 const DRAWS: usize = 4096;
 
 /// Points of the scatter that the draws are spread over.
@@ -58,6 +58,14 @@ pub(super) struct Law {
     pub(super) mean_error: Mat<f64>,
     /// The motion of Q_k per step, h_k × h_k, k = 1 … D − 1.
     pub(super) imbalances: Vec<Mat<f64>>,
+}
+
+/// Means that are found by draws.
+pub(super) struct Drawn {
+    /// ⟨λ_max⟩.
+    pub(super) lambda_max: f64,
+    /// ⟨σ_max/σ_min⟩ of W_1 … W_D.
+    pub(super) layer_conditions: Vec<f64>,
 }
 
 /// There is no stationary law: the iteration towards it runs away.
@@ -128,23 +136,25 @@ impl<'a> Laws<'a> {
         }
     }
 
-    /// ⟨λ_max⟩ by draws of Z from the law `gaussian` about `base`, each at one of [`POINTS`] drawn from the scatter.
+    /// ⟨λ_max⟩ and each layer's mean condition number, by draws of Z from the law `gaussian` about `base`, each at one of
+    /// [`POINTS`] drawn from the scatter.
     ///
-    /// λ_max has a kink where two eigenvalues meet, as they do everywhere near the flattest minimum of isotropic noise, and there
-    /// quadratures, exact for polynomials, miss up to a sixth. The draws' error is lessened by that of T, whose mean `sharpness` is
-    /// known: ⟨λ_max − β(T − ⟨T⟩)⟩ with the β that scatters least.
-    pub(super) fn drawn_lambda_max(
+    /// They have kinks where two eigenvalues meet, or two singular values, as they do everywhere near the flattest minimum of isotropic
+    /// noise, and there quadratures, exact for polynomials, miss up to a sixth. The draws' error is lessened by that of T, whose
+    /// mean `sharpness` is known: ⟨x − β(T − ⟨T⟩)⟩ with the β that scatters least.
+    pub(super) fn drawn(
         &self,
         base: &Base,
         gaussian: &Gaussian,
         points: &[Vec<f64>],
         sharpness: f64,
-    ) -> Result<f64, NoLaw> {
+    ) -> Result<Drawn, NoLaw> {
         let (n, vectors) = (self.net.size(), &base.vectors);
         let covariance = vectors.transpose() * &gaussian.covariance * vectors;
         let (bent, _) = bent(base, &covariance)?;
-        let mut seen = Vec::with_capacity(DRAWS);
-        let mut values = vec![0.0; Observations::columns(self.net) * CHUNK];
+        let columns = Draws::columns(self.net);
+        let mut seen = vec![Vec::with_capacity(DRAWS); columns];
+        let mut values = vec![0.0; columns * CHUNK];
         let mut z = vec![0.0; CHUNK * n];
         for (first, point) in (0..DRAWS).step_by(CHUNK).zip(points) {
             let drawn = Mat::from_fn(CHUNK, n, |p, s| bent.at_draw(s, self.draws.row(first + p)));
@@ -154,25 +164,22 @@ impl<'a> Laws<'a> {
                     *z = turned + gaussian.mean[(i, 0)];
                 }
             }
-            Observations {
+            Draws {
                 net: self.net,
                 base: point,
                 z: &z,
                 values: &mut values,
             }
             .evaluate();
-            let columns: Vec<&[f64]> = values.chunks_exact(CHUNK).collect();
-            seen.extend(columns[0].iter().copied().zip(columns[2].iter().copied()));
+            for (seen, values) in seen.iter_mut().zip(values.chunks_exact(CHUNK)) {
+                seen.extend_from_slice(values);
+            }
         }
-        let mean = |of: &dyn Fn(f64, f64) -> f64| {
-            seen.iter().map(|(t, l)| of(*t, *l)).sum::<f64>() / seen.len() as f64
-        };
-        let (t, l) = (mean(&|t, _| t), mean(&|_, l| l));
-        let (both, own) = (
-            mean(&|x, y| (x - t) * (y - l)),
-            mean(&|x, _| (x - t).powi(2)),
-        );
-        Ok(l - both / own.max(f64::MIN_POSITIVE) * (t - sharpness))
+        let corrected = |values: &Vec<f64>| corrected_mean(values, &seen[0], sharpness);
+        Ok(Drawn {
+            lambda_max: corrected(&seen[1]),
+            layer_conditions: seen[2..].iter().map(corrected).collect(),
+        })
     }
 
     /// The law about `base` with the noise covariance `noise` = I ⊗ Σε, sought from `start` or from the leading order.
@@ -308,9 +315,9 @@ impl<'a> Laws<'a> {
         }
         .evaluate();
         let columns: Vec<&[f64]> = values.chunks_exact(length).collect();
-        let errors = &columns[3..3 + n];
+        let errors = &columns[2..2 + n];
         let weights = self.weights.col_as_slice(0);
-        let mut rest = columns[3 + n..].iter();
+        let mut rest = columns[2 + n..].iter();
         let imbalances = (0..net.depth() - 1)
             .map(|k| {
                 let mut square = Mat::zeros(net.width(k), net.width(k));
@@ -334,6 +341,18 @@ impl<'a> Laws<'a> {
             imbalances,
         }
     }
+}
+
+/// ⟨values⟩ less what the draws' mean of `beside` is off from `known`, in proportion.
+fn corrected_mean(values: &[f64], beside: &[f64], known: f64) -> f64 {
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+    let (centre, mean) = (mean(beside), mean(values));
+    let (mut both, mut own) = (0.0, 0.0);
+    for (x, y) in beside.iter().zip(values) {
+        both += (x - centre) * (y - mean);
+        own += (x - centre).powi(2);
+    }
+    mean - both / own.max(f64::MIN_POSITIVE) * (centre - known)
 }
 
 /// A Gaussian of this covariance in the eigenbasis, bent by the third cumulant of the stationary law; and the covariance, lifted where it

@@ -132,6 +132,11 @@ impl<'a, V: Lanes> Lane<'a, V> {
         }
     }
 
+    /// W_{k+1}.
+    pub(super) fn layer(&self, k: usize) -> &[V] {
+        &self.layers[k]
+    }
+
     /// B_1X … B_DX and the product of all layers.
     #[inline(always)]
     fn ascend(&mut self) {

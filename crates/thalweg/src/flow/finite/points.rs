@@ -4,7 +4,7 @@ use super::{
     network::{Lane, Network},
     small::{View, dot, largest_eigenvalue, multiply, solve_positive},
 };
-use crate::lanes::{Lanes, Task, dispatch};
+use crate::lanes::{Lanes, Task, condition::condition, dispatch};
 
 /// Nodes are padded to a multiple of this: the most lanes of any processor.
 const WIDEST: usize = 8;
@@ -99,7 +99,7 @@ pub(super) struct Observations<'a> {
     pub(super) base: &'a [f64],
     /// Z, as in [`Moves`].
     pub(super) z: &'a [f64],
-    /// T, F, λ_max, then (W_D…W_1 − V)X, then the imbalances of k = 1 … D − 1: a column of nodes each.
+    /// T, F, then (W_D…W_1 − V)X, then the imbalances of k = 1 … D − 1: a column of nodes each.
     pub(super) values: &'a mut [f64],
 }
 
@@ -107,7 +107,7 @@ impl Observations<'_> {
     /// How many columns there are.
     pub(super) fn columns(net: &Network) -> usize {
         let squares = (0..net.depth() - 1).map(|k| net.width(k) * net.width(k));
-        3 + net.size() + squares.sum::<usize>()
+        2 + net.size() + squares.sum::<usize>()
     }
 
     /// Fills in the values.
@@ -125,7 +125,6 @@ impl Task for Observations<'_> {
         let zero = |size: usize| vec![V::splat(0.0); size];
         let mut lane = Lane::new(self.net);
         let mut z = zero(n);
-        let (mut curvature, mut spare) = (zero(n * n), Vec::new());
         let mut squares: Vec<Vec<V>> = (0..self.net.depth() - 1)
             .map(|k| zero(self.net.width(k) * self.net.width(k)))
             .collect();
@@ -136,16 +135,65 @@ impl Task for Observations<'_> {
             }
             lane.exponential(self.base, &z);
             let (sharpness, fluctuation) = lane.functionals();
-            lane.curvature(&mut curvature);
-            let largest = largest_eigenvalue(&mut curvature, n, &mut spare);
             for (k, square) in squares.iter_mut().enumerate() {
                 lane.imbalance(k, square);
             }
-            let heads = [sharpness, fluctuation, largest];
+            let heads = [sharpness, fluctuation];
             let values = heads.iter().chain(&lane.error);
             let values = values.chain(squares.iter().flatten());
             for (i, value) in values.enumerate() {
                 value.store(&mut self.values[i * column + p..]);
+            }
+        }
+    }
+}
+
+/// What is seen at draws about one base point, whose means no quadrature finds.
+pub(super) struct Draws<'a> {
+    pub(super) net: &'a Network,
+    /// Y, flat.
+    pub(super) base: &'a [f64],
+    /// Z, as in [`Moves`].
+    pub(super) z: &'a [f64],
+    /// T, λ_max, then each layer's condition number: a column of draws each.
+    pub(super) values: &'a mut [f64],
+}
+
+impl Draws<'_> {
+    /// How many columns there are.
+    pub(super) fn columns(net: &Network) -> usize {
+        2 + net.depth()
+    }
+
+    /// Fills in the values.
+    pub(super) fn evaluate(self) {
+        dispatch(self);
+    }
+}
+
+impl Task for Draws<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let n = self.net.size();
+        let zero = |size: usize| vec![V::splat(0.0); size];
+        let mut lane = Lane::new(self.net);
+        let (mut z, mut curvature, mut spare) = (zero(n), zero(n * n), Vec::new());
+        let column = self.z.len() / n;
+        for p in (0..column).step_by(V::LANES) {
+            for (i, z) in z.iter_mut().enumerate() {
+                *z = V::load(&self.z[i * column + p..]);
+            }
+            lane.exponential(self.base, &z);
+            let (sharpness, _) = lane.functionals();
+            sharpness.store(&mut self.values[p..]);
+            lane.curvature(&mut curvature);
+            let largest = largest_eigenvalue(&mut curvature, n, &mut spare);
+            largest.store(&mut self.values[column + p..]);
+            for k in 0..self.net.depth() {
+                let number = condition(lane.layer(k), self.net.width(k));
+                number.store(&mut self.values[(2 + k) * column + p..]);
             }
         }
     }

@@ -38,11 +38,11 @@ const SHORT: f64 = 1e-3;
 const SHORTEST: f64 = 1e-6;
 
 /// What SGD is at one point of its slow path, on average over its fluctuations.
-#[derive(Clone, Copy)]
 pub(super) struct Means {
     pub(super) sharpness: f64,
     pub(super) fluctuation: f64,
     pub(super) lambda_max: f64,
+    pub(super) layer_conditions: Vec<f64>,
     /// E ‖(W_D…W_1 − V)X‖².
     pub(super) error: f64,
 }
@@ -296,14 +296,15 @@ impl<'a> Slow<'a> {
         let model = setting.model;
         let base = Base::new(model, place.centre.clone())?;
         let points = drawn(model, &place.centre, &place.along, &place.scatter, POINTS)?;
-        let lambda_max = setting
+        let drawn = setting
             .laws
-            .drawn_lambda_max(&base, &place.gaussians[0], &points, place.sharpness)
+            .drawn(&base, &place.gaussians[0], &points, place.sharpness)
             .map_err(|_| setting.refusal(self.time))?;
         Ok(Means {
             sharpness: place.sharpness,
             fluctuation: place.fluctuation,
-            lambda_max,
+            lambda_max: drawn.lambda_max,
+            layer_conditions: drawn.layer_conditions,
             error: place.error,
         })
     }

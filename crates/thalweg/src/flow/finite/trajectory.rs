@@ -21,7 +21,7 @@ const MOST_WIDTH: usize = 8;
 const MOST_DEPTH: usize = 8;
 
 /// SGD at one time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FiniteWaypoint {
     /// u = η² t/B.
     pub slow_time: f64,
@@ -33,6 +33,8 @@ pub struct FiniteWaypoint {
     pub lambda_max: f64,
     /// E F, of one sample, in loss²/weight².
     pub fluctuation: f64,
+    /// E σ_max(W_k)/σ_min(W_k), from W_1 on.
+    pub layer_conditions: Vec<f64>,
     /// ε = E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²; none while the weights still descend to the minima.
     pub relative_weighted_fluctuation: Option<f64>,
 }
@@ -96,6 +98,7 @@ pub fn finite_step(
             sharpness: means.sharpness,
             lambda_max: means.lambda_max,
             fluctuation: means.fluctuation,
+            layer_conditions: means.layer_conditions,
             relative_weighted_fluctuation: Some(means.error / (signal * signal)),
         });
     }
@@ -137,6 +140,7 @@ pub fn finite_path(
             sharpness: waypoint.sharpness,
             lambda_max: waypoint.lambda_max,
             fluctuation: waypoint.fluctuation,
+            layer_conditions: waypoint.layer_conditions.clone(),
             relative_weighted_fluctuation: None,
         })
         .collect();
