@@ -105,6 +105,14 @@ impl Look {
         }
     }
 
+    /// The finite-step theory belonging to measurement `n`.
+    pub fn finite_step(n: usize) -> Self {
+        Self {
+            line: Some(Dash::Dotted),
+            ..Self::flow(n)
+        }
+    }
+
     /// An exact statement belonging to measurement `n`.
     pub fn exact(n: usize) -> Self {
         Self {

@@ -3,7 +3,7 @@
 
 use super::ReproduceError;
 use crate::claims::{Beside, Range, SGD, Tolerance};
-use crate::plot::Point;
+use crate::plot::{Look, Panel, Point};
 use crate::statistics::{Missing, PerTrial, Trials};
 use thalweg_lab::compare::{
     Answer, Answered, Belief, Comparison, ExactLimit, FiniteStep, NoAnswer, Predicted, Predictor,
@@ -205,6 +205,26 @@ impl Compared {
             .zip(course)
             .map(|(&step, &value)| Point::exact(step as f64, value))
             .collect()
+    }
+
+    /// `panel` with the [`curve`](Self::curve) of what belongs to measurement `n`, and the finite-step theory's where that was asked; `called` makes
+    /// their names.
+    pub fn drawn_on(
+        &self,
+        panel: Panel,
+        called: impl Fn(&str) -> String,
+        quantity: &Quantity,
+        n: usize,
+    ) -> Panel {
+        let panel = panel.with(called("slow flow"), self.curve(quantity), Look::flow(n));
+        let Some(finer) = self.finite_step(quantity) else {
+            return panel;
+        };
+        // While the weights descend to the minima both are the same.
+        let arrival = finer.belief().and_then(|belief| belief.arrival_step);
+        let mut curve = finer.curve(quantity);
+        curve.retain(|point| point.x >= arrival.unwrap_or(0.0));
+        panel.with(called(FiniteStep.name()), curve, Look::finite_step(n))
     }
 
     /// For each trial that is followed, its seed and the predictions at each step.

@@ -130,17 +130,13 @@ fn panel(ran: &Ran, case: &str, title: &str) -> Result<Panel, ReproduceError> {
         let name = name(case, gain);
         let flows = ran.compared(&name, &SLOW_FLOW)?;
         limit = flows.limit(&SHARPNESS)?;
-        panel = panel
-            .with(
-                format!("SGD, initial scale {gain}"),
-                ran.linear(&name)?.1.curve(&SHARPNESS.key),
-                Look::measured(i),
-            )
-            .with(
-                format!("slow flow, scale {gain}"),
-                flows.curve(&SHARPNESS),
-                Look::flow(i),
-            );
+        panel = panel.with(
+            format!("SGD, initial scale {gain}"),
+            ran.linear(&name)?.1.curve(&SHARPNESS.key),
+            Look::measured(i),
+        );
+        let called = |theory: &str| format!("{theory}, scale {gain}");
+        panel = flows.drawn_on(panel, called, &SHARPNESS, i);
     }
     Ok(panel.with_level("Theorem 1 (eq. 14)", limit, Look::reference(Dash::DashDot)))
 }

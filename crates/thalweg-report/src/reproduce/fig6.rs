@@ -94,18 +94,17 @@ fn panel(ran: &Ran, name: &str, title: &str) -> Result<Panel, ReproduceError> {
     for (layer, quantity) in (1..=DEPTH).map(condition_number).enumerate() {
         let limit = flows.limit(&quantity)?;
         let symbol = &quantity.symbol;
-        panel = panel
-            .with(
-                format!("{symbol}, SGD ± s.e."),
-                trials.curve(&quantity.key),
-                Look::measured(layer),
-            )
-            .with(
-                format!("{symbol}, slow flow"),
-                flows.curve(&quantity),
-                Look::flow(layer),
-            )
-            .with_level(format!("{symbol}, exact limit"), limit, Look::exact(layer));
+        panel = panel.with(
+            format!("{symbol}, SGD ± s.e."),
+            trials.curve(&quantity.key),
+            Look::measured(layer),
+        );
+        let called = |theory: &str| format!("{symbol}, {theory}");
+        panel = flows.drawn_on(panel, called, &quantity, layer).with_level(
+            format!("{symbol}, exact limit"),
+            limit,
+            Look::exact(layer),
+        );
     }
     Ok(panel)
 }

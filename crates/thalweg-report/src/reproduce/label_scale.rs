@@ -148,22 +148,17 @@ fn panel(ran: &Ran) -> Result<Panel, ReproduceError> {
         let (_, trials) = ran.linear(&name(scale))?;
         let flows = ran.compared(&name(scale), &SLOW_FLOW)?;
         let title = title(scale);
-        panel = panel
-            .with(
-                title.clone(),
-                trials.curve(&SHARPNESS.key),
-                Look::measured(i),
-            )
-            .with(
-                format!("{title}: slow flow"),
-                flows.curve(&SHARPNESS),
-                Look::flow(i),
-            )
-            .with_level(
-                format!("{title}: exact limit"),
-                flows.limit(&SHARPNESS)?,
-                Look::exact(i),
-            );
+        panel = panel.with(
+            title.clone(),
+            trials.curve(&SHARPNESS.key),
+            Look::measured(i),
+        );
+        let called = |theory: &str| format!("{title}: {theory}");
+        panel = flows.drawn_on(panel, called, &SHARPNESS, i).with_level(
+            format!("{title}: exact limit"),
+            flows.limit(&SHARPNESS)?,
+            Look::exact(i),
+        );
     }
     Ok(panel)
 }

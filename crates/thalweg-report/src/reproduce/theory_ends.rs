@@ -99,17 +99,13 @@ fn panel(ran: &Ran, learning_rate: f64) -> Result<Panel, ReproduceError> {
     );
     for (i, quantity) in [SHARPNESS, LAMBDA_MAX].into_iter().enumerate() {
         let symbol = &quantity.symbol;
-        panel = panel
-            .with(
-                format!("{symbol}, SGD ± s.e."),
-                trials.curve(&quantity.key),
-                Look::measured(i),
-            )
-            .with(
-                format!("{symbol}, slow flow"),
-                flows.curve(&quantity),
-                Look::flow(i),
-            );
+        panel = panel.with(
+            format!("{symbol}, SGD ± s.e."),
+            trials.curve(&quantity.key),
+            Look::measured(i),
+        );
+        let called = |theory: &str| format!("{symbol}, {theory}");
+        panel = flows.drawn_on(panel, called, &quantity, i);
     }
     Ok(panel
         .with_level(

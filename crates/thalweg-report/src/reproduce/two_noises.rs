@@ -117,22 +117,17 @@ fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
         let name = linear_name(kind);
         let (_, trials) = ran.linear(&name)?;
         let flows = ran.compared(&name, &SLOW_FLOW)?;
-        panel = panel
-            .with(
-                format!("{kind} noise"),
-                trials.curve(&quantity.key),
-                Look::measured(i),
-            )
-            .with(
-                format!("{kind} noise: slow flow"),
-                flows.curve(quantity),
-                Look::flow(i),
-            )
-            .with_level(
-                format!("{kind} noise: exact limit"),
-                flows.limit(quantity)?,
-                Look::exact(i),
-            );
+        panel = panel.with(
+            format!("{kind} noise"),
+            trials.curve(&quantity.key),
+            Look::measured(i),
+        );
+        let called = |theory: &str| format!("{kind} noise: {theory}");
+        panel = flows.drawn_on(panel, called, quantity, i).with_level(
+            format!("{kind} noise: exact limit"),
+            flows.limit(quantity)?,
+            Look::exact(i),
+        );
     }
     Ok(panel)
 }
