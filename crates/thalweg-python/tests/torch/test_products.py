@@ -422,6 +422,11 @@ def test_graphs_that_do_not_fit_are_made_anew() -> None:
         some = Hessian(objective, memory)
         assert torch.equal(dense(some), expected)
         assert len(some._graphs._kept) == count
+    # Of a single batch too; without a limit it is kept and not weighed.
+    for limit, count in [(0, 0), (weight, 1), (None, 1)]:
+        single = Hessian(Objective(model, cross_entropy, classified(16)), limit)
+        dense(single)
+        assert len(single._graphs._kept) == count
 
 
 def test_what_cannot_be_mapped_is_looped_over() -> None:

@@ -44,7 +44,7 @@ class Graphs:
         objective = self._objective
         if index in self._kept:
             return self._kept[index]
-        if self._most is None and len(objective.batches) > 1:
+        if self._most is None and (len(objective.batches) > 1 or self._memory is not None):
             memory = _free(objective.device) * SHARE if self._memory is None else self._memory
             with _Scale(objective.parameters) as scale, objective.evaluating(index):
                 graph = self._make(index)
