@@ -57,6 +57,15 @@ def test_parts_of_one_batch_and_batches_of_unequal_size_add_up() -> None:
         assert_sum(make(model(), loss, many), 9)
 
 
+def test_parts_are_found_at_parameters_that_have_moved_on() -> None:
+    network = model()
+    operator = thalweg.torch.hessian(network, loss, samples(84))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    assert_sum(operator, 8)
+
+
 def test_samples_that_see_one_another_stay_together() -> None:
     assert_sum(thalweg.torch.hessian(model(nn.BatchNorm1d(6)), loss, [samples(40), samples(30)]), 2)
     # Each batch keeps its masks.

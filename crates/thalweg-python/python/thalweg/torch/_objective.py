@@ -134,8 +134,6 @@ class Objective:
         """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""
         self.sizes: list[int] = []
         self.batch_losses: list[float] = []
-        #: What `loss` gave for each batch.
-        self._given: list[Tensor] = []
         self._weighed: Weighed | None = None
         self.vector_loss = True
         given, self.batches = self.batches, []
@@ -146,13 +144,13 @@ class Objective:
             self.batches.append(batch)
             if index == 0:
                 with watch:
-                    self._run(0)
+                    losses = self._run(0)
                 self._weighed = None if tied_to_batch(self.model) else weigh(self)
                 most = None if self._weighed is None else self._weighed.cached()
             else:
-                self._run(len(self.batches) - 1)
+                losses = self._run(len(self.batches) - 1)
             parts = [batch] if most is None else pieces(batch, self.sizes[-1], most)
-            if len(parts) > 1 and not self._part(parts):
+            if len(parts) > 1 and not self._part(parts, losses):
                 whole += 1
                 if index == 0:
                     # Its samples see one another, and so those of the others will.
@@ -180,8 +178,8 @@ class Objective:
                 "stated error"
             )
 
-    def _run(self, index: int) -> None:
-        """Runs the model on batch `index`, and adds its size, its loss, and what `loss` gave."""
+    def _run(self, index: int) -> Tensor:
+        """Runs the model on batch `index`, and adds its loss and its size; gives what `loss` gave."""
         with self.evaluating(index), torch.no_grad():
             found = self._loss(self.batch(index))
         self.vector_loss = found.dim() == 1 and self.vector_loss
@@ -199,13 +197,7 @@ class Objective:
             raise ValueError(f"the loss of batch {index} is {value}: a finite number is needed")
         self.sizes.append(samples)
         self.batch_losses.append(value)
-        self._given.append(found)
-
-    def _add(self, batch: Any, samples: int, loss: float, given: Tensor) -> None:
-        self.batches.append(batch)
-        self.sizes.append(samples)
-        self.batch_losses.append(loss)
-        self._given.append(given)
+        return found
 
     def _differentiable(self) -> None:
         """Refuses a loss without a gradient."""
@@ -215,20 +207,21 @@ class Objective:
                     "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
                 )
 
-    def _part(self, parts: list[Any]) -> bool:
-        """Puts `parts` in place of the last batch, if they are the same to rounding.
+    def _part(self, parts: list[Any], whole: Tensor) -> bool:
+        """Puts `parts` in place of the last batch, whose loss was `whole`, if they are the same to rounding.
 
         Samples that see one another make another loss in parts, and so do means over tokens.
         """
-        batch, loss, samples, whole = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop(), self._given.pop()
+        batch, loss, samples = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop()
         start = len(self.batches)
         vector_loss = self.vector_loss
+        own = []
         for part in parts:
             self.batches.append(part)
-            self._run(len(self.batches) - 1)
+            own.append(self._run(len(self.batches) - 1))
         near = 1e-12 if self.dtype == torch.float64 else 1e-5
         if whole.dim() == 1:
-            found = torch.cat([one.reshape(-1) for one in self._given[start:]])
+            found = torch.cat([one.reshape(-1) for one in own])
             same = found.shape == whole.shape and self.vector_loss == vector_loss
             same = same and bool(((found - whole).abs() <= near * whole.abs().max()).all())
         else:
@@ -238,8 +231,10 @@ class Objective:
             # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
             same = same and self._slopes_are(batch, start, weights, max(near, 1e-10))
         if not same:
-            del self.batches[start:], self.batch_losses[start:], self.sizes[start:], self._given[start:]
-            self._add(batch, samples, loss, whole)
+            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
+            self.batches.append(batch)
+            self.batch_losses.append(loss)
+            self.sizes.append(samples)
             self.vector_loss = vector_loss
         return same
 
@@ -264,12 +259,13 @@ class Objective:
         terms = []
         for index, batch in enumerate(self.batches):
             here = copy.copy(self)
-            here.batches, here.sizes, here.batch_losses, here._given = [], [], [], []
+            here.batches, here.sizes, here.batch_losses = [batch], [self.sizes[index]], [self.batch_losses[index]]
             here.seed = self.seed + index
-            here._add(batch, self.sizes[index], self.batch_losses[index], self._given[index])
             parts = pieces(batch, self.sizes[index], most)
             if len(parts) > 1:
-                here._part(parts)
+                # The parameters may be others than they were.
+                here.sizes, here.batch_losses = [], []
+                here._part(parts, here._run(0))
             for part, count in enumerate(here.sizes):
                 term = copy.copy(here)
                 term.batches, term.sizes, term.batch_losses = here.batches[part:][:1], [count], here.batch_losses[part:][:1]
