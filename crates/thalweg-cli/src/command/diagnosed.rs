@@ -124,6 +124,9 @@ pub(super) fn page(
         ]);
     }
     page.table(&ends);
+    if let Some(doubt) = found.doubt() {
+        page.paragraph(&doubt);
+    }
     if step.is_some() {
         let prepared = Prepared::plain(&found.problem, step);
         let answer = PredictAnswer::new(&prepared, false)?;

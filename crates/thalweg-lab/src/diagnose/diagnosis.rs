@@ -155,6 +155,26 @@ impl Diagnosis {
         format!("{} rows and {inputs}", self.rows)
     }
 
+    /// Why the intervals are not to be trusted, where that is to be seen of them.
+    pub fn doubt(&self) -> Option<String> {
+        let all = [
+            ("κ(Σε)", &self.condition_number),
+            ("T", &self.sharpness),
+            ("T_min", &self.min_sharpness),
+            ("λ_max", &self.lambda_max),
+            ("F", &self.fluctuation),
+        ];
+        let shifted = all.iter().filter(|(_, number)| number.is_shifted());
+        let symbols: Vec<&str> = shifted.map(|(symbol, _)| *symbol).collect();
+        (!symbols.is_empty()).then(|| {
+            format!(
+                "Resampled rows shift {} by more than they scatter: {} are too few for these intervals, which are not to be trusted. More rows or fewer inputs would help.",
+                symbols.join(", "),
+                self.size()
+            )
+        })
+    }
+
     /// Diagnoses what was gathered.
     ///
     /// # Errors
@@ -267,7 +287,7 @@ impl Diagnosis {
                 .collect(),
             left_out,
             noise_spectrum: spectrum(&noise.covariance, rank),
-            condition_number: interval(0),
+            condition_number: interval(0).at_least(1.0),
             sharpness: interval(1),
             min_sharpness: interval(2),
             lambda_max: interval(3),

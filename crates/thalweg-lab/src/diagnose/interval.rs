@@ -33,4 +33,21 @@ impl Interval {
             interval: [turned(quantile(0.975)), turned(quantile(0.025))],
         }
     }
+
+    /// The same of a number that cannot be smaller than `least`.
+    pub(super) fn at_least(mut self, least: f64) -> Self {
+        for end in &mut self.interval {
+            // Not numbers stay so.
+            if *end < least {
+                *end = least;
+            }
+        }
+        self
+    }
+
+    /// Whether resampled rows shift the number by more than they scatter, so that the interval does not hold it.
+    pub(super) fn is_shifted(&self) -> bool {
+        let [low, high] = self.interval;
+        low.is_finite() && !(low..=high).contains(&self.value)
+    }
 }

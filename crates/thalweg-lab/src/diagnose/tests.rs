@@ -284,3 +284,29 @@ fn long_tables_are_summed_and_sampled() {
         "{mean}"
     );
 }
+
+/// With nearly as many inputs as rows, resampled rows, of which many are the same, leave far more noise than all rows do: intervals are then
+/// wrong, and are said to be.
+#[test]
+fn intervals_of_too_few_rows_are_doubted() {
+    let settings = Settings::default();
+    let found = Diagnosis::new(&table(300, 4, &[1.0, 0.3], 0.0), &settings).unwrap();
+    assert_eq!(found.doubt(), None);
+    let mut stream = Stream::new(8, Purpose::Redraws);
+    let (rows, columns) = (260, 120);
+    let inputs = Mat::from_fn(rows, columns, |_, _| stream.normal());
+    let targets = Mat::from_fn(rows, 2, |i, j| inputs[(i, j)] + stream.normal());
+    let names = |count: usize| (0..count).map(|j| format!("{j}")).collect();
+    let mut few = Matrices::new((inputs, names(columns)), (targets, names(2)), false);
+    let found = Diagnosis::new(&Gathered::new(&mut few, 0).unwrap(), &settings).unwrap();
+    let doubt = found.doubt().unwrap();
+    assert!(
+        doubt.contains("F by more than they scatter: 260 rows and 120 inputs"),
+        "{doubt}"
+    );
+    assert!(
+        found.condition_number.interval[0] >= 1.0,
+        "{:?}",
+        found.condition_number
+    );
+}

@@ -23,6 +23,8 @@ class Diagnosis:
         Σε: what a linear fit leaves of rows that it has not seen.
     noise_condition_number, sharpness, min_sharpness, lambda_max, fluctuation : dict
         ``value`` and ``interval`` (95 %, by resampled rows): κ(Σε), and T, T_min, λ_max and F of a linear network.
+    doubt : str or None
+        Why the intervals are not to be trusted, where that is to be seen of them.
     isotropy, heteroscedasticity : float
         p-values: of Σε ∝ I, and of noise that does not depend on the inputs.
     outputs, interventions : list of dict
@@ -39,6 +41,7 @@ class Diagnosis:
     min_sharpness: dict[str, Any]
     lambda_max: dict[str, Any]
     fluctuation: dict[str, Any]
+    doubt: str | None
     isotropy: float
     heteroscedasticity: float
     outputs: list[dict[str, Any]]
@@ -51,6 +54,7 @@ class Diagnosis:
         self.noise_covariance = np.array(answer["noise_covariance"])
         for name in ("noise_condition_number", "sharpness", "min_sharpness", "lambda_max", "fluctuation"):
             setattr(self, name, copy.deepcopy(answer[name]))
+        self.doubt = answer["doubt"]
         self.isotropy = answer["isotropy"]["p_value"]
         self.heteroscedasticity = answer["heteroscedasticity"]["p_value"]
         for name in ("outputs", "interventions", "simulated", "left_out"):

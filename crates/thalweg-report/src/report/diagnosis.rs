@@ -24,7 +24,10 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
     let end = FigureResult {
         id: "end".to_owned(),
         title: format!("Where SGD would end, with {} layers", found.problem.depth()),
-        caption: "The sharpness that is predicted as η → 0, now and if the training were changed; below, with 95 % intervals.".to_owned(),
+        caption: format!(
+            "The sharpness that is predicted as η → 0, now and if the training were changed; below, with 95 % intervals. {}",
+            found.doubt().unwrap_or_default()
+        ),
         command: command.to_owned(),
         settings: ends(found, on_rows),
         ..FigureResult::of_a_run()
@@ -140,14 +143,19 @@ fn ends(found: &Diagnosis, on_rows: &[OnRows]) -> Vec<(String, String)> {
 /// Eigenvalues of Σε by rank.
 fn spectrum(found: &Diagnosis) -> Figure {
     let values = found.noise_spectrum.iter().enumerate();
-    let points = values.map(|(at, &value)| Point::exact((at + 1) as f64, value));
+    let points = values.map(|(at, &value)| Point::exact(at as f64, value));
     let panel = Panel::new(
         "",
-        Axis::linear("rank"),
+        counted("rank", found.noise_spectrum.len()),
         Axis::log("eigenvalue of Σε, squared unit of the targets"),
     )
     .with("noise covariance Σε", points.collect(), Look::scattered(0));
     Figure::of("Eigenvalues of the noise covariance", panel)
+}
+
+/// An axis of `count` things in order: the first stands at 0 and is called 1.
+fn counted(label: &str, count: usize) -> Axis {
+    Axis::categories(label, (1..=count).map(|i| i.to_string()).collect())
 }
 
 /// T now and after each change.
@@ -157,18 +165,21 @@ fn changes(found: &Diagnosis) -> Figure {
         known
             .filter_map(|(at, change)| {
                 let (sharpness, ratio) = (change.sharpness?, change.ratio?);
-                Some(Point::exact((at + 1) as f64, of(sharpness, ratio)))
+                Some(Point::exact(at as f64, of(sharpness, ratio)))
             })
             .collect::<Vec<_>>()
     };
     let panel = Panel::new(
         "",
-        Axis::linear("change, numbered below (1: none)"),
+        counted(
+            "change, numbered below (1: none)",
+            found.interventions.len(),
+        ),
         Axis::log(SHARPNESS.axis),
     )
     .with("T", numbered(|sharpness, _| sharpness), Look::scattered(0))
     .with(
-        "T_min",
+        "T_{min}",
         numbered(|sharpness, ratio| sharpness / ratio),
         Look::scattered(1),
     );

@@ -289,7 +289,7 @@ pub const FIGURES: &[Entry] = &[
         id: "smoothing",
         title: "Beyond the paper: what label smoothing does depends on the loss",
         origin: Origin::Beyond,
-        says: "Smoothing leaves T/T_min alone under squared error, not under cross-entropy.",
+        says: "Smoothing leaves sharpness relative to the flattest minimum alone under squared error, not under cross-entropy.",
         plan: smoothing::plan,
         show: smoothing::show,
     },
