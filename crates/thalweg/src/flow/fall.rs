@@ -288,7 +288,7 @@ const MOST_APPLICATIONS: usize = 12;
 const GOOD: usize = 2;
 
 impl Stiff for Fall<'_> {
-    fn rhs(&mut self, _: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
+    fn rhs(&mut self, _: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         let (weights, rho) = y.split_at(self.model.dim());
         let rho = columns(rho, self.model.outputs());
         let here = Here::new(self.model, self.model.layers(weights), &rho);
@@ -301,7 +301,7 @@ impl Stiff for Fall<'_> {
         Ok(())
     }
 
-    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
+    fn correct(&mut self, shift: f64, b: &mut [f64], _: f64) -> Result<(), FlowError> {
         let Some(here) = &self.here else {
             return Ok(());
         };

@@ -24,6 +24,41 @@ pub(super) fn add_times(
     matmul(into.as_mut(), Accum::Add, left, right, scale, par);
 }
 
+/// A Aᵀ.
+pub(super) fn gram(a: MatRef<'_, f64>) -> Mat<f64> {
+    lower(a, a.transpose())
+}
+
+/// A S Aᵀ for a symmetric S.
+pub(super) fn between(a: MatRef<'_, f64>, s: &Mat<f64>) -> Mat<f64> {
+    let half = times(a, s.as_ref());
+    lower(half.as_ref(), a.transpose())
+}
+
+/// left · right where that is symmetric, of which half is computed.
+fn lower(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
+    use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+    let n = left.nrows();
+    let mut product = Mat::zeros(n, n);
+    matmul(
+        product.as_mut(),
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        left,
+        BlockStructure::Rectangular,
+        right,
+        BlockStructure::Rectangular,
+        1.0,
+        threads(&[left, right]),
+    );
+    for j in 0..n {
+        for i in 0..j {
+            product[(i, j)] = product[(j, i)];
+        }
+    }
+    product
+}
+
 fn threads(matrices: &[MatRef<'_, f64>]) -> Par {
     if matrices.iter().all(|m| m.nrows().max(m.ncols()) <= SMALL) {
         Par::Seq

@@ -14,72 +14,64 @@
 //!
 //! (σ − J)⁻¹ b = b/σ + E Y,  (σ EᵀE + M) Y = dR[b]/σ.
 
+mod eliminated;
 mod field;
-mod pairs;
 #[cfg(test)]
 mod tests;
 
-use faer::{Mat, Side};
+use faer::Mat;
 
-use super::{FlowError, bdf::Stiff, point::Model, products::times, walk::Turned};
+use super::{FlowError, bdf::Stiff, point::Model};
+use eliminated::Eliminated;
 use field::{Field, Generators, Operator};
 
-/// The slow flow of one problem, in hidden bases that it chooses.
+/// The slow flow of one problem.
 pub(super) struct WideFlow<'a> {
     model: &'a Model,
-    /// U_0 … U_D: W_k stands for U_kᵀ W_k U_{k−1}.
-    bases: Vec<Mat<f64>>,
     /// X at the last accepted times, the latest first.
     known: Vec<(f64, Generators)>,
-    /// The last point, with its time and X there.
-    here: Option<(f64, Field, Generators)>,
-    /// Steps taken.
+    here: Option<Here>,
     age: usize,
+    /// The linear system of the step to a time, with its shift.
+    system: Option<(f64, f64, Eliminated)>,
+}
+
+/// The last point looked at.
+struct Here {
+    time: f64,
+    field: Field,
+    /// What is taken for X.
+    x: Generators,
+    /// R − EᵀE X.
+    defect: Generators,
 }
 
 impl<'a> WideFlow<'a> {
-    /// The flow, with the state at which it begins.
-    pub(super) fn new(model: &'a Model, start: &[f64]) -> Result<(Self, Vec<f64>), FlowError> {
-        let flow = Self {
+    /// The flow of `model`.
+    pub(super) fn new(model: &'a Model) -> Self {
+        Self {
             model,
-            bases: Vec::new(),
             known: Vec::new(),
             here: None,
             age: 0,
-        };
-        let layers = model.layers(start);
-        let bases = flow.turn(&Field::new(model, layers.clone()))?;
-        let state = model.flatten(&rotated(&bases, &layers));
-        Ok((Self { bases, ..flow }, state))
-    }
-
-    /// The bases in which C_k is diagonal.
-    fn turn(&self, field: &Field) -> Result<Vec<Mat<f64>>, FlowError> {
-        let widths = self.model.widths();
-        let own = field.own(Operator::Gram);
-        let mut turn = vec![Mat::identity(widths[0], widths[0])];
-        for c in own {
-            let eigen =
-                c.self_adjoint_eigen(Side::Lower)
-                    .map_err(|_| FlowError::Decomposition {
-                        what: "eigenvalue iteration of W Wᵀ",
-                    })?;
-            turn.push(eigen.U().reverse_cols().to_owned());
+            system: None,
         }
-        let outputs = widths[widths.len() - 1];
-        turn.push(Mat::identity(outputs, outputs));
-        Ok(turn)
     }
 
     /// Notes the point at which the next steps' linear systems are to be solved, without its field.
     pub(super) fn look(&mut self, time: f64, y: &[f64]) {
         let field = Field::new(self.model, self.model.layers(y));
         let hidden = &self.model.widths()[1..self.model.depth()];
-        let still = hidden
+        let still: Generators = hidden
             .iter()
             .map(|&width| Mat::zeros(width, width))
             .collect();
-        self.here = Some((time, field, still));
+        self.here = Some(Here {
+            time,
+            field,
+            defect: still.clone(),
+            x: still,
+        });
     }
 
     /// X at `time`, extrapolated.
@@ -102,102 +94,80 @@ impl<'a> WideFlow<'a> {
     }
 }
 
-impl Turned for WideFlow<'_> {
-    fn restored(&self, state: &[f64]) -> Vec<f64> {
-        let back: Vec<Mat<f64>> = self
-            .bases
-            .iter()
-            .map(|u| u.transpose().to_owned())
-            .collect();
-        self.model
-            .flatten(&rotated(&back, &self.model.layers(state)))
-    }
-}
-
-/// U_kᵀ M_k U_{k−1}.
-fn rotated(bases: &[Mat<f64>], layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
-    let each = layers.iter().zip(bases.windows(2));
-    each.map(|(layer, u)| {
-        let half = times(u[1].transpose(), layer.as_ref());
-        times(half.as_ref(), u[0].as_ref())
-    })
-    .collect()
-}
-
-/// The linear systems of a step are solved to this part of their solution: the iterations about them make up for it.
-const LINEAR: f64 = 0.1;
-
-/// The hidden bases are chosen anew after so many steps.
-const LASTS: usize = 8;
+fn env(n: &str, d: f64) -> f64 { std::env::var(n).map_or(d, |x| x.parse().unwrap()) }
 
 impl Stiff for WideFlow<'_> {
-    fn rhs(&mut self, time: f64, y: &[f64], error: f64, out: &mut [f64]) -> Result<(), FlowError> {
-        let layers = self.model.layers(y);
-        let least = layers
-            .iter()
-            .map(Mat::norm_l2)
-            .fold(f64::INFINITY, f64::min);
-        let field = Field::new(self.model, layers);
-        let allowed = (error * least).powi(2);
-        // A second look at the same time begins where the first ended.
+    fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
+        let field = Field::new(self.model, self.model.layers(y));
+        let drift = field.drift();
         let guess = match self.here.take() {
-            Some((at, _, x)) if at == time => Some(x),
+            Some(here) if here.time == time => Some(here.x),
             _ => self.guess(time),
         };
-        let x = field.solve(Operator::Gram, &field.drift(), guess, |missing, _| {
-            missing <= allowed
-        })?;
-        out.copy_from_slice(&self.model.flatten(&field.lift(&x)));
-        self.here = Some((time, field, x));
+        let x = match guess {
+            Some(x) => x,
+            None => Eliminated::new(&field, Operator::Gram)?
+                .solve(&drift, |missing, gained| missing <= FIRST * FIRST * gained)?,
+        };
+        let motion = field.lift(&x);
+        let balances = field.balances_along(&motion);
+        let each = drift.iter().zip(&balances);
+        let defect = each.map(|(drift, balance)| drift - balance).collect();
+        out.copy_from_slice(&self.model.flatten(&motion));
+        self.here = Some(Here {
+            time,
+            field,
+            x,
+            defect,
+        });
         Ok(())
     }
 
-    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
-        let Some((_, field, x)) = &mut self.here else {
+    fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError> {
+        let Some(Here {
+            time,
+            field,
+            x,
+            defect,
+        }) = &mut self.here
+        else {
             return Ok(());
         };
-        let right = field.drift_along(&self.model.layers(b));
-        let y = field.solve(
-            Operator::Implicit(shift),
-            &right,
-            None,
-            |missing, gained| missing <= LINEAR * LINEAR * gained,
-        )?;
+        let system = match self.system.take() {
+            Some(system) if (system.1 - shift).abs() < 0.25 * shift && (system.0 == *time || self.age < env("LASTS", 1.0) as usize) => system,
+            _ => (*time, shift, Eliminated::new(field, Operator::Implicit(shift))?),
+        };
+        let mut right = field.drift_along(&self.model.layers(b));
+        for (right, defect) in right.iter_mut().zip(&*defect) {
+            *right += faer::Scale(shift) * defect;
+        }
+        let least = field
+            .layers
+            .iter()
+            .map(Mat::norm_l2)
+            .fold(f64::INFINITY, f64::min);
+        let allowed = 2.0 * shift * (error * shift * least).powi(2);
+        let mut y = system.2.solve(&right, |missing, _| missing <= allowed)?;
+        let scale = system.1 / shift;
+        y.iter_mut().for_each(|y| *y *= faer::Scale(scale));
+        if system.0 == *time { self.age = 0; }
+        self.system = Some(system);
         let lifted = self.model.flatten(&field.lift(&y));
+        eprintln!("   correct shift {shift:.3e} cg {}", crate::flow::conjugate::COUNT.load(std::sync::atomic::Ordering::Relaxed));
         for (b, lifted) in b.iter_mut().zip(lifted) {
             *b = (*b + lifted) / shift;
         }
-        // J (σ − J)⁻¹ b = E σY: so much will X change.
         for (x, y) in x.iter_mut().zip(&y) {
             *x += y;
         }
         Ok(())
     }
 
-    fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError> {
-        let Some((_, field, x)) = self.here.take() else {
-            return Ok(());
-        };
-        self.known.insert(0, (time, x));
-        // What EᵀE leaves undetermined would grow with a polynomial of higher order.
-        self.known.truncate(2);
+    fn accepted(&mut self, time: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
         self.age += 1;
-        if self.age.is_multiple_of(LASTS) {
-            let turn = self.turn(&field)?;
-            for difference in differences {
-                *difference = self
-                    .model
-                    .flatten(&rotated(&turn, &self.model.layers(difference)));
-            }
-            for (_, known) in &mut self.known {
-                for (k, x) in known.iter_mut().enumerate() {
-                    let half = times(turn[k + 1].transpose(), x.as_ref());
-                    *x = times(half.as_ref(), turn[k + 1].as_ref());
-                }
-            }
-            for (basis, turn) in self.bases.iter_mut().zip(&turn) {
-                *basis = times(basis.as_ref(), turn.as_ref());
-            }
+        if let Some(here) = self.here.take() {
+            self.known.insert(0, (time, here.x));
+            self.known.truncate(env("KNOWN", 6.0) as usize);
         }
         Ok(())
     }
@@ -206,3 +176,6 @@ impl Stiff for WideFlow<'_> {
         self.model.relative_size(change, y)
     }
 }
+
+/// X at the start is found to this part of it.
+const FIRST: f64 = 1e-8;
