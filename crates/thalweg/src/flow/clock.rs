@@ -15,7 +15,7 @@ pub(super) struct Logarithmic<S> {
 }
 
 /// u_0 is that part of the time in which the flow's first motion would have taken the whole of the weights.
-const EARLY: f64 = 0.03;
+const EARLY: f64 = 0.3;
 
 impl<S: Stiff> Logarithmic<S> {
     /// `flow`, of which `start` is the state at time 0.

@@ -6,7 +6,7 @@ use super::field::{Field, Generators, Operator};
 use crate::flow::{
     FlowError,
     conjugate::conjugate_gradients,
-    products::{between, dot, times},
+    products::{add, add_between, between, dot, mirror, multiply, times},
 };
 
 /// An operator on X_1 … X_{D−1} at one point, in hidden bases in which what it does to each X_k from either side is diagonal.
@@ -16,8 +16,8 @@ use crate::flow::{
 pub(super) struct Eliminated {
     /// U_1 … U_{D−1}, whose columns are the bases.
     bases: Generators,
-    /// What (i, j) entries are multiplied by.
-    pivots: Generators,
+    /// One over what (i, j) entries are multiplied by.
+    inverse: Generators,
     /// U_{k+1}ᵀ W_{k+1} U_k, k = 1 … D − 2, of the layers between two generators.
     layers: Vec<Mat<f64>>,
     /// How often EᵀE is in it.
@@ -38,7 +38,7 @@ const LOOK_BACK: usize = 3;
 impl Eliminated {
     /// `operator` at the point of `field`.
     pub(super) fn new(field: &Field, operator: Operator) -> Result<Self, FlowError> {
-        let (mut bases, mut pivots): (Generators, Generators) = (Vec::new(), Vec::new());
+        let (mut bases, mut inverse): (Generators, Generators) = (Vec::new(), Vec::new());
         for own in field.own(operator) {
             let eigen =
                 own.self_adjoint_eigen(Side::Lower)
@@ -48,7 +48,9 @@ impl Eliminated {
             let values = eigen.S().column_vector();
             let n = values.nrows();
             let least = 2.0 * FLOOR * values[n - 1];
-            pivots.push(Mat::from_fn(n, n, |i, j| (values[i] + values[j]).max(least)));
+            inverse.push(Mat::from_fn(n, n, |i, j| {
+                1.0 / (values[i] + values[j]).max(least)
+            }));
             bases.push(eigen.U().to_owned());
         }
         let between_two = bases.windows(2).zip(&field.layers[1..]);
@@ -63,7 +65,7 @@ impl Eliminated {
                 .coupling(field.forces())
                 .map(|noise| (noise, field.inputs_in(&bases), field.outputs_in(&bases))),
             bases,
-            pivots,
+            inverse,
         })
     }
 
@@ -79,7 +81,7 @@ impl Eliminated {
         let hidden = right.len();
         // What the eliminated would be if the others were not there.
         for k in (0..hidden).step_by(2) {
-            right[k] = self.divided(k, &right[k]);
+            multiply(&mut right[k], &self.inverse[k]);
         }
         let rest: Generators = (1..hidden)
             .step_by(2)
@@ -93,8 +95,11 @@ impl Eliminated {
             &rest,
             |x| self.apply(x),
             |rest| {
-                let each = rest.iter().enumerate();
-                each.map(|(i, rest)| self.divided(2 * i + 1, rest)).collect()
+                let mut x = rest.to_vec();
+                for (x, inverse) in x.iter_mut().zip(self.inverse.iter().skip(1).step_by(2)) {
+                    multiply(x, inverse);
+                }
+                x
             },
             MOST_ITERATIONS,
             |size, gains| {
@@ -109,7 +114,7 @@ impl Eliminated {
         }
         let mut x = right;
         for k in (0..hidden).step_by(2) {
-            x[k] += self.follows(k, &kept);
+            add(&mut x[k], 1.0, &self.follows(k, &kept));
         }
         for (i, kept) in kept.into_iter().enumerate() {
             x[2 * i + 1] = kept;
@@ -120,57 +125,56 @@ impl Eliminated {
 
     /// What is left of the operator for X_2, X_4, …
     fn apply(&self, kept: &[Mat<f64>]) -> Generators {
-        let hidden = self.bases.len();
-        let eliminated: Vec<Option<Mat<f64>>> = (0..hidden)
-            .map(|k| (k % 2 == 0).then(|| self.follows(k, kept)))
+        let eliminated: Vec<Mat<f64>> = (0..self.bases.len())
+            .step_by(2)
+            .map(|k| self.follows(k, kept))
             .collect();
         let each = kept.iter().enumerate();
         each.map(|(i, x)| {
             let k = 2 * i + 1;
-            let pivots = &self.pivots[k];
-            let mut image =
-                Mat::from_fn(x.nrows(), x.ncols(), |i, j| pivots[(i, j)] * x[(i, j)]);
-            image *= faer::Scale(-1.0);
-            self.meet(k, &mut image, |neighbour| {
-                eliminated[neighbour].as_ref().unwrap()
-            });
-            image * faer::Scale(-1.0)
+            let mut felt = Mat::zeros(x.nrows(), x.ncols());
+            self.meet(k, &mut felt, |neighbour| &eliminated[neighbour / 2]);
+            for j in 0..x.ncols() {
+                let (x, inverse) = (x.col_as_slice(j), self.inverse[k].col_as_slice(j));
+                let felt = felt.col_as_slice_mut(j).iter_mut();
+                for ((felt, x), inverse) in felt.zip(x).zip(inverse) {
+                    *felt = x / inverse - *felt;
+                }
+            }
+            felt
         })
         .collect()
     }
 
     /// X_k for odd k (from 1) that the others make.
     fn follows(&self, k: usize, kept: &[Mat<f64>]) -> Mat<f64> {
-        let n = self.pivots[k].nrows();
-        let mut felt = Mat::zeros(n, n);
-        self.meet(k, &mut felt, |neighbour| &kept[neighbour / 2]);
-        self.divided(k, &felt)
-    }
-
-    /// Entries over pivots.
-    fn divided(&self, k: usize, r: &Mat<f64>) -> Mat<f64> {
-        let pivots = &self.pivots[k];
-        Mat::from_fn(r.nrows(), r.ncols(), |i, j| r[(i, j)] / pivots[(i, j)])
+        let n = self.inverse[k].nrows();
+        let mut x = Mat::zeros(n, n);
+        self.meet(k, &mut x, |neighbour| &kept[neighbour / 2]);
+        multiply(&mut x, &self.inverse[k]);
+        x
     }
 
     /// Takes off `into` what the operator makes of the neighbours of X_k.
     fn meet<'a>(&self, k: usize, into: &mut Mat<f64>, x: impl Fn(usize) -> &'a Mat<f64>) {
-        let twice = faer::Scale(2.0 * self.gram);
+        let above = k + 1 < self.bases.len();
+        let twice = 2.0 * self.gram;
         if k > 0 {
-            *into += twice * between(self.layers[k - 1].as_ref(), x(k - 1));
+            add_between(into, twice, self.layers[k - 1].as_ref(), x(k - 1));
         }
-        if k + 1 < self.bases.len() {
-            *into += twice * between(self.layers[k].transpose(), x(k + 1));
+        if above {
+            add_between(into, twice, self.layers[k].transpose(), x(k + 1));
         }
         if let Some((noise, inputs, outputs)) = &self.traces {
             if k > 0 {
-                let along = 2.0 * noise * dot(x(k - 1), &inputs[k - 1]);
-                *into += faer::Scale(along) * &outputs[k];
+                let along = dot(x(k - 1), &inputs[k - 1]);
+                add(into, 2.0 * noise * along, &outputs[k]);
             }
-            if k + 1 < self.bases.len() {
-                let along = 2.0 * noise * dot(x(k + 1), &outputs[k + 1]);
-                *into += faer::Scale(along) * &inputs[k];
+            if above {
+                let along = dot(x(k + 1), &outputs[k + 1]);
+                add(into, 2.0 * noise * along, &inputs[k]);
             }
         }
+        mirror(into);
     }
 }

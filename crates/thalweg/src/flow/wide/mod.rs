@@ -134,7 +134,7 @@ impl Stiff for WideFlow<'_> {
             return Ok(());
         };
         let system = match self.system.take() {
-            Some(system) if (system.1 - shift).abs() < 0.25 * shift && (system.0 == *time || self.age < env("LASTS", 1.0) as usize) => system,
+            Some(system) if (system.1 - shift).abs() < 0.25 * shift && (system.0 == *time || self.age < env("LASTS", 6.0) as usize) => system,
             _ => (*time, shift, Eliminated::new(field, Operator::Implicit(shift))?),
         };
         let mut right = field.drift_along(&self.model.layers(b));
