@@ -49,6 +49,9 @@ const SHARE: f64 = 0.02;
 /// The most corrections of one step.
 const MOST_CORRECTIONS: usize = 5;
 
+/// The first correction is found to this fraction of the tolerance: another follows.
+const FIRST: f64 = 0.1;
+
 /// The last correction may leave this fraction of the tolerance.
 const CORRECTED: f64 = 0.03;
 
@@ -167,8 +170,13 @@ impl<S: Stiff> Integrator<S> {
             self.statistics.evaluations += 1;
             accumulate(&mut residual, -shift, &psi);
             accumulate(&mut residual, -shift, &d);
-            let part = if correction == 1 { env("E1", 0.1) } else { env("E2", 0.3 * CORRECTED) };
-            self.system.correct(shift, &mut residual, part * self.tolerance)?;
+            let part = if correction == 1 {
+                FIRST
+            } else {
+                0.3 * CORRECTED
+            };
+            self.system
+                .correct(shift, &mut residual, part * self.tolerance)?;
             self.statistics.factorisations += 1;
             let size = self.system.relative_size(&residual, &y) / self.tolerance;
             if !size.is_finite() {
@@ -176,7 +184,6 @@ impl<S: Stiff> Integrator<S> {
             }
             accumulate(&mut d, 1.0, &residual);
             accumulate(&mut y, 1.0, &residual);
-            eprintln!("      correction {correction} size {size:.3e}");
             let left = match before {
                 // Corrections shrink at least threefold in most steps; the next iteration sees by how much.
                 None => 0.3 * size,
@@ -201,7 +208,6 @@ impl<S: Stiff> Integrator<S> {
     /// Takes the step, and chooses the order and the size of the next.
     fn accept(&mut self, correction: Vec<f64>, safety: f64) -> Result<(), FlowError> {
         let k = self.order;
-        eprintln!("accept t {:.4e} h {:.3e} order {k}", self.time, self.step);
         self.statistics.accepted += 1;
         self.time += self.step;
         self.equal += 1;
@@ -339,4 +345,3 @@ mod tests {
         assert!(error < 1e-6 && many < 2 * few, "{error} {few} {many}");
     }
 }
-fn env(n: &str, d: f64) -> f64 { std::env::var(n).map_or(d, |x| x.parse().unwrap()) }

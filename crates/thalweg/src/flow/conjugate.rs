@@ -4,7 +4,6 @@ use faer::Mat;
 
 use super::products::{add, dot};
 
-pub static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 /// The solution of A x = b, A symmetric and positive, from x = 0.
 ///
 /// `apply` is A and `nearly` something like its inverse. `enough` says whether to stop, given ⟨r, nearly r⟩ of what is left of b, and by how much each iteration so far
@@ -22,7 +21,6 @@ pub(super) fn conjugate_gradients(
     let mut size = inner(&rest, &direction);
     let mut gains = Vec::new();
     loop {
-        COUNT.store(gains.len(), std::sync::atomic::Ordering::Relaxed);
         if size <= 0.0 || enough(size, &gains) {
             return (x, true);
         }

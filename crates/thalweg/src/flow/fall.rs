@@ -360,7 +360,7 @@ mod tests {
             }
             let mut rate = |state: &[f64]| {
                 let mut out = vec![0.0; state.len()];
-                fall.rhs(0.0, state, 0.0, &mut out).unwrap();
+                fall.rhs(0.0, state, &mut out).unwrap();
                 (out, fall.here.take().unwrap())
             };
             let z: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
@@ -387,7 +387,7 @@ mod tests {
             let (mut fall, mut state) = Fall::new(&model, &weights);
             state[model.dim()..].fill(0.0);
             let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, 0.0, &mut rate).unwrap();
+            fall.rhs(0.0, &state, &mut rate).unwrap();
             let here = fall.here.take().unwrap();
             let shift = 0.7;
             let steep = Steep::new(&Point::new(&model, model.layers(&weights)), shift).unwrap();
@@ -412,7 +412,7 @@ mod tests {
             let weights: Vec<f64> = weights.iter().map(|w| 1.1 * w).collect();
             let (mut fall, state) = Fall::new(&model, &weights);
             let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, 0.0, &mut rate).unwrap();
+            fall.rhs(0.0, &state, &mut rate).unwrap();
             let step = 1e-5;
             let residual = |sign: f64| {
                 let weights = moved(&weights, sign * step, &rate[..model.dim()]);

@@ -69,10 +69,7 @@ impl Field {
             above.push(times(above[above.len() - 1].as_ref(), layer.as_ref()));
         }
         above.reverse();
-        let inputs: Generators = below[1..]
-            .iter()
-            .map(|b| gram(b.as_ref()))
-            .collect();
+        let inputs: Generators = below[1..].iter().map(|b| gram(b.as_ref())).collect();
         let outputs = above[..depth - 1]
             .iter()
             .map(|a| gram(a.transpose()))

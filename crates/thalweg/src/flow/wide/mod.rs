@@ -2,17 +2,19 @@
 //!
 //! The field is the one of `symmetric.rs`, dW/du = E X with EᵀE X = R, and with the generators X_k as matrices
 //!
-//! (EᵀE X)_k = X_k C_k + C_k X_k − 2 W_k X_{k−1} W_kᵀ − 2 W_{k+1}ᵀ X_{k+1} W_{k+1}
+//! (EᵀE X)_k = X_k C_k + C_k X_k − 2 W_k X_{k−1} W_kᵀ − 2 W_{k+1}ᵀ X_{k+1} W_{k+1}.
 //!
-//! takes four products of matrices a layer, and is positive definite: conjugate gradients solve it, in bases in which the
-//! diagonal of C_k says most of it. Along a motion E Y of the weights
+//! An implicit step need not solve this for a right side first: X is an unknown of the step beside the weights, extrapolated from the
+//! last steps, and what EᵀE X leaves of R is known without a solution. Along a motion E Y of the weights
 //!
 //! −dR_k = (M Y)_k = h_{k−1} (Y_k G_k + G_k Y_k) + g_{k+1} (Y_k H_k + H_k Y_k) − 2 tr(Y_{k−1}H_{k−1}) G_k − 2 tr(Y_{k+1}G_{k+1}) H_k,
 //!
-//! h_k = tr H_k and g_k = tr G_k, which is symmetric too, and not negative: 4 ab ≤ 2 (a² + b²) with (tr YG)² ≤ tr(YGY) tr G. So with J replaced
-//! by E (EᵀE)⁻¹ dR, all that can be stiff in it, the systems of implicit steps are again such that conjugate gradients solve them:
+//! h_k = tr H_k and g_k = tr G_k. So with what is not stiff in the Jacobian left out, a correction of the weights by d and of X by Y is
 //!
-//! (σ − J)⁻¹ b = b/σ + E Y,  (σ EᵀE + M) Y = dR[b]/σ.
+//! d = (b + E Y)/σ,  (σ EᵀE + M) Y = dR[b] + σ (R − EᵀE X),
+//!
+//! where b is the residual of the step's equation σ(ψ + d) = E X. The operator is symmetric, and positive since 4 ab ≤ 2 (a² + b²) and
+//! (tr YG)² ≤ tr(YGY) tr G; `eliminated.rs` solves for Y.
 
 mod eliminated;
 mod field;
@@ -21,7 +23,7 @@ mod tests;
 
 use faer::Mat;
 
-use super::{FlowError, bdf::Stiff, point::Model};
+use super::{FlowError, bdf::Stiff, point::Model, products::add};
 use eliminated::Eliminated;
 use field::{Field, Generators, Operator};
 
@@ -31,9 +33,7 @@ pub(super) struct WideFlow<'a> {
     /// X at the last accepted times, the latest first.
     known: Vec<(f64, Generators)>,
     here: Option<Here>,
-    age: usize,
-    /// The linear system of the step to a time, with its shift.
-    system: Option<(f64, f64, Eliminated)>,
+    system: Option<System>,
 }
 
 /// The last point looked at.
@@ -46,6 +46,33 @@ struct Here {
     defect: Generators,
 }
 
+/// σ EᵀE + M as it was at one point.
+struct System {
+    /// σ.
+    shift: f64,
+    operator: Eliminated,
+    /// Steps accepted since.
+    age: usize,
+}
+
+/// A linear system serves so many steps; the corrections make up for what has changed.
+const LASTS: usize = 6;
+
+/// It serves as long as the shift is within this part of its own.
+const NEAR: f64 = 0.25;
+
+/// X is extrapolated from so many times: as exactly as the formula of order 5 extrapolates the weights.
+const KNOWN: usize = 6;
+
+/// X at the start is found to this part of it.
+const START: f64 = 1e-8;
+
+impl System {
+    fn serves(&self, shift: f64) -> bool {
+        self.age < LASTS && (self.shift - shift).abs() < NEAR * shift
+    }
+}
+
 impl<'a> WideFlow<'a> {
     /// The flow of `model`.
     pub(super) fn new(model: &'a Model) -> Self {
@@ -53,7 +80,6 @@ impl<'a> WideFlow<'a> {
             model,
             known: Vec::new(),
             here: None,
-            age: 0,
             system: None,
         }
     }
@@ -87,14 +113,12 @@ impl<'a> WideFlow<'a> {
                 .map(|(_, (other, _))| (time - other) / (at - other))
                 .product();
             for (guess, x) in guess.iter_mut().zip(x) {
-                *guess += faer::Scale(weight) * x;
+                add(guess, weight, x);
             }
         }
         Some(guess)
     }
 }
-
-fn env(n: &str, d: f64) -> f64 { std::env::var(n).map_or(d, |x| x.parse().unwrap()) }
 
 impl Stiff for WideFlow<'_> {
     fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
@@ -107,7 +131,7 @@ impl Stiff for WideFlow<'_> {
         let x = match guess {
             Some(x) => x,
             None => Eliminated::new(&field, Operator::Gram)?
-                .solve(&drift, |missing, gained| missing <= FIRST * FIRST * gained)?,
+                .solve(&drift, |missing, gained| missing <= START * START * gained)?,
         };
         let motion = field.lift(&x);
         let balances = field.balances_along(&motion);
@@ -124,50 +148,50 @@ impl Stiff for WideFlow<'_> {
     }
 
     fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError> {
-        let Some(Here {
-            time,
-            field,
-            x,
-            defect,
-        }) = &mut self.here
-        else {
+        let Some(here) = &mut self.here else {
             return Ok(());
         };
+        let field = &here.field;
         let system = match self.system.take() {
-            Some(system) if (system.1 - shift).abs() < 0.25 * shift && (system.0 == *time || self.age < env("LASTS", 6.0) as usize) => system,
-            _ => (*time, shift, Eliminated::new(field, Operator::Implicit(shift))?),
+            Some(system) if system.serves(shift) => system,
+            _ => System {
+                shift,
+                operator: Eliminated::new(field, Operator::Implicit(shift))?,
+                age: 0,
+            },
         };
         let mut right = field.drift_along(&self.model.layers(b));
-        for (right, defect) in right.iter_mut().zip(&*defect) {
-            *right += faer::Scale(shift) * defect;
+        for (right, defect) in right.iter_mut().zip(&here.defect) {
+            add(right, shift, defect);
         }
-        let least = field
-            .layers
-            .iter()
-            .map(Mat::norm_l2)
-            .fold(f64::INFINITY, f64::min);
-        let allowed = 2.0 * shift * (error * shift * least).powi(2);
-        let mut y = system.2.solve(&right, |missing, _| missing <= allowed)?;
-        let scale = system.1 / shift;
-        y.iter_mut().for_each(|y| *y *= faer::Scale(scale));
-        if system.0 == *time { self.age = 0; }
-        self.system = Some(system);
+        // The energy is at least 2σ ‖E Y‖², of which the weights' error is 1/σ.
+        let norms = field.layers.iter().map(Mat::norm_l2);
+        let allowed = error * shift * norms.fold(f64::INFINITY, f64::min);
+        let mut y = system.operator.solve(&right, |missing, _| {
+            missing <= 2.0 * shift * allowed * allowed
+        })?;
+        // Where σ falls as the motion slows M does so too.
+        for y in &mut y {
+            *y *= faer::Scale(system.shift / shift);
+        }
         let lifted = self.model.flatten(&field.lift(&y));
-        eprintln!("   correct shift {shift:.3e} cg {}", crate::flow::conjugate::COUNT.load(std::sync::atomic::Ordering::Relaxed));
         for (b, lifted) in b.iter_mut().zip(lifted) {
             *b = (*b + lifted) / shift;
         }
-        for (x, y) in x.iter_mut().zip(&y) {
-            *x += y;
+        for (x, y) in here.x.iter_mut().zip(&y) {
+            add(x, 1.0, y);
         }
+        self.system = Some(system);
         Ok(())
     }
 
     fn accepted(&mut self, time: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
-        self.age += 1;
+        if let Some(system) = &mut self.system {
+            system.age += 1;
+        }
         if let Some(here) = self.here.take() {
             self.known.insert(0, (time, here.x));
-            self.known.truncate(env("KNOWN", 6.0) as usize);
+            self.known.truncate(KNOWN);
         }
         Ok(())
     }
@@ -176,6 +200,3 @@ impl Stiff for WideFlow<'_> {
         self.model.relative_size(change, y)
     }
 }
-
-/// X at the start is found to this part of it.
-const FIRST: f64 = 1e-8;
