@@ -16,7 +16,9 @@ use crate::flow::{
 pub(super) struct Eliminated {
     /// U_1 … U_{D−1}, whose columns are the bases.
     bases: Generators,
-    /// One over what (i, j) entries are multiplied by.
+    /// What (i, j) entries are multiplied by; zero where that is rounding.
+    pivots: Generators,
+    /// One over it, or zero: where no layer uses a hidden direction any more, X there is without meaning, and is left out.
     inverse: Generators,
     /// U_{k+1}ᵀ W_{k+1} U_k, k = 1 … D − 2, of the layers between two generators.
     layers: Vec<Mat<f64>>,
@@ -26,7 +28,7 @@ pub(super) struct Eliminated {
     traces: Option<(f64, Generators, Generators)>,
 }
 
-/// A pivot is at least this fraction of the largest: where no layer uses a hidden direction any more, X there is without meaning.
+/// Pivots below this fraction of the largest are rounding.
 const FLOOR: f64 = 1e-14;
 
 /// The most iterations of conjugate gradients.
@@ -38,7 +40,7 @@ const LOOK_BACK: usize = 3;
 impl Eliminated {
     /// `operator` at the point of `field`.
     pub(super) fn new(field: &Field, operator: Operator) -> Result<Self, FlowError> {
-        let (mut bases, mut inverse): (Generators, Generators) = (Vec::new(), Vec::new());
+        let (mut bases, mut pivots, mut inverse) = (Vec::new(), Vec::new(), Vec::new());
         for own in field.own(operator) {
             let eigen =
                 own.self_adjoint_eigen(Side::Lower)
@@ -47,9 +49,11 @@ impl Eliminated {
                     })?;
             let values = eigen.S().column_vector();
             let n = values.nrows();
-            let least = 2.0 * FLOOR * values[n - 1];
+            let least = FLOOR * values[n - 1];
+            let pivot = |i, j| Some(values[i] + values[j]).filter(|&pivot| pivot > least);
+            pivots.push(Mat::from_fn(n, n, |i, j| pivot(i, j).unwrap_or(0.0)));
             inverse.push(Mat::from_fn(n, n, |i, j| {
-                1.0 / (values[i] + values[j]).max(least)
+                pivot(i, j).map_or(0.0, f64::recip)
             }));
             bases.push(eigen.U().to_owned());
         }
@@ -65,6 +69,7 @@ impl Eliminated {
                 .coupling(field.forces())
                 .map(|noise| (noise, field.inputs_in(&bases), field.outputs_in(&bases))),
             bases,
+            pivots,
             inverse,
         })
     }
@@ -135,10 +140,10 @@ impl Eliminated {
             let mut felt = Mat::zeros(x.nrows(), x.ncols());
             self.meet(k, &mut felt, |neighbour| &eliminated[neighbour / 2]);
             for j in 0..x.ncols() {
-                let (x, inverse) = (x.col_as_slice(j), self.inverse[k].col_as_slice(j));
+                let (x, pivots) = (x.col_as_slice(j), self.pivots[k].col_as_slice(j));
                 let felt = felt.col_as_slice_mut(j).iter_mut();
-                for ((felt, x), inverse) in felt.zip(x).zip(inverse) {
-                    *felt = x / inverse - *felt;
+                for ((felt, x), pivot) in felt.zip(x).zip(pivots) {
+                    *felt = pivot * x - *felt;
                 }
             }
             felt
