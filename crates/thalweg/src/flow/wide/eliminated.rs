@@ -28,8 +28,8 @@ pub(super) struct Eliminated {
     traces: Option<(f64, Generators, Generators)>,
 }
 
-/// Pivots below this fraction of the largest are rounding.
-const FLOOR: f64 = 1e-14;
+/// Pivots below this fraction of the largest are rounding: that of weights of 3·10⁻⁷ of the largest, on which T and F depend by 10⁻¹³.
+const FLOOR: f64 = 1e-13;
 
 /// The most iterations of conjugate gradients.
 const MOST_ITERATIONS: usize = 2000;
@@ -126,6 +126,24 @@ impl Eliminated {
         }
         let back = x.iter().zip(&self.bases);
         Ok(back.map(|(x, u)| between(u.as_ref(), x)).collect())
+    }
+
+    /// Clears X of what is without meaning, which would grow as it is extrapolated.
+    pub(super) fn clear(&self, x: &mut [Mat<f64>]) {
+        for ((x, u), pivots) in x.iter_mut().zip(&self.bases).zip(&self.pivots) {
+            let n = pivots.nrows();
+            // The smallest is first.
+            if pivots[(0, 0)] > 0.0 {
+                continue;
+            }
+            let mut turned = between(u.transpose(), x);
+            for (i, j) in (0..n).flat_map(|j| (0..n).map(move |i| (i, j))) {
+                if pivots[(i, j)] == 0.0 {
+                    turned[(i, j)] = 0.0;
+                }
+            }
+            *x = between(u.as_ref(), &turned);
+        }
     }
 
     /// What is left of the operator for X_2, X_4, …

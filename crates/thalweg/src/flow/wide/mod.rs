@@ -154,11 +154,18 @@ impl Stiff for WideFlow<'_> {
         let field = &here.field;
         let system = match self.system.take() {
             Some(system) if system.serves(shift) => system,
-            _ => System {
-                shift,
-                operator: Eliminated::new(field, Operator::Implicit(shift))?,
-                age: 0,
-            },
+            _ => {
+                let operator = Eliminated::new(field, Operator::Implicit(shift))?;
+                let known = self.known.iter_mut().map(|(_, x)| x);
+                for x in known.chain([&mut here.x]) {
+                    operator.clear(x);
+                }
+                System {
+                    shift,
+                    operator,
+                    age: 0,
+                }
+            }
         };
         let mut right = field.drift_along(&self.model.layers(b));
         for (right, defect) in right.iter_mut().zip(&here.defect) {
