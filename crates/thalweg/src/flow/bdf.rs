@@ -175,8 +175,13 @@ impl<S: Stiff> Integrator<S> {
             } else {
                 0.3 * CORRECTED
             };
-            self.system
-                .correct(shift, &mut residual, part * self.tolerance)?;
+            match self
+                .system
+                .correct(shift, &mut residual, part * self.tolerance)
+            {
+                Err(FlowError::Decomposition { .. }) => return Ok(None),
+                other => other?,
+            }
             self.statistics.factorisations += 1;
             let size = self.system.relative_size(&residual, &y) / self.tolerance;
             if !size.is_finite() {

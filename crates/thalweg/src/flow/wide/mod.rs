@@ -100,25 +100,41 @@ impl<'a> WideFlow<'a> {
         });
     }
 
-    /// X at `time`, extrapolated.
+    /// X at `time`, extrapolated from as many times as can be without blowing up what is uncertain in X.
     fn guess(&self, time: f64) -> Option<Generators> {
+        let weights = (1..=self.known.len()).rev().find_map(|count| {
+            let weights = self.weights(time, count);
+            (weights.iter().map(|w| w.abs()).sum::<f64>() <= MOST_WEIGHT).then_some(weights)
+        })?;
         let (_, latest) = self.known.first()?;
         let mut guess: Generators = latest
             .iter()
             .map(|x| Mat::zeros(x.nrows(), x.ncols()))
             .collect();
-        for (i, (at, x)) in self.known.iter().enumerate() {
-            let others = self.known.iter().enumerate().filter(|(j, _)| *j != i);
-            let weight: f64 = others
-                .map(|(_, (other, _))| (time - other) / (at - other))
-                .product();
+        for (weight, (_, x)) in weights.iter().zip(&self.known) {
             for (guess, x) in guess.iter_mut().zip(x) {
-                add(guess, weight, x);
+                add(guess, *weight, x);
             }
         }
         Some(guess)
     }
+
+    /// The weights of the last `count` values of X in the polynomial through them.
+    fn weights(&self, time: f64, count: usize) -> Vec<f64> {
+        let known = &self.known[..count];
+        let each = known.iter().enumerate();
+        each.map(|(i, (at, _))| {
+            let others = known.iter().enumerate().filter(|(j, _)| *j != i);
+            others
+                .map(|(_, (other, _))| (time - other) / (at - other))
+                .product()
+        })
+        .collect()
+    }
 }
+
+/// At equal steps those of six values add up to 63, sign apart.
+const MOST_WEIGHT: f64 = 64.0;
 
 impl Stiff for WideFlow<'_> {
     fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
@@ -126,7 +142,12 @@ impl Stiff for WideFlow<'_> {
         let drift = field.drift();
         let guess = match self.here.take() {
             Some(here) if here.time == time => Some(here.x),
-            _ => self.guess(time),
+            // A step has failed: what is uncertain in X may have grown, and a solution from nothing is free of it.
+            Some(_) => {
+                self.known.clear();
+                None
+            }
+            None => self.guess(time),
         };
         let x = match guess {
             Some(x) => x,
