@@ -13,10 +13,11 @@ use super::{FlowError, Statistics};
 
 /// An autonomous system dy/dt = f(y) too large for a factored Jacobian.
 pub(super) trait Stiff {
-    /// Writes f(y) to `out`, with an error of at most `error` in [`relative_size`](Self::relative_size); `time` only helps to guess it.
-    fn rhs(&mut self, time: f64, y: &[f64], error: f64, out: &mut [f64]) -> Result<(), FlowError>;
-    /// Takes the residual b to about (σ − J)⁻¹ b at the last y given to `rhs`.
-    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError>;
+    /// Writes f(y) to `out`, or what may be taken for it until the next `correct`; `time` only helps to guess it.
+    fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError>;
+    /// Takes the residual b to about (σ − J)⁻¹ b at the last y given to `rhs`, and adds what `rhs` left out of it, to an error of about `error` in
+    /// [`relative_size`](Self::relative_size).
+    fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError>;
     /// The step to `time` is accepted: the system may change the coordinates of y, given as its backward differences.
     fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError>;
     /// The size of `change` relative to that of `y`, to be kept below the tolerance.
@@ -48,6 +49,9 @@ const SHARE: f64 = 0.02;
 /// The most corrections of one step.
 const MOST_CORRECTIONS: usize = 5;
 
+/// The first correction is found to this fraction of the tolerance: another follows.
+const FIRST: f64 = 0.1;
+
 /// The last correction may leave this fraction of the tolerance.
 const CORRECTED: f64 = 0.03;
 
@@ -77,7 +81,7 @@ impl<S: Stiff> Integrator<S> {
         horizon: f64,
     ) -> Result<Self, FlowError> {
         let mut rate = vec![0.0; state.len()];
-        system.rhs(0.0, &state, f64::INFINITY, &mut rate)?;
+        system.rhs(0.0, &state, &mut rate)?;
         let speed = system.relative_size(&rate, &state);
         let tolerance = SHARE * tolerance;
         // The first step is of order 1, and its error half the square of its motion.
@@ -159,21 +163,25 @@ impl<S: Stiff> Integrator<S> {
         let mut before: Option<f64> = None;
         let time = self.time + self.step;
         for correction in 1..=MOST_CORRECTIONS {
-            // What the error of f makes of d.
-            let error = if correction == 1 {
-                0.1
-            } else {
-                0.3 * CORRECTED
-            } * self.tolerance
-                * shift;
-            match self.system.rhs(time, &y, error, &mut residual) {
+            match self.system.rhs(time, &y, &mut residual) {
                 Err(FlowError::Decomposition { .. }) => return Ok(None),
                 other => other?,
             }
             self.statistics.evaluations += 1;
             accumulate(&mut residual, -shift, &psi);
             accumulate(&mut residual, -shift, &d);
-            self.system.correct(shift, &mut residual)?;
+            let part = if correction == 1 {
+                FIRST
+            } else {
+                0.3 * CORRECTED
+            };
+            match self
+                .system
+                .correct(shift, &mut residual, part * self.tolerance)
+            {
+                Err(FlowError::Decomposition { .. }) => return Ok(None),
+                other => other?,
+            }
             self.statistics.factorisations += 1;
             let size = self.system.relative_size(&residual, &y) / self.tolerance;
             if !size.is_finite() {
@@ -291,14 +299,14 @@ mod tests {
     }
 
     impl Stiff for Slaved {
-        fn rhs(&mut self, _: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
+        fn rhs(&mut self, _: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
             self.at = y[0];
             out[0] = -y[0];
             out[1] = -self.rate * (y[1] - y[0] * y[0]) - 2.0 * y[0] * y[0];
             Ok(())
         }
 
-        fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
+        fn correct(&mut self, shift: f64, b: &mut [f64], _: f64) -> Result<(), FlowError> {
             b[0] /= shift + 0.5;
             b[1] = (b[1] + 2.0 * self.rate * self.at * b[0]) / (shift + self.rate);
             Ok(())

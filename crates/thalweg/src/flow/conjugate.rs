@@ -1,8 +1,8 @@
 //! Conjugate gradients on lists of matrices.
 
-use faer::{Mat, Scale};
+use faer::Mat;
 
-use super::products::dot;
+use super::products::{add, dot};
 
 /// The solution of A x = b, A symmetric and positive, from x = 0.
 ///
@@ -34,13 +34,14 @@ pub(super) fn conjugate_gradients(
         }
         gains.push(step * size);
         for k in 0..x.len() {
-            x[k] += Scale(step) * &direction[k];
-            rest[k] -= Scale(step) * &image[k];
+            add(&mut x[k], step, &direction[k]);
+            add(&mut rest[k], -step, &image[k]);
         }
         let towards = nearly(&rest);
         let next = inner(&rest, &towards);
-        for (direction, towards) in direction.iter_mut().zip(towards) {
-            *direction = towards + Scale(next / size) * &*direction;
+        for (direction, mut towards) in direction.iter_mut().zip(towards) {
+            add(&mut towards, next / size, direction);
+            *direction = towards;
         }
         size = next;
     }

@@ -288,7 +288,7 @@ const MOST_APPLICATIONS: usize = 12;
 const GOOD: usize = 2;
 
 impl Stiff for Fall<'_> {
-    fn rhs(&mut self, _: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
+    fn rhs(&mut self, _: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         let (weights, rho) = y.split_at(self.model.dim());
         let rho = columns(rho, self.model.outputs());
         let here = Here::new(self.model, self.model.layers(weights), &rho);
@@ -301,7 +301,7 @@ impl Stiff for Fall<'_> {
         Ok(())
     }
 
-    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
+    fn correct(&mut self, shift: f64, b: &mut [f64], _: f64) -> Result<(), FlowError> {
         let Some(here) = &self.here else {
             return Ok(());
         };
@@ -360,7 +360,7 @@ mod tests {
             }
             let mut rate = |state: &[f64]| {
                 let mut out = vec![0.0; state.len()];
-                fall.rhs(0.0, state, 0.0, &mut out).unwrap();
+                fall.rhs(0.0, state, &mut out).unwrap();
                 (out, fall.here.take().unwrap())
             };
             let z: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
@@ -387,7 +387,7 @@ mod tests {
             let (mut fall, mut state) = Fall::new(&model, &weights);
             state[model.dim()..].fill(0.0);
             let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, 0.0, &mut rate).unwrap();
+            fall.rhs(0.0, &state, &mut rate).unwrap();
             let here = fall.here.take().unwrap();
             let shift = 0.7;
             let steep = Steep::new(&Point::new(&model, model.layers(&weights)), shift).unwrap();
@@ -412,7 +412,7 @@ mod tests {
             let weights: Vec<f64> = weights.iter().map(|w| 1.1 * w).collect();
             let (mut fall, state) = Fall::new(&model, &weights);
             let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, 0.0, &mut rate).unwrap();
+            fall.rhs(0.0, &state, &mut rate).unwrap();
             let step = 1e-5;
             let residual = |sign: f64| {
                 let weights = moved(&weights, sign * step, &rate[..model.dim()]);

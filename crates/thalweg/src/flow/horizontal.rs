@@ -9,7 +9,7 @@ use faer::{Mat, MatMut, MatRef, Side, prelude::Solve};
 
 use super::{
     FlowError, bdf::Stiff, exact::ExactFlow, manifold::to_manifold, point::Model,
-    rosenbrock::System, walk::Turned, wide::WideFlow,
+    rosenbrock::System, wide::WideFlow,
 };
 
 /// The flow of one problem.
@@ -132,34 +132,29 @@ impl System for HorizontalFlow<'_> {
 /// is the exact one where K commutes with the noise, and iterations make up for what it leaves out.
 pub(super) struct WideHorizontalFlow<'a> {
     exact: HorizontalFlow<'a>,
-    /// The flow by symmetric generators, in whose hidden bases the state is.
+    /// The flow by symmetric generators.
     symmetric: WideFlow<'a>,
 }
 
 impl<'a> WideHorizontalFlow<'a> {
-    /// The flow, with the state at which it begins.
-    pub(super) fn new(model: &'a Model, start: &[f64]) -> Result<(Self, Vec<f64>), FlowError> {
-        let (symmetric, state) = WideFlow::new(model, start)?;
-        let exact = HorizontalFlow::new(model);
-        Ok((Self { exact, symmetric }, state))
-    }
-}
-
-impl Turned for WideHorizontalFlow<'_> {
-    fn restored(&self, state: &[f64]) -> Vec<f64> {
-        self.symmetric.restored(state)
+    /// The flow of `model`, under its forces.
+    pub(super) fn new(model: &'a Model) -> Self {
+        Self {
+            exact: HorizontalFlow::new(model),
+            symmetric: WideFlow::new(model),
+        }
     }
 }
 
 impl Stiff for WideHorizontalFlow<'_> {
-    fn rhs(&mut self, time: f64, y: &[f64], _: f64, out: &mut [f64]) -> Result<(), FlowError> {
+    fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         out.copy_from_slice(&self.exact.velocity(y)?);
         self.symmetric.look(time, y);
         Ok(())
     }
 
-    fn correct(&mut self, shift: f64, b: &mut [f64]) -> Result<(), FlowError> {
-        self.symmetric.correct(shift, b)
+    fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError> {
+        self.symmetric.correct(shift, b, error)
     }
 
     fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError> {

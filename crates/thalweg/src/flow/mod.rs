@@ -33,6 +33,7 @@
 
 mod bdf;
 mod chain;
+mod clock;
 mod conjugate;
 mod descent;
 mod downhill;

@@ -3,6 +3,7 @@
 use super::{
     Drift, FlowError, FlowSettings, Statistics, Waypoint,
     bdf::{self, Stiff},
+    clock::Logarithmic,
     horizontal::{HorizontalFlow, WideHorizontalFlow},
     lift::Lift,
     manifold::to_manifold,
@@ -67,8 +68,9 @@ pub(super) fn walk<T>(
     }
     match drift {
         Drift::Symmetric if is_wide => {
-            let (flow, state) = WideFlow::new(model, &start)?;
-            let run = bdf::Integrator::new(flow, state, tolerance, max_steps, horizon)?;
+            let flow = Logarithmic::new(WideFlow::new(model), &start)?;
+            let horizon = flow.logarithm(horizon);
+            let run = bdf::Integrator::new(flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }
         Drift::Symmetric => {
@@ -77,8 +79,9 @@ pub(super) fn walk<T>(
             follow(&mut OfWeights { model, run })
         }
         Drift::Exact if is_wide && model.forces.follow_generators() => {
-            let (flow, state) = WideHorizontalFlow::new(model, &start)?;
-            let run = bdf::Integrator::new(flow, state, tolerance, max_steps, horizon)?;
+            let flow = Logarithmic::new(WideHorizontalFlow::new(model), &start)?;
+            let horizon = flow.logarithm(horizon);
+            let run = bdf::Integrator::new(flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }
         Drift::Exact => {
@@ -152,23 +155,17 @@ impl<S: System> Integrator for rosenbrock::Integrator<'_, S> {
     }
 }
 
-/// A flow that follows the weights in hidden bases of its own.
-pub(super) trait Turned {
-    /// A state in the bases in which the weights were given.
-    fn restored(&self, state: &[f64]) -> Vec<f64>;
-}
-
-impl<S: Stiff + Turned> Integrator for bdf::Integrator<S> {
+impl<S: Stiff> Integrator for bdf::Integrator<Logarithmic<S>> {
     fn advance(&mut self, end: f64) -> Result<(), FlowError> {
-        self.advance(end)
+        self.advance(self.system.logarithm(end))
     }
 
     fn time(&self) -> f64 {
-        self.time
+        self.system.time(self.time)
     }
 
     fn weights_at(&self, time: f64) -> Vec<f64> {
-        self.system.restored(&self.state_at(time))
+        self.state_at(self.system.logarithm(time))
     }
 
     fn statistics(&self) -> Statistics {

@@ -2,12 +2,9 @@
 
 use faer::Mat;
 
-use super::pairs::Pairs;
 use crate::flow::{
-    FlowError,
-    conjugate::conjugate_gradients,
     point::Model,
-    products::{add_times, dot, times},
+    products::{add_times, dot, gram, times},
 };
 use crate::recipe::Forces;
 
@@ -25,8 +22,6 @@ pub(super) struct Field {
     inputs: Generators,
     /// G_1 … G_{D−1}.
     outputs: Generators,
-    /// C_1 … C_{D−1}.
-    sums: Generators,
     /// h_0 … h_{D−1}.
     input_traces: Vec<f64>,
     /// g_1 … g_D.
@@ -45,15 +40,19 @@ pub(super) enum Operator {
 
 impl Operator {
     /// How often EᵀE is in it: with a decay c of the weights M has 2c EᵀE more.
-    fn gram(self, forces: &Forces) -> f64 {
+    pub(super) fn gram(self, forces: &Forces) -> f64 {
         match self {
             Self::Gram => 1.0,
             Self::Implicit(shift) => shift + 2.0 * forces.decay,
         }
     }
 
-    fn is_implicit(self) -> bool {
-        matches!(self, Self::Implicit(_))
+    /// How much traces couple neighbours, if they do.
+    pub(super) fn coupling(self, forces: &Forces) -> Option<f64> {
+        match self {
+            Self::Gram => None,
+            Self::Implicit(_) => Some(forces.noise),
+        }
     }
 }
 
@@ -70,21 +69,12 @@ impl Field {
             above.push(times(above[above.len() - 1].as_ref(), layer.as_ref()));
         }
         above.reverse();
-        let inputs: Generators = below[1..]
-            .iter()
-            .map(|b| times(b.as_ref(), b.transpose()))
-            .collect();
+        let inputs: Generators = below[1..].iter().map(|b| gram(b.as_ref())).collect();
         let outputs = above[..depth - 1]
             .iter()
-            .map(|a| times(a.transpose(), a.as_ref()))
+            .map(|a| gram(a.transpose()))
             .collect();
-        let sums = layers.windows(2).map(|pair| {
-            let mut sum = times(pair[0].as_ref(), pair[0].transpose());
-            add_times(&mut sum, 1.0, pair[1].transpose(), pair[1].as_ref());
-            sum
-        });
         Self {
-            sums: sums.collect(),
             input_traces: below.iter().map(Mat::squared_norm_l2).collect(),
             output_traces: above.iter().map(Mat::squared_norm_l2).collect(),
             forces: model.forces,
@@ -98,7 +88,7 @@ impl Field {
 
     /// D − 1.
     fn hidden(&self) -> usize {
-        self.sums.len()
+        self.layers.len() - 1
     }
 
     /// R.
@@ -183,11 +173,12 @@ impl Field {
 
     /// What `operator` does to X_k by multiplying it from either side, k = 1 … D − 1.
     pub(super) fn own(&self, operator: Operator) -> Generators {
-        let noise = self.forces.noise;
-        let each = self.sums.iter().enumerate();
-        each.map(|(k, sum)| {
+        let each = self.layers.windows(2).enumerate();
+        each.map(|(k, pair)| {
+            let mut sum = gram(pair[0].as_ref());
+            sum += gram(pair[1].transpose());
             let mut own = sum * faer::Scale(operator.gram(&self.forces));
-            if operator.is_implicit() {
+            if let Some(noise) = operator.coupling(&self.forces) {
                 own += faer::Scale(noise * self.input_traces[k]) * &self.outputs[k]
                     + faer::Scale(noise * self.output_traces[k + 1]) * &self.inputs[k];
             }
@@ -196,83 +187,37 @@ impl Field {
         .collect()
     }
 
-    /// The solution of `operator` X = `right` by conjugate gradients from `guess`; `enough` says of the energy that is missing, and of the energy
-    /// gained since, whether to stop. (The energy of EᵀE is 2 ‖E X‖².)
-    pub(super) fn solve(
-        &self,
-        operator: Operator,
-        right: &[Mat<f64>],
-        guess: Option<Generators>,
-        enough: impl Fn(f64, f64) -> bool,
-    ) -> Result<Generators, FlowError> {
-        let own = self.own(operator);
-        let pairs = Pairs::new(self, operator.gram(&self.forces), &own);
-        let rest = match &guess {
-            Some(guess) => {
-                let image = self.apply(operator, &own, guess);
-                right.iter().zip(&image).map(|(r, i)| r - i).collect()
-            }
-            None => right.to_vec(),
-        };
-        let (mut x, converged) = conjugate_gradients(
-            &rest,
-            |x| self.apply(operator, &own, x),
-            |rest| pairs.solve(rest),
-            MOST_ITERATIONS,
-            |size, gains| {
-                let recent: f64 = gains.iter().rev().take(LOOK_BACK).sum();
-                gains.len() >= LOOK_BACK && enough(recent.max(size), gains.iter().sum())
-            },
-        );
-        for (x, guess) in x.iter_mut().zip(guess.into_iter().flatten()) {
-            *x += guess;
-        }
-        if converged {
-            return Ok(x);
-        }
-        Err(FlowError::Decomposition {
-            what: "conjugate gradients for the slow flow's generators",
-        })
+    /// dQ along a motion of the weights.
+    pub(super) fn balances_along(&self, motion: &[Mat<f64>]) -> Generators {
+        (0..self.hidden())
+            .map(|k| with_transpose(imbalance(motion, &self.layers, k)))
+            .collect()
     }
 
-    /// `operator` X, given what `own` gives.
-    pub(super) fn apply(&self, operator: Operator, own: &[Mat<f64>], x: &[Mat<f64>]) -> Generators {
-        let shift = operator.gram(&self.forces);
-        let hidden = self.hidden();
-        let mut image: Generators = (0..hidden)
-            .map(|k| times(x[k].as_ref(), own[k].as_ref()))
-            .collect();
-        for k in 1..hidden {
-            // X_k and X_{k+1} meet in layer k + 1, counted from 1.
-            let layer = self.layers[k].as_ref();
-            let up = times(layer, x[k - 1].as_ref());
-            add_times(&mut image[k], -shift, up.as_ref(), layer.transpose());
-            let down = times(layer.transpose(), x[k].as_ref());
-            add_times(&mut image[k - 1], -shift, down.as_ref(), layer);
-        }
-        let mut image: Generators = image.into_iter().map(with_transpose).collect();
-        if operator.is_implicit() {
-            let twice = -2.0 * self.forces.noise;
-            for k in 0..hidden {
-                if k > 0 {
-                    let along = twice * dot(&x[k - 1], &self.inputs[k - 1]);
-                    image[k] += faer::Scale(along) * &self.outputs[k];
-                }
-                if k + 1 < hidden {
-                    let along = twice * dot(&x[k + 1], &self.outputs[k + 1]);
-                    image[k] += faer::Scale(along) * &self.inputs[k];
-                }
-            }
-        }
-        image
+    pub(super) fn forces(&self) -> &Forces {
+        &self.forces
+    }
+
+    /// U_kᵀ H_k U_k.
+    pub(super) fn inputs_in(&self, bases: &[Mat<f64>]) -> Generators {
+        let each = bases.iter().zip(&self.below[1..]);
+        each.map(|(u, below)| {
+            let turned = times(u.transpose(), below.as_ref());
+            gram(turned.as_ref())
+        })
+        .collect()
+    }
+
+    /// U_kᵀ G_k U_k.
+    pub(super) fn outputs_in(&self, bases: &[Mat<f64>]) -> Generators {
+        let each = bases.iter().zip(&self.above);
+        each.map(|(u, above)| {
+            let turned = times(u.transpose(), above.transpose());
+            gram(turned.as_ref())
+        })
+        .collect()
     }
 }
-
-/// The most iterations of conjugate gradients.
-const MOST_ITERATIONS: usize = 2000;
-
-/// What is missing is taken for what the last so many of them gained.
-const LOOK_BACK: usize = 3;
 
 /// M_k W_kᵀ − W_{k+1}ᵀ M_{k+1}, k from 0.
 fn imbalance(motion: &[Mat<f64>], layers: &[Mat<f64>], k: usize) -> Mat<f64> {

@@ -4,8 +4,8 @@ use faer::Mat;
 
 use super::{
     Stiff, WideFlow,
+    eliminated::Eliminated,
     field::{Field, Generators, Operator},
-    pairs::Pairs,
 };
 use crate::flow::{
     bdf,
@@ -14,8 +14,8 @@ use crate::flow::{
     rosenbrock,
     symmetric::SymmetricFlow,
     tests::{difference, forces, minimum, norm, problem, problems, velocity},
-    walk::Turned,
 };
+use crate::problem::Problem;
 
 /// Symmetric matrices of the generators' shapes.
 fn generators(field: &Field, phase: f64) -> Generators {
@@ -53,18 +53,15 @@ fn field_is_the_dense_one() {
             let model = Model::new(problem).under(forces);
             let state = model.flatten(minimum(problem).layers());
             let dense = velocity(&SymmetricFlow { model: &model }, &state);
-            let (mut wide, turned) = WideFlow::new(&model, &state).unwrap();
-            let mut found = vec![0.0; turned.len()];
-            wide.rhs(0.0, &turned, 1e-12 * norm(&dense), &mut found)
-                .unwrap();
-            let found = wide.restored(&found);
+            let mut found = vec![0.0; state.len()];
+            WideFlow::new(&model).rhs(0.0, &state, &mut found).unwrap();
             let off = difference(&found, &dense) / norm(&dense);
             assert!(off < 1e-8, "{off}");
         }
     }
 }
 
-/// dR is the derivative of R, along any motion of the weights; along E Y it is −(M Y), and both operators are symmetric and positive.
+/// dR and dQ are the derivatives of R and Q, along any motion of the weights.
 #[test]
 fn operators_are_derivatives() {
     for problem in problems() {
@@ -72,7 +69,7 @@ fn operators_are_derivatives() {
             let model = Model::new(&problem).under(forces);
             let layers = minimum(&problem).layers().to_vec();
             let field = Field::new(&model, layers.clone());
-            let (x, y) = (generators(&field, 0.3), generators(&field, 1.7));
+            let y = generators(&field, 1.7);
             let crooked: Vec<Mat<f64>> = layers
                 .iter()
                 .map(|w| {
@@ -88,26 +85,26 @@ fn operators_are_derivatives() {
                 each.map(|(a, b)| (a - b) * faer::Scale(0.5 / step))
                     .collect()
             };
+            let balances = |step: f64, motion: &[Mat<f64>]| -> Generators {
+                let at = shifted(&layers, step, motion);
+                let each = at.windows(2);
+                each.map(|w| &w[0] * w[0].transpose() - w[1].transpose() * &w[1])
+                    .collect()
+            };
             for motion in [&crooked, &field.lift(&y)] {
                 let (found, expected) = (field.drift_along(motion), slope(motion));
                 let rest = shifted(&found, -1.0, &expected);
                 assert!(size(&rest) < 1e-7 * size(&expected));
+                // Q is of second degree, so that this difference is exact.
+                let (up, down) = (balances(1.0, motion), balances(-1.0, motion));
+                let rest = shifted(
+                    &up,
+                    -1.0,
+                    &shifted(&down, 2.0, &field.balances_along(motion)),
+                );
+                assert!(size(&rest) < 1e-12 * size(&up));
             }
-            let apply =
-                |operator: Operator, x: &Generators| field.apply(operator, &field.own(operator), x);
-            let gram = apply(Operator::Gram, &y);
-            let implicit = apply(Operator::Implicit(0.8), &y);
-            let curved: Generators = slope(&field.lift(&y));
-            for k in 0..gram.len() {
-                let rest = &implicit[k] - (faer::Scale(0.8) * &gram[k] - &curved[k]);
-                assert!(rest.norm_l2() < 1e-7 * size(&implicit));
-            }
-            for operator in [Operator::Gram, Operator::Implicit(0.8)] {
-                let (ax, ay) = (apply(operator, &x), apply(operator, &y));
-                let (left, right) = (inner(&x, &ay), inner(&ax, &y));
-                assert!((left - right).abs() < 1e-10 * size(&x) * size(&ay));
-                assert!(inner(&x, &ax) > 0.0 && inner(&y, &ay) > 0.0);
-            }
+            let gram = field.balances_along(&field.lift(&y));
             // ⟨X, EᵀE X⟩ = 2 ‖E X‖², the factor being that of R's definition.
             let energy = inner(&y, &gram) / (2.0 * size(&field.lift(&y)).powi(2));
             assert!((energy - 1.0).abs() < 1e-12, "{energy}");
@@ -115,54 +112,68 @@ fn operators_are_derivatives() {
     }
 }
 
-/// Where all layers are diagonal the preconditioner is the operator, but for the coupling by traces.
+/// What both operators are solved for comes back: EᵀE as the change of Q along E X, and M as that of R, with one generator and with six, with layers of
+/// different widths, with and without other forces.
 #[test]
-fn pairs_are_all_of_diagonal_layers() {
-    let problem = problem(3, 3, 4);
-    let model = Model::new(&problem);
-    let layers: Vec<Mat<f64>> = (0..4)
-        .map(|k| {
-            Mat::from_fn(3, 3, |i, j| {
-                if i == j {
-                    1.0 + (i + 2 * k) as f64
-                } else {
-                    0.0
-                }
-            })
-        })
-        .collect();
-    let field = Field::new(&model, layers);
-    let own = field.own(Operator::Gram);
-    let x = generators(&field, 0.9);
-    let image = field.apply(Operator::Gram, &own, &x);
-    let found = Pairs::new(&field, 1.0, &own).solve(&image);
-    assert!(size(&shifted(&found, -1.0, &x)) < 1e-12 * size(&x));
+fn eliminated_systems_are_solved() {
+    let deep = problem(3, 3, 7);
+    for problem in problems().iter().chain([&deep, &uneven()]) {
+        for forces in forces() {
+            let model = Model::new(problem).under(forces);
+            let field = Field::new(&model, minimum(problem).layers().to_vec());
+            let x = generators(&field, 0.9);
+            let motion = field.lift(&x);
+            let (balances, drift) = (field.balances_along(&motion), field.drift_along(&motion));
+            for (operator, right) in [
+                (Operator::Gram, balances.clone()),
+                (
+                    Operator::Implicit(0.8),
+                    shifted(&shifted(&balances, -0.2, &balances), -1.0, &drift),
+                ),
+            ] {
+                let system = Eliminated::new(&field, operator).unwrap();
+                let found = system
+                    .solve(&right, |missing, gained| missing <= 1e-24 * gained)
+                    .unwrap();
+                let off = shifted(&found, -1.0, &x);
+                assert!(
+                    size(&field.lift(&off)) < 1e-9 * size(&motion),
+                    "{operator:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Hidden layers of different widths, all wider than the output.
+fn uneven() -> Problem {
+    let narrow = problem(5, 2, 3);
+    Problem::with_hidden_widths(
+        narrow.input_covariance().to_owned(),
+        narrow.teacher().to_owned(),
+        narrow.noise_covariance().to_owned(),
+        3,
+        &[6, 4],
+    )
+    .unwrap()
 }
 
 /// T and F along the way by both integrators, from a start in which nothing commutes, with and without a decay of the weights, and with
 /// hidden directions that die out.
 #[test]
 fn path_is_the_dense_one() {
-    let wider = crate::problem::Problem::with_hidden_widths(
-        problem(5, 2, 3).input_covariance().to_owned(),
-        problem(5, 2, 3).teacher().to_owned(),
-        problem(5, 2, 3).noise_covariance().to_owned(),
-        3,
-        &[6, 4],
-    )
-    .unwrap();
     for (problem, forces) in [
         (problem(6, 6, 3), forces()[0]),
         (problem(4, 4, 4), forces()[1]),
-        (wider, forces()[0]),
+        (uneven(), forces()[0]),
     ] {
         let model = Model::new(&problem).under(forces);
         let start = model.flatten(minimum(&problem).layers());
         let dense = SymmetricFlow { model: &model };
         let mut dense =
             rosenbrock::Integrator::new(&dense, start.clone(), 1e-9, 20_000, 1.0).unwrap();
-        let (flow, state) = WideFlow::new(&model, &start).unwrap();
-        let mut wide = bdf::Integrator::new(flow, state, 1e-6, 20_000, 1.0).unwrap();
+        let flow = WideFlow::new(&model);
+        let mut wide = bdf::Integrator::new(flow, start.clone(), 1e-6, 20_000, 1.0).unwrap();
         let measured = |state: &[f64]| {
             let point = Point::new(&model, model.layers(state));
             [point.sharpness(), model.fluctuation(&point)]
@@ -175,7 +186,7 @@ fn path_is_the_dense_one() {
                 wide.advance(time).unwrap();
             }
             let exact = dense.state_at(time);
-            let found = wide.system.restored(&wide.state_at(time));
+            let found = wide.state_at(time);
             assert!(
                 difference(&found, &exact) < 5e-6 * norm(&exact),
                 "{}",
@@ -198,8 +209,8 @@ fn exact_drift_is_that_of_small_networks() {
         let small = HorizontalFlow::new(&model);
         let mut small =
             rosenbrock::Integrator::new(&small, start.clone(), 1e-8, 20_000, 0.3).unwrap();
-        let (flow, state) = WideHorizontalFlow::new(&model, &start).unwrap();
-        let mut large = bdf::Integrator::new(flow, state, 1e-6, 20_000, 0.3).unwrap();
+        let flow = WideHorizontalFlow::new(&model);
+        let mut large = bdf::Integrator::new(flow, start, 1e-6, 20_000, 0.3).unwrap();
         for time in [0.01, 0.3] {
             while small.time < time {
                 small.advance(time).unwrap();
@@ -208,7 +219,7 @@ fn exact_drift_is_that_of_small_networks() {
                 large.advance(time).unwrap();
             }
             let exact = small.state_at(time);
-            let found = large.system.restored(&large.state_at(time));
+            let found = large.state_at(time);
             let off = difference(&found, &exact) / norm(&exact);
             assert!(off < 5e-6, "{off}");
         }
