@@ -231,8 +231,8 @@ def trace(
     vectors = _core.trace_vectors(where.dim, products, method)
     few = 'method="hutchinson" takes the fewest vectors' if method != "hutchinson" else "there is no smaller way"
     _fits(where, vectors, f"{method} with {products} products", few)
-    if method == "hutchinson" and hasattr(operator, "terms") and where.dim > products:
-        terms = operator.terms()
+    if method == "hutchinson" and hasattr(operator, "thalweg_terms") and where.dim > products:
+        terms = operator.thalweg_terms()
         if len(terms) > 1:
             return _sum_of_traces(terms, products, tolerance, seed, like)
     return Estimate(*_core.trace(where, products, method, tolerance, seed))

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 import thalweg
 import thalweg.torch
-from thalweg.torch import _objective
+from thalweg.torch import _objective, _pieces
 
 #: Estimates from one seed each. Their standard deviation is known to 1/√(2 · 199), or 5 %.
 SEEDS = range(200)
@@ -40,7 +40,7 @@ def samples(count: int) -> tuple[Tensor, Tensor]:
 
 
 def assert_sum(operator: Any, terms: int) -> None:
-    found = operator.terms()
+    found = operator.thalweg_terms()
     assert len(found) == terms
     vector = torch.randn(operator.shape[0]).double()
     whole = operator @ vector
@@ -66,6 +66,30 @@ def test_parts_are_found_at_parameters_that_have_moved_on() -> None:
     assert_sum(operator, 8)
 
 
+@pytest.mark.parametrize("between", [nn.BatchNorm1d(6), nn.Dropout(0.5)])
+def test_parts_are_those_of_the_mode_of_the_moment(between: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Parts for the caches too.
+    monkeypatch.setattr(_pieces, "LARGEST", 8 * 6 * 20)
+    network, batch = model(between).eval(), samples(84)
+    operator = thalweg.torch.hessian(network, loss, batch)
+    vector = torch.randn(operator.shape[0]).double()
+    assert len(operator.thalweg_terms()) > 1
+    for parts, mode in ((False, True), (True, False)):
+        network.train(mode)
+        assert_sum(operator, len(operator.thalweg_terms()))
+        assert (len(operator.thalweg_terms()) > 1) == parts
+        fresh = thalweg.torch.hessian(network, loss, batch) @ vector
+        assert (operator @ vector - fresh).norm() <= 1e-12 * fresh.norm()
+
+
+def test_frozen_parameters_are_told_whatever_was_done_before() -> None:
+    network = model()
+    operator = thalweg.torch.hessian(network, loss, samples(84))
+    network[0].weight.requires_grad_(False)
+    with pytest.raises(ValueError, match="make the operator anew"):
+        thalweg.trace(operator, products=PRODUCTS, method="hutchinson")
+
+
 def test_samples_that_see_one_another_stay_together() -> None:
     assert_sum(thalweg.torch.hessian(model(nn.BatchNorm1d(6)), loss, [samples(40), samples(30)]), 2)
     # Each batch keeps its masks.
@@ -82,7 +106,7 @@ def test_samples_that_see_one_another_stay_together() -> None:
 def test_a_part_whose_passes_are_cheaper_than_a_vector_is_not_made() -> None:
     wide = nn.Sequential(nn.Linear(3, 300), nn.Tanh(), nn.Linear(300, 4)).double()
     # 2504 parameters, and for a sample 2 · 300 + 3 + 4 numbers or so are kept: at least 5 samples a part.
-    sizes = [sum(term.objective.sizes) for term in thalweg.torch.hessian(wide, loss, samples(16)).terms()]
+    sizes = [sum(term.objective.sizes) for term in thalweg.torch.hessian(wide, loss, samples(16)).thalweg_terms()]
     assert len(sizes) <= 4 and sum(sizes) == 16
 
 
@@ -97,7 +121,7 @@ def test_the_covariance_about_the_mean_of_all_is_no_sum() -> None:
         return cut.outputs, cut.residuals
 
     covariance = GradientCovariance(objective, outputs)
-    assert covariance.terms() == [covariance]
+    assert covariance.thalweg_terms() == [covariance]
 
 
 def test_own_vectors_scatter_less_and_say_by_how_much() -> None:

@@ -81,20 +81,9 @@ class _Point:
         return [*model.parameters(), *model.buffers()]
 
     def is_now(self) -> bool:
-        """Whether the model is still there.
-
-        Raises
-        ------
-        ValueError
-            Where its trainable parameters are others than those that vectors are of.
-        """
+        """Whether the model is still there."""
         present = self._present()
-        trainable = [tensor for tensor in self._objective.model.parameters() if tensor.requires_grad]
         own = self._objective.parameters
-        if len(trainable) != len(own) or any(one is not other for one, other in zip(trainable, own)):
-            raise ValueError(
-                "the model's trainable parameters are others than they were (frozen or replaced): make the operator anew"
-            )
         # What was changed in place and back is the same, but the graph takes it for another.
         if self._versions != [parameter._version for parameter in own]:
             return False

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -136,7 +135,9 @@ class Objective:
         self.batch_losses: list[float] = []
         self._weighed: Weighed | None = None
         self.vector_loss = True
+        self._modes = self._training()
         given, self.batches = self.batches, []
+        self._given = given
         watch = Watch()
         most: int | None = None
         whole = 0
@@ -249,9 +250,32 @@ class Objective:
         # A mean of many gradients may be much smaller than each.
         return bool((whole - sum_of_parts).norm() <= 100 * near * whole.norm().clamp(min=torch.finfo(whole.dtype).tiny))
 
-    @cached_property
+    def _training(self) -> list[bool]:
+        return [module.training for module in self.model.modules()]
+
+    def refresh(self) -> None:
+        """Parts the batches anew where modules are in other modes than they were: BatchNorm and dropout see whole batches in training mode.
+
+        Raises
+        ------
+        ValueError
+            Where the model's trainable parameters are others than they were.
+        """
+        present = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if len(present) != len(self.parameters) or any(one is not own for one, own in zip(present, self.parameters)):
+            raise ValueError(
+                "the model's trainable parameters are others than they were (frozen or replaced): make the operator anew"
+            )
+        if self._modes != self._training():
+            # A term's weights do not add up to 1.
+            notes, share, self.batches = self.notes, sum(self.weights), self._given
+            self.notes = []
+            self._look()
+            self.notes, self.weights = notes, [share * weight for weight in self.weights]
+
     def terms(self) -> list[Objective]:
         """Objectives of one batch each, whose sum this is; few batches are parted into up to `TERMS` of them, if that can be."""
+        self.refresh()
         most = self.samples
         if self._weighed is not None and len(self.batches) < TERMS:
             bytes_of_parameters = sum(parameter.numel() * parameter.element_size() for parameter in self.parameters)
@@ -269,7 +293,7 @@ class Objective:
             for part, count in enumerate(here.sizes):
                 term = copy.copy(here)
                 term.batches, term.sizes, term.batch_losses = here.batches[part:][:1], [count], here.batch_losses[part:][:1]
-                term.weights = [count / self.samples]
+                term.weights, term._given = [count / self.samples], term.batches
                 terms.append(term)
         return terms
 

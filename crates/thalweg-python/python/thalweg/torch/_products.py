@@ -79,6 +79,7 @@ class Products:
         self.products += len(rows)
         rows = rows.to(self.device, self.dtype)
         total: Tensor | None = None
+        self.objective.refresh()
         self._graphs.refresh()
         with unhooked(self.objective.model):
             for index, weight in enumerate(self.objective.weights):
@@ -93,9 +94,9 @@ class Products:
                     total[first : first + len(part)].add_(part, alpha=weight)
         return torch.zeros_like(rows) if total is None else total
 
-    def terms(self) -> list[Products]:
+    def thalweg_terms(self) -> list[Products]:
         """Operators of which this is the sum: those of parts of the samples, or itself alone where it is not `additive`."""
-        return [type(self)(term, self._memory) for term in self.objective.terms] if self.additive else [self]
+        return [type(self)(term, self._memory) for term in self.objective.terms()] if self.additive else [self]
 
     def release(self) -> None:
         """Frees the graphs; the next product makes them again."""

@@ -139,6 +139,7 @@ class Sharpness:
             known = self._objective = Objective(self.model, self.loss, iter(self.batches), self.seed)
             self.notes = [f"sharpness: {note}" for note in known.notes]
             self._tops = {name: Top(self.seed) for name in self._tops}
+        known.refresh()
         return known
 
     def _trainable(self) -> list[Tensor]:
