@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from test_products import classified, cross_entropy
 from torch import Tensor, nn
-from torch.nn import functional
 
 import thalweg
 import thalweg.torch
@@ -25,18 +25,8 @@ def seeded() -> None:
     torch.manual_seed(7)
 
 
-def loss(model: nn.Module, batch: Any) -> Tensor:
-    output: Tensor = model(batch[0])
-    losses: Tensor = functional.cross_entropy(output, batch[1], reduction="none")
-    return losses
-
-
 def model(*between: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Linear(3, 6), nn.Tanh(), *between, nn.Linear(6, 4)).double()
-
-
-def samples(count: int) -> tuple[Tensor, Tensor]:
-    return torch.randn(count, 3).double(), torch.randint(4, (count,))
 
 
 def assert_sum(operator: Any, terms: int) -> None:
@@ -50,16 +40,16 @@ def assert_sum(operator: Any, terms: int) -> None:
 def test_parts_of_one_batch_and_batches_of_unequal_size_add_up() -> None:
     for make in (thalweg.torch.hessian, thalweg.torch.gauss_newton):
         # 84 samples by parts of at most ⌈84/8⌉ = 11.
-        assert_sum(make(model(), loss, samples(84)), 8)
+        assert_sum(make(model(), cross_entropy, classified(84)), 8)
         # ⌈75/8⌉ = 10 samples at most a part: 3 of 30, 1 of 5 and 4 of 40.
-        assert_sum(make(model(), loss, [samples(30), samples(5), samples(40)]), 8)
-        many = [samples(size) for size in (2, 5, 3, 4, 2, 2, 9, 1, 3)]
-        assert_sum(make(model(), loss, many), 9)
+        assert_sum(make(model(), cross_entropy, classified(30, 5, 40)), 8)
+        many = classified(2, 5, 3, 4, 2, 2, 9, 1, 3)
+        assert_sum(make(model(), cross_entropy, many), 9)
 
 
 def test_parts_are_found_at_parameters_that_have_moved_on() -> None:
     network = model()
-    operator = thalweg.torch.hessian(network, loss, samples(84))
+    operator = thalweg.torch.hessian(network, cross_entropy, classified(84))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -70,43 +60,43 @@ def test_parts_are_found_at_parameters_that_have_moved_on() -> None:
 def test_parts_are_those_of_the_mode_of_the_moment(between: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     # Parts for the caches too.
     monkeypatch.setattr(_pieces, "LARGEST", 8 * 6 * 20)
-    network, batch = model(between).eval(), samples(84)
-    operator = thalweg.torch.hessian(network, loss, batch)
+    network, batch = model(between).eval(), classified(84)
+    operator = thalweg.torch.hessian(network, cross_entropy, batch)
     vector = torch.randn(operator.shape[0]).double()
     assert len(operator.thalweg_terms()) > 1
     for parts, mode in ((False, True), (True, False)):
         network.train(mode)
         assert_sum(operator, len(operator.thalweg_terms()))
         assert (len(operator.thalweg_terms()) > 1) == parts
-        fresh = thalweg.torch.hessian(network, loss, batch) @ vector
+        fresh = thalweg.torch.hessian(network, cross_entropy, batch) @ vector
         assert (operator @ vector - fresh).norm() <= 1e-12 * fresh.norm()
 
 
 def test_frozen_parameters_are_told_whatever_was_done_before() -> None:
     network = model()
-    operator = thalweg.torch.hessian(network, loss, samples(84))
+    operator = thalweg.torch.hessian(network, cross_entropy, classified(84))
     network[0].weight.requires_grad_(False)
     with pytest.raises(ValueError, match="make the operator anew"):
         thalweg.trace(operator, products=PRODUCTS, method="hutchinson")
 
 
 def test_samples_that_see_one_another_stay_together() -> None:
-    assert_sum(thalweg.torch.hessian(model(nn.BatchNorm1d(6)), loss, [samples(40), samples(30)]), 2)
+    assert_sum(thalweg.torch.hessian(model(nn.BatchNorm1d(6)), cross_entropy, classified(40, 30)), 2)
     # Each batch keeps its masks.
-    assert_sum(thalweg.torch.hessian(model(nn.Dropout(0.5)), loss, [samples(40), samples(30)]), 2)
+    assert_sum(thalweg.torch.hessian(model(nn.Dropout(0.5)), cross_entropy, classified(40, 30)), 2)
 
     def centred(model: nn.Module, batch: Any) -> Tensor:
         output: Tensor = model(batch[0])
         losses: Tensor = (output - output.mean(0)).square().sum(1)
         return losses
 
-    assert_sum(thalweg.torch.hessian(model(), centred, samples(40)), 1)
+    assert_sum(thalweg.torch.hessian(model(), centred, classified(40)), 1)
 
 
 def test_a_part_whose_passes_are_cheaper_than_a_vector_is_not_made() -> None:
     wide = nn.Sequential(nn.Linear(3, 300), nn.Tanh(), nn.Linear(300, 4)).double()
     # 2504 parameters, and for a sample 2 · 300 + 3 + 4 numbers or so are kept: at least 5 samples a part.
-    sizes = [sum(term.objective.sizes) for term in thalweg.torch.hessian(wide, loss, samples(16)).thalweg_terms()]
+    sizes = [sum(term.objective.sizes) for term in thalweg.torch.hessian(wide, cross_entropy, classified(16)).thalweg_terms()]
     assert len(sizes) <= 4 and sum(sizes) == 16
 
 
@@ -114,7 +104,7 @@ def test_the_covariance_about_the_mean_of_all_is_no_sum() -> None:
     from thalweg.torch._cut import Cut
     from thalweg.torch._products import GradientCovariance
 
-    objective = _objective.Objective(model(), loss, samples(20))
+    objective = _objective.Objective(model(), cross_entropy, classified(20))
 
     def outputs(index: int) -> tuple[list[Any], list[Any]]:
         cut = Cut(objective, index, verify=False)
@@ -125,8 +115,8 @@ def test_the_covariance_about_the_mean_of_all_is_no_sum() -> None:
 
 
 def test_own_vectors_scatter_less_and_say_by_how_much() -> None:
-    network, batch = model(), samples(64)
-    operator = thalweg.torch.hessian(network, loss, batch)
+    network, batch = model(), classified(64)
+    operator = thalweg.torch.hessian(network, cross_entropy, batch)
     exact = float(torch.trace(operator.apply_block(torch.eye(operator.shape[0]).double())))
 
     def estimates(of: Any) -> list[thalweg.Estimate]:

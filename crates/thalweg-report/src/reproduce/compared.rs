@@ -216,7 +216,7 @@ impl Compared {
         quantity: &Quantity,
         n: usize,
     ) -> Panel {
-        let panel = panel.with(called("slow flow"), self.curve(quantity), Look::flow(n));
+        let panel = panel.with(called(self.name()), self.curve(quantity), Look::flow(n));
         let Some(finer) = self.finite_step(quantity) else {
             return panel;
         };

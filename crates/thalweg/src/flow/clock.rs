@@ -1,6 +1,9 @@
 //! A flow by the logarithm of its time.
 
-use super::{FlowError, bdf::Stiff};
+use super::{
+    FlowError,
+    bdf::{Integrator, Stiff},
+};
 
 /// dy/ds = (u + u_0) f(y) for dy/du = f(y), with s = ln(1 + u/u_0).
 ///
@@ -19,7 +22,7 @@ const EARLY: f64 = 0.3;
 
 impl<S: Stiff> Logarithmic<S> {
     /// `flow`, of which `start` is the state at time 0.
-    pub(super) fn new(mut flow: S, start: &[f64]) -> Result<Self, FlowError> {
+    fn new(mut flow: S, start: &[f64]) -> Result<Self, FlowError> {
         let mut rate = vec![0.0; start.len()];
         flow.rhs(0.0, start, &mut rate)?;
         let speed = flow.relative_size(&rate, start);
@@ -29,6 +32,19 @@ impl<S: Stiff> Logarithmic<S> {
             scale,
             pace: scale,
         })
+    }
+
+    /// What follows `flow` by s from `start` until the time `horizon`, to this tolerance and with so many steps at most.
+    pub(super) fn integrator(
+        flow: S,
+        start: Vec<f64>,
+        tolerance: f64,
+        max_steps: usize,
+        horizon: f64,
+    ) -> Result<Integrator<Self>, FlowError> {
+        let flow = Self::new(flow, &start)?;
+        let horizon = flow.logarithm(horizon);
+        Integrator::new(flow, start, tolerance, max_steps, horizon)
     }
 
     /// s at the time u.
@@ -67,7 +83,6 @@ impl<S: Stiff> Stiff for Logarithmic<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::bdf::Integrator;
 
     /// dy/du = −y³ and its linear system.
     struct Power {
@@ -104,9 +119,9 @@ mod tests {
         while plain.time < end {
             plain.advance(end).unwrap();
         }
-        let flow = Logarithmic::new(Power { at: 1.0 }, &[1.0]).unwrap();
-        let horizon = flow.logarithm(end);
-        let mut run = Integrator::new(flow, vec![1.0], 1e-6, 10_000, horizon).unwrap();
+        let flow = Power { at: 1.0 };
+        let mut run = Logarithmic::integrator(flow, vec![1.0], 1e-6, 10_000, end).unwrap();
+        let horizon = run.system.logarithm(end);
         for time in [1e-2, 1.0, 1e2, end] {
             let logarithm = run.system.logarithm(time);
             assert!((run.system.time(logarithm) / time - 1.0).abs() < 1e-12);

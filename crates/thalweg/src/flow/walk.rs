@@ -68,9 +68,8 @@ pub(super) fn walk<T>(
     }
     match drift {
         Drift::Symmetric if is_wide => {
-            let flow = Logarithmic::new(WideFlow::new(model), &start)?;
-            let horizon = flow.logarithm(horizon);
-            let run = bdf::Integrator::new(flow, start, tolerance, max_steps, horizon)?;
+            let flow = WideFlow::new(model);
+            let run = Logarithmic::integrator(flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }
         Drift::Symmetric => {
@@ -79,9 +78,8 @@ pub(super) fn walk<T>(
             follow(&mut OfWeights { model, run })
         }
         Drift::Exact if is_wide && model.forces.follow_generators() => {
-            let flow = Logarithmic::new(WideHorizontalFlow::new(model), &start)?;
-            let horizon = flow.logarithm(horizon);
-            let run = bdf::Integrator::new(flow, start, tolerance, max_steps, horizon)?;
+            let flow = WideHorizontalFlow::new(model);
+            let run = Logarithmic::integrator(flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }
         Drift::Exact => {

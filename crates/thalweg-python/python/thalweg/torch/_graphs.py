@@ -64,7 +64,7 @@ class Graphs:
 
 
 class _Point:
-    """What a model's function depends on: parameters and buffers, and whether modules are in training mode.
+    """What a model's function depends on: parameters and buffers, and the batches, which are made anew where modules change their mode.
 
     Their numbers are copied and compared: `parameter.data` and the like change them without leaving a mark. That is one
     pass over numbers of which a product makes many.
@@ -72,7 +72,7 @@ class _Point:
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
-        self._training = [module.training for module in objective.model.modules()]
+        self._batches = objective.batches
         self._copies = [tensor.detach().clone() for tensor in self._present()]
         self._versions = [parameter._version for parameter in objective.parameters]
 
@@ -87,7 +87,8 @@ class _Point:
         # What was changed in place and back is the same, but the graph takes it for another.
         if self._versions != [parameter._version for parameter in own]:
             return False
-        if self._training != [module.training for module in self._objective.model.modules()]:
+        # Other modes have other batches.
+        if self._batches is not self._objective.batches:
             return False
         if len(present) != len(self._copies) or any(
             (one.shape, one.dtype, one.device) != (other.shape, other.dtype, other.device)

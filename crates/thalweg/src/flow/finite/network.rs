@@ -166,6 +166,16 @@ impl<'a, V: Lanes> Lane<'a, V> {
         }
     }
 
+    /// [`exponential`](Self::exponential) at the nodes `p` and after of `nodes`, component i of which begins at i·column; `z` is room for them.
+    #[inline(always)]
+    pub(super) fn reach(&mut self, base: &[f64], nodes: &[f64], p: usize, z: &mut [V]) {
+        let column = nodes.len() / z.len();
+        for (i, z) in z.iter_mut().enumerate() {
+            *z = V::load(&nodes[i * column + p..]);
+        }
+        self.exponential(base, z);
+    }
+
     /// The weights W = Exp_Y(Z), where dW/ds = h_Z(W) takes them in a time of 1 from Y = `base`; by one step of
     /// the classical Runge–Kutta method. Then all that follows from them.
     #[inline(always)]

@@ -51,10 +51,7 @@ impl Task for Moves<'_> {
         let step = V::splat(0.5 * self.rate);
         let column = self.z.len() / n;
         for p in (0..column).step_by(V::LANES) {
-            for (i, z) in z.iter_mut().enumerate() {
-                *z = V::load(&self.z[i * column + p..]);
-            }
-            lane.exponential(self.base, &z);
+            lane.reach(self.base, self.z, p, &mut z);
             for (i, entry) in turn.iter_mut().enumerate() {
                 let mut sum = V::splat(f64::from(u8::from(i % (n + 1) == 0)));
                 for (a, z) in z.iter().enumerate() {
@@ -130,10 +127,7 @@ impl Task for Observations<'_> {
             .collect();
         let column = self.z.len() / n;
         for p in (0..column).step_by(V::LANES) {
-            for (i, z) in z.iter_mut().enumerate() {
-                *z = V::load(&self.z[i * column + p..]);
-            }
-            lane.exponential(self.base, &z);
+            lane.reach(self.base, self.z, p, &mut z);
             let (sharpness, fluctuation) = lane.functionals();
             for (k, square) in squares.iter_mut().enumerate() {
                 lane.imbalance(k, square);
@@ -182,10 +176,7 @@ impl Task for Draws<'_> {
         let (mut z, mut curvature, mut spare) = (zero(n), zero(n * n), Vec::new());
         let column = self.z.len() / n;
         for p in (0..column).step_by(V::LANES) {
-            for (i, z) in z.iter_mut().enumerate() {
-                *z = V::load(&self.z[i * column + p..]);
-            }
-            lane.exponential(self.base, &z);
+            lane.reach(self.base, self.z, p, &mut z);
             let (sharpness, _) = lane.functionals();
             sharpness.store(&mut self.values[p..]);
             lane.curvature(&mut curvature);
