@@ -229,7 +229,8 @@ def trace(
     where = space(operator, n, like, seed)
     products = whole("products", products, 1)
     vectors = _core.trace_vectors(where.dim, products, method)
-    few = 'method="hutchinson" takes the fewest vectors' if method != "hutchinson" else "there is no smaller way"
+    fewer = _core.trace_vectors(where.dim, 2, "hutchinson")
+    few = f'method="hutchinson" takes the fewest vectors, with products=2 no more than {fewer}'
     _fits(where, vectors, f"{method} with {products} products", few)
     if method == "hutchinson" and hasattr(operator, "thalweg_terms") and where.dim > products:
         terms = operator.thalweg_terms()

@@ -25,14 +25,16 @@ class Arrays:
         self.operator = operator
         self.dim = n
         self._dtype = dtype
-        self._at_once = isinstance(operator, np.ndarray) or hasattr(operator, "tocsr")
+        self._is_matrix = isinstance(operator, np.ndarray) or hasattr(operator, "tocsr")
+        #: Whether many vectors are multiplied faster together than one by one.
+        self.at_once = self._is_matrix or hasattr(operator, "matmat")
 
     def apply(self, rows: NDArray[Any]) -> NDArray[Any]:
         """A x for each row x."""
         operator, count = self.operator, len(rows)
-        if count > 1 and self._at_once:
+        if count > 1 and self._is_matrix:
             return self._real(operator @ rows.T, (self.dim, count)).T.copy()
-        if count > 1 and hasattr(operator, "matmat"):
+        if count > 1 and self.at_once:
             return self._real(operator.matmat(rows.T), (self.dim, count)).T.copy()
         if count == 1:
             return self._real(self._one(rows[0]), (self.dim,)).reshape(1, -1)

@@ -30,10 +30,11 @@ impl<'a> HorizontalFlow<'a> {
         }
     }
 
-    fn velocity(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
+    /// dW/du.
+    pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
         let layers = self.model.layers(state);
         let mut velocity = self.exact.velocity(state)?;
-        let turns = self.turns(&layers);
+        let turns = turns(self.model, &layers);
         if turns.ncols() > 0 {
             let mut gram = turns.transpose() * &turns;
             let largest = (0..gram.nrows()).fold(0.0f64, |most, i| most.max(gram[(i, i)]));
@@ -53,34 +54,34 @@ impl<'a> HorizontalFlow<'a> {
         }
         Ok(velocity)
     }
+}
 
-    /// How the weights move where two hidden units of one layer turn into each other, column by column.
-    fn turns(&self, layers: &[Mat<f64>]) -> Mat<f64> {
-        let hidden = &self.model.widths()[1..layers.len()];
-        let count = hidden.iter().map(|units| units * (units - 1) / 2).sum();
-        let mut turns = Mat::zeros(self.model.dim(), count);
-        let mut column = 0;
-        for (k, &units) in hidden.iter().enumerate() {
-            let (below, above) = (&layers[k], &layers[k + 1]);
-            let (to_below, to_above) = (self.model.range(k).start, self.model.range(k + 1).start);
-            for i in 0..units {
-                for j in 0..i {
-                    let turn = turns.col_as_slice_mut(column);
-                    for c in 0..below.ncols() {
-                        turn[to_below + c * units + i] = below[(j, c)];
-                        turn[to_below + c * units + j] = -below[(i, c)];
-                    }
-                    let rows = above.nrows();
-                    for r in 0..rows {
-                        turn[to_above + i * rows + r] = above[(r, j)];
-                        turn[to_above + j * rows + r] = -above[(r, i)];
-                    }
-                    column += 1;
+/// How the weights move where two hidden units of one layer turn into each other, column by column.
+pub(super) fn turns(model: &Model, layers: &[Mat<f64>]) -> Mat<f64> {
+    let hidden = &model.widths()[1..layers.len()];
+    let count = hidden.iter().map(|units| units * (units - 1) / 2).sum();
+    let mut turns = Mat::zeros(model.dim(), count);
+    let mut column = 0;
+    for (k, &units) in hidden.iter().enumerate() {
+        let (below, above) = (&layers[k], &layers[k + 1]);
+        let (to_below, to_above) = (model.range(k).start, model.range(k + 1).start);
+        for i in 0..units {
+            for j in 0..i {
+                let turn = turns.col_as_slice_mut(column);
+                for c in 0..below.ncols() {
+                    turn[to_below + c * units + i] = below[(j, c)];
+                    turn[to_below + c * units + j] = -below[(i, c)];
                 }
+                let rows = above.nrows();
+                for r in 0..rows {
+                    turn[to_above + i * rows + r] = above[(r, j)];
+                    turn[to_above + j * rows + r] = -above[(r, i)];
+                }
+                column += 1;
             }
         }
-        turns
     }
+    turns
 }
 
 impl System for HorizontalFlow<'_> {

@@ -161,6 +161,41 @@ fn small_steps_follow_the_exact_drift() {
     }
 }
 
+/// T at one time is the same to 3·10⁻⁴, however many times before it are asked for: with a small step, where it is the exact drift's, and with a
+/// large one, where the scatter changes the drift on the way.
+#[test]
+fn other_times_do_not_change_a_time() {
+    let problem = Problem::new(
+        Mat::identity(2, 2),
+        mat![[1.0, 0.3], [-0.2, 0.6]],
+        diagonal(&[1.0, 0.01]),
+        3,
+    )
+    .unwrap();
+    let start = random_minimum(&problem, 4);
+    let exact = FlowSettings {
+        drift: Drift::Exact,
+        ..FlowSettings::default()
+    };
+    let end = Times::Slow(vec![8.0]);
+    let leading = slow_flow(&problem, &start, &end, &exact).unwrap();
+    let sharpness = |rate: f64, count: u32| {
+        let times: Vec<f64> = (1..=count)
+            .map(|i| 8.0 * f64::from(i) / f64::from(count))
+            .collect();
+        let path = finite_step(&problem, &start, rate, 10, &times).unwrap();
+        path.snapshots.last().unwrap().sharpness
+    };
+    assert!(relative(sharpness(3e-5, 1), leading.snapshots[0].sharpness) < 3e-4);
+    for rate in [3e-5, 0.05] {
+        let often = sharpness(rate, 100);
+        for count in [1, 4] {
+            let once = sharpness(rate, count);
+            assert!(relative(once, often) < 3e-4, "{rate}: {once} {often}");
+        }
+    }
+}
+
 /// Means of κ(W_k) over the second half of 64 runs of SGD from one minimum, B = 10 (computed once by the simulator; their standard errors
 /// are at most 0.07 %, and 0.2 % of the first). At the minima themselves they are others: 1 and 1 of the first, √10 and 1 of the second.
 #[test]

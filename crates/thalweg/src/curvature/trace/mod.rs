@@ -63,13 +63,15 @@ impl TraceSettings {
 
     /// Vectors of length `dim` that are there at once, at most. (What a product takes beside them is the operator's.)
     pub fn vectors(&self, dim: usize) -> usize {
-        let sketched = match self.method {
-            _ if dim <= self.matvecs => 0,
-            TraceMethod::Hutchinson => 0,
-            TraceMethod::HutchPlusPlus => 2 * (self.matvecs / 3) + 2,
-            TraceMethod::XTrace => 2 * (self.matvecs / 2),
+        let m = self.matvecs;
+        // What is kept, and the most that are multiplied at once, beside their images.
+        let (kept, block) = match self.method {
+            _ if dim <= m => (0, dim),
+            TraceMethod::Hutchinson => (0, m),
+            TraceMethod::HutchPlusPlus => (2 * (m / 3) + 2, m - 2 * (m / 3)),
+            TraceMethod::XTrace => (2 * (m / 2), m / 2),
         };
-        sketched.saturating_add(2 * WIDTH)
+        kept.saturating_add(2 * block.min(WIDTH))
     }
 }
 

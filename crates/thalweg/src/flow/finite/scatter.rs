@@ -17,6 +17,7 @@ use faer::{Mat, MatRef};
 use super::{
     super::{
         FlowError,
+        horizontal::turns,
         lift::Lift,
         manifold::to_manifold,
         point::{Model, Point},
@@ -232,27 +233,8 @@ pub(super) fn directions(point: &Point, model: &Model) -> Result<Mat<f64>, FlowE
             across.push(model.flatten(&lift(point, unit.as_ref())));
         }
     }
-    for k in 0..point.depth() - 1 {
-        let (low, high) = (&point.layers[k], &point.layers[k + 1]);
-        for a in 0..low.nrows() {
-            for b in 0..a {
-                let mut motion: Vec<Mat<f64>> = point
-                    .layers
-                    .iter()
-                    .map(|layer| Mat::zeros(layer.nrows(), layer.ncols()))
-                    .collect();
-                for j in 0..low.ncols() {
-                    motion[k][(a, j)] = low[(b, j)];
-                    motion[k][(b, j)] = -low[(a, j)];
-                }
-                for i in 0..high.nrows() {
-                    motion[k + 1][(i, b)] = -high[(i, a)];
-                    motion[k + 1][(i, a)] = high[(i, b)];
-                }
-                across.push(model.flatten(&motion));
-            }
-        }
-    }
+    let turns = turns(model, &point.layers);
+    across.extend((0..turns.ncols()).map(|j| turns.col_as_slice(j).to_vec()));
     let across = Mat::from_fn(model.dim(), across.len(), |i, j| across[j][i]);
     let decomposition = across.svd().map_err(|_| FlowError::Decomposition {
         what: "singular value iteration of the directions across the minima",

@@ -5,7 +5,8 @@
 //!
 //! dY/dt = sym(Y, ⟨R⟩) + (η²/B) [exact(Y) − sym(Y, R_lead(Y))],  dQ/dt = J Q + Q Jᵀ + D,  J = (η²/B) ∂exact/∂Y,
 //!
-//! by the exponential Rosenbrock–Euler method: exact where the motion is linear, however stiff.
+//! by the exponential Rosenbrock–Euler method: exact where the motion is linear, however stiff. By what the drift changes besides is made up
+//! for in the step after: the exact drift's part of that grows as the square of the time, the rest, which J leaves out, as the time.
 
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
@@ -15,7 +16,7 @@ use crate::Stop;
 use super::{
     super::{
         FlowError,
-        exact::ExactFlow,
+        horizontal::HorizontalFlow,
         kronecker::add_kron,
         manifold::to_manifold,
         point::{Model, Point},
@@ -27,8 +28,11 @@ use super::{
     scatter::{cloud, directions, drawn, growth, symmetric_motion},
 };
 
-/// The error allowed in one step, relative to the norm of all weights.
+/// What a step may have to be made up for, relative to the norm of all weights.
 const TOLERANCE: f64 = 1e-3;
+
+/// What may be made up for in the next step, where the means are asked for before.
+const DEFERRED: f64 = 1e-5;
 
 /// Steps of the integrator, accepted and rejected, after which it gives up.
 const MOST_STEPS: usize = 20_000;
@@ -66,8 +70,9 @@ struct Place {
     /// The directions in which it may move, and the scatter's covariance in them.
     along: Mat<f64>,
     scatter: Mat<f64>,
-    /// dY/dt per step, in those directions.
+    /// dY/dt per step in those directions, and the exact drift's part of it.
     drift: Mat<f64>,
+    exact: Mat<f64>,
     /// E T, E F and E ‖(W_D…W_1 − V)X‖².
     sharpness: f64,
     fluctuation: f64,
@@ -85,6 +90,8 @@ struct Place {
 pub(super) struct Slow<'a> {
     setting: &'a Setting<'a>,
     place: Place,
+    /// What the last step is yet to be made up for.
+    owed: Mat<f64>,
     /// t, in steps of SGD.
     time: f64,
     /// The next step to try.
@@ -118,7 +125,7 @@ impl<'a> Setting<'a> {
 
     /// The exact drift in `along`, per slow time.
     fn leading(&self, state: &[f64], along: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
-        let velocity = ExactFlow::new(self.model).velocity(state)?;
+        let velocity = HorizontalFlow::new(self.model).velocity(state)?;
         Ok(along.transpose() * column(&velocity))
     }
 
@@ -219,8 +226,8 @@ impl<'a> Setting<'a> {
         let motion = self
             .model
             .flatten(&symmetric_motion(&point.layers, &rates)?);
-        let drift = along.transpose() * column(&motion)
-            + faer::Scale(self.unit) * self.leading(&state, &along)?;
+        let exact = faer::Scale(self.unit) * self.leading(&state, &along)?;
+        let drift = along.transpose() * column(&motion) + &exact;
         Ok(Place {
             sharpness: mean(&|law| law.sharpness),
             fluctuation: mean(&|law| law.fluctuation),
@@ -233,6 +240,7 @@ impl<'a> Setting<'a> {
             along,
             scatter,
             drift,
+            exact,
         })
     }
 
@@ -278,6 +286,7 @@ impl<'a> Slow<'a> {
         let stride = 0.01 / place.drift.norm_max().max(1e-30);
         Ok(Self {
             setting,
+            owed: Mat::zeros(place.state.len(), 1),
             place,
             time: 0.0,
             stride,
@@ -314,6 +323,13 @@ impl<'a> Slow<'a> {
         while self.time < end {
             self.advance(end)?;
         }
+        if self.owed.norm_l2() > DEFERRED * column(&self.place.state).norm_l2() {
+            let shift = self.place.along.transpose() * &self.owed;
+            let scatter = &self.place.scatter;
+            let settled = self.moved(&shift, scatter);
+            self.place = settled.map_err(|failure| self.setting.explained(failure, self.time))?;
+            self.owed.fill(0.0);
+        }
         Ok(())
     }
 
@@ -346,22 +362,27 @@ impl<'a> Slow<'a> {
             let last = self.stride >= end - self.time;
             let stride = if last { end - self.time } else { self.stride };
             let by = propagate(&jacobian, &growth, stride);
-            let shift = &by.integral * &place.drift;
-            let next = self.moved(&by, &shift);
-            let (error, failure) = match next {
+            // From where the last step should have led, whose drift is J times that away from this one.
+            let owed = place.along.transpose() * &self.owed;
+            let shift = &by.propagator * owed + &by.integral * &place.drift;
+            let scatter = &by.propagator * &place.scatter * by.propagator.transpose() + &by.noise;
+            let (error, failure) = match self.moved(&shift, &scatter) {
                 Ok(next) => {
-                    // What the slope's change over the step, beyond J's, would have added.
+                    // What the slope's change over the step, beyond J's, would have added, and what was lost on the way back to the minima.
                     let moved =
                         place.along.transpose() * (column(&next.state) - column(&place.state));
-                    let bent = place.along.transpose() * (&next.along * &next.drift)
-                        - &place.drift
-                        - &jacobian * moved;
-                    let error = 0.5 * (&by.integral * bent).norm_l2() / size / TOLERANCE;
+                    let here = |there: &Mat<f64>| place.along.transpose() * (&next.along * there);
+                    let bent = here(&next.exact) - &place.exact - &jacobian * &moved;
+                    let rest = here(&(&next.drift - &next.exact)) - (&place.drift - &place.exact);
+                    let lost = &shift - &moved;
+                    let owed = &by.parabola * bent + &by.ramp * rest + lost;
+                    let error = owed.norm_l2() / size / TOLERANCE;
                     if error <= 1.0 || stride < SHORT {
                         self.time = if last { end } else { self.time + stride };
                         let grown = stride * (0.8 / error.max(1e-3).sqrt()).min(4.0);
                         // A step that ends where one was asked to says nothing against longer ones.
                         self.stride = if last { self.stride.max(grown) } else { grown };
+                        self.owed = &place.along * owed;
                         self.place = next;
                         return Ok(());
                     }
@@ -382,19 +403,14 @@ impl<'a> Slow<'a> {
         }
     }
 
-    /// The place that a step leads to.
-    fn moved(
-        &self,
-        by: &super::propagate::Propagated,
-        shift: &Mat<f64>,
-    ) -> Result<Place, FlowError> {
+    /// The place that lies `shift` away, with this scatter, both in the directions of the present one.
+    fn moved(&self, shift: &Mat<f64>, scatter: &Mat<f64>) -> Result<Place, FlowError> {
         let (setting, place) = (self.setting, &self.place);
         let model = setting.model;
         let shift = &place.along * shift;
         let shifted = place.state.iter().zip(shift.col_as_slice(0));
         let mut state: Vec<f64> = shifted.map(|(w, d)| w + d).collect();
         to_manifold(model, &mut state)?;
-        let scatter = &by.propagator * &place.scatter * by.propagator.transpose() + &by.noise;
         let along = directions(&Point::new(model, model.layers(&state)), model)?;
         let change = along.transpose() * &place.along;
         let scatter = &change * scatter * change.transpose();
