@@ -37,7 +37,8 @@ class Flow:
     fluctuation : ndarray of float64, (n,)
         F = E‖∇ℓ‖² of one sample, in loss²/weight².
     layer_conditions : ndarray of float64, (n, D)
-        Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0. With ``drift="finite"`` their mean over SGD's fluctuations.
+        Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0. With ``drift="finite"`` their mean over SGD's fluctuations,
+        which has no limit where a layer's smallest singular value may be 0, as where the teacher lacks rank: then it says only that it is large.
     distance : ndarray of float64, (n,), or None
         ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖; without the denominator where that is 0. None with ``drift="finite"``.
     weights : list of ndarray of float64, each (n, h_k, h_{k−1}), or None

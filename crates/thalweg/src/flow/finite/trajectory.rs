@@ -33,7 +33,7 @@ pub struct FiniteWaypoint {
     pub lambda_max: f64,
     /// E F, of one sample, in loss²/weight².
     pub fluctuation: f64,
-    /// E σ_max(W_k)/σ_min(W_k), from W_1 on.
+    /// E σ_max(W_k)/σ_min(W_k), from W_1 on. Where σ_min may be 0, as where V lacks rank, the mean has no limit: the number says only that it is large.
     pub layer_conditions: Vec<f64>,
     /// ε = E‖(W_D…W_1 − V)√Σx‖² / ‖V√Σx‖²; none while the weights still descend to the minima.
     pub relative_weighted_fluctuation: Option<f64>,
