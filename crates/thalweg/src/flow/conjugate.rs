@@ -2,21 +2,21 @@
 
 use faer::Mat;
 
-use super::products::{add, dot};
+use super::products::{Real, add, dot};
 
 /// The solution of A x = b, A symmetric and positive, from x = 0.
 ///
 /// `apply` is A and `nearly` something like its inverse. `enough` says whether to stop, given ⟨r, nearly r⟩ of what is left of b, and by how much each iteration so far
 /// lowered the energy ⟨e, A e⟩ of the error. Beside x it says whether that was so after at most `most` iterations, and A positive in all of them.
-pub(super) fn conjugate_gradients(
-    b: &[Mat<f64>],
-    apply: impl Fn(&[Mat<f64>]) -> Vec<Mat<f64>>,
-    nearly: impl Fn(&[Mat<f64>]) -> Vec<Mat<f64>>,
+pub(super) fn conjugate_gradients<T: Real>(
+    b: &[Mat<T>],
+    apply: impl Fn(&[Mat<T>]) -> Vec<Mat<T>>,
+    nearly: impl Fn(&[Mat<T>]) -> Vec<Mat<T>>,
     most: usize,
     enough: impl Fn(f64, &[f64]) -> bool,
-) -> (Vec<Mat<f64>>, bool) {
+) -> (Vec<Mat<T>>, bool) {
     let mut rest = b.to_vec();
-    let mut x: Vec<Mat<f64>> = b.iter().map(|b| Mat::zeros(b.nrows(), b.ncols())).collect();
+    let mut x: Vec<Mat<T>> = b.iter().map(|b| Mat::zeros(b.nrows(), b.ncols())).collect();
     let mut direction = nearly(&rest);
     let mut size = inner(&rest, &direction);
     let mut gains = Vec::new();
@@ -34,13 +34,13 @@ pub(super) fn conjugate_gradients(
         }
         gains.push(step * size);
         for k in 0..x.len() {
-            add(&mut x[k], step, &direction[k]);
-            add(&mut rest[k], -step, &image[k]);
+            add(&mut x[k], T::rounded(step), &direction[k]);
+            add(&mut rest[k], T::rounded(-step), &image[k]);
         }
         let towards = nearly(&rest);
         let next = inner(&rest, &towards);
         for (direction, mut towards) in direction.iter_mut().zip(towards) {
-            add(&mut towards, next / size, direction);
+            add(&mut towards, T::rounded(next / size), direction);
             *direction = towards;
         }
         size = next;
@@ -48,6 +48,6 @@ pub(super) fn conjugate_gradients(
 }
 
 /// Σ_k tr(A_kᵀ B_k).
-fn inner(a: &[Mat<f64>], b: &[Mat<f64>]) -> f64 {
+fn inner<T: Real>(a: &[Mat<T>], b: &[Mat<T>]) -> f64 {
     a.iter().zip(b).map(|(a, b)| dot(a, b)).sum()
 }

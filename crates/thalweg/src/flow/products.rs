@@ -1,4 +1,6 @@
-//! Products of matrices, on one thread where a second would cost more than it saves.
+//! Products of matrices in double or single precision, on one thread where a second would cost more than it saves.
+
+use std::ops::{AddAssign, Mul, MulAssign};
 
 use faer::{
     Accum, Mat, MatRef, Par,
@@ -6,58 +8,90 @@ use faer::{
         matmul,
         triangular::{self, BlockStructure},
     },
+    traits::RealField,
 };
+
+use crate::lanes::vectorise;
+
+/// f64 or f32.
+pub(super) trait Real:
+    RealField + Copy + Mul<Output = Self> + AddAssign + MulAssign + Into<f64>
+{
+    /// The nearest such number.
+    fn rounded(x: f64) -> Self;
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn rounded(x: f64) -> Self {
+        x
+    }
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn rounded(x: f64) -> Self {
+        x as f32
+    }
+}
 
 /// Up to this many rows and columns.
 const SMALL: usize = 192;
 
 /// left · right.
-pub(super) fn times(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
+pub(super) fn times<T: Real>(left: MatRef<'_, T>, right: MatRef<'_, T>) -> Mat<T> {
     let mut product = Mat::zeros(left.nrows(), right.ncols());
     let par = threads(&[left, right]);
-    matmul(product.as_mut(), Accum::Replace, left, right, 1.0, par);
+    matmul(
+        product.as_mut(),
+        Accum::Replace,
+        left,
+        right,
+        T::rounded(1.0),
+        par,
+    );
     product
 }
 
 /// into ← into + scale · left · right.
-pub(super) fn add_times(
-    into: &mut Mat<f64>,
-    scale: f64,
-    left: MatRef<'_, f64>,
-    right: MatRef<'_, f64>,
+pub(super) fn add_times<T: Real>(
+    into: &mut Mat<T>,
+    scale: T,
+    left: MatRef<'_, T>,
+    right: MatRef<'_, T>,
 ) {
     let par = threads(&[left, right]);
     matmul(into.as_mut(), Accum::Add, left, right, scale, par);
 }
 
 /// A Aᵀ.
-pub(super) fn gram(a: MatRef<'_, f64>) -> Mat<f64> {
+pub(super) fn gram<T: Real>(a: MatRef<'_, T>) -> Mat<T> {
     let mut product = Mat::zeros(a.nrows(), a.nrows());
-    add_lower(&mut product, 1.0, a, a.transpose());
+    add_lower(&mut product, T::rounded(1.0), a, a.transpose());
     mirror(&mut product);
     product
 }
 
 /// A S Aᵀ for a symmetric S.
-pub(super) fn between(a: MatRef<'_, f64>, s: &Mat<f64>) -> Mat<f64> {
+pub(super) fn between<T: Real>(a: MatRef<'_, T>, s: &Mat<T>) -> Mat<T> {
     let mut product = Mat::zeros(a.nrows(), a.nrows());
-    add_between(&mut product, 1.0, a, s);
+    add_between(&mut product, T::rounded(1.0), a, s);
     mirror(&mut product);
     product
 }
 
 /// The lower triangle of `into` ← that of `into` + scale · A S Aᵀ for a symmetric S.
-pub(super) fn add_between(into: &mut Mat<f64>, scale: f64, a: MatRef<'_, f64>, s: &Mat<f64>) {
+pub(super) fn add_between<T: Real>(into: &mut Mat<T>, scale: T, a: MatRef<'_, T>, s: &Mat<T>) {
     let half = times(a, s.as_ref());
     add_lower(into, scale, half.as_ref(), a.transpose());
 }
 
 /// The lower triangle of `into` ← that of `into` + scale · left · right.
-pub(super) fn add_lower(
-    into: &mut Mat<f64>,
-    scale: f64,
-    left: MatRef<'_, f64>,
-    right: MatRef<'_, f64>,
+pub(super) fn add_lower<T: Real>(
+    into: &mut Mat<T>,
+    scale: T,
+    left: MatRef<'_, T>,
+    right: MatRef<'_, T>,
 ) {
     triangular::matmul(
         into.as_mut(),
@@ -76,7 +110,7 @@ pub(super) fn add_lower(
 const TILE: usize = 32;
 
 /// Copies the lower triangle to the upper.
-pub(super) fn mirror(matrix: &mut Mat<f64>) {
+pub(super) fn mirror<T: Real>(matrix: &mut Mat<T>) {
     let n = matrix.nrows();
     for from in (0..n).step_by(TILE) {
         for to in (from..n).step_by(TILE) {
@@ -90,24 +124,36 @@ pub(super) fn mirror(matrix: &mut Mat<f64>) {
 }
 
 /// into ← into + scale · x.
-pub(super) fn add(into: &mut Mat<f64>, scale: f64, x: &Mat<f64>) {
+pub(super) fn add<T: Real>(into: &mut Mat<T>, scale: T, x: &Mat<T>) {
     for j in 0..into.ncols() {
-        for (into, x) in into.col_as_slice_mut(j).iter_mut().zip(x.col_as_slice(j)) {
-            *into += scale * x;
-        }
+        let (into, x) = (into.col_as_slice_mut(j), x.col_as_slice(j));
+        vectorise(
+            #[inline(always)]
+            || {
+                for (into, x) in into.iter_mut().zip(x) {
+                    *into += scale * *x;
+                }
+            },
+        );
     }
 }
 
 /// into ← into ∘ x, entry by entry.
-pub(super) fn multiply(into: &mut Mat<f64>, x: &Mat<f64>) {
+pub(super) fn multiply<T: Real>(into: &mut Mat<T>, x: &Mat<T>) {
     for j in 0..into.ncols() {
-        for (into, x) in into.col_as_slice_mut(j).iter_mut().zip(x.col_as_slice(j)) {
-            *into *= x;
-        }
+        let (into, x) = (into.col_as_slice_mut(j), x.col_as_slice(j));
+        vectorise(
+            #[inline(always)]
+            || {
+                for (into, x) in into.iter_mut().zip(x) {
+                    *into *= *x;
+                }
+            },
+        );
     }
 }
 
-fn threads(matrices: &[MatRef<'_, f64>]) -> Par {
+fn threads<T: Real>(matrices: &[MatRef<'_, T>]) -> Par {
     if matrices.iter().all(|m| m.nrows().max(m.ncols()) <= SMALL) {
         Par::Seq
     } else {
@@ -115,8 +161,29 @@ fn threads(matrices: &[MatRef<'_, f64>]) -> Par {
     }
 }
 
+/// Sums that are added up beside one another.
+const LANES: usize = 16;
+
 /// tr(Aᵀ B).
-pub(super) fn dot(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
-    let columns = (0..a.ncols()).map(|j| a.col_as_slice(j).iter().zip(b.col_as_slice(j)));
-    columns.flatten().map(|(a, b)| a * b).sum()
+pub(super) fn dot<T: Real>(a: &Mat<T>, b: &Mat<T>) -> f64 {
+    let column = |j| {
+        let (a, a_rest) = a.col_as_slice(j).as_chunks::<LANES>();
+        let (b, b_rest) = b.col_as_slice(j).as_chunks::<LANES>();
+        vectorise(
+            #[inline(always)]
+            || {
+                let mut sums = [T::rounded(0.0); LANES];
+                for (a, b) in a.iter().zip(b) {
+                    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                        *sum += *a * *b;
+                    }
+                }
+                for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+                    *sum += *a * *b;
+                }
+                sums.into_iter().map(T::into).sum::<f64>()
+            },
+        )
+    };
+    (0..a.ncols()).map(column).sum()
 }

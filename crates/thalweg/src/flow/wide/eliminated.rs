@@ -1,32 +1,37 @@
 //! The generators' linear systems, with every other generator eliminated.
 
-use faer::{Mat, Side};
+use faer::{Mat, Side, linalg::solvers::SelfAdjointEigen};
 
 use super::field::{Field, Generators, Operator};
 use crate::flow::{
     FlowError,
     conjugate::conjugate_gradients,
-    products::{add, add_between, between, dot, mirror, multiply, times},
+    products::{Real, add, add_between, between, dot, mirror, multiply, times},
 };
 
 /// An operator on X_1 … X_{D−1} at one point, in hidden bases in which what it does to each X_k from either side is diagonal.
 ///
 /// X_k meets X_{k−1} and X_{k+1} alone. In these bases X_1, X_3, … follow from the others entry by entry, and conjugate gradients look for
-/// X_2, X_4, … alone: with half the iterations that all would take, each with a third of the products.
-pub(super) struct Eliminated {
+/// X_2, X_4, … alone: with half the iterations that all would take, each with a third of the products. They look in the precision T: what
+/// is sought to a few digits takes half the time in single precision. So that no number leaves its range the operator is over its largest pivot.
+pub(super) struct Eliminated<T: Real> {
     /// U_1 … U_{D−1}, whose columns are the bases.
     bases: Generators,
+    largest: f64,
     /// What (i, j) entries are multiplied by; zero where that is rounding.
-    pivots: Generators,
+    pivots: Vec<Mat<T>>,
     /// One over it, or zero: where no layer uses a hidden direction any more, X there is without meaning, and is left out.
-    inverse: Generators,
+    inverse: Vec<Mat<T>>,
     /// U_{k+1}ᵀ W_{k+1} U_k, k = 1 … D − 2, of the layers between two generators.
-    layers: Vec<Mat<f64>>,
-    /// How often EᵀE is in it.
-    gram: f64,
-    /// U_kᵀ H_k U_k and U_kᵀ G_k U_k, where traces couple neighbours, and by how much.
-    traces: Option<(f64, Generators, Generators)>,
+    layers: Vec<Mat<T>>,
+    /// Twice how often EᵀE is in it.
+    gram: T,
+    /// Where traces couple neighbours, with twice by how much.
+    traces: Option<Traces<T>>,
 }
+
+/// By how much traces couple neighbours, U_kᵀ H_k U_k and U_kᵀ G_k U_k.
+type Traces<T> = (f64, Vec<Mat<T>>, Vec<Mat<T>>);
 
 /// Pivots below this fraction of the largest are rounding: that of weights of 3·10⁻⁷ of the largest, on which T and F depend by 10⁻¹³.
 const FLOOR: f64 = 1e-13;
@@ -37,38 +42,50 @@ const MOST_ITERATIONS: usize = 2000;
 /// What is missing is taken for what the last so many of them gained.
 const LOOK_BACK: usize = 3;
 
-impl Eliminated {
+impl<T: Real> Eliminated<T> {
     /// `operator` at the point of `field`.
     pub(super) fn new(field: &Field, operator: Operator) -> Result<Self, FlowError> {
-        let (mut bases, mut pivots, mut inverse) = (Vec::new(), Vec::new(), Vec::new());
+        let mut eigen = Vec::new();
         for own in field.own(operator) {
-            let eigen =
-                own.self_adjoint_eigen(Side::Lower)
-                    .map_err(|_| FlowError::Decomposition {
-                        what: "eigenvalue iteration of W Wᵀ",
-                    })?;
+            eigen.push(own.self_adjoint_eigen(Side::Lower).map_err(|_| {
+                FlowError::Decomposition {
+                    what: "eigenvalue iteration of W Wᵀ",
+                }
+            })?);
+        }
+        let bases: Generators = eigen.iter().map(|eigen| eigen.U().to_owned()).collect();
+        let last = |eigen: &SelfAdjointEigen<f64>| eigen.S()[eigen.S().dim() - 1];
+        let largest = 2.0 * eigen.iter().map(last).fold(f64::MIN_POSITIVE, f64::max);
+        let (mut pivots, mut inverse) = (Vec::new(), Vec::new());
+        for eigen in &eigen {
             let values = eigen.S().column_vector();
             let n = values.nrows();
             let least = FLOOR * values[n - 1];
-            let pivot = |i, j| Some(values[i] + values[j]).filter(|&pivot| pivot > least);
-            pivots.push(Mat::from_fn(n, n, |i, j| pivot(i, j).unwrap_or(0.0)));
-            inverse.push(Mat::from_fn(n, n, |i, j| {
-                pivot(i, j).map_or(0.0, f64::recip)
+            let pivot = |i, j| {
+                let pivot = values[i] + values[j];
+                if pivot > least { pivot / largest } else { 0.0 }
+            };
+            pivots.push(Mat::from_fn(n, n, |i, j| T::rounded(pivot(i, j))));
+            inverse.push(Mat::from_fn(n, n, |i, j| match pivot(i, j) {
+                0.0 => T::rounded(0.0),
+                pivot => T::rounded(pivot.recip()),
             }));
-            bases.push(eigen.U().to_owned());
         }
         let between_two = bases.windows(2).zip(&field.layers[1..]);
         let layers = between_two.map(|(u, layer)| {
             let half = times(u[1].transpose(), layer.as_ref());
-            times(half.as_ref(), u[0].as_ref())
+            rounded(&times(half.as_ref(), u[0].as_ref()))
         });
+        let all = |generators: Generators| generators.iter().map(rounded).collect();
         Ok(Self {
             layers: layers.collect(),
-            gram: operator.gram(field.forces()),
-            traces: operator
-                .coupling(field.forces())
-                .map(|noise| (noise, field.inputs_in(&bases), field.outputs_in(&bases))),
+            gram: T::rounded(2.0 * operator.gram(field.forces()) / largest),
+            traces: operator.coupling(field.forces()).map(|noise| {
+                let (inputs, outputs) = (field.inputs_in(&bases), field.outputs_in(&bases));
+                (2.0 * noise / largest, all(inputs), all(outputs))
+            }),
             bases,
+            largest,
             pivots,
             inverse,
         })
@@ -81,14 +98,20 @@ impl Eliminated {
         right: &[Mat<f64>],
         enough: impl Fn(f64, f64) -> bool,
     ) -> Result<Generators, FlowError> {
-        let turned = right.iter().zip(&self.bases);
-        let mut right: Generators = turned.map(|(r, u)| between(u.transpose(), r)).collect();
+        let norm = right.iter().map(|r| dot(r, r)).sum::<f64>().sqrt();
+        let norm = if norm == 0.0 { 1.0 } else { norm };
+        let turned = right.iter().zip(&self.bases).map(|(r, u)| {
+            let r = faer::Scale(norm.recip()) * between(u.transpose(), r);
+            rounded(&r)
+        });
+        let mut right: Vec<Mat<T>> = turned.collect();
+        let energy = norm * norm / self.largest;
         let hidden = right.len();
         // What the eliminated would be if the others were not there.
         for k in (0..hidden).step_by(2) {
             multiply(&mut right[k], &self.inverse[k]);
         }
-        let rest: Generators = (1..hidden)
+        let rest: Vec<Mat<T>> = (1..hidden)
             .step_by(2)
             .map(|k| {
                 let mut rest = right[k].clone();
@@ -109,7 +132,11 @@ impl Eliminated {
             MOST_ITERATIONS,
             |size, gains| {
                 let recent: f64 = gains.iter().rev().take(LOOK_BACK).sum();
-                gains.len() >= LOOK_BACK && enough(recent.max(size), gains.iter().sum())
+                gains.len() >= LOOK_BACK
+                    && enough(
+                        energy * recent.max(size),
+                        energy * gains.iter().sum::<f64>(),
+                    )
             },
         );
         if !converged {
@@ -119,13 +146,16 @@ impl Eliminated {
         }
         let mut x = right;
         for k in (0..hidden).step_by(2) {
-            add(&mut x[k], 1.0, &self.follows(k, &kept));
+            add(&mut x[k], T::rounded(1.0), &self.follows(k, &kept));
         }
         for (i, kept) in kept.into_iter().enumerate() {
             x[2 * i + 1] = kept;
         }
-        let back = x.iter().zip(&self.bases);
-        Ok(back.map(|(x, u)| between(u.as_ref(), x)).collect())
+        let back = x.iter().zip(&self.bases).map(|(x, u)| {
+            let x = Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)].into());
+            between(u.as_ref(), &x) * faer::Scale(norm / self.largest)
+        });
+        Ok(back.collect())
     }
 
     /// Clears X of what is without meaning, which would grow as it is extrapolated.
@@ -133,12 +163,12 @@ impl Eliminated {
         for ((x, u), pivots) in x.iter_mut().zip(&self.bases).zip(&self.pivots) {
             let n = pivots.nrows();
             // The smallest is first.
-            if pivots[(0, 0)] > 0.0 {
+            if pivots[(0, 0)].into() > 0.0 {
                 continue;
             }
             let mut turned = between(u.transpose(), x);
             for (i, j) in (0..n).flat_map(|j| (0..n).map(move |i| (i, j))) {
-                if pivots[(i, j)] == 0.0 {
+                if pivots[(i, j)].into() == 0.0 {
                     turned[(i, j)] = 0.0;
                 }
             }
@@ -147,8 +177,8 @@ impl Eliminated {
     }
 
     /// What is left of the operator for X_2, X_4, …
-    fn apply(&self, kept: &[Mat<f64>]) -> Generators {
-        let eliminated: Vec<Mat<f64>> = (0..self.bases.len())
+    fn apply(&self, kept: &[Mat<T>]) -> Vec<Mat<T>> {
+        let eliminated: Vec<Mat<T>> = (0..self.bases.len())
             .step_by(2)
             .map(|k| self.follows(k, kept))
             .collect();
@@ -161,7 +191,7 @@ impl Eliminated {
                 let (x, pivots) = (x.col_as_slice(j), self.pivots[k].col_as_slice(j));
                 let felt = felt.col_as_slice_mut(j).iter_mut();
                 for ((felt, x), pivot) in felt.zip(x).zip(pivots) {
-                    *felt = pivot * x - *felt;
+                    *felt = *pivot * *x - *felt;
                 }
             }
             felt
@@ -170,7 +200,7 @@ impl Eliminated {
     }
 
     /// X_k for odd k (from 1) that the others make.
-    fn follows(&self, k: usize, kept: &[Mat<f64>]) -> Mat<f64> {
+    fn follows(&self, k: usize, kept: &[Mat<T>]) -> Mat<T> {
         let n = self.inverse[k].nrows();
         let mut x = Mat::zeros(n, n);
         self.meet(k, &mut x, |neighbour| &kept[neighbour / 2]);
@@ -179,25 +209,31 @@ impl Eliminated {
     }
 
     /// Takes off `into` what the operator makes of the neighbours of X_k.
-    fn meet<'a>(&self, k: usize, into: &mut Mat<f64>, x: impl Fn(usize) -> &'a Mat<f64>) {
+    fn meet<'a>(&self, k: usize, into: &mut Mat<T>, x: impl Fn(usize) -> &'a Mat<T>)
+    where
+        T: 'a,
+    {
         let above = k + 1 < self.bases.len();
-        let twice = 2.0 * self.gram;
         if k > 0 {
-            add_between(into, twice, self.layers[k - 1].as_ref(), x(k - 1));
+            add_between(into, self.gram, self.layers[k - 1].as_ref(), x(k - 1));
         }
         if above {
-            add_between(into, twice, self.layers[k].transpose(), x(k + 1));
+            add_between(into, self.gram, self.layers[k].transpose(), x(k + 1));
         }
         if let Some((noise, inputs, outputs)) = &self.traces {
             if k > 0 {
                 let along = dot(x(k - 1), &inputs[k - 1]);
-                add(into, 2.0 * noise * along, &outputs[k]);
+                add(into, T::rounded(noise * along), &outputs[k]);
             }
             if above {
                 let along = dot(x(k + 1), &outputs[k + 1]);
-                add(into, 2.0 * noise * along, &inputs[k]);
+                add(into, T::rounded(noise * along), &inputs[k]);
             }
         }
         mirror(into);
     }
+}
+
+fn rounded<T: Real>(x: &Mat<f64>) -> Mat<T> {
+    Mat::from_fn(x.nrows(), x.ncols(), |i, j| T::rounded(x[(i, j)]))
 }

@@ -50,7 +50,7 @@ struct Here {
 struct System {
     /// σ.
     shift: f64,
-    operator: Eliminated,
+    operator: Eliminated<f32>,
     /// Steps accepted since.
     age: usize,
 }
@@ -151,7 +151,7 @@ impl Stiff for WideFlow<'_> {
         };
         let x = match guess {
             Some(x) => x,
-            None => Eliminated::new(&field, Operator::Gram)?
+            None => Eliminated::<f64>::new(&field, Operator::Gram)?
                 .solve(&drift, |missing, gained| missing <= START * START * gained)?,
         };
         let motion = field.lift(&x);
