@@ -10,7 +10,8 @@ use super::law::Law;
 use super::law_tests::z_score;
 use super::reference::{Batch, gradients};
 use super::run::Run;
-use super::together::{Meter, Together};
+use super::meter::Meter;
+use super::together::Together;
 use super::{Data, Ensemble, InitialWeights, Observation, Outcome, SimulateSettings};
 use crate::lanes::condition::condition;
 
