@@ -162,12 +162,12 @@ fn seeds(runs: &[Run], lanes: usize) -> Vec<u64> {
         .collect()
 }
 
-/// Puts these numbers of each run in a lane of its own; idle lanes are 0.
+/// Puts these numbers of each run, if it keeps any, in a lane of its own; idle lanes are 0.
 #[inline(always)]
 fn load<R: Real>(to: &mut [R], runs: &[Run], of: impl Fn(&Run) -> &[f64]) {
     // Entry by entry, so that each vector is put together once.
     let mut buffer = [R::Scalar::default(); 8];
-    for (i, to) in to.iter_mut().enumerate() {
+    for (i, to) in to.iter_mut().take(of(&runs[0]).len()).enumerate() {
         for (run, lane) in runs.iter().zip(&mut buffer) {
             *lane = R::scalar(of(run)[i]);
         }
@@ -196,7 +196,8 @@ fn unload<R: Real>(
     of: impl Fn(&mut Run) -> &mut Vec<f64>,
 ) {
     let mut buffer = [0.0; 8];
-    for (i, from) in from.iter().enumerate() {
+    let length = of(&mut runs[0]).len();
+    for (i, from) in from.iter().take(length).enumerate() {
         from.widen().store(&mut buffer);
         for (l, run) in runs.iter_mut().enumerate() {
             if mask >> l & 1 == 1 {

@@ -24,6 +24,7 @@
 
 mod advance;
 mod ascent;
+mod bidiagonal;
 mod compress;
 mod data_set;
 mod ensemble;

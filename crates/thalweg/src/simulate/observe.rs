@@ -1,13 +1,13 @@
 //! Exact observables of a network's weights; nothing here is sampled.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::svd::bidiag::{bidiag_in_place, bidiag_in_place_scratch};
-use faer::{Mat, MatRef, Par};
+use faer::{Mat, MatRef};
 
 use crate::lanes::condition::ratio;
+use crate::lanes::dispatch;
 use crate::problem::{Problem, Weights};
 
 use super::Data;
+use super::bidiagonal::Bidiagonal;
 use super::lambda_max::lambda_max;
 use super::meter::Meter;
 use super::products::product;
@@ -119,25 +119,7 @@ impl Observation {
 
 /// σ_max/σ_min; `None` if that is undefined, as for a layer of zeros.
 fn condition(layer: MatRef<'_, f64>) -> Option<f64> {
-    let mut tall = if layer.nrows() < layer.ncols() {
-        layer.transpose().to_owned()
-    } else {
-        layer.to_owned()
-    };
-    let (rows, size) = (tall.nrows(), tall.ncols());
-    let mut left = Mat::zeros(1, size);
-    let mut right = Mat::zeros(1, size.saturating_sub(1));
-    let need = bidiag_in_place_scratch::<f64>(rows, size, Par::Seq, Default::default());
-    bidiag_in_place(
-        tall.as_mut(),
-        left.as_mut(),
-        right.as_mut(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(need)),
-        Default::default(),
-    );
-    let square = |i: usize, j: usize| tall[(i, j)] * tall[(i, j)];
-    let squares: Vec<f64> = (0..size).map(|i| square(i, i)).collect();
-    let beside: Vec<f64> = (1..size).map(|i| square(i - 1, i)).collect();
-    Some(ratio(&squares, &beside)).filter(|x| !x.is_nan())
+    let reduced = Bidiagonal::new(layer.nrows(), layer.ncols(), |i, j| layer[(i, j)]);
+    let (diagonal, beside) = dispatch(reduced);
+    Some(ratio(&diagonal, &beside)).filter(|x| !x.is_nan())
 }

@@ -198,7 +198,8 @@ fn lambda_max<V: Lanes>(meter: &Meter, above: &[Matrix<V>], below: &[Matrix<V>])
                     (_, None) => x,
                 };
                 if let Some(left) = left {
-                    let (left, turned) = (Across::new(&left.entries, rows), Along::new(turned, rows));
+                    let (left, turned) =
+                        (Across::new(&left.entries, rows), Along::new(turned, rows));
                     multiply(left, turned, [rows, rows, columns], Sum::new(y, rows));
                 } else {
                     for (y, x) in y.iter_mut().zip(turned) {
