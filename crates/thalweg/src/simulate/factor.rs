@@ -141,3 +141,47 @@ impl Factor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::covariance;
+
+    /// I, a diagonal and any other do what L itself does, for one network and in lanes.
+    #[test]
+    fn each_factor_is_that_of_its_covariance() {
+        let full = Mat::from_fn(3, 3, |i, j| if i == j { 2.0 + i as f64 } else { 0.5 });
+        let m = Mat::from_fn(3, 3, |i, j| 1.0 + i as f64 - 0.7 * (j * j) as f64);
+        let lanes = Matrix {
+            entries: m.col_iter().flat_map(|c| c.iter().copied()).collect(),
+            rows: 3,
+        };
+        let from = |lanes: &Matrix<f64>| Mat::from_fn(3, 3, |i, j| lanes.entries[i + 3 * j]);
+        let (one, graded) = ([1.0; 3], [0.5, 1.0, 3.0]);
+        let diagonal = |d| covariance::from_deviations(d);
+        for covariance in [diagonal(&one), diagonal(&graded), full] {
+            let l = cholesky(covariance.as_ref());
+            let factor = Factor::of(covariance.as_ref());
+            let same = |a: &Mat<f64>, b: &Mat<f64>| assert!((a - b).norm_max() < 1e-14, "{a:?}");
+            same(
+                &factor.gram().unwrap_or_else(|| Mat::identity(3, 3)),
+                &(l.transpose() * &l),
+            );
+            same(&factor.behind(m.as_ref()), &(&m * &l));
+            same(&from(&factor.behind_lanes(&lanes)), &(&m * &l));
+            same(&factor.transposed_behind(m.as_ref()), &(&m * l.transpose()));
+            same(
+                &from(&factor.transposed_behind_lanes(&lanes)),
+                &(&m * l.transpose()),
+            );
+            let square = (l.transpose() * &m).squared_norm_l2();
+            for found in [
+                factor.square_before(m.as_ref()),
+                factor.square_before_lanes(&lanes),
+            ] {
+                assert!((found - square).abs() < 1e-13 * square, "{found} {square}");
+            }
+            assert!((factor.total(3) - l.squared_norm_l2()).abs() < 1e-14);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::lanes::{numbers::dot, tridiagonal::top};
 
 /// Steps of the iteration, and so vectors that are kept.
-const MOST_STEPS: usize = 60;
+pub(super) const MOST_STEPS: usize = 60;
 
 /// The unit vector to which Lanczos' iteration from `start` leads: of the largest Ritz value, when its residual is below `tolerance`
 /// times that. It is orthogonalised against the last two alone, as in [`largest`](super::lanczos::largest).
