@@ -240,11 +240,17 @@ fn cases() -> Vec<Case> {
             &independent,
         ),
         case("D=3 d=16 B=10, SAM", 3, 16, 16, 500, &sam),
+        // Each beside as many steps without: the difference is what measuring adds.
+        case("D=3 d=8 B=10, not measured", 3, 8, 16, 20_000, &headline),
         measured("D=3 d=8 B=10, measured", 8, 16, 20_000, 100, &headline),
+        case("D=3 d=16 B=10, not measured", 3, 16, 16, 10_000, &headline),
         measured("D=3 d=16 B=10, measured", 16, 16, 10_000, 100, &headline),
+        case("D=3 d=32 B=100, not measured", 3, 32, 16, 4000, &wide),
+        measured("D=3 d=32 B=100, measured", 32, 16, 4000, 100, &wide),
         case("D=3 d=32 B=100", 3, 32, 16, 200, &wide),
         case("D=3 d=100 B=10", 3, 100, 8, 40, &small),
         case("D=3 d=128 B=100", 3, 128, 2, 20, &wide),
+        case("D=3 d=128 B=100, not measured", 3, 128, 2, 400, &wide),
         measured("D=3 d=128 B=100, measured", 128, 2, 400, 20, &wide),
         case("D=3 d=300 B=100", 3, 300, 2, 10, &wide),
     ]

@@ -1,64 +1,97 @@
-//! Condition numbers in each lane, by one-sided Jacobi rotations.
+//! Condition numbers in each lane, by way of a bidiagonal matrix.
 
 use super::{
     Lanes,
-    numbers::{all, dot},
+    numbers::dot,
+    tridiagonal::{least, top},
 };
 
-/// Sweeps over all pairs; six to nine are usual.
-const MOST_SWEEPS: usize = 30;
-
-/// σ_max/σ_min of a matrix of `rows` rows, column by column: infinite where it is singular, NaN where it is 0 or the rotations
-/// do not come to an end. A lane's number depends on its own matrix alone.
+/// σ_max/σ_min of a matrix of `rows` rows, column by column: infinite where it is singular, NaN where it is 0. A lane's number
+/// depends on its own matrix alone. Its relative error is of the order of rounding times the number itself.
 ///
-/// The columns, or the rows if they are fewer, are turned in pairs until they are orthogonal; their lengths are the singular values.
+/// Householder's reflections from the left and the right in turn make the matrix, or its transpose if that is taller, bidiagonal (Golub
+/// and Kahan 1965).
 #[inline(always)]
 pub(crate) fn condition<V: Lanes>(matrix: &[V], rows: usize) -> V {
     let columns = matrix.len() / rows;
-    let mut vectors: Vec<Vec<V>> = if columns <= rows {
+    let mut tall: Vec<Vec<V>> = if columns <= rows {
         matrix.chunks_exact(rows).map(<[V]>::to_vec).collect()
     } else {
         let row = |r| matrix.iter().copied().skip(r).step_by(rows).collect();
         (0..rows).map(row).collect()
     };
-    let size = vectors.len();
-    let tolerance = V::splat((size as f64 * f64::EPSILON).powi(2));
-    let (zero, one) = (V::splat(0.0), V::splat(1.0));
-    let mut rested = 0;
-    for _ in 0..MOST_SWEEPS {
-        rested = all::<V>();
-        for (i, j) in (0..size).flat_map(|i| (i + 1..size).map(move |j| (i, j))) {
-            let (low, high) = vectors.split_at_mut(j);
-            let (x, y) = (&mut low[i], &mut high[0]);
-            let (alpha, beta, gamma) = (dot(x, x), dot(y, y), dot(x, y));
-            let turns = alpha.mul(beta).mul(tolerance).below(gamma.mul(gamma));
-            if turns == 0 {
-                continue;
-            }
-            rested &= !turns;
-            // tan φ = 2γ/(δ ± √(δ² + 4γ²)), δ = β − α, with the sign that does not cancel.
-            let (delta, twice) = (beta.sub(alpha), gamma.add(gamma));
-            let root = delta.mul_add(delta, twice.mul(twice)).sqrt();
-            let root = V::choose(delta.below(zero), zero.sub(root), root);
-            let tangent = twice.div(delta.add(root));
-            let cosine = one.div(tangent.mul_add(tangent, one).sqrt());
-            let sine = V::choose(turns, cosine.mul(tangent), zero);
-            let cosine = V::choose(turns, cosine, one);
-            for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-                let turned = sine.neg_mul_add(*y, cosine.mul(*x));
-                *y = sine.mul_add(*x, cosine.mul(*y));
-                *x = turned;
-            }
-        }
-        if rested == all::<V>() {
+    let size = tall.len();
+    let (mut diagonal, mut beside) = (Vec::with_capacity(size), Vec::with_capacity(size));
+    let mut across = vec![V::splat(0.0); size];
+    let mut sums = vec![V::splat(0.0); tall[0].len()];
+    for k in 0..size {
+        let (done, rest) = tall.split_at_mut(k + 1);
+        let mirror = &mut done[k][k..];
+        let square = dot(mirror, mirror);
+        diagonal.push(square);
+        if rest.is_empty() {
             break;
         }
+        let scale = reflector(mirror, square);
+        for column in rest.iter_mut() {
+            let column = &mut column[k..];
+            let sum = dot(mirror, column).mul(scale);
+            for (x, v) in column.iter_mut().zip(mirror.iter()) {
+                *x = sum.neg_mul_add(*v, *x);
+            }
+        }
+        let mirror = &mut across[..rest.len()];
+        for (v, column) in mirror.iter_mut().zip(rest.iter()) {
+            *v = column[k];
+        }
+        let square = dot(mirror, mirror);
+        beside.push(square);
+        if rest.len() == 1 {
+            continue;
+        }
+        let scale = reflector(mirror, square);
+        let sums = &mut sums[k + 1..];
+        sums.fill(V::splat(0.0));
+        for (v, column) in mirror.iter().zip(rest.iter()) {
+            for (sum, x) in sums.iter_mut().zip(&column[k + 1..]) {
+                *sum = v.mul_add(*x, *sum);
+            }
+        }
+        for (v, column) in mirror.iter().zip(rest.iter_mut()) {
+            let v = v.mul(scale);
+            for (sum, x) in sums.iter().zip(&mut column[k + 1..]) {
+                *x = v.neg_mul_add(*sum, *x);
+            }
+        }
     }
-    let (mut most, mut least) = (zero, V::splat(f64::INFINITY));
-    for vector in &vectors {
-        let square = dot(vector, vector);
-        most = V::choose(most.below(square), square, most);
-        least = V::choose(square.below(least), square, least);
+    ratio(&diagonal, &beside)
+}
+
+/// The normal v of the mirror that takes `x`, whose `square` is given, to its first axis: in its place; and 2/‖v‖², 0 where x is.
+#[inline(always)]
+fn reflector<V: Lanes>(x: &mut [V], square: V) -> V {
+    let zero = V::splat(0.0);
+    let length = square.sqrt();
+    let negative = x[0].below(zero);
+    // Away from the axis, so that nothing cancels.
+    x[0] = x[0].add(V::choose(negative, zero.sub(length), length));
+    let size = V::choose(negative, zero.sub(x[0]), x[0]);
+    let scale = V::splat(1.0).div(length.mul(size));
+    V::choose(zero.below(square), scale, zero)
+}
+
+/// σ_max/σ_min of the upper bidiagonal matrix with these squares on its diagonal and beside it; infinite where it is singular, NaN
+/// where it is 0.
+#[inline(always)]
+pub(crate) fn ratio<V: Lanes>(squares: &[V], beside: &[V]) -> V {
+    let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
+    for (i, square) in squares.iter().enumerate() {
+        let above = i.checked_sub(1).map(|i| beside[i]);
+        diagonal.push(above.map_or(*square, |above| square.add(above)));
+        if let Some(beside) = beside.get(i) {
+            coupling.push(square.mul(*beside).sqrt());
+        }
     }
-    V::choose(rested, most.div(least).sqrt(), V::splat(f64::NAN))
+    let (most, _) = top(&diagonal, &coupling);
+    most.div(least(squares, beside)).sqrt()
 }

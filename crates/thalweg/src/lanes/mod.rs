@@ -17,6 +17,7 @@ pub(crate) mod numbers;
 #[cfg(target_arch = "x86_64")]
 mod registers;
 mod scalar;
+pub(crate) mod tridiagonal;
 
 pub(crate) use dispatch::{Call, Task, dispatch, vectorise};
 #[cfg(test)]

@@ -117,14 +117,12 @@ impl Advance<'_> {
             if run.outcome == Outcome::Running {
                 alive |= 1 << l;
             }
-            load(kernel.weights(), lanes, l, &run.weights);
-            load(kernel.velocity(), lanes, l, &run.velocity);
         }
+        load(kernel.weights(), runs, |run| &run.weights);
+        load(kernel.velocity(), runs, |run| &run.velocity);
         let mut ascent = Ascent::<R>::new(settings, kernel.weights().len());
         let mut fixed = vec![R::Wide::splat(0.0); runs[0].fixed_batch.len()];
-        for (l, run) in runs.iter().enumerate() {
-            load(&mut fixed, lanes, l, &run.fixed_batch);
-        }
+        load(&mut fixed, runs, |run| &run.fixed_batch);
         let mut minibatches = Minibatches::new(law, settings, self.widths, &seeds, source, fixed);
         let limit = R::Wide::splat(DIVERGED);
         for step in self.steps {
@@ -164,13 +162,15 @@ fn seeds(runs: &[Run], lanes: usize) -> Vec<u64> {
         .collect()
 }
 
-/// Puts `from` in lane `lane` of `to`.
+/// Puts these numbers of each run, if it keeps any, in a lane of its own; idle lanes are 0.
 #[inline(always)]
-fn load<R: Real>(to: &mut [R], lanes: usize, lane: usize, from: &[f64]) {
-    let mut buffer = vec![R::Scalar::default(); lanes];
-    for (to, &from) in to.iter_mut().zip(from) {
-        to.store(&mut buffer);
-        buffer[lane] = R::scalar(from);
+fn load<R: Real>(to: &mut [R], runs: &[Run], of: impl Fn(&Run) -> &[f64]) {
+    // Entry by entry, so that each vector is put together once.
+    let mut buffer = [R::Scalar::default(); 8];
+    for (i, to) in to.iter_mut().take(of(&runs[0]).len()).enumerate() {
+        for (run, lane) in runs.iter().zip(&mut buffer) {
+            *lane = R::scalar(of(run)[i]);
+        }
         *to = R::load(&buffer);
     }
 }
@@ -178,19 +178,31 @@ fn load<R: Real>(to: &mut [R], lanes: usize, lane: usize, from: &[f64]) {
 /// Writes the weights and velocities of the lanes in `mask` back to their runs.
 #[inline(always)]
 fn save<R: Real, K: Kernel<R>>(kernel: &mut K, runs: &mut [Run], mask: u32, outcome: Outcome) {
-    let mut buffer = vec![0.0; R::Wide::LANES];
     for (l, run) in runs.iter_mut().enumerate() {
-        if mask >> l & 1 == 0 {
-            continue;
+        if mask >> l & 1 == 1 {
+            run.outcome = outcome;
         }
-        run.outcome = outcome;
-        for (to, from) in run.weights.iter_mut().zip(kernel.weights().iter()) {
-            from.widen().store(&mut buffer);
-            *to = buffer[l];
-        }
-        for (to, from) in run.velocity.iter_mut().zip(kernel.velocity().iter()) {
-            from.widen().store(&mut buffer);
-            *to = buffer[l];
+    }
+    unload(kernel.weights(), runs, mask, |run| &mut run.weights);
+    unload(kernel.velocity(), runs, mask, |run| &mut run.velocity);
+}
+
+/// Puts each lane in `mask` in these numbers of its run.
+#[inline(always)]
+fn unload<R: Real>(
+    from: &[R],
+    runs: &mut [Run],
+    mask: u32,
+    of: impl Fn(&mut Run) -> &mut Vec<f64>,
+) {
+    let mut buffer = [0.0; 8];
+    let length = of(&mut runs[0]).len();
+    for (i, from) in from.iter().take(length).enumerate() {
+        from.widen().store(&mut buffer);
+        for (l, run) in runs.iter_mut().enumerate() {
+            if mask >> l & 1 == 1 {
+                of(run)[i] = buffer[l];
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
 use crate::problem::{Problem, Weights};
@@ -12,8 +12,9 @@ use crate::lanes::dispatch;
 use super::advance::{Advance, GroupSize, wide};
 use super::data_set::DataSet;
 use super::law::Law;
+use super::meter::Meter;
 use super::run::Run;
-use super::together::{Meter, Together};
+use super::together::Together;
 use super::validate::validate;
 use super::{
     EnsembleSnapshot, Observation, Outcome, RunState, SampleSource, SimulateError,
@@ -29,8 +30,8 @@ pub struct Ensemble {
     problem: Problem,
     settings: SimulateSettings,
     law: Law,
-    /// The problem that is in effect learnt: what is measured.
-    learnt: Problem,
+    /// What is measured: the problem that is in effect learnt.
+    meter: Meter,
     step: u64,
     runs: Vec<Run>,
 }
@@ -118,7 +119,7 @@ impl Ensemble {
             problem: problem.clone(),
             settings: settings.clone(),
             law,
-            learnt: settings.recipe.problem(problem)?.into_owned(),
+            meter: Meter::new(&*settings.recipe.problem(problem)?, &settings.data),
             step: 0,
             runs,
         })
@@ -175,7 +176,7 @@ impl Ensemble {
             problem: problem.clone(),
             settings: settings.clone(),
             law,
-            learnt: settings.recipe.problem(problem)?.into_owned(),
+            meter: Meter::new(&*settings.recipe.problem(problem)?, &settings.data),
             step: snapshot.step,
             runs,
         })
@@ -243,18 +244,20 @@ impl Ensemble {
 
     /// What can be measured of each run, exactly and in parallel; `None` for one that has diverged.
     pub fn observe(&self) -> Vec<Option<Observation>> {
-        let (widths, data) = (self.problem.widths(), &self.settings.data);
+        let widths = self.problem.widths();
         if wide(widths) {
-            let one = |run| Some(Observation::new(&self.learnt, data, &self.weights_of(run)?));
+            let one = |run: &Run| {
+                let running = run.outcome == Outcome::Running;
+                running.then(|| Observation::of(&self.meter, &views(widths, &run.weights)))
+            };
             return self.runs.par_iter().map(one).collect();
         }
-        let meter = Meter::new(&self.learnt, data);
         let perturbed = false;
         self.runs
             .par_chunks(dispatch(GroupSize { widths, perturbed }))
             .flat_map_iter(|runs| {
                 dispatch(Together {
-                    meter: &meter,
+                    meter: &self.meter,
                     runs,
                 })
             })
@@ -300,17 +303,19 @@ fn velocity_len(settings: &SimulateSettings, weights: usize) -> usize {
 
 /// The matrices whose columns, layer by layer, are `flat`.
 pub(super) fn layers(problem: &Problem, flat: &[f64]) -> Vec<Mat<f64>> {
-    let mut start = 0;
-    problem
-        .widths()
-        .windows(2)
-        .map(|shape| {
-            let (columns, rows) = (shape[0], shape[1]);
-            let layer = Mat::from_fn(rows, columns, |i, j| flat[start + j * rows + i]);
-            start += rows * columns;
-            layer
-        })
-        .collect()
+    let views = views(problem.widths(), flat);
+    views.iter().map(MatRef::to_owned).collect()
+}
+
+/// The same, where they lie.
+fn views<'a>(widths: &[usize], mut flat: &'a [f64]) -> Vec<MatRef<'a, f64>> {
+    let mut view = |shape: &[usize]| {
+        let (columns, rows) = (shape[0], shape[1]);
+        let (layer, rest) = flat.split_at(rows * columns);
+        flat = rest;
+        MatRef::from_column_major_slice(layer, rows, columns)
+    };
+    widths.windows(2).map(&mut view).collect()
 }
 
 #[cfg(test)]

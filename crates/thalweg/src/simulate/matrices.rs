@@ -96,6 +96,16 @@ impl<V: Lanes> Matrix<V> {
         dot(&self.entries, &self.entries)
     }
 
+    /// tr a.
+    #[inline(always)]
+    pub fn trace(&self) -> V {
+        let mut sum = V::splat(0.0);
+        for x in self.entries.iter().step_by(self.rows + 1) {
+            sum = sum.add(*x);
+        }
+        sum
+    }
+
     #[inline(always)]
     fn zeros(rows: usize, columns: usize) -> Self {
         Self {

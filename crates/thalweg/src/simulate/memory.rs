@@ -1,7 +1,8 @@
 //! How much memory an ensemble takes.
 
-use super::advance::{GroupSize, column_by_column};
+use super::advance::{GroupSize, column_by_column, wide};
 use super::{SampleSource, SimulateSettings};
+use super::{low_rank, ritz};
 use crate::lanes::dispatch;
 
 /// Vectors of the iteration for λ_max, with the room of its operator.
@@ -77,14 +78,20 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     };
     let step = groups * lanes * (2.0 * state + kept + order + columns * column);
 
-    // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos. Seeds are measured side by side as they run.
+    // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos, and those of low rank. Seeds are measured side by side as they run.
     let products: f64 = layers()
         .map(|(high, low)| y * high + low * x + x * x + y * y)
         .sum();
     let perturbed = false;
     let lanes = dispatch(GroupSize { widths, perturbed }) as f64;
     let at_once = lanes * (seeds / lanes).ceil().min(threads as f64);
-    let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS * x * y);
+    let low = if wide(widths) {
+        let rank = low_rank::rank(widths.len() - 1, outputs, inputs) as f64;
+        (ritz::MOST_STEPS as f64 + 8.0) * (x + y) * rank
+    } else {
+        0.0
+    };
+    let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS * x * y + low);
     // As words, and as the bytes of a file, which grow by doubling.
     let snapshot = seeds * state * 3.0;
     (8.0 * (law + runs + step.max(measured).max(snapshot))) as u64

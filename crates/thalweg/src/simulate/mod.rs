@@ -24,10 +24,12 @@
 
 mod advance;
 mod ascent;
+mod bidiagonal;
 mod compress;
 mod data_set;
 mod ensemble;
 mod error;
+mod factor;
 mod finite;
 mod initial;
 mod kernel;
@@ -36,15 +38,19 @@ mod lanczos;
 mod law;
 #[cfg(test)]
 mod law_tests;
+mod low_rank;
 mod matrices;
 mod memory;
+mod meter;
 mod minibatches;
 mod observe;
 #[cfg(test)]
 mod observe_tests;
 mod perturbations;
+mod products;
 #[cfg(test)]
 mod reference;
+mod ritz;
 mod run;
 mod sampler;
 pub mod schedule;

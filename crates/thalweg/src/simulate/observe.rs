@@ -2,10 +2,15 @@
 
 use faer::{Mat, MatRef};
 
-use crate::problem::{Problem, Weights, cholesky};
+use crate::lanes::condition::ratio;
+use crate::lanes::dispatch;
+use crate::problem::{Problem, Weights};
 
 use super::Data;
+use super::bidiagonal::Bidiagonal;
 use super::lambda_max::lambda_max;
+use super::meter::Meter;
+use super::products::product;
 
 /// What is measured of one seed's weights.
 ///
@@ -17,9 +22,9 @@ pub struct Observation {
     /// is linear in each layer.
     pub sharpness: f64,
     /// The largest eigenvalue of K = Σ_k (A_kA_kᵀ) ⊗ (√Σx B_kᵀB_k √Σx): λ_max of the Gauss–Newton
-    /// matrix, which is the Hessian's at a global minimum. Found by iteration until its residual is below 10⁻⁶: its relative
-    /// error is at most that, and as a rule that squared over the relative distance to the next eigenvalue. `None` where the
-    /// iteration fails, as it does if K overflows.
+    /// matrix, which is the Hessian's at a global minimum. Found by iteration until its residual ‖K x − λ x‖/λ is below 10⁻³:
+    /// its relative error is at most that, and as a rule that squared over the relative distance to the next eigenvalue, some 10⁻⁶.
+    /// `None` where the iteration fails, as it does if K overflows.
     pub lambda_max: Option<f64>,
     /// The label noise's part of E‖∇ℓ‖², for single samples: Σ_k tr(A_kᵀΣεA_k) tr(B_kΣxB_kᵀ), times
     /// 1 + 2c/d_x under heteroscedasticity c.
@@ -40,47 +45,81 @@ pub struct Observation {
 impl Observation {
     /// Measures `weights` in `problem` under the law of `data`.
     pub fn new(problem: &Problem, data: &Data, weights: &Weights) -> Self {
-        let (input, noise) = (problem.input_covariance(), problem.noise_covariance());
-        let inputs = problem.input_dim() as f64;
-        let error = weights.product() - problem.teacher();
-        let (mut sharpness, mut fluctuation, mut residual) = (0.0, 0.0, 0.0);
-        for (a, b) in weights.above().iter().zip(weights.below()) {
-            let below = trace(&(&b * input * b.transpose()));
-            sharpness += a.squared_norm_l2() * below;
-            fluctuation += trace(&(a.transpose() * noise * a)) * below;
-            let back = a.transpose() * &error;
-            // tr(MΣxNΣx) = ‖back Σx bᵀ‖² since M = backᵀ back and N = bᵀ b.
-            let crossed = &back * input * b.transpose();
-            residual += trace(&(&back * input * back.transpose())) * below
-                + 2.0 * crossed.squared_norm_l2();
+        let layers: Vec<_> = weights.layers().iter().map(Mat::as_ref).collect();
+        Self::of(&Meter::new(problem, data), &layers)
+    }
+
+    /// Measures the weights W_1 … W_D.
+    ///
+    /// With L_x in every B_k, and E = (W_D … W_1 − V) L_x, all traces are squares: tr(B_kΣxB_kᵀ) = ‖B_k‖², tr(A_kᵀΣεA_k) =
+    /// ‖L_εᵀA_k‖², tr(M_kΣx) = ‖A_kᵀE‖² and tr(M_kΣxN_kΣx) = ‖A_kᵀE B_kᵀ‖².
+    pub(super) fn of(meter: &Meter, layers: &[MatRef<'_, f64>]) -> Self {
+        // From A_{D−1} = W_D down to A_1; A_D = I is left out.
+        let depth = layers.len();
+        let mut above: Vec<Mat<f64>> = Vec::with_capacity(depth);
+        for layer in layers[1..].iter().rev() {
+            let next = match above.last() {
+                Some(last) => product(last.as_ref(), *layer),
+                None => layer.to_owned(),
+            };
+            above.push(next);
         }
-        fluctuation *= 1.0 + 2.0 * data.heteroscedasticity / inputs;
+        above.reverse();
+        // B_2 … B_D, and W_D … W_1 L_x; B_1 = L_x is left out.
+        let mut below = vec![meter.input.behind(layers[0])];
+        for layer in &layers[1..] {
+            below.push(product(*layer, below[below.len() - 1].as_ref()));
+        }
+        let whole = match above.first() {
+            Some(first) => product(first.as_ref(), layers[0]),
+            None => layers[0].to_owned(),
+        };
+        let error = whole - &meter.teacher;
+        let excess = meter.input.behind(error.as_ref());
+        let inputs = meter.input.total(meter.inputs());
+
+        let (mut sharpness, mut fluctuation, mut residual) = (0.0, 0.0, 0.0);
+        for k in 0..depth {
+            let weight = match k {
+                0 => inputs,
+                _ => below[k - 1].squared_norm_l2(),
+            };
+            let turned;
+            let back = match above.get(k) {
+                Some(a) => {
+                    sharpness += a.squared_norm_l2() * weight;
+                    fluctuation += meter.noise.square_before(a.as_ref()) * weight;
+                    turned = product(a.transpose(), excess.as_ref());
+                    &turned
+                }
+                None => {
+                    sharpness += meter.outputs() as f64 * weight;
+                    fluctuation += meter.total_noise * weight;
+                    &excess
+                }
+            };
+            let crossed = match k {
+                0 => meter.input.transposed_behind(back.as_ref()),
+                _ => product(back.as_ref(), below[k - 1].transpose()),
+            };
+            residual += back.squared_norm_l2() * weight + 2.0 * crossed.squared_norm_l2();
+        }
+        fluctuation *= meter.growth;
         Self {
             sharpness,
-            lambda_max: lambda_max(weights, &cholesky(input)),
+            lambda_max: lambda_max(meter, &above, &below[..depth - 1]),
             fluctuation,
             gradient_second_moment: fluctuation + residual,
-            loss: 0.5 * (trace(&(&error * input * error.transpose())) + trace(&noise.to_owned())),
+            loss: 0.5 * (excess.squared_norm_l2() + meter.total_noise),
             product_error: error.squared_norm_l2(),
-            condition_numbers: weights
-                .layers()
-                .iter()
-                .map(|w| condition(w.as_ref()))
-                .collect(),
+            condition_numbers: layers.iter().map(|w| condition(*w)).collect(),
         }
     }
 }
 
-fn trace(m: &Mat<f64>) -> f64 {
-    m.diagonal().column_vector().iter().sum()
-}
-
-/// σ_max/σ_min; `None` if the decomposition fails, or for a layer of zeros.
+/// σ_max/σ_min; `None` if that is undefined, as for a layer of zeros.
 fn condition(layer: MatRef<'_, f64>) -> Option<f64> {
-    let condition = match layer.singular_values().ok()?.as_slice() {
-        [largest, .., smallest] => largest / smallest,
-        [_] => 1.0,
-        [] => return None,
-    };
-    (!condition.is_nan()).then_some(condition)
+    let reduced = Bidiagonal::new(layer.nrows(), layer.ncols(), |i, j| layer[(i, j)]);
+    let (diagonal, beside) = dispatch(reduced);
+    Some(ratio(&diagonal, &beside)).filter(|x| !x.is_nan())
 }

@@ -1,49 +1,15 @@
 //! Measures several seeds' weights at once, one in each lane.
 
-use faer::Mat;
-
+use crate::lanes::condition::condition;
+use crate::lanes::numbers::dot;
 use crate::lanes::{Lanes, Task};
-use crate::problem::{Problem, cholesky};
 
 use super::kernel::{Across, Along, Store, Sum, multiply};
-use super::lambda_max::start;
 use super::lanczos::largest;
 use super::matrices::Matrix;
+use super::meter::Meter;
 use super::run::Run;
-use super::{Data, Observation, Outcome};
-use crate::lanes::condition::condition;
-
-/// What measuring needs to know of the problem.
-pub(super) struct Meter {
-    /// h_0 … h_D.
-    widths: Vec<usize>,
-    /// L_x and L_ε.
-    input_factor: Mat<f64>,
-    noise_factor: Mat<f64>,
-    teacher: Mat<f64>,
-    /// tr Σε.
-    noise: f64,
-    /// What heteroscedasticity multiplies the fluctuation by.
-    growth: f64,
-    /// Where the iteration for λ_max starts.
-    start: Vec<f64>,
-}
-
-impl Meter {
-    /// Of `problem` under the law of `data`.
-    pub fn new(problem: &Problem, data: &Data) -> Self {
-        let noise = problem.noise_covariance();
-        Self {
-            widths: problem.widths().to_vec(),
-            input_factor: cholesky(problem.input_covariance()),
-            noise_factor: cholesky(noise),
-            teacher: problem.teacher().to_owned(),
-            noise: noise.diagonal().column_vector().iter().sum(),
-            growth: 1.0 + 2.0 * data.heteroscedasticity / problem.input_dim() as f64,
-            start: start(problem.output_dim() * problem.input_dim()),
-        }
-    }
-}
+use super::{Observation, Outcome};
 
 /// As many runs as there are lanes, or fewer: what [`Observation::new`] measures of each, nothing of one that has diverged.
 pub(super) struct Together<'a> {
@@ -54,43 +20,67 @@ pub(super) struct Together<'a> {
 impl Task for Together<'_> {
     type Output = Vec<Option<Observation>>;
 
-    /// With L_x in every B_k, and E = (W_D … W_1 − V) L_x, all traces are squares: tr(B_kΣxB_kᵀ) = ‖B_k‖², tr(A_kᵀΣεA_k) =
-    /// ‖L_εᵀA_k‖², tr(M_kΣx) = ‖A_kᵀE‖² and tr(M_kΣxN_kΣx) = ‖A_kᵀE B_kᵀ‖².
+    /// The formulas are those of [`Observation::of`], in whose order they come.
     #[inline(always)]
     fn run<V: Lanes>(self) -> Vec<Option<Observation>> {
         let (meter, depth) = (self.meter, self.meter.widths.len() - 1);
         let weights = weights::<V>(self.runs, &meter.widths);
-        // B_1 … B_D, and W_D … W_1 L_x.
-        let mut below = vec![Matrix::splat(&meter.input_factor)];
-        for layer in &weights {
-            below.push(layer.times(&below[below.len() - 1]));
-        }
-        // From A_{D−1} = W_D down to A_0, the product; A_D = I is left out.
-        let mut above = vec![weights[depth - 1].clone()];
-        for layer in weights[..depth - 1].iter().rev() {
-            above.push(above[above.len() - 1].times(layer));
+        // From A_{D−1} = W_D down to A_1; A_D = I is left out.
+        let mut above: Vec<Matrix<V>> = Vec::with_capacity(depth);
+        for layer in weights[1..].iter().rev() {
+            let next = match above.last() {
+                Some(last) => last.times(layer),
+                None => layer.clone(),
+            };
+            above.push(next);
         }
         above.reverse();
-        let (teacher, input_factor) = (Matrix::splat(&meter.teacher), &below[0]);
-        let error = above[0].minus(&teacher);
-        let excess = below[depth].minus(&teacher.times(input_factor));
-        let noise_factor = Matrix::splat(&meter.noise_factor);
+        // B_2 … B_D, and W_D … W_1 L_x; B_1 = L_x is left out.
+        let mut below = vec![meter.input.behind_lanes(&weights[0])];
+        for layer in &weights[1..] {
+            below.push(layer.times(&below[below.len() - 1]));
+        }
+        let whole = match above.first() {
+            Some(first) => first.times(&weights[0]),
+            None => weights[0].clone(),
+        };
+        let error = whole.minus(&Matrix::splat(&meter.teacher));
+        let excess = meter.input.behind_lanes(&error);
 
-        let last = below[depth - 1].square();
-        let mut sharpness = last.mul(V::splat(teacher.rows as f64));
-        let mut fluctuation = last.mul(V::splat(meter.noise));
-        let mut residual = crossed(&excess, &below[depth - 1]);
-        for (a, b) in above[1..].iter().zip(&below) {
-            let weight = b.square();
-            sharpness = a.square().mul_add(weight, sharpness);
-            let noise = noise_factor.transposed_times(a).square();
-            fluctuation = noise.mul_add(weight, fluctuation);
-            residual = residual.add(crossed(&a.transposed_times(&excess), b));
+        let zero = V::splat(0.0);
+        let (mut sharpness, mut fluctuation, mut residual) = (zero, zero, zero);
+        for k in 0..depth {
+            let weight = match k {
+                0 => V::splat(meter.input.total(meter.inputs())),
+                _ => below[k - 1].square(),
+            };
+            let turned;
+            let back = match above.get(k) {
+                Some(a) => {
+                    sharpness = a.square().mul_add(weight, sharpness);
+                    let noise = meter.noise.square_before_lanes(a);
+                    fluctuation = noise.mul_add(weight, fluctuation);
+                    turned = a.transposed_times(&excess);
+                    &turned
+                }
+                None => {
+                    sharpness = V::splat(meter.outputs() as f64).mul_add(weight, sharpness);
+                    fluctuation = V::splat(meter.total_noise).mul_add(weight, fluctuation);
+                    &excess
+                }
+            };
+            let crossed = match k {
+                0 => meter.input.transposed_behind_lanes(back),
+                _ => back.times_transposed(&below[k - 1]),
+            };
+            let own = back.square().mul(weight);
+            let twice = crossed.square().mul(V::splat(2.0));
+            residual = residual.add(own.add(twice));
         }
         fluctuation = fluctuation.mul(V::splat(meter.growth));
         let loss = excess
             .square()
-            .add(V::splat(meter.noise))
+            .add(V::splat(meter.total_noise))
             .mul(V::splat(0.5));
         // Loops, not closures: those would be compiled without the instruction set.
         let mut conditions = Vec::with_capacity(depth);
@@ -99,7 +89,7 @@ impl Task for Together<'_> {
         }
         let lanes = Measured {
             sharpness: lanes(sharpness),
-            lambda_max: lanes(lambda_max(&above[1..], &below[..depth], &meter.start)),
+            lambda_max: lanes(lambda_max(meter, &above, &below[..depth - 1])),
             fluctuation: lanes(fluctuation),
             second_moment: lanes(fluctuation.add(residual)),
             loss: lanes(loss),
@@ -160,42 +150,111 @@ fn weights<V: Lanes>(runs: &[Run], widths: &[usize]) -> Vec<Matrix<V>> {
     widths.windows(2).map(layer).collect()
 }
 
-/// ‖U‖²‖B‖² + 2‖U Bᵀ‖²: a layer's part of the second moment that the label noise has none in.
+/// λ_max of X ↦ Σ_k A_kA_kᵀ X B_kᵀB_k, with `above` from A_1 to A_{D−1} (A_D = I) and `below` from B_2 to B_D (B_1 = L_x).
+///
+/// The iteration starts at a vᵀ, where v is normal numbers to which Σ_k tr(A_kA_kᵀ) B_kᵀB_k has been applied twice, and a alike: that
+/// spares it some products.
 #[inline(always)]
-fn crossed<V: Lanes>(back: &Matrix<V>, below: &Matrix<V>) -> V {
-    let twice = back.times_transposed(below).square().mul(V::splat(2.0));
-    back.square().mul_add(below.square(), twice)
-}
-
-/// λ_max of X ↦ Σ_k A_kA_kᵀ X B_kᵀB_k, with `above` from A_1 to A_{D−1} (A_D = I) and `below` from B_1 to B_D.
-#[inline(always)]
-fn lambda_max<V: Lanes>(above: &[Matrix<V>], below: &[Matrix<V>], start: &[f64]) -> V {
-    let left: Vec<Matrix<V>> = above.iter().map(|a| a.times_transposed(a)).collect();
-    let right: Vec<Matrix<V>> = below.iter().map(|b| b.transposed_times(b)).collect();
-    let columns = right[0].rows;
-    let rows = start.len() / columns;
+fn lambda_max<V: Lanes>(meter: &Meter, above: &[Matrix<V>], below: &[Matrix<V>]) -> V {
+    let (rows, columns) = (meter.outputs(), meter.inputs());
+    // I where there is none, as for all A_k and B_k below.
+    let mut left: Vec<Option<Matrix<V>>> = Vec::with_capacity(above.len() + 1);
+    for a in above {
+        left.push(Some(a.times_transposed(a)));
+    }
+    left.push(None);
+    let mut right = vec![meter.gram.as_ref().map(Matrix::splat)];
+    for b in below {
+        right.push(Some(b.transposed_times(b)));
+    }
+    let high = filtered(&left, &right, [rows, columns], &meter.start);
+    let low = filtered(&right, &left, [columns, rows], &meter.start[rows..]);
+    let mut start = Vec::with_capacity(rows * columns);
+    for v in &low {
+        for u in &high {
+            start.push(u.mul(*v));
+        }
+    }
     let mut room = vec![V::splat(0.0); start.len()];
     largest(
         start,
         #[inline(always)]
         |x, y| {
-            let x = Across::new(x, rows);
+            y.fill(V::splat(0.0));
             let shape = [rows, columns, columns];
-            let last = &right[right.len() - 1];
-            multiply(
-                x,
-                Along::new(&last.entries, columns),
-                shape,
-                Store::new(y, rows),
-            );
             for (left, right) in left.iter().zip(&right) {
-                let right = Along::new(&right.entries, columns);
-                multiply(x, right, shape, Store::new(&mut room, rows));
-                let (left, room) = (Across::new(&left.entries, rows), Along::new(&room, rows));
-                multiply(left, room, [rows, rows, columns], Sum::new(y, rows));
+                let turned: &[V] = match (left, right) {
+                    (None, Some(right)) => {
+                        let right = Along::new(&right.entries, columns);
+                        multiply(Across::new(x, rows), right, shape, Sum::new(y, rows));
+                        continue;
+                    }
+                    (Some(_), Some(right)) => {
+                        let right = Along::new(&right.entries, columns);
+                        let to = Store::new(&mut room, rows);
+                        multiply(Across::new(x, rows), right, shape, to);
+                        &room
+                    }
+                    (_, None) => x,
+                };
+                if let Some(left) = left {
+                    let (left, turned) =
+                        (Across::new(&left.entries, rows), Along::new(turned, rows));
+                    multiply(left, turned, [rows, rows, columns], Sum::new(y, rows));
+                } else {
+                    for (y, x) in y.iter_mut().zip(turned) {
+                        *y = y.add(*x);
+                    }
+                }
             }
         },
     )
+}
+
+/// The first of the `normal` numbers, with Σ_k tr(other_k) of_k applied twice.
+#[inline(always)]
+fn filtered<V: Lanes>(
+    of: &[Option<Matrix<V>>],
+    other: &[Option<Matrix<V>>],
+    [size, across]: [usize; 2],
+    normal: &[f64],
+) -> Vec<V> {
+    let mut vector = Vec::with_capacity(size);
+    for x in &normal[..size] {
+        vector.push(V::splat(*x));
+    }
+    let (mut sum, mut identity) = (vec![V::splat(0.0); size * size], V::splat(0.0));
+    for (of, other) in of.iter().zip(other) {
+        let weight = match other {
+            Some(other) => other.trace(),
+            None => V::splat(across as f64),
+        };
+        match of {
+            Some(of) => {
+                for (sum, x) in sum.iter_mut().zip(&of.entries) {
+                    *sum = weight.mul_add(*x, *sum);
+                }
+            }
+            None => identity = identity.add(weight),
+        }
+    }
+    for i in 0..size {
+        sum[i * (size + 1)] = sum[i * (size + 1)].add(identity);
+    }
+    for _ in 0..2 {
+        let mut next = vec![V::splat(0.0); size];
+        for (column, x) in sum.chunks_exact(size).zip(&vector) {
+            for (next, a) in next.iter_mut().zip(column) {
+                *next = a.mul_add(*x, *next);
+            }
+        }
+        let length = dot(&next, &next).sqrt();
+        for x in &mut next {
+            *x = x.div(length);
+        }
+        vector = next;
+    }
+    vector
 }
 
 /// The lanes one by one; those past the last are 0.

@@ -304,7 +304,9 @@ fn multiply<R: Real>(
 
 /// `scale` · m column by column.
 fn flat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R::Scalar> {
-    m.col_iter()
-        .flat_map(|c| c.iter().map(|x| R::scalar(scale * x)).collect::<Vec<_>>())
-        .collect()
+    let mut all = Vec::with_capacity(m.nrows() * m.ncols());
+    for column in m.col_iter() {
+        all.extend(column.iter().map(|x| R::scalar(scale * x)));
+    }
+    all
 }
