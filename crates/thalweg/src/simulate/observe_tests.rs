@@ -200,6 +200,48 @@ fn gradient_second_moment_and_fluctuation_match_monte_carlo() {
     }
 }
 
+/// With diagonal weights K is diagonal, and each of its entries an eigenvalue at which a search by rank could come to rest.
+#[test]
+fn lambda_max_of_diagonal_weights_is_the_largest_entry() {
+    let d = 30;
+    let problem = Problem::new(
+        Mat::identity(d, d),
+        Mat::identity(d, d),
+        Mat::identity(d, d),
+        3,
+    )
+    .unwrap();
+    let mut stream = crate::random::Stream::new(3, Purpose::Problem);
+    let mut layer = || -> Vec<f64> { (0..d).map(|_| (1.5 * stream.normal()).exp()).collect() };
+    let mut cases: Vec<_> = (0..20).map(|_| [layer(), layer(), layer()]).collect();
+    // The largest entry, 200, lies where neither its row nor its column is the largest on average: those meet at 170.
+    let only = |entries: &[(usize, f64)]| {
+        let mut layer = vec![1e-3; d];
+        for (at, square) in entries {
+            layer[*at] = square.sqrt();
+        }
+        layer
+    };
+    cases.push([
+        only(&[(0, 14.14), (2, 0.11)]),
+        only(&[(1, 1000.0), (2, 1000.0)]),
+        only(&[(0, 14.14), (1, 0.06)]),
+    ]);
+    for [a, b, c] in &cases {
+        let diagonal = |e: &[f64]| Mat::from_fn(d, d, |i, j| if i == j { e[i] } else { 0.0 });
+        let layers = vec![diagonal(a), diagonal(b), diagonal(c)];
+        let entry = |i: usize, j: usize| {
+            (c[i] * b[i]).powi(2) + (c[i] * a[j]).powi(2) + (b[j] * a[j]).powi(2)
+        };
+        let all = (0..d).flat_map(|i| (0..d).map(move |j| (i, j)));
+        let mut spectrum: Vec<f64> = all.map(|(i, j)| entry(i, j)).collect();
+        spectrum.sort_by(f64::total_cmp);
+        let weights = Weights::new(&problem, layers).unwrap();
+        let observed = Observation::new(&problem, &Data::default(), &weights);
+        within_what_is_stated(observed.lambda_max.unwrap(), &spectrum);
+    }
+}
+
 /// One step of SGD changes Q_k = W_kW_kᵀ − W_{k+1}ᵀW_{k+1} by η²(g_k g_kᵀ − g_{k+1}ᵀ g_{k+1}), exactly.
 #[test]
 fn a_step_changes_the_conserved_quantities_at_second_order_only() {
