@@ -44,7 +44,8 @@ pub fn diagnose<'py>(
     let inputs = (inputs, input_names.collect());
     let mut rows = Matrices::new(inputs, (targets, target_names), classes);
     answered(py, move |stop| {
-        let gathered = Gathered::new(&mut rows, asked.settings.seed).map_err(Failed::input)?;
+        let gathered =
+            Gathered::new(&mut rows, asked.settings.seed).map_err(|fault| of_arrays(&fault))?;
         asked.of_rows(&gathered, stop)
     })
 }
@@ -104,7 +105,21 @@ pub fn diagnose_tokens<'py>(
 
 /// What is wrong with `path`.
 fn named(path: &Path) -> impl Fn(DiagnoseError) -> Failed {
-    move |fault| Failed::Input(format!("{}: {}", path.display(), with_causes(&fault)))
+    move |fault| Failed::Input(format!("{}: {}", path.display(), said(&fault)))
+}
+
+/// Options of the program are arguments here.
+fn said(fault: &DiagnoseError) -> String {
+    let mut words = with_causes(fault);
+    for name in ["without", "targets", "classes"] {
+        words = words.replace(&format!("--{name}"), &format!("`{name}`"));
+    }
+    words
+}
+
+/// Arrays have no names to leave out.
+fn of_arrays(fault: &DiagnoseError) -> Failed {
+    Failed::Input(format!("`inputs`: {}", with_causes(fault)).replace(" with --without", ""))
 }
 
 /// How a diagnosis is made.
@@ -149,7 +164,7 @@ impl Asked {
 
     /// The answer for rows, with SGD on them until `stop` is set.
     fn of_rows(&self, gathered: &Gathered, stop: &AtomicBool) -> Result<Value, Failed> {
-        let found = Diagnosis::new(gathered, &self.settings).map_err(Failed::input)?;
+        let found = Diagnosis::new(gathered, &self.settings).map_err(|fault| of_arrays(&fault))?;
         let on_rows = OnRows::both(&found, self.settings.step, self.seconds, stop)?;
         Ok(diagnosed(&found, &on_rows))
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
@@ -74,6 +75,17 @@ impl Measurements {
             .get_or_try_init(py, || Columns::new(py, &self.inner))
     }
 
+    fn known(&self, quantity: &str) -> PyResult<()> {
+        let names = self.inner.quantities();
+        if names.iter().any(|name| name == quantity) {
+            return Ok(());
+        }
+        Err(PyValueError::new_err(format!(
+            "`quantity` is '{quantity}': one of {} is needed",
+            names.join(", ")
+        )))
+    }
+
     /// A copy of what was measured.
     pub fn core(&self) -> run::Measurements {
         (*self.inner).clone()
@@ -124,13 +136,22 @@ impl Measurements {
         self.inner.seeds()
     }
 
-    /// Steps and values of one quantity along the run of one seed: two arrays of one length, empty where there is none.
+    /// Steps and values of one quantity along the run of one seed: two arrays of one length.
     fn series<'py>(
         &self,
         py: Python<'py>,
         quantity: &str,
         seed: u64,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        self.known(quantity)?;
+        let seeds = self.inner.seeds();
+        if !seeds.contains(&seed) {
+            let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+            return Err(PyValueError::new_err(format!(
+                "`seed` is {seed}: one of {} is needed",
+                seeds.join(", ")
+            )));
+        }
         let series = self.inner.series(quantity, seed);
         let steps = series.iter().map(|point| point.step as i64).collect();
         let values = series.iter().map(|point| point.value).collect();
@@ -142,6 +163,7 @@ impl Measurements {
     /// A dictionary of arrays of one length: ``step``, ``slow_time``, ``mean``, ``standard_error`` (nan for one seed) and
     /// ``count``.
     fn mean<'py>(&self, py: Python<'py>, quantity: &str) -> PyResult<Bound<'py, PyDict>> {
+        self.known(quantity)?;
         let means = self.inner.mean(quantity);
         let table = PyDict::new(py);
         let whole = |values: Vec<i64>| array::column(py, values);

@@ -219,6 +219,17 @@ def test_scipy_operators() -> None:
         assert thalweg.trace(operator, products=500).value == 1000.0
 
 
+def test_a_few_samples_that_agree_by_chance_are_not_called_exact() -> None:
+    # ωᵀAω is 2 or −2 by the signs of two entries; the trace is 0.
+    coupled = np.zeros((50, 50))
+    coupled[0, 1] = coupled[1, 0] = 1.0
+    found = [thalweg.trace(coupled, products=2, method="hutchinson", seed=seed) for seed in range(40)]
+    agree = [estimate for estimate in found if estimate.error == 0.0]
+    assert agree and not any(estimate.converged for estimate in agree)
+    # All samples of a diagonal matrix are its trace.
+    assert thalweg.trace(np.diag(np.arange(50.0)), products=10, method="hutchinson").converged
+
+
 def test_traces_have_honest_errors() -> None:
     """Fixed seeds, 30 for each method. Student's t with 19 degrees of freedom is beyond 4.5 with a chance of 2.5e-4, which
     makes 2 % for all 90: had it happened, for every run from then on."""
@@ -346,6 +357,12 @@ def test_other_threads_go_on() -> None:
         (lambda: thalweg.eigenpairs(lambda v: v), "n is missing"),
         (lambda: thalweg.eigenpairs(lambda v: v, 0), "n = 0"),
         (lambda: thalweg.eigenpairs(lambda v: v, 2.5), "n = 2.5"),
+        (lambda: thalweg.eigenpairs(np.eye(3), seed=2**65), r"seed = 36893488147419103232: must be at most 2\*\*63 - 1"),
+        (lambda: thalweg.trace(np.eye(3), seed=2**65), "seed = 36893488147419103232"),
+        (lambda: thalweg.density(np.eye(3), seed=2**65), "seed = 36893488147419103232"),
+        (lambda: thalweg.check_symmetry(np.eye(3), seed=2**65), "seed = 36893488147419103232"),
+        (lambda: thalweg.eigenpairs(np.eye(3), tolerance="a"), "tolerance = 'a': must be a number"),
+        (lambda: thalweg.trace(np.eye(3), tolerance=None), "tolerance = None"),
         (lambda: thalweg.eigenpairs(lambda v: v, True), "n = True"),
         (lambda: thalweg.eigenpairs(np.ones((2, 3))), r"shape \(2, 3\): it must be square"),
         (lambda: thalweg.eigenpairs(np.eye(3), 4), "n = 4"),

@@ -59,11 +59,40 @@ def test_sgd_runs_at_a_step_of_ones_own(problem: thalweg.Problem) -> None:
         (dict(inputs=[[1.0], [float("nan")], [2.0]]), "inputs has numbers that are not finite"),
         (dict(targets=[1.0, float("inf"), 2.0]), "targets has numbers that are not finite"),
         (dict(target_names=["a", "b"]), "a name for each column"),
+        (dict(target_names="ab"), "target_names = 'ab': must be a list"),
+        (dict(targets=3.0), "`targets` is 3.0: one row"),
+        (dict(targets=[[1.0], [2.0, 3.0], [4.0]]), "`targets` are no array"),
+        (dict(targets=[1j, 2.0, 3.0]), "`targets` is an array of complex128"),
+        (dict(targets=np.array(["2020-01-01"] * 3, dtype="datetime64[D]")), "`targets` is an array of datetime64"),
+        (dict(targets=np.ma.masked_less([1.0, 2.0, 4.0], 2.0)), "masked entries"),
+        (dict(inputs=np.arange(18.0).reshape(3, 6) % 5), "^`inputs`: has 3 whole rows and 2 inputs: .*; leave columns out, or add rows$"),
     ],
 )
 def test_diagnose(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         thalweg.diagnose(**{"inputs": [[1.0], [3.0], [2.0]], "targets": [1.0, 2.0, 4.0], **given})
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(ratio=[1, 2]), r"ratio = \[1, 2\]: must be a number"),
+        (dict(ratio="a"), "ratio = 'a': must be a number"),
+        (dict(ratio=True), "ratio = True: must be a number"),
+        (dict(ratio=1.0, by=[]), "by is empty"),
+        (dict(ratio=1.0, by="whitening"), r"by = 'whitening': must be a list, such as \['whitening'\]"),
+    ],
+)
+def test_design(problem: thalweg.Problem, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.design(problem, 0.003, 10, **given)
+
+
+def test_runs_to_contrast_are_listed() -> None:
+    with pytest.raises(ValueError, match="runs = 'run': must be a list"):
+        thalweg.contrast("run")
+    with pytest.raises(ValueError, match="runs is empty"):
+        thalweg.contrast([])
 
 
 def test_a_problem_without_noise_has_no_minimum() -> None:

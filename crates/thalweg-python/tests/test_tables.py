@@ -39,7 +39,11 @@ def test_columns(run: thalweg.Simulation) -> None:
     np.testing.assert_allclose(mean["mean"], np.mean(both, axis=0))
     np.testing.assert_allclose(mean["standard_error"], np.std(both, axis=0, ddof=1) / np.sqrt(2))
     assert (mean["count"] == 2).all()
-    assert len(measurements.series("nothing", 3)[0]) == len(measurements.mean("nothing")["mean"]) == 0
+    for nothing in (lambda: measurements.mean("nothing"), lambda: measurements.series("nothing", 3)):
+        with pytest.raises(ValueError, match="`quantity` is 'nothing': one of sharpness, "):
+            nothing()
+    with pytest.raises(ValueError, match="`seed` is 99: one of 3, 5 is needed"):
+        measurements.series("loss", 99)
     with pytest.raises(ValueError, match="read-only"):
         measurements.value[0] = 0.0
     assert measurements.value is run.measurements.value
@@ -105,6 +109,11 @@ def test_a_networks_parameters(tmp_path: Path) -> None:
         assert sorted(stored) == sorted(tensors)
         for name, tensor in tensors.items():
             np.testing.assert_array_equal(tensor, stored[name])
+
+
+def test_at_the_start_there_is_no_difference_to_the_theory(problem: thalweg.Problem) -> None:
+    answer = thalweg.simulate(problem, learning_rate=0.003, batch=10, steps=0, seeds=2).to_dict()
+    assert {answer[name]["slow_flow_z"] for name in ("sharpness", "lambda_max", "fluctuation")} == {None}
 
 
 def test_drawings(run: thalweg.Simulation) -> None:

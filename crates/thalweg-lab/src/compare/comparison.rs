@@ -303,7 +303,7 @@ fn answered(
     }
 }
 
-/// (measured − predicted)/standard error at the last step, seed by seed.
+/// (measured − predicted)/standard error at the last step, seed by seed; none at step 0, where SGD's weights are those that the theory starts from.
 fn difference(
     i: usize,
     paths: &[Vec<Vec<Option<f64>>>],
@@ -311,7 +311,7 @@ fn difference(
     measurements: &Measurements,
     question: &Question<'_>,
 ) -> Option<f64> {
-    let last = *question.steps.last()?;
+    let last = *question.steps.last().filter(|step| **step > 0)?;
     let differences: Vec<f64> = question
         .starts
         .iter()

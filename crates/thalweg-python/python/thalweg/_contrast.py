@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from . import _core
+from ._arguments import listed
 from ._table import estimate, table
 
 
@@ -84,4 +85,4 @@ def contrast(runs: Iterable[str | PathLike[str]]) -> Contrast:
     >>> found.ends["sharpness"][1]["factor"]["count"]
     2
     """
-    return Contrast(_core.contrast([fspath(run) for run in runs]))
+    return Contrast(_core.contrast([fspath(run) for run in listed("runs", runs)]))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._estimate import Estimate
-from ._operator import Arrays, Space, space, whole
+from ._arguments import number, whole
+from ._operator import Arrays, Space, space
 
 #: By how much the seeds of a sum's terms differ: by what nobody adds to a seed by hand.
 TERM_STRIDE = 0x9E3779B97F4A7C15
@@ -176,7 +177,7 @@ def eigenpairs(
         basis = whole("basis", basis, 1)
     if tolerance is None:
         tolerance = _core.eigen_tolerance(where.epsilon)
-    elif not where.epsilon <= tolerance:
+    elif not where.epsilon <= number("tolerance", tolerance):
         raise ValueError(f"tolerance = {tolerance}: must be at least {where.epsilon:.2g}, the precision of the vectors")
     vectors, kept = _core.eigen_room(where.dim, k, max_products, basis)
     _fits(where, vectors, f"a basis of {kept}", f"basis={2 * (k + 1)} takes the fewest vectors")
@@ -227,7 +228,7 @@ def trace(
     (True, 'standard-error')
     """
     where = space(operator, n, like, seed)
-    products = whole("products", products, 1)
+    products, tolerance = whole("products", products, 1), number("tolerance", tolerance)
     vectors = _core.trace_vectors(where.dim, products, method)
     fewer = _core.trace_vectors(where.dim, 2, "hutchinson")
     few = f'method="hutchinson" takes the fewest vectors, with products=2 no more than {fewer}'

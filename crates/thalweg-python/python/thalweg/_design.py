@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _core
+from ._arguments import listed, number
 from ._core import Problem
 from ._recipe import Recipe
 from ._table import table
@@ -113,5 +114,5 @@ def design(
     if len(given) != 1:
         raise ValueError("one target is needed: `sharpness`, `ratio`, `lambda_max` or `stable`")
     name, value = given[0]
-    levers = None if by is None else list(by)
-    return Design(_core.design(problem, learning_rate, batch, (name, float(value)), levers, seconds, dict(recipe)))
+    levers = None if by is None else listed("by", by)
+    return Design(_core.design(problem, learning_rate, batch, (name, float(value) if name == "stable" else number(name, value)), levers, seconds, dict(recipe)))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from ._arguments import listed
 from ._table import table
 
 
@@ -192,7 +193,16 @@ def diagnose(
     >>> bool(found.isotropy < 0.01), bool(15 < found.noise_condition_number["value"] < 40)
     (True, True)
     """
-    rows = np.asarray(targets)
+    try:
+        rows = np.asarray(targets)
+    except ValueError as error:
+        raise ValueError(f"`targets` are no array, whose rows have one length: {error}") from None
+    if rows.ndim == 0:
+        raise ValueError(f"`targets` is {targets!r}: one row is needed for each row of `inputs`")
+    if np.ma.is_masked(targets):
+        raise ValueError("`targets` has masked entries: leave out the rows with gaps")
+    if rows.dtype.kind not in "OSUfiub":
+        raise ValueError(f"`targets` is an array of {rows.dtype}: real numbers are needed, or words for classes")
     classes = rows.dtype.kind in "OSU"
     if classes:
         if rows.ndim != 1:
@@ -202,6 +212,8 @@ def diagnose(
     rows = rows.astype(np.float64)
     if rows.ndim == 1:
         rows = rows[:, np.newaxis]
+    if target_names is not None:
+        target_names = listed("target_names", target_names)
     names = list(target_names) if target_names is not None else [f"targets[:, {j}]" for j in range(rows.shape[-1])]
     asked = _asked(depth, learning_rate, batch, resamples, seed, simulate_seconds)
     return Diagnosis(_core.diagnose(inputs, rows, names, classes, asked))

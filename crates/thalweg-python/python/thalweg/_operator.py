@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._arguments import whole
 from ._singles import Singles
 from ._tensors import Tensors
 
@@ -109,9 +110,11 @@ def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
 
 def _tensor_kind(operator: Any, like: Any) -> tuple[Any, Any, Any] | None:
     """torch, device and dtype of the vectors; None for numpy's. Nobody who has a tensor has not imported torch."""
-    if isinstance(like, np.ndarray) and like.dtype in (np.float32, np.float64):
-        return None
     torch = sys.modules.get("torch")
+    if isinstance(like, np.ndarray) and like.dtype in (np.float32, np.float64):
+        if torch is not None and isinstance(getattr(operator, "dtype", None), torch.dtype):
+            raise ValueError("like is an array of numpy's, but the operator acts on torch tensors: leave `like` out")
+        return None
     if torch is not None and hasattr(torch, "Tensor") and isinstance(like, torch.Tensor):
         return torch, like.device, like.dtype
     if like is not None:
@@ -147,14 +150,3 @@ def _symmetric(matrix: Any, epsilon: float) -> None:
         raise ValueError(
             f"operator is not symmetric: A − Aᵀ has entries up to {difference:.2g}; (A + Aᵀ)/2 is its symmetric part"
         )
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """``value``, the argument ``name``, if it is a whole number from ``least`` on."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = least - 1
-    if isinstance(value, bool) or number != value or number < least:
-        raise ValueError(f"{name} = {value!r}: must be a whole number of at least {least}")
-    return number

@@ -57,9 +57,6 @@ class _Run:
     def _draw(self, quantity: str, axes: Any) -> Any:
         """The mean over seeds with its standard error."""
         mean = self.measurements.mean(quantity)
-        if len(mean["step"]) == 0:
-            names = ", ".join(self.measurements.quantities)
-            raise ValueError(f"`quantity` is {quantity!r}: one of {names} is needed")
         axes = axes_for(axes, "step t", quantity)
         (line,) = axes.plot(mean["step"], mean["mean"], label="SGD")
         error = np.nan_to_num(mean["standard_error"])

@@ -206,6 +206,11 @@ def test_wrong_arguments_are_named(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_directory_is_no_file_of_weights(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such file, or a directory"):
+        import_(tmp_path)
+
+
 def test_another_function_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     network = NETWORKS["mlp"]

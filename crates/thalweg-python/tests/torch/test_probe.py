@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -112,7 +113,7 @@ def test_the_run_stays_the_same_bit_for_bit(make: Callable[[], nn.Module], way: 
     assert not missing
 
 
-@pytest.mark.parametrize(("way", "sentence"), [("hooks", "BatchNorm"), ("vmap", "more than 1 value per channel")])
+@pytest.mark.parametrize(("way", "sentence"), [("hooks", "BatchNorm"), ("vmap", "is 'vmap', but BatchNorm layers in training mode")])
 def test_single_samples_of_batch_norm_are_refused(way: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         train(normalised, lambda model, optimizer: Probe(model, loss=loss, fluctuation=way))
@@ -396,7 +397,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "every what": ({"every": {"lambda_max": 3}}, "`every` names lambda_max"),
     "every when": ({"every": {"fluctuation": 0}}, "`every"),
     "loss": ({"loss": 3}, "`loss` is int"),
-    "set": ({"sharpness_set": 3}, "gives no batches"),
+    "set": ({"sharpness_set": 3}, "`sharpness_set` is int, which gives no batches"),
+    "empty set": ({"sharpness_set": []}, "`sharpness_set` holds no batch"),
+    "seed": ({"seed": 2**65}, r"`seed` is 36893488147419103232: .* to 2\*\*63 - 1"),
 }
 
 
@@ -405,6 +408,18 @@ def test_wrong_settings_are_refused(name: str) -> None:
     settings, sentence = WRONG[name]
     with pytest.raises(ValueError, match=sentence):
         Probe(perceptron(), **{"loss": loss, **settings})
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    numbers = {"overhead": np.float32(0.25), "seed": np.int64(3), "first_step": np.uint8(2), "every": {"fluctuation": np.int32(2)}}
+    with Probe(perceptron(), loss=loss, **numbers):  # type: ignore[arg-type]
+        pass
+
+
+@pytest.mark.parametrize("way", ["hooks", "vmap", "chunks", "signs"])
+def test_an_empty_batch_is_called_so(way: str) -> None:
+    with Probe(perceptron(), loss=loss, fluctuation=way) as probe, pytest.raises(ValueError, match="`batch` has (no sample|fewer than two samples)"):
+        probe.step(tuple(tensor[:0] for tensor in data()))
 
 
 def test_wrong_models_and_late_steps_are_refused() -> None:

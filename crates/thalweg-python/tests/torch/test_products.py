@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -525,11 +527,36 @@ def test_a_compiled_model_is_measured_without() -> None:
         ((perceptron(3, 4), cross_entropy, [(torch.ones(0, 3).double(), torch.ones(0).long())]), "batch 0 has no samples"),
         ((perceptron(3, 4), cross_entropy, [], -1), "`seed` is -1"),
         ((perceptron(3, 4), cross_entropy, [], "a"), "`seed` is 'a'"),
+        ((perceptron(3, 4), cross_entropy, [], 2**65), "`seed` is 36893488147419103232"),
     ],
 )
 def test_errors_name_what_was_given(arguments: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Objective(*arguments)
+
+
+def test_arrays_are_told_from_tensors() -> None:
+    operator = thalweg.torch.hessian(perceptron(3, 4), cross_entropy, classified(5), seed=np.int64(3))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not on ndarray: torch.as_tensor"):
+        operator @ np.ones(operator.shape[0])
+    with pytest.raises(ValueError, match="leave `like` out"):
+        thalweg.eigenpairs(operator, like=np.empty(0))
+
+
+def test_threads_do_not_disturb_one_another() -> None:
+    def trace(seed: int) -> float:
+        torch_model = nn.Sequential(nn.Linear(3, 40), nn.Tanh(), nn.Dropout(0.5), nn.Linear(40, 4)).double()
+        torch_model.load_state_dict(weights)
+        return thalweg.trace(thalweg.torch.hessian(torch_model, cross_entropy, batches, seed=seed), products=300).value
+
+    weights = nn.Sequential(nn.Linear(3, 40), nn.Tanh(), nn.Dropout(0.5), nn.Linear(40, 4)).double().state_dict()
+    batches = classified(30, 20)
+    state = torch.get_rng_state()
+    alone = [trace(seed) for seed in range(6)]
+    # Making a model draws numbers.
+    torch.set_rng_state(state)
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(trace, range(6))) == alone
 
 
 def test_large_batches_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,6 +14,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
+
+
+#: Held while PyTorch's, numpy's or Python's global random states are others: two threads that measure at once would take and put back each
+#: other's. (A thread of the user's own that draws random numbers meanwhile is not held up.)
+GLOBAL_STATE = threading.RLock()
 
 
 @contextmanager
@@ -26,6 +32,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     with ExitStack() as stack:
         # None where no card is used: asking would start the driver.
         cards = list(range(torch.cuda.device_count())) if any(p.is_cuda for p in model.parameters()) else []
+        stack.enter_context(GLOBAL_STATE)
         stack.enter_context(torch.random.fork_rng(devices=cards))
         torch.default_generator.manual_seed(seed)
         for card in cards:

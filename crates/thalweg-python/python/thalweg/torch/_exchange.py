@@ -47,6 +47,8 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
     safetensors = _safetensors()
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"`path` is {type(path).__name__}: a file's path is needed")
+    if not os.path.isfile(path):
+        raise ValueError(f"`path` is {os.fspath(path)!r}: no such file, or a directory; a file of weights is needed, such as model.safetensors")
     with safetensors.safe_open(os.fspath(path), framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}

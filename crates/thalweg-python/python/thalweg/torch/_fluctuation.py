@@ -50,6 +50,14 @@ Curved = Union[OutputCurvature, EachCurvature]
 WAYS = ("hooks", "vmap", "samples", "chunks", "signs")
 
 
+def several(samples: int | None) -> None:
+    """Refuses a batch of less than two samples; None where they cannot be counted."""
+    if samples is not None and samples < 2:
+        found = "one sample" if samples else "no sample"
+        raise ValueError(f"`batch` has {found}: what scatters are the gradients of two or more")
+
+
+
 @dataclass
 class Found:
     """What was found on one batch."""
@@ -111,8 +119,7 @@ class Samples:
         Where a way fails in PyTorch the next one is taken, with a note; where it is `strict` a ValueError, which says what
         is wrong with the settings, is raised all the same.
         """
-        if size(batch) == 1:
-            raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
+        several(size(batch))
         ways = {
             "hooks": self._by_hooks,
             "vmap": self._by_vmap,
@@ -192,8 +199,7 @@ class Samples:
         if vector.dim() == 0:
             self.note("`loss` gives a mean: fluctuation is measured between parts of the batch, and single samples are not seen")
             return "chunks" if self.cuts(batch) else "none"
-        if len(vector) < 2:
-            raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
+        several(len(vector))
         try:
             self._find_shared(batch)
         except Unknown as error:
@@ -266,6 +272,11 @@ class Samples:
         return self._of_samples(batch, trace, "samples")
 
     def _of_samples(self, batch: Any, trace: bool, way: str) -> Found:
+        if self.coupled:
+            raise ValueError(
+                "`fluctuation` is 'vmap', but BatchNorm layers in training mode normalise by the batch, so that a sample has no gradient "
+                "of its own: take 'signs', or set these layers to eval()"
+            )
         value = self.losses(batch)
         found = torch.autograd.grad(value.mean(), self.parameters, allow_unused=True)
         mean = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
@@ -393,8 +404,7 @@ class Samples:
         samples = size(batch)
         if samples is None:
             raise ValueError("`batch` has no dimension 0 that its tensors share: it cannot be cut into samples")
-        if samples < 2:
-            raise ValueError("`batch` has one sample: samples' gradients have no scatter to measure")
+        several(samples)
         order = torch.randperm(samples, generator=self.generator)
         # BatchNorm has no variance from one sample.
         parts = order.tensor_split(max(min(CHUNKS, samples // 2 if self.coupled else samples), 2))

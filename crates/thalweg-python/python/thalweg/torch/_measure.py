@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from .. import _core
+from .._arguments import is_whole
 from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._estimate import Estimate
 from .._measure import Measured
@@ -306,5 +307,5 @@ def _density(spectrum: Density) -> dict[str, Any]:
 
 
 def _at_least(argument: str, found: int, least: int) -> None:
-    if isinstance(found, bool) or not isinstance(found, int) or found < least:
+    if not is_whole(found) or found < least:
         raise ValueError(f"`{argument}` is {found!r}: a whole number of at least {least} is needed")

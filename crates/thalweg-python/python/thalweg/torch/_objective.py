@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
 from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
 from ._pieces import Weighed, pieces, weigh
@@ -98,11 +99,11 @@ class Objective:
 
     def __init__(self, model: nn.Module, loss: Loss, data: Any, seed: int = 0) -> None:
         checked(model, loss)
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
+        if not is_whole(seed) or not 0 <= seed <= LARGEST:
             raise ValueError(f"`seed` is {seed!r}: a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
         self.loss = loss
-        self.seed = seed
+        self.seed = int(seed)
         named = trainable(self.model)
         for name, parameter in named:
             if not parameter.is_floating_point():

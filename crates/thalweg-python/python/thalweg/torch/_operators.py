@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from .._arguments import is_whole
 from .._curvature import trace
 from .._estimate import Estimate
 from ._evaluating import unhooked
@@ -80,7 +81,7 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
     products : int
         Hessian products, where it can only be estimated.
     """
-    if isinstance(products, bool) or not isinstance(products, int) or products < 4:
+    if not is_whole(products) or products < 4:
         raise ValueError(f"`products` is {products!r}: a whole number of at least 4 is needed")
     objective = Objective(model, loss, data, seed)
     if linear_in_each_parameter(objective.model):
@@ -94,6 +95,6 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
 
 
 def _bytes(memory: int | None) -> int | None:
-    if memory is not None and (isinstance(memory, bool) or not isinstance(memory, int) or memory < 0):
+    if memory is not None and (not is_whole(memory) or memory < 0):
         raise ValueError(f"`memory` is {memory!r}: a number of bytes is needed")
     return memory

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import __version__
+from .._arguments import LARGEST, is_number, is_whole
 from ..log import Log, Row
 from ._batches import size
 from ._distributed import Processes
@@ -154,7 +155,7 @@ class Probe:
         first_step: int = 0,
     ) -> None:
         checked(model, loss)
-        if isinstance(overhead, bool) or not isinstance(overhead, (int, float)) or not 0 < overhead <= 1000:
+        if not is_number(overhead) or not 0 < overhead <= 1000:
             raise ValueError(f"`overhead` is {overhead!r}: gradient passes for each step's one are needed, such as 0.05")
         ways = ("auto", "microbatches", *(way for way in WAYS if way != "samples"))
         if fluctuation not in ways:
@@ -162,8 +163,8 @@ class Probe:
         if accumulation not in ("mean", "sum"):
             raise ValueError(f"`accumulation` is {accumulation!r}: must be 'mean' or 'sum'")
         for name, number in (("seed", seed), ("first_step", first_step)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-                raise ValueError(f"`{name}` is {number!r}: a whole number, not below 0, is needed")
+            if not is_whole(number) or not 0 <= number <= LARGEST:
+                raise ValueError(f"`{name}` is {number!r}: a whole number from 0 to 2**63 - 1 is needed")
         if isinstance(log, (str, bytes)) or not isinstance(log, Sequence):
             raise ValueError(f"`log` is {type(log).__name__}: a list is needed, such as [thalweg.log.CSV('run')]")
         for one in log:
@@ -187,10 +188,10 @@ class Probe:
         self._way = fluctuation
         self._sum = accumulation == "sum"
         self._scaler = scaler
-        self._seed = seed
-        self._overhead = overhead
+        self._seed = int(seed)
+        self._overhead = float(overhead)
         self._every = dict(every or {})
-        self._step = first_step
+        self._step = int(first_step)
         self._closed = False
         #: Samples for each entry of what goes into the model, where microbatches are seen.
         self._each = 1.0
@@ -209,7 +210,7 @@ class Probe:
         if unknown:
             raise ValueError(f"`every` names {', '.join(unknown)}: not among what is measured ({', '.join(self._quantities)})")
         for name, steps in self._every.items():
-            if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            if not is_whole(steps) or steps < 1:
                 raise ValueError(f"`every[{name!r}]` is {steps!r}: a number of steps is needed")
         if "fluctuation" in self._quantities and fluctuation in ("auto", "microbatches"):
             # To see in the first step whether there are several.

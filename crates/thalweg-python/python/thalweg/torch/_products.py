@@ -66,6 +66,8 @@ class Products:
 
     def __matmul__(self, other: Tensor) -> Tensor:
         """The product with a vector (n,) or with the columns of a matrix (n, k)."""
+        if not isinstance(other, Tensor):
+            raise ValueError(f"the operator acts on torch tensors, not on {type(other).__name__}: torch.as_tensor makes one")
         return self(other) if other.dim() == 1 else self.apply_block(other.T).T
 
     def apply_block(self, rows: Tensor) -> Tensor:

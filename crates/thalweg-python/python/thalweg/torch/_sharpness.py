@@ -49,7 +49,7 @@ class Sharpness:
 
     def __init__(self, model: nn.Module, loss: Callable[[Any, Any], Tensor], data: Any, optimizer: Any, seed: int) -> None:
         self.model, self.loss, self.optimizer, self.seed = model, loss, optimizer, seed
-        self.batches = batches(data)
+        self.batches = batches(data, "sharpness_set")
         sizes = [size(batch) for batch in self.batches]
         if None in sizes:
             raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ._evaluating import copied_buffers
+from ._evaluating import GLOBAL_STATE, copied_buffers
 
 
 @contextmanager
@@ -30,8 +30,9 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     """
     modes = [(module, module.training) for module in model.modules()]
     parameters = [(parameter, parameter.grad, parameter.requires_grad) for parameter in model.parameters()]
-    own, arrays = random.getstate(), np.random.get_state()
     with ExitStack() as stack:
+        stack.enter_context(GLOBAL_STATE)
+        own, arrays = random.getstate(), np.random.get_state()
         stack.enter_context(_torch_generators_kept())
         stack.enter_context(copied_buffers(model))
         # A loop may run under no_grad or inference_mode; measurements need derivatives.
