@@ -64,7 +64,11 @@ def test_sgd_runs_at_a_step_of_ones_own(problem: thalweg.Problem) -> None:
         (dict(targets=[[1.0], [2.0, 3.0], [4.0]]), "`targets` are no array"),
         (dict(targets=[1j, 2.0, 3.0]), "`targets` is an array of complex128"),
         (dict(targets=np.array(["2020-01-01"] * 3, dtype="datetime64[D]")), "`targets` is an array of datetime64"),
-        (dict(targets=np.ma.masked_less([1.0, 2.0, 4.0], 2.0)), "masked entries"),
+        (dict(targets=np.ma.masked_less([1.0, 2.0, 4.0], 2.0)), "`targets` has masked entries"),
+        (dict(inputs=np.ma.masked_less([[1.0], [2.0], [4.0]], 2.0)), "`inputs` has masked entries"),
+        (dict(targets=np.array(["a", None, "b"], dtype=object)), "`targets` has entries of type NoneType, str: words alone"),
+        (dict(targets=np.array(["a", float("nan"), "b"], dtype=object)), "`targets` has entries of type float, str: words alone"),
+        (dict(targets=[[1.0, 2.0], [2.0, 1.0], [4.0, 0.0]], target_names=["a", "a"]), "a name of its own"),
         (dict(inputs=np.arange(18.0).reshape(3, 6) % 5), "^`inputs`: has 3 whole rows and 2 inputs: .*; leave columns out, or add rows$"),
     ],
 )

@@ -68,15 +68,15 @@ class Density:
 
     def moment(self, power: int) -> Estimate:
         """∫ λ^p φ = (1/n) tr A^p."""
-        return Estimate(*self._inner.moment(power))
+        return Estimate(*self._inner.moment(whole("power", power, 0)))
 
     def cumulative(self, x: float) -> Estimate:
         """The part of the eigenvalues that are at most ``x``."""
-        return Estimate(*self._inner.cumulative(x))
+        return Estimate(*self._inner.cumulative(_finite("x", x)))
 
     def smoothed(self, x: float, width: float) -> Estimate:
         """φ at ``x``, smoothed by a Gaussian of standard deviation ``width`` > 0."""
-        return Estimate(*self._inner.smoothed(x, width))
+        return Estimate(*self._inner.smoothed(_finite("x", x), number("width", width)))
 
     def curve(
         self, points: int = 400, width: float | None = None
@@ -95,6 +95,13 @@ class Density:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._inner.text(),)
+
+
+def _finite(name: str, value: Any) -> float:
+    found = number(name, value)
+    if not math.isfinite(found):
+        raise ValueError(f"{name} = {found}: must be finite")
+    return found
 
 
 def _restored(text: str) -> Density:
@@ -380,6 +387,8 @@ def _rows(where: Space, warm: Any, k: int) -> tuple[Any, int]:
         warm = warm.vectors
     if not isinstance(where, Arrays):
         return where.rows("warm", warm, k)
+    if np.iscomplexobj(warm):
+        raise ValueError("warm has complex numbers: real ones are needed")
     columns = np.asarray(warm, dtype=np.float64)
     if columns.ndim == 1:
         columns = columns[:, np.newaxis]

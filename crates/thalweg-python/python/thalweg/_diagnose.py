@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import listed
+from ._arguments import is_number, listed
 from ._table import table
 
 
@@ -199,11 +199,14 @@ def diagnose(
         raise ValueError(f"`targets` are no array, whose rows have one length: {error}") from None
     if rows.ndim == 0:
         raise ValueError(f"`targets` is {targets!r}: one row is needed for each row of `inputs`")
-    if np.ma.is_masked(targets):
-        raise ValueError("`targets` has masked entries: leave out the rows with gaps")
-    if rows.dtype.kind not in "OSUfiub":
+    for name, given in (("inputs", inputs), ("targets", targets)):
+        if np.ma.is_masked(given):
+            raise ValueError(f"`{name}` has masked entries: leave out the rows with gaps")
+    if rows.dtype.kind == "O":
+        rows = _of_objects(rows)
+    if rows.dtype.kind not in "SUfiub":
         raise ValueError(f"`targets` is an array of {rows.dtype}: real numbers are needed, or words for classes")
-    classes = rows.dtype.kind in "OSU"
+    classes = rows.dtype.kind in "SU"
     if classes:
         if rows.ndim != 1:
             raise ValueError(f"`targets` are words of shape {rows.shape}: one class for each row is needed, shape (n,)")
@@ -214,9 +217,21 @@ def diagnose(
         rows = rows[:, np.newaxis]
     if target_names is not None:
         target_names = listed("target_names", target_names)
+        if len(set(target_names)) < len(target_names):
+            raise ValueError(f"`target_names` is {target_names!r}: each column needs a name of its own")
     names = list(target_names) if target_names is not None else [f"targets[:, {j}]" for j in range(rows.shape[-1])]
     asked = _asked(depth, learning_rate, batch, resamples, seed, simulate_seconds)
     return Diagnosis(_core.diagnose(inputs, rows, names, classes, asked))
+
+
+def _of_objects(rows: NDArray[Any]) -> NDArray[Any]:
+    """Objects that are all words, or all numbers, as an array of these."""
+    if all(isinstance(one, str) for one in rows.flat):
+        return rows.astype(str)
+    if not all(is_number(one) for one in rows.flat):
+        kinds = ", ".join(sorted({type(one).__name__ for one in rows.flat}))
+        raise ValueError(f"`targets` has entries of type {kinds}: words alone are needed, or real numbers alone")
+    return rows.astype(np.float64)
 
 
 def diagnose_file(
