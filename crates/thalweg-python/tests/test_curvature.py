@@ -226,6 +226,11 @@ def test_a_few_samples_that_agree_by_chance_are_not_called_exact() -> None:
     found = [thalweg.trace(coupled, products=2, method="hutchinson", seed=seed) for seed in range(40)]
     agree = [estimate for estimate in found if estimate.error == 0.0]
     assert agree and not any(estimate.converged for estimate in agree)
+    # So they do where the diagonal is not 0, but for rounding.
+    coupled += np.diag(np.random.default_rng(2).normal(size=50) + 3)
+    found = [thalweg.trace(30 * coupled, products=3, method="hutchinson", seed=seed) for seed in range(40)]
+    agree = [estimate for estimate in found if estimate.error < 1e-9 * estimate.value]
+    assert agree and not any(estimate.converged for estimate in agree)
     # All samples of a diagonal matrix are its trace.
     assert thalweg.trace(np.diag(np.arange(50.0)), products=10, method="hutchinson").converged
 
@@ -366,6 +371,7 @@ def test_other_threads_go_on() -> None:
         (lambda: thalweg.density(np.eye(3)).cumulative(float("nan")), "x = nan: must be finite"),
         (lambda: thalweg.density(np.eye(3)).smoothed(1.0, "a"), "width = 'a': must be a number"),
         (lambda: thalweg.density(np.eye(3)).moment(1.5), "power = 1.5"),
+        (lambda: thalweg.density(np.eye(3)).moment(2**40), "must be below 2"),
         (lambda: thalweg.eigenpairs(np.eye(9), warm=1j * np.ones(9)), "warm has complex numbers"),
         (lambda: thalweg.eigenpairs(lambda v: v, True), "n = True"),
         (lambda: thalweg.eigenpairs(np.ones((2, 3))), r"shape \(2, 3\): it must be square"),

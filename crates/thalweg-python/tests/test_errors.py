@@ -58,7 +58,9 @@ def test_sgd_runs_at_a_step_of_ones_own(problem: thalweg.Problem) -> None:
         (dict(seed=-1), "`seed` is -1"),
         (dict(inputs=[[1.0], [float("nan")], [2.0]]), "inputs has numbers that are not finite"),
         (dict(targets=[1.0, float("inf"), 2.0]), "targets has numbers that are not finite"),
-        (dict(target_names=["a", "b"]), "a name for each column"),
+        (dict(target_names=["a", "b"]), "`target_names` is \\['a', 'b'\\]: one is needed for each of the 1 columns"),
+        (dict(target_names=["a", 1]), r"target_names\[1\] = 1: must be a text"),
+        (dict(targets=["a", 1, "b"]), "`targets` has entries of type int, str: words alone"),
         (dict(target_names="ab"), "target_names = 'ab': must be a list"),
         (dict(targets=3.0), "`targets` is 3.0: one row"),
         (dict(targets=[[1.0], [2.0, 3.0], [4.0]]), "`targets` are no array"),
@@ -95,6 +97,8 @@ def test_design(problem: thalweg.Problem, given: dict[str, Any], words: str) -> 
 def test_runs_to_contrast_are_listed() -> None:
     with pytest.raises(ValueError, match="runs = 'run': must be a list"):
         thalweg.contrast("run")
+    with pytest.raises(ValueError, match=r"runs\[0\] = 3: must be a path"):
+        thalweg.contrast([3])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="runs is empty"):
         thalweg.contrast([])
 

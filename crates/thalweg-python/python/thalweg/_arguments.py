@@ -41,6 +41,20 @@ def number(name: str, value: Any) -> float:
     return float(value)
 
 
+def text(name: str, value: Any) -> str:
+    """``value``, the argument ``name``, if it is a text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} = {value!r}: must be a text")
+    return value
+
+
+def path(name: str, value: Any) -> str:
+    """``value``, the argument ``name``, if it is a path."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise ValueError(f"{name} = {value!r}: must be a path")
+    return os.fspath(value)
+
+
 def listed(name: str, value: Any) -> list[Any]:
     """``value``, the argument ``name``, as a list that is not empty; not a text, whose letters would be taken for its parts."""
     if isinstance(value, (str, bytes, os.PathLike)) or not isinstance(value, Iterable):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
 from . import _core
-from ._arguments import listed
+from ._arguments import listed, path
 from ._table import estimate, table
 
 
@@ -85,4 +85,4 @@ def contrast(runs: Iterable[str | PathLike[str]]) -> Contrast:
     >>> found.ends["sharpness"][1]["factor"]["count"]
     2
     """
-    return Contrast(_core.contrast([fspath(run) for run in listed("runs", runs)]))
+    return Contrast(_core.contrast([path(f"runs[{i}]", run) for i, run in enumerate(listed("runs", runs))]))

@@ -68,7 +68,10 @@ class Density:
 
     def moment(self, power: int) -> Estimate:
         """∫ λ^p φ = (1/n) tr A^p."""
-        return Estimate(*self._inner.moment(whole("power", power, 0)))
+        power = whole("power", power, 0)
+        if power >= 2**31:
+            raise ValueError(f"power = {power}: must be below 2**31")
+        return Estimate(*self._inner.moment(power))
 
     def cumulative(self, x: float) -> Estimate:
         """The part of the eigenvalues that are at most ``x``."""
@@ -238,7 +241,7 @@ def trace(
     products, tolerance = whole("products", products, 1), number("tolerance", tolerance)
     vectors = _core.trace_vectors(where.dim, products, method)
     fewer = _core.trace_vectors(where.dim, 2, "hutchinson")
-    few = f'method="hutchinson" takes the fewest vectors, with products=2 no more than {fewer}'
+    few = "there is no smaller way" if vectors <= fewer else f'method="hutchinson" takes the fewest vectors, with products=2 no more than {fewer}'
     _fits(where, vectors, f"{method} with {products} products", few)
     if method == "hutchinson" and hasattr(operator, "thalweg_terms") and where.dim > products:
         terms = operator.thalweg_terms()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from numbers import Real
 from os import PathLike
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import is_number, listed
+from ._arguments import listed, text
 from ._table import table
 
 
@@ -202,8 +203,9 @@ def diagnose(
     for name, given in (("inputs", inputs), ("targets", targets)):
         if np.ma.is_masked(given):
             raise ValueError(f"`{name}` has masked entries: leave out the rows with gaps")
-    if rows.dtype.kind == "O":
-        rows = _of_objects(rows)
+    if rows.dtype.kind == "O" or (rows.dtype.kind in "SU" and not isinstance(targets, np.ndarray)):
+        # As an array of words numbers beside them would be words too.
+        rows = _of_objects(np.asarray(targets, dtype=object))
     if rows.dtype.kind not in "SUfiub":
         raise ValueError(f"`targets` is an array of {rows.dtype}: real numbers are needed, or words for classes")
     classes = rows.dtype.kind in "SU"
@@ -216,7 +218,9 @@ def diagnose(
     if rows.ndim == 1:
         rows = rows[:, np.newaxis]
     if target_names is not None:
-        target_names = listed("target_names", target_names)
+        target_names = [text(f"target_names[{i}]", name) for i, name in enumerate(listed("target_names", target_names))]
+        if len(target_names) != rows.shape[-1]:
+            raise ValueError(f"`target_names` is {target_names!r}: one is needed for each of the {rows.shape[-1]} columns of `targets`")
         if len(set(target_names)) < len(target_names):
             raise ValueError(f"`target_names` is {target_names!r}: each column needs a name of its own")
     names = list(target_names) if target_names is not None else [f"targets[:, {j}]" for j in range(rows.shape[-1])]
@@ -228,7 +232,7 @@ def _of_objects(rows: NDArray[Any]) -> NDArray[Any]:
     """Objects that are all words, or all numbers, as an array of these."""
     if all(isinstance(one, str) for one in rows.flat):
         return rows.astype(str)
-    if not all(is_number(one) for one in rows.flat):
+    if not all(isinstance(one, (Real, np.bool_)) for one in rows.flat):
         kinds = ", ".join(sorted({type(one).__name__ for one in rows.flat}))
         raise ValueError(f"`targets` has entries of type {kinds}: words alone are needed, or real numbers alone")
     return rows.astype(np.float64)

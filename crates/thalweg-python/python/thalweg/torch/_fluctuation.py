@@ -57,7 +57,6 @@ def several(samples: int | None) -> None:
         raise ValueError(f"`batch` has {found}: what scatters are the gradients of two or more")
 
 
-
 @dataclass
 class Found:
     """What was found on one batch."""
