@@ -6,7 +6,8 @@ use super::{
     tridiagonal::{least, top},
 };
 
-/// σ_max/σ_min of a matrix of `rows` rows, column by column: infinite where it is singular, NaN where it is 0. A lane's number
+/// σ_max/σ_min of a matrix of `rows` rows, column by column: infinite where it is singular, or its entries so small (10⁻⁷⁵) that products of
+/// their squares vanish, NaN where it is 0. A lane's number
 /// depends on its own matrix alone. Its relative error is of the order of rounding times the number itself.
 ///
 /// Householder's reflections from the left and the right in turn make the matrix, or its transpose if that is taller, bidiagonal (Golub
