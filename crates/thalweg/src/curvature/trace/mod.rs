@@ -128,12 +128,14 @@ pub fn trace_in<S: VectorSpace + ?Sized>(
         // A few samples may agree by chance: random signs give one of two values where one pair of entries alone is not 0.
         status: Status::met(
             sampled.error <= tolerance * sampled.value.abs()
-                && (sampled.error > AGREE * sampled.value.abs() || sampled.probes >= TELLING),
+                && (method != TraceMethod::Hutchinson
+                    || sampled.error > AGREE * sampled.value.abs()
+                    || sampled.probes >= TELLING),
         ),
     })
 }
 
-/// Samples are the same up to rounding in single precision where their mean's standard error is below this fraction of it.
+/// Hutchinson's samples are the same up to rounding in single precision where their mean's standard error is below this fraction of it.
 const AGREE: f64 = 1e-6;
 
 /// So many samples that are all the same say something.
