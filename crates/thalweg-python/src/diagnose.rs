@@ -117,9 +117,17 @@ fn said(fault: &DiagnoseError) -> String {
     words
 }
 
-/// Arrays have no names to leave out.
+/// Arrays have no names to leave out, but each fault is one of them.
 fn of_arrays(fault: &DiagnoseError) -> Failed {
-    Failed::Input(format!("`inputs`: {}", with_causes(fault)).replace(" with --without", ""))
+    let argument = match fault {
+        DiagnoseError::OneClass { .. }
+        | DiagnoseError::Constant { .. }
+        | DiagnoseError::NoNoise
+        | DiagnoseError::DependentTargets { .. } => "targets",
+        _ => "inputs",
+    };
+    let words = with_causes(fault).replace(" with --without", "");
+    Failed::Input(format!("`{argument}`: {words}"))
 }
 
 /// How a diagnosis is made.

@@ -141,17 +141,18 @@ impl Measurements {
         &self,
         py: Python<'py>,
         quantity: &str,
-        seed: u64,
+        seed: &Bound<'py, PyAny>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         self.known(quantity)?;
         let seeds = self.inner.seeds();
-        if !seeds.contains(&seed) {
+        let known = seed.extract().ok().filter(|own| seeds.contains(own));
+        let seed = known.ok_or_else(|| {
             let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-            return Err(PyValueError::new_err(format!(
+            PyValueError::new_err(format!(
                 "`seed` is {seed}: one of {} is needed",
                 seeds.join(", ")
-            )));
-        }
+            ))
+        })?;
         let series = self.inner.series(quantity, seed);
         let steps = series.iter().map(|point| point.step as i64).collect();
         let values = series.iter().map(|point| point.value).collect();

@@ -237,3 +237,97 @@ def test_a_directory_that_cannot_be_used(problem: thalweg.Problem, tmp_path: Pat
 def test_progress_is_a_function(problem: thalweg.Problem) -> None:
     with pytest.raises(ValueError, match="`progress` is 3"):
         thalweg.simulate(problem, **STEP, progress=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**65, 2**200, -1, 1.5, "a"])
+def test_seeds(problem: thalweg.Problem, seed: Any) -> None:
+    run = thalweg.simulate(problem, **STEP, seeds=[3])
+    calls = {
+        "`seeds": lambda: thalweg.simulate(problem, **STEP, seeds=[seed]),
+        "`seed` is": lambda: thalweg.flow(problem, slow_time=[1.0], seed=seed),
+        "`seed` is .*: one of 3 is needed": lambda: run.measurements.series("loss", seed),
+        "^seed = ": lambda: thalweg.evaluation_set(TRAINING, seed=seed),
+        "^run_seed = ": lambda: thalweg.evaluation_set(TRAINING, run_seed=seed),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=name):
+            call()
+
+
+@pytest.mark.parametrize("samples", [0, -1, 2.5, 2**70])
+def test_an_evaluation_set_has_samples(samples: Any) -> None:
+    with pytest.raises(ValueError, match="samples = "):
+        thalweg.evaluation_set(TRAINING, samples=samples)
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    seed: Any = np.float64(3.0)
+    inputs, _ = thalweg.evaluation_set(TRAINING, samples=np.int64(7), seed=seed)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(inputs, thalweg.evaluation_set(TRAINING, samples=7, seed=3)[0])
+    matrix = np.diag(np.arange(1.0, 41.0))
+    assert thalweg.eigenpairs(matrix, seed=seed).values == thalweg.eigenpairs(matrix, seed=3).values
+    assert thalweg.trace(matrix, products=8, seed=seed) == thalweg.trace(matrix, products=8, seed=3)
+    assert thalweg.density(matrix, probes=2, steps=4, seed=seed).moment(1) == thalweg.density(matrix, probes=2, steps=4, seed=3).moment(1)
+    thalweg.check_symmetry(matrix, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(targets="yes"), r"targets = 'yes': must be a list, such as \['yes'\]"),
+        (dict(targets=["y", 3]), r"targets\[1\] = 3: must be a text"),
+        (dict(targets=3), "targets = 3: must be a list"),
+        (dict(targets=["yes"], without="x"), "without = 'x': must be a list"),
+    ],
+)
+def test_columns_of_a_file_are_listed(given: dict[str, Any], words: str, tmp_path: Path) -> None:
+    # Letter by letter "yes" names three columns.
+    (tmp_path / "table.csv").write_text("x,y,e,s,yes\n" + "".join(f"{i % 7},{i % 3},{i % 4},{i % 5},{i % 6}\n" for i in range(90)))
+    with pytest.raises(ValueError, match=words):
+        thalweg.diagnose_file(tmp_path / "table.csv", **given)
+
+
+@pytest.mark.parametrize(
+    "targets, words",
+    [
+        (np.zeros((40, 0)), r"`targets` has the shape \(40, 0\): at least one column"),
+        (np.ones(40), "^`targets`: the target .* has the same value in every row"),
+        (["a"] * 40, "^`targets`: every row is of the class `a`"),
+        (np.arange(40.0), "^`targets`: the targets are linear functions of the inputs"),
+    ],
+)
+def test_faults_of_targets_are_not_of_inputs(targets: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.diagnose(np.arange(40.0)[:, np.newaxis], targets)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(ratio=1.2, by=["whitening", 3]), r"by\[1\] = 3: must be a text"),
+        (dict(stable="yes"), "stable = 'yes': must be True or False"),
+        (dict(stable=1), "stable = 1: must be True or False"),
+    ],
+)
+def test_levers(problem: thalweg.Problem, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.design(problem, 0.003, 10, **given)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(k=1, basis="a"), "basis = 'a'"),
+        (dict(k=1, max_products=-1), "max_products = -1"),
+        (dict(steps=3, probes=2.5), "probes = 2.5"),
+    ],
+)
+def test_memory(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        thalweg.curvature_memory(10, **given)
+
+
+@pytest.mark.parametrize("warm", ["a", [[1.0, 2.0], [3.0]], object()])
+def test_a_warm_start_is_of_numbers(warm: Any) -> None:
+    with pytest.raises(ValueError, match="warm is a (str|list|object), of which no array"):
+        thalweg.eigenpairs(np.eye(3), warm=warm)

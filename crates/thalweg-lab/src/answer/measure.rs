@@ -94,10 +94,19 @@ pub fn measured(networks: &[NetworkMeasurement]) -> Value {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("there is no network of seed {seed} here; there are those of {seeds:?}")]
+#[error("there is no network of seed {seed} here; {}", known(seeds))]
 struct NoSeed {
     seed: u64,
     seeds: Vec<u64>,
+}
+
+/// Which seeds could have been asked for.
+fn known(seeds: &[u64]) -> String {
+    if seeds.is_empty() {
+        return "the file does not say of which seed its network is: leave the seed out".to_owned();
+    }
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    format!("there are those of {}", seeds.join(", "))
 }
 
 fn name(path: &Path) -> String {

@@ -55,11 +55,20 @@ def path(name: str, value: Any) -> str:
     return os.fspath(value)
 
 
+def texts(name: str, value: Any) -> list[str]:
+    """``value``, the argument ``name``, as a list of texts, which may be empty; not a text, whose letters would be taken for them."""
+    return [text(f"{name}[{i}]", one) for i, one in enumerate(_parts(name, value))]
+
+
 def listed(name: str, value: Any) -> list[Any]:
     """``value``, the argument ``name``, as a list that is not empty; not a text, whose letters would be taken for its parts."""
-    if isinstance(value, (str, bytes, os.PathLike)) or not isinstance(value, Iterable):
-        raise ValueError(f"{name} = {value!r}: must be a list, such as [{value!r}]")
-    found = list(value)
+    found = _parts(name, value)
     if not found:
         raise ValueError(f"{name} is empty: at least one is needed")
     return found
+
+
+def _parts(name: str, value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes, os.PathLike)) or not isinstance(value, Iterable):
+        raise ValueError(f"{name} = {value!r}: must be a list, such as [{value!r}]")
+    return list(value)

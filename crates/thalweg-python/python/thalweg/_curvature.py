@@ -193,7 +193,7 @@ def eigenpairs(
     _fits(where, vectors, f"a basis of {kept}", f"basis={2 * (k + 1)} takes the fewest vectors")
     start = None if warm is None else _rows(where, warm, k)
     numbers, rows = _core.eigenpairs(
-        where, k, end, tolerance, max_products, basis, start, seed
+        where, k, end, tolerance, max_products, basis, start, int(seed)
     )
     return Eigenpairs([Estimate(*number) for number in numbers], rows.T)
 
@@ -246,8 +246,8 @@ def trace(
     if method == "hutchinson" and hasattr(operator, "thalweg_terms") and where.dim > products:
         terms = operator.thalweg_terms()
         if len(terms) > 1:
-            return _sum_of_traces(terms, products, tolerance, seed, like)
-    return Estimate(*_core.trace(where, products, method, tolerance, seed))
+            return _sum_of_traces(terms, products, tolerance, int(seed), like)
+    return Estimate(*_core.trace(where, products, method, tolerance, int(seed)))
 
 
 def _sum_of_traces(terms: Sequence[Any], products: int, tolerance: float, seed: int, like: Any) -> Estimate:
@@ -303,7 +303,7 @@ def density(
     probes, steps = whole("probes", probes, 1), whole("steps", steps, 1)
     vectors = _core.density_vectors(where.dim, probes, steps)
     _fits(where, vectors, f"a basis of {steps}", "fewer steps take fewer vectors")
-    return Density(_core.density(where, probes, steps, seed))
+    return Density(_core.density(where, probes, steps, int(seed)))
 
 
 def check_symmetry(operator: Any, n: int | None = None, *, seed: int = 0, like: Any = None) -> None:
@@ -322,7 +322,7 @@ def check_symmetry(operator: Any, n: int | None = None, *, seed: int = 0, like: 
     >>> check_symmetry(lambda v: 2.0 * v, 10)
     """
     where = space(operator, n, like, seed)
-    _core.check_symmetry(where, where.epsilon, seed)
+    _core.check_symmetry(where, where.epsilon, int(seed))
 
 
 def curvature_memory(
@@ -361,13 +361,17 @@ def curvature_memory(
     0.6
     """
     n, itemsize = whole("n", n, 1), whole("itemsize", itemsize, 1)
+    if max_products is not None:
+        max_products = whole("max_products", max_products, 1)
+    if basis is not None:
+        basis = whole("basis", basis, 1)
     vectors = 0
     if k is not None:
         vectors = max(vectors, _core.eigen_room(n, whole("k", k, 1), max_products, basis)[0])
     if products is not None:
         vectors = max(vectors, _core.trace_vectors(n, whole("products", products, 1), method))
     if steps is not None:
-        vectors = max(vectors, _core.density_vectors(n, probes, whole("steps", steps, 1)))
+        vectors = max(vectors, _core.density_vectors(n, whole("probes", probes, 1), whole("steps", steps, 1)))
     if vectors == 0:
         raise ValueError("give k, products or steps: which call is meant is not known")
     return vectors * n * itemsize
@@ -384,15 +388,26 @@ def _fits(where: Space, vectors: int, what: str, advice: str) -> None:
         )
 
 
+def _is_complex(given: Any) -> bool:
+    """Whether numbers are complex; not where they are no array."""
+    try:
+        return np.iscomplexobj(given)
+    except ValueError:
+        return False
+
+
 def _rows(where: Space, warm: Any, k: int) -> tuple[Any, int]:
     """The warm start, one row one vector, and how many there are."""
     if isinstance(warm, Eigenpairs):
         warm = warm.vectors
     if not isinstance(where, Arrays):
         return where.rows("warm", warm, k)
-    if np.iscomplexobj(warm):
+    if _is_complex(warm):
         raise ValueError("warm has complex numbers: real ones are needed")
-    columns = np.asarray(warm, dtype=np.float64)
+    try:
+        columns = np.asarray(warm, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"warm is a {type(warm).__name__}, of which no array of numbers can be made: {error}") from None
     if columns.ndim == 1:
         columns = columns[:, np.newaxis]
     if columns.ndim != 2:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _core
-from ._arguments import listed, number
+from ._arguments import listed, number, texts
 from ._core import Problem
 from ._recipe import Recipe
 from ._table import table
@@ -109,10 +109,12 @@ def design(
     >>> print(flat.designs[0]["change"])
     add noise of standard deviations 0.0000, 0.9798 to the outputs
     """
+    if not isinstance(stable, bool):
+        raise ValueError(f"stable = {stable!r}: must be True or False")
     asked = {"sharpness": sharpness, "ratio": ratio, "lambda_max": lambda_max, "stable": stable or None}
     given = [(name, value) for name, value in asked.items() if value is not None]
     if len(given) != 1:
         raise ValueError("one target is needed: `sharpness`, `ratio`, `lambda_max` or `stable`")
     name, value = given[0]
-    levers = None if by is None else listed("by", by)
+    levers = None if by is None else texts("by", listed("by", by))
     return Design(_core.design(problem, learning_rate, batch, (name, float(value) if name == "stable" else number(name, value)), levers, seconds, dict(recipe)))

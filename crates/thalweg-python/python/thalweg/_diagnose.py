@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import listed, text
+from ._arguments import listed, texts
 from ._table import table
 
 
@@ -217,8 +217,10 @@ def diagnose(
     rows = rows.astype(np.float64)
     if rows.ndim == 1:
         rows = rows[:, np.newaxis]
+    if rows.shape[-1] == 0:
+        raise ValueError(f"`targets` has the shape {rows.shape}: at least one column is needed")
     if target_names is not None:
-        target_names = [text(f"target_names[{i}]", name) for i, name in enumerate(listed("target_names", target_names))]
+        target_names = texts("target_names", listed("target_names", target_names))
         if len(target_names) != rows.shape[-1]:
             raise ValueError(f"`target_names` is {target_names!r}: one is needed for each of the {rows.shape[-1]} columns of `targets`")
         if len(set(target_names)) < len(target_names):
@@ -281,7 +283,7 @@ def diagnose_file(
     0.7
     """
     asked = _asked(depth, learning_rate, batch, resamples, seed, simulate_seconds)
-    return Diagnosis(_core.diagnose_file(path, (list(targets), list(without), classes), asked))
+    return Diagnosis(_core.diagnose_file(path, (texts("targets", targets), texts("without", without), classes), asked))
 
 
 def diagnose_tokens(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._arguments import whole
 from ._progress import Progress, told
 from ._runs import PathArgument, Training
 from ._table import table
@@ -157,7 +158,7 @@ def evaluation_set(
     experiment : dict or path
         As :func:`train` takes it.
     samples, seed : int, optional
-        How many, and by which seed they are drawn; the experiment's own (its table ``measure``) by default.
+        How many, from 1 on, and by which seed they are drawn; the experiment's own (its table ``measure``) by default.
     run_seed : int, optional
         Of the run, where each has a teacher or an evaluation set of its own; the first by default.
 
@@ -178,4 +179,7 @@ def evaluation_set(
     ((50, 3), (50, 2))
     """
     given = dict(experiment) if isinstance(experiment, Mapping) else experiment
+    samples = None if samples is None else whole("samples", samples, 1)
+    seed = None if seed is None else whole("seed", seed, 0)
+    run_seed = None if run_seed is None else whole("run_seed", run_seed, 0)
     return _core.evaluation_set(given, samples, seed, run_seed)

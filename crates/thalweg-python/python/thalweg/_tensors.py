@@ -182,7 +182,12 @@ class Tensors:
 
     def rows(self, name: str, given: Any, most: int) -> tuple[Any, int]:
         """The columns of an array or tensor as rows here, and how many they are."""
-        columns = self.torch.as_tensor(given).detach()
+        try:
+            columns = self.torch.as_tensor(given).detach()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{name} is a {type(given).__name__}, of which no tensor can be made: {error}") from None
+        if columns.is_complex():
+            raise ValueError(f"{name} has complex numbers: real ones are needed")
         if columns.dim() == 1:
             columns = columns.unsqueeze(1)
         if columns.dim() != 2 or len(columns) != self.dim or columns.shape[1] > most:

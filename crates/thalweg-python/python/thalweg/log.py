@@ -213,9 +213,16 @@ class WandB:
                 wandb = importlib.import_module("wandb")
             except ImportError as error:
                 raise ImportError("thalweg.log.WandB needs Weights & Biases: pip install wandb") from error
+            if not hasattr(wandb, "run"):
+                # A folder of that name, as Weights & Biases leaves one where it ran, is a package to Python.
+                where = ", ".join(getattr(wandb, "__path__", [])) or getattr(wandb, "__file__", "another module")
+                raise ImportError(f"thalweg.log.WandB needs Weights & Biases, and `wandb` is {where}: pip install wandb")
             run = wandb.run
             if run is None:
                 raise ValueError("no run of Weights & Biases is active: call wandb.init() first, or give `run`")
+        for name in ("config", "define_metric", "log"):
+            if not hasattr(run, name):
+                raise ValueError(f"`run` is {run!r}, which has no `{name}`: what wandb.init() gives is needed")
         self._run: Any = run
 
     def start(self, settings: Mapping[str, Any]) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from thalweg import log
 from thalweg.log import COLUMNS, CSV, Row, TensorBoard, WandB
+from thalweg.torch import Probe
 
 ROWS = [
     Row(9, "fluctuation", "", 2.5, 0.1 + 0.2, "standard-error", "hooks"),
@@ -159,6 +161,40 @@ def test_weights_and_biases(monkeypatch: pytest.MonkeyPatch) -> None:
     module.run = None  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="wandb.init"):
         WandB()
+
+
+def test_a_probe_logs_to_weights_and_biases() -> None:
+    torch.manual_seed(0)
+    model, run = torch.nn.Linear(3, 1), Run()
+    x, y = torch.randn(8, 3), torch.randn(8)
+
+    def loss(model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        difference: torch.Tensor = model(batch[0])[:, 0] - batch[1]
+        return difference.square()
+
+    with Probe(model, loss=loss, log=[WandB(run)], every={"fluctuation": 1}) as probe:
+        for _ in range(2):
+            loss(model, (x, y)).mean().backward()
+            probe.step((x, y))
+    assert run.settings["thalweg"]["parameters"] == 4
+    assert [values["thalweg/step"] for values in run.logged] == [0, 1]
+    for values in run.logged:
+        (row,) = (row for row in probe.rows if (row.step, row.quantity) == (values["thalweg/step"], "fluctuation"))
+        assert (values["thalweg/fluctuation"], values["thalweg/fluctuation/error"]) == (row.value, row.error)
+
+
+def test_a_folder_is_not_weights_and_biases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Weights & Biases leaves a folder of its name where it ran, which Python imports where the package is not installed.
+    (tmp_path / "wandb").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    try:
+        with pytest.raises(ImportError, match=f"`wandb` is {tmp_path}.*pip install wandb"):
+            WandB()
+    finally:
+        sys.modules.pop("wandb", None)
+    with pytest.raises(ValueError, match="`run` is 3, which has no `config`"):
+        WandB(3)
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,16 +42,19 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
     Raises
     ------
     ValueError
-        Where the file's tensors are not those of the specified network.
+        Where the file is none of weights, or its tensors are not those of the specified network.
     """
     safetensors = _safetensors()
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"`path` is {type(path).__name__}: a file's path is needed")
     if not os.path.isfile(path):
         raise ValueError(f"`path` is {os.fspath(path)!r}: no such file, or a directory; a file of weights is needed, such as model.safetensors")
-    with safetensors.safe_open(os.fspath(path), framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    try:
+        with safetensors.safe_open(os.fspath(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{os.fspath(path)} is not a whole safetensors file: {error}") from error
     if specification is not None:
         table = _table(specification)
     elif "thalweg" in metadata:
@@ -67,6 +70,10 @@ def import_(path: str | os.PathLike[str], specification: Specification | None = 
             raise ValueError(
                 f"{os.fspath(path)}: {name} has the shape {tuple(tensors[name].shape)}: {tuple(parameter.shape)} is needed"
             )
+        if not tensors[name].is_floating_point():
+            raise ValueError(f"{os.fspath(path)}: {name} is of {tensors[name].dtype}: real floating-point numbers are needed")
+        if not bool(tensors[name].isfinite().all()):
+            raise ValueError(f"{os.fspath(path)}: {name} has an entry that is not finite")
         with torch.no_grad():
             parameter.copy_(tensors[name])
     strangers = sorted(set(tensors) - set(own))
@@ -103,11 +110,15 @@ def export(
     ------
     ValueError
         Where a parameter is missing or has another shape, or the specified network is another function than the model.
+    RuntimeError
+        Where the file cannot be written.
     """
     safetensors = _safetensors()
     is_module(model)
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"`path` is {type(path).__name__}: a file's path is needed")
+    if os.path.isdir(path):
+        raise ValueError(f"`path` is {os.fspath(path)!r}, a directory: a file's path is needed, such as model.safetensors")
     if names is not None and not isinstance(names, Mapping):
         raise ValueError(f"`names` is {type(names).__name__}: a dictionary with the model's names by the program's is needed")
     model = unwrapped(model)
@@ -138,7 +149,10 @@ def export(
         # A file has no tied tensors.
         tensors[name] = source.to("cpu", precise, copy=True).contiguous()
     _same_function(model, made)
-    safetensors.torch.save_file(tensors, os.fspath(path))
+    try:
+        safetensors.torch.save_file(tensors, os.fspath(path))
+    except safetensors.SafetensorError as error:
+        raise RuntimeError(f"cannot write {os.fspath(path)}: {error}") from error
 
 
 def _matched(model: nn.Module, made: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -204,8 +218,14 @@ def _same_function(model: nn.Module, made: nn.Module) -> None:
     if not difference <= SAME.get(first.dtype, 5e-2) * expected.abs().max().item():
         raise ValueError(
             f"`model` is another function than the specified network: with the same parameters their outputs differ by "
-            f"{difference:.3g} (is the activation the same? is dropout on?)"
+            f"{difference:.3g} (is the activation the same? is dropout on?{_about_biases(model, made)})"
         )
+
+
+def _about_biases(model: nn.Module, made: nn.Module) -> str:
+    """A question more where the model has biases, which a specified network has only if it says so."""
+    own, specified = (any("bias" in name for name, _ in one.named_parameters()) for one in (model, made))
+    return " the model has biases: does the specification say `biases = true`?" if own and not specified else ""
 
 
 def _table(specification: Specification) -> Mapping[str, Any]:

@@ -54,7 +54,8 @@ def measure(
     does (:class:`Probe` estimates the distribution's from a batch, and divides by N − 1).
 
     The model, its buffers, ``.grad`` and the random states are left as they are, a DataLoader's own generator too; backward
-    hooks on parameters and modules are not called. Products with the Hessian are exact
+    hooks on parameters and modules are not called. Several threads may measure at once; a thread that draws PyTorch's random numbers
+    meanwhile, as a training with dropout does, disturbs those of a measurement, and its own are then not those of its seed. Products with the Hessian are exact
     (differentiating twice), in the precision of the parameters; ``model.double()`` gives more digits.
 
     Parameters

@@ -62,16 +62,17 @@ class Products:
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product with a vector (n,)."""
+        _real(vector)
         return self.apply_block(vector[None])[0]
 
     def __matmul__(self, other: Tensor) -> Tensor:
         """The product with a vector (n,) or with the columns of a matrix (n, k)."""
-        if not isinstance(other, Tensor):
-            raise ValueError(f"the operator acts on torch tensors, not on {type(other).__name__}: torch.as_tensor makes one")
+        _real(other)
         return self(other) if other.dim() == 1 else self.apply_block(other.T).T
 
     def apply_block(self, rows: Tensor) -> Tensor:
         """The products with k vectors, one a row: (k, n) to (k, n)."""
+        _real(rows)
         if rows.dim() != 2 or rows.shape[1] != self.objective.count:
             raise ValueError(f"vectors of shape {tuple(rows.shape)} were given: (k, {self.objective.count}) is needed")
         return self.apply_within(rows, range(len(self.objective.parameters)))
@@ -220,6 +221,14 @@ class GaussNewton(Products):
         curved = self._pulled(residuals, leaves, along, batched)
         curved = _filled(curved, outputs, rows, batched)
         return self._pulled(outputs, [self.objective.parameters[i] for i in blocks], curved, batched)
+
+
+def _real(vectors: Any) -> None:
+    """Refuses what is no tensor of real numbers."""
+    if not isinstance(vectors, Tensor):
+        raise ValueError(f"the operator acts on torch tensors, not on {type(vectors).__name__}: torch.as_tensor makes one")
+    if vectors.is_complex():
+        raise ValueError(f"the vectors are {vectors.dtype}: real ones are needed; multiply .real and .imag apart")
 
 
 def _moving(parts: Sequence[Tensor | None]) -> tuple[list[int], list[Tensor]]:

@@ -29,6 +29,8 @@ CHECK = 8
 PROBES = 8
 #: What it costs, in gradient passes of as many samples: a product, and the first gradient's graph.
 PRODUCT, GRAPH = 2.6, 1.8
+#: How many seeds there are: after the last comes the first.
+SEEDS = 1 << 63
 #: Forward passes for the critical sharpness, at most, each a third of a gradient pass.
 FORWARD = 12
 
@@ -56,6 +58,8 @@ class Sharpness:
                 f"`sharpness_set`: the tensors of batch {sizes.index(None)} differ in length along dimension 0, so that its "
                 "samples cannot be counted"
             )
+        if 0 in sizes:
+            raise ValueError(f"`sharpness_set`: batch {sizes.index(0)} has no samples: leave it out")
         self.samples = sum(number for number in sizes if number is not None)
         self.notes: list[str] = []
         #: The last tr H.
@@ -95,7 +99,7 @@ class Sharpness:
         hessian = Hessian(self.objective)
         if name == "sharpness":
             self._traces += 1
-            self.trace = trace(hessian, products=PROBES, method="hutchinson", seed=self.seed + self._traces)
+            self.trace = trace(hessian, products=PROBES, method="hutchinson", seed=(self.seed + self._traces) % SEEDS)
             yield Row(step, name, "", self.trace.value, self.trace.error, self.trace.kind, f"Hutchinson of {PROBES} products")
             return
         operator: Any = hessian
@@ -179,7 +183,7 @@ class Top:
         if warm is not None and not check:
             found, method = warm, f"warm Lanczos of {WARM} products"
         else:
-            cold = eigenpairs(operator, k=1, max_products=COLD, seed=self.seed + self._done)
+            cold = eigenpairs(operator, k=1, max_products=COLD, seed=(self.seed + self._done) % SEEDS)
             if warm is not None:
                 value = max(cold.values[0].value, warm.values[0].value)
                 self._short = abs(value - warm.values[0].value) / abs(value) if value else 0.0
