@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._estimate import Estimate
 from ._arguments import number, whole
+from ._estimate import Estimate
 from ._operator import Arrays, Space, space
 
 #: By how much the seeds of a sum's terms differ: by what nobody adds to a seed by hand.

@@ -111,10 +111,10 @@ def design(
     """
     if not isinstance(stable, bool):
         raise ValueError(f"stable = {stable!r}: must be True or False")
-    asked = {"sharpness": sharpness, "ratio": ratio, "lambda_max": lambda_max, "stable": stable or None}
+    asked = {"sharpness": sharpness, "ratio": ratio, "lambda_max": lambda_max, "stable": 1.0 if stable else None}
     given = [(name, value) for name, value in asked.items() if value is not None]
     if len(given) != 1:
         raise ValueError("one target is needed: `sharpness`, `ratio`, `lambda_max` or `stable`")
     name, value = given[0]
     levers = None if by is None else texts("by", listed("by", by))
-    return Design(_core.design(problem, learning_rate, batch, (name, float(value) if name == "stable" else number(name, value)), levers, seconds, dict(recipe)))
+    return Design(_core.design(problem, learning_rate, batch, (name, number(name, value)), levers, seconds, dict(recipe)))

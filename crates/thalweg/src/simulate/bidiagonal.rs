@@ -123,19 +123,20 @@ fn take_and_multiply<V: Lanes>(
             }
             continue;
         }
-        let (a, b) = columns.split_at_mut(2 * stride);
-        let ((a, b), (c, d)) = (a.split_at_mut(stride), b.split_at_mut(stride));
-        let four = [
-            &mut a[from..],
-            &mut b[from..],
-            &mut c[from..],
-            &mut d[from..],
-        ];
+        let four = each_from(columns, stride, from);
         let sums = taken::<V, 4>(four, &z[from..], [u[0], u[1], u[2], u[3]], &v[from..]);
         for (w, sums) in w.iter_mut().zip(&sums) {
             *w = sum(sums);
         }
     }
+}
+
+/// Four columns from row `from` on.
+#[inline(always)]
+fn each_from(columns: &mut [f64], stride: usize, from: usize) -> [&mut [f64]; 4] {
+    let (a, b) = columns.split_at_mut(2 * stride);
+    let ((a, b), (c, d)) = (a.split_at_mut(stride), b.split_at_mut(stride));
+    [a, b, c, d].map(|column| &mut column[from..])
 }
 
 /// The same for `N` columns; the sums are not added up yet.
@@ -204,14 +205,7 @@ fn take_and_combine<V: Lanes>(
             }
             continue;
         }
-        let (a, b) = columns.split_at_mut(2 * stride);
-        let ((a, b), (c, d)) = (a.split_at_mut(stride), b.split_at_mut(stride));
-        let four = [
-            &mut a[from..],
-            &mut b[from..],
-            &mut c[from..],
-            &mut d[from..],
-        ];
+        let four = each_from(columns, stride, from);
         let (w, u) = ([w[0], w[1], w[2], w[3]], [u[0], u[1], u[2], u[3]]);
         combined::<V, 4>(four, &v[from..], w, u, &mut z[from..]);
     }
