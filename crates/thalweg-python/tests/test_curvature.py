@@ -167,6 +167,29 @@ def test_every_kind_of_operator() -> None:
     assert thalweg.trace(matrix).value == pytest.approx(np.trace(matrix))
 
 
+def test_scipys_operators_see_vectors_where_they_have_no_matmat() -> None:
+    """As ``eigsh`` calls them: what is written for (n,) alone fails on the columns (n, 1) that scipy would make of a block."""
+    scipy = pytest.importorskip("scipy.sparse.linalg")
+    values = np.arange(1.0, 301.0)
+    shapes = set()
+
+    def product(v: Array) -> Array:
+        shapes.add(v.shape)
+        return values * v
+
+    class Subclass(scipy.LinearOperator):  # type: ignore[misc, name-defined]
+        def _matvec(self, v: Array) -> Array:
+            return product(v)
+
+    for operator in (scipy.LinearOperator((300, 300), matvec=product, dtype=float), Subclass(float, (300, 300))):
+        assert thalweg.eigenpairs(operator, k=2).values[0].value == pytest.approx(300)
+        assert thalweg.trace(operator, products=300).value == pytest.approx(values.sum())
+    assert shapes == {(300,)}
+    blocks = []
+    many = scipy.LinearOperator((300, 300), matvec=product, matmat=lambda v: blocks.append(v.shape) or values[:, None] * v, dtype=float)
+    assert thalweg.trace(many, products=300).value == pytest.approx(values.sum()) and blocks
+
+
 def test_single_precision_is_worked_on_in_it() -> None:
     """An operator of float32 sees float32 vectors and takes half the memory; its numbers have single precision's errors."""
     values = 1.0 / np.arange(1, 401) ** 2

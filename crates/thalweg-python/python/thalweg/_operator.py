@@ -28,7 +28,7 @@ class Arrays:
         self._dtype = dtype
         self._is_matrix = isinstance(operator, np.ndarray) or hasattr(operator, "tocsr")
         #: Whether many vectors are multiplied faster together than one by one.
-        self.at_once = self._is_matrix or hasattr(operator, "matmat")
+        self.at_once = self._is_matrix or _has_matmat(operator)
 
     def apply(self, rows: NDArray[Any]) -> NDArray[Any]:
         """A x for each row x."""
@@ -64,6 +64,23 @@ class Arrays:
     def memory_left(self) -> int | None:
         """Bytes that arrays can still have; None where nobody tells."""
         return _core.memory_left()
+
+
+def _has_matmat(operator: Any) -> bool:
+    """Whether a product with several vectors is the operator's own.
+
+    A scipy ``LinearOperator`` without one goes through the columns, as (n, 1): nothing is won, and functions that were written
+    for vectors (n,), as ``eigsh`` calls them, fail or multiply out to (n, n).
+    """
+    if not hasattr(operator, "matmat"):
+        return False
+    interface = sys.modules.get("scipy.sparse.linalg")
+    if interface is None or not isinstance(operator, interface.LinearOperator):
+        return True
+    if type(operator)._matmat is interface.LinearOperator._matmat:
+        return False
+    # scipy has no public name for a function that was not given; without this one its columns are taken as before.
+    return getattr(operator, "_CustomLinearOperator__matmat_impl", operator) is not None
 
 
 #: What the core works with.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
@@ -111,6 +112,8 @@ class Simulation(_Run):
         axes = self._draw(quantity, axes)
         comparison = self._compared[1]
         names = [measured["quantity"] for measured in comparison["measured"]]
+        # Predictions may lie on one another: the upper one leaves gaps.
+        dashes = itertools.cycle(("--", (0, (1, 3)), "-."))
         for predicted in comparison["predicted"] if quantity in names else []:
             answered = predicted["answer"].get("Ok")
             series = answered and answered["series"][names.index(quantity)]
@@ -119,7 +122,7 @@ class Simulation(_Run):
             if len(series["course"]) == 1:
                 axes.axhline(series["course"][0], linestyle=":", color="gray", label=predicted["legend"])
             else:
-                axes.plot(comparison["steps"], series["course"], "--", label=predicted["legend"])
+                axes.plot(comparison["steps"], series["course"], linestyle=next(dashes), label=predicted["legend"])
         axes.legend()
         return axes
 

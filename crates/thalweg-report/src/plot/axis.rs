@@ -109,7 +109,7 @@ impl Fitted {
             (low, high) = (1.0, 10.0);
         }
         all_between(match axis.scale {
-            Scale::Linear => widen(low, high, margin, 0.5 * low.abs().max(1e-12)),
+            Scale::Linear => widen(low, high, margin, if low == 0.0 { 1.0 } else { 0.5 * low.abs() }),
             Scale::Log => {
                 let (low, high) = widen(low.log10(), high.log10(), margin, 0.2);
                 (10f64.powf(low), 10f64.powf(high))
@@ -185,5 +185,8 @@ mod tests {
         assert!(empty.ticks(4).len() > 1);
         let single = Fitted::new(&Axis::linear("x"), [8.0].into_iter(), 0.05).between(0.0, 1.0);
         assert!((single.place(8.0) - 0.5).abs() < 1e-9);
+        // The first row of a log that has only just begun.
+        let zero = Fitted::new(&Axis::linear("x"), [0.0].into_iter(), 0.05).between(0.0, 1.0);
+        assert_eq!((zero.place(-1.0), zero.place(0.0), zero.place(1.0)), (0.0, 0.5, 1.0));
     }
 }

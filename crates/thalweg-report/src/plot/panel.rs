@@ -68,7 +68,7 @@ pub struct Level {
 pub struct Look {
     /// Its colour.
     pub ink: Ink,
-    /// Its line, if its points are joined; errors are then a band.
+    /// Its line, if its points are joined; errors are then a band, of a point without neighbours a bar.
     pub line: Option<Dash>,
     /// Its markers; without a line, errors are bars.
     pub marker: Option<Marker>,
@@ -395,7 +395,8 @@ impl Panel {
             .split(|p| !self.shown(p))
             .filter(|piece| !piece.is_empty());
         for piece in pieces {
-            let Some(dash) = look.line else {
+            // A point alone is no line, and its band would have no width.
+            let Some(dash) = look.line.filter(|_| piece.len() > 1) else {
                 for p in piece.iter().filter(|p| p.error > 0.0) {
                     let ends =
                         [p.y - p.error, p.y + p.error].map(|end| (x.place(p.x), y.place(end)));

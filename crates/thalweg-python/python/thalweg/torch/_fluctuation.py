@@ -134,6 +134,8 @@ class Samples:
             try:
                 return ways[tried](batch, trace)
             except (RuntimeError, ValueError) as error:
+                if strict and isinstance(error, Unknown) and failed is None:
+                    raise ValueError(f"no norms by hooks: {error}; set `fluctuation` to 'signs', which takes any model") from error
                 if strict and isinstance(error, ValueError):
                     raise failed or error from error
                 self.note(f"fluctuation by {tried} failed: {said(error)}")

@@ -208,7 +208,10 @@ class Probe:
         self._quantities = self._chosen(quantities)
         unknown = [name for name in self._every if name not in self._quantities]
         if unknown:
-            raise ValueError(f"`every` names {', '.join(unknown)}: not among what is measured ({', '.join(self._quantities)})")
+            raise ValueError(
+                f"`every` names {', '.join(unknown)}, which this probe does not measure: it measures {', '.join(self._quantities)}; "
+                f"`quantities` chooses among {', '.join(QUANTITIES)}"
+            )
         for name, steps in self._every.items():
             if not is_whole(steps) or steps < 1:
                 raise ValueError(f"`every[{name!r}]` is {steps!r}: a number of steps is needed")
