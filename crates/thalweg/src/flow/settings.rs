@@ -40,7 +40,7 @@ pub enum Drift {
 pub const MOST_WEIGHTS: usize = 10_000_000;
 
 /// The most rows of K that the exact drift decomposes.
-pub const MOST_CURVATURE: usize = 3000;
+pub const MOST_CURVATURE: usize = 2000;
 
 impl Default for FlowSettings {
     /// A tolerance of 1e-6, at which T and F along the minima came out right to 1e-7 in every problem tried.
