@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use faer::{Mat, linalg::solvers::DenseSolveCore};
 use serde::Serialize;
-use thalweg::flow::{FlowSettings, Times, descend, slow_flow};
+use thalweg::flow::{Drift, FlowSettings, Times, descend, slow_flow};
 use thalweg::problem::{Basis, Problem, Weights, covariance, spectrum, teacher};
 use thalweg::random::{Purpose, Stream};
 
@@ -38,6 +38,8 @@ enum Part {
     Down,
     /// Along the minima to u = 10, no axes shared: from where `Down` ended, or else from a minimum in which nothing commutes.
     Along,
+    /// The same by the exact drift.
+    Exact,
 }
 
 /// What one problem took.
@@ -50,6 +52,7 @@ struct Case {
     modes: Option<(Time, usize)>,
     down: Option<(Time, usize)>,
     along: Option<(Time, usize)>,
+    exact: Option<(Time, usize)>,
 }
 
 /// Times the flows, one after the other.
@@ -57,8 +60,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut cases = Vec::new();
     if !arguments.json {
         println!(
-            "{:>3} {:>5} {:>7} {:>16} {:>16} {:>16}",
-            "D", "d", "outputs", "modes: s, steps", "down: s, steps", "along: s, steps"
+            "{:>3} {:>5} {:>7} {:>16} {:>16} {:>16} {:>16}",
+            "D",
+            "d",
+            "outputs",
+            "modes: s, steps",
+            "down: s, steps",
+            "along: s, steps",
+            "exact: s, steps"
         );
     }
     for &depth in &arguments.depths {
@@ -73,10 +82,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                     })
                 };
                 println!(
-                    "{depth:>3} {width:>5} {outputs:>7} {:>16} {:>16} {:>16}",
+                    "{depth:>3} {width:>5} {outputs:>7} {:>16} {:>16} {:>16} {:>16}",
                     column(&case.modes),
                     column(&case.down),
-                    column(&case.along)
+                    column(&case.along),
+                    column(&case.exact)
                 );
             }
             cases.push(case);
@@ -116,7 +126,8 @@ fn case(
     parts: &[Part],
 ) -> Result<Case, Box<dyn std::error::Error>> {
     let settings = FlowSettings::default();
-    let along = |problem: &Problem, start: &Weights| {
+    let along = |problem: &Problem, start: &Weights, drift: Drift| {
+        let settings = FlowSettings { drift, ..settings };
         let clocks = Clocks::start();
         let path = slow_flow(problem, start, &Times::Slow(vec![10.0]), &settings)?;
         Ok::<_, Box<dyn std::error::Error>>((clocks.per(1.0), path.statistics.accepted))
@@ -128,10 +139,11 @@ fn case(
         modes: None,
         down: None,
         along: None,
+        exact: None,
     };
     if parts.contains(&Part::Modes) {
         let problem = problem(depth, width, outputs, |_| Basis::Canonical)?;
-        case.modes = Some(along(&problem, &stretched(&problem)?)?);
+        case.modes = Some(along(&problem, &stretched(&problem)?, Drift::Symmetric)?);
     }
     let problem = problem(depth, width, outputs, |seed| Basis::Random { seed })?;
     let mut start = None;
@@ -146,9 +158,12 @@ fn case(
         case.down = Some((clocks.per(1.0), descent.statistics.accepted));
         start = Some(descent.weights);
     }
+    let start = start.map_or_else(|| minimum(&problem), Ok)?;
     if parts.contains(&Part::Along) {
-        let start = start.map_or_else(|| minimum(&problem), Ok)?;
-        case.along = Some(along(&problem, &start)?);
+        case.along = Some(along(&problem, &start, Drift::Symmetric)?);
+    }
+    if parts.contains(&Part::Exact) {
+        case.exact = Some(along(&problem, &start, Drift::Exact)?);
     }
     Ok(case)
 }

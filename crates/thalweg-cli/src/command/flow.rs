@@ -3,7 +3,7 @@
 mod finite;
 
 use clap::{Args, ValueEnum};
-use thalweg::flow::{ARRIVED, Drift, FlowError};
+use thalweg::flow::{self, ARRIVED, Drift, FlowError};
 use thalweg::problem::Weights;
 use thalweg::simulate::InitialWeights;
 use thalweg_lab::answer::{FlowAnswer, FlowTimes, Prepared, random_start};
@@ -18,15 +18,18 @@ use crate::number::{known, significant};
 use crate::output;
 use crate::page::{Align, Page, Table};
 
-/// Refuses networks of these widths, h_0 … h_D, that have more than `most` weights.
+/// Refuses networks of these widths, h_0 … h_D, that have more weights than can be followed.
 ///
 /// # Errors
 /// [`FlowError::TooLarge`].
-fn fits(widths: &[usize], most: usize) -> Result<(), FlowError> {
+fn fits(widths: &[usize]) -> Result<(), FlowError> {
     let layers = widths.windows(2);
     let parameters = layers.fold(0usize, |sum, h| sum.saturating_add(h[0] * h[1]));
-    if parameters > most {
-        return Err(FlowError::TooLarge { parameters, most });
+    if parameters > flow::MOST_WEIGHTS {
+        return Err(FlowError::TooLarge {
+            parameters,
+            most: flow::MOST_WEIGHTS,
+        });
     }
     Ok(())
 }
@@ -114,8 +117,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         DriftArgument::Exact => Some(Drift::Exact),
         DriftArgument::Finite => None,
     };
-    let most = drift.unwrap_or(Drift::Exact).most_weights();
-    let accepted = |widths: &[usize]| fits(widths, most).map_err(Failure::input);
+    let accepted = |widths: &[usize]| fits(widths).map_err(Failure::input);
     let file = arguments.problem.read_if(accepted)?;
     let Some(drift) = drift else {
         return finite::run(&file, arguments);

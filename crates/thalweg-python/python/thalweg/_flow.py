@@ -159,8 +159,8 @@ def flow(
         η, B and the steps t, ascending, in place of ``slow_time``, counted from the start itself. One number is the last
         step: 16 before it then, of equal ratio.
     drift : {"symmetric", "exact", "finite"}
-        By symmetric generators, with Theorem 1's minimum as the limit; or SGD's own at leading order in η, for small
-        networks: the same where curvature and noise commute, another on the way elsewhere, and with another end where noise and
+        By symmetric generators, with Theorem 1's minimum as the limit; or SGD's own at leading order in η, for networks
+        of at most 2000 inputs times outputs: the same where curvature and noise commute, another on the way elsewhere, and with another end where noise and
         signal have different axes. Both hold as η → 0. With "finite": means over
         SGD's fluctuations at this ``learning_rate`` and ``batch``, which it needs with ``slow_time`` too; for at most four
         inputs and outputs and eight layers.

@@ -109,7 +109,12 @@ impl Fitted {
             (low, high) = (1.0, 10.0);
         }
         all_between(match axis.scale {
-            Scale::Linear => widen(low, high, margin, if low == 0.0 { 1.0 } else { 0.5 * low.abs() }),
+            Scale::Linear => widen(
+                low,
+                high,
+                margin,
+                if low == 0.0 { 1.0 } else { 0.5 * low.abs() },
+            ),
             Scale::Log => {
                 let (low, high) = widen(low.log10(), high.log10(), margin, 0.2);
                 (10f64.powf(low), 10f64.powf(high))
@@ -187,6 +192,9 @@ mod tests {
         assert!((single.place(8.0) - 0.5).abs() < 1e-9);
         // The first row of a log that has only just begun.
         let zero = Fitted::new(&Axis::linear("x"), [0.0].into_iter(), 0.05).between(0.0, 1.0);
-        assert_eq!((zero.place(-1.0), zero.place(0.0), zero.place(1.0)), (0.0, 0.5, 1.0));
+        assert_eq!(
+            (zero.place(-1.0), zero.place(0.0), zero.place(1.0)),
+            (0.0, 0.5, 1.0)
+        );
     }
 }

@@ -187,6 +187,17 @@ pub enum FlowError {
         /// The most that is accepted.
         most: usize,
     },
+    /// The exact drift would decompose a matrix that is too large.
+    #[error(
+        "the exact drift decomposes a matrix of d_y · rank Σx = {size} rows at each step, and at most {most} are taken where layers, inputs and noise \
+         do not share their axes: take fewer outputs or inputs, or follow symmetric generators (`--drift symmetric`)"
+    )]
+    CurvatureTooLarge {
+        /// d_y · rank Σx.
+        size: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
     /// The finite-step theory is offered for small networks.
     #[error(
         "the finite-step theory is for at most {} inputs and outputs, hidden widths of at most {} and at most {} layers, and the widths here are {}: \

@@ -18,7 +18,7 @@ use faer::{Mat, Side};
 
 use super::{
     FlowError,
-    kronecker::add_kron,
+    kronecker::{add_kron, add_scaled},
     point::{Model, Point},
     potential::{Ascent, add_decay, add_dropout},
 };
@@ -111,19 +111,23 @@ impl ExactFlow<'_> {
 fn pulled_back(point: &Point, weight: &Mat<f64>) -> Vec<Mat<f64>> {
     let depth = point.depth();
     let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
-    let entry = |a: usize, c: usize, b: usize, d: usize| weight[(c * rows + a, d * rows + b)];
     let (mut on_above, mut on_below) = (Vec::new(), Vec::new());
     for k in 0..depth {
         let (above, below) = (&point.above[k], &point.below[k]);
         let input = below.transpose() * below;
         let output = above * above.transpose();
         // J_p's block of layer k is (B_kX)ᵀ ⊗ A_k: contract Z J_p with either factor.
-        let left = Mat::from_fn(rows, rows, |a, b| {
-            contract(columns, |c, d| entry(a, c, b, d) * input[(c, d)])
-        });
-        let right = Mat::from_fn(columns, columns, |d, c| {
-            contract(rows, |a, b| entry(a, c, b, d) * output[(a, b)])
-        });
+        let mut left = Mat::<f64>::zeros(rows, rows);
+        let mut right = Mat::<f64>::zeros(columns, columns);
+        for (d, b) in (0..columns).flat_map(|d| (0..rows).map(move |b| (d, b))) {
+            let blocks = weight.col_as_slice(d * rows + b).chunks_exact(rows);
+            let (left, output) = (left.col_as_slice_mut(b), output.col_as_slice(b));
+            for (c, block) in blocks.enumerate() {
+                add_scaled(left, input[(c, d)], block);
+                let along = block.iter().zip(output).map(|(z, g)| z * g);
+                right[(d, c)] += along.sum::<f64>();
+            }
+        }
         on_above.push(left * above);
         on_below.push(below * right);
     }
@@ -139,12 +143,4 @@ fn pulled_back(point: &Point, weight: &Mat<f64>) -> Vec<Mat<f64>> {
         from_above = point.layers[k].transpose() * from_above + &on_below[k];
     }
     gradient
-}
-
-/// Σ_{ij} f(i, j) over a square of side `n`.
-fn contract(n: usize, f: impl Fn(usize, usize) -> f64) -> f64 {
-    (0..n)
-        .flat_map(|i| (0..n).map(move |j| (i, j)))
-        .map(|(i, j)| f(i, j))
-        .sum()
 }

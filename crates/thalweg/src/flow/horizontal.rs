@@ -132,7 +132,7 @@ impl System for HorizontalFlow<'_> {
 /// The same flow for networks too large for a Jacobian by differences: the implicit steps use that of symmetric generators, which
 /// is the exact one where K commutes with the noise, and iterations make up for what it leaves out.
 pub(super) struct WideHorizontalFlow<'a> {
-    exact: HorizontalFlow<'a>,
+    exact: ExactFlow<'a>,
     /// The flow by symmetric generators.
     symmetric: WideFlow<'a>,
 }
@@ -141,7 +141,7 @@ impl<'a> WideHorizontalFlow<'a> {
     /// The flow of `model`, under its forces.
     pub(super) fn new(model: &'a Model) -> Self {
         Self {
-            exact: HorizontalFlow::new(model),
+            exact: ExactFlow::new(model),
             symmetric: WideFlow::new(model),
         }
     }
@@ -151,7 +151,7 @@ impl Stiff for WideHorizontalFlow<'_> {
     fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         out.copy_from_slice(&self.exact.velocity(y)?);
         self.symmetric.look(time, y);
-        Ok(())
+        self.symmetric.take_off_turns(out)
     }
 
     fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError> {

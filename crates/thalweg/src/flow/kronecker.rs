@@ -47,7 +47,7 @@ pub(super) fn add_outer(into: &mut Mat<f64>, column: &Mat<f64>, row: &Mat<f64>) 
 }
 
 /// into ← into + factor · from.
-fn add_scaled(into: &mut [f64], factor: f64, from: &[f64]) {
+pub(super) fn add_scaled(into: &mut [f64], factor: f64, from: &[f64]) {
     for (into, from) in into.iter_mut().zip(from) {
         *into += factor * from;
     }

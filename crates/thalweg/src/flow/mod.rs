@@ -81,7 +81,7 @@ pub use path::path;
 pub use relaxation::{Relaxation, relaxation};
 pub use rest::rest;
 pub use rosenbrock::Statistics;
-pub use settings::{Drift, FlowSettings, Steps, Times};
+pub use settings::{Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};
 pub use validity::{
     ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,

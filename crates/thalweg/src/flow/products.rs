@@ -68,19 +68,26 @@ pub(super) fn add_times<T: Real>(
 pub(super) fn gram<T: Real>(a: MatRef<'_, T>) -> Mat<T> {
     let mut product = Mat::zeros(a.nrows(), a.nrows());
     add_lower(&mut product, T::rounded(1.0), a, a.transpose());
-    mirror(&mut product);
+    mirror(Parity::Symmetric, &mut product);
     product
 }
 
-/// A S Aᵀ for a symmetric S.
-pub(super) fn between<T: Real>(a: MatRef<'_, T>, s: &Mat<T>) -> Mat<T> {
+/// Whether a matrix is its transpose, or minus that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parity {
+    Symmetric,
+    Antisymmetric,
+}
+
+/// A S Aᵀ for an S of this parity.
+pub(super) fn between<T: Real>(parity: Parity, a: MatRef<'_, T>, s: &Mat<T>) -> Mat<T> {
     let mut product = Mat::zeros(a.nrows(), a.nrows());
     add_between(&mut product, T::rounded(1.0), a, s);
-    mirror(&mut product);
+    mirror(parity, &mut product);
     product
 }
 
-/// The lower triangle of `into` ← that of `into` + scale · A S Aᵀ for a symmetric S.
+/// The lower triangle of `into` ← that of `into` + scale · A S Aᵀ for a symmetric or antisymmetric S.
 pub(super) fn add_between<T: Real>(into: &mut Mat<T>, scale: T, a: MatRef<'_, T>, s: &Mat<T>) {
     let half = times(a, s.as_ref());
     add_lower(into, scale, half.as_ref(), a.transpose());
@@ -109,14 +116,18 @@ pub(super) fn add_lower<T: Real>(
 /// Rows and columns of the squares by which `mirror` goes: two of them fit in the fastest cache.
 const TILE: usize = 32;
 
-/// Copies the lower triangle to the upper.
-pub(super) fn mirror<T: Real>(matrix: &mut Mat<T>) {
+/// Copies the lower triangle, or minus it, to the upper.
+pub(super) fn mirror<T: Real>(parity: Parity, matrix: &mut Mat<T>) {
     let n = matrix.nrows();
+    let sign = T::rounded(match parity {
+        Parity::Symmetric => 1.0,
+        Parity::Antisymmetric => -1.0,
+    });
     for from in (0..n).step_by(TILE) {
         for to in (from..n).step_by(TILE) {
             for j in to..(to + TILE).min(n) {
                 for i in from..(from + TILE).min(j) {
-                    matrix[(i, j)] = matrix[(j, i)];
+                    matrix[(i, j)] = sign * matrix[(j, i)];
                 }
             }
         }

@@ -31,28 +31,16 @@ pub enum Drift {
     /// SGD's drift at leading order in η. For isotropic noise it is the Riemannian gradient flow of F/4;
     /// where K and I ⊗ Σε do not commute, its limit is not Theorem 1's minimum but near it, with a steady rotation of the
     /// hidden bases, on which no number depends: small networks are followed up to such rotations, their weights too.
-    /// Costs 2n field evaluations a step, n the number of weights: for small networks, and for wide
-    /// ones that share all axes, where it is the symmetric drift.
+    /// Each evaluation decomposes K, of d_y rank(Σx) rows, at most [`MOST_CURVATURE`] of them; networks that share all axes need no K,
+    /// since there it is the symmetric drift.
     Exact,
 }
 
-impl Drift {
-    /// The most weights of a network that is followed by this drift; no limit where layers, inputs and noise share their axes.
-    ///
-    /// ```
-    /// use thalweg::flow::Drift;
-    ///
-    /// // The exact one keeps a matrix of that size squared.
-    /// assert_eq!(Drift::Exact.most_weights(), 5000);
-    /// assert!(Drift::Symmetric.most_weights() > 1_000_000);
-    /// ```
-    pub fn most_weights(self) -> usize {
-        match self {
-            Self::Symmetric => 10_000_000,
-            Self::Exact => 5000,
-        }
-    }
-}
+/// The most weights of a network that is followed along the minima.
+pub const MOST_WEIGHTS: usize = 10_000_000;
+
+/// The most rows of K that the exact drift decomposes.
+pub const MOST_CURVATURE: usize = 2000;
 
 impl Default for FlowSettings {
     /// A tolerance of 1e-6, at which T and F along the minima came out right to 1e-7 in every problem tried.

@@ -1,7 +1,7 @@
 //! The flow along the minima, by the integrator that the drift and the size of the network ask for.
 
 use super::{
-    Drift, FlowError, FlowSettings, Statistics, Waypoint,
+    Drift, FlowError, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Statistics, Waypoint,
     bdf::{self, Stiff},
     clock::Logarithmic,
     horizontal::{HorizontalFlow, WideHorizontalFlow},
@@ -38,6 +38,9 @@ const MOST_DENSE_GENERATORS: usize = 80;
 /// With more weights than this the exact drift's Jacobian by differences is dearer than iterations without it.
 const MOST_DIFFERENCES: usize = 100;
 
+/// With more weights than this no Jacobian by differences is made at all: the matrix alone would take 200 MB.
+const MOST_JACOBIAN: usize = 5000;
+
 /// What `follow` makes of the flow from `start`, of which the first step lies within `horizon`.
 ///
 /// # Errors
@@ -55,7 +58,7 @@ pub(super) fn walk<T>(
         drift,
         ..
     } = *settings;
-    let (parameters, most) = (model.dim(), drift.most_weights());
+    let parameters = model.dim();
     let is_wide = match drift {
         Drift::Symmetric => Lift::new(&model.layers(&start)).unknowns() > MOST_DENSE_GENERATORS,
         Drift::Exact => parameters > MOST_DIFFERENCES,
@@ -63,8 +66,20 @@ pub(super) fn walk<T>(
     if is_wide && let Some(modes) = Modes::new(model, &start) {
         return follow(&mut modes.walk(*settings, horizon)?);
     }
+    let by_generators = model.forces.follow_generators();
+    let most = match drift {
+        Drift::Exact if !by_generators => MOST_JACOBIAN,
+        Drift::Symmetric | Drift::Exact => MOST_WEIGHTS,
+    };
     if parameters > most {
         return Err(FlowError::TooLarge { parameters, most });
+    }
+    let size = model.outputs() * model.root().ncols();
+    if drift == Drift::Exact && size > MOST_CURVATURE {
+        return Err(FlowError::CurvatureTooLarge {
+            size,
+            most: MOST_CURVATURE,
+        });
     }
     match drift {
         Drift::Symmetric if is_wide => {
@@ -77,7 +92,7 @@ pub(super) fn walk<T>(
             let run = rosenbrock::Integrator::new(&flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }
-        Drift::Exact if is_wide && model.forces.follow_generators() => {
+        Drift::Exact if is_wide && by_generators => {
             let flow = WideHorizontalFlow::new(model);
             let run = Logarithmic::integrator(flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })

@@ -240,3 +240,47 @@ fn bad_input_is_an_error() {
         Err(FlowError::TooManySteps { steps: 3, .. })
     ));
 }
+
+/// By the exact drift what counts is the size of K where axes are not shared, and with a force that generators do not follow that of a Jacobian.
+#[test]
+fn what_the_exact_drift_cannot_hold_is_an_error() {
+    let follow = |(inputs, outputs), width, forces| {
+        let shape = ProblemShape {
+            input_dim: inputs,
+            output_dim: outputs,
+            rank: outputs,
+            depth: 2,
+        };
+        let turned = Problem::random(shape, 1).unwrap();
+        let problem = Problem::with_hidden_widths(
+            turned.input_covariance().to_owned(),
+            turned.teacher().to_owned(),
+            turned.noise_covariance().to_owned(),
+            2,
+            &[width],
+        )
+        .unwrap();
+        let first = Mat::from_fn(width, inputs, |i, j| f64::from(u8::from(i == j)));
+        let last = Mat::from_fn(outputs, width, |i, j| match j < inputs {
+            true => problem.teacher()[(i, j)],
+            false => 0.0,
+        });
+        let start = Weights::new(&problem, vec![first, last]).unwrap();
+        let settings = FlowSettings {
+            drift: Drift::Exact,
+            forces,
+            ..FlowSettings::default()
+        };
+        slow_flow(&problem, &start, &Times::Slow(vec![0.1]), &settings).unwrap_err()
+    };
+    let refused = follow((50, 41), 50, Forces::default());
+    let (size, most) = (2050, 2000);
+    assert_eq!(refused, FlowError::CurvatureTooLarge { size, most });
+    let dropout = Forces {
+        dropout: 0.1,
+        ..Forces::default()
+    };
+    let refused = follow((10, 2), 500, dropout);
+    let (parameters, most) = (6000, 5000);
+    assert_eq!(refused, FlowError::TooLarge { parameters, most });
+}

@@ -6,7 +6,7 @@ use super::field::{Field, Generators, Operator};
 use crate::flow::{
     FlowError,
     conjugate::conjugate_gradients,
-    products::{Real, add, add_between, between, dot, mirror, multiply, times},
+    products::{Parity, Real, add, add_between, between, dot, mirror, multiply, times},
 };
 
 /// An operator on X_1 … X_{D−1} at one point, in hidden bases in which what it does to each X_k from either side is diagonal.
@@ -17,6 +17,8 @@ use crate::flow::{
 pub(super) struct Eliminated<T: Real> {
     /// U_1 … U_{D−1}, whose columns are the bases.
     bases: Generators,
+    /// That of the generators.
+    parity: Parity,
     largest: f64,
     /// What (i, j) entries are multiplied by; zero where that is rounding.
     pivots: Vec<Mat<T>>,
@@ -85,6 +87,7 @@ impl<T: Real> Eliminated<T> {
                 (2.0 * noise / largest, all(inputs), all(outputs))
             }),
             bases,
+            parity: operator.parity(),
             largest,
             pivots,
             inverse,
@@ -101,7 +104,7 @@ impl<T: Real> Eliminated<T> {
         let norm = right.iter().map(|r| dot(r, r)).sum::<f64>().sqrt();
         let norm = if norm == 0.0 { 1.0 } else { norm };
         let turned = right.iter().zip(&self.bases).map(|(r, u)| {
-            let r = faer::Scale(norm.recip()) * between(u.transpose(), r);
+            let r = faer::Scale(norm.recip()) * between(self.parity, u.transpose(), r);
             rounded(&r)
         });
         let mut right: Vec<Mat<T>> = turned.collect();
@@ -153,7 +156,7 @@ impl<T: Real> Eliminated<T> {
         }
         let back = x.iter().zip(&self.bases).map(|(x, u)| {
             let x = Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)].into());
-            between(u.as_ref(), &x) * faer::Scale(norm / self.largest)
+            between(self.parity, u.as_ref(), &x) * faer::Scale(norm / self.largest)
         });
         Ok(back.collect())
     }
@@ -166,13 +169,13 @@ impl<T: Real> Eliminated<T> {
             if pivots[(0, 0)].into() > 0.0 {
                 continue;
             }
-            let mut turned = between(u.transpose(), x);
+            let mut turned = between(self.parity, u.transpose(), x);
             for (i, j) in (0..n).flat_map(|j| (0..n).map(move |i| (i, j))) {
                 if pivots[(i, j)].into() == 0.0 {
                     turned[(i, j)] = 0.0;
                 }
             }
-            *x = between(u.as_ref(), &turned);
+            *x = between(self.parity, u.as_ref(), &turned);
         }
     }
 
@@ -230,7 +233,7 @@ impl<T: Real> Eliminated<T> {
                 add(into, T::rounded(noise * along), &inputs[k]);
             }
         }
-        mirror(into);
+        mirror(self.parity, into);
     }
 }
 

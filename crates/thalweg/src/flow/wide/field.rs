@@ -4,7 +4,7 @@ use faer::Mat;
 
 use crate::flow::{
     point::Model,
-    products::{add_times, dot, gram, times},
+    products::{Parity, add_times, dot, gram, times},
 };
 use crate::recipe::Forces;
 
@@ -29,20 +29,22 @@ pub(super) struct Field {
     forces: Forces,
 }
 
-/// A symmetric operator on X.
+/// A symmetric operator on the generators.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operator {
     /// EᵀE.
     Gram,
     /// σ EᵀE + M.
     Implicit(f64),
+    /// EᵀE on antisymmetric generators, which turn the hidden bases.
+    Turns,
 }
 
 impl Operator {
     /// How often EᵀE is in it: with a decay c of the weights M has 2c EᵀE more.
     pub(super) fn gram(self, forces: &Forces) -> f64 {
         match self {
-            Self::Gram => 1.0,
+            Self::Gram | Self::Turns => 1.0,
             Self::Implicit(shift) => shift + 2.0 * forces.decay,
         }
     }
@@ -50,8 +52,16 @@ impl Operator {
     /// How much traces couple neighbours, if they do.
     pub(super) fn coupling(self, forces: &Forces) -> Option<f64> {
         match self {
-            Self::Gram => None,
+            Self::Gram | Self::Turns => None,
             Self::Implicit(_) => Some(forces.noise),
+        }
+    }
+
+    /// That of the generators.
+    pub(super) fn parity(self) -> Parity {
+        match self {
+            Self::Gram | Self::Implicit(_) => Parity::Symmetric,
+            Self::Turns => Parity::Antisymmetric,
         }
     }
 }
@@ -192,6 +202,12 @@ impl Field {
         (0..self.hidden())
             .map(|k| with_transpose(imbalance(motion, &self.layers, k)))
             .collect()
+    }
+
+    /// Eᵀ of a motion of the weights for antisymmetric generators.
+    pub(super) fn turning_of(&self, motion: &[Mat<f64>]) -> Generators {
+        let halves = (0..self.hidden()).map(|k| imbalance(motion, &self.layers, k));
+        halves.map(|half| &half - half.transpose()).collect()
     }
 
     pub(super) fn forces(&self) -> &Forces {

@@ -100,6 +100,22 @@ impl<'a> WideFlow<'a> {
         });
     }
 
+    /// Takes off `velocity`, at the point last looked at, the part that turns the hidden bases: E Ω with the antisymmetric Ω for
+    /// which what is left is least, EᵀE Ω = Eᵀ v.
+    pub(super) fn take_off_turns(&self, velocity: &mut [f64]) -> Result<(), FlowError> {
+        let Some(Here { field, .. }) = &self.here else {
+            return Ok(());
+        };
+        let right = field.turning_of(&self.model.layers(velocity));
+        let turns = Eliminated::<f64>::new(field, Operator::Turns)?
+            .solve(&right, |missing, gained| missing <= START * START * gained)?;
+        let turning = self.model.flatten(&field.lift(&turns));
+        for (v, turning) in velocity.iter_mut().zip(turning) {
+            *v -= turning;
+        }
+        Ok(())
+    }
+
     /// X at `time`, extrapolated from as many times as can be without blowing up what is uncertain in X.
     fn guess(&self, time: f64) -> Option<Generators> {
         let weights = (1..=self.known.len()).rev().find_map(|count| {

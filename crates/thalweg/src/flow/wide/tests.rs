@@ -145,6 +145,28 @@ fn eliminated_systems_are_solved() {
     }
 }
 
+/// So are those for the part of a motion that turns the hidden bases, which leaves nothing of a motion that is a turn.
+#[test]
+fn turns_are_found() {
+    let deep = problem(3, 3, 7);
+    for problem in problems().iter().chain([&deep, &uneven()]) {
+        let model = Model::new(problem);
+        let field = Field::new(&model, minimum(problem).layers().to_vec());
+        let sign = |i: usize, j: usize| f64::from(i > j) - f64::from(i < j);
+        let turns: Generators = generators(&field, 0.9)
+            .iter()
+            .map(|x| Mat::from_fn(x.nrows(), x.ncols(), |i, j| sign(i, j) * x[(i, j)]))
+            .collect();
+        let turning = field.lift(&turns);
+        let mut flow = WideFlow::new(&model);
+        flow.look(0.0, &model.flatten(&field.layers));
+        let mut velocity = model.flatten(&turning);
+        flow.take_off_turns(&mut velocity).unwrap();
+        let left = norm(&velocity) / norm(&model.flatten(&turning));
+        assert!(left < 1e-7, "{left}");
+    }
+}
+
 /// Hidden layers of different widths, all wider than the output.
 fn uneven() -> Problem {
     let narrow = problem(5, 2, 3);
