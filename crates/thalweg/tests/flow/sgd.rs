@@ -1,10 +1,12 @@
 //! The drift against SGD itself, where symmetric generators and the exact drift part ways.
 
 use faer::Mat;
-use thalweg::flow::{self, Drift, NoLimit, Times, descend, slow_flow};
-use thalweg::problem::{Problem, Weights};
+use thalweg::flow::{self, Drift, NoLimit, Steps, Times, descend, path, slow_flow};
+use thalweg::problem::{Basis, Problem, Weights, covariance, spectrum, teacher};
 use thalweg::simulate::{Ensemble, InitialWeights, SimulateSettings};
 use thalweg::theory::{functionals, predict};
+
+use crate::random_weights;
 
 const LEARNING_RATE: f64 = 0.002;
 const BATCH: usize = 10;
@@ -104,4 +106,48 @@ fn the_exact_drift_ends_where_sgd_does() {
         "{}",
         theorem.sharpness
     );
+}
+
+/// The same in a network of 160 weights, whose steps have the Jacobian of symmetric generators: T after 5·10⁵ steps from a random start. 16 seeds, fixed.
+///
+/// The standard error was 0.2 % when this was written, the exact drift 0.06 % off and the symmetric one 1.9 %. A band of 1 % is five
+/// standard errors; the symmetric drift must be outside it.
+#[test]
+fn sgd_follows_the_exact_drift_of_wider_networks() {
+    const STEPS: u64 = 500_000;
+    let turned = |seed| Basis::Random { seed };
+    let singular = [1.2, 1.0, 0.9, 0.8];
+    let problem = Problem::new(
+        covariance::from_spectrum(&spectrum::power_law(8, 1.0), turned(1)),
+        teacher::from_singular_values(4, 8, &singular, turned(2), turned(3)),
+        covariance::from_spectrum(&[1.0, 0.4, 0.15, 0.05], turned(4)),
+        3,
+    )
+    .unwrap();
+    let start = random_weights(&problem, 5);
+    let mut settings = SimulateSettings::new(LEARNING_RATE, BATCH);
+    settings.init = InitialWeights::Given(start.clone());
+    let mut runs = Ensemble::start(&problem, &settings, &(0..16).collect::<Vec<u64>>()).unwrap();
+    runs.run_to(STEPS);
+    let found: Vec<f64> = runs
+        .weights()
+        .into_iter()
+        .map(|weights| functionals(&problem, &weights.unwrap()).unwrap().sharpness)
+        .collect();
+    let mean = found.iter().sum::<f64>() / found.len() as f64;
+    let off = |drift: Drift| {
+        let steps = Steps {
+            learning_rate: LEARNING_RATE,
+            batch: BATCH,
+            steps: vec![STEPS],
+        };
+        let settings = flow::FlowSettings {
+            drift,
+            ..flow::FlowSettings::default()
+        };
+        let path = path(&problem, &start, &steps, &settings).unwrap();
+        (path.snapshots[0].sharpness / mean - 1.0).abs()
+    };
+    assert!(off(Drift::Exact) < 0.01, "{}", off(Drift::Exact));
+    assert!(off(Drift::Symmetric) > 0.01, "{}", off(Drift::Symmetric));
 }
