@@ -9,7 +9,7 @@
 //! for d. It takes one solution a step where Rodas5P takes eight, in three to four times as many steps, and the Jacobian need not
 //! be exact: where only iterations solve a linear system, that is several times faster.
 
-use super::{FlowError, Statistics};
+use super::{FlowError, Statistics, products::accumulate};
 
 /// An autonomous system dy/dt = f(y) too large for a factored Jacobian.
 pub(super) trait Stiff {
@@ -278,13 +278,6 @@ impl<S: Stiff> Integrator<S> {
             accumulate(&mut y, product, &self.differences[j]);
         }
         y
-    }
-}
-
-/// y ← y + a x.
-fn accumulate(y: &mut [f64], a: f64, x: &[f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
     }
 }
 

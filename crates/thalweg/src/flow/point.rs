@@ -2,7 +2,9 @@
 
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 
-use super::{FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum};
+use super::{
+    FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum, products::sum_of_products,
+};
 use crate::problem::Problem;
 use crate::recipe::Forces;
 
@@ -154,7 +156,7 @@ impl Model {
     /// The largest relative change of a layer, max_k ‖δW_k‖ / ‖W_k‖ (Frobenius): unlike a weight by
     /// weight measure it does not change when the hidden bases are rotated.
     pub(super) fn relative_size(&self, change: &[f64], state: &[f64]) -> f64 {
-        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let norm = |x: &[f64]| sum_of_products(x, x).sqrt();
         (0..self.depth())
             .map(|k| norm(&change[self.range(k)]) / norm(&state[self.range(k)]).max(1e-300))
             .fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })

@@ -3,7 +3,7 @@
 use std::ops::{AddAssign, Mul, MulAssign};
 
 use faer::{
-    Accum, Mat, MatRef, Par,
+    Accum, Mat, MatMut, MatRef, Par,
     linalg::matmul::{
         matmul,
         triangular::{self, BlockStructure},
@@ -60,8 +60,18 @@ pub(super) fn add_times<T: Real>(
     left: MatRef<'_, T>,
     right: MatRef<'_, T>,
 ) {
+    add_times_to(into.as_mut(), scale, left, right);
+}
+
+/// The same of a part of something larger.
+pub(super) fn add_times_to<T: Real>(
+    into: MatMut<'_, T>,
+    scale: T,
+    left: MatRef<'_, T>,
+    right: MatRef<'_, T>,
+) {
     let par = threads(&[left, right]);
-    matmul(into.as_mut(), Accum::Add, left, right, scale, par);
+    matmul(into, Accum::Add, left, right, scale, par);
 }
 
 /// A Aᵀ.
@@ -126,16 +136,20 @@ pub(super) fn mirror<T: Real>(matrix: &mut Mat<T>) {
 /// into ← into + scale · x.
 pub(super) fn add<T: Real>(into: &mut Mat<T>, scale: T, x: &Mat<T>) {
     for j in 0..into.ncols() {
-        let (into, x) = (into.col_as_slice_mut(j), x.col_as_slice(j));
-        vectorise(
-            #[inline(always)]
-            || {
-                for (into, x) in into.iter_mut().zip(x) {
-                    *into += scale * *x;
-                }
-            },
-        );
+        accumulate(into.col_as_slice_mut(j), scale, x.col_as_slice(j));
     }
+}
+
+/// into ← into + scale · x.
+pub(super) fn accumulate<T: Real>(into: &mut [T], scale: T, x: &[T]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            for (into, x) in into.iter_mut().zip(x) {
+                *into += scale * *x;
+            }
+        },
+    );
 }
 
 /// into ← into ∘ x, entry by entry.
@@ -166,24 +180,29 @@ const LANES: usize = 16;
 
 /// tr(Aᵀ B).
 pub(super) fn dot<T: Real>(a: &Mat<T>, b: &Mat<T>) -> f64 {
-    let column = |j| {
-        let (a, a_rest) = a.col_as_slice(j).as_chunks::<LANES>();
-        let (b, b_rest) = b.col_as_slice(j).as_chunks::<LANES>();
-        vectorise(
-            #[inline(always)]
-            || {
-                let mut sums = [T::rounded(0.0); LANES];
-                for (a, b) in a.iter().zip(b) {
-                    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-                        *sum += *a * *b;
-                    }
-                }
-                for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+    let columns = 0..a.ncols();
+    columns
+        .map(|j| sum_of_products(a.col_as_slice(j), b.col_as_slice(j)))
+        .sum()
+}
+
+/// Σ_i a_i b_i.
+pub(super) fn sum_of_products<T: Real>(a: &[T], b: &[T]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    vectorise(
+        #[inline(always)]
+        || {
+            let mut sums = [T::rounded(0.0); LANES];
+            for (a, b) in a.iter().zip(b) {
+                for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
                     *sum += *a * *b;
                 }
-                sums.into_iter().map(T::into).sum::<f64>()
-            },
-        )
-    };
-    (0..a.ncols()).map(column).sum()
+            }
+            for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+                *sum += *a * *b;
+            }
+            sums.into_iter().map(T::into).sum::<f64>()
+        },
+    )
 }
