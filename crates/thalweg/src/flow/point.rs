@@ -133,13 +133,19 @@ impl Model {
 
     /// Layers to a flat state, each column by column.
     pub(super) fn flatten(&self, layers: &[Mat<f64>]) -> Vec<f64> {
-        let mut state = Vec::with_capacity(self.dim());
-        for layer in layers {
-            for j in 0..layer.ncols() {
-                state.extend_from_slice(layer.col_as_slice(j));
+        let mut state = vec![0.0; self.dim()];
+        self.flatten_to(layers, &mut state);
+        state
+    }
+
+    /// The same to a state that is there.
+    pub(super) fn flatten_to(&self, layers: &[Mat<f64>], state: &mut [f64]) {
+        for (k, layer) in layers.iter().enumerate() {
+            let columns = state[self.range(k)].chunks_exact_mut(layer.nrows());
+            for (j, column) in columns.enumerate() {
+                column.copy_from_slice(layer.col_as_slice(j));
             }
         }
-        state
     }
 
     /// A flat state to layers.

@@ -2,14 +2,7 @@
 
 use std::ops::{AddAssign, Mul, MulAssign};
 
-use faer::{
-    Accum, Mat, MatMut, MatRef, Par,
-    linalg::matmul::{
-        matmul,
-        triangular::{self, BlockStructure},
-    },
-    traits::RealField,
-};
+use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul, traits::RealField};
 
 use crate::lanes::vectorise;
 
@@ -96,24 +89,26 @@ pub(super) fn add_between<T: Real>(into: &mut Mat<T>, scale: T, a: MatRef<'_, T>
     add_lower(into, scale, half.as_ref(), a.transpose());
 }
 
-/// The lower triangle of `into` ← that of `into` + scale · left · right.
+/// Columns of the blocks by which `add_lower` goes: as many as one call of the kernels has rows in single precision, and twice as many as it has in double.
+const PANEL: usize = 96;
+
+/// The lower triangle of `into` ← that of `into` + scale · left · right; what is above it is then without meaning.
 pub(super) fn add_lower<T: Real>(
     into: &mut Mat<T>,
     scale: T,
     left: MatRef<'_, T>,
     right: MatRef<'_, T>,
 ) {
-    triangular::matmul(
-        into.as_mut(),
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        left,
-        BlockStructure::Rectangular,
-        right,
-        BlockStructure::Rectangular,
-        scale,
-        threads(&[left, right]),
-    );
+    let n = into.nrows();
+    for start in (0..n).step_by(PANEL) {
+        let (height, width) = (n - start, PANEL.min(n - start));
+        add_times_to(
+            into.as_mut().submatrix_mut(start, start, height, width),
+            scale,
+            left.subrows(start, height),
+            right.subcols(start, width),
+        );
+    }
 }
 
 /// Rows and columns of the squares by which `mirror` goes: two of them fit in the fastest cache.
@@ -133,6 +128,24 @@ pub(super) fn mirror<T: Real>(matrix: &mut Mat<T>) {
     }
 }
 
+/// The matrix and its transpose, added up.
+pub(super) fn with_transpose<T: Real>(mut matrix: Mat<T>) -> Mat<T> {
+    let n = matrix.nrows();
+    for from in (0..n).step_by(TILE) {
+        for to in (from..n).step_by(TILE) {
+            for j in to..(to + TILE).min(n) {
+                for i in from..(from + TILE).min(j + 1) {
+                    let mut sum = matrix[(i, j)];
+                    sum += matrix[(j, i)];
+                    matrix[(i, j)] = sum;
+                    matrix[(j, i)] = sum;
+                }
+            }
+        }
+    }
+    matrix
+}
+
 /// into ← into + scale · x.
 pub(super) fn add<T: Real>(into: &mut Mat<T>, scale: T, x: &Mat<T>) {
     for j in 0..into.ncols() {
@@ -150,6 +163,23 @@ pub(super) fn accumulate<T: Real>(into: &mut [T], scale: T, x: &[T]) {
             }
         },
     );
+}
+
+/// scale · x in another precision.
+pub(super) fn converted<T: Real, U: Real>(scale: f64, x: &Mat<T>) -> Mat<U> {
+    let mut converted = Mat::zeros(x.nrows(), x.ncols());
+    for j in 0..x.ncols() {
+        let (into, x) = (converted.col_as_slice_mut(j), x.col_as_slice(j));
+        vectorise(
+            #[inline(always)]
+            || {
+                for (into, x) in into.iter_mut().zip(x) {
+                    *into = U::rounded(scale * (*x).into());
+                }
+            },
+        );
+    }
+    converted
 }
 
 /// into ← into ∘ x, entry by entry.
