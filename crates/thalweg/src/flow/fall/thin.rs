@@ -116,18 +116,18 @@ impl<'a> Thin<'a> {
     /// A_k w_k.
     fn above(&self, z: &[f64], k: usize) -> Mat<f64> {
         let felt = &self.felt[k];
-        self.from_left(&self.here.above[k], &felt.above, &felt.above_right, z, k)
+        self.of_left(&self.here.above[k], &felt.above, &felt.above_right, z, k)
     }
 
     /// Ȧ_k w_k.
     fn rate(&self, z: &[f64], k: usize) -> Mat<f64> {
         let felt = &self.felt[k];
         let rate = &self.here.rates[k + 1];
-        self.from_left(rate, &felt.rate, &felt.rate_right, z, k)
+        self.of_left(rate, &felt.rate, &felt.rate_right, z, k)
     }
 
     /// L w_k, given L, L A_kᵀ and L b_k.
-    fn from_left(
+    fn of_left(
         &self,
         left: &Mat<f64>,
         above: &Mat<f64>,
