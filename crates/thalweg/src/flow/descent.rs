@@ -7,7 +7,7 @@ use faer::Mat;
 
 use super::{
     FlowError, FlowSettings, Statistics,
-    downhill::{Downhill, downhill, is_plain},
+    downhill::{Downhill, Pull, downhill, is_plain},
     manifold::{straight, to_manifold},
     point::{Model, Point},
 };
@@ -76,7 +76,7 @@ pub(super) fn follow(
     mut each: impl FnMut(&dyn Downhill) -> Result<(), FlowError>,
 ) -> Result<Arrived, FlowError> {
     let start = Point::new(model, model.layers(&weights));
-    if !at_rest(model, &start)?.is_finite() {
+    if !at_rest(model, Pull::of(&start))?.is_finite() {
         return Err(FlowError::StartTooLarge);
     }
     downhill(model, weights, settings, |run| {
@@ -87,7 +87,7 @@ pub(super) fn follow(
             near.min(STRAIGHT)
         };
         loop {
-            let distance = at_rest(model, &run.point())?;
+            let distance = at_rest(model, run.pull())?;
             if distance <= measure_from {
                 let way = straight(model, run.weights())?;
                 let length = model.relative_size(&way, run.weights());
@@ -109,16 +109,16 @@ pub(super) fn follow(
 /// The relative residual below which the way to the minima may be straight.
 const STRAIGHT: f64 = 1e-2;
 
-/// The relative residual of `point`, or an error if the flow has stopped away from the minima.
-fn at_rest(model: &Model, point: &Point) -> Result<f64, FlowError> {
-    let distance = point.residual.norm_l2() / model.scale();
-    let velocity = velocity(point);
-    let squares = velocity.iter().map(Mat::squared_norm_l2);
-    let gradient = squares.sum::<f64>().sqrt();
-    let layers = point.layers.iter().map(Mat::squared_norm_l2);
-    let size = layers.sum::<f64>().sqrt();
+/// The relative residual of `pull`, or an error if the flow has stopped away from the minima.
+fn at_rest(model: &Model, pull: Pull) -> Result<f64, FlowError> {
+    let Pull {
+        residual,
+        gradient,
+        weights,
+    } = pull;
+    let distance = residual / model.scale();
     // Away from a saddle the gradient is about the residual times the weights' size.
-    if distance > ROUNDING && gradient <= 1e-12 * distance * model.scale() * size {
+    if distance > ROUNDING && gradient <= 1e-12 * distance * model.scale() * weights {
         return Err(FlowError::Saddle { gradient, distance });
     }
     Ok(distance)

@@ -1,5 +1,7 @@
 //! Gradient flow, by the integrator that the network's size and the conditioning of its inputs ask for.
 
+use faer::Mat;
+
 use super::{
     FlowError, FlowSettings, Statistics, bdf,
     chain::Chain,
@@ -17,12 +19,37 @@ pub(super) trait Downhill {
     fn time(&self) -> f64;
     /// The weights then.
     fn weights(&self) -> &[f64];
-    /// The point then, with the residual that drives the flow.
-    fn point(&self) -> Point;
+    /// What drives the flow then.
+    fn pull(&self) -> Pull;
     /// The weights at `time`, which lies in the last step.
     fn weights_at(&self, time: f64) -> Result<Vec<f64>, FlowError>;
     /// What the integrator did.
     fn statistics(&self) -> Statistics;
+}
+
+/// What drives the flow at one point.
+pub(super) struct Pull {
+    /// ‖ρ‖.
+    pub(super) residual: f64,
+    /// The norm of the gradient that ρ makes.
+    pub(super) gradient: f64,
+    /// The norm of all weights.
+    pub(super) weights: f64,
+}
+
+impl Pull {
+    /// That of the weights' own residual.
+    pub(super) fn of(point: &Point) -> Self {
+        let norm = |layers: &[Mat<f64>]| {
+            let squares = layers.iter().map(Mat::squared_norm_l2);
+            squares.sum::<f64>().sqrt()
+        };
+        Self {
+            residual: point.residual.norm_l2(),
+            gradient: norm(&velocity(point)),
+            weights: norm(&point.layers),
+        }
+    }
 }
 
 /// Up to this many operations, Σ_k (h_k h_{k−1})³, the linear systems of a step are solved layer by layer.
@@ -115,8 +142,8 @@ impl Downhill for Plain<'_> {
         &self.run.state
     }
 
-    fn point(&self) -> Point {
-        Point::new(self.model, self.model.layers(&self.run.state))
+    fn pull(&self) -> Pull {
+        Pull::of(&Point::new(self.model, self.model.layers(&self.run.state)))
     }
 
     fn weights_at(&self, time: f64) -> Result<Vec<f64>, FlowError> {
@@ -146,8 +173,8 @@ impl Downhill for Stiff<'_> {
         &self.run.state()[..self.model.dim()]
     }
 
-    fn point(&self) -> Point {
-        Fall::point(self.model, self.run.state())
+    fn pull(&self) -> Pull {
+        Fall::pull(self.model, self.run.state())
     }
 
     fn weights_at(&self, time: f64) -> Result<Vec<f64>, FlowError> {

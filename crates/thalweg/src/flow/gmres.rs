@@ -1,5 +1,7 @@
 //! Generalised minimal residuals: a linear system solved by applying its matrix and something like its inverse.
 
+use super::products::accumulate;
+
 /// z with A z ≈ b: `nearly` takes b to about A⁻¹ b, and z is the best of what it and A span, in the norm of `inner`, once ‖`nearly`(b − A z)‖ is
 /// below `enough` of ‖`nearly`(b)‖ or after `most` applications of A (Y. Saad, M. Schultz, *GMRES*, SIAM J. Sci. Stat. Comput. 7, 1986).
 pub(super) fn gmres(
@@ -62,13 +64,6 @@ pub(super) fn gmres(
         accumulate(&mut z, weights[i], &basis[i]);
     }
     z
-}
-
-/// y ← y + a x.
-fn accumulate(y: &mut [f64], a: f64, x: &[f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
-    }
 }
 
 #[cfg(test)]

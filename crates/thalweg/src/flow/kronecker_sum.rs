@@ -69,7 +69,7 @@ impl KroneckerSum {
         };
         let first = dot(&right, &condition(&right));
         let (x, _) = conjugate_gradients(
-            &[right],
+            &mut [right],
             |x| vec![self.apply(shift, &x[0])],
             |rest| vec![condition(&rest[0])],
             MOST_ITERATIONS,

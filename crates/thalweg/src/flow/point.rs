@@ -2,7 +2,9 @@
 
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 
-use super::{FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum};
+use super::{
+    FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum, products::sum_of_products,
+};
 use crate::problem::Problem;
 use crate::recipe::Forces;
 
@@ -131,13 +133,19 @@ impl Model {
 
     /// Layers to a flat state, each column by column.
     pub(super) fn flatten(&self, layers: &[Mat<f64>]) -> Vec<f64> {
-        let mut state = Vec::with_capacity(self.dim());
-        for layer in layers {
-            for j in 0..layer.ncols() {
-                state.extend_from_slice(layer.col_as_slice(j));
+        let mut state = vec![0.0; self.dim()];
+        self.flatten_to(layers, &mut state);
+        state
+    }
+
+    /// The same to a state that is there.
+    pub(super) fn flatten_to(&self, layers: &[Mat<f64>], state: &mut [f64]) {
+        for (k, layer) in layers.iter().enumerate() {
+            let columns = state[self.range(k)].chunks_exact_mut(layer.nrows());
+            for (j, column) in columns.enumerate() {
+                column.copy_from_slice(layer.col_as_slice(j));
             }
         }
-        state
     }
 
     /// A flat state to layers.
@@ -154,7 +162,7 @@ impl Model {
     /// The largest relative change of a layer, max_k ‖δW_k‖ / ‖W_k‖ (Frobenius): unlike a weight by
     /// weight measure it does not change when the hidden bases are rotated.
     pub(super) fn relative_size(&self, change: &[f64], state: &[f64]) -> f64 {
-        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let norm = |x: &[f64]| sum_of_products(x, x).sqrt();
         (0..self.depth())
             .map(|k| norm(&change[self.range(k)]) / norm(&state[self.range(k)]).max(1e-300))
             .fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })

@@ -2,14 +2,7 @@
 
 use std::ops::{AddAssign, Mul, MulAssign};
 
-use faer::{
-    Accum, Mat, MatRef, Par,
-    linalg::matmul::{
-        matmul,
-        triangular::{self, BlockStructure},
-    },
-    traits::RealField,
-};
+use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul, traits::RealField};
 
 use crate::lanes::vectorise;
 
@@ -60,8 +53,18 @@ pub(super) fn add_times<T: Real>(
     left: MatRef<'_, T>,
     right: MatRef<'_, T>,
 ) {
+    add_times_to(into.as_mut(), scale, left, right);
+}
+
+/// The same of a part of something larger.
+pub(super) fn add_times_to<T: Real>(
+    into: MatMut<'_, T>,
+    scale: T,
+    left: MatRef<'_, T>,
+    right: MatRef<'_, T>,
+) {
     let par = threads(&[left, right]);
-    matmul(into.as_mut(), Accum::Add, left, right, scale, par);
+    matmul(into, Accum::Add, left, right, scale, par);
 }
 
 /// A Aᵀ.
@@ -93,30 +96,32 @@ pub(super) fn add_between<T: Real>(into: &mut Mat<T>, scale: T, a: MatRef<'_, T>
     add_lower(into, scale, half.as_ref(), a.transpose());
 }
 
-/// The lower triangle of `into` ← that of `into` + scale · left · right.
+/// Columns of the blocks by which `add_lower` goes: as many as one call of the kernels has rows in single precision, and twice as many as it has in double.
+const PANEL: usize = 96;
+
+/// The lower triangle of `into` ← that of `into` + scale · left · right; what is above it is then without meaning.
 pub(super) fn add_lower<T: Real>(
     into: &mut Mat<T>,
     scale: T,
     left: MatRef<'_, T>,
     right: MatRef<'_, T>,
 ) {
-    triangular::matmul(
-        into.as_mut(),
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        left,
-        BlockStructure::Rectangular,
-        right,
-        BlockStructure::Rectangular,
-        scale,
-        threads(&[left, right]),
-    );
+    let n = into.nrows();
+    for start in (0..n).step_by(PANEL) {
+        let (height, width) = (n - start, PANEL.min(n - start));
+        add_times_to(
+            into.as_mut().submatrix_mut(start, start, height, width),
+            scale,
+            left.subrows(start, height),
+            right.subcols(start, width),
+        );
+    }
 }
 
 /// Rows and columns of the squares by which `mirror` goes: two of them fit in the fastest cache.
 const TILE: usize = 32;
 
-/// Copies the lower triangle, or minus it, to the upper.
+/// Copies the lower triangle, or minus it, to the upper; the diagonal of an antisymmetric matrix is 0.
 pub(super) fn mirror<T: Real>(parity: Parity, matrix: &mut Mat<T>) {
     let n = matrix.nrows();
     let sign = T::rounded(match parity {
@@ -132,21 +137,65 @@ pub(super) fn mirror<T: Real>(parity: Parity, matrix: &mut Mat<T>) {
             }
         }
     }
+    if parity == Parity::Antisymmetric {
+        for i in 0..n {
+            matrix[(i, i)] = T::rounded(0.0);
+        }
+    }
+}
+
+/// The matrix and its transpose, added up.
+pub(super) fn with_transpose<T: Real>(mut matrix: Mat<T>) -> Mat<T> {
+    let n = matrix.nrows();
+    for from in (0..n).step_by(TILE) {
+        for to in (from..n).step_by(TILE) {
+            for j in to..(to + TILE).min(n) {
+                for i in from..(from + TILE).min(j + 1) {
+                    let mut sum = matrix[(i, j)];
+                    sum += matrix[(j, i)];
+                    matrix[(i, j)] = sum;
+                    matrix[(j, i)] = sum;
+                }
+            }
+        }
+    }
+    matrix
 }
 
 /// into ← into + scale · x.
 pub(super) fn add<T: Real>(into: &mut Mat<T>, scale: T, x: &Mat<T>) {
     for j in 0..into.ncols() {
-        let (into, x) = (into.col_as_slice_mut(j), x.col_as_slice(j));
+        accumulate(into.col_as_slice_mut(j), scale, x.col_as_slice(j));
+    }
+}
+
+/// into ← into + scale · x.
+pub(super) fn accumulate<T: Real>(into: &mut [T], scale: T, x: &[T]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            for (into, x) in into.iter_mut().zip(x) {
+                *into += scale * *x;
+            }
+        },
+    );
+}
+
+/// scale · x in another precision.
+pub(super) fn converted<T: Real, U: Real>(scale: f64, x: &Mat<T>) -> Mat<U> {
+    let mut converted = Mat::zeros(x.nrows(), x.ncols());
+    for j in 0..x.ncols() {
+        let (into, x) = (converted.col_as_slice_mut(j), x.col_as_slice(j));
         vectorise(
             #[inline(always)]
             || {
                 for (into, x) in into.iter_mut().zip(x) {
-                    *into += scale * *x;
+                    *into = U::rounded(scale * (*x).into());
                 }
             },
         );
     }
+    converted
 }
 
 /// into ← into ∘ x, entry by entry.
@@ -177,24 +226,29 @@ const LANES: usize = 16;
 
 /// tr(Aᵀ B).
 pub(super) fn dot<T: Real>(a: &Mat<T>, b: &Mat<T>) -> f64 {
-    let column = |j| {
-        let (a, a_rest) = a.col_as_slice(j).as_chunks::<LANES>();
-        let (b, b_rest) = b.col_as_slice(j).as_chunks::<LANES>();
-        vectorise(
-            #[inline(always)]
-            || {
-                let mut sums = [T::rounded(0.0); LANES];
-                for (a, b) in a.iter().zip(b) {
-                    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-                        *sum += *a * *b;
-                    }
-                }
-                for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+    let columns = 0..a.ncols();
+    columns
+        .map(|j| sum_of_products(a.col_as_slice(j), b.col_as_slice(j)))
+        .sum()
+}
+
+/// Σ_i a_i b_i.
+pub(super) fn sum_of_products<T: Real>(a: &[T], b: &[T]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    vectorise(
+        #[inline(always)]
+        || {
+            let mut sums = [T::rounded(0.0); LANES];
+            for (a, b) in a.iter().zip(b) {
+                for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
                     *sum += *a * *b;
                 }
-                sums.into_iter().map(T::into).sum::<f64>()
-            },
-        )
-    };
-    (0..a.ncols()).map(column).sum()
+            }
+            for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+                *sum += *a * *b;
+            }
+            sums.into_iter().map(T::into).sum::<f64>()
+        },
+    )
 }

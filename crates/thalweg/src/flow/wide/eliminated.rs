@@ -2,11 +2,14 @@
 
 use faer::{Mat, Side, linalg::solvers::SelfAdjointEigen};
 
-use super::field::{Field, Generators, Operator};
+use super::{
+    field::{Field, Generators, Operator},
+    known::Known,
+};
 use crate::flow::{
     FlowError,
     conjugate::conjugate_gradients,
-    products::{Parity, Real, add, add_between, between, dot, mirror, multiply, times},
+    products::{Parity, Real, add, add_between, between, converted, dot, mirror, multiply, times},
 };
 
 /// An operator on X_1 … X_{D−1} at one point, in hidden bases in which what it does to each X_k from either side is diagonal.
@@ -30,6 +33,8 @@ pub(super) struct Eliminated<T: Real> {
     gram: T,
     /// Where traces couple neighbours, with twice by how much.
     traces: Option<Traces<T>>,
+    /// What was found by earlier solutions for X_2, X_4, …
+    known: Known<T>,
 }
 
 /// By how much traces couple neighbours, U_kᵀ H_k U_k and U_kᵀ G_k U_k.
@@ -76,9 +81,9 @@ impl<T: Real> Eliminated<T> {
         let between_two = bases.windows(2).zip(&field.layers[1..]);
         let layers = between_two.map(|(u, layer)| {
             let half = times(u[1].transpose(), layer.as_ref());
-            rounded(&times(half.as_ref(), u[0].as_ref()))
+            converted(1.0, &times(half.as_ref(), u[0].as_ref()))
         });
-        let all = |generators: Generators| generators.iter().map(rounded).collect();
+        let all = |generators: Generators| generators.iter().map(|x| converted(1.0, x)).collect();
         Ok(Self {
             layers: layers.collect(),
             gram: T::rounded(2.0 * operator.gram(field.forces()) / largest),
@@ -91,22 +96,23 @@ impl<T: Real> Eliminated<T> {
             largest,
             pivots,
             inverse,
+            known: Known::new(),
         })
     }
 
     /// The solution X for the right side `right`; `enough` says of the energy that is missing, and of the energy gained since, whether to stop.
     /// (The energy of EᵀE is 2 ‖E X‖².)
     pub(super) fn solve(
-        &self,
+        &mut self,
         right: &[Mat<f64>],
         enough: impl Fn(f64, f64) -> bool,
     ) -> Result<Generators, FlowError> {
         let norm = right.iter().map(|r| dot(r, r)).sum::<f64>().sqrt();
         let norm = if norm == 0.0 { 1.0 } else { norm };
-        let turned = right.iter().zip(&self.bases).map(|(r, u)| {
-            let r = faer::Scale(norm.recip()) * between(self.parity, u.transpose(), r);
-            rounded(&r)
-        });
+        let turned = right
+            .iter()
+            .zip(&self.bases)
+            .map(|(r, u)| converted(norm.recip(), &between(self.parity, u.transpose(), r)));
         let mut right: Vec<Mat<T>> = turned.collect();
         let energy = norm * norm / self.largest;
         let hidden = right.len();
@@ -114,7 +120,7 @@ impl<T: Real> Eliminated<T> {
         for k in (0..hidden).step_by(2) {
             multiply(&mut right[k], &self.inverse[k]);
         }
-        let rest: Vec<Mat<T>> = (1..hidden)
+        let mut rest: Vec<Mat<T>> = (1..hidden)
             .step_by(2)
             .map(|k| {
                 let mut rest = right[k].clone();
@@ -122,8 +128,10 @@ impl<T: Real> Eliminated<T> {
                 rest
             })
             .collect();
-        let (kept, converged) = conjugate_gradients(
-            &rest,
+        let guess = self.known.take_off(&mut rest);
+        let before = rest.clone();
+        let (mut kept, converged) = conjugate_gradients(
+            &mut rest,
             |x| self.apply(x),
             |rest| {
                 let mut x = rest.to_vec();
@@ -147,6 +155,12 @@ impl<T: Real> Eliminated<T> {
                 what: "conjugate gradients for the slow flow's generators",
             });
         }
+        self.known.keep(&kept, before, &rest);
+        if let Some(guess) = guess {
+            for (kept, guess) in kept.iter_mut().zip(&guess) {
+                add(kept, T::rounded(1.0), guess);
+            }
+        }
         let mut x = right;
         for k in (0..hidden).step_by(2) {
             add(&mut x[k], T::rounded(1.0), &self.follows(k, &kept));
@@ -154,10 +168,10 @@ impl<T: Real> Eliminated<T> {
         for (i, kept) in kept.into_iter().enumerate() {
             x[2 * i + 1] = kept;
         }
-        let back = x.iter().zip(&self.bases).map(|(x, u)| {
-            let x = Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)].into());
-            between(self.parity, u.as_ref(), &x) * faer::Scale(norm / self.largest)
-        });
+        let back = x
+            .iter()
+            .zip(&self.bases)
+            .map(|(x, u)| between(self.parity, u.as_ref(), &converted(norm / self.largest, x)));
         Ok(back.collect())
     }
 
@@ -235,8 +249,4 @@ impl<T: Real> Eliminated<T> {
         }
         mirror(self.parity, into);
     }
-}
-
-fn rounded<T: Real>(x: &Mat<f64>) -> Mat<T> {
-    Mat::from_fn(x.nrows(), x.ncols(), |i, j| T::rounded(x[(i, j)]))
 }

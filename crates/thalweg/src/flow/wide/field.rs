@@ -4,7 +4,7 @@ use faer::Mat;
 
 use crate::flow::{
     point::Model,
-    products::{Parity, add_times, dot, gram, times},
+    products::{Parity, add, add_times, dot, gram, times, with_transpose},
 };
 use crate::recipe::Forces;
 
@@ -110,11 +110,12 @@ impl Field {
                     noise * self.input_traces[k],
                     noise * self.output_traces[k + 1],
                 );
-                let mut drift =
-                    faer::Scale(low) * &self.outputs[k] - faer::Scale(high) * &self.inputs[k];
+                let mut drift = Mat::zeros(self.inputs[k].nrows(), self.inputs[k].nrows());
+                add(&mut drift, low, &self.outputs[k]);
+                add(&mut drift, -high, &self.inputs[k]);
                 if decay != 0.0 {
-                    let half = imbalance(&self.layers, &self.layers, k) * faer::Scale(-decay);
-                    drift += with_transpose(half);
+                    let half = imbalance(&self.layers, &self.layers, k);
+                    add(&mut drift, -decay, &with_transpose(half));
                 }
                 drift
             })
@@ -124,43 +125,55 @@ impl Field {
     /// dR along a motion of the weights.
     pub(super) fn drift_along(&self, motion: &[Mat<f64>]) -> Generators {
         let depth = self.layers.len();
-        let mut below = vec![Mat::zeros(self.below[0].nrows(), self.below[0].ncols())];
+        // The inputs and the outputs do not change.
+        let mut below: Vec<Mat<f64>> = Vec::with_capacity(depth - 1);
         for k in 0..depth - 1 {
             let mut next = times(motion[k].as_ref(), self.below[k].as_ref());
-            add_times(&mut next, 1.0, self.layers[k].as_ref(), below[k].as_ref());
+            if let Some(before) = below.last() {
+                add_times(&mut next, 1.0, self.layers[k].as_ref(), before.as_ref());
+            }
             below.push(next);
         }
-        let last = &self.above[depth - 1];
-        let mut above = vec![Mat::zeros(last.nrows(), last.ncols())];
+        let mut above: Vec<Mat<f64>> = Vec::with_capacity(depth - 1);
         for k in (1..depth).rev() {
             let mut next = times(self.above[k].as_ref(), motion[k].as_ref());
-            let before = &above[above.len() - 1];
-            add_times(&mut next, 1.0, before.as_ref(), self.layers[k].as_ref());
+            if let Some(before) = above.last() {
+                add_times(&mut next, 1.0, before.as_ref(), self.layers[k].as_ref());
+            }
             above.push(next);
         }
         above.reverse();
         let Forces { noise, decay, .. } = self.forces;
         (0..self.hidden())
             .map(|k| {
-                let input = 2.0 * noise * dot(&self.below[k], &below[k]);
-                let output = 2.0 * noise * dot(&self.above[k + 1], &above[k + 1]);
+                let along = |value: &Mat<f64>, change: Option<&Mat<f64>>| {
+                    change.map_or(0.0, |change| 2.0 * noise * dot(value, change))
+                };
+                let input = along(
+                    &self.below[k],
+                    k.checked_sub(1).map(|before| &below[before]),
+                );
+                let output = along(&self.above[k + 1], above.get(k + 1));
                 let (low, high) = (
                     noise * self.input_traces[k],
                     noise * self.output_traces[k + 1],
                 );
-                let mut half =
-                    times(above[k].transpose(), self.above[k].as_ref()) * faer::Scale(low);
+                let mut half = Mat::zeros(self.inputs[k].nrows(), self.inputs[k].nrows());
+                add_times(&mut half, low, above[k].transpose(), self.above[k].as_ref());
                 add_times(
                     &mut half,
                     -high,
-                    below[k + 1].as_ref(),
+                    below[k].as_ref(),
                     self.below[k + 1].transpose(),
                 );
                 if decay != 0.0 {
-                    half += imbalance(motion, &self.layers, k) * faer::Scale(-2.0 * decay);
+                    let change = imbalance(motion, &self.layers, k);
+                    add(&mut half, -2.0 * decay, &change);
                 }
-                with_transpose(half) + faer::Scale(input) * &self.outputs[k]
-                    - faer::Scale(output) * &self.inputs[k]
+                let mut change = with_transpose(half);
+                add(&mut change, input, &self.outputs[k]);
+                add(&mut change, -output, &self.inputs[k]);
+                change
             })
             .collect()
     }
@@ -245,8 +258,4 @@ fn imbalance(motion: &[Mat<f64>], layers: &[Mat<f64>], k: usize) -> Mat<f64> {
         motion[k + 1].as_ref(),
     );
     half
-}
-
-fn with_transpose(matrix: Mat<f64>) -> Mat<f64> {
-    &matrix + matrix.transpose()
 }

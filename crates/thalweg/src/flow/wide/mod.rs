@@ -18,6 +18,7 @@
 
 mod eliminated;
 mod field;
+mod known;
 #[cfg(test)]
 mod tests;
 
@@ -172,9 +173,11 @@ impl Stiff for WideFlow<'_> {
         };
         let motion = field.lift(&x);
         let balances = field.balances_along(&motion);
-        let each = drift.iter().zip(&balances);
-        let defect = each.map(|(drift, balance)| drift - balance).collect();
-        out.copy_from_slice(&self.model.flatten(&motion));
+        let mut defect = drift;
+        for (defect, balance) in defect.iter_mut().zip(&balances) {
+            add(defect, -1.0, balance);
+        }
+        self.model.flatten_to(&motion, out);
         self.here = Some(Here {
             time,
             field,
@@ -189,7 +192,7 @@ impl Stiff for WideFlow<'_> {
             return Ok(());
         };
         let field = &here.field;
-        let system = match self.system.take() {
+        let mut system = match self.system.take() {
             Some(system) if system.serves(shift) => system,
             _ => {
                 let operator = Eliminated::new(field, Operator::Implicit(shift))?;
@@ -218,9 +221,10 @@ impl Stiff for WideFlow<'_> {
         for y in &mut y {
             *y *= faer::Scale(system.shift / shift);
         }
+        let inverse = shift.recip();
         let lifted = self.model.flatten(&field.lift(&y));
         for (b, lifted) in b.iter_mut().zip(lifted) {
-            *b = (*b + lifted) / shift;
+            *b = (*b + lifted) * inverse;
         }
         for (x, y) in here.x.iter_mut().zip(&y) {
             add(x, 1.0, y);

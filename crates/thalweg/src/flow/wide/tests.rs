@@ -11,6 +11,7 @@ use crate::flow::{
     bdf,
     horizontal::{HorizontalFlow, WideHorizontalFlow},
     point::{Model, Point},
+    products::Parity,
     rosenbrock,
     symmetric::SymmetricFlow,
     tests::{difference, forces, minimum, norm, problem, problems, velocity},
@@ -112,7 +113,15 @@ fn operators_are_derivatives() {
     }
 }
 
-/// What both operators are solved for comes back: EᵀE as the change of Q along E X, and M as that of R, with one generator and with six, with layers of
+/// The same with the upper triangles turned round.
+fn antisymmetric(x: &[Mat<f64>]) -> Generators {
+    let sign = |i: usize, j: usize| f64::from(i > j) - f64::from(i < j);
+    let each = x.iter();
+    each.map(|x| Mat::from_fn(x.nrows(), x.ncols(), |i, j| sign(i, j) * x[(i, j)]))
+        .collect()
+}
+
+/// What the operators are solved for comes back: EᵀE as the change of Q along E X, and M as that of R, with one generator and with six, with layers of
 /// different widths, with and without other forces.
 #[test]
 fn eliminated_systems_are_solved() {
@@ -121,42 +130,46 @@ fn eliminated_systems_are_solved() {
         for forces in forces() {
             let model = Model::new(problem).under(forces);
             let field = Field::new(&model, minimum(problem).layers().to_vec());
-            let x = generators(&field, 0.9);
-            let motion = field.lift(&x);
-            let (balances, drift) = (field.balances_along(&motion), field.drift_along(&motion));
-            for (operator, right) in [
-                (Operator::Gram, balances.clone()),
-                (
-                    Operator::Implicit(0.8),
-                    shifted(&shifted(&balances, -0.2, &balances), -1.0, &drift),
-                ),
-            ] {
-                let system = Eliminated::<f64>::new(&field, operator).unwrap();
-                let double = system.solve(&right, |missing, gained| missing <= 1e-24 * gained);
-                let system = Eliminated::<f32>::new(&field, operator).unwrap();
-                let single = system.solve(&right, |missing, gained| missing <= 1e-8 * gained);
-                for (found, error) in [(double, 1e-9), (single, 1e-3)] {
-                    let off = shifted(&found.unwrap(), -1.0, &x);
-                    let off = size(&field.lift(&off)) / size(&motion);
-                    assert!(off < error, "{operator:?}: {off}");
+            for operator in [Operator::Gram, Operator::Implicit(0.8), Operator::Turns] {
+                let mut double = Eliminated::<f64>::new(&field, operator).unwrap();
+                let mut single = Eliminated::<f32>::new(&field, operator).unwrap();
+                // Each solution but the first begins with those before.
+                for phase in [0.9, 1.3, 2.1] {
+                    let mut x = generators(&field, phase);
+                    if operator.parity() == Parity::Antisymmetric {
+                        x = antisymmetric(&x);
+                    }
+                    let motion = field.lift(&x);
+                    let balances = field.balances_along(&motion);
+                    let right = match operator {
+                        Operator::Gram => balances,
+                        Operator::Turns => field.turning_of(&motion),
+                        Operator::Implicit(shift) => {
+                            let still = shifted(&balances, shift - 1.0, &balances);
+                            shifted(&still, -1.0, &field.drift_along(&motion))
+                        }
+                    };
+                    let double = double.solve(&right, |missing, gained| missing <= 1e-24 * gained);
+                    let single = single.solve(&right, |missing, gained| missing <= 1e-8 * gained);
+                    for (found, error) in [(double, 1e-9), (single, 1e-3)] {
+                        let off = shifted(&found.unwrap(), -1.0, &x);
+                        let off = size(&field.lift(&off)) / size(&motion);
+                        assert!(off < error, "{operator:?}: {off}");
+                    }
                 }
             }
         }
     }
 }
 
-/// So are those for the part of a motion that turns the hidden bases, which leaves nothing of a motion that is a turn.
+/// Of a motion that turns the hidden bases nothing is left.
 #[test]
 fn turns_are_found() {
     let deep = problem(3, 3, 7);
     for problem in problems().iter().chain([&deep, &uneven()]) {
         let model = Model::new(problem);
         let field = Field::new(&model, minimum(problem).layers().to_vec());
-        let sign = |i: usize, j: usize| f64::from(i > j) - f64::from(i < j);
-        let turns: Generators = generators(&field, 0.9)
-            .iter()
-            .map(|x| Mat::from_fn(x.nrows(), x.ncols(), |i, j| sign(i, j) * x[(i, j)]))
-            .collect();
+        let turns = antisymmetric(&generators(&field, 0.9));
         let turning = field.lift(&turns);
         let mut flow = WideFlow::new(&model);
         flow.look(0.0, &model.flatten(&field.layers));

@@ -13,213 +13,32 @@
 //!
 //! and a few iterations with J itself make up for the rest, which counts near saddles.
 
+mod here;
+mod steep;
+mod thin;
+
 use std::cell::Cell;
 
-use faer::{
-    Mat, MatMut, MatRef, Scale, Side,
-    linalg::solvers::{Llt, Solve},
-};
+use faer::{Mat, MatRef};
 
 use super::{
     FlowError,
     bdf::Stiff,
+    downhill::Pull,
     gmres::gmres,
-    kronecker_sum::KroneckerSum,
     manifold::way_along,
-    point::{MOST_DENSE, Model, Point},
-    products::{add_times, times},
+    point::{Model, Point},
+    products::sum_of_products,
 };
+use here::Here;
+use steep::Steep;
+use thin::Thin;
 
 /// Gradient flow of one problem. Its state is the weights, and ρ column by column after them.
 pub(super) struct Fall<'a> {
     model: &'a Model,
     here: Option<Here>,
     steep: Option<Steep>,
-}
-
-/// A point of the flow. Where a teacher has few outputs, all products but those with W_k are of few rows.
-///
-/// With s_k = ρ (B_kX)ᵀ and V_k = dW_k/dt: s_1 = ρ Xᵀ, s_{k+1} = s_k W_kᵀ, V_k = −A_kᵀ s_k, and the rates Ȧ_{k−1} = Ȧ_k W_k + A_k V_k end in dρ/dt = Ȧ_0 X.
-struct Here {
-    layers: Vec<Mat<f64>>,
-    /// A_k.
-    above: Vec<Mat<f64>>,
-    /// s_k.
-    pulled: Vec<Mat<f64>>,
-    velocity: Vec<Mat<f64>>,
-    /// Ȧ_0 … Ȧ_D.
-    rates: Vec<Mat<f64>>,
-    /// 1/‖X_j‖² for each column of X: the sizes of ρ's columns, which may lie many orders apart.
-    weights: Vec<f64>,
-}
-
-impl Here {
-    fn new(model: &Model, layers: Vec<Mat<f64>>, rho: &Mat<f64>) -> Self {
-        let depth = layers.len();
-        let outputs = model.outputs();
-        let mut above = vec![Mat::identity(outputs, outputs)];
-        for layer in layers[1..].iter().rev() {
-            above.push(times(above[above.len() - 1].as_ref(), layer.as_ref()));
-        }
-        above.reverse();
-        let pulled = pulled(model, &layers, rho);
-        let velocity: Vec<Mat<f64>> = (0..depth)
-            .map(|k| times(above[k].transpose(), pulled[k].as_ref()) * Scale(-1.0))
-            .collect();
-        let mut rates = vec![Mat::zeros(outputs, outputs)];
-        for k in (0..depth).rev() {
-            let mut rate = times(above[k].as_ref(), velocity[k].as_ref());
-            let before = &rates[rates.len() - 1];
-            add_times(&mut rate, 1.0, before.as_ref(), layers[k].as_ref());
-            rates.push(rate);
-        }
-        rates.reverse();
-        let root = model.root();
-        let size = |j: usize| root.col(j).squared_norm_l2().max(f64::MIN_POSITIVE);
-        Self {
-            weights: (0..root.ncols()).map(|j| 1.0 / size(j)).collect(),
-            layers,
-            above,
-            pulled,
-            velocity,
-            rates,
-        }
-    }
-
-    /// J z.
-    fn derivative(&self, model: &Model, z: &[f64]) -> Vec<f64> {
-        let dim = model.dim();
-        let motion = model.layers(&z[..dim]);
-        let depth = motion.len();
-        // The changes of s_k.
-        let residual = columns(&z[dim..], model.outputs());
-        let mut pulled = vec![times(residual.as_ref(), model.root().transpose())];
-        for k in 0..depth - 1 {
-            let mut next = times(pulled[k].as_ref(), self.layers[k].transpose());
-            add_times(
-                &mut next,
-                1.0,
-                self.pulled[k].as_ref(),
-                motion[k].transpose(),
-            );
-            pulled.push(next);
-        }
-        // Those of A_k, of V_k and of Ȧ_{k−1}, from the last layer down.
-        let outputs = model.outputs();
-        let mut above = Mat::zeros(outputs, outputs);
-        let mut rate = above.clone();
-        let mut velocity = Vec::with_capacity(depth);
-        for k in (0..depth).rev() {
-            let layer = &self.layers[k];
-            let mut change = times(self.above[k].transpose(), pulled[k].as_ref()) * Scale(-1.0);
-            add_times(
-                &mut change,
-                -1.0,
-                above.transpose(),
-                self.pulled[k].as_ref(),
-            );
-            let mut next = times(rate.as_ref(), layer.as_ref());
-            add_times(
-                &mut next,
-                1.0,
-                self.rates[k + 1].as_ref(),
-                motion[k].as_ref(),
-            );
-            add_times(&mut next, 1.0, above.as_ref(), self.velocity[k].as_ref());
-            add_times(&mut next, 1.0, self.above[k].as_ref(), change.as_ref());
-            rate = next;
-            let mut next = times(above.as_ref(), layer.as_ref());
-            add_times(&mut next, 1.0, self.above[k].as_ref(), motion[k].as_ref());
-            above = next;
-            velocity.push(change);
-        }
-        velocity.reverse();
-        let mut out = model.flatten(&velocity);
-        out.extend(flat(&times(rate.as_ref(), model.root())));
-        out
-    }
-
-    fn inner(&self, model: &Model, a: &[f64], b: &[f64]) -> f64 {
-        let dim = model.dim();
-        let weights: f64 = a[..dim].iter().zip(&b[..dim]).map(|(a, b)| a * b).sum();
-        let rows = model.outputs();
-        let columns = a[dim..]
-            .chunks_exact(rows)
-            .zip(b[dim..].chunks_exact(rows))
-            .zip(&self.weights);
-        let rest = columns.map(|((a, b), w)| w * a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>());
-        weights + rest.sum::<f64>()
-    }
-}
-
-/// σ + K, ready to be solved with: for the σ of a dense factor, or for any.
-struct Steep {
-    shift: Option<f64>,
-    solver: Solver,
-}
-
-impl Steep {
-    fn new(point: &Point, shift: f64) -> Result<Self, FlowError> {
-        let size = point.residual.nrows() * point.residual.ncols();
-        if size > MOST_DENSE {
-            return Ok(Self {
-                shift: None,
-                solver: Solver::Sum(KroneckerSum::new(point)?),
-            });
-        }
-        let mut matrix = point.curvature_matrix();
-        for i in 0..size {
-            matrix[(i, i)] += shift;
-        }
-        let cholesky = matrix
-            .llt(Side::Lower)
-            .map_err(|_| FlowError::Decomposition {
-                what: "Cholesky factorisation of σ + K",
-            })?;
-        Ok(Self {
-            shift: Some(shift),
-            solver: Solver::Dense(cholesky),
-        })
-    }
-
-    fn fits(&self, shift: f64) -> bool {
-        self.shift.is_none_or(|own| own == shift)
-    }
-
-    /// (σ − J)⁻¹ b with all of J left out that is not stiff.
-    fn nearly(&self, model: &Model, here: &Here, shift: f64, b: &[f64]) -> Vec<f64> {
-        let dim = model.dim();
-        let rho = match &self.solver {
-            Solver::Dense(cholesky) => {
-                let mut rho = b[dim..].to_vec();
-                let size = rho.len();
-                cholesky.solve_in_place(MatMut::from_column_major_slice_mut(&mut rho, size, 1));
-                columns(&rho, model.outputs())
-            }
-            Solver::Sum(sum) => sum.solve(shift, &columns(&b[dim..], model.outputs()), 1e-2),
-        };
-        let pulled = pulled(model, &here.layers, &rho);
-        let pulls = here.above.iter().zip(&pulled);
-        let pulls: Vec<Mat<f64>> = pulls
-            .map(|(above, pulled)| times(above.transpose(), pulled.as_ref()))
-            .collect();
-        let mut z = model.flatten(&pulls);
-        for (z, b) in z.iter_mut().zip(b) {
-            *z = (b - *z) / shift;
-        }
-        z.extend(flat(&rho));
-        z
-    }
-}
-
-/// ρ (B_kX)ᵀ for each layer.
-fn pulled(model: &Model, layers: &[Mat<f64>], rho: &Mat<f64>) -> Vec<Mat<f64>> {
-    let mut pulled = vec![times(rho.as_ref(), model.root().transpose())];
-    for layer in &layers[..layers.len() - 1] {
-        let last = &pulled[pulled.len() - 1];
-        pulled.push(times(last.as_ref(), layer.transpose()));
-    }
-    pulled
 }
 
 fn columns(flat: &[f64], rows: usize) -> Mat<f64> {
@@ -231,11 +50,6 @@ fn flat(matrix: &Mat<f64>) -> impl Iterator<Item = f64> {
     (0..matrix.ncols())
         .flat_map(|j| matrix.col_as_slice(j))
         .copied()
-}
-
-enum Solver {
-    Dense(Llt<f64>),
-    Sum(KroneckerSum),
 }
 
 impl<'a> Fall<'a> {
@@ -254,12 +68,15 @@ impl<'a> Fall<'a> {
         )
     }
 
-    /// The weights of `state`, with ρ in the place of their residual.
-    pub(super) fn point(model: &Model, state: &[f64]) -> Point {
+    /// What drives the flow at `state`.
+    pub(super) fn pull(model: &Model, state: &[f64]) -> Pull {
         let (weights, rho) = state.split_at(model.dim());
-        let mut point = Point::new(model, model.layers(weights));
-        point.residual = columns(rho, model.outputs());
-        point
+        let rho = columns(rho, model.outputs());
+        Pull {
+            residual: rho.norm_l2(),
+            weights: sum_of_products(weights, weights).sqrt(),
+            gradient: Here::new(model, model.layers(weights), &rho).speed(),
+        }
     }
 
     /// The weights of `state`, moved in the normal directions so that their residual is ρ, from which the integrator's errors part it.
@@ -292,11 +109,7 @@ impl Stiff for Fall<'_> {
         let (weights, rho) = y.split_at(self.model.dim());
         let rho = columns(rho, self.model.outputs());
         let here = Here::new(self.model, self.model.layers(weights), &rho);
-        out[..weights.len()].copy_from_slice(&self.model.flatten(&here.velocity));
-        let change = times(here.rates[0].as_ref(), self.model.root());
-        for (out, change) in out[weights.len()..].iter_mut().zip(flat(&change)) {
-            *out = change;
-        }
+        here.motion(self.model, out);
         self.here = Some(here);
         Ok(())
     }
@@ -310,22 +123,35 @@ impl Stiff for Fall<'_> {
             _ => Steep::new(&Point::new(self.model, here.layers.clone()), shift)?,
         };
         let applications = Cell::new(0);
-        let solved = gmres(
-            b,
-            |z| {
-                applications.set(applications.get() + 1);
-                let mut image = here.derivative(self.model, z);
-                for (image, z) in image.iter_mut().zip(z) {
-                    *image = shift * z - *image;
-                }
-                image
-            },
-            |z| steep.nearly(self.model, here, shift, z),
-            |a, b| here.inner(self.model, a, b),
-            LINEAR,
-            MOST_APPLICATIONS,
-        );
-        b.copy_from_slice(&solved);
+        let count = || applications.set(applications.get() + 1);
+        if thin::pays(self.model) {
+            let thin = Thin::new(self.model, here, b);
+            let solved = gmres(
+                &thin.right(&b[self.model.dim()..]),
+                |z| {
+                    count();
+                    thin.image(shift, z)
+                },
+                |z| thin.nearly(&steep, shift, z),
+                |a, b| thin.inner(a, b),
+                LINEAR,
+                MOST_APPLICATIONS,
+            );
+            thin.spread(&solved, b);
+        } else {
+            let solved = gmres(
+                b,
+                |z| {
+                    count();
+                    here.image(self.model, shift, z)
+                },
+                |z| steep.nearly(self.model, here, shift, z),
+                |a, b| here.inner(self.model, a, b),
+                LINEAR,
+                MOST_APPLICATIONS,
+            );
+            b.copy_from_slice(&solved);
+        }
         let lasts = steep.shift.is_some() || applications.get() <= GOOD;
         self.steep = lasts.then_some(steep);
         Ok(())
@@ -343,7 +169,7 @@ impl Stiff for Fall<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::tests::{difference, minimum, moved, norm, problems};
+    use crate::flow::tests::{difference, minimum, moved, norm, problem, problems};
 
     /// J z by finite differences, away from the minima and with a residual that is not the weights' own.
     #[test]
@@ -375,6 +201,45 @@ mod tests {
             let found = rate(&state).1.derivative(&model, &z);
             let off = difference(&found, &slope) / norm(&slope);
             assert!(off < 1e-8, "{off}");
+        }
+    }
+
+    /// Motions that are given by few rows are moved, measured and nearly solved for as the motions they stand for, at points that are no minima.
+    #[test]
+    fn thin_motions_are_what_they_stand_for() {
+        for problem in problems().iter().chain([&problem(6, 5, 1)]) {
+            let model = Model::new(problem);
+            let weights = model.flatten(minimum(problem).layers());
+            let weights: Vec<f64> = weights.iter().map(|w| 1.1 * w + 0.01).collect();
+            let (mut fall, state) = Fall::new(&model, &weights);
+            let mut rate = vec![0.0; state.len()];
+            fall.rhs(0.0, &state, &mut rate).unwrap();
+            let here = fall.here.take().unwrap();
+            let shift = 0.7;
+            let steep = Steep::new(&Point::new(&model, model.layers(&weights)), shift).unwrap();
+            let b: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
+            let thin = Thin::new(&model, &here, &b);
+            let whole = |z: &[f64]| {
+                let mut whole = b.clone();
+                thin.spread(z, &mut whole);
+                whole
+            };
+            let right = thin.right(&b[model.dim()..]);
+            assert_eq!(whole(&right), b);
+            let mut z: Vec<f64> = (0..right.len()).map(|i| (2.0 * i as f64).cos()).collect();
+            for _ in 0..2 {
+                let near = |a: &[f64], b: &[f64]| {
+                    let off = difference(a, b) / norm(b);
+                    assert!(off < 1e-12, "{off}");
+                };
+                let solved = steep.nearly(&model, &here, shift, &whole(&z));
+                near(&whole(&thin.nearly(&steep, shift, &z)), &solved);
+                let image = here.image(&model, shift, &whole(&z));
+                near(&whole(&thin.image(shift, &z)), &image);
+                let product = here.inner(&model, &whole(&z), &b);
+                near(&[thin.inner(&z, &right)], &[product]);
+                z = thin.image(shift, &z);
+            }
         }
     }
 
