@@ -221,11 +221,7 @@ impl<R: Real> Kernel<R> for General<R> {
                     return;
                 }
                 gradient.store(&mut room);
-                let mut unused = R::constant(0.0);
-                for (at, (w, g)) in weights.iter_mut().zip(&room).enumerate() {
-                    let v = velocity.get_mut(at).unwrap_or(&mut unused);
-                    update.apply(w, v, *g, &mut norm);
-                }
+                norm = update.apply_all(weights, velocity, &room, norm);
             },
         );
         self.gradient = room;
