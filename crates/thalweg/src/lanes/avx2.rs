@@ -139,11 +139,6 @@ impl Lanes for __m256d {
     }
 
     #[inline(always)]
-    fn bits_sub(a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_sub_epi64(a, b) }
-    }
-
-    #[inline(always)]
     fn and(a: __m256i, b: __m256i) -> __m256i {
         unsafe { _mm256_and_si256(a, b) }
     }

@@ -134,11 +134,6 @@ impl Lanes for __m512d {
     }
 
     #[inline(always)]
-    fn bits_sub(a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_sub_epi64(a, b) }
-    }
-
-    #[inline(always)]
     fn and(a: __m512i, b: __m512i) -> __m512i {
         unsafe { _mm512_and_si512(a, b) }
     }

@@ -103,7 +103,6 @@ pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> {
     /// The first lanes of `from`, which must hold at least that many.
     fn load_bits(from: &[u64]) -> Self::Bits;
     fn bits_add(a: Self::Bits, b: Self::Bits) -> Self::Bits;
-    fn bits_sub(a: Self::Bits, b: Self::Bits) -> Self::Bits;
     fn and(a: Self::Bits, b: Self::Bits) -> Self::Bits;
     fn or(a: Self::Bits, b: Self::Bits) -> Self::Bits;
     fn xor(a: Self::Bits, b: Self::Bits) -> Self::Bits;

@@ -117,10 +117,6 @@ impl Lanes for f64 {
         a.wrapping_add(b)
     }
     #[inline(always)]
-    fn bits_sub(a: u64, b: u64) -> u64 {
-        a.wrapping_sub(b)
-    }
-    #[inline(always)]
     fn and(a: u64, b: u64) -> u64 {
         a & b
     }

@@ -3,7 +3,7 @@
 use crate::lanes::Lanes;
 
 use super::Purpose;
-use super::functions::{ln, word};
+use super::functions::{ln, scaled_ln, word};
 use super::variates::{Streams, normal_pair, uniform};
 
 /// Up to this many degrees of freedom χ² is −2 ln of a product of uniforms (plus a squared normal if
@@ -26,12 +26,12 @@ pub(crate) fn chi_square_even<'a, V: Lanes>(words: impl ExactSizeIterator<Item =
 where
     V::Bits: 'a,
 {
-    let scale = f64::from_bits((1023 - 32 * words.len() as u64) << 52);
+    let exponent = 32 * words.len() as u32;
     let mut product = V::splat(1.0);
     for bits in words {
         product = product.mul(word::<V>(*bits));
     }
-    ln(product.mul(V::splat(scale))).mul(V::splat(-2.0))
+    scaled_ln(product, exponent, -2.0)
 }
 
 /// χ² with many degrees of freedom by Marsaglia and Tsang, *A simple method for generating gamma

@@ -33,11 +33,19 @@ pub(super) fn word<V: Lanes>(bits: V::Bits) -> V {
 }
 
 /// The natural logarithm of a positive normal number.
+#[inline(always)]
+pub(super) fn ln<V: Lanes>(x: V) -> V {
+    scaled_ln(x, 0, 1.0)
+}
+
+/// factor · ln(2^−exponent x), to the last bit what those operations give, for a positive normal number and a factor of ± a power
+/// of 2: both only scale constants, exactly, and cost nothing.
 ///
 /// With x = 2^k m, m in [√½, √2) and s = (m − 1)/(m + 1): ln x = k ln 2 + 2 artanh s, whose tail beyond s
 /// is a polynomial in s², interpolated at Chebyshev nodes to 5e-18.
 #[inline(always)]
-pub(super) fn ln<V: Lanes>(x: V) -> V {
+pub(super) fn scaled_ln<V: Lanes>(x: V, exponent: u32, factor: f64) -> V {
+    const MANTISSA: u64 = (1 << 52) - 1;
     const ROOT_HALF: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
     const TAIL: [f64; 7] = [
         0.333_333_333_333_333_5,
@@ -48,16 +56,16 @@ pub(super) fn ln<V: Lanes>(x: V) -> V {
         0.076_658_608_002_780_21,
         0.073_082_248_425_217_03,
     ];
-    let bits = x.to_bits();
-    let biased = V::shift_right::<52>(V::bits_add(bits, V::bits(ONE - ROOT_HALF)));
-    let k: V = integer(biased, 1023.0);
-    let m = V::bits_sub(V::bits_add(bits, V::bits(ONE)), V::shift_left::<52>(biased));
-    let f = V::from_bits(m).sub(V::splat(1.0));
-    let s = f.div(f.add(V::splat(2.0)));
-    let twice = s.add(s);
+    let one = V::splat(1.0);
+    let bits = V::bits_add(x.to_bits(), V::bits(ONE - ROOT_HALF));
+    let k: V = integer(V::shift_right::<52>(bits), 1023.0 + f64::from(exponent));
+    let m = V::bits_add(V::and(bits, V::bits(MANTISSA)), V::bits(ROOT_HALF));
+    let m = V::from_bits(m);
+    let s = m.sub(one).div(m.add(one));
     let square = s.mul(s);
     let tail = polynomial(square, TAIL).mul(square);
-    k.mul_add(V::splat(LN_2), twice.mul_add(tail, twice))
+    let twice = s.mul(V::splat(2.0 * factor));
+    k.mul_add(V::splat(LN_2 * factor), twice.mul_add(tail, twice))
 }
 
 /// e^x − 1 for x in [0, 700].

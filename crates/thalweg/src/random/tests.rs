@@ -3,7 +3,7 @@
 
 use statrs::distribution::{ChiSquared, ContinuousCDF, Laplace, Normal, StudentsT, Uniform};
 
-use super::functions::{circle, exp_m1, ln};
+use super::functions::{circle, exp_m1, ln, scaled_ln};
 use super::{
     FEW_DEGREES, Purpose, Streams, centred_uniform, chi_square_even, chi_square_many, laplace,
     normal_pair, philox4x32_10, student,
@@ -52,6 +52,34 @@ fn vector_philox_is_philox() {
                 philox4x32_10([seed as u32, (seed >> 32) as u32], counter)
             );
         }
+    }
+}
+
+#[test]
+fn words_are_filled_block_by_block() {
+    let streams = Streams::<f64>::new(&[3]);
+    for count in 0..10 {
+        let mut words = vec![[0; 4]; count];
+        streams.fill(u64::MAX - 7, 5, 9, &mut words);
+        for (slot, filled) in (5..).zip(&words) {
+            let block = streams.block([0xffff_fff8, 0xffff_ffff, slot, 9]);
+            assert_eq!(*filled, block, "{count}, {slot}");
+        }
+    }
+}
+
+#[test]
+fn scaling_a_logarithm_rounds_nothing() {
+    for block in blocks(5) {
+        let words = block.map(|word| f64::from(word as u32) + 0.5);
+        let x = 2f64.powi(-32);
+        for word in words {
+            let exact = ln(word * x) * -2.0;
+            assert_eq!(scaled_ln(word, 32, -2.0).to_bits(), exact.to_bits());
+        }
+        let (product, x) = (words.iter().product::<f64>(), 2f64.powi(-128));
+        let exact = ln(product * x) * -2.0;
+        assert_eq!(scaled_ln(product, 128, -2.0).to_bits(), exact.to_bits());
     }
 }
 

@@ -4,7 +4,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use crate::lanes::Lanes;
 
-use super::functions::{circle, exp_m1, ln, word};
+use super::functions::{circle, exp_m1, ln, scaled_ln, word};
 use super::philox::{MULTIPLIERS, ROUNDS, WEYL};
 
 const WORD: f64 = 1.0 / 4_294_967_296.0;
@@ -36,22 +36,30 @@ impl<V: Lanes> Streams<V> {
     /// halves has no meaning. Counter entries are the low halves.
     #[inline(always)]
     pub(crate) fn block(&self, counter: [V::Bits; 4]) -> [V::Bits; 4] {
+        let [block] = self.blocks([counter]);
+        block
+    }
+
+    /// The blocks with these counters, round by round: while one waits for its products, the others go on.
+    #[inline(always)]
+    fn blocks<const N: usize>(&self, mut counters: [[V::Bits; 4]; N]) -> [[V::Bits; 4]; N] {
         let multipliers = [
             V::bits(u64::from(MULTIPLIERS[0])),
             V::bits(u64::from(MULTIPLIERS[1])),
         ];
-        let mut c = counter;
         for key in &self.keys {
-            let p0 = V::widening_mul(multipliers[0], c[0]);
-            let p1 = V::widening_mul(multipliers[1], c[2]);
-            c = [
-                V::xor(V::xor(V::shift_right::<32>(p1), c[1]), key[0]),
-                p1,
-                V::xor(V::xor(V::shift_right::<32>(p0), c[3]), key[1]),
-                p0,
-            ];
+            for c in &mut counters {
+                let p0 = V::widening_mul(multipliers[0], c[0]);
+                let p1 = V::widening_mul(multipliers[1], c[2]);
+                *c = [
+                    V::xor(V::xor(V::shift_right::<32>(p1), c[1]), key[0]),
+                    p1,
+                    V::xor(V::xor(V::shift_right::<32>(p0), c[3]), key[1]),
+                    p0,
+                ];
+            }
         }
-        c
+        counters
     }
 
     /// The words of blocks `first`, `first + 1`, … of `step` for `purpose`, as many blocks as fill `words`.
@@ -59,8 +67,19 @@ impl<V: Lanes> Streams<V> {
     pub(crate) fn fill(&self, step: u64, first: u32, purpose: u32, words: &mut [[V::Bits; 4]]) {
         let (low, high) = (V::bits(step & 0xffff_ffff), V::bits(step >> 32));
         let purpose = V::bits(u64::from(purpose));
-        for (index, block) in (u64::from(first)..).zip(words) {
-            *block = self.block([low, high, V::bits(index), purpose]);
+        let mut slot = u64::from(first);
+        let mut fours = words.chunks_exact_mut(4);
+        for four in &mut fours {
+            let mut counters = [[low, high, low, purpose]; 4];
+            for counter in &mut counters {
+                counter[2] = V::bits(slot);
+                slot += 1;
+            }
+            four.copy_from_slice(&self.blocks(counters));
+        }
+        for block in fours.into_remainder() {
+            *block = self.block([low, high, V::bits(slot), purpose]);
+            slot += 1;
         }
     }
 }
@@ -74,8 +93,7 @@ pub(crate) fn uniform<V: Lanes>(bits: V::Bits) -> V {
 /// Two independent standard normals, by Box and Muller.
 #[inline(always)]
 pub(crate) fn normal_pair<V: Lanes>(radius: V::Bits, direction: V::Bits) -> (V, V) {
-    let squared = ln(uniform::<V>(radius)).mul(V::splat(-2.0));
-    let radius = squared.sqrt();
+    let radius = scaled_ln(word::<V>(radius), 32, -2.0).sqrt();
     let (first, second) = circle::<V>(direction);
     (radius.mul(first), radius.mul(second))
 }

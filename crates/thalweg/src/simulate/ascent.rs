@@ -47,8 +47,9 @@ impl<R: Real> Ascent<R> {
             let norm = square.widen().add(R::Wide::splat(TINY)).sqrt();
             scale = R::narrow(R::Wide::splat(self.sam.radius).div(norm));
         }
-        self.base.copy_from_slice(kernel.weights());
-        for (w, g) in kernel.weights().iter_mut().zip(&self.gradient) {
+        let weights = kernel.weights().iter_mut();
+        for ((w, base), g) in weights.zip(&mut self.base).zip(&self.gradient) {
+            *base = *w;
             *w = g.mul_add(scale, *w);
         }
     }
@@ -57,12 +58,10 @@ impl<R: Real> Ascent<R> {
     #[inline(always)]
     pub fn descend<K: Kernel<R>>(&mut self, kernel: &mut K, columns: &[R::Wide]) -> R {
         gradient(kernel, columns, &mut self.gradient);
-        let mut norm = R::constant(0.0);
-        let mut unused = R::constant(0.0);
-        for (at, (w, g)) in self.base.iter_mut().zip(&self.gradient).enumerate() {
-            let v = kernel.velocity().get_mut(at).unwrap_or(&mut unused);
-            self.update.apply(w, v, *g, &mut norm);
-        }
+        let (base, velocity) = (&mut self.base, kernel.velocity());
+        let norm = self
+            .update
+            .apply_all(base, velocity, &self.gradient, R::constant(0.0));
         kernel.weights().copy_from_slice(&self.base);
         norm
     }

@@ -237,8 +237,9 @@ impl<R: Real> Call for Descend<'_, R> {
                 let mut velocity = R::load(&vs[at..]);
                 let gradient = R::load(&gs[at..]);
                 let norm = &mut self.norm[at / lanes];
-                self.update
-                    .apply(&mut weight, &mut velocity, gradient, norm);
+                *norm = self
+                    .update
+                    .apply(&mut weight, &mut velocity, gradient, *norm);
                 weight.store(&mut ws[at..]);
                 velocity.store(&mut vs[at..]);
             }

@@ -6,7 +6,7 @@ use crate::lanes::Real;
 use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
-use super::tiles::{Across, Along, Sink, Store, Subtract, multiply, product};
+use super::tiles::{Across, Along, Sink, Store, Subtract, multiply};
 use super::{Kernel, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column.
@@ -21,6 +21,8 @@ pub(in crate::simulate) struct General<R> {
     teacher: Factor<R>,
     noise_factor: Factor<R>,
     update: Update<R>,
+    /// Whether H_0 is 0 above its diagonal.
+    lower: bool,
     /// H_0 = T and H_k = W_k H_{k−1}, h_k × m; on the way back δ_k takes the place of H_k.
     layers: Vec<Vec<R>>,
     /// Room for whitened coordinates, for a δ_k and for a gradient.
@@ -68,6 +70,7 @@ impl<R: Real> General<R> {
             teacher: Factor::new(&law.teacher, 1.0),
             noise_factor: Factor::new(&law.noise_factor, scale),
             update: Update::new(settings),
+            lower: law.sufficient() && settings.switch.is_none(),
             layers: vec![Vec::new(); widths.len()],
             white: Vec::new(),
             next: Vec::new(),
@@ -103,57 +106,46 @@ impl<R: Real> General<R> {
                 Store::new(first, inputs),
             );
         }
+        let (teacher, noise) = (&self.teacher, &self.noise_factor);
         for k in 0..depth {
             let (inner, rows) = (self.widths[k], self.widths[k + 1]);
             let (done, rest) = self.layers.split_at_mut(k + 1);
             let layer = Across::new(&self.weights[self.starts[k]..], rows);
-            let below = Along::new(&done[k], inner);
-            multiply(
-                layer,
-                below,
-                [rows, inner, m],
-                Store::new(&mut rest[0], rows),
-            );
-        }
-        let (first, rest) = self.layers.split_at_mut(1);
-        let (first, delta) = (&first[0], &mut rest[depth - 1][..]);
-        if let Some(diagonal) = &self.teacher.diagonal {
-            for (d, t) in delta
-                .chunks_exact_mut(outputs)
-                .zip(first.chunks_exact(inputs))
-            {
-                for ((d, t), v) in d.iter_mut().zip(t).zip(diagonal) {
-                    *d = v.neg_mul_add(*t, *d);
-                }
+            let below = Along::new(&done[k], inner).trapezoid(k == 0 && self.lower);
+            let shape = [rows, inner, m];
+            let out = &mut rest[0][..];
+            if k + 1 < depth {
+                multiply(layer, below, shape, Store::new(out, rows));
+                continue;
             }
-        } else {
-            let teacher = Across::new(&self.teacher.entries, outputs);
-            let shape = [outputs, inputs, m];
-            multiply(
-                teacher,
-                Along::new(first, inputs),
-                shape,
-                Subtract::new(delta, outputs),
-            );
-        }
-        if let Some(diagonal) = &self.noise_factor.diagonal {
-            for (d, z) in delta
-                .chunks_exact_mut(outputs)
-                .zip(columns.chunks_exact(size))
-            {
-                for ((d, z), l) in d.iter_mut().zip(&z[inputs..]).zip(diagonal) {
-                    *d = l.neg_mul_add(R::narrow(*z), *d);
-                }
+            let dense = teacher.diagonal.is_none();
+            if dense {
+                multiply(layer, below, shape, Store::new(out, rows));
             }
-        } else {
-            let factor = Across::new(&self.noise_factor.entries, outputs);
+            let residual = Residual {
+                out,
+                rows,
+                subtract: dense,
+                teacher: teacher.diagonal.as_deref(),
+                inputs: &done[0],
+                noise: noise.diagonal.as_deref(),
+                columns,
+                size,
+            };
+            if dense {
+                let teacher = Across::new(&teacher.entries, rows);
+                let below = Along::new(&done[0], inputs).trapezoid(self.lower);
+                multiply(teacher, below, [rows, inputs, m], residual);
+            } else {
+                multiply(layer, below, shape, residual);
+            }
+        }
+        if noise.diagonal.is_none() {
+            let factor = Across::new(&noise.entries, outputs);
             let white = whitened(&mut self.white, columns.chunks_exact(size), inputs..size);
-            multiply(
-                factor,
-                white,
-                [outputs, outputs, m],
-                Subtract::new(delta, outputs),
-            );
+            let shape = [outputs, outputs, m];
+            let delta = Subtract::new(&mut self.layers[depth], outputs);
+            multiply(factor, white, shape, delta);
         }
     }
 
@@ -189,7 +181,7 @@ impl<R: Real> General<R> {
             };
             let gradient = LayerGradient {
                 delta: Across::new(&self.layers[k + 1], rows),
-                below: Across::new(&self.layers[k], inner),
+                below: Across::new(&self.layers[k], inner).trapezoid(k == 0 && self.lower),
                 shape: [rows, m, inner],
                 start,
             };
@@ -219,22 +211,17 @@ impl<R: Real> Kernel<R> for General<R> {
             |weights, velocity, gradient| {
                 if let Some(rate) = update.plain() {
                     let rows = gradient.shape[0];
-                    let mut descend = Descend {
+                    let descend = Descend {
                         rate,
                         weights,
                         rows,
                         norm,
                     };
-                    product(gradient.delta, gradient.below, gradient.shape, &mut descend);
-                    norm = descend.norm;
+                    norm = multiply(gradient.delta, gradient.below, gradient.shape, descend).norm;
                     return;
                 }
                 gradient.store(&mut room);
-                let mut unused = R::constant(0.0);
-                for (at, (w, g)) in weights.iter_mut().zip(&room).enumerate() {
-                    let v = velocity.get_mut(at).unwrap_or(&mut unused);
-                    update.apply(w, v, *g, &mut norm);
-                }
+                norm = update.apply_all(weights, velocity, &room, norm);
             },
         );
         self.gradient = room;
@@ -289,6 +276,48 @@ impl<R: Real> Sink<R> for Descend<'_, R> {
             norm = weights[i].mul_add(weights[i], norm);
         }
         self.norm = self.norm.add(norm);
+    }
+}
+
+/// δ_D: what a product gives, or what was there less that if `subtract`; less V T and L_ε Z where the factors are diagonal.
+struct Residual<'a, R: Real> {
+    out: &'a mut [R],
+    rows: usize,
+    subtract: bool,
+    /// V's diagonal, and T.
+    teacher: Option<&'a [R]>,
+    inputs: &'a [R],
+    /// That of L_ε/√B, and columns of `size` numbers that end with Z's.
+    noise: Option<&'a [R]>,
+    columns: &'a [R::Wide],
+    size: usize,
+}
+
+impl<R: Real> Sink<R> for Residual<'_, R> {
+    #[inline(always)]
+    fn take<const M: usize>(&mut self, row: usize, column: usize, entries: [R; M]) {
+        let out = &mut self.out[column * self.rows + row..][..M];
+        let mut left = entries;
+        if self.subtract {
+            for i in 0..M {
+                left[i] = out[i].sub(entries[i]);
+            }
+        }
+        if let Some(diagonal) = self.teacher {
+            let inputs = &self.inputs[column * (self.size - self.rows) + row..][..M];
+            let diagonal = &diagonal[row..][..M];
+            for i in 0..M {
+                left[i] = diagonal[i].neg_mul_add(inputs[i], left[i]);
+            }
+        }
+        if let Some(diagonal) = self.noise {
+            let white = &self.columns[(column + 1) * self.size - self.rows + row..][..M];
+            let diagonal = &diagonal[row..][..M];
+            for i in 0..M {
+                left[i] = diagonal[i].neg_mul_add(R::narrow(white[i]), left[i]);
+            }
+        }
+        out.copy_from_slice(&left);
     }
 }
 

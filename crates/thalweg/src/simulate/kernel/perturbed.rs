@@ -161,13 +161,9 @@ impl<R: Real> Kernel<R> for Perturbed<R> {
         let mut gradient = std::mem::take(&mut self.gradient);
         self.gradient.resize(gradient.len(), R::constant(0.0));
         self.gradient(columns, &mut gradient);
-        let mut norm = R::constant(0.0);
-        let mut unused = R::constant(0.0);
-        for (at, (w, g)) in self.weights.iter_mut().zip(&gradient).enumerate() {
-            let v = self.velocity.get_mut(at).unwrap_or(&mut unused);
-            self.update.apply(w, v, *g, &mut norm);
-        }
-        norm
+        let (weights, velocity) = (&mut self.weights, &mut self.velocity);
+        self.update
+            .apply_all(weights, velocity, &gradient, R::constant(0.0))
     }
 
     #[inline(always)]

@@ -59,7 +59,7 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
         self.pass(
             columns,
             #[inline(always)]
-            |w, v, g, _, r| update.apply(w, v, g, &mut norm[r]),
+            |w, v, g, _, r| norm[r] = update.apply(w, v, g, norm[r]),
         );
         let one = R::constant(1.0);
         let mut total = norm[0];

@@ -2,6 +2,9 @@
 //!
 //! Every entry of a product is summed in one fused chain in the order of the inner index. Matrices are column by column.
 
+use std::ops::Range;
+use std::slice::ChunksExact;
+
 use crate::lanes::{Call, Lanes, Real, Vector};
 
 /// An operand of a product. Where it lies `ALONG` the inner index, that index runs through neighbouring entries, and the
@@ -10,6 +13,8 @@ use crate::lanes::{Call, Lanes, Real, Vector};
 pub(in crate::simulate) struct Operand<'a, R, const ALONG: bool> {
     entries: &'a [R],
     stride: usize,
+    /// Whether entries above the matrix' diagonal are 0, and left out.
+    lower: bool,
 }
 
 /// The inner index in neighbouring entries: columns of the right factor, rows of a transposed left one.
@@ -17,54 +22,89 @@ pub(in crate::simulate) type Along<'a, R> = Operand<'a, R, true>;
 /// The outer index in neighbouring entries.
 pub(in crate::simulate) type Across<'a, R> = Operand<'a, R, false>;
 
-/// `N` neighbouring outer indices of an operand.
-#[derive(Clone, Copy)]
+/// `N` neighbouring outer indices of an operand, over a range of the inner one.
 struct Panel<'a, R, const N: usize, const ALONG: bool> {
+    /// One for each outer index where they lie along the inner one; else all entries, in the first.
     lines: [&'a [R]; N],
+    first: usize,
     stride: usize,
 }
 
 impl<'a, R: Real, const ALONG: bool> Operand<'a, R, ALONG> {
     #[inline(always)]
     pub fn new(entries: &'a [R], stride: usize) -> Self {
-        Self { entries, stride }
+        Self {
+            entries,
+            stride,
+            lower: false,
+        }
+    }
+
+    /// The same for a right factor that is, or whose transpose is, 0 above its diagonal if `lower`: those entries are left out.
+    #[inline(always)]
+    pub fn trapezoid(self, lower: bool) -> Self {
+        Self { lower, ..self }
+    }
+
+    /// The inner indices, of 0 … `inner` − 1, at which `count` outer ones from `first` on are not all 0.
+    #[inline(always)]
+    fn range(self, first: usize, count: usize, inner: usize) -> Range<usize> {
+        match (self.lower, ALONG) {
+            (false, _) => 0..inner,
+            (true, true) => first.min(inner)..inner,
+            (true, false) => 0..inner.min(first + count),
+        }
     }
 
     #[inline(always)]
-    fn panel<const N: usize>(self, first: usize, inner: usize) -> Panel<'a, R, N, ALONG> {
-        let mut lines = [self.entries; N];
-        for (i, line) in lines.iter_mut().enumerate() {
-            *line = if ALONG {
-                &self.entries[(first + i) * self.stride..][..inner]
-            } else {
-                &self.entries[first..]
-            };
+    fn panel<const N: usize>(self, first: usize, range: Range<usize>) -> Panel<'a, R, N, ALONG> {
+        let Self {
+            entries, stride, ..
+        } = self;
+        let mut lines = [entries; N];
+        if ALONG {
+            for (i, line) in lines.iter_mut().enumerate() {
+                *line = &entries[(first + i) * stride..][range.clone()];
+            }
+        } else {
+            lines[0] = &entries[range.start * stride..range.end * stride];
         }
         Panel {
             lines,
-            stride: self.stride,
+            first,
+            stride,
         }
     }
 }
 
-impl<R: Real, const N: usize, const ALONG: bool> Panel<'_, R, N, ALONG> {
-    /// Its entries at inner index `k`.
+impl<'a, R: Real, const N: usize, const ALONG: bool> Panel<'a, R, N, ALONG> {
+    /// Its entries at inner index `k` of the range, where they lie along it.
+    #[inline(always)]
+    fn along(&self, k: usize) -> [R; N] {
+        let mut entries = [R::constant(0.0); N];
+        for i in 0..N {
+            entries[i] = self.lines[i][k];
+        }
+        entries
+    }
+
+    /// A slice for each inner index, where they lie across it: without a check of bounds for each.
+    #[inline(always)]
+    fn across(&self) -> ChunksExact<'a, R> {
+        self.lines[0].chunks_exact(self.stride)
+    }
+
+    /// Its entries in one of these slices.
     #[inline(always)]
     #[expect(
         clippy::manual_memcpy,
         reason = "written out, so that the entries stay in registers"
     )]
-    fn at(&self, k: usize) -> [R; N] {
+    fn within(&self, slice: &[R]) -> [R; N] {
+        let line = &slice[self.first..][..N];
         let mut entries = [R::constant(0.0); N];
-        if ALONG {
-            for i in 0..N {
-                entries[i] = self.lines[i][k];
-            }
-        } else {
-            let line = &self.lines[0][k * self.stride..][..N];
-            for i in 0..N {
-                entries[i] = line[i];
-            }
+        for i in 0..N {
+            entries[i] = line[i];
         }
         entries
     }
@@ -119,25 +159,35 @@ sink!(
 );
 
 /// a b, of shape `[rows, inner, columns]`, into `sink`.
+///
+/// Rows go outermost, so that the left factor, a layer's weights, is read once.
 #[inline(always)]
-pub(super) fn product<R: Real, const A: bool, const B: bool>(
+fn product<R: Real, const A: bool, const B: bool>(
     a: Operand<'_, R, A>,
     b: Operand<'_, R, B>,
     shape: [usize; 3],
     sink: &mut impl Sink<R>,
 ) {
-    // As many sums as registers hold beside what they are made of.
-    let most = if R::Wide::LANES == 8 { 4 } else { 2 };
     let [rows, inner, columns] = shape;
-    let mut column = 0;
-    while column < columns {
-        let left = (columns - column).min(most);
-        match left {
-            4 => strip::<R, 4, A, B>(a, b, column, [rows, inner], sink),
-            2 | 3 => strip::<R, 2, A, B>(a, b, column, [rows, inner], sink),
-            _ => strip::<R, 1, A, B>(a, b, column, [rows, inner], sink),
+    let mut row = 0;
+    while row < rows {
+        let count = share(rows - row, 4);
+        match count {
+            4 => panel::<R, 4, A, B>(a, b, row, [inner, columns], sink),
+            3 => panel::<R, 3, A, B>(a, b, row, [inner, columns], sink),
+            2 => panel::<R, 2, A, B>(a, b, row, [inner, columns], sink),
+            _ => panel::<R, 1, A, B>(a, b, row, [inner, columns], sink),
         }
-        column += if left == 3 { 2 } else { left };
+        row += count;
+    }
+}
+
+/// How many of `count` are taken at once, at most `most`.
+#[inline(always)]
+fn share(count: usize, most: usize) -> usize {
+    match (count, most) {
+        (5 | 6 | 9, 4) => 3,
+        _ => count.min(most),
     }
 }
 
@@ -150,11 +200,12 @@ struct Multiply<'a, R, S, const A: bool, const B: bool> {
 }
 
 impl<R: Real, S: Sink<R>, const A: bool, const B: bool> Call for Multiply<'_, R, S, A, B> {
-    type Output = ();
+    type Output = S;
 
     #[inline(always)]
-    fn call(mut self) {
+    fn call(mut self) -> S {
         product(self.a, self.b, self.shape, &mut self.sink);
+        self.sink
     }
 }
 
@@ -165,31 +216,32 @@ pub(in crate::simulate) fn multiply<R: Real, S: Sink<R>, const A: bool, const B:
     b: Operand<'_, R, B>,
     shape: [usize; 3],
     sink: S,
-) {
-    R::Wide::within(Multiply { a, b, shape, sink });
+) -> S {
+    R::Wide::within(Multiply { a, b, shape, sink })
 }
 
-/// `N` columns of a product.
+/// `M` rows of a product.
 #[inline(always)]
-fn strip<R: Real, const N: usize, const A: bool, const B: bool>(
+fn panel<R: Real, const M: usize, const A: bool, const B: bool>(
     a: Operand<'_, R, A>,
     b: Operand<'_, R, B>,
-    column: usize,
-    [rows, inner]: [usize; 2],
+    row: usize,
+    [inner, columns]: [usize; 2],
     sink: &mut impl Sink<R>,
 ) {
-    let b = b.panel::<N>(column, inner);
-    let mut row = 0;
-    while row < rows {
+    // As many sums as registers hold beside what they are made of.
+    let most = if R::Wide::LANES == 8 { 4 } else { 2 };
+    let mut column = 0;
+    while column < columns {
+        let count = share(columns - column, most);
         let at = [row, column];
-        let left = (rows - row).min(4);
-        match left {
-            4 => tile::<R, 4, N, A, B>(a, b, at, inner, sink),
-            3 => tile::<R, 3, N, A, B>(a, b, at, inner, sink),
-            2 => tile::<R, 2, N, A, B>(a, b, at, inner, sink),
-            _ => tile::<R, 1, N, A, B>(a, b, at, inner, sink),
+        match count {
+            4 => tile::<R, M, 4, A, B>(a, b, at, inner, sink),
+            3 => tile::<R, M, 3, A, B>(a, b, at, inner, sink),
+            2 => tile::<R, M, 2, A, B>(a, b, at, inner, sink),
+            _ => tile::<R, M, 1, A, B>(a, b, at, inner, sink),
         }
-        row += left;
+        column += count;
     }
 }
 
@@ -197,18 +249,39 @@ fn strip<R: Real, const N: usize, const A: bool, const B: bool>(
 #[inline(always)]
 fn tile<R: Real, const M: usize, const N: usize, const A: bool, const B: bool>(
     a: Operand<'_, R, A>,
-    b: Panel<'_, R, N, B>,
+    b: Operand<'_, R, B>,
     [row, column]: [usize; 2],
     inner: usize,
     sink: &mut impl Sink<R>,
 ) {
-    let a = a.panel::<M>(row, inner);
+    let range = b.range(column, N, inner);
+    let (a, b) = (
+        a.panel::<M>(row, range.clone()),
+        b.panel::<N>(column, range.clone()),
+    );
     let mut sums = [[R::constant(0.0); M]; N];
-    for k in 0..inner {
-        let (x, y) = (a.at(k), b.at(k));
-        for j in 0..N {
-            for i in 0..M {
-                sums[j][i] = x[i].mul_add(y[j], sums[j][i]);
+    match (A, B) {
+        (false, false) => {
+            // Not zipped: that would divide by the strides.
+            let mut right = b.across();
+            for x in a.across() {
+                let Some(y) = right.next() else { break };
+                add(&mut sums, a.within(x), b.within(y));
+            }
+        }
+        (false, true) => {
+            for (k, x) in a.across().enumerate() {
+                add(&mut sums, a.within(x), b.along(k));
+            }
+        }
+        (true, false) => {
+            for (k, y) in b.across().enumerate() {
+                add(&mut sums, a.along(k), b.within(y));
+            }
+        }
+        (true, true) => {
+            for k in 0..range.len() {
+                add(&mut sums, a.along(k), b.along(k));
             }
         }
     }
@@ -219,6 +292,18 @@ fn tile<R: Real, const M: usize, const N: usize, const A: bool, const B: bool>(
     }
     if N > 2 {
         sink.take(row, column + 2, sums[2]);
+    }
+    if N > 3 {
         sink.take(row, column + 3, sums[3]);
+    }
+}
+
+/// Adds x yᵀ, column by column.
+#[inline(always)]
+fn add<R: Real, const M: usize, const N: usize>(sums: &mut [[R; M]; N], x: [R; M], y: [R; N]) {
+    for j in 0..N {
+        for i in 0..M {
+            sums[j][i] = x[i].mul_add(y[j], sums[j][i]);
+        }
     }
 }

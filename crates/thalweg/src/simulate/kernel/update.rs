@@ -1,6 +1,6 @@
 //! What a gradient does to a weight.
 
-use crate::lanes::Real;
+use crate::lanes::{Call, Lanes, Real, Vector};
 use crate::simulate::SimulateSettings;
 
 /// v ← μ v + g + λ w, w ← w − η v.
@@ -33,9 +33,26 @@ impl<R: Real> Update<R> {
         self.plain.then_some(self.rate)
     }
 
-    /// Changes weight `w`, whose velocity is `v`, by gradient `g`; adds the new w² to `norm`.
+    /// Changes all of `weights`, whose velocity is empty without momentum, by their gradient, and returns `norm` + Σ w².
     #[inline(always)]
-    pub fn apply(&self, w: &mut R, v: &mut R, g: R, norm: &mut R) {
+    pub fn apply_all(&self, weights: &mut [R], velocity: &mut [R], gradient: &[R], norm: R) -> R {
+        let work = ApplyAll {
+            update: *self,
+            weights,
+            velocity,
+            gradient,
+            norm,
+        };
+        if R::Wide::LANES == 1 {
+            // A plain number's function knows no fused multiply–add, but that which runs a wide network does.
+            return work.call();
+        }
+        R::Wide::within(work)
+    }
+
+    /// Changes weight `w`, whose velocity is `v`, by gradient `g`, and returns `norm` + the new w².
+    #[inline(always)]
+    pub fn apply(&self, w: &mut R, v: &mut R, g: R, norm: R) -> R {
         let mut direction = g;
         if !self.plain {
             direction = self.decay.mul_add(*w, direction);
@@ -45,6 +62,37 @@ impl<R: Real> Update<R> {
             }
         }
         *w = self.rate.neg_mul_add(direction, *w);
-        *norm = w.mul_add(*w, *norm);
+        w.mul_add(*w, norm)
+    }
+}
+
+/// [`Update::apply_all`]'s work: a function of its own, in which the sum stays in a register. Amid a whole step it was kept in memory,
+/// whose delay from entry to entry cost as much as two products.
+struct ApplyAll<'a, R> {
+    update: Update<R>,
+    weights: &'a mut [R],
+    velocity: &'a mut [R],
+    gradient: &'a [R],
+    norm: R,
+}
+
+impl<R: Real> Call for ApplyAll<'_, R> {
+    type Output = R;
+
+    #[inline(always)]
+    fn call(self) -> R {
+        let Self {
+            update,
+            weights,
+            velocity,
+            gradient,
+            mut norm,
+        } = self;
+        let mut unused = R::constant(0.0);
+        for (at, (w, g)) in weights.iter_mut().zip(gradient).enumerate() {
+            let v = velocity.get_mut(at).unwrap_or(&mut unused);
+            norm = update.apply(w, v, *g, norm);
+        }
+        norm
     }
 }
