@@ -175,7 +175,8 @@ class Cut:
                 f"`loss` returned the batch's mean, and it failed on a single sample ({said(error)})"
             ) from error
         tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(losses.dtype, 3e-2)
-        if abs(losses.double().mean().item() - loss.item()) > tolerance * losses.double().abs().mean().item():
+        # A sample whose loss alone is not a number (a mean over no pairs) has no gradient either.
+        if not abs(losses.double().mean().item() - loss.item()) <= tolerance * losses.double().abs().mean().item():
             raise Inseparable(
                 f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
                 f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "

@@ -165,11 +165,12 @@ class Samples:
                 return False
         values = [one.double().mean().item() for one in whole]
         means = [sum(value * samples for value, samples in parts) / sum(samples for _, samples in parts) for parts in cuts]
-        mean = max(means, key=lambda value: abs(value - values[0]))
+        # A part whose loss is not a number counts as the farthest.
+        mean = max(means, key=lambda value: math.inf if math.isnan(value) else abs(value - values[0]))
         scale = max(abs(value) for parts in cuts for value, _ in parts)
         # Where the loss draws random numbers, by as much as they move it.
         allowed = 5 * (max(values) - min(values)) + {torch.float64: 1e-9, torch.float32: 1e-4}.get(whole[0].dtype, 3e-2) * scale
-        if math.isfinite(values[0]) and abs(values[0] - mean) > allowed:
+        if math.isfinite(values[0]) and not abs(values[0] - mean) <= allowed:
             self.note(
                 f"no parts of the batch: its loss is {values[0]:.6g} and the mean of its parts' {mean:.6g} (`loss` must give the "
                 "vector of the samples' losses, or their mean; a sum is not one, and a mean over tokens is none where samples "
