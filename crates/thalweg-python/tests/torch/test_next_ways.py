@@ -83,3 +83,140 @@ def test_a_parameter_without_dimensions(way: str) -> None:
     probe.step(data)
     assert probe.rows[0].value == pytest.approx(expected, rel=1e-9)
     assert probe.rows[0].method == ("hooks" if way == "auto" else "vmap")
+
+
+class Places(nn.Module):
+    """Tokens, with a parameter that is added at every position: no layer gives it, so that hooks see the whole model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places, self.head = nn.Embedding(5, 4), nn.Parameter(torch.randn(6, 4)), nn.Linear(4, 5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        found: Tensor = self.head(torch.tanh(self.words(tokens) + self.places))
+        return found
+
+
+def of_tokens(model: nn.Module, batch: Any) -> Tensor:
+    """The unit is the token: more losses than sequences."""
+    return functional.cross_entropy(model(batch[0]).flatten(0, 1), batch[0].flatten(), reduction="none")
+
+
+def of_known_tokens(model: nn.Module, batch: Any) -> Tensor:
+    (tokens,) = batch
+    return functional.cross_entropy(model(tokens)[tokens > 0], tokens[tokens > 0], reduction="none")
+
+
+class Positions(nn.Module):
+    """Sequences first inside, so that a layer's first dimension is not the samples'."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.head = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0), nn.Linear(4, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        found: Tensor = self.head(self.mix(inputs.transpose(0, 1)).mean(0))
+        return found
+
+
+class Packed(nn.Module):
+    """A recurrent layer that gives no tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.head = nn.LSTM(4, 3), nn.Linear(3, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        lengths = torch.full((len(inputs),), inputs.shape[1])
+        packed = nn.utils.rnn.pack_padded_sequence(inputs, lengths, batch_first=True)
+        found: Tensor = self.head(self.inner(packed)[1][0][-1])
+        return found
+
+
+class OneSize(nn.Module):
+    """Takes batches of twelve alone."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        super().__init__()
+        self.inner, self.error = network(), error
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if len(inputs) != 12:
+            raise self.error("twelve samples are needed")
+        found: Tensor = self.inner(inputs)
+        return found
+
+
+TOKENS = (torch.randint(1, 5, (8, 6), generator=torch.Generator().manual_seed(0)),)
+SEQUENCES = (torch.randn(12, 5, 4).double(), torch.randn(12, 3).double())
+
+
+@pytest.mark.parametrize(
+    ("made", "loss", "data"),
+    [
+        (Places, of_tokens, TOKENS),
+        (Places, of_known_tokens, (TOKENS[0] % 4,)),
+        (Positions, squares, SEQUENCES),
+        (Packed, squares, SEQUENCES),
+        (lambda: OneSize(TypeError), squares, batch()),
+        (lambda: OneSize(AssertionError), squares, batch()),
+    ],
+    ids=["tokens", "masked-tokens", "sequences-first", "packed", "TypeError", "AssertionError"],
+)
+def test_what_fails_under_hooks_or_on_parts_is_measured_all_the_same(made: Any, loss: Any, data: Any) -> None:
+    model = made().double()
+    expected = fluctuation(model, loss, data)
+    (found,) = measure(model, loss, data, **LITTLE).networks
+    assert found["fluctuation"]["value"] == pytest.approx(expected, rel=1e-9)
+    probe = Probe(model, loss=loss)
+    probe.step(data)
+    assert probe.rows[0].quantity == "fluctuation"
+    assert probe.rows[0].value == pytest.approx(expected, rel=1)
+
+
+def nothing_alone(error: type[Exception]) -> Callable[[nn.Module, Any], Tensor]:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        if len(batch[0]) == 1:
+            raise error("one sample")
+        return squares(model, batch).mean()
+
+    return loss
+
+
+@pytest.mark.parametrize("error", [IndexError, KeyError, AssertionError, TypeError])
+def test_a_mean_that_fails_on_a_single_sample(error: type[Exception]) -> None:
+    (found,) = measure(network(), nothing_alone(error), [batch(), batch(), batch()], **LITTLE).networks
+    assert any("failed on a single sample" in note for note in found["notes"])
+    assert found["fluctuation"]["value"] > 0 and found["residuals"] is None
+
+
+@pytest.mark.parametrize("error", [IndexError, KeyError, RuntimeError, ValueError, TypeError])
+def test_a_loss_of_ones_own_that_fails_says_so_itself(error: type[Exception]) -> None:
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        raise error("of my own")
+
+    with pytest.raises(error, match="of my own"):
+        measure(network(), loss, batch(), **LITTLE)
+
+
+def test_an_operation_that_hooks_meet_later_is_left_to_other_ways() -> None:
+    """From the second batch on the model's code fails where layers are watched: parts are taken, and a note says why."""
+
+    class Later(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.calls = network(), 0
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            found: Tensor = self.inner(inputs)
+            if self.calls and any(module._forward_hooks for module in self.inner):
+                raise KeyError("watched")
+            return found
+
+    model, data = Later(), batch()
+    probe = Probe(model, loss=squares, every={"fluctuation": 1})
+    probe.step(data)
+    model.calls = 1
+    probe.step(data)
+    assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["hooks", "chunks"]
+    assert any("fluctuation by hooks failed: 'watched'" in note for note in probe.notes)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ._lines import Lines
-from ._norms import Norms, SampleNorms, Unknown
+from ._norms import Norms, SampleNorms, Unknown, unwatched
 from ._objective import Objective
-from ._products import Linked, NotApplicable, linked_loss
+from ._products import Linked, NotApplicable, Uncut, linked_loss
 from ._said import said
 
 class Inseparable(ValueError):
@@ -79,9 +79,11 @@ class Cut:
                     self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
                     self._run(index)
                     self._verify(index)
-                except (Unknown, RuntimeError) as error:
-                    # Of what hooks give each sample its own of, the model may want the whole.
-                    self._go_slowly(said(error))
+                except Inseparable:
+                    raise
+                except Exception as error:
+                    # Of what hooks give each sample its own of, the model may want the whole. What fails without them too comes out.
+                    self._go_slowly(unwatched(error))
                     self._run(index)
             else:
                 self._run(index)
@@ -103,6 +105,9 @@ class Cut:
             self._take(linked)
             self.losses = self._losses(index, linked.loss)
         except NotApplicable as error:
+            if isinstance(error, Uncut) and self._hooks is not None and not self.objective.vector_loss:
+                # The fault may be the hooks', and samples one by one are seen without.
+                raise error.__cause__ or error
             self.why_no_curvature = str(error)
             self._whole(index)
 
@@ -170,7 +175,7 @@ class Cut:
         try:
             with torch.no_grad():
                 losses = objective.each(index)
-        except (RuntimeError, ValueError) as error:
+        except Exception as error:
             raise Inseparable(
                 f"`loss` returned the batch's mean, and it failed on a single sample ({said(error)})"
             ) from error
@@ -209,8 +214,8 @@ class Cut:
         if self._hooks is not None:
             try:
                 return self._hooks.of(self.outputs, cotangents, along)
-            except (Unknown, RuntimeError) as error:
-                self._go_slowly(said(error))
+            except Exception as error:
+                self._go_slowly(unwatched(error))
         squares, slopes = [], []
         parameters = self.objective.parameters
         for sample in range(self._samples):

@@ -115,7 +115,7 @@ class Samples:
     def fluctuation(self, batch: Any, way: str, *, trace: bool, strict: bool = True) -> Found:
         """Measure by one of :data:`WAYS`; with tr Gauss–Newton and the ratio to it where `trace` is set and it can be had.
 
-        Where a way fails in PyTorch the next one is taken, with a note; where it is `strict` a ValueError, which says what
+        Where a way fails in PyTorch or in the model's own code the next one is taken, with a note; where it is `strict` a ValueError, which says what
         is wrong with the settings, is raised all the same.
         """
         several(size(batch))
@@ -133,7 +133,7 @@ class Samples:
                 continue
             try:
                 return ways[tried](batch, trace)
-            except (RuntimeError, ValueError) as error:
+            except Exception as error:
                 if strict and isinstance(error, Unknown) and failed is None:
                     raise ValueError(f"no norms by hooks: {error}; set `fluctuation` to 'signs', which takes any model") from error
                 if strict and isinstance(error, ValueError):
@@ -160,7 +160,7 @@ class Samples:
                 cuts = [
                     [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
                 ]
-            except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+            except Exception as error:
                 self.note(f"no parts of the batch: the loss fails on a part: {said(error)}")
                 return False
         values = [one.double().mean().item() for one in whole]
@@ -286,8 +286,8 @@ class Samples:
         if way == "vmap":
             try:
                 norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
-            except RuntimeError as error:
-                # It does not say of its own kind what it cannot do.
+            except Exception as error:
+                # It does not say of its own kind what it cannot do, nor does the model's code on samples that are mapped over.
                 self.note(f"no gradients by vmap, so one sample after another: {said(error)}")
                 way = "samples"
         if norms is None:

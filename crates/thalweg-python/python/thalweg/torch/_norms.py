@@ -37,6 +37,12 @@ class Unknown(ValueError):
         self.coupled = coupled
 
 
+def unwatched(error: Exception) -> str:
+    """Why hooks do not know a model, from what was raised under them, whatever the model's own code raises."""
+    # What a layer without samples gives (a parameter, say) does not bear a copy for each.
+    return str(error) if isinstance(error, Unknown) else f"the model fails where layers are watched: {said(error)}"
+
+
 @dataclass(frozen=True)
 class Norms:
     """What is known of every sample's gradient g_b in every parameter tensor."""
@@ -321,17 +327,14 @@ def shared_layers(
         try:
             with SampleNorms(model, parameters, samples, shared) as norms:
                 found = losses()
-        except Unknown:
-            raise
-        except Exception as error:
-            # Without hooks it did not fail: what a layer without samples gives (a parameter, say) does not bear a copy for each.
-            raise Unknown(f"the model fails where layers are watched: {said(error)}") from error
-        try:
             norms.verify(found)
         except Unknown as error:
             if error.coupled is None or error.coupled not in tables - shared:
                 raise
             shared |= {error.coupled}
+        except Exception as error:
+            # Without hooks it did not fail.
+            raise Unknown(unwatched(error)) from error
         else:
             return shared
 
@@ -356,8 +359,8 @@ def _call_factors(call: _Call, derivative: Tensor, samples: int) -> dict[str, Fa
                 entered = entered if entered.dim() and len(entered) == 1 else entered.unsqueeze(0)
                 entered = entered.expand(samples, *entered.shape[1:])
             return call.rule(call.module, entered, derivative, samples)
-    except (RuntimeError, ValueError) as error:
-        raise Unknown(f"layer `{call.name}` ({type(call.module).__name__}): {error}") from error
+    except Exception as error:
+        raise Unknown(f"layer `{call.name}` ({type(call.module).__name__}): {said(error)}") from error
 
 
 def _entered(arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor | None:
@@ -449,7 +452,10 @@ def one_by_one(
         raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
     squares, slopes = [], []
     for index in range(samples):
-        value = loss(model, single(batch, index)).mean()
+        try:
+            value = loss(model, single(batch, index)).mean()
+        except Exception as error:
+            raise RuntimeError(f"`loss` fails on a single sample: {said(error)}") from error
         found = torch.autograd.grad(value, list(parameters), allow_unused=True)
         gradients = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found)]
         flat = [gradient.flatten().to(_precise(gradient.dtype)) for gradient in gradients]

@@ -217,6 +217,22 @@ class Objective:
         batch, loss, samples = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop()
         start = len(self.batches)
         vector_loss = self.vector_loss
+        try:
+            same = self._same(parts, whole, batch, loss, samples)
+        except Exception:
+            # What a model or a loss takes no part of fails in ways of its own.
+            same = False
+        if not same:
+            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
+            self.batches.append(batch)
+            self.batch_losses.append(loss)
+            self.sizes.append(samples)
+            self.vector_loss = vector_loss
+        return same
+
+    def _same(self, parts: list[Any], whole: Tensor, batch: Any, loss: float, samples: int) -> bool:
+        """Runs the parts, and says whether they are the same as `batch`, with this loss."""
+        start, vector_loss = len(self.batches), self.vector_loss
         own = []
         for part in parts:
             self.batches.append(part)
@@ -232,12 +248,6 @@ class Objective:
             same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
             # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
             same = same and self._slopes_are(batch, start, weights, max(near, 1e-10))
-        if not same:
-            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
-            self.batches.append(batch)
-            self.batch_losses.append(loss)
-            self.sizes.append(samples)
-            self.vector_loss = vector_loss
         return same
 
     def _slopes_are(self, batch: Any, start: int, weights: list[float], near: float) -> bool:
