@@ -220,3 +220,76 @@ def test_an_operation_that_hooks_meet_later_is_left_to_other_ways() -> None:
     probe.step(data)
     assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["hooks", "chunks"]
     assert any("fluctuation by hooks failed: 'watched'" in note for note in probe.notes)
+
+
+def equation(model: nn.Module, batch: Any) -> Tensor:
+    """The residual of u' = u, as a network that solves a differential equation is trained on."""
+    inputs = batch[0].clone().requires_grad_()
+    values = model(inputs)[:, 0]
+    (slopes,) = torch.autograd.grad(values.sum(), inputs, create_graph=True)
+    return (slopes[:, 0] - values).square()
+
+
+def penalised(model: nn.Module, batch: Any) -> Tensor:
+    inputs = batch[0].clone().requires_grad_()
+    found = model(inputs)
+    (slopes,) = torch.autograd.grad(found.sum(), inputs, create_graph=True)
+    return (found - batch[1]).square().sum(1) + 0.1 * slopes.square().sum(1)
+
+
+def penalised_always(model: nn.Module, batch: Any) -> Tensor:
+    with torch.enable_grad():
+        return penalised(model, batch)
+
+
+DIFFERENTIATING = [equation, penalised, penalised_always, lambda model, batch: penalised(model, batch).mean()]
+
+
+@pytest.mark.parametrize("loss", DIFFERENTIATING, ids=["equation", "penalty", "penalty-with-grad", "mean"])
+def test_a_loss_that_differentiates_inside(loss: Any) -> None:
+    """Fluctuation and eigenvalues as they are; the Gauss–Newton matrix, which is of the output alone, is not there, with a note."""
+    model, data = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3)).double(), batch()
+    (found,) = measure(model, loss, data, **{**LITTLE, "trace_products": 100}).networks
+    vector = penalised if loss is DIFFERENTIATING[3] else loss
+    assert found["fluctuation"]["value"] == pytest.approx(fluctuation(model, vector, data), rel=1e-9)
+    parameters = list(model.parameters())
+    names = [name for name, _ in model.named_parameters()]
+
+    def value(*numbers: Tensor) -> Tensor:
+        return torch.func.functional_call(Of(model, loss, data), {f"model.{name}": one for name, one in zip(names, numbers)}, ())
+
+    blocks = torch.autograd.functional.hessian(value, tuple(parameters))
+    exact = torch.cat([torch.cat([b.reshape(p.numel(), -1) for b in row], 1) for p, row in zip(parameters, blocks)])
+    assert found["sharpness"]["value"] == pytest.approx(exact.trace().item(), rel=1e-9)
+    assert found["top"][0]["value"] == pytest.approx(torch.linalg.eigvalsh(exact)[-1].item(), rel=1e-6)
+    assert found["gauss_newton_trace"] is None and found["ratio"] is None
+    assert any("not depend on them through the output alone" in note for note in found["notes"])
+
+
+class Of(nn.Module):
+    def __init__(self, model: nn.Module, loss: Any, batch: Any) -> None:
+        super().__init__()
+        self.model, self.loss, self.batch = model, loss, batch
+
+    def forward(self) -> Tensor:
+        found: Tensor = self.loss(self.model, self.batch).mean()
+        return found
+
+
+@pytest.mark.parametrize("loss", DIFFERENTIATING, ids=["equation", "penalty", "penalty-with-grad", "mean"])
+def test_a_probe_of_a_loss_that_differentiates_inside(loss: Any) -> None:
+    model, data = network(), batch()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    quantities = ["fluctuation", "gauss_newton_trace", "lambda_max", "critical_sharpness"]
+    probe = Probe(model, loss=loss, optimizer=optimizer, sharpness_set=data, quantities=quantities)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss(model, data).mean().backward()
+        probe.step(data)
+        optimizer.step()
+    found = {row.quantity: row.value for row in probe.rows}
+    vector = penalised if loss is DIFFERENTIATING[3] else loss
+    assert found["fluctuation"] == pytest.approx(fluctuation(model, vector, data), rel=1)
+    assert found["lambda_max"] > 0 and found["critical_sharpness"] > 0
+    assert "gauss_newton_trace" not in found
+    assert any("no tr Gauss–Newton: the loss differentiates the model itself" in note for note in probe.notes)

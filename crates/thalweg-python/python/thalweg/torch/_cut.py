@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ._evaluating import without_graph
 from ._lines import Lines
 from ._norms import Norms, SampleNorms, Unknown, unwatched
 from ._objective import Objective
@@ -173,8 +174,7 @@ class Cut:
         if loss.dim():
             return loss.detach()
         try:
-            with torch.no_grad():
-                losses = objective.each(index)
+            losses = without_graph(lambda: objective.each(index))
         except Exception as error:
             raise Inseparable(
                 f"`loss` returned the batch's mean, and it failed on a single sample ({said(error)})"

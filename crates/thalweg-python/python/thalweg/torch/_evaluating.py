@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -54,6 +54,21 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
             stack.enter_context(_WeightNorm())
         stack.enter_context(torch.enable_grad())
         yield
+
+
+def without_graph(compute: Callable[[], Tensor], around: Callable[[], AbstractContextManager[None]] = nullcontext) -> Tensor:
+    """What `compute` gives within `around`, without a graph.
+
+    A loss that differentiates inside (by the inputs, as penalties on gradients and differential equations do) has to make one:
+    where it fails without, it is computed again with a graph, which is dropped.
+    """
+    try:
+        with around(), torch.no_grad():
+            return compute().detach()
+    except RuntimeError:
+        pass
+    with around(), torch.enable_grad():
+        return compute().detach()
 
 
 @contextmanager

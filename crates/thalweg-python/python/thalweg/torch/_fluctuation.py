@@ -27,6 +27,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ._batches import size
 from ._each import EachCurvature, each_curvature
+from ._evaluating import without_graph
 from ._moments import Parts, Value
 from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
@@ -150,15 +151,18 @@ class Samples:
         """
         if size(batch) is None or (size(batch) or 0) < 2:
             return False
-        with self._still(), torch.no_grad():
-            whole = [self.losses(batch) for _ in range(3)]
+        def losses(part: Any) -> Tensor:
+            return without_graph(lambda: self.losses(part))
+
+        with self._still():
+            whole = [losses(batch) for _ in range(3)]
             if whole[0].dim() and len(whole[0]) != size(batch):
                 self.note(f"no parts of the batch: {len(whole[0])} losses for a batch whose tensors have {size(batch)} entries")
                 return False
             try:
                 # One cut may agree by chance.
                 cuts = [
-                    [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
+                    [(losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
                 ]
             except Exception as error:
                 self.note(f"no parts of the batch: the loss fails on a part: {said(error)}")

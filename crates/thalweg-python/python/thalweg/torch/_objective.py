@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
-from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
+from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
@@ -182,8 +182,7 @@ class Objective:
 
     def _run(self, index: int) -> Tensor:
         """Runs the model on batch `index`, and adds its loss and its size; gives what `loss` gave."""
-        with self.evaluating(index), torch.no_grad():
-            found = self._loss(self.batch(index))
+        found = without_graph(lambda: self._loss(self.batch(index)), lambda: self.evaluating(index))
         self.vector_loss = found.dim() == 1 and self.vector_loss
         samples = found.shape[0] if found.dim() == 1 else size(self.batches[index])
         if samples is None:
