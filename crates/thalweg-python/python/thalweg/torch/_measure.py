@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def measure(
     out : path, optional
         A directory for the result, which ``thalweg report`` shows.
     name : str
-        What the model is called in it.
+        What the model is called in it: with `out` the name of a file, without a folder.
     seed : int
         Of everything that is random, dropout's masks included: 0 or more.
     progress : callable or bool, optional
@@ -101,7 +102,7 @@ def measure(
     Raises
     ------
     ValueError
-        Where an argument is not in its range, or `loss` gives what it should not.
+        Where an argument is not in its range, nothing can be written to `out`, or `loss` gives what it should not.
 
     Examples
     --------
@@ -133,6 +134,8 @@ def measure(
         raise ValueError(f"`out` is {type(out).__name__}: a directory's path is needed")
     if not isinstance(name, str) or not name:
         raise ValueError(f"`name` is {name!r}: a text is needed")
+    if out is not None:
+        _writable(out, name)
     objective = Objective(model, loss, data, seed)
     count = objective.count
     top = min(top, count)
@@ -305,6 +308,24 @@ def _density(spectrum: Density) -> dict[str, Any]:
         "curve": [list(point) for point in zip(points.tolist(), values.tolist(), errors.tolist())],
         "mean": spectrum.moment(1).to_dict(),
     }
+
+
+def _writable(out: str | os.PathLike[str], name: str) -> None:
+    """Refuses, before the work, a result that could not be written after it."""
+    if name.startswith(".") or any(letter in name for letter in "/\\\0"):
+        raise ValueError(
+            f"`name` is {name!r}: with `out` it is the name of a file, which has no '/' or '\\' in it and does not begin with a dot"
+        )
+    try:
+        os.makedirs(out, exist_ok=True)
+        # A file with a name, which may be too long.
+        with tempfile.NamedTemporaryFile(dir=out, prefix=name, suffix=".json"):
+            pass
+    except OSError as error:
+        reason = "it is a file" if os.path.isfile(out) else error.strerror or str(error)
+        raise ValueError(
+            f"`out` is {os.fspath(out)!r}, where nothing can be written ({reason}): give a directory, which is made if need be"
+        ) from error
 
 
 def _at_least(argument: str, found: int, least: int) -> None:
