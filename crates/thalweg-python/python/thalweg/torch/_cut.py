@@ -77,7 +77,7 @@ class Cut:
         with objective.evaluating(index):
             if verify:
                 try:
-                    self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+                    self._hooks = self._watching()
                     self._run(index)
                     self._verify(index)
                 except Inseparable:
@@ -93,6 +93,11 @@ class Cut:
     def way(self) -> str:
         """How vectors are pulled back to the parameters sample by sample."""
         return "hooks" if self.why_slow is None else "one sample at a time"
+
+    def _watching(self) -> SampleNorms:
+        hooks = SampleNorms(self.objective.model, self.objective.parameters, self._samples)
+        hooks.coarsest = self.objective.coarsest
+        return hooks
 
     def _go_slowly(self, why: str) -> None:
         self._hooks, self.why_slow = None, why
@@ -195,7 +200,7 @@ class Cut:
         self.curvature = self.total = None
         if objective.vector_loss:
             if self._hooks is not None:
-                self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+                self._hooks = self._watching()
             with nullcontext() if self._hooks is None else self._hooks:
                 losses = objective.each(index)
         else:

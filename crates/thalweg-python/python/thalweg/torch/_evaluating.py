@@ -167,6 +167,8 @@ class Watch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.attention = False
+        #: The coarsest precision that a result was computed in; None before there is one.
+        self.coarsest: torch.dtype | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
@@ -174,7 +176,15 @@ class Watch(TorchFunctionMode):
         elif func is torch.nn.functional.multi_head_attention_forward and not (kwargs or {}).get("need_weights", True):
             # What it calls is not seen from here. With weights it multiplies matrices.
             self.attention = True
-        return func(*args, **(kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, Tensor) and found.is_floating_point():
+            self.coarsest = coarser(found.dtype, self.coarsest)
+        return found
+
+
+def coarser(one: torch.dtype, other: torch.dtype | None) -> torch.dtype:
+    """The one with fewer digits."""
+    return one if other is None or torch.finfo(one).eps > torch.finfo(other).eps else other
 
 
 def modes(model: nn.Module) -> list[str]:

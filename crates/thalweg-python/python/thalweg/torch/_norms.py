@@ -14,6 +14,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.utils.parametrize import is_parametrized
 
 from ._batches import single, size
+from ._evaluating import Watch, coarser
 from ._factors import Factor, squares_and_slopes
 from ._layers import Rule, alone, first, quiet, rule
 from ._said import said
@@ -113,6 +114,8 @@ class SampleNorms:
         self._position = {id(parameter): index for index, parameter in enumerate(self.parameters)}
         self._watched = dict(self._layers(model))
         self._calls: list[_Call] = []
+        #: The coarsest precision that anything between layers is computed in, where it is known.
+        self.coarsest: torch.dtype | None = None
         self._open = False
         self._stack = ExitStack()
 
@@ -260,10 +263,14 @@ class SampleNorms:
                 )
         return whole
 
+    def _least(self, dtype: torch.dtype) -> torch.dtype:
+        """The coarsest precision that anything is computed in: autocast has layers compute in another one than their weights'."""
+        for found in (self.coarsest, *(call.precision for call in self._calls)):
+            dtype = coarser(dtype, found)
+        return dtype
+
     def _tolerance(self, dtype: torch.dtype) -> float:
-        """By the coarsest precision that anything is computed in: autocast has layers compute in another one than their weights'."""
-        found = [call.precision for call in self._calls]
-        return max(TOLERANCE.get(one, 3e-2) for one in (dtype, *found))
+        return TOLERANCE.get(self._least(dtype), 3e-2)
 
     def _verify_apart(self, losses: Tensor, edges: Sequence[GradientEdge]) -> None:
         """With a random weight for each loss, what a sample's row gets must be its weight times what it got without."""
@@ -274,12 +281,15 @@ class SampleNorms:
             return
         plain = torch.autograd.grad(losses.sum(), edges, retain_graph=True, allow_unused=True)
         weighted = torch.autograd.grad((weights * losses).sum(), edges, retain_graph=True, allow_unused=True)
+        # A derivative that is 0 but for rounding is as much rounding with weights as without.
+        largest = max((part.norm().item() for part in plain if part is not None), default=0.0)
         for call, one, other in zip(self._calls, plain, weighted):
             if one is None or other is None or len(one) % samples:
                 continue
             one, other = (part.detach().reshape(samples, -1).to(_precise(part.dtype)) for part in (one, other))
             expected = one * weights.to(one.dtype).unsqueeze(1)
-            if (other - expected).norm() > self._tolerance(one.dtype) * expected.norm():
+            rounding = 100 * torch.finfo(self._least(one.dtype)).eps * largest
+            if (other - expected).norm() > self._tolerance(one.dtype) * expected.norm() + rounding:
                 raise Unknown(
                     f"the losses of samples depend on what layer `{call.name}` gave for others: a batch's samples have no gradients "
                     "of their own there",
@@ -325,8 +335,9 @@ def shared_layers(
     shared: frozenset[str] = frozenset()
     while True:
         try:
-            with SampleNorms(model, parameters, samples, shared) as norms:
+            with SampleNorms(model, parameters, samples, shared) as norms, Watch() as watch:
                 found = losses()
+            norms.coarsest = watch.coarsest
             norms.verify(found)
         except Unknown as error:
             if error.coupled is None or error.coupled not in tables - shared:

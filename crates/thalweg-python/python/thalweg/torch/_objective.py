@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
-from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped, without_graph
+from ._evaluating import Watch, coarser, evaluating, modes, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
@@ -93,6 +93,8 @@ class Objective:
         Whether the loss gives each sample's own.
     dtype, device : torch.dtype, torch.device
         Of parameter *vectors*: at least single precision, on the first parameter's device.
+    coarsest : torch.dtype
+        The precision with the fewest digits that anything of the model was seen to be computed in.
     notes : list of str
         What a reader of the numbers should know.
     """
@@ -167,6 +169,9 @@ class Objective:
         self.given_batches = len(given)
         if self._weighed is None or not self._weighed.differentiable:
             self._differentiable()
+        self.coarsest = coarser(self._precision, watch.coarsest)
+        for parameter in self.parameters:
+            self.coarsest = coarser(parameter.dtype, self.coarsest)
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:
