@@ -7,6 +7,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from .. import _core
@@ -14,6 +15,7 @@ from .._arguments import is_whole
 from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._estimate import Estimate
 from .._measure import Measured
+from .._operator import space
 from .._progress import Progress, told
 from ._cut import Cut, Inseparable
 from ._evaluating import unhooked
@@ -24,6 +26,7 @@ from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
 from ._parts import LayerHessian
 from ._products import GaussNewton, GradientCovariance, Hessian, NotApplicable
+from ._said import said
 
 #: Stages besides the layers.
 STAGES = 6
@@ -152,6 +155,7 @@ def measure(
             notes.insert(0, f"single samples have no gradients here: {inseparable}")
         stages.done()
         hessian = Hessian(objective)
+        notes += _asymmetry(hessian, seed)
         like = objective.parameters[0].detach().reshape(-1)[:0].to(objective.dtype)
         given: dict[str, Any] = {"seed": seed, "like": like}
         linear = exact and linear_in_each_parameter(objective.model)
@@ -201,8 +205,9 @@ def measure(
             covariance_values = [value.to_dict() for value in covariance_pairs.values[:top]]
             alignment = _core.alignment(_pairs(hessian_pairs), _pairs(covariance_pairs), top)
         stages.done()
-    if not linear and layer_products != trace_products:
-        notes.append(f"layers' traces are by {layer_products} products each")
+    estimated = any(layer["sharpness"]["kind"] == "standard-error" for layer in layers)
+    if estimated and layer_products != trace_products:
+        notes.append(f"layers' traces that are estimates are by {layer_products} products each")
     if "one sample at a time" in ways:
         notes.append(f"gradients of single samples are taken one sample at a time: {ways['one sample at a time']}")
     found = {
@@ -278,12 +283,28 @@ def _gauss_newton_trace(
         return found
     try:
         estimate = trace(GaussNewton(objective), objective.count, products=products, **given)
-    except NotApplicable:
-        # Said already.
+    except NotApplicable as error:
+        said_already = any(str(error) in note for note in notes)
+        notes.append("tr G is not given, for the same reason" if said_already else f"tr G is not given: {error}")
         return None
     notes.append(f"tr G is by XTrace with {products} products of the Gauss–Newton matrix")
     known: dict[str, Any] = estimate.to_dict()
     return known
+
+
+def _asymmetry(hessian: Hessian, seed: int) -> list[str]:
+    """A sentence, where four products tell that the second derivative is none."""
+    objective = hessian.objective
+    epsilon = max(torch.finfo(dtype).eps for dtype in (objective.dtype, objective.coarsest))
+    try:
+        _core.check_symmetry(space(hessian, None, None, seed), epsilon, seed)
+    except ValueError as error:
+        return [
+            f"the Hessian's products are those of no symmetric matrix ({said(error)}): a gradient that the model or `loss` computes by a rule of "
+            "its own (scale_grad_by_freq, an autograd.Function) is not that of the loss, or has no derivative; sharpness, eigenvalues and "
+            "densities are then of no Hessian"
+        ]
+    return []
 
 
 def _outputs(objective: Objective, index: int) -> tuple[list[Any], list[Any]]:
