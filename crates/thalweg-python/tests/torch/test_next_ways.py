@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from thalweg.torch import Probe, measure
+from thalweg.torch._evaluating import evaluating
 
 #: Little work, for where the numbers do not matter.
 LITTLE: dict[str, Any] = {"top": 1, "trace_products": 10, "density_probes": 2, "density_steps": 5, "draws": 2}
@@ -293,3 +294,61 @@ def test_a_probe_of_a_loss_that_differentiates_inside(loss: Any) -> None:
     assert found["lambda_max"] > 0 and found["critical_sharpness"] > 0
     assert "gauss_newton_trace" not in found
     assert any("no tr Gauss–Newton: the loss differentiates the model itself" in note for note in probe.notes)
+
+
+class Bags(nn.Module):
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.bags, self.head = nn.EmbeddingBag(7, 4, **options), nn.Linear(4, 3)
+
+    def forward(self, *given: Any) -> Tensor:
+        found: Tensor = self.head(torch.tanh(self.bags(*given)))
+        return found
+
+
+BAGS: list[dict[str, Any]] = [{}, {"mode": "sum"}, {"mode": "max"}, {"padding_idx": -6}, {"mode": "max", "padding_idx": 1}]
+
+
+@pytest.mark.parametrize("options", BAGS)
+def test_bags_of_embeddings_by_their_formula(options: dict[str, Any]) -> None:
+    """What PyTorch's kernel gives, with its gradient, for indices in rows and after one another; one bag holds padding alone."""
+    model = Bags(**options).double()
+    rows = torch.randint(7, (5, 6))
+    rows[2] = 1
+    ends = torch.tensor([0, 4, 4, 9, 21])
+    for given in ((rows,), (rows.flatten(), ends)):
+        expected = model(*given)
+        slopes = torch.autograd.grad(expected.sum(), list(model.parameters()))
+        with evaluating(model, 0):
+            found = model(*given)
+            again = torch.autograd.grad(found.sum(), list(model.parameters()))
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+        for one, other in zip(again, slopes):
+            torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_bags_with_weights_and_the_last_offset() -> None:
+    model = nn.EmbeddingBag(7, 4, mode="sum", include_last_offset=True, padding_idx=3).double()
+    indices, weights = torch.randint(7, (12,)), torch.rand(12).double()
+    ends = torch.tensor([0, 5, 12])
+    expected = model(indices, ends, per_sample_weights=weights)
+    with evaluating(model, 0):
+        torch.testing.assert_close(model(indices, ends, per_sample_weights=weights), expected)
+
+
+@pytest.mark.parametrize("options", BAGS)
+def test_a_model_with_bags_is_measured(options: dict[str, Any]) -> None:
+    model = Bags(**options).double()
+    data = (torch.randint(7, (12, 5)), torch.randn(12, 3).double())
+    (found,) = measure(model, squares, data, **LITTLE).networks
+    assert found["fluctuation"]["value"] == pytest.approx(fluctuation(model, squares, data), rel=1e-9)
+    assert not any("symmetric" in note for note in found["notes"])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:")
+def test_a_scripted_module_is_refused() -> None:
+    scripted = torch.jit.script(network())
+    with pytest.raises(ValueError, match="`model` is a scripted module"):
+        measure(scripted, squares, batch(), **LITTLE)
+    with pytest.raises(ValueError, match="`model` is a scripted module"):
+        Probe(scripted, loss=squares)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
@@ -52,6 +53,8 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         if any(_normalises_weights(module) for module in model.modules()):
             stack.enter_context(_WeightNorm())
+        if any(isinstance(module, nn.EmbeddingBag) for module in model.modules()):
+            stack.enter_context(_Bags())
         stack.enter_context(torch.enable_grad())
         yield
 
@@ -92,6 +95,55 @@ class _WeightNorm(TorchFunctionMode):
 
 def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
+class _Bags(TorchFunctionMode):
+    """Bags of embeddings by their formula: PyTorch's kernel has no second derivative."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is functional.embedding_bag:
+            return _embedding_bag(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """As :func:`torch.nn.functional.embedding_bag`: of indices (bags, length), or of all bags' after one another."""
+    indices = input.reshape(-1)
+    rows = functional.embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+    place = torch.arange(len(indices), device=input.device)
+    if offsets is None:
+        count = len(input)
+        bags = place // max(input.shape[-1], 1)
+    else:
+        starts = offsets[:-1] if include_last_offset else offsets
+        count = len(starts)
+        bags = torch.searchsorted(starts.contiguous(), place, right=True) - 1
+    if padding_idx is not None:
+        kept = indices != padding_idx % len(weight)
+        rows, bags = rows[kept], bags[kept]
+    if mode == "max":
+        parts = [rows[bags == bag] for bag in range(count)]
+        return torch.stack([part.max(0).values if len(part) else part.sum(0) for part in parts])
+    if per_sample_weights is not None:
+        weights = per_sample_weights.reshape(-1)
+        rows = rows * (weights if padding_idx is None else weights[kept]).unsqueeze(1)
+    total = rows.new_zeros(count, weight.shape[1]).index_add(0, bags, rows)
+    if mode == "sum":
+        return total
+    sizes = torch.bincount(bags, minlength=count).clamp(min=1)
+    return total / sizes.unsqueeze(1)
 
 
 def _normalises_weights(module: nn.Module) -> bool:

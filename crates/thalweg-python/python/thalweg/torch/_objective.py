@@ -26,6 +26,8 @@ Loss = Callable[[nn.Module, Any], Tensor]
 def checked(model: Any, loss: Any) -> None:
     """Refuses what is no model, or no loss."""
     is_module(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError("`model` is a scripted module, whose outputs cannot be watched: give the module that it was scripted from")
     if not callable(loss):
         raise ValueError(f"`loss` is {type(loss).__name__}: a function of the model and a batch is needed")
 
