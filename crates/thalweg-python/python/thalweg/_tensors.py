@@ -81,7 +81,8 @@ class Tensors:
     @_plainly
     def _largest(self, images: Any) -> float:
         low, high = self.torch.stack(self.torch.aminmax(images)).tolist()
-        return max(high, -low)
+        found: float = max(high, -low)
+        return found
 
     @_plainly
     def _random(self) -> Any:

@@ -301,8 +301,9 @@ def _asymmetry(hessian: Hessian, seed: int) -> list[str]:
     except ValueError as error:
         return [
             f"the Hessian's products are those of no symmetric matrix ({said(error)}): a gradient that the model or `loss` computes by a rule of "
-            "its own (scale_grad_by_freq, an autograd.Function) is not that of the loss, or has no derivative; sharpness, eigenvalues and "
-            "densities are then of no Hessian"
+            "its own (scale_grad_by_freq, an autograd.Function) is not that of the loss or has no derivative, or the loss curves by less than "
+            "its numbers are rounded by, as where a network is sure of its classes (model.double() tells); sharpness, eigenvalues and "
+            "density are then those of no Hessian"
         ]
     return []
 

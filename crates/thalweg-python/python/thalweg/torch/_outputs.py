@@ -65,7 +65,7 @@ class Outputs:
                     return tensor
                 other = tensor.view_as(tensor)
                 if other.requires_grad:
-                    other.register_hook(differentiated)
+                    other.register_hook(differentiated)  # type: ignore[no-untyped-call]
                 found.append(other)
                 return other
 
