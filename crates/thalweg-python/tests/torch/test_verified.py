@@ -146,3 +146,28 @@ def test_a_layer_that_computes_in_single_precision_has_its_rounding() -> None:
     shared_layers(model, list(model.parameters()), 16, lambda: loss(model, data))
     (found,) = measure(model, loss, data, top=1, trace_products=10, density_probes=2, density_steps=5).networks
     assert not any("one sample at a time" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_parameter_that_the_loss_does_not_see_is_not_used_elsewhere(dtype: torch.dtype) -> None:
+    """A key's bias adds the same to all scores of a row: its gradient is 0, and what is computed of it is rounding."""
+
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            weights = (self.query(x) @ self.key(x).mT).softmax(-1)
+            found: Tensor = self.head((weights @ x).mean(1))
+            return found
+
+    for seed in range(5):
+        torch.manual_seed(seed)
+        model = Attention().to(dtype)
+        data = (torch.randn(16, 6, 4).to(dtype), torch.randint(3, (16,)))
+        shared_layers(model, list(model.parameters()), 16, lambda: classify_as_is(model, data))
+
+
+def classify_as_is(model: nn.Module, batch: Any) -> Tensor:
+    return functional.cross_entropy(model(batch[0]), batch[1], reduction="none")

@@ -130,19 +130,18 @@ def _embedding_bag(
         starts = offsets[:-1] if include_last_offset else offsets
         count = len(starts)
         bags = torch.searchsorted(starts.contiguous(), place, right=True) - 1
-    if padding_idx is not None:
-        kept = indices != padding_idx % len(weight)
-        rows, bags = rows[kept], bags[kept]
+    left_out = torch.zeros_like(indices, dtype=torch.bool) if padding_idx is None else indices == padding_idx % len(weight)
     if mode == "max":
-        parts = [rows[bags == bag] for bag in range(count)]
-        return torch.stack([part.max(0).values if len(part) else part.sum(0) for part in parts])
+        parts = [rows.masked_fill(left_out.unsqueeze(1), -torch.inf)[bags == bag] for bag in range(count)]
+        found = torch.stack([part.max(0).values if len(part) else part.sum(0) for part in parts])
+        return found.masked_fill(found == -torch.inf, 0.0)
+    rows = rows.masked_fill(left_out.unsqueeze(1), 0.0)
     if per_sample_weights is not None:
-        weights = per_sample_weights.reshape(-1)
-        rows = rows * (weights if padding_idx is None else weights[kept]).unsqueeze(1)
+        rows = rows * per_sample_weights.reshape(-1).unsqueeze(1)
     total = rows.new_zeros(count, weight.shape[1]).index_add(0, bags, rows)
     if mode == "sum":
         return total
-    sizes = torch.bincount(bags, minlength=count).clamp(min=1)
+    sizes = rows.new_zeros(count).index_add(0, bags, (~left_out).to(rows.dtype)).clamp(min=1)
     return total / sizes.unsqueeze(1)
 
 
