@@ -507,3 +507,47 @@ def test_estimates_are_plain_values() -> None:
         found.value = 4.0  # type: ignore[misc]
     pairs = pickle.loads(pickle.dumps(thalweg.eigenpairs(np.diag([1.0, 2.0]))))
     assert pairs.values[0].value == pytest.approx(2.0) and pairs.converged
+
+
+@pytest.mark.parametrize(("dtype", "scales"), [("float32", (-100, -83, -70, 60, 83)), ("float64", (-990, -560, 560, 990))])
+def test_operators_of_any_size_give_the_same_numbers(dtype: str, scales: tuple[int, ...]) -> None:
+    """Times a power of two everything is that times as much, to rounding, where squares would be no numbers of that precision."""
+    ends = np.concatenate([np.linspace(-3.0, 1.0, 197), [5.0, 6.0, 9.0]])
+    matrix = known(ends).astype(dtype)
+    near = 1e-4 if dtype == "float32" else 1e-8
+    plain = thalweg.eigenpairs(matrix, k=2), thalweg.trace(matrix, products=40), thalweg.density(matrix, probes=4, steps=20)
+    for exponent in scales:
+        size = 2.0**exponent
+        scaled = matrix * np.array(size, dtype)
+        pairs = thalweg.eigenpairs(scaled, k=2)
+        assert pairs.converged
+        for one, other in zip(pairs.values, plain[0].values):
+            assert one.value / size == pytest.approx(other.value, rel=near)
+            assert one.error / size == pytest.approx(other.error, abs=1e-4 * (1 if dtype == "float32" else 1e-2))
+        traced = thalweg.trace(scaled, products=40)
+        assert traced.value / size == pytest.approx(plain[1].value, rel=near)
+        assert traced.error / size == pytest.approx(plain[1].error, rel=near)
+        spread = pickle.loads(pickle.dumps(thalweg.density(scaled, probes=4, steps=20)))
+        assert spread.range[1] / size == pytest.approx(9.0, rel=near)
+        assert spread.moment(1).value / size == pytest.approx(plain[2].moment(1).value, rel=near)
+        assert spread.cumulative(2 * size).value == pytest.approx(plain[2].cumulative(2).value, rel=near)
+        assert spread.smoothed(size, 0.5 * size).value * size == pytest.approx(plain[2].smoothed(1, 0.5).value, rel=near)
+        axis, values, _ = spread.curve(50)
+        expected = plain[2].curve(50)
+        np.testing.assert_allclose(axis / size, expected[0], rtol=near, atol=near)
+        np.testing.assert_allclose(values * size, expected[1], rtol=1e-2, atol=1e-3 * expected[1].max())
+
+
+def test_a_first_vector_that_is_next_to_nothing_does_not_tell_the_size() -> None:
+    matrix = np.diag(np.r_[1e-30, 1.0, np.full(50, 0.5)]).astype(np.float32)
+    warm = np.eye(52)[:, :1]
+    (found,) = thalweg.eigenpairs(matrix, warm=warm).values
+    assert found.value == pytest.approx(1, rel=1e-6)
+
+
+def test_a_matrix_of_truth_values() -> None:
+    path = np.eye(6, k=1, dtype=bool) | np.eye(6, k=-1, dtype=bool)
+    (found,) = thalweg.eigenpairs(path).values
+    assert found.value == pytest.approx(2 * np.cos(np.pi / 7), rel=1e-9)
+    with pytest.raises(ValueError, match="not symmetric"):
+        thalweg.trace(np.eye(6, k=1, dtype=bool))

@@ -53,6 +53,8 @@ def test_sgd_runs_at_a_step_of_ones_own(problem: thalweg.Problem) -> None:
         (dict(learning_rate=-0.1, batch=10), "`learning_rate` is -0.1"),
         (dict(learning_rate=0.1, batch=2.5), "`batch` is 2.5"),
         (dict(depth=-1), "`depth` is -1"),
+        (dict(depth=0), "`depth` is 0: a network has from 1 to 100000 layers"),
+        (dict(depth=100_001), "`depth` is 100001: a network"),
         (dict(depth=2.5), "`depth` is 2.5"),
         (dict(resamples=-3), "`resamples` is -3"),
         (dict(seed=-1), "`seed` is -1"),

@@ -14,6 +14,7 @@ from . import _core
 from ._arguments import number, whole
 from ._estimate import Estimate
 from ._operator import Arrays, Space, space
+from ._scale import shifted
 
 #: By how much the seeds of a sum's terms differ: by what nobody adds to a seed by hand.
 TERM_STRIDE = 0x9E3779B97F4A7C15
@@ -54,32 +55,36 @@ class Density:
         The smallest and the largest node: within the spectrum, and close to its ends.
     """
 
-    def __init__(self, inner: _core.Density) -> None:
+    def __init__(self, inner: _core.Density, exponent: int = 0) -> None:
+        #: Of the operator times 2^exponent.
         self._inner = inner
+        self._exponent = exponent
 
     @property
     def range(self) -> tuple[float, float]:
-        return self._inner.range()
+        low, high = self._inner.range()
+        return shifted(low, -self._exponent), shifted(high, -self._exponent)
 
     @property
     def drawn_width(self) -> float:
         """The standard deviation by which a drawing is smoothed: a fiftieth of the range."""
-        return self._inner.drawn_width()
+        return shifted(self._inner.drawn_width(), -self._exponent)
 
     def moment(self, power: int) -> Estimate:
         """∫ λ^p φ = (1/n) tr A^p."""
         power = whole("power", power, 0)
         if power >= 2**31:
             raise ValueError(f"power = {power}: must be below 2**31")
-        return Estimate(*self._inner.moment(power))
+        return _estimate(self._inner.moment(power), power * self._exponent)
 
     def cumulative(self, x: float) -> Estimate:
         """The part of the eigenvalues that are at most ``x``."""
-        return Estimate(*self._inner.cumulative(_finite("x", x)))
+        return Estimate(*self._inner.cumulative(shifted(_finite("x", x), self._exponent)))
 
     def smoothed(self, x: float, width: float) -> Estimate:
         """φ at ``x``, smoothed by a Gaussian of standard deviation ``width`` > 0."""
-        return Estimate(*self._inner.smoothed(_finite("x", x), number("width", width)))
+        x, width = shifted(_finite("x", x), self._exponent), shifted(number("width", width), self._exponent)
+        return _estimate(self._inner.smoothed(x, width), -self._exponent)
 
     def curve(
         self, points: int = 400, width: float | None = None
@@ -89,15 +94,16 @@ class Density:
         ``width`` is :attr:`drawn_width` by default; the axis reaches three widths beyond the range.
         """
         points = whole("points", points, 2)
-        axis, values, errors = self._inner.curve(points, self.drawn_width if width is None else width)
-        return np.array(axis), np.array(values), np.array(errors)
+        own = self._inner.drawn_width() if width is None else shifted(number("width", width), self._exponent)
+        axis, values, errors = self._inner.curve(points, own)
+        return np.ldexp(axis, -self._exponent), np.ldexp(values, self._exponent), np.ldexp(errors, self._exponent)
 
     def __repr__(self) -> str:
         low, high = self.range
         return f"Density(range=({low:.6g}, {high:.6g}))"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._inner.text(),)
+        return _restored, (self._inner.text(), self._exponent)
 
 
 def _finite(name: str, value: Any) -> float:
@@ -107,8 +113,14 @@ def _finite(name: str, value: Any) -> float:
     return found
 
 
-def _restored(text: str) -> Density:
-    return Density(_core.restore_density(text))
+def _restored(text: str, exponent: int = 0) -> Density:
+    return Density(_core.restore_density(text), exponent)
+
+
+def _estimate(numbers: tuple[Any, ...], exponent: int) -> Estimate:
+    """The core's estimate of a number 2^exponent times as large as the one that is asked for."""
+    value, error, *rest = numbers
+    return Estimate(shifted(value, -exponent), shifted(error, -exponent), *rest)
 
 
 def eigenpairs(
@@ -195,7 +207,7 @@ def eigenpairs(
     numbers, rows = _core.eigenpairs(
         where, k, end, tolerance, max_products, basis, start, int(seed)
     )
-    return Eigenpairs([Estimate(*number) for number in numbers], rows.T)
+    return Eigenpairs([_estimate(found, where.exponent) for found in numbers], rows.T)
 
 
 def trace(
@@ -247,7 +259,7 @@ def trace(
         terms = operator.thalweg_terms()
         if len(terms) > 1:
             return _sum_of_traces(terms, products, tolerance, int(seed), like)
-    return Estimate(*_core.trace(where, products, method, tolerance, int(seed)))
+    return _estimate(_core.trace(where, products, method, tolerance, int(seed)), where.exponent)
 
 
 def _sum_of_traces(terms: Sequence[Any], products: int, tolerance: float, seed: int, like: Any) -> Estimate:
@@ -255,7 +267,8 @@ def _sum_of_traces(terms: Sequence[Any], products: int, tolerance: float, seed: 
     value, variance = 0.0, 0.0
     for index, term in enumerate(terms):
         own = (seed + index * TERM_STRIDE) % (1 << 63)
-        found = Estimate(*_core.trace(space(term, None, like, own), products, "hutchinson", tolerance, own))
+        where = space(term, None, like, own)
+        found = _estimate(_core.trace(where, products, "hutchinson", tolerance, own), where.exponent)
         value, variance = value + found.value, variance + found.error**2
         # One graph in memory, not all.
         term.release()
@@ -303,7 +316,8 @@ def density(
     probes, steps = whole("probes", probes, 1), whole("steps", steps, 1)
     vectors = _core.density_vectors(where.dim, probes, steps)
     _fits(where, vectors, f"a basis of {steps}", "fewer steps take fewer vectors")
-    return Density(_core.density(where, probes, steps, int(seed)))
+    inner = _core.density(where, probes, steps, int(seed))
+    return Density(inner, where.exponent)
 
 
 def check_symmetry(operator: Any, n: int | None = None, *, seed: int = 0, like: Any = None) -> None:

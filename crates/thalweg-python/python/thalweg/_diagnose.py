@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import listed, texts
+from ._arguments import is_whole, listed, texts
 from ._table import table
+
+#: Layers, at most.
+LAYERS = 100_000
 
 
 class Diagnosis:
@@ -342,6 +345,8 @@ def _asked(
     seed: int,
     simulate_seconds: float | None,
 ) -> dict[str, Any]:
+    if is_whole(depth) and depth >= 0 and not 1 <= depth <= LAYERS:
+        raise ValueError(f"`depth` is {depth}: a network has from 1 to {LAYERS} layers")
     return {
         "depth": depth,
         "learning_rate": learning_rate,

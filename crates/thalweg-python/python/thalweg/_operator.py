@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._arguments import whole
+from ._scale import Scale
 from ._singles import Singles
 from ._tensors import Tensors
 
@@ -29,9 +30,24 @@ class Arrays:
         self._is_matrix = isinstance(operator, np.ndarray) or hasattr(operator, "tocsr")
         #: Whether many vectors are multiplied faster together than one by one.
         self.at_once = self._is_matrix or _has_matmat(operator)
+        precision = np.finfo(dtype)
+        self._scale = Scale(float(precision.eps), float(precision.tiny))
+
+    @property
+    def exponent(self) -> int:
+        """By which power of two products are larger than the operator's own."""
+        return self._scale.exponent
 
     def apply(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """A x for each row x."""
+        """2^exponent A x for each row x."""
+        images = self._images(rows)
+        self._scale.find(lambda: _largest(images), lambda: _largest(self._images(self._random())))
+        return np.ldexp(images, self.exponent) if self.exponent else images
+
+    def _random(self) -> NDArray[Any]:
+        return np.random.default_rng(0).standard_normal((1, self.dim)).astype(self._dtype)
+
+    def _images(self, rows: NDArray[Any]) -> NDArray[Any]:
         operator, count = self.operator, len(rows)
         if count > 1 and self._is_matrix:
             return self._real(operator @ rows.T, (self.dim, count)).T.copy()
@@ -64,6 +80,10 @@ class Arrays:
     def memory_left(self) -> int | None:
         """Bytes that arrays can still have; None where nobody tells."""
         return _core.memory_left()
+
+
+def _largest(images: NDArray[Any]) -> float:
+    return max(float(images.max()), -float(images.min()))
 
 
 def _has_matmat(operator: Any) -> bool:
@@ -115,6 +135,8 @@ def space(operator: Any, n: int | None, like: Any, seed: int) -> Space:
             _symmetric(operator.detach(), made.epsilon)
         return made
     if isinstance(operator, np.ndarray):
+        if operator.dtype == np.bool_:
+            operator = operator.astype(np.int8)
         if operator.dtype.kind not in "fiub":
             raise ValueError(f"operator is an array of {operator.dtype}, real numbers are needed")
         epsilon = np.finfo(operator.dtype if operator.dtype.kind == "f" else np.float64).eps

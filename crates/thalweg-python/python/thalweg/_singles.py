@@ -33,8 +33,14 @@ class Singles:
         self.dim: int = arrays.dim
         self._random = np.random.default_rng(seed)
 
+    @property
+    def exponent(self) -> int:
+        """By which power of two products are larger than the operator's own."""
+        found: int = self._arrays.exponent
+        return found
+
     def apply(self, x: Block, start: int, stop: int) -> Block:
-        """A x for these rows, in new memory."""
+        """2^exponent A x for these rows, in new memory."""
         rows = x[start:stop]
         # An operator may write to what it is given, and give the same buffer each time.
         found: Block = self._arrays.apply(rows.copy()).copy()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._scale import Scale
 
 #: Entries of each vector that a block is transformed by at a time.
 ENTRIES = 1 << 16
@@ -60,24 +61,51 @@ class Tensors:
         self.where = f"on {device}"
         self.dtype = dtype
         self.epsilon = float(torch.finfo(dtype).eps)
+        self._scale = Scale(self.epsilon, float(torch.finfo(dtype).tiny))
         self.itemsize = 8 if dtype == torch.float64 else 4
         # A generator of its own: the caller's random numbers stay as they are.
         self.generator = torch.Generator(device=device)
         self.generator.manual_seed(seed % (1 << 63))
 
+    @property
+    def exponent(self) -> int:
+        """By which power of two products are larger than the operator's own."""
+        return self._scale.exponent
+
     def apply(self, x: Any, start: int, stop: int) -> Any:
-        """A x for these rows, in new memory: an operator may give the same buffer each time, unless it says that its are `fresh`."""
-        rows = x[start:stop]
+        """2^exponent A x for these rows, in new memory."""
+        images = self._images(x[start:stop])
+        self._scale.find(lambda: self._largest(images), lambda: self._largest(self._images(self._random())))
+        return self._shifted(images) if self.exponent else images
+
+    @_plainly
+    def _largest(self, images: Any) -> float:
+        low, high = self.torch.stack(self.torch.aminmax(images)).tolist()
+        found: float = max(high, -low)
+        return found
+
+    @_plainly
+    def _random(self) -> Any:
+        # With numbers of its own, so that the others are the same for an operator of any size.
+        return self.room(1).normal_(generator=self.torch.Generator(device=self.device).manual_seed(0))
+
+    @_plainly
+    def _shifted(self, images: Any) -> Any:
+        return images.mul_(2.0**self.exponent)
+
+    def _images(self, rows: Any) -> Any:
+        """In new memory: an operator may give the same buffer each time, unless it says that its are `fresh`."""
+        count = len(rows)
         if getattr(self.operator, "fresh", False):
             found = self.operator.apply_block(rows)
             if found.is_contiguous() and (found.shape, found.dtype, found.device) == (rows.shape, rows.dtype, rows.device):
                 return found
-            images = self.room(stop - start)
-            self._keep(found, images, (stop - start, self.dim))
+            images = self.room(count)
+            self._keep(found, images, (count, self.dim))
             return images
-        images = self.room(stop - start)
+        images = self.room(count)
         if hasattr(self.operator, "apply_block"):
-            self._keep(self.operator.apply_block(rows.clone()), images, (stop - start, self.dim))
+            self._keep(self.operator.apply_block(rows.clone()), images, (count, self.dim))
             return images
         for row, image in zip(rows, images):
             # An operator may write to what it is given.

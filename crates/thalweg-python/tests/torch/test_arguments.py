@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import thalweg
-from thalweg.torch import Probe, export, gauss_newton, hessian, import_
+from thalweg.torch import Probe, export, gauss_newton, hessian, import_, measure
 
 NETWORK: dict[str, Any] = {"kind": "mlp", "inputs": 3, "hidden": [4], "outputs": 2, "activation": "tanh", "biases": True}
 
@@ -105,6 +105,35 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         export(network(), tmp_path, NETWORK)
     with pytest.raises(RuntimeError, match="cannot write .*nowhere"):
         export(network(), tmp_path / "nowhere" / "net.safetensors", NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("out", "name", "sentence"),
+    [
+        ("new", "facebook/opt", "`name` is 'facebook/opt': with `out` it is the name of a file"),
+        ("new", ".hidden", "`name` is '.hidden'"),
+        ("new", "long" * 100, "where nothing can be written"),
+        ("file", "model", "file', where nothing can be written .it is a file.: give a directory"),
+        ("file/in", "model", "where nothing can be written .Not a directory"),
+        ("closed", "model", "where nothing can be written .Permission denied"),
+    ],
+)
+def test_a_result_that_could_not_be_written_is_refused_before_the_work(
+    out: str, name: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(model: nn.Module, batch: Any) -> Any:
+        raise AssertionError("the work has begun")
+
+    (tmp_path / "file").write_text("mine")
+    if out == "closed":
+        # Whoever may do anything is not refused by a directory's mode.
+        def refused(*_: Any, **__: Any) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.NamedTemporaryFile", refused)
+    with pytest.raises(ValueError, match=sentence):
+        measure(network(), never, data(), out=tmp_path / out, name=name)
+    assert (tmp_path / "file").read_text() == "mine" and not any(tmp_path.glob("new/*"))
 
 
 def test_biases_that_are_not_specified_are_asked_for(tmp_path: Path) -> None:

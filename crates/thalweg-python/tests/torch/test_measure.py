@@ -444,3 +444,84 @@ def test_progress_and_errors() -> None:
         sharpness(model, classes, batches, products=1)
     same = [measure(model, classes, batches, seed=4, **LITTLE).to_dict() for _ in range(2)]
     assert same[0] == same[1]
+
+
+def test_notes_say_what_is_there() -> None:
+    """An exact trace is no estimate, and what one way does not give may be had by another."""
+    (found,) = measure(perceptron(3, 5, 4), classes, classified(16), **{**LITTLE, "trace_products": 40}).networks
+    assert [layer["sharpness"]["kind"] for layer in found["layers"]] == ["rounding", "rounding"]
+    assert not any("layers' traces" in note for note in found["notes"])
+    wide = nn.Sequential(nn.Linear(3, 9), nn.Tanh(), nn.Linear(9, 4)).double()
+    (found,) = measure(wide, classes, classified(16), layer_products=5, **LITTLE).networks
+    assert "layers' traces that are estimates are by 5 products each" in found["notes"]
+
+    def contrast(model: nn.Module, batch: Any) -> Tensor:
+        outputs = model(batch[0])
+        return functional.cross_entropy(outputs @ outputs.T, torch.arange(len(outputs)), reduction="none")
+
+    (found,) = measure(perceptron(3, 5, 4), contrast, classified(8), **LITTLE).networks
+    assert found["gauss_newton_trace"] is not None
+    assert any("tr G is by XTrace" in note for note in found["notes"])
+    assert not any(note.startswith("tr G") and "not given" in note for note in found["notes"])
+
+    def twice(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0]) + model(-batch[0]), batch[1], reduction="none")
+
+    (found,) = measure(perceptron(3, 5, 4), twice, classified(8), **LITTLE).networks
+    assert found["gauss_newton_trace"] is None
+    assert "tr G is not given, for the same reason" in found["notes"]
+
+
+class Once(torch.autograd.Function):
+    """tanh with a derivative that has none."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        found = x.tanh()
+        context.save_for_backward(found)
+        return found
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context: Any, slope: Tensor) -> Tensor:
+        (found,) = context.saved_tensors
+        return slope * (1 - found.square())
+
+
+class OnceDifferentiable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.leave = nn.Linear(3, 6), nn.Linear(6, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        found: Tensor = self.leave(Once.apply(self.enter(inputs)))
+        return found
+
+
+def by_frequency() -> nn.Module:
+    return nn.Sequential(nn.Embedding(5, 3, scale_grad_by_freq=True), nn.Tanh(), nn.Flatten(), nn.Linear(12, 4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("made", [OnceDifferentiable, by_frequency])
+def test_derivatives_that_are_of_no_loss_are_noted(made: Callable[[], nn.Module], dtype: torch.dtype) -> None:
+    inputs = torch.randint(5, (16, 4)) if made is by_frequency else torch.randn(16, 3).to(dtype)
+    data = (inputs, torch.randint(4, (16,)))
+    (found,) = measure(made().to(dtype), classes, data, **LITTLE).networks
+    assert any("products are those of no symmetric matrix" in note for note in found["notes"])
+
+
+def test_coarse_products_are_not_taken_for_asymmetric_ones() -> None:
+    class Coarse(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(3, 16), nn.GELU(), nn.Linear(16, 4))
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                found: Tensor = self.inner(inputs)
+            return found.float()
+
+    data = (torch.randn(64, 3), torch.randint(4, (64,)))
+    (found,) = measure(Coarse(), classes, data, **LITTLE).networks
+    assert not any("symmetric" in note for note in found["notes"])

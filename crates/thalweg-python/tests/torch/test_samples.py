@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -273,3 +274,33 @@ def test_what_the_tied_weights_share_has_cross_terms() -> None:
     apart = _core.fluctuation(Exact(Objective(untied, sequence_loss, tokens)))
     parts = {layer["name"]: layer["fluctuation"]["value"] for layer in apart["layers"]}
     assert abs(parts["embed"] + parts["head"] - tied["fluctuation"]["value"]) > 0.01 * tied["fluctuation"]["value"]
+
+
+@pytest.mark.parametrize("gap", [5.0, 20.0, 40.0, 60.0])
+@pytest.mark.parametrize("outputs", [2, 4])
+def test_a_network_that_is_sure_of_its_classes(gap: float, outputs: int) -> None:
+    """In single precision residuals and curvature are less than 1 is rounded by, and cross-entropy all the same, with its tr G."""
+    torch.manual_seed(4)
+    model = nn.Linear(5, outputs)
+    with torch.no_grad():
+        model.weight.mul_(0.1)
+        model.bias[0] = gap
+    data = (torch.randn(64, 5), torch.zeros(64, dtype=torch.long))
+    exact = Exact(Objective(model, cross_entropy, data))
+    assert not exact.notes and exact.classes == (outputs, 1)
+    double = Exact(Objective(copy.deepcopy(model).double(), cross_entropy, (data[0].double(), data[1])))
+    found, expected = (one.sample_curvature()[1].sum() for one in (exact, double))
+    assert found == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 20.0])
+def test_other_losses_have_no_classes(scale: float) -> None:
+    """Squared errors, however small they are and however sure a softmax of the outputs would be."""
+    torch.manual_seed(4)
+    model = nn.Linear(5, 2)
+    inputs = torch.randn(64, 5)
+    with torch.no_grad():
+        model.weight.mul_(scale)
+        targets = model(inputs) + scale * 1e-3 * torch.randn(64, 2)
+    exact = Exact(Objective(model, lambda model, batch: (model(batch[0]) - batch[1]).square().sum(1), (inputs, targets)))
+    assert not exact.notes and exact.classes is None

@@ -284,3 +284,24 @@ def test_vectors_stay_on_the_device() -> None:
     assert abs(found.values[0].value - 1) < 1e-4
     with pytest.raises(ValueError, match="left on cuda"):
         thalweg.eigenpairs(lambda v: v, 10**11, like=matrix)
+
+
+@pytest.mark.parametrize(("dtype", "exponents"), [(torch.float32, (-100, -83, 83)), (torch.float64, (-990, -560, 990))])
+def test_operators_of_any_size_give_the_same_numbers(dtype: torch.dtype, exponents: tuple[int, ...]) -> None:
+    """As numpy's do: squares of such products are no numbers of their precision."""
+    generator = torch.Generator().manual_seed(5)
+    basis, _ = torch.linalg.qr(torch.randn(200, 200, dtype=torch.float64, generator=generator))
+    values = torch.cat([torch.linspace(-3, 1, 197), torch.tensor([5.0, 6.0, 9.0])]).double()
+    matrix = ((basis * values) @ basis.T).to(dtype)
+    matrix = (matrix + matrix.T) / 2
+    plain = thalweg.trace(matrix, products=40)
+    for exponent in exponents:
+        size = 2.0**exponent
+        scaled = matrix * size
+        pairs = thalweg.eigenpairs(scaled, k=2)
+        assert pairs.converged
+        assert [pair.value / size for pair in pairs.values] == pytest.approx([9, 6], rel=1e-5)
+        found = thalweg.trace(scaled, products=40)
+        assert found.value / size == pytest.approx(plain.value, rel=1e-4)
+        assert found.error / size == pytest.approx(plain.error, rel=1e-4)
+        assert thalweg.density(scaled, probes=4, steps=20).range[1] / size == pytest.approx(9, rel=1e-4)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from thalweg.torch import measure
 from thalweg.torch._fluctuation import Samples
 from thalweg.torch._moments import unbiased
+from thalweg.torch._norms import shared_layers
 
 
 def samples(model: nn.Module, loss: Any) -> Samples:
@@ -105,3 +107,67 @@ def test_what_signs_errors_are_of_is_said() -> None:
     model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
     found = samples(model, classify).fluctuation((torch.randn(16, 6), torch.randint(3, (16,))), "signs", trace=True)
     assert found.method == "signs (error on this batch)" and found.trace_method == "labels (error on this batch)"
+
+
+def test_a_derivative_of_nothing_is_no_coupling() -> None:
+    """The entropy's derivative by the second use of the model is 0: what is left is rounding, with weights or without."""
+
+    def entropy(model: nn.Module, batch: Any) -> Tensor:
+        return -(model(batch[0]).softmax(1) * model(batch[0]).log_softmax(1)).sum(1)
+
+    for dtype in (torch.float32, torch.float64):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).to(dtype)
+        data = (torch.randn(16, 4).to(dtype),)
+        shared_layers(model, list(model.parameters()), 16, lambda: entropy(model, data))
+        (found,) = measure(model, entropy, data, top=1, trace_products=10, density_probes=2, density_steps=5).networks
+        assert not any("one sample at a time" in note for note in found["notes"])
+
+
+def test_a_layer_that_computes_in_single_precision_has_its_rounding() -> None:
+    """As transformers' norms do whatever the weights are."""
+
+    class Root(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(6) + 0.5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            single = x.float()
+            return self.weight * (single * torch.rsqrt(single.square().mean(-1, keepdim=True) + 1e-6)).to(x.dtype)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6), Root(), nn.Tanh(), nn.Linear(6, 3)).double()
+    data = (torch.randn(16, 4).double(), torch.randint(3, (16,)))
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+    shared_layers(model, list(model.parameters()), 16, lambda: loss(model, data))
+    (found,) = measure(model, loss, data, top=1, trace_products=10, density_probes=2, density_steps=5).networks
+    assert not any("one sample at a time" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_parameter_that_the_loss_does_not_see_is_not_used_elsewhere(dtype: torch.dtype) -> None:
+    """A key's bias adds the same to all scores of a row: its gradient is 0, and what is computed of it is rounding."""
+
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            weights = (self.query(x) @ self.key(x).mT).softmax(-1)
+            found: Tensor = self.head((weights @ x).mean(1))
+            return found
+
+    for seed in range(5):
+        torch.manual_seed(seed)
+        model = Attention().to(dtype)
+        data = (torch.randn(16, 6, 4).to(dtype), torch.randint(3, (16,)))
+        shared_layers(model, list(model.parameters()), 16, lambda: classify_as_is(model, data))
+
+
+def classify_as_is(model: nn.Module, batch: Any) -> Tensor:
+    return functional.cross_entropy(model(batch[0]), batch[1], reduction="none")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from ._evaluating import without_graph
 from ._norms import Both
 from ._objective import Objective
 
@@ -58,8 +59,8 @@ def critical_sharpness(objective: Objective, update: Update, passes: int) -> Cri
         moved = {name: before + stretch * move for name, before, move in zip(names, update.before, moves)}
         total = 0.0
         for index, weight in enumerate(objective.weights):
-            with objective.evaluating(index), torch.no_grad():
-                value: Tensor = functional_call(both, moved, (objective.batch(index),))
+            batch = objective.batch(index)
+            value = without_graph(lambda: functional_call(both, moved, (batch,)), lambda: objective.evaluating(index))
             total += weight * value.double().item()
         return total
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ._evaluating import without_graph
 from ._lines import Lines
-from ._norms import Norms, SampleNorms, Unknown
+from ._norms import Norms, SampleNorms, Unknown, unwatched
 from ._objective import Objective
-from ._products import Linked, NotApplicable, linked_loss
+from ._products import Linked, NotApplicable, Uncut, linked_loss
 from ._said import said
 
 class Inseparable(ValueError):
@@ -76,12 +77,14 @@ class Cut:
         with objective.evaluating(index):
             if verify:
                 try:
-                    self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+                    self._hooks = self._watching()
                     self._run(index)
                     self._verify(index)
-                except (Unknown, RuntimeError) as error:
-                    # Of what hooks give each sample its own of, the model may want the whole.
-                    self._go_slowly(said(error))
+                except Inseparable:
+                    raise
+                except Exception as error:
+                    # Of what hooks give each sample its own of, the model may want the whole. What fails without them too comes out.
+                    self._go_slowly(unwatched(error))
                     self._run(index)
             else:
                 self._run(index)
@@ -90,6 +93,11 @@ class Cut:
     def way(self) -> str:
         """How vectors are pulled back to the parameters sample by sample."""
         return "hooks" if self.why_slow is None else "one sample at a time"
+
+    def _watching(self) -> SampleNorms:
+        hooks = SampleNorms(self.objective.model, self.objective.parameters, self._samples)
+        hooks.coarsest = self.objective.coarsest
+        return hooks
 
     def _go_slowly(self, why: str) -> None:
         self._hooks, self.why_slow = None, why
@@ -103,6 +111,9 @@ class Cut:
             self._take(linked)
             self.losses = self._losses(index, linked.loss)
         except NotApplicable as error:
+            if isinstance(error, Uncut) and self._hooks is not None and not self.objective.vector_loss:
+                # The fault may be the hooks', and samples one by one are seen without.
+                raise error.__cause__ or error
             self.why_no_curvature = str(error)
             self._whole(index)
 
@@ -168,14 +179,14 @@ class Cut:
         if loss.dim():
             return loss.detach()
         try:
-            with torch.no_grad():
-                losses = objective.each(index)
-        except (RuntimeError, ValueError) as error:
+            losses = without_graph(lambda: objective.each(index))
+        except Exception as error:
             raise Inseparable(
                 f"`loss` returned the batch's mean, and it failed on a single sample ({said(error)})"
             ) from error
         tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(losses.dtype, 3e-2)
-        if abs(losses.double().mean().item() - loss.item()) > tolerance * losses.double().abs().mean().item():
+        # A sample whose loss alone is not a number (a mean over no pairs) has no gradient either.
+        if not abs(losses.double().mean().item() - loss.item()) <= tolerance * losses.double().abs().mean().item():
             raise Inseparable(
                 f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
                 f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "
@@ -189,7 +200,7 @@ class Cut:
         self.curvature = self.total = None
         if objective.vector_loss:
             if self._hooks is not None:
-                self._hooks = SampleNorms(objective.model, objective.parameters, self._samples)
+                self._hooks = self._watching()
             with nullcontext() if self._hooks is None else self._hooks:
                 losses = objective.each(index)
         else:
@@ -208,8 +219,8 @@ class Cut:
         if self._hooks is not None:
             try:
                 return self._hooks.of(self.outputs, cotangents, along)
-            except (Unknown, RuntimeError) as error:
-                self._go_slowly(said(error))
+            except Exception as error:
+                self._go_slowly(unwatched(error))
         squares, slopes = [], []
         parameters = self.objective.parameters
         for sample in range(self._samples):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
@@ -52,8 +53,25 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         if any(_normalises_weights(module) for module in model.modules()):
             stack.enter_context(_WeightNorm())
+        if any(isinstance(module, nn.EmbeddingBag) for module in model.modules()):
+            stack.enter_context(_Bags())
         stack.enter_context(torch.enable_grad())
         yield
+
+
+def without_graph(compute: Callable[[], Tensor], around: Callable[[], AbstractContextManager[None]] = nullcontext) -> Tensor:
+    """What `compute` gives within `around`, without a graph.
+
+    A loss that differentiates inside (by the inputs, as penalties on gradients and differential equations do) has to make one:
+    where it fails without, it is computed again with a graph, which is dropped.
+    """
+    try:
+        with around(), torch.no_grad():
+            return compute().detach()
+    except RuntimeError:
+        pass
+    with around(), torch.enable_grad():
+        return compute().detach()
 
 
 @contextmanager
@@ -77,6 +95,54 @@ class _WeightNorm(TorchFunctionMode):
 
 def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
+class _Bags(TorchFunctionMode):
+    """Bags of embeddings by their formula: PyTorch's kernel has no second derivative."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is functional.embedding_bag:
+            return _embedding_bag(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """As :func:`torch.nn.functional.embedding_bag`: of indices (bags, length), or of all bags' after one another."""
+    indices = input.reshape(-1)
+    rows = functional.embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+    place = torch.arange(len(indices), device=input.device)
+    if offsets is None:
+        count = len(input)
+        bags = place // max(input.shape[-1], 1)
+    else:
+        starts = offsets[:-1] if include_last_offset else offsets
+        count = len(starts)
+        bags = torch.searchsorted(starts.contiguous(), place, right=True) - 1
+    left_out = torch.zeros_like(indices, dtype=torch.bool) if padding_idx is None else indices == padding_idx % len(weight)
+    if mode == "max":
+        parts = [rows.masked_fill(left_out.unsqueeze(1), -torch.inf)[bags == bag] for bag in range(count)]
+        found = torch.stack([part.max(0).values if len(part) else part.sum(0) for part in parts])
+        return found.masked_fill(found == -torch.inf, 0.0)
+    rows = rows.masked_fill(left_out.unsqueeze(1), 0.0)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1).unsqueeze(1)
+    total = rows.new_zeros(count, weight.shape[1]).index_add(0, bags, rows)
+    if mode == "sum":
+        return total
+    sizes = rows.new_zeros(count).index_add(0, bags, (~left_out).to(rows.dtype)).clamp(min=1)
+    return total / sizes.unsqueeze(1)
 
 
 def _normalises_weights(module: nn.Module) -> bool:
@@ -152,6 +218,8 @@ class Watch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.attention = False
+        #: The coarsest precision that a result was computed in; None before there is one.
+        self.coarsest: torch.dtype | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
@@ -159,7 +227,15 @@ class Watch(TorchFunctionMode):
         elif func is torch.nn.functional.multi_head_attention_forward and not (kwargs or {}).get("need_weights", True):
             # What it calls is not seen from here. With weights it multiplies matrices.
             self.attention = True
-        return func(*args, **(kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, Tensor) and found.is_floating_point():
+            self.coarsest = coarser(found.dtype, self.coarsest)
+        return found
+
+
+def coarser(one: torch.dtype, other: torch.dtype | None) -> torch.dtype:
+    """The one with fewer digits."""
+    return one if other is None or torch.finfo(one).eps > torch.finfo(other).eps else other
 
 
 def modes(model: nn.Module) -> list[str]:

@@ -86,6 +86,8 @@ class Exact:
         assert cut.curvature is not None
         curvature = second_derivative(cut.curvature, lines, len(cut.losses))
         weights, terms, kind = _terms(lines, lines.flat(cut.outputs).detach().double(), curvature, cut.outputs[0].dtype)
+        if lines.classes is not None and kind != "cross-entropy" and class_axis(cut.outputs, cut.residuals, strict=True) is None:
+            raise _NoClasses
         own = cut.pulled(cut.residuals, along)
         assert own.slopes is not None
         by_layer = torch.stack([own.slopes[layer.first_block : layer.end_block].sum(0) for layer in objective.layers])
@@ -196,13 +198,16 @@ def _terms(lines: Lines, outputs: Tensor, curvature: Tensor, dtype: torch.dtype)
         together = (position[:, None] == position[None, :]).double()
         spread = unit * p[:, :, None] - together * p[:, :, None] * p[:, None, :]
 
-        def traces(matrix: Tensor) -> Tensor:
-            return matrix.diagonal(dim1=1, dim2=2).reshape(samples, classes, positions).sum(1)
+        def between(matrix: Tensor) -> Tensor:
+            # On the diagonal p − p² is rounded as 1 is, which may be all that is left of it.
+            found = matrix.sum(2) - matrix.diagonal(dim1=1, dim2=2)
+            return found.reshape(samples, classes, positions).sum(1)
 
-        spreads = traces(spread)
+        spreads = between(spread)
         # Where the model is sure to the last digit, there is no curvature to be divided.
-        scale = torch.where(spreads > 0, traces(curvature) / spreads, 0.0)[:, position]
-        if ((curvature - scale[:, :, None] * spread).abs() <= near).all():
+        scale = torch.where(spreads < 0, between(curvature) / spreads, 0.0)[:, position]
+        allowed = near + unit * 10 * torch.finfo(dtype).eps * scale.abs()[:, :, None]
+        if ((curvature - scale[:, :, None] * spread).abs() <= allowed).all():
             return scale * p, unit - together * p[:, None, :], "cross-entropy"
     diagonal = curvature.diagonal(dim1=1, dim2=2)
     if ((curvature - torch.diag_embed(diagonal)).abs() <= near).all():

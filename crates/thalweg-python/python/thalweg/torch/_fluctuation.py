@@ -27,6 +27,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ._batches import size
 from ._each import EachCurvature, each_curvature
+from ._evaluating import without_graph
 from ._moments import Parts, Value
 from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
@@ -115,7 +116,7 @@ class Samples:
     def fluctuation(self, batch: Any, way: str, *, trace: bool, strict: bool = True) -> Found:
         """Measure by one of :data:`WAYS`; with tr Gauss–Newton and the ratio to it where `trace` is set and it can be had.
 
-        Where a way fails in PyTorch the next one is taken, with a note; where it is `strict` a ValueError, which says what
+        Where a way fails in PyTorch or in the model's own code the next one is taken, with a note; where it is `strict` a ValueError, which says what
         is wrong with the settings, is raised all the same.
         """
         several(size(batch))
@@ -133,7 +134,7 @@ class Samples:
                 continue
             try:
                 return ways[tried](batch, trace)
-            except (RuntimeError, ValueError) as error:
+            except Exception as error:
                 if strict and isinstance(error, Unknown) and failed is None:
                     raise ValueError(f"no norms by hooks: {error}; set `fluctuation` to 'signs', which takes any model") from error
                 if strict and isinstance(error, ValueError):
@@ -150,26 +151,30 @@ class Samples:
         """
         if size(batch) is None or (size(batch) or 0) < 2:
             return False
-        with self._still(), torch.no_grad():
-            whole = [self.losses(batch) for _ in range(3)]
+        def losses(part: Any) -> Tensor:
+            return without_graph(lambda: self.losses(part))
+
+        with self._still():
+            whole = [losses(batch) for _ in range(3)]
             if whole[0].dim() and len(whole[0]) != size(batch):
                 self.note(f"no parts of the batch: {len(whole[0])} losses for a batch whose tensors have {size(batch)} entries")
                 return False
             try:
                 # One cut may agree by chance.
                 cuts = [
-                    [(self.losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
+                    [(losses(part).double().mean().item(), samples) for part, samples in self._cut(batch)] for _ in range(3)
                 ]
-            except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+            except Exception as error:
                 self.note(f"no parts of the batch: the loss fails on a part: {said(error)}")
                 return False
         values = [one.double().mean().item() for one in whole]
         means = [sum(value * samples for value, samples in parts) / sum(samples for _, samples in parts) for parts in cuts]
-        mean = max(means, key=lambda value: abs(value - values[0]))
+        # A part whose loss is not a number counts as the farthest.
+        mean = max(means, key=lambda value: math.inf if math.isnan(value) else abs(value - values[0]))
         scale = max(abs(value) for parts in cuts for value, _ in parts)
         # Where the loss draws random numbers, by as much as they move it.
         allowed = 5 * (max(values) - min(values)) + {torch.float64: 1e-9, torch.float32: 1e-4}.get(whole[0].dtype, 3e-2) * scale
-        if math.isfinite(values[0]) and abs(values[0] - mean) > allowed:
+        if math.isfinite(values[0]) and not abs(values[0] - mean) <= allowed:
             self.note(
                 f"no parts of the batch: its loss is {values[0]:.6g} and the mean of its parts' {mean:.6g} (`loss` must give the "
                 "vector of the samples' losses, or their mean; a sum is not one, and a mean over tokens is none where samples "
@@ -285,8 +290,8 @@ class Samples:
         if way == "vmap":
             try:
                 norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
-            except RuntimeError as error:
-                # It does not say of its own kind what it cannot do.
+            except Exception as error:
+                # It does not say of its own kind what it cannot do, nor does the model's code on samples that are mapped over.
                 self.note(f"no gradients by vmap, so one sample after another: {said(error)}")
                 way = "samples"
         if norms is None:

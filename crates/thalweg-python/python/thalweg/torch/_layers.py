@@ -143,7 +143,7 @@ def alone(
 
     with torch.enable_grad(), quiet():
         found = vmap(one, randomness="error")(tensors, derivative)
-    return {name: Direct(value.detach().flatten(1)) for name, value in found.items()}
+    return {name: Direct(value.detach().reshape(samples, -1)) for name, value in found.items()}
 
 
 def _start(module: nn.RNNBase, entered: Tensor) -> Any:

@@ -49,14 +49,30 @@ def tolerance(dtype: torch.dtype) -> float:
     return {torch.float64: 1e-11, torch.float32: 1e-4}.get(dtype, 3e-2)
 
 
-def class_axis(outputs: Sequence[Tensor], residuals: Sequence[Tensor]) -> int | None:
-    """The dimension over which the residuals of every sample sum to 0: the classes of a cross-entropy."""
+#: A sample's weight in a cross-entropy, at most, where it is only known from what a network that is sure of its classes leaves.
+HEAVIEST = 1e3
+
+
+def class_axis(outputs: Sequence[Tensor], residuals: Sequence[Tensor], *, strict: bool = False) -> int | None:
+    """The dimension over which the residuals of every sample sum to 0: the classes of a cross-entropy.
+
+    Where the network is sure of its classes residuals w (p − y) are as small as the rounding of 1: that of a weight w that the
+    classes beside the label agree on is allowed for, if not `strict`. Of such a loss the curvature has to tell that it is one.
+    """
     if len(outputs) != 1 or outputs[0].dim() < 2:
         return None
-    residual = residuals[0].double()
+    residual, precision = residuals[0].double(), residuals[0].dtype
     for axis in dict.fromkeys((1, residual.dim() - 1)):
         if residual.shape[axis] > 1:
             sums, sizes = residual.sum(axis).abs(), residual.abs().sum(axis)
-            if sizes.any() and (sums <= tolerance(residuals[0].dtype) * sizes).all():
+            allowed = tolerance(precision) * sizes
+            if not strict:
+                probabilities = outputs[0].detach().double().softmax(axis)
+                label = residual.argmin(axis, keepdim=True)
+                others = (part.scatter(axis, label, 0.0).sum(axis) for part in (residual, probabilities))
+                weight = next(others) / next(others).clamp_min(torch.finfo(torch.float64).tiny)
+                known = (weight >= 0) & (weight <= HEAVIEST)
+                allowed = allowed + torch.where(known, 10 * torch.finfo(precision).eps * weight, 0.0)
+            if sizes.any() and (sums <= allowed).all():
                 return axis
     return None

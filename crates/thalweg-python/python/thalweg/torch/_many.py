@@ -66,7 +66,7 @@ class Sampled:
             found = curvature(cut.total, cut.curvature.leaves[0], generator)
         except Unrecognised as error:
             self._drawn = None
-            self.notes.append(f"tr G, its ratio to F and the residuals are not given: {error}")
+            self.notes.append(f"F / tr G and the residuals are not given: {error}")
             return
         squares = [cut.pulled([found.draw(generator)]).squares for _ in range(draws)]
         self._drawn.append(_array(torch.stack(squares)))

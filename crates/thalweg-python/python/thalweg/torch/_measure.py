@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from .. import _core
@@ -13,6 +15,7 @@ from .._arguments import is_whole
 from .._curvature import Density, Eigenpairs, density, eigenpairs, trace
 from .._estimate import Estimate
 from .._measure import Measured
+from .._operator import space
 from .._progress import Progress, told
 from ._cut import Cut, Inseparable
 from ._evaluating import unhooked
@@ -23,6 +26,7 @@ from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
 from ._parts import LayerHessian
 from ._products import GaussNewton, GradientCovariance, Hessian, NotApplicable
+from ._said import said
 
 #: Stages besides the layers.
 STAGES = 6
@@ -83,7 +87,7 @@ def measure(
     out : path, optional
         A directory for the result, which ``thalweg report`` shows.
     name : str
-        What the model is called in it.
+        What the model is called in it: with `out` the name of a file, without a folder.
     seed : int
         Of everything that is random, dropout's masks included: 0 or more.
     progress : callable or bool, optional
@@ -101,7 +105,7 @@ def measure(
     Raises
     ------
     ValueError
-        Where an argument is not in its range, or `loss` gives what it should not.
+        Where an argument is not in its range, nothing can be written to `out`, or `loss` gives what it should not.
 
     Examples
     --------
@@ -133,6 +137,8 @@ def measure(
         raise ValueError(f"`out` is {type(out).__name__}: a directory's path is needed")
     if not isinstance(name, str) or not name:
         raise ValueError(f"`name` is {name!r}: a text is needed")
+    if out is not None:
+        _writable(out, name)
     objective = Objective(model, loss, data, seed)
     count = objective.count
     top = min(top, count)
@@ -149,6 +155,7 @@ def measure(
             notes.insert(0, f"single samples have no gradients here: {inseparable}")
         stages.done()
         hessian = Hessian(objective)
+        notes += _asymmetry(hessian, seed)
         like = objective.parameters[0].detach().reshape(-1)[:0].to(objective.dtype)
         given: dict[str, Any] = {"seed": seed, "like": like}
         linear = exact and linear_in_each_parameter(objective.model)
@@ -198,8 +205,9 @@ def measure(
             covariance_values = [value.to_dict() for value in covariance_pairs.values[:top]]
             alignment = _core.alignment(_pairs(hessian_pairs), _pairs(covariance_pairs), top)
         stages.done()
-    if not linear and layer_products != trace_products:
-        notes.append(f"layers' traces are by {layer_products} products each")
+    estimated = any(layer["sharpness"]["kind"] == "standard-error" for layer in layers)
+    if estimated and layer_products != trace_products:
+        notes.append(f"layers' traces that are estimates are by {layer_products} products each")
     if "one sample at a time" in ways:
         notes.append(f"gradients of single samples are taken one sample at a time: {ways['one sample at a time']}")
     found = {
@@ -275,12 +283,29 @@ def _gauss_newton_trace(
         return found
     try:
         estimate = trace(GaussNewton(objective), objective.count, products=products, **given)
-    except NotApplicable:
-        # Said already.
+    except NotApplicable as error:
+        said_already = any(str(error) in note for note in notes)
+        notes.append("tr G is not given, for the same reason" if said_already else f"tr G is not given: {error}")
         return None
     notes.append(f"tr G is by XTrace with {products} products of the Gauss–Newton matrix")
     known: dict[str, Any] = estimate.to_dict()
     return known
+
+
+def _asymmetry(hessian: Hessian, seed: int) -> list[str]:
+    """A sentence, where four products tell that the second derivative is none."""
+    objective = hessian.objective
+    epsilon = max(torch.finfo(dtype).eps for dtype in (objective.dtype, objective.coarsest))
+    try:
+        _core.check_symmetry(space(hessian, None, None, seed), epsilon, seed)
+    except ValueError as error:
+        return [
+            f"the Hessian's products are those of no symmetric matrix ({said(error)}): a gradient that the model or `loss` computes by a rule of "
+            "its own (scale_grad_by_freq, an autograd.Function) is not that of the loss or has no derivative, or the loss curves by less than "
+            "its numbers are rounded by, as where a network is sure of its classes (model.double() tells); sharpness, eigenvalues and "
+            "density are then those of no Hessian"
+        ]
+    return []
 
 
 def _outputs(objective: Objective, index: int) -> tuple[list[Any], list[Any]]:
@@ -305,6 +330,24 @@ def _density(spectrum: Density) -> dict[str, Any]:
         "curve": [list(point) for point in zip(points.tolist(), values.tolist(), errors.tolist())],
         "mean": spectrum.moment(1).to_dict(),
     }
+
+
+def _writable(out: str | os.PathLike[str], name: str) -> None:
+    """Refuses, before the work, a result that could not be written after it."""
+    if name.startswith(".") or any(letter in name for letter in "/\\\0"):
+        raise ValueError(
+            f"`name` is {name!r}: with `out` it is the name of a file, which has no '/' or '\\' in it and does not begin with a dot"
+        )
+    try:
+        os.makedirs(out, exist_ok=True)
+        # A file with a name, which may be too long.
+        with tempfile.NamedTemporaryFile(dir=out, prefix=name, suffix=".json"):
+            pass
+    except OSError as error:
+        reason = "it is a file" if os.path.isfile(out) else error.strerror or str(error)
+        raise ValueError(
+            f"`out` is {os.fspath(out)!r}, where nothing can be written ({reason}): give a directory, which is made if need be"
+        ) from error
 
 
 def _at_least(argument: str, found: int, least: int) -> None:

@@ -14,6 +14,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.utils.parametrize import is_parametrized
 
 from ._batches import single, size
+from ._evaluating import Watch, coarser
 from ._factors import Factor, squares_and_slopes
 from ._layers import Rule, alone, first, quiet, rule
 from ._said import said
@@ -35,6 +36,12 @@ class Unknown(ValueError):
     def __init__(self, sentence: str, coupled: str | None = None) -> None:
         super().__init__(sentence)
         self.coupled = coupled
+
+
+def unwatched(error: Exception) -> str:
+    """Why hooks do not know a model, from what was raised under them, whatever the model's own code raises."""
+    # What a layer without samples gives (a parameter, say) does not bear a copy for each.
+    return str(error) if isinstance(error, Unknown) else f"the model fails where layers are watched: {said(error)}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,8 @@ class SampleNorms:
         self._position = {id(parameter): index for index, parameter in enumerate(self.parameters)}
         self._watched = dict(self._layers(model))
         self._calls: list[_Call] = []
+        #: The coarsest precision that anything between layers is computed in, where it is known.
+        self.coarsest: torch.dtype | None = None
         self._open = False
         self._stack = ExitStack()
 
@@ -243,21 +252,28 @@ class SampleNorms:
         whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
         norms = self.of([losses], [torch.ones_like(losses)], whole)
         assert norms.slopes is not None
+        # A gradient that is 0 but for rounding (of a key's bias, which softmax does not see) has parts that are rounding.
+        largest = torch.stack([square.cpu().double() for square in norms.squares]).sum(0).sqrt().sum().item()
         for parameter, square, slope, gradient in zip(self.parameters, norms.squares, norms.slopes, whole):
+            rounding = (100 * torch.finfo(self._least(parameter.dtype)).eps * largest) ** 2
             expected = gradient.to(slope.dtype).square().sum()
             # Rounding is of the samples' gradients, which may cancel.
             scale = expected.maximum(square.sqrt().sum() * expected.sqrt())
-            if (slope.sum() - expected).abs() > self._tolerance(parameter.dtype) * scale:
+            if (slope.sum() - expected).abs() > self._tolerance(parameter.dtype) * scale + rounding:
                 raise Unknown(
                     f"the samples' gradients in a parameter of shape {tuple(parameter.shape)} do not add up to the batch's: "
                     "it is used outside the layer that it belongs to"
                 )
         return whole
 
+    def _least(self, dtype: torch.dtype) -> torch.dtype:
+        """The coarsest precision that anything is computed in: autocast has layers compute in another one than their weights'."""
+        for found in (self.coarsest, *(call.precision for call in self._calls)):
+            dtype = coarser(dtype, found)
+        return dtype
+
     def _tolerance(self, dtype: torch.dtype) -> float:
-        """By the coarsest precision that anything is computed in: autocast has layers compute in another one than their weights'."""
-        found = [call.precision for call in self._calls]
-        return max(TOLERANCE.get(one, 3e-2) for one in (dtype, *found))
+        return TOLERANCE.get(self._least(dtype), 3e-2)
 
     def _verify_apart(self, losses: Tensor, edges: Sequence[GradientEdge]) -> None:
         """With a random weight for each loss, what a sample's row gets must be its weight times what it got without."""
@@ -268,12 +284,15 @@ class SampleNorms:
             return
         plain = torch.autograd.grad(losses.sum(), edges, retain_graph=True, allow_unused=True)
         weighted = torch.autograd.grad((weights * losses).sum(), edges, retain_graph=True, allow_unused=True)
+        # A derivative that is 0 but for rounding is as much rounding with weights as without.
+        largest = max((part.norm().item() for part in plain if part is not None), default=0.0)
         for call, one, other in zip(self._calls, plain, weighted):
             if one is None or other is None or len(one) % samples:
                 continue
             one, other = (part.detach().reshape(samples, -1).to(_precise(part.dtype)) for part in (one, other))
             expected = one * weights.to(one.dtype).unsqueeze(1)
-            if (other - expected).norm() > self._tolerance(one.dtype) * expected.norm():
+            rounding = 100 * torch.finfo(self._least(one.dtype)).eps * largest
+            if (other - expected).norm() > self._tolerance(one.dtype) * expected.norm() + rounding:
                 raise Unknown(
                     f"the losses of samples depend on what layer `{call.name}` gave for others: a batch's samples have no gradients "
                     "of their own there",
@@ -319,19 +338,17 @@ def shared_layers(
     shared: frozenset[str] = frozenset()
     while True:
         try:
-            with SampleNorms(model, parameters, samples, shared) as norms:
+            with SampleNorms(model, parameters, samples, shared) as norms, Watch() as watch:
                 found = losses()
-        except Unknown:
-            raise
-        except Exception as error:
-            # Without hooks it did not fail: what a layer without samples gives (a parameter, say) does not bear a copy for each.
-            raise Unknown(f"the model fails where layers are watched: {said(error)}") from error
-        try:
+            norms.coarsest = watch.coarsest
             norms.verify(found)
         except Unknown as error:
             if error.coupled is None or error.coupled not in tables - shared:
                 raise
             shared |= {error.coupled}
+        except Exception as error:
+            # Without hooks it did not fail.
+            raise Unknown(unwatched(error)) from error
         else:
             return shared
 
@@ -356,8 +373,8 @@ def _call_factors(call: _Call, derivative: Tensor, samples: int) -> dict[str, Fa
                 entered = entered if entered.dim() and len(entered) == 1 else entered.unsqueeze(0)
                 entered = entered.expand(samples, *entered.shape[1:])
             return call.rule(call.module, entered, derivative, samples)
-    except (RuntimeError, ValueError) as error:
-        raise Unknown(f"layer `{call.name}` ({type(call.module).__name__}): {error}") from error
+    except Exception as error:
+        raise Unknown(f"layer `{call.name}` ({type(call.module).__name__}): {said(error)}") from error
 
 
 def _entered(arguments: tuple[Any, ...], named: dict[str, Any]) -> Tensor | None:
@@ -449,7 +466,10 @@ def one_by_one(
         raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
     squares, slopes = [], []
     for index in range(samples):
-        value = loss(model, single(batch, index)).mean()
+        try:
+            value = loss(model, single(batch, index)).mean()
+        except Exception as error:
+            raise RuntimeError(f"`loss` fails on a single sample: {said(error)}") from error
         found = torch.autograd.grad(value, list(parameters), allow_unused=True)
         gradients = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found)]
         flat = [gradient.flatten().to(_precise(gradient.dtype)) for gradient in gradients]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
-from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
+from ._evaluating import Watch, coarser, evaluating, modes, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
@@ -26,6 +26,8 @@ Loss = Callable[[nn.Module, Any], Tensor]
 def checked(model: Any, loss: Any) -> None:
     """Refuses what is no model, or no loss."""
     is_module(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError("`model` is a scripted module, whose outputs cannot be watched: give the module that it was scripted from")
     if not callable(loss):
         raise ValueError(f"`loss` is {type(loss).__name__}: a function of the model and a batch is needed")
 
@@ -93,6 +95,8 @@ class Objective:
         Whether the loss gives each sample's own.
     dtype, device : torch.dtype, torch.device
         Of parameter *vectors*: at least single precision, on the first parameter's device.
+    coarsest : torch.dtype
+        The precision with the fewest digits that anything of the model was seen to be computed in.
     notes : list of str
         What a reader of the numbers should know.
     """
@@ -167,6 +171,9 @@ class Objective:
         self.given_batches = len(given)
         if self._weighed is None or not self._weighed.differentiable:
             self._differentiable()
+        self.coarsest = coarser(self._precision, watch.coarsest)
+        for parameter in self.parameters:
+            self.coarsest = coarser(parameter.dtype, self.coarsest)
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:
@@ -182,8 +189,7 @@ class Objective:
 
     def _run(self, index: int) -> Tensor:
         """Runs the model on batch `index`, and adds its loss and its size; gives what `loss` gave."""
-        with self.evaluating(index), torch.no_grad():
-            found = self._loss(self.batch(index))
+        found = without_graph(lambda: self._loss(self.batch(index)), lambda: self.evaluating(index))
         self.vector_loss = found.dim() == 1 and self.vector_loss
         samples = found.shape[0] if found.dim() == 1 else size(self.batches[index])
         if samples is None:
@@ -217,6 +223,22 @@ class Objective:
         batch, loss, samples = self.batches.pop(), self.batch_losses.pop(), self.sizes.pop()
         start = len(self.batches)
         vector_loss = self.vector_loss
+        try:
+            same = self._same(parts, whole, batch, loss, samples)
+        except Exception:
+            # What a model or a loss takes no part of fails in ways of its own.
+            same = False
+        if not same:
+            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
+            self.batches.append(batch)
+            self.batch_losses.append(loss)
+            self.sizes.append(samples)
+            self.vector_loss = vector_loss
+        return same
+
+    def _same(self, parts: list[Any], whole: Tensor, batch: Any, loss: float, samples: int) -> bool:
+        """Runs the parts, and says whether they are the same as `batch`, with this loss."""
+        start, vector_loss = len(self.batches), self.vector_loss
         own = []
         for part in parts:
             self.batches.append(part)
@@ -232,12 +254,6 @@ class Objective:
             same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
             # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
             same = same and self._slopes_are(batch, start, weights, max(near, 1e-10))
-        if not same:
-            del self.batches[start:], self.batch_losses[start:], self.sizes[start:]
-            self.batches.append(batch)
-            self.batch_losses.append(loss)
-            self.sizes.append(samples)
-            self.vector_loss = vector_loss
         return same
 
     def _slopes_are(self, batch: Any, start: int, weights: list[float], near: float) -> bool:

@@ -36,6 +36,8 @@ class Outputs:
     def __init__(self) -> None:
         self.seen: list[list[Tensor]] = []
         self._logits: Tensor | None = None
+        #: One for every derivative that the loss itself takes.
+        self._inside: list[None] = []
 
     @contextmanager
     def of(self, model: nn.Module) -> Iterator[Outputs]:
@@ -44,6 +46,13 @@ class Outputs:
         The loss gets every tensor as another view of it, so that derivatives by one tensor do not run through others that
         the model made of it.
         """
+
+        running, inside = True, self._inside
+
+        # A hook that held this object, which holds the tensors, would keep the graph until garbage is collected.
+        def differentiated(slope: Tensor) -> None:
+            if running:
+                inside.append(None)
 
         def hook(module: nn.Module, arguments: Any, output: Any) -> Any:
             if not torch.is_grad_enabled():
@@ -55,6 +64,8 @@ class Outputs:
                 if not tensor.requires_grad:
                     return tensor
                 other = tensor.view_as(tensor)
+                if other.requires_grad:
+                    other.register_hook(differentiated)  # type: ignore[no-untyped-call]
                 found.append(other)
                 return other
 
@@ -68,12 +79,15 @@ class Outputs:
         try:
             yield self
         finally:
+            running = False
             handle.remove()
 
     def used(self, losses: Tensor) -> list[Tensor]:
         """The tensors that `losses` were made of."""
         if len(self.seen) != 1:
             raise Unrecognised(f"the loss calls the model {len(self.seen)} times, so that there is no one output to draw labels for")
+        if self._inside:
+            raise Unrecognised("the loss differentiates the model itself: it does not depend on the parameters through the output alone")
         found = self.seen[0]
         total = losses.sum()
         if not found or not total.requires_grad:

@@ -65,7 +65,7 @@ def weigh(objective: Objective) -> Weighed | None:
     try:
         with objective.evaluating(0), saved_tensors_hooks(pack, lambda tensor: tensor):
             found = objective.loss(objective.model, few)
-    except (RuntimeError, ValueError, IndexError):
+    except Exception:
         # A loss that takes no part of a batch.
         return None
     if not saved:

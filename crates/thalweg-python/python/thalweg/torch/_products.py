@@ -16,6 +16,7 @@ from ._convolutions import Convolutions
 from ._evaluating import unhooked
 from ._graphs import Graphs
 from ._objective import Objective
+from ._said import said
 from ._tree import mapped
 
 
@@ -27,6 +28,10 @@ TOGETHER = 16
 
 class NotApplicable(ValueError):
     """Why there is no Gauss–Newton matrix."""
+
+
+class Uncut(NotApplicable):
+    """The loss fails where it gets the model's output cut off from the parameters; the cause says how."""
 
 
 class Products:
@@ -317,7 +322,7 @@ def linked_loss(objective: Objective, index: int) -> Linked:
     Raises
     ------
     NotApplicable
-        Where the loss calls the model more than once or not at all, or uses parameters itself.
+        Where the loss calls the model more than once or not at all, or uses parameters itself; :class:`Uncut` where it fails.
     """
     outputs: list[Tensor] = []
     leaves: list[Tensor] = []
@@ -342,6 +347,11 @@ def linked_loss(objective: Objective, index: int) -> Linked:
     handle = objective.model.register_forward_hook(cut)
     try:
         loss = objective._loss(objective.batch(index))
+    except Exception as error:
+        raise Uncut(
+            f"`loss` fails where the model's output is cut off from the parameters ({said(error)}), as one does that differentiates the "
+            "model itself: it does not depend on them through the output alone"
+        ) from error
     finally:
         handle.remove()
     if calls != 1:

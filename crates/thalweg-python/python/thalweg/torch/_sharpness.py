@@ -14,7 +14,7 @@ from .._estimate import Estimate
 from ..log import Row
 from ._batches import batches, moved, size
 from ._critical import Update, critical_sharpness
-from ._evaluating import evaluating
+from ._evaluating import evaluating, without_graph
 from ._objective import Objective
 from ._optimizers import inverse_roots, learning_rate, preconditions, threshold
 from ._products import Hessian
@@ -152,10 +152,10 @@ class Sharpness:
     def _finite(self) -> bool:
         """Whether there is a curvature to measure: a training that has diverged goes on, and so does its probe."""
         for batch in self.batches:
-            with evaluating(self.model, self.seed), torch.no_grad():
-                value = self.loss(self.model, moved(batch, next(self.model.parameters()).device))
-                if not bool(value.isfinite().all()):
-                    return False
+            here = moved(batch, next(self.model.parameters()).device)
+            value = without_graph(lambda: self.loss(self.model, here), lambda: evaluating(self.model, self.seed))
+            if not bool(value.isfinite().all()):
+                return False
         return True
 
 
