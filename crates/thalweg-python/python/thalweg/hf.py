@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .torch._callback import Watching
+from .torch._evaluating import unwrapped
 
 if TYPE_CHECKING:
     _Callback: Any
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES: Any
 else:
     try:
         from transformers import TrainerCallback as _Callback
+        from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     except ImportError as _error:
         raise ImportError("thalweg.hf needs transformers: pip install transformers") from _error
 
@@ -59,6 +62,7 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
         model, optimizer = given["model"], given.get("optimizer")
         self._close()
         self._begin(state.global_step, model, self._loss, optimizer, getattr(optimizer, "scaler", None))
+        self._weights = _TokenWeights(model, args)
         # Callbacks do not see batches.
         self._handle = model.register_forward_pre_hook(self._entered, with_kwargs=True)
 
@@ -80,12 +84,42 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
         if module.training and not self._measures and torch.is_grad_enabled():
             # The number of items in all microbatches would make a mean over one of them something else.
             self._batch = {name: value for name, value in named.items() if name != "num_items_in_batch"}
+            weight = self._weights.of(self._batch, named.get("num_items_in_batch"))
+            if self.probe is not None and weight is not None:
+                self.probe.microbatch(None, weight=weight)
 
     def _close(self) -> None:
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
         super()._close()
+
+
+class _TokenWeights:
+    """By what the trainer multiplies the mean loss over a microbatch's tokens where it divides by the tokens of all of them."""
+
+    def __init__(self, model: Any, args: Any) -> None:
+        inner = unwrapped(model)
+        encoded = getattr(getattr(inner, "config", None), "is_encoder_decoder", False)
+        kinds = {type(module).__name__ for module in inner.modules()}
+        #: Whether a token is the label of the one before it, as in the trainer's own label smoothing.
+        self._shifted = not encoded and not kinds.isdisjoint(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+        # With the tokens of all processes, the trainer multiplies by their number, since gradients are averaged over them.
+        devices = args.n_gpu if args.n_gpu > 1 else args.world_size
+        self._scale = devices if args.average_tokens_across_devices else 1
+
+    def of(self, batch: dict[str, Any], items: Any) -> Any:
+        """A number, or a tensor of one, which waits for no device; None where the trainer takes the mean of means."""
+        labels = batch.get("labels")
+        if items is None or not isinstance(labels, torch.Tensor):
+            return None
+        if "shift_labels" in batch:
+            labels = batch["shift_labels"]
+        elif self._shifted:
+            labels = labels[..., 1:]
+        # In data parallelism within a process it comes once for each device.
+        items = items.reshape(-1)[0] if isinstance(items, torch.Tensor) else items
+        return self._scale * labels.ne(-100).sum() / items
 
 
 def _own_loss(model: Any, batch: Any) -> Any:

@@ -124,6 +124,59 @@ def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"}), probe.probe and probe.probe.notes
 
 
+def test_hugging_face_weights_by_tokens(tmp_path: Path) -> None:
+    """Padding and accumulation: what is measured of a step follows from that step alone, and is that of sums over tokens."""
+    transformers = pytest.importorskip("transformers")
+    from thalweg.hf import Probe
+    from thalweg.torch._fluctuation import group_parts
+
+    def sample(length: int) -> dict[str, Tensor]:
+        ids, shown = torch.randint(1, 20, (8,), generator=generator), (torch.arange(8) < length).long()
+        return {"input_ids": ids, "attention_mask": shown, "labels": ids.masked_fill(shown == 0, -100)}
+
+    generator = torch.Generator().manual_seed(0)
+    later = [sample(int(torch.randint(3, 9, (1,), generator=generator))) for _ in range(16)]
+    head = [sample(8) for _ in range(12)]
+    configuration = transformers.GPT2Config(
+        vocab_size=20, n_positions=8, n_embd=8, n_layer=1, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0
+    )
+    for first in (8, 3):
+        rows = [*head, *(sample(first) for _ in range(4)), *later]
+
+        class Ordered(transformers.Trainer):  # type: ignore[misc, name-defined]
+            def _get_train_sampler(self, *_: Any, **__: Any) -> Any:
+                return torch.utils.data.SequentialSampler(rows)
+
+        transformers.set_seed(0)
+        model = transformers.GPT2LMHeadModel(configuration)
+        arguments = transformers.TrainingArguments(
+            output_dir=str(tmp_path),
+            max_steps=2,
+            per_device_train_batch_size=4,
+            gradient_accumulation_steps=4,
+            learning_rate=0.0,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+            logging_strategy="no",
+        )
+        watch = Probe(quantities=["fluctuation"], every={"fluctuation": 1})
+        Ordered(model, arguments, train_dataset=rows, callbacks=[watch]).train()
+        found = [row for row in watch.rows if (row.step, row.quantity) == (1, "fluctuation")]
+        batches = [
+            {name: torch.stack([row[name] for row in later[start : start + 4]]) for name in later[0]} for start in range(0, 16, 4)
+        ]
+        counts = [int(batch["labels"][:, 1:].ne(-100).sum()) for batch in batches]
+        assert len(set(counts)) > 1
+        groups = [
+            [part * count * 4 / sum(counts) for part in torch.autograd.grad(model(**batch).loss, list(model.parameters()))]
+            for batch, count in zip(batches, counts)
+        ]
+        expected = group_parts(groups, [4] * 4, lambda blocks: blocks.double().sum(0, keepdim=True)).values()[0]["fluctuation"]
+        assert [(row.method, row.value) for row in found] == [("microbatches", pytest.approx(expected.value, rel=1e-4))]
+
+
 @pytest.mark.parametrize("module", ["lightning", "hf"])
 def test_what_the_trainer_has_is_not_taken_twice(module: str) -> None:
     import importlib
