@@ -81,6 +81,56 @@ def test_lightning(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"signs (error on this batch)"}), probe.probe and probe.probe.notes
 
 
+def test_lightning_by_hand(tmp_path: Path) -> None:
+    """A training_step that steps the optimizer is not called to measure."""
+    lightning = pytest.importorskip("lightning.pytorch")
+    from thalweg.lightning import Probe
+
+    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.calls = nn.Linear(6, 3), 0
+            self.automatic_optimization = False
+
+        def training_step(self, batch: Any, index: int) -> Tensor:
+            self.calls += 1
+            found = each(self, batch).mean()
+            self.optimizers().zero_grad()
+            self.manual_backward(found)
+            self.optimizers().step()
+            return found
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    def each(module: Any, batch: Any) -> Tensor:
+        return functional.cross_entropy(module.net(batch[0]), batch[1], reduction="none")
+
+    def run(callbacks: list[Any]) -> Any:
+        torch.manual_seed(0)
+        module = Module()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer = lightning.Trainer(
+                max_epochs=1,
+                accelerator="cpu",
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=callbacks,
+            )
+            trainer.fit(module, torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*data()), batch_size=32))
+        return module
+
+    with pytest.raises(ValueError, match="`loss` is not given, and Module.training_step steps the optimizer itself"):
+        run([Probe()])
+    watch = Probe(loss=each)
+    alone, watched = run([]), run([watch])
+    assert same(alone.state_dict(), watched.state_dict()) and alone.calls == watched.calls == 3
+    assert any(row.quantity == "fluctuation" for row in watch.rows)
+
+
 @pytest.mark.parametrize("own_loss", [False, True])
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
