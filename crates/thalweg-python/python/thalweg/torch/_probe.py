@@ -79,7 +79,7 @@ class Probe:
         ``critical_sharpness``. By default all that settings allow but the last one, which is for models that are too large for
         products with the Hessian.
     every : dict, optional
-        Steps from one measurement of a quantity to the next, for those that shall not follow the budget.
+        Steps from one measurement of a quantity to the next, for those that shall not follow the budget: the first is at the first step.
     fluctuation : str
         The way: ``auto``, ``microbatches``, ``hooks``, ``vmap``, ``chunks`` or ``signs``. ``auto`` takes microbatches where three or
         more are seen (accumulation, data parallelism), else hooks where all layers allow them, else chunks, or signs where samples are coupled.
