@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from thalweg.torch._state import preserved
 
@@ -80,6 +82,73 @@ def test_the_seed_decides_what_is_drawn_inside() -> None:
         assert torch.equal(net(torch.ones(5, 3)), one)
     with preserved(net, seed=4):
         assert not torch.equal(net(torch.ones(5, 3)), one)
+
+
+class Words(nn.Module):
+    """Embeddings that shorten the rows that they read, one of them with the head's own weight."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.first = (nn.EmbeddingBag if kind == "bag" else nn.Embedding)(10, 4, max_norm=1.0)
+        self.head = nn.Linear(4, 10)
+        if kind == "tied":
+            self.head.weight = self.first.weight
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.first(x)
+        found: Tensor = self.head((inner if inner.dim() == 2 else inner.mean(1)).tanh())
+        return found
+
+
+@pytest.mark.parametrize("kind", ["apart", "tied", "bag"])
+def test_embeddings_that_shorten_rows_are_put_back(kind: str) -> None:
+    from thalweg.torch import Probe, hessian, measure
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+    def train(watched: bool) -> Words:
+        torch.manual_seed(0)
+        model = Words(kind)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        fixed = torch.randint(10, (32, 3)), torch.randint(10, (32,))
+        # A bag has no second derivative.
+        names = ["fluctuation", "critical_sharpness", *(["lambda_max"] if kind != "bag" else [])]
+        probe = Probe(model, loss=loss, optimizer=optimizer, sharpness_set=fixed, quantities=names, every=dict.fromkeys(names, 2))
+        for _ in range(8):
+            batch = torch.randint(5, (8, 3)), torch.randint(10, (8,))
+            loss(model, batch).mean().backward()
+            if watched:
+                probe.step(batch)
+            optimizer.step()
+            optimizer.zero_grad()
+        assert not watched or set(names) <= {row.quantity for row in probe.rows}
+        return model
+
+    alone, watched = train(False).state_dict(), train(True).state_dict()
+    assert all(torch.equal(alone[name], watched[name]) for name in alone)
+
+    if kind == "bag":
+        return
+    model = train(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    data = torch.arange(30).reshape(10, 3) % 10, torch.arange(10)
+    found = measure(model, loss, data, top=1).networks[0]
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    # The curvature at the shortened rows, where nothing shortens any more.
+    plain = train(False)
+    loss(plain, data)
+    plain.first.max_norm = None
+    expected = measure(plain, loss, data, top=1).networks[0]
+    for name in ("top", "fluctuation", "sharpness"):
+        value = [record[name][0] if name == "top" else record[name] for record in (found, expected)]
+        assert value[0]["value"] == pytest.approx(value[1]["value"], rel=1e-9)
+    operators = hessian(model, loss, data), hessian(plain, loss, data)
+    for _ in range(2):
+        one, other = (operator @ torch.ones(found["parameters"], dtype=torch.double) for operator in operators)
+        assert torch.allclose(one, other, rtol=1e-9)
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_without_the_guard_the_same_disturbance_is_seen() -> None:

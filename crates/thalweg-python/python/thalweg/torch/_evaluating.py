@@ -21,10 +21,14 @@ from torch.overrides import TorchFunctionMode
 GLOBAL_STATE = threading.RLock()
 
 
+#: The weights that `rows_kept` of this thread will put back.
+_HELD = threading.local()
+
+
 @contextmanager
 def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
-    without backward hooks.
+    without backward hooks; rows that embeddings shorten are put back.
 
     The random states of the processor and of every graphics card are put back, and so are the buffers themselves, not
     only their numbers: a graph that holds one is not invalidated.
@@ -38,6 +42,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
         stack.enter_context(copied_buffers(model))
+        stack.enter_context(rows_kept(model))
         stack.enter_context(unhooked(model))
         if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
             # Its fast path runs without gradients alone, and gives zeros where padding is.
@@ -133,6 +138,31 @@ def copied_buffers(model: nn.Module) -> Iterator[None]:
         for own, before in kept:
             own.clear()
             own.update(before)
+
+
+@contextmanager
+def rows_kept(model: nn.Module) -> Iterator[None]:
+    """Puts back what forward passes in here change of the weights of embeddings with `max_norm`, which shorten in place the rows that they read.
+
+    Nested, the outermost does it: what a graph in there has saved of a weight stays what it was made with.
+    """
+    held: set[int] = _HELD.__dict__.setdefault("weights", set())
+    found = {
+        id(module.weight): module.weight
+        for module in model.modules()
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.max_norm is not None and id(module.weight) not in held
+    }
+    before = {key: weight.detach().clone() for key, weight in found.items()}
+    held.update(found)
+    try:
+        yield
+    finally:
+        held.difference_update(found)
+        with torch.no_grad():
+            for key, weight in found.items():
+                if not torch.equal(weight, before[key]):
+                    # A graph that saved this weight must fail from now on, as it does where the training changes one.
+                    weight.copy_(before[key])
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

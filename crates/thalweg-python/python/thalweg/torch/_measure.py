@@ -15,7 +15,7 @@ from .._estimate import Estimate
 from .._measure import Measured
 from .._progress import Progress, told
 from ._cut import Cut, Inseparable
-from ._evaluating import unhooked
+from ._evaluating import rows_kept, unhooked
 from ._exact import Exact, Unfit
 from ._groups import between_batches
 from ._many import Sampled
@@ -138,7 +138,7 @@ def measure(
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with unhooked(objective.model), told(progress, "part") as tell:
+    with unhooked(objective.model), rows_kept(objective.model), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         try:
             sampled, exact, ways, notes = _fluctuation(objective, draws, seed)

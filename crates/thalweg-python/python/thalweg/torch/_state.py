@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ._evaluating import GLOBAL_STATE, copied_buffers
+from ._evaluating import GLOBAL_STATE, copied_buffers, rows_kept
 
 
 @contextmanager
@@ -19,7 +19,8 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
 
     That is: Python's, numpy's and PyTorch's generators (those of CUDA's devices too), all buffers (BatchNorm's running
     statistics; inside there are copies of them), which tensors the parameters' ``.grad`` are, ``requires_grad``, and the training flag
-    of every module. Inside, ``.grad`` is None. Values of parameters are not copied: a measurement only reads them.
+    of every module. Inside, ``.grad`` is None. Values of parameters are not copied, as a measurement only reads them, but for those of
+    embeddings with `max_norm`, whose forward pass writes.
 
     Parameters
     ----------
@@ -35,6 +36,7 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
         own, arrays = random.getstate(), np.random.get_state()
         stack.enter_context(_torch_generators_kept())
         stack.enter_context(copied_buffers(model))
+        stack.enter_context(rows_kept(model))
         # A loop may run under no_grad or inference_mode; measurements need derivatives.
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
