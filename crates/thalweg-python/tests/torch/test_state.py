@@ -32,7 +32,9 @@ def disturb(net: nn.Module) -> None:
 def picture(net: nn.Module) -> list[object]:
     gradients = [None if p.grad is None else p.grad.clone() for p in net.parameters()]
     flags = [m.training for m in net.modules()] + [p.requires_grad for p in net.parameters()]
-    return [torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tobytes(), gradients, flags, net.state_dict()]
+    arrays = np.random.get_state()
+    drawn = (arrays[1].tobytes(), *arrays[2:])
+    return [torch.get_rng_state(), random.getstate(), drawn, gradients, flags, net.state_dict()]
 
 
 def equal(one: object, other: object) -> bool:
@@ -82,6 +84,73 @@ def test_the_seed_decides_what_is_drawn_inside() -> None:
         assert torch.equal(net(torch.ones(5, 3)), one)
     with preserved(net, seed=4):
         assert not torch.equal(net(torch.ones(5, 3)), one)
+
+
+class Noisy(nn.Module):
+    """Adds noise from a generator that it keeps."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.inner, self.kind = nn.Linear(3, 3), kind
+        self.own: Any = torch.Generator().manual_seed(5) if kind == "torch" else np.random.default_rng(5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "torch":
+            noise = torch.randn(x.shape, generator=self.own)
+        else:
+            drawn = random.gauss(0, 1) * np.random.rand() if self.kind == "global" else self.own.standard_normal()
+            noise = torch.full(x.shape, float(drawn))
+        found: Tensor = self.inner(x + noise)
+        return found
+
+
+def summed(model: nn.Module, x: Tensor) -> Tensor:
+    return model(x).square().sum(1)
+
+
+@pytest.mark.parametrize("kind", ["torch", "numpy", "global"])
+def test_generators_of_modules_are_put_back(kind: str) -> None:
+    from thalweg.torch import Probe, measure
+
+    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
+
+    def train(watched: bool) -> Tensor:
+        torch.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
+        model = Noisy(kind)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        probe = Probe(model, loss=summed, sharpness_set=x, every={"lambda_max": 2})
+        for step in range(6):
+            batch = x[8 * step : 8 * step + 8]
+            summed(model, batch).mean().backward()
+            if watched:
+                probe.step(batch)
+                assert len(measure(model, summed, x, top=1, density_probes=2).networks) == 1
+            optimizer.step()
+            optimizer.zero_grad()
+        assert not watched or (probe.rows and not any("other numbers" in note for note in probe.notes))
+        return model.inner.weight.detach()
+
+    assert torch.equal(train(False), train(True))
+
+
+@pytest.mark.parametrize("kind", ["torch", "numpy"])
+def test_a_loss_that_draws_from_a_generator_of_its_own_is_seen(kind: str) -> None:
+    from thalweg.torch import Probe, measure
+
+    own, arrays = torch.Generator().manual_seed(5), np.random.default_rng(5)
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        noise = torch.randn(x.shape, generator=own) if kind == "torch" else torch.tensor(arrays.standard_normal(x.shape)).float()
+        return summed(model, x + noise)
+
+    model, x = nn.Linear(3, 3), torch.randn(32, 3)
+    with Probe(model, loss=loss) as probe, pytest.warns(RuntimeWarning, match="`loss` gives other numbers when it is called again"):
+        loss(model, x).mean().backward()
+        probe.step(x)
+    assert probe.rows and any("the run is not the same" in note for note in probe.notes)
+    assert any("of no one function" in note for note in measure(model, loss, x, top=1).networks[0]["notes"])
 
 
 class Words(nn.Module):

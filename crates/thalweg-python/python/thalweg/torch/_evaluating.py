@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -21,6 +23,8 @@ from torch.overrides import TorchFunctionMode
 GLOBAL_STATE = threading.RLock()
 
 
+#: What draws random numbers of its own.
+_GENERATORS = frozenset({torch.Generator, np.random.Generator})
 #: The weights that `rows_kept` of this thread will put back.
 _HELD = threading.local()
 
@@ -30,15 +34,18 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
     without backward hooks; rows that embeddings shorten are put back.
 
-    The random states of the processor and of every graphics card are put back, and so are the buffers themselves, not
-    only their numbers: a graph that holds one is not invalidated.
+    The random states of Python, numpy, the processor and every graphics card are put back, those of generators that are attributes of a module, and the
+    buffers themselves, not only their numbers: a graph that holds one is not invalidated.
     """
     with ExitStack() as stack:
         # None where no card is used: asking would start the driver.
         cards = list(range(torch.cuda.device_count())) if any(p.is_cuda for p in model.parameters()) else []
         stack.enter_context(GLOBAL_STATE)
         stack.enter_context(torch.random.fork_rng(devices=cards))
+        stack.enter_context(generators_kept(model))
         torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
         stack.enter_context(copied_buffers(model))
@@ -138,6 +145,25 @@ def copied_buffers(model: nn.Module) -> Iterator[None]:
         for own, before in kept:
             own.clear()
             own.update(before)
+
+
+@contextmanager
+def generators_kept(model: nn.Module) -> Iterator[None]:
+    """Puts back Python's and numpy's random states, and those of the generators of torch and numpy that are attributes of a module."""
+    own, arrays = random.getstate(), np.random.get_state()
+    # By their exact types, which is quick: every module has some thirty attributes.
+    found = [value for module in model.modules() for value in module.__dict__.values() if type(value) in _GENERATORS]
+    torchs = [(one, one.get_state()) for one in found if isinstance(one, torch.Generator)]
+    numpys = [(one.bit_generator, one.bit_generator.state) for one in found if isinstance(one, np.random.Generator)]
+    try:
+        yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(arrays)
+        for generator, state in torchs:
+            generator.set_state(state)
+        for drawn, known in numpys:
+            drawn.state = known
 
 
 @contextmanager

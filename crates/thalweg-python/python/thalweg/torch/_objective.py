@@ -15,6 +15,7 @@ from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
 from ._evaluating import Watch, evaluating, modes, tied_to_batch, unwrapped
 from ._pieces import Weighed, pieces, weigh
+from ._repeated import DIFFERS, alike
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
 TERMS = 8
@@ -140,6 +141,7 @@ class Objective:
         given, self.batches = self.batches, []
         self._given = given
         watch = Watch()
+        repeats = True
         most: int | None = None
         whole = 0
         for index, batch in enumerate(given):
@@ -147,6 +149,8 @@ class Objective:
             if index == 0:
                 with watch:
                     losses = self._run(0)
+                with self.evaluating(0), torch.no_grad():
+                    repeats = alike(losses, self._loss(self.batch(0)))
                 self._weighed = None if tied_to_batch(self.model) else weigh(self)
                 most = None if self._weighed is None else self._weighed.cached()
             else:
@@ -167,6 +171,8 @@ class Objective:
         self.given_batches = len(given)
         if self._weighed is None or not self._weighed.differentiable:
             self._differentiable()
+        if not repeats:
+            self.notes.append(f"{DIFFERS}: what is measured is of no one function, and the stated errors know nothing of it; such a generator is not put back")
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:

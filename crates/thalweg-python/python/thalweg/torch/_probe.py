@@ -23,6 +23,7 @@ from ._fluctuation import WAYS, Found, Samples, join
 from ._microbatches import Microbatches, Taken
 from ._moments import Value
 from ._objective import checked, layers_of, trainable
+from ._repeated import DIFFERS, alike
 from ._residuals import Pool, residual_trace
 from ._said import said
 from ._schedule import Item, Schedule
@@ -53,7 +54,9 @@ class Probe:
     """Watches a training: call :meth:`step` once a step, between ``backward()`` and ``optimizer.step()``.
 
     Nothing of the training is changed, not a bit of its weights: random states, buffers, gradients and flags are put back,
-    and the probe's own random numbers are its own. What is measured when follows from the settings alone.
+    and the probe's own random numbers are its own. What is measured when follows from the settings alone. What is put back are the global
+    random states and the generators that are attributes of a module of the model. A `loss` that draws from a generator kept elsewhere, or counts its calls, is
+    called by measurements too, so that the training goes on otherwise: the first step sees it, and says so by a note and a warning.
 
     Parameters
     ----------
@@ -369,6 +372,7 @@ class Probe:
 
     def _begin(self, batch: Any, taken: Taken) -> Schedule:
         """Decides the way and the schedule, once the first batch is there."""
+        self._ask_twice(batch)
         # A batch that is one of several microbatches costs as much less.
         passes = 1
         if "fluctuation" in self._quantities or "gauss_newton_trace" in self._quantities:
@@ -397,6 +401,21 @@ class Probe:
         schedule = Schedule(self._overhead, items)
         self._to_logs("start", self._settings(batch))
         return schedule
+
+    def _ask_twice(self, batch: Any) -> None:
+        """Says so where the loss depends on what is not put back."""
+
+        def losses() -> Tensor:
+            with self._measuring(-1), torch.no_grad():
+                return self._samples.losses(batch).clone()
+
+        try:
+            same = alike(losses(), losses())
+        except Exception:
+            # What fails is told where it is measured.
+            return
+        if not same:
+            self._note(f"{DIFFERS}: measurements call it, and what it draws from is not put back, so that the run is not the same as without them", warn=True)
 
     def _decide(self, batch: Any, taken: Taken) -> int:
         """Decides the way of the fluctuation; gives how many batches like this one are a step's."""
