@@ -17,6 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
+from ._tree import tensors
+
 
 #: Held while PyTorch's, numpy's or Python's global random states are others: two threads that measure at once would take and put back each
 #: other's. (A thread of the user's own that draws random numbers meanwhile is not held up.)
@@ -208,6 +210,8 @@ class Watch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.attention = False
+        #: The types of less than single precision that something was computed in.
+        self.low: set[torch.dtype] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
@@ -215,7 +219,10 @@ class Watch(TorchFunctionMode):
         elif func is torch.nn.functional.multi_head_attention_forward and not (kwargs or {}).get("need_weights", True):
             # What it calls is not seen from here. With weights it multiplies matrices.
             self.attention = True
-        return func(*args, **(kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        # Recurrent layers give several.
+        self.low |= {one.dtype for one in tensors(found) if one.is_floating_point() and one.dtype.itemsize < 4}
+        return found
 
 
 def modes(model: nn.Module) -> list[str]:

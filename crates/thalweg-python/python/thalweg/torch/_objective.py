@@ -180,10 +180,14 @@ class Objective:
                 f"the loss is computed in {self._precision}, with fewer digits than the parameters have (transformers' models "
                 "do so with float32)".replace("torch.", "")
             )
+        low = set(watch.low)
         if torch.is_autocast_enabled(self.device.type):
+            low.add(torch.get_autocast_dtype(self.device.type))
+        if low and all(parameter.dtype.itemsize >= 4 for parameter in self.parameters):
+            # Autocast may be around the measurement, or in the loss or the model.
+            types = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in low))
             self.notes.append(
-                f"autocast to {torch.get_autocast_dtype(self.device.type)} is on: products have its few digits, whatever their "
-                "stated error"
+                f"part of the loss is computed in {types}, as under autocast: values and products have its few digits, whatever their stated error"
             )
 
     def _run(self, index: int) -> Tensor:
