@@ -227,6 +227,63 @@ def test_hugging_face_weights_by_tokens(tmp_path: Path) -> None:
         assert [(row.method, row.value) for row in found] == [("microbatches", pytest.approx(expected.value, rel=1e-4))]
 
 
+@pytest.mark.parametrize("own_loss", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_hugging_face_takes_labels_out(smoothing: float, own_loss: bool, accumulate: int, tmp_path: Path) -> None:
+    """With label smoothing, or a `compute_loss_func`, a model is called without labels, which `microbatch` has seen."""
+    transformers = pytest.importorskip("transformers")
+    from thalweg.hf import Probe
+
+    configuration = transformers.GPT2Config(vocab_size=13, n_positions=6, n_embd=8, n_layer=1, n_head=2)
+    generator = torch.Generator().manual_seed(3)
+    rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 13, (48, 6), generator=generator)]
+
+    def each(model: Any, batch: Any) -> Tensor:
+        logits = model(input_ids=batch["input_ids"]).logits[:, :-1]
+        found = functional.cross_entropy(logits.transpose(1, 2), batch["labels"][:, 1:], reduction="none", label_smoothing=smoothing)
+        return found.mean(1)
+
+    def over_tokens(outputs: Any, labels: Tensor, num_items_in_batch: Any) -> Tensor:
+        logits = outputs.logits[:, :-1].transpose(1, 2)
+        return functional.cross_entropy(logits, labels[:, 1:], reduction="sum") / num_items_in_batch
+
+    def run(watch: Probe | None, says: bool) -> dict[str, Tensor]:
+        class Saying(transformers.Trainer):  # type: ignore[misc, name-defined]
+            def compute_loss(self, model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+                if watch is not None and says:
+                    watch.microbatch(inputs)
+                return super().compute_loss(model, inputs, *more, **named)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformers.set_seed(0)
+            model = transformers.GPT2LMHeadModel(configuration)
+            arguments = transformers.TrainingArguments(
+                output_dir=str(tmp_path),
+                max_steps=3,
+                per_device_train_batch_size=4,
+                gradient_accumulation_steps=accumulate,
+                label_smoothing_factor=smoothing,
+                use_cpu=True,
+                report_to=[],
+                save_strategy="no",
+                disable_tqdm=True,
+                logging_strategy="no",
+            )
+            own = None if smoothing else over_tokens
+            Saying(model, arguments, train_dataset=rows, callbacks=[] if watch is None else [watch], compute_loss_func=own).train()
+        return {**model.state_dict(), "random": torch.get_rng_state()}
+
+    settings: dict[str, Any] = {"loss": None if own_loss else each, "every": {"fluctuation": 1}, "quantities": ["fluctuation"]}
+    with pytest.raises(ValueError, match=r"batch of .*input_ids.*`watch.microbatch\(inputs\)`"):
+        run(Probe(**settings), False)
+    watch = Probe(**settings)
+    assert same(run(None, True), run(watch, True))
+    found = {row.method for row in watch.rows if row.quantity == "fluctuation"}
+    assert found == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"}), watch.probe and watch.probe.notes
+
+
 @pytest.mark.parametrize("module", ["lightning", "hf"])
 def test_what_the_trainer_has_is_not_taken_twice(module: str) -> None:
     import importlib
