@@ -5,7 +5,7 @@ Needs transformers: ``pip install transformers``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,7 +67,7 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
         model, optimizer = given["model"], given.get("optimizer")
         self._close()
         shifted = _shifts(unwrapped(model))
-        loss = _told(self._loss or _own_loss(model, args, shifted))
+        loss = _told(_own_loss(model, args, shifted) if self._loss is None else self._loss)
         self._begin(state.global_step, model, loss, optimizer, getattr(optimizer, "scaler", None))
         self._weights = _TokenWeights(args, shifted)
         # Callbacks do not see batches.
@@ -111,9 +111,10 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
             # The number of items in all microbatches would make a mean over one of them something else.
             whole, self._said = {**self._said, **named}, {}
             self._batch = {name: value for name, value in whole.items() if name != "num_items_in_batch"}
-            weight = self._weights.of(self._batch, named.get("num_items_in_batch"))
-            if self.probe is not None and weight is not None:
-                self.probe.microbatch(None, weight=weight)
+            if self.probe is not None and self.probe.watching:
+                weight = self._weights.of(self._batch, named.get("num_items_in_batch"))
+                if weight is not None:
+                    self.probe.microbatch(None, weight=weight)
 
     def _close(self) -> None:
         if self._handle is not None:
@@ -183,6 +184,8 @@ def _told(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         try:
             return loss(model, batch)
         except KeyError as error:
+            if not isinstance(batch, Mapping):
+                raise
             raise ValueError(f"`loss` asks for {error} in a batch of {', '.join(batch)}: {_SAY}") from error
 
     return told

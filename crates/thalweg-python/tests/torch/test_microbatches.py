@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from thalweg.torch import Probe
 from thalweg.torch._microbatches import Microbatches, Taken
+from thalweg.torch._weighting import Weighting, weighting
 
 SIZES = (40, 40, 8)
 
@@ -250,6 +251,33 @@ def test_fewer_microbatches_than_the_training_divides_by_are_seen() -> None:
         probe.step(batch)
         model.zero_grad()
     assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["microbatches", "hooks"]
+
+
+def test_the_weighting_is_that_which_fits_best() -> None:
+    """39 samples after 40 and 40: mean of means and mean of samples are 2 % apart. Given weights are taken where others fit the last pass too."""
+    own = [torch.tensor([1.0, -2.0])]
+
+    def found(last: float, weights: list[float]) -> Any:
+        taken = Taken([own, own, own], [1, 1, 1], [40, 40, 39], weights, last=[own[0] * last])
+        return weighting(taken, own, 39, scale=1.0, summed=False)[0]
+
+    assert found(39 / 119, []) == Weighting(True, 1.0, 1.0) and found(1 / 3, []) == Weighting(False, 1.0, 1.0)
+    assert found(1 / 3, [0.2, 0.3, 1 / 3]) == Weighting(True, pytest.approx(0.5 + 1 / 3), 1.0, True)
+    assert found(1 / 3, [0.5, 0.5, 0.5]) == Weighting(False, 1.0, 1.0)
+    assert found(0.5, [0.5, 0.5, 0.5]) == Weighting(False, 1.5, 1.0)
+    assert found(0.5, []) is None
+
+
+def test_the_last_microbatch_s_pass_is_paid_for() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"], overhead=0.05)
+    assert probe.watching
+    for _ in range(4):
+        batch = torch.randn(16, 6), torch.randint(3, (16,))
+        (classify(model, batch).mean() / 4).backward()
+    probe.step(batch)
+    assert not probe.watching and probe.schedule["fluctuation"] == pytest.approx((0.2 + 1 / 4) / 0.05)
 
 
 @pytest.mark.parametrize("weight", [-0.1, "1", torch.ones(2)])

@@ -235,6 +235,11 @@ class Probe:
             for item in self._schedule.items
         }
 
+    @property
+    def watching(self) -> bool:
+        """Whether this step's microbatches are looked at, so that :meth:`microbatch` is heard."""
+        return self._microbatches.armed
+
     def step(self, batch: Any) -> None:
         """Measure what is due, after the gradient is there and before the optimizer takes it.
 

@@ -60,7 +60,7 @@ def weighting(taken: Taken, own: Sequence[Tensor], units: int, *, scale: float, 
         known.append((Weighting(True, 1.0, each), sum(taken.sizes) / last))
     far = [distance(taken.last, own, factor / scale) for _, factor in known]
     # What was given may agree with another in the last pass, and not in the others.
-    chosen = 0 if far[0] <= ALONG * length else min(range(len(known)), key=far.__getitem__)
+    chosen = 0 if given and far[0] <= ALONG * length else min(range(len(known)), key=far.__getitem__)
     found, factor = known[chosen]
     product = sum(float((one.double() * other.double()).sum()) for one, other in zip(taken.last, own))
     longer = product * factor / scale / length**2 if length else 1.0
