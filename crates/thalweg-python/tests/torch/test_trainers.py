@@ -313,12 +313,12 @@ def test_two_processes(tmp_path: Path) -> None:
     messages = [worker.communicate(timeout=240)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], messages
     weights = [torch.load(tmp_path / f"weights{rank}.pt") for rank in range(2)]
-    for run in ("probe", "microbatches", "hooks"):
-        for alone, watched in zip(weights[0]["alone"], weights[0][run]):
+    for run in ("probe", "microbatches", "hooks", "weighted"):
+        for alone, watched in zip(weights[0]["weighted alone" if run == "weighted" else "alone"], weights[0][run]):
             assert torch.equal(alone, watched)
         for one, other in zip(weights[0][run], weights[1][run]):
             assert torch.equal(one, other)
-    for run in ("microbatches", "hooks"):
+    for run in ("microbatches", "hooks", "weighted"):
         expected = weights[0]["expected"]
         for name, value in weights[0][f"{run} found"].items():
             assert value == pytest.approx(expected[run][name], rel=1e-9), (run, name)
