@@ -36,7 +36,7 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
         what ``training_step`` returns, a mean, with which single samples are not seen. ``training_step`` is then called again for every
         measurement, on parts of the batch too: what it logs meanwhile is dropped, and the module's buffers and random numbers
         are put back, but anything else that it does (lists it adds to, counters, files) is done again. Give a `loss`
-        where it does such things.
+        where it does such things; it is needed where ``training_step`` steps the optimizer itself (``automatic_optimization = False``).
     **settings
         Those of :class:`thalweg.torch.Probe`, but for ``model``, ``optimizer`` and ``scaler``, which the trainer has.
 
@@ -60,6 +60,11 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins with the optimizer and the scaler that the trainer has by now."""
+        if self._loss is None and not pl_module.automatic_optimization:
+            raise ValueError(
+                f"`loss` is not given, and {type(pl_module).__name__}.training_step steps the optimizer itself (automatic_optimization = "
+                "False), so that it cannot be called to measure: give `loss`, such as `thalweg.lightning.Probe(loss=per_sample_loss)`"
+            )
 
         def loss(module: Any, batch: Any) -> Any:
             with trainer.precision_plugin.forward_context(), _silent(pl_module):

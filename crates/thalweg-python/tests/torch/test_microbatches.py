@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from thalweg.torch import Probe
 from thalweg.torch._microbatches import Microbatches, Taken
+from thalweg.torch._weighting import Weighting, weighting
 
 SIZES = (40, 40, 8)
 
@@ -141,19 +142,161 @@ def test_the_last_pass_must_have_the_gradient_of_the_loss() -> None:
     assert any("not that of `loss`" in note for note in probe.notes)
 
 
-def test_a_trainer_that_divides_by_another_number_is_seen() -> None:
-    values = []
-    for factor in (1.0, 5 / 6):
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_a_trainer_that_divides_by_another_number_gives_the_weight(as_tensor: bool) -> None:
+    values, methods = [], []
+    for factor, told in ((1.0, False), (5 / 6, True), (5 / 6, False)):
         torch.manual_seed(0)
         model = nn.Linear(6, 3)
         probe = Probe(model, loss=classify, quantities=["fluctuation"])
         for _ in range(4):
             batch = torch.randn(16, 6), torch.randint(3, (16,))
+            if told:
+                probe.microbatch(batch, weight=torch.tensor(factor / 4) if as_tensor else factor / 4)
             (factor * classify(model, batch).mean() / 4).backward()
         probe.step(batch)
         values.append(found(probe, "fluctuation").value)
+        methods.append(found(probe, "fluctuation").method)
     assert values[1] == pytest.approx(values[0], rel=1e-5)
-    assert "0.8333 times" in probe.notes[0]
+    assert methods == ["microbatches", "microbatches", "hooks"]
+    assert "0.8333 times as long" in probe.notes[0] and "weight=" in probe.notes[0]
+
+
+def over_tokens(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return functional.cross_entropy(model(batch[0]).transpose(1, 2), batch[1], ignore_index=-100)
+
+
+def sequences(lengths: list[int]) -> tuple[Tensor, Tensor]:
+    labels = torch.randint(7, (len(lengths), 8))
+    for row, length in zip(labels, lengths):
+        row[length:] = -100
+    return torch.randint(7, (len(lengths), 8)), labels
+
+
+def tokens(batch: tuple[Tensor, Tensor]) -> int:
+    return int(batch[1].ne(-100).sum())
+
+
+def test_sequences_count_by_their_tokens_whatever_the_first_step_was() -> None:
+    """A mean over the tokens of all microbatches: F of Σ_t ∇ℓ_t over the mean number of tokens, at a fixed point; z = 4 for each start."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Linear(3, 7)).double()
+    parameters = list(model.parameters())
+    # Lengths are drawn from 1 to 8: 4.5 on average.
+    squares = []
+    for length in torch.randint(1, 9, (8000,)).tolist():
+        batch = sequences([length])
+        parts = torch.autograd.grad(over_tokens(model, batch) * length, parameters)
+        squares.append(sum(float(part.square().sum()) for part in parts) / 4.5**2)
+    law = torch.tensor(squares)
+    true = float(law.mean())
+    for first in (8, 2):
+        torch.manual_seed(1)
+        probe = Probe(model, loss=over_tokens, quantities=["fluctuation"], every={"fluctuation": 1})
+        for step in range(250):
+            several = [sequences(torch.randint(1, 9, (32,)).tolist()) for _ in range(4)]
+            if step == 0:
+                several[-1] = sequences([first] * 32)
+            whole = sum(map(tokens, several))
+            for batch in several:
+                probe.microbatch(batch, weight=tokens(batch) / whole)
+                (over_tokens(model, batch) * tokens(batch) / whole).backward()
+            probe.step(batch)
+            model.zero_grad()
+        values = torch.tensor([row.value for row in probe.rows if row.quantity == "fluctuation"][1:])
+        assert {row.method for row in probe.rows} == {"microbatches"} and len(values) == 249
+        error = math.hypot(float(values.std()) / math.sqrt(249), float(law.std()) / math.sqrt(8000))
+        assert abs(float(values.mean()) - true) < 4 * error, (first, values.mean(), true)
+    assert any("a sequence by its tokens" in note for note in probe.notes)
+
+
+def test_weights_of_tokens_that_are_not_given_are_seen_at_every_step() -> None:
+    """The first step's microbatches are alike; those of the second are not, and are left to the next way."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Linear(3, 7))
+    probe = Probe(model, loss=over_tokens, quantities=["fluctuation"], every={"fluctuation": 1})
+    for lengths in ((8, 8, 8), (8, 8, 2), (5, 5, 5)):
+        several = [sequences([length] * 16) for length in lengths]
+        for batch in several:
+            (over_tokens(model, batch) * tokens(batch) / sum(map(tokens, several))).backward()
+        probe.step(batch)
+        model.zero_grad()
+    assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["microbatches", "chunks", "microbatches"]
+    assert any("0.3333 times as long" in note for note in probe.notes)
+
+
+def test_a_scale_that_is_not_given_is_seen_when_it_grows() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"], every={"fluctuation": 1})
+    for scale in (1.0, 2.0):
+        for _ in range(4):
+            batch = torch.randn(16, 6), torch.randint(3, (16,))
+            (scale * classify(model, batch).mean() / 4).backward()
+        probe.step(batch)
+        model.zero_grad()
+    assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["microbatches", "hooks"]
+    assert any("`scaler`" in note for note in probe.notes)
+
+
+def test_fewer_microbatches_than_the_training_divides_by_are_seen() -> None:
+    """As an epoch's last step has."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"], every={"fluctuation": 1})
+    for count in (4, 3):
+        for _ in range(count):
+            batch = torch.randn(16, 6), torch.randint(3, (16,))
+            (classify(model, batch).mean() / 4).backward()
+        probe.step(batch)
+        model.zero_grad()
+    assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["microbatches", "hooks"]
+
+
+def test_the_weighting_is_that_which_fits_best() -> None:
+    """39 samples after 40 and 40: mean of means and mean of samples are 2 % apart. Given weights are taken where others fit the last pass too."""
+    own = [torch.tensor([1.0, -2.0])]
+
+    def found(last: float, weights: list[float]) -> Any:
+        taken = Taken([own, own, own], [1, 1, 1], [40, 40, 39], weights, last=[own[0] * last])
+        return weighting(taken, own, 39, scale=1.0, summed=False)[0]
+
+    assert found(39 / 119, []) == Weighting(True, 1.0, 1.0) and found(1 / 3, []) == Weighting(False, 1.0, 1.0)
+    assert found(1 / 3, [0.2, 0.3, 1 / 3]) == Weighting(True, pytest.approx(0.5 + 1 / 3), 1.0, True)
+    assert found(1 / 3, [0.5, 0.5, 0.5]) == Weighting(False, 1.0, 1.0)
+    assert found(0.5, [0.5, 0.5, 0.5]) == Weighting(False, 1.5, 1.0)
+    assert found(0.5, []) is None
+
+
+def test_the_last_microbatch_s_pass_is_paid_for() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"], overhead=0.05)
+    assert probe.watching
+    for _ in range(4):
+        batch = torch.randn(16, 6), torch.randint(3, (16,))
+        (classify(model, batch).mean() / 4).backward()
+    probe.step(batch)
+    assert not probe.watching and probe.schedule["fluctuation"] == pytest.approx((0.2 + 1 / 4) / 0.05)
+
+
+@pytest.mark.parametrize("weight", [-0.1, "1", torch.ones(2)])
+def test_a_wrong_weight_is_named(weight: Any) -> None:
+    with pytest.raises(ValueError, match="`weight` is"):
+        Probe(nn.Linear(6, 3), loss=classify).microbatch(torch.zeros(4, 6), weight=weight)
+
+
+def test_weights_are_given_for_all_microbatches_or_none() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, quantities=["fluctuation"])
+    for index in range(3):
+        batch = torch.randn(16, 6), torch.randint(3, (16,))
+        probe.microbatch(batch, weight=1 / 3 if index else None)
+        (classify(model, batch).mean() / 3).backward()
+    probe.step(batch)
+    assert found(probe, "fluctuation").method == "hooks"
+    assert any("were given for 3 backward passes" in note for note in probe.notes)
 
 
 def test_sizes_may_be_said() -> None:

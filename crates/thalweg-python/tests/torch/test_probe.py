@@ -215,6 +215,21 @@ def test_the_budget_is_kept() -> None:
         assert values(probe, "lambda_max") and min(row.step for row in probe.rows if row.quantity == "sharpness") == 0
 
 
+@pytest.mark.parametrize("first", [0, 7])
+def test_what_has_a_fixed_interval_is_measured_at_the_first_step_too(first: int) -> None:
+    names = {"fluctuation": 4, "lambda_max": 3}
+    _, probe = train(perceptron, lambda m, o: Probe(m, loss=loss, sharpness_set=data(), every=names, first_step=first), steps=10)
+    assert probe is not None
+    for name, steps in {"fluctuation": [0, 4, 8], "lambda_max": [0, 3, 6, 9]}.items():
+        assert [row.step - first for row in probe.rows if row.quantity == name] == steps
+
+
+def test_microbatches_are_watched_in_the_steps_that_are_due() -> None:
+    _, probe = train(perceptron, lambda m, o: Probe(m, loss=loss, every={"fluctuation": 3}, quantities=["fluctuation"]), steps=7, microbatches=3)
+    assert probe is not None
+    assert [(row.step, row.method) for row in probe.rows if row.quantity == "fluctuation"] == [(s, "microbatches") for s in (0, 3, 6)]
+
+
 def test_lambda_max_and_the_trace_are_those_of_the_dense_hessian() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)).double()
@@ -364,7 +379,7 @@ def test_layers_add_up() -> None:
     _, probe = train(perceptron, everything(fluctuation="hooks", layers=True, quantities=["fluctuation", "gauss_newton_trace"]))
     for name in ("fluctuation", "covariance_trace", "gradient_norm_squared", "gauss_newton_trace"):
         parts = [sum(pair) for pair in zip(values(probe, name, "0"), values(probe, name, "3"))]
-        assert len(parts) == 13 and parts == [pytest.approx(whole, rel=1e-5) for whole in values(probe, name)]
+        assert len(parts) == 14 and parts == [pytest.approx(whole, rel=1e-5) for whole in values(probe, name)]
 
 
 def test_compiled_models_are_measured_without_the_compiler() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -371,6 +372,29 @@ def test_single_precision_and_less() -> None:
         assert found.dtype == torch.float32
         assert (found.double() - exact).norm() < tolerance * exact.norm()
         assert any("bfloat16" in note for note in objective.notes) == (dtype is torch.bfloat16)
+
+
+@pytest.mark.parametrize("where", ["loss", "model", "lstm", "nowhere"])
+def test_autocast_inside_is_noted(where: str) -> None:
+    class Inside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.recurrent = nn.Linear(4, 3), nn.LSTM(4, 3, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16) if where == "model" else nullcontext():
+                found: Tensor = self.inner(x)
+            if where == "lstm":
+                with torch.autocast("cpu", torch.bfloat16):
+                    found = self.recurrent(x[:, None])[0].float()[:, 0]
+            return found.float()
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16) if where == "loss" else nullcontext():
+            return model(x).float().square().sum(1)
+
+    notes = Objective(Inside(), loss, torch.randn(6, 4)).notes
+    assert any("bfloat16, as under autocast" in note for note in notes) == (where != "nowhere")
 
 
 def test_autocast_is_noted() -> None:

@@ -81,6 +81,56 @@ def test_lightning(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"signs (error on this batch)"}), probe.probe and probe.probe.notes
 
 
+def test_lightning_by_hand(tmp_path: Path) -> None:
+    """A training_step that steps the optimizer is not called to measure."""
+    lightning = pytest.importorskip("lightning.pytorch")
+    from thalweg.lightning import Probe
+
+    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.calls = nn.Linear(6, 3), 0
+            self.automatic_optimization = False
+
+        def training_step(self, batch: Any, index: int) -> Tensor:
+            self.calls += 1
+            found = each(self, batch).mean()
+            self.optimizers().zero_grad()
+            self.manual_backward(found)
+            self.optimizers().step()
+            return found
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    def each(module: Any, batch: Any) -> Tensor:
+        return functional.cross_entropy(module.net(batch[0]), batch[1], reduction="none")
+
+    def run(callbacks: list[Any]) -> Any:
+        torch.manual_seed(0)
+        module = Module()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer = lightning.Trainer(
+                max_epochs=1,
+                accelerator="cpu",
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=callbacks,
+            )
+            trainer.fit(module, torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*data()), batch_size=32))
+        return module
+
+    with pytest.raises(ValueError, match="`loss` is not given, and Module.training_step steps the optimizer itself"):
+        run([Probe()])
+    watch = Probe(loss=each)
+    alone, watched = run([]), run([watch])
+    assert same(alone.state_dict(), watched.state_dict()) and alone.calls == watched.calls == 3
+    assert any(row.quantity == "fluctuation" for row in watch.rows)
+
+
 @pytest.mark.parametrize("own_loss", [False, True])
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
@@ -124,6 +174,116 @@ def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     assert methods == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"}), probe.probe and probe.probe.notes
 
 
+def test_hugging_face_weights_by_tokens(tmp_path: Path) -> None:
+    """Padding and accumulation: what is measured of a step follows from that step alone, and is that of sums over tokens."""
+    transformers = pytest.importorskip("transformers")
+    from thalweg.hf import Probe
+    from thalweg.torch._fluctuation import group_parts
+
+    def sample(length: int) -> dict[str, Tensor]:
+        ids, shown = torch.randint(1, 20, (8,), generator=generator), (torch.arange(8) < length).long()
+        return {"input_ids": ids, "attention_mask": shown, "labels": ids.masked_fill(shown == 0, -100)}
+
+    generator = torch.Generator().manual_seed(0)
+    later = [sample(int(torch.randint(3, 9, (1,), generator=generator))) for _ in range(16)]
+    head = [sample(8) for _ in range(12)]
+    configuration = transformers.GPT2Config(
+        vocab_size=20, n_positions=8, n_embd=8, n_layer=1, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0
+    )
+    for first in (8, 3):
+        rows = [*head, *(sample(first) for _ in range(4)), *later]
+
+        class Ordered(transformers.Trainer):  # type: ignore[misc, name-defined]
+            def _get_train_sampler(self, *_: Any, **__: Any) -> Any:
+                return torch.utils.data.SequentialSampler(rows)
+
+        transformers.set_seed(0)
+        model = transformers.GPT2LMHeadModel(configuration)
+        arguments = transformers.TrainingArguments(
+            output_dir=str(tmp_path),
+            max_steps=2,
+            per_device_train_batch_size=4,
+            gradient_accumulation_steps=4,
+            learning_rate=0.0,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+            logging_strategy="no",
+        )
+        watch = Probe(quantities=["fluctuation"], every={"fluctuation": 1})
+        Ordered(model, arguments, train_dataset=rows, callbacks=[watch]).train()
+        found = [row for row in watch.rows if (row.step, row.quantity) == (1, "fluctuation")]
+        batches = [
+            {name: torch.stack([row[name] for row in later[start : start + 4]]) for name in later[0]} for start in range(0, 16, 4)
+        ]
+        counts = [int(batch["labels"][:, 1:].ne(-100).sum()) for batch in batches]
+        assert len(set(counts)) > 1
+        groups = [
+            [part * count * 4 / sum(counts) for part in torch.autograd.grad(model(**batch).loss, list(model.parameters()))]
+            for batch, count in zip(batches, counts)
+        ]
+        expected = group_parts(groups, [4] * 4, lambda blocks: blocks.double().sum(0, keepdim=True)).values()[0]["fluctuation"]
+        assert [(row.method, row.value) for row in found] == [("microbatches", pytest.approx(expected.value, rel=1e-4))]
+
+
+@pytest.mark.parametrize("own_loss", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_hugging_face_takes_labels_out(smoothing: float, own_loss: bool, accumulate: int, tmp_path: Path) -> None:
+    """With label smoothing, or a `compute_loss_func`, a model is called without labels, which `microbatch` has seen."""
+    transformers = pytest.importorskip("transformers")
+    from thalweg.hf import Probe
+
+    configuration = transformers.GPT2Config(vocab_size=13, n_positions=6, n_embd=8, n_layer=1, n_head=2)
+    generator = torch.Generator().manual_seed(3)
+    rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 13, (48, 6), generator=generator)]
+
+    def each(model: Any, batch: Any) -> Tensor:
+        logits = model(input_ids=batch["input_ids"]).logits[:, :-1]
+        found = functional.cross_entropy(logits.transpose(1, 2), batch["labels"][:, 1:], reduction="none", label_smoothing=smoothing)
+        return found.mean(1)
+
+    def over_tokens(outputs: Any, labels: Tensor, num_items_in_batch: Any) -> Tensor:
+        logits = outputs.logits[:, :-1].transpose(1, 2)
+        return functional.cross_entropy(logits, labels[:, 1:], reduction="sum") / num_items_in_batch
+
+    def run(watch: Probe | None, says: bool) -> dict[str, Tensor]:
+        class Saying(transformers.Trainer):  # type: ignore[misc, name-defined]
+            def compute_loss(self, model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+                if watch is not None and says:
+                    watch.microbatch(inputs)
+                return super().compute_loss(model, inputs, *more, **named)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformers.set_seed(0)
+            model = transformers.GPT2LMHeadModel(configuration)
+            arguments = transformers.TrainingArguments(
+                output_dir=str(tmp_path),
+                max_steps=3,
+                per_device_train_batch_size=4,
+                gradient_accumulation_steps=accumulate,
+                label_smoothing_factor=smoothing,
+                use_cpu=True,
+                report_to=[],
+                save_strategy="no",
+                disable_tqdm=True,
+                logging_strategy="no",
+            )
+            own = None if smoothing else over_tokens
+            Saying(model, arguments, train_dataset=rows, callbacks=[] if watch is None else [watch], compute_loss_func=own).train()
+        return {**model.state_dict(), "random": torch.get_rng_state()}
+
+    settings: dict[str, Any] = {"loss": None if own_loss else each, "every": {"fluctuation": 1}, "quantities": ["fluctuation"]}
+    with pytest.raises(ValueError, match=r"batch of .*input_ids.*`watch.microbatch\(inputs\)`"):
+        run(Probe(**settings), False)
+    watch = Probe(**settings)
+    assert same(run(None, True), run(watch, True))
+    found = {row.method for row in watch.rows if row.quantity == "fluctuation"}
+    assert found == ({"microbatches"} if accumulate > 1 else {"chunks"} if own_loss else {"hooks"}), watch.probe and watch.probe.notes
+
+
 @pytest.mark.parametrize("module", ["lightning", "hf"])
 def test_what_the_trainer_has_is_not_taken_twice(module: str) -> None:
     import importlib
@@ -153,12 +313,12 @@ def test_two_processes(tmp_path: Path) -> None:
     messages = [worker.communicate(timeout=240)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], messages
     weights = [torch.load(tmp_path / f"weights{rank}.pt") for rank in range(2)]
-    for run in ("probe", "microbatches", "hooks"):
-        for alone, watched in zip(weights[0]["alone"], weights[0][run]):
+    for run in ("probe", "microbatches", "hooks", "weighted"):
+        for alone, watched in zip(weights[0]["weighted alone" if run == "weighted" else "alone"], weights[0][run]):
             assert torch.equal(alone, watched)
         for one, other in zip(weights[0][run], weights[1][run]):
             assert torch.equal(one, other)
-    for run in ("microbatches", "hooks"):
+    for run in ("microbatches", "hooks", "weighted"):
         expected = weights[0]["expected"]
         for name, value in weights[0][f"{run} found"].items():
             assert value == pytest.approx(expected[run][name], rel=1e-9), (run, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,13 @@ def batches(step: int, microbatches: int) -> list[list[tuple[Tensor, Tensor]]]:
     return found
 
 
-def train(settings: dict[str, Any] | None, microbatches: int = 2) -> tuple[list[Tensor], Probe | None, list[Tensor]]:
+#: Of each process's microbatches: as a trainer has that multiplies by tokens over those of all processes, times their number, and by 3/4.
+WEIGHTS = ((0.15, 0.375), (0.45, 0.525))
+
+
+def train(
+    settings: dict[str, Any] | None, microbatches: int = 2, weighted: bool = False
+) -> tuple[list[Tensor], Probe | None, list[Tensor]]:
     """A few steps; the weights at the end, the probe, and the weights of the first step."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.0), nn.Linear(8, 3)).double()
@@ -51,10 +58,12 @@ def train(settings: dict[str, Any] | None, microbatches: int = 2) -> tuple[list[
     probe = None if settings is None else Probe(together, loss=loss, optimizer=optimizer, **settings)
     for step in range(4):
         own = batches(step, microbatches)[distributed.get_rank()]
-        for batch in own[:-1]:
-            with together.no_sync():
-                (loss(together, batch).mean() / microbatches).backward()
-        (loss(together, own[-1]).mean() / microbatches).backward()
+        weights = WEIGHTS[distributed.get_rank()] if weighted else [1 / microbatches] * microbatches
+        for batch, weight in zip(own, weights):
+            if weighted and probe is not None:
+                probe.microbatch(batch, weight=weight)
+            with nullcontext() if batch is own[-1] else together.no_sync():
+                (loss(together, batch).mean() * weight).backward()
         if probe is not None:
             probe.step(own[-1])
         optimizer.step()
@@ -78,9 +87,14 @@ def expected() -> dict[str, dict[str, float]]:
         list(torch.autograd.grad(loss(model, batch).mean(), samples.parameters)) for own in everything for batch in own
     ]
     groups = group_parts(gradients, [8, 8, 8, 8], samples.rows).values()[0]
+    # The mean of all has the weights Σ c / (processes · microbatches) in it.
+    shares = [weight / (sum(map(sum, WEIGHTS)) / 4) for own_weights in WEIGHTS for weight in own_weights]
+    lengthened = [[part * share for part in gradient] for gradient, share in zip(gradients, shares)]
+    weighted = group_parts(lengthened, [8, 8, 8, 8], samples.rows).values()[0]
     hooks = [samples.fluctuation(own[-1], "hooks", trace=False).rows[0] for own in everything]
     return {
         "microbatches": {name: groups[name].value for name in NAMES},
+        "weighted": {name: weighted[name].value for name in NAMES},
         "hooks": {name: sum(row[name].value for row in hooks) / 2 for name in NAMES},
     }
 
@@ -92,12 +106,15 @@ def main(folder: Path) -> None:
     results["probe"], probe, _ = train({"sharpness_set": data(), "every": {"fluctuation": 1, "lambda_max": 2, "sharpness": 2}})
     assert probe is not None
     results["rows"] = len(probe.rows)
-    for way in ("microbatches", "hooks"):
-        results[way], probe, _ = train({"fluctuation": way, "every": {"fluctuation": 1}, "quantities": ["fluctuation"]})
+    results["weighted alone"] = train(None, weighted=True)[0]
+    for run in ("microbatches", "hooks", "weighted"):
+        way = "microbatches" if run == "weighted" else run
+        settings = {"fluctuation": way, "every": {"fluctuation": 1}, "quantities": ["fluctuation"]}
+        results[run], probe, _ = train(settings, weighted=run == "weighted")
         assert probe is not None
         if probe.rows:
-            assert {row.method for row in probe.rows} == {way}
-            results[f"{way} found"] = first_values(probe)
+            assert {row.method for row in probe.rows} == {way}, probe.notes
+            results[f"{run} found"] = first_values(probe)
     torch.save(results, folder / f"weights{distributed.get_rank()}.pt")
     # Models in cycles hold the group: freed only as the process ends, PyTorch's threads are not joined, and it aborts now and then.
     del probe

@@ -1,7 +1,7 @@
 """Sharpness and fluctuation of one's own PyTorch models.
 
 Needs PyTorch: ``pip install "thalweg[torch]"``. Nothing of the model, its gradients or the random states is changed by
-what is measured here.
+what is measured here, but for generators that the loss keeps to itself (see :class:`Probe`).
 """
 
 from __future__ import annotations

@@ -30,9 +30,9 @@ class Processes:
         # Some back ends have collectives for one kind of device only.
         self._device = next(model.parameters()).device
 
-    def sum(self, number: int) -> int:
+    def sum(self, number: float) -> float:
         """Over all processes."""
-        total: int = sum(self._all(number))
+        total: float = sum(self._all(number))
         return total
 
     def largest(self, number: int) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,29 +18,41 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
+from ._tree import tensors
+
 
 #: Held while PyTorch's, numpy's or Python's global random states are others: two threads that measure at once would take and put back each
 #: other's. (A thread of the user's own that draws random numbers meanwhile is not held up.)
 GLOBAL_STATE = threading.RLock()
 
 
+#: What draws random numbers of its own.
+_GENERATORS = frozenset({torch.Generator, np.random.Generator})
+#: The weights that `rows_kept` of this thread will put back.
+_HELD = threading.local()
+
+
 @contextmanager
 def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
-    without backward hooks.
+    without backward hooks; rows that embeddings shorten are put back.
 
-    The random states of the processor and of every graphics card are put back, and so are the buffers themselves, not
-    only their numbers: a graph that holds one is not invalidated.
+    The random states of Python, numpy, the processor and every graphics card are put back, those of generators that are attributes of a module, and the
+    buffers themselves, not only their numbers: a graph that holds one is not invalidated.
     """
     with ExitStack() as stack:
         # None where no card is used: asking would start the driver.
         cards = list(range(torch.cuda.device_count())) if any(p.is_cuda for p in model.parameters()) else []
         stack.enter_context(GLOBAL_STATE)
         stack.enter_context(torch.random.fork_rng(devices=cards))
+        stack.enter_context(generators_kept(model))
         torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
         stack.enter_context(copied_buffers(model))
+        stack.enter_context(rows_kept(model))
         stack.enter_context(unhooked(model))
         if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
             # Its fast path runs without gradients alone, and gives zeros where padding is.
@@ -201,6 +215,50 @@ def copied_buffers(model: nn.Module) -> Iterator[None]:
             own.update(before)
 
 
+@contextmanager
+def generators_kept(model: nn.Module) -> Iterator[None]:
+    """Puts back Python's and numpy's random states, and those of the generators of torch and numpy that are attributes of a module."""
+    own, arrays = random.getstate(), np.random.get_state()
+    # By their exact types, which is quick: every module has some thirty attributes.
+    found = [value for module in model.modules() for value in module.__dict__.values() if type(value) in _GENERATORS]
+    torchs = [(one, one.get_state()) for one in found if isinstance(one, torch.Generator)]
+    numpys = [(one.bit_generator, one.bit_generator.state) for one in found if isinstance(one, np.random.Generator)]
+    try:
+        yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(arrays)
+        for generator, state in torchs:
+            generator.set_state(state)
+        for drawn, known in numpys:
+            drawn.state = known
+
+
+@contextmanager
+def rows_kept(model: nn.Module) -> Iterator[None]:
+    """Puts back what forward passes in here change of the weights of embeddings with `max_norm`, which shorten in place the rows that they read.
+
+    Nested, the outermost does it: what a graph in there has saved of a weight stays what it was made with.
+    """
+    held: set[int] = _HELD.__dict__.setdefault("weights", set())
+    found = {
+        id(module.weight): module.weight
+        for module in model.modules()
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.max_norm is not None and id(module.weight) not in held
+    }
+    before = {key: weight.detach().clone() for key, weight in found.items()}
+    held.update(found)
+    try:
+        yield
+    finally:
+        held.difference_update(found)
+        with torch.no_grad():
+            for key, weight in found.items():
+                if not torch.equal(weight, before[key]):
+                    # A graph that saved this weight must fail from now on, as it does where the training changes one.
+                    weight.copy_(before[key])
+
+
 def unwrapped(model: nn.Module) -> nn.Module:
     """The module within what `torch.compile` or data parallelism wrapped round it."""
     while True:
@@ -218,8 +276,8 @@ class Watch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.attention = False
-        #: The coarsest precision that a result was computed in; None before there is one.
-        self.coarsest: torch.dtype | None = None
+        #: The precisions that something was computed in.
+        self.precisions: set[torch.dtype] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
@@ -228,9 +286,14 @@ class Watch(TorchFunctionMode):
             # What it calls is not seen from here. With weights it multiplies matrices.
             self.attention = True
         found = func(*args, **(kwargs or {}))
-        if isinstance(found, Tensor) and found.is_floating_point():
-            self.coarsest = coarser(found.dtype, self.coarsest)
+        # Recurrent layers give several.
+        self.precisions |= {one.dtype for one in tensors(found) if one.is_floating_point()}
         return found
+
+    @property
+    def coarsest(self) -> torch.dtype | None:
+        """The precision with the fewest digits; None before anything was computed."""
+        return max(self.precisions, key=lambda one: torch.finfo(one).eps, default=None)
 
 
 def coarser(one: torch.dtype, other: torch.dtype | None) -> torch.dtype:

@@ -18,7 +18,7 @@ from .._measure import Measured
 from .._operator import space
 from .._progress import Progress, told
 from ._cut import Cut, Inseparable
-from ._evaluating import unhooked
+from ._evaluating import rows_kept, unhooked
 from ._exact import Exact, Unfit
 from ._groups import between_batches
 from ._many import Sampled
@@ -57,7 +57,8 @@ def measure(
     Moments of the samples are those of the set that is given: ``covariance_trace`` divides by its N samples, as the program
     does (:class:`Probe` estimates the distribution's from a batch, and divides by N − 1).
 
-    The model, its buffers, ``.grad`` and the random states are left as they are, a DataLoader's own generator too; backward
+    The model, its buffers, ``.grad`` and the random states are left as they are, a DataLoader's own generator too, and those that are attributes of a
+    module of the model. A generator that `loss` keeps elsewhere is not put back: where it gives other numbers each time, ``notes`` says so. Backward
     hooks on parameters and modules are not called. Several threads may measure at once; a thread that draws PyTorch's random numbers
     meanwhile, as a training with dropout does, disturbs those of a measurement, and its own are then not those of its seed. Products with the Hessian are exact
     (differentiating twice), in the precision of the parameters; ``model.double()`` gives more digits.
@@ -144,7 +145,7 @@ def measure(
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with unhooked(objective.model), told(progress, "part") as tell:
+    with unhooked(objective.model), rows_kept(objective.model), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         try:
             sampled, exact, ways, notes = _fluctuation(objective, draws, seed)

@@ -8,6 +8,7 @@ samples of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,9 @@ class Taken:
     counts: list[int] = field(default_factory=list)
     #: The samples of each backward pass; empty where they are not known.
     sizes: list[int] = field(default_factory=list)
-    #: Why they are not; empty where they are.
+    #: By what the training multiplies each one's mean loss, where that was said; else empty.
+    weights: list[float] = field(default_factory=list)
+    #: Why sizes or weights are not known; empty where they are.
     why: str = ""
     #: The last backward pass's gradients.
     last: list[Tensor] = field(default_factory=list)
@@ -47,7 +50,7 @@ class Taken:
     def means(self, *, by_samples: bool, scale: float) -> tuple[list[list[Tensor]], list[float]]:
         """Each group's mean gradient, in the memory of what was seen, and the number of samples that a mean with its variance would be of.
 
-        The sum of the passes is either the mean of their means, each with the weight 1/K, or, `by_samples`, that of all samples.
+        The sum of the passes, over `scale`, is either the mean of their means, each with the weight 1/K, or, `by_samples`, that of all samples.
         A plain mean of m means, of b_k samples each, has the variance of m²/Σ(1/b_k) samples.
         """
         found, weights, start = [], [], 0
@@ -88,8 +91,8 @@ class Microbatches:
         #: Samples of the forward passes since the last backward pass, and of those before each backward pass.
         self._entered: list[int | None] = []
         self._before: list[list[int | None]] = []
-        #: As the user said.
-        self._said: list[int] = []
+        #: As the user said: samples and weights.
+        self._said: list[tuple[int | None, Any]] = []
         #: What went in, to see whether it is other samples each time: a tensor and how often it had been written into.
         self._inputs: list[tuple[Tensor, int]] = []
         #: How many of them were there at the last backward pass.
@@ -111,10 +114,10 @@ class Microbatches:
             if self.model is not None:
                 self._handles.append(self.model.register_forward_pre_hook(self._forward, with_kwargs=True))
 
-    def say(self, samples: int) -> None:
-        """How many samples the next microbatch has, where the user knows better than a hook."""
+    def say(self, samples: int | None, weight: Any = None) -> None:
+        """How many samples the next microbatch has and which weight, where the user knows better than a hook."""
         if self._handles:
-            self._said.append(samples)
+            self._said.append((samples, weight))
 
     def take(self) -> Taken:
         """Stop watching; give what was seen.
@@ -135,16 +138,20 @@ class Microbatches:
             taken.counts = known[0]
             taken.last = [torch.zeros_like(p) if found is None else found for found, p in zip(self._last, self.parameters)]
             taken.sizes, taken.why = self._sizes(taken.passes)
+            taken.weights = [float(weight) for _, weight in self._said if weight is not None]
+            if taken.weights and not (len(taken.weights) == taken.passes and all(map(math.isfinite, taken.weights))):
+                taken.why = taken.why or f"the weights {taken.weights} were given for {taken.passes} backward passes"
         elif known:
             taken.why = "not every backward pass reached the same parameters"
         self._clear()
         return taken
 
     def _sizes(self, passes: int) -> tuple[list[int], str]:
-        if self._said:
-            if len(self._said) != passes:
-                return [], f"{len(self._said)} microbatches were announced and {passes} backward passes seen"
-            return self._said, ""
+        said = [samples for samples, _ in self._said if samples]
+        if said:
+            if len(said) != passes:
+                return [], f"{len(said)} microbatches were announced and {passes} backward passes seen"
+            return said, ""
         if self._same:
             return [], "the same samples went into several forward passes"
         if len(self._before) != passes or any(len(set(found)) != 1 for found in self._before):

@@ -15,6 +15,7 @@ from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
 from ._evaluating import Watch, coarser, evaluating, modes, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
+from ._repeated import DIFFERS, alike
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
 TERMS = 8
@@ -144,6 +145,7 @@ class Objective:
         given, self.batches = self.batches, []
         self._given = given
         watch = Watch()
+        repeats = True
         most: int | None = None
         whole = 0
         for index, batch in enumerate(given):
@@ -151,6 +153,8 @@ class Objective:
             if index == 0:
                 with watch:
                     losses = self._run(0)
+                again = without_graph(lambda: self._loss(self.batch(0)), lambda: self.evaluating(0))
+                repeats = alike(losses, again)
                 self._weighed = None if tied_to_batch(self.model) else weigh(self)
                 most = None if self._weighed is None else self._weighed.cached()
             else:
@@ -174,6 +178,8 @@ class Objective:
         self.coarsest = coarser(self._precision, watch.coarsest)
         for parameter in self.parameters:
             self.coarsest = coarser(parameter.dtype, self.coarsest)
+        if not repeats:
+            self.notes.append(f"{DIFFERS}: what is measured is of no one function, and the stated errors know nothing of it; such a generator is not put back")
         if watch.attention:
             self.notes.append("attention is computed by PyTorch's mathematical kernel: the fused ones have no second derivative")
         if self._precision.itemsize < self.dtype.itemsize:
@@ -181,10 +187,14 @@ class Objective:
                 f"the loss is computed in {self._precision}, with fewer digits than the parameters have (transformers' models "
                 "do so with float32)".replace("torch.", "")
             )
+        low = {precision for precision in watch.precisions if precision.itemsize < 4}
         if torch.is_autocast_enabled(self.device.type):
+            low.add(torch.get_autocast_dtype(self.device.type))
+        if low and all(parameter.dtype.itemsize >= 4 for parameter in self.parameters):
+            # Autocast may be around the measurement, or in the loss or the model.
+            types = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in low))
             self.notes.append(
-                f"autocast to {torch.get_autocast_dtype(self.device.type)} is on: products have its few digits, whatever their "
-                "stated error"
+                f"part of the loss is computed in {types}, as under autocast: values and products have its few digits, whatever their stated error"
             )
 
     def _run(self, index: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from .._arguments import is_whole
 from .._curvature import trace
 from .._estimate import Estimate
-from ._evaluating import unhooked
+from ._evaluating import rows_kept, unhooked
 from ._exact import Unfit, gauss_newton_trace
 from ._multilinear import linear_in_each_parameter
 from ._objective import Loss, Objective
@@ -86,7 +86,7 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
     objective = Objective(model, loss, data, seed)
     if linear_in_each_parameter(objective.model):
         try:
-            with unhooked(objective.model):
+            with unhooked(objective.model), rows_kept(objective.model):
                 value, passes = gauss_newton_trace(objective)
             return Estimate(value, 0.0, "rounding", passes, True)
         except Unfit:

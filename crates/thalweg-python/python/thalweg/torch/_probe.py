@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -17,21 +18,23 @@ from .._arguments import LARGEST, is_number, is_whole
 from ..log import Log, Row
 from ._batches import size
 from ._distributed import Processes
-from ._evaluating import unhooked, unwrapped
+from ._evaluating import unhooked, unwrapped, without_graph
 from ._fluctuation import WAYS, Found, Samples, join
 from ._microbatches import Microbatches, Taken
 from ._moments import Value
 from ._objective import checked, layers_of, trainable
+from ._repeated import DIFFERS, alike
 from ._residuals import Pool, residual_trace
 from ._said import said
 from ._schedule import Item, Schedule
 from ._sharpness import CURVATURES, Sharpness
 from ._state import preserved
+from ._weighting import Weighting, weighting
 
 T = TypeVar("T")
 
 #: What one measurement by each way costs, in gradient passes of the batch: the samples' gradients, and tr G beside them.
-#: Measured on the loops of benches/python/probe_overhead.py; the dearest counts.
+#: Measured on the loops of benches/python/probe_overhead.py; the dearest counts. Microbatches' also take one pass of the last one.
 COSTS = {
     "hooks": (2.6, 1.4),
     "vmap": (4.0, 1.4),
@@ -39,10 +42,6 @@ COSTS = {
     "signs": (4.0, 2.9),
     "microbatches": (0.2, 1.5),
 }
-
-#: How far the last microbatch's gradient may be from that of the loss on its batch, relative to it: augmentation makes a
-#: difference, and so does a penalty; another loss's is nothing like it. And what counts as along it.
-NEAR, ALONG = 0.5, 0.02
 
 #: Shares of the budget; one where none is given.
 SHARES = {"lambda_max": 2.0, "preconditioned_lambda_max": 2.0}
@@ -55,7 +54,9 @@ class Probe:
     """Watches a training: call :meth:`step` once a step, between ``backward()`` and ``optimizer.step()``.
 
     Nothing of the training is changed, not a bit of its weights: random states, buffers, gradients and flags are put back,
-    and the probe's own random numbers are its own. What is measured when follows from the settings alone.
+    and the probe's own random numbers are its own. What is measured when follows from the settings alone. What is put back are the global
+    random states and the generators that are attributes of a module of the model. A `loss` that draws from a generator kept elsewhere, or counts its calls, is
+    called by measurements too, so that the training goes on otherwise: the first step sees it, and says so by a note and a warning.
 
     Parameters
     ----------
@@ -81,15 +82,17 @@ class Probe:
         ``critical_sharpness``. By default all that settings allow but the last one, which is for models that are too large for
         products with the Hessian.
     every : dict, optional
-        Steps from one measurement of a quantity to the next, for those that shall not follow the budget.
+        Steps from one measurement of a quantity to the next, for those that shall not follow the budget: the first is at the first step.
     fluctuation : str
         The way: ``auto``, ``microbatches``, ``hooks``, ``vmap``, ``chunks`` or ``signs``. ``auto`` takes microbatches where three or
         more are seen (accumulation, data parallelism), else hooks where all layers allow them, else chunks, or signs where samples are coupled.
         Backward passes count as microbatches where each had a forward pass of the model on other samples before it
-        (see :meth:`microbatch`), and the last one's gradient is that of ``loss(model, batch)``; if not, a note says so and the next way is taken.
-        Up to nine gradients of the model's size are held for them, in the steps that are measured.
+        (see :meth:`microbatch`), and the last one's gradient is that of ``loss(model, batch)`` times its weight, at every step that is measured; if not, a
+        note says so and the next way is taken.
+        Up to ten gradients of the model's size are held for them, in the steps that are measured.
     accumulation : {"mean", "sum"}
         Whether the training divides the losses of K microbatches by K (or weights them by their samples: that is found out), or not.
+        Other weights, as by tokens, are given to :meth:`microbatch`.
     scaler : torch.amp.GradScaler, optional
         By whose scale microbatches' gradients are divided.
     seed : int
@@ -193,12 +196,10 @@ class Probe:
         self._every = dict(every or {})
         self._step = int(first_step)
         self._closed = False
-        #: Samples for each entry of what goes into the model, where microbatches are seen.
-        self._each = 1.0
-        #: By how much microbatches' gradients are longer than those of the loss.
-        self._longer = 1.0
         self._schedule: Schedule | None = None
         self._last_fluctuation: tuple[Value, int] | None = None
+        #: How the passes were weighted that were looked at last.
+        self._agreed: tuple[Taken, Weighting] | None = None
         self._notes: list[str] = []
         self._pool = Pool()
         self._watch()
@@ -234,6 +235,11 @@ class Probe:
             for item in self._schedule.items
         }
 
+    @property
+    def watching(self) -> bool:
+        """Whether this step's microbatches are looked at, so that :meth:`microbatch` is heard."""
+        return self._microbatches.armed
+
     def step(self, batch: Any) -> None:
         """Measure what is due, after the gradient is there and before the optimizer takes it.
 
@@ -259,21 +265,27 @@ class Probe:
             if self._processes.first and rows:
                 self.rows.extend(rows)
                 self._to_logs("write", rows)
+        self._agreed = None
         coming = (self._schedule.expects(name, self._step) for name in ("fluctuation", "gauss_newton_trace"))
         if self._way == "microbatches" and any(coming):
             self._microbatches.arm()
 
-    def microbatch(self, batch: Any) -> None:
-        """Say what the next backward pass is of; needed only where the model's own forward passes do not show it.
+    def microbatch(self, batch: Any, *, weight: float | Tensor | None = None) -> None:
+        """Say what the next backward pass is of; needed only where the model's own forward passes do not show it, or for its weight.
 
         Parameters
         ----------
         batch : whatever the loss takes
             The samples of one microbatch.
+        weight : float, optional
+            By what the training multiplies the mean loss on it, where that is neither one over the number of microbatches nor the part of the samples:
+            of a mean over the tokens of all microbatches, its tokens over all. To be given for every microbatch then. A sample counts as
+            in the training's gradient: a sequence by the sum over its tokens, over the mean number of tokens in this step.
         """
-        samples = size(batch)
-        if samples:
-            self._microbatches.say(samples)
+        known = weight is None or (weight.numel() == 1 if isinstance(weight, Tensor) else is_number(weight) and weight >= 0)
+        if not known:
+            raise ValueError(f"`weight` is {weight!r}: what the mean loss is multiplied by is needed, a number of 0 or more")
+        self._microbatches.say(size(batch), weight)
 
     def close(self) -> None:
         """Leave the model, and close the logs."""
@@ -365,6 +377,7 @@ class Probe:
 
     def _begin(self, batch: Any, taken: Taken) -> Schedule:
         """Decides the way and the schedule, once the first batch is there."""
+        self._ask_twice(batch)
         # A batch that is one of several microbatches costs as much less.
         passes = 1
         if "fluctuation" in self._quantities or "gauss_newton_trace" in self._quantities:
@@ -378,7 +391,7 @@ class Probe:
             else:
                 own, trace = COSTS[self._way]
                 if self._way == "microbatches":
-                    costs = (own,) if name == "fluctuation" else (trace / passes,)
+                    costs = (own + 1 / passes,) if name == "fluctuation" else (trace / passes,)
                 elif name == "fluctuation":
                     # One measurement gives both.
                     costs = ((own + (trace if "gauss_newton_trace" in self._quantities else 0)) / passes,)
@@ -393,6 +406,20 @@ class Probe:
         schedule = Schedule(self._overhead, items)
         self._to_logs("start", self._settings(batch))
         return schedule
+
+    def _ask_twice(self, batch: Any) -> None:
+        """Says so where the loss depends on what is not put back."""
+
+        def losses() -> Tensor:
+            return without_graph(lambda: self._samples.losses(batch).clone(), lambda: self._measuring(-1))
+
+        try:
+            same = alike(losses(), losses())
+        except Exception:
+            # What fails is told where it is measured.
+            return
+        if not same:
+            self._note(f"{DIFFERS}: measurements call it, and what it draws from is not put back, so that the run is not the same as without them", warn=True)
 
     def _decide(self, batch: Any, taken: Taken) -> int:
         """Decides the way of the fluctuation; gives how many batches like this one are a step's."""
@@ -436,59 +463,42 @@ class Probe:
 
         return self._processes.agreed(self._tried("fluctuation", choose, self._schedule is None) or "none")
 
-    def _agree(self, taken: Taken, batch: Any) -> bool | None:
-        """Whether the passes of this step are weighted by their samples; None, and a note, where they are no microbatches."""
-        unequal = self._processes.sum(len(set(taken.sizes)) > 1)
+    def _agree(self, taken: Taken, batch: Any) -> Weighting | None:
+        """How the passes of this step are weighted; None, and a note, where they are no microbatches."""
+        if self._agreed is not None and self._agreed[0] is taken:
+            return self._agreed[1]
         why: str = taken.why or ("" if taken.groups else "a process had no backward pass")
         if self._processes.sum(len(taken.groups)) < 2:
             why = why or "there was one alone at some step"
-        by_samples = False
-        if not why and (unequal or self._schedule is None):
+        found = None
+        if not why:
             try:
-                by_samples, why = self._convention(taken, batch)
+                found, why = self._weighting(taken, batch)
             except Exception as error:
                 why = f"the gradient of `loss` on the last one failed: {error}"
-        wrong = self._processes.sum(bool(why))
-        if wrong:
+        total = self._processes.sum(0.0 if found is None else found.total)
+        if self._processes.sum(found is None) or found is None:
             self._note(f"backward passes are not taken for microbatches: {why or 'not so on another process'}")
             return None
-        return by_samples
+        if found.unlike:
+            self._note("microbatches have the weights that were given, and a sample counts as in the training's gradient: a sequence by its tokens")
+        # A process's own weights need not add up to 1.
+        self._agreed = taken, replace(found, total=total / self._processes.count)
+        return self._agreed[1]
 
-    def _convention(self, taken: Taken, batch: Any) -> tuple[bool, str]:
-        """How the last pass's gradient follows from the gradient of its own mean loss: weighted by samples or not; or why in neither way."""
+    def _weighting(self, taken: Taken, batch: Any) -> tuple[Weighting | None, str]:
+        """How the last pass's gradient follows from the gradient of its own mean loss; or why it does not."""
         with self._as_last_forward(taken):
             losses = self._samples.losses(batch)
         units = len(losses) if losses.dim() else size(batch) or taken.sizes[-1]
         found = torch.autograd.grad(losses.mean(), self._parameters, allow_unused=True)
         own = [torch.zeros_like(p) if part is None else part for p, part in zip(self._parameters, found)]
-        # A vector's entries are the samples, which may be several for each of what entered the model.
-        each = units / taken.sizes[-1]
-        unequal = len(set(taken.sizes)) > 1
-        if unequal and each != int(each):
-            return False, f"the last one has {units} samples, and {taken.sizes[-1]} entered the model"
-        scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
-        length = _distance(own, None)
-        # By what the last pass is to be multiplied where passes have equal weights, and where they are weighted by samples.
-        factors = {False: 1.0 if self._sum else float(taken.passes), True: sum(taken.sizes) / taken.sizes[-1]}
-        far = {kind: _distance(taken.last, own, factor / scale) for kind, factor in factors.items()}
-        by_samples = far[True] < far[False] and not self._sum
-        # How much longer the pass's gradient is than it should be, which a trainer that divides by another number makes it.
-        product = sum(float((one.double() * other.double()).sum()) for one, other in zip(taken.last, own))
-        longer = product * factors[by_samples] / scale / length**2 if length else 1.0
-        along = _distance(taken.last, own, factors[by_samples] / (scale * longer)) if longer > 0 else math.inf
-        self._longer = 1.0
-        if along <= ALONG * length and abs(longer - 1) > ALONG:
-            if unequal:
-                return False, f"how they are weighted is not known: the last one's gradient is {longer:.3g} times as long as it should be"
-            self._longer = longer
-            self._note(f"microbatches' gradients are {longer:.4g} times those of `loss` on them, and are divided by that")
-        elif not far[by_samples] <= NEAR * length:
-            return False, (
-                f"the last one's gradient is not that of `loss` on this batch (they differ by {far[by_samples] / max(length, 1e-300):.2g} "
-                "of its length), as with several losses, each with a backward pass of its own"
-            )
-        self._each = each
-        return by_samples, ""
+        return weighting(taken, own, units, scale=self._scale, summed=self._sum)
+
+    @property
+    def _scale(self) -> float:
+        """What mixed precision has multiplied gradients by."""
+        return 1.0 if self._scaler is None else float(self._scaler.get_scale())
 
     @contextmanager
     def _as_last_forward(self, taken: Taken) -> Iterator[None]:
@@ -578,14 +588,12 @@ class Probe:
             return by(self._way)
         found = None
         if "fluctuation" in due:
-            by_samples = self._agree(taken, batch)
-            if by_samples is None:
+            weights = self._agree(taken, batch)
+            if weights is None:
                 way = self._other(batch)
                 return None if way == "none" else by(way)
-            scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
-            scale *= self._longer * (taken.passes if self._sum else 1)
-            means, sizes = taken.means(by_samples=by_samples, scale=scale)
-            parts = self._processes.gathered(means, [count * self._each for count in sizes], self._samples.rows)
+            means, sizes = taken.means(by_samples=weights.by_samples, scale=self._scale * weights.total)
+            parts = self._processes.gathered(means, [count * weights.each for count in sizes], self._samples.rows)
             if parts is not None:
                 found = Found(parts.values(), "microbatches", "labels")
         if "gauss_newton_trace" in due:
@@ -625,12 +633,3 @@ class Probe:
             return
         error = abs(ratio) * math.hypot(above.error / above.value, sharpness.error / sharpness.value)
         yield Row(step, "fluctuation_per_sharpness", "", ratio, error, "standard-error", f"fluctuation of step {measured}")
-
-
-def _distance(one: Sequence[Tensor], other: Sequence[Tensor] | None, factor: float = 1.0) -> float:
-    """The length of the difference of a gradient, times a factor, and another; or of the one."""
-    total = 0.0
-    for index, part in enumerate(one):
-        difference = part.double() * factor
-        total += float((difference if other is None else difference - other[index].double()).square().sum())
-    return math.sqrt(total)

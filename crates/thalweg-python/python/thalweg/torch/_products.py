@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ._convolutions import Convolutions
-from ._evaluating import unhooked
+from ._evaluating import rows_kept, unhooked
 from ._graphs import Graphs
 from ._objective import Objective
 from ._said import said
@@ -89,7 +89,7 @@ class Products:
         total: Tensor | None = None
         self.objective.refresh()
         self._graphs.refresh()
-        with unhooked(self.objective.model):
+        with unhooked(self.objective.model), rows_kept(self.objective.model):
             for index, weight in enumerate(self.objective.weights):
                 graph = self._graphs.of(index)
                 for first, part in self._parts(graph, rows, blocks):

@@ -18,6 +18,8 @@ class Item:
     share: float = 1.0
     #: Measurements so far.
     done: int = 0
+    #: The step of the next one, where their distance is fixed; None before the first.
+    coming: int | None = None
     #: Passes left to spend; below zero, still to be paid for.
     saved: float = 0.0
 
@@ -29,7 +31,7 @@ class Item:
 
 @dataclass
 class Schedule:
-    """Each quantity is measured at the first step, and again as soon as its share of the budget has paid for the last time.
+    """Each quantity is measured at the first step, and again after `every` steps, or as soon as its share of the budget has paid for the last time.
 
     So no more is spent than the budget and one measurement of each, and the steps measured follow from the settings: the same
     settings give the same steps on every machine.
@@ -57,7 +59,9 @@ class Schedule:
         found = []
         for item in self.items:
             if item.every is not None:
-                due = (step + 1) % item.every == 0
+                due = item.coming is None or step >= item.coming
+                if due:
+                    item.coming = step + item.every
             else:
                 item.saved += self.overhead * item.share
                 due = self._paid(item.saved)
@@ -74,7 +78,7 @@ class Schedule:
         for item in self.items:
             if item.name == name:
                 if item.every is not None:
-                    return (step + 1) % item.every == 0
+                    return item.coming is None or step >= item.coming
                 return self._paid(item.saved + self.overhead * item.share)
         return False
 

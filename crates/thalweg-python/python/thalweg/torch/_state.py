@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-import numpy as np
 import torch
 from torch import nn
 
-from ._evaluating import GLOBAL_STATE, copied_buffers
+from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, rows_kept
 
 
 @contextmanager
 def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     """Put back, at the end and after an exception, all that `model` and the random number generators had before.
 
-    That is: Python's, numpy's and PyTorch's generators (those of CUDA's devices too), all buffers (BatchNorm's running
+    That is: Python's, numpy's and PyTorch's generators (those of CUDA's devices too, and those that are attributes of a module), all buffers (BatchNorm's running
     statistics; inside there are copies of them), which tensors the parameters' ``.grad`` are, ``requires_grad``, and the training flag
-    of every module. Inside, ``.grad`` is None. Values of parameters are not copied: a measurement only reads them.
+    of every module. Inside, ``.grad`` is None. Values of parameters are not copied, as a measurement only reads them, but for those of
+    embeddings with `max_norm`, whose forward pass writes.
 
     Parameters
     ----------
@@ -32,9 +31,10 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     parameters = [(parameter, parameter.grad, parameter.requires_grad) for parameter in model.parameters()]
     with ExitStack() as stack:
         stack.enter_context(GLOBAL_STATE)
-        own, arrays = random.getstate(), np.random.get_state()
+        stack.enter_context(generators_kept(model))
         stack.enter_context(_torch_generators_kept())
         stack.enter_context(copied_buffers(model))
+        stack.enter_context(rows_kept(model))
         # A loop may run under no_grad or inference_mode; measurements need derivatives.
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -51,8 +51,6 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
             for parameter, gradient, required in parameters:
                 parameter.grad = gradient
                 parameter.requires_grad_(required)
-            random.setstate(own)
-            np.random.set_state(arrays)
 
 
 @contextmanager
