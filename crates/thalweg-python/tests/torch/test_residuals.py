@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -38,6 +39,20 @@ def test_the_condition_number_s_error_covers(spectrum: list[float]) -> None:
     assert inside >= 178
     if len(set(spectrum)) == 1:
         assert plain > 1.6
+
+
+def test_a_condition_number_that_few_samples_decide_is_none() -> None:
+    """One sample far from the others: the directions of the parts without it say nothing of it, and the ratio may be anything."""
+    generator = torch.Generator().manual_seed(0)
+    values = []
+    for _ in range(50):
+        residuals = torch.randn(60, 3, generator=generator, dtype=torch.double)
+        residuals[7] = 1e3 * torch.randn(3, generator=generator, dtype=torch.double)
+        found = Pool().add(0, residuals)
+        assert found is not None
+        values.append(found[0])
+    assert all(math.isnan(value.value) or value.error < value.value for value in values)
+    assert sum(math.isnan(value.value) for value in values) > 25
 
 
 def test_the_window_begins_anew_with_other_outputs() -> None:

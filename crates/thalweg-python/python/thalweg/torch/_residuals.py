@@ -6,7 +6,7 @@ given in q − 1 coordinates across that direction, in which they cannot scatter
 
 The eigenvalues of a sample covariance spread even where the true ones are all equal: of n white samples their ratio is about
 ((1 + √(q/n))/(1 − √(q/n)))². So directions are taken from seven of eight parts of the samples, and variances along them from the part left
-out (cross-validated eigenvalues): white residuals then give 1 on average, and may give a little less. Where other eigenvalues are near the extreme ones the value is
+out (cross-validated eigenvalues): white residuals then give 1 on average, and may give a little less; a value that is not larger than its error is not a number. Where other eigenvalues are near the extreme ones the value is
 a tenth or so low, as the directions are not quite theirs; its error covers that.
 """
 
@@ -99,4 +99,6 @@ class Pool:
             (largest.sum() - largest[group]).item() / (smallest.sum() - smallest[group]).item() for group in range(GROUPS)
         ]
         # The parts have most of their directions' samples in common, for which the jackknife is up to twice too small.
-        return Value((largest.sum() / smallest.sum()).item(), 2 * jackknife(left_out))
+        value, error = (largest.sum() / smallest.sum()).item(), 2 * jackknife(left_out)
+        # Where a few samples hold most of the scatter, the other parts' directions say nothing of theirs.
+        return Value(value, error) if error < value else Value(math.nan, math.nan)
