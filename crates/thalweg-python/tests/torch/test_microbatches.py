@@ -211,7 +211,7 @@ def test_sequences_count_by_their_tokens_whatever_the_first_step_was() -> None:
 
 
 def test_weights_of_tokens_that_are_not_given_are_seen_at_every_step() -> None:
-    """The first step's microbatches are alike; those of the second are not, and are left to the next way."""
+    """The first step's microbatches are alike; those of the second are not, and the next way is taken from then on, which is said once."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(7, 3), nn.Linear(3, 7))
     probe = Probe(model, loss=over_tokens, quantities=["fluctuation"], every={"fluctuation": 1})
@@ -221,7 +221,8 @@ def test_weights_of_tokens_that_are_not_given_are_seen_at_every_step() -> None:
             (over_tokens(model, batch) * tokens(batch) / sum(map(tokens, several))).backward()
         probe.step(batch)
         model.zero_grad()
-    assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["microbatches", "chunks", "microbatches"]
+    assert [row.method for row in probe.rows if row.quantity == "fluctuation"] == ["microbatches", "chunks", "chunks"]
+    assert sum("not taken for microbatches" in note for note in probe.notes) == 1
     assert any("0.3333 times as long" in note for note in probe.notes)
 
 

@@ -51,6 +51,55 @@ def test_autocast_has_the_tolerance_of_what_it_computes_in() -> None:
     assert samples(model, cast).choose(batch) == "hooks"
 
 
+class Tied(nn.Module):
+    """Its read-out is used outside a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.inner = nn.Embedding(30, 16), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.table(x)
+        return functional.linear(h + torch.tanh(self.inner(h)), self.table.weight)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_few_digits_hide_no_weight_that_is_used_elsewhere(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    model = Tied()
+    nn.init.normal_(model.table.weight, std=0.5)
+    words = torch.randint(30, (24, 9))
+
+    def cast(model: nn.Module, batch: Tensor) -> Tensor:
+        with torch.autocast("cpu", precision):
+            found = model(batch[:, :-1])
+        return functional.cross_entropy(found.float().transpose(1, 2), batch[:, 1:], reduction="none").mean(1)
+
+    squares = []
+    for index in range(len(words)):
+        gradients = torch.autograd.grad(cast(model, words[index : index + 1]).sum(), list(model.parameters()))
+        squares.append(sum(float(part.double().square().sum()) for part in gradients))
+    (found,) = measure(model, cast, words, top=1, trace_products=8, density_probes=2, density_steps=5).networks
+    assert found["fluctuation"]["value"] == pytest.approx(sum(squares) / len(squares), rel=1e-3)
+    assert samples(model, cast).choose(words) == "chunks"
+
+
+def test_an_input_of_few_digits_loosens_nothing() -> None:
+    torch.manual_seed(0)
+    first, second = nn.Linear(6, 16), nn.Linear(16, 16)
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = first, second
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.first(x.bfloat16().float())
+            return self.second(h) + functional.linear(h, self.second.weight)
+
+    assert samples(Twice(), classify).choose((torch.randn(32, 6), torch.randint(16, (32,)))) == "chunks"
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_hooks_go_at_a_minimum_where_the_gradient_is_rounding(dtype: torch.dtype) -> None:
     torch.manual_seed(0)

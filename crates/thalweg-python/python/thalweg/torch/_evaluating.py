@@ -37,7 +37,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
     without backward hooks; rows that embeddings shorten are put back.
 
-    The random states of Python, numpy, the processor and every graphics card are put back, those of generators that are attributes of a module, and the
+    The random states of Python, numpy, the processor and every graphics card are put back, those of torch and numpy `Generator` objects that are attributes of a module, and the
     buffers themselves, not only their numbers: a graph that holds one is not invalidated.
     """
     with ExitStack() as stack:

@@ -22,6 +22,8 @@ from ._tree import mapped, tensors
 
 #: By how much the sum of the samples' gradients may differ from the batch's, by precision: rounding, and no more.
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
+#: What counts as nothing beside the gradients of all parameters, at most, in whatever precision.
+LEAST = 1e-3
 
 
 class Unknown(ValueError):
@@ -255,7 +257,7 @@ class SampleNorms:
         # A gradient that is 0 but for rounding (of a key's bias, which softmax does not see) has parts that are rounding.
         largest = torch.stack([square.cpu().double() for square in norms.squares]).sum(0).sqrt().sum().item()
         for parameter, square, slope, gradient in zip(self.parameters, norms.squares, norms.slopes, whole):
-            rounding = (100 * torch.finfo(self._least(parameter.dtype)).eps * largest) ** 2
+            rounding = (self._rounding(parameter.dtype) * largest) ** 2
             expected = gradient.to(slope.dtype).square().sum()
             # Rounding is of the samples' gradients, which may cancel.
             scale = expected.maximum(square.sqrt().sum() * expected.sqrt())
@@ -267,10 +269,18 @@ class SampleNorms:
         return whole
 
     def _least(self, dtype: torch.dtype) -> torch.dtype:
-        """The coarsest precision that anything is computed in: autocast has layers compute in another one than their weights'."""
-        for found in (self.coarsest, *(call.precision for call in self._calls)):
+        """The coarsest precision that layers compute in, which autocast makes another one than their weights', or that anything else does.
+
+        Of what is not in a layer, numbers of less than single precision do not count: with their few digits nothing could be told.
+        """
+        elsewhere = self.coarsest if self.coarsest is not None and self.coarsest.itemsize >= 4 else None
+        for found in (elsewhere, *(call.precision for call in self._calls)):
             dtype = coarser(dtype, found)
         return dtype
+
+    def _rounding(self, dtype: torch.dtype) -> float:
+        """What counts as nothing beside the gradients of all parameters."""
+        return min(100 * torch.finfo(self._least(dtype)).eps, LEAST)
 
     def _tolerance(self, dtype: torch.dtype) -> float:
         return TOLERANCE.get(self._least(dtype), 3e-2)
@@ -291,7 +301,7 @@ class SampleNorms:
                 continue
             one, other = (part.detach().reshape(samples, -1).to(_precise(part.dtype)) for part in (one, other))
             expected = one * weights.to(one.dtype).unsqueeze(1)
-            rounding = 100 * torch.finfo(self._least(one.dtype)).eps * largest
+            rounding = self._rounding(one.dtype) * largest
             if (other - expected).norm() > self._tolerance(one.dtype) * expected.norm() + rounding:
                 raise Unknown(
                     f"the losses of samples depend on what layer `{call.name}` gave for others: a batch's samples have no gradients "

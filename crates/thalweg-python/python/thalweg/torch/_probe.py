@@ -55,7 +55,7 @@ class Probe:
 
     Nothing of the training is changed, not a bit of its weights: random states, buffers, gradients and flags are put back,
     and the probe's own random numbers are its own. What is measured when follows from the settings alone. What is put back are the global
-    random states and the generators that are attributes of a module of the model. A `loss` that draws from a generator kept elsewhere, or counts its calls, is
+    random states and the `Generator` objects of PyTorch and numpy that are attributes of a module of the model. A `loss` that draws from a generator kept elsewhere, or counts its calls, is
     called by measurements too, so that the training goes on otherwise: the first step sees it, and says so by a note and a warning.
 
     Parameters
@@ -200,6 +200,8 @@ class Probe:
         self._last_fluctuation: tuple[Value, int] | None = None
         #: How the passes were weighted that were looked at last.
         self._agreed: tuple[Taken, Weighting] | None = None
+        #: Whether the passes of the last step that was looked at are no microbatches of `loss`.
+        self._refused = False
         self._notes: list[str] = []
         self._pool = Pool()
         self._watch()
@@ -282,7 +284,12 @@ class Probe:
             of a mean over the tokens of all microbatches, its tokens over all. To be given for every microbatch then. A sample counts as
             in the training's gradient: a sequence by the sum over its tokens, over the mean number of tokens in this step.
         """
-        known = weight is None or (weight.numel() == 1 if isinstance(weight, Tensor) else is_number(weight) and weight >= 0)
+        known = weight is None or (
+            # The number of a tensor elsewhere is not waited for.
+            weight.numel() == 1 and (weight.device.type != "cpu" or bool(weight >= 0))
+            if isinstance(weight, Tensor)
+            else is_number(weight) and weight >= 0
+        )
         if not known:
             raise ValueError(f"`weight` is {weight!r}: what the mean loss is multiplied by is needed, a number of 0 or more")
         self._microbatches.say(size(batch), weight)
@@ -470,12 +477,14 @@ class Probe:
         why: str = taken.why or ("" if taken.groups else "a process had no backward pass")
         if self._processes.sum(len(taken.groups)) < 2:
             why = why or "there was one alone at some step"
-        found = None
+        found, wrong = None, False
         if not why:
             try:
                 found, why = self._weighting(taken, batch)
             except Exception as error:
                 why = f"the gradient of `loss` on the last one failed: {error}"
+            wrong = found is None
+        self._refused = bool(self._processes.sum(wrong))
         total = self._processes.sum(0.0 if found is None else found.total)
         if self._processes.sum(found is None) or found is None:
             self._note(f"backward passes are not taken for microbatches: {why or 'not so on another process'}")
@@ -485,6 +494,14 @@ class Probe:
         # A process's own weights need not add up to 1.
         self._agreed = taken, replace(found, total=total / self._processes.count)
         return self._agreed[1]
+
+    def _leave_microbatches(self, way: str, passes: int) -> None:
+        """From now on by this way alone: of a sample that is something else, and seen now and then, no series could be made."""
+        self._way = way
+        own, trace = COSTS.get(way, (0.0, 0.0))
+        if self._schedule is not None:
+            self._schedule.charge("fluctuation", ((own + (trace if "gauss_newton_trace" in self._quantities else 0.0)) / passes,))
+            self._schedule.drop("gauss_newton_trace")
 
     def _weighting(self, taken: Taken, batch: Any) -> tuple[Weighting | None, str]:
         """How the last pass's gradient follows from the gradient of its own mean loss; or why it does not."""
@@ -591,6 +608,8 @@ class Probe:
             weights = self._agree(taken, batch)
             if weights is None:
                 way = self._other(batch)
+                if self._refused:
+                    self._leave_microbatches(way, taken.passes)
                 return None if way == "none" else by(way)
             means, sizes = taken.means(by_samples=weights.by_samples, scale=self._scale * weights.total)
             parts = self._processes.gathered(means, [count * weights.each for count in sizes], self._samples.rows)

@@ -73,6 +73,16 @@ class Schedule:
                 found.append(item)
         return found
 
+    def charge(self, name: str, costs: tuple[float, ...]) -> None:
+        """What a quantity costs from now on."""
+        for item in self.items:
+            if item.name == name:
+                item.costs = costs
+
+    def drop(self, name: str) -> None:
+        """No longer measures a quantity for itself."""
+        self.items = [item for item in self.items if item.name != name]
+
     def expects(self, name: str, step: int) -> bool:
         """Whether quantity `name` is due at `step`, the next one."""
         for item in self.items:

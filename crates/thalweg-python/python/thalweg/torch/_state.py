@@ -15,7 +15,7 @@ from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, rows_kep
 def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     """Put back, at the end and after an exception, all that `model` and the random number generators had before.
 
-    That is: Python's, numpy's and PyTorch's generators (those of CUDA's devices too, and those that are attributes of a module), all buffers (BatchNorm's running
+    That is: Python's, numpy's and PyTorch's generators (those of CUDA's devices too, and `Generator` objects of torch and numpy that are attributes of a module), all buffers (BatchNorm's running
     statistics; inside there are copies of them), which tensors the parameters' ``.grad`` are, ``requires_grad``, and the training flag
     of every module. Inside, ``.grad`` is None. Values of parameters are not copied, as a measurement only reads them, but for those of
     embeddings with `max_norm`, whose forward pass writes.

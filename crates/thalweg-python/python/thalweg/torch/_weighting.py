@@ -65,6 +65,11 @@ def weighting(taken: Taken, own: Sequence[Tensor], units: int, *, scale: float, 
     product = sum(float((one.double() * other.double()).sum()) for one, other in zip(taken.last, own))
     longer = product * factor / scale / length**2 if length else 1.0
     along = distance(taken.last, own, factor / (scale * longer)) if longer > 0 else math.inf
+    if known[0][0].unlike and not far[0] <= ALONG * length:
+        return None, (
+            "the last one's gradient is not that of `loss` on this batch times the weight that was given (they differ by "
+            f"{far[0] / max(length, 1e-300):.2g} of its length): with weights by tokens `loss` must be a mean over tokens"
+        )
     if along <= ALONG * length and abs(longer - 1) > ALONG:
         return None, (
             f"the last one's gradient is {longer:.4g} times as long as that of `loss` on it, and by how much others are longer is not known "
