@@ -226,6 +226,21 @@ def test_weights_of_tokens_that_are_not_given_are_seen_at_every_step() -> None:
     assert any("0.3333 times as long" in note for note in probe.notes)
 
 
+def test_a_fluctuation_that_no_way_is_left_for_is_measured_no_more() -> None:
+    """A scalar mean over tokens, whose parts are not its own: where microbatches become unlike there is no other way."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Linear(3, 7))
+    probe = Probe(model, loss=over_tokens, every={"fluctuation": 1, "gauss_newton_trace": 1})
+    for lengths in ((8, 8, 8), (8, 8, 2), (8, 8, 8), (8, 8, 8)):
+        several = [sequences([length] * 8 + [length // 2] * 8) for length in lengths]
+        for batch in several:
+            (over_tokens(model, batch) * tokens(batch) / sum(map(tokens, several))).backward()
+        probe.step(batch)
+        model.zero_grad()
+    assert [row.step for row in probe.rows if row.quantity == "fluctuation"] == [0]
+    assert sum("not taken for microbatches" in note for note in probe.notes) == 1
+
+
 def test_a_scale_that_is_not_given_is_seen_when_it_grows() -> None:
     torch.manual_seed(0)
     model = nn.Linear(6, 3)

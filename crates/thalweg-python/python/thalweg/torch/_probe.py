@@ -496,12 +496,16 @@ class Probe:
         return self._agreed[1]
 
     def _leave_microbatches(self, way: str, passes: int) -> None:
-        """From now on by this way alone: of a sample that is something else, and seen now and then, no series could be made."""
+        """From now on by this way alone, or not at all: of what is seen now and then, and is another's sample, no series could be made."""
+        if self._schedule is None:
+            return
+        self._schedule.drop("gauss_newton_trace")
+        if way == "none":
+            self._schedule.drop("fluctuation")
+            return
         self._way = way
-        own, trace = COSTS.get(way, (0.0, 0.0))
-        if self._schedule is not None:
-            self._schedule.charge("fluctuation", ((own + (trace if "gauss_newton_trace" in self._quantities else 0.0)) / passes,))
-            self._schedule.drop("gauss_newton_trace")
+        own, trace = COSTS[way]
+        self._schedule.charge("fluctuation", ((own + (trace if "gauss_newton_trace" in self._quantities else 0.0)) / passes,))
 
     def _weighting(self, taken: Taken, batch: Any) -> tuple[Weighting | None, str]:
         """How the last pass's gradient follows from the gradient of its own mean loss; or why it does not."""
