@@ -131,15 +131,31 @@ def test_lightning_by_hand(tmp_path: Path) -> None:
     assert any(row.quantity == "fluctuation" for row in watch.rows)
 
 
+def quiet_arguments(folder: Path, **settings: Any) -> Any:
+    """What a Hugging Face trainer is given, on the processor, without logs or files."""
+    import transformers
+
+    return transformers.TrainingArguments(
+        output_dir=str(folder), use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, logging_strategy="no", **settings
+    )
+
+
+def small_gpt() -> tuple[Any, list[dict[str, Tensor]]]:
+    """The configuration of a GPT with dropout, and sequences without padding."""
+    import transformers
+
+    configuration = transformers.GPT2Config(vocab_size=13, n_positions=6, n_embd=8, n_layer=1, n_head=2)
+    generator = torch.Generator().manual_seed(3)
+    return configuration, [{"input_ids": row, "labels": row} for row in torch.randint(0, 13, (48, 6), generator=generator)]
+
+
 @pytest.mark.parametrize("own_loss", [False, True])
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     from thalweg.hf import Probe
 
-    configuration = transformers.GPT2Config(vocab_size=13, n_positions=6, n_embd=8, n_layer=1, n_head=2)
-    generator = torch.Generator().manual_seed(3)
-    rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 13, (48, 6), generator=generator)]
+    configuration, rows = small_gpt()
 
     def each(model: Any, batch: Any) -> Tensor:
         logits = model(input_ids=batch["input_ids"]).logits[:, :-1]
@@ -151,16 +167,11 @@ def test_hugging_face(own_loss: bool, accumulate: int, tmp_path: Path) -> None:
             warnings.simplefilter("ignore")
             transformers.set_seed(0)
             model = transformers.GPT2LMHeadModel(configuration)
-            arguments = transformers.TrainingArguments(
-                output_dir=str(tmp_path),
+            arguments = quiet_arguments(
+                tmp_path,
                 num_train_epochs=2,
                 per_device_train_batch_size=4,
                 gradient_accumulation_steps=accumulate,
-                use_cpu=True,
-                report_to=[],
-                save_strategy="no",
-                disable_tqdm=True,
-                logging_strategy="no",
             )
             transformers.Trainer(model, arguments, train_dataset=rows, callbacks=callbacks).train()
         return {**model.state_dict(), "random": torch.get_rng_state()}
@@ -199,17 +210,12 @@ def test_hugging_face_weights_by_tokens(tmp_path: Path) -> None:
 
         transformers.set_seed(0)
         model = transformers.GPT2LMHeadModel(configuration)
-        arguments = transformers.TrainingArguments(
-            output_dir=str(tmp_path),
+        arguments = quiet_arguments(
+            tmp_path,
             max_steps=2,
             per_device_train_batch_size=4,
             gradient_accumulation_steps=4,
             learning_rate=0.0,
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            disable_tqdm=True,
-            logging_strategy="no",
         )
         watch = Probe(quantities=["fluctuation"], every={"fluctuation": 1})
         Ordered(model, arguments, train_dataset=rows, callbacks=[watch]).train()
@@ -235,9 +241,7 @@ def test_hugging_face_takes_labels_out(smoothing: float, own_loss: bool, accumul
     transformers = pytest.importorskip("transformers")
     from thalweg.hf import Probe
 
-    configuration = transformers.GPT2Config(vocab_size=13, n_positions=6, n_embd=8, n_layer=1, n_head=2)
-    generator = torch.Generator().manual_seed(3)
-    rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 13, (48, 6), generator=generator)]
+    configuration, rows = small_gpt()
 
     def each(model: Any, batch: Any) -> Tensor:
         logits = model(input_ids=batch["input_ids"]).logits[:, :-1]
@@ -259,17 +263,12 @@ def test_hugging_face_takes_labels_out(smoothing: float, own_loss: bool, accumul
             warnings.simplefilter("ignore")
             transformers.set_seed(0)
             model = transformers.GPT2LMHeadModel(configuration)
-            arguments = transformers.TrainingArguments(
-                output_dir=str(tmp_path),
+            arguments = quiet_arguments(
+                tmp_path,
                 max_steps=3,
                 per_device_train_batch_size=4,
                 gradient_accumulation_steps=accumulate,
                 label_smoothing_factor=smoothing,
-                use_cpu=True,
-                report_to=[],
-                save_strategy="no",
-                disable_tqdm=True,
-                logging_strategy="no",
             )
             own = None if smoothing else over_tokens
             Saying(model, arguments, train_dataset=rows, callbacks=[] if watch is None else [watch], compute_loss_func=own).train()

@@ -28,6 +28,22 @@ fn problem(small: f64) -> (Problem, Weights) {
     (problem, start)
 }
 
+fn by(drift: Drift) -> flow::FlowSettings {
+    flow::FlowSettings {
+        drift,
+        ..flow::FlowSettings::default()
+    }
+}
+
+/// The steps `count` of those runs.
+fn steps(learning_rate: f64, count: u64) -> Steps {
+    Steps {
+        learning_rate,
+        batch: BATCH,
+        steps: vec![count],
+    }
+}
+
 /// SGD's fall of F from the start, measured after gradient flow has taken the weights back to the
 /// manifold, over slow time 0.02: 24 seeds, fixed.
 ///
@@ -54,16 +70,8 @@ fn sgd_follows_the_exact_drift() {
     let count = falls.len() as f64;
     let mean = falls.iter().sum::<f64>() / count;
     let predicted = |drift: Drift| {
-        let times = Times::Steps {
-            learning_rate: LEARNING_RATE,
-            batch: BATCH,
-            steps: vec![STEPS],
-        };
-        let settings = flow::FlowSettings {
-            drift,
-            ..flow::FlowSettings::default()
-        };
-        let found = slow_flow(&problem, &start, &times, &settings).unwrap();
+        let times = Times::from(steps(LEARNING_RATE, STEPS));
+        let found = slow_flow(&problem, &start, &times, &by(drift)).unwrap();
         before - found.snapshots[0].fluctuation
     };
     let off = |drift: Drift| (mean / predicted(drift) - 1.0).abs();
@@ -78,16 +86,8 @@ fn sgd_follows_the_exact_drift() {
 #[test]
 fn the_exact_drift_ends_where_sgd_does() {
     let (problem, start) = problem(0.2);
-    let times = Times::Steps {
-        learning_rate: 0.003,
-        batch: BATCH,
-        steps: vec![33_000_000],
-    };
-    let settings = flow::FlowSettings {
-        drift: Drift::Exact,
-        ..flow::FlowSettings::default()
-    };
-    let found = slow_flow(&problem, &start, &times, &settings).unwrap();
+    let times = Times::from(steps(0.003, 33_000_000));
+    let found = slow_flow(&problem, &start, &times, &by(Drift::Exact)).unwrap();
     let end = &found.snapshots[0];
     assert!(
         (end.sharpness / 10.8575 - 1.0).abs() < 0.005,
@@ -136,16 +136,8 @@ fn sgd_follows_the_exact_drift_of_wider_networks() {
         .collect();
     let mean = found.iter().sum::<f64>() / found.len() as f64;
     let off = |drift: Drift| {
-        let steps = Steps {
-            learning_rate: LEARNING_RATE,
-            batch: BATCH,
-            steps: vec![STEPS],
-        };
-        let settings = flow::FlowSettings {
-            drift,
-            ..flow::FlowSettings::default()
-        };
-        let path = path(&problem, &start, &steps, &settings).unwrap();
+        let steps = steps(LEARNING_RATE, STEPS);
+        let path = path(&problem, &start, &steps, &by(drift)).unwrap();
         (path.snapshots[0].sharpness / mean - 1.0).abs()
     };
     assert!(off(Drift::Exact) < 0.01, "{}", off(Drift::Exact));

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._evaluating import GLOBAL_STATE
+from ._evaluating import GLOBAL_STATE, generators_kept
 from ._tree import mapped, tensors
 
 
@@ -63,17 +63,8 @@ def moved(batch: Any, device: torch.device) -> Any:
 @contextmanager
 def _random_states_kept(data: Any) -> Iterator[None]:
     """Puts back Python's, numpy's and PyTorch's random states, and those of a DataLoader's own: reading may draw from any."""
-    with GLOBAL_STATE:
-        own, arrays = random.getstate(), np.random.get_state()
-        generators = [(generator, generator.get_state()) for generator in _generators(data)]
-        try:
-            with torch.random.fork_rng():
-                yield
-        finally:
-            random.setstate(own)
-            np.random.set_state(arrays)
-            for generator, state in generators:
-                generator.set_state(state)
+    with GLOBAL_STATE, generators_kept(_generators(data)), torch.random.fork_rng():
+        yield
 
 
 def _generators(data: Any) -> list[torch.Generator]:

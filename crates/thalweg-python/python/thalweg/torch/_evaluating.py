@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -45,7 +45,7 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         cards = list(range(torch.cuda.device_count())) if any(p.is_cuda for p in model.parameters()) else []
         stack.enter_context(GLOBAL_STATE)
         stack.enter_context(torch.random.fork_rng(devices=cards))
-        stack.enter_context(generators_kept(model))
+        stack.enter_context(generators_kept(generators_of(model)))
         torch.default_generator.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
@@ -215,12 +215,16 @@ def copied_buffers(model: nn.Module) -> Iterator[None]:
             own.update(before)
 
 
-@contextmanager
-def generators_kept(model: nn.Module) -> Iterator[None]:
-    """Puts back Python's and numpy's random states, and those of the generators of torch and numpy that are attributes of a module."""
-    own, arrays = random.getstate(), np.random.get_state()
+def generators_of(model: nn.Module) -> list[Any]:
+    """The generators of torch and numpy that are attributes of a module."""
     # By their exact types, which is quick: every module has some thirty attributes.
-    found = [value for module in model.modules() for value in module.__dict__.values() if type(value) in _GENERATORS]
+    return [value for module in model.modules() for value in module.__dict__.values() if type(value) in _GENERATORS]
+
+
+@contextmanager
+def generators_kept(found: Collection[Any]) -> Iterator[None]:
+    """Puts back Python's and numpy's random states, and those of these generators of torch and numpy."""
+    own, arrays = random.getstate(), np.random.get_state()
     torchs = [(one, one.get_state()) for one in found if isinstance(one, torch.Generator)]
     numpys = [(one.bit_generator, one.bit_generator.state) for one in found if isinstance(one, np.random.Generator)]
     try:
@@ -293,12 +297,12 @@ class Watch(TorchFunctionMode):
     @property
     def coarsest(self) -> torch.dtype | None:
         """The precision with the fewest digits; None before anything was computed."""
-        return max(self.precisions, key=lambda one: torch.finfo(one).eps, default=None)
+        return coarsest(*self.precisions) if self.precisions else None
 
 
-def coarser(one: torch.dtype, other: torch.dtype | None) -> torch.dtype:
-    """The one with fewer digits."""
-    return one if other is None or torch.finfo(one).eps > torch.finfo(other).eps else other
+def coarsest(first: torch.dtype, *others: torch.dtype | None) -> torch.dtype:
+    """The one of these, as far as they are known, with the fewest digits."""
+    return max((first, *(other for other in others if other is not None)), key=lambda one: torch.finfo(one).eps)
 
 
 def modes(model: nn.Module) -> list[str]:

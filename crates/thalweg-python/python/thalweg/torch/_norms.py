@@ -14,7 +14,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.utils.parametrize import is_parametrized
 
 from ._batches import single, size
-from ._evaluating import Watch, coarser
+from ._evaluating import Watch, coarsest
 from ._factors import Factor, squares_and_slopes
 from ._layers import Rule, alone, first, quiet, rule
 from ._said import said
@@ -274,9 +274,7 @@ class SampleNorms:
         Of what is not in a layer, numbers of less than single precision do not count: with their few digits nothing could be told.
         """
         elsewhere = self.coarsest if self.coarsest is not None and self.coarsest.itemsize >= 4 else None
-        for found in (elsewhere, *(call.precision for call in self._calls)):
-            dtype = coarser(dtype, found)
-        return dtype
+        return coarsest(dtype, elsewhere, *(call.precision for call in self._calls))
 
     def _rounding(self, dtype: torch.dtype) -> float:
         """What counts as nothing beside the gradients of all parameters."""

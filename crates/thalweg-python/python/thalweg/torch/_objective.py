@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, single, size
-from ._evaluating import Watch, coarser, evaluating, modes, tied_to_batch, unwrapped, without_graph
+from ._evaluating import Watch, coarsest, evaluating, modes, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 from ._repeated import DIFFERS, alike
 
@@ -175,9 +175,7 @@ class Objective:
         self.given_batches = len(given)
         if self._weighed is None or not self._weighed.differentiable:
             self._differentiable()
-        self.coarsest = coarser(self._precision, watch.coarsest)
-        for parameter in self.parameters:
-            self.coarsest = coarser(parameter.dtype, self.coarsest)
+        self.coarsest = coarsest(self._precision, watch.coarsest, *(parameter.dtype for parameter in self.parameters))
         if not repeats:
             self.notes.append(f"{DIFFERS}: what is measured is of no one function, and the stated errors know nothing of it; such a generator is not put back")
         if watch.attention:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
-from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, rows_kept
+from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, generators_of, rows_kept
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     parameters = [(parameter, parameter.grad, parameter.requires_grad) for parameter in model.parameters()]
     with ExitStack() as stack:
         stack.enter_context(GLOBAL_STATE)
-        stack.enter_context(generators_kept(model))
+        stack.enter_context(generators_kept(generators_of(model)))
         stack.enter_context(_torch_generators_kept())
         stack.enter_context(copied_buffers(model))
         stack.enter_context(rows_kept(model))

@@ -171,6 +171,13 @@ mod tests {
     use super::*;
     use crate::flow::tests::{difference, minimum, moved, norm, problem, problems};
 
+    /// dy/dt at `state`, and the point there.
+    fn rate(fall: &mut Fall<'_>, state: &[f64]) -> (Vec<f64>, Here) {
+        let mut out = vec![0.0; state.len()];
+        fall.rhs(0.0, state, &mut out).unwrap();
+        (out, fall.here.take().unwrap())
+    }
+
     /// J z by finite differences, away from the minima and with a residual that is not the weights' own.
     #[test]
     fn derivative_is_that_of_the_right_hand_side() {
@@ -184,11 +191,7 @@ mod tests {
             for (i, rho) in state[model.dim()..].iter_mut().enumerate() {
                 *rho += 0.1 * (2.0 * i as f64).cos();
             }
-            let mut rate = |state: &[f64]| {
-                let mut out = vec![0.0; state.len()];
-                fall.rhs(0.0, state, &mut out).unwrap();
-                (out, fall.here.take().unwrap())
-            };
+            let mut rate = |state: &[f64]| rate(&mut fall, state);
             let z: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
             let step = 1e-5;
             let (after, before) = (
@@ -212,9 +215,7 @@ mod tests {
             let weights = model.flatten(minimum(problem).layers());
             let weights: Vec<f64> = weights.iter().map(|w| 1.1 * w + 0.01).collect();
             let (mut fall, state) = Fall::new(&model, &weights);
-            let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, &mut rate).unwrap();
-            let here = fall.here.take().unwrap();
+            let (_, here) = rate(&mut fall, &state);
             let shift = 0.7;
             let steep = Steep::new(&Point::new(&model, model.layers(&weights)), shift).unwrap();
             let b: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
@@ -251,9 +252,7 @@ mod tests {
             let weights = model.flatten(minimum(&problem).layers());
             let (mut fall, mut state) = Fall::new(&model, &weights);
             state[model.dim()..].fill(0.0);
-            let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, &mut rate).unwrap();
-            let here = fall.here.take().unwrap();
+            let (_, here) = rate(&mut fall, &state);
             let shift = 0.7;
             let steep = Steep::new(&Point::new(&model, model.layers(&weights)), shift).unwrap();
             let b: Vec<f64> = (0..state.len()).map(|i| (3.0 * i as f64).sin()).collect();
@@ -276,8 +275,7 @@ mod tests {
             let weights = model.flatten(minimum(&problem).layers());
             let weights: Vec<f64> = weights.iter().map(|w| 1.1 * w).collect();
             let (mut fall, state) = Fall::new(&model, &weights);
-            let mut rate = vec![0.0; state.len()];
-            fall.rhs(0.0, &state, &mut rate).unwrap();
+            let (rate, _) = rate(&mut fall, &state);
             let step = 1e-5;
             let residual = |sign: f64| {
                 let weights = moved(&weights, sign * step, &rate[..model.dim()]);
