@@ -8,7 +8,7 @@ use super::{
 /// dy/ds = (u + u_0) f(y) for dy/du = f(y), with s = ln(1 + u/u_0).
 ///
 /// A relaxation with rates of many sizes goes like a power of u, whose k-th derivative by u is k! times larger than u⁻ᵏ allows for, and whose
-/// derivatives by s are mild: a method of order 5 takes longer steps by s, and of equal size.
+/// derivatives by s are mild: a method of high order takes longer steps by s, and of equal size.
 pub(super) struct Logarithmic<S> {
     pub(super) flow: S,
     /// u_0.

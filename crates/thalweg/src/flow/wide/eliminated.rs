@@ -19,7 +19,7 @@ use crate::flow::{
 /// is sought to a few digits takes half the time in single precision. So that no number leaves its range the operator is over its largest pivot.
 pub(super) struct Eliminated<T: Real> {
     /// U_1 … U_{D−1}, whose columns are the bases.
-    bases: Generators,
+    bases: Vec<Mat<T>>,
     /// That of the generators.
     parity: Parity,
     largest: f64,
@@ -78,7 +78,7 @@ impl<T: Real> Eliminated<T> {
                 pivot => T::rounded(pivot.recip()),
             }));
         }
-        let between_two = bases.windows(2).zip(&field.layers[1..]);
+        let between_two = bases.windows(2).zip(&field.factors.layers[1..]);
         let layers = between_two.map(|(u, layer)| {
             let half = times(u[1].transpose(), layer.as_ref());
             converted(1.0, &times(half.as_ref(), u[0].as_ref()))
@@ -86,12 +86,12 @@ impl<T: Real> Eliminated<T> {
         let all = |generators: Generators| generators.iter().map(|x| converted(1.0, x)).collect();
         Ok(Self {
             layers: layers.collect(),
-            gram: T::rounded(2.0 * operator.gram(field.forces()) / largest),
-            traces: operator.coupling(field.forces()).map(|noise| {
+            gram: T::rounded(2.0 * operator.gram(&field.factors.forces) / largest),
+            traces: operator.coupling(&field.factors.forces).map(|noise| {
                 let (inputs, outputs) = (field.inputs_in(&bases), field.outputs_in(&bases));
                 (2.0 * noise / largest, all(inputs), all(outputs))
             }),
-            bases,
+            bases: all(bases),
             parity: operator.parity(),
             largest,
             pivots,
@@ -104,15 +104,14 @@ impl<T: Real> Eliminated<T> {
     /// (The energy of EᵀE is 2 ‖E X‖².)
     pub(super) fn solve(
         &mut self,
-        right: &[Mat<f64>],
+        right: &[Mat<T>],
         enough: impl Fn(f64, f64) -> bool,
     ) -> Result<Generators, FlowError> {
         let norm = right.iter().map(|r| dot(r, r)).sum::<f64>().sqrt();
         let norm = if norm == 0.0 { 1.0 } else { norm };
-        let turned = right
-            .iter()
-            .zip(&self.bases)
-            .map(|(r, u)| converted(norm.recip(), &between(self.parity, u.transpose(), r)));
+        let turned = right.iter().zip(&self.bases).map(|(r, u)| {
+            between(self.parity, u.transpose(), r) * faer::Scale(T::rounded(norm.recip()))
+        });
         let mut right: Vec<Mat<T>> = turned.collect();
         let energy = norm * norm / self.largest;
         let hidden = right.len();
@@ -168,10 +167,10 @@ impl<T: Real> Eliminated<T> {
         for (i, kept) in kept.into_iter().enumerate() {
             x[2 * i + 1] = kept;
         }
-        let back = x
-            .iter()
-            .zip(&self.bases)
-            .map(|(x, u)| between(self.parity, u.as_ref(), &converted(norm / self.largest, x)));
+        let back = x.iter().zip(&self.bases).map(|(x, u)| {
+            let back = between(self.parity, u.as_ref(), x);
+            converted(norm / self.largest, &back)
+        });
         Ok(back.collect())
     }
 
@@ -183,13 +182,15 @@ impl<T: Real> Eliminated<T> {
             if pivots[(0, 0)].into() > 0.0 {
                 continue;
             }
-            let mut turned = between(self.parity, u.transpose(), x);
+            let scale = x.norm_max().max(f64::MIN_POSITIVE);
+            let mut turned = between(self.parity, u.transpose(), &converted(scale.recip(), x));
             for (i, j) in (0..n).flat_map(|j| (0..n).map(move |i| (i, j))) {
-                if pivots[(i, j)].into() == 0.0 {
-                    turned[(i, j)] = 0.0;
+                if pivots[(i, j)].into() != 0.0 {
+                    turned[(i, j)] = T::rounded(0.0);
                 }
             }
-            *x = between(self.parity, u.as_ref(), &turned);
+            let without_meaning = between(self.parity, u.as_ref(), &turned);
+            add(x, -1.0, &converted(scale, &without_meaning));
         }
     }
 

@@ -17,8 +17,10 @@
 //! (tr YG)² ≤ tr(YGY) tr G; `eliminated.rs` solves for Y.
 
 mod eliminated;
+mod factors;
 mod field;
 mod known;
+mod rounded;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,7 @@ use faer::Mat;
 use super::{FlowError, bdf::Stiff, point::Model, products::add};
 use eliminated::Eliminated;
 use field::{Field, Generators, Operator};
+use rounded::Rounded;
 
 /// The slow flow of one problem.
 pub(super) struct WideFlow<'a> {
@@ -62,8 +65,8 @@ const LASTS: usize = 6;
 /// It serves as long as the shift is within this part of its own.
 const NEAR: f64 = 0.25;
 
-/// X is extrapolated from so many times: as exactly as the formula of order 5 extrapolates the weights.
-const KNOWN: usize = 6;
+/// X is extrapolated from so many times: as exactly as the formula of order 6 extrapolates the weights.
+const KNOWN: usize = 7;
 
 /// X at the start is found to this part of it.
 const START: f64 = 1e-8;
@@ -110,7 +113,7 @@ impl<'a> WideFlow<'a> {
         let right = field.turning_of(&self.model.layers(velocity));
         let turns = Eliminated::<f64>::new(field, Operator::Turns)?
             .solve(&right, |missing, gained| missing <= START * START * gained)?;
-        let turning = self.model.flatten(&field.lift(&turns));
+        let turning = self.model.flatten(&field.factors.lift(&turns));
         for (v, turning) in velocity.iter_mut().zip(turning) {
             *v -= turning;
         }
@@ -151,7 +154,7 @@ impl<'a> WideFlow<'a> {
 }
 
 /// At equal steps those of six values add up to 63, sign apart.
-const MOST_WEIGHT: f64 = 64.0;
+const MOST_WEIGHT: f64 = 128.0;
 
 impl Stiff for WideFlow<'_> {
     fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
@@ -171,7 +174,7 @@ impl Stiff for WideFlow<'_> {
             None => Eliminated::<f64>::new(&field, Operator::Gram)?
                 .solve(&drift, |missing, gained| missing <= START * START * gained)?,
         };
-        let motion = field.lift(&x);
+        let motion = field.factors.lift(&x);
         let balances = field.balances_along(&motion);
         let mut defect = drift;
         for (defect, balance) in defect.iter_mut().zip(&balances) {
@@ -207,22 +210,20 @@ impl Stiff for WideFlow<'_> {
                 }
             }
         };
-        let mut right = field.drift_along(&self.model.layers(b));
-        for (right, defect) in right.iter_mut().zip(&here.defect) {
-            add(right, shift, defect);
-        }
+        let rounded = Rounded::new(field);
+        let (scale, right) = rounded.right(&self.model.layers(b), shift, &here.defect);
         // The energy is at least 2σ ‖E Y‖², of which the weights' error is 1/σ.
-        let norms = field.layers.iter().map(Mat::norm_l2);
-        let allowed = error * shift * norms.fold(f64::INFINITY, f64::min);
+        let norms = field.factors.layers.iter().map(Mat::norm_l2);
+        let allowed = error * shift * norms.fold(f64::INFINITY, f64::min) / scale;
         let mut y = system.operator.solve(&right, |missing, _| {
             missing <= 2.0 * shift * allowed * allowed
         })?;
         // Where σ falls as the motion slows M does so too.
         for y in &mut y {
-            *y *= faer::Scale(system.shift / shift);
+            *y *= faer::Scale(scale * system.shift / shift);
         }
         let inverse = shift.recip();
-        let lifted = self.model.flatten(&field.lift(&y));
+        let lifted = self.model.flatten(&rounded.lift(&y));
         for (b, lifted) in b.iter_mut().zip(lifted) {
             *b = (*b + lifted) * inverse;
         }
