@@ -3,7 +3,8 @@
 //! W_k → R_k W_k R_{k−1}ᵀ with orthogonal R_k, R_0 = R_D = 1, changes neither the network nor any number that is read from a minimum: T, F, the
 //! spectrum, the layers' singular values. Where noise and signal are turned against each other SGD's own drift ends in a steady
 //! rotation of this kind, which an integrator would have to follow for ever. So it follows v − Σ (Ω_k W_k − W_k Ω_{k−1}) in its place,
-//! with the antisymmetric Ω_k for which this is least: the same path up to such R_k, which comes to rest.
+//! with the antisymmetric Ω_k for which this is least: the same path up to such R_k, which comes to rest. (Hidden dropout sees single
+//! units, and with it the turns are a part of the path.)
 
 use faer::{Mat, MatMut, MatRef, Side, prelude::Solve};
 
@@ -32,9 +33,11 @@ impl<'a> HorizontalFlow<'a> {
 
     /// dW/du.
     pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
-        let layers = self.model.layers(state);
         let mut velocity = self.exact.velocity(state)?;
-        let turns = turns(self.model, &layers);
+        if self.model.forces.see_hidden_units() {
+            return Ok(velocity);
+        }
+        let turns = turns(self.model, &self.model.layers(state));
         if turns.ncols() > 0 {
             let mut gram = turns.transpose() * &turns;
             let largest = (0..gram.nrows()).fold(0.0f64, |most, i| most.max(gram[(i, i)]));

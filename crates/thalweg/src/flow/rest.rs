@@ -1,12 +1,14 @@
 //! Where the flow along the minima ends under forces beside the noise.
 
+use faer::Mat;
+
 use super::{
     Drift, FlowError, FlowSettings, Waypoint,
     point::{Model, Point},
     trajectory::waypoint,
     walk::{Walk, walk},
 };
-use crate::problem::Problem;
+use crate::problem::{Basis, Problem};
 use crate::theory::Minimum;
 
 /// The flow has come to rest when in so many steps in a row T and F change by less than [`STILL`], at a rate that is kept up for all
@@ -47,7 +49,12 @@ const MOST_STEPS: usize = 2000;
 pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, FlowError> {
     settings.check()?;
     let model = Model::new(problem).under(settings.forces);
-    let start = model.flatten(Minimum::of_sgd(problem)?.weights()?.layers());
+    let minimum = Minimum::of_sgd(problem)?.weights()?;
+    let start = if settings.forces.see_hidden_units() {
+        model.flatten(&turned(minimum.layers()))
+    } else {
+        model.flatten(minimum.layers())
+    };
     // One layer has no freedom: nothing moves.
     if problem.depth() == 1 {
         return waypoint(problem, &model, f64::INFINITY, &start);
@@ -71,6 +78,18 @@ pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, Flow
             ..end
         })
     })
+}
+
+/// The same minimum with all hidden bases turned at random: as Theorem 1 writes it, it is symmetric between units, and what sees them may
+/// hold it at a saddle, which SGD leaves.
+fn turned(layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
+    let mut layers = layers.to_vec();
+    for k in 0..layers.len() - 1 {
+        let turn = Basis::Random { seed: k as u64 }.matrix(layers[k].nrows());
+        layers[k] = &turn * &layers[k];
+        layers[k + 1] = &layers[k + 1] * turn.transpose();
+    }
+    layers
 }
 
 /// Follows the flow until T and F rest to `limit`.

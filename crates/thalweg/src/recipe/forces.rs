@@ -38,6 +38,11 @@ impl Forces {
         self.dropout == 0.0 && self.ascent == 0.0
     }
 
+    /// Whether they see single hidden units, so that a turn of the hidden bases is more than another way to write the same network.
+    pub fn see_hidden_units(&self) -> bool {
+        self.dropout != 0.0
+    }
+
     /// Whether the noise alone decides where the flow ends.
     pub fn are_noise_alone(&self) -> bool {
         self.decay == 0.0 && self.follow_generators()
