@@ -153,7 +153,7 @@ impl<'a> WideFlow<'a> {
     }
 }
 
-/// At equal steps those of six values add up to 63, sign apart.
+/// At equal steps those of seven values add up to 127, sign apart.
 const MOST_WEIGHT: f64 = 128.0;
 
 impl Stiff for WideFlow<'_> {

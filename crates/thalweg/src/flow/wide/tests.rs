@@ -6,6 +6,7 @@ use super::{
     Stiff, WideFlow,
     eliminated::Eliminated,
     field::{Field, Generators, Operator},
+    rounded::Rounded,
 };
 use crate::flow::{
     bdf,
@@ -158,6 +159,33 @@ fn eliminated_systems_are_solved() {
                         assert!(off < error, "{operator:?}: {off}");
                     }
                 }
+            }
+        }
+    }
+}
+
+/// In single precision dR and E Y are what they are in double, and keep that accuracy where weights, motions and defects are all tiny.
+#[test]
+fn rounding_keeps_seven_digits_at_any_scale() {
+    for problem in problems().iter().chain([&uneven()]) {
+        for (forces, scale) in forces().into_iter().flat_map(|f| [(f, 1.0), (f, 1e-12)]) {
+            let model = Model::new(problem).under(forces);
+            let scaled = |x: &Generators, by: f64| -> Generators {
+                x.iter().map(|x| x * faer::Scale(by)).collect()
+            };
+            let layers = minimum(problem).layers().to_vec();
+            let field = Field::new(&model, scaled(&layers, scale));
+            let rounded = Rounded::new(&field);
+            let y = scaled(&generators(&field, 0.4), scale * scale);
+            let motion = field.factors.lift(&y);
+            let defect = scaled(&generators(&field, 1.9), scale * scale);
+            let shift = 0.8;
+            let expected = shifted(&field.factors.drift_along(&motion), shift, &defect);
+            let (unit, right) = rounded.right(&motion, shift, &defect);
+            let right: Generators = right.iter().map(|r| converted(unit, r)).collect();
+            for (found, exact) in [(&right, &expected), (&rounded.lift(&y), &motion)] {
+                let off = size(&shifted(found, -1.0, exact)) / size(exact);
+                assert!(off < 1e-6, "{scale}: {off}");
             }
         }
     }
