@@ -26,6 +26,13 @@ pub(super) trait Kernel<R: Real> {
     /// One update with the minibatch whose whitened columns (d_x inputs, d_y noises each) are given.
     /// Returns Σ_k ‖W_k‖² after it.
     fn step(&mut self, columns: &[R::Wide]) -> R;
-    /// The minibatch's gradient, laid out as the weights, which stay as they are.
-    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]);
+    /// Lets `to` take the minibatch's gradient at the weights, all of it, part by part as it is found.
+    fn gradient(&mut self, columns: &[R::Wide], to: &mut impl Take<R>);
+}
+
+/// What is done with a gradient.
+pub(super) trait Take<R> {
+    /// Takes the part that begins at place `at` of the weights. `weights` and `velocity` (empty without momentum) are those there, and
+    /// may be changed: the rest of the gradient does not depend on them any more.
+    fn take(&mut self, at: usize, weights: &mut [R], velocity: &mut [R], gradient: &[R]);
 }

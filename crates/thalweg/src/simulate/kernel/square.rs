@@ -1,12 +1,14 @@
 //! The step for square layers of a size known to the compiler, all loops unrolled.
 
+use std::slice::from_mut;
+
 use faer::Mat;
 
 use crate::lanes::Real;
 use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
-use super::{Kernel, Update};
+use super::{Kernel, Take, Update};
 
 /// N × N, column by column.
 type Matrix<R, const N: usize> = [[R; N]; N];
@@ -70,11 +72,11 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
     }
 
     #[inline(always)]
-    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
+    fn gradient(&mut self, columns: &[R::Wide], to: &mut impl Take<R>) {
         self.pass(
             columns,
             #[inline(always)]
-            |_, _, g, column, r| into[column * N + r] = g,
+            |w, v, g, column, r| to.take(column * N + r, from_mut(w), from_mut(v), &[g]),
         );
     }
 }
