@@ -93,5 +93,11 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS * x * y + low);
     // As words, and as the bytes of a file, which grow by doubling.
     let snapshot = seeds * state * 3.0;
-    (8.0 * (law + runs + step.max(measured).max(snapshot))) as u64
+    // What seeds are measured in side by side stays while they go on.
+    let most = if wide(widths) {
+        step.max(measured).max(snapshot)
+    } else {
+        measured + step.max(snapshot)
+    };
+    (8.0 * (law + runs + most)) as u64
 }

@@ -373,7 +373,7 @@ fn whitened<'a, R: Real>(
 
 /// `scale` · m in every lane, column by column.
 #[inline(always)]
-pub(in crate::simulate) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
+pub(super) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
     let mut out = Vec::with_capacity(m.nrows() * m.ncols());
     for c in 0..m.ncols() {
         for r in 0..m.nrows() {

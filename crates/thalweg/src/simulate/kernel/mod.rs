@@ -9,7 +9,7 @@ mod tiles;
 mod update;
 
 pub(super) use blocked::Blocked;
-pub(super) use general::{General, splat};
+pub(super) use general::General;
 pub(super) use perturbed::Perturbed;
 pub(super) use square::Square;
 pub(super) use tiles::{Across, Along, Store, Sum, multiply};
