@@ -13,8 +13,8 @@ const TINY: f64 = 1e-300;
 pub(super) struct Ascent<R> {
     sam: Sam,
     update: Update<R>,
-    /// The weights before the ascent.
-    base: Vec<R>,
+    /// The weights after the ascent; while the kernel has these, those before it.
+    other: Vec<R>,
     /// All of a gradient, where the ascent waits for its norm.
     gradient: Vec<R>,
 }
@@ -26,7 +26,7 @@ impl<R: Real> Ascent<R> {
         settings.recipe.sam.map(|sam| Self {
             sam,
             update: Update::new(settings),
-            base: zeros(weights),
+            other: zeros(weights),
             gradient: zeros(if sam.normalised { weights } else { 0 }),
         })
     }
@@ -39,20 +39,21 @@ impl<R: Real> Ascent<R> {
     /// Takes the kernel's weights to W + ρ g, or W + ρ g/‖g‖, with g from `columns`.
     #[inline(always)]
     pub fn climb<K: Kernel<R>>(&mut self, kernel: &mut K, columns: &[R::Wide]) {
-        let (radius, base) = (self.sam.radius, &mut self.base[..]);
-        if !self.sam.normalised {
+        let (radius, other) = (self.sam.radius, &mut self.other[..]);
+        if self.sam.normalised {
+            gradient(kernel, columns, Keep(&mut self.gradient));
+            let mut square = R::constant(0.0);
+            for g in &self.gradient {
+                square = g.mul_add(*g, square);
+            }
+            let norm = square.widen().add(R::Wide::splat(TINY)).sqrt();
+            let scale = R::narrow(R::Wide::splat(radius).div(norm));
+            Climb { scale, other }.take(0, kernel.weights(), &mut [], &self.gradient);
+        } else {
             let scale = R::constant(radius);
-            gradient(kernel, columns, Climb { scale, base });
-            return;
+            gradient(kernel, columns, Climb { scale, other });
         }
-        gradient(kernel, columns, Keep(&mut self.gradient));
-        let mut square = R::constant(0.0);
-        for g in &self.gradient {
-            square = g.mul_add(*g, square);
-        }
-        let norm = square.widen().add(R::Wide::splat(TINY)).sqrt();
-        let scale = R::narrow(R::Wide::splat(radius).div(norm));
-        Climb { scale, base }.take(0, kernel.weights(), &mut [], &self.gradient);
+        std::mem::swap(kernel.weights(), &mut self.other);
     }
 
     /// One update of the weights from before the ascent, with the gradient of `columns` at those after it. Returns Σ_k ‖W_k‖².
@@ -60,10 +61,12 @@ impl<R: Real> Ascent<R> {
     pub fn descend<K: Kernel<R>>(&mut self, kernel: &mut K, columns: &[R::Wide]) -> R {
         let descend = Descend {
             update: self.update,
-            base: &self.base,
+            weights: &mut self.other,
             norm: R::constant(0.0),
         };
-        gradient(kernel, columns, descend).norm
+        let norm = gradient(kernel, columns, descend).norm;
+        std::mem::swap(kernel.weights(), &mut self.other);
+        norm
     }
 }
 
@@ -72,41 +75,39 @@ struct Keep<'a, R>(&'a mut [R]);
 
 impl<R: Real> Take<R> for Keep<'_, R> {
     #[inline(always)]
-    fn take(&mut self, at: usize, weights: &mut [R], _: &mut [R], gradient: &[R]) {
+    fn take(&mut self, at: usize, weights: &[R], _: &mut [R], gradient: &[R]) {
         let count = weights.len();
         self.0[at..][..count].copy_from_slice(&gradient[..count]);
     }
 }
 
-/// W ← W + `scale` g, and the W before to `base`.
+/// `other` ← W + `scale` g.
 struct Climb<'a, R> {
     scale: R,
-    base: &'a mut [R],
+    other: &'a mut [R],
 }
 
 impl<R: Real> Take<R> for Climb<'_, R> {
     #[inline(always)]
-    fn take(&mut self, at: usize, weights: &mut [R], _: &mut [R], gradient: &[R]) {
-        let base = &mut self.base[at..][..weights.len()];
-        for ((w, base), g) in weights.iter_mut().zip(base).zip(gradient) {
-            *base = *w;
-            *w = g.mul_add(self.scale, *w);
+    fn take(&mut self, at: usize, weights: &[R], _: &mut [R], gradient: &[R]) {
+        let other = &mut self.other[at..][..weights.len()];
+        for ((to, w), g) in other.iter_mut().zip(weights).zip(gradient) {
+            *to = g.mul_add(self.scale, *w);
         }
     }
 }
 
-/// W ← `base`, updated with g; and Σ w² added to `norm`.
+/// Updates `weights` with the gradient at others, and adds Σ w² to `norm`.
 struct Descend<'a, R> {
     update: Update<R>,
-    base: &'a [R],
+    weights: &'a mut [R],
     norm: R,
 }
 
 impl<R: Real> Take<R> for Descend<'_, R> {
     #[inline(always)]
-    fn take(&mut self, at: usize, weights: &mut [R], velocity: &mut [R], gradient: &[R]) {
-        let base = &self.base[at..][..weights.len()];
-        weights.copy_from_slice(base);
+    fn take(&mut self, at: usize, climbed: &[R], velocity: &mut [R], gradient: &[R]) {
+        let weights = &mut self.weights[at..][..climbed.len()];
         let zero = R::constant(0.0);
         let norm = self.update.apply_each(weights, velocity, gradient, zero);
         self.norm = self.norm.add(norm);

@@ -119,7 +119,7 @@ impl<R: Real> Blocked<R> {
 }
 
 impl<R: Real> Kernel<R::Scalar> for Blocked<R> {
-    fn weights(&mut self) -> &mut [R::Scalar] {
+    fn weights(&mut self) -> &mut Vec<R::Scalar> {
         &mut self.weights
     }
 

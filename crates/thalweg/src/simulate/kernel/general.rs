@@ -192,7 +192,7 @@ impl<R: Real> General<R> {
 }
 
 impl<R: Real> Kernel<R> for General<R> {
-    fn weights(&mut self) -> &mut [R] {
+    fn weights(&mut self) -> &mut Vec<R> {
         &mut self.weights
     }
 
@@ -291,7 +291,7 @@ impl<R: Real> Sink<R> for Descend<'_, R> {
 /// Hands a gradient on.
 struct Taking<'a, R, T> {
     to: &'a mut T,
-    weights: &'a mut [R],
+    weights: &'a [R],
     velocity: &'a mut [R],
     rows: usize,
     /// Where the layer starts among the weights.
@@ -302,7 +302,7 @@ impl<R: Real, T: Take<R>> Sink<R> for Taking<'_, R, T> {
     #[inline(always)]
     fn take<const M: usize>(&mut self, row: usize, column: usize, gradient: [R; M]) {
         let at = column * self.rows + row;
-        let weights = &mut self.weights[at..][..M];
+        let weights = &self.weights[at..][..M];
         let velocity = if self.velocity.is_empty() {
             &mut []
         } else {

@@ -19,8 +19,8 @@ use crate::lanes::Real;
 
 /// The weights of one seed in each lane of `R` (one lane for a plain number), and how a step changes them.
 pub(super) trait Kernel<R: Real> {
-    /// W_1 … W_D, each column by column.
-    fn weights(&mut self) -> &mut [R];
+    /// W_1 … W_D, each column by column; as many others may be put in their place.
+    fn weights(&mut self) -> &mut Vec<R>;
     /// Laid out as the weights.
     fn velocity(&mut self) -> &mut [R];
     /// One update with the minibatch whose whitened columns (d_x inputs, d_y noises each) are given.
@@ -32,7 +32,6 @@ pub(super) trait Kernel<R: Real> {
 
 /// What is done with a gradient.
 pub(super) trait Take<R> {
-    /// Takes the part that begins at place `at` of the weights. `weights` and `velocity` (empty without momentum) are those there, and
-    /// may be changed: the rest of the gradient does not depend on them any more.
-    fn take(&mut self, at: usize, weights: &mut [R], velocity: &mut [R], gradient: &[R]);
+    /// Takes the part that begins at place `at` of the weights. `weights` and `velocity` (empty without momentum) are those there.
+    fn take(&mut self, at: usize, weights: &[R], velocity: &mut [R], gradient: &[R]);
 }

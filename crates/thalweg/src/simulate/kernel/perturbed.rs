@@ -161,7 +161,7 @@ impl<R: Real> Perturbed<R> {
 }
 
 impl<R: Real> Kernel<R> for Perturbed<R> {
-    fn weights(&mut self) -> &mut [R] {
+    fn weights(&mut self) -> &mut Vec<R> {
         &mut self.weights
     }
 
@@ -180,8 +180,7 @@ impl<R: Real> Kernel<R> for Perturbed<R> {
     #[inline(always)]
     fn gradient(&mut self, columns: &[R::Wide], to: &mut impl Take<R>) {
         self.average(columns);
-        let (weights, velocity) = (&mut self.weights, &mut self.velocity);
-        to.take(0, weights, velocity, &self.gradient);
+        to.take(0, &self.weights, &mut self.velocity, &self.gradient);
     }
 }
 
