@@ -240,6 +240,14 @@ fn cases() -> Vec<Case> {
             &independent,
         ),
         case("D=3 d=16 B=10, SAM", 3, 16, 16, 500, &sam),
+        case(
+            "D=3 d=16 B=10, SAM, own minibatch",
+            3,
+            16,
+            16,
+            500,
+            &independent,
+        ),
         // Each beside as many steps without: the difference is what measuring adds.
         case("D=3 d=8 B=10, not measured", 3, 8, 16, 20_000, &headline),
         measured("D=3 d=8 B=10, measured", 8, 16, 20_000, 100, &headline),

@@ -15,50 +15,53 @@ use super::{
 #[inline(always)]
 pub(crate) fn condition<V: Lanes>(matrix: &[V], rows: usize) -> V {
     let columns = matrix.len() / rows;
-    let mut tall: Vec<Vec<V>> = if columns <= rows {
-        matrix.chunks_exact(rows).map(<[V]>::to_vec).collect()
-    } else {
-        let row = |r| matrix.iter().copied().skip(r).step_by(rows).collect();
-        (0..rows).map(row).collect()
-    };
-    let size = tall.len();
+    let (size, height) = (columns.min(rows), columns.max(rows));
+    let mut tall = matrix.to_vec();
+    if columns > rows {
+        for (r, column) in tall.chunks_exact_mut(height).enumerate() {
+            for (to, row) in column.iter_mut().zip(matrix.chunks_exact(rows)) {
+                *to = row[r];
+            }
+        }
+    }
     let (mut diagonal, mut beside) = (Vec::with_capacity(size), Vec::with_capacity(size));
     let mut across = vec![V::splat(0.0); size];
-    let mut sums = vec![V::splat(0.0); tall[0].len()];
+    let mut sums = vec![V::splat(0.0); height];
     for k in 0..size {
-        let (done, rest) = tall.split_at_mut(k + 1);
-        let mirror = &mut done[k][k..];
+        let (done, rest) = tall.split_at_mut((k + 1) * height);
+        let mirror = &mut done[k * height + k..];
         let square = dot(mirror, mirror);
         diagonal.push(square);
         if rest.is_empty() {
             break;
         }
         let scale = reflector(mirror, square);
-        for column in rest.iter_mut() {
+        for column in rest.chunks_exact_mut(height) {
             let column = &mut column[k..];
             let sum = dot(mirror, column).mul(scale);
             for (x, v) in column.iter_mut().zip(mirror.iter()) {
                 *x = sum.neg_mul_add(*v, *x);
             }
         }
-        let mirror = &mut across[..rest.len()];
-        for (v, column) in mirror.iter_mut().zip(rest.iter()) {
+        let left = size - k - 1;
+        let mirror = &mut across[..left];
+        for (v, column) in mirror.iter_mut().zip(rest.chunks_exact(height)) {
             *v = column[k];
         }
         let square = dot(mirror, mirror);
         beside.push(square);
-        if rest.len() == 1 {
+        if left == 1 {
             continue;
         }
         let scale = reflector(mirror, square);
         let sums = &mut sums[k + 1..];
         sums.fill(V::splat(0.0));
-        for (v, column) in mirror.iter().zip(rest.iter()) {
+        for (v, column) in mirror.iter().zip(rest.chunks_exact(height)) {
             for (sum, x) in sums.iter_mut().zip(&column[k + 1..]) {
                 *sum = v.mul_add(*x, *sum);
             }
         }
-        for (v, column) in mirror.iter().zip(rest.iter_mut()) {
+        for (v, column) in mirror.iter().zip(rest.chunks_exact_mut(height)) {
             let v = v.mul(scale);
             for (sum, x) in sums.iter().zip(&mut column[k + 1..]) {
                 *x = v.neg_mul_add(*sum, *x);

@@ -79,7 +79,7 @@ pub(crate) trait Real: Vector<<Self as Real>::Scalar> + Send + Sync {
 }
 
 /// A vector of `f64` with the bit operations that random numbers and elementary functions are made of.
-pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> {
+pub(crate) trait Lanes: Real<Scalar = f64, Wide = Self> + 'static {
     /// The same lanes as 64-bit words.
     type Bits: Copy + Send + Sync;
     /// The single precision vector with as many lanes.

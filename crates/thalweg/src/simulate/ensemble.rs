@@ -13,6 +13,7 @@ use super::advance::{Advance, GroupSize, wide};
 use super::data_set::DataSet;
 use super::law::Law;
 use super::meter::Meter;
+use super::room::Rooms;
 use super::run::Run;
 use super::together::Together;
 use super::validate::validate;
@@ -34,6 +35,8 @@ pub struct Ensemble {
     meter: Meter,
     step: u64,
     runs: Vec<Run>,
+    /// What measurements are made in.
+    rooms: Rooms,
 }
 
 impl Ensemble {
@@ -122,6 +125,7 @@ impl Ensemble {
             meter: Meter::new(&*settings.recipe.problem(problem)?, &settings.data),
             step: 0,
             runs,
+            rooms: Rooms::default(),
         })
     }
 
@@ -179,6 +183,7 @@ impl Ensemble {
             meter: Meter::new(&*settings.recipe.problem(problem)?, &settings.data),
             step: snapshot.step,
             runs,
+            rooms: Rooms::default(),
         })
     }
 
@@ -259,6 +264,7 @@ impl Ensemble {
                 dispatch(Together {
                     meter: &self.meter,
                     runs,
+                    rooms: &self.rooms,
                 })
             })
             .collect()

@@ -97,7 +97,7 @@ impl Factor {
 
     /// m L, in lanes.
     #[inline(always)]
-    pub fn behind_lanes<V: Lanes>(&self, m: &Matrix<V>) -> Matrix<V> {
+    pub fn behind_lanes<'r, V: Lanes>(&self, m: &Matrix<'r, V>) -> Matrix<'r, V> {
         match self {
             Self::Identity => m.clone(),
             Self::Diagonal(l) => {
@@ -109,22 +109,22 @@ impl Factor {
                 }
                 scaled
             }
-            Self::Lower(l) => m.times(&Matrix::splat(l)),
+            Self::Lower(l) => m.times(&Matrix::splat(l, m.entries.room())),
         }
     }
 
     /// m Lᵀ, in lanes.
     #[inline(always)]
-    pub fn transposed_behind_lanes<V: Lanes>(&self, m: &Matrix<V>) -> Matrix<V> {
+    pub fn transposed_behind_lanes<'r, V: Lanes>(&self, m: &Matrix<'r, V>) -> Matrix<'r, V> {
         match self {
-            Self::Lower(l) => m.times_transposed(&Matrix::splat(l)),
+            Self::Lower(l) => m.times_transposed(&Matrix::splat(l, m.entries.room())),
             _ => self.behind_lanes(m),
         }
     }
 
     /// ‖Lᵀ m‖², in lanes.
     #[inline(always)]
-    pub fn square_before_lanes<V: Lanes>(&self, m: &Matrix<V>) -> V {
+    pub fn square_before_lanes<V: Lanes>(&self, m: &Matrix<'_, V>) -> V {
         match self {
             Self::Identity => m.square(),
             Self::Diagonal(l) => {
@@ -137,7 +137,9 @@ impl Factor {
                 }
                 sum
             }
-            Self::Lower(l) => Matrix::splat(l).transposed_times(m).square(),
+            Self::Lower(l) => Matrix::splat(l, m.entries.room())
+                .transposed_times(m)
+                .square(),
         }
     }
 }
@@ -146,17 +148,16 @@ impl Factor {
 mod tests {
     use super::*;
     use crate::problem::covariance;
+    use crate::simulate::room::Room;
 
     /// I, a diagonal and any other do what L itself does, for one network and in lanes.
     #[test]
     fn each_factor_is_that_of_its_covariance() {
         let full = Mat::from_fn(3, 3, |i, j| if i == j { 2.0 + i as f64 } else { 0.5 });
         let m = Mat::from_fn(3, 3, |i, j| 1.0 + i as f64 - 0.7 * (j * j) as f64);
-        let lanes = Matrix {
-            entries: m.col_iter().flat_map(|c| c.iter().copied()).collect(),
-            rows: 3,
-        };
-        let from = |lanes: &Matrix<f64>| Mat::from_fn(3, 3, |i, j| lanes.entries[i + 3 * j]);
+        let room = Room::<f64>::default();
+        let lanes = Matrix::splat(&m, &room);
+        let from = |lanes: &Matrix<'_, f64>| Mat::from_fn(3, 3, |i, j| lanes.entries[i + 3 * j]);
         let (one, graded) = ([1.0; 3], [0.5, 1.0, 3.0]);
         let diagonal = |d| covariance::from_deviations(d);
         for covariance in [diagonal(&one), diagonal(&graded), full] {

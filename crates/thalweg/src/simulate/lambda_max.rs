@@ -40,8 +40,11 @@ pub(super) fn lambda_max(meter: &Meter, above: &[Mat<f64>], below: &[Mat<f64>]) 
             if found.residual <= RESIDUAL {
                 found.value
             } else {
+                let mut start = column_major(&found.vector);
+                let (mut before, mut next) = (start.clone(), start.clone());
                 largest(
-                    column_major(&found.vector),
+                    &mut start,
+                    [&mut before, &mut next],
                     #[inline(always)]
                     |x, y| {
                         apply(&terms, shape, x, y);

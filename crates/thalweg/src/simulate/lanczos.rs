@@ -8,35 +8,39 @@ use crate::lanes::tridiagonal::top;
 /// over the relative distance to the next eigenvalue.
 pub(super) const RESIDUAL: f64 = 1e-3;
 
-/// The largest eigenvalue of `apply`, a positive semi-definite operator, from the vector `start`; NaN in the lanes where
+/// The largest eigenvalue of `apply`, a positive semi-definite operator, from the vector `start`, with `room` for two more; NaN in the lanes where
 /// it overflows. A lane's number depends on its own operator alone, however long the others take.
 ///
 /// Vectors are made orthogonal to the last two only. By Paige's analysis (1980) rounding brings older ones back in just as a
 /// Ritz pair converges: the largest ends the iteration, and copies of smaller ones do no harm.
 #[inline(always)]
-pub(super) fn largest<V: Lanes>(start: Vec<V>, mut apply: impl FnMut(&[V], &mut [V])) -> V {
+pub(super) fn largest<V: Lanes>(
+    start: &mut [V],
+    room: [&mut [V]; 2],
+    mut apply: impl FnMut(&[V], &mut [V]),
+) -> V {
     let zero = V::splat(0.0);
-    let length = dot(&start, &start).sqrt();
+    let [mut before, mut next] = room;
+    before.fill(zero);
     let mut vector = start;
-    for x in &mut vector {
+    let (size, length) = (vector.len(), dot(vector, vector).sqrt());
+    for x in vector.iter_mut() {
         *x = x.div(length);
     }
-    let size = vector.len();
-    let (mut before, mut next) = (vec![zero; size], vec![zero; size]);
-    let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
+    let (mut diagonal, mut coupling) = (Vec::with_capacity(32), Vec::with_capacity(32));
     let (mut largest, mut done, mut norm) = (V::splat(f64::NAN), 0, zero);
     // The space is exhausted after as many steps as it has dimensions; rounding may ask for more.
     for _ in 0..2 * size {
-        apply(&vector, &mut next);
-        for (x, u) in next.iter_mut().zip(&before) {
+        apply(vector, next);
+        for (x, u) in next.iter_mut().zip(before.iter()) {
             *x = norm.neg_mul_add(*u, *x);
         }
-        let along = dot(&next, &vector);
-        for (x, v) in next.iter_mut().zip(&vector) {
+        let along = dot(next, vector);
+        for (x, v) in next.iter_mut().zip(vector.iter()) {
             *x = along.neg_mul_add(*v, *x);
         }
         diagonal.push(along);
-        norm = dot(&next, &next).sqrt();
+        norm = dot(next, next).sqrt();
         let (value, last) = top(&diagonal, &coupling);
         largest = V::choose(done, largest, value);
         let above = value.mul(V::splat(RESIDUAL)).below(norm.mul(last));
@@ -46,7 +50,7 @@ pub(super) fn largest<V: Lanes>(start: Vec<V>, mut apply: impl FnMut(&[V], &mut 
             break;
         }
         coupling.push(norm);
-        for x in &mut next {
+        for x in next.iter_mut() {
             *x = x.div(norm);
         }
         std::mem::swap(&mut before, &mut vector);
@@ -75,7 +79,8 @@ mod tests {
                     }
                 })
                 .collect();
-            let found = largest::<f64>(start.clone(), |x, y| {
+            let (mut first, mut before, mut next) = (start.clone(), [0.0; 50], [0.0; 50]);
+            let found = largest::<f64>(&mut first, [&mut before, &mut next], |x, y| {
                 for ((y, x), value) in y.iter_mut().zip(x).zip(&values) {
                     *y = x * value;
                 }

@@ -4,24 +4,29 @@ use faer::Mat;
 
 use crate::lanes::Lanes;
 
-use super::kernel::{Across, Along, Store, multiply, splat};
+use super::kernel::{Across, Along, Store, multiply};
+use super::room::{Buffer, Room};
 use crate::lanes::numbers::dot;
 
 /// A matrix in each lane, column by column.
 #[derive(Clone)]
-pub(super) struct Matrix<V> {
-    pub entries: Vec<V>,
+pub(super) struct Matrix<'r, V: Lanes> {
+    pub entries: Buffer<'r, V>,
     pub rows: usize,
 }
 
-impl<V: Lanes> Matrix<V> {
+impl<'r, V: Lanes> Matrix<'r, V> {
     /// `matrix` in every lane.
     #[inline(always)]
-    pub fn splat(matrix: &Mat<f64>) -> Self {
-        Self {
-            entries: splat(matrix, 1.0),
-            rows: matrix.nrows(),
+    pub fn splat(matrix: &Mat<f64>, room: &'r Room<V>) -> Self {
+        let rows = matrix.nrows();
+        let mut entries = room.buffer(rows * matrix.ncols());
+        for (to, column) in entries.chunks_exact_mut(rows).zip(matrix.col_iter()) {
+            for (to, x) in to.iter_mut().zip(column.iter()) {
+                *to = V::splat(*x);
+            }
         }
+        Self { entries, rows }
     }
 
     #[inline(always)]
@@ -32,7 +37,7 @@ impl<V: Lanes> Matrix<V> {
     /// a b.
     #[inline(always)]
     pub fn times(&self, b: &Self) -> Self {
-        let mut out = Self::zeros(self.rows, b.columns());
+        let mut out = self.beside(self.rows, b.columns());
         let (left, right) = (
             Across::new(&self.entries, self.rows),
             Along::new(&b.entries, b.rows),
@@ -49,7 +54,7 @@ impl<V: Lanes> Matrix<V> {
     /// aᵀ b.
     #[inline(always)]
     pub fn transposed_times(&self, b: &Self) -> Self {
-        let mut out = Self::zeros(self.columns(), b.columns());
+        let mut out = self.beside(self.columns(), b.columns());
         let (left, right) = (
             Along::new(&self.entries, self.rows),
             Along::new(&b.entries, b.rows),
@@ -66,7 +71,7 @@ impl<V: Lanes> Matrix<V> {
     /// a bᵀ.
     #[inline(always)]
     pub fn times_transposed(&self, b: &Self) -> Self {
-        let mut out = Self::zeros(self.rows, b.rows);
+        let mut out = self.beside(self.rows, b.rows);
         let (left, right) = (
             Across::new(&self.entries, self.rows),
             Across::new(&b.entries, b.rows),
@@ -83,11 +88,11 @@ impl<V: Lanes> Matrix<V> {
     /// a − b.
     #[inline(always)]
     pub fn minus(&self, b: &Self) -> Self {
-        let entries = self.entries.iter().zip(&b.entries).map(|(a, b)| a.sub(*b));
-        Self {
-            entries: entries.collect(),
-            rows: self.rows,
+        let mut out = self.clone();
+        for (a, b) in out.entries.iter_mut().zip(b.entries.iter()) {
+            *a = a.sub(*b);
         }
+        out
     }
 
     /// ‖a‖²_F.
@@ -106,10 +111,11 @@ impl<V: Lanes> Matrix<V> {
         sum
     }
 
+    /// Of these sizes, with any entries.
     #[inline(always)]
-    fn zeros(rows: usize, columns: usize) -> Self {
+    fn beside(&self, rows: usize, columns: usize) -> Self {
         Self {
-            entries: vec![V::splat(0.0); rows * columns],
+            entries: self.entries.room().buffer(rows * columns),
             rows,
         }
     }

@@ -70,12 +70,11 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     } else {
         hidden + 2.0 * (x + y)
     };
-    // Gradients, and with an ascent the weights before it.
-    let kept = if perturbed || recipe.sam.is_some() {
-        2.0 * weights
-    } else {
-        0.0
-    };
+    // The weights before an ascent, and whole gradients.
+    let ascent = recipe
+        .sam
+        .map_or(0.0, |sam| if sam.normalised { 2.0 } else { 1.0 });
+    let kept = weights * if perturbed { ascent + 1.0 } else { ascent };
     let step = groups * lanes * (2.0 * state + kept + order + columns * column);
 
     // A_k, B_k and what is made of them for each layer; then the vectors of Lanczos, and those of low rank. Seeds are measured side by side as they run.
@@ -94,5 +93,11 @@ pub fn memory(widths: &[usize], settings: &SimulateSettings, seeds: usize, threa
     let measured = at_once * (2.0 * weights + 2.0 * products + LANCZOS * x * y + low);
     // As words, and as the bytes of a file, which grow by doubling.
     let snapshot = seeds * state * 3.0;
-    (8.0 * (law + runs + step.max(measured).max(snapshot))) as u64
+    // What seeds are measured in side by side stays while they go on.
+    let most = if wide(widths) {
+        step.max(measured).max(snapshot)
+    } else {
+        measured + step.max(snapshot)
+    };
+    (8.0 * (law + runs + most)) as u64
 }

@@ -51,6 +51,7 @@ mod products;
 #[cfg(test)]
 mod reference;
 mod ritz;
+mod room;
 mod run;
 mod sampler;
 pub mod schedule;

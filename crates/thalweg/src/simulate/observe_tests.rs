@@ -11,6 +11,7 @@ use super::law::Law;
 use super::law_tests::z_score;
 use super::meter::Meter;
 use super::reference::{Batch, gradients};
+use super::room::Rooms;
 use super::run::Run;
 use super::together::Together;
 use super::{Data, Ensemble, InitialWeights, Observation, Outcome, SimulateSettings};
@@ -340,7 +341,8 @@ fn measurements_depend_on_the_seed_alone() {
         );
         for isa in Isa::available() {
             let (meter, runs) = (&meter, std::slice::from_ref(&run));
-            let seen = dispatch_on(isa, Together { meter, runs });
+            let rooms = &Rooms::default();
+            let seen = dispatch_on(isa, Together { meter, runs, rooms });
             assert_eq!(&seen[0], together, "{isa:?}");
         }
     }

@@ -8,6 +8,7 @@ use super::kernel::{Across, Along, Store, Sum, multiply};
 use super::lanczos::largest;
 use super::matrices::Matrix;
 use super::meter::Meter;
+use super::room::{Buffer, Room, Rooms};
 use super::run::Run;
 use super::{Observation, Outcome};
 
@@ -15,18 +16,29 @@ use super::{Observation, Outcome};
 pub(super) struct Together<'a> {
     pub meter: &'a Meter,
     pub runs: &'a [Run],
+    pub rooms: &'a Rooms,
 }
 
 impl Task for Together<'_> {
     type Output = Vec<Option<Observation>>;
 
-    /// The formulas are those of [`Observation::of`], in whose order they come.
     #[inline(always)]
     fn run<V: Lanes>(self) -> Vec<Option<Observation>> {
+        self.rooms.within(
+            #[inline(always)]
+            |room: &Room<V>| self.measure(room),
+        )
+    }
+}
+
+impl Together<'_> {
+    /// The formulas are those of [`Observation::of`], in whose order they come.
+    #[inline(always)]
+    fn measure<V: Lanes>(&self, room: &Room<V>) -> Vec<Option<Observation>> {
         let (meter, depth) = (self.meter, self.meter.widths.len() - 1);
-        let weights = weights::<V>(self.runs, &meter.widths);
+        let weights = weights(self.runs, &meter.widths, room);
         // From A_{D−1} = W_D down to A_1; A_D = I is left out.
-        let mut above: Vec<Matrix<V>> = Vec::with_capacity(depth);
+        let mut above: Vec<Matrix<'_, V>> = Vec::with_capacity(depth);
         for layer in weights[1..].iter().rev() {
             let next = match above.last() {
                 Some(last) => last.times(layer),
@@ -44,7 +56,7 @@ impl Task for Together<'_> {
             Some(first) => first.times(&weights[0]),
             None => weights[0].clone(),
         };
-        let error = whole.minus(&Matrix::splat(&meter.teacher));
+        let error = whole.minus(&Matrix::splat(&meter.teacher, room));
         let excess = meter.input.behind_lanes(&error);
 
         let zero = V::splat(0.0);
@@ -89,7 +101,7 @@ impl Task for Together<'_> {
         }
         let lanes = Measured {
             sharpness: lanes(sharpness),
-            lambda_max: lanes(lambda_max(meter, &above, &below[..depth - 1])),
+            lambda_max: lanes(lambda_max(meter, &above, &below[..depth - 1], room)),
             fluctuation: lanes(fluctuation),
             second_moment: lanes(fluctuation.add(residual)),
             loss: lanes(loss),
@@ -130,24 +142,28 @@ impl Measured {
 
 /// W_1 … W_D of `runs`; lanes without one repeat the last.
 #[inline(always)]
-fn weights<V: Lanes>(runs: &[Run], widths: &[usize]) -> Vec<Matrix<V>> {
+fn weights<'r, V: Lanes>(runs: &[Run], widths: &[usize], room: &'r Room<V>) -> Vec<Matrix<'r, V>> {
+    let mut lanes = [&runs[0].weights[..]; 8];
+    for (lane, of) in lanes[..V::LANES].iter_mut().enumerate() {
+        *of = &runs[lane.min(runs.len() - 1)].weights;
+    }
+    let mut layers = Vec::with_capacity(widths.len() - 1);
     let mut at = 0;
-    let layer = |shape: &[usize]| {
-        let span = at..at + shape[0] * shape[1];
-        at = span.end;
-        let entry = |i| {
+    for shape in widths.windows(2) {
+        let mut entries = room.buffer(shape[0] * shape[1]);
+        // Loops, not closures, here too.
+        for to in entries.iter_mut() {
             let mut buffer = [0.0; 8];
-            for (lane, to) in buffer[..V::LANES].iter_mut().enumerate() {
-                *to = runs[lane.min(runs.len() - 1)].weights[i];
+            for (to, of) in buffer.iter_mut().zip(&lanes) {
+                *to = of[at];
             }
-            V::load(&buffer)
-        };
-        Matrix {
-            entries: span.map(entry).collect(),
-            rows: shape[1],
+            *to = V::load(&buffer);
+            at += 1;
         }
-    };
-    widths.windows(2).map(layer).collect()
+        let rows = shape[1];
+        layers.push(Matrix { entries, rows });
+    }
+    layers
 }
 
 /// λ_max of X ↦ Σ_k A_kA_kᵀ X B_kᵀB_k, with `above` from A_1 to A_{D−1} (A_D = I) and `below` from B_2 to B_D (B_1 = L_x).
@@ -155,29 +171,40 @@ fn weights<V: Lanes>(runs: &[Run], widths: &[usize]) -> Vec<Matrix<V>> {
 /// The iteration starts at a vᵀ, where v is normal numbers to which Σ_k tr(A_kA_kᵀ) B_kᵀB_k has been applied twice, and a alike: that
 /// spares it some products.
 #[inline(always)]
-fn lambda_max<V: Lanes>(meter: &Meter, above: &[Matrix<V>], below: &[Matrix<V>]) -> V {
+fn lambda_max<V: Lanes>(
+    meter: &Meter,
+    above: &[Matrix<'_, V>],
+    below: &[Matrix<'_, V>],
+    room: &Room<V>,
+) -> V {
     let (rows, columns) = (meter.outputs(), meter.inputs());
     // I where there is none, as for all A_k and B_k below.
-    let mut left: Vec<Option<Matrix<V>>> = Vec::with_capacity(above.len() + 1);
+    let mut left: Vec<Option<Matrix<'_, V>>> = Vec::with_capacity(above.len() + 1);
     for a in above {
         left.push(Some(a.times_transposed(a)));
     }
     left.push(None);
-    let mut right = vec![meter.gram.as_ref().map(Matrix::splat)];
+    let gram = match &meter.gram {
+        Some(gram) => Some(Matrix::splat(gram, room)),
+        None => None,
+    };
+    let mut right = vec![gram];
     for b in below {
         right.push(Some(b.transposed_times(b)));
     }
-    let high = filtered(&left, &right, [rows, columns], &meter.start);
-    let low = filtered(&right, &left, [columns, rows], &meter.start[rows..]);
-    let mut start = Vec::with_capacity(rows * columns);
-    for v in &low {
-        for u in &high {
-            start.push(u.mul(*v));
+    let high = filtered(&left, &right, [rows, columns], &meter.start, room);
+    let low = filtered(&right, &left, [columns, rows], &meter.start[rows..], room);
+    let mut start = room.buffer(rows * columns);
+    for (start, v) in start.chunks_exact_mut(rows).zip(low.iter()) {
+        for (start, u) in start.iter_mut().zip(high.iter()) {
+            *start = u.mul(*v);
         }
     }
-    let mut room = vec![V::splat(0.0); start.len()];
+    let mut between = room.buffer(rows * columns);
+    let (mut before, mut next) = (room.buffer(rows * columns), room.buffer(rows * columns));
     largest(
-        start,
+        &mut start,
+        [&mut before, &mut next],
         #[inline(always)]
         |x, y| {
             y.fill(V::splat(0.0));
@@ -191,9 +218,9 @@ fn lambda_max<V: Lanes>(meter: &Meter, above: &[Matrix<V>], below: &[Matrix<V>])
                     }
                     (Some(_), Some(right)) => {
                         let right = Along::new(&right.entries, columns);
-                        let to = Store::new(&mut room, rows);
+                        let to = Store::new(&mut between, rows);
                         multiply(Across::new(x, rows), right, shape, to);
-                        &room
+                        &between
                     }
                     (_, None) => x,
                 };
@@ -213,17 +240,18 @@ fn lambda_max<V: Lanes>(meter: &Meter, above: &[Matrix<V>], below: &[Matrix<V>])
 
 /// The first of the `normal` numbers, with Σ_k tr(other_k) of_k applied twice.
 #[inline(always)]
-fn filtered<V: Lanes>(
-    of: &[Option<Matrix<V>>],
-    other: &[Option<Matrix<V>>],
+fn filtered<'r, V: Lanes>(
+    of: &[Option<Matrix<'_, V>>],
+    other: &[Option<Matrix<'_, V>>],
     [size, across]: [usize; 2],
     normal: &[f64],
-) -> Vec<V> {
-    let mut vector = Vec::with_capacity(size);
-    for x in &normal[..size] {
-        vector.push(V::splat(*x));
+    room: &'r Room<V>,
+) -> Buffer<'r, V> {
+    let mut vector = room.buffer(size);
+    for (to, x) in vector.iter_mut().zip(normal) {
+        *to = V::splat(*x);
     }
-    let (mut sum, mut identity) = (vec![V::splat(0.0); size * size], V::splat(0.0));
+    let (mut sum, mut identity) = (room.zeros(size * size), V::splat(0.0));
     for (of, other) in of.iter().zip(other) {
         let weight = match other {
             Some(other) => other.trace(),
@@ -231,7 +259,7 @@ fn filtered<V: Lanes>(
         };
         match of {
             Some(of) => {
-                for (sum, x) in sum.iter_mut().zip(&of.entries) {
+                for (sum, x) in sum.iter_mut().zip(of.entries.iter()) {
                     *sum = weight.mul_add(*x, *sum);
                 }
             }
@@ -242,14 +270,14 @@ fn filtered<V: Lanes>(
         sum[i * (size + 1)] = sum[i * (size + 1)].add(identity);
     }
     for _ in 0..2 {
-        let mut next = vec![V::splat(0.0); size];
-        for (column, x) in sum.chunks_exact(size).zip(&vector) {
+        let mut next = room.zeros(size);
+        for (column, x) in sum.chunks_exact(size).zip(vector.iter()) {
             for (next, a) in next.iter_mut().zip(column) {
                 *next = a.mul_add(*x, *next);
             }
         }
         let length = dot(&next, &next).sqrt();
-        for x in &mut next {
+        for x in next.iter_mut() {
             *x = x.div(length);
         }
         vector = next;

@@ -7,7 +7,7 @@ use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
 use super::product::{Product, ROWS, View};
-use super::{Kernel, Update};
+use super::{Kernel, Take, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column. `R` is the vector that its
 /// products run in.
@@ -119,7 +119,7 @@ impl<R: Real> Blocked<R> {
 }
 
 impl<R: Real> Kernel<R::Scalar> for Blocked<R> {
-    fn weights(&mut self) -> &mut [R::Scalar] {
+    fn weights(&mut self) -> &mut Vec<R::Scalar> {
         &mut self.weights
     }
 
@@ -153,10 +153,12 @@ impl<R: Real> Kernel<R::Scalar> for Blocked<R> {
     }
 
     #[inline(always)]
-    fn gradient(&mut self, columns: &[f64], into: &mut [R::Scalar]) {
-        self.pass(columns, |weights, _, gradient, start| {
-            into[start..start + weights.len()].copy_from_slice(&gradient[..weights.len()]);
-        });
+    fn gradient(&mut self, columns: &[f64], to: &mut impl Take<R::Scalar>) {
+        self.pass(
+            columns,
+            #[inline(always)]
+            |weights, velocity, gradient, start| to.take(start, weights, velocity, gradient),
+        );
     }
 }
 

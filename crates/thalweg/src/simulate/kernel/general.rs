@@ -7,7 +7,7 @@ use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
 use super::tiles::{Across, Along, Sink, Store, Subtract, multiply};
-use super::{Kernel, Update};
+use super::{Kernel, Take, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column.
 pub(in crate::simulate) struct General<R> {
@@ -192,7 +192,7 @@ impl<R: Real> General<R> {
 }
 
 impl<R: Real> Kernel<R> for General<R> {
-    fn weights(&mut self) -> &mut [R] {
+    fn weights(&mut self) -> &mut Vec<R> {
         &mut self.weights
     }
 
@@ -229,11 +229,20 @@ impl<R: Real> Kernel<R> for General<R> {
     }
 
     #[inline(always)]
-    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
+    fn gradient(&mut self, columns: &[R::Wide], to: &mut impl Take<R>) {
         self.pass(
             columns,
             #[inline(always)]
-            |_, _, gradient| gradient.store(&mut into[gradient.start..]),
+            |weights, velocity, gradient| {
+                let taking = Taking {
+                    to: &mut *to,
+                    weights,
+                    velocity,
+                    rows: gradient.shape[0],
+                    start: gradient.start,
+                };
+                multiply(gradient.delta, gradient.below, gradient.shape, taking);
+            },
         );
     }
 }
@@ -276,6 +285,30 @@ impl<R: Real> Sink<R> for Descend<'_, R> {
             norm = weights[i].mul_add(weights[i], norm);
         }
         self.norm = self.norm.add(norm);
+    }
+}
+
+/// Hands a gradient on.
+struct Taking<'a, R, T> {
+    to: &'a mut T,
+    weights: &'a [R],
+    velocity: &'a mut [R],
+    rows: usize,
+    /// Where the layer starts among the weights.
+    start: usize,
+}
+
+impl<R: Real, T: Take<R>> Sink<R> for Taking<'_, R, T> {
+    #[inline(always)]
+    fn take<const M: usize>(&mut self, row: usize, column: usize, gradient: [R; M]) {
+        let at = column * self.rows + row;
+        let weights = &self.weights[at..][..M];
+        let velocity = if self.velocity.is_empty() {
+            &mut []
+        } else {
+            &mut self.velocity[at..][..M]
+        };
+        self.to.take(self.start + at, weights, velocity, &gradient);
     }
 }
 
@@ -340,7 +373,7 @@ fn whitened<'a, R: Real>(
 
 /// `scale` · m in every lane, column by column.
 #[inline(always)]
-pub(in crate::simulate) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
+pub(super) fn splat<R: Real>(m: &Mat<f64>, scale: f64) -> Vec<R> {
     let mut out = Vec::with_capacity(m.nrows() * m.ncols());
     for c in 0..m.ncols() {
         for r in 0..m.nrows() {

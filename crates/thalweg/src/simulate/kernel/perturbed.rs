@@ -6,7 +6,7 @@ use crate::simulate::law::Law;
 use crate::simulate::perturbations::Perturbations;
 
 use super::general::splat;
-use super::{Kernel, Update};
+use super::{Kernel, Take, Update};
 
 /// D layers of shapes h_k × h_{k−1}; every matrix is column by column. A column of the minibatch is the whitened sample and what
 /// [`Perturbations`] adds to it.
@@ -73,6 +73,19 @@ impl<R: Real> Perturbed<R> {
             next: zeros(widest),
             gradient: zeros(all),
             widths: widths.to_vec(),
+        }
+    }
+
+    /// `gradient` of a minibatch.
+    #[inline(always)]
+    fn average(&mut self, columns: &[R::Wide]) {
+        self.gradient.fill(R::constant(0.0));
+        let size = self.input.len() + self.label.len() + self.layout.size;
+        for column in columns.chunks_exact(size) {
+            self.sample(column);
+        }
+        for sum in &mut self.gradient {
+            *sum = sum.mul_add(self.share, R::constant(0.0));
         }
     }
 
@@ -148,7 +161,7 @@ impl<R: Real> Perturbed<R> {
 }
 
 impl<R: Real> Kernel<R> for Perturbed<R> {
-    fn weights(&mut self) -> &mut [R] {
+    fn weights(&mut self) -> &mut Vec<R> {
         &mut self.weights
     }
 
@@ -158,24 +171,16 @@ impl<R: Real> Kernel<R> for Perturbed<R> {
 
     #[inline(always)]
     fn step(&mut self, columns: &[R::Wide]) -> R {
-        let mut gradient = std::mem::take(&mut self.gradient);
-        self.gradient.resize(gradient.len(), R::constant(0.0));
-        self.gradient(columns, &mut gradient);
+        self.average(columns);
         let (weights, velocity) = (&mut self.weights, &mut self.velocity);
         self.update
-            .apply_all(weights, velocity, &gradient, R::constant(0.0))
+            .apply_all(weights, velocity, &self.gradient, R::constant(0.0))
     }
 
     #[inline(always)]
-    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
-        self.gradient.fill(R::constant(0.0));
-        let size = self.input.len() + self.label.len() + self.layout.size;
-        for column in columns.chunks_exact(size) {
-            self.sample(column);
-        }
-        for (into, sum) in into.iter_mut().zip(&self.gradient) {
-            *into = sum.mul_add(self.share, R::constant(0.0));
-        }
+    fn gradient(&mut self, columns: &[R::Wide], to: &mut impl Take<R>) {
+        self.average(columns);
+        to.take(0, &self.weights, &mut self.velocity, &self.gradient);
     }
 }
 

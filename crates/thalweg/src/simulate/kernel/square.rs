@@ -1,19 +1,22 @@
 //! The step for square layers of a size known to the compiler, all loops unrolled.
 
+use std::slice::{from_mut, from_ref};
+
 use faer::Mat;
 
 use crate::lanes::Real;
 use crate::simulate::SimulateSettings;
 use crate::simulate::law::Law;
 
-use super::{Kernel, Update};
+use super::{Kernel, Take, Update};
 
 /// N × N, column by column.
 type Matrix<R, const N: usize> = [[R; N]; N];
 
 /// D layers of size N × N.
 pub(in crate::simulate) struct Square<R, const N: usize> {
-    weights: Vec<Matrix<R, N>>,
+    /// Matrices, one after the other.
+    weights: Vec<R>,
     velocity: Vec<Matrix<R, N>>,
     /// W_k … W_1 for k = 1 … D.
     products: Vec<Matrix<R, N>>,
@@ -30,7 +33,7 @@ impl<R: Real, const N: usize> Square<R, N> {
         let zeros = vec![[[R::constant(0.0); N]; N]; depth];
         let scale = 1.0 / (settings.batch as f64).sqrt();
         Self {
-            weights: zeros.clone(),
+            weights: vec![R::constant(0.0); depth * N * N],
             velocity: zeros.clone(),
             products: zeros,
             teacher: splat(&law.teacher, 1.0),
@@ -43,8 +46,8 @@ impl<R: Real, const N: usize> Square<R, N> {
 
 impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
     #[inline(always)]
-    fn weights(&mut self) -> &mut [R] {
-        self.weights.as_flattened_mut().as_flattened_mut()
+    fn weights(&mut self) -> &mut Vec<R> {
+        &mut self.weights
     }
 
     #[inline(always)]
@@ -70,11 +73,11 @@ impl<R: Real, const N: usize> Kernel<R> for Square<R, N> {
     }
 
     #[inline(always)]
-    fn gradient(&mut self, columns: &[R::Wide], into: &mut [R]) {
+    fn gradient(&mut self, columns: &[R::Wide], to: &mut impl Take<R>) {
         self.pass(
             columns,
             #[inline(always)]
-            |_, _, g, column, r| into[column * N + r] = g,
+            |w, v, g, column, r| to.take(column * N + r, from_ref(w), from_mut(v), &[g]),
         );
     }
 }
@@ -85,11 +88,13 @@ impl<R: Real, const N: usize> Square<R, N> {
     #[inline(always)]
     fn pass(&mut self, columns: &[R::Wide], mut each: impl FnMut(&mut R, &mut R, R, usize, usize)) {
         let zero = R::constant(0.0);
-        let depth = self.weights.len();
-        let mut product = self.weights[0];
+        let (weight_columns, _) = self.weights.as_chunks_mut::<N>();
+        let (weights, _) = weight_columns.as_chunks_mut::<N>();
+        let depth = weights.len();
+        let mut product = weights[0];
         self.products[0] = product;
         for k in 1..depth {
-            product = multiply(&self.weights[k], &product);
+            product = multiply(&weights[k], &product);
             self.products[k] = product;
         }
         let mut error = product;
@@ -128,10 +133,10 @@ impl<R: Real, const N: usize> Square<R, N> {
             } else {
                 multiply_transposed(&g, &self.products[k - 1])
             };
-            g = transposed_multiply(&self.weights[k], &g);
+            g = transposed_multiply(&weights[k], &g);
             for c in 0..N {
                 for r in 0..N {
-                    let (w, v) = (&mut self.weights[k][c][r], &mut self.velocity[k][c][r]);
+                    let (w, v) = (&mut weights[k][c][r], &mut self.velocity[k][c][r]);
                     each(w, v, gradient[c][r], k * N + c, r);
                 }
             }

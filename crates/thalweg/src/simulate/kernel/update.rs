@@ -50,6 +50,25 @@ impl<R: Real> Update<R> {
         R::Wide::within(work)
     }
 
+    /// The same, into the function that asks for it.
+    #[inline(always)]
+    pub fn apply_each(&self, weights: &mut [R], velocity: &mut [R], gradient: &[R], norm: R) -> R {
+        let mut norm = norm;
+        if let Some(rate) = self.plain() {
+            for (w, g) in weights.iter_mut().zip(gradient) {
+                *w = rate.neg_mul_add(*g, *w);
+                norm = w.mul_add(*w, norm);
+            }
+            return norm;
+        }
+        let mut unused = R::constant(0.0);
+        for (at, (w, g)) in weights.iter_mut().zip(gradient).enumerate() {
+            let v = velocity.get_mut(at).unwrap_or(&mut unused);
+            norm = self.apply(w, v, *g, norm);
+        }
+        norm
+    }
+
     /// Changes weight `w`, whose velocity is `v`, by gradient `g`, and returns `norm` + the new w².
     #[inline(always)]
     pub fn apply(&self, w: &mut R, v: &mut R, g: R, norm: R) -> R {
@@ -81,18 +100,7 @@ impl<R: Real> Call for ApplyAll<'_, R> {
 
     #[inline(always)]
     fn call(self) -> R {
-        let Self {
-            update,
-            weights,
-            velocity,
-            gradient,
-            mut norm,
-        } = self;
-        let mut unused = R::constant(0.0);
-        for (at, (w, g)) in weights.iter_mut().zip(gradient).enumerate() {
-            let v = velocity.get_mut(at).unwrap_or(&mut unused);
-            norm = update.apply(w, v, *g, norm);
-        }
-        norm
+        self.update
+            .apply_each(self.weights, self.velocity, self.gradient, self.norm)
     }
 }
