@@ -97,10 +97,29 @@ def test_design_and_simulation(problem: thalweg.Problem) -> None:
 
 def test_design_for_the_edge_of_stability(problem: thalweg.Problem) -> None:
     found = thalweg.design(problem, 0.125, 10, stable=True, by=["added_noise"])
-    assert found.target == {"quantity": "λ_max", "value": 16.0}
+    assert found.target == {"quantity": "λ_max", "value": 16.0, "or_below": True}
+    assert not found.met_already and "λ_max ≤ 16" in repr(found)
     assert found.designs[0]["predicted"]["lambda_max"] == pytest.approx(16, rel=1e-6)
     with pytest.raises(ValueError, match="one target is needed"):
         thalweg.design(problem, 0.125, 10, stable=True, ratio=1.0)
+    already = thalweg.design(problem, 0.003, 10, stable=True)
+    assert already.met_already and already.designs == [] and "nothing has to be changed" in repr(already)
+    assert already.before["predicted"]["lambda_max"] < 2 / 0.003
+
+
+def test_advice_on_correlated_noise_can_be_followed() -> None:
+    problem = thalweg.Problem(
+        depth=3,
+        input_covariance=[[1.2, 0.2], [0.2, 0.8]],
+        teacher=[[1.0, 0.3], [-0.2, 0.8]],
+        noise_covariance=[[1.0, 0.3], [0.3, 0.2]],
+    )
+    found = thalweg.design(problem, 0.005, 10, sharpness=15.0, by=["added_noise", "label_weights"])
+    for design, field in zip(found.designs, ["added_noise_covariance", "label_weights"], strict=True):
+        assert design["lever"] + "_covariance" == field or design["lever"] == field
+        again = thalweg.predict(problem, 0.005, 10, **{field: design[field]})
+        assert again.sharpness == pytest.approx(15, rel=1e-6)
+        assert field in design["change"] and f"[[{design[field][0][0]:.6g}" in design["change"]
 
 
 def test_diagnosis() -> None:

@@ -40,7 +40,7 @@ pub struct Arguments {
     /// The largest eigenvalue λ_max
     #[arg(long, value_name = "λ", value_parser = positive, help_heading = "Target, one of these")]
     lambda_max: Option<f64>,
-    /// λ_max = 2/η, the edge of stability at your --learning-rate
+    /// λ_max of at most 2/η, the edge of stability at your --learning-rate
     #[arg(long, help_heading = "Target, one of these")]
     stable: bool,
     /// Only by these: added_noise, weight_decay, label_weights, whitening [default: all]
@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         (Some(sharpness), _, _) => Target::Sharpness(sharpness),
         (_, Some(ratio), _) => Target::Ratio(ratio),
         (_, _, Some(lambda_max)) => Target::LambdaMax(lambda_max),
-        _ => Target::LambdaMax(2.0 / step.0),
+        _ => Target::Stable(2.0 / step.0),
     };
     let recipe = arguments.recipe.over(file.recipe, &file.problem)?;
     let levers: Vec<&'static dyn Lever> = match &arguments.by {
@@ -125,9 +125,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut page = Page::for_output();
     page.problem(&file.problem);
     page.heading(&format!(
-        "What takes {} to {} at η = {}, B = {}",
+        "What takes {} to {}{} at η = {}, B = {}",
         target.what(),
         number(target.value()),
+        if target.is_bound() { " or below" } else { "" },
         number(step.0),
         step.1
     ));
@@ -136,9 +137,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "Predicted: the limit of small steps. SGD: mean over 16 runs from there, ± standard error of T; at a finite step it fluctuates about the limit, and ends \
          flatter where η λ_max is not small. Steps: the relaxation time of the slow flow, where it is known.",
     );
+    if answer.is_met() {
+        page.paragraph(&format!(
+            "Nothing has to be changed: {} is {} already.",
+            target.what(),
+            number(target.of(&answer.before.0))
+        ));
+    }
     for (lever, found, simulated) in &answer.designs {
         page.heading(lever.name());
         page.paragraph(&format!("To do: {}.", found.changed.words));
+        if let Some(warning) = &found.after.warning {
+            page.paragraph(warning);
+        }
         if let Some(simulated) = simulated {
             page.paragraph(&simulated.sentence());
         }

@@ -180,6 +180,67 @@ fn a_target_is_met_and_simulated_and_an_impossible_one_says_what_is_possible() {
         "{}",
         refused.stderr
     );
+    // As flat as it gets needs more decay than the theory is right about: SGD at λ = 289 would diverge at once.
+    let flattest = design(&["--ratio", "1", "--json"]).json();
+    let levers = flattest["designs"].as_array().unwrap().iter();
+    let levers: Vec<_> = levers.map(|d| d["lever"].as_str().unwrap()).collect();
+    assert_eq!(levers, ["added_noise", "label_weights"]);
+    let words = flattest["no_answer"]["weight_decay"].as_str().unwrap();
+    assert!(words.contains("with λ of at most 0.0100007"), "{words}");
+    // Labels that are whitened already, in part taken back.
+    let whitened = [
+        "--label-weights",
+        "whiten",
+        "--sharpness",
+        "20",
+        "--by",
+        "label_weights",
+        "--json",
+    ];
+    let found = design(&whitened).json();
+    assert!((number(&found["designs"][0]["predicted"], "sharpness") - 20.0).abs() < 1e-6);
+    let simulated = number(&found["designs"][0]["simulated"]["sharpness"], "mean");
+    assert!((simulated / 20.0 - 1.0).abs() < 0.05, "{simulated}");
+}
+
+#[test]
+fn what_is_stable_is_left_alone_and_what_is_not_goes_below_the_edge() {
+    let design = |rate: &str, more: &[&str]| {
+        let given = [
+            "--depth",
+            "3",
+            "--noise",
+            "1,0.1",
+            "--batch",
+            "100",
+            "--seconds",
+            "0",
+        ];
+        let stable = ["--stable", "--learning-rate", rate];
+        run(&[&["design"][..], &given, &stable, more].concat())
+    };
+    // λ_max = 19.68 is below 2/0.09, and above 2/0.125.
+    let already = design("0.09", &["--json"]).json();
+    assert_eq!(already["met_already"], true);
+    assert_eq!(already["target"]["or_below"], true);
+    assert!(already["designs"].as_array().unwrap().is_empty());
+    let page = design("0.09", &[]);
+    assert!(
+        page.status == Some(0)
+            && page
+                .stdout
+                .contains("Nothing has to be changed: λ_max is 19.6794 already"),
+        "{}",
+        page.stdout
+    );
+    let found = design("0.125", &["--json"]).json();
+    assert_eq!(found["met_already"], false);
+    let designs = found["designs"].as_array().unwrap();
+    assert_eq!(designs.len(), 3);
+    for design in designs {
+        let largest = number(&design["predicted"], "lambda_max");
+        assert!((15.99..16.000_001).contains(&largest), "{largest}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use thalweg::problem::Problem;
 use thalweg::recipe::{LabelWeights, Recipe};
 
 use super::{AnswerError, CONVENTION, PredictAnswer, Prepared, SimulatedEnd, notes};
-use crate::design::{DesignError, DesignPrediction, Designed, Lever, Target, design};
+use crate::design::{DesignError, DesignPrediction, Designed, Lever, Target, design, predicted};
 
 /// What each lever needs, of those that reach the target.
 pub struct DesignAnswer {
@@ -14,7 +14,7 @@ pub struct DesignAnswer {
     pub target: Target,
     /// η, the learning rate in weight²/loss, and B, the samples in a minibatch.
     pub step: (f64, usize),
-    /// Without any change, predicted and, if asked for, simulated.
+    /// Without any change, predicted and, if asked for, simulated. Where it meets the target, no lever is moved.
     pub before: (DesignPrediction, Option<SimulatedEnd>),
     /// With each lever that reaches the target.
     pub designs: Vec<(&'static dyn Lever, Designed, Option<SimulatedEnd>)>,
@@ -24,10 +24,9 @@ pub struct DesignAnswer {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no lever takes {what} to {value}: {}", reasons.join("; "))]
+#[error("no lever takes {} to {}{}: {}", target.what(), target.value(), if target.is_bound() { " or below" } else { "" }, reasons.join("; "))]
 struct Unreached {
-    what: &'static str,
-    value: f64,
+    target: Target,
     reasons: Vec<String>,
 }
 
@@ -45,25 +44,25 @@ impl DesignAnswer {
         mut more: impl FnMut() -> Option<M>,
     ) -> Result<Self, AnswerError> {
         target.check().map_err(AnswerError::input)?;
+        let before = predicted(problem, recipe, step)?;
+        let is_met = target.is_met(&before);
         let (mut designs, mut unreached) = (Vec::new(), Vec::new());
-        for &lever in levers {
+        for &lever in levers.iter().filter(|_| !is_met) {
             match design(problem, recipe, step, target, lever) {
                 Ok(found) => designs.push((lever, found)),
                 Err(DesignError::Answer(error)) => return Err(error),
                 Err(error) => unreached.push((lever, error)),
             }
         }
-        let Some((_, first)) = designs.first() else {
+        if designs.is_empty() && !is_met {
             return Err(AnswerError::input(Unreached {
-                what: target.what(),
-                value: target.value(),
+                target,
                 reasons: unreached
                     .iter()
                     .map(|(_, error)| error.to_string())
                     .collect(),
             }));
-        };
-        let predicted = first.before;
+        }
         let mut simulated = |problem: &Problem, recipe: &Recipe| {
             let Some(more) = more() else {
                 return Ok(None);
@@ -73,7 +72,7 @@ impl DesignAnswer {
             answer.simulate(problem, step, more)?;
             Ok::<_, AnswerError>(answer.simulated)
         };
-        let before = (predicted, simulated(problem, recipe)?);
+        let before = (before, simulated(problem, recipe)?);
         let designs = designs.into_iter().map(|(lever, found)| {
             let end = simulated(&found.changed.problem, &found.changed.recipe)?;
             Ok((lever, found, end))
@@ -88,14 +87,20 @@ impl DesignAnswer {
         })
     }
 
+    /// Whether the target is met without any change.
+    pub fn is_met(&self) -> bool {
+        self.target.is_met(&self.before.0)
+    }
+
     /// As one JSON object.
     pub fn json(&self) -> Value {
         let designs = self.designs.iter().map(|(lever, found, simulated)| {
             let recipe = &found.changed.recipe;
             let added = recipe.added_noise_covariance.as_ref().map(rows);
             let weights = match &recipe.label_weights {
-                Some(LabelWeights::Matrix(weights)) => Some(rows(weights)),
-                _ => None,
+                Some(LabelWeights::Matrix(weights)) => json!(rows(weights)),
+                Some(LabelWeights::Whiten) => json!("whiten"),
+                None => Value::Null,
             };
             json!({
                 "lever": lever.key(),
@@ -104,7 +109,7 @@ impl DesignAnswer {
                 "weight_decay": recipe.weight_decay,
                 "added_noise_covariance": added,
                 "label_weights": weights,
-                "predicted": predicted(&found.after),
+                "predicted": numbers(&found.after),
                 "simulated": simulated.as_ref().map(SimulatedEnd::json),
             })
         });
@@ -114,11 +119,16 @@ impl DesignAnswer {
         json!({
             "convention": CONVENTION,
             "notes": self.notes,
-            "target": { "quantity": self.target.what(), "value": self.target.value() },
+            "target": {
+                "quantity": self.target.what(),
+                "value": self.target.value(),
+                "or_below": self.target.is_bound(),
+            },
+            "met_already": self.is_met(),
             "learning_rate": self.step.0,
             "batch": self.step.1,
             "before": {
-                "predicted": predicted(&self.before.0),
+                "predicted": numbers(&self.before.0),
                 "simulated": self.before.1.as_ref().map(SimulatedEnd::json),
             },
             "designs": designs.collect::<Vec<_>>(),
@@ -127,13 +137,14 @@ impl DesignAnswer {
     }
 }
 
-fn predicted(predicted: &DesignPrediction) -> Value {
+fn numbers(predicted: &DesignPrediction) -> Value {
     json!({
         "sharpness": predicted.sharpness,
         "min_sharpness": predicted.min_sharpness,
         "lambda_max": predicted.lambda_max,
         "fluctuation": predicted.fluctuation,
         "relaxation_steps": predicted.relaxation_steps,
+        "warning": predicted.warning,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use thalweg::flow::{Validity, Waypoint};
-use thalweg::problem::Problem;
+use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
 use thalweg::theory::{
@@ -215,14 +215,7 @@ impl<'p> PredictAnswer<'p> {
             recipe: self.prepared.recipe.clone(),
             ..SimulateSettings::new(learning_rate, batch)
         };
-        let start = match &self.end {
-            Some(end) => end.at.weights.clone(),
-            None => self
-                .prediction
-                .minimum
-                .weights()
-                .map_err(AnswerError::work)?,
-        };
+        let start = self.end_weights()?;
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
@@ -242,6 +235,17 @@ impl<'p> PredictAnswer<'p> {
             more,
         )?);
         Ok(())
+    }
+
+    /// The weights there.
+    ///
+    /// # Errors
+    /// When a decomposition does not converge.
+    pub fn end_weights(&self) -> Result<Weights, AnswerError> {
+        match &self.end {
+            None => self.prediction.minimum.weights().map_err(AnswerError::work),
+            Some(ForcedEnd { at, .. }) => Ok(at.weights.clone()),
+        }
     }
 
     /// T − T_min there.

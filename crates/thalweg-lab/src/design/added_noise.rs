@@ -1,16 +1,21 @@
 //! Noise added to the labels: to the quiet outputs, until all are as loud as the loudest, or to the loudest.
 
-use std::ops::RangeInclusive;
-
 use faer::Mat;
+use faer::linalg::solvers::DenseSolveCore;
 use thalweg::problem::{Problem, Spectral};
-use thalweg::recipe::Recipe;
+use thalweg::recipe::{LabelWeights, Recipe};
 
-use super::lever::{Changed, Lever, LeverError, listed, over_decades};
+use super::lever::{Changed, Lever, LeverError, Travel, Written, over_decades, written};
 
-/// From 0 to 1 S = c (λ_max(Σε) I − Σε): c = 1 makes the noise isotropic, and SGD ends at the flattest minimum. Below 0
-/// S = c λ_max u uᵀ, u the loudest direction: the noise grows as unequal as wanted.
+/// With N the covariance of the noise that is in effect learnt, from 0 to 1 c (λ_max(N) I − N) is added to it: c = 1 makes the noise
+/// isotropic, and SGD ends at the flattest minimum. Below 0 c λ_max(N) u uᵀ is, u the loudest direction: the noise grows as unequal as wanted.
+/// What labels get is S = M⁻¹ (…) M⁻ᵀ where they are multiplied by M.
+///
+/// Under [`LabelWeights::Whiten`], whose M follows whatever is added, N is the labels' own noise and M counts as the identity here.
 pub struct AddedNoise;
+
+/// The most noise that is added to the loudest direction, in units of what there is.
+const MOST: f64 = 1e6;
 
 impl Lever for AddedNoise {
     fn key(&self) -> &'static str {
@@ -21,50 +26,75 @@ impl Lever for AddedNoise {
         "noise added to labels"
     }
 
-    fn positions(&self) -> RangeInclusive<f64> {
-        -1.0..=1.0
-    }
-
-    fn at(
+    fn travel<'a>(
         &self,
-        position: f64,
-        problem: &Problem,
-        recipe: &Recipe,
+        problem: &'a Problem,
+        recipe: &'a Recipe,
         _: (f64, usize),
-    ) -> Result<Changed, LeverError> {
-        let before = recipe.added_noise_covariance.clone();
+    ) -> Result<Travel<'a>, LeverError> {
         let size = problem.output_dim();
+        let noise = match &recipe.label_weights {
+            Some(LabelWeights::Whiten) => recipe.label_noise(problem)?,
+            _ => recipe.problem(problem)?.noise_covariance().to_owned(),
+        };
+        let unweighted = match &recipe.label_weights {
+            Some(LabelWeights::Matrix(weights)) => weights.partial_piv_lu().inverse(),
+            _ => Mat::identity(size, size),
+        };
+        let before = recipe.added_noise_covariance.clone();
         let before = before.unwrap_or_else(|| Mat::zeros(size, size));
-        // What the labels have already, smoothed as they are.
-        let kept = (1.0 - recipe.label_smoothing).powi(2);
-        let noise = faer::Scale(kept) * problem.noise_covariance() + &before;
         let spectral = Spectral::of(noise.as_ref()).ok_or(LeverError::NotConverged("Σε"))?;
         let largest = spectral.largest();
-        let added = if position >= 0.0 {
-            let level = faer::Scale(largest) * Mat::<f64>::identity(size, size);
-            faer::Scale(position) * (level - &noise)
-        } else {
-            let loudest = spectral.vectors.col(size - 1);
-            let scale = over_decades(-position) * largest;
-            Mat::from_fn(size, size, |i, j| scale * loudest[i] * loudest[j])
-        };
-        let deviations = listed((0..size).map(|i| added[(i, i)].max(0.0).sqrt()));
-        let diagonal = (0..size).all(|i| (0..i).all(|j| added[(i, j)].abs() < 1e-12 * largest));
-        let words = format!(
-            "add noise of standard deviations {deviations} to the outputs{}",
-            if diagonal {
-                ""
+        let lacking = faer::Scale(largest) * Mat::<f64>::identity(size, size) - &noise;
+        let loudest = spectral.vectors.col(size - 1).to_owned();
+        let at = move |position: f64| {
+            let learnt = if position >= 0.0 {
+                faer::Scale(position) * &lacking
             } else {
-                ", correlated as `added_noise_covariance` says"
-            }
-        );
-        Ok(Changed {
-            problem: problem.clone(),
-            recipe: Recipe {
-                added_noise_covariance: Some(before + added),
-                ..recipe.clone()
-            },
-            words,
+                let scale = MOST * over_decades(-position) * largest;
+                Mat::from_fn(size, size, |i, j| scale * loudest[i] * loudest[j])
+            };
+            let added = &before + &unweighted * learnt * unweighted.transpose();
+            let added = faer::Scale(0.5) * (&added + added.transpose());
+            Ok(Changed {
+                problem: problem.clone(),
+                words: words(&added, recipe.added_noise_covariance.is_some()),
+                recipe: Recipe {
+                    added_noise_covariance: Some(added),
+                    ..recipe.clone()
+                },
+            })
+        };
+        Ok(Travel {
+            positions: -1.0..=1.0,
+            limit: Some(format!(
+                "with at most {MOST:e} times the variance of the loudest direction added to it"
+            )),
+            at: Box::new(at),
         })
+    }
+}
+
+/// What S is, which takes the place of what is added already where there is something.
+fn words(added: &Mat<f64>, already: bool) -> String {
+    let instead = if already {
+        ", in place of what is added now"
+    } else {
+        ""
+    };
+    match written(added, |variance| variance.max(0.0).sqrt()) {
+        Written::Diagonal(deviations) => {
+            format!("add noise of standard deviations {deviations} to the outputs{instead}")
+        }
+        Written::Rows(rows) => {
+            format!(
+                "add noise of covariance {rows} to the outputs{instead} (`added_noise_covariance` in a file)"
+            )
+        }
+        Written::Elsewhere => {
+            format!(
+                "add noise to the outputs of the covariance that JSON has as `added_noise_covariance`{instead}"
+            )
+        }
     }
 }

@@ -1,15 +1,21 @@
 //! Labels weighted against their noise, in part or wholly.
 
-use std::ops::RangeInclusive;
-
+use faer::Mat;
 use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::{LabelWeights, Recipe};
 
-use super::lever::{Changed, Lever, LeverError, listed};
+use super::lever::{Changed, Lever, LeverError, Travel, Written, written};
 
-/// M = (Σε/σ²)^{−s/2}, σ² the noise's mean variance: s = 1 makes the noise isotropic, and the network, which then learns M y, ends at its
-/// flattest minimum. T, T_min and λ_max are those of that loss.
+/// Labels are multiplied by P = (N/σ²)^{−s/2} besides what they are multiplied by already, N the covariance of the noise that is in effect
+/// learnt and σ² its mean variance: s = 1 makes the noise isotropic, and the network, which then learns P y, ends at its flattest minimum.
+/// T, T_min and λ_max are those of that loss.
+///
+/// Where labels are whitened, N has nothing to even out, and s below 0 takes the whitening back: there N is the labels' noise before it,
+/// and s = −1 leaves them as they were, apart from a factor.
 pub struct WeightedLabels;
+
+/// Noise of which the quietest direction is below this fraction of the loudest is singular.
+const SINGULAR: f64 = 1e-14;
 
 impl Lever for WeightedLabels {
     fn key(&self) -> &'static str {
@@ -20,37 +26,55 @@ impl Lever for WeightedLabels {
         "labels weighted"
     }
 
-    fn positions(&self) -> RangeInclusive<f64> {
-        -1.0..=1.0
-    }
-
-    fn at(
+    fn travel<'a>(
         &self,
-        position: f64,
-        problem: &Problem,
-        recipe: &Recipe,
+        problem: &'a Problem,
+        recipe: &'a Recipe,
         _: (f64, usize),
-    ) -> Result<Changed, LeverError> {
+    ) -> Result<Travel<'a>, LeverError> {
         let size = problem.output_dim();
-        let spectral =
-            Spectral::of(problem.noise_covariance()).ok_or(LeverError::NotConverged("Σε"))?;
-        let mean = spectral.values.iter().sum::<f64>() / size as f64;
-        if spectral.smallest() <= 0.0 {
-            return Err(LeverError::NoiseSingular);
-        }
-        let weights = spectral.map(|variance| (variance / mean).powf(-0.5 * position));
-        let weights = match &recipe.label_weights {
-            Some(LabelWeights::Matrix(before)) => weights * before,
-            _ => weights,
+        let learnt = recipe.problem(problem)?.noise_covariance().to_owned();
+        let evened = match &recipe.label_weights {
+            Some(LabelWeights::Whiten) => recipe.label_noise(problem)?,
+            _ => learnt.clone(),
         };
-        let shown = listed((0..size).map(|i| weights[(i, i)]));
-        Ok(Changed {
-            problem: problem.clone(),
-            recipe: Recipe {
-                label_weights: Some(LabelWeights::Matrix(weights)),
-                ..recipe.clone()
-            },
-            words: format!("let the network learn M y, M with the diagonal {shown}"),
+        let [ahead, back] = [&learnt, &evened].map(|noise| {
+            let spectral = Spectral::of(noise.as_ref()).ok_or(LeverError::NotConverged("Σε"))?;
+            if spectral.smallest() <= SINGULAR * spectral.largest() {
+                return Err(LeverError::NoiseSingular);
+            }
+            Ok(spectral)
+        });
+        let (ahead, back) = (ahead?, back?);
+        let before = recipe.label_multiplier(problem)?;
+        let before = before.unwrap_or_else(|| Mat::identity(size, size));
+        let at = move |position: f64| {
+            let noise = if position >= 0.0 { &ahead } else { &back };
+            let mean = noise.values.iter().sum::<f64>() / size as f64;
+            let power = noise.map(|variance| (variance / mean).powf(-0.5 * position));
+            let weights = power * &before;
+            Ok(Changed {
+                problem: problem.clone(),
+                words: words(&weights),
+                recipe: Recipe {
+                    label_weights: Some(LabelWeights::Matrix(weights)),
+                    ..recipe.clone()
+                },
+            })
+        };
+        Ok(Travel {
+            positions: -1.0..=1.0,
+            limit: None,
+            at: Box::new(at),
         })
     }
+}
+
+fn words(weights: &Mat<f64>) -> String {
+    let weights = match written(weights, |weight| weight) {
+        Written::Diagonal(diagonal) => format!("M with the diagonal {diagonal}"),
+        Written::Rows(rows) => format!("M = {rows} (`label_weights` in a file)"),
+        Written::Elsewhere => "M as JSON has it as `label_weights`".to_owned(),
+    };
+    format!("let the network learn M y, {weights}")
 }

@@ -18,12 +18,13 @@
 mod added_noise;
 mod label_weights;
 mod lever;
+mod search;
 mod solve;
 mod weight_decay;
 mod whitening;
 
-pub use lever::{Changed, Lever, LeverError};
-pub use solve::{DesignError, DesignPrediction, Designed, Target, design};
+pub use lever::{Changed, Lever, LeverError, Make, Travel};
+pub use solve::{DesignError, DesignPrediction, Designed, Target, design, predicted};
 
 use added_noise::AddedNoise;
 use label_weights::WeightedLabels;

@@ -5,7 +5,9 @@ use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 
 use super::lever::{Changed, Lever, LeverError};
+use super::search::{MET, Sought, nearest};
 use crate::answer::{AnswerError, PredictAnswer, Prepared};
+use crate::compare::Belief;
 
 /// Where SGD should end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,10 +18,12 @@ pub enum Target {
     Ratio(f64),
     /// λ_max, in loss/weight².
     LambdaMax(f64),
+    /// λ_max of at most this, the edge of stability: 2/η.
+    Stable(f64),
 }
 
 /// What is predicted of one problem and recipe.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DesignPrediction {
     /// T = tr ∇²L where SGD ends, in loss/weight².
     pub sharpness: f64,
@@ -31,6 +35,8 @@ pub struct DesignPrediction {
     pub fluctuation: f64,
     /// The slow flow's relaxation time, steps, where it is known.
     pub relaxation_steps: Option<f64>,
+    /// The sentence, where the theory is not to be believed at this η and B.
+    pub warning: Option<String>,
 }
 
 /// A lever set so that the target is met.
@@ -42,9 +48,7 @@ pub struct Designed {
     pub position: f64,
     /// The problem and the recipe that it makes.
     pub changed: Changed,
-    /// What is predicted before.
-    pub before: DesignPrediction,
-    /// What is predicted after.
+    /// What is then predicted.
     pub after: DesignPrediction,
 }
 
@@ -52,7 +56,7 @@ pub struct Designed {
 #[derive(Debug, thiserror::Error)]
 pub enum DesignError {
     /// The target is beyond what the lever can do.
-    #[error("{lever} takes {what} from {low:.6} to {high:.6} here, which {target:.6} is beyond")]
+    #[error("{}", beyond(lever, what, *target, [*low, *high], limit.as_deref()))]
     Beyond {
         /// The lever's name.
         lever: &'static str,
@@ -64,6 +68,8 @@ pub enum DesignError {
         low: f64,
         /// The most.
         high: f64,
+        /// Why the lever goes no further, where that is not in the nature of things.
+        limit: Option<String>,
     },
     /// The target is no number that the quantity can be.
     #[error("a target of {found} for {what} cannot be met: it is {needed}")]
@@ -83,20 +89,40 @@ pub enum DesignError {
     Answer(#[from] AnswerError),
 }
 
+/// What a lever does in place of reaching the target.
+fn beyond(
+    lever: &str,
+    what: &str,
+    target: f64,
+    [low, high]: [f64; 2],
+    limit: Option<&str>,
+) -> String {
+    if high - low <= MET * high.abs() {
+        return format!("{lever}: {what} stays at {low:.6} here, and {target:.6} is asked for");
+    }
+    let limit = limit.map_or(String::new(), |limit| format!(" ({limit})"));
+    format!(
+        "{lever} takes {what} from {low:.6} to {high:.6} here{limit}, which {target:.6} is beyond"
+    )
+}
+
 impl Target {
     /// Its symbol.
     pub fn what(self) -> &'static str {
         match self {
             Self::Sharpness(_) => "T",
             Self::Ratio(_) => "T/T_min",
-            Self::LambdaMax(_) => "λ_max",
+            Self::LambdaMax(_) | Self::Stable(_) => "λ_max",
         }
     }
 
     /// The number that is wanted.
     pub fn value(self) -> f64 {
         match self {
-            Self::Sharpness(value) | Self::Ratio(value) | Self::LambdaMax(value) => value,
+            Self::Sharpness(value)
+            | Self::Ratio(value)
+            | Self::LambdaMax(value)
+            | Self::Stable(value) => value,
         }
     }
 
@@ -105,8 +131,19 @@ impl Target {
         match self {
             Self::Sharpness(_) => predicted.sharpness,
             Self::Ratio(_) => predicted.sharpness / predicted.min_sharpness,
-            Self::LambdaMax(_) => predicted.lambda_max,
+            Self::LambdaMax(_) | Self::Stable(_) => predicted.lambda_max,
         }
+    }
+
+    /// Whether less will do as well.
+    pub fn is_bound(self) -> bool {
+        matches!(self, Self::Stable(_))
+    }
+
+    /// Whether `predicted` has what is wanted.
+    pub fn is_met(self, predicted: &DesignPrediction) -> bool {
+        let (found, wanted) = (self.of(predicted), self.value());
+        (found - wanted).abs() <= MET * wanted || (self.is_bound() && found < wanted)
     }
 
     /// Refuses what no lever can meet, since the quantity has no such value.
@@ -125,19 +162,8 @@ impl Target {
     }
 }
 
-/// Positions at which the lever is tried before the target is sought between two of them.
-const TRIED: usize = 24;
-
-/// Halvings of that interval: what is left is rounding.
-const HALVINGS: usize = 50;
-
-/// A target is met where the prediction is this close to it, relatively.
-const MET: f64 = 1e-9;
-
-/// The least movement of `lever` at which SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end at `target`.
-///
-/// The lever is tried at 24 positions on either side of rest, and the target sought by bisection between the two nearest to
-/// rest that have it between them.
+/// The least movement of `lever` at which SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end at `target`, to a
+/// relative 10⁻⁶ or better.
 ///
 /// # Errors
 /// When the target is beyond the lever's reach, with what is possible, the theory has no answer, or it was asked to stop.
@@ -150,135 +176,65 @@ pub fn design(
 ) -> Result<Designed, DesignError> {
     target.check()?;
     let stop = Stop::here();
+    let travel = lever.travel(problem, recipe, step)?;
     let at = |position: f64| -> Result<(Changed, DesignPrediction), DesignError> {
         stop.asked().map_err(AnswerError::work)?;
-        let changed = lever.at(position, problem, recipe, step)?;
+        let changed = (travel.at)(position)?;
         let predicted = predicted(&changed.problem, &changed.recipe, step)?;
         Ok((changed, predicted))
     };
-    let before = predicted(problem, recipe, step)?;
-    let wanted = target.value();
-    let off = |predicted: &DesignPrediction| target.of(predicted) - wanted;
-    let (mut low, mut high) = (target.of(&before), target.of(&before));
-    // Two positions with the target between them, the first nearer to rest, and how far off the prediction is there.
-    let mut bracket: Option<(f64, f64, f64)> = None;
-    let range = lever.positions();
-    for end in [*range.start(), *range.end()] {
-        if end == 0.0 {
-            continue;
+    // A bound may be met by more than its value.
+    let sought = if target.is_met(&at(0.0)?.1) {
+        Sought::At(0.0)
+    } else {
+        nearest(&travel.positions, target.value(), |position| {
+            Ok::<_, DesignError>(target.of(&at(position)?.1))
+        })?
+    };
+    match sought {
+        Sought::At(position) => {
+            let (changed, after) = at(position)?;
+            Ok(Designed {
+                lever: lever.key(),
+                position,
+                changed,
+                after,
+            })
         }
-        let mut last = (0.0, off(&before));
-        for i in 1..=TRIED {
-            let position = end * i as f64 / TRIED as f64;
-            let here = off(&at(position)?.1);
-            (low, high) = (low.min(here + wanted), high.max(here + wanted));
-            // The end of the range may be the target itself, but for rounding.
-            let met = i == TRIED && (here / wanted).abs() < MET;
-            let nearer = bracket.is_none_or(|(_, _, far)| position.abs() < far.abs());
-            if nearer && (last.1 * here <= 0.0 || met) {
-                bracket = Some((last.0, last.1, position));
-                break;
-            }
-            last = (position, here);
-        }
-    }
-    let Some((mut near, side, mut far)) = bracket else {
-        return Err(DesignError::Beyond {
+        Sought::Beyond { low, high } => Err(DesignError::Beyond {
             lever: lever.name(),
             what: target.what(),
-            target: wanted,
+            target: target.value(),
             low,
             high,
-        });
-    };
-    for _ in 0..HALVINGS {
-        let middle = 0.5 * (near + far);
-        if off(&at(middle)?.1) * side > 0.0 {
-            near = middle;
-        } else {
-            far = middle;
-        }
+            limit: travel.limit,
+        }),
     }
-    let (changed, after) = at(far)?;
-    Ok(Designed {
-        lever: lever.key(),
-        position: far,
-        changed,
-        before,
-        after,
-    })
 }
 
-fn predicted(
+/// Where SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end.
+///
+/// # Errors
+/// When the recipe does not fit the problem, or the theory has no answer.
+pub fn predicted(
     problem: &Problem,
     recipe: &Recipe,
     step: (f64, usize),
-) -> Result<DesignPrediction, DesignError> {
+) -> Result<DesignPrediction, AnswerError> {
     let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
     let answer = PredictAnswer::new(&prepared, false)?;
     let [sharpness, lambda_max, fluctuation] = answer.sharpness_lambda_max_fluctuation();
+    let run = answer.run.as_ref();
     Ok(DesignPrediction {
         sharpness,
         min_sharpness: answer.prediction.min_sharpness,
         lambda_max,
         fluctuation,
-        relaxation_steps: answer.run.as_ref().and_then(|run| run.relaxation),
+        relaxation_steps: run.and_then(|run| run.relaxation),
+        warning: run.and_then(|run| Belief::from(run.validity.clone()).warning),
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::lever;
-    use super::*;
-    use thalweg::problem::covariance;
-
-    fn problem() -> Problem {
-        let one = || faer::Mat::<f64>::identity(2, 2);
-        let input = covariance::from_deviations(&[2.0, 0.5]);
-        Problem::new(input, one(), covariance::from_deviations(&[1.0, 0.2]), 2).unwrap()
-    }
-
-    fn by(key: &str, target: Target) -> Result<Designed, DesignError> {
-        let lever = lever(key).unwrap();
-        design(&problem(), &Recipe::default(), (0.005, 10), target, lever)
-    }
-
-    /// Each lever meets targets inside its range, and what it changes predicts them.
-    #[test]
-    fn targets_are_met() {
-        let before = by("added_noise", Target::Ratio(1.0)).unwrap().before;
-        for (key, target) in [
-            ("added_noise", Target::Ratio(1.0)),
-            ("added_noise", Target::Ratio(1.1)),
-            ("added_noise", Target::Sharpness(3.0 * before.sharpness)),
-            ("weight_decay", Target::Sharpness(0.97 * before.sharpness)),
-            ("weight_decay", Target::LambdaMax(0.97 * before.lambda_max)),
-            ("label_weights", Target::Ratio(1.2)),
-            ("whitening", Target::Sharpness(0.97 * before.sharpness)),
-        ] {
-            let found = by(key, target).unwrap();
-            let again = predicted(&found.changed.problem, &found.changed.recipe, (0.005, 10));
-            let met = target.of(&again.unwrap());
-            assert!(
-                (met / target.value() - 1.0).abs() < 1e-6,
-                "{key} {target:?}: {met}"
-            );
-        }
-        // λ_max(Σε) I − Σε makes the noise isotropic.
-        let flattest = by("added_noise", Target::Ratio(1.0)).unwrap();
-        let added = flattest.changed.recipe.added_noise_covariance.unwrap();
-        assert!(added[(0, 0)].abs() < 1e-9 && (added[(1, 1)] - 0.96).abs() < 1e-6);
-    }
-
-    #[test]
-    fn impossible_targets_say_what_is_possible() {
-        let words = by("weight_decay", Target::Sharpness(1e-3))
-            .unwrap_err()
-            .to_string();
-        assert!(words.contains("weight decay takes T from"), "{words}");
-        let words = by("added_noise", Target::Ratio(0.5))
-            .unwrap_err()
-            .to_string();
-        assert!(words.contains("at least 1"), "{words}");
-    }
-}
+#[path = "tests.rs"]
+mod tests;

@@ -1,11 +1,9 @@
 //! Inputs whitened before they enter the network, in part or wholly.
 
-use std::ops::RangeInclusive;
-
 use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::Recipe;
 
-use super::lever::{Changed, Lever, LeverError};
+use super::lever::{Changed, Lever, LeverError, Travel, six_digits};
 
 /// x → Σx^{−s/2} x (on the range of Σx), with s = 1 wholly white; the teacher becomes V Σx^{s/2}.
 pub struct Whitening;
@@ -22,40 +20,45 @@ impl Lever for Whitening {
         "inputs whitened"
     }
 
-    fn positions(&self) -> RangeInclusive<f64> {
-        0.0..=1.0
-    }
-
-    fn at(
+    fn travel<'a>(
         &self,
-        position: f64,
-        problem: &Problem,
-        recipe: &Recipe,
+        problem: &'a Problem,
+        recipe: &'a Recipe,
         _: (f64, usize),
-    ) -> Result<Changed, LeverError> {
+    ) -> Result<Travel<'a>, LeverError> {
         let spectral =
             Spectral::of(problem.input_covariance()).ok_or(LeverError::NotConverged("Σx"))?;
         let floor = SINGULAR * spectral.largest();
-        let power = |exponent: f64| {
-            spectral.map(|value| {
-                if value > floor {
-                    value.powf(exponent)
-                } else {
-                    0.0
-                }
+        let at = move |position: f64| {
+            let power = |exponent: f64| {
+                spectral.map(|value| {
+                    if value > floor {
+                        value.powf(exponent)
+                    } else {
+                        0.0
+                    }
+                })
+            };
+            let changed = Problem::with_hidden_widths(
+                power(1.0 - position),
+                problem.teacher() * power(0.5 * position),
+                problem.noise_covariance().to_owned(),
+                problem.depth(),
+                &problem.widths()[1..problem.depth()],
+            )?;
+            Ok(Changed {
+                problem: changed,
+                recipe: recipe.clone(),
+                words: format!(
+                    "multiply the inputs by Σx^(−{})",
+                    six_digits(0.5 * position)
+                ),
             })
         };
-        let changed = Problem::with_hidden_widths(
-            power(1.0 - position),
-            problem.teacher() * power(0.5 * position),
-            problem.noise_covariance().to_owned(),
-            problem.depth(),
-            &problem.widths()[1..problem.depth()],
-        )?;
-        Ok(Changed {
-            problem: changed,
-            recipe: recipe.clone(),
-            words: format!("multiply the inputs by Σx^(−{:.4})", 0.5 * position),
+        Ok(Travel {
+            positions: 0.0..=1.0,
+            limit: None,
+            at: Box::new(at),
         })
     }
 }

@@ -22,17 +22,21 @@ class Design:
     Attributes
     ----------
     target : dict
-        The quantity and its value.
+        The quantity, its value, and whether less will do as well (``or_below``).
+    met_already : bool
+        Whether nothing has to be changed; then there are no designs.
     before : dict
         ``predicted`` and ``simulated``, without any change.
     designs : list of dict
-        For each lever that reaches the target: ``lever``, ``change`` in words, ``weight_decay``, ``added_noise_covariance``,
-        ``predicted`` and ``simulated``.
+        For each lever that reaches the target: ``lever``, ``change`` in words, ``weight_decay``, ``added_noise_covariance`` and
+        ``label_weights``, which :func:`predict` takes, ``predicted`` and ``simulated``. ``predicted["warning"]`` is a sentence where the
+        theory is not to be believed at this step.
     no_answer : dict of str
         Why other levers do not reach it, with what they reach.
     """
 
     target: dict[str, Any]
+    met_already: bool
     before: dict[str, Any]
     designs: list[dict[str, Any]]
     no_answer: dict[str, str]
@@ -40,6 +44,7 @@ class Design:
     def __init__(self, answer: dict[str, Any]) -> None:
         self._answer = answer
         self.target = copy.copy(answer["target"])
+        self.met_already = bool(answer["met_already"])
         self.before = copy.deepcopy(answer["before"])
         self.designs = copy.deepcopy(answer["designs"])
         self.no_answer = dict(answer["no_answer"])
@@ -49,8 +54,11 @@ class Design:
         return copy.deepcopy(self._answer)
 
     def __repr__(self) -> str:
-        changes = "; ".join(design["change"] for design in self.designs)
-        return f"Design({self.target['quantity']} = {self.target['value']:.6g}: {changes})"
+        changes = "; ".join(design["change"] for design in self.designs) or "nothing has to be changed"
+        return f"Design({self.target['quantity']} {self._relation()} {self.target['value']:.6g}: {changes})"
+
+    def _relation(self) -> str:
+        return "≤" if self.target["or_below"] else "="
 
     def _repr_html_(self) -> str:
         def row(name: str, of: dict[str, Any]) -> tuple[object, ...]:
@@ -59,7 +67,7 @@ class Design:
 
         rows = [row("before", self.before)]
         rows += [row(design["change"], design) for design in self.designs]
-        title = f"What takes {self.target['quantity']} to {self.target['value']:.6g}"
+        title = f"What makes {self.target['quantity']} {self._relation()} {self.target['value']:.6g}"
         return table(["", "T predicted", "T of SGD", "λ_max predicted"], rows, title)
 
 
@@ -87,7 +95,7 @@ def design(
     sharpness, ratio, lambda_max : float
         The target, one of them: T and λ_max in loss/weight², or T/T_min.
     stable : bool
-        In their place: λ_max = 2/η, the edge of stability.
+        In their place: λ_max of at most 2/η, the edge of stability.
     by : sequence of str, optional
         Levers: "added_noise", "weight_decay", "label_weights", "whitening"; by default all.
     seconds : float
@@ -107,7 +115,7 @@ def design(
     ...                   noise_covariance=np.diag([1.0, 0.04]))
     >>> flat = design(problem, 0.005, 10, ratio=1.0, by=["added_noise"])
     >>> print(flat.designs[0]["change"])
-    add noise of standard deviations 0.0000, 0.9798 to the outputs
+    add noise of standard deviations 0, 0.979796 to the outputs
     """
     if not isinstance(stable, bool):
         raise ValueError(f"stable = {stable!r}: must be True or False")

@@ -154,6 +154,38 @@ impl Recipe {
         problem::learnt(self, problem).map(Cow::Owned)
     }
 
+    /// (1 − α)² Σε + S, d_y × d_y: the covariance of the noise of `problem`'s labels, smoothed and added to, before they are multiplied
+    /// by M. Unit: loss.
+    ///
+    /// # Errors
+    /// When an entry does not fit the problem or is out of its range; the message names it.
+    pub fn label_noise(&self, problem: &Problem) -> Result<Mat<f64>, RecipeError> {
+        self.validate(problem)?;
+        Ok(problem::label_noise(self, problem))
+    }
+
+    /// M, d_y × d_y, with [`LabelWeights::Whiten`] worked out; none where labels are multiplied by nothing.
+    ///
+    /// ```
+    /// use thalweg::faer::Mat;
+    /// use thalweg::problem::{Problem, covariance};
+    /// use thalweg::recipe::{LabelWeights, Recipe};
+    ///
+    /// let noise = covariance::from_deviations(&[1.0, 0.2]);
+    /// let problem = Problem::new(Mat::identity(2, 2), Mat::identity(2, 2), noise, 2)?;
+    /// let recipe = Recipe { label_weights: Some(LabelWeights::Whiten), ..Recipe::default() };
+    /// let weights = recipe.label_multiplier(&problem)?.unwrap();
+    /// assert!((weights[(0, 0)] - 1.0).abs() < 1e-12 && (weights[(1, 1)] - 5.0).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When an entry does not fit the problem or is out of its range, or the noise is singular and cannot be whitened.
+    pub fn label_multiplier(&self, problem: &Problem) -> Result<Option<Mat<f64>>, RecipeError> {
+        let noise = self.label_noise(problem)?;
+        problem::weights(self, &noise)
+    }
+
     /// Whether the problem that is learnt is the given one.
     pub fn keeps_problem(&self) -> bool {
         self.added_noise_covariance.is_none()

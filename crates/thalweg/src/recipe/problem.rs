@@ -10,13 +10,9 @@ const SINGULAR: f64 = 1e-14;
 
 /// Σx′, V′ and Σε′ of [`Recipe::problem`], in the same network.
 pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, RecipeError> {
-    let kept = 1.0 - recipe.label_smoothing;
-    let mut teacher = faer::Scale(kept) * problem.teacher();
-    let mut noise = faer::Scale(kept * kept) * problem.noise_covariance();
+    let mut teacher = faer::Scale(1.0 - recipe.label_smoothing) * problem.teacher();
+    let mut noise = label_noise(recipe, problem);
     let mut input = problem.input_covariance().to_owned();
-    if let Some(added) = &recipe.added_noise_covariance {
-        noise += added;
-    }
     let weights = weights(recipe, &noise)?;
     if recipe.input_noise_covariance.is_some() || recipe.input_dropout > 0.0 {
         let clean = input.clone();
@@ -47,8 +43,18 @@ pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, Reci
     Ok(learnt)
 }
 
+/// (1 − α)² Σε + S: the covariance of the labels' noise, smoothed and added to as they are, before M.
+pub(super) fn label_noise(recipe: &Recipe, problem: &Problem) -> Mat<f64> {
+    let kept = 1.0 - recipe.label_smoothing;
+    let noise = faer::Scale(kept * kept) * problem.noise_covariance();
+    match &recipe.added_noise_covariance {
+        Some(added) => noise + added,
+        None => noise,
+    }
+}
+
 /// M for labels of this noise, if they are multiplied by anything.
-fn weights(recipe: &Recipe, noise: &Mat<f64>) -> Result<Option<Mat<f64>>, RecipeError> {
+pub(super) fn weights(recipe: &Recipe, noise: &Mat<f64>) -> Result<Option<Mat<f64>>, RecipeError> {
     match &recipe.label_weights {
         None => Ok(None),
         Some(LabelWeights::Matrix(weights)) => Ok(Some(weights.clone())),
