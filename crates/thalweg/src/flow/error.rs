@@ -163,11 +163,21 @@ pub enum FlowError {
     },
     /// A force that symmetric generators do not follow.
     #[error(
-        "{force} moves SGD along the minima in a way that only the exact drift follows: choose that (`--drift exact`)"
+        "{force} moves SGD along the minima in a way that only the exact drift follows: choose that (`flow --drift exact`)"
     )]
     ExactDriftAlone {
         /// Which one.
         force: &'static str,
+    },
+    /// Weight decay leaves no minimum near those of the loss.
+    #[error(
+        "weight_decay is {}, which outweighs the teacher in at least one direction: with it no minimum is left near those of the loss that the theory \
+         is of. SGD loses that direction; where it loses all of them it goes to the network at 0, and T to 0. Choose a smaller weight decay, or simulate SGD",
+        shown(*decay)
+    )]
+    DecayOutweighs {
+        /// λ.
+        decay: f64,
     },
     /// The flow does not come to rest.
     #[error(
