@@ -1,6 +1,7 @@
 //! Finds the position of a lever at which SGD is predicted to end where it should.
 
 use thalweg::Stop;
+use thalweg::flow::FlowError;
 use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 
@@ -170,7 +171,11 @@ pub fn design(
         let mut last = (0.0, off(&before));
         for i in 1..=TRIED {
             let position = end * i as f64 / TRIED as f64;
-            let here = off(&at(position)?.1);
+            let here = match at(position) {
+                // Beyond it no minimum is left.
+                Err(DesignError::Answer(error)) if outweighs(&error) => break,
+                found => off(&found?.1),
+            };
             (low, high) = (low.min(here + wanted), high.max(here + wanted));
             // The end of the range may be the target itself, but for rounding.
             let met = i == TRIED && (here / wanted).abs() < MET;
@@ -207,6 +212,14 @@ pub fn design(
         before,
         after,
     })
+}
+
+/// Whether `error` is that a weight decay leaves no minimum.
+fn outweighs(error: &AnswerError) -> bool {
+    let AnswerError::Input(error) = error else {
+        return false;
+    };
+    matches!(error.downcast_ref(), Some(FlowError::DecayOutweighs { .. }))
 }
 
 fn predicted(

@@ -70,9 +70,7 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
             .optional("precision")
             .map_or(Ok(Precision::F64), |f| Precision::read(&f))?,
         init,
-        data: root
-            .optional("data")
-            .map_or(Ok(Data::default()), |f| data(&f))?,
+        data: data(root)?,
         switch: root.optional("switch").map(|f| switch(&f)).transpose()?,
     };
     Ok(Experiment {
@@ -147,9 +145,13 @@ fn simulated(init: model::Init) -> InitialWeights {
     }
 }
 
-fn data(field: &Field<'_>) -> Result<Data, Fault> {
-    field.only(&["source", "noise", "heteroscedasticity", "sample_by_sample"])?;
+/// The law of the samples, which `data` of `root` gives.
+pub(crate) fn data(root: &Field<'_>) -> Result<Data, Fault> {
     let default = Data::default();
+    let Some(field) = root.optional("data") else {
+        return Ok(default);
+    };
+    field.only(&["source", "noise", "heteroscedasticity", "sample_by_sample"])?;
     Ok(Data {
         source: field
             .optional("source")
