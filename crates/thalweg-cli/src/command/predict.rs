@@ -335,7 +335,7 @@ fn print(run: &PredictedRun, page: &mut Page) {
     let validity = &run.validity;
     table.row([
         "stability number, 1 at the edge",
-        validity.stability_formula(),
+        &validity.stability_formula().replace("/2", " / 2"),
         &number(validity.stability),
     ]);
     table.row([

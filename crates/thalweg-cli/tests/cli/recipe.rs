@@ -245,7 +245,14 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
         (&["--added-noise", "-1,1"], "-1 is negative"),
         (&["--label-weights", "nan,1"], "label_weights is NaN"),
         (
-            &["--weight-decay", "1e300"],
+            &[
+                "--weight-decay",
+                "1e300",
+                "--learning-rate",
+                "0.005",
+                "--batch",
+                "10",
+            ],
             "weight_decay is 1e300, which outweighs the teacher",
         ),
         (

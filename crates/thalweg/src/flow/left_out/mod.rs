@@ -120,7 +120,7 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
 /// Two digits, of what is an estimate.
 fn percent(fraction: f64) -> String {
     let percent = 100.0 * fraction;
-    if percent >= 10.0 {
+    if percent >= 9.95 {
         format!("{percent:.0}")
     } else {
         format!("{percent:.1}")
