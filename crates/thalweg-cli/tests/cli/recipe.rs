@@ -253,7 +253,7 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
                 "--batch",
                 "10",
             ],
-            "weight_decay is 1e300, which outweighs the teacher",
+            "weight_decay is 1e300, and beyond 1 loss and decay leave no minimum but the network at 0",
         ),
         (
             &["--weight-decay", "1e-4"],

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use thalweg::flow::{self, MOST_MISALIGNMENT};
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
-use thalweg::simulate::Data;
 use thalweg::theory::noise_misalignment;
 
 use super::AnswerError;
 use crate::provenance::mended_in;
 use crate::run::notes_on;
+use crate::spec::Data;
 
 /// A problem as SGD meets it: with the recipe's changes of labels and inputs in it, and its forces beside it.
 #[derive(Clone, Debug)]

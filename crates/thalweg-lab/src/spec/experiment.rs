@@ -2,8 +2,10 @@
 
 use thalweg::model;
 use thalweg::problem::Problem;
+/// The law of the samples that SGD is run on.
+pub use thalweg::simulate::Data;
 use thalweg::simulate::{
-    Data, InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
+    InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
 };
 
 use super::error::Fault;

@@ -3,11 +3,10 @@
 use faer::Mat;
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Recipe;
-use thalweg::simulate::Data;
 use thalweg::theory;
 
 use super::error::Fault;
-use super::experiment::data;
+use super::experiment::{Data, data};
 use super::field::Field;
 use super::matrix::{covariance, dimension, from_deviations, matrix, size};
 use super::recipe::recipe;

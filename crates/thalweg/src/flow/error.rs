@@ -169,15 +169,18 @@ pub enum FlowError {
         /// Which one.
         force: &'static str,
     },
-    /// Weight decay leaves no minimum near those of the loss.
+    /// Weight decay leaves no minimum but the network at 0.
     #[error(
-        "weight_decay is {}, which outweighs the teacher in at least one direction: with it no minimum is left near those of the loss that the theory \
-         is of. SGD loses that direction; where it loses all of them it goes to the network at 0, and T to 0. Choose a smaller weight decay, or simulate SGD",
-        shown(*decay)
+        "weight_decay is {}, and beyond {} loss and decay leave no minimum but the network at 0: SGD goes there, and T to 0; choose a smaller weight \
+         decay",
+        shown(*decay),
+        rounded(*most)
     )]
     DecayOutweighs {
         /// λ.
         decay: f64,
+        /// The largest with which another is possible.
+        most: f64,
     },
     /// The flow does not come to rest.
     #[error(

@@ -95,22 +95,44 @@ fn decay_that_leaves_no_minimum_is_refused() {
         let problem = problem(depth, [1.0; 2]);
         assert!(change(&problem, &decay(below), 0.01).unwrap() < -0.5);
         let refused = change(&problem, &decay(above), 0.01).unwrap_err();
-        assert_eq!(refused, FlowError::DecayOutweighs { decay: above });
+        assert!(matches!(refused, FlowError::DecayOutweighs { decay, .. } if decay == above));
     }
-    // With a teacher of deviations 2 and 1 of its inputs: σ = 2, and at D = 2 nothing is left beyond it; at D = 3 the bound is
-    // (2 · √5/2)^{2/3} = 1.710.
+    // Σx = diag(2, 1) and V√Σx = diag(√8, 1): most of all at the first, c_D 8^{1 − 1/D} 2^{1/D} with c_2 = 1 and c_3 = (3/4) 4^{−1/3}.
     let at = |depth| {
         let input = covariance::from_deviations(&[2.0_f64.sqrt(), 1.0]);
-        let noise = Mat::<f64>::identity(2, 2);
-        let teacher = faer::mat![[1.0, 0.0], [0.0, 3.0_f64.sqrt()]];
-        Problem::new(input, teacher, noise, depth).unwrap()
+        let teacher = faer::mat![[2.0, 0.0], [0.0, 1.0]];
+        Problem::new(input, teacher, Mat::identity(2, 2), depth).unwrap()
     };
-    // ‖VX‖² = 2 + 3, and VΣx = diag(2, √3).
-    for (depth, most) in [(2, 2.0), (3, 5.0_f64.powf(1.0 / 3.0))] {
+    for (depth, most) in [
+        (2, 4.0),
+        (
+            3,
+            0.75 * 8.0_f64.powf(1.0 / 3.0).powi(2) * 0.5_f64.powf(1.0 / 3.0),
+        ),
+    ] {
         assert!(decay_leaves_a_minimum(&at(depth), 0.999 * most).is_ok());
         assert!(decay_leaves_a_minimum(&at(depth), 1.001 * most).is_err());
     }
     assert!(decay_leaves_a_minimum(&at(1), 1e300).is_ok());
+}
+
+/// The second direction has a teacher of 0.05, which a decay of 0.1 outweighs.
+#[test]
+fn a_direction_that_decay_outweighs_is_lost() {
+    let teacher = faer::mat![[1.0, 0.0], [0.0, 0.05]];
+    let weak = Problem::new(Mat::identity(2, 2), teacher, Mat::identity(2, 2), 2).unwrap();
+    assert!(change(&weak, &decay(0.04), 0.01).unwrap() < 0.0);
+    let recipe = decay(0.1);
+    let weights = end(&weak, &recipe, 0.01);
+    let judged = Validity::at(&weak, [1.0; 2], 0.01, BATCH)
+        .under(&weak, &recipe, (0.01, BATCH), || Ok(weights))
+        .unwrap();
+    assert!(judged.left_out[0].change.is_infinite() && !judged.in_range());
+    let sentence = judged.sentence();
+    assert!(
+        sentence.contains("by an amount that is not known from this prediction: weight decay outweighs the teacher"),
+        "{sentence}"
+    );
 }
 
 /// With isotropic noise dropout of the hidden layer of two leaves the noise isotropic, and adds p/(1 − p) ‖W_2W_1‖²/2 to the loss: the

@@ -9,28 +9,37 @@ use crate::flow::{
 };
 use crate::problem::{Problem, Weights};
 
-/// Refuses a weight decay under which all minima but the network at 0 are gone.
+/// Refuses a weight decay under which the network at 0 is all that is left: SGD goes there, and T to 0.
 ///
-/// Where L + (λ/2) Σ‖W_k‖² is stationary, λ‖W_k‖² = ⟨(V − P)X, PX⟩ for each layer, P = W_D…W_1. That is at most ‖VX‖²/4, and at
-/// most the largest singular value σ of VΣx times ‖W_k‖^D. Both together leave only W = 0 where λ^{D/2} > σ (‖VX‖/2)^{D−2}.
+/// Where L + (λ/2) Σ‖W_k‖² is stationary the layers are balanced, W_D…W_1 = U S^D Rᵀ with S of each, and for a singular value s > 0 of
+/// directions u and r s^{D−2}(uᵀVΣxr − s^D rᵀΣxr) = λ. The largest value of the left side over s is c_D a^{2−2/D} x^{2/D−1}, with a = uᵀVΣxr ≤ σ√x,
+/// σ the largest singular value of V√Σx, x = rᵀΣxr ≤ λ_max(Σx) and c_D = D/(2D − 2) · ((D − 2)/(2D − 2))^{1−2/D}. So s > 0 needs
+/// λ ≤ c_D σ^{2−2/D} λ_max(Σx)^{1/D}.
 ///
 /// # Errors
 /// [`FlowError::DecayOutweighs`].
 pub fn decay_leaves_a_minimum(problem: &Problem, decay: f64) -> Result<(), FlowError> {
     let depth = problem.depth() as f64;
-    if depth < 2.0 {
+    if depth < 2.0 || decay == 0.0 {
         return Ok(());
     }
-    let signal = Model::new(problem).signal();
-    let slope = problem.teacher() * problem.input_covariance();
-    let values = slope
-        .singular_values()
-        .map_err(|_| FlowError::Decomposition {
-            what: "singular value iteration of VΣx",
+    let largest = |matrix: Mat<f64>| {
+        let values = matrix.singular_values();
+        let values = values.map_err(|_| FlowError::Decomposition {
+            what: "singular value iteration of V√Σx",
         })?;
-    let most = (values[0] * (signal / 2.0).powf(depth - 2.0)).powf(2.0 / depth);
-    if signal > 0.0 && decay > most {
-        return Err(FlowError::DecayOutweighs { decay });
+        Ok::<_, FlowError>(values[0])
+    };
+    let root = problem.input_factor().matrix();
+    let signal = largest(problem.teacher() * root)?;
+    if signal == 0.0 {
+        return Ok(());
+    }
+    let layers = 2.0 * depth - 2.0;
+    let share = depth / layers * ((depth - 2.0) / layers).powf(1.0 - 2.0 / depth);
+    let most = share * signal.powf(2.0 - 2.0 / depth) * largest(root.to_owned())?.powf(2.0 / depth);
+    if decay > most {
+        return Err(FlowError::DecayOutweighs { decay, most });
     }
     Ok(())
 }

@@ -40,6 +40,18 @@ pub enum Cause {
     DataSet,
 }
 
+impl LeftOut {
+    /// What it is, for a sentence.
+    fn words(&self) -> &'static str {
+        match self.cause {
+            Cause::WeightDecay if self.change.is_infinite() => {
+                "weight decay outweighs the teacher in some direction, which SGD loses"
+            }
+            cause => cause.words(),
+        }
+    }
+}
+
 impl Cause {
     /// Its name in data.
     pub fn key(self) -> &'static str {
@@ -73,7 +85,8 @@ impl Cause {
 pub struct LeftOut {
     /// Of what.
     pub cause: Cause,
-    /// T with it, relative to T as predicted, less 1. Infinite where it was not found.
+    /// T with it, relative to T as predicted, less 1. Infinite where it is not known: under weight decay where that outweighs the teacher in some
+    /// direction.
     pub change: f64,
 }
 
@@ -108,7 +121,7 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
     } else {
         "by an amount that is not known".to_owned()
     };
-    let words = |part: &LeftOut| format!("{} (T {})", part.cause.words(), signed_percent(part));
+    let words = |part: &LeftOut| format!("{} (T {})", part.words(), signed_percent(part));
     let parts: Vec<String> = parts.iter().map(words).collect();
     Some(format!(
         "T of SGD may differ {off} from this prediction: {}. The sizes are estimates of the leading term left out; `thalweg predict \
@@ -154,7 +167,7 @@ fn signed_percent(part: &LeftOut) -> String {
 ///   that input's weights, since it is either dropped or seen. Averaged over the inputs, noise without that part is taken.
 ///
 /// # Errors
-/// When decay outweighs the teacher, so that no minimum is left near `weights`, or a decomposition fails.
+/// When decay leaves no minimum but the network at 0, or a decomposition fails.
 pub fn left_out(
     problem: &Problem,
     recipe: &Recipe,
@@ -180,7 +193,7 @@ pub fn left_out(
         let decay = recipe.weight_decay;
         decay_leaves_a_minimum(problem, decay)?;
         let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_decay(point, decay, gradient);
-        let change = across(&model, weights, pull)?.ok_or(FlowError::DecayOutweighs { decay })?;
+        let change = across(&model, weights, pull)?.unwrap_or(f64::INFINITY);
         add(Cause::WeightDecay, Ok(change));
     }
     if let Some(sam) = recipe.sam {
