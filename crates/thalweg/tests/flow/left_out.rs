@@ -122,6 +122,19 @@ fn a_direction_that_decay_outweighs_is_lost() {
     let teacher = faer::mat![[1.0, 0.0], [0.0, 0.05]];
     let weak = Problem::new(Mat::identity(2, 2), teacher, Mat::identity(2, 2), 2).unwrap();
     assert!(change(&weak, &decay(0.04), 0.01).unwrap() < 0.0);
+    // At D = 3 it is 0.4725 s^{4/3} that a teacher of s bears.
+    for teacher in [0.01, 0.03, 0.05, 0.1] {
+        let weak = |s: f64| faer::mat![[1.0, 0.0], [0.0, s]];
+        let at = |s| Problem::new(Mat::identity(2, 2), weak(s), Mat::identity(2, 2), 3).unwrap();
+        let most = 0.4725 * f64::powf(teacher, 4.0 / 3.0);
+        assert!(
+            change(&at(teacher), &decay(1.1 * most), 0.01)
+                .unwrap()
+                .is_infinite()
+        );
+        let near = change(&at(teacher), &decay(0.9 * most), 0.01).unwrap();
+        assert!((-0.5..0.0).contains(&near), "{teacher}: {near}");
+    }
     let recipe = decay(0.1);
     let weights = end(&weak, &recipe, 0.01);
     let judged = Validity::at(&weak, [1.0; 2], 0.01, BATCH)

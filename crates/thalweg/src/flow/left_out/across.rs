@@ -50,11 +50,55 @@ const MOST_MENDINGS: usize = 200;
 /// It has arrived where the next move is this part of the whole.
 const ACROSS: f64 = 1e-3;
 
-/// The product of the weights is moved by no more than this part of it at once.
+/// The product of the weights is moved by no more than this part of it at once, in any of its directions.
 const LONGEST: f64 = 0.3;
 
-/// Below this part of ‖VX‖ the product of the weights counts as lost.
+/// A direction of the product counts as lost where this part of it is left.
 const LOST: f64 = 1e-3;
+
+/// A singular value of the product below this part of the largest is none.
+const NONE: f64 = 1e-12;
+
+/// The directions of the product W_D…W_1X, which set the scale of what moves it.
+struct Directions {
+    outputs: Mat<f64>,
+    inputs: Mat<f64>,
+    sizes: Vec<f64>,
+}
+
+impl Directions {
+    /// The largest `most` of those at `point` that are not 0.
+    fn at(point: &Point, most: usize) -> Result<Self, FlowError> {
+        let last = point.depth() - 1;
+        let product = &point.layers[last] * &point.below[last];
+        let svd = product.thin_svd().map_err(|_| FlowError::Decomposition {
+            what: "singular value decomposition of the product of the weights",
+        })?;
+        let values = svd.S().column_vector();
+        let values = (0..values.nrows()).map(|i| values[i]);
+        let sizes: Vec<f64> = values.take(most).collect();
+        let floor = NONE * sizes.first().copied().unwrap_or(0.0);
+        let count = sizes.iter().filter(|size| **size > floor).count();
+        Ok(Self {
+            outputs: svd.U().subcols(0, count).to_owned(),
+            inputs: svd.V().subcols(0, count).to_owned(),
+            sizes: sizes[..count].to_vec(),
+        })
+    }
+
+    /// The size of `change`, each direction measured by the product's own size there.
+    fn relative(&self, change: &Mat<f64>) -> f64 {
+        let seen = self.outputs.transpose() * change * &self.inputs;
+        let scaled = Mat::from_fn(seen.nrows(), seen.ncols(), |i, j| {
+            seen[(i, j)] / self.sizes[i]
+        });
+        scaled.norm_l2()
+    }
+
+    fn smallest(&self) -> f64 {
+        self.sizes.last().copied().unwrap_or(0.0)
+    }
+}
 
 /// The relative change of T from the minimum `weights` to where the loss and the potential of gradient `pull` balance across the minima;
 /// nothing where they do so nowhere near.
@@ -65,6 +109,7 @@ pub(super) fn across(
 ) -> Result<Option<f64>, FlowError> {
     let mut point = Point::new(model, weights.layers().to_vec());
     let before = point.sharpness();
+    let start = Directions::at(&point, usize::MAX)?;
     let mut last: Option<Mat<f64>> = None;
     let mut share = 1.0f64;
     for _ in 0..MOST_MENDINGS {
@@ -80,13 +125,17 @@ pub(super) fn across(
         }
         let wanted = faer::Scale(-1.0) * point.unbend(&pushed)?;
         let missing = &wanted - &point.residual;
-        let (size, whole) = (missing.norm_l2(), wanted.norm_l2());
-        let last_layer = point.depth() - 1;
-        let product = &point.layers[last_layer] * &point.below[last_layer];
-        if !size.is_finite() || product.norm_l2() < LOST * model.signal() {
+        if !missing.norm_l2().is_finite() {
             return Ok(None);
         }
-        if size <= ACROSS * whole {
+        let directions = Directions::at(&point, start.sizes.len())?;
+        if directions.sizes.len() < start.sizes.len()
+            || directions.smallest() < LOST * start.smallest()
+        {
+            return Ok(None);
+        }
+        let size = directions.relative(&missing);
+        if size <= ACROSS * directions.relative(&wanted) {
             return Ok(Some(point.sharpness() / before - 1.0));
         }
         // A step that is taken back by the next one was too long.
@@ -94,7 +143,7 @@ pub(super) fn across(
         if last.as_ref().is_some_and(back) {
             share *= 0.5;
         }
-        let step = share.min(LONGEST * product.norm_l2() / size);
+        let step = share.min(LONGEST / size);
         let multiplier = point.unbend(&(faer::Scale(step) * &missing))?;
         let layers = (0..point.depth())
             .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
