@@ -6,6 +6,7 @@ use clap::Args;
 use faer::Mat;
 use thalweg::problem::{Basis, Problem, ProblemError, covariance, teacher};
 use thalweg::recipe::Recipe;
+use thalweg::simulate::Data;
 use thalweg::theory;
 use thalweg_lab::memory::{self, TooLittle};
 use thalweg_lab::spec::{self, ProblemFile};
@@ -22,8 +23,9 @@ pub struct ProblemArguments {
     /// Problem in TOML or JSON; `-` reads standard input
     ///
     /// Fields: depth, input_covariance (Σx), teacher (V), noise_covariance (Σε), each matrix a list
-    /// of rows; optional: hidden_widths, start_weights, slow_time, learning_rate, batch, steps, and
-    /// the fields of what is added to plain SGD (`thalweg simulate --help` lists them).
+    /// of rows; optional: hidden_widths, start_weights, slow_time, learning_rate, batch, steps,
+    /// data (the samples that SGD is run on), and the fields of what is added to plain SGD
+    /// (`thalweg simulate --help` lists them).
     #[arg(value_name = "FILE", required_unless_present = "depth")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
@@ -51,15 +53,15 @@ pub struct ProblemFlags {
     /// `10,0.1`: standard deviations, the diagonal of √Σε; a single one is repeated.
     /// `power:A`: Σε has the eigenvalues i^−A. `spiked:N,H`: N eigenvalues H, the others 1.
     /// `identity`: Σε = I.
-    #[arg(long, value_name = "SPECTRUM")]
+    #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     noise: Option<Spectrum>,
     /// Inputs x, as --noise: standard deviations, the diagonal of √Σx [default: identity]
-    #[arg(long, value_name = "SPECTRUM")]
+    #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     inputs: Option<Spectrum>,
     /// Singular values of the teacher V: a list, power:A, spiked:N,H [default: identity]
     ///
     /// A list shorter than min(d_x, d_y) gives a teacher of that rank.
-    #[arg(long, value_name = "SPECTRUM")]
+    #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     teacher: Option<Spectrum>,
     /// Widths of the hidden layers, h_1,…,h_{D−1} [default: all max(d_x, d_y)]
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', value_parser = dimension)]
@@ -148,6 +150,7 @@ impl ProblemArguments {
                 Ok(file)
             }
             None => Ok(ProblemFile {
+                data: Data::default(),
                 name: None,
                 problem: {
                     let flags = &self.flags;

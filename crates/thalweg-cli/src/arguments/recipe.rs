@@ -31,10 +31,10 @@ pub struct RecipeArguments {
     #[arg(long, requires = "sam")]
     sam_independent: bool,
     /// Standard deviations of noise added to the labels at each step, as --noise lists them
-    #[arg(long, value_name = "SPECTRUM")]
+    #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     added_noise: Option<Spectrum>,
     /// Standard deviations of Gaussian noise added to the inputs at each step
-    #[arg(long, value_name = "SPECTRUM")]
+    #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     input_noise: Option<Spectrum>,
     /// p: each input is set to 0 with this probability, else divided by 1 − p
     #[arg(long, value_name = "p", allow_negative_numbers = true)]
@@ -46,7 +46,7 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "α", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
     /// Weights on the outputs: the network learns them times the labels; `whiten` makes the noise equal on all
-    #[arg(long, value_name = "WEIGHTS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "WEIGHTS", allow_hyphen_values = true)]
     label_weights: Option<Weights>,
 }
 

@@ -1,6 +1,7 @@
 //! `thalweg design`: what must be changed for SGD to end at a chosen sharpness.
 
 use clap::{ArgGroup, Args};
+use thalweg::simulate::Data;
 use thalweg_lab::answer::{DesignAnswer, MOST_SECONDS, SimulatedEnd, time_for_runs};
 use thalweg_lab::design::{self, DesignPrediction, LEVERS, Lever, Target};
 
@@ -32,13 +33,13 @@ pub struct Arguments {
     #[command(flatten)]
     recipe: RecipeArguments,
     /// The sharpness T at which SGD should end
-    #[arg(long, value_name = "T", value_parser = positive, help_heading = "Target, one of these")]
+    #[arg(long, value_name = "T", value_parser = positive, allow_negative_numbers = true, help_heading = "Target, one of these")]
     sharpness: Option<f64>,
     /// The T/T_min at which it should end; 1 is the flattest minimum
-    #[arg(long, value_name = "RATIO", value_parser = positive, help_heading = "Target, one of these")]
+    #[arg(long, value_name = "RATIO", value_parser = positive, allow_negative_numbers = true, help_heading = "Target, one of these")]
     ratio: Option<f64>,
     /// The largest eigenvalue λ_max
-    #[arg(long, value_name = "λ", value_parser = positive, help_heading = "Target, one of these")]
+    #[arg(long, value_name = "λ", value_parser = positive, allow_negative_numbers = true, help_heading = "Target, one of these")]
     lambda_max: Option<f64>,
     /// λ_max of at most 2/η, the edge of stability at your --learning-rate
     #[arg(long, help_heading = "Target, one of these")]
@@ -47,10 +48,10 @@ pub struct Arguments {
     #[arg(long, value_name = "LEVERS", value_delimiter = ',', value_parser = lever, help_heading = "Target, one of these")]
     by: Option<Vec<Choice>>,
     /// Steps within which it should be there: says which levers are slower
-    #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
+    #[arg(long, value_name = "t", value_parser = count, allow_negative_numbers = true, help_heading = "SGD")]
     within: Option<u64>,
     /// How long each simulation may take; 0 for none
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds, help_heading = "SGD")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds, allow_negative_numbers = true, help_heading = "SGD")]
     seconds: f64,
     /// Print one JSON object
     #[arg(long, help_heading = "Output")]
@@ -94,6 +95,10 @@ fn seconds(text: &str) -> Result<f64, String> {
 )]
 struct NoStep(String);
 
+/// Where the file has samples of its own.
+const ON_FRESH_SAMPLES: &str = "`data` of the file is not taken: prediction and SGD are for fresh Gaussian samples here. \
+    `thalweg predict FILE --simulate`, with the change, runs SGD on them.";
+
 /// Prints what to change.
 ///
 /// # Errors
@@ -118,7 +123,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => LEVERS.to_vec(),
     };
     let more = || time_for_runs(arguments.seconds, interrupt::asked());
-    let answer = DesignAnswer::new((&file.problem, &recipe), step, target, &levers, more)?;
+    let mut answer = DesignAnswer::new((&file.problem, &recipe), step, target, &levers, more)?;
+    let on_fresh = (file.data != Data::default()).then_some(ON_FRESH_SAMPLES);
+    answer.notes.extend(on_fresh.map(str::to_owned));
     if arguments.json {
         return output::print_json(&answer.json());
     }
@@ -143,6 +150,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             target.what(),
             number(target.of(&answer.before.0))
         ));
+    }
+    if let Some(note) = on_fresh {
+        page.paragraph(note);
     }
     for (lever, found, simulated) in &answer.designs {
         page.heading(lever.name());

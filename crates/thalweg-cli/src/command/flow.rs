@@ -60,7 +60,7 @@ pub struct Arguments {
     #[command(flatten)]
     step: StepArguments,
     /// t, the number of SGD steps to follow, such as 1000000 or 1e6
-    #[arg(long, value_name = "t", value_parser = count, help_heading = "SGD")]
+    #[arg(long, value_name = "t", value_parser = count, allow_negative_numbers = true, help_heading = "SGD")]
     steps: Option<u64>,
     #[command(flatten)]
     start: StartArguments,
@@ -149,7 +149,7 @@ impl Shown<'_> {
         let mut page = Page::for_output();
         page.problem(self.0.problem);
         let steps = self.0.step.is_some();
-        let digits = self.0.problem.known_digits();
+        let digits = self.0.prepared.known_digits();
         let signal = self
             .0
             .trajectory
@@ -286,7 +286,7 @@ fn prepared<'p>(file: &'p ProblemFile, arguments: &Arguments) -> Result<Prepared
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let step = rate.zip(arguments.step.batch().or(file.batch));
     let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
-    Ok(Prepared::new(&file.problem, recipe, step)?)
+    Ok(Prepared::new(&file.problem, recipe, step)?.on(file.data))
 }
 
 /// The user's own steps, or the file's slow times.

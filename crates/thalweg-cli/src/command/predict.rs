@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use thalweg::flow::misalignment_warning;
 use thalweg_lab::answer::{
     PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED, SimulatedEnd, time_for_runs,
 };
@@ -47,7 +46,7 @@ pub struct Arguments {
     #[arg(long, help_heading = "SGD")]
     simulate: bool,
     /// How long --simulate may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "simulate", value_parser = positive, help_heading = "SGD")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "simulate", value_parser = positive, allow_negative_numbers = true, help_heading = "SGD")]
     seconds: f64,
     /// List all d_x d_y eigenvalues of the Hessian's non-zero block, largest first
     #[arg(long, help_heading = "Output")]
@@ -86,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let size = problem.input_dim() * problem.output_dim();
     let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
-    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?;
+    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data);
     let mut answer = PredictAnswer::new(&prepared, listed)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;
@@ -111,12 +110,12 @@ struct Shown<'p>(PredictAnswer<'p>);
 impl Shown<'_> {
     /// A number of the minimum, to the digits that the covariances fix.
     fn known(&self, value: f64) -> String {
-        known(value, self.0.problem.known_digits())
+        known(value, self.0.prepared.known_digits())
     }
 
     /// T − T_min: what is less than the rounding of the two is 0.
     fn excess(&self) -> String {
-        let error = self.0.problem.uncertainty().max(ROUNDING) * self.0.prediction.sharpness;
+        let error = self.0.prepared.uncertainty().max(ROUNDING) * self.0.prediction.sharpness;
         let excess = self.0.excess();
         let digits = (excess / error).log10().floor();
         if digits >= 1.0 {
@@ -135,7 +134,7 @@ impl Shown<'_> {
             "Where SGD ends as η → 0"
         });
         page.table(&self.minimum());
-        if let (Some(warning), None) = (misalignment_warning(self.0.misalignment), &self.0.run) {
+        if let (Some(warning), None) = (self.0.misalignment_warning(), &self.0.run) {
             page.paragraph(&warning);
         }
         for note in self.0.prepared.notes() {
@@ -336,7 +335,7 @@ fn print(run: &PredictedRun, page: &mut Page) {
     let validity = &run.validity;
     table.row([
         "stability number, 1 at the edge",
-        "η λ_max / 2",
+        &validity.stability_formula().replace("/2", " / 2"),
         &number(validity.stability),
     ]);
     table.row([

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{begun, collected, run, send};
+use crate::harness::{begun, collected, file, run, send};
 
 const SMALL: [&str; 5] = ["--depth", "2", "--noise", "1,0.2", "--json"];
 const STEP: [&str; 4] = ["--learning-rate", "0.005", "--batch", "10"];
@@ -99,6 +99,133 @@ fn each_addition_does_what_it_is_documented_to_do() {
     }
 }
 
+/// By how much T is said to differ is in the JSON, and decides the verdict; E‖g‖ is a mean over minibatches, and known to three digits.
+#[test]
+fn what_additions_leave_out_is_said() {
+    let verdict = |more: &[&str]| predict(more)["run"]["validity"].clone();
+    let small = verdict(&["--weight-decay", "1e-3"]);
+    assert_eq!(small["in_range"], true, "{small}");
+    let change = |validity: &Value| validity["left_out"][0]["relative_change"].as_f64().unwrap();
+    assert!((change(&small) / -1e-3 - 1.0).abs() < 0.05, "{small}");
+    let large = verdict(&["--weight-decay", "0.1"]);
+    assert_eq!(large["left_out"][0]["of"], "weight_decay");
+    assert_eq!(large["in_range"], false);
+    assert!((change(&large) / -0.1 - 1.0).abs() < 0.05, "{large}");
+    let words = large["warning"].as_str().unwrap();
+    assert!(
+        words.starts_with("T of SGD may differ by about 10 %"),
+        "{words}"
+    );
+    let flow = run(&[
+        &["flow", "--steps", "1e6", "--weight-decay", "0.1"][..],
+        &SMALL,
+        &STEP,
+    ]
+    .concat())
+    .json();
+    assert!(
+        (change(&flow["validity"]) / -0.1 - 1.0).abs() < 0.1,
+        "{flow}"
+    );
+
+    let drawn = predict(&["--sam", "0.002", "--sam-normalised"]);
+    assert_eq!(
+        (&drawn["known_digits"], number(&drawn, "uncertainty")),
+        (&3.into(), 3e-3)
+    );
+    assert_eq!(predict(&["--sam", "0.002"])["known_digits"], 10);
+}
+
+/// Each seed draws a set of its own, with a minimum of its own: T scatters from set to set as it does not on fresh samples.
+#[test]
+fn sgd_is_run_on_the_data_of_the_file() {
+    let at = |data: &str| {
+        let text = format!(
+            "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1.5, 0], [0, 0.5]]\n\
+             noise_covariance = [[0.28, -0.41569], [-0.41569, 0.76]]\nlearning_rate = 0.02\nbatch = 10\n{data}"
+        );
+        let (_folder, path) = file("problem.toml", text.as_bytes());
+        let path = path.to_str().unwrap();
+        let predict = ["predict", path, "--simulate", "--seconds", "1", "--json"];
+        let design = ["design", path, "--ratio", "1.2", "--seconds", "0", "--json"];
+        (run(&predict).json(), run(&design).json())
+    };
+    let scatter = |answer: &Value| answer["simulated"]["sharpness"]["standard_error"].as_f64();
+    let (fresh, _) = at("");
+    let (set, design) = at("data = { source = { kind = \"finite\", samples = 20 } }");
+    assert!(scatter(&set).unwrap() > 5.0 * scatter(&fresh).unwrap());
+    let said = |answer: &Value, list: &str, words: &str| answer[list].to_string().contains(words);
+    assert!(
+        said(&set, "recipe", "a set of 20 samples, reshuffled"),
+        "{set}"
+    );
+    assert!(
+        said(&design, "notes", "`data` of the file is not taken"),
+        "{design}"
+    );
+    assert!(fresh["recipe"].as_array().unwrap().is_empty());
+    // Its axes do not count where it is reshuffled, and that it is small does.
+    let validity = &set["run"]["validity"];
+    assert_eq!(
+        (&validity["misalignment"], &validity["in_range"]),
+        (&0.0.into(), &false.into())
+    );
+    assert!(fresh["run"]["validity"]["misalignment"].as_f64().unwrap() > 0.4);
+    // With replacement a set may be smaller than a minibatch.
+    let (few, _) = at("data = { source = { kind = \"finite\", samples = 5, replacement = true } }");
+    assert!(scatter(&few).is_some(), "{few}");
+    assert!(few["run"]["validity"]["misalignment"].as_f64().unwrap() > 0.4);
+}
+
+/// Numbers overflow on the way, and that is the step size's doing, not the integrator's.
+#[test]
+fn a_finite_step_that_is_too_large_has_no_stationary_law() {
+    let found = run(&[
+        "flow",
+        "--depth",
+        "3",
+        "--noise",
+        "10,0.1",
+        "--learning-rate",
+        "0.02",
+        "--batch",
+        "10",
+        "--steps",
+        "1e6",
+        "--drift",
+        "finite",
+    ]);
+    assert_eq!(found.status, Some(2));
+    assert!(
+        found.stderr.contains("no stationary law"),
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
+fn one_layer_relaxes_in_no_time() {
+    let found = run(&[
+        &[
+            "predict",
+            "--depth",
+            "1",
+            "--noise",
+            "1,0.2",
+            "--simulate",
+            "--seconds",
+            "1",
+        ][..],
+        &STEP,
+    ]
+    .concat());
+    assert!(
+        found.stdout.contains("steps each from the theory"),
+        "{}",
+        found.stdout
+    );
+}
+
 #[test]
 fn nonsense_is_refused_with_the_field_and_the_way_out() {
     let small = &SMALL[..4];
@@ -115,6 +242,19 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
             "--added-noise lists 3 values where the dimension is 2",
         ),
         (&["--sam-normalised"], "--sam <ρ>"),
+        (&["--added-noise", "-1,1"], "-1 is negative"),
+        (&["--label-weights", "nan,1"], "label_weights is NaN"),
+        (
+            &[
+                "--weight-decay",
+                "1e300",
+                "--learning-rate",
+                "0.005",
+                "--batch",
+                "10",
+            ],
+            "weight_decay is 1e300, and beyond 1 loss and decay leave no minimum but the network at 0",
+        ),
         (
             &["--weight-decay", "1e-4"],
             "`learning_rate` and `batch` are needed",

@@ -20,7 +20,8 @@ pub struct DesignAnswer {
     pub designs: Vec<(&'static dyn Lever, Designed, Option<SimulatedEnd>)>,
     /// Why the others do not.
     pub unreached: Vec<(&'static dyn Lever, DesignError)>,
-    notes: Vec<String>,
+    /// What is to be known beside the numbers, in sentences.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]

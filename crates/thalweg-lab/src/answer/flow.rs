@@ -8,7 +8,7 @@ use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
-use crate::compare::{Belief, quick_relaxation};
+use crate::compare::{Belief, believed_on, quick_relaxation};
 use crate::memory;
 use crate::quantity;
 
@@ -87,8 +87,11 @@ impl<'p> FlowAnswer<'p> {
         };
         let (descent, trajectory, step) = match times {
             FlowTimes::Steps(steps) => {
-                let path = flow::path(problem, start, &steps, &settings).map_err(failure)?;
-                (None, path, Some((steps.learning_rate, steps.batch)))
+                let step = (steps.learning_rate, steps.batch);
+                let path = flow::path(problem, start, &steps, &settings)
+                    .and_then(|path| path.under(problem, &prepared.recipe, step))
+                    .map_err(failure)?;
+                (None, path, Some(step))
             }
             FlowTimes::Slow(times) => {
                 let descent = flow::descend(problem, start, &settings).map_err(failure)?;
@@ -96,6 +99,12 @@ impl<'p> FlowAnswer<'p> {
                 let along = flow::slow_flow(problem, &descent.weights, &times, &settings);
                 (Some(descent), along.map_err(failure)?, None)
             }
+        };
+        let trajectory = Trajectory {
+            validity: trajectory
+                .validity
+                .map(|validity| believed_on(&prepared.data, validity)),
+            ..trajectory
         };
         Ok(Self {
             prepared,
@@ -137,7 +146,7 @@ impl<'p> FlowAnswer<'p> {
             "convention": CONVENTION,
             "notes": notes(self.problem.caveats()),
             "recipe": self.prepared.notes(),
-            "known_digits": self.problem.known_digits(),
+            "known_digits": self.prepared.known_digits(),
             "drift": match self.drift {
                 Drift::Symmetric => "symmetric",
                 Drift::Exact => "exact",

@@ -38,6 +38,7 @@ pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
 pub use predict::{ForcedEnd, PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
 pub use prepared::Prepared;
+pub(crate) use prepared::known_digits;
 pub use simulated_end::{MOST_SECONDS, SimulatedEnd, time_for_runs};
 pub use simulation::simulated;
 pub use start::random_start;

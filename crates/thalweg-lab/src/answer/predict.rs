@@ -1,7 +1,7 @@
 //! Where SGD ends as η → 0, in closed form, with what depends on the step size beside it.
 
 use serde_json::{Value, json};
-use thalweg::flow::{Validity, Waypoint};
+use thalweg::flow::{Validity, Waypoint, misalignment_warning};
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
@@ -11,9 +11,10 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, quick_relaxation, rest};
+use crate::compare::{Belief, believed_on, quick_relaxation, rest};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
+use crate::run::is_reshuffled;
 
 /// The most eigenvalues that are listed without being asked for.
 pub const SPECTRUM_UNASKED: usize = 1 << 16;
@@ -149,6 +150,10 @@ impl<'p> PredictAnswer<'p> {
             None => [prediction.lambda_max, prediction.fluctuation],
             Some(ForcedEnd { at, .. }) => [at.lambda_max, at.fluctuation],
         };
+        let weights = || match &end {
+            None => Ok(prediction.minimum.weights()?),
+            Some(end) => Ok(end.at.weights.clone()),
+        };
         let run = match *step {
             Some((learning_rate, batch)) => Some(PredictedRun {
                 learning_rate,
@@ -159,7 +164,10 @@ impl<'p> PredictAnswer<'p> {
                     .transpose()
                     .map_err(AnswerError::input)?,
                 weighted_fluctuation: 0.5 * learning_rate / batch as f64 * size[1],
-                validity: Validity::at(problem, size, learning_rate, batch),
+                validity: Validity::at(problem, size, learning_rate, batch)
+                    .under(problem, &prepared.recipe, (learning_rate, batch), weights)
+                    .map(|validity| believed_on(&prepared.data, validity))
+                    .map_err(AnswerError::input)?,
                 relaxation: quick_relaxation(problem, *forces)
                     .filter(|relaxation| !relaxation.rates.is_empty())
                     .map(|relaxation| relaxation.steps(learning_rate, batch)),
@@ -213,6 +221,7 @@ impl<'p> PredictAnswer<'p> {
     ) -> Result<(), AnswerError> {
         let settings = SimulateSettings {
             recipe: self.prepared.recipe.clone(),
+            data: self.prepared.data,
             ..SimulateSettings::new(learning_rate, batch)
         };
         let start = self.end_weights()?;
@@ -246,6 +255,14 @@ impl<'p> PredictAnswer<'p> {
             None => self.prediction.minimum.weights().map_err(AnswerError::work),
             Some(ForcedEnd { at, .. }) => Ok(at.weights.clone()),
         }
+    }
+
+    /// What follows from noise and signal with different axes, unless SGD takes the samples of a set in a fresh order each epoch.
+    pub fn misalignment_warning(&self) -> Option<String> {
+        let counts = !is_reshuffled(&self.prepared.data);
+        counts
+            .then(|| misalignment_warning(self.misalignment))
+            .flatten()
     }
 
     /// T − T_min there.
@@ -310,8 +327,8 @@ impl<'p> PredictAnswer<'p> {
             "notes": notes(self.problem.caveats()),
             "recipe": self.prepared.notes(),
             "without_forces": without_forces,
-            "uncertainty": self.problem.uncertainty(),
-            "known_digits": self.problem.known_digits(),
+            "uncertainty": self.prepared.uncertainty(),
+            "known_digits": self.prepared.known_digits(),
             (&*SHARPNESS.key): sharpness,
             "min_sharpness": p.min_sharpness,
             "excess": self.excess(),

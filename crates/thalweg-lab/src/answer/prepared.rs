@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
+use thalweg::flow::{self, MOST_MISALIGNMENT};
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
+use thalweg::theory::noise_misalignment;
 
 use super::AnswerError;
 use crate::provenance::mended_in;
+use crate::run::notes_on;
+use crate::spec::Data;
 
 /// A problem as SGD meets it: with the recipe's changes of labels and inputs in it, and its forces beside it.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Prepared<'p> {
     pub forces: Forces,
     /// η₁ = η/(1 − β) and B, where they are given.
     pub step: Option<(f64, usize)>,
+    /// The law of the samples that SGD is run on: theory and flow are for fresh ones.
+    pub data: Data,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +33,30 @@ pub struct Prepared<'p> {
 )]
 struct NoStep {
     field: &'static str,
+}
+
+/// T under SAM's normalised ascent is known to this, relatively: E‖g‖ is a mean over minibatches that are drawn once.
+const ERROR_OF_ASCENT: f64 = 3e-3;
+
+/// The digits that such an error leaves.
+const DIGITS_OF_ASCENT: usize = 3;
+
+fn drawn_error(forces: &Forces) -> f64 {
+    if forces.ascent > 0.0 {
+        ERROR_OF_ASCENT
+    } else {
+        0.0
+    }
+}
+
+/// How many significant digits of T, F and λ_max are known of `problem` under `forces`.
+pub(crate) fn known_digits(problem: &Problem, forces: &Forces) -> usize {
+    let digits = problem.known_digits();
+    if drawn_error(forces) > 0.0 {
+        digits.min(DIGITS_OF_ASCENT)
+    } else {
+        digits
+    }
 }
 
 impl<'p> Prepared<'p> {
@@ -48,6 +78,7 @@ impl<'p> Prepared<'p> {
         if let (None, Some(&(field, _))) = (step, needs_step.iter().find(|(_, needed)| *needed)) {
             return Err(AnswerError::input(NoStep { field }));
         }
+        flow::decay_leaves_a_minimum(&learnt, recipe.weight_decay).map_err(AnswerError::input)?;
         let forces = step.map_or_else(Forces::default, |(rate, batch)| recipe.forces(rate, batch));
         Ok(Self {
             problem: match learnt {
@@ -57,7 +88,14 @@ impl<'p> Prepared<'p> {
             step: step.map(|(rate, batch)| (recipe.effective_rate(rate), batch)),
             recipe,
             forces,
+            data: Data::default(),
         })
+    }
+
+    /// The same where SGD is run on `data`.
+    #[must_use]
+    pub fn on(self, data: Data) -> Self {
+        Self { data, ..self }
     }
 
     /// `problem` under plain SGD.
@@ -67,6 +105,7 @@ impl<'p> Prepared<'p> {
             recipe: Recipe::default(),
             forces: Forces::default(),
             step,
+            data: Data::default(),
         }
     }
 
@@ -77,27 +116,35 @@ impl<'p> Prepared<'p> {
             recipe: self.recipe,
             forces: self.forces,
             step: self.step,
+            data: self.data,
         }
+    }
+
+    /// A bound on the relative error of T, F and λ_max that comes from rounding, or from the minibatches that are drawn for E‖g‖.
+    pub fn uncertainty(&self) -> f64 {
+        self.problem.uncertainty().max(drawn_error(&self.forces))
+    }
+
+    /// How many significant digits of T, F and λ_max are known.
+    pub fn known_digits(&self) -> usize {
+        known_digits(&self.problem, &self.forces)
     }
 
     /// What the theory makes of each entry of the recipe, in sentences.
     pub fn notes(&self) -> Vec<String> {
         let recipe = &self.recipe;
-        let mut notes = Vec::new();
+        let mut notes = notes_on(&self.data);
+        let rate = self.rate();
         if recipe.momentum > 0.0 {
             let effect = self
                 .step
                 .map_or(String::new(), |(rate, _)| format!(" = {rate}"));
             notes.push(format!(
-                "Momentum acts as a learning rate of η/(1 − β){effect}: the same path and the same end, sooner."
+                "Momentum acts as a learning rate of η₁ = η/(1 − β){effect}: the same path and the same end, sooner."
             ));
         }
         if recipe.weight_decay > 0.0 {
-            notes.push(format!(
-                "Weight decay pulls along the minima beside the noise, with λB/η = {:.3}: SGD ends where F/4 + (λB/η) ½ Σ‖W_k‖² is least, \
-                 and not where F is.",
-                self.forces.decay
-            ));
+            notes.push(self.note_on_decay());
         }
         match recipe.sam {
             Some(sam) if sam.independent => notes.push(
@@ -111,9 +158,10 @@ impl<'p> Prepared<'p> {
                     .to_owned(),
             ),
             Some(_) => notes.push(format!(
-                "SAM on the step's own minibatch makes the noise's drift 1 + 2ρ/η = {:.3} times as fast (to first order in ρ): the same path and the \
-                 same end, sooner.",
-                self.forces.noise
+                "SAM on the step's own minibatch makes the noise's drift 1 + 2ρ/{rate} = {:.3} times as fast (to first order in ρ): the same path and the \
+                 same end{}, sooner.",
+                self.forces.noise,
+                if self.forces.decay > 0.0 { " as such noise has" } else { "" }
             )),
             None => {}
         }
@@ -143,5 +191,35 @@ impl<'p> Prepared<'p> {
             );
         }
         notes
+    }
+
+    /// The symbol of the effective learning rate.
+    fn rate(&self) -> &'static str {
+        if self.recipe.momentum > 0.0 {
+            "η₁"
+        } else {
+            "η"
+        }
+    }
+
+    /// What decay does, and where that ends, if it has a potential there.
+    fn note_on_decay(&self) -> String {
+        let Forces { noise, decay, .. } = self.forces;
+        let rate = self.rate();
+        let strength = format!("with λB/{rate} = {decay:.3}");
+        let is_potential = self.forces.follow_generators()
+            && noise_misalignment(&self.problem) <= MOST_MISALIGNMENT;
+        if !is_potential {
+            return format!("Weight decay pulls along the minima beside the noise, {strength}.");
+        }
+        let fluctuation = if noise == 1.0 {
+            "F/4".to_owned()
+        } else {
+            format!("{noise:.3} F/4")
+        };
+        format!(
+            "Weight decay pulls along the minima beside the noise, {strength}: SGD ends where {fluctuation} + (λB/{rate}) ½ Σ‖W_k‖² is least, \
+             and not where F is."
+        )
     }
 }

@@ -135,7 +135,10 @@ impl SimulatedEnd {
             let alive: Vec<bool> = outcomes.iter().map(|o| *o == Outcome::Running).collect();
             let means = round.means(&alive);
             let change = match (&means, &before) {
-                (Some(now), Some(before)) => Some(now[0].mean / before[0].mean - 1.0),
+                (Some(now), Some(before)) => {
+                    let change = now[0].mean / before[0].mean - 1.0;
+                    change.is_finite().then_some(change)
+                }
                 _ => None,
             };
             // One run alone has no error, and is never known well enough.
@@ -195,7 +198,8 @@ impl SimulatedEnd {
     pub fn sentence(&self) -> String {
         let (left, all) = self.seeds;
         let mut words = format!("{all} runs of {} steps each", self.steps);
-        if let Some(relaxation) = self.least {
+        // One layer has nothing that relaxes.
+        if let Some(relaxation) = self.least.filter(|steps| *steps > 0.0) {
             words += &format!(
                 ", {:.2} relaxation times of the slow flow,",
                 self.steps as f64 / relaxation

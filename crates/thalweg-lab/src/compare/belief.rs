@@ -1,7 +1,8 @@
 //! How far a prediction is to be believed, as data.
 
 use serde::Serialize;
-use thalweg::flow::{FiniteValidity, Validity};
+use thalweg::flow::{FiniteValidity, LeftOut, Validity};
+use thalweg::simulate::{Data, SampleSource};
 
 /// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,11 +28,33 @@ pub struct Belief {
     pub arrival_step: Option<f64>,
     /// The relative change of T by noise on the way down.
     pub drift_before_arrival: Option<f64>,
+    /// What the prediction leaves out of additions to SGD: T with it, relative to T as predicted, less 1; null where it was not found.
+    pub left_out: Vec<PartLeftOut>,
     /// The sentence, where the theory is not to be believed as it stands.
     pub warning: Option<String>,
     /// The verdict in a sentence or two.
     #[serde(skip)]
     pub sentence: String,
+}
+
+/// `validity` where SGD is run on `data`.
+pub(crate) fn believed_on(data: &Data, validity: Validity) -> Validity {
+    match data.source {
+        SampleSource::Online => validity,
+        SampleSource::Finite {
+            samples,
+            replacement,
+        } => validity.on_set(samples, !replacement),
+    }
+}
+
+/// What is left out of one addition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartLeftOut {
+    /// Its field.
+    pub of: &'static str,
+    /// The relative change of T by it.
+    pub relative_change: f64,
 }
 
 impl From<Validity> for Belief {
@@ -50,6 +73,7 @@ impl From<Validity> for Belief {
             distance: approach.map(|approach| approach.distance),
             arrival_step: approach.map(|approach| approach.arrival),
             drift_before_arrival: approach.map(|approach| approach.drift),
+            left_out: validity.left_out.iter().map(part).collect(),
             warning: (!in_range).then(|| sentence.clone()),
             sentence,
         }
@@ -71,8 +95,16 @@ impl From<FiniteValidity> for Belief {
             distance: None,
             arrival_step: finite.arrival,
             drift_before_arrival: finite.arrival.map(|_| finite.drift),
+            left_out: Vec::new(),
             warning,
             sentence,
         }
+    }
+}
+
+fn part(left_out: &LeftOut) -> PartLeftOut {
+    PartLeftOut {
+        of: left_out.cause.key(),
+        relative_change: left_out.change,
     }
 }

@@ -6,6 +6,7 @@ use thalweg::simulate::SimulateError;
 
 use super::Belief;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, starts};
+use crate::answer::known_digits;
 use crate::quantity::{self, Quantity};
 use crate::run::{AtStep, Measurements, SeedMean, departures};
 use crate::spec::Experiment;
@@ -182,7 +183,7 @@ impl Comparison {
             diverged: diverged.count(),
             diverged_by: last_divergence(&run.outcomes),
             divergence: divergence(&run.outcomes),
-            known_digits: problem.known_digits(),
+            known_digits: known_digits(&learnt, &question.forces()),
             followed: starts.iter().map(|seed| seed.seed).collect(),
             departures: departures(settings),
             steps,
@@ -216,8 +217,10 @@ impl Comparison {
             }
             // Where the first is out of its range another may be in its own.
             let others = self.predicted.iter().filter(|_| !belief.in_range);
-            let others = others.filter_map(|other| other.answer.as_ref().ok()?.belief.as_ref());
-            remarks.extend(others.filter(|b| b.in_range).map(|b| b.sentence.clone()));
+            let others =
+                others.filter_map(|p| Some((p.name, p.answer.as_ref().ok()?.belief.as_ref()?)));
+            let believed = others.filter(|(_, belief)| belief.in_range);
+            remarks.extend(believed.map(|(name, b)| format!("Of the {name}: {}", b.sentence)));
         }
         for predicted in &self.predicted {
             if let Err(reason) = &predicted.answer {

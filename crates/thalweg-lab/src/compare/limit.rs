@@ -5,6 +5,7 @@ use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::theory;
 
+use super::believed_on;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
 
 /// Where SGD ends as η → 0 and t → ∞.
@@ -27,18 +28,29 @@ impl Predictor for ExactLimit {
         let found =
             theory::predict(question.problem).map_err(|error| NoAnswer(error.to_string()))?;
         let forces = question.forces();
-        let limit = if forces.are_noise_alone() {
-            flow::Limit::from(&found)
+        let recipe = &question.settings.recipe;
+        let no_answer = |error: FlowError| NoAnswer(error.to_string());
+        let (limit, weights) = if forces.are_noise_alone() {
+            (flow::Limit::from(&found), None)
         } else {
-            let end = rest(question.problem, forces);
-            flow::Limit::from(end.map_err(|error| NoAnswer(error.to_string()))?)
+            flow::decay_leaves_a_minimum(question.problem, recipe.weight_decay)
+                .map_err(no_answer)?;
+            let end = rest(question.problem, forces).map_err(no_answer)?;
+            let weights = end.weights.clone();
+            (flow::Limit::from(end), Some(weights))
         };
+        let step = (question.effective_rate(), question.settings.batch);
         let validity = Validity::at(
             question.problem,
             [limit.lambda_max, limit.fluctuation],
-            question.effective_rate(),
-            question.settings.batch,
-        );
+            step.0,
+            step.1,
+        )
+        .under(question.problem, recipe, step, || match weights {
+            Some(weights) => Ok(weights),
+            None => Ok(found.minimum.weights()?),
+        })
+        .map_err(no_answer)?;
         let level = question
             .quantities
             .iter()
@@ -46,7 +58,7 @@ impl Predictor for ExactLimit {
             .collect();
         Ok(Answer {
             values: Values::Level(level),
-            belief: Some(validity.into()),
+            belief: Some(believed_on(&question.settings.data, validity).into()),
         })
     }
 }

@@ -33,6 +33,7 @@ mod slow_flow;
 mod tests;
 
 pub use belief::Belief;
+pub(crate) use belief::believed_on;
 pub use comparison::{
     Answered, Comparison, MeasuredQuantity, Predicted, PredictedQuantity, READING,
 };

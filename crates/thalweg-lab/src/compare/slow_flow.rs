@@ -7,7 +7,9 @@ use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
 use thalweg::theory::noise_misalignment;
 
+use super::believed_on;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
+use crate::run::is_reshuffled;
 
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
 const MOST_WEIGHTS_UNASKED: usize = 2000;
@@ -89,9 +91,12 @@ impl Predictor for SlowFlow {
         let forces = settings
             .recipe
             .forces(settings.learning_rate, settings.batch);
-        self.drift == Drift::Symmetric
-            || !forces.follow_generators()
-            || noise_misalignment(problem) > flow::MOST_MISALIGNMENT
+        let turned =
+            noise_misalignment(problem) > flow::MOST_MISALIGNMENT && !is_reshuffled(&settings.data);
+        match self.drift {
+            Drift::Symmetric => forces.follow_generators(),
+            Drift::Exact => turned || !forces.follow_generators(),
+        }
     }
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
@@ -123,7 +128,7 @@ impl Predictor for SlowFlow {
                 .iter()
                 .filter_map(|path| path.validity.clone())
                 .reduce(|worst, next: Validity| worst.worst(&next))
-                .map(Into::into),
+                .map(|validity| believed_on(&question.settings.data, validity).into()),
         })
     }
 }
@@ -142,7 +147,11 @@ impl SlowFlow {
             forces: question.forces(),
             ..flow::FlowSettings::default()
         };
-        flow::path(question.problem, &seed.start, &steps, &accuracy)
+        let step = (steps.learning_rate, steps.batch);
+        let recipe = &question.settings.recipe;
+        flow::decay_leaves_a_minimum(question.problem, recipe.weight_decay)
+            .and_then(|()| flow::path(question.problem, &seed.start, &steps, &accuracy))
+            .and_then(|path| path.under(question.problem, recipe, step))
             .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", seed.seed)))
     }
 }

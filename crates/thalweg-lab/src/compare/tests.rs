@@ -353,6 +353,11 @@ fn every_number_of_a_verdict_stands_in_its_own_place() {
         relative_weighted_fluctuation: 0.5,
         limit_relative_weighted_fluctuation: Some(0.75),
         misalignment: 1.5,
+        radius: 0.0,
+        left_out: vec![flow::LeftOut {
+            cause: flow::Cause::WeightDecay,
+            change: -0.25,
+        }],
         approach: None,
     };
     let belief = Belief::from(validity);
@@ -362,4 +367,6 @@ fn every_number_of_a_verdict_stands_in_its_own_place() {
     assert_eq!(belief.relative_weighted_fluctuation, 0.5);
     assert_eq!(belief.limit_relative_weighted_fluctuation, Some(0.75));
     assert_eq!(belief.misalignment, 1.5);
+    assert_eq!(belief.left_out[0].of, "weight_decay");
+    assert_eq!(belief.left_out[0].relative_change, -0.25);
 }

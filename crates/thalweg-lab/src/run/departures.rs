@@ -1,6 +1,6 @@
 //! Where a run is not the plain SGD on fresh samples that theory and slow flow speak of.
 
-use thalweg::simulate::{SampleSource, SimulateSettings};
+use thalweg::simulate::{Data, NoiseLaw, SampleSource, SimulateSettings};
 
 /// What `settings` have that the theory has not, and what of them it takes into account, in sentences for a reader who compares
 /// the two.
@@ -57,6 +57,41 @@ pub fn departures(settings: &SimulateSettings) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
+/// Whether SGD sees the samples of a set in a fresh order each epoch: it then tends to the least fluctuation over the set, whatever the axes.
+pub(crate) fn is_reshuffled(data: &Data) -> bool {
+    let source = &data.source;
+    matches!(source, SampleSource::Finite { replacement, .. } if !replacement)
+}
+
+/// What theory and flow, which are for fresh samples, leave out of `data`, in sentences.
+pub fn notes_on(data: &Data) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let SampleSource::Finite { samples, .. } = data.source {
+        let how = if is_reshuffled(data) {
+            "reshuffled each epoch: SGD tends to the least fluctuation over the set itself, whatever the axes of noise and signal"
+        } else {
+            "drawn with replacement: SGD has minima of the set's own"
+        };
+        notes.push(format!(
+            "`data` is a set of {samples} samples, {how}. The prediction is for fresh samples, to which the set comes near where it is large; \
+             a run of SGD takes the set."
+        ));
+    }
+    if data.heteroscedasticity > 0.0 {
+        notes.push(
+            "The noise of `data` depends on x, and the prediction is for noise that does not; a run of SGD has it."
+                .to_owned(),
+        );
+    }
+    if data.noise != NoiseLaw::Gaussian {
+        notes.push(
+            "The law of the noise in `data` counts by its covariance alone in the prediction, which is leading order in η; a run of SGD has the law."
+                .to_owned(),
+        );
+    }
+    notes
+}
+
 /// Those that are here, in a row.
 fn listed<const N: usize>(all: [(bool, &'static str); N]) -> Option<String> {
     let here = all.into_iter();
@@ -92,6 +127,27 @@ mod tests {
             words.contains("also has noise that depends on x. The slow flow and the limit take into account momentum β"),
             "{words}"
         );
+    }
+
+    #[test]
+    fn what_the_prediction_leaves_out_of_data_is_said() {
+        assert!(notes_on(&Data::default()).is_empty());
+        let set = |replacement| Data {
+            source: SampleSource::Finite {
+                samples: 20,
+                replacement,
+            },
+            ..Data::default()
+        };
+        assert!(is_reshuffled(&set(false)) && !is_reshuffled(&set(true)));
+        assert!(notes_on(&set(false))[0].contains("20 samples, reshuffled"));
+        assert!(notes_on(&set(true))[0].contains("with replacement"));
+        let tailed = Data {
+            noise: NoiseLaw::Laplace,
+            heteroscedasticity: 0.5,
+            ..Data::default()
+        };
+        assert_eq!(notes_on(&tailed).len(), 2);
     }
 
     type Change = fn(&mut SimulateSettings);

@@ -33,7 +33,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use change::{CLEAR, Change, Direction};
-pub use departures::departures;
+pub(crate) use departures::is_reshuffled;
+pub use departures::{departures, notes_on};
 pub use error::RunError;
 pub use linear::LinearRuns;
 pub use measurements::{AtStep, Columns, Measurements};

@@ -2,8 +2,10 @@
 
 use thalweg::model;
 use thalweg::problem::Problem;
+/// The law of the samples that SGD is run on.
+pub use thalweg::simulate::Data;
 use thalweg::simulate::{
-    Data, InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
+    InitialWeights, NoiseLaw, Precision, SampleSource, SimulateSettings, Switch,
 };
 
 use super::error::Fault;
@@ -70,9 +72,7 @@ pub(crate) fn experiment(root: &Field<'_>) -> Result<Experiment, Fault> {
             .optional("precision")
             .map_or(Ok(Precision::F64), |f| Precision::read(&f))?,
         init,
-        data: root
-            .optional("data")
-            .map_or(Ok(Data::default()), |f| data(&f))?,
+        data: data(root)?,
         switch: root.optional("switch").map(|f| switch(&f)).transpose()?,
     };
     Ok(Experiment {
@@ -147,9 +147,13 @@ fn simulated(init: model::Init) -> InitialWeights {
     }
 }
 
-fn data(field: &Field<'_>) -> Result<Data, Fault> {
-    field.only(&["source", "noise", "heteroscedasticity", "sample_by_sample"])?;
+/// The law of the samples, which `data` of `root` gives.
+pub(crate) fn data(root: &Field<'_>) -> Result<Data, Fault> {
     let default = Data::default();
+    let Some(field) = root.optional("data") else {
+        return Ok(default);
+    };
+    field.only(&["source", "noise", "heteroscedasticity", "sample_by_sample"])?;
     Ok(Data {
         source: field
             .optional("source")

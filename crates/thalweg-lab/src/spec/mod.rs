@@ -41,7 +41,7 @@ use std::path::Path;
 
 pub use draft::Draft;
 pub use error::{Advice, Fault, SpecError};
-pub use experiment::{Experiment, default_seeds, initial_weights};
+pub use experiment::{Data, Experiment, default_seeds, initial_weights};
 pub use line::SpecLine;
 pub use network::{EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, SeedRule};
 pub use overrides::Overrides;

@@ -6,6 +6,7 @@ use thalweg::recipe::Recipe;
 use thalweg::theory;
 
 use super::error::Fault;
+use super::experiment::{Data, data};
 use super::field::Field;
 use super::matrix::{covariance, dimension, from_deviations, matrix, size};
 use super::recipe::recipe;
@@ -41,6 +42,8 @@ pub struct ProblemFile {
     pub steps: Option<u64>,
     /// What is added to plain SGD.
     pub recipe: Recipe,
+    /// The law of the samples, for a run of SGD.
+    pub data: Data,
 }
 
 /// What the whole file `root` says of a problem.
@@ -55,6 +58,7 @@ pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
         batch: batch(root)?,
         steps: root.optional("steps").map(|f| f.count()).transpose()?,
         recipe: recipe(root)?,
+        data: data(root)?,
     })
 }
 

@@ -163,11 +163,24 @@ pub enum FlowError {
     },
     /// A force that symmetric generators do not follow.
     #[error(
-        "{force} moves SGD along the minima in a way that only the exact drift follows: choose that (`--drift exact`)"
+        "{force} moves SGD along the minima in a way that only the exact drift follows: choose that (`flow --drift exact`)"
     )]
     ExactDriftAlone {
         /// Which one.
         force: &'static str,
+    },
+    /// Weight decay leaves no minimum but the network at 0.
+    #[error(
+        "weight_decay is {}, and beyond {} loss and decay leave no minimum but the network at 0: SGD goes there, and T to 0; choose a smaller weight \
+         decay",
+        shown(*decay),
+        rounded(*most)
+    )]
+    DecayOutweighs {
+        /// λ.
+        decay: f64,
+        /// The largest with which another is possible.
+        most: f64,
     },
     /// The flow does not come to rest.
     #[error(

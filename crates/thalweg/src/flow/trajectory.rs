@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     problem::{Problem, Weights},
+    recipe::Recipe,
     theory::{Curvature, Prediction, TheoryError, functionals, noise_misalignment, predict},
 };
 
@@ -45,6 +46,25 @@ pub struct Trajectory {
     pub validity: Option<Validity>,
     /// What the integrator did.
     pub statistics: Statistics,
+}
+
+impl Trajectory {
+    /// The same with what it leaves out of `recipe`'s additions at its last point ([`Validity::under`]), at the effective rate η₁ and B of `step`.
+    ///
+    /// # Errors
+    /// See [`left_out`](super::left_out).
+    pub fn under(
+        mut self,
+        problem: &Problem,
+        recipe: &Recipe,
+        step: (f64, usize),
+    ) -> Result<Self, FlowError> {
+        if let (Some(validity), Some(last)) = (self.validity.take(), self.snapshots.last()) {
+            let weights = || Ok(last.weights.clone());
+            self.validity = Some(validity.under(problem, recipe, step, weights)?);
+        }
+        Ok(self)
+    }
 }
 
 /// Why the limit of a trajectory is not known.

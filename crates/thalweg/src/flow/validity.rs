@@ -1,7 +1,12 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
-use super::{Waypoint, point::Model};
-use crate::problem::Problem;
+use super::{
+    Cause, FlowError, LeftOut, MOST_LEFT_OUT, Waypoint, left_out,
+    left_out::{left_out_in_all, left_out_warning, worst_of},
+    point::Model,
+};
+use crate::problem::{Problem, Weights};
+use crate::recipe::{Recipe, Sam};
 use crate::theory::noise_misalignment;
 use crate::words::rounded;
 
@@ -36,6 +41,11 @@ pub struct Validity {
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
+    /// ρ of SAM along the gradient itself, 0 without: its step has the curvature h(1 + ρh) where plain SGD's has h, and `stability`
+    /// is η λ_max(1 + ρλ_max)/2.
+    pub radius: f64,
+    /// What the prediction leaves out of what is added to SGD.
+    pub left_out: Vec<LeftOut>,
     /// How the weights come down to the minima, where the path starts off them.
     pub approach: Option<Approach>,
 }
@@ -166,7 +176,74 @@ impl Validity {
             relative_weighted_fluctuation: if has_scale { path_spread } else { f64::NAN },
             limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
             misalignment,
+            radius: 0.0,
+            left_out: Vec::new(),
             approach: None,
+        }
+    }
+
+    /// The same for SGD by `recipe` on what is in effect `problem`, at the effective rate η₁ and B of `step`: with what the prediction, which
+    /// is of the minimum `weights`, leaves out of the additions.
+    ///
+    /// # Errors
+    /// Those of `weights` and of [`left_out`].
+    pub fn under(
+        mut self,
+        problem: &Problem,
+        recipe: &Recipe,
+        step: (f64, usize),
+        weights: impl FnOnce() -> Result<Weights, FlowError>,
+    ) -> Result<Self, FlowError> {
+        if !recipe.is_approximate() {
+            return Ok(self);
+        }
+        let learning_rate = step.0;
+        if let Some(Sam {
+            radius,
+            normalised: false,
+            independent,
+        }) = recipe.sam
+        {
+            let steeper = |stability: f64| 1.0 + radius * 2.0 * stability / learning_rate;
+            // The noise of another minibatch is not made larger, to first order.
+            let wider = |stability: f64| if independent { 1.0 } else { steeper(stability) };
+            self.relative_weighted_fluctuation *= wider(self.stability);
+            if let (Some(spread), Some(stability)) = (
+                &mut self.limit_relative_weighted_fluctuation,
+                self.limit_stability,
+            ) {
+                *spread *= wider(stability);
+            }
+            self.stability *= steeper(self.stability);
+            self.limit_stability = self
+                .limit_stability
+                .map(|stability| stability * steeper(stability));
+            self.radius = radius;
+        }
+        self.left_out = left_out(problem, recipe, &weights()?, step)?;
+        Ok(self)
+    }
+
+    /// The same for SGD on a set of so many samples, of which the prediction, for fresh ones, leaves out that its minima are its own: of
+    /// order 1/√N. Where the set is `reshuffled` each epoch SGD ends at the least fluctuation whatever the axes of noise and signal.
+    #[must_use]
+    pub fn on_set(mut self, samples: usize, reshuffled: bool) -> Self {
+        if reshuffled {
+            self.misalignment = 0.0;
+        }
+        self.left_out.push(LeftOut {
+            cause: Cause::DataSet,
+            change: 1.0 / (samples as f64).sqrt(),
+        });
+        self
+    }
+
+    /// The stability number as a formula.
+    pub fn stability_formula(&self) -> &'static str {
+        if self.radius > 0.0 {
+            "η λ_max (1 + ρ λ_max)/2"
+        } else {
+            "η λ_max/2"
         }
     }
 
@@ -215,6 +292,8 @@ impl Validity {
                 other.limit_relative_weighted_fluctuation,
             ),
             misalignment: self.misalignment.max(other.misalignment),
+            radius: self.radius,
+            left_out: worst_of(self.left_out, &other.left_out),
             approach: match (self.approach, other.approach) {
                 (Some(one), Some(other)) => Some(one.worst(other)),
                 (one, other) => one.or(other),
@@ -229,6 +308,7 @@ impl Validity {
         stability <= MOST_STABILITY
             && spread <= MOST_RELATIVE_WEIGHTED_FLUCTUATION
             && self.misalignment <= MOST_MISALIGNMENT
+            && left_out_in_all(&self.left_out) <= MOST_LEFT_OUT
             && self
                 .approach
                 .is_none_or(|approach| approach.drift <= MOST_DRIFT)
@@ -246,8 +326,9 @@ impl Validity {
                 "so that T is right to about a percent"
             };
             vec![format!(
-                "In the range of the theory: η λ_max/2 is at most {} and the product of the weights \
+                "In the range of the theory: {} is at most {} and the product of the weights \
                  fluctuates by at most {} % of ‖V√Σx‖², {follows}.",
+                self.stability_formula(),
                 short(self.largest_stability().0),
                 short(100.0 * self.largest_spread().0)
             )]
@@ -268,6 +349,7 @@ impl Validity {
                 .into_iter()
                 .chain(drift)
                 .chain(misalignment_warning(self.misalignment))
+                .chain(left_out_warning(&self.left_out))
                 .collect()
         };
         let sentences: Vec<String> = on_the_way.into_iter().chain(verdict).collect();
@@ -279,8 +361,9 @@ impl Validity {
         let (stability, at) = self.largest_stability();
         format!(
             "V√Σx is 0: there is nothing to learn, and no scale by which the fluctuation of the product of the weights would be \
-             large or small. So it is not known whether this is in the range of the theory; η λ_max/2 is at most {} {at}, where 1 is \
+             large or small. So it is not known whether this is in the range of the theory; {} is at most {} {at}, where 1 is \
              the edge of stability.",
+            self.stability_formula(),
             short(stability)
         )
     }
@@ -292,12 +375,14 @@ impl Validity {
         let mut reasons = Vec::new();
         if stability >= 1.0 {
             reasons.push(format!(
-                "η λ_max/2 reaches {} {at}, beyond the edge of stability at 1, where SGD cannot rest",
+                "{} reaches {} {at}, beyond the edge of stability at 1, where SGD cannot rest",
+                self.stability_formula(),
                 short(stability)
             ));
         } else if stability > MOST_STABILITY {
             reasons.push(format!(
-                "η λ_max/2 reaches {} {at} (at most {MOST_STABILITY} is in range)",
+                "{} reaches {} {at} (at most {MOST_STABILITY} is in range)",
+                self.stability_formula(),
                 short(stability)
             ));
         }

@@ -195,6 +195,15 @@ impl Recipe {
             && self.label_weights.is_none()
     }
 
+    /// Whether the theory of it holds to leading order in something other than η: weight decay, SAM and dropout
+    /// ([`flow::left_out`](crate::flow::left_out) has the next).
+    pub fn is_approximate(&self) -> bool {
+        self.weight_decay > 0.0
+            || self.sam.is_some()
+            || self.input_dropout > 0.0
+            || self.hidden_dropout > 0.0
+    }
+
     /// Checks every entry against `problem`.
     ///
     /// # Errors

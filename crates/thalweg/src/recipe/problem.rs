@@ -85,6 +85,14 @@ pub(super) fn invertible(weights: Option<&LabelWeights>, size: usize) -> Result<
             size,
         });
     }
+    let mut entries = weights.col_iter().flat_map(|column| column.iter());
+    if let Some(&found) = entries.find(|entry| !entry.is_finite()) {
+        return Err(RecipeError::OutOfRange {
+            field,
+            found,
+            right: "finite in every entry",
+        });
+    }
     let values = weights
         .singular_values()
         .map_err(|_| not_converged(field))?;

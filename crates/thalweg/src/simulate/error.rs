@@ -27,9 +27,9 @@ pub enum SimulateError {
         /// The most that the random counters can number.
         limit: usize,
     },
-    /// The finite data set is smaller than a minibatch.
+    /// The finite data set is smaller than a minibatch, which takes each sample at most once.
     #[error(
-        "data.source has {samples} samples but a minibatch takes {batch}: raise samples to {batch} or more, or lower batch"
+        "data.source has {samples} samples but a minibatch takes {batch}: raise samples to {batch} or more, lower batch, or draw with replacement"
     )]
     DataSetTooSmall {
         /// N, the samples of the fixed data set.

@@ -96,7 +96,7 @@ pub enum SampleSource {
     Online,
     /// A data set drawn once per seed.
     Finite {
-        /// N ≥ B, the samples of the set.
+        /// N, the samples of the set: B at least, if they are not drawn with replacement.
         samples: usize,
         /// Draw each minibatch with replacement; otherwise in a fresh random order each epoch.
         replacement: bool,

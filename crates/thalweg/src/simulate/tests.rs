@@ -398,7 +398,7 @@ fn bad_settings_are_refused_by_name() {
     let finite = |samples| Data {
         source: SampleSource::Finite {
             samples,
-            replacement: true,
+            replacement: false,
         },
         ..Data::default()
     };

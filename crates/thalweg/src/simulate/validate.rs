@@ -55,11 +55,15 @@ fn validate_data_set(settings: &SimulateSettings) -> Result<(), SimulateError> {
     if let Some(switch) = settings.switch {
         count("switch.samples", switch.samples)?;
     }
-    let SampleSource::Finite { samples, .. } = settings.data.source else {
+    let SampleSource::Finite {
+        samples,
+        replacement,
+    } = settings.data.source
+    else {
         return Ok(());
     };
     count("data.source.samples", samples)?;
-    if samples < settings.batch {
+    if samples < settings.batch && !replacement {
         return Err(SimulateError::DataSetTooSmall {
             samples,
             batch: settings.batch,

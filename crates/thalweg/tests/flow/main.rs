@@ -5,6 +5,7 @@ mod by_hand;
 mod descent;
 mod finite;
 mod forces;
+mod left_out;
 mod path;
 mod practice;
 mod properties;

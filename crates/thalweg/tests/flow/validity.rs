@@ -81,6 +81,8 @@ fn the_worst_of_two_has_the_larger_of_each() {
             .limit_relative_weighted_fluctuation
             .map(|x| 3.0 * x),
         misalignment: 0.7,
+        radius: 0.0,
+        left_out: Vec::new(),
         approach: Some(Approach {
             distance: 0.5,
             step: 10.0,

@@ -377,7 +377,10 @@ impl<'a> Slow<'a> {
                     let lost = &shift - &moved;
                     let owed = &by.parabola * bent + &by.ramp * rest + lost;
                     let error = owed.norm_l2() / size / TOLERANCE;
-                    if error <= 1.0 || stride < SHORT {
+                    // Numbers that overflow are the step size's doing: there is no law there.
+                    if error.is_nan() {
+                        (f64::INFINITY, Some(setting.refusal(self.time)))
+                    } else if error <= 1.0 || stride < SHORT {
                         self.time = if last { end } else { self.time + stride };
                         let grown = stride * (0.8 / error.max(1e-3).sqrt()).min(4.0);
                         // A step that ends where one was asked to says nothing against longer ones.
@@ -385,13 +388,14 @@ impl<'a> Slow<'a> {
                         self.owed = &place.along * owed;
                         self.place = next;
                         return Ok(());
+                    } else {
+                        (error, None)
                     }
-                    (error, None)
                 }
                 Err(failure) => (f64::INFINITY, Some(failure)),
             };
             self.stride = stride * (0.8 / error.sqrt()).max(0.2);
-            if self.stride < SHORTEST || error.is_nan() {
+            if self.stride < SHORTEST {
                 return Err(match failure {
                     Some(failure) => setting.explained(failure, self.time),
                     None => FlowError::StepTooSmall {

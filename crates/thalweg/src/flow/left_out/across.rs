@@ -1,0 +1,155 @@
+//! Where a force beside the noise takes the weights across the minima, and where that leaves none.
+
+use faer::Mat;
+
+use crate::flow::{
+    FlowError,
+    point::{Model, Point},
+    products::dot,
+};
+use crate::problem::{Problem, Weights};
+
+/// Refuses a weight decay under which the network at 0 is all that is left: SGD goes there, and T to 0.
+///
+/// Where L + (λ/2) Σ‖W_k‖² is stationary the layers are balanced, W_D…W_1 = U S^D Rᵀ with S of each, and for a singular value s > 0 of
+/// directions u and r s^{D−2}(uᵀVΣxr − s^D rᵀΣxr) = λ. The largest value of the left side over s is c_D a^{2−2/D} x^{2/D−1}, with a = uᵀVΣxr ≤ σ√x,
+/// σ the largest singular value of V√Σx, x = rᵀΣxr ≤ λ_max(Σx) and c_D = D/(2D − 2) · ((D − 2)/(2D − 2))^{1−2/D}. So s > 0 needs
+/// λ ≤ c_D σ^{2−2/D} λ_max(Σx)^{1/D}.
+///
+/// # Errors
+/// [`FlowError::DecayOutweighs`].
+pub fn decay_leaves_a_minimum(problem: &Problem, decay: f64) -> Result<(), FlowError> {
+    let depth = problem.depth() as f64;
+    if depth < 2.0 || decay == 0.0 {
+        return Ok(());
+    }
+    let largest = |matrix: Mat<f64>| {
+        let values = matrix.singular_values();
+        let values = values.map_err(|_| FlowError::Decomposition {
+            what: "singular value iteration of V√Σx",
+        })?;
+        Ok::<_, FlowError>(values[0])
+    };
+    let root = problem.input_factor().matrix();
+    let signal = largest(problem.teacher() * root)?;
+    if signal == 0.0 {
+        return Ok(());
+    }
+    let layers = 2.0 * depth - 2.0;
+    let share = depth / layers * ((depth - 2.0) / layers).powf(1.0 - 2.0 / depth);
+    let most = share * signal.powf(2.0 - 2.0 / depth) * largest(root.to_owned())?.powf(2.0 / depth);
+    if decay > most {
+        return Err(FlowError::DecayOutweighs { decay, most });
+    }
+    Ok(())
+}
+
+/// So many times the way across the minima is mended.
+const MOST_MENDINGS: usize = 200;
+
+/// It has arrived where the next move is this part of the whole.
+const ACROSS: f64 = 1e-3;
+
+/// The product of the weights is moved by no more than this part of it at once, in any of its directions.
+const LONGEST: f64 = 0.3;
+
+/// A direction of the product counts as lost where this part of it is left.
+const LOST: f64 = 1e-3;
+
+/// A singular value of the product below this part of the largest is none.
+const NONE: f64 = 1e-12;
+
+/// The directions of the product W_D…W_1X, which set the scale of what moves it.
+struct Directions {
+    outputs: Mat<f64>,
+    inputs: Mat<f64>,
+    sizes: Vec<f64>,
+}
+
+impl Directions {
+    /// The largest `most` of those at `point` that are not 0.
+    fn at(point: &Point, most: usize) -> Result<Self, FlowError> {
+        let last = point.depth() - 1;
+        let product = &point.layers[last] * &point.below[last];
+        let svd = product.thin_svd().map_err(|_| FlowError::Decomposition {
+            what: "singular value decomposition of the product of the weights",
+        })?;
+        let values = svd.S().column_vector();
+        let values = (0..values.nrows()).map(|i| values[i]);
+        let sizes: Vec<f64> = values.take(most).collect();
+        let floor = NONE * sizes.first().copied().unwrap_or(0.0);
+        let count = sizes.iter().filter(|size| **size > floor).count();
+        Ok(Self {
+            outputs: svd.U().subcols(0, count).to_owned(),
+            inputs: svd.V().subcols(0, count).to_owned(),
+            sizes: sizes[..count].to_vec(),
+        })
+    }
+
+    /// The size of `change`, each direction measured by the product's own size there.
+    fn relative(&self, change: &Mat<f64>) -> f64 {
+        let seen = self.outputs.transpose() * change * &self.inputs;
+        let scaled = Mat::from_fn(seen.nrows(), seen.ncols(), |i, j| {
+            seen[(i, j)] / self.sizes[i]
+        });
+        scaled.norm_l2()
+    }
+
+    fn smallest(&self) -> f64 {
+        self.sizes.last().copied().unwrap_or(0.0)
+    }
+}
+
+/// The relative change of T from the minimum `weights` to where the loss and the potential of gradient `pull` balance across the minima;
+/// nothing where they do so nowhere near.
+pub(super) fn across(
+    model: &Model,
+    weights: &Weights,
+    pull: impl Fn(&Point, &mut [Mat<f64>]),
+) -> Result<Option<f64>, FlowError> {
+    let mut point = Point::new(model, weights.layers().to_vec());
+    let before = point.sharpness();
+    let start = Directions::at(&point, usize::MAX)?;
+    let mut last: Option<Mat<f64>> = None;
+    let mut share = 1.0f64;
+    for _ in 0..MOST_MENDINGS {
+        let mut gradient: Vec<Mat<f64>> = point
+            .layers
+            .iter()
+            .map(|layer| Mat::zeros(layer.nrows(), layer.ncols()))
+            .collect();
+        pull(&point, &mut gradient);
+        let mut pushed = Mat::zeros(point.residual.nrows(), point.residual.ncols());
+        for ((above, below), gradient) in point.above.iter().zip(&point.below).zip(&gradient) {
+            pushed += above * (gradient * below);
+        }
+        let wanted = faer::Scale(-1.0) * point.unbend(&pushed)?;
+        let missing = &wanted - &point.residual;
+        if !missing.norm_l2().is_finite() {
+            return Ok(None);
+        }
+        let directions = Directions::at(&point, start.sizes.len())?;
+        if directions.sizes.len() < start.sizes.len()
+            || directions.smallest() < LOST * start.smallest()
+        {
+            return Ok(None);
+        }
+        let size = directions.relative(&missing);
+        if size <= ACROSS * directions.relative(&wanted) {
+            return Ok(Some(point.sharpness() / before - 1.0));
+        }
+        // A step that is taken back by the next one was too long.
+        let back = |last: &Mat<f64>| dot(last, &missing) < 0.0;
+        if last.as_ref().is_some_and(back) {
+            share *= 0.5;
+        }
+        let step = share.min(LONGEST / size);
+        let multiplier = point.unbend(&(faer::Scale(step) * &missing))?;
+        let layers = (0..point.depth())
+            .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
+            .collect();
+        point = Point::new(model, layers);
+        last = Some(missing);
+    }
+    Ok(None)
+}

@@ -1,0 +1,62 @@
+//! The noise that dropout adds, and that it does not add.
+
+use faer::Mat;
+
+use super::{across::across, end, end_of};
+use crate::flow::{
+    FlowError,
+    point::{Model, Point},
+    potential::add_dropout,
+};
+use crate::problem::{Problem, Spectral, Weights};
+use crate::recipe::Forces;
+
+/// The relative change of T by dropout of hidden units of `strength` p/(1 − p).
+pub(super) fn dropped_units(
+    problem: &Problem,
+    model: &Model,
+    weights: &Weights,
+    forces: Forces,
+    strength: f64,
+) -> Result<f64, FlowError> {
+    let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_dropout(point, strength, gradient);
+    let lower = across(model, weights, pull)?.unwrap_or(f64::INFINITY);
+    let point = Point::new(model, weights.layers().to_vec());
+    let mut noise = problem.noise_covariance().to_owned();
+    for (above, below) in point.above.iter().zip(point.below.iter().skip(1)) {
+        let felt = Mat::from_fn(above.nrows(), above.ncols(), |i, j| {
+            above[(i, j)] * below.row(j).squared_norm_l2()
+        });
+        noise += faer::Scale(strength) * (felt * above.transpose());
+    }
+    let input = problem.input_covariance().to_owned();
+    let noisier = end_of(problem, input, noise, forces)? / end(problem, problem, forces)?;
+    Ok(noisier * (1.0 + lower) - 1.0)
+}
+
+/// The relative change of T if dropout of inputs, with probability p = `dropped`, adds less noise: less by the mean part of one input.
+///
+/// `problem` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves
+/// V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
+pub(super) fn dropped_inputs(
+    problem: &Problem,
+    forces: Forces,
+    dropped: f64,
+) -> Result<f64, FlowError> {
+    let after = problem.input_covariance();
+    let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
+        let kept = if i == j { 1.0 - dropped } else { 1.0 };
+        kept * after[(i, j)]
+    });
+    let inverse = Spectral::of(before.as_ref())
+        .ok_or(FlowError::Decomposition {
+            what: "eigenvalue iteration of the inputs' covariance",
+        })?
+        .map(|value| if value > 0.0 { 1.0 / value } else { 0.0 });
+    let lost = after * inverse * after - after;
+    let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
+    let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
+    let noise = problem.noise_covariance() - lost;
+    let input = after.to_owned();
+    Ok(end_of(problem, input, noise, forces)? / end(problem, problem, forces)? - 1.0)
+}

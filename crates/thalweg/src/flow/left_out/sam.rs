@@ -1,0 +1,82 @@
+//! SAM beyond the first order in its radius.
+
+use faer::Mat;
+
+use super::{end, end_of};
+use crate::flow::{
+    FlowError,
+    point::{Model, Point},
+};
+use crate::problem::{Problem, Spectral, Weights};
+use crate::recipe::{Forces, Sam};
+use crate::theory::Curvature;
+
+/// The relative change of T by what is of higher order in SAM's radius.
+pub(super) fn beyond_first_order(
+    problem: &Problem,
+    weights: &Weights,
+    sam: Sam,
+    forces: Forces,
+    (learning_rate, batch): (f64, usize),
+) -> Result<f64, FlowError> {
+    let model = Model::new(problem);
+    let point = Point::new(&model, weights.layers().to_vec());
+    let lambda_max = Curvature::new(problem, weights)?.lambda_max()?;
+    let radius = if sam.normalised {
+        sam.radius * (batch as f64 / model.fluctuation(&point)).sqrt()
+    } else {
+        sam.radius
+    };
+    // E S_xx² = (1 + (r + 1)/B) Σx² of B Gaussian samples.
+    let scattered = 1.0 + (model.rank() as f64 + 1.0) / batch as f64;
+    let more = strength(
+        sam.independent,
+        learning_rate,
+        radius,
+        scattered * radius * lambda_max,
+    ) - 1.0;
+    let slope = more.min(MOST_MORE) / lambda_max;
+    let noise_trace: f64 = trace(problem.noise_covariance().to_owned().as_ref());
+    let mut outputs = Mat::<f64>::identity(model.outputs(), model.outputs());
+    let mut inputs = Mat::<f64>::identity(model.rank(), model.rank());
+    for (above, below) in point.above.iter().zip(&point.below) {
+        let share = slope * below.squared_norm_l2() / model.rank() as f64;
+        outputs += faer::Scale(share) * (above * above.transpose());
+        let felt = trace(model.noise_within(above).as_ref()) / noise_trace;
+        inputs += faer::Scale(slope * felt) * (below.transpose() * below);
+    }
+    let root = Spectral::of(outputs.as_ref())
+        .ok_or(FlowError::Decomposition {
+            what: "eigenvalue iteration of the curvature's share of outputs",
+        })?
+        .map(f64::sqrt);
+    // Only its shape counts.
+    let scale = faer::Scale(1.0 / (1.0 + more.min(MOST_MORE)));
+    let noise = scale * (&root * problem.noise_covariance() * &root);
+    let input = scale * (model.root() * inputs * model.root().transpose());
+    let forces = Forces {
+        noise: if sam.independent {
+            1.0
+        } else {
+            1.0 + 2.0 * radius / learning_rate
+        },
+        ..forces
+    };
+    Ok(end_of(problem, input, noise, forces)? / end(problem, problem, forces)? - 1.0)
+}
+
+/// More than so many times the noise is as good as infinitely many: its shape no longer changes.
+const MOST_MORE: f64 = 1e6;
+
+/// How much stronger than to first order in ρ the noise pulls where the curvature is h, `steep` = ρh.
+fn strength(independent: bool, learning_rate: f64, radius: f64, steep: f64) -> f64 {
+    let plain = 0.5 * learning_rate;
+    if independent {
+        return (1.0 + steep) * (1.0 + steep * steep) + radius * steep / plain;
+    }
+    (plain * (1.0 + steep).powi(3) + radius + radius * steep) / (plain + radius)
+}
+
+fn trace(matrix: faer::MatRef<'_, f64>) -> f64 {
+    (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
+}
