@@ -57,6 +57,17 @@ pub struct ForcedEnd {
     pub layers: Vec<LayerShare>,
 }
 
+/// The weights where SGD ends.
+fn end_weights(
+    prediction: &Prediction<'_>,
+    end: Option<&ForcedEnd>,
+) -> Result<Weights, TheoryError> {
+    match end {
+        None => prediction.minimum.weights(),
+        Some(ForcedEnd { at, .. }) => Ok(at.weights.clone()),
+    }
+}
+
 impl ForcedEnd {
     fn new(problem: &Problem, forces: Forces) -> Result<Self, AnswerError> {
         let at = rest(problem, forces).map_err(AnswerError::input)?;
@@ -150,10 +161,7 @@ impl<'p> PredictAnswer<'p> {
             None => [prediction.lambda_max, prediction.fluctuation],
             Some(ForcedEnd { at, .. }) => [at.lambda_max, at.fluctuation],
         };
-        let weights = || match &end {
-            None => Ok(prediction.minimum.weights()?),
-            Some(end) => Ok(end.at.weights.clone()),
-        };
+        let weights = || Ok(end_weights(&prediction, end.as_ref())?);
         let run = match *step {
             Some((learning_rate, batch)) => Some(PredictedRun {
                 learning_rate,
@@ -251,10 +259,7 @@ impl<'p> PredictAnswer<'p> {
     /// # Errors
     /// When a decomposition does not converge.
     pub fn end_weights(&self) -> Result<Weights, AnswerError> {
-        match &self.end {
-            None => self.prediction.minimum.weights().map_err(AnswerError::work),
-            Some(ForcedEnd { at, .. }) => Ok(at.weights.clone()),
-        }
+        end_weights(&self.prediction, self.end.as_ref()).map_err(AnswerError::work)
     }
 
     /// What follows from noise and signal with different axes, unless SGD takes the samples of a set in a fresh order each epoch.

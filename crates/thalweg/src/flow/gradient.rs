@@ -11,6 +11,7 @@ use faer::Mat;
 use super::{
     kronecker::{add_kron, add_outer, add_transposing_kron},
     point::{Model, Point},
+    products::trace,
 };
 use crate::recipe::Forces;
 
@@ -42,12 +43,12 @@ impl Force {
             vec![Mat::zeros(outputs[depth - 1].nrows(), outputs[depth - 1].nrows()); depth];
         for k in (0..depth - 1).rev() {
             let next = layers[k + 1].transpose() * &later[k + 1] * &layers[k + 1];
-            later[k] = plus_identity(next, trace(&outputs[k + 1]));
+            later[k] = plus_identity(next, trace(outputs[k + 1].as_ref()));
         }
         let mut earlier = vec![Mat::zeros(inputs[0].nrows(), inputs[0].nrows()); depth];
         for k in 1..depth {
             let next = &layers[k - 1] * &earlier[k - 1] * layers[k - 1].transpose();
-            earlier[k] = plus_identity(next, trace(&inputs[k - 1]));
+            earlier[k] = plus_identity(next, trace(inputs[k - 1].as_ref()));
         }
         let forces = model.forces;
         let force = (0..depth)
@@ -136,10 +137,6 @@ impl Force {
         }
         block
     }
-}
-
-fn trace(matrix: &Mat<f64>) -> f64 {
-    matrix.diagonal().column_vector().sum()
 }
 
 fn plus_identity(mut matrix: Mat<f64>, scale: f64) -> Mat<f64> {

@@ -9,7 +9,7 @@ use super::{
     FlowError,
     conjugate::conjugate_gradients,
     point::Point,
-    products::{add_times, dot, times},
+    products::{add_times, dot, times, trace},
 };
 
 /// The terms of K, in those bases.
@@ -32,7 +32,9 @@ impl KroneckerSum {
         let left = point.above.iter().map(|a| times(a.as_ref(), a.transpose()));
         let right = point.below.iter().map(|b| times(b.transpose(), b.as_ref()));
         let (mut left, mut right): (Vec<_>, Vec<_>) = (left.collect(), right.collect());
-        let weights = |others: &[Mat<f64>]| -> Vec<f64> { others.iter().map(trace).collect() };
+        let weights = |others: &[Mat<f64>]| -> Vec<f64> {
+            others.iter().map(|m| trace(m.as_ref())).collect()
+        };
         let (rows, columns) = (
             basis(&left, &weights(&right))?,
             basis(&right, &weights(&left))?,
@@ -108,10 +110,6 @@ fn basis(matrices: &[Mat<f64>], weights: &[f64]) -> Result<Mat<f64>, FlowError> 
 fn within(matrix: &Mat<f64>, basis: &Mat<f64>) -> Mat<f64> {
     let half = times(basis.transpose(), matrix.as_ref());
     times(half.as_ref(), basis.as_ref())
-}
-
-fn trace(matrix: &Mat<f64>) -> f64 {
-    (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
 }
 
 fn largest(matrix: &Mat<f64>) -> f64 {

@@ -34,7 +34,7 @@ pub(super) fn straight(model: &Model, state: &[f64]) -> Result<Vec<f64>, FlowErr
 
 /// A_kᵀ K⁻¹ρ (B_kX)ᵀ for the residual ρ of `point`.
 pub(super) fn way_along(model: &Model, point: &Point) -> Result<Vec<f64>, FlowError> {
-    let multiplier = point.unbend(&point.residual)?;
+    let multiplier = point.unbending()?.solve(&point.residual);
     let each = (0..point.depth()).map(|k| point.pull(multiplier.as_ref(), k));
     Ok(model.flatten(&each.collect::<Vec<_>>()))
 }

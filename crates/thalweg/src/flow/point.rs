@@ -247,12 +247,28 @@ impl Point {
         Curvature::new(&self.curvature_matrix())
     }
 
-    /// K⁻¹ M for one d_y × rank Σx matrix, by a form of K that its size allows.
-    pub(super) fn unbend(&self, matrix: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
-        if matrix.nrows() * matrix.ncols() <= MOST_DENSE {
-            return Ok(self.curvature()?.solve_matrix(matrix));
+    /// K in the form that its size allows.
+    pub(super) fn unbending(&self) -> Result<Unbending, FlowError> {
+        if self.residual.nrows() * self.residual.ncols() <= MOST_DENSE {
+            return Ok(Unbending::Dense(self.curvature()?));
         }
-        Ok(KroneckerSum::new(self)?.solve(0.0, matrix, 1e-8))
+        Ok(Unbending::Sum(KroneckerSum::new(self)?))
+    }
+}
+
+/// K made ready to be solved with, for any number of right sides.
+pub(super) enum Unbending {
+    Dense(Curvature),
+    Sum(KroneckerSum),
+}
+
+impl Unbending {
+    /// K⁻¹ M for one d_y × rank Σx matrix.
+    pub(super) fn solve(&self, matrix: &Mat<f64>) -> Mat<f64> {
+        match self {
+            Self::Dense(curvature) => curvature.solve_matrix(matrix),
+            Self::Sum(curvature) => curvature.solve(0.0, matrix, 1e-8),
+        }
     }
 }
 

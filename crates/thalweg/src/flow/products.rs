@@ -232,6 +232,11 @@ pub(super) fn dot<T: Real>(a: &Mat<T>, b: &Mat<T>) -> f64 {
         .sum()
 }
 
+/// tr A.
+pub(super) fn trace(matrix: MatRef<'_, f64>) -> f64 {
+    (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
+}
+
 /// Σ_i a_i b_i.
 pub(super) fn sum_of_products<T: Real>(a: &[T], b: &[T]) -> f64 {
     let (a, a_rest) = a.as_chunks::<LANES>();

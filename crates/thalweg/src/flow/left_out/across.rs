@@ -123,7 +123,8 @@ pub(super) fn across(
         for ((above, below), gradient) in point.above.iter().zip(&point.below).zip(&gradient) {
             pushed += above * (gradient * below);
         }
-        let wanted = faer::Scale(-1.0) * point.unbend(&pushed)?;
+        let unbending = point.unbending()?;
+        let wanted = faer::Scale(-1.0) * unbending.solve(&pushed);
         let missing = &wanted - &point.residual;
         if !missing.norm_l2().is_finite() {
             return Ok(None);
@@ -144,7 +145,7 @@ pub(super) fn across(
             share *= 0.5;
         }
         let step = share.min(LONGEST / size);
-        let multiplier = point.unbend(&(faer::Scale(step) * &missing))?;
+        let multiplier = unbending.solve(&(faer::Scale(step) * &missing));
         let layers = (0..point.depth())
             .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
             .collect();

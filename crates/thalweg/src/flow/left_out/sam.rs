@@ -6,6 +6,7 @@ use super::{end, end_of};
 use crate::flow::{
     FlowError,
     point::{Model, Point},
+    products::trace,
 };
 use crate::problem::{Problem, Spectral, Weights};
 use crate::recipe::{Forces, Sam};
@@ -36,7 +37,7 @@ pub(super) fn beyond_first_order(
         scattered * radius * lambda_max,
     ) - 1.0;
     let slope = more.min(MOST_MORE) / lambda_max;
-    let noise_trace: f64 = trace(problem.noise_covariance().to_owned().as_ref());
+    let noise_trace = trace(problem.noise_covariance());
     let mut outputs = Mat::<f64>::identity(model.outputs(), model.outputs());
     let mut inputs = Mat::<f64>::identity(model.rank(), model.rank());
     for (above, below) in point.above.iter().zip(&point.below) {
@@ -75,8 +76,4 @@ fn strength(independent: bool, learning_rate: f64, radius: f64, steep: f64) -> f
         return (1.0 + steep) * (1.0 + steep * steep) + radius * steep / plain;
     }
     (plain * (1.0 + steep).powi(3) + radius + radius * steep) / (plain + radius)
-}
-
-fn trace(matrix: faer::MatRef<'_, f64>) -> f64 {
-    (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
 }
