@@ -9,19 +9,20 @@ use crate::flow::{
 };
 use crate::problem::{Problem, Weights};
 
-/// Refuses a weight decay under which the network at 0 is all that is left: SGD goes there, and T to 0.
+/// The largest weight decay at which L + (λ/2) Σ‖W_k‖² may have a minimum other than the network at 0; none for one layer, which has one at any,
+/// and where there is nothing to learn, so that 0 is the minimum.
 ///
-/// Where L + (λ/2) Σ‖W_k‖² is stationary the layers are balanced, W_D…W_1 = U S^D Rᵀ with S of each, and for a singular value s > 0 of
+/// Where it is stationary the layers are balanced, W_D…W_1 = U S^D Rᵀ with S of each, and for a singular value s > 0 of
 /// directions u and r s^{D−2}(uᵀVΣxr − s^D rᵀΣxr) = λ. The largest value of the left side over s is c_D a^{2−2/D} x^{2/D−1}, with a = uᵀVΣxr ≤ σ√x,
 /// σ the largest singular value of V√Σx, x = rᵀΣxr ≤ λ_max(Σx) and c_D = D/(2D − 2) · ((D − 2)/(2D − 2))^{1−2/D}. So s > 0 needs
 /// λ ≤ c_D σ^{2−2/D} λ_max(Σx)^{1/D}.
 ///
 /// # Errors
-/// [`FlowError::DecayOutweighs`].
-pub fn decay_leaves_a_minimum(problem: &Problem, decay: f64) -> Result<(), FlowError> {
+/// When singular values do not converge.
+pub fn most_decay(problem: &Problem) -> Result<Option<f64>, FlowError> {
     let depth = problem.depth() as f64;
-    if depth < 2.0 || decay == 0.0 {
-        return Ok(());
+    if depth < 2.0 {
+        return Ok(None);
     }
     let largest = |matrix: Mat<f64>| {
         let values = matrix.singular_values();
@@ -33,15 +34,25 @@ pub fn decay_leaves_a_minimum(problem: &Problem, decay: f64) -> Result<(), FlowE
     let root = problem.input_factor().matrix();
     let signal = largest(problem.teacher() * root)?;
     if signal == 0.0 {
-        return Ok(());
+        return Ok(None);
     }
     let layers = 2.0 * depth - 2.0;
     let share = depth / layers * ((depth - 2.0) / layers).powf(1.0 - 2.0 / depth);
-    let most = share * signal.powf(2.0 - 2.0 / depth) * largest(root.to_owned())?.powf(2.0 / depth);
-    if decay > most {
-        return Err(FlowError::DecayOutweighs { decay, most });
+    let inputs = largest(root.to_owned())?;
+    Ok(Some(
+        share * signal.powf(2.0 - 2.0 / depth) * inputs.powf(2.0 / depth),
+    ))
+}
+
+/// Refuses a weight decay under which the network at 0 is all that is left, by [`most_decay`]: SGD goes there, and T to 0.
+///
+/// # Errors
+/// [`FlowError::DecayOutweighs`].
+pub fn decay_leaves_a_minimum(problem: &Problem, decay: f64) -> Result<(), FlowError> {
+    match most_decay(problem)? {
+        Some(most) if decay > most => Err(FlowError::DecayOutweighs { decay, most }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// So many times the way across the minima is mended.

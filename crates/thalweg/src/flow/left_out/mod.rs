@@ -8,7 +8,7 @@ mod across;
 mod dropout;
 mod sam;
 
-pub use across::decay_leaves_a_minimum;
+pub use across::{decay_leaves_a_minimum, most_decay};
 
 use faer::Mat;
 
