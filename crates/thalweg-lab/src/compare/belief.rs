@@ -28,7 +28,7 @@ pub struct Belief {
     pub arrival_step: Option<f64>,
     /// The relative change of T by noise on the way down.
     pub drift_before_arrival: Option<f64>,
-    /// What the prediction leaves out of additions to SGD: T with it, relative to T as predicted, less 1; null where it was not found.
+    /// What the prediction leaves out of additions to SGD: T with it, relative to T as predicted, less 1.
     pub left_out: Vec<PartLeftOut>,
     /// The sentence, where the theory is not to be believed as it stands.
     pub warning: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) fn believed_on(data: &Data, validity: Validity) -> Validity {
 pub struct PartLeftOut {
     /// Its field.
     pub of: &'static str,
-    /// The relative change of T by it.
+    /// The relative change of T by it; infinite, and null in JSON, where its size is not known.
     pub relative_change: f64,
 }
 
