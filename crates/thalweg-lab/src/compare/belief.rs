@@ -11,7 +11,7 @@ pub struct Belief {
     pub in_range: bool,
     /// Of the finite-step theory how near T is to SGD's, relative, as far as that was measured; null where it was not.
     pub accuracy: Option<f64>,
-    /// η λ_max/2, the largest on the way.
+    /// η λ_max/2, the largest on the way; under SAM and weight decay η (λ_max (1 + ρ λ_max) + λ)/2.
     pub stability_number: f64,
     /// η λ_max/2 at the limit.
     pub limit_stability_number: Option<f64>,

@@ -30,7 +30,7 @@ use crate::words::rounded;
 pub struct Validity {
     /// ‖V√Σx‖. Where it is 0 nothing is to be learnt, and there is no scale by which a fluctuation is small.
     pub signal: f64,
-    /// η λ_max/2, the largest along the snapshots.
+    /// η λ_max/2, the largest along the snapshots; under SAM and weight decay by their curvature (see `radius` and `decay`).
     pub stability: f64,
     /// η λ_max/2 at the limit, where there is one.
     pub limit_stability: Option<f64>,
