@@ -68,7 +68,7 @@ mod switch;
 pub mod tensor;
 pub mod theory;
 pub mod train;
-mod words;
+pub mod words;
 
 pub use stop::{Stop, Stopped, stoppable};
 

@@ -1,7 +1,7 @@
 //! Numbers in messages: short, whatever their size.
 
 /// As it is written, with an exponent where it would otherwise be mostly zeros.
-pub(crate) fn shown(x: f64) -> String {
+pub fn shown(x: f64) -> String {
     if x == 0.0 || !x.is_finite() || (1e-5..1e16).contains(&x.abs()) {
         x.to_string()
     } else {
@@ -10,7 +10,7 @@ pub(crate) fn shown(x: f64) -> String {
 }
 
 /// Four digits of it at most, with an exponent outside 10⁻⁴ … 10⁶.
-pub(crate) fn rounded(x: f64) -> String {
+pub fn rounded(x: f64) -> String {
     let x: f64 = format!("{x:.3e}").parse().unwrap_or(x);
     if x == 0.0 || !x.is_finite() || (1e-4..1e6).contains(&x.abs()) {
         x.to_string()

@@ -75,10 +75,11 @@ fn each_addition_does_what_it_is_documented_to_do() {
     // Forces of their own.
     let decayed = predict(&["--weight-decay", "1e-4"]);
     assert!(number(&decayed, "sharpness") < 9.0);
-    // The stability is that of the end which is predicted, not of Theorem 1's.
+    // The stability is that of the end which is predicted, not of Theorem 1's, and decay adds to each curvature.
     let rate = decayed["run"]["learning_rate"].as_f64().unwrap();
     let stability = decayed["run"]["stability_number"].as_f64().unwrap();
-    assert!((stability / (rate * number(&decayed, "lambda_max") / 2.0) - 1.0).abs() < 1e-12);
+    let curvature = number(&decayed, "lambda_max") + 1e-4;
+    assert!((stability / (rate * curvature / 2.0) - 1.0).abs() < 1e-12);
     let validity = decayed["run"]["validity"]["stability_number"].as_f64();
     assert_eq!(validity, Some(stability));
     assert!(decayed["run"]["unweighted_fluctuation"].is_null());
@@ -134,6 +135,98 @@ fn what_additions_leave_out_is_said() {
         (&3.into(), 3e-3)
     );
     assert_eq!(predict(&["--sam", "0.002"])["known_digits"], 10);
+}
+
+/// Where nothing is to be learnt each force has its end, T = 0, and its true sentence.
+#[test]
+fn forces_have_an_end_where_nothing_is_to_be_learnt() {
+    let nothing = ["--depth", "3", "--noise", "1,0.3", "--teacher", "0,0"];
+    for force in [
+        &["--weight-decay", "1e-3"][..],
+        &["--sam", "0.01", "--sam-normalised"],
+        &["--hidden-dropout", "0.02"],
+    ] {
+        let page = run(&[&["predict"][..], &nothing, &STEP, force].concat());
+        assert_eq!(page.status, Some(0), "{force:?}: {}", page.stderr);
+        assert!(!page.stdout.contains("not where F is") && !page.stdout.contains("NaN"));
+        let found = run(&[&["predict"][..], &nothing, &STEP, force, &["--json"]].concat()).json();
+        assert_eq!(
+            [number(&found, "sharpness"), number(&found, "fluctuation")],
+            [0.0; 2]
+        );
+    }
+}
+
+/// Turned noise, decay and dropout together drive T up and down without end, as `flow --drift exact` from any start shows.
+#[test]
+fn a_flow_that_goes_round_says_between_what() {
+    let turned = [
+        "predict",
+        "--depth",
+        "3",
+        "--noise",
+        "1,.3,.5",
+        "--inputs",
+        "1,2,.5",
+        "--teacher",
+        "2,1,.5",
+        "--basis-seed",
+        "3",
+        "--weight-decay",
+        "1e-3",
+        "--hidden-dropout",
+        ".02",
+    ];
+    let refused = run(&[&turned[..], &STEP].concat());
+    assert_ne!(refused.status, Some(0));
+    let said = refused
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        said.contains("T went up and down again and again between 67.5")
+            && said.contains(" and 68.1"),
+        "{said}"
+    );
+}
+
+/// One layer under decay is ridge regression: T stays, F is said, and decay counts for the edge of stability.
+#[test]
+fn one_layer_under_decay_is_ridge_regression() {
+    let one = ["predict", "--depth", "1", "--noise", "1,0.2"];
+    let at = |decay| run(&[&one[..], &STEP, &["--weight-decay", decay]].concat());
+    let words = |page: &str| page.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Σx = V = I, λ = 1: W = I/2, and F = 1.04·2 + 2/4·2 + 2·2/4 = 4.08.
+    let page = words(&at("1").stdout);
+    assert!(
+        page.contains("ridge regression")
+            && page.contains("F is 4.08;")
+            && page.contains("In the range"),
+        "{page}"
+    );
+    let page = words(&at("1e300").stdout);
+    assert!(
+        page.contains("η (λ_max + λ)/2 reaches 2.5e297") && page.contains("beyond the edge"),
+        "{page}"
+    );
+}
+
+/// No number of a hundred digits is printed, and none where the theory is not.
+#[test]
+fn sam_beyond_the_edge_has_no_size() {
+    for radius in ["100", "1e300"] {
+        let page = run(&[&["predict"][..], &SMALL[..4], &STEP, &["--sam", radius]].concat());
+        assert_eq!(page.status, Some(0), "{}", page.stderr);
+        assert!(!page.stdout.contains("000000000"), "{}", page.stdout);
+        let validity = predict(&["--sam", radius])["run"]["validity"].clone();
+        assert!(validity["left_out"][0]["relative_change"].is_null());
+        let said = validity["warning"].as_str().unwrap();
+        assert!(
+            said.contains("where nothing is known of its size"),
+            "{said}"
+        );
+    }
 }
 
 /// Each seed draws a set of its own, with a minimum of its own: T scatters from set to set as it does not on fresh samples.

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use thalweg::flow::{self, MOST_MISALIGNMENT};
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
-use thalweg::theory::noise_misalignment;
+use thalweg::theory::{noise_misalignment, ridge_fluctuation};
+use thalweg::words::rounded;
 
 use super::AnswerError;
 use crate::provenance::mended_in;
@@ -158,9 +159,9 @@ impl<'p> Prepared<'p> {
                     .to_owned(),
             ),
             Some(_) => notes.push(format!(
-                "SAM on the step's own minibatch makes the noise's drift 1 + 2ρ/{rate} = {:.3} times as fast (to first order in ρ): the same path and the \
+                "SAM on the step's own minibatch makes the noise's drift 1 + 2ρ/{rate} = {} times as fast (to first order in ρ): the same path and the \
                  same end{}, sooner.",
-                self.forces.noise,
+                rounded(self.forces.noise),
                 if self.forces.decay > 0.0 { " as such noise has" } else { "" }
             )),
             None => {}
@@ -193,6 +194,22 @@ impl<'p> Prepared<'p> {
         notes
     }
 
+    /// Whether V√Σx is 0.
+    fn has_no_signal(&self) -> bool {
+        let signal = self.problem.teacher() * self.problem.input_factor().matrix();
+        signal.norm_l2() == 0.0
+    }
+
+    /// What decay does to one layer, which has one minimum.
+    fn note_on_ridge(&self) -> String {
+        let decay = self.recipe.weight_decay;
+        let there = ridge_fluctuation(&self.problem, decay).map_or("not known".to_owned(), rounded);
+        format!(
+            "Under weight decay one layer has one minimum, that of ridge regression, W = V Σx (Σx + λ)⁻¹. T and λ_max are as without it. F is {there}; \
+             the F that is listed is that of W = V, without decay."
+        )
+    }
+
     /// The symbol of the effective learning rate.
     fn rate(&self) -> &'static str {
         if self.recipe.momentum > 0.0 {
@@ -206,7 +223,15 @@ impl<'p> Prepared<'p> {
     fn note_on_decay(&self) -> String {
         let Forces { noise, decay, .. } = self.forces;
         let rate = self.rate();
-        let strength = format!("with λB/{rate} = {decay:.3}");
+        if self.problem.depth() == 1 {
+            return self.note_on_ridge();
+        }
+        let strength = format!("with λB/{rate} = {}", rounded(decay));
+        if self.has_no_signal() {
+            return format!(
+                "Weight decay pulls along the minima beside the noise, {strength}: both have their least potential in the network at 0, where SGD ends."
+            );
+        }
         let is_potential = self.forces.follow_generators()
             && noise_misalignment(&self.problem) <= MOST_MISALIGNMENT;
         if !is_potential {
@@ -215,7 +240,7 @@ impl<'p> Prepared<'p> {
         let fluctuation = if noise == 1.0 {
             "F/4".to_owned()
         } else {
-            format!("{noise:.3} F/4")
+            format!("{} F/4", rounded(noise))
         };
         format!(
             "Weight decay pulls along the minima beside the noise, {strength}: SGD ends where {fluctuation} + (λB/{rate}) ½ Σ‖W_k‖² is least, \

@@ -11,7 +11,7 @@ pub struct Belief {
     pub in_range: bool,
     /// Of the finite-step theory how near T is to SGD's, relative, as far as that was measured; null where it was not.
     pub accuracy: Option<f64>,
-    /// η λ_max/2, the largest on the way.
+    /// η λ_max/2, the largest on the way; under SAM and weight decay η (λ_max (1 + ρ λ_max) + λ)/2.
     pub stability_number: f64,
     /// η λ_max/2 at the limit.
     pub limit_stability_number: Option<f64>,
@@ -28,7 +28,7 @@ pub struct Belief {
     pub arrival_step: Option<f64>,
     /// The relative change of T by noise on the way down.
     pub drift_before_arrival: Option<f64>,
-    /// What the prediction leaves out of additions to SGD: T with it, relative to T as predicted, less 1; null where it was not found.
+    /// What the prediction leaves out of additions to SGD: T with it, relative to T as predicted, less 1.
     pub left_out: Vec<PartLeftOut>,
     /// The sentence, where the theory is not to be believed as it stands.
     pub warning: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) fn believed_on(data: &Data, validity: Validity) -> Validity {
 pub struct PartLeftOut {
     /// Its field.
     pub of: &'static str,
-    /// The relative change of T by it.
+    /// The relative change of T by it; infinite, and null in JSON, where its size is not known.
     pub relative_change: f64,
 }
 

@@ -354,6 +354,7 @@ fn every_number_of_a_verdict_stands_in_its_own_place() {
         limit_relative_weighted_fluctuation: Some(0.75),
         misalignment: 1.5,
         radius: 0.0,
+        decay: 0.0,
         left_out: vec![flow::LeftOut {
             cause: flow::Cause::WeightDecay,
             change: -0.25,

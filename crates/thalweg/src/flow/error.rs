@@ -184,11 +184,19 @@ pub enum FlowError {
     },
     /// The flow does not come to rest.
     #[error(
-        "under these forces the flow along the minima still moves after {steps} steps of the integrator: it may turn for ever; follow it up to a step of your own (`flow --steps`)"
+        "under these forces the flow along the minima still moves after {steps} steps of the integrator: in the second half of them T {} between {} and {}, \
+         so that no end can be predicted; follow it up to a step of your own (`flow --steps`), or simulate SGD",
+        if *turns { "went up and down again and again" } else { "was on its way" },
+        rounded(sharpness[0]),
+        rounded(sharpness[1])
     )]
     Restless {
         /// Steps taken.
         steps: usize,
+        /// The least and the largest T in the second half of them.
+        sharpness: [f64; 2],
+        /// Whether T went up and down there.
+        turns: bool,
     },
     /// A network too large for the drift that was asked for.
     #[error(

@@ -55,8 +55,9 @@ pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, Flow
     } else {
         model.flatten(minimum.layers())
     };
-    // One layer has no freedom: nothing moves.
-    if problem.depth() == 1 {
+    // One layer has no freedom: nothing moves. And where nothing is to be learnt, Theorem 1's minimum is the network at 0, where every force
+    // has its least potential as the noise has.
+    if problem.depth() == 1 || model.signal() == 0.0 {
         return waypoint(problem, &model, f64::INFINITY, &start);
     }
     let point = Point::new(&model, model.layers(&start));
@@ -96,17 +97,68 @@ fn turned(layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
 fn settle(run: &mut dyn Walk, limit: f64) -> Result<(), FlowError> {
     let mut size = run.size()?;
     let mut still = 0;
+    let mut sharpness = Vec::new();
     while still < AT_REST {
         let (from, time) = (size, run.time());
         run.advance(f64::INFINITY).map_err(|error| match error {
-            FlowError::TooManySteps { steps, .. } => FlowError::Restless { steps },
+            FlowError::TooManySteps { steps, .. } => restless(steps, &sharpness),
             error => error,
         })?;
         size = run.size()?;
+        sharpness.push(size[0]);
         let times = run.time() / (run.time() - time);
         let mut changes = size.into_iter().zip(from);
         let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
         still = if is_still { still + 1 } else { 0 };
     }
     Ok(())
+}
+
+/// A path that passes the middle of its range so often goes up and down, and does not creep to an end.
+const TURNS: usize = 3;
+
+/// What T did in the second half of the `steps` of a flow that does not come to rest.
+fn restless(steps: usize, sharpness: &[f64]) -> FlowError {
+    let late = &sharpness[sharpness.len() / 2..];
+    let lowest = late.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = late.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let middle = 0.5 * (lowest + highest);
+    let crossings = late
+        .windows(2)
+        .filter(|pair| (pair[0] < middle) != (pair[1] < middle));
+    FlowError::Restless {
+        steps,
+        sharpness: [lowest, highest],
+        turns: crossings.count() >= TURNS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::restless;
+    use crate::flow::FlowError;
+
+    #[test]
+    fn a_path_that_goes_round_is_told_from_one_that_creeps() {
+        let told = |path: &dyn Fn(f64) -> f64| {
+            let seen: Vec<f64> = (0..2000).map(|i| path(f64::from(i))).collect();
+            match restless(2000, &seen) {
+                FlowError::Restless {
+                    sharpness, turns, ..
+                } => (sharpness, turns),
+                other => panic!("{other}"),
+            }
+        };
+        // What was before the second half does not count.
+        let (range, turns) = told(&|i| {
+            if i < 900.0 {
+                9.0
+            } else {
+                3.0 + (i / 50.0).sin()
+            }
+        });
+        assert!(turns && (range[0] - 2.0).abs() < 1e-3 && (range[1] - 4.0).abs() < 1e-3);
+        let (range, turns) = told(&|i| i);
+        assert!(!turns && range == [1000.0, 1999.0]);
+    }
 }

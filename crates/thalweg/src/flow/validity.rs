@@ -30,7 +30,7 @@ use crate::words::rounded;
 pub struct Validity {
     /// ‖V√Σx‖. Where it is 0 nothing is to be learnt, and there is no scale by which a fluctuation is small.
     pub signal: f64,
-    /// η λ_max/2, the largest along the snapshots.
+    /// η λ_max/2, the largest along the snapshots; under SAM and weight decay by their curvature (see `radius` and `decay`).
     pub stability: f64,
     /// η λ_max/2 at the limit, where there is one.
     pub limit_stability: Option<f64>,
@@ -44,6 +44,8 @@ pub struct Validity {
     /// ρ of SAM along the gradient itself, 0 without: its step has the curvature h(1 + ρh) where plain SGD's has h, and `stability`
     /// is η λ_max(1 + ρλ_max)/2.
     pub radius: f64,
+    /// λ of weight decay, which adds as much to every curvature: `stability` has η λ/2 more.
+    pub decay: f64,
     /// What the prediction leaves out of what is added to SGD.
     pub left_out: Vec<LeftOut>,
     /// How the weights come down to the minima, where the path starts off them.
@@ -177,6 +179,7 @@ impl Validity {
             limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
             misalignment,
             radius: 0.0,
+            decay: 0.0,
             left_out: Vec::new(),
             approach: None,
         }
@@ -220,6 +223,10 @@ impl Validity {
                 .map(|stability| stability * steeper(stability));
             self.radius = radius;
         }
+        self.decay = recipe.weight_decay;
+        let shrinks = learning_rate * self.decay / 2.0;
+        self.stability += shrinks;
+        self.limit_stability = self.limit_stability.map(|stability| stability + shrinks);
         self.left_out = left_out(problem, recipe, &weights()?, step)?;
         Ok(self)
     }
@@ -240,10 +247,11 @@ impl Validity {
 
     /// The stability number as a formula.
     pub fn stability_formula(&self) -> &'static str {
-        if self.radius > 0.0 {
-            "η λ_max (1 + ρ λ_max)/2"
-        } else {
-            "η λ_max/2"
+        match (self.radius > 0.0, self.decay > 0.0) {
+            (false, false) => "η λ_max/2",
+            (true, false) => "η λ_max (1 + ρ λ_max)/2",
+            (false, true) => "η (λ_max + λ)/2",
+            (true, true) => "η (λ_max (1 + ρ λ_max) + λ)/2",
         }
     }
 
@@ -293,6 +301,7 @@ impl Validity {
             ),
             misalignment: self.misalignment.max(other.misalignment),
             radius: self.radius,
+            decay: self.decay,
             left_out: worst_of(self.left_out, &other.left_out),
             approach: match (self.approach, other.approach) {
                 (Some(one), Some(other)) => Some(one.worst(other)),
@@ -336,11 +345,16 @@ impl Validity {
             let coarse = self.coarse().map(|reasons| {
                 format!(
                     "Outside the range of the theory, which is for small η: {reasons}. Expect SGD to {}; for a prediction \
-                     that holds, take a smaller η or a larger batch.",
+                     that holds, take a smaller η{}.",
                     if self.largest_stability().0 >= 1.0 {
                         "end flatter than predicted, or to diverge"
                     } else {
                         "differ from it on the way and to end flatter"
+                    },
+                    if self.decay > 0.0 || self.radius > 0.0 {
+                        ", a larger batch, or less of what is added to SGD"
+                    } else {
+                        " or a larger batch"
                     }
                 )
             });

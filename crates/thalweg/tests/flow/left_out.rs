@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use thalweg::flow::{
-    Cause, FlowError, FlowSettings, Validity, decay_leaves_a_minimum, left_out, rest,
+    Cause, Drift, FlowError, FlowSettings, Validity, decay_leaves_a_minimum, left_out, rest,
 };
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::recipe::{Recipe, Sam};
@@ -143,9 +143,10 @@ fn a_direction_that_decay_outweighs_is_lost() {
     assert!(judged.left_out[0].change.is_infinite() && !judged.in_range());
     let sentence = judged.sentence();
     assert!(
-        sentence.contains("by an amount that is not known from this prediction: weight decay outweighs the teacher"),
+        sentence.starts_with("T of SGD differs from this prediction by an amount that is not known: weight decay outweighs the teacher"),
         "{sentence}"
     );
+    assert_eq!(sentence.matches("known").count(), 1, "{sentence}");
 }
 
 /// With isotropic noise dropout of the hidden layer of two leaves the noise isotropic, and adds p/(1 − p) ‖W_2W_1‖²/2 to the loss: the
@@ -192,7 +193,7 @@ fn sam_leaves_isotropic_noise_as_it_is() {
         sam(0.1, false, true),
     ] {
         let found = change(&problem(3, [1.0; 2]), &recipe, 0.01).unwrap();
-        assert!(found.abs() < 1e-12, "{found}");
+        assert_eq!(found, 0.0);
     }
 }
 
@@ -276,11 +277,22 @@ fn the_verdict_counts_what_is_left_out() {
     let other = under(&sam(0.1, false, true), 0.01);
     near(other.stability, plain.stability * steeper);
     near(other.relative_weighted_fluctuation, spread);
-    assert!(
-        under(&sam(10.0, false, false), 0.01)
-            .sentence()
-            .contains("beyond the edge")
-    );
+    // Beyond the edge there is no number.
+    for recipe in [
+        sam(10.0, false, false),
+        sam(1e300, false, false),
+        sam(10.0, true, false),
+        sam(10.0, false, true),
+    ] {
+        let beyond = under(&recipe, 0.01);
+        assert!(beyond.left_out[0].change.is_infinite() && !beyond.in_range());
+        let sentence = beyond.sentence();
+        assert!(
+            sentence.contains("SAM takes SGD beyond the edge of stability, where nothing is known of its size. `thalweg predict"),
+            "{sentence}"
+        );
+        assert!(!sentence.contains("000000000"), "{sentence}");
+    }
     // A set of its own minima, whatever the axes where it is reshuffled.
     let turned = Validity {
         misalignment: 0.5,
@@ -291,6 +303,14 @@ fn the_verdict_counts_what_is_left_out() {
     assert!(set.sentence().contains("(T ±5.0 %)"), "{}", set.sentence());
     assert_eq!(turned.on_set(400, false).misalignment, 0.5);
     assert!(plain.clone().on_set(1_000_000, true).in_range());
+    // What is printed as 0.0 % is not printed.
+    let tiny = large.clone().on_set(1_000_000_000, true);
+    assert_eq!(tiny.left_out.len(), 2);
+    assert!(
+        !tiny.sentence().contains("a set of N samples"),
+        "{}",
+        tiny.sentence()
+    );
     // The larger of two paths' counts.
     let both = small.clone().worst(&large);
     assert_eq!(both.left_out, large.left_out);
@@ -301,4 +321,71 @@ fn the_verdict_counts_what_is_left_out() {
     assert!(
         (functionals(&problem, &weights).unwrap().sharpness / end.sharpness - 1.0).abs() < 1e-9
     );
+}
+
+/// One step multiplies what is off the minimum by 1 − η(h + λ): decay counts for the edge of stability as curvature does.
+#[test]
+fn decay_counts_for_the_edge_of_stability() {
+    let rate = 0.01;
+    let one_layer = problem(1, [1.0, 0.3]);
+    let at = |decay_of: f64, sam_of: Option<Sam>| {
+        let end = predict(&one_layer).unwrap();
+        let recipe = Recipe {
+            sam: sam_of,
+            ..decay(decay_of)
+        };
+        Validity::at(&one_layer, [end.lambda_max, end.fluctuation], rate, BATCH)
+            .under(&one_layer, &recipe, (rate, BATCH), || {
+                Ok(end.minimum.weights()?)
+            })
+            .unwrap()
+    };
+    // λ_max = 1. SAM's ascent leaves decay as it is.
+    for (decay, sam_of, expected) in [
+        (3.0, None, 4.0 * rate / 2.0),
+        (3.0, sam(0.5, false, false).sam, 4.5 * rate / 2.0),
+    ] {
+        let found = at(decay, sam_of);
+        assert!((found.stability / expected - 1.0).abs() < 1e-12);
+        assert!((found.limit_stability.unwrap() / expected - 1.0).abs() < 1e-12);
+    }
+    assert!(at(3.0, None).in_range());
+    for decay in [200.0, 1e300] {
+        let beyond = at(decay, None);
+        assert!(!beyond.in_range());
+        let sentence = beyond.sentence();
+        assert!(
+            sentence.contains("η (λ_max + λ)/2 reaches")
+                && sentence.contains("beyond the edge of stability")
+                && sentence.contains("less of what is added to SGD"),
+            "{sentence}"
+        );
+    }
+}
+
+/// F, the potentials of decay and dropout and E‖g‖ are least, and 0, in the network at 0.
+#[test]
+fn with_nothing_to_learn_every_force_ends_at_0() {
+    let noise = covariance::from_deviations(&[1.0, 0.3]);
+    for depth in [2, 3] {
+        let nothing =
+            Problem::new(Mat::identity(2, 2), Mat::zeros(2, 2), noise.clone(), depth).unwrap();
+        for recipe in [decay(1e-3), hidden(0.02), sam(0.01, true, false)] {
+            let forces = recipe.forces(0.005, BATCH);
+            let drift = if forces.follow_generators() {
+                Drift::Symmetric
+            } else {
+                Drift::Exact
+            };
+            let settings = FlowSettings {
+                forces,
+                drift,
+                ..FlowSettings::default()
+            };
+            let found = rest(&nothing, &settings).unwrap();
+            assert_eq!((found.sharpness, found.fluctuation), (0.0, 0.0));
+            let left = left_out(&nothing, &recipe, &found.weights, (0.005, BATCH)).unwrap();
+            assert!(left.is_empty());
+        }
+    }
 }

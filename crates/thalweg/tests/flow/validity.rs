@@ -82,6 +82,7 @@ fn the_worst_of_two_has_the_larger_of_each() {
             .map(|x| 3.0 * x),
         misalignment: 0.7,
         radius: 0.0,
+        decay: 0.0,
         left_out: Vec::new(),
         approach: Some(Approach {
             distance: 0.5,

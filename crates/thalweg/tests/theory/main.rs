@@ -15,5 +15,6 @@ mod optimiser;
 mod oracle;
 mod power_law;
 mod properties;
+mod ridge;
 mod special;
 mod stability;

@@ -2,26 +2,25 @@
 
 use faer::Mat;
 
-use super::{across::across, end, end_of};
+use super::{Reference, across::across};
 use crate::flow::{
     FlowError,
     point::{Model, Point},
     potential::add_dropout,
 };
-use crate::problem::{Problem, Spectral, Weights};
-use crate::recipe::Forces;
+use crate::problem::{Spectral, Weights};
 
 /// The relative change of T by dropout of hidden units of `strength` p/(1 − p).
 pub(super) fn dropped_units(
-    problem: &Problem,
+    reference: &Reference<'_>,
     model: &Model,
     weights: &Weights,
-    forces: Forces,
     strength: f64,
 ) -> Result<f64, FlowError> {
     let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_dropout(point, strength, gradient);
     let lower = across(model, weights, pull)?.unwrap_or(f64::INFINITY);
     let point = Point::new(model, weights.layers().to_vec());
+    let problem = reference.problem;
     let mut noise = problem.noise_covariance().to_owned();
     for (above, below) in point.above.iter().zip(point.below.iter().skip(1)) {
         let felt = Mat::from_fn(above.nrows(), above.ncols(), |i, j| {
@@ -30,19 +29,16 @@ pub(super) fn dropped_units(
         noise += faer::Scale(strength) * (felt * above.transpose());
     }
     let input = problem.input_covariance().to_owned();
-    let noisier = end_of(problem, input, noise, forces)? / end(problem, problem, forces)?;
+    let noisier = 1.0 + reference.change(input, noise)?;
     Ok(noisier * (1.0 + lower) - 1.0)
 }
 
 /// The relative change of T if dropout of inputs, with probability p = `dropped`, adds less noise: less by the mean part of one input.
 ///
-/// `problem` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves
+/// The problem of `reference` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves
 /// V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
-pub(super) fn dropped_inputs(
-    problem: &Problem,
-    forces: Forces,
-    dropped: f64,
-) -> Result<f64, FlowError> {
+pub(super) fn dropped_inputs(reference: &Reference<'_>, dropped: f64) -> Result<f64, FlowError> {
+    let problem = reference.problem;
     let after = problem.input_covariance();
     let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
         let kept = if i == j { 1.0 - dropped } else { 1.0 };
@@ -57,6 +53,5 @@ pub(super) fn dropped_inputs(
     let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
     let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
     let noise = problem.noise_covariance() - lost;
-    let input = after.to_owned();
-    Ok(end_of(problem, input, noise, forces)? / end(problem, problem, forces)? - 1.0)
+    reference.change(after.to_owned(), noise)
 }

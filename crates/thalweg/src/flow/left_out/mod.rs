@@ -10,6 +10,8 @@ mod sam;
 
 pub use across::{decay_leaves_a_minimum, most_decay};
 
+use std::cell::OnceCell;
+
 use faer::Mat;
 
 use super::{
@@ -21,9 +23,10 @@ use super::{
 use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe};
 use crate::theory::{Minimum, functionals};
+use crate::words::rounded;
 use across::across;
 use dropout::{dropped_inputs, dropped_units};
-use sam::beyond_first_order;
+use sam::{beyond_first_order, radius_at};
 
 /// What moves T beyond a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +49,9 @@ impl LeftOut {
         match self.cause {
             Cause::WeightDecay if self.change.is_infinite() => {
                 "weight decay outweighs the teacher in some direction, which SGD loses"
+            }
+            Cause::Sam if self.change.is_infinite() => {
+                "SAM takes SGD beyond the edge of stability, where nothing is known of its size"
             }
             cause => cause.words(),
         }
@@ -85,12 +91,12 @@ impl Cause {
 pub struct LeftOut {
     /// Of what.
     pub cause: Cause,
-    /// T with it, relative to T as predicted, less 1. Infinite where it is not known: under weight decay where that outweighs the teacher in some
-    /// direction.
+    /// T with it, relative to T as predicted, less 1. Infinite where it is not known: where weight decay or dropout outweighs the teacher in some
+    /// direction, or SAM takes SGD beyond the edge of stability.
     pub change: f64,
 }
 
-/// What is left out of additions to SGD may change T by as much, all taken together: it is then right to about a percent.
+/// All that is left out of additions to SGD may change T by this much, relative to it: T is then right to about a percent.
 pub const MOST_LEFT_OUT: f64 = 1e-2;
 
 /// How much `parts` change T, relative to it, if all go the same way.
@@ -116,40 +122,49 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
     if all <= MOST_LEFT_OUT {
         return None;
     }
-    let off = if all.is_finite() {
-        format!("by about {} %", percent(all))
-    } else {
-        "by an amount that is not known".to_owned()
+    let words = |part: &LeftOut| match signed_percent(part) {
+        Some(size) => format!("{} (T {size})", part.words()),
+        None => part.words().to_owned(),
     };
-    let words = |part: &LeftOut| format!("{} (T {})", part.words(), signed_percent(part));
-    let parts: Vec<String> = parts.iter().map(words).collect();
-    Some(format!(
-        "T of SGD may differ {off} from this prediction: {}. The sizes are estimates of the leading term left out; `thalweg predict \
-         --simulate` runs SGD itself.",
-        parts.join("; ")
-    ))
+    let shown = parts.iter().filter(|part| part.change.abs() >= LEAST_SHOWN);
+    let parts = shown.map(words).collect::<Vec<_>>().join("; ");
+    Some(if all.is_finite() {
+        format!(
+            "T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out; `thalweg predict \
+             --simulate` runs SGD itself.",
+            percent(all)
+        )
+    } else {
+        format!(
+            "T of SGD differs from this prediction by an amount that is not known: {parts}. `thalweg predict --simulate` runs SGD itself."
+        )
+    })
 }
+
+/// What is less is 0.0 % in print, and not worth a word.
+const LEAST_SHOWN: f64 = 5e-4;
 
 /// Two digits, of what is an estimate.
 fn percent(fraction: f64) -> String {
     let percent = 100.0 * fraction;
     if percent >= 9.95 {
-        format!("{percent:.0}")
+        rounded(percent.round())
     } else {
         format!("{percent:.1}")
     }
 }
 
-fn signed_percent(part: &LeftOut) -> String {
+/// Nothing where it is not known.
+fn signed_percent(part: &LeftOut) -> Option<String> {
     if !part.change.is_finite() {
-        return "by an unknown amount".to_owned();
+        return None;
     }
     let sign = match part.cause {
         Cause::DataSet => "±",
         _ if part.change < 0.0 => "−",
         _ => "+",
     };
-    format!("{sign}{} %", percent(part.change.abs()))
+    Some(format!("{sign}{} %", percent(part.change.abs())))
 }
 
 /// What a prediction of T at the minimum `weights` of `problem`, the one that is in effect learnt by `recipe`, leaves out at learning
@@ -176,17 +191,25 @@ pub fn left_out(
 ) -> Result<Vec<LeftOut>, FlowError> {
     let model = Model::new(problem);
     let mut found = Vec::new();
-    // One layer has T = d_y tr Σx everywhere, and no signal leaves nothing to lose.
+    // One layer has T = d_y tr Σx everywhere, and where nothing is to be learnt SGD goes to the network at 0 under each of them.
     if problem.depth() == 1 || model.signal() == 0.0 {
         return Ok(found);
     }
-    let forces = Forces {
+    let mut forces = Forces {
         dropout: 0.0,
         ascent: 0.0,
         ..recipe.forces(learning_rate * (1.0 - recipe.momentum), batch)
     };
+    let radius = recipe
+        .sam
+        .map(|sam| (radius_at(problem, weights, sam, batch), sam.independent));
+    if let Some((radius, false)) = radius {
+        forces.noise = 1.0 + 2.0 * radius / learning_rate;
+    }
+    let reference = Reference::new(problem, forces);
     let mut add = |cause, change: Result<f64, FlowError>| {
         let change = change.unwrap_or(f64::INFINITY);
+        let change = if change.abs() < ROUNDING { 0.0 } else { change };
         found.push(LeftOut { cause, change });
     };
     if recipe.weight_decay > 0.0 {
@@ -196,44 +219,69 @@ pub fn left_out(
         let change = across(&model, weights, pull)?.unwrap_or(f64::INFINITY);
         add(Cause::WeightDecay, Ok(change));
     }
-    if let Some(sam) = recipe.sam {
+    if let Some(sam) = radius {
         add(
             Cause::Sam,
-            beyond_first_order(problem, weights, sam, forces, (learning_rate, batch)),
+            beyond_first_order(&reference, weights, sam, (learning_rate, batch)),
         );
     }
     if recipe.hidden_dropout > 0.0 {
         let strength = recipe.hidden_dropout / (1.0 - recipe.hidden_dropout);
         add(
             Cause::HiddenDropout,
-            dropped_units(problem, &model, weights, forces, strength),
+            dropped_units(&reference, &model, weights, strength),
         );
     }
     if recipe.input_dropout > 0.0 {
         add(
             Cause::InputDropout,
-            dropped_inputs(problem, forces, recipe.input_dropout),
+            dropped_inputs(&reference, recipe.input_dropout),
         );
     }
     Ok(found)
 }
 
-/// T of `problem` where the flow ends whose noise is that of inputs and labels of these covariances.
-fn end_of(
-    problem: &Problem,
-    input: Mat<f64>,
-    noise: Mat<f64>,
+/// A change of T below this, relative, is of rounding: T itself is not known better.
+const ROUNDING: f64 = 1e-7;
+
+/// Where the flow of `problem` ends under `forces`, with which other noise is compared.
+struct Reference<'a> {
+    problem: &'a Problem,
     forces: Forces,
-) -> Result<f64, FlowError> {
-    let half = |matrix: &Mat<f64>| faer::Scale(0.5) * (matrix + matrix.transpose());
-    let noisy = Problem::with_hidden_widths(
-        half(&input),
-        problem.teacher().to_owned(),
-        half(&noise),
-        problem.depth(),
-        &problem.widths()[1..problem.depth()],
-    )?;
-    end(problem, &noisy, forces)
+    sharpness: OnceCell<f64>,
+}
+
+impl<'a> Reference<'a> {
+    fn new(problem: &'a Problem, forces: Forces) -> Self {
+        Self {
+            problem,
+            forces,
+            sharpness: OnceCell::new(),
+        }
+    }
+
+    /// T there, found when it is first asked for.
+    fn sharpness(&self) -> Result<f64, FlowError> {
+        if let Some(&known) = self.sharpness.get() {
+            return Ok(known);
+        }
+        let found = end(self.problem, self.problem, self.forces)?;
+        Ok(*self.sharpness.get_or_init(|| found))
+    }
+
+    /// The relative change of T if the noise is that of inputs and labels of these covariances.
+    fn change(&self, input: Mat<f64>, noise: Mat<f64>) -> Result<f64, FlowError> {
+        let half = |matrix: &Mat<f64>| faer::Scale(0.5) * (matrix + matrix.transpose());
+        let problem = self.problem;
+        let noisy = Problem::with_hidden_widths(
+            half(&input),
+            problem.teacher().to_owned(),
+            half(&noise),
+            problem.depth(),
+            &problem.widths()[1..problem.depth()],
+        )?;
+        Ok(end(problem, &noisy, self.forces)? / self.sharpness()? - 1.0)
+    }
 }
 
 /// T of `problem` where the flow of `noisy` ends.

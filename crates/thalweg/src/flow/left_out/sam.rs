@@ -2,36 +2,45 @@
 
 use faer::Mat;
 
-use super::{end, end_of};
+use super::Reference;
 use crate::flow::{
     FlowError,
     point::{Model, Point},
     products::trace,
 };
 use crate::problem::{Problem, Spectral, Weights};
-use crate::recipe::{Forces, Sam};
+use crate::recipe::Sam;
 use crate::theory::Curvature;
 
-/// The relative change of T by what is of higher order in SAM's radius.
+/// ρ along the gradient itself with which SAM acts at `weights`: normalised, ρ/‖g‖ with ‖g‖² = F/B.
+pub(super) fn radius_at(problem: &Problem, weights: &Weights, sam: Sam, batch: usize) -> f64 {
+    if !sam.normalised {
+        return sam.radius;
+    }
+    let model = Model::new(problem);
+    let point = Point::new(&model, weights.layers().to_vec());
+    sam.radius * (batch as f64 / model.fluctuation(&point)).sqrt()
+}
+
+/// The relative change of T by what is of higher order in SAM's `radius`. Beyond the edge of stability there is nothing to linearise about, and the
+/// change is infinite: not known.
 pub(super) fn beyond_first_order(
-    problem: &Problem,
+    reference: &Reference<'_>,
     weights: &Weights,
-    sam: Sam,
-    forces: Forces,
+    (radius, independent): (f64, bool),
     (learning_rate, batch): (f64, usize),
 ) -> Result<f64, FlowError> {
+    let problem = reference.problem;
     let model = Model::new(problem);
     let point = Point::new(&model, weights.layers().to_vec());
     let lambda_max = Curvature::new(problem, weights)?.lambda_max()?;
-    let radius = if sam.normalised {
-        sam.radius * (batch as f64 / model.fluctuation(&point)).sqrt()
-    } else {
-        sam.radius
-    };
+    if learning_rate * lambda_max * (1.0 + radius * lambda_max) >= 2.0 {
+        return Ok(f64::INFINITY);
+    }
     // E S_xx² = (1 + (r + 1)/B) Σx² of B Gaussian samples.
     let scattered = 1.0 + (model.rank() as f64 + 1.0) / batch as f64;
     let more = strength(
-        sam.independent,
+        independent,
         learning_rate,
         radius,
         scattered * radius * lambda_max,
@@ -55,15 +64,7 @@ pub(super) fn beyond_first_order(
     let scale = faer::Scale(1.0 / (1.0 + more.min(MOST_MORE)));
     let noise = scale * (&root * problem.noise_covariance() * &root);
     let input = scale * (model.root() * inputs * model.root().transpose());
-    let forces = Forces {
-        noise: if sam.independent {
-            1.0
-        } else {
-            1.0 + 2.0 * radius / learning_rate
-        },
-        ..forces
-    };
-    Ok(end_of(problem, input, noise, forces)? / end(problem, problem, forces)? - 1.0)
+    reference.change(input, noise)
 }
 
 /// More than so many times the noise is as good as infinitely many: its shape no longer changes.
