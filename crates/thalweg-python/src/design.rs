@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use thalweg::simulate::SimulateSettings;
 use thalweg_lab::answer::{DesignAnswer, time_for_runs};
 use thalweg_lab::design::{self as inverse, LEVERS, Lever, Target};
 
@@ -51,7 +52,10 @@ pub fn design<'py>(
                 .collect::<PyResult<Vec<_>>>()
         },
     )?;
-    let recipe = given::recipe(recipe)?;
+    let settings = SimulateSettings {
+        recipe: given::recipe(recipe)?,
+        ..SimulateSettings::new(step.0, step.1)
+    };
     let problem = Arc::clone(&problem.inner);
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
@@ -60,7 +64,7 @@ pub fn design<'py>(
         (&stop, work::PATIENCE),
         move || -> Result<_, Failed> {
             let more = || time_for_runs(seconds, &asked);
-            let answer = DesignAnswer::new((&problem, &recipe), step, target, &levers, more)?;
+            let answer = DesignAnswer::new(&problem, &settings, target, &levers, more)?;
             Ok(answer.json())
         },
         |_| Ok(()),

@@ -91,7 +91,7 @@ def test_design_and_simulation(problem: thalweg.Problem) -> None:
     again = thalweg.predict(problem, 0.003, 10, weight_decay=only["weight_decay"], simulate_seconds=0.2)
     assert again.sharpness == pytest.approx(20, rel=1e-6)
     assert again.simulated is not None and again.simulated["seeds"] == 16
-    with pytest.raises(ValueError, match="takes T from"):
+    with pytest.raises(ValueError, match="T goes from"):
         thalweg.design(problem, 0.003, 10, sharpness=1.0)
 
 

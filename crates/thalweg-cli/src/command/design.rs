@@ -1,8 +1,8 @@
 //! `thalweg design`: what must be changed for SGD to end at a chosen sharpness.
 
 use clap::{ArgGroup, Args};
-use thalweg::simulate::Data;
-use thalweg_lab::answer::{DesignAnswer, MOST_SECONDS, SimulatedEnd, time_for_runs};
+use thalweg::simulate::SimulateSettings;
+use thalweg_lab::answer::{DesignAnswer, MOST_SECONDS, SimulatedEnd, time_for_runs, why_not};
 use thalweg_lab::design::{self, DesignPrediction, LEVERS, Lever, Target};
 
 use crate::arguments::{
@@ -95,10 +95,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 )]
 struct NoStep(String);
 
-/// Where the file has samples of its own.
-const ON_FRESH_SAMPLES: &str = "`data` of the file is not taken: prediction and SGD are for fresh Gaussian samples here. \
-    `thalweg predict FILE --simulate`, with the change, runs SGD on them.";
-
 /// Prints what to change.
 ///
 /// # Errors
@@ -123,9 +119,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => LEVERS.to_vec(),
     };
     let more = || time_for_runs(arguments.seconds, interrupt::asked());
-    let mut answer = DesignAnswer::new((&file.problem, &recipe), step, target, &levers, more)?;
-    let on_fresh = (file.data != Data::default()).then_some(ON_FRESH_SAMPLES);
-    answer.notes.extend(on_fresh.map(str::to_owned));
+    let settings = SimulateSettings {
+        recipe,
+        data: file.data,
+        ..SimulateSettings::new(step.0, step.1)
+    };
+    let answer = DesignAnswer::new(&file.problem, &settings, target, &levers, more)?;
     if arguments.json {
         return output::print_json(&answer.json());
     }
@@ -144,15 +143,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "Predicted: the limit of small steps. SGD: mean over 16 runs from there, ± standard error of T; at a finite step it fluctuates about the limit, and ends \
          flatter where η λ_max is not small. Steps: the relaxation time of the slow flow, where it is known.",
     );
+    for note in &answer.recipe {
+        page.paragraph(note);
+    }
     if answer.is_met() {
         page.paragraph(&format!(
             "Nothing has to be changed: {} is {} already.",
             target.what(),
             number(target.of(&answer.before.0))
         ));
-    }
-    if let Some(note) = on_fresh {
-        page.paragraph(note);
     }
     for (lever, found, simulated) in &answer.designs {
         page.heading(lever.name());
@@ -177,8 +176,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             });
         }
     }
-    for (_, error) in &answer.unreached {
-        page.paragraph(&format!("Not reached: {error}."));
+    if !answer.unreached.is_empty() {
+        page.heading("Not reached");
+    }
+    for unreached in &answer.unreached {
+        page.paragraph(&format!("{}.", why_not(unreached)));
     }
     output::print(&page.finish())
 }

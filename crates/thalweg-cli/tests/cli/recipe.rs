@@ -253,7 +253,7 @@ fn sgd_is_run_on_the_data_of_the_file() {
         "{set}"
     );
     assert!(
-        said(&design, "notes", "`data` of the file is not taken"),
+        said(&design, "recipe", "a set of 20 samples, reshuffled"),
         "{design}"
     );
     assert!(fresh["recipe"].as_array().unwrap().is_empty());
@@ -409,7 +409,7 @@ fn a_target_is_met_and_simulated_and_an_impossible_one_says_what_is_possible() {
     assert!(found["no_answer"]["whitening"].is_string());
     let refused = design(&["--sharpness", "1", "--by", "weight_decay"]);
     assert!(
-        refused.status == Some(2) && refused.stderr.contains("weight decay takes T from 8.0"),
+        refused.status == Some(2) && refused.stderr.contains("weight decay: T goes from 8.0"),
         "{}",
         refused.stderr
     );
@@ -419,7 +419,7 @@ fn a_target_is_met_and_simulated_and_an_impossible_one_says_what_is_possible() {
     let levers: Vec<_> = levers.map(|d| d["lever"].as_str().unwrap()).collect();
     assert_eq!(levers, ["added_noise", "label_weights"]);
     let words = flattest["no_answer"]["weight_decay"].as_str().unwrap();
-    assert!(words.contains("with λ of at most 0.0100007"), "{words}");
+    assert!(words.contains("with λ of at most 0.010002"), "{words}");
     // Labels that are whitened already, in part taken back.
     let whitened = [
         "--label-weights",

@@ -179,10 +179,16 @@ fn kills_are_counted_and_not_requeues() {
     std::fs::create_dir_all(place.join("slurm/logs")).unwrap();
     let asked = folder.path().join("asked");
     let scontrol = format!("echo \"$*\" >>'{}'", asked.display());
+    // A controller that does not answer the first time.
+    let busy = folder.path().join("busy");
+    let squeue = format!(
+        "rm '{}' 2>/dev/null && exit 1; echo RUNNING",
+        busy.display()
+    );
     let path = programs(
         folder.path(),
         &[
-            ("squeue", "echo RUNNING"),
+            ("squeue", &squeue),
             ("scontrol", &scontrol),
             ("killed", "kill -KILL $$"),
             ("refuses", "exit 1"),
@@ -233,4 +239,8 @@ fn kills_are_counted_and_not_requeues() {
     assert_eq!(task("1", "refuses").status().unwrap().code(), Some(1));
     let all = requeued();
     assert_eq!((all.len(), &*all[8]), (9, "requeue 7_1"));
+    std::fs::write(&busy, "").unwrap();
+    assert_eq!(task("2", "killed").status().unwrap().code(), Some(137));
+    let all = requeued();
+    assert_eq!((all.len(), &*all[9]), (10, "requeue 7_2"));
 }

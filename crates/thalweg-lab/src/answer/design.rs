@@ -2,11 +2,15 @@
 
 use faer::Mat;
 use serde_json::{Map, Value, json};
+use thalweg::Stop;
 use thalweg::problem::Problem;
 use thalweg::recipe::{LabelWeights, Recipe};
+use thalweg::simulate::SimulateSettings;
 
 use super::{AnswerError, CONVENTION, PredictAnswer, Prepared, SimulatedEnd, notes};
-use crate::design::{DesignError, DesignPrediction, Designed, Lever, Target, design, predicted};
+use crate::design::{
+    DesignError, DesignPrediction, Designed, Lever, Target, design_from, predicted,
+};
 
 /// What each lever needs, of those that reach the target.
 pub struct DesignAnswer {
@@ -20,8 +24,10 @@ pub struct DesignAnswer {
     pub designs: Vec<(&'static dyn Lever, Designed, Option<SimulatedEnd>)>,
     /// Why the others do not.
     pub unreached: Vec<(&'static dyn Lever, DesignError)>,
-    /// What is to be known beside the numbers, in sentences.
+    /// What rounding did to the covariances, in sentences.
     pub notes: Vec<String>,
+    /// What the theory makes of each entry of the recipe and of the data, in sentences.
+    pub recipe: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -32,48 +38,48 @@ struct Unreached {
 }
 
 impl DesignAnswer {
-    /// Sets each of `levers` so that SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end at `target`, and simulates
-    /// each, and the problem as it is, until `more`, asked for anew each time, says that time is up.
+    /// Sets each of `levers` so that SGD on `problem`, by the recipe, η, B and data of `settings`, is predicted to end at `target`, and
+    /// simulates each, and the problem as it is, until `more`, asked for anew each time, says that time is up.
     ///
     /// # Errors
-    /// When no lever reaches the target, or the theory has no answer.
+    /// When no lever reaches the target, the theory has no answer where nothing is changed, or it was asked to stop.
     pub fn new<M: FnMut() -> bool>(
-        (problem, recipe): (&Problem, &Recipe),
-        step: (f64, usize),
+        problem: &Problem,
+        settings: &SimulateSettings,
         target: Target,
         levers: &[&'static dyn Lever],
         mut more: impl FnMut() -> Option<M>,
     ) -> Result<Self, AnswerError> {
         target.check().map_err(AnswerError::input)?;
-        let before = predicted(problem, recipe, step)?;
+        let step = (settings.learning_rate, settings.batch);
+        let before = predicted(problem, &settings.recipe, settings)?;
         let is_met = target.is_met(&before);
         let (mut designs, mut unreached) = (Vec::new(), Vec::new());
         for &lever in levers.iter().filter(|_| !is_met) {
-            match design(problem, recipe, step, target, lever) {
+            match design_from(&before, problem, settings, target, lever) {
                 Ok(found) => designs.push((lever, found)),
-                Err(DesignError::Answer(error)) => return Err(error),
-                Err(error) => unreached.push((lever, error)),
+                Err(error) => {
+                    Stop::here().asked().map_err(AnswerError::work)?;
+                    unreached.push((lever, error));
+                }
             }
         }
         if designs.is_empty() && !is_met {
             return Err(AnswerError::input(Unreached {
                 target,
-                reasons: unreached
-                    .iter()
-                    .map(|(_, error)| error.to_string())
-                    .collect(),
+                reasons: unreached.iter().map(why_not).collect(),
             }));
         }
         let mut simulated = |problem: &Problem, recipe: &Recipe| {
             let Some(more) = more() else {
                 return Ok(None);
             };
-            let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
+            let prepared = Prepared::new(problem, recipe.clone(), Some(step))?.on(settings.data);
             let mut answer = PredictAnswer::new(&prepared, false)?;
             answer.simulate(problem, step, more)?;
             Ok::<_, AnswerError>(answer.simulated)
         };
-        let before = (before, simulated(problem, recipe)?);
+        let before = (before, simulated(problem, &settings.recipe)?);
         let designs = designs.into_iter().map(|(lever, found)| {
             let end = simulated(&found.changed.problem, &found.changed.recipe)?;
             Ok((lever, found, end))
@@ -85,6 +91,9 @@ impl DesignAnswer {
             before,
             unreached,
             notes: notes(problem.caveats()),
+            recipe: Prepared::new(problem, settings.recipe.clone(), Some(step))?
+                .on(settings.data)
+                .notes(),
         })
     }
 
@@ -120,6 +129,7 @@ impl DesignAnswer {
         json!({
             "convention": CONVENTION,
             "notes": self.notes,
+            "recipe": self.recipe,
             "target": {
                 "quantity": self.target.what(),
                 "value": self.target.value(),
@@ -136,6 +146,11 @@ impl DesignAnswer {
             "no_answer": unreached.collect::<Map<_, _>>(),
         })
     }
+}
+
+/// Why a lever does not reach the target, in words that begin with its name.
+pub fn why_not((lever, error): &(&'static dyn Lever, DesignError)) -> String {
+    format!("{}: {error}", lever.name())
 }
 
 fn numbers(predicted: &DesignPrediction) -> Value {
@@ -168,9 +183,9 @@ mod tests {
         let noise = covariance::from_deviations(&[1.0, 0.2]);
         let problem = Problem::new(one(), one(), noise, 2).unwrap();
         let target = Target::Ratio(0.5);
-        let asked = (&problem, &Recipe::default());
+        let settings = SimulateSettings::new(0.005, 10);
         let refused =
-            DesignAnswer::new(asked, (0.005, 10), target, LEVERS, || None::<fn() -> bool>);
+            DesignAnswer::new(&problem, &settings, target, LEVERS, || None::<fn() -> bool>);
         assert_eq!(
             super::super::with_causes(&refused.err().unwrap()),
             "a target of 0.5 for T/T_min cannot be met: it is at least 1, at the flattest minimum"

@@ -4,6 +4,7 @@ use faer::Mat;
 use faer::linalg::solvers::DenseSolveCore;
 use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::{LabelWeights, Recipe};
+use thalweg::simulate::SimulateSettings;
 
 use super::lever::{Changed, Lever, LeverError, Travel, Written, over_decades, written};
 
@@ -29,9 +30,9 @@ impl Lever for AddedNoise {
     fn travel<'a>(
         &self,
         problem: &'a Problem,
-        recipe: &'a Recipe,
-        _: (f64, usize),
+        settings: &'a SimulateSettings,
     ) -> Result<Travel<'a>, LeverError> {
+        let recipe = &settings.recipe;
         let size = problem.output_dim();
         let noise = match &recipe.label_weights {
             Some(LabelWeights::Whiten) => recipe.label_noise(problem)?,
@@ -67,9 +68,12 @@ impl Lever for AddedNoise {
         };
         Ok(Travel {
             positions: -1.0..=1.0,
-            limit: Some(format!(
-                "with at most {MOST:e} times the variance of the loudest direction added to it"
-            )),
+            limits: [
+                Some(format!(
+                    "with at most {MOST:e} times the variance of the loudest direction added to it"
+                )),
+                None,
+            ],
             at: Box::new(at),
         })
     }

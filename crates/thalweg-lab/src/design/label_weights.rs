@@ -3,6 +3,7 @@
 use faer::Mat;
 use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::{LabelWeights, Recipe};
+use thalweg::simulate::SimulateSettings;
 
 use super::lever::{Changed, Lever, LeverError, Travel, Written, written};
 
@@ -29,9 +30,9 @@ impl Lever for WeightedLabels {
     fn travel<'a>(
         &self,
         problem: &'a Problem,
-        recipe: &'a Recipe,
-        _: (f64, usize),
+        settings: &'a SimulateSettings,
     ) -> Result<Travel<'a>, LeverError> {
+        let recipe = &settings.recipe;
         let size = problem.output_dim();
         let learnt = recipe.problem(problem)?.noise_covariance().to_owned();
         let evened = match &recipe.label_weights {
@@ -64,7 +65,7 @@ impl Lever for WeightedLabels {
         };
         Ok(Travel {
             positions: -1.0..=1.0,
-            limit: None,
+            limits: [None, None],
             at: Box::new(at),
         })
     }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use faer::Mat;
 use thalweg::problem::{Problem, ProblemError};
 use thalweg::recipe::{Recipe, RecipeError};
+use thalweg::simulate::SimulateSettings;
 use thalweg::theory::TheoryError;
 
 use crate::answer::AnswerError;
@@ -17,15 +18,14 @@ pub trait Lever: Sync {
     /// In a table.
     fn name(&self) -> &'static str;
 
-    /// How it moves, for `problem` trained by `recipe` at η and B = `step`.
+    /// How it moves, for SGD on `problem` by `settings`.
     ///
     /// # Errors
     /// When the theory has no answer that the lever is measured by.
     fn travel<'a>(
         &self,
         problem: &'a Problem,
-        recipe: &'a Recipe,
-        step: (f64, usize),
+        settings: &'a SimulateSettings,
     ) -> Result<Travel<'a>, LeverError>;
 }
 
@@ -34,8 +34,8 @@ pub struct Travel<'a> {
     /// What is changed from 0, nothing, to 1, as far as it goes, one way: the position of a lever has no unit. Where there are two ways,
     /// as more noise here or there, positions below 0 go the other.
     pub positions: RangeInclusive<f64>,
-    /// Why it goes no further, in words that stand in brackets, where that is not in the nature of things.
-    pub limit: Option<String>,
+    /// Why it goes no further below 0, and above, in words that stand in brackets, where that is not in the nature of things.
+    pub limits: [Option<String>; 2],
     /// The problem and the recipe with the lever at a position.
     pub at: Box<Make<'a>>,
 }

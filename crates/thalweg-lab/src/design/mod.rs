@@ -5,12 +5,14 @@
 //!
 //! ```
 //! use thalweg::problem::{Problem, covariance};
+//! use thalweg::simulate::SimulateSettings;
 //! use thalweg_lab::design::{Target, design, lever};
 //!
 //! let one = || faer::Mat::<f64>::identity(2, 2);
 //! let problem = Problem::new(one(), one(), covariance::from_deviations(&[1.0, 0.2]), 2)?;
 //! let lever = lever("weight_decay").unwrap();
-//! let found = design(&problem, &Default::default(), (0.005, 10), Target::Sharpness(9.0), lever)?;
+//! let settings = SimulateSettings::new(0.005, 10);
+//! let found = design(&problem, &settings, Target::Sharpness(9.0), lever)?;
 //! assert!((found.after.sharpness - 9.0).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -24,6 +26,7 @@ mod weight_decay;
 mod whitening;
 
 pub use lever::{Changed, Lever, LeverError, Make, Travel};
+pub(crate) use solve::design_from;
 pub use solve::{DesignError, DesignPrediction, Designed, Target, design, predicted};
 
 use added_noise::AddedNoise;

@@ -17,70 +17,122 @@ const SECTIONS: usize = 20;
 /// The most steps towards a crossing.
 const MOST_STEPS: usize = 60;
 
+/// A crossing between two positions that are so near to each other, by the range, is known.
+const NARROW: f64 = 1e-10;
+
+/// A value that is then missed by more, relatively, is jumped over.
+const JUMPED: f64 = 1e-6;
+
 /// What became of a search.
 #[derive(Debug, PartialEq)]
-pub(super) enum Sought {
+pub(super) enum Sought<E> {
     /// The position nearest to rest where the value is met, or just crossed, seen from rest.
     At(f64),
-    /// It is not met anywhere; the function goes from `low` to `high`.
+    /// It is crossed first where the function jumps.
+    Jump {
+        /// Before the jump, seen from rest, and the function there.
+        near: Tried,
+        /// After it.
+        far: Tried,
+    },
+    /// It is not met anywhere.
     Beyond {
-        /// The least.
-        low: f64,
-        /// The most.
-        high: f64,
+        /// Where the function is least, and what it is there.
+        low: Tried,
+        /// Where it is largest, and what it is there.
+        high: Tried,
+        /// Why it has no values at all further below rest, and further above, if that is so before the end of the range.
+        ends: [Option<E>; 2],
     },
 }
 
-/// Looks in `range`, which has 0, rest, in it, for the position nearest to rest at which `function` has the value `wanted`.
+/// Looks in `range`, which has 0, rest, in it, for the position nearest to rest at which `function` has the value `wanted`; at rest it has
+/// `at_rest`.
 ///
-/// The function is tried at 24 positions on either side of rest. Between three of which the middle one is an extremum that comes
+/// The function is tried at 24 positions on either side of rest, outwards, until the value lies between two of them, one position further, and
+/// on each side no further than it has values. Between three of which the middle one is an extremum that comes
 /// near to the value without meeting it, and at the ends, the extremum itself is found by golden sections. The crossing nearest to rest
 /// is then found by false position (in the Illinois form, which halves the weight of an end that stays).
+///
+/// # Errors
+/// Where the function has no value between two positions at which it has one.
 pub(super) fn nearest<E>(
     range: &RangeInclusive<f64>,
     wanted: f64,
+    at_rest: f64,
     mut function: impl FnMut(f64) -> Result<f64, E>,
-) -> Result<Sought, E> {
+) -> Result<Sought<E>, E> {
     let mut off = |position: f64| Ok(function(position)? - wanted);
-    let mut tried = Vec::new();
-    for i in -TRIED..=TRIED {
-        let end = if i < 0 { -range.start() } else { *range.end() };
-        if i == 0 || end != 0.0 {
-            let position = end * f64::from(i) / f64::from(TRIED);
-            tried.push((position, off(position)?));
-        }
-    }
     let scale = wanted.abs();
-    for sign in [1.0, -1.0] {
-        sharpen(&mut tried, sign, scale, Some(0.0), &mut off)?;
-    }
     let enough = MET * scale;
-    let mut found: Option<f64> = None;
-    for (near, far) in outwards(&tried) {
-        let is_crossed = near.1 * far.1 <= 0.0 || near.1.abs().min(far.1.abs()) <= enough;
-        // Rest may have a crossing on either side of it, and the way to one may be shorter.
-        if is_crossed && found.is_none_or(|found| near.0.abs() < found.abs()) {
-            let position = crossing(near, far, enough, &mut off)?;
-            if found.is_none_or(|found| position.abs() < found.abs()) {
-                found = Some(position);
+    let is_crossed =
+        |near: Tried, far: Tried| near.1 * far.1 <= 0.0 || near.1.abs().min(far.1.abs()) <= enough;
+    let sides = [*range.start(), *range.end()];
+    let mut ways = sides.map(|_| vec![(0.0, at_rest - wanted)]);
+    let mut ends = [None, None];
+    let mut last = TRIED;
+    for i in 1..=TRIED {
+        for ((way, end), stopped) in ways.iter_mut().zip(sides).zip(&mut ends) {
+            if i > last || end == 0.0 || stopped.is_some() {
+                continue;
+            }
+            let position = end * f64::from(i) / f64::from(TRIED);
+            match off(position) {
+                Ok(value) => {
+                    let near = way[way.len() - 1];
+                    // One more, for extremes around this one.
+                    if is_crossed(near, (position, value)) {
+                        last = last.min(i + 1);
+                    }
+                    way.push((position, value));
+                }
+                Err(error) => *stopped = Some(error),
             }
         }
     }
-    if let Some(position) = found {
-        return Ok(Sought::At(position));
+    let [below, above] = ways;
+    let mut tried: Vec<Tried> = below.into_iter().skip(1).rev().chain(above).collect();
+    for sign in [1.0, -1.0] {
+        sharpen(&mut tried, sign, scale, Some(0.0), &mut off)?;
+    }
+    let value = |(position, off): Tried| (position, wanted + off);
+    let mut found: Option<(Tried, Tried)> = None;
+    for (near, far) in outwards(&tried) {
+        // Rest may have a crossing on either side of it, and the way to one may be shorter.
+        let is_nearer = |position: f64| found.is_none_or(|(_, at)| position.abs() < at.0.abs());
+        if is_crossed(near, far) && is_nearer(near.0) {
+            let ends = crossing(near, far, enough, &mut off)?;
+            if is_nearer(ends.1.0) {
+                found = Some(ends);
+            }
+        }
+    }
+    match found {
+        Some((_, far)) if far.1.abs() <= JUMPED * scale => return Ok(Sought::At(far.0)),
+        Some((near, far)) => {
+            return Ok(Sought::Jump {
+                near: value(near),
+                far: value(far),
+            });
+        }
+        None => {}
     }
     for sign in [1.0, -1.0] {
         sharpen(&mut tried, sign, scale, None, &mut off)?;
     }
-    let values = || tried.iter().map(|(_, value)| wanted + value);
+    let by_value = |a: &&Tried, b: &&Tried| a.1.total_cmp(&b.1);
+    let at_rest = (0.0, at_rest - wanted);
+    let low = tried.iter().min_by(by_value).copied().unwrap_or(at_rest);
+    let high = tried.iter().max_by(by_value).copied().unwrap_or(at_rest);
     Ok(Sought::Beyond {
-        low: values().fold(f64::INFINITY, f64::min),
-        high: values().fold(f64::NEG_INFINITY, f64::max),
+        low: value(low),
+        high: value(high),
+        ends,
     })
 }
 
 /// A position and the function there.
-type Tried = (f64, f64);
+pub(super) type Tried = (f64, f64);
 
 /// Neighbours among `tried`, the one nearer to rest first, the pairs in the order of their distance from rest.
 fn outwards(tried: &[Tried]) -> Vec<(Tried, Tried)> {
@@ -169,46 +221,51 @@ fn minimum<E>(
     })
 }
 
-/// Where the function changes its sign between `near` and `far`, or is within `enough` of 0: never on the side of `near`, unless that is met.
+/// Where the function changes its sign between `near` and `far`: from where to where. The latter is within `enough` of 0, unless the function jumps.
 fn crossing<E>(
     (mut near, at_near): Tried,
     (mut far, at_far): Tried,
     enough: f64,
     off: &mut impl FnMut(f64) -> Result<f64, E>,
-) -> Result<f64, E> {
+) -> Result<(Tried, Tried), E> {
     if at_near.abs() <= enough {
-        return Ok(near);
+        return Ok(((near, at_near), (near, at_near)));
     }
-    let (mut weight_near, mut weight_far, mut value) = (at_near, at_far, at_far);
+    let (mut weight_near, mut weight_far) = (at_near, at_far);
+    let mut values = [at_near, at_far];
     let mut stayed = 0;
     for _ in 0..MOST_STEPS {
-        if value.abs() <= enough || (near - far).abs() <= f64::EPSILON * far.abs() {
+        if values[1].abs() <= enough || (near - far).abs() <= NARROW {
             break;
         }
         let next = (near * weight_far - far * weight_near) / (weight_far - weight_near);
         let here = off(next)?;
         if here * at_near > 0.0 {
-            (near, weight_near) = (next, here);
+            (near, weight_near, values[0]) = (next, here, here);
             weight_far *= if stayed == 1 { 0.5 } else { 1.0 };
             stayed = 1;
         } else {
-            (far, weight_far, value) = (next, here, here);
+            (far, weight_far, values[1]) = (next, here, here);
             weight_near *= if stayed == -1 { 0.5 } else { 1.0 };
             stayed = -1;
         }
     }
-    Ok(far)
+    Ok(((near, values[0]), (far, values[1])))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::cell::Cell;
 
-    use super::{Sought, nearest};
+    use super::{Sought, TRIED, nearest};
 
-    fn sought(range: [f64; 2], wanted: f64, function: impl Fn(f64) -> f64) -> Sought {
+    /// Why a function has no value.
+    #[derive(Debug, PartialEq)]
+    struct Nothing;
+
+    fn sought(range: [f64; 2], wanted: f64, function: impl Fn(f64) -> f64) -> Sought<Nothing> {
         let [start, end] = range;
-        nearest(&(start..=end), wanted, |x| Ok::<_, Infallible>(function(x))).unwrap()
+        nearest(&(start..=end), wanted, function(0.0), |x| Ok(function(x))).unwrap()
     }
 
     fn at(range: [f64; 2], wanted: f64, function: impl Fn(f64) -> f64) -> f64 {
@@ -220,9 +277,49 @@ mod tests {
 
     fn range_of(range: [f64; 2], wanted: f64, function: impl Fn(f64) -> f64) -> [f64; 2] {
         match sought(range, wanted, function) {
-            Sought::Beyond { low, high } => [low, high],
+            Sought::Beyond { low, high, .. } => [low.1, high.1],
             at => panic!("{at:?}"),
         }
+    }
+
+    /// What can be had before they end is found, and the range is of what there is; values beyond a gap are not looked at.
+    #[test]
+    fn a_side_without_values_is_left_where_they_end() {
+        let root = |x: f64| match x {
+            x if x < -0.9 => Ok(3.0),
+            x if x < -0.5 => Err(Nothing),
+            x => Ok((0.5 + x).sqrt()),
+        };
+        let look = |wanted| nearest(&(-1.0..=1.0), wanted, 0.5f64.sqrt(), root).unwrap();
+        let Sought::At(position) = look(0.6) else {
+            panic!()
+        };
+        assert!((position + 0.14).abs() < 1e-8);
+        let Sought::Beyond { low, high, ends } = look(2.0) else {
+            panic!()
+        };
+        assert!(low == (-0.5, 0.0) && high == (1.0, 1.5f64.sqrt()));
+        assert_eq!(ends, [Some(Nothing), None]);
+    }
+
+    /// Each value may cost seconds.
+    #[test]
+    fn what_lies_beyond_the_crossing_is_not_looked_at() {
+        let (count, furthest) = (Cell::new(0), Cell::new(0.0f64));
+        let function = |x: f64| {
+            count.set(count.get() + 1);
+            furthest.set(furthest.get().max(x.abs()));
+            Ok::<_, Nothing>(1.0 + x)
+        };
+        let found = nearest(&(-1.0..=1.0), 1.06, 1.0, function);
+        let Ok(Sought::At(position)) = found else {
+            panic!()
+        };
+        assert!((position - 0.06).abs() < 1e-8);
+        assert!(
+            furthest.get() <= 3.0 / f64::from(TRIED) && count.get() < 12,
+            "{count:?}"
+        );
     }
 
     #[test]
@@ -236,6 +333,18 @@ mod tests {
         assert_eq!(at([-1.0, 1.0], 3.0, |x| 3.0 + x), 0.0);
         assert_eq!(at([-1.0, 1.0], 4.0, |x| 3.0 + x), 1.0);
         assert_eq!(range_of([0.0, 0.0], 2.0, |x| 3.0 + x), [3.0, 3.0]);
+    }
+
+    /// Where the end of SGD is another all at once, no position has what lies between.
+    #[test]
+    fn a_value_that_is_jumped_over_is_not_met() {
+        let step = |x: f64| if x < 0.3 { 2.0 - x } else { 1.0 };
+        let Sought::Jump { near, far } = sought([0.0, 1.0], 1.5, step) else {
+            panic!()
+        };
+        assert!((near.0 - 0.3).abs() < 1e-9 && (near.1 - 1.7).abs() < 1e-9);
+        assert!((far.0 - 0.3).abs() < 1e-9 && far.1 == 1.0);
+        assert!((at([0.0, 1.0], 1.8, step) - 0.2).abs() < 1e-8);
     }
 
     /// What is asked for is not passed by rounding on the wrong side.

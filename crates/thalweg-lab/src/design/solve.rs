@@ -1,8 +1,10 @@
 //! Finds the position of a lever at which SGD is predicted to end where it should.
 
 use thalweg::Stop;
+use thalweg::flow::LeftOut;
 use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
+use thalweg::simulate::SimulateSettings;
 
 use super::lever::{Changed, Lever, LeverError};
 use super::search::{MET, Sought, nearest};
@@ -35,6 +37,8 @@ pub struct DesignPrediction {
     pub fluctuation: f64,
     /// The slow flow's relaxation time, steps, where it is known.
     pub relaxation_steps: Option<f64>,
+    /// What it leaves out of what is added to SGD.
+    pub left_out: Vec<LeftOut>,
     /// The sentence, where the theory is not to be believed at this η and B.
     pub warning: Option<String>,
 }
@@ -56,10 +60,8 @@ pub struct Designed {
 #[derive(Debug, thiserror::Error)]
 pub enum DesignError {
     /// The target is beyond what the lever can do.
-    #[error("{}", beyond(lever, what, *target, [*low, *high], limit.as_deref()))]
+    #[error("{}", beyond(what, *target, [*low, *high], limit.as_deref(), ends))]
     Beyond {
-        /// The lever's name.
-        lever: &'static str,
         /// The targeted quantity.
         what: &'static str,
         /// The target.
@@ -68,8 +70,26 @@ pub enum DesignError {
         low: f64,
         /// The most.
         high: f64,
-        /// Why the lever goes no further, where that is not in the nature of things.
+        /// Why the lever goes no further to that side, where that is not in the nature of things.
         limit: Option<String>,
+        /// Why there is no prediction further below rest, and above, where there is none.
+        ends: [Option<Box<DesignError>>; 2],
+    },
+    /// SGD ends elsewhere all at once as the lever is moved.
+    #[error(
+        "{what} jumps from {near:.6} to {far:.6} here, which {target:.6} lies between, at: {words}"
+    )]
+    Jump {
+        /// The targeted quantity.
+        what: &'static str,
+        /// The target.
+        target: f64,
+        /// Before the jump.
+        near: f64,
+        /// After it.
+        far: f64,
+        /// What the lever makes there.
+        words: String,
     },
     /// The target is no number that the quantity can be.
     #[error("a target of {found} for {what} cannot be met: it is {needed}")]
@@ -89,21 +109,32 @@ pub enum DesignError {
     Answer(#[from] AnswerError),
 }
 
-/// What a lever does in place of reaching the target.
+/// How far a lever takes a quantity, in place of to the target.
 fn beyond(
-    lever: &str,
     what: &str,
     target: f64,
     [low, high]: [f64; 2],
     limit: Option<&str>,
+    ends: &[Option<Box<DesignError>>; 2],
 ) -> String {
-    if high - low <= MET * high.abs() {
-        return format!("{lever}: {what} stays at {low:.6} here, and {target:.6} is asked for");
+    let mut ends: Vec<String> = ends.iter().flatten().map(ToString::to_string).collect();
+    ends.dedup();
+    let ends = ends.join("; or, the other way, ");
+    let stays = high - low <= MET * high.abs();
+    if stays && !ends.is_empty() {
+        return format!("there is no prediction where it is moved: {ends}");
     }
-    let limit = limit.map_or(String::new(), |limit| format!(" ({limit})"));
-    format!(
-        "{lever} takes {what} from {low:.6} to {high:.6} here{limit}, which {target:.6} is beyond"
-    )
+    let range = if stays {
+        format!("{what} stays at {low:.6} here, and {target:.6} is asked for")
+    } else {
+        let limit = limit.map_or(String::new(), |limit| format!(" ({limit})"));
+        format!("{what} goes from {low:.6} to {high:.6} here{limit}, which {target:.6} is beyond")
+    };
+    if ends.is_empty() {
+        range
+    } else {
+        format!("{range}; where it is moved further there is no prediction: {ends}")
+    }
 }
 
 impl Target {
@@ -162,38 +193,72 @@ impl Target {
     }
 }
 
-/// The least movement of `lever` at which SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end at `target`, to a
+/// The least movement of `lever` at which SGD on `problem`, by the recipe, η, B and data of `settings`, is predicted to end at `target`, to a
 /// relative 10⁻⁶ or better.
 ///
 /// # Errors
 /// When the target is beyond the lever's reach, with what is possible, the theory has no answer, or it was asked to stop.
 pub fn design(
     problem: &Problem,
-    recipe: &Recipe,
-    step: (f64, usize),
+    settings: &SimulateSettings,
+    target: Target,
+    lever: &dyn Lever,
+) -> Result<Designed, DesignError> {
+    let before = predicted(problem, &settings.recipe, settings)?;
+    design_from(&before, problem, settings, target, lever)
+}
+
+/// The same, with what is predicted before anything is changed.
+pub(crate) fn design_from(
+    before: &DesignPrediction,
+    problem: &Problem,
+    settings: &SimulateSettings,
     target: Target,
     lever: &dyn Lever,
 ) -> Result<Designed, DesignError> {
     target.check()?;
     let stop = Stop::here();
-    let travel = lever.travel(problem, recipe, step)?;
-    let at = |position: f64| -> Result<(Changed, DesignPrediction), DesignError> {
+    let travel = lever.travel(problem, settings)?;
+    let mut known = Vec::new();
+    let mut at = |position: f64| -> Result<f64, DesignError> {
         stop.asked().map_err(AnswerError::work)?;
         let changed = (travel.at)(position)?;
-        let predicted = predicted(&changed.problem, &changed.recipe, step)?;
-        Ok((changed, predicted))
+        let predicted = predicted(&changed.problem, &changed.recipe, settings)?;
+        let value = target.of(&predicted);
+        known.push((position, changed, predicted));
+        Ok(value)
     };
     // A bound may be met by more than its value.
-    let sought = if target.is_met(&at(0.0)?.1) {
+    let sought = if target.is_met(before) {
         Sought::At(0.0)
     } else {
-        nearest(&travel.positions, target.value(), |position| {
-            Ok::<_, DesignError>(target.of(&at(position)?.1))
-        })?
+        nearest(
+            &travel.positions,
+            target.value(),
+            target.of(before),
+            &mut at,
+        )?
     };
+    // Having no values, and having been stopped, look the same to the search.
+    stop.asked().map_err(AnswerError::work)?;
     match sought {
-        Sought::At(position) => {
-            let (changed, after) = at(position)?;
+        Sought::Jump { near, far } if !target.is_bound() => Err(DesignError::Jump {
+            what: target.what(),
+            target: target.value(),
+            near: near.1,
+            far: far.1,
+            words: (travel.at)(far.0)?.words,
+        }),
+        Sought::At(found)
+        | Sought::Jump {
+            far: (found, _), ..
+        } => {
+            let is_found = |(position, ..): &(f64, _, _)| *position == found;
+            let (position, changed, after) = match known.into_iter().find(is_found) {
+                Some(known) => known,
+                // At rest.
+                None => (found, (travel.at)(found)?, before.clone()),
+            };
             Ok(Designed {
                 lever: lever.key(),
                 position,
@@ -201,27 +266,36 @@ pub fn design(
                 after,
             })
         }
-        Sought::Beyond { low, high } => Err(DesignError::Beyond {
-            lever: lever.name(),
-            what: target.what(),
-            target: target.value(),
-            low,
-            high,
-            limit: travel.limit,
-        }),
+        Sought::Beyond { low, high, ends } => {
+            let (nearest, _) = if target.value() < low.1 { low } else { high };
+            let range = [*travel.positions.start(), *travel.positions.end()];
+            let limits = range.into_iter().zip(travel.limits);
+            let limit = limits
+                .filter(|(end, _)| *end == nearest)
+                .find_map(|(_, limit)| limit);
+            Err(DesignError::Beyond {
+                what: target.what(),
+                target: target.value(),
+                low: low.1,
+                high: high.1,
+                limit,
+                ends: ends.map(|end| end.map(Box::new)),
+            })
+        }
     }
 }
 
-/// Where SGD on `problem`, trained by `recipe` at η and B = `step`, is predicted to end.
+/// Where SGD on `problem`, by `recipe` and the η, B and data of `settings`, is predicted to end.
 ///
 /// # Errors
 /// When the recipe does not fit the problem, or the theory has no answer.
 pub fn predicted(
     problem: &Problem,
     recipe: &Recipe,
-    step: (f64, usize),
+    settings: &SimulateSettings,
 ) -> Result<DesignPrediction, AnswerError> {
-    let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
+    let step = (settings.learning_rate, settings.batch);
+    let prepared = Prepared::new(problem, recipe.clone(), Some(step))?.on(settings.data);
     let answer = PredictAnswer::new(&prepared, false)?;
     let [sharpness, lambda_max, fluctuation] = answer.sharpness_lambda_max_fluctuation();
     let run = answer.run.as_ref();
@@ -231,6 +305,7 @@ pub fn predicted(
         lambda_max,
         fluctuation,
         relaxation_steps: run.and_then(|run| run.relaxation),
+        left_out: run.map_or_else(Vec::new, |run| run.validity.left_out.clone()),
         warning: run.and_then(|run| Belief::from(run.validity.clone()).warning),
     })
 }

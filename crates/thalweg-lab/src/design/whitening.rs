@@ -1,7 +1,7 @@
 //! Inputs whitened before they enter the network, in part or wholly.
 
 use thalweg::problem::{Problem, Spectral};
-use thalweg::recipe::Recipe;
+use thalweg::simulate::SimulateSettings;
 
 use super::lever::{Changed, Lever, LeverError, Travel, six_digits};
 
@@ -23,12 +23,18 @@ impl Lever for Whitening {
     fn travel<'a>(
         &self,
         problem: &'a Problem,
-        recipe: &'a Recipe,
-        _: (f64, usize),
+        settings: &'a SimulateSettings,
     ) -> Result<Travel<'a>, LeverError> {
         let spectral =
             Spectral::of(problem.input_covariance()).ok_or(LeverError::NotConverged("Σx"))?;
         let floor = SINGULAR * spectral.largest();
+        // All those above the floor are equal: nothing would change.
+        let is_white = |value: &f64| *value <= floor || spectral.largest() - value <= floor;
+        let furthest = if spectral.values.iter().all(is_white) {
+            0.0
+        } else {
+            1.0
+        };
         let at = move |position: f64| {
             let power = |exponent: f64| {
                 spectral.map(|value| {
@@ -48,7 +54,7 @@ impl Lever for Whitening {
             )?;
             Ok(Changed {
                 problem: changed,
-                recipe: recipe.clone(),
+                recipe: settings.recipe.clone(),
                 words: format!(
                     "multiply the inputs by Σx^(−{})",
                     six_digits(0.5 * position)
@@ -56,8 +62,8 @@ impl Lever for Whitening {
             })
         };
         Ok(Travel {
-            positions: 0.0..=1.0,
-            limit: None,
+            positions: 0.0..=furthest,
+            limits: [None, None],
             at: Box::new(at),
         })
     }

@@ -51,8 +51,8 @@ const MANY: usize = 128;
 
 /// The law of a minibatch's S = (1/B) Σ ε_i z_iᵀ, x = X z, of which its gradient at a minimum is made: g_k = −A_kᵀ S (B_kX)ᵀ.
 pub(super) struct Ascent {
-    /// vec S of each minibatch, stacked column by column; none where nothing ascends.
-    minibatches: Vec<Vec<f64>>,
+    /// vec S of each minibatch, stacked column by column, as a column; none where nothing ascends.
+    minibatches: Mat<f64>,
 }
 
 impl Ascent {
@@ -61,7 +61,7 @@ impl Ascent {
         let forces = &model.forces;
         if forces.ascent == 0.0 {
             return Self {
-                minibatches: Vec::new(),
+                minibatches: Mat::new(),
             };
         }
         let (root, inputs) = (model.noise_root(), model.rank());
@@ -81,29 +81,33 @@ impl Ascent {
         let whitened = with_identity_moment(Mat::from_fn(sources * inputs, MINIBATCHES, |i, m| {
             drawn[m][(i % sources, i / sources)]
         }));
-        let scale = faer::Scale(1.0 / (forces.batch as f64).sqrt());
-        let minibatch = |m: usize| {
-            let moment = Mat::from_fn(sources, inputs, |i, j| whitened[(j * sources + i, m)]);
-            let moment = scale * (root * moment);
-            (0..inputs)
-                .flat_map(|j| moment.col_as_slice(j).to_vec())
-                .collect()
+        let scale = 1.0 / (forces.batch as f64).sqrt();
+        let of_source = |r: usize, column: &[f64]| -> f64 {
+            (0..sources).map(|s| root[(r, s)] * column[s]).sum()
         };
+        let outputs = root.nrows();
         Self {
-            minibatches: (0..MINIBATCHES).map(minibatch).collect(),
+            minibatches: Mat::from_fn(outputs * inputs, MINIBATCHES, |i, m| {
+                let column = &whitened.col_as_slice(m)[(i / outputs) * sources..];
+                scale * of_source(i % outputs, column)
+            }),
         }
     }
 
     /// Z with grad E‖g‖ = the gradient of tr(Mᵀ J_p) at fixed M = Z J_p: E (vec S)(vec S)ᵀ/‖g‖, ‖g‖² = (vec S)ᵀ K vec S.
     pub(super) fn pull(&self, curvature: &Mat<f64>) -> Mat<f64> {
-        let size = curvature.nrows();
-        let count = self.minibatches.len();
-        let all = Mat::from_fn(size, count, |i, m| self.minibatches[m][i]);
-        let turned = curvature * &all;
-        let scaled = Mat::from_fn(size, count, |i, m| {
-            let square: f64 = (0..size).map(|r| all[(r, m)] * turned[(r, m)]).sum();
-            all[(i, m)] / (count as f64 * square.sqrt())
-        });
+        let all = &self.minibatches;
+        let turned = curvature * all;
+        let mut scaled = all.clone();
+        for m in 0..all.ncols() {
+            let pairs = all.col_as_slice(m).iter().zip(turned.col_as_slice(m));
+            let square: f64 = pairs.map(|(a, b)| a * b).sum();
+            let share = 1.0 / (all.ncols() as f64 * square.sqrt());
+            scaled
+                .col_as_slice_mut(m)
+                .iter_mut()
+                .for_each(|x| *x *= share);
+        }
         scaled * all.transpose()
     }
 }

@@ -87,51 +87,6 @@ impl Curvature {
         image
     }
 
-    /// K⁺ U for U in the range of K, by conjugate gradients: K is not formed. U is d_y × p.
-    ///
-    /// ```
-    /// use thalweg::faer::Mat;
-    /// use thalweg::problem::{Problem, covariance};
-    /// use thalweg::theory::{Curvature, Minimum};
-    ///
-    /// let one = || Mat::<f64>::identity(2, 2);
-    /// let problem = Problem::new(one(), one(), covariance::from_deviations(&[1.0, 0.5]), 3)?;
-    /// let curvature = Curvature::new(&problem, &Minimum::of_sgd(&problem)?.weights()?)?;
-    /// let solved = curvature.solve(one().as_ref());
-    /// // K as a matrix takes U's entries column by column.
-    /// let column = Mat::from_fn(4, 1, |i, _| solved[(i % 2, i / 2)]);
-    /// let back = curvature.matrix() * column;
-    /// assert!((back[(0, 0)] - 1.0).abs() < 1e-9 && back[(1, 0)].abs() < 1e-9);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn solve(&self, u: MatRef<'_, f64>) -> Mat<f64> {
-        /// The residual at which it is solved, relative.
-        const SOLVED: f64 = 1e-12;
-        let dot = |a: &Mat<f64>, b: &Mat<f64>| {
-            let columns = a.col_iter().zip(b.col_iter());
-            columns.map(|(a, b)| a.transpose() * b).sum::<f64>()
-        };
-        let mut found = Mat::zeros(u.nrows(), u.ncols());
-        let mut residual = u.to_owned();
-        let mut direction = residual.clone();
-        let mut size = dot(&residual, &residual);
-        let enough = SOLVED * SOLVED * size;
-        // In exact arithmetic as many steps as K has rows; rounding takes some more.
-        for _ in 0..4 * self.size() {
-            if size <= enough {
-                break;
-            }
-            let image = self.apply(direction.as_ref());
-            let step = size / dot(&direction, &image);
-            found += faer::Scale(step) * &direction;
-            residual -= faer::Scale(step) * &image;
-            let next = dot(&residual, &residual);
-            direction = &residual + faer::Scale(next / size) * &direction;
-            size = next;
-        }
-        found
-    }
-
     /// K as a matrix, entries of U numbered column by column. For small d: (d_y p)² numbers.
     pub fn matrix(&self) -> Mat<f64> {
         let (rows, size) = (self.above[0].rows(), self.size());

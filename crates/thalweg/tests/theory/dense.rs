@@ -140,12 +140,6 @@ fn narrow_layers_have_the_largest_eigenvalue_of_their_spectrum() {
     let curvature = Curvature::new(&problem, &weights).unwrap();
     let expected = eigenvalues(&curvature.matrix())[0];
     assert!(close(curvature.lambda_max().unwrap(), expected, 1e-12));
-    // K is singular here; what is in its range is solved for.
-    let column = |u: &Mat<f64>| Mat::from_fn(15, 1, |i, _| u[(i % 5, i / 5)]);
-    let asked = &curvature.matrix() * column(&weights.product());
-    let solved = curvature.solve(Mat::from_fn(5, 3, |i, j| asked[(j * 5 + i, 0)]).as_ref());
-    let back = curvature.matrix() * column(&solved);
-    assert!((back - &asked).norm_l2() < 1e-9 * asked.norm_l2());
 }
 
 /// Large enough for Lanczos to run in both places, compared with all eigenvalues.

@@ -8,9 +8,18 @@ to=$((from + each < cells ? from + each - 1 : cells - 1))
 task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 export RAYON_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 
-# A task that the user cancels is no longer running, and stays away.
+# A task that the user cancels is no longer running, and stays away. A controller that is busy may not answer at once: it is asked for half a
+# minute, which is less than what is left after the signal.
 again() {
-    [ "$(squeue --noheader --jobs "$task" --format %T)" = RUNNING ] && scontrol requeue "$task"
+    local state
+    for wait in 1 2 4 8 15 0; do
+        if state=$(squeue --noheader --jobs "$task" --format %T); then
+            [ "$state" = RUNNING ] || return 1
+            scontrol requeue "$task" && return 0
+        fi
+        sleep "$wait"
+    done
+    return 1
 }
 
 # Before the time is up: the program saves its state, and the task goes on later.
