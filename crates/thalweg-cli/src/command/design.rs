@@ -2,7 +2,9 @@
 
 use clap::{ArgGroup, Args};
 use thalweg::simulate::SimulateSettings;
-use thalweg_lab::answer::{DesignAnswer, MOST_SECONDS, SimulatedEnd, time_for_runs, why_not};
+use thalweg_lab::answer::{
+    DesignAnswer, MOST_SECONDS, Simulated, time_for_runs, why_not, with_causes,
+};
 use thalweg_lab::design::{self, DesignPrediction, LEVERS, Lever, Target};
 
 use crate::arguments::{
@@ -159,8 +161,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         if let Some(warning) = &found.after.warning {
             page.paragraph(warning);
         }
-        if let Some(simulated) = simulated {
-            page.paragraph(&simulated.sentence());
+        match simulated {
+            Some(Ok(simulated)) => page.paragraph(&simulated.sentence()),
+            Some(Err(error)) => page.paragraph(&format!("Not simulated: {}.", with_causes(error))),
+            None => {}
         }
         if let Some(within) = arguments.within {
             page.paragraph(&match found.after.relaxation_steps {
@@ -196,8 +200,9 @@ fn table(answer: &DesignAnswer) -> Table {
         ("λ_max of SGD", Align::Right),
         ("steps", Align::Right),
     ]);
-    let mut row = |name: &str, predicted: &DesignPrediction, simulated: &Option<SimulatedEnd>| {
-        let means = simulated.as_ref().and_then(|end| end.means.as_ref());
+    let mut row = |name: &str, predicted: &DesignPrediction, simulated: &Simulated| {
+        let ran = simulated.as_ref().and_then(|ran| ran.as_ref().ok());
+        let means = ran.and_then(|end| end.means.as_ref());
         let error = means.and_then(|means| means[0].standard_error);
         let mean = |i: usize| means.map_or_else(|| "–".to_owned(), |m| significant(m[i].mean, 5));
         let steps = predicted.relaxation_steps;

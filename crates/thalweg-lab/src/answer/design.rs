@@ -7,10 +7,11 @@ use thalweg::problem::Problem;
 use thalweg::recipe::{LabelWeights, Recipe};
 use thalweg::simulate::SimulateSettings;
 
-use super::{AnswerError, CONVENTION, PredictAnswer, Prepared, SimulatedEnd, notes};
-use crate::design::{
-    DesignError, DesignPrediction, Designed, Lever, Target, design_from, predicted,
-};
+use super::{AnswerError, CONVENTION, PredictAnswer, SimulatedEnd, notes, with_causes};
+use crate::design::{DesignError, DesignPrediction, Designed, Lever, Question, Target};
+
+/// SGD where it is predicted to end, if it was simulated, or why it could not be.
+pub type Simulated = Option<Result<SimulatedEnd, AnswerError>>;
 
 /// What each lever needs, of those that reach the target.
 pub struct DesignAnswer {
@@ -18,10 +19,10 @@ pub struct DesignAnswer {
     pub target: Target,
     /// η, the learning rate in weight²/loss, and B, the samples in a minibatch.
     pub step: (f64, usize),
-    /// Without any change, predicted and, if asked for, simulated. Where it meets the target, no lever is moved.
-    pub before: (DesignPrediction, Option<SimulatedEnd>),
+    /// Without any change. Where it meets the target, no lever is moved.
+    pub before: (DesignPrediction, Simulated),
     /// With each lever that reaches the target.
-    pub designs: Vec<(&'static dyn Lever, Designed, Option<SimulatedEnd>)>,
+    pub designs: Vec<(&'static dyn Lever, Designed, Simulated)>,
     /// Why the others do not.
     pub unreached: Vec<(&'static dyn Lever, DesignError)>,
     /// What rounding did to the covariances, in sentences.
@@ -51,12 +52,12 @@ impl DesignAnswer {
         mut more: impl FnMut() -> Option<M>,
     ) -> Result<Self, AnswerError> {
         target.check().map_err(AnswerError::input)?;
-        let step = (settings.learning_rate, settings.batch);
-        let before = predicted(problem, &settings.recipe, settings)?;
+        let question = Question::new(problem, settings)?;
+        let before = question.before()?;
         let is_met = target.is_met(&before);
         let (mut designs, mut unreached) = (Vec::new(), Vec::new());
         for &lever in levers.iter().filter(|_| !is_met) {
-            match design_from(&before, problem, settings, target, lever) {
+            match question.answer(&before, target, lever) {
                 Ok(found) => designs.push((lever, found)),
                 Err(error) => {
                     Stop::here().asked().map_err(AnswerError::work)?;
@@ -70,30 +71,28 @@ impl DesignAnswer {
                 reasons: unreached.iter().map(why_not).collect(),
             }));
         }
-        let mut simulated = |problem: &Problem, recipe: &Recipe| {
-            let Some(more) = more() else {
-                return Ok(None);
+        let step = (settings.learning_rate, settings.batch);
+        let mut simulated = |problem: &Problem, recipe: &Recipe| -> Simulated {
+            let more = more()?;
+            let simulate = || {
+                let prepared = question.prepared(problem, recipe)?;
+                PredictAnswer::new(&prepared, false)?.simulated_at(problem, step, more)
             };
-            let prepared = Prepared::new(problem, recipe.clone(), Some(step))?.on(settings.data);
-            let mut answer = PredictAnswer::new(&prepared, false)?;
-            answer.simulate(problem, step, more)?;
-            Ok::<_, AnswerError>(answer.simulated)
+            Some(simulate())
         };
-        let before = (before, simulated(problem, &settings.recipe)?);
+        let before = (before, simulated(problem, &settings.recipe));
         let designs = designs.into_iter().map(|(lever, found)| {
-            let end = simulated(&found.changed.problem, &found.changed.recipe)?;
-            Ok((lever, found, end))
+            let end = simulated(&found.changed.problem, &found.changed.recipe);
+            (lever, found, end)
         });
         Ok(Self {
             target,
             step,
-            designs: designs.collect::<Result<_, AnswerError>>()?,
+            designs: designs.collect(),
             before,
             unreached,
             notes: notes(problem.caveats()),
-            recipe: Prepared::new(problem, settings.recipe.clone(), Some(step))?
-                .on(settings.data)
-                .notes(),
+            recipe: question.notes()?,
         })
     }
 
@@ -120,7 +119,8 @@ impl DesignAnswer {
                 "added_noise_covariance": added,
                 "label_weights": weights,
                 "predicted": numbers(&found.after),
-                "simulated": simulated.as_ref().map(SimulatedEnd::json),
+                "simulated": ran(simulated),
+                "not_simulated": refused(simulated),
             })
         });
         let unreached = self.unreached.iter();
@@ -140,7 +140,8 @@ impl DesignAnswer {
             "batch": self.step.1,
             "before": {
                 "predicted": numbers(&self.before.0),
-                "simulated": self.before.1.as_ref().map(SimulatedEnd::json),
+                "simulated": ran(&self.before.1),
+                "not_simulated": refused(&self.before.1),
             },
             "designs": designs.collect::<Vec<_>>(),
             "no_answer": unreached.collect::<Map<_, _>>(),
@@ -151,6 +152,16 @@ impl DesignAnswer {
 /// Why a lever does not reach the target, in words that begin with its name.
 pub fn why_not((lever, error): &(&'static dyn Lever, DesignError)) -> String {
     format!("{}: {error}", lever.name())
+}
+
+fn ran(simulated: &Simulated) -> Option<Value> {
+    simulated.as_ref()?.as_ref().ok().map(SimulatedEnd::json)
+}
+
+/// Why SGD could not be simulated.
+fn refused(simulated: &Simulated) -> Option<String> {
+    let error = simulated.as_ref()?.as_ref().err()?;
+    Some(with_causes(error))
 }
 
 fn numbers(predicted: &DesignPrediction) -> Value {
@@ -172,9 +183,34 @@ fn rows(matrix: &Mat<f64>) -> Vec<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use thalweg::problem::covariance;
+    use thalweg::simulate::SampleSource;
 
     use super::*;
     use crate::design::LEVERS;
+
+    /// A set smaller than a minibatch cannot be reshuffled: that takes the simulations away and nothing else.
+    #[test]
+    fn what_cannot_be_simulated_is_designed_all_the_same() {
+        let one = || Mat::<f64>::identity(2, 2);
+        let noise = covariance::from_deviations(&[1.0, 0.2]);
+        let problem = Problem::new(one(), one(), noise, 2).unwrap();
+        let mut settings = SimulateSettings::new(0.005, 10);
+        settings.data.source = SampleSource::Finite {
+            samples: 5,
+            replacement: false,
+        };
+        let levers = [crate::design::lever("added_noise").unwrap()];
+        let target = Target::Sharpness(9.0);
+        let answer = DesignAnswer::new(&problem, &settings, target, &levers, || Some(|| false));
+        let json = answer.unwrap().json();
+        for place in [&json["before"], &json["designs"][0]] {
+            let words = place["not_simulated"].as_str().unwrap();
+            assert!(
+                place["simulated"].is_null() && words.contains("samples"),
+                "{words}"
+            );
+        }
+    }
 
     /// Every lever would say the same of it.
     #[test]
@@ -187,7 +223,7 @@ mod tests {
         let refused =
             DesignAnswer::new(&problem, &settings, target, LEVERS, || None::<fn() -> bool>);
         assert_eq!(
-            super::super::with_causes(&refused.err().unwrap()),
+            with_causes(&refused.err().unwrap()),
             "a target of 0.5 for T/T_min cannot be met: it is at least 1, at the flattest minimum"
         );
     }

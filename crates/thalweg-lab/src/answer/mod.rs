@@ -31,7 +31,7 @@ use std::error::Error;
 
 use thalweg::problem::Caveat;
 
-pub use design::{DesignAnswer, why_not};
+pub use design::{DesignAnswer, Simulated, why_not};
 pub use diagnosis::{diagnosed, diagnosed_tokens};
 pub use finite::FiniteAnswer;
 pub use flow::{FlowAnswer, FlowTimes};

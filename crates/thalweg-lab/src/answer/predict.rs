@@ -1,7 +1,7 @@
 //! Where SGD ends as η → 0, in closed form, with what depends on the step size beside it.
 
 use serde_json::{Value, json};
-use thalweg::flow::{Validity, Waypoint, misalignment_warning};
+use thalweg::flow::{Drift, Validity, Waypoint, misalignment_warning};
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
@@ -11,7 +11,7 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, believed_on, quick_relaxation, rest};
+use crate::compare::{Belief, believed_on, quick_relaxation, rest, rest_by};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::is_reshuffled;
@@ -28,7 +28,7 @@ pub struct PredictAnswer<'p> {
     pub problem: &'p Problem,
     /// T, T_min, λ_max and F at Theorem 1's minimum (eq. 14, eq. 15, Theorem 1), and each layer's share.
     pub prediction: Prediction<'p>,
-    /// Where SGD ends instead, if forces beside the noise move it.
+    /// Where SGD ends instead, if forces beside the noise move it or the exact drift was asked for.
     pub end: Option<ForcedEnd>,
     /// Singular values of each layer where SGD ends.
     pub conditioning: Vec<LayerConditioning>,
@@ -48,7 +48,7 @@ pub struct PredictAnswer<'p> {
     pub simulated: Option<SimulatedEnd>,
 }
 
-/// The minimum at which the forces beside the noise balance it.
+/// The minimum at which the flow comes to rest.
 #[derive(Debug)]
 pub struct ForcedEnd {
     /// T, λ_max, F and the weights.
@@ -69,8 +69,13 @@ fn end_weights(
 }
 
 impl ForcedEnd {
-    fn new(problem: &Problem, forces: Forces) -> Result<Self, AnswerError> {
-        let at = rest(problem, forces).map_err(AnswerError::input)?;
+    fn new(problem: &Problem, forces: Forces, followed: bool) -> Result<Self, AnswerError> {
+        let at = if followed {
+            rest_by(Drift::Exact, problem, forces)
+        } else {
+            rest(problem, forces)
+        };
+        let at = at.map_err(AnswerError::input)?;
         let parts = theory::functionals(problem, &at.weights).map_err(AnswerError::work)?;
         Ok(Self {
             layers: parts.layers,
@@ -142,8 +147,8 @@ impl<'p> PredictAnswer<'p> {
             memory::fits(size as u64 * 128, 0, "without --spectrum it needs less")
                 .map_err(AnswerError::input)?;
         }
-        let end = (!forces.are_noise_alone())
-            .then(|| ForcedEnd::new(problem, *forces))
+        let end = (prepared.followed || !forces.are_noise_alone())
+            .then(|| ForcedEnd::new(problem, *forces, prepared.followed))
             .transpose()?;
         let spectrum = match &end {
             _ if !listed => None,
@@ -175,6 +180,13 @@ impl<'p> PredictAnswer<'p> {
                 validity: Validity::at(problem, size, learning_rate, batch)
                     .under(problem, &prepared.recipe, (learning_rate, batch), weights)
                     .map(|validity| believed_on(&prepared.data, validity))
+                    .map(|validity| {
+                        if prepared.followed {
+                            validity.by_exact_drift()
+                        } else {
+                            validity
+                        }
+                    })
                     .map_err(AnswerError::input)?,
                 relaxation: quick_relaxation(problem, *forces)
                     .filter(|relaxation| !relaxation.rates.is_empty())
@@ -224,9 +236,20 @@ impl<'p> PredictAnswer<'p> {
     pub fn simulate(
         &mut self,
         problem: &Problem,
-        (learning_rate, batch): (f64, usize),
+        step: (f64, usize),
         more: impl FnMut() -> bool,
     ) -> Result<(), AnswerError> {
+        self.simulated = Some(self.simulated_at(problem, step, more)?);
+        Ok(())
+    }
+
+    /// What that finds.
+    pub(super) fn simulated_at(
+        &self,
+        problem: &Problem,
+        (learning_rate, batch): (f64, usize),
+        more: impl FnMut() -> bool,
+    ) -> Result<SimulatedEnd, AnswerError> {
         let settings = SimulateSettings {
             recipe: self.prepared.recipe.clone(),
             data: self.prepared.data,
@@ -244,14 +267,7 @@ impl<'p> PredictAnswer<'p> {
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
             Some(relaxation.steps(rate, batch))
         });
-        self.simulated = Some(SimulatedEnd::new(
-            problem,
-            &settings,
-            None,
-            (&start, least),
-            more,
-        )?);
-        Ok(())
+        SimulatedEnd::new(problem, &settings, None, (&start, least), more)
     }
 
     /// The weights there.

@@ -26,6 +26,9 @@ pub struct Prepared<'p> {
     pub step: Option<(f64, usize)>,
     /// The law of the samples that SGD is run on: theory and flow are for fresh ones.
     pub data: Data,
+    /// Whether the end is to be that of the exact drift also where noise alone moves the weights: it is another one than Theorem 1's minimum where
+    /// noise and signal have different axes.
+    pub followed: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,7 @@ impl<'p> Prepared<'p> {
             recipe,
             forces,
             data: Data::default(),
+            followed: false,
         })
     }
 
@@ -97,6 +101,12 @@ impl<'p> Prepared<'p> {
     #[must_use]
     pub fn on(self, data: Data) -> Self {
         Self { data, ..self }
+    }
+
+    /// The same with the end of the exact drift, where `followed`.
+    #[must_use]
+    pub(crate) fn by_exact_drift(self, followed: bool) -> Self {
+        Self { followed, ..self }
     }
 
     /// `problem` under plain SGD.
@@ -107,6 +117,7 @@ impl<'p> Prepared<'p> {
             forces: Forces::default(),
             step,
             data: Data::default(),
+            followed: false,
         }
     }
 
@@ -118,6 +129,7 @@ impl<'p> Prepared<'p> {
             forces: self.forces,
             step: self.step,
             data: self.data,
+            followed: self.followed,
         }
     }
 

@@ -73,6 +73,15 @@ pub fn rest(problem: &Problem, forces: Forces) -> Result<Waypoint, FlowError> {
     } else {
         Drift::Exact
     };
+    rest_by(drift, problem, forces)
+}
+
+/// The same by `drift`.
+pub(crate) fn rest_by(
+    drift: Drift,
+    problem: &Problem,
+    forces: Forces,
+) -> Result<Waypoint, FlowError> {
     let settings = FlowSettings {
         drift,
         forces,

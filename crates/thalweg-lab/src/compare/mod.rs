@@ -39,6 +39,7 @@ pub use comparison::{
 };
 pub use finite_step::FiniteStep;
 pub(crate) use finite_step::is_plain;
+pub(crate) use limit::rest_by;
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
 pub(crate) use slow_flow::quick_relaxation;

@@ -26,8 +26,8 @@ mod weight_decay;
 mod whitening;
 
 pub use lever::{Changed, Lever, LeverError, Make, Travel};
-pub(crate) use solve::design_from;
-pub use solve::{DesignError, DesignPrediction, Designed, Target, design, predicted};
+pub(crate) use solve::Question;
+pub use solve::{DesignError, DesignPrediction, Designed, Target, design};
 
 use added_noise::AddedNoise;
 use label_weights::WeightedLabels;

@@ -1,15 +1,17 @@
 //! Finds the position of a lever at which SGD is predicted to end where it should.
 
 use thalweg::Stop;
-use thalweg::flow::LeftOut;
+use thalweg::flow::{LeftOut, MOST_MISALIGNMENT};
 use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
+use thalweg::theory::noise_misalignment;
 
 use super::lever::{Changed, Lever, LeverError};
 use super::search::{MET, Sought, nearest};
 use crate::answer::{AnswerError, PredictAnswer, Prepared};
 use crate::compare::Belief;
+use crate::run::is_reshuffled;
 
 /// Where SGD should end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +37,8 @@ pub struct DesignPrediction {
     pub lambda_max: f64,
     /// F = E‖∇ℓ‖² of one sample there, in loss²/weight².
     pub fluctuation: f64,
+    /// The relative error to which these are known.
+    pub uncertainty: f64,
     /// The slow flow's relaxation time, steps, where it is known.
     pub relaxation_steps: Option<f64>,
     /// What it leaves out of what is added to SGD.
@@ -193,8 +197,165 @@ impl Target {
     }
 }
 
+/// A problem and how SGD is run on it, with what the ends are predicted by.
+pub(crate) struct Question<'a> {
+    problem: &'a Problem,
+    settings: &'a SimulateSettings,
+    /// Whether the exact drift is followed to each end.
+    followed: bool,
+}
+
+/// The exact drift is followed where inputs times outputs are at most so many: it takes about a second there.
+const MOST_FOLLOWED: usize = 25;
+
+impl<'a> Question<'a> {
+    /// Theorem 1's minimum is where SGD ends unless noise and signal have different axes; then the exact drift is followed, if the problem is small.
+    /// That is decided by the problem as it is, so that ends change continuously with a lever.
+    pub(crate) fn new(
+        problem: &'a Problem,
+        settings: &'a SimulateSettings,
+    ) -> Result<Self, AnswerError> {
+        let learnt = settings.recipe.problem(problem);
+        let learnt = learnt.map_err(AnswerError::input)?;
+        let is_turned = noise_misalignment(&learnt) > MOST_MISALIGNMENT;
+        let is_small = problem.input_dim() * problem.output_dim() <= MOST_FOLLOWED;
+        Ok(Self {
+            problem,
+            settings,
+            followed: is_turned && is_small && !is_reshuffled(&settings.data),
+        })
+    }
+
+    /// `problem`, trained by `recipe`, in place of what was asked of.
+    pub(crate) fn prepared<'p>(
+        &self,
+        problem: &'p Problem,
+        recipe: &Recipe,
+    ) -> Result<Prepared<'p>, AnswerError> {
+        let step = (self.settings.learning_rate, self.settings.batch);
+        let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
+        Ok(prepared
+            .on(self.settings.data)
+            .by_exact_drift(self.followed))
+    }
+
+    /// What the theory makes of each entry of the recipe and of the data, and what the ends are predicted by, in sentences.
+    pub(crate) fn notes(&self) -> Result<Vec<String>, AnswerError> {
+        let mut notes = self.prepared(self.problem, &self.settings.recipe)?.notes();
+        if self.followed {
+            notes.push(
+                "Noise and signal have different axes, so that SGD does not end at Theorem 1's minimum: ends are those of the exact drift (beyond the paper)."
+                    .to_owned(),
+            );
+        }
+        Ok(notes)
+    }
+
+    /// Where SGD ends if nothing is changed.
+    pub(crate) fn before(&self) -> Result<DesignPrediction, AnswerError> {
+        self.predicted(self.problem, &self.settings.recipe)
+    }
+
+    /// Where SGD on `problem`, trained by `recipe`, ends.
+    pub(crate) fn predicted(
+        &self,
+        problem: &Problem,
+        recipe: &Recipe,
+    ) -> Result<DesignPrediction, AnswerError> {
+        let prepared = self.prepared(problem, recipe)?;
+        let answer = PredictAnswer::new(&prepared, false)?;
+        let [sharpness, lambda_max, fluctuation] = answer.sharpness_lambda_max_fluctuation();
+        let run = answer.run.as_ref();
+        Ok(DesignPrediction {
+            sharpness,
+            min_sharpness: answer.prediction.min_sharpness,
+            lambda_max,
+            fluctuation,
+            uncertainty: prepared.uncertainty(),
+            relaxation_steps: run.and_then(|run| run.relaxation),
+            left_out: run.map_or_else(Vec::new, |run| run.validity.left_out.clone()),
+            warning: run.and_then(|run| Belief::from(run.validity.clone()).warning),
+        })
+    }
+
+    /// The least movement of `lever` from `before` at which SGD is predicted to end at `target`.
+    pub(crate) fn answer(
+        &self,
+        before: &DesignPrediction,
+        target: Target,
+        lever: &dyn Lever,
+    ) -> Result<Designed, DesignError> {
+        target.check()?;
+        let stop = Stop::here();
+        let travel = lever.travel(self.problem, self.settings)?;
+        let mut known = Vec::new();
+        let at = |position: f64| -> Result<f64, DesignError> {
+            stop.asked().map_err(AnswerError::work)?;
+            let changed = (travel.at)(position)?;
+            let predicted = self.predicted(&changed.problem, &changed.recipe)?;
+            let value = target.of(&predicted);
+            known.push((position, changed, predicted));
+            Ok(value)
+        };
+        let (wanted, now) = (target.value(), target.of(before));
+        // A bound may be met by more than its value.
+        let sought = if target.is_met(before) {
+            Sought::At(0.0)
+        } else {
+            nearest(&travel.positions, wanted, now, at)?
+        };
+        // Having no values, and having been stopped, look the same to the search.
+        stop.asked().map_err(AnswerError::work)?;
+        let found = match sought {
+            Sought::Jump { near, far } if !target.is_bound() => {
+                return Err(DesignError::Jump {
+                    what: target.what(),
+                    target: wanted,
+                    near: near.1,
+                    far: far.1,
+                    words: (travel.at)(far.0)?.words,
+                });
+            }
+            Sought::At(found)
+            | Sought::Jump {
+                far: (found, _), ..
+            } => found,
+            Sought::Beyond { low, high, ends } => {
+                let (furthest, value) = if wanted < low.1 { low } else { high };
+                if (value - wanted).abs() > before.uncertainty * wanted {
+                    let range = [*travel.positions.start(), *travel.positions.end()];
+                    let limits = range.into_iter().zip(travel.limits);
+                    let mut limits = limits.filter(|(end, _)| *end == furthest);
+                    return Err(DesignError::Beyond {
+                        what: target.what(),
+                        target: wanted,
+                        low: low.1,
+                        high: high.1,
+                        limit: limits.find_map(|(_, limit)| limit),
+                        ends: ends.map(|end| end.map(Box::new)),
+                    });
+                }
+                // As near as the numbers are known.
+                furthest
+            }
+        };
+        let is_found = |(position, ..): &(f64, _, _)| *position == found;
+        let (position, changed, after) = match known.into_iter().find(is_found) {
+            Some(known) => known,
+            // At rest.
+            None => (found, (travel.at)(found)?, before.clone()),
+        };
+        Ok(Designed {
+            lever: lever.key(),
+            position,
+            changed,
+            after,
+        })
+    }
+}
+
 /// The least movement of `lever` at which SGD on `problem`, by the recipe, η, B and data of `settings`, is predicted to end at `target`, to a
-/// relative 10⁻⁶ or better.
+/// relative 10⁻⁶ or better, if it is predicted that exactly.
 ///
 /// # Errors
 /// When the target is beyond the lever's reach, with what is possible, the theory has no answer, or it was asked to stop.
@@ -204,110 +365,8 @@ pub fn design(
     target: Target,
     lever: &dyn Lever,
 ) -> Result<Designed, DesignError> {
-    let before = predicted(problem, &settings.recipe, settings)?;
-    design_from(&before, problem, settings, target, lever)
-}
-
-/// The same, with what is predicted before anything is changed.
-pub(crate) fn design_from(
-    before: &DesignPrediction,
-    problem: &Problem,
-    settings: &SimulateSettings,
-    target: Target,
-    lever: &dyn Lever,
-) -> Result<Designed, DesignError> {
-    target.check()?;
-    let stop = Stop::here();
-    let travel = lever.travel(problem, settings)?;
-    let mut known = Vec::new();
-    let mut at = |position: f64| -> Result<f64, DesignError> {
-        stop.asked().map_err(AnswerError::work)?;
-        let changed = (travel.at)(position)?;
-        let predicted = predicted(&changed.problem, &changed.recipe, settings)?;
-        let value = target.of(&predicted);
-        known.push((position, changed, predicted));
-        Ok(value)
-    };
-    // A bound may be met by more than its value.
-    let sought = if target.is_met(before) {
-        Sought::At(0.0)
-    } else {
-        nearest(
-            &travel.positions,
-            target.value(),
-            target.of(before),
-            &mut at,
-        )?
-    };
-    // Having no values, and having been stopped, look the same to the search.
-    stop.asked().map_err(AnswerError::work)?;
-    match sought {
-        Sought::Jump { near, far } if !target.is_bound() => Err(DesignError::Jump {
-            what: target.what(),
-            target: target.value(),
-            near: near.1,
-            far: far.1,
-            words: (travel.at)(far.0)?.words,
-        }),
-        Sought::At(found)
-        | Sought::Jump {
-            far: (found, _), ..
-        } => {
-            let is_found = |(position, ..): &(f64, _, _)| *position == found;
-            let (position, changed, after) = match known.into_iter().find(is_found) {
-                Some(known) => known,
-                // At rest.
-                None => (found, (travel.at)(found)?, before.clone()),
-            };
-            Ok(Designed {
-                lever: lever.key(),
-                position,
-                changed,
-                after,
-            })
-        }
-        Sought::Beyond { low, high, ends } => {
-            let (nearest, _) = if target.value() < low.1 { low } else { high };
-            let range = [*travel.positions.start(), *travel.positions.end()];
-            let limits = range.into_iter().zip(travel.limits);
-            let limit = limits
-                .filter(|(end, _)| *end == nearest)
-                .find_map(|(_, limit)| limit);
-            Err(DesignError::Beyond {
-                what: target.what(),
-                target: target.value(),
-                low: low.1,
-                high: high.1,
-                limit,
-                ends: ends.map(|end| end.map(Box::new)),
-            })
-        }
-    }
-}
-
-/// Where SGD on `problem`, by `recipe` and the η, B and data of `settings`, is predicted to end.
-///
-/// # Errors
-/// When the recipe does not fit the problem, or the theory has no answer.
-pub fn predicted(
-    problem: &Problem,
-    recipe: &Recipe,
-    settings: &SimulateSettings,
-) -> Result<DesignPrediction, AnswerError> {
-    let step = (settings.learning_rate, settings.batch);
-    let prepared = Prepared::new(problem, recipe.clone(), Some(step))?.on(settings.data);
-    let answer = PredictAnswer::new(&prepared, false)?;
-    let [sharpness, lambda_max, fluctuation] = answer.sharpness_lambda_max_fluctuation();
-    let run = answer.run.as_ref();
-    Ok(DesignPrediction {
-        sharpness,
-        min_sharpness: answer.prediction.min_sharpness,
-        lambda_max,
-        fluctuation,
-        relaxation_steps: run.and_then(|run| run.relaxation),
-        left_out: run.map_or_else(Vec::new, |run| run.validity.left_out.clone()),
-        warning: run.and_then(|run| Belief::from(run.validity.clone()).warning),
-    })
+    let question = Question::new(problem, settings)?;
+    question.answer(&question.before()?, target, lever)
 }
 
 #[cfg(test)]

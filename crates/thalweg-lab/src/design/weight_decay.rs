@@ -6,7 +6,7 @@ use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
 
 use super::lever::{Changed, Lever, LeverError, Travel, over_decades, six_digits};
-use super::solve::predicted;
+use super::solve::Question;
 use crate::answer::AnswerError;
 
 /// λ, from what it is up to the largest at which the theory is right, and down to 0.
@@ -77,13 +77,14 @@ fn largest(problem: &Problem, settings: &SimulateSettings) -> Result<Option<f64>
     let Some(most) = flow::most_decay(&learnt).map_err(AnswerError::input)? else {
         return Ok(None);
     };
+    let question = Question::new(problem, settings)?;
     let mut decay = SMALL * most;
     for _ in 0..MOST_ROUNDS {
         let recipe = Recipe {
             weight_decay: decay,
             ..settings.recipe.clone()
         };
-        let left_out = predicted(problem, &recipe, settings)?.left_out;
+        let left_out = question.predicted(problem, &recipe)?.left_out;
         let moved = left_out
             .iter()
             .find(|part| part.cause == Cause::WeightDecay);

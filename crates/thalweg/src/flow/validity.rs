@@ -245,6 +245,15 @@ impl Validity {
         self
     }
 
+    /// The same for an end that the exact drift was followed to, whatever the axes of noise and signal.
+    #[must_use]
+    pub fn by_exact_drift(self) -> Self {
+        Self {
+            misalignment: 0.0,
+            ..self
+        }
+    }
+
     /// The stability number as a formula.
     pub fn stability_formula(&self) -> &'static str {
         match (self.radius > 0.0, self.decay > 0.0) {
