@@ -26,11 +26,11 @@ class Design:
     met_already : bool
         Whether nothing has to be changed; then there are no designs.
     before : dict
-        ``predicted`` and ``simulated``, without any change.
+        ``predicted`` and ``simulated``, without any change; ``not_simulated`` says why SGD could not be run.
     designs : list of dict
         For each lever that reaches the target: ``lever``, ``change`` in words, ``weight_decay``, ``added_noise_covariance`` and
-        ``label_weights``, which :func:`predict` takes, ``predicted`` and ``simulated``. ``predicted["warning"]`` is a sentence where the
-        theory is not to be believed at this step.
+        ``label_weights``, which :func:`predict` takes, ``predicted``, ``simulated`` and ``not_simulated``. ``predicted["warning"]`` is a
+        sentence where the theory is not to be believed at this step.
     no_answer : dict of str
         Why other levers do not reach it, with what they reach.
     """
