@@ -131,6 +131,17 @@ fn pulled_back(point: &Point, weight: &Mat<f64>) -> Vec<Mat<f64>> {
         on_above.push(left * above);
         on_below.push(below * right);
     }
+    through_layers(point, &on_above, &on_below)
+}
+
+/// The gradient by the weights, layer by layer, of what has the gradients `on_above` by each A_k and `on_below` by each B_kX.
+pub(super) fn through_layers(
+    point: &Point,
+    on_above: &[Mat<f64>],
+    on_below: &[Mat<f64>],
+) -> Vec<Mat<f64>> {
+    let depth = point.depth();
+    let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
     let mut gradient: Vec<Mat<f64>> = Vec::with_capacity(depth);
     let mut from_below = Mat::<f64>::zeros(rows, point.layers[0].ncols());
     for k in 0..depth {

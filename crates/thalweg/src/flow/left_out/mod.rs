@@ -26,14 +26,14 @@ use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
 use across::across;
 use dropout::{dropped_inputs, dropped_units};
-use sam::{beyond_first_order, radius_at};
+use sam::{away_from_teacher, beyond_first_order, radius_at};
 
 /// What moves T beyond a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// It takes the product of the weights away from V.
     WeightDecay,
-    /// What is of higher order in its radius.
+    /// What is of higher order in its radius, and that it takes the product of the weights away from V.
     Sam,
     /// Its gradient noise, and that it takes the product of the weights away from V.
     HiddenDropout,
@@ -74,7 +74,9 @@ impl Cause {
     fn words(self) -> &'static str {
         match self {
             Self::WeightDecay => "weight decay also takes the product of the weights below V",
-            Self::Sam => "SAM acts beyond its first order, most where the curvature is large",
+            Self::Sam => {
+                "SAM acts beyond its first order, most where the curvature is large, and takes the product of the weights below V"
+            }
             Self::HiddenDropout => {
                 "dropout of hidden units adds gradient noise and takes the product of the weights below V"
             }
@@ -219,10 +221,12 @@ pub fn left_out(
         let change = across(&model, weights, pull)?.unwrap_or(f64::INFINITY);
         add(Cause::WeightDecay, Ok(change));
     }
-    if let Some(sam) = radius {
+    if let (Some(sam), Some(radius)) = (recipe.sam, radius) {
+        let shape = beyond_first_order(&reference, weights, radius, (learning_rate, batch));
+        let lower = away_from_teacher(problem, weights, sam, batch)?;
         add(
             Cause::Sam,
-            beyond_first_order(&reference, weights, sam, (learning_rate, batch)),
+            shape.map(|shape| (1.0 + shape) * (1.0 + lower) - 1.0),
         );
     }
     if recipe.hidden_dropout > 0.0 {
