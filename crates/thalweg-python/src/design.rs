@@ -41,7 +41,7 @@ pub fn design<'py>(
     let target = match (&*target.0, target.1) {
         ("sharpness", value) => Target::Sharpness(value),
         ("ratio", value) => Target::Ratio(value),
-        ("stable", _) => Target::Stable(2.0 / step.0),
+        ("stable", _) => Target::Stable,
         (_, value) => Target::LambdaMax(value),
     };
     let levers = by.map_or_else(

@@ -11,7 +11,7 @@ use thalweg::theory;
 use thalweg_lab::memory::{self, TooLittle};
 use thalweg_lab::spec::{self, ProblemFile};
 
-use super::spectrum::{Meaning, OutOfRange, Spectrum};
+use super::spectrum::{Meaning, Spectrum, Unfit};
 use crate::exit::Failure;
 use crate::number::significant;
 
@@ -102,6 +102,14 @@ enum FlagError {
         value: f64,
     },
     #[error(
+        "--{flag} has {found} spikes, and only {most} values: write spiked:{most},HEIGHT, or fewer"
+    )]
+    Spikes {
+        flag: &'static str,
+        found: usize,
+        most: usize,
+    },
+    #[error(
         "the dimension is not known: give --dimension, or list more than one value in --noise or --inputs"
     )]
     Dimension,
@@ -112,16 +120,19 @@ enum FlagError {
 }
 
 impl FlagError {
-    fn new(flag: &'static str, lost: &OutOfRange) -> Self {
-        Self::Range {
-            flag,
-            what: if flag == "teacher" {
-                "singular value"
-            } else {
-                "variance"
+    fn new(flag: &'static str, unfit: &Unfit) -> Self {
+        match *unfit {
+            Unfit::OutOfRange { number, value } => Self::Range {
+                flag,
+                what: if flag == "teacher" {
+                    "singular value"
+                } else {
+                    "variance"
+                },
+                number,
+                value,
             },
-            number: lost.number,
-            value: lost.value,
+            Unfit::Spikes { found, most } => Self::Spikes { flag, found, most },
         }
     }
 }
@@ -208,7 +219,7 @@ impl ProblemFlags {
         let most = outputs.min(columns);
         let singular_values = singular_values
             .values(most, Meaning::SingularValues)
-            .map_err(|lost| FlagError::new("teacher", &lost))?;
+            .map_err(|unfit| FlagError::new("teacher", &unfit))?;
         if singular_values.len() > most {
             return Err(FlagError::Rank {
                 found: singular_values.len(),
@@ -275,7 +286,7 @@ fn along(
         _ => {
             let values = spectrum
                 .values(d, Meaning::Deviations)
-                .map_err(|lost| FlagError::new(flag, &lost))?;
+                .map_err(|unfit| FlagError::new(flag, &unfit))?;
             Ok(covariance::from_spectrum(&values, basis))
         }
     }

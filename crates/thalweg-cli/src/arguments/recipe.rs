@@ -9,6 +9,7 @@ use thalweg::recipe::{LabelWeights, Recipe, Sam};
 
 use super::problem::diagonal;
 use super::spectrum::Spectrum;
+use super::step::number;
 use crate::exit::Failure;
 
 /// Each takes the place of the field of the same name in FILE.
@@ -16,13 +17,13 @@ use crate::exit::Failure;
 #[command(next_help_heading = "Beside plain SGD")]
 pub struct RecipeArguments {
     /// β, heavy-ball momentum: v ← β v + g, W ← W − η v
-    #[arg(long, value_name = "β", allow_negative_numbers = true)]
+    #[arg(long, value_name = "β", value_parser = number, allow_hyphen_values = true)]
     momentum: Option<f64>,
     /// λ of weight decay: λ W is added to the gradient
-    #[arg(long, value_name = "λ", allow_negative_numbers = true)]
+    #[arg(long, value_name = "λ", value_parser = number, allow_hyphen_values = true)]
     weight_decay: Option<f64>,
     /// ρ of SAM (sharpness-aware minimisation): the gradient is taken at W + ρ g, g from the same minibatch
-    #[arg(long, value_name = "ρ", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ρ", value_parser = number, allow_hyphen_values = true)]
     sam: Option<f64>,
     /// SAM goes by ρ g/‖g‖ instead
     #[arg(long, requires = "sam")]
@@ -37,13 +38,13 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     input_noise: Option<Spectrum>,
     /// p: each input is set to 0 with this probability, else divided by 1 − p
-    #[arg(long, value_name = "p", allow_negative_numbers = true)]
+    #[arg(long, value_name = "p", value_parser = number, allow_hyphen_values = true)]
     input_dropout: Option<f64>,
     /// p, the same of each hidden unit
-    #[arg(long, value_name = "p", allow_negative_numbers = true)]
+    #[arg(long, value_name = "p", value_parser = number, allow_hyphen_values = true)]
     hidden_dropout: Option<f64>,
     /// α: labels y become (1 − α) y
-    #[arg(long, value_name = "α", allow_negative_numbers = true)]
+    #[arg(long, value_name = "α", value_parser = number, allow_hyphen_values = true)]
     label_smoothing: Option<f64>,
     /// Weights on the outputs: the network learns them times the labels; `whiten` makes the noise equal on all
     #[arg(long, value_name = "WEIGHTS", allow_hyphen_values = true)]
@@ -101,8 +102,7 @@ impl FromStr for Weights {
             return Ok(Self(None));
         }
         let weights = text.split(',').map(|part| {
-            let weight = part.trim().parse::<f64>();
-            weight.map_err(|_| {
+            number(part).map_err(|_| {
                 format!("`{part}` is no weight: write whiten, or a number for each output")
             })
         });

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use thalweg::problem::spectrum;
 
+use super::step::number;
+
 /// The variances or singular values of one matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Spectrum {
@@ -26,13 +28,23 @@ pub enum Meaning {
     SingularValues,
 }
 
-/// A value that the spectrum's formula, or the square of a deviation, takes out of double precision.
+/// Why a spectrum cannot have so many values.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OutOfRange {
-    /// Which value, from 1.
-    pub number: usize,
-    /// What came out.
-    pub value: f64,
+pub enum Unfit {
+    /// The spectrum's formula, or the square of a deviation, takes a value out of double precision.
+    OutOfRange {
+        /// Which value, from 1.
+        number: usize,
+        /// What came out.
+        value: f64,
+    },
+    /// There are more spikes than values.
+    Spikes {
+        /// So many are asked for.
+        found: usize,
+        /// Of so many values.
+        most: usize,
+    },
 }
 
 impl Spectrum {
@@ -47,8 +59,13 @@ impl Spectrum {
     /// The eigenvalues or singular values, `d` of them where the list itself does not say.
     ///
     /// # Errors
-    /// When one of them cannot be told from 0 or from infinity, and is neither as given.
-    pub fn values(&self, d: usize, meaning: Meaning) -> Result<Vec<f64>, OutOfRange> {
+    /// When one of them cannot be told from 0 or from infinity, and is neither as given; when there are more spikes than values.
+    pub fn values(&self, d: usize, meaning: Meaning) -> Result<Vec<f64>, Unfit> {
+        if let Self::Spiked { count: found, .. } = *self
+            && found > d
+        {
+            return Err(Unfit::Spikes { found, most: d });
+        }
         let values = self.unchecked(d, meaning);
         let given_zero = |i: usize| match self {
             Self::Values(given) => given[i % given.len()] == 0.0,
@@ -58,7 +75,7 @@ impl Spectrum {
         let lost = |&(i, value): &(usize, &f64)| !value.is_normal() && !given_zero(i);
         match values.iter().enumerate().find(lost) {
             None => Ok(values),
-            Some((i, &value)) => Err(OutOfRange {
+            Some((i, &value)) => Err(Unfit::OutOfRange {
                 number: i + 1,
                 value,
             }),
@@ -88,7 +105,7 @@ impl FromStr for Spectrum {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |part: &str| match part.trim().parse::<f64>() {
+        let number = |part: &str| match number(part) {
             Ok(value) if value.is_finite() => Ok(value),
             _ => Err(format!(
                 "`{part}` is not a finite number; write identity, numbers such as 10,0.1, \
@@ -177,9 +194,10 @@ mod tests {
     fn what_leaves_double_precision_is_not_taken_for_0() {
         let lost = |text: &str, meaning| {
             let spectrum = text.parse::<Spectrum>().unwrap();
-            spectrum
-                .values(3, meaning)
-                .map_err(|lost| (lost.number, lost.value))
+            spectrum.values(3, meaning).map_err(|unfit| match unfit {
+                Unfit::OutOfRange { number, value } => (number, value),
+                Unfit::Spikes { found, .. } => panic!("{found} spikes"),
+            })
         };
         let deviations = Meaning::Deviations;
         assert_eq!(lost("1,1e-200,0", deviations), Err((2, 0.0)));
@@ -188,5 +206,15 @@ mod tests {
         assert_eq!(lost("power:-700", deviations), Err((3, f64::INFINITY)));
         assert_eq!(lost("1,0,0", deviations), Ok(vec![1.0, 0.0, 0.0]));
         assert_eq!(lost("1e-200", Meaning::SingularValues), Ok(vec![1e-200; 3]));
+    }
+
+    #[test]
+    fn more_spikes_than_values_are_refused() {
+        let of = |d| {
+            let spectrum = "spiked:3,2".parse::<Spectrum>().unwrap();
+            spectrum.values(d, Meaning::Deviations)
+        };
+        assert_eq!(of(3), Ok(vec![2.0; 3]));
+        assert_eq!(of(2), Err(Unfit::Spikes { found: 3, most: 2 }));
     }
 }

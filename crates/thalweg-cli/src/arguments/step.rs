@@ -9,10 +9,10 @@ use thalweg::simulate::InitialWeights;
 #[command(next_help_heading = "SGD")]
 pub struct StepArguments {
     /// η, the step size [unit: weight²/loss]
-    #[arg(long, value_name = "η", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "η", value_parser = rate, allow_hyphen_values = true)]
     pub learning_rate: Option<f64>,
     /// B, the samples in a minibatch
-    #[arg(long, value_name = "B", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "B", value_parser = count, allow_hyphen_values = true)]
     pub batch: Option<u64>,
 }
 
@@ -44,9 +44,17 @@ pub struct StartArguments {
     pub init: Option<InitArgument>,
 }
 
+/// Any number; whether it makes sense is for what it describes to say.
+pub fn number(text: &str) -> Result<f64, String> {
+    let written = text.trim();
+    written
+        .parse()
+        .map_err(|_| "a number is needed, such as 0.9 or 1e-4, with a point and not a comma".into())
+}
+
 /// A finite number above 0.
 pub fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
+    match number(text) {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("a finite number above 0 is needed".into()),
     }

@@ -35,25 +35,25 @@ pub struct Arguments {
     #[command(flatten)]
     recipe: RecipeArguments,
     /// The sharpness T at which SGD should end
-    #[arg(long, value_name = "T", value_parser = positive, allow_negative_numbers = true, help_heading = "Target, one of these")]
+    #[arg(long, value_name = "T", value_parser = positive, allow_hyphen_values = true, help_heading = "Target, one of these")]
     sharpness: Option<f64>,
     /// The T/T_min at which it should end; 1 is the flattest minimum
-    #[arg(long, value_name = "RATIO", value_parser = positive, allow_negative_numbers = true, help_heading = "Target, one of these")]
+    #[arg(long, value_name = "RATIO", value_parser = positive, allow_hyphen_values = true, help_heading = "Target, one of these")]
     ratio: Option<f64>,
     /// The largest eigenvalue λ_max
-    #[arg(long, value_name = "λ", value_parser = positive, allow_negative_numbers = true, help_heading = "Target, one of these")]
+    #[arg(long, value_name = "λ", value_parser = positive, allow_hyphen_values = true, help_heading = "Target, one of these")]
     lambda_max: Option<f64>,
-    /// λ_max of at most 2/η, the edge of stability at your --learning-rate
+    /// A stability number of at most 1: λ_max of at most 2(1 + β)/η, less under SAM and weight decay
     #[arg(long, help_heading = "Target, one of these")]
     stable: bool,
     /// Only by these: added_noise, weight_decay, label_weights, whitening [default: all]
     #[arg(long, value_name = "LEVERS", value_delimiter = ',', value_parser = lever, help_heading = "Target, one of these")]
     by: Option<Vec<Choice>>,
     /// Steps within which it should be there: says which levers are slower
-    #[arg(long, value_name = "t", value_parser = count, allow_negative_numbers = true, help_heading = "SGD")]
+    #[arg(long, value_name = "t", value_parser = count, allow_hyphen_values = true, help_heading = "SGD")]
     within: Option<u64>,
     /// How long each simulation may take; 0 for none
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds, allow_negative_numbers = true, help_heading = "SGD")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds, allow_hyphen_values = true, help_heading = "SGD")]
     seconds: f64,
     /// Print one JSON object
     #[arg(long, help_heading = "Output")]
@@ -113,7 +113,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         (Some(sharpness), _, _) => Target::Sharpness(sharpness),
         (_, Some(ratio), _) => Target::Ratio(ratio),
         (_, _, Some(lambda_max)) => Target::LambdaMax(lambda_max),
-        _ => Target::Stable(2.0 / step.0),
+        _ => Target::Stable,
     };
     let recipe = arguments.recipe.over(file.recipe, &file.problem)?;
     let levers: Vec<&'static dyn Lever> = match &arguments.by {

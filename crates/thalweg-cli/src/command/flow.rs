@@ -60,7 +60,7 @@ pub struct Arguments {
     #[command(flatten)]
     step: StepArguments,
     /// t, the number of SGD steps to follow, such as 1000000 or 1e6
-    #[arg(long, value_name = "t", value_parser = count, allow_negative_numbers = true, help_heading = "SGD")]
+    #[arg(long, value_name = "t", value_parser = count, allow_hyphen_values = true, help_heading = "SGD")]
     steps: Option<u64>,
     #[command(flatten)]
     start: StartArguments,

@@ -46,7 +46,7 @@ pub struct Arguments {
     #[arg(long, help_heading = "SGD")]
     simulate: bool,
     /// How long --simulate may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "simulate", value_parser = positive, allow_negative_numbers = true, help_heading = "SGD")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "simulate", value_parser = positive, allow_hyphen_values = true, help_heading = "SGD")]
     seconds: f64,
     /// List all d_x d_y eigenvalues of the Hessian's non-zero block, largest first
     #[arg(long, help_heading = "Output")]
@@ -143,7 +143,7 @@ impl Shown<'_> {
         page.heading("Layer by layer at that minimum");
         page.table(&self.layers());
         if let Some(run) = &self.0.run {
-            print(run, &mut page);
+            print(run, self.0.prepared.rate(), &mut page);
         }
         if let Some(simulated) = &self.0.simulated {
             page.heading("SGD itself at that step, beside the limit");
@@ -324,10 +324,10 @@ impl Shown<'_> {
     }
 }
 
-/// What depends on the step size and the batch.
-fn print(run: &PredictedRun, page: &mut Page) {
+/// What depends on the step size, of symbol `rate`, and the batch.
+fn print(run: &PredictedRun, rate: &str, page: &mut Page) {
     page.heading(&format!(
-        "At η = {} and B = {}",
+        "At {rate} = {} and B = {}",
         number(run.learning_rate),
         run.batch
     ));
@@ -335,7 +335,7 @@ fn print(run: &PredictedRun, page: &mut Page) {
     let validity = &run.validity;
     table.row([
         "stability number, 1 at the edge",
-        &validity.stability_formula().replace("/2", " / 2"),
+        &validity.stability_formula.replace('/', " / "),
         &number(validity.stability),
     ]);
     table.row([
@@ -352,7 +352,11 @@ fn print(run: &PredictedRun, page: &mut Page) {
         }),
     ]);
     if let Some(steps) = run.relaxation {
-        table.row(["relaxation time, in steps", "B / (η² rate)", &number(steps)]);
+        table.row([
+            "relaxation time, in steps",
+            &format!("B / ({rate}² rate)"),
+            &number(steps),
+        ]);
     }
     page.table(&table);
     page.paragraph(&validity.sentence());

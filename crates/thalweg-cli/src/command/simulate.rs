@@ -48,7 +48,7 @@ pub struct Arguments {
     #[command(flatten)]
     step: StepArguments,
     /// Steps of each run, such as 1000000 or 1e6
-    #[arg(long, value_name = "t", value_parser = count, allow_negative_numbers = true, help_heading = "SGD")]
+    #[arg(long, value_name = "t", value_parser = count, allow_hyphen_values = true, help_heading = "SGD")]
     steps: Option<u64>,
     /// How many seeds, counted from 0; or a list such as 5,7,11 [default: 5, or FILE's]
     #[arg(long, value_name = "N", help_heading = "SGD")]

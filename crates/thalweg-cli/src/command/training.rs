@@ -114,18 +114,14 @@ impl Shown<'_> {
         let largest = [TRAINED_LAMBDA_MAX, LAMBDA_MAX];
         let mut largest = largest.iter().filter_map(|q| Some((q, self.0.change(q)?)));
         let (quantity, change) = largest.next()?;
-        let rate = self
-            .0
-            .run
-            .experiment
-            .settings
-            .optimizer
-            .learning_rate()
-            .base;
+        let experiment = &self.0.run.experiment;
+        let optimizer = &experiment.settings.optimizer.update;
+        let (threshold, formula) =
+            optimizer.stability_threshold(experiment.steps.saturating_sub(1));
         Some(format!(
-            "At the end {} is {} of 2/η, where gradient descent would turn unstable.",
+            "At the end {} is {} of {formula}, where gradient descent would turn unstable.",
             quantity.plain_symbol(),
-            significant(change.end.mean * rate / 2.0, 2)
+            significant(change.end.mean / threshold, 2)
         ))
     }
 

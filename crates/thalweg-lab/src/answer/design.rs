@@ -169,6 +169,7 @@ fn numbers(predicted: &DesignPrediction) -> Value {
         "sharpness": predicted.sharpness,
         "min_sharpness": predicted.min_sharpness,
         "lambda_max": predicted.lambda_max,
+        "stability_number": predicted.stability_number,
         "fluctuation": predicted.fluctuation,
         "relaxation_steps": predicted.relaxation_steps,
         "warning": predicted.warning,

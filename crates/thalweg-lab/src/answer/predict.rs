@@ -122,7 +122,7 @@ pub struct PredictedRun {
     pub stability: Option<Stability>,
     /// E‖(W_D … W_1 − V) √Σx‖² = ηF/2B where SGD ends, to leading order.
     pub weighted_fluctuation: f64,
-    /// ηλ_max/2 where SGD ends, and how far that is to be believed at this step.
+    /// The stability number where SGD ends, and how far that is to be believed at this step.
     pub validity: Validity,
     /// The slow flow's, steps; none where it is too large to linearise, or has no limit.
     pub relaxation: Option<f64>,
@@ -338,6 +338,7 @@ impl<'p> PredictAnswer<'p> {
                 "batch": run.batch,
                 "relaxation_steps": run.relaxation,
                 "stability_number": run.validity.stability,
+                "stability_formula": run.validity.stability_formula,
                 "unweighted_fluctuation": run.stability.map(|at| at.unweighted_fluctuation),
                 "relative_unweighted_fluctuation": run.stability.map(|at| at.relative_unweighted_fluctuation),
                 "validity": Belief::from(run.validity.clone()),

@@ -151,7 +151,7 @@ impl<'p> Prepared<'p> {
         if recipe.momentum > 0.0 {
             let effect = self
                 .step
-                .map_or(String::new(), |(rate, _)| format!(" = {rate}"));
+                .map_or(String::new(), |(rate, _)| format!(" = {}", rounded(rate)));
             notes.push(format!(
                 "Momentum acts as a learning rate of η₁ = η/(1 − β){effect}: the same path and the same end, sooner."
             ));
@@ -223,7 +223,7 @@ impl<'p> Prepared<'p> {
     }
 
     /// The symbol of the effective learning rate.
-    fn rate(&self) -> &'static str {
+    pub fn rate(&self) -> &'static str {
         if self.recipe.momentum > 0.0 {
             "η₁"
         } else {

@@ -11,9 +11,9 @@ pub struct Belief {
     pub in_range: bool,
     /// Of the finite-step theory how near T is to SGD's, relative, as far as that was measured; null where it was not.
     pub accuracy: Option<f64>,
-    /// η λ_max/2, the largest on the way; under SAM and weight decay η (λ_max (1 + ρ λ_max) + λ)/2.
+    /// η λ_max/2, the largest on the way; with what is added to SGD η (λ_max (1 + ρ λ_max) + λ)/(2 (1 + β)).
     pub stability_number: f64,
-    /// η λ_max/2 at the limit.
+    /// The same at the limit.
     pub limit_stability_number: Option<f64>,
     /// η F/(2B ‖V√Σx‖²), the largest on the way; null where V√Σx = 0. Of the finite-step theory
     /// E‖(W_D…W_1 − V)√Σx‖²/‖V√Σx‖², of which that is the leading order.
@@ -28,7 +28,7 @@ pub struct Belief {
     pub arrival_step: Option<f64>,
     /// The relative change of T by noise on the way down.
     pub drift_before_arrival: Option<f64>,
-    /// What the prediction leaves out of additions to SGD: T with it, relative to T as predicted, less 1.
+    /// What the prediction leaves out of the step's size and of additions to SGD: T with it, relative to T as predicted, less 1.
     pub left_out: Vec<PartLeftOut>,
     /// The sentence, where the theory is not to be believed as it stands.
     pub warning: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) fn believed_on(data: &Data, validity: Validity) -> Validity {
     }
 }
 
-/// What is left out of one addition.
+/// What is left out of one thing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PartLeftOut {
     /// Its field.

@@ -353,8 +353,8 @@ fn every_number_of_a_verdict_stands_in_its_own_place() {
         relative_weighted_fluctuation: 0.5,
         limit_relative_weighted_fluctuation: Some(0.75),
         misalignment: 1.5,
-        radius: 0.0,
-        decay: 0.0,
+        stability_formula: "η λ_max/2".to_owned(),
+        is_forced: false,
         left_out: vec![flow::LeftOut {
             cause: flow::Cause::WeightDecay,
             change: -0.25,

@@ -22,8 +22,8 @@ pub enum Target {
     Ratio(f64),
     /// λ_max, in loss/weight².
     LambdaMax(f64),
-    /// λ_max of at most this, the edge of stability: 2/η.
-    Stable(f64),
+    /// A stability number of at most 1: λ_max of at most 2(1 + β)/η, less under SAM and weight decay.
+    Stable,
 }
 
 /// What is predicted of one problem and recipe.
@@ -35,6 +35,8 @@ pub struct DesignPrediction {
     pub min_sharpness: f64,
     /// λ_max of the Hessian where SGD ends, in loss/weight².
     pub lambda_max: f64,
+    /// η λ_max/(2 (1 + β)) or what stands in its place ([`Recipe::stability_number`]): 1 at the edge of stability.
+    pub stability_number: f64,
     /// F = E‖∇ℓ‖² of one sample there, in loss²/weight².
     pub fluctuation: f64,
     /// The relative error to which these are known.
@@ -147,17 +149,16 @@ impl Target {
         match self {
             Self::Sharpness(_) => "T",
             Self::Ratio(_) => "T/T_min",
-            Self::LambdaMax(_) | Self::Stable(_) => "λ_max",
+            Self::LambdaMax(_) => "λ_max",
+            Self::Stable => "the stability number",
         }
     }
 
     /// The number that is wanted.
     pub fn value(self) -> f64 {
         match self {
-            Self::Sharpness(value)
-            | Self::Ratio(value)
-            | Self::LambdaMax(value)
-            | Self::Stable(value) => value,
+            Self::Sharpness(value) | Self::Ratio(value) | Self::LambdaMax(value) => value,
+            Self::Stable => 1.0,
         }
     }
 
@@ -166,13 +167,14 @@ impl Target {
         match self {
             Self::Sharpness(_) => predicted.sharpness,
             Self::Ratio(_) => predicted.sharpness / predicted.min_sharpness,
-            Self::LambdaMax(_) | Self::Stable(_) => predicted.lambda_max,
+            Self::LambdaMax(_) => predicted.lambda_max,
+            Self::Stable => predicted.stability_number,
         }
     }
 
     /// Whether less will do as well.
     pub fn is_bound(self) -> bool {
-        matches!(self, Self::Stable(_))
+        self == Self::Stable
     }
 
     /// Whether `predicted` has what is wanted.
@@ -270,6 +272,7 @@ impl<'a> Question<'a> {
             sharpness,
             min_sharpness: answer.prediction.min_sharpness,
             lambda_max,
+            stability_number: recipe.stability_number(self.settings.learning_rate, lambda_max),
             fluctuation,
             uncertainty: prepared.uncertainty(),
             relaxation_steps: run.and_then(|run| run.relaxation),

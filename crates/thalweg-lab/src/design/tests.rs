@@ -561,22 +561,40 @@ fn a_target_is_met_as_far_as_numbers_are_known() {
 
 #[test]
 fn stability_is_a_bound_and_not_a_value() {
-    let before = at_rest(&PLAIN.problem(), &with(&Recipe::default())).unwrap();
-    let (below, above) = (0.9 * before.lambda_max, 1.1 * before.lambda_max);
-    for lever in LEVERS {
-        let asked = |target| design(&PLAIN.problem(), &with(&Recipe::default()), target, *lever);
-        let already = asked(Target::Stable(above)).unwrap();
-        assert!(already.position == 0.0 && already.after.lambda_max == before.lambda_max);
-        if lever.key() == "whitening" {
-            let [low, high] = range(asked(Target::Stable(below)));
-            close(low, before.lambda_max, 1e-12);
-            close(high, before.lambda_max, 1e-12);
-        } else {
-            let found = asked(Target::Stable(below)).unwrap().after.lambda_max;
-            assert!(
-                found <= below * (1.0 + 1e-8) && found > below * (1.0 - 1e-6),
-                "{found}"
-            );
+    for recipe in [
+        Recipe::default(),
+        Recipe {
+            momentum: 0.9,
+            ..Recipe::default()
+        },
+    ] {
+        let lambda_max = at_rest(&PLAIN.problem(), &with(&recipe))
+            .unwrap()
+            .lambda_max;
+        // At so many times the learning rate of the edge.
+        let at = |share: f64| SimulateSettings {
+            recipe: recipe.clone(),
+            ..SimulateSettings::new(share * 2.0 * (1.0 + recipe.momentum) / lambda_max, STEP.1)
+        };
+        let (below, beyond) = (at(0.9), at(1.1));
+        for lever in LEVERS {
+            let asked = |settings| design(&PLAIN.problem(), settings, Target::Stable, *lever);
+            let already = asked(&below).unwrap();
+            close(already.after.stability_number, 0.9, 1e-12);
+            assert!(already.position == 0.0 && already.after.lambda_max == lambda_max);
+            if lever.key() == "whitening" {
+                let [low, high] = range(asked(&beyond));
+                close(low, 1.1, 1e-12);
+                close(high, 1.1, 1e-12);
+            } else {
+                let found = asked(&beyond).unwrap().after;
+                assert!(
+                    found.stability_number <= 1.0 + 1e-8
+                        && found.stability_number > 1.0 - 1e-6
+                        && found.lambda_max < lambda_max / 1.09,
+                    "{found:?}"
+                );
+            }
         }
     }
 }

@@ -185,10 +185,11 @@ impl<'a> Spectrum<'a> {
                 values
             }
             SPIKED => {
-                let spikes = self
-                    .field
-                    .required("spikes", "the number of spikes")?
-                    .size()?;
+                let field = self.field.required("spikes", "the number of spikes")?;
+                let spikes = field.size()?;
+                if spikes > count {
+                    return Err(field.not(format!("at most {count}, the number of values,")));
+                }
                 spectrum::spiked(count, spikes, number("height", "the value of a spike")?)
             }
             _ => spectrum::power_law(count, number("exponent", "a of i^{−a}")?),

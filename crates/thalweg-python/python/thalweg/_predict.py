@@ -122,7 +122,7 @@ class Prediction:
             ("fluctuation", "F", self.fluctuation, "loss²/weight²", "Theorem 1"),
         ]
         if self.run is not None:
-            rows.append(("stability number", "η λ_max/2", self.run["stability_number"], "", ""))
+            rows.append(("stability number", self.run["stability_formula"], self.run["stability_number"], "", ""))
             rows.append(("relaxation time, in steps", "B/(η² rate)", self.run["relaxation_steps"], "", ""))
         return table(["quantity", "symbol", "value", "unit", "source"], rows, "Where SGD ends as η → 0")
 

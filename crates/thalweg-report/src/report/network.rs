@@ -92,19 +92,18 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
             measured.collect(),
             Look::measured(0),
         );
-        let edge = match adam {
-            None if [LAMBDA_MAX, TRAINED_LAMBDA_MAX].contains(quantity) => Some((
-                "2/η, the edge of stability",
-                2.0 / interventions.learning_rate().base,
-            )),
-            Some(adam) if *quantity == PRECONDITIONED_LAMBDA_MAX => Some((
-                "2(1 + β₁)/((1 − β₁)η), where AdamW turns unstable",
-                adam.stability_threshold(run.experiment.steps.saturating_sub(1)),
-            )),
-            _ => None,
+        let decides = match adam {
+            None => [LAMBDA_MAX, TRAINED_LAMBDA_MAX].contains(quantity),
+            Some(_) => *quantity == PRECONDITIONED_LAMBDA_MAX,
         };
-        if let Some((name, level)) = edge {
-            panel = panel.with_level(name, level, Look::reference(Dash::DashDot));
+        if decides {
+            let last = run.experiment.steps.saturating_sub(1);
+            let (level, formula) = interventions.update.stability_threshold(last);
+            let name = match adam {
+                None => format!("{formula}, the edge of stability"),
+                Some(_) => format!("{formula}, where AdamW turns unstable"),
+            };
+            panel = panel.with_level(&name, level, Look::reference(Dash::DashDot));
         }
         panels.push(panel);
     }

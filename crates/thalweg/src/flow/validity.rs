@@ -6,14 +6,14 @@ use super::{
     point::Model,
 };
 use crate::problem::{Problem, Weights};
-use crate::recipe::{Recipe, Sam};
+use crate::recipe::Recipe;
 use crate::theory::noise_misalignment;
 use crate::words::rounded;
 
 /// How far from leading order a run at this η and B is, and what follows.
 ///
-/// Two small parameters must be small. `stability` compares η with the edge of stability: the fluctuation in the
-/// stiffest direction is 1/(1 − ηλ/2) times what the leading order says. `relative_weighted_fluctuation` is
+/// Two parameters must be small. `stability` compares η with the edge of stability: the fluctuation in the
+/// stiffest direction is 1/(1 − s) times what the leading order says. `relative_weighted_fluctuation` is
 /// the leading-order E‖(W_D…W_1 − V)√Σx‖² = η F/(2B), relative to ‖V√Σx‖²: the drift is computed on
 /// the manifold of minima, and this is how far off it SGD lives.
 ///
@@ -21,18 +21,18 @@ use crate::words::rounded;
 /// ẽ ← ẽ − ηK(ẽ − ξ), ξ of covariance (I ⊗ Σε)/B, so in K's eigenbasis the stationary covariance is
 /// η κ_iκ_j Ξ_ij/(κ_i + κ_j − ηκ_iκ_j), of trace (η/2) tr(K Ξ) = (η/2B) F to leading order.
 ///
-/// The limits were set by measurement (D = 3, d = 2, Σx = I, V near I, B = 10): T of SGD, taken back to
+/// The limits were set by measurement on the way to the end (D = 3, d = 2, Σx = I, V near I, B = 10): T of SGD, taken back to
 /// the manifold, at the same slow time and different η. With √Σε = (1, .1) it was off by 0.1 %, 0.6 %,
 /// 2 % and 4 % at a product fluctuation of 1, 3, 7 and 11 ·10⁻³ (ηλ_max/2 up to 0.1, 0.2, 0.4, 0.6); with
 /// √Σε = (3, .1) by 0.2 %, 0.6 %, 2 % and 7 % at 1, 3, 9 and 28 ·10⁻³; with √Σε = (10, .1) by 4 % at
-/// 10 ·10⁻³ and 10 % at 30 ·10⁻³.
+/// 10 ·10⁻³ and 10 % at 30 ·10⁻³. At the end of a long run the step's size shows earlier: [`left_out`] has by how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validity {
     /// ‖V√Σx‖. Where it is 0 nothing is to be learnt, and there is no scale by which a fluctuation is small.
     pub signal: f64,
-    /// η λ_max/2, the largest along the snapshots; under SAM and weight decay by their curvature (see `radius` and `decay`).
+    /// The stability number at λ_max ([`Recipe::stability_number`]: η λ_max/2 of plain SGD), the largest along the snapshots.
     pub stability: f64,
-    /// η λ_max/2 at the limit, where there is one.
+    /// The same at the limit, where there is one.
     pub limit_stability: Option<f64>,
     /// η F/(2B ‖V√Σx‖²), the largest along the snapshots; NaN where V√Σx = 0.
     pub relative_weighted_fluctuation: f64,
@@ -41,12 +41,11 @@ pub struct Validity {
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
-    /// ρ of SAM along the gradient itself, 0 without: its step has the curvature h(1 + ρh) where plain SGD's has h, and `stability`
-    /// is η λ_max(1 + ρλ_max)/2.
-    pub radius: f64,
-    /// λ of weight decay, which adds as much to every curvature: `stability` has η λ/2 more.
-    pub decay: f64,
-    /// What the prediction leaves out of what is added to SGD.
+    /// The stability number as a formula.
+    pub stability_formula: String,
+    /// Whether something that acts on the weights is added to plain SGD.
+    pub is_forced: bool,
+    /// What the prediction leaves out: of the step's size, and of what is added to SGD.
     pub left_out: Vec<LeftOut>,
     /// How the weights come down to the minima, where the path starts off them.
     pub approach: Option<Approach>,
@@ -178,15 +177,15 @@ impl Validity {
             relative_weighted_fluctuation: if has_scale { path_spread } else { f64::NAN },
             limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
             misalignment,
-            radius: 0.0,
-            decay: 0.0,
+            stability_formula: Recipe::default().stability_formula(),
+            is_forced: false,
             left_out: Vec::new(),
             approach: None,
         }
     }
 
-    /// The same for SGD by `recipe` on what is in effect `problem`, at the effective rate η₁ and B of `step`: with what the prediction, which
-    /// is of the minimum `weights`, leaves out of the additions.
+    /// The same for SGD by `recipe` on what is in effect `problem`, at the effective rate η₁ = η/(1 − β) and B of `step`: with what the
+    /// prediction, which is of the minimum `weights`, leaves out.
     ///
     /// # Errors
     /// Those of `weights` and of [`left_out`].
@@ -197,36 +196,28 @@ impl Validity {
         step: (f64, usize),
         weights: impl FnOnce() -> Result<Weights, FlowError>,
     ) -> Result<Self, FlowError> {
-        if !recipe.is_approximate() {
-            return Ok(self);
+        let lambda_max = |stability: f64| 2.0 * stability / step.0;
+        let is_wider = recipe.sam.is_some_and(|sam| !sam.independent);
+        // The noise of another minibatch is not made larger, to first order.
+        let radius = if is_wider {
+            recipe.linear_radius()
+        } else {
+            0.0
+        };
+        let wider = |stability: f64| 1.0 + radius * lambda_max(stability);
+        self.relative_weighted_fluctuation *= wider(self.stability);
+        if let (Some(spread), Some(stability)) = (
+            &mut self.limit_relative_weighted_fluctuation,
+            self.limit_stability,
+        ) {
+            *spread *= wider(stability);
         }
-        let learning_rate = step.0;
-        if let Some(Sam {
-            radius,
-            normalised: false,
-            independent,
-        }) = recipe.sam
-        {
-            let steeper = |stability: f64| 1.0 + radius * 2.0 * stability / learning_rate;
-            // The noise of another minibatch is not made larger, to first order.
-            let wider = |stability: f64| if independent { 1.0 } else { steeper(stability) };
-            self.relative_weighted_fluctuation *= wider(self.stability);
-            if let (Some(spread), Some(stability)) = (
-                &mut self.limit_relative_weighted_fluctuation,
-                self.limit_stability,
-            ) {
-                *spread *= wider(stability);
-            }
-            self.stability *= steeper(self.stability);
-            self.limit_stability = self
-                .limit_stability
-                .map(|stability| stability * steeper(stability));
-            self.radius = radius;
-        }
-        self.decay = recipe.weight_decay;
-        let shrinks = learning_rate * self.decay / 2.0;
-        self.stability += shrinks;
-        self.limit_stability = self.limit_stability.map(|stability| stability + shrinks);
+        let learning_rate = step.0 * (1.0 - recipe.momentum);
+        let number = |stability| recipe.stability_number(learning_rate, lambda_max(stability));
+        self.stability = number(self.stability);
+        self.limit_stability = self.limit_stability.map(number);
+        self.stability_formula = recipe.stability_formula();
+        self.is_forced = recipe.is_approximate();
         self.left_out = left_out(problem, recipe, &weights()?, step)?;
         Ok(self)
     }
@@ -251,16 +242,6 @@ impl Validity {
         Self {
             misalignment: 0.0,
             ..self
-        }
-    }
-
-    /// The stability number as a formula.
-    pub fn stability_formula(&self) -> &'static str {
-        match (self.radius > 0.0, self.decay > 0.0) {
-            (false, false) => "η λ_max/2",
-            (true, false) => "η λ_max (1 + ρ λ_max)/2",
-            (false, true) => "η (λ_max + λ)/2",
-            (true, true) => "η (λ_max (1 + ρ λ_max) + λ)/2",
         }
     }
 
@@ -309,8 +290,8 @@ impl Validity {
                 other.limit_relative_weighted_fluctuation,
             ),
             misalignment: self.misalignment.max(other.misalignment),
-            radius: self.radius,
-            decay: self.decay,
+            stability_formula: self.stability_formula,
+            is_forced: self.is_forced,
             left_out: worst_of(self.left_out, &other.left_out),
             approach: match (self.approach, other.approach) {
                 (Some(one), Some(other)) => Some(one.worst(other)),
@@ -346,7 +327,7 @@ impl Validity {
             vec![format!(
                 "In the range of the theory: {} is at most {} and the product of the weights \
                  fluctuates by at most {} % of ‖V√Σx‖², {follows}.",
-                self.stability_formula(),
+                self.stability_formula,
                 short(self.largest_stability().0),
                 short(100.0 * self.largest_spread().0)
             )]
@@ -360,7 +341,7 @@ impl Validity {
                     } else {
                         "differ from it on the way and to end flatter"
                     },
-                    if self.decay > 0.0 || self.radius > 0.0 {
+                    if self.is_forced {
                         ", a larger batch, or less of what is added to SGD"
                     } else {
                         " or a larger batch"
@@ -386,7 +367,7 @@ impl Validity {
             "V√Σx is 0: there is nothing to learn, and no scale by which the fluctuation of the product of the weights would be \
              large or small. So it is not known whether this is in the range of the theory; {} is at most {} {at}, where 1 is \
              the edge of stability.",
-            self.stability_formula(),
+            self.stability_formula,
             short(stability)
         )
     }
@@ -399,13 +380,13 @@ impl Validity {
         if stability >= 1.0 {
             reasons.push(format!(
                 "{} reaches {} {at}, beyond the edge of stability at 1, where SGD cannot rest",
-                self.stability_formula(),
+                self.stability_formula,
                 short(stability)
             ));
         } else if stability > MOST_STABILITY {
             reasons.push(format!(
                 "{} reaches {} {at} (at most {MOST_STABILITY} is in range)",
-                self.stability_formula(),
+                self.stability_formula,
                 short(stability)
             ));
         }

@@ -13,6 +13,15 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
+    /// The curvature beyond which the steps are unstable, at the learning rate η of `step`, and its formula: of λ_max of the loss under SGD, of the
+    /// preconditioned λ_max under AdamW with its P held still.
+    pub fn stability_threshold(&self, step: u64) -> (f64, &'static str) {
+        match self {
+            Self::Sgd(sgd) => sgd.stability_threshold(step),
+            Self::AdamW(adam) => (adam.stability_threshold(step), "2(1 + β₁)/((1 − β₁)η)"),
+        }
+    }
+
     /// η_t, the learning rate as a function of the step.
     pub fn learning_rate(&self) -> &RateSchedule {
         match self {

@@ -47,6 +47,24 @@ impl Sgd {
         )
     }
 
+    /// 2(1 + β)/η, with its formula: beyond it heavy-ball momentum is unstable, at the learning rate η of `step`.
+    ///
+    /// ```
+    /// use thalweg::optimizer::Sgd;
+    ///
+    /// let heavy = Sgd { momentum: 0.9, ..Sgd::new(0.1) };
+    /// assert!((heavy.stability_threshold(0).0 - 38.0).abs() < 1e-12);
+    /// ```
+    pub fn stability_threshold(&self, step: u64) -> (f64, &'static str) {
+        let threshold = 2.0 * (1.0 + self.momentum) / self.learning_rate.at(step);
+        let formula = if self.momentum > 0.0 {
+            "2(1 + β)/η"
+        } else {
+            "2/η"
+        };
+        (threshold, formula)
+    }
+
     /// How long the velocity of `parameters` parameters is: 0 without momentum.
     pub fn velocity_len(&self, parameters: usize) -> usize {
         if self.momentum == 0.0 { 0 } else { parameters }

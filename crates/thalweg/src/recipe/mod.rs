@@ -29,6 +29,7 @@
 mod error;
 mod forces;
 mod problem;
+mod stability;
 #[cfg(test)]
 mod tests;
 

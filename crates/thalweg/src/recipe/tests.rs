@@ -3,7 +3,7 @@
 
 use faer::Mat;
 
-use super::{Recipe, RecipeError};
+use super::{Recipe, RecipeError, Sam};
 use crate::problem::{Basis, Problem, covariance};
 use crate::random::{Purpose, Stream};
 
@@ -194,4 +194,55 @@ fn weighted_labels_are_another_problem() {
         by(LabelWeights::Matrix(singular)),
         Err(RecipeError::Singular { .. })
     ));
+}
+
+/// The variance of what is off a minimum of curvature h, by the recursion of its second moments until they no longer change, is
+/// (η₁σ²/2h₁)/(1 − s) with s the stability number; and they grow for s > 1.
+#[test]
+fn the_stability_number_is_that_of_the_recursion() {
+    let curvature = 5.0;
+    for (momentum, weight_decay, radius, formula) in [
+        (0.0, 0.0, 0.0, "η λ_max/2"),
+        (0.5, 0.0, 0.0, "η λ_max/(2 (1 + β))"),
+        (0.9, 0.3, 0.0, "η (λ_max + λ)/(2 (1 + β))"),
+        (0.3, 0.1, 0.2, "η (λ_max (1 + ρ λ_max) + λ)/(2 (1 + β))"),
+        (0.0, 0.0, 0.2, "η λ_max (1 + ρ λ_max)/2"),
+    ] {
+        let recipe = Recipe {
+            momentum,
+            weight_decay,
+            sam: (radius > 0.0).then_some(Sam {
+                radius,
+                normalised: false,
+                independent: true,
+            }),
+            ..Recipe::default()
+        };
+        assert_eq!(recipe.stability_formula(), formula);
+        let felt = curvature * (1.0 + radius * curvature) + weight_decay;
+        let edge = 1.0 / recipe.stability_number(1.0, curvature);
+        // E x², E xv and E v² of v ← βv + hx + noise of variance 1, x ← x − ηv.
+        let settled = |rate: f64| {
+            let [mut xx, mut xv, mut vv] = [0.0; 3];
+            for _ in 0..20_000 {
+                let after =
+                    vv * momentum * momentum + 2.0 * momentum * felt * xv + felt * felt * xx + 1.0;
+                let with = momentum * xv + felt * xx;
+                xx += rate * rate * after - 2.0 * rate * with;
+                xv = with - rate * after;
+                vv = after;
+            }
+            xx
+        };
+        for share in [0.01, 0.3, 0.9] {
+            let rate = share * edge;
+            let small = recipe.effective_rate(rate) / (2.0 * felt);
+            let found = settled(rate) / small;
+            assert!(
+                (found * (1.0 - share) - 1.0).abs() < 1e-9,
+                "{share} {found}"
+            );
+        }
+        assert!(!(settled(1.01 * edge) < 1e6));
+    }
 }

@@ -81,8 +81,8 @@ fn the_worst_of_two_has_the_larger_of_each() {
             .limit_relative_weighted_fluctuation
             .map(|x| 3.0 * x),
         misalignment: 0.7,
-        radius: 0.0,
-        decay: 0.0,
+        stability_formula: "η λ_max/2".to_owned(),
+        is_forced: false,
         left_out: Vec::new(),
         approach: Some(Approach {
             distance: 0.5,

@@ -2,12 +2,9 @@
 
 use faer::Mat;
 
-use crate::flow::{
-    FlowError,
-    point::{Model, Point},
-    products::dot,
-};
-use crate::problem::{Problem, Weights};
+use super::Reference;
+use crate::flow::{FlowError, point::Point, products::dot};
+use crate::problem::Problem;
 
 /// The largest weight decay at which L + (λ/2) Σ‖W_k‖² may have a minimum other than the network at 0; none for one layer, which has one at any,
 /// and where there is nothing to learn, so that 0 is the minimum.
@@ -111,57 +108,55 @@ impl Directions {
     }
 }
 
-/// The relative change of T from the minimum `weights` to where the loss and the potential of gradient `pull` balance across the minima;
-/// nothing where they do so nowhere near.
-pub(super) fn across(
-    model: &Model,
-    weights: &Weights,
-    pull: impl Fn(&Point, &mut [Mat<f64>]),
-) -> Result<Option<f64>, FlowError> {
-    let mut point = Point::new(model, weights.layers().to_vec());
-    let before = point.sharpness();
-    let start = Directions::at(&point, usize::MAX)?;
-    let mut last: Option<Mat<f64>> = None;
-    let mut share = 1.0f64;
-    for _ in 0..MOST_MENDINGS {
-        let mut gradient: Vec<Mat<f64>> = point
-            .layers
-            .iter()
-            .map(|layer| Mat::zeros(layer.nrows(), layer.ncols()))
-            .collect();
-        pull(&point, &mut gradient);
-        let mut pushed = Mat::zeros(point.residual.nrows(), point.residual.ncols());
-        for ((above, below), gradient) in point.above.iter().zip(&point.below).zip(&gradient) {
-            pushed += above * (gradient * below);
+impl Reference<'_> {
+    /// The relative change of T from the predicted minimum to where the loss and the potential of gradient `pull` balance across the minima;
+    /// infinite where they do so nowhere near.
+    pub(super) fn across(&self, pull: impl Fn(&Point, &mut [Mat<f64>])) -> Result<f64, FlowError> {
+        let mut point = Point::new(&self.model, self.point.layers.clone());
+        let before = point.sharpness();
+        let start = Directions::at(&point, usize::MAX)?;
+        let mut last: Option<Mat<f64>> = None;
+        let mut share = 1.0f64;
+        for _ in 0..MOST_MENDINGS {
+            let mut gradient: Vec<Mat<f64>> = point
+                .layers
+                .iter()
+                .map(|layer| Mat::zeros(layer.nrows(), layer.ncols()))
+                .collect();
+            pull(&point, &mut gradient);
+            let mut pushed = Mat::zeros(point.residual.nrows(), point.residual.ncols());
+            for ((above, below), gradient) in point.above.iter().zip(&point.below).zip(&gradient) {
+                pushed += above * (gradient * below);
+            }
+            let unbending = point.unbending()?;
+            let wanted = faer::Scale(-1.0) * unbending.solve(&pushed);
+            let missing = &wanted - &point.residual;
+            if !missing.norm_l2().is_finite() {
+                return Ok(f64::INFINITY);
+            }
+            let directions = Directions::at(&point, start.sizes.len())?;
+            if directions.sizes.len() < start.sizes.len()
+                || directions.smallest() < LOST * start.smallest()
+            {
+                return Ok(f64::INFINITY);
+            }
+            let size = directions.relative(&missing);
+            if size <= ACROSS * directions.relative(&wanted) {
+                return Ok(point.sharpness() / before - 1.0);
+            }
+            // A step that is taken back by the next one was too long.
+            let back = |last: &Mat<f64>| dot(last, &missing) < 0.0;
+            if last.as_ref().is_some_and(back) {
+                share *= 0.5;
+            }
+            let step = share.min(LONGEST / size);
+            let multiplier = unbending.solve(&(faer::Scale(step) * &missing));
+            let layers = (0..point.depth())
+                .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
+                .collect();
+            point = Point::new(&self.model, layers);
+            last = Some(missing);
         }
-        let unbending = point.unbending()?;
-        let wanted = faer::Scale(-1.0) * unbending.solve(&pushed);
-        let missing = &wanted - &point.residual;
-        if !missing.norm_l2().is_finite() {
-            return Ok(None);
-        }
-        let directions = Directions::at(&point, start.sizes.len())?;
-        if directions.sizes.len() < start.sizes.len()
-            || directions.smallest() < LOST * start.smallest()
-        {
-            return Ok(None);
-        }
-        let size = directions.relative(&missing);
-        if size <= ACROSS * directions.relative(&wanted) {
-            return Ok(Some(point.sharpness() / before - 1.0));
-        }
-        // A step that is taken back by the next one was too long.
-        let back = |last: &Mat<f64>| dot(last, &missing) < 0.0;
-        if last.as_ref().is_some_and(back) {
-            share *= 0.5;
-        }
-        let step = share.min(LONGEST / size);
-        let multiplier = unbending.solve(&(faer::Scale(step) * &missing));
-        let layers = (0..point.depth())
-            .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
-            .collect();
-        point = Point::new(model, layers);
-        last = Some(missing);
+        Ok(f64::INFINITY)
     }
-    Ok(None)
 }

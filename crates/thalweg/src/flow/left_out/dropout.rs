@@ -2,25 +2,15 @@
 
 use faer::Mat;
 
-use super::{Reference, across::across};
-use crate::flow::{
-    FlowError,
-    point::{Model, Point},
-    potential::add_dropout,
-};
-use crate::problem::{Spectral, Weights};
+use super::Reference;
+use crate::flow::{FlowError, point::Point, potential::add_dropout};
+use crate::problem::Spectral;
 
 /// The relative change of T by dropout of hidden units of `strength` p/(1 − p).
-pub(super) fn dropped_units(
-    reference: &Reference<'_>,
-    model: &Model,
-    weights: &Weights,
-    strength: f64,
-) -> Result<f64, FlowError> {
+pub(super) fn dropped_units(reference: &Reference<'_>, strength: f64) -> Result<f64, FlowError> {
     let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_dropout(point, strength, gradient);
-    let lower = across(model, weights, pull)?.unwrap_or(f64::INFINITY);
-    let point = Point::new(model, weights.layers().to_vec());
-    let problem = reference.problem;
+    let lower = reference.across(pull)?;
+    let Reference { problem, point, .. } = reference;
     let mut noise = problem.noise_covariance().to_owned();
     for (above, below) in point.above.iter().zip(point.below.iter().skip(1)) {
         let felt = Mat::from_fn(above.nrows(), above.ncols(), |i, j| {

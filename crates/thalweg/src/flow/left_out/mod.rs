@@ -1,12 +1,13 @@
-//! What a prediction under a [`Recipe`] leaves out: by how much its leading term moves T.
+//! What a prediction leaves out: by how much its leading term moves T.
 //!
-//! The forces of the slow flow are leading order in λ, ρ and p, as its noise is in η. Each function here has the size of
+//! The forces of the slow flow are leading order in λ, ρ and p ([`Recipe`]), as its noise is in η. Each function here has the size of
 //! the next order, so that [`Validity`](super::Validity) can say where the prediction is no longer right to about a percent. None has a
 //! fitted constant. Beyond the paper.
 
 mod across;
 mod dropout;
 mod sam;
+mod stiffness;
 
 pub use across::{decay_leaves_a_minimum, most_decay};
 
@@ -21,16 +22,17 @@ use super::{
     rest::rest,
 };
 use crate::problem::{Problem, Weights};
-use crate::recipe::{Forces, Recipe};
-use crate::theory::{Minimum, functionals};
+use crate::recipe::{Forces, Recipe, Sam};
+use crate::theory::{Curvature, Minimum, functionals};
 use crate::words::rounded;
-use across::across;
 use dropout::{dropped_inputs, dropped_units};
 use sam::{away_from_teacher, beyond_first_order, radius_at};
 
 /// What moves T beyond a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
+    /// The noise pulls more strongly where the curvature is large against 1/η.
+    StepSize,
     /// It takes the product of the weights away from V.
     WeightDecay,
     /// What is of higher order in its radius, and that it takes the product of the weights away from V.
@@ -50,8 +52,11 @@ impl LeftOut {
             Cause::WeightDecay if self.change.is_infinite() => {
                 "weight decay outweighs the teacher in some direction, which SGD loses"
             }
+            Cause::StepSize if self.change.is_infinite() => {
+                "the learning rate is beyond the edge of stability, where SGD does not rest"
+            }
             Cause::Sam if self.change.is_infinite() => {
-                "SAM takes SGD beyond the edge of stability, where nothing is known of its size"
+                "SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction"
             }
             cause => cause.words(),
         }
@@ -62,6 +67,7 @@ impl Cause {
     /// Its name in data.
     pub fn key(self) -> &'static str {
         match self {
+            Self::StepSize => "learning_rate",
             Self::WeightDecay => "weight_decay",
             Self::Sam => "sam",
             Self::HiddenDropout => "hidden_dropout",
@@ -73,6 +79,9 @@ impl Cause {
     /// What it is, for a sentence.
     fn words(self) -> &'static str {
         match self {
+            Self::StepSize => {
+                "at this learning rate noise pulls more strongly where the curvature is large"
+            }
             Self::WeightDecay => "weight decay also takes the product of the weights below V",
             Self::Sam => {
                 "SAM acts beyond its first order, most where the curvature is large, and takes the product of the weights below V"
@@ -93,12 +102,12 @@ impl Cause {
 pub struct LeftOut {
     /// Of what.
     pub cause: Cause,
-    /// T with it, relative to T as predicted, less 1. Infinite where it is not known: where weight decay or dropout outweighs the teacher in some
-    /// direction, or SAM takes SGD beyond the edge of stability.
+    /// T with it, relative to T as predicted, less 1. Infinite where it is not known: where weight decay, SAM or dropout outweighs the teacher in
+    /// some direction, or beyond the edge of stability.
     pub change: f64,
 }
 
-/// All that is left out of additions to SGD may change T by this much, relative to it: T is then right to about a percent.
+/// All that is left out may change T by this much, relative to it: T is then right to about a percent.
 pub const MOST_LEFT_OUT: f64 = 1e-2;
 
 /// How much `parts` change T, relative to it, if all go the same way.
@@ -172,6 +181,8 @@ fn signed_percent(part: &LeftOut) -> Option<String> {
 /// What a prediction of T at the minimum `weights` of `problem`, the one that is in effect learnt by `recipe`, leaves out at learning
 /// rate η₁ = η/(1 − β) and B samples in a minibatch.
 ///
+/// - *The step's size*: along an eigenvector of curvature h noise pulls not with the strength η₁²/B of small steps but 1/(1 − s) times that, s the
+///   [stability number](Recipe::stability_number) of h.
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
@@ -197,44 +208,71 @@ pub fn left_out(
     if problem.depth() == 1 || model.signal() == 0.0 {
         return Ok(found);
     }
+    let raw_rate = learning_rate * (1.0 - recipe.momentum);
     let mut forces = Forces {
         dropout: 0.0,
         ascent: 0.0,
-        ..recipe.forces(learning_rate * (1.0 - recipe.momentum), batch)
+        ..recipe.forces(raw_rate, batch)
     };
-    let radius = recipe
-        .sam
-        .map(|sam| (radius_at(problem, weights, sam, batch), sam.independent));
-    if let Some((radius, false)) = radius {
+    let point = Point::new(&model, weights.layers().to_vec());
+    let radius = recipe.sam.map(|sam| radius_at(&model, &point, sam, batch));
+    if let (
+        Some(radius),
+        Some(Sam {
+            independent: false, ..
+        }),
+    ) = (radius, recipe.sam)
+    {
         forces.noise = 1.0 + 2.0 * radius / learning_rate;
     }
-    let reference = Reference::new(problem, forces);
+    let lambda_max = Curvature::new(problem, weights)?.lambda_max()?;
+    let reference = Reference {
+        problem,
+        model,
+        point,
+        lambda_max,
+        forces,
+        sharpness: OnceCell::new(),
+    };
     let mut add = |cause, change: Result<f64, FlowError>| {
         let change = change.unwrap_or(f64::INFINITY);
         let change = if change.abs() < ROUNDING { 0.0 } else { change };
         found.push(LeftOut { cause, change });
     };
+    let stability = recipe.stability_number(raw_rate, lambda_max);
+    add(
+        Cause::StepSize,
+        if stability < 1.0 {
+            reference.stronger_where_stiff(stability / (1.0 - stability))
+        } else {
+            Ok(f64::INFINITY)
+        },
+    );
     if recipe.weight_decay > 0.0 {
         let decay = recipe.weight_decay;
         decay_leaves_a_minimum(problem, decay)?;
         let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_decay(point, decay, gradient);
-        let change = across(&model, weights, pull)?.unwrap_or(f64::INFINITY);
-        add(Cause::WeightDecay, Ok(change));
+        add(Cause::WeightDecay, reference.across(pull));
     }
     if let (Some(sam), Some(radius)) = (recipe.sam, radius) {
-        let shape = beyond_first_order(&reference, weights, radius, (learning_rate, batch));
-        let lower = away_from_teacher(problem, weights, sam, batch)?;
-        add(
-            Cause::Sam,
-            shape.map(|shape| (1.0 + shape) * (1.0 + lower) - 1.0),
-        );
+        // A normalised ascent is not along the gradient itself, and not in the stability number.
+        let steeper = if sam.normalised {
+            1.0 + radius * lambda_max
+        } else {
+            1.0
+        };
+        let rests = recipe.stability_number(raw_rate, steeper * lambda_max) < 1.0;
+        let change = || {
+            let shape =
+                beyond_first_order(&reference, sam.independent, radius, (learning_rate, batch))?;
+            let lower = away_from_teacher(&reference, sam, batch)?;
+            Ok((1.0 + shape) * (1.0 + lower) - 1.0)
+        };
+        add(Cause::Sam, if rests { change() } else { Ok(f64::INFINITY) });
     }
     if recipe.hidden_dropout > 0.0 {
         let strength = recipe.hidden_dropout / (1.0 - recipe.hidden_dropout);
-        add(
-            Cause::HiddenDropout,
-            dropped_units(&reference, &model, weights, strength),
-        );
+        add(Cause::HiddenDropout, dropped_units(&reference, strength));
     }
     if recipe.input_dropout > 0.0 {
         add(
@@ -248,23 +286,21 @@ pub fn left_out(
 /// A change of T below this, relative, is of rounding: T itself is not known better.
 const ROUNDING: f64 = 1e-7;
 
-/// Where the flow of `problem` ends under `forces`, with which other noise is compared.
+/// Where a prediction is, and what moves SGD there, with which other noise is compared.
 struct Reference<'a> {
     problem: &'a Problem,
+    model: Model,
+    /// The predicted minimum.
+    point: Point,
+    /// Of the Hessian there.
+    lambda_max: f64,
     forces: Forces,
+    /// T where the flow of `problem` ends under `forces`.
     sharpness: OnceCell<f64>,
 }
 
-impl<'a> Reference<'a> {
-    fn new(problem: &'a Problem, forces: Forces) -> Self {
-        Self {
-            problem,
-            forces,
-            sharpness: OnceCell::new(),
-        }
-    }
-
-    /// T there, found when it is first asked for.
+impl Reference<'_> {
+    /// T where the flow ends, found when it is first asked for.
     fn sharpness(&self) -> Result<f64, FlowError> {
         if let Some(&known) = self.sharpness.get() {
             return Ok(known);
