@@ -23,7 +23,7 @@ use faer::Mat;
 use crate::problem::{Problem, cholesky};
 use crate::random::{FEW_DEGREES, chi_square_words};
 
-use crate::recipe::{Recipe, RecipeError};
+use crate::recipe::{LabelWeights, Recipe, RecipeError};
 
 use super::{Data, NoiseLaw, SimulateSettings};
 
@@ -40,7 +40,8 @@ pub(super) struct Law {
     pub noise_factor: Mat<f64>,
     /// V.
     pub teacher: Mat<f64>,
-    /// Roots of the covariances of noise that is added to each input and label, where that is done sample by sample.
+    /// Roots of the covariances of noise that is added to each input and to each label as it is learnt (S, or M S Mᵀ), where that is done sample by
+    /// sample.
     pub input_noise_factor: Option<Mat<f64>>,
     pub added_noise_factor: Option<Mat<f64>>,
     /// p of inputs and of hidden units.
@@ -58,16 +59,24 @@ impl Law {
     pub fn new(problem: &Problem, settings: &SimulateSettings) -> Result<Self, RecipeError> {
         let recipe = &settings.recipe;
         let in_law = !settings.is_perturbed();
-        let keep = |there: &Option<Mat<f64>>| {
-            let there = there.as_ref().filter(|_| !in_law);
-            there.map(|covariance| cholesky(covariance.as_ref()))
+        let weights = recipe.label_multiplier(problem)?;
+        let keep = |there: &Option<Mat<f64>>, weights: Option<&Mat<f64>>| {
+            let there = there.as_ref().filter(|_| !in_law)?;
+            Some(match weights {
+                None => cholesky(there.as_ref()),
+                Some(weights) => {
+                    let weighted = weights * there * weights.transpose();
+                    cholesky((faer::Scale(0.5) * (&weighted + weighted.transpose())).as_ref())
+                }
+            })
         };
         // Gaussian noise on Gaussian samples only changes their law; smoothing scales labels in any.
         let drawn = Recipe {
             input_noise_covariance: recipe.input_noise_covariance.clone().filter(|_| in_law),
             added_noise_covariance: recipe.added_noise_covariance.clone().filter(|_| in_law),
             label_smoothing: recipe.label_smoothing,
-            label_weights: recipe.label_weights.clone(),
+            // What whitens labels also whitens the noise that is added to them later.
+            label_weights: weights.clone().map(LabelWeights::Matrix),
             ..Recipe::default()
         };
         let drawn = drawn.problem(problem)?;
@@ -77,8 +86,8 @@ impl Law {
             input_factor: cholesky(drawn.input_covariance()),
             noise_factor: cholesky(drawn.noise_covariance()),
             teacher: drawn.teacher().to_owned(),
-            input_noise_factor: keep(&recipe.input_noise_covariance),
-            added_noise_factor: keep(&recipe.added_noise_covariance),
+            input_noise_factor: keep(&recipe.input_noise_covariance, None),
+            added_noise_factor: keep(&recipe.added_noise_covariance, weights.as_ref()),
             input_dropout: recipe.input_dropout,
             hidden_dropout: recipe.hidden_dropout,
             data: Data {

@@ -5,12 +5,14 @@
 
 use faer::Mat;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, covariance};
 use crate::random::{Purpose, tests::kolmogorov_tail};
+
+use crate::recipe::{LabelWeights, Recipe};
 
 use super::law::Law;
 use super::reference::Batch;
-use super::{Data, NoiseLaw, SimulateSettings};
+use super::{Data, NoiseLaw, SampleSource, SimulateSettings};
 
 const DRAWS: u64 = 4000;
 const Z: f64 = 3.89;
@@ -155,4 +157,42 @@ pub(super) fn z_score(values: impl Iterator<Item = f64> + Clone, exact: f64) -> 
     let mean = values.clone().sum::<f64>() / n;
     let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
     (mean - exact) / (variance / n).sqrt()
+}
+
+/// Noise of the samples and noise that is added to each of them make up the noise that is learnt, with weights on the labels too.
+#[test]
+fn weighted_labels_have_weighted_noise_added() {
+    let problem = problem(2, 2);
+    let given = LabelWeights::Matrix(faer::mat![[0.8, 0.1], [-0.4, 1.5]]);
+    for label_weights in [None, Some(given), Some(LabelWeights::Whiten)] {
+        let recipe = Recipe {
+            added_noise_covariance: Some(covariance::from_deviations(&[0.2, 1.5])),
+            label_smoothing: 0.1,
+            label_weights,
+            ..Recipe::default()
+        };
+        let learnt = recipe.problem(&problem).unwrap();
+        let fresh = SimulateSettings {
+            recipe: recipe.clone(),
+            ..SimulateSettings::new(0.1, 2)
+        };
+        let mut dropped = fresh.clone();
+        dropped.recipe.hidden_dropout = 0.1;
+        let mut of_set = fresh.clone();
+        of_set.data.source = SampleSource::Finite {
+            samples: 10,
+            replacement: true,
+        };
+        for (settings, one_by_one) in [(fresh, false), (dropped, true), (of_set, true)] {
+            let law = Law::new(&problem, &settings).unwrap();
+            let own = &law.noise_factor * law.noise_factor.transpose();
+            let all = match &law.added_noise_factor {
+                None => own,
+                Some(added) => own + added * added.transpose(),
+            };
+            assert_eq!(law.added_noise_factor.is_some(), one_by_one);
+            assert!((all - learnt.noise_covariance()).norm_max() < 1e-12);
+            assert!((&law.teacher - learnt.teacher()).norm_max() < 1e-12);
+        }
+    }
 }

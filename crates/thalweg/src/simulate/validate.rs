@@ -43,9 +43,6 @@ pub(super) fn validate(
         if s.data.heteroscedasticity > 0.0 {
             return perturbed("data.heteroscedasticity");
         }
-        if s.recipe.label_weights.is_some() && s.recipe.added_noise_covariance.is_some() {
-            return perturbed("label_weights");
-        }
     }
     validate_data_set(s)?;
     validate_init(problem, &s.init)

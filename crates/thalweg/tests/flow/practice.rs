@@ -145,6 +145,15 @@ fn each_addition_moves_sgd_as_its_force_says() {
             },
         ),
         (
+            "noise and weights of labels, under hidden dropout",
+            Recipe {
+                hidden_dropout: 0.01,
+                added_noise_covariance: Some(covariance::from_deviations(&[0.2, 1.5])),
+                label_weights: Some(LabelWeights::Matrix(faer::mat![[0.8, 0.1], [0.0, 1.5]])),
+                ..Recipe::default()
+            },
+        ),
+        (
             "noise on inputs",
             Recipe {
                 input_noise_covariance: Some(covariance::from_deviations(&[0.8, 0.2])),
