@@ -5,14 +5,14 @@ use thalweg::fluctuation::student;
 use thalweg::simulate::SimulateError;
 
 use super::Belief;
-use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, starts};
+use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, start_alike, starts};
 use crate::answer::known_digits;
 use crate::quantity::{self, Quantity};
 use crate::run::{AtStep, Measurements, SeedMean, departures};
 use crate::spec::Experiment;
 use crate::store::{StoredRun, divergence, last_divergence};
 
-/// The most seeds whose own path is followed.
+/// The most starts from which a path is followed.
 const MOST_PATHS: usize = 16;
 
 /// The most steps at which the predictors are asked.
@@ -145,7 +145,12 @@ impl Comparison {
         } = &run.experiment;
         let steps: Vec<u64> = measured_steps(&run.measurements, *last);
         let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
-        let seeds: Vec<u64> = survivors.map(|o| o.seed).take(MOST_PATHS).collect();
+        let most = if start_alike(settings) {
+            usize::MAX
+        } else {
+            MOST_PATHS
+        };
+        let seeds: Vec<u64> = survivors.map(|o| o.seed).take(most).collect();
         let starts = starts(problem, settings, &seeds)?;
         let learnt = settings.recipe.problem(problem)?;
         let question = Question {
@@ -168,7 +173,7 @@ impl Comparison {
             .map(|predictor| Predicted {
                 key: predictor.key(),
                 name: predictor.name(),
-                legend: predictor.legend(),
+                legend: predictor.legend(&question),
                 leaves_out: predictor.leaves_out(),
                 answer: predictor
                     .answer(&question)
@@ -184,7 +189,7 @@ impl Comparison {
             diverged_by: last_divergence(&run.outcomes),
             divergence: divergence(&run.outcomes),
             known_digits: known_digits(&learnt, &question.forces()),
-            followed: starts.iter().map(|seed| seed.seed).collect(),
+            followed: starts.iter().flat_map(|from| from.seeds.clone()).collect(),
             departures: departures(settings),
             steps,
             measured,
@@ -319,8 +324,9 @@ fn difference(
         .starts
         .iter()
         .zip(paths)
+        .flat_map(|(from, path)| from.seeds.iter().map(move |seed| (*seed, path)))
         .filter_map(|(seed, path)| {
-            let series = measurements.series(&quantity.key, seed.seed);
+            let series = measurements.series(&quantity.key, seed);
             let measured = series.last().filter(|point| point.step == last)?;
             Some(measured.value - (*path.last()?.get(i)?)?)
         })

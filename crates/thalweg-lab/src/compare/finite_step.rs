@@ -33,7 +33,7 @@ impl Predictor for FiniteStep {
         "finite-step theory"
     }
 
-    fn legend(&self) -> &'static str {
+    fn legend(&self, _: &Question<'_>) -> &'static str {
         "finite-step theory from the same starts"
     }
 
@@ -61,7 +61,7 @@ impl Predictor for FiniteStep {
         let paths = question
             .starts
             .par_iter()
-            .map(|seed| path(question, seed, &times));
+            .map(|from| path(question, from, &times));
         let paths: Vec<FiniteTrajectory> = paths.collect::<Result<_, _>>()?;
         let values = paths.iter().map(|path| {
             let steps = question.steps.iter();
@@ -82,7 +82,7 @@ impl Predictor for FiniteStep {
 
 fn path(
     question: &Question<'_>,
-    seed: &SeedStart,
+    from: &SeedStart,
     times: &[u64],
 ) -> Result<FiniteTrajectory, NoAnswer> {
     let steps = Steps {
@@ -90,8 +90,8 @@ fn path(
         batch: question.settings.batch,
         steps: times.to_vec(),
     };
-    flow::finite_path(question.problem, &seed.start, &steps)
-        .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", seed.seed)))
+    flow::finite_path(question.problem, &from.start, &steps)
+        .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", from.seeds[0])))
 }
 
 /// The first and the last of `steps`, and of those between about as many per decade: `most` in all, if there are more.

@@ -20,8 +20,12 @@ impl Predictor for ExactLimit {
         "limit t → ∞"
     }
 
-    fn legend(&self) -> &'static str {
-        "exact limit (Theorem 1)"
+    fn legend(&self, question: &Question<'_>) -> &'static str {
+        if question.forces().are_noise_alone() {
+            "exact limit (Theorem 1)"
+        } else {
+            "limit t → ∞ under all forces"
+        }
     }
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {

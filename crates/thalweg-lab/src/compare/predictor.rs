@@ -2,7 +2,7 @@
 
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
-use thalweg::simulate::{Ensemble, SimulateError, SimulateSettings};
+use thalweg::simulate::{Ensemble, InitialWeights, SimulateError, SimulateSettings};
 
 use super::Belief;
 use crate::quantity::Quantity;
@@ -15,8 +15,8 @@ pub trait Predictor: Sync {
     /// At the head of a column, and in a sentence after "No".
     fn name(&self) -> &'static str;
 
-    /// In a legend.
-    fn legend(&self) -> &'static str;
+    /// In a legend, of what is asked.
+    fn legend(&self, question: &Question<'_>) -> &'static str;
 
     /// What its numbers do not contain, for a reader who sees them beside SGD's.
     fn leaves_out(&self) -> Option<&'static str> {
@@ -43,7 +43,7 @@ pub struct Question<'r> {
     pub problem: &'r Problem,
     /// How SGD is run on it.
     pub settings: &'r SimulateSettings,
-    /// The seeds that reached the end, or the first of them, with the weights from which they started.
+    /// The weights from which the seeds that reached the end started, or the first of these.
     pub starts: &'r [SeedStart],
     /// The steps in question, ascending.
     pub steps: &'r [u64],
@@ -67,16 +67,21 @@ impl Question<'_> {
     }
 }
 
-/// A seed and the weights from which its run started.
+/// Seeds and the weights from which their runs started.
 #[derive(Clone, Debug)]
 pub struct SeedStart {
-    /// Which one.
-    pub seed: u64,
+    /// Which ones: all where the weights are given, else a single one.
+    pub seeds: Vec<u64>,
     /// W_1 … W_D at step 0.
     pub start: Weights,
 }
 
-/// Where `seeds` start; without those whose start is not finite.
+/// Whether every seed starts from the same weights.
+pub(super) fn start_alike(settings: &SimulateSettings) -> bool {
+    matches!(settings.init, InitialWeights::Given(_))
+}
+
+/// Where `seeds` start, each start once; without those that are not finite.
 ///
 /// # Errors
 /// When the settings do not fit the problem.
@@ -88,12 +93,21 @@ pub fn starts(
     if seeds.is_empty() {
         return Ok(Vec::new());
     }
-    let weights = Ensemble::start(problem, settings, seeds)?.weights();
-    let starts = seeds.iter().zip(weights);
-    Ok(starts
-        .filter_map(|(&seed, start)| {
-            let start = start?;
-            Some(SeedStart { seed, start })
+    let size = if start_alike(settings) {
+        seeds.len()
+    } else {
+        1
+    };
+    let groups = seeds.chunks(size);
+    let first: Vec<u64> = groups.clone().map(|group| group[0]).collect();
+    let weights = Ensemble::start(problem, settings, &first)?.weights();
+    Ok(groups
+        .zip(weights)
+        .filter_map(|(group, start)| {
+            Some(SeedStart {
+                seeds: group.to_vec(),
+                start: start?,
+            })
         })
         .collect())
 }

@@ -79,7 +79,7 @@ impl Predictor for SlowFlow {
         self.name
     }
 
-    fn legend(&self) -> &'static str {
+    fn legend(&self, _: &Question<'_>) -> &'static str {
         self.legend
     }
 
@@ -113,7 +113,7 @@ impl Predictor for SlowFlow {
         let paths = question
             .starts
             .par_iter()
-            .map(|seed| self.path(question, seed));
+            .map(|from| self.path(question, from));
         let paths: Vec<Trajectory> = paths.collect::<Result<_, _>>()?;
         let asked = question.quantities;
         let values = paths.iter().map(|path| {
@@ -136,7 +136,7 @@ impl Predictor for SlowFlow {
 impl SlowFlow {
     /// The whole path from one start, at the steps in question; no answer where descent from there diverges or rests, or
     /// the integrator gives up.
-    fn path(&self, question: &Question<'_>, seed: &SeedStart) -> Result<Trajectory, NoAnswer> {
+    fn path(&self, question: &Question<'_>, from: &SeedStart) -> Result<Trajectory, NoAnswer> {
         let steps = Steps {
             learning_rate: question.effective_rate(),
             batch: question.settings.batch,
@@ -150,8 +150,8 @@ impl SlowFlow {
         let step = (steps.learning_rate, steps.batch);
         let recipe = &question.settings.recipe;
         flow::decay_leaves_a_minimum(question.problem, recipe.weight_decay)
-            .and_then(|()| flow::path(question.problem, &seed.start, &steps, &accuracy))
+            .and_then(|()| flow::path(question.problem, &from.start, &steps, &accuracy))
             .and_then(|path| path.under(question.problem, recipe, step))
-            .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", seed.seed)))
+            .map_err(|error| NoAnswer(format!("from the start of seed {}: {error}", from.seeds[0])))
     }
 }

@@ -128,6 +128,36 @@ fn every_number_is_that_of_its_own_quantity_seed_and_step() {
 }
 
 /// Of 401 measured steps every third is asked for, and the last.
+/// One start is one path, and all seeds that start there count against it, more of them than paths are followed from starts of their own.
+#[test]
+fn seeds_that_start_alike_share_a_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let same = SMALL.replace(
+        "seeds = [1, 2, 7]",
+        "seeds = 20\nweight_decay = 0.01\nstart_weights = [[[1, 0], [0, 1]], [[1, 0], [0, 1]]]",
+    );
+    let run = finished(directory.path(), &same);
+    let comparison =
+        Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap();
+    assert_eq!(comparison.followed.len(), 20);
+    let flow = predicted(&comparison, "slow_flow");
+    let Values::Paths(paths) = &flow.answer.as_ref().unwrap().values else {
+        panic!("no paths");
+    };
+    assert_eq!(paths.len(), 1);
+    for (i, measured) in comparison.measured.iter().enumerate() {
+        let (end, series) = (measured.end.unwrap(), flow.series(i).unwrap());
+        let expected = end.z(series.end).unwrap();
+        assert!((series.z.unwrap() / expected - 1.0).abs() < 1e-9);
+    }
+    // Seeds of their own starts are followed up to a number, and the limit under decay is not Theorem 1's.
+    let own = compare(&SMALL.replace("[1, 2, 7]", "20"));
+    assert_eq!(own.followed.len(), 16);
+    let legend = |comparison| predicted(comparison, "limit").legend;
+    assert_eq!(legend(&own), "exact limit (Theorem 1)");
+    assert_eq!(legend(&comparison), "limit t → ∞ under all forces");
+}
+
 #[test]
 fn predictors_are_asked_at_no_more_steps_than_can_be_drawn() {
     let comparison = compare(&format!(
@@ -293,7 +323,7 @@ fn a_predictor_of_ones_own_stands_beside_the_others() {
         fn name(&self) -> &'static str {
             "constant"
         }
-        fn legend(&self) -> &'static str {
+        fn legend(&self, _: &Question<'_>) -> &'static str {
             "a constant"
         }
         fn answer(&self, _: &Question<'_>) -> Result<Answer, NoAnswer> {

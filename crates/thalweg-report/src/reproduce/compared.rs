@@ -239,7 +239,8 @@ impl Compared {
             values.map(|value| value.unwrap_or(f64::NAN)).collect()
         };
         let seeds = self.comparison.followed.iter().copied();
-        seeds.zip(paths.iter().map(of)).collect()
+        // One path is that of all seeds, where they start alike.
+        seeds.zip(paths.iter().cycle().map(of)).collect()
     }
 
     /// Each trial's mean over the last fifth of the steps.
