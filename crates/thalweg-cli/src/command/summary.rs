@@ -17,6 +17,8 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
         page.heading(headline);
     }
     page.problem(&experiment.problem);
+    page.heading("Settings");
+    page.table(&particulars(experiment));
     page.heading(&format!(
         "After {} steps at η = {}, B = {}, over {} seeds",
         comparison.step,
@@ -32,6 +34,15 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
     }
     page.paragraph(&format!("All measurements: {}", directory.display()));
     page.finish()
+}
+
+/// What the experiment is beside what the headings say.
+fn particulars(experiment: &Experiment) -> Table {
+    let mut table = Table::new(&[Align::Left, Align::Left]);
+    for (field, value) in experiment.particulars() {
+        table.row([field, value]);
+    }
+    table
 }
 
 /// SGD and below it each predictor, with two columns for each quantity: the value, and its error or z. So it stays narrow, however

@@ -58,7 +58,7 @@ fn comparison() -> Comparison {
         divergence: None,
         known_digits: 10,
         followed: vec![1, 2, 3, 4],
-        departures: None,
+        departures: Vec::new(),
         steps: vec![0, 500],
         measured: vec![
             measured(SHARPNESS, 10.25, 0.5),

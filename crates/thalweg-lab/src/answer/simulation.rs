@@ -35,7 +35,9 @@ pub fn simulated(comparison: &Comparison, caveats: &[Caveat]) -> Value {
         Some((predicted.key.to_owned(), json!(reason)))
     });
     object["no_answer"] = Value::Object(reasons.collect());
-    object["departures"] = json!(comparison.departures);
+    let departures = &comparison.departures;
+    let sentences = (!departures.is_empty()).then(|| departures.join(" "));
+    object["departures"] = json!(sentences);
     let belief = comparison.belief();
     object["validity"] = json!(belief.map(|(_, belief)| belief));
     object["validity_of"] = json!(belief.map(|(predicted, _)| predicted.key));

@@ -8,7 +8,7 @@ use super::Belief;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, start_alike, starts};
 use crate::answer::known_digits;
 use crate::quantity::{self, Quantity};
-use crate::run::{AtStep, Measurements, SeedMean, departures};
+use crate::run::{AtStep, Measurements, SeedMean, departures, note_on_law};
 use crate::spec::Experiment;
 use crate::store::{StoredRun, divergence, last_divergence};
 
@@ -40,8 +40,8 @@ pub struct Comparison {
     pub known_digits: usize,
     /// The seeds from whose starts a predictor follows the run, the first of those that did not diverge.
     pub followed: Vec<u64>,
-    /// What the run has that the predictors leave out.
-    pub departures: Option<String>,
+    /// Where the run is not what the predictors speak of, in sentences.
+    pub departures: Vec<String>,
     /// The steps at which the predictors were asked: measured ones, the first and the last among them.
     pub steps: Vec<u64>,
     /// What was measured, quantity by quantity.
@@ -190,7 +190,10 @@ impl Comparison {
             divergence: divergence(&run.outcomes),
             known_digits: known_digits(&learnt, &question.forces()),
             followed: starts.iter().flat_map(|from| from.seeds.clone()).collect(),
-            departures: departures(settings),
+            departures: departures(settings)
+                .into_iter()
+                .chain(note_on_law(&settings.data))
+                .collect(),
             steps,
             measured,
             predicted,

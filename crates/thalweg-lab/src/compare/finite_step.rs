@@ -39,7 +39,7 @@ impl Predictor for FiniteStep {
 
     fn concerns(&self, problem: &Problem, settings: &SimulateSettings) -> bool {
         is_plain(&settings.recipe)
-            && departures(settings).is_none()
+            && departures(settings).is_empty()
             && flow::finite_offered(problem).is_ok()
     }
 

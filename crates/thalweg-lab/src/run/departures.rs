@@ -4,7 +4,7 @@ use thalweg::simulate::{Data, NoiseLaw, SampleSource, SimulateSettings};
 
 /// What `settings` have that the theory has not, and what of them it takes into account, in sentences for a reader who compares
 /// the two.
-pub fn departures(settings: &SimulateSettings) -> Option<String> {
+pub fn departures(settings: &SimulateSettings) -> Vec<String> {
     let finite = matches!(settings.data.source, SampleSource::Finite { .. });
     let recipe = &settings.recipe;
     let independent = recipe.sam.is_some_and(|sam| sam.independent);
@@ -53,8 +53,7 @@ pub fn departures(settings: &SimulateSettings) -> Option<String> {
         "Labels or inputs are changed at each step: every number, measured or predicted, is of the problem that is in effect learnt."
             .to_owned()
     });
-    let sentences: Vec<String> = left_out.into_iter().chain(taken).chain(learnt).collect();
-    (!sentences.is_empty()).then(|| sentences.join(" "))
+    left_out.into_iter().chain(taken).chain(learnt).collect()
 }
 
 /// Whether SGD sees the samples of a set in a fresh order each epoch: it then tends to the least fluctuation over the set, whatever the axes.
@@ -83,13 +82,16 @@ pub fn notes_on(data: &Data) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if data.noise != NoiseLaw::Gaussian {
-        notes.push(
-            "The law of the noise in `data` counts by its covariance alone in the prediction, which is leading order in η; a run of SGD has the law."
-                .to_owned(),
-        );
-    }
+    notes.extend(note_on_law(data));
     notes
+}
+
+/// The same of a law of the noise that is not Gaussian.
+pub(crate) fn note_on_law(data: &Data) -> Option<String> {
+    (data.noise != NoiseLaw::Gaussian).then(|| {
+        "The law of the noise in `data` counts by its covariance alone in the prediction, which is leading order in η; a run of SGD has the law."
+            .to_owned()
+    })
 }
 
 /// Those that are here, in a row.
@@ -119,10 +121,10 @@ mod tests {
             switch: None,
             precision: Precision::F64,
         };
-        assert_eq!(departures(&settings), None);
+        assert!(departures(&settings).is_empty());
         settings.recipe.momentum = 0.9;
         settings.data.heteroscedasticity = 0.5;
-        let words = departures(&settings).unwrap();
+        let words = departures(&settings).join(" ");
         assert!(
             words.contains("also has noise that depends on x. The slow flow and the limit take into account momentum β"),
             "{words}"
@@ -201,7 +203,7 @@ mod tests {
         for (change, name) in changes {
             let mut settings = plain.clone();
             change(&mut settings);
-            let words = departures(&settings).unwrap();
+            let words = departures(&settings).join(" ");
             assert!(words.contains(name), "{words}");
         }
     }

@@ -33,8 +33,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use change::{CLEAR, Change, Direction};
-pub(crate) use departures::is_reshuffled;
 pub use departures::{departures, notes_on};
+pub(crate) use departures::{is_reshuffled, note_on_law};
 pub use error::RunError;
 pub use linear::LinearRuns;
 pub use measurements::{AtStep, Columns, Measurements};

@@ -21,6 +21,7 @@ mod draft;
 mod error;
 mod experiment;
 mod field;
+mod fields;
 mod file;
 mod init;
 mod line;
@@ -54,6 +55,7 @@ pub use node::Node;
 // What the kinds of data in `sources` are read and written by.
 pub(crate) use experiment::seeds;
 pub(crate) use field::Tagged;
+pub(crate) use fields::{fields, shown};
 pub(crate) use init::{init, to_node as init_to_node};
 pub(crate) use matrix::{IDENTITY, covariance, matrix, to_node as matrix_to_node};
 pub(crate) use network::{Ends, MLP, family, hidden, with_hidden};

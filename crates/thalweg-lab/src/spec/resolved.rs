@@ -1,13 +1,14 @@
 //! Writes an experiment with every default spelled out, in the form that reads back as the same one.
 
 use thalweg::model;
-use thalweg::simulate::{Data, InitialWeights, NoiseLaw, SampleSource};
+use thalweg::simulate::{Data, InitialWeights, NoiseLaw, SampleSource, SimulateSettings};
 
 use super::error::Fault;
 use super::experiment::{
     Experiment, FINITE, GAUSSIAN, LAPLACE, ONLINE, STUDENT_T, UNIFORM, experiment,
 };
 use super::field::{Field, Tagged};
+use super::fields::{fields, shown};
 use super::init::to_node as init_node;
 use super::known;
 use super::matrix::to_node as matrix;
@@ -24,6 +25,26 @@ impl Experiment {
     /// Reading it gives the same experiment, to the last bit of every number.
     pub fn to_toml(&self) -> String {
         to_toml(&self.to_node())
+    }
+
+    /// What it is beside its sizes, η, B, steps and seeds: Σx, V and Σε, and each field in which it is not plain SGD on fresh Gaussian samples, with
+    /// its value in a line.
+    pub fn particulars(&self) -> Vec<(String, String)> {
+        let plain = Self {
+            settings: SimulateSettings::new(self.settings.learning_rate, self.settings.batch),
+            ..self.clone()
+        };
+        let (own, plain) = (self.to_node(), plain.to_node());
+        let plain = fields(&plain);
+        let covariances = [
+            "problem.input_covariance",
+            "problem.teacher",
+            "problem.noise_covariance",
+        ];
+        let own = fields(&own).into_iter();
+        own.filter(|field| covariances.contains(&&*field.0) || !plain.contains(field))
+            .map(|(field, value)| (field, shown(value)))
+            .collect()
     }
 }
 

@@ -92,7 +92,6 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         ..
     } = &run.experiment;
     let caveats = problem.caveats().iter().map(|caveat| format!("{caveat}."));
-    let remarks: Vec<String> = comparison.remarks().into_iter().chain(caveats).collect();
     let rows = [
         ("depth D", problem.depth().to_string()),
         (
@@ -109,13 +108,14 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         id: "run".to_owned(),
         title: name.clone().unwrap_or_else(|| "A run of SGD".to_owned()),
         caption: format!(
-            "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {READING} {}",
-            remarks.join(" ")
+            "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {READING}"
         ),
+        notes: comparison.remarks().into_iter().chain(caveats).collect(),
         command: format!("thalweg report {}", directory.display()),
         settings: rows
             .map(|(name, value)| (name.to_owned(), value))
             .into_iter()
+            .chain(run.experiment.particulars())
             .chain(numbers(comparison))
             .collect(),
         ..FigureResult::of_a_run()

@@ -61,7 +61,7 @@ fn comparison() -> Comparison {
         diverged_by: None,
         divergence: None,
         known_digits: 10,
-        departures: None,
+        departures: Vec::new(),
         steps: vec![0, 50],
         measured: vec![
             measured(SHARPNESS, [10.0, 11.0], [0.5, 0.25]),

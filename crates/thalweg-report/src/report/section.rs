@@ -42,13 +42,14 @@ impl<'r> Section<'r> {
         let id = to_html(&figure.id);
         let _ = write!(
             out,
-            "<section id=\"{id}\"><h2 id=\"{id}-title\">{}</h2><figure>{}<figcaption>{}</figcaption></figure>",
+            "<section id=\"{id}\"><h2 id=\"{id}-title\">{}</h2><figure>{}<figcaption>{}{}</figcaption></figure>",
             to_html(&figure.title),
             match &self.picture {
                 Some(picture) => wide(&format!("{id}-title"), picture),
                 None => "<p class=\"note\">Its picture is lost: see above.</p>".to_owned(),
             },
-            to_html(&figure.caption)
+            to_html(&figure.caption),
+            notes(&figure.notes)
         );
         if !figure.claims.is_empty() {
             out.push_str(&claims(&figure.claims));
@@ -79,6 +80,18 @@ impl<'r> Section<'r> {
         );
         out
     }
+}
+
+/// Sentences as a list; nothing where there are none.
+fn notes(sentences: &[String]) -> String {
+    if sentences.is_empty() {
+        return String::new();
+    }
+    let items = sentences.iter();
+    let items: String = items
+        .map(|sentence| format!("<li>{}</li>", to_html(sentence)))
+        .collect();
+    format!("<ul>{items}</ul>")
 }
 
 /// What may be wider than the page, in a box that is moved sideways by itself, with the arrow keys too: it can be reached by them, and is

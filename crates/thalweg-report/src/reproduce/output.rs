@@ -147,6 +147,7 @@ fn draw(entry: &Entry, context: Context<'_>) -> Result<Drawn, ReproduceError> {
             origin: entry.origin,
             says: entry.says.to_owned(),
             caption: made.caption,
+            notes: Vec::new(),
             runs: run_files,
             command: command(entry.id, context.budget),
             settings: settings

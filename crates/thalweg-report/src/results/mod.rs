@@ -99,6 +99,9 @@ pub struct FigureResult {
     pub says: String,
     /// What it shows.
     pub caption: String,
+    /// What else is to be known of it, in sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// The command that makes it again.
     pub command: String,
     /// The settings that fix its numbers: name and value.
@@ -125,6 +128,7 @@ impl FigureResult {
             origin: Origin::default(),
             says: String::new(),
             caption: String::new(),
+            notes: Vec::new(),
             command: String::new(),
             settings: Vec::new(),
             claims: Vec::new(),

@@ -32,6 +32,7 @@ fn figure(id: &str, claims: Vec<Judged>) -> FigureResult {
             .map_or(Origin::Paper, |entry| entry.origin),
         says: format!("What {id} says."),
         caption: String::new(),
+        notes: Vec::new(),
         command: String::new(),
         settings: vec![],
         claims,
