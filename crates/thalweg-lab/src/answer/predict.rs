@@ -180,13 +180,7 @@ impl<'p> PredictAnswer<'p> {
                 validity: Validity::at(problem, size, learning_rate, batch)
                     .under(problem, &prepared.recipe, (learning_rate, batch), weights)
                     .map(|validity| believed_on(&prepared.data, validity))
-                    .map(|validity| {
-                        if prepared.followed {
-                            validity.by_exact_drift()
-                        } else {
-                            validity
-                        }
-                    })
+                    .map(|validity| validity.with_axes_followed(prepared.followed))
                     .map_err(AnswerError::input)?,
                 relaxation: quick_relaxation(problem, *forces)
                     .filter(|relaxation| !relaxation.rates.is_empty())
@@ -267,7 +261,11 @@ impl<'p> PredictAnswer<'p> {
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
             Some(relaxation.steps(rate, batch))
         });
-        SimulatedEnd::new(problem, &settings, None, (&start, least), more)
+        let end = SimulatedEnd::new(problem, &settings, None, (&start, least), more)?;
+        Ok(SimulatedEnd {
+            by_noise_alone: known.is_none() && least.is_some(),
+            ..end
+        })
     }
 
     /// The weights there.

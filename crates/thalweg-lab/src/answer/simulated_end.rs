@@ -53,6 +53,8 @@ pub struct SimulatedEnd {
     pub change: Option<f64>,
     /// The steps before which nothing can be said to have settled: a relaxation time of the slow flow; none where it is not known.
     pub least: Option<f64>,
+    /// Whether that is the relaxation time under the noise alone, since the one under all forces is not known.
+    pub by_noise_alone: bool,
     /// Whether the runs are that long, every standard error is at most 1 %, and T has stopped changing to within it and
     /// its own error.
     pub settled: bool,
@@ -165,6 +167,7 @@ impl SimulatedEnd {
                     means,
                     change,
                     least,
+                    by_noise_alone: false,
                     settled,
                 });
             }
@@ -183,6 +186,7 @@ impl SimulatedEnd {
             "relative_change": self.change,
             "settled": self.settled,
             "relaxation_steps": self.least,
+            "relaxation_by_noise_alone": self.by_noise_alone,
         });
         for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
             let mean = self.means.as_ref().map(|means| means[i]);
@@ -201,8 +205,13 @@ impl SimulatedEnd {
         // One layer has nothing that relaxes.
         if let Some(relaxation) = self.least.filter(|steps| *steps > 0.0) {
             words += &format!(
-                ", {:.2} relaxation times of the slow flow,",
-                self.steps as f64 / relaxation
+                ", {:.2} relaxation times of the slow flow{},",
+                self.steps as f64 / relaxation,
+                if self.by_noise_alone {
+                    " under the noise alone (under all that acts it is not known)"
+                } else {
+                    ""
+                }
             );
         }
         words += " from the theory's own end.";

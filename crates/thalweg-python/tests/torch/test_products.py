@@ -393,6 +393,11 @@ def test_autocast_inside_is_noted(where: str) -> None:
         with torch.autocast("cpu", torch.bfloat16) if where == "loss" else nullcontext():
             return model(x).float().square().sum(1)
 
+    if where == "lstm":
+        try:
+            loss(Inside(), torch.randn(6, 4))
+        except RuntimeError as error:
+            pytest.skip(f"PyTorch has no LSTM in bfloat16 on this processor: {error}")
     notes = Objective(Inside(), loss, torch.randn(6, 4)).notes
     assert any("bfloat16, as under autocast" in note for note in notes) == (where != "nowhere")
 

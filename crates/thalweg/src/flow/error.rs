@@ -7,6 +7,10 @@ use crate::{
     words::{rounded, shown},
 };
 
+/// What takes larger networks, and where.
+const SYMMETRIC: &str = "larger ones are followed by symmetric generators, `thalweg flow --drift symmetric`, where neither hidden units are \
+    dropped nor SAM is normalised";
+
 /// A flow that was not computed: what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FlowError {
@@ -169,6 +173,12 @@ pub enum FlowError {
         /// Which one.
         force: &'static str,
     },
+    /// Where nothing is to be learnt the path under SAM's normalised ascent ends within a finite time.
+    #[error(
+        "V√Σx is 0, and SAM's normalised ascent takes the network to 0 within a finite time, where its force has no direction any more: the path cannot be \
+         followed; `thalweg predict` has the end, and SAM along the gradient itself a path"
+    )]
+    AscentWithoutSignal,
     /// Weight decay leaves no minimum but the network at 0.
     #[error(
         "weight_decay is {}, and beyond {} loss and decay leave no minimum but the network at 0: SGD goes there, and T to 0; choose a smaller weight \
@@ -200,7 +210,7 @@ pub enum FlowError {
     },
     /// A network too large for the drift that was asked for.
     #[error(
-        "{parameters} weights are too many for the flow's integrator, which takes at most {most} by this drift; take narrower layers or a smaller depth (symmetric generators, `--drift symmetric`, are for large networks)"
+        "{parameters} weights are too many for the flow's integrator, which takes at most {most} by this drift; take narrower layers or a smaller depth ({SYMMETRIC})"
     )]
     TooLarge {
         /// Σ_k h_k h_{k−1}, the number of weights in all layers.
@@ -211,7 +221,7 @@ pub enum FlowError {
     /// The exact drift would decompose a matrix that is too large.
     #[error(
         "the exact drift decomposes a matrix of d_y · rank Σx = {size} rows at each step, and at most {most} are taken where layers, inputs and noise \
-         do not share their axes: take fewer outputs or inputs, or follow symmetric generators (`--drift symmetric`)"
+         do not share their axes: take fewer outputs or inputs ({SYMMETRIC})"
     )]
     CurvatureTooLarge {
         /// d_y · rank Σx.

@@ -19,7 +19,7 @@ use super::{
     manifold::to_manifold,
     point::{Model, Point},
     rosenbrock::Statistics,
-    trajectory::{along, limit, limit_size, misalignment_of, snapshot},
+    trajectory::{along, has_path, limit, limit_size, misalignment_of, snapshot},
     validity::{ARRIVED, Approach, Size},
 };
 use crate::problem::{Problem, Weights};
@@ -57,6 +57,7 @@ pub fn path(
     settings.check()?;
     let slow_times = Times::from(steps.clone()).slow()?;
     let model = Model::new(problem).under(settings.forces);
+    has_path(&model, settings)?;
     start.fits(problem)?;
     let descent = Descending::new(&model, start, steps, settings).map_err(|error| match error {
         FlowError::Diverges {

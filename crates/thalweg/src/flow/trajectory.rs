@@ -124,6 +124,17 @@ impl From<Waypoint> for Limit {
 /// A start may be this far from the manifold, relative to ‖V√Σx‖; it is then put on it.
 const ON_MANIFOLD: f64 = 1e-6;
 
+/// Whether the force has a direction all the way.
+///
+/// # Errors
+/// [`FlowError::AscentWithoutSignal`].
+pub(super) fn has_path(model: &Model, settings: &FlowSettings) -> Result<(), FlowError> {
+    if model.signal() == 0.0 && settings.forces.ascent != 0.0 {
+        return Err(FlowError::AscentWithoutSignal);
+    }
+    Ok(())
+}
+
 /// The slow flow of `problem` from the minimum `start`, at `times`.
 ///
 /// # Errors
@@ -138,6 +149,7 @@ pub fn slow_flow(
     settings.check()?;
     let slow_times = times.slow()?;
     let model = Model::new(problem).under(settings.forces);
+    has_path(&model, settings)?;
     start.fits(problem)?;
     let mut state = model.flatten(start.layers());
     let distance = Point::new(&model, model.layers(&state)).residual.norm_l2() / model.scale();

@@ -236,13 +236,13 @@ impl Validity {
         self
     }
 
-    /// The same for an end that the exact drift was followed to, whatever the axes of noise and signal.
+    /// The same for an end to which the exact drift was `followed`, if it was: then the axes of noise and signal do not count.
     #[must_use]
-    pub fn by_exact_drift(self) -> Self {
-        Self {
-            misalignment: 0.0,
-            ..self
+    pub fn with_axes_followed(mut self, followed: bool) -> Self {
+        if followed {
+            self.misalignment = 0.0;
         }
+        self
     }
 
     /// The same for a path that begins with a descent.

@@ -246,6 +246,12 @@ impl Recipe {
             fraction,
         )?;
         require(
+            self.hidden_dropout == 0.0 || problem.depth() > 1,
+            "hidden_dropout",
+            self.hidden_dropout,
+            "0 for a network of one layer, which has no hidden units",
+        )?;
+        require(
             (0.0..1.0).contains(&self.label_smoothing),
             "label_smoothing",
             self.label_smoothing,

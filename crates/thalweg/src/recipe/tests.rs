@@ -149,6 +149,18 @@ fn errors_name_the_field() {
             ..
         }
     ));
+    let of_one_layer = Problem::new(
+        problem.input_covariance().to_owned(),
+        problem.teacher().to_owned(),
+        problem.noise_covariance().to_owned(),
+        1,
+    );
+    let dropped = Recipe {
+        hidden_dropout: 0.1,
+        ..Recipe::default()
+    };
+    let wrong = dropped.problem(&of_one_layer.unwrap()).unwrap_err();
+    assert!(wrong.to_string().contains("no hidden units"), "{wrong}");
     let wrong = refused(Recipe {
         input_noise_covariance: Some(Mat::identity(2, 2)),
         ..Recipe::default()

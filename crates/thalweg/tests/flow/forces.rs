@@ -2,7 +2,7 @@
 
 use faer::{Mat, linalg::solvers::DenseSolveCore};
 use serde_json::Value;
-use thalweg::flow::{Drift, FlowSettings, Times, rest, slow_flow};
+use thalweg::flow::{Drift, FlowError, FlowSettings, Steps, Times, path, rest, slow_flow};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::recipe::{Forces, Recipe, Sam};
 use thalweg::theory::{functionals, predict};
@@ -273,4 +273,41 @@ fn numbers_at_the_end_are_those_of_its_weights() {
     };
     let same = rest(&problem, &under(&half, 0.005, 10, Drift::Symmetric)).unwrap();
     assert!(relative(end.sharpness, same.sharpness) < 1e-8);
+}
+
+/// Where there is nothing to learn the normalised ascent takes the network to 0 within a finite time: that end is known, the way there is not.
+#[test]
+fn a_normalised_ascent_without_signal_has_an_end_and_no_path() {
+    let silent = Problem::new(
+        Mat::identity(2, 2),
+        Mat::zeros(2, 2),
+        covariance::from_deviations(&[1.0, 0.3]),
+        2,
+    )
+    .unwrap();
+    let recipe = |normalised| Recipe {
+        sam: Some(Sam {
+            radius: 0.01,
+            normalised,
+            independent: false,
+        }),
+        ..Recipe::default()
+    };
+    let settings = under(&recipe(true), 0.01, 10, Drift::Exact);
+    let first = faer::mat![[1.0, 0.2], [0.1, 0.8]];
+    let start = Weights::new(&silent, vec![first, Mat::zeros(2, 2)]).unwrap();
+    let times = Times::Slow(vec![1.0]);
+    let refused = slow_flow(&silent, &start, &times, &settings).unwrap_err();
+    assert_eq!(refused, FlowError::AscentWithoutSignal);
+    let steps = Steps {
+        learning_rate: 0.01,
+        batch: 10,
+        steps: vec![100],
+    };
+    let refused = path(&silent, &start, &steps, &settings).unwrap_err();
+    assert_eq!(refused, FlowError::AscentWithoutSignal);
+    assert_eq!(rest(&silent, &settings).unwrap().sharpness, 0.0);
+    // Along the gradient itself it has both.
+    let plain = under(&recipe(false), 0.01, 10, Drift::Exact);
+    assert!(slow_flow(&silent, &start, &times, &plain).is_ok());
 }

@@ -110,6 +110,9 @@ pub struct LeftOut {
 /// All that is left out may change T by this much, relative to it: T is then right to about a percent.
 pub const MOST_LEFT_OUT: f64 = 1e-2;
 
+/// A leading term above this is no estimate: what it is the first of may be as large.
+const MOST_ESTIMATED: f64 = 0.3;
+
 /// How much `parts` change T, relative to it, if all go the same way.
 pub(super) fn left_out_in_all(parts: &[LeftOut]) -> f64 {
     parts.iter().map(|part| part.change.abs()).sum()
@@ -140,8 +143,13 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
     let shown = parts.iter().filter(|part| part.change.abs() >= LEAST_SHOWN);
     let parts = shown.map(words).collect::<Vec<_>>().join("; ");
     Some(if all.is_finite() {
+        let so_large = if all > MOST_ESTIMATED {
+            ", of which one so large says only that much is left out"
+        } else {
+            ""
+        };
         format!(
-            "T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out; `thalweg predict \
+            "T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out{so_large}; `thalweg predict \
              --simulate` runs SGD itself.",
             percent(all)
         )
