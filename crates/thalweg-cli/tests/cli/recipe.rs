@@ -106,10 +106,16 @@ fn what_additions_leave_out_is_said() {
     let verdict = |more: &[&str]| predict(more)["run"]["validity"].clone();
     let small = verdict(&["--weight-decay", "1e-3"]);
     assert_eq!(small["in_range"], true, "{small}");
-    let change = |validity: &Value| validity["left_out"][0]["relative_change"].as_f64().unwrap();
+    let part = |validity: &Value, of: &str| {
+        let parts = validity["left_out"].as_array().unwrap().iter();
+        let mut parts = parts.filter(|part| part["of"] == of);
+        parts.next().unwrap()["relative_change"].as_f64().unwrap()
+    };
+    let change = |validity: &Value| part(validity, "weight_decay");
+    // Noise is not isotropic here, and the step has its share.
+    assert!((-0.01..-1e-4).contains(&part(&verdict(&[]), "learning_rate")));
     assert!((change(&small) / -1e-3 - 1.0).abs() < 0.05, "{small}");
     let large = verdict(&["--weight-decay", "0.1"]);
-    assert_eq!(large["left_out"][0]["of"], "weight_decay");
     assert_eq!(large["in_range"], false);
     assert!((change(&large) / -0.1 - 1.0).abs() < 0.05, "{large}");
     let words = large["warning"].as_str().unwrap();
@@ -220,10 +226,11 @@ fn sam_beyond_the_edge_has_no_size() {
         assert_eq!(page.status, Some(0), "{}", page.stderr);
         assert!(!page.stdout.contains("000000000"), "{}", page.stdout);
         let validity = predict(&["--sam", radius])["run"]["validity"].clone();
-        assert!(validity["left_out"][0]["relative_change"].is_null());
+        let part = &validity["left_out"][0];
+        assert!(part["of"] == "sam" && part["relative_change"].is_null());
         let said = validity["warning"].as_str().unwrap();
         assert!(
-            said.contains("where nothing is known of its size"),
+            said.contains("SAM takes SGD beyond the edge of stability"),
             "{said}"
         );
     }
@@ -462,7 +469,7 @@ fn what_is_stable_is_left_alone_and_what_is_not_goes_below_the_edge() {
         page.status == Some(0)
             && page
                 .stdout
-                .contains("Nothing has to be changed: λ_max is 19.6794 already"),
+                .contains("Nothing has to be changed: the stability number is 0.885572 already"),
         "{}",
         page.stdout
     );

@@ -1,14 +1,21 @@
 //! SGD's own end: near the limit where the step is small, and honest where it is not.
 #![allow(clippy::unwrap_used)]
 
+use super::super::{PredictAnswer, Prepared};
 use super::*;
 use thalweg::problem::covariance;
+use thalweg::recipe::Recipe;
 use thalweg::theory::predict;
 
-fn end(learning_rate: f64, rounds: usize, least: Option<f64>) -> SimulatedEnd {
+/// V = Σx = I, d = D = 2.
+fn problem() -> Problem {
     let noise = covariance::from_deviations(&[1.0, 0.5]);
     let one = || faer::Mat::<f64>::identity(2, 2);
-    let problem = Problem::new(one(), one(), noise, 2).unwrap();
+    Problem::new(one(), one(), noise, 2).unwrap()
+}
+
+fn end(learning_rate: f64, rounds: usize, least: Option<f64>) -> SimulatedEnd {
+    let problem = problem();
     let start = predict(&problem).unwrap().minimum.weights().unwrap();
     let settings = SimulateSettings::new(learning_rate, 10);
     let mut left = rounds * MEASURED as usize;
@@ -24,10 +31,7 @@ fn end(learning_rate: f64, rounds: usize, least: Option<f64>) -> SimulatedEnd {
 fn a_small_step_ends_at_the_limit() {
     let found = end(0.005, 12, Some(4000.0));
     let means = found.means.unwrap();
-    let noise = covariance::from_deviations(&[1.0, 0.5]);
-    let one = || faer::Mat::<f64>::identity(2, 2);
-    let problem = Problem::new(one(), one(), noise, 2).unwrap();
-    let limit = predict(&problem).unwrap();
+    let limit = predict(&problem()).unwrap();
     assert!(found.settled, "{found:?}");
     let expected = [limit.sharpness, limit.lambda_max, limit.fluctuation];
     for (mean, expected) in means.iter().zip(expected) {
@@ -49,4 +53,25 @@ fn time_up_and_divergence_are_said() {
     let wild = end(2.0, 3, None);
     assert!(wild.means.is_none() && wild.sentence().contains("smaller learning rate"));
     assert_eq!(wild.json()["sharpness"]["mean"], Value::Null);
+}
+
+/// Under dropout of hidden units no relaxation time is known, and that under the noise alone is named as such.
+#[test]
+fn a_clock_of_the_noise_alone_is_named() {
+    let problem = problem();
+    for (hidden_dropout, named) in [(0.0, false), (0.01, true)] {
+        let recipe = Recipe {
+            hidden_dropout,
+            ..Recipe::default()
+        };
+        let step = (0.01, 10);
+        let prepared = Prepared::new(&problem, recipe, Some(step)).unwrap();
+        let answer = PredictAnswer::new(&prepared, false).unwrap();
+        let end = answer.simulated_at(&problem, step, || false).unwrap();
+        assert_eq!(end.by_noise_alone, named);
+        assert_eq!(end.json()["relaxation_by_noise_alone"], named);
+        let words = "relaxation times of the slow flow under the noise alone";
+        assert_eq!(end.sentence().contains(words), named, "{}", end.sentence());
+        assert!(end.least.is_some());
+    }
 }

@@ -130,7 +130,7 @@ fn changed(
         input_noise_covariance: noise(inputs, widths[0]),
         added_noise_covariance: noise(labels, widths[widths.len() - 1]),
         input_dropout: if units { 0.3 } else { 0.0 },
-        hidden_dropout: if hidden { 0.2 } else { 0.0 },
+        hidden_dropout: if hidden && widths.len() > 2 { 0.2 } else { 0.0 },
         label_smoothing: if smoothed { 0.1 } else { 0.0 },
         ..settings.recipe
     };

@@ -52,9 +52,6 @@ impl LeftOut {
             Cause::WeightDecay if self.change.is_infinite() => {
                 "weight decay outweighs the teacher in some direction, which SGD loses"
             }
-            Cause::StepSize if self.change.is_infinite() => {
-                "the learning rate is beyond the edge of stability, where SGD does not rest"
-            }
             Cause::Sam if self.change.is_infinite() => {
                 "SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction"
             }
@@ -248,14 +245,11 @@ pub fn left_out(
         found.push(LeftOut { cause, change });
     };
     let stability = recipe.stability_number(raw_rate, lambda_max);
-    add(
-        Cause::StepSize,
-        if stability < 1.0 {
-            reference.stronger_where_stiff(stability / (1.0 - stability))
-        } else {
-            Ok(f64::INFINITY)
-        },
-    );
+    // Beyond that SGD does not rest, and the number itself says so.
+    if stability < 1.0 {
+        let change = reference.stronger_where_stiff(stability / (1.0 - stability));
+        add(Cause::StepSize, change);
+    }
     if recipe.weight_decay > 0.0 {
         let decay = recipe.weight_decay;
         decay_leaves_a_minimum(problem, decay)?;
