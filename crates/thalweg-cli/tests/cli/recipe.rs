@@ -469,7 +469,7 @@ fn what_is_stable_is_left_alone_and_what_is_not_goes_below_the_edge() {
         page.status == Some(0)
             && page
                 .stdout
-                .contains("Nothing has to be changed: the stability number is 0.885572 already"),
+                .contains("Nothing has to be changed: the stability number is 0.885573 already"),
         "{}",
         page.stdout
     );

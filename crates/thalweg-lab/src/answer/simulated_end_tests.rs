@@ -31,7 +31,8 @@ fn end(learning_rate: f64, rounds: usize, least: Option<f64>) -> SimulatedEnd {
 fn a_small_step_ends_at_the_limit() {
     let found = end(0.005, 12, Some(4000.0));
     let means = found.means.unwrap();
-    let limit = predict(&problem()).unwrap();
+    let problem = problem();
+    let limit = predict(&problem).unwrap();
     assert!(found.settled, "{found:?}");
     let expected = [limit.sharpness, limit.lambda_max, limit.fluctuation];
     for (mean, expected) in means.iter().zip(expected) {
