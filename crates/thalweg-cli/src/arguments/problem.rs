@@ -37,16 +37,16 @@ pub struct ProblemArguments {
 #[group(id = "problem_flags", multiple = true, conflicts_with = "file")]
 pub struct ProblemFlags {
     /// D, the number of layers
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     depth: Option<usize>,
     /// Inputs and outputs, d_x = d_y [default: as many as --noise or --inputs list]
-    #[arg(long, value_name = "d", value_parser = dimension)]
+    #[arg(long, value_name = "d", value_parser = dimension, allow_hyphen_values = true)]
     dimension: Option<usize>,
     /// d_x, the number of inputs, where it differs from d_y
-    #[arg(long, value_name = "d_x", value_parser = dimension)]
+    #[arg(long, value_name = "d_x", value_parser = dimension, allow_hyphen_values = true)]
     input_dimension: Option<usize>,
     /// d_y, the number of outputs, where it differs from d_x
-    #[arg(long, value_name = "d_y", value_parser = dimension)]
+    #[arg(long, value_name = "d_y", value_parser = dimension, allow_hyphen_values = true)]
     output_dimension: Option<usize>,
     /// Label noise ε [default: identity]
     ///
@@ -64,10 +64,10 @@ pub struct ProblemFlags {
     #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     teacher: Option<Spectrum>,
     /// Widths of the hidden layers, h_1,…,h_{D−1} [default: all max(d_x, d_y)]
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', value_parser = dimension)]
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', value_parser = dimension, allow_hyphen_values = true)]
     hidden_widths: Option<Vec<usize>>,
     /// Rotate Σx, Σε and both sides of V at random, each on its own, by this seed
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", allow_hyphen_values = true)]
     basis_seed: Option<u64>,
 }
 

@@ -54,9 +54,11 @@ pub fn number(text: &str) -> Result<f64, String> {
 
 /// A finite number above 0.
 pub fn positive(text: &str) -> Result<f64, String> {
-    match number(text) {
-        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
-        _ => Err("a finite number above 0 is needed".into()),
+    let value = number(text)?;
+    if value > 0.0 && value.is_finite() {
+        Ok(value)
+    } else {
+        Err("a finite number above 0 is needed".into())
     }
 }
 

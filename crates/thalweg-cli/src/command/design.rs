@@ -154,6 +154,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             target.what(),
             number(target.of(&answer.before.0))
         ));
+        if let Some(warning) = &answer.before.0.warning {
+            page.paragraph(warning);
+        }
     }
     for (lever, found, simulated) in &answer.designs {
         page.heading(lever.name());

@@ -117,7 +117,7 @@ impl Shown<'_> {
         let experiment = &self.0.run.experiment;
         let optimizer = &experiment.settings.optimizer.update;
         let (threshold, formula) =
-            optimizer.stability_threshold(experiment.steps.saturating_sub(1));
+            optimizer.stability_threshold(*quantity::end(experiment.steps).start());
         Some(format!(
             "At the end {} is {} of {formula}, where gradient descent would turn unstable.",
             quantity.plain_symbol(),

@@ -114,7 +114,7 @@ impl ForcedEnd {
 /// What depends on the step size and the batch.
 #[derive(Debug)]
 pub struct PredictedRun {
-    /// η, the learning rate, in weight²/loss.
+    /// η₁ = η/(1 − β), the learning rate that counts under momentum β, in weight²/loss.
     pub learning_rate: f64,
     /// B, the samples in a minibatch.
     pub batch: usize,

@@ -28,7 +28,7 @@ pub struct TrainAnswer<'r> {
 pub struct Preconditioned {
     /// Over the last fifth of the steps; nothing where no seed was measured throughout.
     pub end: Option<SeedMean>,
-    /// 2(1 + β₁)/((1 − β₁)η) at the last step.
+    /// 2(1 + β₁)/((1 − β₁)η) at the η with which the last fifth of the steps begins.
     pub threshold: f64,
 }
 
@@ -106,7 +106,7 @@ fn preconditioned(run: &StoredRun<NetworkExperiment>) -> Option<Preconditioned> 
     let key = &PRECONDITIONED_LAMBDA_MAX.key;
     Some(Preconditioned {
         end: run.measurements.window(key, quantity::end(steps)),
-        threshold: adam.stability_threshold(steps.saturating_sub(1)),
+        threshold: adam.stability_threshold(*quantity::end(steps).start()),
     })
 }
 

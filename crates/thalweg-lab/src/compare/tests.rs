@@ -127,7 +127,6 @@ fn every_number_is_that_of_its_own_quantity_seed_and_step() {
     }
 }
 
-/// Of 401 measured steps every third is asked for, and the last.
 /// One start is one path, and all seeds that start there count against it, more of them than paths are followed from starts of their own.
 #[test]
 fn seeds_that_start_alike_share_a_path() {
@@ -158,6 +157,7 @@ fn seeds_that_start_alike_share_a_path() {
     assert_eq!(legend(&comparison), "limit t → ∞ under all forces");
 }
 
+/// Of 401 measured steps every third is asked for, and the last.
 #[test]
 fn predictors_are_asked_at_no_more_steps_than_can_be_drawn() {
     let comparison = compare(&format!(

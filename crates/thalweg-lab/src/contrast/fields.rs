@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::spec::{Node, fields, shown};
 
+/// Characters of a value that are shown in full, in a column of a table.
+const SHOWN: usize = 48;
+
 /// A field that is not the same in all specifications.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FieldDifference {
@@ -30,7 +33,10 @@ pub(super) fn differences(specifications: &[&Node]) -> Vec<FieldDifference> {
         if of_each.windows(2).any(|pair| pair[0] != pair[1]) {
             found.push(FieldDifference {
                 field: field.clone(),
-                values: of_each.into_iter().map(|node| node.map(shown)).collect(),
+                values: of_each
+                    .into_iter()
+                    .map(|node| node.map(|node| shown(node, SHOWN)))
+                    .collect(),
             });
         }
     }

@@ -19,6 +19,9 @@ use super::specification::Specification;
 use super::word::Word;
 use crate::provenance::{LOSS_CONVENTION, mended_in};
 
+/// Characters of a value that are told in full.
+const SHOWN: usize = 160;
+
 impl Experiment {
     /// The experiment as a specification file in TOML, all defaults and matrices explicit.
     ///
@@ -43,7 +46,7 @@ impl Experiment {
         ];
         let own = fields(&own).into_iter();
         own.filter(|field| covariances.contains(&&*field.0) || !plain.contains(field))
-            .map(|(field, value)| (field, shown(value)))
+            .map(|(field, value)| (field, shown(value, SHOWN)))
             .collect()
     }
 }

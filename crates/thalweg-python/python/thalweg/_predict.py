@@ -123,7 +123,7 @@ class Prediction:
         ]
         if self.run is not None:
             rows.append(("stability number", self.run["stability_formula"], self.run["stability_number"], "", ""))
-            rows.append(("relaxation time, in steps", "B/(η² rate)", self.run["relaxation_steps"], "", ""))
+            rows.append(("relaxation time, in steps", "B/(η₁² rate), η₁ = η/(1 − β)", self.run["relaxation_steps"], "", ""))
         return table(["quantity", "symbol", "value", "unit", "source"], rows, "Where SGD ends as η → 0")
 
 

@@ -97,8 +97,8 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
             Some(_) => *quantity == PRECONDITIONED_LAMBDA_MAX,
         };
         if decides {
-            let last = run.experiment.steps.saturating_sub(1);
-            let (level, formula) = interventions.update.stability_threshold(last);
+            let end = quantity::end(run.experiment.steps);
+            let (level, formula) = interventions.update.stability_threshold(*end.start());
             let name = match adam {
                 None => format!("{formula}, the edge of stability"),
                 Some(_) => format!("{formula}, where AdamW turns unstable"),

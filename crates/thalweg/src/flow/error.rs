@@ -107,7 +107,8 @@ pub enum FlowError {
     },
     /// Gradient descent at this step size runs away from the minima, or grows without bound.
     #[error(
-        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {learning_rate:?}: {}",
+        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {} (with momentum β, η/(1 − β), as which the way down is followed): {}",
+        rounded(*learning_rate),
         slower(*stable)
     )]
     Diverges {
@@ -288,7 +289,8 @@ fn slower(stable: Option<f64>) -> String {
     let scaled = "dividing each input and each output by its standard deviation allows larger ones";
     match stable {
         Some(rate) => format!(
-            "with {rate:?} it stays below the edge of stability on its whole way down; {scaled}"
+            "with {} it stays below the edge of stability on its whole way down; {scaled}",
+            rounded(rate)
         ),
         None => format!("choose a smaller one; {scaled}"),
     }

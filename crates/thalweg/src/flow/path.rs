@@ -54,10 +54,10 @@ pub fn path(
     steps: &Steps,
     settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
+    has_path(problem, settings)?;
     settings.check()?;
     let slow_times = Times::from(steps.clone()).slow()?;
     let model = Model::new(problem).under(settings.forces);
-    has_path(&model, settings)?;
     start.fits(problem)?;
     let descent = Descending::new(&model, start, steps, settings).map_err(|error| match error {
         FlowError::Diverges {

@@ -1,7 +1,7 @@
 //! The slow flow as its users see it: T, λ_max, F and the layers' conditioning at chosen times.
 
 use super::{
-    Drift, FlowError, FlowSettings, Statistics, Times, Validity,
+    Cause, Drift, FlowError, FlowSettings, LeftOut, Statistics, Times, Validity,
     manifold::to_manifold,
     point::{Model, Point},
     rest::rest,
@@ -48,8 +48,12 @@ pub struct Trajectory {
     pub statistics: Statistics,
 }
 
+/// A path is as good as at its end where T is within this part of its limit.
+const AT_THE_END: f64 = 0.05;
+
 impl Trajectory {
-    /// The same with what it leaves out of `recipe`'s additions at its last point ([`Validity::under`]), at the effective rate η₁ and B of `step`.
+    /// The same with what it leaves out at its last point ([`Validity::under`]), at the effective rate η₁ and B of `step`: of `recipe`'s additions, and
+    /// of the step's size where it is as good as at its end. (On the way noise that pulls more strongly also moves SGD sooner.)
     ///
     /// # Errors
     /// See [`left_out`](super::left_out).
@@ -61,7 +65,15 @@ impl Trajectory {
     ) -> Result<Self, FlowError> {
         if let (Some(validity), Some(last)) = (self.validity.take(), self.snapshots.last()) {
             let weights = || Ok(last.weights.clone());
-            self.validity = Some(validity.under(problem, recipe, step, weights)?);
+            let mut validity = validity.under(problem, recipe, step, weights)?;
+            let arrived =
+                |limit: &Limit| (last.sharpness / limit.sharpness - 1.0).abs() <= AT_THE_END;
+            if !self.limit.as_ref().is_ok_and(arrived) {
+                let on_the_way =
+                    |part: &LeftOut| part.cause == Cause::StepSize && part.change.is_finite();
+                validity.left_out.retain(|part| !on_the_way(part));
+            }
+            self.validity = Some(validity);
         }
         Ok(self)
     }
@@ -128,8 +140,8 @@ const ON_MANIFOLD: f64 = 1e-6;
 ///
 /// # Errors
 /// [`FlowError::AscentWithoutSignal`].
-pub(super) fn has_path(model: &Model, settings: &FlowSettings) -> Result<(), FlowError> {
-    if model.signal() == 0.0 && settings.forces.ascent != 0.0 {
+pub(super) fn has_path(problem: &Problem, settings: &FlowSettings) -> Result<(), FlowError> {
+    if Model::new(problem).signal() == 0.0 && settings.forces.ascent != 0.0 {
         return Err(FlowError::AscentWithoutSignal);
     }
     Ok(())
@@ -146,10 +158,10 @@ pub fn slow_flow(
     times: &Times,
     settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
+    has_path(problem, settings)?;
     settings.check()?;
     let slow_times = times.slow()?;
     let model = Model::new(problem).under(settings.forces);
-    has_path(&model, settings)?;
     start.fits(problem)?;
     let mut state = model.flatten(start.layers());
     let distance = Point::new(&model, model.layers(&state)).residual.norm_l2() / model.scale();

@@ -213,9 +213,12 @@ impl Validity {
             *spread *= wider(stability);
         }
         let learning_rate = step.0 * (1.0 - recipe.momentum);
-        let number = |stability| recipe.stability_number(learning_rate, lambda_max(stability));
-        self.stability = number(self.stability);
-        self.limit_stability = self.limit_stability.map(number);
+        for stability in [Some(&mut self.stability), self.limit_stability.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            *stability = recipe.stability_number(learning_rate, lambda_max(*stability));
+        }
         self.stability_formula = recipe.stability_formula();
         self.is_forced = recipe.is_approximate();
         self.left_out = left_out(problem, recipe, &weights()?, step)?;

@@ -2,8 +2,8 @@
 
 use faer::Mat;
 use thalweg::flow::{
-    Cause, Drift, FlowError, FlowSettings, Validity, decay_leaves_a_minimum, finite_step, left_out,
-    rest,
+    Cause, Drift, FlowError, FlowSettings, Steps, Validity, decay_leaves_a_minimum, finite_step,
+    left_out, path, rest,
 };
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::recipe::{Recipe, Sam};
@@ -245,34 +245,40 @@ fn input_dropout_adds_less_noise_than_its_covariance_has() {
     assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
 }
 
-/// The finite-step theory, which is another computation, has the same shift of T once nothing but the step's size is left: at large batches.
+/// The finite-step theory, which is another computation, has the same shift of T where the product fluctuates little: at small steps in large
+/// batches, and in small ones, whose second moments scatter.
 #[test]
 fn the_share_of_the_step_size_is_the_finite_step_theorys() {
-    for (depth, quiet, rate) in [
-        (3, 0.2, 0.005),
-        (3, 0.2, 0.01),
-        (2, 0.3, 0.02),
-        (4, 0.5, 0.02),
+    const MANY: usize = 1_000_000;
+    for (depth, [loud, quiet], rate, batch) in [
+        (3, [1.0, 0.2], 0.005, MANY),
+        (3, [1.0, 0.2], 0.01, MANY),
+        (2, [1.0, 0.3], 0.02, MANY),
+        (4, [1.0, 0.5], 0.02, MANY),
+        (3, [0.3, 0.06], 0.007, 1),
+        (3, [0.3, 0.06], 0.007, 2),
+        (4, [0.3, 0.1], 0.005, 1),
     ] {
-        let problem = problem(depth, [1.0, quiet]);
+        let problem = problem(depth, [loud, quiet]);
         let end = predict(&problem).unwrap();
         let weights = end.minimum.weights().unwrap();
-        let found = left_out(&problem, &Recipe::default(), &weights, (rate, BATCH)).unwrap();
-        let many = 1_000_000;
-        let late = finite_step(&problem, &weights, rate, many, &[200.0]).unwrap();
+        let share = |recipe: &Recipe, step| left_out(&problem, recipe, &weights, step).unwrap();
+        let change = share(&Recipe::default(), (rate, batch))[0].change;
+        let late = 200.0 / (loud * loud);
+        let late = finite_step(&problem, &weights, rate, batch, &[late]).unwrap();
         let expected = late.snapshots[0].sharpness / end.sharpness - 1.0;
-        let change = found[0].change;
         assert!(
-            (change / expected - 1.0).abs() < 0.12 && expected < -0.004,
-            "{depth} {quiet} {rate}: {change} {expected}"
+            (change / expected - 1.0).abs() < 0.15 && expected < -0.004,
+            "{depth} {quiet} {rate} {batch}: {change} {expected}"
         );
-        // With momentum it is that of the stability number: η₁(1 − β)/(1 + β) in place of η₁.
+        // With momentum it is that of the stability number, η₁(1 − β)/(1 + β) in place of η₁, but for the scatter.
         let heavy = Recipe {
             momentum: 0.5,
             ..Recipe::default()
         };
-        let same = left_out(&problem, &heavy, &weights, (3.0 * rate, BATCH)).unwrap();
-        assert!((same[0].change / change - 1.0).abs() < 1e-6);
+        let same = share(&heavy, (3.0 * rate, MANY))[0].change;
+        let plain = share(&Recipe::default(), (rate, MANY))[0].change;
+        assert!((same / plain - 1.0).abs() < 1e-4);
     }
     // Noise that is as loud everywhere has no direction to pull to.
     let plain = Recipe::default();
@@ -283,6 +289,37 @@ fn the_share_of_the_step_size_is_the_finite_step_theorys() {
     // λ_max = 3: at η = 2/3 nothing rests.
     let found = left_out(&isotropic, &plain, &weights, (0.67, BATCH)).unwrap();
     assert!(found.is_empty());
+}
+
+/// Of one sample in two dimensions E S_xx² = 4 Σx²: the mean square of what is off the minimum grows from 4 ηh/2 = 1 on, also in one layer, and
+/// with d = 20 from 22 ηh/2 on (SGD diverges there).
+#[test]
+fn minibatches_that_scatter_too_much_leave_no_rest() {
+    for (depth, dim, lambda_max, batch) in [
+        (1, 2, 1.0, 1),
+        (2, 2, 2.0, 1),
+        (2, 20, 2.0, 1),
+        (2, 20, 2.0, 7),
+    ] {
+        let one = || Mat::<f64>::identity(dim, dim);
+        let problem = Problem::new(one(), one(), one(), depth).unwrap();
+        let plain = Recipe::default();
+        let weights = end(&problem, &plain, 0.01);
+        let growth = 1.0 + (dim as f64 + 1.0) / batch as f64;
+        let edge = 2.0 / (lambda_max * growth);
+        let at = |rate| left_out(&problem, &plain, &weights, (rate, batch)).unwrap();
+        assert!(at(0.99 * edge).iter().all(|part| part.change == 0.0));
+        assert!(at(1.01 * edge)[0].change.is_infinite());
+        // With momentum .5, η₁ = 2η, the scatter counts twice beside η h/3.
+        let heavy = Recipe {
+            momentum: 0.5,
+            ..Recipe::default()
+        };
+        let edge = 2.0 / (lambda_max * (1.0 / 3.0 + growth - 1.0));
+        let at = |rate| left_out(&problem, &heavy, &weights, (rate, batch)).unwrap();
+        assert!(at(0.99 * edge).iter().all(|part| part.change == 0.0));
+        assert!(at(1.01 * edge)[0].change.is_infinite());
+    }
 }
 
 /// T of SGD relative to the prediction, less 1: means over 16 seeds, from runs of 10⁵ to 10⁷ steps. What is left out of additions is of its size;
@@ -327,7 +364,7 @@ fn the_verdict_counts_what_is_left_out() {
             })
             .unwrap()
     };
-    let small = under(&sam(0.001, false, false), 0.01);
+    let small = under(&sam(0.001, false, false), 0.005);
     assert!(small.in_range() && part(&small, Cause::Sam) < 0.0);
     assert!(small.sentence().contains("right to about a percent"));
     let large = under(&sam(0.1, false, false), 0.01);
@@ -463,4 +500,27 @@ fn with_nothing_to_learn_every_force_ends_at_0() {
             assert!(left.is_empty());
         }
     }
+}
+
+/// A path has the step's share once it is as good as at its end, and not on the way, where stronger noise also moves SGD sooner.
+#[test]
+fn a_path_has_the_share_of_the_step_at_its_end_alone() {
+    let problem = problem(3, [1.0, 0.2]);
+    let one = || Mat::<f64>::identity(2, 2);
+    let start = Weights::new(&problem, vec![one(); 3]).unwrap();
+    let counted = |steps: u64| {
+        let steps = Steps {
+            learning_rate: 0.01,
+            batch: 100,
+            steps: vec![steps],
+        };
+        let found = path(&problem, &start, &steps, &FlowSettings::default()).unwrap();
+        let found = found.under(&problem, &Recipe::default(), (0.01, 100));
+        found.unwrap().validity.unwrap().left_out
+    };
+    assert!(counted(100_000).is_empty());
+    let [part] = counted(100_000_000)[..] else {
+        panic!("one part");
+    };
+    assert!(part.cause == Cause::StepSize && (-0.02..-0.005).contains(&part.change));
 }

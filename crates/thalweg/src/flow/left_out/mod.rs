@@ -52,6 +52,10 @@ impl LeftOut {
             Cause::WeightDecay if self.change.is_infinite() => {
                 "weight decay outweighs the teacher in some direction, which SGD loses"
             }
+            Cause::StepSize if self.change.is_infinite() => {
+                "minibatches so small scatter too much about the mean over samples for SGD to rest at this learning rate, and a larger batch or a smaller \
+                 learning rate is needed"
+            }
             Cause::Sam if self.change.is_infinite() => {
                 "SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction"
             }
@@ -141,7 +145,7 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
     let parts = shown.map(words).collect::<Vec<_>>().join("; ");
     Some(if all.is_finite() {
         let so_large = if all > MOST_ESTIMATED {
-            ", of which one so large says only that much is left out"
+            " (one as large as this says that the prediction does not hold, and no more)"
         } else {
             ""
         };
@@ -187,14 +191,15 @@ fn signed_percent(part: &LeftOut) -> Option<String> {
 /// rate η₁ = η/(1 − β) and B samples in a minibatch.
 ///
 /// - *The step's size*: along an eigenvector of curvature h noise pulls not with the strength η₁²/B of small steps but 1/(1 − s) times that, s the
-///   [stability number](Recipe::stability_number) of h.
+///   [stability number](Recipe::stability_number) of h with η₁h c/2 added, since the minibatch's own second moment scatters: of Gaussian samples E S_xx² is
+///   (1 + c) times Σx² in its largest direction, c = (tr Σx/λ_max(Σx) + 1)/B. From s = 1 on the mean square of what is off the minimum grows.
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
 /// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, but for its dependence on x.
 /// - *SAM*: about a minimum, along an eigenvector of curvature h, the step of linearised SGD takes the noise along with a
 ///   strength that is not η/2 + ρ but η(1 + ρh)³/2 + ρ + ρ²h on the step's own minibatch, and with another not η/2 but
-///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S_xx, of which E S_xx² = (1 + (r + 1)/B) Σx². In place of this function of K
+///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S_xx, which scatters as above. In place of this function of K
 ///   its chord from 0 to λ_max is taken, and of the noise that it makes of I ⊗ Σε the share of outputs and of inputs. Normalised, ρ is ρ/‖g‖, ‖g‖² = F/B.
 /// - *Dropout of inputs*: of the noise that it adds as if residual and inputs were independent, an input's own part is missing in the gradient of
 ///   that input's weights, since it is either dropped or seen. Averaged over the inputs, noise without that part is taken.
@@ -209,8 +214,8 @@ pub fn left_out(
 ) -> Result<Vec<LeftOut>, FlowError> {
     let model = Model::new(problem);
     let mut found = Vec::new();
-    // One layer has T = d_y tr Σx everywhere, and where nothing is to be learnt SGD goes to the network at 0 under each of them.
-    if problem.depth() == 1 || model.signal() == 0.0 {
+    // Where nothing is to be learnt SGD goes to the network at 0 under each of them.
+    if model.signal() == 0.0 {
         return Ok(found);
     }
     let raw_rate = learning_rate * (1.0 - recipe.momentum);
@@ -231,11 +236,13 @@ pub fn left_out(
         forces.noise = 1.0 + 2.0 * radius / learning_rate;
     }
     let lambda_max = Curvature::new(problem, weights)?.lambda_max()?;
+    let scatter = scatter(&model, batch)?;
     let reference = Reference {
         problem,
         model,
         point,
         lambda_max,
+        scatter,
         forces,
         sharpness: OnceCell::new(),
     };
@@ -245,10 +252,19 @@ pub fn left_out(
         found.push(LeftOut { cause, change });
     };
     let stability = recipe.stability_number(raw_rate, lambda_max);
-    // Beyond that SGD does not rest, and the number itself says so.
-    if stability < 1.0 {
-        let change = reference.stronger_where_stiff(stability / (1.0 - stability));
-        add(Cause::StepSize, change);
+    let steeper = lambda_max * (1.0 + recipe.linear_radius() * lambda_max);
+    let in_the_mean_square = stability + 0.5 * learning_rate * scatter * steeper;
+    // One layer has T = d_y tr Σx everywhere.
+    let has_choice = problem.depth() > 1;
+    // Beyond the edge of stability SGD does not rest, and the number itself says so.
+    if stability < 1.0 && in_the_mean_square >= 1.0 {
+        add(Cause::StepSize, Ok(f64::INFINITY));
+    } else if stability < 1.0 && has_choice {
+        let more = in_the_mean_square / (1.0 - in_the_mean_square);
+        add(Cause::StepSize, reference.stronger_where_stiff(more));
+    }
+    if !has_choice {
+        return Ok(found);
     }
     if recipe.weight_decay > 0.0 {
         let decay = recipe.weight_decay;
@@ -265,8 +281,7 @@ pub fn left_out(
         };
         let rests = recipe.stability_number(raw_rate, steeper * lambda_max) < 1.0;
         let change = || {
-            let shape =
-                beyond_first_order(&reference, sam.independent, radius, (learning_rate, batch))?;
+            let shape = beyond_first_order(&reference, sam.independent, radius, learning_rate)?;
             let lower = away_from_teacher(&reference, sam, batch)?;
             Ok((1.0 + shape) * (1.0 + lower) - 1.0)
         };
@@ -285,6 +300,17 @@ pub fn left_out(
     Ok(found)
 }
 
+/// c of [`Reference::scatter`]: E S_xx² = (1 + 1/B) Σx² + (tr Σx/B) Σx.
+fn scatter(model: &Model, batch: usize) -> Result<f64, FlowError> {
+    let values = model.root().singular_values();
+    let values = values.map_err(|_| FlowError::Decomposition {
+        what: "singular value iteration of √Σx",
+    })?;
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    let total: f64 = values.iter().map(|value| value * value).sum();
+    Ok((total / (largest * largest) + 1.0) / batch as f64)
+}
+
 /// A change of T below this, relative, is of rounding: T itself is not known better.
 const ROUNDING: f64 = 1e-7;
 
@@ -296,6 +322,8 @@ struct Reference<'a> {
     point: Point,
     /// Of the Hessian there.
     lambda_max: f64,
+    /// c of E S_xx² = (1 + c) Σx², for the second moment S_xx of a minibatch, in the largest direction of Σx.
+    scatter: f64,
     forces: Forces,
     /// T where the flow of `problem` ends under `forces`.
     sharpness: OnceCell<f64>,

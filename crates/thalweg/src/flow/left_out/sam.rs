@@ -112,11 +112,9 @@ pub(super) fn beyond_first_order(
     reference: &Reference<'_>,
     independent: bool,
     radius: f64,
-    (learning_rate, batch): (f64, usize),
+    learning_rate: f64,
 ) -> Result<f64, FlowError> {
-    // E S_xx² = (1 + (r + 1)/B) Σx² of B Gaussian samples.
-    let scattered = 1.0 + (reference.model.rank() as f64 + 1.0) / batch as f64;
-    let steep = scattered * radius * reference.lambda_max;
+    let steep = (1.0 + reference.scatter) * radius * reference.lambda_max;
     reference.stronger_where_stiff(strength(independent, learning_rate, radius, steep) - 1.0)
 }
 
