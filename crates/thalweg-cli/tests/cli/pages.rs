@@ -135,7 +135,7 @@ fn an_error_reads_well() {
 #[test]
 fn predict_with_stability_at_a_step_size() {
     for (name, rate) in [
-        ("in-range", "0.003"),
+        ("in-range", "0.002"),
         ("out-of-range", "0.05"),
         ("beyond-the-edge", "0.2"),
     ] {
