@@ -34,11 +34,8 @@ fn change(given: &Problem, recipe: &Recipe, rate: f64) -> Result<f64, FlowError>
     let learnt = recipe.problem(given).unwrap();
     let weights = end(&learnt, recipe, rate);
     let found = left_out(&learnt, recipe, &weights, (rate, BATCH))?;
-    let [step, added] = found[..] else {
-        panic!("{found:?}");
-    };
-    assert_eq!(step.cause, Cause::StepSize);
-    Ok(added.change)
+    assert!(found.len() == 2 && found[0].cause == Cause::StepSize);
+    Ok(found[1].change)
 }
 
 /// What `validity` leaves out of `cause`.
