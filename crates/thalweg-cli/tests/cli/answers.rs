@@ -30,7 +30,7 @@ fn the_learning_rate_that_is_advised_works() {
     };
     let refused = flow("1e-2", &[]);
     assert_eq!(refused.status, Some(2));
-    let (_, after) = refused.stderr.split_once("followed): with ").unwrap();
+    let (_, after) = refused.stderr.split_once("0.01: with ").unwrap();
     let advised = after.split_whitespace().next().unwrap();
     assert_eq!(flow(advised, &[]).status, Some(0), "{advised}");
     let sharpest = flow(advised, &["--json"]).json()["lambda_max"]

@@ -83,6 +83,7 @@ impl<'p> FlowAnswer<'p> {
         let settings = FlowSettings {
             drift,
             forces,
+            momentum: prepared.recipe.momentum,
             ..FlowSettings::default()
         };
         let (descent, trajectory, step) = match times {

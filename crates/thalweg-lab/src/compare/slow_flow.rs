@@ -145,6 +145,7 @@ impl SlowFlow {
         let accuracy = flow::FlowSettings {
             drift: self.drift,
             forces: question.forces(),
+            momentum: question.settings.recipe.momentum,
             ..flow::FlowSettings::default()
         };
         let step = (steps.learning_rate, steps.batch);

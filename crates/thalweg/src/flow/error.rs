@@ -107,7 +107,7 @@ pub enum FlowError {
     },
     /// Gradient descent at this step size runs away from the minima, or grows without bound.
     #[error(
-        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {} (with momentum β, η/(1 − β), as which the way down is followed): {}",
+        "gradient descent itself, without any noise, diverges from this start at step {step} with a learning rate of {}: {}",
         rounded(*learning_rate),
         slower(*stable)
     )]

@@ -8,7 +8,7 @@
 //! Early W_slow = W_min, and this is the descent; late W_descent = W_min, and this is the slow flow. What it
 //! leaves out is how the noise moves the weights *while* they descend, which [`Validity`] measures.
 //!
-//! The descent is gradient descent itself for its first [`EXACT_STEPS`] steps, so that a step size near the
+//! The descent is gradient descent itself, with momentum where there is some, for its first [`EXACT_STEPS`] steps, so that a step size near the
 //! edge of stability does what it does there, and gradient flow from then on: what still moves by then
 //! has ηλ so small that a step of one is a step of the other (the amplitude of a mode differs by a fraction
 //! of 2/e² EXACT_STEPS⁻¹ of its start at most).
@@ -178,6 +178,11 @@ impl Standing {
     }
 }
 
+/// η of the steps themselves, of which momentum makes η/(1 − β).
+fn own_rate(steps: &Steps, momentum: f64) -> f64 {
+    steps.learning_rate * (1.0 - momentum)
+}
+
 /// How many steps of gradient descent are made one by one in a network of that size.
 fn exact_steps(model: &Model) -> u64 {
     let many = (model.dim() / MANY_WEIGHTS).clamp(1, 10);
@@ -199,6 +204,9 @@ impl Descending {
         let mut state = model.flatten(start.layers());
 
         let most = exact_steps(model);
+        let momentum = settings.momentum;
+        let learning_rate = own_rate(steps, momentum);
+        let mut moving = vec![0.0; state.len()];
         for step in 0..=most {
             taken = step;
             while wanted.next_if_eq(&step).is_some() {
@@ -209,18 +217,20 @@ impl Descending {
             let distance = standing.distance;
             if !distance.is_finite() {
                 return Err(FlowError::Diverges {
-                    learning_rate: steps.learning_rate,
+                    learning_rate,
                     step,
                     stable: None,
                 });
             }
             history.push(standing);
-            if distance <= DOWN || step == most {
+            // What moves on may pass a minimum.
+            if step == most || (distance <= DOWN && momentum == 0.0) {
                 break;
             }
-            let moves = model.flatten(&velocity(&point));
-            for (w, v) in state.iter_mut().zip(moves) {
-                *w += steps.learning_rate * v;
+            let pulls = model.flatten(&velocity(&point));
+            for ((w, v), pull) in state.iter_mut().zip(&mut moving).zip(pulls) {
+                *v = momentum * *v + pull;
+                *w += learning_rate * *v;
             }
         }
 
@@ -252,17 +262,18 @@ impl Descending {
 /// The largest of a tenth, a hundredth, … of the learning rate with which the descent stays below the edge of stability on its
 /// whole way, T bounding λ_max; nothing where one of them has no way down to follow.
 fn stable(model: &Model, start: &Weights, steps: &Steps, settings: &FlowSettings) -> Option<f64> {
+    let momentum = settings.momentum;
     for k in 1..=MOST_TENTHS {
         // As it is printed, and then typed.
-        let rate = steps.learning_rate / 10f64.powi(k);
+        let rate = own_rate(steps, momentum) / 10f64.powi(k);
         let rate = format!("{rate:.3e}").parse().unwrap_or(rate);
         let slower = Steps {
-            learning_rate: rate,
+            learning_rate: rate / (1.0 - momentum),
             batch: steps.batch,
             steps: Vec::new(),
         };
         match Descending::new(model, start, &slower, settings) {
-            Ok(descent) if 0.5 * rate * descent.sharpest < 1.0 => return Some(rate),
+            Ok(descent) if 0.5 * rate * descent.sharpest < 1.0 + momentum => return Some(rate),
             Ok(_) | Err(FlowError::Diverges { .. }) => {}
             Err(_) => return None,
         }

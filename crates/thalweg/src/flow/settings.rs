@@ -14,6 +14,8 @@ pub struct FlowSettings {
     pub drift: Drift,
     /// What moves SGD beside plain noise.
     pub forces: Forces,
+    /// β of heavy-ball momentum, with which the steps down to the minima are made; the learning rate of [`Steps`](super::Steps) is then η/(1 − β).
+    pub momentum: f64,
 }
 
 /// The vector field of the slow flow.
@@ -51,6 +53,7 @@ impl Default for FlowSettings {
             max_steps: 20_000,
             drift: Drift::Symmetric,
             forces: Forces::default(),
+            momentum: 0.0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Gradient flow: it reaches a minimum, keeps what it must keep, and says when it cannot.
 
-use faer::Mat;
-use thalweg::flow::{FlowError, FlowSettings, descend};
+use faer::{Mat, mat};
+use thalweg::flow::{FlowError, FlowSettings, Steps, descend, path};
 use thalweg::problem::{Basis, Problem, ProblemShape, Weights, covariance, spectrum, teacher};
 
 use crate::{diagonal, random_weights};
@@ -152,4 +152,59 @@ fn a_saddle_is_an_error() {
     let thin = Weights::new(&problem, vec![diagonal(&[0.5, 0.0]); 3]).unwrap();
     let found = descend(&problem, &thin, &FlowSettings::default());
     assert!(matches!(found, Err(FlowError::Saddle { .. })), "{found:?}");
+}
+
+/// With momentum the steps down are heavy ball's own, at a learning rate whose η/(1 − β) diverges without.
+#[test]
+fn the_way_down_is_that_of_heavy_ball() {
+    let problem = Problem::new(
+        Mat::<f64>::identity(2, 2),
+        Mat::<f64>::identity(2, 2),
+        Mat::<f64>::identity(2, 2),
+        2,
+    )
+    .unwrap();
+    let start = [mat![[0.9, 0.2], [-0.3, 0.7]], mat![[0.6, -0.1], [0.2, 0.8]]];
+    let (rate, momentum) = (0.2, 0.9);
+    let at = |momentum: f64, steps: &[u64]| {
+        let settings = FlowSettings {
+            momentum,
+            ..FlowSettings::default()
+        };
+        let steps = Steps {
+            learning_rate: rate / (1.0 - 0.9),
+            batch: 1_000_000_000,
+            steps: steps.to_vec(),
+        };
+        let start = Weights::new(&problem, start.to_vec()).unwrap();
+        path(&problem, &start, &steps, &settings)
+    };
+    let steps = [0, 1, 2, 7, 40];
+    let found = at(momentum, &steps).unwrap();
+    let [mut first, mut second] = start.clone();
+    let (mut fast, mut slow) = (Mat::zeros(2, 2), Mat::zeros(2, 2));
+    for step in 0..=40 {
+        if let Some(i) = steps.iter().position(|asked| *asked == step) {
+            let layers = found.snapshots[i].weights.layers();
+            assert!((&layers[0] - &first).norm_max() < 1e-6, "{step}");
+            assert!((&layers[1] - &second).norm_max() < 1e-6, "{step}");
+        }
+        let off = &second * &first - Mat::<f64>::identity(2, 2);
+        fast = faer::Scale(momentum) * fast + second.transpose() * &off;
+        slow = faer::Scale(momentum) * slow + &off * first.transpose();
+        first -= faer::Scale(rate) * &fast;
+        second -= faer::Scale(rate) * &slow;
+    }
+    let refused = at(0.0, &steps).unwrap_err();
+    assert!(matches!(refused, FlowError::Diverges { .. }), "{refused}");
+    // What is refused with momentum is named by its own learning rate.
+    let Err(FlowError::Diverges {
+        learning_rate,
+        stable,
+        ..
+    }) = at(0.2, &steps)
+    else {
+        unreachable!("it diverges");
+    };
+    assert!((learning_rate - 1.6).abs() < 1e-12 && stable == Some(0.16));
 }
