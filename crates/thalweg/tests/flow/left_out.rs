@@ -499,6 +499,18 @@ fn with_nothing_to_learn_every_force_ends_at_0() {
     }
 }
 
+/// Without noise on some output SGD has no end of its own, and so the step has no share in it.
+#[test]
+fn where_noise_is_missing_the_step_has_no_share() {
+    for deviations in [[0.0, 0.0], [1.0, 0.0]] {
+        let problem = problem(3, deviations);
+        let one = || Mat::<f64>::identity(2, 2);
+        let weights = Weights::new(&problem, vec![one(); 3]).unwrap();
+        let found = left_out(&problem, &Recipe::default(), &weights, (0.01, BATCH)).unwrap();
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
 /// A path has the step's share once it is as good as at its end, and not on the way, where stronger noise also moves SGD sooner.
 #[test]
 fn a_path_has_the_share_of_the_step_at_its_end_alone() {

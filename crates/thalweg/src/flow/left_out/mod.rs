@@ -261,7 +261,10 @@ pub fn left_out(
         add(Cause::StepSize, Ok(f64::INFINITY));
     } else if stability < 1.0 && has_choice {
         let more = in_the_mean_square / (1.0 - in_the_mean_square);
-        add(Cause::StepSize, reference.stronger_where_stiff(more));
+        // Where noise does not reach every output there is no end to be moved.
+        if let Ok(change) = reference.stronger_where_stiff(more) {
+            add(Cause::StepSize, Ok(change));
+        }
     }
     if !has_choice {
         return Ok(found);
