@@ -21,6 +21,7 @@ use super::{
     potential::add_decay,
     rest::rest,
 };
+use crate::Stop;
 use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe, Sam};
 use crate::theory::{Curvature, Minimum, functionals};
@@ -235,7 +236,10 @@ pub fn left_out(
     {
         forces.noise = 1.0 + 2.0 * radius / learning_rate;
     }
+    let stop = Stop::here();
+    stop.asked()?;
     let lambda_max = Curvature::new(problem, weights)?.lambda_max()?;
+    stop.asked()?;
     let scatter = scatter(&model, batch)?;
     let reference = Reference {
         problem,
@@ -261,9 +265,11 @@ pub fn left_out(
         add(Cause::StepSize, Ok(f64::INFINITY));
     } else if stability < 1.0 && has_choice {
         let more = in_the_mean_square / (1.0 - in_the_mean_square);
-        // Where noise does not reach every output there is no end to be moved.
-        if let Ok(change) = reference.stronger_where_stiff(more) {
-            add(Cause::StepSize, Ok(change));
+        match reference.stronger_where_stiff(more) {
+            Ok(change) => add(Cause::StepSize, Ok(change)),
+            Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
+            // Where noise does not reach every output there is no end to be moved.
+            Err(_) => {}
         }
     }
     if !has_choice {
@@ -359,8 +365,13 @@ impl Reference<'_> {
 
 /// T of `problem` where the flow of `noisy` ends.
 fn end(problem: &Problem, noisy: &Problem, forces: Forces) -> Result<f64, FlowError> {
+    // In wide networks each of these takes a while.
+    let stop = Stop::here();
+    stop.asked()?;
     let weights = if forces.are_noise_alone() {
-        Minimum::of_sgd(noisy)?.weights()?
+        let minimum = Minimum::of_sgd(noisy)?;
+        stop.asked()?;
+        minimum.weights()?
     } else {
         let settings = FlowSettings {
             forces,
@@ -368,5 +379,6 @@ fn end(problem: &Problem, noisy: &Problem, forces: Forces) -> Result<f64, FlowEr
         };
         rest(noisy, &settings)?.weights
     };
+    stop.asked()?;
     Ok(functionals(problem, &weights)?.sharpness)
 }
