@@ -150,7 +150,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if answer.is_met() {
         page.paragraph(&format!(
-            "Nothing has to be changed: {} is {} already.",
+            "For this nothing has to be changed: {} is {} already.",
             target.what(),
             number(target.of(&answer.before.0))
         ));

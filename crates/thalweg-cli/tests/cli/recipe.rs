@@ -467,9 +467,9 @@ fn what_is_stable_is_left_alone_and_what_is_not_goes_below_the_edge() {
     let page = design("0.09", &[]);
     assert!(
         page.status == Some(0)
-            && page
-                .stdout
-                .contains("Nothing has to be changed: the stability number is 0.885573 already"),
+            && page.stdout.contains(
+                "For this nothing has to be changed: the stability number is 0.885573 already"
+            ),
         "{}",
         page.stdout
     );

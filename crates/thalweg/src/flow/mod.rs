@@ -77,7 +77,9 @@ pub use finite::{
     TRUSTED_DEPTH, TRUSTED_ERROR, TRUSTED_FLUCTUATION, TRUSTED_MILD_FLUCTUATION, finite_offered,
     finite_path, finite_step,
 };
-pub use left_out::{Cause, LeftOut, MOST_LEFT_OUT, decay_leaves_a_minimum, left_out, most_decay};
+pub use left_out::{
+    Cause, LeftOut, MOST_LEFT_OUT, Place, decay_leaves_a_minimum, left_out, most_decay,
+};
 pub use memory::memory;
 pub use path::path;
 pub use relaxation::{Relaxation, relaxation};

@@ -138,7 +138,7 @@ pub fn path(
 
 /// Those at the minima, of which the validity's numbers speak; all where none is, since there the descent is
 /// what is predicted.
-fn settled(snapshots: &[Waypoint], arrival: f64) -> &[Waypoint] {
+pub(super) fn settled(snapshots: &[Waypoint], arrival: f64) -> &[Waypoint] {
     let on_the_way = |snapshot: &Waypoint| snapshot.step.is_some_and(|t| (t as f64) < arrival);
     match snapshots.partition_point(on_the_way) {
         none if none == snapshots.len() => snapshots,

@@ -1,8 +1,10 @@
 //! The slow flow as its users see it: T, λ_max, F and the layers' conditioning at chosen times.
 
 use super::{
-    Cause, Drift, FlowError, FlowSettings, LeftOut, Statistics, Times, Validity,
+    Drift, FlowError, FlowSettings, Place, Statistics, Times, Validity,
+    left_out::Scatter,
     manifold::to_manifold,
+    path::settled,
     point::{Model, Point},
     rest::rest,
     validity::Size,
@@ -53,7 +55,7 @@ const AT_THE_END: f64 = 0.05;
 
 impl Trajectory {
     /// The same with what it leaves out at its last point ([`Validity::under`]), at the effective rate η₁ and B of `step`: of `recipe`'s additions, and
-    /// of the step's size where it is as good as at its end. (On the way noise that pulls more strongly also moves SGD sooner.)
+    /// of the step's size, on the way as at an end.
     ///
     /// # Errors
     /// See [`left_out`](super::left_out).
@@ -64,18 +66,67 @@ impl Trajectory {
         step: (f64, usize),
     ) -> Result<Self, FlowError> {
         if let (Some(validity), Some(last)) = (self.validity.take(), self.snapshots.last()) {
-            let weights = || Ok(last.weights.clone());
-            let mut validity = validity.under(problem, recipe, step, weights)?;
-            let arrived =
-                |limit: &Limit| (last.sharpness / limit.sharpness - 1.0).abs() <= AT_THE_END;
-            if !self.limit.as_ref().is_ok_and(arrived) {
-                let on_the_way =
-                    |part: &LeftOut| part.cause == Cause::StepSize && part.change.is_finite();
-                validity.left_out.retain(|part| !on_the_way(part));
+            let steepest = 2.0 * validity.largest_stability().0 / step.0;
+            let mut sooner = None;
+            if !self.is_at_the_end(last) {
+                let scatter = Scatter::of(&Model::new(problem), step.1)?;
+                let stability = |at: &Waypoint| scatter.stability(recipe, step.0, at.lambda_max);
+                // Noise does not lead the descent.
+                sooner = Some(match &validity.approach {
+                    Some(approach) if !approach.has_arrived() => 0.0,
+                    Some(approach) => {
+                        self.sooner(settled(&self.snapshots, approach.arrival), stability)
+                    }
+                    None => self.sooner(&self.snapshots, stability),
+                });
             }
-            self.validity = Some(validity);
+            let place = || {
+                Ok(Place {
+                    weights: last.weights.clone(),
+                    lambda_max: last.lambda_max,
+                    steepest,
+                    sooner,
+                })
+            };
+            self.validity = Some(validity.under_at(problem, recipe, step, place)?);
         }
         Ok(self)
+    }
+
+    /// Whether `last` is as good as the end.
+    fn is_at_the_end(&self, last: &Waypoint) -> bool {
+        let near = |limit: &Limit| (last.sharpness / limit.sharpness - 1.0).abs() <= AT_THE_END;
+        self.limit.as_ref().is_ok_and(near)
+    }
+
+    /// By how much T changes at the last of the points `along` the minima, relative to it, if noise pulls 1/(1 − s) times as strongly, s what `stability`
+    /// says: of the slow time u, the mean of s/(1 − s) is then gone by before.
+    fn sooner(&self, along: &[Waypoint], stability: impl Fn(&Waypoint) -> f64) -> f64 {
+        let [.., last] = along else {
+            return 0.0;
+        };
+        let more = |at: &Waypoint| match stability(at) {
+            number if number < 1.0 => number / (1.0 - number),
+            _ => f64::INFINITY,
+        };
+        let mut gone_by = along[0].slow_time * more(&along[0]);
+        for pair in along.windows(2) {
+            gone_by +=
+                0.5 * (more(&pair[0]) + more(&pair[1])) * (pair[1].slow_time - pair[0].slow_time);
+        }
+        let before = along.iter().rev().find(|at| at.slow_time < last.slow_time);
+        let change = match (before, &self.limit) {
+            (Some(before), _) => {
+                let time = last.slow_time - before.slow_time;
+                (last.sharpness - before.sharpness) / time * gone_by
+            }
+            // One point alone does not say how fast T changes: about as far as the end is away in about the time that has passed.
+            (None, Ok(limit)) if last.slow_time > 0.0 => {
+                (limit.sharpness - last.sharpness) * gone_by / last.slow_time
+            }
+            (None, _) => 0.0,
+        };
+        change / last.sharpness
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
 use super::{
-    Cause, FlowError, LeftOut, MOST_LEFT_OUT, Waypoint, left_out,
+    Cause, FlowError, LeftOut, MOST_LEFT_OUT, Place, Waypoint, left_out,
     left_out::{left_out_in_all, left_out_warning, worst_of},
     point::Model,
 };
@@ -84,9 +84,6 @@ pub const MOST_RELATIVE_WEIGHTED_FLUCTUATION: f64 = 2e-3;
 /// Set by measurement (D = d = 2, √Σε = (1, .2) turned against V = diag(1.5, .5)): there T of SGD and of
 /// the exact drift is 2.4 %, 6.8 % and 10 % below it at misalignments of 0.16, 0.30 and 0.42.
 pub const MOST_MISALIGNMENT: f64 = 0.1;
-
-/// Of plain SGD on a product of more entries than this what is left out is not worked out: it would take several times as long as all else.
-const MOST_SHARED: usize = 10_000;
 
 /// What a number of the slow flow does not contain, for a reader who sees it beside one of SGD's.
 pub const LEAVES_OUT: &str = "The slow flow is gradient descent to the minima and then the mean drift along them, at leading order in η. \
@@ -193,11 +190,25 @@ impl Validity {
     /// # Errors
     /// Those of `weights` and of [`left_out`].
     pub fn under(
-        mut self,
+        self,
         problem: &Problem,
         recipe: &Recipe,
         step: (f64, usize),
         weights: impl FnOnce() -> Result<Weights, FlowError>,
+    ) -> Result<Self, FlowError> {
+        let lambda_max = 2.0 * self.largest_stability().0 / step.0;
+        self.under_at(problem, recipe, step, || {
+            Ok(Place::end(weights()?, lambda_max))
+        })
+    }
+
+    /// The same, of which the last prediction is of `place`.
+    pub(super) fn under_at(
+        mut self,
+        problem: &Problem,
+        recipe: &Recipe,
+        step: (f64, usize),
+        place: impl FnOnce() -> Result<Place, FlowError>,
     ) -> Result<Self, FlowError> {
         let lambda_max = |stability: f64| 2.0 * stability / step.0;
         let is_wider = recipe.sam.is_some_and(|sam| !sam.independent);
@@ -224,10 +235,7 @@ impl Validity {
         }
         self.stability_formula = recipe.stability_formula();
         self.is_forced = recipe.is_approximate();
-        let is_wide = problem.input_dim() * problem.output_dim() > MOST_SHARED;
-        if recipe.is_approximate() || !is_wide {
-            self.left_out = left_out(problem, recipe, &weights()?, step)?;
-        }
+        self.left_out = left_out(problem, recipe, &place()?, step)?;
         Ok(self)
     }
 
@@ -409,7 +417,7 @@ impl Validity {
         (!reasons.is_empty()).then(|| reasons.join(", and "))
     }
 
-    fn largest_stability(&self) -> (f64, &'static str) {
+    pub(super) fn largest_stability(&self) -> (f64, &'static str) {
         larger(self.stability, self.limit_stability)
     }
 

@@ -7,6 +7,7 @@
 mod across;
 mod dropout;
 mod sam;
+mod scatter;
 mod stiffness;
 
 pub use across::{decay_leaves_a_minimum, most_decay};
@@ -24,16 +25,19 @@ use super::{
 use crate::Stop;
 use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe, Sam};
-use crate::theory::{Curvature, Minimum, functionals};
+use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
 use dropout::{dropped_inputs, dropped_units};
 use sam::{away_from_teacher, beyond_first_order, radius_at};
+pub(super) use scatter::Scatter;
 
 /// What moves T beyond a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// The noise pulls more strongly where the curvature is large against 1/η.
     StepSize,
+    /// For the same reason SGD is sooner on its way than the slow flow.
+    Pace,
     /// It takes the product of the weights away from V.
     WeightDecay,
     /// What is of higher order in its radius, and that it takes the product of the weights away from V.
@@ -70,6 +74,7 @@ impl Cause {
     pub fn key(self) -> &'static str {
         match self {
             Self::StepSize => "learning_rate",
+            Self::Pace => "pace",
             Self::WeightDecay => "weight_decay",
             Self::Sam => "sam",
             Self::HiddenDropout => "hidden_dropout",
@@ -83,6 +88,9 @@ impl Cause {
         match self {
             Self::StepSize => {
                 "at this learning rate noise pulls more strongly where the curvature is large"
+            }
+            Self::Pace => {
+                "at this learning rate noise moves SGD sooner along the minima, most where the curvature is large"
             }
             Self::WeightDecay => "weight decay also takes the product of the weights below V",
             Self::Sam => {
@@ -181,19 +189,45 @@ fn signed_percent(part: &LeftOut) -> Option<String> {
         return None;
     }
     let sign = match part.cause {
-        Cause::DataSet => "±",
+        Cause::DataSet | Cause::Pace => "±",
         _ if part.change < 0.0 => "−",
         _ => "+",
     };
     Some(format!("{sign}{} %", percent(part.change.abs())))
 }
 
-/// What a prediction of T at the minimum `weights` of `problem`, the one that is in effect learnt by `recipe`, leaves out at learning
+/// What a prediction speaks of.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The weights, at a minimum.
+    pub weights: Weights,
+    /// λ_max there.
+    pub lambda_max: f64,
+    /// The largest λ_max on the way there, or of this place alone.
+    pub steepest: f64,
+    /// Where the prediction is on its way to an end: by how much T changes, relative to it, if noise pulls as strongly as at this learning rate and curvature.
+    pub sooner: Option<f64>,
+}
+
+impl Place {
+    /// The end of SGD at `weights`, where the Hessian's largest eigenvalue is `lambda_max`.
+    pub fn end(weights: Weights, lambda_max: f64) -> Self {
+        Self {
+            weights,
+            lambda_max,
+            steepest: lambda_max,
+            sooner: None,
+        }
+    }
+}
+
+/// What a prediction of T at `place`, a minimum of `problem`, the one that is in effect learnt by `recipe`, leaves out at learning
 /// rate η₁ = η/(1 − β) and B samples in a minibatch.
 ///
 /// - *The step's size*: along an eigenvector of curvature h noise pulls not with the strength η₁²/B of small steps but 1/(1 − s) times that, s the
 ///   [stability number](Recipe::stability_number) of h with η₁h c/2 added, since the minibatch's own second moment scatters: of Gaussian samples E S_xx² is
-///   (1 + c) times Σx² in its largest direction, c = (tr Σx/λ_max(Σx) + 1)/B. From s = 1 on the mean square of what is off the minimum grows.
+///   (1 + c) times Σx² in its largest direction, c = (tr Σx/λ_max(Σx) + 1)/B. From s = 1 on the mean square of what is off the minimum grows. On the way
+///   this makes SGD sooner: by up to d ln T/d ln u times the mean of s/(1 − s) along the way.
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
@@ -210,7 +244,7 @@ fn signed_percent(part: &LeftOut) -> Option<String> {
 pub fn left_out(
     problem: &Problem,
     recipe: &Recipe,
-    weights: &Weights,
+    place: &Place,
     (learning_rate, batch): (f64, usize),
 ) -> Result<Vec<LeftOut>, FlowError> {
     let model = Model::new(problem);
@@ -225,7 +259,7 @@ pub fn left_out(
         ascent: 0.0,
         ..recipe.forces(raw_rate, batch)
     };
-    let point = Point::new(&model, weights.layers().to_vec());
+    let point = Point::new(&model, place.weights.layers().to_vec());
     let radius = recipe.sam.map(|sam| radius_at(&model, &point, sam, batch));
     if let (
         Some(radius),
@@ -238,15 +272,14 @@ pub fn left_out(
     }
     let stop = Stop::here();
     stop.asked()?;
-    let lambda_max = Curvature::new(problem, weights)?.lambda_max()?;
-    stop.asked()?;
-    let scatter = scatter(&model, batch)?;
+    let lambda_max = place.lambda_max;
+    let scatter = Scatter::of(&model, batch)?;
     let reference = Reference {
         problem,
         model,
         point,
         lambda_max,
-        scatter,
+        scatter: scatter.excess(),
         forces,
         sharpness: OnceCell::new(),
     };
@@ -255,17 +288,18 @@ pub fn left_out(
         let change = if change.abs() < ROUNDING { 0.0 } else { change };
         found.push(LeftOut { cause, change });
     };
-    let stability = recipe.stability_number(raw_rate, lambda_max);
-    let steeper = lambda_max * (1.0 + recipe.linear_radius() * lambda_max);
-    let in_the_mean_square = stability + 0.5 * learning_rate * scatter * steeper;
+    let stability = recipe.stability_number(raw_rate, place.steepest);
+    let in_the_mean_square = |curvature| scatter.stability(recipe, learning_rate, curvature);
     // One layer has T = d_y tr Σx everywhere.
     let has_choice = problem.depth() > 1;
     // Beyond the edge of stability SGD does not rest, and the number itself says so.
-    if stability < 1.0 && in_the_mean_square >= 1.0 {
+    if stability < 1.0 && in_the_mean_square(place.steepest) >= 1.0 {
         add(Cause::StepSize, Ok(f64::INFINITY));
+    } else if let Some(sooner) = place.sooner {
+        add(Cause::Pace, Ok(sooner));
     } else if stability < 1.0 && has_choice {
-        let more = in_the_mean_square / (1.0 - in_the_mean_square);
-        match reference.stronger_where_stiff(more) {
+        let number = in_the_mean_square(lambda_max);
+        match reference.stronger_where_stiff(number / (1.0 - number)) {
             Ok(change) => add(Cause::StepSize, Ok(change)),
             Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
             // Where noise does not reach every output there is no end to be moved.
@@ -307,17 +341,6 @@ pub fn left_out(
         );
     }
     Ok(found)
-}
-
-/// c of [`Reference::scatter`]: E S_xx² = (1 + 1/B) Σx² + (tr Σx/B) Σx.
-fn scatter(model: &Model, batch: usize) -> Result<f64, FlowError> {
-    let values = model.root().singular_values();
-    let values = values.map_err(|_| FlowError::Decomposition {
-        what: "singular value iteration of √Σx",
-    })?;
-    let largest = values.iter().copied().fold(0.0, f64::max);
-    let total: f64 = values.iter().map(|value| value * value).sum();
-    Ok((total / (largest * largest) + 1.0) / batch as f64)
 }
 
 /// A change of T below this, relative, is of rounding: T itself is not known better.
