@@ -326,8 +326,13 @@ impl Shown<'_> {
 
 /// What depends on the step size, of symbol `rate`, and the batch.
 fn print(run: &PredictedRun, rate: &str, page: &mut Page) {
+    let effective = if run.effective_rate == run.learning_rate {
+        String::new()
+    } else {
+        format!(", {rate} = {}", number(run.effective_rate))
+    };
     page.heading(&format!(
-        "At {rate} = {} and B = {}",
+        "At η = {}{effective} and B = {}",
         number(run.learning_rate),
         run.batch
     ));

@@ -116,6 +116,7 @@ fn predictions_worked_out_by_hand() {
 
     let of_run = &json["run"];
     assert_near(&of_run["learning_rate"], learning_rate);
+    assert_near(&of_run["effective_learning_rate"], learning_rate);
     assert_near(&of_run["batch"], batch);
     let stability = learning_rate * largest / 2.0;
     // E‖(W_2W_1 − V)√Σx‖² = ηF/2B, and ‖V√Σx‖² = 13.

@@ -83,6 +83,9 @@ fn each_addition_does_what_it_is_documented_to_do() {
     let validity = decayed["run"]["validity"]["stability_number"].as_f64();
     assert_eq!(validity, Some(stability));
     assert!(decayed["run"]["unweighted_fluctuation"].is_null());
+    let heavy = &predict(&["--momentum", "0.5"])["run"];
+    assert_eq!(heavy["learning_rate"], decayed["run"]["learning_rate"]);
+    assert_eq!(number(heavy, "effective_learning_rate"), 2.0 * rate);
     // Decay hastens it.
     let steps = |answer: &Value| number(&answer["run"], "relaxation_steps");
     let alone = predict(&[]);

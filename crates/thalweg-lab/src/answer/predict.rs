@@ -114,8 +114,10 @@ impl ForcedEnd {
 /// What depends on the step size and the batch.
 #[derive(Debug)]
 pub struct PredictedRun {
-    /// η₁ = η/(1 − β), the learning rate that counts under momentum β, in weight²/loss.
+    /// η, in weight²/loss.
     pub learning_rate: f64,
+    /// η₁ = η/(1 − β), the learning rate that counts under momentum β, in weight²/loss.
+    pub effective_rate: f64,
     /// B, the samples in a minibatch.
     pub batch: usize,
     /// How far the product of the weights fluctuates; its closed forms hold at Theorem 1's minimum, where noise alone moves SGD.
@@ -168,23 +170,24 @@ impl<'p> PredictAnswer<'p> {
         };
         let weights = || Ok(end_weights(&prediction, end.as_ref())?);
         let run = match *step {
-            Some((learning_rate, batch)) => Some(PredictedRun {
-                learning_rate,
+            Some((effective_rate, batch)) => Some(PredictedRun {
+                learning_rate: prepared.learning_rate.unwrap_or(effective_rate),
+                effective_rate,
                 batch,
                 stability: end
                     .is_none()
-                    .then(|| prediction.stability(learning_rate, batch))
+                    .then(|| prediction.stability(effective_rate, batch))
                     .transpose()
                     .map_err(AnswerError::input)?,
-                weighted_fluctuation: 0.5 * learning_rate / batch as f64 * size[1],
-                validity: Validity::at(problem, size, learning_rate, batch)
-                    .under(problem, &prepared.recipe, (learning_rate, batch), weights)
+                weighted_fluctuation: 0.5 * effective_rate / batch as f64 * size[1],
+                validity: Validity::at(problem, size, effective_rate, batch)
+                    .under(problem, &prepared.recipe, (effective_rate, batch), weights)
                     .map(|validity| believed_on(&prepared.data, validity))
                     .map(|validity| validity.with_axes_followed(prepared.followed))
                     .map_err(AnswerError::input)?,
                 relaxation: quick_relaxation(problem, *forces)
                     .filter(|relaxation| !relaxation.rates.is_empty())
-                    .map(|relaxation| relaxation.steps(learning_rate, batch)),
+                    .map(|relaxation| relaxation.steps(effective_rate, batch)),
             }),
             None => None,
         };
@@ -333,6 +336,7 @@ impl<'p> PredictAnswer<'p> {
         let run = self.run.as_ref().map(|run| {
             json!({
                 "learning_rate": run.learning_rate,
+                "effective_learning_rate": run.effective_rate,
                 "batch": run.batch,
                 "relaxation_steps": run.relaxation,
                 "stability_number": run.validity.stability,

@@ -22,6 +22,8 @@ pub struct Prepared<'p> {
     pub recipe: Recipe,
     /// What moves the weights along the minima beside plain noise.
     pub forces: Forces,
+    /// η, where it is given.
+    pub learning_rate: Option<f64>,
     /// η₁ = η/(1 − β) and B, where they are given.
     pub step: Option<(f64, usize)>,
     /// The law of the samples that SGD is run on: theory and flow are for fresh ones.
@@ -89,6 +91,7 @@ impl<'p> Prepared<'p> {
                 Cow::Owned(learnt) => Cow::Owned(learnt.recalling(mended_in(problem))),
                 given => given,
             },
+            learning_rate: step.map(|(rate, _)| rate),
             step: step.map(|(rate, batch)| (recipe.effective_rate(rate), batch)),
             recipe,
             forces,
@@ -115,6 +118,7 @@ impl<'p> Prepared<'p> {
             problem: Cow::Borrowed(problem),
             recipe: Recipe::default(),
             forces: Forces::default(),
+            learning_rate: step.map(|(rate, _)| rate),
             step,
             data: Data::default(),
             followed: false,
@@ -127,6 +131,7 @@ impl<'p> Prepared<'p> {
             problem: Cow::Owned(self.problem.into_owned()),
             recipe: self.recipe,
             forces: self.forces,
+            learning_rate: self.learning_rate,
             step: self.step,
             data: self.data,
             followed: self.followed,
