@@ -317,7 +317,7 @@ impl Validity {
         }
     }
 
-    /// Whether every number is within its limit, at the times asked for and at the predicted minimum. Without a signal there is
+    /// Whether every number is within its limit, and the two that move T by a percent each also together, at the times asked for and at the predicted minimum. Without a signal there is
     /// no limit to be within.
     pub fn in_range(&self) -> bool {
         let (stability, spread) = (self.largest_stability().0, self.largest_spread().0);
@@ -325,9 +325,31 @@ impl Validity {
             && spread <= MOST_RELATIVE_WEIGHTED_FLUCTUATION
             && self.misalignment <= MOST_MISALIGNMENT
             && left_out_in_all(&self.left_out) <= MOST_LEFT_OUT
+            && self.used_up() <= 1.0
             && self
                 .approach
                 .is_none_or(|approach| approach.drift <= MOST_DRIFT)
+    }
+
+    /// The product's fluctuation and what is left out, over their limits, in all: both move T.
+    fn used_up(&self) -> f64 {
+        self.largest_spread().0 / MOST_RELATIVE_WEIGHTED_FLUCTUATION
+            + left_out_in_all(&self.left_out) / MOST_LEFT_OUT
+    }
+
+    /// What to say where each of the two is within its limit, and both together are not.
+    fn together_warning(&self) -> Option<String> {
+        let (spread, left_out) = (self.largest_spread().0, left_out_in_all(&self.left_out));
+        let each = spread <= MOST_RELATIVE_WEIGHTED_FLUCTUATION && left_out <= MOST_LEFT_OUT;
+        (each && self.used_up() > 1.0).then(|| {
+            format!(
+                "T of SGD may differ by more than a percent: the product of the weights fluctuates by {} % of ‖V√Σx‖² (at most {} % is in range), and what                  is left out moves T by about {} % (at most {} %). Each alone would be in range; a smaller η makes both smaller.",
+                short(100.0 * spread),
+                100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION,
+                short(100.0 * left_out),
+                100.0 * MOST_LEFT_OUT
+            )
+        })
     }
 
     /// Whether to believe the theory at this η and B, in a few sentences for a user.
@@ -371,6 +393,7 @@ impl Validity {
                 .chain(drift)
                 .chain(misalignment_warning(self.misalignment))
                 .chain(left_out_warning(&self.left_out))
+                .chain(self.together_warning())
                 .collect()
         };
         let sentences: Vec<String> = on_the_way.into_iter().chain(verdict).collect();
