@@ -73,7 +73,7 @@ pub const ARRIVED: f64 = 1e-2;
 /// The drift on the way down may be this large: T is then right to about a percent.
 pub const MOST_DRIFT: f64 = 1e-2;
 
-/// The stability number may be this large: on its way T is then right to about a percent.
+/// The stability number may be this large: on the way T is then right to about a percent where it changes slowly.
 pub const MOST_STABILITY: f64 = 0.2;
 
 /// The relative product fluctuation may be this large: T is then right to about a percent.
