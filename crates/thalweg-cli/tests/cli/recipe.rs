@@ -197,6 +197,27 @@ fn a_flow_that_goes_round_says_between_what() {
     );
 }
 
+/// Noise that depends on x is not the theory's, whatever η: no answer is called right, and each says why.
+#[test]
+fn noise_that_depends_on_x_is_believed_by_no_command() {
+    let text = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
+        "noise_covariance": [[1, 0], [0, 0.04]], "learning_rate": 1e-4, "batch": 10, "steps": 10000,
+        "start_weights": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], "data": {"heteroscedasticity": 0.9}}"#;
+    let (_folder, path) = file("uneven.json", text.as_bytes());
+    let path = path.to_str().unwrap();
+    for command in ["predict", "flow"] {
+        let page = run(&[command, path]);
+        let words = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("The theory is not of SGD with noise that depends on x")
+                && !words.contains("percent"),
+            "{words}"
+        );
+    }
+    let found = run(&["predict", path, "--json"]).json();
+    assert_eq!(found["run"]["validity"]["in_range"], false);
+}
+
 /// One layer under decay is ridge regression: T stays, F is said, and decay counts for the edge of stability.
 #[test]
 fn one_layer_under_decay_is_ridge_regression() {
