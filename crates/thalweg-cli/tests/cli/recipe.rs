@@ -197,6 +197,18 @@ fn a_flow_that_goes_round_says_between_what() {
     );
 }
 
+/// Momentum takes the same path along the minima alone: the way down is printed beside it, and is another.
+#[test]
+fn momentum_takes_the_same_path_along_the_minima_alone() {
+    let page = run(&[&["predict"][..], &SMALL[..4], &STEP, &["--momentum", "0.9"]].concat());
+    let words = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("Along the minima momentum acts as a learning rate of η₁")
+            && words.contains("The way down to them is heavy ball's own"),
+        "{words}"
+    );
+}
+
 /// Noise that depends on x is not the theory's, whatever η: no answer is called right, and each says why.
 #[test]
 fn noise_that_depends_on_x_is_believed_by_no_command() {
