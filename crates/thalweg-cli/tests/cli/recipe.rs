@@ -378,6 +378,11 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
         (&["--added-noise", "-1,1"], "-1 is negative"),
         (&["--label-weights", "nan,1"], "label_weights is NaN"),
         (
+            &["--label-weights", "1e300"],
+            "--label-weights is 1e300, and the problem has d_y = 2: write a number other than 0 for each output",
+        ),
+        (&["--label-weights", "0,1"], "singular values from 0 to 1:"),
+        (
             &[
                 "--weight-decay",
                 "1e300",
@@ -407,6 +412,19 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
     let found = run(&by_generators);
     assert!(
         found.status == Some(2) && found.stderr.contains("--drift exact"),
+        "{}",
+        found.stderr
+    );
+}
+
+/// The first line of a refusal can be read, however large the target.
+#[test]
+fn a_target_of_300_digits_is_named_by_its_exponent() {
+    let target = ["--seconds", "0", "--sharpness", "1e300"];
+    let found = run(&[&["design"][..], &SMALL[..4], &STEP, &target].concat());
+    assert_eq!(found.status, Some(2));
+    assert!(
+        found.stderr.contains("no lever takes T to 1e300: "),
         "{}",
         found.stderr
     );
