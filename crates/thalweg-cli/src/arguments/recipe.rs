@@ -6,6 +6,7 @@ use clap::Args;
 use faer::Mat;
 use thalweg::problem::Problem;
 use thalweg::recipe::{LabelWeights, Recipe, Sam};
+use thalweg::words::shown;
 
 use super::problem::diagonal;
 use super::spectrum::Spectrum;
@@ -82,12 +83,32 @@ impl RecipeArguments {
             label_weights: match &self.label_weights {
                 None => recipe.label_weights,
                 Some(Weights(None)) => Some(LabelWeights::Whiten),
-                Some(Weights(Some(list))) => Some(LabelWeights::Matrix(diagonal_of(list))),
+                Some(Weights(Some(list))) => {
+                    let outputs = problem.output_dim();
+                    if list.len() != outputs {
+                        let given: Vec<String> = list.iter().map(|w| shown(*w)).collect();
+                        return Err(Failure::input(WeightCount {
+                            given: given.join(","),
+                            outputs,
+                        }));
+                    }
+                    Some(LabelWeights::Matrix(diagonal_of(list)))
+                }
             },
         };
         recipe.validate(problem).map_err(Failure::input)?;
         Ok(recipe)
     }
+}
+
+/// Too few weights, or too many. A single one is not repeated: it would change the scale alone.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--label-weights is {given}, and the problem has d_y = {outputs}: write a number other than 0 for each output, separated by commas, or whiten"
+)]
+struct WeightCount {
+    given: String,
+    outputs: usize,
 }
 
 /// `whiten`, or a weight for each output.

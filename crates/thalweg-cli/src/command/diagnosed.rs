@@ -144,7 +144,7 @@ pub(super) fn page(
                     about(steps)
                 ));
             }
-            page.paragraph(&run.validity.sentence());
+            page.paragraph(&run.belief.sentence);
         }
     }
     if !on_rows.is_empty() {

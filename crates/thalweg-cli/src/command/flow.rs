@@ -251,8 +251,8 @@ impl Shown<'_> {
                 significant(relaxation.slow_time(), 3)
             ));
         }
-        if let Some(validity) = &self.0.trajectory.validity {
-            page.paragraph(&validity.sentence());
+        if let Some(belief) = &self.0.belief {
+            page.paragraph(&belief.sentence);
         } else {
             page.paragraph("Whether to believe it depends on η and B: give --learning-rate, --batch and --steps.");
         }

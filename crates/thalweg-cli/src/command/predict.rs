@@ -364,5 +364,5 @@ fn print(run: &PredictedRun, rate: &str, page: &mut Page) {
         ]);
     }
     page.table(&table);
-    page.paragraph(&validity.sentence());
+    page.paragraph(&run.belief.sentence);
 }

@@ -122,6 +122,30 @@ fn a_mended_covariance_is_said_of_its_run_for_ever() {
     }
 }
 
+/// A run's page says of which network it is, and from which seeds; of its verdict each sentence stands alone.
+#[test]
+fn a_page_names_the_hidden_widths_and_the_seeds() {
+    let text = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]], "hidden_widths": [5],
+        "noise_covariance": [[1, 0], [0, 4]], "learning_rate": 0.05, "batch": 2, "steps": 100, "seeds": [3, 5, 9]}"#;
+    let (folder, path) = file("wide.json", text.as_bytes());
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    let terminal = run(&["simulate", path.to_str().unwrap(), "--out", out]).stdout;
+    assert!(terminal.contains("seeds"), "{terminal}");
+    assert!(terminal.contains("[3, 5, 9]"), "{terminal}");
+    assert_eq!(run(&["report", out]).status, Some(0));
+    let page = std::fs::read_to_string(Path::new(out).join("report.html")).unwrap();
+    for row in [
+        "<dt>hidden widths</dt><dd>5</dd>",
+        "<dt>number of seeds</dt><dd>3</dd>",
+        "<dt>seeds</dt><dd>[3, 5, 9]</dd>",
+        "<li>Outside the range of the theory",
+        "<li>Expect SGD to",
+    ] {
+        assert!(page.contains(row), "{row}: {page}");
+    }
+}
+
 /// Σε with eigenvalues 1 and 2.5e-14 in turned axes: its doubles fix three digits of T, which is 15936560.47 with 80 digits.
 const NEARLY_SINGULAR: &str = r#"{"depth": 3, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
     "noise_covariance": [[0.9597234327544356, 0.1966071346021727], [0.1966071346021727, 0.04027656724558933]],

@@ -200,6 +200,39 @@ fn a_flow_that_goes_round_says_between_what() {
     );
 }
 
+/// Momentum takes the same path along the minima alone: the way down is printed beside it, and is another.
+#[test]
+fn momentum_takes_the_same_path_along_the_minima_alone() {
+    let page = run(&[&["predict"][..], &SMALL[..4], &STEP, &["--momentum", "0.9"]].concat());
+    let words = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("Along the minima momentum acts as a learning rate of η₁")
+            && words.contains("The way down to them is heavy ball's own"),
+        "{words}"
+    );
+}
+
+/// Noise that depends on x is not the theory's, whatever η: no answer is called right, and each says why.
+#[test]
+fn noise_that_depends_on_x_is_believed_by_no_command() {
+    let text = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
+        "noise_covariance": [[1, 0], [0, 0.04]], "learning_rate": 1e-4, "batch": 10, "steps": 10000,
+        "start_weights": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], "data": {"heteroscedasticity": 0.9}}"#;
+    let (_folder, path) = file("uneven.json", text.as_bytes());
+    let path = path.to_str().unwrap();
+    for command in ["predict", "flow"] {
+        let page = run(&[command, path]);
+        let words = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("The theory is not of SGD with noise that depends on x")
+                && !words.contains("percent"),
+            "{words}"
+        );
+    }
+    let found = run(&["predict", path, "--json"]).json();
+    assert_eq!(found["run"]["validity"]["in_range"], false);
+}
+
 /// One layer under decay is ridge regression: T stays, F is said, and decay counts for the edge of stability.
 #[test]
 fn one_layer_under_decay_is_ridge_regression() {
@@ -348,6 +381,11 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
         (&["--added-noise", "-1,1"], "-1 is negative"),
         (&["--label-weights", "nan,1"], "label_weights is NaN"),
         (
+            &["--label-weights", "1e300"],
+            "--label-weights is 1e300, and the problem has d_y = 2: write a number other than 0 for each output",
+        ),
+        (&["--label-weights", "0,1"], "singular values from 0 to 1:"),
+        (
             &[
                 "--weight-decay",
                 "1e300",
@@ -377,6 +415,19 @@ fn nonsense_is_refused_with_the_field_and_the_way_out() {
     let found = run(&by_generators);
     assert!(
         found.status == Some(2) && found.stderr.contains("--drift exact"),
+        "{}",
+        found.stderr
+    );
+}
+
+/// The first line of a refusal can be read, however large the target.
+#[test]
+fn a_target_of_300_digits_is_named_by_its_exponent() {
+    let target = ["--seconds", "0", "--sharpness", "1e300"];
+    let found = run(&[&["design"][..], &SMALL[..4], &STEP, &target].concat());
+    assert_eq!(found.status, Some(2));
+    assert!(
+        found.stderr.contains("no lever takes T to 1e300: "),
         "{}",
         found.stderr
     );

@@ -6,6 +6,7 @@ use thalweg::Stop;
 use thalweg::problem::Problem;
 use thalweg::recipe::{LabelWeights, Recipe};
 use thalweg::simulate::SimulateSettings;
+use thalweg::words::shown;
 
 use super::{AnswerError, CONVENTION, PredictAnswer, SimulatedEnd, notes, with_causes};
 use crate::design::{DesignError, DesignPrediction, Designed, Lever, Question, Target};
@@ -32,7 +33,7 @@ pub struct DesignAnswer {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no lever takes {} to {}{}: {}", target.what(), target.value(), if target.is_bound() { " or below" } else { "" }, reasons.join("; "))]
+#[error("no lever takes {} to {}{}: {}", target.what(), shown(target.value()), if target.is_bound() { " or below" } else { "" }, reasons.join("; "))]
 struct Unreached {
     target: Target,
     reasons: Vec<String>,

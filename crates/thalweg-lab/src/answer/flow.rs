@@ -25,6 +25,8 @@ pub struct FlowAnswer<'p> {
     pub descent: Option<Descent>,
     /// The weights and what follows from them, at the times asked for.
     pub trajectory: Trajectory,
+    /// How far it is to be believed on the samples that SGD is run on, where the times are steps.
+    pub belief: Option<Belief>,
     /// By which drift.
     pub drift: Drift,
     /// In slow time; none where there is no limit.
@@ -101,13 +103,9 @@ impl<'p> FlowAnswer<'p> {
                 (Some(descent), along.map_err(failure)?, None)
             }
         };
-        let trajectory = Trajectory {
-            validity: trajectory
-                .validity
-                .map(|validity| believed_on(&prepared.data, validity)),
-            ..trajectory
-        };
+        let validity = trajectory.validity.clone();
         Ok(Self {
+            belief: validity.map(|validity| believed_on(&prepared.data, validity)),
             prepared,
             problem,
             seed,
@@ -142,7 +140,6 @@ impl<'p> FlowAnswer<'p> {
             let values = values.map(|q| (q.key.to_string(), json!(q.at_limit(limit))));
             Value::Object(values.collect())
         });
-        let validity = self.trajectory.validity.clone().map(Belief::from);
         let mut object = json!({
             "convention": CONVENTION,
             "notes": notes(self.problem.caveats()),
@@ -161,7 +158,7 @@ impl<'p> FlowAnswer<'p> {
             "limit": limit,
             "relaxation_slow_time": self.relaxation.as_ref().map(Relaxation::slow_time),
             "relaxation_steps": self.relaxation_steps(),
-            "validity": validity,
+            "validity": self.belief,
         });
         for quantity in quantity::compared() {
             let snapshots = self.trajectory.snapshots.iter();

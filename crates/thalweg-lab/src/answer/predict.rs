@@ -124,8 +124,10 @@ pub struct PredictedRun {
     pub stability: Option<Stability>,
     /// E‖(W_D … W_1 − V) √Σx‖² = ηF/2B where SGD ends, to leading order.
     pub weighted_fluctuation: f64,
-    /// The stability number where SGD ends, and how far that is to be believed at this step.
+    /// The stability number where SGD ends, and what else decides about the theory at this step.
     pub validity: Validity,
+    /// How far the numbers are to be believed on the samples that SGD is run on.
+    pub belief: Belief,
     /// The slow flow's, steps; none where it is too large to linearise, or has no limit.
     pub relaxation: Option<f64>,
 }
@@ -170,6 +172,7 @@ impl<'p> PredictAnswer<'p> {
         };
         let weights = || Ok(end_weights(&prediction, end.as_ref())?);
         let run = match *step {
+<<<<<<< HEAD
             Some((effective_rate, batch)) => Some(PredictedRun {
                 learning_rate: prepared.learning_rate.unwrap_or(effective_rate),
                 effective_rate,
@@ -189,6 +192,29 @@ impl<'p> PredictAnswer<'p> {
                     .filter(|relaxation| !relaxation.rates.is_empty())
                     .map(|relaxation| relaxation.steps(effective_rate, batch)),
             }),
+=======
+            Some((learning_rate, batch)) => {
+                let validity = Validity::at(problem, size, learning_rate, batch)
+                    .under(problem, &prepared.recipe, (learning_rate, batch), weights)
+                    .map(|validity| validity.with_axes_followed(prepared.followed))
+                    .map_err(AnswerError::input)?;
+                Some(PredictedRun {
+                    learning_rate,
+                    batch,
+                    stability: end
+                        .is_none()
+                        .then(|| prediction.stability(learning_rate, batch))
+                        .transpose()
+                        .map_err(AnswerError::input)?,
+                    weighted_fluctuation: 0.5 * learning_rate / batch as f64 * size[1],
+                    belief: believed_on(&prepared.data, validity.clone()),
+                    validity,
+                    relaxation: quick_relaxation(problem, *forces)
+                        .filter(|relaxation| !relaxation.rates.is_empty())
+                        .map(|relaxation| relaxation.steps(learning_rate, batch)),
+                })
+            }
+>>>>>>> mend-a
             None => None,
         };
         let conditioning = match &end {
@@ -343,7 +369,7 @@ impl<'p> PredictAnswer<'p> {
                 "stability_formula": run.validity.stability_formula,
                 "unweighted_fluctuation": run.stability.map(|at| at.unweighted_fluctuation),
                 "relative_unweighted_fluctuation": run.stability.map(|at| at.relative_unweighted_fluctuation),
-                "validity": Belief::from(run.validity.clone()),
+                "validity": run.belief,
             })
         });
         json!({

@@ -158,7 +158,8 @@ impl<'p> Prepared<'p> {
                 .step
                 .map_or(String::new(), |(rate, _)| format!(" = {}", rounded(rate)));
             notes.push(format!(
-                "Momentum acts as a learning rate of η₁ = η/(1 − β){effect}: the same path and the same end, sooner."
+                "Along the minima momentum acts as a learning rate of η₁ = η/(1 − β){effect}: the same path and the same end, sooner. The \
+                 way down to them is heavy ball's own, and may reach them elsewhere."
             ));
         }
         if recipe.weight_decay > 0.0 {

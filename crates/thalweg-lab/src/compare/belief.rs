@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use thalweg::flow::{FiniteValidity, LeftOut, Validity};
-use thalweg::simulate::{Data, SampleSource};
+use thalweg::simulate::{Data, SampleSource, SimulateSettings};
 
 /// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,13 +38,45 @@ pub struct Belief {
 }
 
 /// `validity` where SGD is run on `data`.
-pub(crate) fn believed_on(data: &Data, validity: Validity) -> Validity {
-    match data.source {
+pub(crate) fn believed_on(data: &Data, validity: Validity) -> Belief {
+    let belief = Belief::from(match data.source {
         SampleSource::Online => validity,
         SampleSource::Finite {
             samples,
             replacement,
         } => validity.on_set(samples, !replacement),
+    });
+    if data.heteroscedasticity > 0.0 {
+        return belief.but_not_with("noise that depends on x");
+    }
+    belief
+}
+
+/// `validity` where SGD is run as `settings` say, to its end.
+pub(crate) fn believed_in(settings: &SimulateSettings, validity: Validity) -> Belief {
+    let belief = believed_on(&settings.data, validity);
+    if settings.switch.is_some() {
+        return belief.but_not_with("a switch to gradient descent");
+    }
+    belief
+}
+
+impl Belief {
+    /// The same for SGD with `what` the theory does not contain, however small the step.
+    fn but_not_with(self, what: &str) -> Self {
+        let mut sentence = format!(
+            "The theory is not of SGD with {what}: how far its T is from this one is not known."
+        );
+        // That it is in range would speak of other runs.
+        if !self.in_range {
+            sentence = format!("{sentence} {}", self.sentence);
+        }
+        Self {
+            in_range: false,
+            warning: Some(sentence.clone()),
+            sentence,
+            ..self
+        }
     }
 }
 

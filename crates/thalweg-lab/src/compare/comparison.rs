@@ -139,10 +139,10 @@ impl Comparison {
     ) -> Result<Self, SimulateError> {
         let Experiment {
             problem,
-            settings,
             steps: last,
             ..
         } = &run.experiment;
+        let settings = &run.experiment.settings_to_the_end();
         let steps: Vec<u64> = measured_steps(&run.measurements, *last);
         let survivors = run.outcomes.iter().filter(|o| o.diverged_at.is_none());
         let most = if start_alike(settings) {

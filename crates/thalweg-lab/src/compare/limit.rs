@@ -5,7 +5,7 @@ use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::theory;
 
-use super::believed_on;
+use super::believed_in;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
 
 /// Where SGD ends as η → 0 and t → ∞.
@@ -62,7 +62,7 @@ impl Predictor for ExactLimit {
             .collect();
         Ok(Answer {
             values: Values::Level(level),
-            belief: Some(believed_on(&question.settings.data, validity).into()),
+            belief: Some(believed_in(question.settings, validity)),
         })
     }
 }

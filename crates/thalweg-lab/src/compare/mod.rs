@@ -33,7 +33,7 @@ mod slow_flow;
 mod tests;
 
 pub use belief::Belief;
-pub(crate) use belief::believed_on;
+pub(crate) use belief::{believed_in, believed_on};
 pub use comparison::{
     Answered, Comparison, MeasuredQuantity, Predicted, PredictedQuantity, READING,
 };
@@ -50,7 +50,8 @@ use crate::spec::Experiment;
 /// Those that have something to say of `experiment`, in the order in which they are shown.
 pub fn predictors(experiment: &Experiment) -> Vec<&'static dyn Predictor> {
     let all: [&'static dyn Predictor; 4] = [&SLOW_FLOW, &EXACT_DRIFT, &FiniteStep, &ExactLimit];
+    let settings = experiment.settings_to_the_end();
     all.into_iter()
-        .filter(|predictor| predictor.concerns(&experiment.problem, &experiment.settings))
+        .filter(|predictor| predictor.concerns(&experiment.problem, &settings))
         .collect()
 }

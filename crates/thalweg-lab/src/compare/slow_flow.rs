@@ -7,7 +7,7 @@ use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
 use thalweg::theory::noise_misalignment;
 
-use super::believed_on;
+use super::believed_in;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
 use crate::run::is_reshuffled;
 
@@ -128,7 +128,7 @@ impl Predictor for SlowFlow {
                 .iter()
                 .filter_map(|path| path.validity.clone())
                 .reduce(|worst, next: Validity| worst.worst(&next))
-                .map(|validity| believed_on(&question.settings.data, validity).into()),
+                .map(|validity| believed_in(question.settings, validity)),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use thalweg::flow::{self, Steps};
-use thalweg::simulate::Ensemble;
+use thalweg::simulate::{Ensemble, SimulateSettings, Switch};
 use thalweg::theory;
 
 use super::*;
@@ -222,6 +222,64 @@ fn momentum_sets_the_clock() {
         .position(|step| *step >= 250)
         .unwrap();
     assert!((series.course[half] / series.end - 1.0).abs() > 0.05);
+}
+
+/// A switch is none where it comes after the last step, of which 399 is the number.
+#[test]
+fn a_switch_after_the_end_is_none() {
+    let switched = |at: u64| {
+        compare(&format!(
+            "{SMALL}switch = {{ at_step = {at}, samples = 10 }}\n"
+        ))
+    };
+    let asked =
+        |comparison: &Comparison| comparison.predicted.iter().any(|p| p.key == "finite_step");
+    let (late, last) = (switched(400), switched(399));
+    assert!(late.departures.is_empty() && asked(&late));
+    assert!(last.departures[0].contains("a switch to gradient descent") && !asked(&last));
+    let remarks = last.remarks().join(" ");
+    assert!(
+        remarks.contains("The theory is not of SGD with a switch to gradient descent"),
+        "{remarks}"
+    );
+}
+
+/// What the theory does not contain however small η is: no number of it is called right.
+#[test]
+fn a_run_that_the_theory_is_not_of_gets_no_percent() {
+    let validity = |stability: f64| flow::Validity {
+        signal: 1.0,
+        stability,
+        limit_stability: None,
+        relative_weighted_fluctuation: 1e-6,
+        limit_relative_weighted_fluctuation: None,
+        misalignment: 0.0,
+        stability_formula: "η λ_max/2".to_owned(),
+        is_forced: false,
+        left_out: Vec::new(),
+        approach: None,
+    };
+    let plain = SimulateSettings::new(0.1, 1);
+    assert!(believed_in(&plain, validity(1e-6)).in_range);
+    let mut uneven = plain.clone();
+    uneven.data.heteroscedasticity = 0.1;
+    let mut switched = plain;
+    switched.switch = Some(Switch {
+        at_step: 3,
+        samples: 5,
+    });
+    for (settings, what) in [
+        (uneven, "with noise that depends on x:"),
+        (switched, "with a switch to gradient descent:"),
+    ] {
+        let belief = believed_in(&settings, validity(1e-6));
+        assert!(!belief.in_range && belief.warning.as_ref() == Some(&belief.sentence));
+        assert!(belief.sentence.contains(what), "{}", belief.sentence);
+        assert!(!belief.sentence.contains("percent"), "{}", belief.sentence);
+        // What else is wrong is said too.
+        let coarse = believed_in(&settings, validity(0.5)).sentence;
+        assert!(coarse.contains(what) && coarse.contains("Outside the range"));
+    }
 }
 
 /// The exact drift has its place only where it differs.

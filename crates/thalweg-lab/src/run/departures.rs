@@ -23,7 +23,7 @@ pub fn departures(settings: &SimulateSettings) -> Vec<String> {
     let taken = [
         (
             recipe.momentum > 0.0,
-            "momentum β, as a learning rate of η/(1 − β)",
+            "momentum β, by its own steps on the way down and as a learning rate of η/(1 − β) along the minima",
         ),
         (
             recipe.weight_decay > 0.0,
@@ -126,7 +126,7 @@ mod tests {
         settings.data.heteroscedasticity = 0.5;
         let words = departures(&settings).join(" ");
         assert!(
-            words.contains("also has noise that depends on x. The slow flow and the limit take into account momentum β"),
+            words.contains("also has noise that depends on x. The slow flow and the limit take into account momentum β, by its own steps on the way down"),
             "{words}"
         );
     }

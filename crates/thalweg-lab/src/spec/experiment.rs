@@ -33,6 +33,15 @@ pub struct Experiment {
     pub measure: Schedule,
 }
 
+impl Experiment {
+    /// How SGD is run, without a switch that would come after the last step.
+    pub fn settings_to_the_end(&self) -> SimulateSettings {
+        let mut settings = self.settings.clone();
+        settings.switch = settings.switch.filter(|s| s.at_step < self.steps);
+        settings
+    }
+}
+
 /// The fields of an experiment beside its problem's.
 pub(crate) const EXPERIMENT_FIELDS: &[&str] = &[
     "learning_rate",

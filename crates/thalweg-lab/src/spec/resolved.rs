@@ -30,11 +30,12 @@ impl Experiment {
         to_toml(&self.to_node())
     }
 
-    /// What it is beside its sizes, η, B, steps and seeds: Σx, V and Σε, and each field in which it is not plain SGD on fresh Gaussian samples, with
-    /// its value in a line.
+    /// What it is beside its sizes, η, B, steps and how many seeds: Σx, V and Σε, and each field in which it is not plain SGD on fresh
+    /// Gaussian samples, from the first seeds on, with its value in a line.
     pub fn particulars(&self) -> Vec<(String, String)> {
         let plain = Self {
             settings: SimulateSettings::new(self.settings.learning_rate, self.settings.batch),
+            seeds: (0..self.seeds.len() as u64).collect(),
             ..self.clone()
         };
         let (own, plain) = (self.to_node(), plain.to_node());

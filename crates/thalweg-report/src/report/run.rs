@@ -8,6 +8,7 @@ use super::page::{self, HEADING, Head, SPECIFICATION, name};
 use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
+use thalweg::problem::Problem;
 use thalweg_lab::compare::{Comparison, MeasuredQuantity, READING, predictors};
 use thalweg_lab::provenance::LOSS_CONVENTION;
 use thalweg_lab::quantity::{self, against_steps};
@@ -94,6 +95,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
     let caveats = problem.caveats().iter().map(|caveat| format!("{caveat}."));
     let rows = [
         ("depth D", problem.depth().to_string()),
+        ("hidden widths", hidden_widths(problem)),
         (
             "d_{x}, d_{y}",
             format!("{}, {}", problem.input_dim(), problem.output_dim()),
@@ -101,7 +103,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         ("η", format!("{:?}", settings.learning_rate)),
         ("B", settings.batch.to_string()),
         ("steps", steps.to_string()),
-        ("seeds", seeds.len().to_string()),
+        ("number of seeds", seeds.len().to_string()),
         ("diverged", comparison.diverged.to_string()),
     ];
     FigureResult {
@@ -110,7 +112,7 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         caption: format!(
             "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {READING}"
         ),
-        notes: comparison.remarks().into_iter().chain(caveats).collect(),
+        notes: remarks(comparison).chain(caveats).collect(),
         command: format!("thalweg report {}", directory.display()),
         settings: rows
             .map(|(name, value)| (name.to_owned(), value))
@@ -119,6 +121,38 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
             .chain(numbers(comparison))
             .collect(),
         ..FigureResult::of_a_run()
+    }
+}
+
+/// The comparison's, the verdict sentence by sentence: it may have ten.
+fn remarks(comparison: &Comparison) -> impl Iterator<Item = String> {
+    let verdict = comparison.belief().map(|(_, belief)| &belief.sentence);
+    let remarks = comparison.remarks().into_iter();
+    remarks.flat_map(move |remark| match verdict {
+        Some(verdict) if remark == *verdict => sentences(&remark),
+        _ => vec![remark],
+    })
+}
+
+fn sentences(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = text.split(". ").map(|s| format!("{s}.")).collect();
+    // The last has its own.
+    if let Some(last) = all.last_mut() {
+        last.pop();
+    }
+    all
+}
+
+fn hidden_widths(problem: &Problem) -> String {
+    match &problem.widths()[1..problem.depth()] {
+        [] => "none".to_owned(),
+        [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|width| width == first) => {
+            format!("{first} each")
+        }
+        widths => {
+            let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
+            widths.join(", ")
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be wrong with a recipe, said so that a person can mend it.
 
 use crate::problem::ProblemError;
-use crate::words::shown;
+use crate::words::{rounded, shown};
 
 /// A recipe that cannot be followed: the field, what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -40,7 +40,8 @@ pub enum RecipeError {
     },
     /// Label weights that cannot be undone.
     #[error(
-        "label_weights has singular values from {least:e} to {most:e}: give finite weights that leave no combination of outputs out"
+        "label_weights has singular values from {} to {}: give finite weights that leave no combination of outputs out",
+        rounded(*least), rounded(*most)
     )]
     Singular {
         /// The smallest singular value.
@@ -50,7 +51,8 @@ pub enum RecipeError {
     },
     /// Noise that cannot be made white.
     #[error(
-        "label_weights = whiten needs noise on every combination of outputs, and noise_covariance has eigenvalues from {least:e} to {most:e}: add noise, or give the weights themselves"
+        "label_weights = whiten needs noise on every combination of outputs, and noise_covariance has eigenvalues from {} to {}: add noise, or give the weights themselves",
+        rounded(*least), rounded(*most)
     )]
     NoiseSingular {
         /// The smallest eigenvalue.

@@ -154,6 +154,104 @@ fn a_saddle_is_an_error() {
     assert!(matches!(found, Err(FlowError::Saddle { .. })), "{found:?}");
 }
 
+/// Of two layers of width two to the teacher 1, heavy ball's weights after each of `steps`, column by column.
+fn heavy_ball(
+    mut layers: [[f64; 4]; 2],
+    inputs: [f64; 2],
+    (rate, momentum): (f64, f64),
+    steps: &[u64],
+) -> Vec<[[f64; 4]; 2]> {
+    let product = |a: [f64; 4], b: [f64; 4]| {
+        [
+            a[0] * b[0] + a[2] * b[1],
+            a[1] * b[0] + a[3] * b[1],
+            a[0] * b[2] + a[2] * b[3],
+            a[1] * b[2] + a[3] * b[3],
+        ]
+    };
+    let transpose = |a: [f64; 4]| [a[0], a[2], a[1], a[3]];
+    let mut moving = [[0.0; 4]; 2];
+    let mut found = Vec::new();
+    for step in 0..=*steps.last().unwrap() {
+        if steps.contains(&step) {
+            found.push(layers);
+        }
+        let [first, second] = layers;
+        let mut off = product(second, first);
+        off[0] -= 1.0;
+        off[3] -= 1.0;
+        for (i, entry) in off.iter_mut().enumerate() {
+            *entry *= inputs[i / 2];
+        }
+        let pulls = [
+            product(transpose(second), off),
+            product(off, transpose(first)),
+        ];
+        for k in 0..2 {
+            for i in 0..4 {
+                moving[k][i] = momentum * moving[k][i] + pulls[k][i];
+                layers[k][i] -= rate * moving[k][i];
+            }
+        }
+    }
+    found
+}
+
+/// Where momentum takes long to come to rest, and where the inputs are still learnt when the steps are no longer made one by one.
+#[test]
+fn the_way_down_is_that_of_heavy_ball_all_the_way() {
+    let start = [[0.9, -0.3, 0.2, 0.7], [0.6, 0.2, -0.1, 0.8]];
+    // T overshoots to 10.3 and comes to rest at 7.5 after 20 000 steps; then, after 100 000 exact ones, half of the way is still to go.
+    for (inputs, rate, momentum, steps, near) in [
+        ([1.0, 1.0], 1e-4, 0.999, [999, 1500, 4000, 30_000], 1e-6),
+        (
+            [1.0, 1e-4],
+            1e-4,
+            0.999,
+            [4000, 99_000, 120_000, 200_000],
+            2e-3,
+        ),
+        (
+            [1.0, 1e-3],
+            1e-3,
+            0.99,
+            [4000, 20_000, 120_000, 200_000],
+            2e-4,
+        ),
+        ([1.0, 1e-3], 1e-3, 0.9, [4000, 9000, 20_000, 200_000], 2e-4),
+    ] {
+        let identity = Mat::<f64>::identity(2, 2);
+        let problem =
+            Problem::new(diagonal(&inputs), identity.clone(), identity.clone(), 2).unwrap();
+        let layers = start.map(|w| Mat::from_fn(2, 2, |i, j| w[i + 2 * j]));
+        let layers = Weights::new(&problem, layers.to_vec()).unwrap();
+        let settings = FlowSettings {
+            momentum,
+            ..FlowSettings::default()
+        };
+        let asked = Steps {
+            learning_rate: rate / (1.0 - momentum),
+            batch: 1_000_000_000,
+            steps: steps.to_vec(),
+        };
+        let found = path(&problem, &layers, &asked, &settings).unwrap();
+        let own = heavy_ball(start, inputs, (rate, momentum), &steps);
+        for (snapshot, own) in found.snapshots.iter().zip(own) {
+            let pairs = snapshot.weights.layers().iter().zip(own);
+            let off = pairs
+                .flat_map(|(layer, own)| {
+                    (0..4).map(move |i| (layer[(i % 2, i / 2)] - own[i]).abs())
+                })
+                .fold(0.0, f64::max);
+            assert!(
+                off < near,
+                "β = {momentum}, {inputs:?}, {:?}: {off}",
+                snapshot.step
+            );
+        }
+    }
+}
+
 /// With momentum the steps down are heavy ball's own, at a learning rate whose η/(1 − β) diverges without.
 #[test]
 fn the_way_down_is_that_of_heavy_ball() {
