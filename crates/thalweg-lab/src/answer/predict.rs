@@ -172,49 +172,28 @@ impl<'p> PredictAnswer<'p> {
         };
         let weights = || Ok(end_weights(&prediction, end.as_ref())?);
         let run = match *step {
-<<<<<<< HEAD
-            Some((effective_rate, batch)) => Some(PredictedRun {
-                learning_rate: prepared.learning_rate.unwrap_or(effective_rate),
-                effective_rate,
-                batch,
-                stability: end
-                    .is_none()
-                    .then(|| prediction.stability(effective_rate, batch))
-                    .transpose()
-                    .map_err(AnswerError::input)?,
-                weighted_fluctuation: 0.5 * effective_rate / batch as f64 * size[1],
-                validity: Validity::at(problem, size, effective_rate, batch)
+            Some((effective_rate, batch)) => {
+                let validity = Validity::at(problem, size, effective_rate, batch)
                     .under(problem, &prepared.recipe, (effective_rate, batch), weights)
-                    .map(|validity| believed_on(&prepared.data, validity))
-                    .map(|validity| validity.with_axes_followed(prepared.followed))
-                    .map_err(AnswerError::input)?,
-                relaxation: quick_relaxation(problem, *forces)
-                    .filter(|relaxation| !relaxation.rates.is_empty())
-                    .map(|relaxation| relaxation.steps(effective_rate, batch)),
-            }),
-=======
-            Some((learning_rate, batch)) => {
-                let validity = Validity::at(problem, size, learning_rate, batch)
-                    .under(problem, &prepared.recipe, (learning_rate, batch), weights)
                     .map(|validity| validity.with_axes_followed(prepared.followed))
                     .map_err(AnswerError::input)?;
                 Some(PredictedRun {
-                    learning_rate,
+                    learning_rate: prepared.learning_rate.unwrap_or(effective_rate),
+                    effective_rate,
                     batch,
                     stability: end
                         .is_none()
-                        .then(|| prediction.stability(learning_rate, batch))
+                        .then(|| prediction.stability(effective_rate, batch))
                         .transpose()
                         .map_err(AnswerError::input)?,
-                    weighted_fluctuation: 0.5 * learning_rate / batch as f64 * size[1],
+                    weighted_fluctuation: 0.5 * effective_rate / batch as f64 * size[1],
                     belief: believed_on(&prepared.data, validity.clone()),
                     validity,
                     relaxation: quick_relaxation(problem, *forces)
                         .filter(|relaxation| !relaxation.rates.is_empty())
-                        .map(|relaxation| relaxation.steps(learning_rate, batch)),
+                        .map(|relaxation| relaxation.steps(effective_rate, batch)),
                 })
             }
->>>>>>> mend-a
             None => None,
         };
         let conditioning = match &end {
