@@ -6,6 +6,7 @@ use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
 use thalweg::theory::noise_misalignment;
+use thalweg::words::shown;
 
 use super::lever::{Changed, Lever, LeverError};
 use super::search::{MET, Sought, nearest};
@@ -130,11 +131,12 @@ fn beyond(
     if stays && !ends.is_empty() {
         return format!("there is no prediction where it is moved: {ends}");
     }
+    let asked = shown(target);
     let range = if stays {
-        format!("{what} stays at {low:.6} here, and {target:.6} is asked for")
+        format!("{what} stays at {low:.6} here, and {asked} is asked for")
     } else {
         let limit = limit.map_or(String::new(), |limit| format!(" ({limit})"));
-        format!("{what} goes from {low:.6} to {high:.6} here{limit}, which {target:.6} is beyond")
+        format!("{what} goes from {low:.6} to {high:.6} here{limit}, which {asked} is beyond")
     };
     if ends.is_empty() {
         range
@@ -323,7 +325,14 @@ impl<'a> Question<'a> {
             | Sought::Jump {
                 far: (found, _), ..
             } => found,
-            Sought::Beyond { low, high, ends } => {
+            Sought::Beyond { ends, .. } => {
+                // All that was tried: the search itself knows values by how far they are from the target, and far from it not to all digits.
+                let tried = known
+                    .iter()
+                    .map(|(position, _, predicted)| (*position, target.of(predicted)));
+                let mut tried: Vec<(f64, f64)> = tried.chain([(0.0, now)]).collect();
+                tried.sort_by(|a, b| a.1.total_cmp(&b.1));
+                let (low, high) = (tried[0], tried[tried.len() - 1]);
                 let (furthest, value) = if wanted < low.1 { low } else { high };
                 if (value - wanted).abs() > before.uncertainty * wanted {
                     let range = [*travel.positions.start(), *travel.positions.end()];

@@ -30,6 +30,7 @@ use super::{
     trajectory::{along, has_path, limit, limit_size, misalignment_of, snapshot},
     validity::{ARRIVED, Approach, Size},
 };
+use crate::Stop;
 use crate::problem::{Problem, Weights};
 
 /// How many steps of gradient descent are made one by one.
@@ -233,6 +234,7 @@ impl Descending {
         let momentum_left = |moving: &[f64]| {
             momentum * steps.learning_rate * sum_of_products(moving, moving).sqrt()
         };
+        let stop = Stop::here();
         for step in 0..=most {
             taken = step;
             while wanted.next_if_eq(&step).is_some() {
@@ -255,6 +257,8 @@ impl Descending {
             if step == most || is_down {
                 break;
             }
+            // With much momentum the steps of a wide network take seconds.
+            stop.asked()?;
             let pulls = model.flatten(&velocity(&point));
             for ((w, v), pull) in state.iter_mut().zip(&mut moving).zip(pulls) {
                 *v = momentum * *v + pull;
