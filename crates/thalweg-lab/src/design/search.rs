@@ -62,7 +62,13 @@ pub(super) fn nearest<E>(
     at_rest: f64,
     mut function: impl FnMut(f64) -> Result<f64, E>,
 ) -> Result<Sought<E>, E> {
-    let mut off = |position: f64| Ok(function(position)? - wanted);
+    // The function itself: what it is off the value has fewer digits of it where that is far away.
+    let mut known = vec![(0.0, at_rest)];
+    let mut off = |position: f64| -> Result<f64, E> {
+        let value = function(position)?;
+        known.push((position, value));
+        Ok(value - wanted)
+    };
     let scale = wanted.abs();
     let enough = MET * scale;
     let is_crossed =
@@ -120,13 +126,11 @@ pub(super) fn nearest<E>(
     for sign in [1.0, -1.0] {
         sharpen(&mut tried, sign, scale, None, &mut off)?;
     }
-    let by_value = |a: &&Tried, b: &&Tried| a.1.total_cmp(&b.1);
-    let at_rest = (0.0, at_rest - wanted);
-    let low = tried.iter().min_by(by_value).copied().unwrap_or(at_rest);
-    let high = tried.iter().max_by(by_value).copied().unwrap_or(at_rest);
+    known.retain(|(position, _)| tried.iter().any(|(tried, _)| tried == position));
+    known.sort_by(|a, b| a.1.total_cmp(&b.1));
     Ok(Sought::Beyond {
-        low: value(low),
-        high: value(high),
+        low: known[0],
+        high: known[known.len() - 1],
         ends,
     })
 }

@@ -325,14 +325,7 @@ impl<'a> Question<'a> {
             | Sought::Jump {
                 far: (found, _), ..
             } => found,
-            Sought::Beyond { ends, .. } => {
-                // All that was tried: the search itself knows values by how far they are from the target, and far from it not to all digits.
-                let tried = known
-                    .iter()
-                    .map(|(position, _, predicted)| (*position, target.of(predicted)));
-                let mut tried: Vec<(f64, f64)> = tried.chain([(0.0, now)]).collect();
-                tried.sort_by(|a, b| a.1.total_cmp(&b.1));
-                let (low, high) = (tried[0], tried[tried.len() - 1]);
+            Sought::Beyond { low, high, ends } => {
                 let (furthest, value) = if wanted < low.1 { low } else { high };
                 if (value - wanted).abs() > before.uncertainty * wanted {
                     let range = [*travel.positions.start(), *travel.positions.end()];
