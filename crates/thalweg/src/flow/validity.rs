@@ -317,8 +317,8 @@ impl Validity {
         }
     }
 
-    /// Whether every number is within its limit, and the two that move T by a percent each also together, at the times asked for and at the predicted minimum. Without a signal there is
-    /// no limit to be within.
+    /// Whether every number is within its limit, at the times asked for and at the predicted minimum, and the two that may each move T by a
+    /// percent also together. Without a signal there is no limit to be within.
     pub fn in_range(&self) -> bool {
         let (stability, spread) = (self.largest_stability().0, self.largest_spread().0);
         stability <= MOST_STABILITY
@@ -343,7 +343,8 @@ impl Validity {
         let each = spread <= MOST_RELATIVE_WEIGHTED_FLUCTUATION && left_out <= MOST_LEFT_OUT;
         (each && self.used_up() > 1.0).then(|| {
             format!(
-                "T of SGD may differ by more than a percent: the product of the weights fluctuates by {} % of ‖V√Σx‖² (at most {} % is in range), and what                  is left out moves T by about {} % (at most {} %). Each alone would be in range; a smaller η makes both smaller.",
+                "T of SGD may differ by more than a percent: the product of the weights fluctuates by {} % of ‖V√Σx‖² (at most {} % is in range), and what \
+                 is left out moves T by about {} % (at most {} %). Each alone would be in range; a smaller η makes both smaller.",
                 short(100.0 * spread),
                 100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION,
                 short(100.0 * left_out),

@@ -464,7 +464,8 @@ fn fluctuation_and_what_is_left_out_count_together() {
     assert!(
         sentence.starts_with("T of SGD may differ by more than a percent:")
             && sentence.contains("fluctuates by 0.19")
-            && sentence.contains("Each alone would be in range"),
+            && sentence.contains("Each alone would be in range")
+            && !sentence.contains("  "),
         "{sentence}"
     );
     assert!(at(1e-4).in_range());

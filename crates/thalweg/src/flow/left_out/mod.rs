@@ -293,11 +293,15 @@ pub fn left_out(
     // One layer has T = d_y tr Σx everywhere.
     let has_choice = problem.depth() > 1;
     // Beyond the edge of stability SGD does not rest, and the number itself says so.
-    if stability < 1.0 && in_the_mean_square(place.steepest) >= 1.0 {
+    let rests = stability < 1.0;
+    if rests && in_the_mean_square(place.steepest) >= 1.0 {
         add(Cause::StepSize, Ok(f64::INFINITY));
-    } else if let Some(sooner) = place.sooner {
+    } else if rests
+        && has_choice
+        && let Some(sooner) = place.sooner
+    {
         add(Cause::Pace, Ok(sooner));
-    } else if stability < 1.0 && has_choice {
+    } else if rests && has_choice {
         let number = in_the_mean_square(lambda_max);
         match reference.stronger_where_stiff(number / (1.0 - number)) {
             Ok(change) => add(Cause::StepSize, Ok(change)),

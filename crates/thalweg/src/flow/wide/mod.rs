@@ -65,7 +65,7 @@ const LASTS: usize = 6;
 /// It serves as long as the shift is within this part of its own.
 const NEAR: f64 = 0.25;
 
-/// X is extrapolated from so many times: as exactly as the formula of order 6 extrapolates the weights.
+/// X is extrapolated from so many times: one more is no quicker, since it makes more of what is uncertain in X.
 const KNOWN: usize = 6;
 
 /// X at the start is found to this part of it.
@@ -153,7 +153,7 @@ impl<'a> WideFlow<'a> {
     }
 }
 
-/// At equal steps those of seven values add up to 127, sign apart.
+/// At equal steps those of six values add up to 63, sign apart, and after a step has grown to more.
 const MOST_WEIGHT: f64 = 128.0;
 
 impl Stiff for WideFlow<'_> {
@@ -212,7 +212,8 @@ impl Stiff for WideFlow<'_> {
         };
         let rounded = Rounded::new(field);
         let (scale, right) = rounded.right(&self.model.layers(b), shift, &here.defect);
-        // The energy is at least 2σ ‖E Y‖², of which the weights' error is 1/σ.
+        // The energy is at least 2σ ‖E Y‖², of which the weights' error is 1/σ. What the last iterations gained is taken for it, and says too much: ten times
+        // the error may be left by that measure, and T comes out the same.
         let norms = field.factors.layers.iter().map(Mat::norm_l2);
         let allowed = error * shift * norms.fold(f64::INFINITY, f64::min) / scale;
         let mut y = system.operator.solve(&right, |missing, _| {
