@@ -14,13 +14,15 @@
 //! they do not, it is no gradient: F need not fall, and the motion may end in a steady rotation of
 //! the hidden bases at which T is not Theorem 1's.
 
-use faer::{Mat, Side};
+use faer::Mat;
 
 use super::{
     FlowError,
+    ascent::Ascent,
+    gradient::Force,
     kronecker::{add_kron, add_scaled},
-    point::{Model, Point},
-    potential::{Ascent, add_decay, add_dropout},
+    point::{Curvature, Decomposed, Model, Point},
+    potential::{add_decay, add_dropout},
 };
 
 /// The flow of one problem.
@@ -28,6 +30,20 @@ pub(super) struct ExactFlow<'a> {
     model: &'a Model,
     ascent: Ascent,
 }
+
+/// Where the flow goes from one point, and by what.
+pub(super) struct Motion {
+    pub(super) point: Point,
+    /// K.
+    pub(super) curvature: Curvature,
+    /// Λ, so that the force and the pull J_pᵀΛ along the normals are tangent together.
+    pub(super) multiplier: Mat<f64>,
+    /// dW/du.
+    pub(super) velocity: Vec<f64>,
+}
+
+/// A_kA_kᵀ and Σε commute if they do so to this part of their product, which is little more than rounding.
+const COMMUTE: f64 = 1e-13;
 
 impl<'a> ExactFlow<'a> {
     /// That of `model`, under its forces.
@@ -37,73 +53,78 @@ impl<'a> ExactFlow<'a> {
             model,
         }
     }
-}
 
-/// Eigenvalues of K below this fraction of the largest count as zero.
-const SINGULAR: f64 = 1e-12;
-
-impl ExactFlow<'_> {
     /// dW/du.
     pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
-        let point = Point::new(self.model, self.model.layers(state));
-        let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
-        let eigen = point
-            .curvature_matrix()
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|_| FlowError::Decomposition {
-                what: "eigenvalue iteration of K",
-            })?;
-        let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-        let size = rows * columns;
-        let floor = SINGULAR * values[size - 1];
+        Ok(self.motion(state)?.velocity)
+    }
+
+    /// dW/du and what it is made of.
+    pub(super) fn motion(&self, state: &[f64]) -> Result<Motion, FlowError> {
+        let forces = &self.model.forces;
+        let force = Force::new(self.model, self.model.layers(state));
+        let (point, curvature, mut gradient) = if self.noise_commutes(&force.point) {
+            let curvature = force.point.curvature()?;
+            let gradient = force.layers.into_iter().map(|layer| -layer).collect();
+            (force.point, curvature, gradient)
+        } else {
+            let decomposed = Decomposed::new(&force.point.curvature_matrix())?;
+            let weight = self.turned_noise(&decomposed);
+            let mut gradient = pulled_back(&force.point, &weight);
+            add_decay(&force.point, forces.decay, &mut gradient);
+            (force.point, Curvature::Decomposed(decomposed), gradient)
+        };
+        add_dropout(&point, forces.dropout, &mut gradient);
+        self.ascent
+            .add_gradient(&point, forces.ascent, &mut gradient);
+        let multiplier = curvature.solve_matrix(&point.pushed(&gradient));
+        let velocity: Vec<Mat<f64>> = gradient
+            .into_iter()
+            .enumerate()
+            .map(|(k, gradient)| point.pull(multiplier.as_ref(), k) - gradient)
+            .collect();
+        Ok(Motion {
+            velocity: self.model.flatten(&velocity),
+            point,
+            curvature,
+            multiplier,
+        })
+    }
+
+    /// Whether K and I ⊗ Σε commute because their blocks do, so that the noise's drift is −¼ ∇F.
+    fn noise_commutes(&self, point: &Point) -> bool {
+        let noise = self.model.noise();
+        point.above.iter().all(|above| {
+            let product = above * (above.transpose() * noise);
+            let commutator = &product - product.transpose();
+            commutator.norm_l2() <= COMMUTE * product.norm_l2()
+        })
+    }
+
+    /// `noise` K Y.
+    fn turned_noise(&self, curvature: &Decomposed) -> Mat<f64> {
+        let Decomposed { vectors, values } = curvature;
+        let size = values.len();
+        let columns = size / self.model.outputs();
         let mut noise = Mat::zeros(size, size);
         let identity = Mat::<f64>::identity(columns, columns);
+        let strength = self.model.forces.noise;
         add_kron(
             &mut noise,
-            1.0,
+            strength,
             &self.model.noise().to_owned(),
             identity.as_ref(),
         );
         let rotated = vectors.transpose() * noise * vectors;
         // K Y in the eigenbasis of K.
         let shares = Mat::from_fn(size, size, |i, j| {
-            if values[i] > floor {
+            if values[i] > 0.0 {
                 rotated[(i, j)] * values[i] / (values[i] + values[j])
             } else {
                 0.0
             }
         });
-        let forces = &self.model.forces;
-        let mut weight = faer::Scale(forces.noise) * (vectors * shares * vectors.transpose());
-        if forces.ascent != 0.0 {
-            let pull = self.ascent.pull(&point.curvature_matrix());
-            weight += faer::Scale(forces.ascent) * pull;
-        }
-        let mut gradient = pulled_back(&point, &weight);
-        add_decay(&point, forces.decay, &mut gradient);
-        add_dropout(&point, forces.dropout, &mut gradient);
-        // Projection on the manifold's tangent space.
-        let mut product = Mat::<f64>::zeros(rows, columns);
-        for (k, gradient) in gradient.iter().enumerate() {
-            product += &point.above[k] * gradient * &point.below[k];
-        }
-        let stacked = Mat::from_fn(size, 1, |i, _| product[(i % rows, i / rows)]);
-        let mut coefficients = vectors.transpose() * stacked;
-        for i in 0..size {
-            coefficients[(i, 0)] *= if values[i] > floor {
-                1.0 / values[i]
-            } else {
-                0.0
-            };
-        }
-        let solved = vectors * coefficients;
-        let multiplier = Mat::from_fn(rows, columns, |i, j| solved[(j * rows + i, 0)]);
-        let velocity: Vec<Mat<f64>> = gradient
-            .into_iter()
-            .enumerate()
-            .map(|(k, gradient)| point.pull(multiplier.as_ref(), k) - gradient)
-            .collect();
-        Ok(self.model.flatten(&velocity))
+        vectors * shares * vectors.transpose()
     }
 }
 

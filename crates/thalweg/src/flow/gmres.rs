@@ -7,7 +7,7 @@ use super::products::accumulate;
 pub(super) fn gmres(
     b: &[f64],
     apply: impl Fn(&[f64]) -> Vec<f64>,
-    nearly: impl Fn(&[f64]) -> Vec<f64>,
+    mut nearly: impl FnMut(&[f64]) -> Vec<f64>,
     inner: impl Fn(&[f64], &[f64]) -> f64,
     enough: f64,
     most: usize,

@@ -34,6 +34,11 @@ pub(super) struct Force {
 impl Force {
     /// The force at `layers`.
     pub(super) fn new(model: &Model, layers: Vec<Mat<f64>>) -> Self {
+        Self::of(model.forces, model, layers)
+    }
+
+    /// That of these forces in place of the model's.
+    pub(super) fn of(forces: Forces, model: &Model, layers: Vec<Mat<f64>>) -> Self {
         let point = Point::new(model, layers);
         let depth = point.depth();
         let layers = &point.layers;
@@ -50,7 +55,6 @@ impl Force {
             let next = &layers[k - 1] * &earlier[k - 1] * layers[k - 1].transpose();
             earlier[k] = plus_identity(next, trace(inputs[k - 1].as_ref()));
         }
-        let forces = model.forces;
         let force = (0..depth)
             .map(|k| {
                 let gradient =

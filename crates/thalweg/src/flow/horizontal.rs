@@ -8,10 +8,7 @@
 
 use faer::{Mat, MatMut, MatRef, Side, prelude::Solve};
 
-use super::{
-    FlowError, bdf::Stiff, exact::ExactFlow, manifold::to_manifold, point::Model,
-    rosenbrock::System, wide::WideFlow,
-};
+use super::{FlowError, exact::ExactFlow, manifold::to_manifold, point::Model, rosenbrock::System};
 
 /// The flow of one problem.
 pub(super) struct HorizontalFlow<'a> {
@@ -129,43 +126,5 @@ impl System for HorizontalFlow<'_> {
 
     fn settle(&self, state: &mut [f64]) -> Result<(), FlowError> {
         to_manifold(self.model, state).map(|_| ())
-    }
-}
-
-/// The same flow for networks too large for a Jacobian by differences: the implicit steps use that of symmetric generators, which
-/// is the exact one where K commutes with the noise, and iterations make up for what it leaves out.
-pub(super) struct WideHorizontalFlow<'a> {
-    exact: ExactFlow<'a>,
-    /// The flow by symmetric generators.
-    symmetric: WideFlow<'a>,
-}
-
-impl<'a> WideHorizontalFlow<'a> {
-    /// The flow of `model`, under its forces.
-    pub(super) fn new(model: &'a Model) -> Self {
-        Self {
-            exact: ExactFlow::new(model),
-            symmetric: WideFlow::new(model),
-        }
-    }
-}
-
-impl Stiff for WideHorizontalFlow<'_> {
-    fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
-        out.copy_from_slice(&self.exact.velocity(y)?);
-        self.symmetric.look(time, y);
-        self.symmetric.take_off_turns(out)
-    }
-
-    fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError> {
-        self.symmetric.correct(shift, b, error)
-    }
-
-    fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError> {
-        self.symmetric.accepted(time, differences)
-    }
-
-    fn relative_size(&self, change: &[f64], y: &[f64]) -> f64 {
-        self.symmetric.relative_size(change, y)
     }
 }

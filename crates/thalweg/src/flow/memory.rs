@@ -20,14 +20,15 @@ pub fn memory(widths: &[usize], drift: Drift) -> u64 {
         (inputs * inputs + outputs * outputs) as f64 * (depth + 4.0) + 8.0 * residual
     };
     let descent = vectors * (weights + residual) + curvature;
-    let along = match drift {
-        Drift::Symmetric => {
-            let hidden = &widths[1..widths.len() - 1];
-            let squares: f64 = hidden.iter().map(|&h| (h * h) as f64).sum();
-            vectors * weights + 30.0 * squares
-        }
-        Drift::Exact => 4.0 * weights * weights,
-    };
+    let hidden = &widths[1..widths.len() - 1];
+    let squares: f64 = hidden.iter().map(|&h| (h * h) as f64).sum();
+    let along = vectors * weights
+        + 30.0 * squares
+        + match drift {
+            Drift::Symmetric => 0.0,
+            // K and its eigenvectors.
+            Drift::Exact => 6.0 * residual * residual,
+        };
     // λ_max of each snapshot is found by Lanczos, which keeps its vectors.
     let lanczos = (inputs * outputs) as f64 * ((inputs * outputs) as f64).min(64.0);
     (8.0 * (descent.max(along) + lanczos + 64.0 * weights)) as u64

@@ -31,6 +31,7 @@
 //! one mode (`modes/`). In other wide ones (`wide/`), and on the way down where inputs are nearly dependent (`fall.rs`), iterations solve them, and a
 //! multistep method (`bdf.rs`) asks for the fewest.
 
+mod ascent;
 mod bdf;
 mod chain;
 mod clock;
@@ -68,6 +69,7 @@ mod trajectory;
 mod validity;
 mod walk;
 mod wide;
+mod wide_horizontal;
 
 pub use descent::{Descent, descend};
 pub use error::FlowError;

@@ -228,6 +228,15 @@ impl Point {
         }
     }
 
+    /// Σ_k A_k M_k B_kX: the motion of the product of the weights, times X, by motions M of the layers.
+    pub(super) fn pushed(&self, motion: &[Mat<f64>]) -> Mat<f64> {
+        let mut product = Mat::zeros(self.residual.nrows(), self.residual.ncols());
+        for (k, motion) in motion.iter().enumerate() {
+            product += &self.above[k] * motion * &self.below[k];
+        }
+        product
+    }
+
     /// K = Σ_k (B_kX)ᵀ(B_kX) ⊗ A_kA_kᵀ on matrices Λ stacked column by column.
     pub(super) fn curvature_matrix(&self) -> Mat<f64> {
         let (rows, columns) = (self.residual.nrows(), self.residual.ncols());
@@ -276,23 +285,20 @@ impl Unbending {
 /// deficient rank, at the minimum that SGD selects).
 pub(super) enum Curvature {
     Cholesky(faer::linalg::solvers::Llt<f64>),
-    Pseudoinverse(Mat<f64>),
+    Decomposed(Decomposed),
 }
 
-impl Curvature {
-    /// Eigenvalues below this fraction of the largest count as zero.
-    const SINGULAR: f64 = 1e-12;
+/// K = U diag(κ) Uᵀ.
+pub(super) struct Decomposed {
+    /// U.
+    pub(super) vectors: Mat<f64>,
+    /// κ in rising order; 0 where it is rounding.
+    pub(super) values: Vec<f64>,
+}
 
-    fn new(matrix: &Mat<f64>) -> Result<Self, FlowError> {
-        if let Ok(cholesky) = matrix.llt(Side::Lower) {
-            let pivots = (0..matrix.nrows()).map(|i| cholesky.L()[(i, i)]);
-            let (low, high) = pivots.fold((f64::INFINITY, 0.0f64), |(low, high), pivot| {
-                (low.min(pivot), high.max(pivot))
-            });
-            if low * low > Self::SINGULAR * high * high {
-                return Ok(Self::Cholesky(cholesky));
-            }
-        }
+impl Decomposed {
+    /// That of `matrix`.
+    pub(super) fn new(matrix: &Mat<f64>) -> Result<Self, FlowError> {
         let eigen =
             matrix
                 .self_adjoint_eigen(Side::Lower)
@@ -300,22 +306,49 @@ impl Curvature {
                     what: "eigenvalue iteration of K",
                 })?;
         let values = eigen.S().column_vector();
-        let floor = Self::SINGULAR * values[matrix.nrows() - 1];
-        let scaled = Mat::from_fn(matrix.nrows(), matrix.nrows(), |i, j| {
-            if values[j] > floor {
-                eigen.U()[(i, j)] / values[j]
-            } else {
-                0.0
+        let floor = SINGULAR * values[matrix.nrows() - 1];
+        let kept = |value: &f64| if *value > floor { *value } else { 0.0 };
+        Ok(Self {
+            values: values.iter().map(kept).collect(),
+            vectors: eigen.U().to_owned(),
+        })
+    }
+
+    /// The pseudoinverse of K times each column.
+    fn solve(&self, columns: &mut Mat<f64>) {
+        let mut along = self.vectors.transpose() * &*columns;
+        for j in 0..along.ncols() {
+            let entries = along.col_as_slice_mut(j).iter_mut();
+            for (entry, value) in entries.zip(&self.values) {
+                *entry = if *value > 0.0 { *entry / value } else { 0.0 };
             }
-        });
-        Ok(Self::Pseudoinverse(scaled * eigen.U().transpose()))
+        }
+        *columns = &self.vectors * along;
+    }
+}
+
+/// Eigenvalues of K below this fraction of the largest count as zero.
+const SINGULAR: f64 = 1e-12;
+
+impl Curvature {
+    fn new(matrix: &Mat<f64>) -> Result<Self, FlowError> {
+        if let Ok(cholesky) = matrix.llt(Side::Lower) {
+            let pivots = (0..matrix.nrows()).map(|i| cholesky.L()[(i, i)]);
+            let (low, high) = pivots.fold((f64::INFINITY, 0.0f64), |(low, high), pivot| {
+                (low.min(pivot), high.max(pivot))
+            });
+            if low * low > SINGULAR * high * high {
+                return Ok(Self::Cholesky(cholesky));
+            }
+        }
+        Ok(Self::Decomposed(Decomposed::new(matrix)?))
     }
 
     /// K⁻¹ applied to each column.
     pub(super) fn solve(&self, columns: &mut Mat<f64>) {
         match self {
             Self::Cholesky(cholesky) => cholesky.solve_in_place(columns.as_mut()),
-            Self::Pseudoinverse(inverse) => *columns = inverse * &*columns,
+            Self::Decomposed(decomposed) => decomposed.solve(columns),
         }
     }
 

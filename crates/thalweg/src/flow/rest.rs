@@ -5,14 +5,16 @@ use faer::Mat;
 use super::{
     Drift, FlowError, FlowSettings, Waypoint,
     point::{Model, Point},
+    products::sum_of_products,
     trajectory::waypoint,
     walk::{Walk, walk},
 };
 use crate::problem::{Basis, Problem};
 use crate::theory::Minimum;
 
-/// The flow has come to rest when in so many steps in a row T and F change by less than [`STILL`], at a rate that is kept up for all
-/// the time so far. (The weights themselves may go on turning in the hidden bases, which changes nothing.)
+/// The flow has come to rest when in so many steps in a row T and F change by less than [`STILL`], and the weights by less than its root,
+/// at a rate that is kept up for all the time so far, and that is at least what the noise takes to move the weights by their own size. (The
+/// weights count since T and F may not know of a motion to first order: at Theorem 1's minimum, where the flow begins, F does not.)
 const AT_REST: usize = 3;
 
 /// A relative change of T or F that counts as none.
@@ -72,7 +74,7 @@ pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, Flow
         ..*settings
     };
     walk(&model, start, &settings, natural, |run| {
-        settle(run, limit)?;
+        settle(run, natural, limit)?;
         let end = run.waypoint(problem, run.time())?;
         Ok(Waypoint {
             slow_time: f64::INFINITY,
@@ -93,22 +95,26 @@ fn turned(layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
     layers
 }
 
-/// Follows the flow until T and F rest to `limit`.
-fn settle(run: &mut dyn Walk, limit: f64) -> Result<(), FlowError> {
-    let mut size = run.size()?;
+/// Follows the flow until T and F rest to `limit`, and at least for the time `least`.
+fn settle(run: &mut dyn Walk, least: f64, limit: f64) -> Result<(), FlowError> {
+    let (mut size, mut place) = (run.size()?, run.place());
     let mut still = 0;
     let mut sharpness = Vec::new();
     while still < AT_REST {
-        let (from, time) = (size, run.time());
+        let (from, left, time) = (size, place, run.time());
         run.advance(f64::INFINITY).map_err(|error| match error {
             FlowError::TooManySteps { steps, .. } => restless(steps, &sharpness),
             error => error,
         })?;
-        size = run.size()?;
+        (size, place) = (run.size()?, run.place());
         sharpness.push(size[0]);
         let times = run.time() / (run.time() - time);
         let mut changes = size.into_iter().zip(from);
-        let is_still = changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
+        let motion = place.iter().zip(&left).map(|(to, from)| to - from);
+        let moved = motion.map(|x| x * x).sum::<f64>() / sum_of_products(&place, &place);
+        let is_still = run.time() >= least
+            && moved * times * times < limit
+            && changes.all(|(to, from)| (to / from - 1.0).abs() * times < limit);
         still = if is_still { still + 1 } else { 0 };
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::{
     Drift, FlowError, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Statistics, Waypoint,
     bdf::{self, Stiff},
     clock::Logarithmic,
-    horizontal::{HorizontalFlow, WideHorizontalFlow},
+    horizontal::HorizontalFlow,
     lift::Lift,
     manifold::to_manifold,
     modes::Modes,
@@ -13,6 +13,7 @@ use super::{
     symmetric::SymmetricFlow,
     trajectory::waypoint,
     wide::WideFlow,
+    wide_horizontal::WideHorizontalFlow,
 };
 use crate::problem::Problem;
 
@@ -26,6 +27,8 @@ pub(super) trait Walk {
     fn weights_at(&self, time: f64) -> Result<Vec<f64>, FlowError>;
     /// T and F at the time reached.
     fn size(&self) -> Result<[f64; 2], FlowError>;
+    /// The weights at the time reached, as the integrator leaves them and in bases of its own.
+    fn place(&self) -> Vec<f64>;
     /// All that is to be known at `time`, which lies in the last step.
     fn waypoint(&self, problem: &Problem, time: f64) -> Result<Waypoint, FlowError>;
     /// What the integrator did.
@@ -38,8 +41,8 @@ const MOST_DENSE_GENERATORS: usize = 80;
 /// With more weights than this the exact drift's Jacobian by differences is dearer than iterations without it.
 const MOST_DIFFERENCES: usize = 100;
 
-/// With more weights than this no Jacobian by differences is made at all: the matrix alone would take 200 MB.
-const MOST_JACOBIAN: usize = 5000;
+/// The same where SAM's normalised ascent is among the forces, with thousands of minibatches in each difference.
+const MOST_ASCENTS: usize = 20;
 
 /// What `follow` makes of the flow from `start`, of which the first step lies within `horizon`.
 ///
@@ -61,18 +64,17 @@ pub(super) fn walk<T>(
     let parameters = model.dim();
     let is_wide = match drift {
         Drift::Symmetric => Lift::new(&model.layers(&start)).unknowns() > MOST_DENSE_GENERATORS,
+        Drift::Exact if model.forces.ascent != 0.0 => parameters > MOST_ASCENTS,
         Drift::Exact => parameters > MOST_DIFFERENCES,
     };
     if is_wide && let Some(modes) = Modes::new(model, &start) {
         return follow(&mut modes.walk(*settings, horizon)?);
     }
-    let by_generators = model.forces.follow_generators();
-    let most = match drift {
-        Drift::Exact if !by_generators => MOST_JACOBIAN,
-        Drift::Symmetric | Drift::Exact => MOST_WEIGHTS,
-    };
-    if parameters > most {
-        return Err(FlowError::TooLarge { parameters, most });
+    if parameters > MOST_WEIGHTS {
+        return Err(FlowError::TooLarge {
+            parameters,
+            most: MOST_WEIGHTS,
+        });
     }
     let size = model.outputs() * model.root().ncols();
     if drift == Drift::Exact && size > MOST_CURVATURE {
@@ -92,7 +94,7 @@ pub(super) fn walk<T>(
             let run = rosenbrock::Integrator::new(&flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
         }
-        Drift::Exact if is_wide && by_generators => {
+        Drift::Exact if is_wide => {
             let flow = WideHorizontalFlow::new(model);
             let run = Logarithmic::integrator(flow, start, tolerance, max_steps, horizon)?;
             follow(&mut OfWeights { model, run })
@@ -136,9 +138,12 @@ impl<I: Integrator> Walk for OfWeights<'_, I> {
     }
 
     fn size(&self) -> Result<[f64; 2], FlowError> {
-        let weights = self.run.weights_at(self.time());
-        let point = Point::new(self.model, self.model.layers(&weights));
+        let point = Point::new(self.model, self.model.layers(&self.place()));
         Ok([point.sharpness(), self.model.fluctuation(&point)])
+    }
+
+    fn place(&self) -> Vec<f64> {
+        self.run.weights_at(self.time())
     }
 
     fn waypoint(&self, problem: &Problem, time: f64) -> Result<Waypoint, FlowError> {

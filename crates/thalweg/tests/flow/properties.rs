@@ -241,7 +241,7 @@ fn bad_input_is_an_error() {
     ));
 }
 
-/// By the exact drift what counts is the size of K where axes are not shared, and with a force that generators do not follow that of a Jacobian.
+/// By the exact drift what counts is the size of K where axes are not shared, with a force that generators do not follow too.
 #[test]
 fn what_the_exact_drift_cannot_hold_is_an_error() {
     let follow = |(inputs, outputs), width, forces| {
@@ -271,16 +271,17 @@ fn what_the_exact_drift_cannot_hold_is_an_error() {
             forces,
             ..FlowSettings::default()
         };
-        slow_flow(&problem, &start, &Times::Slow(vec![0.1]), &settings).unwrap_err()
+        slow_flow(&problem, &start, &Times::Slow(vec![0.1]), &settings)
     };
-    let refused = follow((50, 41), 50, Forces::default());
-    let (size, most) = (2050, 2000);
-    assert_eq!(refused, FlowError::CurvatureTooLarge { size, most });
     let dropout = Forces {
         dropout: 0.1,
         ..Forces::default()
     };
-    let refused = follow((10, 2), 500, dropout);
-    let (parameters, most) = (6000, 5000);
-    assert_eq!(refused, FlowError::TooLarge { parameters, most });
+    for forces in [Forces::default(), dropout] {
+        let refused = follow((50, 41), 50, forces).unwrap_err();
+        let (size, most) = (2050, 2000);
+        assert_eq!(refused, FlowError::CurvatureTooLarge { size, most });
+    }
+    // 6000 weights, of which a Jacobian would take 300 MB.
+    assert!(follow((10, 2), 500, dropout).is_ok());
 }

@@ -124,10 +124,7 @@ impl Reference<'_> {
                 .map(|layer| Mat::zeros(layer.nrows(), layer.ncols()))
                 .collect();
             pull(&point, &mut gradient);
-            let mut pushed = Mat::zeros(point.residual.nrows(), point.residual.ncols());
-            for ((above, below), gradient) in point.above.iter().zip(&point.below).zip(&gradient) {
-                pushed += above * (gradient * below);
-            }
+            let pushed = point.pushed(&gradient);
             let unbending = point.unbending()?;
             let wanted = faer::Scale(-1.0) * unbending.solve(&pushed);
             let missing = &wanted - &point.residual;

@@ -89,6 +89,10 @@ impl Walk for Walking<'_> {
         Ok([sharpness, fluctuation])
     }
 
+    fn place(&self) -> Vec<f64> {
+        self.modes.flow.weights(&self.run.state)
+    }
+
     fn waypoint(&self, problem: &Problem, time: f64) -> Result<Waypoint, FlowError> {
         let Modes {
             model, axes, flow, ..

@@ -27,6 +27,7 @@ mod tests;
 use faer::Mat;
 
 use super::{FlowError, bdf::Stiff, point::Model, products::add};
+use crate::recipe::Forces;
 use eliminated::Eliminated;
 use field::{Field, Generators, Operator};
 use rounded::Rounded;
@@ -88,9 +89,10 @@ impl<'a> WideFlow<'a> {
         }
     }
 
-    /// Notes the point at which the next steps' linear systems are to be solved, without its field.
-    pub(super) fn look(&mut self, time: f64, y: &[f64]) {
-        let field = Field::new(self.model, self.model.layers(y));
+    /// Notes the point at which the next steps' linear systems are to be solved, those of `forces`, without its field.
+    pub(super) fn look(&mut self, time: f64, y: &[f64], forces: Forces) {
+        let mut field = Field::new(self.model, self.model.layers(y));
+        field.factors.forces = forces;
         let hidden = &self.model.widths()[1..self.model.depth()];
         let still: Generators = hidden
             .iter()

@@ -10,14 +10,16 @@ use super::{
 };
 use crate::flow::{
     bdf,
-    horizontal::{HorizontalFlow, WideHorizontalFlow},
+    horizontal::HorizontalFlow,
     point::{Model, Point},
     products::{Parity, converted},
     rosenbrock,
     symmetric::SymmetricFlow,
     tests::{difference, forces, minimum, norm, problem, problems, velocity},
+    wide_horizontal::WideHorizontalFlow,
 };
 use crate::problem::Problem;
+use crate::recipe::Forces;
 
 /// Symmetric matrices of the generators' shapes.
 fn generators(field: &Field, phase: f64) -> Generators {
@@ -201,7 +203,7 @@ fn turns_are_found() {
         let turns = antisymmetric(&generators(&field, 0.9));
         let turning = field.factors.lift(&turns);
         let mut flow = WideFlow::new(&model);
-        flow.look(0.0, &model.flatten(&field.factors.layers));
+        flow.look(0.0, &model.flatten(&field.factors.layers), model.forces);
         let mut velocity = model.flatten(&turning);
         flow.take_off_turns(&mut velocity).unwrap();
         let left = norm(&velocity) / norm(&model.flatten(&turning));
@@ -264,11 +266,25 @@ fn path_is_the_dense_one() {
     }
 }
 
-/// By the exact drift too, where noise and signal are turned against each other and the Jacobian in the steps is another's.
+/// By the exact drift too, where noise and signal are turned against each other and the Jacobian in the steps is another's, and under forces
+/// that are not among the generators' own.
 #[test]
 fn exact_drift_is_that_of_small_networks() {
-    for problem in [problem(3, 3, 3), problem(4, 2, 2)] {
-        let model = Model::new(&problem);
+    let plain = Forces::default();
+    let (ascent, dropout, batch) = (2.0, 1.0, 3);
+    let ascending = Forces {
+        ascent,
+        batch,
+        ..plain
+    };
+    let dropping = Forces { dropout, ..plain };
+    for (problem, forces) in [
+        (problem(3, 3, 3), plain),
+        (problem(4, 2, 2), plain),
+        (problem(3, 2, 3), ascending),
+        (problem(3, 3, 3), dropping),
+    ] {
+        let model = Model::new(&problem).under(forces);
         let start = model.flatten(minimum(&problem).layers());
         let small = HorizontalFlow::new(&model);
         let mut small =
