@@ -53,6 +53,7 @@ mod lu;
 mod manifold;
 mod memory;
 mod modes;
+mod pace;
 mod path;
 mod point;
 mod potential;
@@ -60,6 +61,7 @@ mod products;
 mod relaxation;
 mod rest;
 mod rosenbrock;
+mod scattered;
 mod settings;
 mod symmetric;
 mod tableau;
@@ -80,7 +82,7 @@ pub use finite::{
     finite_path, finite_step,
 };
 pub use left_out::{
-    Cause, LeftOut, MOST_LEFT_OUT, Place, decay_leaves_a_minimum, left_out, most_decay,
+    Cause, LeftOut, MOST_LEFT_OUT, Place, Way, decay_leaves_a_minimum, left_out, most_decay,
 };
 pub use memory::memory;
 pub use path::path;

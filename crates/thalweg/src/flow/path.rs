@@ -27,8 +27,9 @@ use super::{
     point::{Model, Point},
     products::sum_of_products,
     rosenbrock::Statistics,
+    scattered::Scattered,
     trajectory::{along, has_path, limit, limit_size, misalignment_of, snapshot},
-    validity::{ARRIVED, Approach, Size},
+    validity::{ARRIVED, Approach, MOST_DRIFT, Size},
 };
 use crate::Stop;
 use crate::problem::{Problem, Weights};
@@ -97,14 +98,28 @@ pub fn path(
     let mut times: Vec<f64> = delayed.chain(slow_times.iter().copied()).collect();
     times.sort_by(f64::total_cmp);
     times.dedup();
-    let start = descent.minimum.clone();
-    let (states, mut statistics) = along(&model, start, &times, settings, |run, time| {
-        run.weights_at(time)
-    })?;
-    let at = |time: f64| &states[times.partition_point(|t| *t < time)];
+    let follow = |start: Vec<f64>| {
+        along(&model, start, &times, settings, |run, time| {
+            run.weights_at(time)
+        })
+    };
+    let (states, mut statistics) = follow(descent.minimum.clone())?;
+    let place = |time: f64| times.partition_point(|t| *t < time);
+    let at = |time: f64| &states[place(time)];
+    let sharpness = |weights: &[f64]| Point::new(&model, model.layers(weights)).sharpness();
+    // Where the scatter of minibatches on the way down leaves the weights; the slow motion is followed from there too where that counts.
+    let scattered = match problem.depth() {
+        1 => descent.minimum.clone(),
+        _ => descent.scattered.moved(problem, &descent.minimum, unit)?,
+    };
+    let off = |other: &[f64], state: &[f64]| (sharpness(other) / sharpness(state) - 1.0).abs();
+    let first = off(&scattered, &descent.minimum);
+    let others = (first > MOST_DRIFT)
+        .then(|| follow(scattered))
+        .transpose()?;
 
     let mut snapshots = Vec::with_capacity(slow_times.len());
-    let mut drift = 0.0f64;
+    let (mut drift, mut scatter) = (0.0f64, 0.0f64);
     for ((&slow_time, &step), descending) in
         slow_times.iter().zip(&steps.steps).zip(&descent.states)
     {
@@ -124,6 +139,11 @@ pub fn path(
             let sharper = (point.sharpness() / delayed.sharpness() - 1.0).abs();
             drift = drift.max(sharper).max(moved);
         }
+        let by_scatter = match &others {
+            Some((others, _)) => off(&others[place(slow_time)], slow),
+            None => first,
+        };
+        scatter = scatter.max(by_scatter);
         let weights = Weights::new(problem, point.layers)?;
         let mut here = snapshot(problem, slow_time, weights, distance)?;
         here.step = Some(step);
@@ -131,6 +151,7 @@ pub fn path(
     }
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
     let limit = limit(problem, settings);
+    let (lambda_max, inputs) = descent.scattered.steepest(problem)?;
     let validity = Validity::new(
         steps.learning_rate,
         steps.batch,
@@ -143,7 +164,9 @@ pub fn path(
         distance: snapshots.last().map_or(0.0, |last| last.distance),
         step: last_step,
         arrival: descent.arrival,
-        drift,
+        drift: drift + scatter,
+        lambda_max,
+        inputs,
     });
     statistics.add(&descent.statistics);
     Ok(Trajectory {
@@ -174,6 +197,7 @@ struct Descending {
     sharpest: f64,
     /// The step from which on product and sharpness are within [`ARRIVED`] of theirs at the minimum.
     arrival: f64,
+    scattered: Scattered,
     statistics: Statistics,
 }
 
@@ -224,6 +248,8 @@ impl Descending {
         let mut wanted = steps.steps.iter().copied().peekable();
         let mut states = Vec::with_capacity(steps.steps.len());
         let mut history = Vec::new();
+        let last = steps.steps.last().map_or(0.0, |step| *step as f64);
+        let mut scattered = Scattered::new(model, last);
         let mut state = model.flatten(start.layers());
 
         let momentum = settings.momentum;
@@ -250,6 +276,7 @@ impl Descending {
                     stable: None,
                 });
             }
+            scattered.look(step as f64, &point, &state, standing.sharpness);
             history.push(standing);
             // What moves on may pass a minimum.
             let is_down = distance <= DOWN
@@ -269,7 +296,9 @@ impl Descending {
         let step_of = |time: f64| taken as f64 + time / steps.learning_rate;
         let run = follow(model, state, NEAR, settings, |run| {
             let point = Point::new(model, model.layers(run.weights()));
-            history.push(Standing::at(model, step_of(run.time()), &point));
+            let standing = Standing::at(model, step_of(run.time()), &point);
+            scattered.look(standing.step, &point, run.weights(), standing.sharpness);
+            history.push(standing);
             while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time())) {
                 let time = steps.learning_rate * (step - taken) as f64;
                 states.push(run.weights_at(time)?);
@@ -286,6 +315,7 @@ impl Descending {
             minimum,
             sharpest: sharpest.fold(end, f64::max),
             arrival: arrival(&history, end),
+            scattered,
             statistics: run.statistics,
         })
     }

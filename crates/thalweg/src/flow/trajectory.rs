@@ -1,8 +1,8 @@
 //! The slow flow as its users see it: T, λ_max, F and the layers' conditioning at chosen times.
 
 use super::{
-    Drift, FlowError, FlowSettings, Place, Statistics, Times, Validity,
-    left_out::Scatter,
+    Drift, FlowError, FlowSettings, Place, Statistics, Times, Validity, Way,
+    left_out::{Scatter, inputs_that_count},
     manifold::to_manifold,
     path::settled,
     point::{Model, Point},
@@ -50,9 +50,6 @@ pub struct Trajectory {
     pub statistics: Statistics,
 }
 
-/// A path is as good as at its end where T is within this part of its limit.
-const AT_THE_END: f64 = 0.05;
-
 impl Trajectory {
     /// The same with what it leaves out at its last point ([`Validity::under`]), at the effective rate η₁ and B of `step`: of `recipe`'s additions, and
     /// of the step's size, on the way as at an end.
@@ -67,67 +64,69 @@ impl Trajectory {
     ) -> Result<Self, FlowError> {
         if let (Some(validity), Some(last)) = (self.validity.take(), self.snapshots.last()) {
             let steepest = 2.0 * validity.largest_stability().0 / step.0;
-            let mut sooner = None;
-            if !self.is_at_the_end(last) {
-                let scatter = Scatter::of(&Model::new(problem), step.1)?;
-                let stability = |at: &Waypoint| scatter.stability(recipe, step.0, at.lambda_max);
-                // Noise does not lead the descent.
-                sooner = Some(match &validity.approach {
-                    Some(approach) if !approach.has_arrived() => 0.0,
-                    Some(approach) => {
-                        self.sooner(settled(&self.snapshots, approach.arrival), stability)
-                    }
-                    None => self.sooner(&self.snapshots, stability),
-                });
-            }
+            // Noise does not lead the descent.
+            let (along, leads) = match &validity.approach {
+                Some(approach) => (
+                    settled(&self.snapshots, approach.arrival),
+                    approach.has_arrived(),
+                ),
+                None => (&self.snapshots[..], true),
+            };
+            let model = Model::new(problem);
+            let numbers = along
+                .iter()
+                .map(|at| {
+                    let point = Point::new(&model, at.weights.layers().to_vec());
+                    let scatter = Scatter::of(inputs_that_count(&point, at.lambda_max)?, step.1);
+                    Ok(scatter.stability(recipe, step.0, at.lambda_max))
+                })
+                .collect::<Result<Vec<f64>, FlowError>>()?;
+            // Where gradient descent itself is within its edge on the way down, minibatches may yet not be.
+            let descending = validity.approach.and_then(|approach| {
+                let lambda_max = approach.lambda_max;
+                let scatter = Scatter::of(approach.inputs, step.1);
+                let own_rate = step.0 * (1.0 - recipe.momentum);
+                (recipe.stability_number(own_rate, lambda_max) < 1.0)
+                    .then(|| scatter.stability(recipe, step.0, lambda_max))
+            });
+            let way = Way {
+                steepest,
+                mean_square: numbers
+                    .iter()
+                    .copied()
+                    .chain(descending)
+                    .fold(0.0, f64::max),
+                ahead: leads.then(|| ahead(along, &numbers)),
+            };
             let place = || {
                 Ok(Place {
                     weights: last.weights.clone(),
                     lambda_max: last.lambda_max,
-                    steepest,
-                    sooner,
+                    way: Some(way),
                 })
             };
             self.validity = Some(validity.under_at(problem, recipe, step, place)?);
         }
         Ok(self)
     }
+}
 
-    /// Whether `last` is as good as the end.
-    fn is_at_the_end(&self, last: &Waypoint) -> bool {
-        let near = |limit: &Limit| (last.sharpness / limit.sharpness - 1.0).abs() <= AT_THE_END;
-        self.limit.as_ref().is_ok_and(near)
-    }
-
-    /// By how much T changes at the last of the points `along` the minima, relative to it, if noise pulls 1/(1 − s) times as strongly, s what `stability`
-    /// says: of the slow time u, the mean of s/(1 − s) is then gone by before.
-    fn sooner(&self, along: &[Waypoint], stability: impl Fn(&Waypoint) -> f64) -> f64 {
-        let [.., last] = along else {
-            return 0.0;
-        };
-        let more = |at: &Waypoint| match stability(at) {
-            number if number < 1.0 => number / (1.0 - number),
-            _ => f64::INFINITY,
-        };
-        let mut gone_by = along[0].slow_time * more(&along[0]);
-        for pair in along.windows(2) {
-            gone_by +=
-                0.5 * (more(&pair[0]) + more(&pair[1])) * (pair[1].slow_time - pair[0].slow_time);
+/// ∫ s/(1 − s) du up to the last of these points, where s is what `numbers` has; before the first it is taken for that there.
+fn ahead(along: &[Waypoint], numbers: &[f64]) -> f64 {
+    let more = |number: f64| match number {
+        number if number < 1.0 => number / (1.0 - number),
+        _ => f64::INFINITY,
+    };
+    let (mut ahead, mut before) = (0.0, None);
+    for (at, number) in along.iter().zip(numbers) {
+        let (time, here) = (at.slow_time, more(*number));
+        let (from, there) = before.unwrap_or((0.0, here));
+        if time > from {
+            ahead += 0.5 * (there + here) * (time - from);
         }
-        let before = along.iter().rev().find(|at| at.slow_time < last.slow_time);
-        let change = match (before, &self.limit) {
-            (Some(before), _) => {
-                let time = last.slow_time - before.slow_time;
-                (last.sharpness - before.sharpness) / time * gone_by
-            }
-            // One point alone does not say how fast T changes: about as far as the end is away in about the time that has passed.
-            (None, Ok(limit)) if last.slow_time > 0.0 => {
-                (limit.sharpness - last.sharpness) * gone_by / last.slow_time
-            }
-            (None, _) => 0.0,
-        };
-        change / last.sharpness
+        before = Some((time, here));
     }
+    ahead
 }
 
 /// Why the limit of a trajectory is not known.

@@ -1,8 +1,8 @@
 //! Whether a prediction lies in the range of the theory, which is leading order in η.
 
 use super::{
-    Cause, FlowError, LeftOut, MOST_LEFT_OUT, Place, Waypoint, left_out,
-    left_out::{left_out_in_all, left_out_warning, worst_of},
+    Cause, FlowError, LeftOut, MOST_LEFT_OUT, Place, Waypoint,
+    left_out::{left_out_at, left_out_in_all, left_out_warning, worst_of},
     point::Model,
 };
 use crate::problem::{Problem, Weights};
@@ -41,6 +41,9 @@ pub struct Validity {
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
+    /// How many times the leading term the product's fluctuation is at most, 1/(1 − s) with s the stability number in the mean square, with the scatter of
+    /// minibatches ([`left_out`](super::left_out)): the verdict counts it in.
+    pub amplified: f64,
     /// The stability number as a formula.
     pub stability_formula: String,
     /// Whether something that acts on the weights is added to plain SGD.
@@ -62,8 +65,12 @@ pub struct Approach {
     pub arrival: f64,
     /// How much is uncertain because noise moves the weights already on the way down: the largest change, of T
     /// relative to it or of the product relative to ‖V√Σx‖, if the slow motion sets in on arrival and not with the
-    /// first step.
+    /// first step, and that of T by the scatter of minibatches about the mean over samples.
     pub drift: f64,
+    /// λ_max where T was largest.
+    pub lambda_max: f64,
+    /// Σ_j h_ij/λ_max there, with the curvatures h_ij of one output i: the most inputs that count in what scatters.
+    pub inputs: f64,
 }
 
 /// A descent has arrived when the product of its weights is this close to V, relative to ‖V√Σx‖, and T this
@@ -149,6 +156,8 @@ impl Approach {
             step: self.step.max(other.step),
             arrival: self.arrival.max(other.arrival),
             drift: self.drift.max(other.drift),
+            lambda_max: self.lambda_max.max(other.lambda_max),
+            inputs: self.inputs.max(other.inputs),
         }
     }
 }
@@ -177,6 +186,7 @@ impl Validity {
             relative_weighted_fluctuation: if has_scale { path_spread } else { f64::NAN },
             limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
             misalignment,
+            amplified: 1.0,
             stability_formula: Recipe::default().stability_formula(),
             is_forced: false,
             left_out: Vec::new(),
@@ -235,7 +245,7 @@ impl Validity {
         }
         self.stability_formula = recipe.stability_formula();
         self.is_forced = recipe.is_approximate();
-        self.left_out = left_out(problem, recipe, &place()?, step)?;
+        (self.left_out, self.amplified) = left_out_at(problem, recipe, &place()?, step)?;
         Ok(self)
     }
 
@@ -307,6 +317,7 @@ impl Validity {
                 other.limit_relative_weighted_fluctuation,
             ),
             misalignment: self.misalignment.max(other.misalignment),
+            amplified: self.amplified.max(other.amplified),
             stability_formula: self.stability_formula,
             is_forced: self.is_forced,
             left_out: worst_of(self.left_out, &other.left_out),
@@ -445,11 +456,13 @@ impl Validity {
         larger(self.stability, self.limit_stability)
     }
 
+    /// The most that the product fluctuates, and where.
     fn largest_spread(&self) -> (f64, &'static str) {
-        larger(
+        let (spread, at) = larger(
             self.relative_weighted_fluctuation,
             self.limit_relative_weighted_fluctuation,
-        )
+        );
+        (self.amplified * spread, at)
     }
 }
 

@@ -331,6 +331,99 @@ fn minibatches_that_scatter_too_much_leave_no_rest() {
     }
 }
 
+/// Where inputs differ the curvatures h_j of one output do: with shared axes the mean square grows from the η on at which Σ_j (ηh_j/B)/(2 − ηh_j(1 + 1/B))
+/// is 1. No larger η is called one at which SGD rests, and of smaller ones few are not.
+#[test]
+fn the_edge_in_the_mean_square_counts_every_input() {
+    for (depth, dim, small, batch) in [(4, 20, 0.3, 1), (4, 20, 0.1, 1), (2, 10, 0.01, 3)] {
+        let inputs: Vec<f64> = (0..dim).map(|i| if i == 0 { 1.0 } else { small }).collect();
+        let diagonal = |power: f64| {
+            Mat::from_fn(
+                dim,
+                dim,
+                |i, j| if i == j { inputs[i].powf(power) } else { 0.0 },
+            )
+        };
+        let noise = Mat::from_fn(dim, dim, |i, j| if i == j { 1e-4 } else { 0.0 });
+        let problem = Problem::new(diagonal(1.0), diagonal(-0.5), noise, depth).unwrap();
+        let weights = end(&problem, &Recipe::default(), 0.01);
+        // Of output i and input j: Σ_k ‖(A_k)_i·‖² ‖(B_kX)_·j‖².
+        let layers = weights.layers();
+        let curvatures = |i: usize| -> Vec<f64> {
+            let mut sums = vec![0.0; dim];
+            for k in 0..depth {
+                let above = layers[k + 1..]
+                    .iter()
+                    .fold(Mat::identity(dim, dim), |a, w| w * a);
+                let below = layers[..k].iter().fold(diagonal(0.5), |b, w| w * b);
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum += above.row(i).squared_norm_l2() * below.col(j).squared_norm_l2();
+                }
+            }
+            sums
+        };
+        let grows = |rate: f64| {
+            (0..dim).any(|i| {
+                let share = |h: &f64| {
+                    let left = 2.0 - rate * h * (1.0 + 1.0 / batch as f64);
+                    let share = rate * h / batch as f64 / left;
+                    if left > 0.0 { share } else { f64::INFINITY }
+                };
+                curvatures(i).iter().map(share).sum::<f64>() >= 1.0
+            })
+        };
+        let (mut rests, mut edge) = (0.0, 2.0);
+        while edge - rests > 1e-4 * edge {
+            let middle = 0.5 * (rests + edge);
+            if grows(middle) {
+                edge = middle;
+            } else {
+                rests = middle;
+            }
+        }
+        let at = |rate| left_out(&problem, &Recipe::default(), &weights, (rate, batch)).unwrap();
+        assert!(at(edge)[0].change.is_infinite(), "{depth} {small} {edge}");
+        assert!(
+            at(0.75 * edge)[0].change.is_finite(),
+            "{depth} {small} {edge}"
+        );
+    }
+}
+
+/// T of SGD relative to the slow flow, less 1, after 2000 steps from (2I, bI) with V = Σx = I and hardly any noise in the labels: means over 128 seeds, their
+/// standard errors at most 0.1 %. The scatter of minibatches on the way down does this.
+#[test]
+fn minibatches_scatter_on_the_way_down() {
+    for (dim, second, rate, batch, sgd) in [
+        (10, -0.2, 0.02, 5, -0.0103),
+        (4, -1.0, 0.01, 1, -0.0459),
+        (10, -1.0, 0.01, 2, -0.0494),
+    ] {
+        let scaled = |scale| Mat::<f64>::identity(dim, dim) * faer::Scale(scale);
+        let problem = Problem::new(scaled(1.0), scaled(1.0), scaled(1e-4), 2).unwrap();
+        let start = Weights::new(&problem, vec![scaled(2.0), scaled(second)]).unwrap();
+        let found = |steps: Vec<u64>| {
+            let steps = Steps {
+                learning_rate: rate,
+                batch,
+                steps,
+            };
+            let found = path(&problem, &start, &steps, &FlowSettings::default()).unwrap();
+            found.validity.unwrap().approach.unwrap().drift
+        };
+        let said = found(vec![2000]);
+        assert!(
+            (0.75..1.25).contains(&(said / -sgd)),
+            "{dim} {second}: {said} {sgd}"
+        );
+        // Steps that are not made do not scatter, and in a long run it is forgotten.
+        assert!(found(vec![1]) < 0.2 * said);
+        if said > 0.02 {
+            assert!(found(vec![10_000_000_000_000]) < 0.01 * said);
+        }
+    }
+}
+
 /// T of SGD relative to the prediction, less 1: means over 16 seeds, from runs of 10⁵ to 10⁷ steps. What is left out of additions is of its size;
 /// plain SGD is 0.2 to 1.2 % below its own prediction at these step sizes.
 #[test]
@@ -380,7 +473,7 @@ fn the_verdict_counts_what_is_left_out() {
     let sentence = large.sentence();
     assert!(!large.in_range());
     assert!(
-        sentence.contains("T of SGD may differ by about 14 %") && sentence.contains("(T −12 %)"),
+        sentence.contains("T of SGD may differ by about 13 %") && sentence.contains("(T −12 %)"),
         "{sentence}"
     );
     // A step of SAM has the curvature h(1 + ρh), with which the noise of its own minibatch grows.
@@ -550,9 +643,9 @@ fn where_noise_is_missing_the_step_has_no_share() {
     }
 }
 
-/// A path has the step's share of its end once it is as good as there, and before that how much sooner SGD is.
+/// A path has the step's share of its end, and how much sooner SGD is as long as it is on its way.
 #[test]
-fn a_path_has_the_share_of_the_step_at_its_end_alone() {
+fn a_path_is_sooner_on_its_way_alone() {
     let problem = problem(3, [1.0, 0.2]);
     let one = || Mat::<f64>::identity(2, 2);
     let start = Weights::new(&problem, vec![one(); 3]).unwrap();
@@ -564,14 +657,16 @@ fn a_path_has_the_share_of_the_step_at_its_end_alone() {
         };
         let found = path(&problem, &start, &steps, &FlowSettings::default()).unwrap();
         let found = found.under(&problem, &Recipe::default(), (0.01, 100));
-        let [part] = found.unwrap().validity.unwrap().left_out[..] else {
-            panic!("one part");
-        };
-        (part.cause, part.change)
+        let validity = found.unwrap().validity.unwrap();
+        [Cause::StepSize, Cause::Pace].map(|cause| part(&validity, cause))
     };
-    assert_eq!(counted(100_000).0, Cause::Pace);
-    let (cause, change) = counted(100_000_000);
-    assert!(cause == Cause::StepSize && (-0.02..-0.005).contains(&change));
+    let [_, early] = counted(1_000_000);
+    assert!(early.abs() > 1e-3, "{early}");
+    let [share, late] = counted(100_000_000);
+    assert!(
+        (-0.02..-0.005).contains(&share) && late.abs() < 1e-5,
+        "{share} {late}"
+    );
 }
 
 /// On the way, from (aI, I/a) to the balanced minimum, SGD is sooner by what the finite-step theory, which is another computation, has.
@@ -609,9 +704,9 @@ fn on_the_way_a_large_step_is_sooner() {
             sgd < -0.008 && (said / sgd - 1.0).abs() < 0.25,
             "{large} {rate} {time}: {said} {sgd}"
         );
-        // One point alone tells it by the way that is left.
-        let said = part(&found(1).validity.unwrap(), Cause::Pace);
-        assert!((0.4..2.5).contains(&(said / sgd)), "{said} {sgd}");
+        // One point alone knows as well how fast T changes, and takes the curvature before it for its own.
+        let alone = part(&found(1).validity.unwrap(), Cause::Pace);
+        assert!((0.3..1.0).contains(&(alone / said)), "{alone} {said}");
     }
     // From where the curvature is large SGD never comes to rest, though it could at the end.
     let start = vec![one() * faer::Scale(3.0), one() * faer::Scale(1.0 / 3.0)];

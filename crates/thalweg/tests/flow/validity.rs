@@ -81,6 +81,7 @@ fn the_worst_of_two_has_the_larger_of_each() {
             .limit_relative_weighted_fluctuation
             .map(|x| 3.0 * x),
         misalignment: 0.7,
+        amplified: 1.5,
         stability_formula: "η λ_max/2".to_owned(),
         is_forced: false,
         left_out: Vec::new(),
@@ -89,6 +90,8 @@ fn the_worst_of_two_has_the_larger_of_each() {
             step: 10.0,
             arrival: 90.0,
             drift: 0.3,
+            lambda_max: 9.0,
+            inputs: 2.0,
         }),
     };
     for worst in [one.clone().worst(&other), other.clone().worst(&one)] {

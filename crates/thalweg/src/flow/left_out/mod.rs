@@ -18,6 +18,7 @@ use faer::Mat;
 
 use super::{
     FlowError, FlowSettings,
+    pace::rate,
     point::{Model, Point},
     potential::add_decay,
     rest::rest,
@@ -29,7 +30,7 @@ use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
 use dropout::{dropped_inputs, dropped_units};
 use sam::{away_from_teacher, beyond_first_order, radius_at};
-pub(super) use scatter::Scatter;
+pub(super) use scatter::{Scatter, inputs_that_count};
 
 /// What moves T beyond a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,10 +204,20 @@ pub struct Place {
     pub weights: Weights,
     /// λ_max there.
     pub lambda_max: f64,
-    /// The largest λ_max on the way there, or of this place alone.
+    /// What SGD met on its way there, where a path leads there.
+    pub way: Option<Way>,
+}
+
+/// What SGD met on its way to a place.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// The largest λ_max.
     pub steepest: f64,
-    /// Where the prediction is on its way to an end: by how much T changes, relative to it, if noise pulls as strongly as at this learning rate and curvature.
-    pub sooner: Option<f64>,
+    /// The largest stability number in the mean square: with the scatter of minibatches, from 1 on the mean square of what is off the minima grows.
+    pub mean_square: f64,
+    /// ∫ s/(1 − s) du along the minima, s that number: so much slow time is gone by more, if all noise pulls as strongly as along the steepest
+    /// direction. None while the weights are on their way down, which noise does not lead.
+    pub ahead: Option<f64>,
 }
 
 impl Place {
@@ -215,8 +226,7 @@ impl Place {
         Self {
             weights,
             lambda_max,
-            steepest: lambda_max,
-            sooner: None,
+            way: None,
         }
     }
 }
@@ -225,16 +235,16 @@ impl Place {
 /// rate η₁ = η/(1 − β) and B samples in a minibatch.
 ///
 /// - *The step's size*: along an eigenvector of curvature h noise pulls not with the strength η₁²/B of small steps but 1/(1 − s) times that, s the
-///   [stability number](Recipe::stability_number) of h with η₁h c/2 added, since the minibatch's own second moment scatters: of Gaussian samples E S_xx² is
-///   (1 + c) times Σx² in its largest direction, c = (tr Σx/λ_max(Σx) + 1)/B. From s = 1 on the mean square of what is off the minimum grows. On the way
-///   this makes SGD sooner: by up to d ln T/d ln u times the mean of s/(1 − s) along the way.
+///   [stability number](Recipe::stability_number) of h with η₁h c/2 added, since the minibatch's own second moment scatters: of Gaussian samples E S² is
+///   1 + c in the steepest direction, c = (Σ_j h_ij/λ_max + 1)/B with the curvatures h_ij of one output i, the most of any. From s = 1 on the mean square
+///   of what is off the minimum grows. On the way this also makes SGD sooner, by up to d ln T/du, as noise moves it, times ∫ s/(1 − s) du.
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
 /// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, but for its dependence on x.
 /// - *SAM*: about a minimum, along an eigenvector of curvature h, the step of linearised SGD takes the noise along with a
 ///   strength that is not η/2 + ρ but η(1 + ρh)³/2 + ρ + ρ²h on the step's own minibatch, and with another not η/2 but
-///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S_xx, which scatters as above. In place of this function of K
+///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S, which scatters as above. In place of this function of K
 ///   its chord from 0 to λ_max is taken, and of the noise that it makes of I ⊗ Σε the share of outputs and of inputs. Normalised, ρ is ρ/‖g‖, ‖g‖² = F/B.
 /// - *Dropout of inputs*: of the noise that it adds as if residual and inputs were independent, an input's own part is missing in the gradient of
 ///   that input's weights, since it is either dropped or seen. Averaged over the inputs, noise without that part is taken.
@@ -245,13 +255,23 @@ pub fn left_out(
     problem: &Problem,
     recipe: &Recipe,
     place: &Place,
-    (learning_rate, batch): (f64, usize),
+    step: (f64, usize),
 ) -> Result<Vec<LeftOut>, FlowError> {
+    Ok(left_out_at(problem, recipe, place, step)?.0)
+}
+
+/// The same, and how many times as strongly as by small steps the product fluctuates at most, 1/(1 − s); 1 where it does not rest.
+pub(super) fn left_out_at(
+    problem: &Problem,
+    recipe: &Recipe,
+    place: &Place,
+    (learning_rate, batch): (f64, usize),
+) -> Result<(Vec<LeftOut>, f64), FlowError> {
     let model = Model::new(problem);
     let mut found = Vec::new();
     // Where nothing is to be learnt SGD goes to the network at 0 under each of them.
     if model.signal() == 0.0 {
-        return Ok(found);
+        return Ok((found, 1.0));
     }
     let raw_rate = learning_rate * (1.0 - recipe.momentum);
     let mut forces = Forces {
@@ -273,7 +293,12 @@ pub fn left_out(
     let stop = Stop::here();
     stop.asked()?;
     let lambda_max = place.lambda_max;
-    let scatter = Scatter::of(&model, batch)?;
+    let scatter = Scatter::of(inputs_that_count(&point, lambda_max)?, batch);
+    let here = scatter.stability(recipe, learning_rate, lambda_max);
+    let (steepest, mean_square) = match &place.way {
+        Some(way) => (way.steepest, way.mean_square.max(here)),
+        None => (lambda_max, here),
+    };
     let reference = Reference {
         problem,
         model,
@@ -288,30 +313,36 @@ pub fn left_out(
         let change = if change.abs() < ROUNDING { 0.0 } else { change };
         found.push(LeftOut { cause, change });
     };
-    let stability = recipe.stability_number(raw_rate, place.steepest);
-    let in_the_mean_square = |curvature| scatter.stability(recipe, learning_rate, curvature);
     // One layer has T = d_y tr Σx everywhere.
     let has_choice = problem.depth() > 1;
     // Beyond the edge of stability SGD does not rest, and the number itself says so.
-    let rests = stability < 1.0;
-    if rests && in_the_mean_square(place.steepest) >= 1.0 {
+    let rests = recipe.stability_number(raw_rate, steepest) < 1.0;
+    let amplified = if rests && mean_square < 1.0 {
+        1.0 / (1.0 - mean_square)
+    } else {
+        1.0
+    };
+    let ahead = place.way.map_or(Some(0.0), |way| way.ahead);
+    if rests && mean_square >= 1.0 {
         add(Cause::StepSize, Ok(f64::INFINITY));
     } else if rests
         && has_choice
-        && let Some(sooner) = place.sooner
+        && let Some(ahead) = ahead
     {
-        add(Cause::Pace, Ok(sooner));
-    } else if rests && has_choice {
-        let number = in_the_mean_square(lambda_max);
-        match reference.stronger_where_stiff(number / (1.0 - number)) {
+        match reference.stronger_where_stiff(here / (1.0 - here)) {
             Ok(change) => add(Cause::StepSize, Ok(change)),
             Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
             // Where noise does not reach every output there is no end to be moved.
             Err(_) => {}
         }
+        if ahead > 0.0 {
+            let noise = reference.forces.noise;
+            let rate = rate(&reference.model, &reference.point, noise);
+            add(Cause::Pace, rate.map(|rate| rate * ahead));
+        }
     }
     if !has_choice {
-        return Ok(found);
+        return Ok((found, amplified));
     }
     if recipe.weight_decay > 0.0 {
         let decay = recipe.weight_decay;
@@ -344,7 +375,7 @@ pub fn left_out(
             dropped_inputs(&reference, recipe.input_dropout),
         );
     }
-    Ok(found)
+    Ok((found, amplified))
 }
 
 /// A change of T below this, relative, is of rounding: T itself is not known better.
@@ -358,7 +389,7 @@ struct Reference<'a> {
     point: Point,
     /// Of the Hessian there.
     lambda_max: f64,
-    /// c of E S_xx² = (1 + c) Σx², for the second moment S_xx of a minibatch, in the largest direction of Σx.
+    /// c of E S² = 1 + c, for the second moment S of a minibatch in the steepest direction.
     scatter: f64,
     forces: Forces,
     /// T where the flow of `problem` ends under `forces`.

@@ -1,33 +1,49 @@
 //! How minibatches scatter about the mean over samples, and where that leaves SGD no rest.
 
-use crate::flow::{FlowError, point::Model};
+use faer::{Mat, Side};
+
+use crate::flow::{FlowError, point::Point, products::gram};
 use crate::recipe::{Recipe, Sam};
 
-/// The second moment S of the inputs of a minibatch of Gaussian samples, in the largest direction of Σx and in units of it, where E S = 1.
+/// The second moment S of the inputs of a minibatch of Gaussian samples as one output feels it, in its steepest direction and in units of it, where
+/// E S = 1.
 #[derive(Clone, Copy)]
 pub(in crate::flow) struct Scatter {
-    /// tr Σx/λ_max(Σx): so many inputs count.
+    /// So many inputs count: Σ_j h_ij/λ_max, h_ij the curvatures of output i, the most of any output.
     inputs: f64,
     /// B.
     batch: f64,
 }
 
+/// Σ_j h_ij/λ_max at `point`, h_ij the curvatures of output i and the most of any output: so many inputs count.
+///
+/// A minibatch takes the residual r = (W_D…W_1 − V)X of one output along to Σ_k (A_kA_kᵀ) r S (B_kX)ᵀ(B_kX), S of the whitened inputs: with axes that
+/// are shared the mean square of r_j gains (η₁²h_j²/B) Σ_l r_l². Summed over inputs the curvature is Σ_k A_kA_kᵀ ‖B_kX‖², whose largest
+/// eigenvalue is taken. (That the quieter inputs' r_l is amplified as much as the steepest's is more than is so.)
+pub(in crate::flow) fn inputs_that_count(point: &Point, lambda_max: f64) -> Result<f64, FlowError> {
+    let rows = point.residual.nrows();
+    let mut summed = Mat::<f64>::zeros(rows, rows);
+    for (above, below) in point.above.iter().zip(&point.below) {
+        summed += faer::Scale(below.squared_norm_l2()) * gram(above.as_ref());
+    }
+    let values = summed.self_adjoint_eigenvalues(Side::Lower);
+    let values = values.map_err(|_| FlowError::Decomposition {
+        what: "eigenvalue iteration of the curvature summed over inputs",
+    })?;
+    let largest = values.last().copied().unwrap_or(0.0);
+    Ok(largest / lambda_max.max(f64::MIN_POSITIVE))
+}
+
 impl Scatter {
-    /// That of minibatches of so many samples.
-    pub(in crate::flow) fn of(model: &Model, batch: usize) -> Result<Self, FlowError> {
-        let values = model.root().singular_values();
-        let values = values.map_err(|_| FlowError::Decomposition {
-            what: "singular value iteration of √Σx",
-        })?;
-        let largest = values.iter().copied().fold(0.0, f64::max);
-        let total: f64 = values.iter().map(|value| value * value).sum();
-        Ok(Self {
-            inputs: total / (largest * largest),
+    /// Where so many inputs count.
+    pub(in crate::flow) fn of(inputs: f64, batch: usize) -> Self {
+        Self {
+            inputs,
             batch: batch as f64,
-        })
+        }
     }
 
-    /// c of E S² = 1 + c: E S_xx² = (1 + 1/B) Σx² + (tr Σx/B) Σx.
+    /// c of E S² = 1 + c.
     pub(super) fn excess(self) -> f64 {
         self.moments()[0] - 1.0
     }
