@@ -162,6 +162,7 @@ impl ProblemArguments {
             }
             None => Ok(ProblemFile {
                 data: Data::default(),
+                switches: false,
                 name: None,
                 problem: {
                     let flags = &self.flags;

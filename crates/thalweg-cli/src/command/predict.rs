@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let size = problem.input_dim() * problem.output_dim();
     let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
-    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data);
+    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data, file.switches);
     let mut answer = PredictAnswer::new(&prepared, listed)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;

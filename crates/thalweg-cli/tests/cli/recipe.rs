@@ -212,25 +212,69 @@ fn momentum_takes_the_same_path_along_the_minima_alone() {
     );
 }
 
-/// Noise that depends on x is not the theory's, whatever η: no answer is called right, and each says why.
+/// Noise that depends on x, or a switch to gradient descent, is not the theory's, whatever η: no answer is called right, and each says why.
 #[test]
-fn noise_that_depends_on_x_is_believed_by_no_command() {
-    let text = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
-        "noise_covariance": [[1, 0], [0, 0.04]], "learning_rate": 1e-4, "batch": 10, "steps": 10000,
-        "start_weights": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], "data": {"heteroscedasticity": 0.9}}"#;
-    let (_folder, path) = file("uneven.json", text.as_bytes());
-    let path = path.to_str().unwrap();
-    for command in ["predict", "flow"] {
-        let page = run(&[command, path]);
-        let words = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(
-            words.contains("The theory is not of SGD with noise that depends on x")
-                && !words.contains("percent"),
-            "{words}"
+fn runs_that_the_theory_is_not_of_are_believed_by_no_command() {
+    let file_with = |field: &str| {
+        let text = format!(
+            r#"{{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
+            "noise_covariance": [[1, 0], [0, 0.04]], "learning_rate": 1e-4, "batch": 10, "steps": 10000,
+            "start_weights": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], {field}}}"#
         );
+        file("uneven.json", text.as_bytes())
+    };
+    let commands: [&[&str]; 4] = [
+        &["predict"],
+        &["flow"],
+        &["flow", "--drift", "finite"],
+        &["design", "--sharpness", "9", "--seconds", "0"],
+    ];
+    for (field, what) in [
+        (
+            r#""data": {"heteroscedasticity": 0.9}"#,
+            "noise that depends on x",
+        ),
+        (
+            r#""switch": {"at_step": 100, "samples": 50}"#,
+            "a switch to gradient descent",
+        ),
+    ] {
+        let (_folder, path) = file_with(field);
+        let path = path.to_str().unwrap();
+        // A design is of SGD that goes on: it has no last step, and leaves a switch out.
+        let asked = if what.starts_with('a') { 3 } else { 4 };
+        for command in &commands[..asked] {
+            let json = run(&[&command[..1], &[path, "--json"], &command[1..]].concat()).json();
+            let warning = [
+                &json["validity"]["warning"],
+                &json["run"]["validity"]["warning"],
+                &json["before"]["predicted"]["warning"],
+            ];
+            let said = warning.iter().find_map(|warning| warning.as_str()).unwrap();
+            assert!(
+                said.contains(&format!("The theory is not of SGD with {what}")),
+                "{command:?} {said}"
+            );
+        }
     }
-    let found = run(&["predict", path, "--json"]).json();
-    assert_eq!(found["run"]["validity"]["in_range"], false);
+    // A switch after the last step is none.
+    let (_folder, path) = file_with(r#""switch": {"at_step": 20000, "samples": 50}"#);
+    let page = run(&["flow", path.to_str().unwrap()]);
+    assert!(!page.stdout.contains("switch"), "{}", page.stdout);
+}
+
+/// A set of samples has minima of its own: a design says so too.
+#[test]
+fn a_design_on_a_set_says_that_it_has_minima_of_its_own() {
+    let text = r#"{"depth": 2, "input_covariance": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 1]],
+        "noise_covariance": [[1, 0], [0, 0.04]], "learning_rate": 1e-3, "batch": 10, 
+        "data": {"source": {"kind": "finite", "samples": 400, "replacement": true}}}"#;
+    let (_folder, path) = file("set.json", text.as_bytes());
+    let design = ["design", path.to_str().unwrap()];
+    let target = ["--sharpness", "9", "--seconds", "0", "--json"];
+    let json = run(&[&design[..], &target].concat()).json();
+    let warning = json["before"]["predicted"]["warning"].as_str().unwrap();
+    assert!(warning.contains("a set of N samples"), "{warning}");
 }
 
 /// One layer under decay is ridge regression: T stays, F is said, and decay counts for the edge of stability.

@@ -6,7 +6,7 @@ use thalweg::problem::Weights;
 
 use super::flow::failure;
 use super::{AnswerError, CONVENTION, FlowTimes, Prepared, notes};
-use crate::compare::{Belief, is_plain};
+use crate::compare::{Belief, finite_believed_on, is_plain};
 use crate::quantity;
 
 /// The finite-step theory from one start.
@@ -70,6 +70,12 @@ impl<'p> FiniteAnswer<'p> {
         })
     }
 
+    /// Whether to believe it.
+    pub fn belief(&self) -> Belief {
+        let Prepared { data, switches, .. } = &self.prepared;
+        finite_believed_on(data, *switches, self.trajectory.validity.clone())
+    }
+
     /// As one JSON object.
     pub fn json(&self) -> Value {
         let path = &self.trajectory.snapshots;
@@ -93,7 +99,7 @@ impl<'p> FiniteAnswer<'p> {
             "slow_time": slow_times,
             "layer_conditions": conditions,
             "relative_weighted_fluctuation": fluctuations,
-            "validity": Belief::from(self.trajectory.validity.clone()),
+            "validity": self.belief(),
         });
         for quantity in quantity::compared() {
             let values = path.iter().map(|s| quantity.at_finite_step(s));

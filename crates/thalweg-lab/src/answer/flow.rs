@@ -105,7 +105,8 @@ impl<'p> FlowAnswer<'p> {
         };
         let validity = trajectory.validity.clone();
         Ok(Self {
-            belief: validity.map(|validity| believed_on(&prepared.data, validity)),
+            belief: validity
+                .map(|validity| believed_on(&prepared.data, prepared.switches, validity)),
             prepared,
             problem,
             seed,

@@ -28,6 +28,8 @@ pub struct Prepared<'p> {
     pub step: Option<(f64, usize)>,
     /// The law of the samples that SGD is run on: theory and flow are for fresh ones.
     pub data: Data,
+    /// Whether that run switches to gradient descent before its end, of which the theory is not.
+    pub switches: bool,
     /// Whether the end is to be that of the exact drift also where noise alone moves the weights: it is another one than Theorem 1's minimum where
     /// noise and signal have different axes.
     pub followed: bool,
@@ -96,14 +98,19 @@ impl<'p> Prepared<'p> {
             recipe,
             forces,
             data: Data::default(),
+            switches: false,
             followed: false,
         })
     }
 
-    /// The same where SGD is run on `data`.
+    /// The same where SGD is run on `data`, and may switch to gradient descent before its end.
     #[must_use]
-    pub fn on(self, data: Data) -> Self {
-        Self { data, ..self }
+    pub fn on(self, data: Data, switches: bool) -> Self {
+        Self {
+            data,
+            switches,
+            ..self
+        }
     }
 
     /// The same with the end of the exact drift, where `followed`.
@@ -121,6 +128,7 @@ impl<'p> Prepared<'p> {
             learning_rate: step.map(|(rate, _)| rate),
             step,
             data: Data::default(),
+            switches: false,
             followed: false,
         }
     }
@@ -134,6 +142,7 @@ impl<'p> Prepared<'p> {
             learning_rate: self.learning_rate,
             step: self.step,
             data: self.data,
+            switches: self.switches,
             followed: self.followed,
         }
     }

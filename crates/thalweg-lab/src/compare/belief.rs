@@ -7,7 +7,7 @@ use thalweg::simulate::{Data, SampleSource, SimulateSettings};
 /// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Belief {
-    /// Whether every number is within its limit.
+    /// Whether every number is within its limit, and the theory is of such runs.
     pub in_range: bool,
     /// Of the finite-step theory how near T is to SGD's, relative, as far as that was measured; null where it was not.
     pub accuracy: Option<f64>,
@@ -37,8 +37,8 @@ pub struct Belief {
     pub sentence: String,
 }
 
-/// `validity` where SGD is run on `data`.
-pub(crate) fn believed_on(data: &Data, validity: Validity) -> Belief {
+/// `validity` where SGD is run on `data`, and `switches` to gradient descent before its end.
+pub(crate) fn believed_on(data: &Data, switches: bool, validity: Validity) -> Belief {
     let belief = Belief::from(match data.source {
         SampleSource::Online => validity,
         SampleSource::Finite {
@@ -46,22 +46,35 @@ pub(crate) fn believed_on(data: &Data, validity: Validity) -> Belief {
             replacement,
         } => validity.on_set(samples, !replacement),
     });
-    if data.heteroscedasticity > 0.0 {
-        return belief.but_not_with("noise that depends on x");
+    belief.of_runs(data, switches)
+}
+
+/// That of the finite-step theory, which is for fresh samples alone.
+pub(crate) fn finite_believed_on(data: &Data, switches: bool, validity: FiniteValidity) -> Belief {
+    let belief = Belief::from(validity).of_runs(data, switches);
+    match data.source {
+        SampleSource::Online => belief,
+        SampleSource::Finite { .. } => belief.but_not_with("a finite set of samples"),
     }
-    belief
 }
 
 /// `validity` where SGD is run as `settings` say, to its end.
 pub(crate) fn believed_in(settings: &SimulateSettings, validity: Validity) -> Belief {
-    let belief = believed_on(&settings.data, validity);
-    if settings.switch.is_some() {
-        return belief.but_not_with("a switch to gradient descent");
-    }
-    belief
+    believed_on(&settings.data, settings.switch.is_some(), validity)
 }
 
 impl Belief {
+    /// The same of runs that the theory may not be of.
+    fn of_runs(self, data: &Data, switches: bool) -> Self {
+        if switches {
+            self.but_not_with("a switch to gradient descent")
+        } else if data.heteroscedasticity > 0.0 {
+            self.but_not_with("noise that depends on x")
+        } else {
+            self
+        }
+    }
+
     /// The same for SGD with `what` the theory does not contain, however small the step.
     fn but_not_with(self, what: &str) -> Self {
         let mut sentence = format!(

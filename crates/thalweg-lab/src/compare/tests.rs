@@ -254,6 +254,7 @@ fn a_run_that_the_theory_is_not_of_gets_no_percent() {
         relative_weighted_fluctuation: 1e-6,
         limit_relative_weighted_fluctuation: None,
         misalignment: 0.0,
+        amplified: 1.0,
         stability_formula: "η λ_max/2".to_owned(),
         is_forced: false,
         left_out: Vec::new(),
@@ -441,6 +442,7 @@ fn every_number_of_a_verdict_stands_in_its_own_place() {
         relative_weighted_fluctuation: 0.5,
         limit_relative_weighted_fluctuation: Some(0.75),
         misalignment: 1.5,
+        amplified: 1.0,
         stability_formula: "η λ_max/2".to_owned(),
         is_forced: false,
         left_out: vec![flow::LeftOut {

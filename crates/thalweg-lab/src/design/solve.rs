@@ -11,7 +11,6 @@ use thalweg::words::shown;
 use super::lever::{Changed, Lever, LeverError};
 use super::search::{MET, Sought, nearest};
 use crate::answer::{AnswerError, PredictAnswer, Prepared};
-use crate::compare::Belief;
 use crate::run::is_reshuffled;
 
 /// Where SGD should end.
@@ -239,7 +238,7 @@ impl<'a> Question<'a> {
         let step = (self.settings.learning_rate, self.settings.batch);
         let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
         Ok(prepared
-            .on(self.settings.data)
+            .on(self.settings.data, self.settings.switch.is_some())
             .by_exact_drift(self.followed))
     }
 
@@ -279,7 +278,7 @@ impl<'a> Question<'a> {
             uncertainty: prepared.uncertainty(),
             relaxation_steps: run.and_then(|run| run.relaxation),
             left_out: run.map_or_else(Vec::new, |run| run.validity.left_out.clone()),
-            warning: run.and_then(|run| Belief::from(run.validity.clone()).warning),
+            warning: run.and_then(|run| run.belief.warning.clone()),
         })
     }
 

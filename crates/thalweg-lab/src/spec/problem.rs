@@ -6,7 +6,7 @@ use thalweg::recipe::Recipe;
 use thalweg::theory;
 
 use super::error::Fault;
-use super::experiment::{Data, data};
+use super::experiment::{Data, data, switch};
 use super::field::Field;
 use super::matrix::{covariance, dimension, from_deviations, matrix, size};
 use super::recipe::recipe;
@@ -44,11 +44,15 @@ pub struct ProblemFile {
     pub recipe: Recipe,
     /// The law of the samples, for a run of SGD.
     pub data: Data,
+    /// Whether a run of SGD switches to gradient descent before its last step.
+    pub switches: bool,
 }
 
 /// What the whole file `root` says of a problem.
 pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
     let (problem, start_weights) = problem_and_start(root)?;
+    let steps = root.optional("steps").map(|f| f.count()).transpose()?;
+    let switch = root.optional("switch").map(|f| switch(&f)).transpose()?;
     Ok(ProblemFile {
         name: name(root)?,
         problem,
@@ -56,9 +60,10 @@ pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
         slow_time: slow_time(root)?,
         learning_rate: learning_rate(root)?,
         batch: batch(root)?,
-        steps: root.optional("steps").map(|f| f.count()).transpose()?,
+        steps,
         recipe: recipe(root)?,
         data: data(root)?,
+        switches: switch.is_some_and(|s| steps.is_none_or(|steps| s.at_step < steps)),
     })
 }
 

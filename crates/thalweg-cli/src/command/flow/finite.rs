@@ -87,7 +87,7 @@ fn page(answer: &FiniteAnswer<'_>) -> String {
         }
     ));
     page.heading("Whether to believe it");
-    page.paragraph(&answer.trajectory.validity.sentence());
+    page.paragraph(&answer.belief().sentence);
     for note in answer.prepared.notes() {
         page.paragraph(&note);
     }
