@@ -110,14 +110,20 @@ pub fn path(
     let sharpness = |weights: &[f64]| Point::new(&model, model.layers(weights)).sharpness();
     // Where the scatter of minibatches on the way down leaves the weights; the slow motion is followed from there too where that counts.
     let scattered = match problem.depth() {
-        1 => descent.minimum.clone(),
-        _ => descent.scattered.moved(problem, &descent.minimum, unit)?,
+        1 => Ok(descent.minimum.clone()),
+        _ => descent.scattered.moved(problem, &descent.minimum, unit),
     };
     let off = |other: &[f64], state: &[f64]| (sharpness(other) / sharpness(state) - 1.0).abs();
-    let first = off(&scattered, &descent.minimum);
-    let others = (first > MOST_DRIFT)
-        .then(|| follow(scattered))
-        .transpose()?;
+    let (first, others) = match scattered {
+        Ok(scattered) => {
+            let first = off(&scattered, &descent.minimum);
+            let counts = first > MOST_DRIFT;
+            (first, counts.then(|| follow(scattered)).transpose()?)
+        }
+        Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
+        // So far away that no minimum is near.
+        Err(_) => (1.0, None),
+    };
 
     let mut snapshots = Vec::with_capacity(slow_times.len());
     let (mut drift, mut scatter) = (0.0f64, 0.0f64);

@@ -25,7 +25,7 @@ use crate::words::rounded;
 /// the manifold, at the same slow time and different η. With √Σε = (1, .1) it was off by 0.1 %, 0.6 %,
 /// 2 % and 4 % at a product fluctuation of 1, 3, 7 and 11 ·10⁻³ (ηλ_max/2 up to 0.1, 0.2, 0.4, 0.6); with
 /// √Σε = (3, .1) by 0.2 %, 0.6 %, 2 % and 7 % at 1, 3, 9 and 28 ·10⁻³; with √Σε = (10, .1) by 4 % at
-/// 10 ·10⁻³ and 10 % at 30 ·10⁻³. At the end of a long run the step's size shows earlier: [`left_out`] has by how much.
+/// 10 ·10⁻³ and 10 % at 30 ·10⁻³. At the end of a long run the step's size shows earlier: [`left_out`](super::left_out) has by how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validity {
     /// ‖V√Σx‖. Where it is 0 nothing is to be learnt, and there is no scale by which a fluctuation is small.
@@ -198,7 +198,7 @@ impl Validity {
     /// prediction, which is of the minimum `weights`, leaves out.
     ///
     /// # Errors
-    /// Those of `weights` and of [`left_out`].
+    /// Those of `weights` and of [`left_out`](super::left_out).
     pub fn under(
         self,
         problem: &Problem,
