@@ -3,6 +3,7 @@
 use super::{
     FlowError,
     bdf::Stiff,
+    horizontal::HorizontalFlow,
     point::{Model, Point},
     products::sum_of_products,
     wide::WideFlow,
@@ -19,26 +20,54 @@ pub(super) fn velocity_by_noise(model: &Model, weights: &[f64]) -> Result<Vec<f6
     Ok(velocity)
 }
 
-/// d ln T/du at `point` by noise `noise` times as strong as plain SGD's, and by nothing else.
-pub(super) fn rate(model: &Model, point: &Point, noise: f64) -> Result<f64, FlowError> {
-    let forces = Forces {
+/// With more entries of the product of the weights than this SGD's own drift is not asked for: it may have to decompose K.
+const MOST_ENTRIES: usize = 200;
+
+/// d ln T/du at `point` as far as it is the noise's: by noise `noise` times as strong as plain SGD's alone, or by all `forces`, whichever is less.
+/// Where other forces hold SGD against the noise it is at rest, and where they lead it is not the noise that is sooner. So it is where
+/// symmetric generators rest and SGD's own drift does not, or the other way round: a path of either has come to its end.
+pub(super) fn rate(
+    model: &Model,
+    point: &Point,
+    noise: f64,
+    forces: Forces,
+) -> Result<f64, FlowError> {
+    let alone = Forces {
         noise,
         ..Forces::default()
     };
-    let model = model.clone().under(forces);
     let weights = model.flatten(&point.layers);
-    let velocity = velocity_by_noise(&model, &weights)?;
+    let by_generators = |forces: Forces| -> Result<f64, FlowError> {
+        let model = model.clone().under(forces);
+        let velocity = velocity_by_noise(&model, &weights)?;
+        Ok(rate_along(&model, point, &weights, &velocity))
+    };
+    let mut rates = vec![by_generators(alone)?];
+    if forces.follow_generators() && forces != alone {
+        rates.push(by_generators(forces)?);
+    }
+    if !forces.follow_generators() || model.rank() * model.outputs() <= MOST_ENTRIES {
+        let model = model.clone().under(forces);
+        let velocity = HorizontalFlow::new(&model).velocity(&weights)?;
+        rates.push(rate_along(&model, point, &weights, &velocity));
+    }
+    let least = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };
+    Ok(rates.into_iter().fold(f64::INFINITY, least))
+}
+
+/// d ln T/du where the weights move with `velocity`.
+fn rate_along(model: &Model, point: &Point, weights: &[f64], velocity: &[f64]) -> f64 {
     let size = |x: &[f64]| sum_of_products(x, x).sqrt();
     let speed = size(&velocity);
     if speed == 0.0 {
-        return Ok(0.0);
+        return 0.0;
     }
-    let time = ASIDE * size(&weights) / speed;
+    let time = ASIDE * size(weights) / speed;
     let sharpness = |sign: f64| {
-        let moved = weights.iter().zip(&velocity);
+        let moved = weights.iter().zip(velocity);
         let moved: Vec<f64> = moved.map(|(w, v)| w + sign * time * v).collect();
-        Point::new(&model, model.layers(&moved)).sharpness()
+        Point::new(model, model.layers(&moved)).sharpness()
     };
     let [later, earlier] = [sharpness(1.0), sharpness(-1.0)];
-    Ok((later - earlier) / (2.0 * time * point.sharpness()))
+    (later - earlier) / (2.0 * time * point.sharpness())
 }

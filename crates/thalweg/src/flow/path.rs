@@ -111,7 +111,10 @@ pub fn path(
     // Where the scatter of minibatches on the way down leaves the weights; the slow motion is followed from there too where that counts.
     let scattered = match problem.depth() {
         1 => Ok(descent.minimum.clone()),
-        _ => descent.scattered.moved(problem, &descent.minimum, unit),
+        _ => {
+            let step = (unit, settings.forces.noise);
+            descent.scattered.moved(problem, &descent.minimum, step)
+        }
     };
     let off = |other: &[f64], state: &[f64]| (sharpness(other) / sharpness(state) - 1.0).abs();
     let (first, others) = match scattered {

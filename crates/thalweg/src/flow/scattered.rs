@@ -51,20 +51,21 @@ impl Scattered {
         }
     }
 
-    /// Where the scatter takes the weights from `minimum`, for a step of slow time `unit` = η₁²/B.
+    /// Where the scatter takes the weights from `minimum`, for a step of slow time `unit` = η₁²/B in which noise acts `noise` times as strongly as in
+    /// plain SGD's.
     pub(super) fn moved(
         &self,
         problem: &Problem,
         minimum: &[f64],
-        unit: f64,
+        (unit, noise): (f64, f64),
     ) -> Result<Vec<f64>, FlowError> {
         let plain = Model::new(problem);
         let share = 1.0 + 1.0 / plain.rank() as f64;
-        let noise = faer::Scale(0.5 * share) * (&self.moment + self.moment.transpose());
+        let scatter = faer::Scale(0.5 * share) * (&self.moment + self.moment.transpose());
         let noisy = Problem::with_hidden_widths(
             problem.input_covariance().to_owned(),
             problem.teacher().to_owned(),
-            noise,
+            scatter,
             problem.depth(),
             &problem.widths()[1..problem.depth()],
         )?;
@@ -73,7 +74,7 @@ impl Scattered {
         let mut moved: Vec<f64> = minimum
             .iter()
             .zip(velocity)
-            .map(|(w, v)| w + unit * v)
+            .map(|(w, v)| w + unit * noise * v)
             .collect();
         to_manifold(&plain, &mut moved)?;
         Ok(moved)

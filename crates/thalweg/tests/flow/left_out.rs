@@ -5,7 +5,7 @@ use thalweg::flow::{
     Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Validity, decay_leaves_a_minimum,
     finite_step, path, rest,
 };
-use thalweg::problem::{Problem, Weights, covariance};
+use thalweg::problem::{Basis, Problem, Weights, covariance};
 use thalweg::recipe::{Recipe, Sam};
 use thalweg::theory::{Curvature, functionals, predict};
 
@@ -691,6 +691,39 @@ fn a_path_is_sooner_on_its_way_alone() {
         (-0.02..-0.005).contains(&share) && late.abs() < 1e-5,
         "{share} {late}"
     );
+}
+
+/// Where decay holds SGD against the noise, or noise is turned and symmetric generators or SGD's own drift rest, the path has come to its end: what is gone
+/// by before does not grow with the steps.
+#[test]
+fn a_path_that_rests_under_other_forces_is_not_sooner() {
+    let turned = covariance::from_spectrum(&[1.0, 0.04], Basis::Random { seed: 3 });
+    let one = || Mat::<f64>::identity(2, 2);
+    let teacher = faer::mat![[1.0, 0.0], [0.0, 0.9]];
+    let turned = Problem::new(one(), teacher, turned, 3).unwrap();
+    let shared = problem(3, [1.0, 0.2]);
+    let plain = Recipe::default();
+    for (problem, recipe, drift) in [
+        (&shared, decay(1e-4), Drift::Symmetric),
+        (&turned, plain.clone(), Drift::Symmetric),
+        (&turned, plain, Drift::Exact),
+    ] {
+        let start = end(problem, &Recipe::default(), 0.03);
+        let settings = FlowSettings {
+            forces: recipe.forces(0.03, BATCH),
+            drift,
+            ..FlowSettings::default()
+        };
+        let steps = Steps {
+            learning_rate: 0.03,
+            batch: BATCH,
+            steps: vec![100_000_000],
+        };
+        let found = path(problem, &start, &steps, &settings).unwrap();
+        let found = found.under(problem, &recipe, (0.03, BATCH)).unwrap();
+        let late = part(&found.validity.unwrap(), Cause::Pace);
+        assert!(late.abs() < 1e-2, "{drift:?} {late}");
+    }
 }
 
 /// On the way, from (aI, I/a) to the balanced minimum, SGD is sooner by what the finite-step theory, which is another computation, has.

@@ -337,7 +337,8 @@ pub(super) fn left_out_at(
         }
         if ahead > 0.0 {
             let noise = reference.forces.noise;
-            let rate = rate(&reference.model, &reference.point, noise);
+            let all = recipe.forces(raw_rate, batch);
+            let rate = rate(&reference.model, &reference.point, noise, all);
             add(Cause::Pace, rate.map(|rate| rate * ahead));
         }
     }
