@@ -66,13 +66,14 @@ pub(crate) fn believed_in(settings: &SimulateSettings, validity: Validity) -> Be
 impl Belief {
     /// The same of runs that the theory may not be of.
     fn of_runs(self, data: &Data, switches: bool) -> Self {
-        if switches {
-            self.but_not_with("a switch to gradient descent")
-        } else if data.heteroscedasticity > 0.0 {
-            self.but_not_with("noise that depends on x")
-        } else {
-            self
+        let mut belief = self;
+        if data.heteroscedasticity > 0.0 {
+            belief = belief.but_not_with("noise that depends on x");
         }
+        if switches {
+            belief = belief.but_not_with("a switch to gradient descent");
+        }
+        belief
     }
 
     /// The same for SGD with `what` the theory does not contain, however small the step.

@@ -91,11 +91,8 @@ impl Trajectory {
             });
             let way = Way {
                 steepest,
-                mean_square: numbers
-                    .iter()
-                    .copied()
-                    .chain(descending)
-                    .fold(0.0, f64::max),
+                mean_square: numbers.iter().copied().fold(0.0, f64::max),
+                descending: descending.unwrap_or(0.0),
                 ahead: leads.then(|| ahead(along, &numbers)),
             };
             let place = || {

@@ -213,8 +213,10 @@ pub struct Place {
 pub struct Way {
     /// The largest λ_max.
     pub steepest: f64,
-    /// The largest stability number in the mean square: with the scatter of minibatches, from 1 on the mean square of what is off the minima grows.
+    /// The largest stability number in the mean square along the minima: with the scatter of minibatches, from 1 on the mean square of what is off them grows.
     pub mean_square: f64,
+    /// The same where the way down was sharpest, or 0 where there was none.
+    pub descending: f64,
     /// ∫ s/(1 − s) du along the minima, s that number: so much slow time is gone by more, if all noise pulls as strongly as along the steepest
     /// direction. None while the weights are on their way down, which noise does not lead.
     pub ahead: Option<f64>,
@@ -295,9 +297,9 @@ pub(super) fn left_out_at(
     let lambda_max = place.lambda_max;
     let scatter = Scatter::of(inputs_that_count(&point, lambda_max)?, batch);
     let here = scatter.stability(recipe, learning_rate, lambda_max);
-    let (steepest, mean_square) = match &place.way {
-        Some(way) => (way.steepest, way.mean_square.max(here)),
-        None => (lambda_max, here),
+    let (steepest, mean_square, descending) = match &place.way {
+        Some(way) => (way.steepest, way.mean_square.max(here), way.descending),
+        None => (lambda_max, here, 0.0),
     };
     let reference = Reference {
         problem,
@@ -323,7 +325,7 @@ pub(super) fn left_out_at(
         1.0
     };
     let ahead = place.way.map_or(Some(0.0), |way| way.ahead);
-    if rests && mean_square >= 1.0 {
+    if rests && mean_square.max(descending) >= 1.0 {
         add(Cause::StepSize, Ok(f64::INFINITY));
     } else if rests
         && has_choice
