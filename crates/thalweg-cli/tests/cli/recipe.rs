@@ -257,10 +257,17 @@ fn runs_that_the_theory_is_not_of_are_believed_by_no_command() {
             );
         }
     }
-    // A switch after the last step is none.
+    // A switch after the last step, of the file or of the command line, is none.
     let (_folder, path) = file_with(r#""switch": {"at_step": 20000, "samples": 50}"#);
-    let page = run(&["flow", path.to_str().unwrap()]);
-    assert!(!page.stdout.contains("switch"), "{}", page.stdout);
+    let path = path.to_str().unwrap();
+    for (steps, switches) in [(None, false), (Some("20000"), false), (Some("20001"), true)] {
+        for drift in ["symmetric", "finite"] {
+            let mut asked = vec!["flow", path, "--drift", drift];
+            asked.extend(steps.map(|steps| ["--steps", steps]).iter().flatten());
+            let page = run(&asked).stdout;
+            assert_eq!(page.contains("switch"), switches, "{asked:?} {page}");
+        }
+    }
 }
 
 /// A set of samples has minima of its own: a design says so too.
