@@ -487,6 +487,45 @@ fn a_target_of_300_digits_is_named_by_its_exponent() {
     );
 }
 
+/// A table with dashes in place of SGD's numbers does not say why: the text does, also of what nothing is changed in.
+#[test]
+fn a_design_says_how_many_runs_diverged_and_by_when() {
+    let cases: [(&[&str], _, _); 2] = [
+        (
+            &["--dimension", "20", "--noise", "0.01", "--stable"],
+            ["0.1", "1"],
+            "already. ",
+        ),
+        (
+            &[
+                "--noise",
+                "1,0.2",
+                "--sharpness",
+                "9",
+                "--by",
+                "added_noise",
+            ],
+            ["1", "10"],
+            "Before any change: 16 runs of ",
+        ),
+    ];
+    for (problem, step, words) in cases {
+        let [rate, batch] = step;
+        let step = ["--learning-rate", rate, "--batch", batch, "--seconds", "5"];
+        let asked = [&["design", "--depth", "2"][..], problem, &step].concat();
+        let found = run(&[&asked[..], &["--json"]].concat()).json();
+        let simulated = &found["before"]["simulated"];
+        let [diverged, by] = ["diverged", "diverged_by"].map(|key| &simulated[key]);
+        let page = run(&asked).stdout;
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = format!(" {diverged} of them diverged by step {by}.");
+        assert!(
+            *diverged == 16 && page.contains(&said) && page.contains(words),
+            "{said} {page}"
+        );
+    }
+}
+
 #[test]
 fn a_target_is_met_and_simulated_and_an_impossible_one_says_what_is_possible() {
     let design = |more: &[&str]| {
