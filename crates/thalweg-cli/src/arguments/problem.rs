@@ -162,7 +162,7 @@ impl ProblemArguments {
             }
             None => Ok(ProblemFile {
                 data: Data::default(),
-                switches: false,
+                switch_step: None,
                 name: None,
                 problem: {
                     let flags = &self.flags;

@@ -148,15 +148,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for note in &answer.recipe {
         page.paragraph(note);
     }
+    let (before, simulated) = &answer.before;
     if answer.is_met() {
         page.paragraph(&format!(
             "For this nothing has to be changed: {} is {} already.",
             target.what(),
-            number(target.of(&answer.before.0))
+            number(target.of(before))
         ));
-        if let Some(warning) = &answer.before.0.warning {
-            page.paragraph(warning);
+        for words in before.warning.iter().chain(&on_runs(simulated)) {
+            page.paragraph(words);
         }
+    } else if let Some(words) = on_runs(simulated).filter(|_| has_diverged(simulated)) {
+        page.paragraph(&format!("Before any change: {words}"));
     }
     for (lever, found, simulated) in &answer.designs {
         page.heading(lever.name());
@@ -164,10 +167,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         if let Some(warning) = &found.after.warning {
             page.paragraph(warning);
         }
-        match simulated {
-            Some(Ok(simulated)) => page.paragraph(&simulated.sentence()),
-            Some(Err(error)) => page.paragraph(&format!("Not simulated: {}.", with_causes(error))),
-            None => {}
+        if let Some(words) = on_runs(simulated) {
+            page.paragraph(&words);
         }
         if let Some(within) = arguments.within {
             page.paragraph(&match found.after.relaxation_steps {
@@ -190,6 +191,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         page.paragraph(&format!("{}.", why_not(unreached)));
     }
     output::print(&page.finish())
+}
+
+/// What became of the runs, or why there are none.
+fn on_runs(simulated: &Simulated) -> Option<String> {
+    Some(match simulated.as_ref()? {
+        Ok(end) => end.sentence(),
+        Err(error) => format!("Not simulated: {}.", with_causes(error)),
+    })
+}
+
+/// Whether a run grew without bound.
+fn has_diverged(simulated: &Simulated) -> bool {
+    matches!(simulated, Some(Ok(end)) if end.diverged_by.is_some())
 }
 
 fn table(answer: &DesignAnswer) -> Table {

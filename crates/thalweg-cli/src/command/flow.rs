@@ -286,7 +286,8 @@ fn prepared<'p>(file: &'p ProblemFile, arguments: &Arguments) -> Result<Prepared
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let step = rate.zip(arguments.step.batch().or(file.batch));
     let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
-    Ok(Prepared::new(&file.problem, recipe, step)?.on(file.data, file.switches))
+    let switches = file.switches(arguments.steps.or(file.steps));
+    Ok(Prepared::new(&file.problem, recipe, step)?.on(file.data, switches))
 }
 
 /// The user's own steps, or the file's slow times.

@@ -84,8 +84,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let batch = arguments.step.batch().or(file.batch);
     let size = problem.input_dim() * problem.output_dim();
     let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
+    let switches = file.switches(file.steps);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
-    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data, file.switches);
+    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data, switches);
     let mut answer = PredictAnswer::new(&prepared, listed)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;

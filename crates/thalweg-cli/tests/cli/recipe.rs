@@ -257,10 +257,17 @@ fn runs_that_the_theory_is_not_of_are_believed_by_no_command() {
             );
         }
     }
-    // A switch after the last step is none.
+    // A switch after the last step, of the file or of the command line, is none.
     let (_folder, path) = file_with(r#""switch": {"at_step": 20000, "samples": 50}"#);
-    let page = run(&["flow", path.to_str().unwrap()]);
-    assert!(!page.stdout.contains("switch"), "{}", page.stdout);
+    let path = path.to_str().unwrap();
+    for (steps, switches) in [(None, false), (Some("20000"), false), (Some("20001"), true)] {
+        for drift in ["symmetric", "finite"] {
+            let mut asked = vec!["flow", path, "--drift", drift];
+            asked.extend(steps.map(|steps| ["--steps", steps]).iter().flatten());
+            let page = run(&asked).stdout;
+            assert_eq!(page.contains("switch"), switches, "{asked:?} {page}");
+        }
+    }
 }
 
 /// A set of samples has minima of its own: a design says so too.
@@ -478,6 +485,45 @@ fn a_target_of_300_digits_is_named_by_its_exponent() {
         "{}",
         found.stderr
     );
+}
+
+/// A table with dashes in place of SGD's numbers does not say why: the text does, also of what nothing is changed in.
+#[test]
+fn a_design_says_how_many_runs_diverged_and_by_when() {
+    let cases: [(&[&str], _, _); 2] = [
+        (
+            &["--dimension", "20", "--noise", "0.01", "--stable"],
+            ["0.1", "1"],
+            "already. ",
+        ),
+        (
+            &[
+                "--noise",
+                "1,0.2",
+                "--sharpness",
+                "9",
+                "--by",
+                "added_noise",
+            ],
+            ["1", "10"],
+            "Before any change: 16 runs of ",
+        ),
+    ];
+    for (problem, step, words) in cases {
+        let [rate, batch] = step;
+        let step = ["--learning-rate", rate, "--batch", batch, "--seconds", "5"];
+        let asked = [&["design", "--depth", "2"][..], problem, &step].concat();
+        let found = run(&[&asked[..], &["--json"]].concat()).json();
+        let simulated = &found["before"]["simulated"];
+        let [diverged, by] = ["diverged", "diverged_by"].map(|key| &simulated[key]);
+        let page = run(&asked).stdout;
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = format!(" {diverged} of them diverged by step {by}.");
+        assert!(
+            *diverged == 16 && page.contains(&said) && page.contains(words),
+            "{said} {page}"
+        );
+    }
 }
 
 #[test]

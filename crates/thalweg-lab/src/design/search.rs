@@ -62,19 +62,16 @@ pub(super) fn nearest<E>(
     at_rest: f64,
     mut function: impl FnMut(f64) -> Result<f64, E>,
 ) -> Result<Sought<E>, E> {
-    // The function itself: what it is off the value has fewer digits of it where that is far away.
-    let mut known = vec![(0.0, at_rest)];
-    let mut off = |position: f64| -> Result<f64, E> {
-        let value = function(position)?;
-        known.push((position, value));
-        Ok(value - wanted)
-    };
     let scale = wanted.abs();
     let enough = MET * scale;
-    let is_crossed =
-        |near: Tried, far: Tried| near.1 * far.1 <= 0.0 || near.1.abs().min(far.1.abs()) <= enough;
+    // Kept is the function itself: what it is off the value has fewer digits of it where that is far away.
+    let off = |tried: Tried| tried.1 - wanted;
+    let is_crossed = |near: Tried, far: Tried| {
+        let (near, far) = (off(near), off(far));
+        near * far <= 0.0 || near.abs().min(far.abs()) <= enough
+    };
     let sides = [*range.start(), *range.end()];
-    let mut ways = sides.map(|_| vec![(0.0, at_rest - wanted)]);
+    let mut ways = sides.map(|_| vec![(0.0, at_rest)]);
     let mut ends = [None, None];
     let mut last = TRIED;
     for i in 1..=TRIED {
@@ -83,7 +80,7 @@ pub(super) fn nearest<E>(
                 continue;
             }
             let position = end * f64::from(i) / f64::from(TRIED);
-            match off(position) {
+            match function(position) {
                 Ok(value) => {
                     let near = way[way.len() - 1];
                     // One more, for extremes around this one.
@@ -97,40 +94,35 @@ pub(super) fn nearest<E>(
         }
     }
     let [below, above] = ways;
-    let mut tried: Vec<Tried> = below.into_iter().skip(1).rev().chain(above).collect();
+    let grid: Vec<Tried> = below.into_iter().skip(1).rev().chain(above).collect();
+    let mut tried = grid.clone();
     for sign in [1.0, -1.0] {
-        sharpen(&mut tried, sign, scale, Some(0.0), &mut off)?;
+        tried.extend(minima(&grid, sign, Some(sign * wanted), &mut function)?);
     }
-    let value = |(position, off): Tried| (position, wanted + off);
+    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut found: Option<(Tried, Tried)> = None;
     for (near, far) in outwards(&tried) {
         // Rest may have a crossing on either side of it, and the way to one may be shorter.
         let is_nearer = |position: f64| found.is_none_or(|(_, at)| position.abs() < at.0.abs());
         if is_crossed(near, far) && is_nearer(near.0) {
-            let ends = crossing(near, far, enough, &mut off)?;
+            let ends = crossing(near, far, (wanted, enough), &mut function)?;
             if is_nearer(ends.1.0) {
                 found = Some(ends);
             }
         }
     }
     match found {
-        Some((_, far)) if far.1.abs() <= JUMPED * scale => return Ok(Sought::At(far.0)),
-        Some((near, far)) => {
-            return Ok(Sought::Jump {
-                near: value(near),
-                far: value(far),
-            });
-        }
+        Some((_, far)) if off(far).abs() <= JUMPED * scale => return Ok(Sought::At(far.0)),
+        Some((near, far)) => return Ok(Sought::Jump { near, far }),
         None => {}
     }
-    for sign in [1.0, -1.0] {
-        sharpen(&mut tried, sign, scale, None, &mut off)?;
-    }
-    known.retain(|(position, _)| tried.iter().any(|(tried, _)| tried == position));
-    known.sort_by(|a, b| a.1.total_cmp(&b.1));
+    // All is on one side of the value, and only the extrema that face it are known.
+    let away = if at_rest > wanted { -1.0 } else { 1.0 };
+    tried.extend(minima(&grid, away, None, &mut function)?);
+    tried.sort_by(|a, b| a.1.total_cmp(&b.1));
     Ok(Sought::Beyond {
-        low: known[0],
-        high: known[known.len() - 1],
+        low: tried[0],
+        high: tried[tried.len() - 1],
         ends,
     })
 }
@@ -152,15 +144,14 @@ fn outwards(tried: &[Tried]) -> Vec<(Tried, Tried)> {
     pairs
 }
 
-/// Puts the minima of `sign` times the function among the positions that are `tried`, which are in order: those that are above `floor`, where one
+/// The minima of `sign` times the function around the positions that are `tried`, which are in order: those that are above `floor`, where one
 /// is given.
-fn sharpen<E>(
-    tried: &mut Vec<Tried>,
+fn minima<E>(
+    tried: &[Tried],
     sign: f64,
-    scale: f64,
     floor: Option<f64>,
-    off: &mut impl FnMut(f64) -> Result<f64, E>,
-) -> Result<(), E> {
+    function: &mut impl FnMut(f64) -> Result<f64, E>,
+) -> Result<Vec<Tried>, E> {
     /// How near to an end it is looked whether the function turns before it, in units of the distance to the next position.
     const NEAR: f64 = 0.01;
     let mut found = Vec::new();
@@ -176,22 +167,21 @@ fn sharpen<E>(
         if !is_lower(before) || !is_lower(after) {
             continue;
         }
-        if rise(before).max(rise(after)) <= ROUNDING * scale {
+        if rise(before).max(rise(after)) <= ROUNDING * here.abs() {
             continue;
         }
         if i == 0 || i == last {
             let next = tried[if i == 0 { 1 } else { last - 1 }].0;
             let probe = position + NEAR * (next - position);
-            if sign * off(probe)? >= here {
+            if sign * function(probe)? >= here {
                 continue;
             }
         }
         let ends = (tried[before].0, tried[after].0);
-        found.push(minimum(ends, floor, |x| Ok(sign * off(x)?))?);
+        let (position, least) = minimum(ends, floor, |x| Ok(sign * function(x)?))?;
+        found.push((position, sign * least));
     }
-    tried.extend(found.into_iter().map(|(x, value)| (x, sign * value)));
-    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(())
+    Ok(found)
 }
 
 /// The minimum of a function that has one between `from` and `to`, and its value, or the first place that is at `floor` or below.
@@ -225,36 +215,38 @@ fn minimum<E>(
     })
 }
 
-/// Where the function changes its sign between `near` and `far`: from where to where. The latter is within `enough` of 0, unless the function jumps.
+/// Where the function passes `wanted` between `near` and `far`: from where to where. At the latter it is within `enough` of that, unless it jumps.
 fn crossing<E>(
-    (mut near, at_near): Tried,
-    (mut far, at_far): Tried,
-    enough: f64,
-    off: &mut impl FnMut(f64) -> Result<f64, E>,
+    near: Tried,
+    far: Tried,
+    (wanted, enough): (f64, f64),
+    function: &mut impl FnMut(f64) -> Result<f64, E>,
 ) -> Result<(Tried, Tried), E> {
-    if at_near.abs() <= enough {
-        return Ok(((near, at_near), (near, at_near)));
+    let off = |tried: Tried| tried.1 - wanted;
+    if off(near).abs() <= enough {
+        return Ok((near, near));
     }
-    let (mut weight_near, mut weight_far) = (at_near, at_far);
-    let mut values = [at_near, at_far];
+    let mut ends = (near, far);
+    let (mut weight_near, mut weight_far) = (off(near), off(far));
     let mut stayed = 0;
     for _ in 0..MOST_STEPS {
-        if values[1].abs() <= enough || (near - far).abs() <= NARROW {
+        let (from, to) = (ends.0.0, ends.1.0);
+        if off(ends.1).abs() <= enough || (from - to).abs() <= NARROW {
             break;
         }
-        let next = (near * weight_far - far * weight_near) / (weight_far - weight_near);
-        let here = off(next)?;
-        if here * at_near > 0.0 {
-            (near, weight_near, values[0]) = (next, here, here);
+        let next = (from * weight_far - to * weight_near) / (weight_far - weight_near);
+        let here = (next, function(next)?);
+        if off(here) * off(near) > 0.0 {
+            (ends.0, weight_near) = (here, off(here));
             weight_far *= if stayed == 1 { 0.5 } else { 1.0 };
             stayed = 1;
         } else {
-            (far, weight_far, values[1]) = (next, here, here);
+            (ends.1, weight_far) = (here, off(here));
             weight_near *= if stayed == -1 { 0.5 } else { 1.0 };
             stayed = -1;
         }
     }
-    Ok(((near, values[0]), (far, values[1])))
+    Ok(ends)
 }
 
 #[cfg(test)]
@@ -381,6 +373,21 @@ mod tests {
             // Just above the bottom there is something to be met, which no position that is tried sees.
             let met = at([-1.0, 1.0], 1.0 + 1e-6, valley);
             assert!((met - turn).abs() < 2e-3, "{turn}: {met}");
+        }
+    }
+
+    /// Nor does the range depend on how far what was asked for is from it, or on which side.
+    #[test]
+    fn the_range_is_the_same_whatever_is_asked_for() {
+        let wave = |x: f64| 2.0 + 0.1 * x + (7.0 * x).sin();
+        let range = range_of([-1.0, 1.0], 0.5, wave);
+        // Its highest point, and its lowest on the other side of rest.
+        let turn = (-0.1f64 / 7.0).acos() / 7.0;
+        for (found, extreme) in range.into_iter().zip([wave(-turn), wave(turn)]) {
+            assert!((found - extreme).abs() < 1e-8, "{found} {extreme}");
+        }
+        for wanted in [-1e300, -3.0, 5.0, 1e9, 1e300] {
+            assert_eq!(range_of([-1.0, 1.0], wanted, wave), range, "{wanted}");
         }
     }
 }

@@ -44,14 +44,21 @@ pub struct ProblemFile {
     pub recipe: Recipe,
     /// The law of the samples, for a run of SGD.
     pub data: Data,
-    /// Whether a run of SGD switches to gradient descent before its last step.
-    pub switches: bool,
+    /// The step at which a run of SGD switches to gradient descent, where it does.
+    pub switch_step: Option<u64>,
+}
+
+impl ProblemFile {
+    /// Whether a run of so many `steps`, without end where that is not known, switches to gradient descent before its last one.
+    pub fn switches(&self, steps: Option<u64>) -> bool {
+        let within = |at: u64| steps.is_none_or(|steps| at < steps);
+        self.switch_step.is_some_and(within)
+    }
 }
 
 /// What the whole file `root` says of a problem.
 pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
     let (problem, start_weights) = problem_and_start(root)?;
-    let steps = root.optional("steps").map(|f| f.count()).transpose()?;
     let switch = root.optional("switch").map(|f| switch(&f)).transpose()?;
     Ok(ProblemFile {
         name: name(root)?,
@@ -60,10 +67,10 @@ pub(crate) fn problem_file(root: &Field<'_>) -> Result<ProblemFile, Fault> {
         slow_time: slow_time(root)?,
         learning_rate: learning_rate(root)?,
         batch: batch(root)?,
-        steps,
+        steps: root.optional("steps").map(|f| f.count()).transpose()?,
         recipe: recipe(root)?,
         data: data(root)?,
-        switches: switch.is_some_and(|s| steps.is_none_or(|steps| s.at_step < steps)),
+        switch_step: switch.map(|switch| switch.at_step),
     })
 }
 
