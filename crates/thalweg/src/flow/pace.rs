@@ -58,7 +58,7 @@ pub(super) fn rate(
 /// d ln T/du where the weights move with `velocity`.
 fn rate_along(model: &Model, point: &Point, weights: &[f64], velocity: &[f64]) -> f64 {
     let size = |x: &[f64]| sum_of_products(x, x).sqrt();
-    let speed = size(&velocity);
+    let speed = size(velocity);
     if speed == 0.0 {
         return 0.0;
     }

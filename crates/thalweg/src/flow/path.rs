@@ -35,7 +35,7 @@ use super::{
 use crate::Stop;
 use crate::problem::{Problem, Weights};
 
-/// How many steps of gradient descent are made one by one.
+/// How many steps of gradient descent without momentum are made one by one, in networks of few weights.
 const EXACT_STEPS: u64 = 1000;
 
 /// Networks of more weights than this get fewer of them, to a tenth, since each takes as long as one of the integrator's evaluations.
@@ -116,7 +116,9 @@ pub fn path(
             descent.scattered.moved(problem, &descent.minimum, step)
         }
     };
-    let off = |other: &[f64], state: &[f64]| (sharpness(other) / sharpness(state) - 1.0).abs();
+    // Of a change as large as T no more is known.
+    let off =
+        |other: &[f64], state: &[f64]| (sharpness(other) / sharpness(state) - 1.0).abs().min(1.0);
     let (first, others) = match scattered {
         Ok(scattered) => {
             let first = off(&scattered, &descent.minimum);
@@ -149,11 +151,13 @@ pub fn path(
             let sharper = (point.sharpness() / delayed.sharpness() - 1.0).abs();
             drift = drift.max(sharper).max(moved);
         }
-        let by_scatter = match &others {
-            Some((others, _)) => off(&others[place(slow_time)], slow),
-            None => first,
-        };
-        scatter = scatter.max(by_scatter);
+        // All of it acts once the weights are down; the flow forgets it from then on.
+        if step as f64 >= descent.arrival || Some(&step) == steps.steps.last() {
+            scatter = scatter.max(match &others {
+                Some((others, _)) => off(&others[place(slow_time)], slow),
+                None => first,
+            });
+        }
         let weights = Weights::new(problem, point.layers)?;
         let mut here = snapshot(problem, slow_time, weights, distance)?;
         here.step = Some(step);

@@ -2,7 +2,7 @@
 
 use super::{
     Drift, FlowError, FlowSettings, Place, Statistics, Times, Validity, Way,
-    left_out::{Scatter, inputs_that_count},
+    left_out::{Scatter, inputs_that_count, stronger_than_first_order},
     manifold::to_manifold,
     path::settled,
     point::{Model, Point},
@@ -73,14 +73,22 @@ impl Trajectory {
                 None => (&self.snapshots[..], true),
             };
             let model = Model::new(problem);
-            let numbers = along
-                .iter()
-                .map(|at| {
-                    let point = Point::new(&model, at.weights.layers().to_vec());
-                    let scatter = Scatter::of(inputs_that_count(&point, at.lambda_max)?, step.1);
-                    Ok(scatter.stability(recipe, step.0, at.lambda_max))
-                })
-                .collect::<Result<Vec<f64>, FlowError>>()?;
+            let mut mean_square = 0.0f64;
+            let mut more = Vec::with_capacity(along.len());
+            for at in along {
+                let point = Point::new(&model, at.weights.layers().to_vec());
+                let scatter = Scatter::of(inputs_that_count(&point, at.lambda_max)?, step.1);
+                let number = scatter.stability(recipe, step.0, at.lambda_max);
+                let stronger = recipe.sam.map_or(0.0, |sam| {
+                    let place = (&point, at.lambda_max);
+                    stronger_than_first_order(&model, place, sam, step, scatter.excess())
+                });
+                mean_square = mean_square.max(number);
+                more.push(match number {
+                    number if number < 1.0 => (1.0 + stronger) / (1.0 - number) - 1.0,
+                    _ => f64::INFINITY,
+                });
+            }
             // Where gradient descent itself is within its edge on the way down, minibatches may yet not be.
             let descending = validity.approach.and_then(|approach| {
                 let lambda_max = approach.lambda_max;
@@ -91,9 +99,9 @@ impl Trajectory {
             });
             let way = Way {
                 steepest,
-                mean_square: numbers.iter().copied().fold(0.0, f64::max),
+                mean_square,
                 descending: descending.unwrap_or(0.0),
-                ahead: leads.then(|| ahead(along, &numbers)),
+                ahead: leads.then(|| ahead(along, &more)),
             };
             let place = || {
                 Ok(Place {
@@ -108,15 +116,11 @@ impl Trajectory {
     }
 }
 
-/// ∫ s/(1 − s) du up to the last of these points, where s is what `numbers` has; before the first it is taken for that there.
-fn ahead(along: &[Waypoint], numbers: &[f64]) -> f64 {
-    let more = |number: f64| match number {
-        number if number < 1.0 => number / (1.0 - number),
-        _ => f64::INFINITY,
-    };
+/// The integral of `more` over slow time up to the last of these points; before the first it is taken for that there.
+fn ahead(along: &[Waypoint], more: &[f64]) -> f64 {
     let (mut ahead, mut before) = (0.0, None);
-    for (at, number) in along.iter().zip(numbers) {
-        let (time, here) = (at.slow_time, more(*number));
+    for (at, more) in along.iter().zip(more) {
+        let (time, here) = (at.slow_time, *more);
         let (from, there) = before.unwrap_or((0.0, here));
         if time > from {
             ahead += 0.5 * (there + here) * (time - from);

@@ -29,6 +29,7 @@ use crate::recipe::{Forces, Recipe, Sam};
 use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
 use dropout::{dropped_inputs, dropped_units};
+pub(super) use sam::stronger_than_first_order;
 use sam::{away_from_teacher, beyond_first_order, radius_at};
 pub(super) use scatter::{Scatter, inputs_that_count};
 
@@ -217,8 +218,8 @@ pub struct Way {
     pub mean_square: f64,
     /// The same where the way down was sharpest, or 0 where there was none.
     pub descending: f64,
-    /// ∫ s/(1 − s) du along the minima, s that number: so much slow time is gone by more, if all noise pulls as strongly as along the steepest
-    /// direction. None while the weights are on their way down, which noise does not lead.
+    /// ∫ s/(1 − s) du along the minima, s that number, and with SAM what is of higher order in its radius: so much slow time is gone by more, if
+    /// all noise pulls as strongly as along the steepest direction. None while the weights are on their way down, which noise does not lead.
     pub ahead: Option<f64>,
 }
 

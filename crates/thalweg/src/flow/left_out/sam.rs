@@ -107,6 +107,19 @@ fn bent(model: &Model, point: &Point) -> Mat<f64> {
     bent
 }
 
+/// How much more than to first order in ρ the noise pulls along the steepest direction of `point`, c the `excess` of minibatches' scatter there.
+pub(in crate::flow) fn stronger_than_first_order(
+    model: &Model,
+    (point, lambda_max): (&Point, f64),
+    sam: Sam,
+    (learning_rate, batch): (f64, usize),
+    excess: f64,
+) -> f64 {
+    let radius = radius_at(model, point, sam, batch);
+    let steep = (1.0 + excess) * radius * lambda_max;
+    strength(sam.independent, learning_rate, radius, steep) - 1.0
+}
+
 /// The relative change of T by what is of higher order in SAM's `radius`.
 pub(super) fn beyond_first_order(
     reference: &Reference<'_>,

@@ -44,7 +44,7 @@ impl Scatter {
     }
 
     /// c of E S² = 1 + c.
-    pub(super) fn excess(self) -> f64 {
+    pub(in crate::flow) fn excess(self) -> f64 {
         self.moments()[0] - 1.0
     }
 
