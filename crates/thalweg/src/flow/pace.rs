@@ -1,4 +1,4 @@
-//! How fast noise moves the weights, and T, along the minima.
+//! How fast forces move the weights, and noise T, along the minima.
 
 use super::{
     FlowError,
@@ -14,7 +14,10 @@ use crate::recipe::Forces;
 const ASIDE: f64 = 1e-5;
 
 /// dW/du at `weights` by the model's forces, and by symmetric generators.
-pub(super) fn velocity_by_noise(model: &Model, weights: &[f64]) -> Result<Vec<f64>, FlowError> {
+pub(super) fn velocity_by_generators(
+    model: &Model,
+    weights: &[f64],
+) -> Result<Vec<f64>, FlowError> {
     let mut velocity = vec![0.0; weights.len()];
     WideFlow::new(model).rhs(0.0, weights, &mut velocity)?;
     Ok(velocity)
@@ -39,7 +42,7 @@ pub(super) fn rate(
     let weights = model.flatten(&point.layers);
     let by_generators = |forces: Forces| -> Result<f64, FlowError> {
         let model = model.clone().under(forces);
-        let velocity = velocity_by_noise(&model, &weights)?;
+        let velocity = velocity_by_generators(&model, &weights)?;
         Ok(rate_along(&model, point, &weights, &velocity))
     };
     let mut rates = vec![by_generators(alone)?];

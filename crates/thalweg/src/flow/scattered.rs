@@ -11,7 +11,7 @@ use super::{
     FlowError,
     left_out::inputs_that_count,
     manifold::to_manifold,
-    pace::velocity_by_noise,
+    pace::velocity_by_generators,
     point::{Model, Point},
 };
 use crate::problem::{Problem, Weights};
@@ -70,7 +70,7 @@ impl Scattered {
             &problem.widths()[1..problem.depth()],
         )?;
         let model = Model::new(&noisy);
-        let velocity = velocity_by_noise(&model, minimum)?;
+        let velocity = velocity_by_generators(&model, minimum)?;
         let mut moved: Vec<f64> = minimum
             .iter()
             .zip(velocity)
