@@ -86,6 +86,7 @@ impl<'p> FlowAnswer<'p> {
             drift,
             forces,
             momentum: prepared.recipe.momentum,
+            sam: prepared.recipe.sam,
             ..FlowSettings::default()
         };
         let (descent, trajectory, step) = match times {

@@ -146,6 +146,7 @@ impl SlowFlow {
             drift: self.drift,
             forces: question.forces(),
             momentum: question.settings.recipe.momentum,
+            sam: question.settings.recipe.sam,
             ..flow::FlowSettings::default()
         };
         let step = (steps.learning_rate, steps.batch);

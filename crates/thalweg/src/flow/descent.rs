@@ -127,9 +127,9 @@ fn at_rest(model: &Model, pull: Pull) -> Result<f64, FlowError> {
 /// A relative residual that says nothing of where the flow rests.
 const ROUNDING: f64 = 1e-10;
 
-/// −A_kᵀ ρ (B_kX)ᵀ, gradient flow's motion of each layer for the residual ρ of `point`.
-pub(super) fn velocity(point: &Point) -> Vec<Mat<f64>> {
+/// −A_kᵀ ρ (B_kX)ᵀ, gradient flow's motion of each layer for the residual ρ, which is that of `point` or what a minibatch sees of it.
+pub(super) fn velocity(point: &Point, residual: &Mat<f64>) -> Vec<Mat<f64>> {
     (0..point.depth())
-        .map(|k| -point.pull(point.residual.as_ref(), k))
+        .map(|k| -point.pull(residual.as_ref(), k))
         .collect()
 }

@@ -46,7 +46,7 @@ impl Pull {
         };
         Self {
             residual: point.residual.norm_l2(),
-            gradient: norm(&velocity(point)),
+            gradient: norm(&velocity(point, &point.residual)),
             weights: norm(&point.layers),
         }
     }
@@ -106,7 +106,7 @@ impl System for GradientFlow<'_> {
 
     fn rhs(&self, state: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
         let point = Point::new(self.model, self.model.layers(state));
-        out.copy_from_slice(&self.model.flatten(&velocity(&point)));
+        out.copy_from_slice(&self.model.flatten(&velocity(&point, &point.residual)));
         Ok(())
     }
 

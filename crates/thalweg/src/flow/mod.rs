@@ -61,7 +61,6 @@ mod products;
 mod relaxation;
 mod rest;
 mod rosenbrock;
-mod scattered;
 mod settings;
 mod symmetric;
 mod tableau;
@@ -70,6 +69,7 @@ mod tests;
 mod trajectory;
 mod validity;
 mod walk;
+mod way_down;
 mod wide;
 mod wide_horizontal;
 

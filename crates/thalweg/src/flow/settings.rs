@@ -1,7 +1,7 @@
 //! What a user may choose: output times and accuracy.
 
 use super::FlowError;
-use crate::recipe::Forces;
+use crate::recipe::{Forces, Sam};
 
 /// Accuracy and effort of an integration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct FlowSettings {
     pub forces: Forces,
     /// β of heavy-ball momentum, with which the steps down to the minima are made; the learning rate of [`Steps`](super::Steps) is then η/(1 − β).
     pub momentum: f64,
+    /// SAM's ascent, with which those steps are made too. (What it does along the minima is in `forces`.)
+    pub sam: Option<Sam>,
 }
 
 /// The vector field of the slow flow.
@@ -54,6 +56,7 @@ impl Default for FlowSettings {
             drift: Drift::Symmetric,
             forces: Forces::default(),
             momentum: 0.0,
+            sam: None,
         }
     }
 }

@@ -65,8 +65,11 @@ pub struct Approach {
     pub arrival: f64,
     /// How much is uncertain because noise moves the weights already on the way down: the largest change, of T
     /// relative to it or of the product relative to ‖V√Σx‖, if the slow motion sets in on arrival and not with the
-    /// first step, and that of T by the scatter of minibatches about the mean over samples.
+    /// first step, and that of T by the scatter of minibatches about the mean over samples; or what runs with noise
+    /// show of T, where that is more.
     pub drift: f64,
+    /// Whether runs with noise went all this way; in large networks they would take too long.
+    pub is_tried: bool,
     /// λ_max where T was largest.
     pub lambda_max: f64,
     /// Σ_j h_ij/λ_max there, with the curvatures h_ij of one output i: the most inputs that count in what scatters.
@@ -123,7 +126,7 @@ impl Approach {
     fn drift_warning(self) -> Option<String> {
         (self.drift > MOST_DRIFT).then(|| {
             format!(
-                "The noise moves the weights along the minima while they still descend to them, which leaves T, or the product relative to V, uncertain by \
+                "Noise moves the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by \
                  {:.1} % (at most {} % is in range); a smaller η or a larger batch reduces this.",
                 100.0 * self.drift,
                 100.0 * MOST_DRIFT
@@ -156,6 +159,7 @@ impl Approach {
             step: self.step.max(other.step),
             arrival: self.arrival.max(other.arrival),
             drift: self.drift.max(other.drift),
+            is_tried: self.is_tried && other.is_tried,
             lambda_max: self.lambda_max.max(other.lambda_max),
             inputs: self.inputs.max(other.inputs),
         }
@@ -370,10 +374,12 @@ impl Validity {
         let verdict = if self.signal == 0.0 {
             vec![self.without_signal()]
         } else if self.in_range() {
-            let follows = if on_the_way.is_some() {
-                "so that SGD follows this descent"
-            } else {
-                "so that T is right to about a percent"
+            let follows = match self.approach {
+                Some(approach) if on_the_way.is_some() && !approach.is_tried => {
+                    "so that SGD follows this descent if it does not leave a saddle, where noise makes it later: by how much is not worked out in networks of this size"
+                }
+                _ if on_the_way.is_some() => "so that SGD follows this descent",
+                _ => "so that T is right to about a percent",
             };
             vec![format!(
                 "In the range of the theory: {} is at most {} and the product of the weights \

@@ -2,10 +2,12 @@
 //! flow, and SGD itself.
 
 use faer::{Mat, Side};
-use thalweg::flow::{FlowError, FlowSettings, Steps, Times, path, slow_flow};
+use thalweg::flow::{Drift, FlowError, FlowSettings, Steps, Times, Trajectory, path, slow_flow};
 use thalweg::problem::{Problem, Weights};
 use thalweg::random::{Purpose, Stream};
-use thalweg::simulate::{self, Ensemble, Observation};
+use thalweg::recipe::{Recipe, Sam};
+use thalweg::simulate::{self, Ensemble, InitialWeights, Observation};
+use thalweg::theory::functionals;
 
 use crate::{diagonal, random_minimum, random_weights, relative};
 
@@ -313,6 +315,96 @@ fn noise_that_moves_the_weights_before_they_arrive_is_not_negligible() {
     // The slow time of the descent, and with it what noise does meanwhile, goes as 1/B.
     assert_eq!(noisy.arrival, quiet.arrival);
     assert!(noisy.drift > 100.0 * quiet.drift);
+}
+
+/// T of `seeds` runs of SGD over that of the path from the same start, less 1, with its standard error, and the path.
+fn off_the_path(
+    problem: &Problem,
+    start: &Weights,
+    (rate, batch, step): (f64, usize, u64),
+    sam: Option<Sam>,
+    seeds: u64,
+) -> (f64, f64, Trajectory) {
+    let recipe = Recipe {
+        sam,
+        ..Recipe::default()
+    };
+    let settings = FlowSettings {
+        forces: recipe.forces(rate, batch),
+        sam,
+        drift: match sam {
+            Some(sam) if sam.normalised => Drift::Exact,
+            _ => Drift::Symmetric,
+        },
+        ..FlowSettings::default()
+    };
+    let found = path(problem, start, &steps(rate, batch, &[step]), &settings).unwrap();
+    let mut run = simulate::SimulateSettings::new(rate, batch);
+    run.recipe = recipe.clone();
+    run.init = InitialWeights::Given(start.clone());
+    let seeds: Vec<u64> = (0..seeds).collect();
+    let mut runs = Ensemble::start(problem, &run, &seeds).unwrap();
+    runs.run_to(step);
+    let of = |weights: &Weights| functionals(problem, weights).unwrap().sharpness;
+    let sharpness: Vec<f64> = runs.weights().iter().flatten().map(of).collect();
+    let count = sharpness.len() as f64;
+    let mean = sharpness.iter().sum::<f64>() / count;
+    let squares: f64 = sharpness.iter().map(|t| (t - mean).powi(2)).sum();
+    let expected = found.snapshots[0].sharpness;
+    let error = (squares / (count * (count - 1.0))).sqrt() / expected;
+    let found = found.under(problem, &recipe, (rate, batch)).unwrap();
+    (mean / expected - 1.0, error, found)
+}
+
+/// (aI, aI) with V = Σx = I and hardly any noise in the labels: minibatches make the way out of the saddle a way at random, so that the mean of T is
+/// lower. The path has no such term, and says how much it is.
+#[test]
+fn noise_makes_sgd_leave_a_saddle_later() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[1e-6; 2]);
+    let problem = Problem::new(identity.clone(), identity, noise, 2).unwrap();
+    for (near, run) in [
+        (0.03, (0.01, 1, 420)),
+        (0.003, (0.02, 1, 320)),
+        (0.001, (0.03, 1, 240)),
+    ] {
+        let start = Weights::new(&problem, vec![diagonal(&[near; 2]), diagonal(&[near; 2])]);
+        let (off, error, found) = off_the_path(&problem, &start.unwrap(), run, None, 1024);
+        let report = found.validity.unwrap();
+        let said = report.approach.unwrap().drift;
+        assert!(
+            off < -8.0 * error && !report.in_range(),
+            "{near}: {off} {error}"
+        );
+        // It is given with a standard error more than was seen, a fifth of it at most.
+        assert!((0.8..1.7).contains(&(said / -off)), "{near}: {said} {off}");
+    }
+}
+
+/// SAM ascends along the mean gradient too while there is one, and the path with it.
+#[test]
+fn steps_of_sam_are_followed_down() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[0.01; 2]);
+    let problem = Problem::new(identity.clone(), identity, noise, 2).unwrap();
+    let start = random_weights(&problem, 4);
+    for (radius, normalised, independent) in
+        [(0.1, false, false), (0.1, false, true), (0.03, true, false)]
+    {
+        let sam = Sam {
+            radius,
+            normalised,
+            independent,
+        };
+        let run = (0.01, 100_000, 700);
+        let (off, error, found) = off_the_path(&problem, &start, run, Some(sam), 16);
+        let settings = FlowSettings::default();
+        let plain = path(&problem, &start, &steps(0.01, 100_000, &[700]), &settings).unwrap();
+        let mean = (1.0 + off) * found.snapshots[0].sharpness;
+        let without = mean / plain.snapshots[0].sharpness - 1.0;
+        assert!(off.abs() < 1e-3 + 3.0 * error, "{sam:?}: {off} ± {error}");
+        assert!(without < -0.01, "{sam:?}: {without}");
+    }
 }
 
 #[test]

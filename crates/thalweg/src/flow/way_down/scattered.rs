@@ -7,7 +7,7 @@
 
 use faer::Mat;
 
-use super::{
+use crate::flow::{
     FlowError,
     left_out::inputs_that_count,
     manifold::to_manifold,
@@ -18,7 +18,7 @@ use crate::problem::{Problem, Weights};
 use crate::theory::Curvature;
 
 /// Σ_t RRᵀ over the steps of a descent, and where it was steepest.
-pub(super) struct Scattered {
+pub(in crate::flow) struct Scattered {
     /// The last step that counts.
     until: f64,
     moment: Mat<f64>,
@@ -53,7 +53,7 @@ impl Scattered {
 
     /// Where the scatter takes the weights from `minimum`, for a step of slow time `unit` = η₁²/B in which noise acts `noise` times as strongly as in
     /// plain SGD's.
-    pub(super) fn moved(
+    pub(in crate::flow) fn moved(
         &self,
         problem: &Problem,
         minimum: &[f64],
@@ -81,7 +81,7 @@ impl Scattered {
     }
 
     /// λ_max where T was largest, and how many inputs count there.
-    pub(super) fn steepest(&self, problem: &Problem) -> Result<(f64, f64), FlowError> {
+    pub(in crate::flow) fn steepest(&self, problem: &Problem) -> Result<(f64, f64), FlowError> {
         let model = Model::new(problem);
         let point = Point::new(&model, model.layers(&self.sharpest.1));
         let weights = Weights::new(problem, point.layers.clone())?;

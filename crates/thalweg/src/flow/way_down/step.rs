@@ -1,0 +1,126 @@
+//! One step of SGD on the way down, by the mean over samples or by a minibatch that departs from it.
+
+use faer::Mat;
+
+use crate::flow::{
+    descent::velocity,
+    point::{Model, Point},
+    products::sum_of_products,
+};
+use crate::recipe::Sam;
+
+/// What a step does with a gradient.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// η.
+    pub(super) learning_rate: f64,
+    /// B.
+    pub(super) batch: f64,
+    /// β.
+    pub(super) momentum: f64,
+    pub(super) sam: Option<Sam>,
+}
+
+/// How the moments of a minibatch depart from those of all samples, with inputs x = Xz.
+pub(super) struct Departure {
+    /// (1/B) Σ zzᵀ − I, rank Σx × rank Σx.
+    pub(super) second: Mat<f64>,
+    /// (1/B) Σ εzᵀ, d_y × rank Σx.
+    pub(super) noise: Mat<f64>,
+}
+
+/// The departures of a step's minibatch and of that on which SAM ascends, and a sign for both.
+#[derive(Clone, Copy)]
+pub(super) struct Drawn<'a> {
+    pub(super) step: &'a Departure,
+    pub(super) ascent: &'a Departure,
+    pub(super) sign: f64,
+}
+
+/// Weights and velocity.
+#[derive(Clone)]
+pub(super) struct Run {
+    pub(super) weights: Vec<f64>,
+    pub(super) velocity: Vec<f64>,
+}
+
+impl Run {
+    /// At rest at `weights`.
+    pub(super) fn new(weights: Vec<f64>) -> Self {
+        Self {
+            velocity: vec![0.0; weights.len()],
+            weights,
+        }
+    }
+
+    /// The step from where the weights are, which is `point`.
+    pub(super) fn advance(
+        &mut self,
+        model: &Model,
+        point: &Point,
+        rule: &Rule,
+        drawn: Option<Drawn>,
+    ) {
+        let pulls = model.flatten(&rule.pulls(model, point, drawn));
+        for ((w, v), pull) in self.weights.iter_mut().zip(&mut self.velocity).zip(pulls) {
+            *v = rule.momentum * *v + pull;
+            *w += rule.learning_rate * *v;
+        }
+    }
+
+    /// How far the velocity alone would still take the weights, relative to them.
+    pub(super) fn coasting(&self, rule: &Rule) -> f64 {
+        let size = |x: &[f64]| sum_of_products(x, x).sqrt();
+        let way = rule.momentum * rule.learning_rate / (1.0 - rule.momentum);
+        way * size(&self.velocity) / size(&self.weights)
+    }
+}
+
+impl Rule {
+    /// Minus the gradient of each layer.
+    pub(super) fn pulls(
+        &self,
+        model: &Model,
+        point: &Point,
+        drawn: Option<Drawn>,
+    ) -> Vec<Mat<f64>> {
+        let by = |point: &Point, departure: Option<&Departure>| -> Vec<Mat<f64>> {
+            let mut seen = point.residual.clone();
+            if let (Some(departure), Some(Drawn { sign, .. })) = (departure, drawn) {
+                seen +=
+                    faer::Scale(sign) * (&point.residual * &departure.second - &departure.noise);
+            }
+            velocity(point, &seen)
+        };
+        let step = drawn.map(|drawn| drawn.step);
+        let Some(sam) = self.sam else {
+            return by(point, step);
+        };
+        let down = by(point, drawn.map(|drawn| drawn.ascent));
+        let radius = if sam.normalised {
+            let squares: f64 = down.iter().map(Mat::squared_norm_l2).sum();
+            let of_noise = match drawn {
+                Some(_) => 0.0,
+                None => self.gradient_noise(model, point),
+            };
+            sam.radius / (squares + of_noise).sqrt().max(f64::MIN_POSITIVE)
+        } else {
+            sam.radius
+        };
+        let climbed = point.layers.iter().zip(&down);
+        let climbed = climbed.map(|(w, down)| w - faer::Scale(radius) * down);
+        by(&Point::new(model, climbed.collect()), step)
+    }
+
+    /// E‖g − E g‖² of a minibatch's gradient g: of the labels' noise F/B, and of R(S − I) with R = (W_D…W_1 − V)X, whose entries have covariances
+    /// (1/B)[(RRᵀ)_ik δ_jl + R_il R_kj].
+    pub(super) fn gradient_noise(&self, model: &Model, point: &Point) -> f64 {
+        let scatter = |k: usize| {
+            let felt = point.above[k].transpose() * &point.residual;
+            let apart = felt.squared_norm_l2() * point.below[k].squared_norm_l2();
+            apart + (felt * point.below[k].transpose()).squared_norm_l2()
+        };
+        let of_inputs: f64 = (0..point.depth()).map(scatter).sum();
+        (model.fluctuation(point) + of_inputs) / self.batch
+    }
+}

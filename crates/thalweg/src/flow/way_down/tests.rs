@@ -1,0 +1,97 @@
+//! One step's noise against what it stands for, and shifts that are known.
+
+use faer::Mat;
+
+use super::{
+    shaken::{Shaken, Way},
+    step::{Departure, Drawn, Rule},
+};
+use crate::flow::{
+    point::{Model, Point},
+    tests::problem,
+};
+use crate::problem::Problem;
+use crate::random::{Purpose, Stream};
+
+fn rule(learning_rate: f64, batch: f64) -> Rule {
+    Rule {
+        learning_rate,
+        batch,
+        momentum: 0.0,
+        sam: None,
+    }
+}
+
+/// Means over 20,000 draws, of which a square is known to 1 %: of the moments of B Gaussian samples S − I has variances 2/B and 1/B, and εzᵀ has Σε/B; the
+/// gradient's noise is what the formula says.
+#[test]
+fn departures_are_those_of_minibatches() {
+    let problem = problem(3, 2, 3);
+    let model = Model::new(&problem);
+    let rule = rule(0.1, 5.0);
+    let layers = crate::flow::tests::minimum(&problem).layers().to_vec();
+    // Off the minima.
+    let layers: Vec<Mat<f64>> = layers.iter().map(|w| w * faer::Scale(1.3)).collect();
+    let point = Point::new(&model, layers);
+    let mean = rule.pulls(&model, &point, None);
+    let mut stream = Stream::new(3, Purpose::Probes);
+    let draws = 20_000;
+    let (mut on, mut beside, mut noise, mut apart) = (0.0, 0.0, Mat::zeros(2, 2), 0.0);
+    for _ in 0..draws {
+        let step = Departure::draw(&model, &rule, &mut stream);
+        on += step.second[(0, 0)].powi(2);
+        beside += step.second[(0, 2)] * step.second[(2, 0)];
+        noise += &step.noise * step.noise.transpose();
+        let drawn = Drawn {
+            step: &step,
+            ascent: &step,
+            sign: 1.0,
+        };
+        let pulls = rule.pulls(&model, &point, Some(drawn));
+        let each = pulls.iter().zip(&mean);
+        apart += each.map(|(a, b)| (a - b).squared_norm_l2()).sum::<f64>();
+    }
+    let each = f64::from(draws);
+    let near = |found: f64, expected: f64| {
+        assert!(
+            (found / each / expected - 1.0).abs() < 0.04,
+            "{found} {expected}"
+        );
+    };
+    near(on, 2.0 / rule.batch);
+    near(beside, 1.0 / rule.batch);
+    let covariance = problem.noise_covariance();
+    for (i, j) in [(0, 0), (1, 1)] {
+        near(noise[(i, j)], 3.0 * covariance[(i, j)] / rule.batch);
+    }
+    near(apart, rule.gradient_noise(&model, &point));
+}
+
+/// Beside the saddle of W_2 = W_1ᵀ these grow as W_1(1 + ηS), where E S = I and E(S − I)² = (d + 1)/B I: E T is ((1 + η)² + η²(d + 1)/B)ᵗ times what it was.
+/// In steps taken together it is the same.
+#[test]
+fn shift_beside_a_saddle_is_that_of_a_growth_at_random() {
+    let dim = 6;
+    let identity = Mat::<f64>::identity(dim, dim);
+    let noise = &identity * faer::Scale(1e-20);
+    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
+    let model = Model::new(&problem);
+    let start = model.flatten(&[(); 2].map(|()| &identity * faer::Scale(1e-8)));
+    for (rate, batch, steps) in [(0.1, 100.0, 50), (2e-3, 2.0, 2500)] {
+        let way = Way {
+            start: &start,
+            steps: &[steps],
+            length: steps as f64,
+            sharpest: 2.0,
+        };
+        let shaken = Shaken::new(&model, &way, &rule(rate, batch)).unwrap();
+        let scatter = (dim as f64 + 1.0) / batch;
+        let growth = 1.0 + scatter * (rate / (1.0 + rate)).powi(2);
+        let expected = growth.powi(steps as i32) - 1.0;
+        let said = shaken.on_the_way[0];
+        assert!(
+            (said.mean - expected).abs() < 3.0 * said.error && said.error < 0.25 * expected,
+            "{said:?} {expected}"
+        );
+    }
+}
