@@ -389,7 +389,7 @@ fn steps_of_sam_are_followed_down() {
     let problem = Problem::new(identity.clone(), identity, noise, 2).unwrap();
     let start = random_weights(&problem, 4);
     for (radius, normalised, independent) in
-        [(0.1, false, false), (0.1, false, true), (0.03, true, false)]
+        [(0.1, false, false), (0.1, false, true), (0.05, true, false)]
     {
         let sam = Sam {
             radius,
