@@ -126,7 +126,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         data: file.data,
         ..SimulateSettings::new(step.0, step.1)
     };
-    let answer = DesignAnswer::new(&file.problem, &settings, target, &levers, more)?;
+    let mut answer = DesignAnswer::new(&file.problem, &settings, target, &levers, more)?;
+    if file.switch_step.is_some() {
+        answer.recipe.push(
+            "The file's switch to gradient descent is left out: what is predicted here, and simulated, is SGD without it."
+                .to_owned(),
+        );
+    }
     if arguments.json {
         return output::print_json(&answer.json());
     }

@@ -106,8 +106,9 @@ impl<'p> FlowAnswer<'p> {
         };
         let validity = trajectory.validity.clone();
         Ok(Self {
-            belief: validity
-                .map(|validity| believed_on(&prepared.data, prepared.switches, validity)),
+            belief: validity.zip(step).map(|(validity, (_, batch))| {
+                believed_on(&prepared.data, batch, prepared.switches, validity)
+            }),
             prepared,
             problem,
             seed,

@@ -20,6 +20,8 @@ pub struct Belief {
     pub relative_weighted_fluctuation: f64,
     /// The same at the limit.
     pub limit_relative_weighted_fluctuation: Option<f64>,
+    /// 1/(1 − s), s the stability number with the scatter of minibatches: these two count so many times in the verdict.
+    pub amplification: f64,
     /// Of noise and signal.
     pub misalignment: f64,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step; without the denominator where that is 0.
@@ -37,14 +39,17 @@ pub struct Belief {
     pub sentence: String,
 }
 
-/// `validity` where SGD is run on `data`, and `switches` to gradient descent before its end.
-pub(crate) fn believed_on(data: &Data, switches: bool, validity: Validity) -> Belief {
+/// `validity` where SGD is run on minibatches of so many samples of `data`, and `switches` to gradient descent before its end.
+pub(crate) fn believed_on(data: &Data, batch: usize, switches: bool, validity: Validity) -> Belief {
     let belief = Belief::from(match data.source {
         SampleSource::Online => validity,
         SampleSource::Finite {
             samples,
             replacement,
-        } => validity.on_set(samples, !replacement),
+        } => {
+            let epoch = (!replacement).then_some(samples as f64 / batch as f64);
+            validity.on_set(samples, epoch)
+        }
     });
     belief.of_runs(data, switches)
 }
@@ -60,7 +65,8 @@ pub(crate) fn finite_believed_on(data: &Data, switches: bool, validity: FiniteVa
 
 /// `validity` where SGD is run as `settings` say, to its end.
 pub(crate) fn believed_in(settings: &SimulateSettings, validity: Validity) -> Belief {
-    believed_on(&settings.data, settings.switch.is_some(), validity)
+    let switches = settings.switch.is_some();
+    believed_on(&settings.data, settings.batch, switches, validity)
 }
 
 impl Belief {
@@ -115,6 +121,7 @@ impl From<Validity> for Belief {
             limit_stability_number: validity.limit_stability,
             relative_weighted_fluctuation: validity.relative_weighted_fluctuation,
             limit_relative_weighted_fluctuation: validity.limit_relative_weighted_fluctuation,
+            amplification: validity.amplified,
             misalignment: validity.misalignment,
             distance: approach.map(|approach| approach.distance),
             arrival_step: approach.map(|approach| approach.arrival),
@@ -137,6 +144,7 @@ impl From<FiniteValidity> for Belief {
             limit_stability_number: None,
             relative_weighted_fluctuation: finite.relative_weighted_fluctuation,
             limit_relative_weighted_fluctuation: None,
+            amplification: 1.0,
             misalignment: 0.0,
             distance: None,
             arrival_step: finite.arrival,

@@ -102,6 +102,7 @@ impl Trajectory {
                 mean_square,
                 descending: descending.unwrap_or(0.0),
                 ahead: leads.then(|| ahead(along, &more)),
+                slow_time: last.slow_time,
             };
             let place = || {
                 Ok(Place {

@@ -95,6 +95,12 @@ pub const MOST_RELATIVE_WEIGHTED_FLUCTUATION: f64 = 2e-3;
 /// the exact drift is 2.4 %, 6.8 % and 10 % below it at misalignments of 0.16, 0.30 and 0.42.
 pub const MOST_MISALIGNMENT: f64 = 0.1;
 
+/// In an epoch the weights hardly move where η λ_max times its steps is at most this.
+///
+/// Set by measurement (sets of 20 and of 100 samples, minibatches of 10, noise turned against the signal): at .16 T of reshuffled SGD was .7 and .9 %
+/// below that of the least fluctuation, at .8 2.0 and 2.6 %, and drawn with replacement 6.6 to 12 %.
+const SHORT_EPOCH: f64 = 0.1;
+
 /// What a number of the slow flow does not contain, for a reader who sees it beside one of SGD's.
 pub const LEAVES_OUT: &str = "The slow flow is gradient descent to the minima and then the mean drift along them, at leading order in η. \
     Three things are not in it: at finite η SGD fluctuates about that path (the product of the weights about V, and \
@@ -254,10 +260,12 @@ impl Validity {
     }
 
     /// The same for SGD on a set of so many samples, of which the prediction, for fresh ones, leaves out that its minima are its own: of
-    /// order 1/√N. Where the set is `reshuffled` each epoch SGD ends at the least fluctuation whatever the axes of noise and signal.
+    /// order 1/√N. Where the set is reshuffled each epoch, which takes `epoch` steps, and in an epoch the weights hardly move, SGD ends at the least
+    /// fluctuation whatever the axes of noise and signal; in longer ones noise does what that of fresh samples does.
     #[must_use]
-    pub fn on_set(mut self, samples: usize, reshuffled: bool) -> Self {
-        if reshuffled {
+    pub fn on_set(mut self, samples: usize, epoch: Option<f64>) -> Self {
+        let stability = self.largest_stability().0;
+        if epoch.is_some_and(|epoch| 2.0 * stability * epoch <= SHORT_EPOCH) {
             self.misalignment = 0.0;
         }
         self.left_out.push(LeftOut {

@@ -3,11 +3,22 @@
 use faer::Mat;
 
 use super::Reference;
-use crate::flow::{FlowError, point::Point, potential::add_dropout};
+use crate::flow::{FlowError, point::Point, potential::add_dropout, products::trace};
 use crate::problem::Spectral;
 
-/// The relative change of T by dropout of hidden units of `strength` p/(1 − p).
-pub(super) fn dropped_units(reference: &Reference<'_>, strength: f64) -> Result<f64, FlowError> {
+/// What other noise than the prediction's does.
+pub(super) struct Noisier {
+    /// The relative change of T at the end.
+    pub(super) end: f64,
+    /// What it has more in all, as a share of the prediction's.
+    pub(super) more: f64,
+}
+
+/// By dropout of hidden units of `strength` p/(1 − p).
+pub(super) fn dropped_units(
+    reference: &Reference<'_>,
+    strength: f64,
+) -> Result<Noisier, FlowError> {
     let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_dropout(point, strength, gradient);
     let lower = reference.across(pull)?;
     let Reference { problem, point, .. } = reference;
@@ -19,15 +30,22 @@ pub(super) fn dropped_units(reference: &Reference<'_>, strength: f64) -> Result<
         noise += faer::Scale(strength) * (felt * above.transpose());
     }
     let input = problem.input_covariance().to_owned();
+    let more = trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0;
     let noisier = 1.0 + reference.change(input, noise)?;
-    Ok(noisier * (1.0 + lower) - 1.0)
+    Ok(Noisier {
+        end: noisier * (1.0 + lower) - 1.0,
+        more,
+    })
 }
 
-/// The relative change of T if dropout of inputs, with probability p = `dropped`, adds less noise: less by the mean part of one input.
+/// If dropout of inputs, with probability p = `dropped`, adds less noise: less by the mean part of one input.
 ///
 /// The problem of `reference` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves
 /// V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
-pub(super) fn dropped_inputs(reference: &Reference<'_>, dropped: f64) -> Result<f64, FlowError> {
+pub(super) fn dropped_inputs(
+    reference: &Reference<'_>,
+    dropped: f64,
+) -> Result<Noisier, FlowError> {
     let problem = reference.problem;
     let after = problem.input_covariance();
     let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
@@ -43,5 +61,8 @@ pub(super) fn dropped_inputs(reference: &Reference<'_>, dropped: f64) -> Result<
     let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
     let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
     let noise = problem.noise_covariance() - lost;
-    reference.change(after.to_owned(), noise)
+    Ok(Noisier {
+        more: trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0,
+        end: reference.change(after.to_owned(), noise)?,
+    })
 }

@@ -28,7 +28,7 @@ use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe, Sam};
 use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
-use dropout::{dropped_inputs, dropped_units};
+use dropout::{Noisier, dropped_inputs, dropped_units};
 pub(super) use sam::stronger_than_first_order;
 use sam::{away_from_teacher, beyond_first_order, radius_at};
 pub(super) use scatter::{Scatter, inputs_that_count};
@@ -221,6 +221,8 @@ pub struct Way {
     /// ∫ s/(1 − s) du along the minima, s that number, and with SAM what is of higher order in its radius: so much slow time is gone by more, if
     /// all noise pulls as strongly as along the steepest direction. None while the weights are on their way down, which noise does not lead.
     pub ahead: Option<f64>,
+    /// u, the slow time that is gone by.
+    pub slow_time: f64,
 }
 
 impl Place {
@@ -244,13 +246,14 @@ impl Place {
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
-/// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, but for its dependence on x.
+/// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, but for its dependence on x. On the way the noise's
+///   clock is faster by the share that this adds to its trace.
 /// - *SAM*: about a minimum, along an eigenvector of curvature h, the step of linearised SGD takes the noise along with a
 ///   strength that is not η/2 + ρ but η(1 + ρh)³/2 + ρ + ρ²h on the step's own minibatch, and with another not η/2 but
 ///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S, which scatters as above. In place of this function of K
 ///   its chord from 0 to λ_max is taken, and of the noise that it makes of I ⊗ Σε the share of outputs and of inputs. Normalised, ρ is ρ/‖g‖, ‖g‖² = F/B.
 /// - *Dropout of inputs*: of the noise that it adds as if residual and inputs were independent, an input's own part is missing in the gradient of
-///   that input's weights, since it is either dropped or seen. Averaged over the inputs, noise without that part is taken.
+///   that input's weights, since it is either dropped or seen. Averaged over the inputs, noise without that part is taken, and a slower clock on the way.
 ///
 /// # Errors
 /// When decay leaves no minimum but the network at 0, or a decomposition fails.
@@ -311,6 +314,29 @@ pub(super) fn left_out_at(
         forces,
         sharpness: OnceCell::new(),
     };
+    // The relative change of T where so much slow time is gone by more.
+    let sooner = |ahead: f64| {
+        let all = recipe.forces(raw_rate, batch);
+        let Reference {
+            model,
+            point,
+            forces,
+            ..
+        } = &reference;
+        Ok(rate(model, point, forces.noise, all)? * ahead)
+    };
+    // And where there is so much more noise in all, as a share of what there is, with another end.
+    let noisier = |found: Result<Noisier, FlowError>| {
+        let Noisier { end, more } = found?;
+        match place.way {
+            Some(Way {
+                ahead: Some(_),
+                slow_time,
+                ..
+            }) => Ok((1.0 + end) * (1.0 + sooner(more * slow_time)?) - 1.0),
+            _ => Ok(end),
+        }
+    };
     let mut add = |cause, change: Result<f64, FlowError>| {
         let change = change.unwrap_or(f64::INFINITY);
         let change = if change.abs() < ROUNDING { 0.0 } else { change };
@@ -339,10 +365,7 @@ pub(super) fn left_out_at(
             Err(_) => {}
         }
         if ahead > 0.0 {
-            let noise = reference.forces.noise;
-            let all = recipe.forces(raw_rate, batch);
-            let rate = rate(&reference.model, &reference.point, noise, all);
-            add(Cause::Pace, rate.map(|rate| rate * ahead));
+            add(Cause::Pace, sooner(ahead));
         }
     }
     if !has_choice {
@@ -371,12 +394,15 @@ pub(super) fn left_out_at(
     }
     if recipe.hidden_dropout > 0.0 {
         let strength = recipe.hidden_dropout / (1.0 - recipe.hidden_dropout);
-        add(Cause::HiddenDropout, dropped_units(&reference, strength));
+        add(
+            Cause::HiddenDropout,
+            noisier(dropped_units(&reference, strength)),
+        );
     }
     if recipe.input_dropout > 0.0 {
         add(
             Cause::InputDropout,
-            dropped_inputs(&reference, recipe.input_dropout),
+            noisier(dropped_inputs(&reference, recipe.input_dropout)),
         );
     }
     Ok((found, amplified))
