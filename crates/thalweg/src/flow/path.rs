@@ -98,7 +98,7 @@ pub fn path(
     };
 
     let mut snapshots = Vec::with_capacity(slow_times.len());
-    let (mut drift, mut scatter, mut seen) = (0.0f64, 0.0f64, 0.0f64);
+    let (mut drift, mut end_drift) = (0.0f64, 0.0f64);
     for (row, (&slow_time, &step)) in slow_times.iter().zip(&steps.steps).enumerate() {
         let slow = at(slow_time);
         let descending = &descent.states[row];
@@ -112,28 +112,30 @@ pub fn path(
         let distance = point.residual.norm_l2() / model.scale();
         let delayed = at((slow_time - delay).max(0.0));
         let shift = shaken.on_the_way.get(row);
-        if let Some(shift) = shift {
-            let change = point.sharpness() / sharpness(descending) - 1.0;
-            seen = seen.max(shift.from(change).min(1.0));
-        }
+        let mut late = 0.0f64;
         if !std::ptr::eq(slow, delayed) {
             let delayed = with(delayed);
-            let moved = (&point.residual - &delayed.residual).norm_l2() / model.scale();
-            drift = drift.max(moved);
+            late = (&point.residual - &delayed.residual).norm_l2() / model.scale();
             if shift.is_none() {
-                drift = drift.max((point.sharpness() / delayed.sharpness() - 1.0).abs());
+                late = late.max((point.sharpness() / delayed.sharpness() - 1.0).abs());
             }
         }
-        // All of it acts once the weights are down; the flow forgets it from then on.
         let is_down = step as f64 >= descent.arrival;
-        if is_down || (shift.is_none() && row + 1 == steps.steps.len()) {
+        let is_last = row + 1 == steps.steps.len();
+        end_drift = if let Some(shift) = shift {
+            let change = point.sharpness() / sharpness(descending) - 1.0;
+            shift.from(change).min(1.0).max(late)
+        } else if is_down || is_last {
+            // All of it acts once the weights are down; the flow forgets it from then on.
             let kept = match &others {
                 Some((others, _)) => off(&others[place(slow_time)], slow) / first,
                 None => 1.0,
             };
-            scatter = scatter.max(kept * first);
-            seen = seen.max(kept * end);
-        }
+            (late + kept * first).max(kept * end)
+        } else {
+            late
+        };
+        drift = drift.max(end_drift);
         let weights = Weights::new(problem, point.layers)?;
         let mut here = snapshot(problem, slow_time, weights, distance)?;
         here.step = Some(step);
@@ -154,7 +156,8 @@ pub fn path(
         distance: snapshots.last().map_or(0.0, |last| last.distance),
         step: last_step,
         arrival: descent.arrival,
-        drift: (drift + scatter).max(seen),
+        drift,
+        end_drift,
         is_tried: shaken.is_whole,
         lambda_max,
         inputs,

@@ -68,6 +68,8 @@ pub struct Approach {
     /// first step, and that of T by the scatter of minibatches about the mean over samples; or what runs with noise
     /// show of T, where that is more.
     pub drift: f64,
+    /// The same at the last step alone.
+    pub end_drift: f64,
     /// Whether runs with noise went all this way; in large networks they would take too long.
     pub is_tried: bool,
     /// λ_max where T was largest.
@@ -132,9 +134,10 @@ impl Approach {
     fn drift_warning(self) -> Option<String> {
         (self.drift > MOST_DRIFT).then(|| {
             format!(
-                "Noise moves the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by \
-                 {:.1} % (at most {} % is in range); a smaller η or a larger batch reduces this.",
+                "Noise moves the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by up to \
+                 {:.1} %, and at the last step by {:.1} % (at most {} % is in range); a smaller η or a larger batch reduces this.",
                 100.0 * self.drift,
+                100.0 * self.end_drift,
                 100.0 * MOST_DRIFT
             )
         })
@@ -165,6 +168,7 @@ impl Approach {
             step: self.step.max(other.step),
             arrival: self.arrival.max(other.arrival),
             drift: self.drift.max(other.drift),
+            end_drift: self.end_drift.max(other.end_drift),
             is_tried: self.is_tried && other.is_tried,
             lambda_max: self.lambda_max.max(other.lambda_max),
             inputs: self.inputs.max(other.inputs),

@@ -1,10 +1,7 @@
 //! The finite-step theory as its users see it: T, λ_max and F of SGD at chosen times, averaged over its fluctuations.
 
 use super::{
-    super::{
-        FlowError, FlowSettings, MOST_DRIFT, Steps, Times, Trajectory, descend, path::path,
-        point::Model,
-    },
+    super::{FlowError, FlowSettings, Steps, Times, descend, path::path, point::Model},
     FiniteValidity,
     network::Network,
     slow::{Setting, Slow},
@@ -127,9 +124,10 @@ pub fn finite_path(
     finite_offered(problem)?;
     let settings = FlowSettings::default();
     let leading = path(problem, start, steps, &settings)?;
-    let approach = |path: &Trajectory| path.validity.as_ref().and_then(|found| found.approach);
-    let drift = |path: &Trajectory| approach(path).map_or(0.0, |approach| approach.drift);
-    let arrival = approach(&leading).map_or(0.0, |approach| approach.arrival);
+    let approach = leading.validity.as_ref().and_then(|found| found.approach);
+    let [arrival, drift, end_drift] = approach.map_or([0.0; 3], |approach| {
+        [approach.arrival, approach.drift, approach.end_drift]
+    });
     let there = |step: &u64| *step as f64 >= arrival;
     let first = steps.steps.partition_point(|step| !there(step));
     let mut snapshots: Vec<FiniteWaypoint> = leading.snapshots[..first]
@@ -162,17 +160,8 @@ pub fn finite_path(
         validity = rest.validity;
     }
     validity.arrival = Some(arrival);
-    validity.drift = drift(&leading);
-    validity.end_drift = match steps.steps.last() {
-        Some(last) if validity.drift > MOST_DRIFT => {
-            let last = Steps {
-                steps: vec![*last],
-                ..steps.clone()
-            };
-            drift(&path(problem, start, &last, &settings)?)
-        }
-        _ => validity.drift,
-    };
+    validity.drift = drift;
+    validity.end_drift = end_drift;
     Ok(FiniteTrajectory {
         snapshots,
         validity,

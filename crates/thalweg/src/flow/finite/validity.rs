@@ -154,7 +154,7 @@ impl FiniteValidity {
     pub fn sentence(&self) -> String {
         let percent = percent(self.relative_weighted_fluctuation);
         let drifts = format!(
-            "noise moves the weights along the minima while they still descend to them, which leaves T and F uncertain by {:.1} %",
+            "noise moves the weights while they still descend to the minima, which leaves T and F uncertain by up to {:.1} %",
             100.0 * self.drift
         );
         let verdict = match self.error() {
