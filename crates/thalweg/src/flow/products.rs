@@ -2,7 +2,14 @@
 
 use std::ops::{AddAssign, Mul, MulAssign};
 
-use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul, traits::RealField};
+use faer::{
+    Accum, Mat, MatMut, MatRef, Par,
+    linalg::matmul::{
+        matmul,
+        triangular::{self, BlockStructure},
+    },
+    traits::RealField,
+};
 
 use crate::lanes::vectorise;
 
@@ -96,9 +103,6 @@ pub(super) fn add_between<T: Real>(into: &mut Mat<T>, scale: T, a: MatRef<'_, T>
     add_lower(into, scale, half.as_ref(), a.transpose());
 }
 
-/// Columns of the blocks by which `add_lower` goes: as many as one call of the kernels has rows in single precision, and twice as many as it has in double.
-const PANEL: usize = 96;
-
 /// The lower triangle of `into` ← that of `into` + scale · left · right; what is above it is then without meaning.
 pub(super) fn add_lower<T: Real>(
     into: &mut Mat<T>,
@@ -106,16 +110,18 @@ pub(super) fn add_lower<T: Real>(
     left: MatRef<'_, T>,
     right: MatRef<'_, T>,
 ) {
-    let n = into.nrows();
-    for start in (0..n).step_by(PANEL) {
-        let (height, width) = (n - start, PANEL.min(n - start));
-        add_times_to(
-            into.as_mut().submatrix_mut(start, start, height, width),
-            scale,
-            left.subrows(start, height),
-            right.subcols(start, width),
-        );
-    }
+    let par = threads(&[left, right]);
+    triangular::matmul(
+        into.as_mut(),
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        left,
+        BlockStructure::Rectangular,
+        right,
+        BlockStructure::Rectangular,
+        scale,
+        par,
+    );
 }
 
 /// Rows and columns of the squares by which `mirror` goes: two of them fit in the fastest cache.
@@ -166,6 +172,13 @@ pub(super) fn with_transpose<T: Real>(mut matrix: Mat<T>) -> Mat<T> {
 pub(super) fn add<T: Real>(into: &mut Mat<T>, scale: T, x: &Mat<T>) {
     for j in 0..into.ncols() {
         accumulate(into.col_as_slice_mut(j), scale, x.col_as_slice(j));
+    }
+}
+
+/// The same, matrix by matrix.
+pub(super) fn add_all<T: Real>(into: &mut [Mat<T>], scale: f64, x: &[Mat<T>]) {
+    for (into, x) in into.iter_mut().zip(x) {
+        add(into, T::rounded(scale), x);
     }
 }
 

@@ -54,19 +54,7 @@ impl<T: Real> Factors<T> {
 
     /// E X.
     pub(super) fn lift(&self, x: &[Mat<T>]) -> Vec<Mat<T>> {
-        let each = self.layers.iter().enumerate();
-        each.map(|(k, layer)| {
-            let mut motion = Mat::zeros(layer.nrows(), layer.ncols());
-            if let Some(x) = x.get(k) {
-                add_times(&mut motion, T::rounded(1.0), x.as_ref(), layer.as_ref());
-            }
-            if k > 0 {
-                let before = x[k - 1].as_ref();
-                add_times(&mut motion, T::rounded(-1.0), layer.as_ref(), before);
-            }
-            motion
-        })
-        .collect()
+        lift(&self.layers, x)
     }
 
     /// dR along a motion of the weights.
@@ -122,6 +110,30 @@ impl<T: Real> Factors<T> {
             })
             .collect()
     }
+}
+
+/// E X at `layers`, of which it is linear.
+pub(super) fn lift<T: Real>(layers: &[Mat<T>], x: &[Mat<T>]) -> Vec<Mat<T>> {
+    let each = layers.iter().enumerate();
+    each.map(|(k, layer)| {
+        let mut motion = Mat::zeros(layer.nrows(), layer.ncols());
+        if let Some(x) = x.get(k) {
+            add_times(&mut motion, T::rounded(1.0), x.as_ref(), layer.as_ref());
+        }
+        if k > 0 {
+            let before = x[k - 1].as_ref();
+            add_times(&mut motion, T::rounded(-1.0), layer.as_ref(), before);
+        }
+        motion
+    })
+    .collect()
+}
+
+/// dQ along a motion of the weights at `layers`.
+pub(super) fn balances_along<T: Real>(motion: &[Mat<T>], layers: &[Mat<T>]) -> Vec<Mat<T>> {
+    (0..layers.len() - 1)
+        .map(|k| with_transpose(imbalance(motion, layers, k)))
+        .collect()
 }
 
 /// a · x + b · y.

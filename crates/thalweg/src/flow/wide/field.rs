@@ -108,13 +108,6 @@ impl Field {
         .collect()
     }
 
-    /// dQ along a motion of the weights.
-    pub(super) fn balances_along(&self, motion: &[Mat<f64>]) -> Generators {
-        (0..self.factors.hidden())
-            .map(|k| with_transpose(imbalance(motion, &self.factors.layers, k)))
-            .collect()
-    }
-
     /// Eᵀ of a motion of the weights for antisymmetric generators.
     pub(super) fn turning_of(&self, motion: &[Mat<f64>]) -> Generators {
         let halves = (0..self.factors.hidden()).map(|k| imbalance(motion, &self.factors.layers, k));

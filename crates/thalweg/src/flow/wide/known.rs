@@ -4,7 +4,7 @@ use faer::Mat;
 
 use crate::flow::{
     conjugate::inner,
-    products::{Real, add},
+    products::{Real, add_all},
 };
 
 /// Solutions p_i of systems A p = b for one A, symmetric and positive, made ⟨p_i, A p_j⟩ = 1 for i = j and 0 else, each with A p_i
@@ -60,12 +60,5 @@ impl<T: Real> Known<T> {
             }
             self.0.push((x, image));
         }
-    }
-}
-
-/// into ← into + scale · x, matrix by matrix.
-fn add_all<T: Real>(into: &mut [Mat<T>], scale: f64, x: &[Mat<T>]) {
-    for (into, x) in into.iter_mut().zip(x) {
-        add(into, T::rounded(scale), x);
     }
 }

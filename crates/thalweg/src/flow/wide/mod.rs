@@ -26,9 +26,10 @@ mod tests;
 
 use faer::Mat;
 
-use super::{FlowError, bdf::Stiff, point::Model, products::add};
+use super::{FlowError, bdf::Stiff, point::Model, products::add_all};
 use crate::recipe::Forces;
 use eliminated::Eliminated;
+use factors::balances_along;
 use field::{Field, Generators, Operator};
 use rounded::Rounded;
 
@@ -45,10 +46,70 @@ pub(super) struct WideFlow<'a> {
 struct Here {
     time: f64,
     field: Field,
-    /// What is taken for X.
+    rounded: Rounded,
+    /// What is taken for X, corrected.
     x: Generators,
-    /// R − EᵀE X.
+    /// E X before the corrections.
+    motion: Vec<Mat<f64>>,
+    /// R − EᵀE X before them.
     defect: Generators,
+    /// What they added to X, lifted.
+    lifted: Option<Vec<Mat<f64>>>,
+    /// What those that `rhs` has seen added to the weights.
+    seen: Option<Seen>,
+}
+
+/// A motion of the weights, and with it R − EᵀE X where R is still that before it.
+struct Seen {
+    moved: Vec<Mat<f64>>,
+    defect: Generators,
+}
+
+impl Here {
+    /// The field at `field` with `x` for X, of which EᵀE X leaves `defect`.
+    fn new(
+        time: f64,
+        field: Field,
+        x: Generators,
+        motion: Vec<Mat<f64>>,
+        defect: Generators,
+    ) -> Self {
+        Self {
+            time,
+            rounded: Rounded::new(&field),
+            field,
+            x,
+            motion,
+            defect,
+            lifted: None,
+            seen: None,
+        }
+    }
+
+    /// E X at the corrected weights, `layers`. Corrections are so small that their products do not count, and what is
+    /// linear in them is found in single precision.
+    fn corrected(&mut self, layers: Vec<Mat<f64>>) -> Vec<Mat<f64>> {
+        let mut moved = layers;
+        add_all(&mut moved, -1.0, &self.field.factors.layers);
+        let mut change = Rounded::turned(&moved, &self.x);
+        if let Some(lifted) = &self.lifted {
+            add_all(&mut change, 1.0, lifted);
+        }
+        let mut defect = self.defect.clone();
+        let balances = self.rounded.balances_change(&self.motion, &change, &moved);
+        add_all(&mut defect, -1.0, &balances);
+        self.seen = Some(Seen { moved, defect });
+        add_all(&mut change, 1.0, &self.motion);
+        change
+    }
+
+    /// Adds E Y to what the corrections added to E X.
+    fn lift(&mut self, lifted: Vec<Mat<f64>>) {
+        match &mut self.lifted {
+            Some(sum) => add_all(sum, 1.0, &lifted),
+            none => *none = Some(lifted),
+        }
+    }
 }
 
 /// σ EᵀE + M as it was at one point.
@@ -98,12 +159,7 @@ impl<'a> WideFlow<'a> {
             .iter()
             .map(|&width| Mat::zeros(width, width))
             .collect();
-        self.here = Some(Here {
-            time,
-            field,
-            defect: still.clone(),
-            x: still,
-        });
+        self.here = Some(Here::new(time, field, still.clone(), Vec::new(), still));
     }
 
     /// Takes off `velocity`, at the point last looked at, the part that turns the hidden bases: E Ω with the antisymmetric Ω for
@@ -134,9 +190,7 @@ impl<'a> WideFlow<'a> {
             .map(|x| Mat::zeros(x.nrows(), x.ncols()))
             .collect();
         for (weight, (_, x)) in weights.iter().zip(&self.known) {
-            for (guess, x) in guess.iter_mut().zip(x) {
-                add(guess, *weight, x);
-            }
+            add_all(&mut guess, *weight, x);
         }
         Some(guess)
     }
@@ -160,10 +214,16 @@ const MOST_WEIGHT: f64 = 128.0;
 
 impl Stiff for WideFlow<'_> {
     fn rhs(&mut self, time: f64, y: &[f64], out: &mut [f64]) -> Result<(), FlowError> {
-        let field = Field::new(self.model, self.model.layers(y));
+        let layers = self.model.layers(y);
+        if let Some(here) = &mut self.here
+            && here.time == time
+        {
+            self.model.flatten_to(&here.corrected(layers), out);
+            return Ok(());
+        }
+        let field = Field::new(self.model, layers);
         let drift = field.drift();
         let guess = match self.here.take() {
-            Some(here) if here.time == time => Some(here.x),
             // A step has failed: what is uncertain in X may have grown, and a solution from nothing is free of it.
             Some(_) => {
                 self.known.clear();
@@ -177,18 +237,11 @@ impl Stiff for WideFlow<'_> {
                 .solve(&drift, |missing, gained| missing <= START * START * gained)?,
         };
         let motion = field.factors.lift(&x);
-        let balances = field.balances_along(&motion);
+        let balances = balances_along(&motion, &field.factors.layers);
         let mut defect = drift;
-        for (defect, balance) in defect.iter_mut().zip(&balances) {
-            add(defect, -1.0, balance);
-        }
+        add_all(&mut defect, -1.0, &balances);
         self.model.flatten_to(&motion, out);
-        self.here = Some(Here {
-            time,
-            field,
-            x,
-            defect,
-        });
+        self.here = Some(Here::new(time, field, x, motion, defect));
         Ok(())
     }
 
@@ -212,8 +265,17 @@ impl Stiff for WideFlow<'_> {
                 }
             }
         };
-        let rounded = Rounded::new(field);
-        let (scale, right) = rounded.right(&self.model.layers(b), shift, &here.defect);
+        let rounded = &here.rounded;
+        let mut along = self.model.layers(b);
+        let defect = match &here.seen {
+            None => &here.defect,
+            // R changes along what was seen of the weights' motion too: σ times that is beside σ times the defect.
+            Some(Seen { moved, defect }) => {
+                add_all(&mut along, shift, moved);
+                defect
+            }
+        };
+        let (scale, right) = rounded.right(&along, shift, defect);
         // The energy is at least 2σ ‖E Y‖², of which the weights' error is 1/σ. What the last iterations gained is taken for it, and says too much: ten times
         // the error may be left by that measure, and T comes out the same.
         let norms = field.factors.layers.iter().map(Mat::norm_l2);
@@ -226,13 +288,12 @@ impl Stiff for WideFlow<'_> {
             *y *= faer::Scale(scale * system.shift / shift);
         }
         let inverse = shift.recip();
-        let lifted = self.model.flatten(&rounded.lift(&y));
-        for (b, lifted) in b.iter_mut().zip(lifted) {
+        let lifted = rounded.lift(&y);
+        for (b, lifted) in b.iter_mut().zip(self.model.flatten(&lifted)) {
             *b = (*b + lifted) * inverse;
         }
-        for (x, y) in here.x.iter_mut().zip(&y) {
-            add(x, 1.0, y);
-        }
+        add_all(&mut here.x, 1.0, &y);
+        here.lift(lifted);
         self.system = Some(system);
         Ok(())
     }

@@ -3,10 +3,10 @@
 use faer::Mat;
 
 use super::{
-    factors::Factors,
+    factors::{Factors, balances_along, lift},
     field::{Field, Generators},
 };
-use crate::flow::products::{add, converted};
+use crate::flow::products::{Real, add, add_all, converted};
 use crate::recipe::Forces;
 
 /// A field in units in which no number leaves the range of single precision: weights in the norm of the largest layer, X and E in their own.
@@ -80,12 +80,42 @@ impl Rounded {
 
     /// E Y.
     pub(super) fn lift(&self, y: &[Mat<f64>]) -> Vec<Mat<f64>> {
-        let scale = size(y).max(f64::MIN_POSITIVE);
-        let y: Vec<_> = y.iter().map(|y| converted(scale.recip(), y)).collect();
-        let lifted = self.factors.lift(&y);
-        let back = |m| converted(scale * self.weights, m);
-        lifted.iter().map(back).collect()
+        let (scale, y) = in_own_unit(y);
+        converted_all(scale * self.weights, &self.factors.lift(&y))
     }
+
+    /// What E X changes by as the weights move by `moved`.
+    pub(super) fn turned(moved: &[Mat<f64>], x: &[Mat<f64>]) -> Vec<Mat<f64>> {
+        let ((unit, moved), (scale, x)) = (in_own_unit(moved), in_own_unit(x));
+        converted_all(unit * scale, &lift(&moved, &x))
+    }
+
+    /// What dQ along `motion` changes by as it changes by `change` and the weights move by `moved`.
+    pub(super) fn balances_change(
+        &self,
+        motion: &[Mat<f64>],
+        change: &[Mat<f64>],
+        moved: &[Mat<f64>],
+    ) -> Generators {
+        let (scale, change) = in_own_unit(change);
+        let of_change = balances_along(&change, &self.factors.layers);
+        let mut sum = converted_all(scale * self.weights, &of_change);
+        let ((scale, motion), (unit, moved)) = (in_own_unit(motion), in_own_unit(moved));
+        let of_weights = balances_along(&motion, &moved);
+        add_all(&mut sum, 1.0, &converted_all(scale * unit, &of_weights));
+        sum
+    }
+}
+
+/// The norm of all, and all over it.
+fn in_own_unit(matrices: &[Mat<f64>]) -> (f64, Vec<Mat<f32>>) {
+    let unit = size(matrices).max(f64::MIN_POSITIVE);
+    (unit, converted_all(unit.recip(), matrices))
+}
+
+/// scale · x in another precision, matrix by matrix.
+fn converted_all<T: Real, U: Real>(scale: f64, matrices: &[Mat<T>]) -> Vec<Mat<U>> {
+    matrices.iter().map(|m| converted(scale, m)).collect()
 }
 
 /// The norm of all.

@@ -5,6 +5,7 @@ use faer::Mat;
 use super::{
     Stiff, WideFlow,
     eliminated::Eliminated,
+    factors::balances_along,
     field::{Field, Generators, Operator},
     rounded::Rounded,
 };
@@ -104,14 +105,49 @@ fn operators_are_derivatives() {
                 let rest = shifted(
                     &up,
                     -1.0,
-                    &shifted(&down, 2.0, &field.balances_along(motion)),
+                    &shifted(&down, 2.0, &balances_along(motion, &field.factors.layers)),
                 );
                 assert!(size(&rest) < 1e-12 * size(&up));
             }
-            let gram = field.balances_along(&field.factors.lift(&y));
+            let gram = balances_along(&field.factors.lift(&y), &field.factors.layers);
             // ⟨X, EᵀE X⟩ = 2 ‖E X‖², the factor being that of R's definition.
             let energy = inner(&y, &gram) / (2.0 * size(&field.factors.lift(&y)).powi(2));
             assert!((energy - 1.0).abs() < 1e-12, "{energy}");
+        }
+    }
+}
+
+/// What the second look at a step finds by what the corrections change is what all of the field is there.
+#[test]
+fn corrections_change_the_field_as_they_do_all_of_it() {
+    for problem in [&problem(3, 3, 7), &uneven()] {
+        for forces in forces() {
+            let model = Model::new(problem).under(forces);
+            let mut flow = WideFlow::new(&model);
+            let mut y = model.flatten(minimum(problem).layers());
+            let mut first = vec![0.0; y.len()];
+            flow.rhs(0.3, &y, &mut first).unwrap();
+            for (part, phase) in [(1e-5, 0.7), (1e-6, 1.9)] {
+                let wave = |i: usize| (phase * i as f64).sin();
+                let mut change: Vec<f64> = (0..y.len()).map(|i| part * wave(i)).collect();
+                flow.correct(2.0, &mut change, 1e-9).unwrap();
+                y.iter_mut().zip(&change).for_each(|(y, d)| *y += d);
+                let mut found = vec![0.0; y.len()];
+                flow.rhs(0.3, &y, &mut found).unwrap();
+                let here = flow.here.as_ref().unwrap();
+                let seen = here.seen.as_ref().unwrap();
+
+                let field = Field::new(&model, model.layers(&y));
+                let motion = field.factors.lift(&here.x);
+                let expected = model.flatten(&motion);
+                assert!(difference(&found, &expected) < 1e-3 * difference(&first, &expected));
+                let balances = balances_along(&motion, &field.factors.layers);
+                let expected = shifted(&field.drift(), -1.0, &balances);
+                let drift = here.field.factors.drift_along(&seen.moved);
+                let off = shifted(&shifted(&seen.defect, 1.0, &drift), -1.0, &expected);
+                let changed = shifted(&here.defect, -1.0, &expected);
+                assert!(size(&off) < 1e-3 * size(&changed));
+            }
         }
     }
 }
@@ -143,7 +179,7 @@ fn eliminated_systems_are_solved() {
                         x = antisymmetric(&x);
                     }
                     let motion = field.factors.lift(&x);
-                    let balances = field.balances_along(&motion);
+                    let balances = balances_along(&motion, &field.factors.layers);
                     let right = match operator {
                         Operator::Gram => balances,
                         Operator::Turns => field.turning_of(&motion),
