@@ -30,6 +30,8 @@ pub struct Belief {
     pub arrival_step: Option<f64>,
     /// The relative change of T by noise on the way down.
     pub drift_before_arrival: Option<f64>,
+    /// Whether runs with noise went all this way, and are counted in it; a long way in a large network would take too long.
+    pub noise_tried: Option<bool>,
     /// What the prediction leaves out of the step's size and of additions to SGD: T with it, relative to T as predicted, less 1.
     pub left_out: Vec<PartLeftOut>,
     /// The sentence, where the theory is not to be believed as it stands.
@@ -126,6 +128,7 @@ impl From<Validity> for Belief {
             distance: approach.map(|approach| approach.distance),
             arrival_step: approach.map(|approach| approach.arrival),
             drift_before_arrival: approach.map(|approach| approach.drift),
+            noise_tried: approach.map(|approach| approach.is_tried),
             left_out: validity.left_out.iter().map(part).collect(),
             warning: (!in_range).then(|| sentence.clone()),
             sentence,
@@ -149,6 +152,7 @@ impl From<FiniteValidity> for Belief {
             distance: None,
             arrival_step: finite.arrival,
             drift_before_arrival: finite.arrival.map(|_| finite.drift),
+            noise_tried: None,
             left_out: Vec::new(),
             warning,
             sentence,

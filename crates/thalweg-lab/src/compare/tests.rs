@@ -250,6 +250,7 @@ fn a_run_that_the_theory_is_not_of_gets_no_percent() {
     let validity = |stability: f64| flow::Validity {
         signal: 1.0,
         stability,
+        effective_stability: stability,
         limit_stability: None,
         relative_weighted_fluctuation: 1e-6,
         limit_relative_weighted_fluctuation: None,
@@ -438,6 +439,7 @@ fn every_number_of_a_verdict_stands_in_its_own_place() {
     let validity = flow::Validity {
         signal: 1.0,
         stability: 0.125,
+        effective_stability: 0.0,
         limit_stability: Some(0.25),
         relative_weighted_fluctuation: 0.5,
         limit_relative_weighted_fluctuation: Some(0.75),

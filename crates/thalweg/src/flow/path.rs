@@ -17,6 +17,9 @@ use super::{
 };
 use crate::problem::{Problem, Weights};
 
+/// A scatter below this, relative to T, is rounding, of which nothing can be told of how it is forgotten.
+const ROUNDING: f64 = 1e-7;
+
 /// How many times a learning rate that is too large is divided by ten in search of one that is not.
 const MOST_TENTHS: i32 = 40;
 
@@ -89,7 +92,7 @@ pub fn path(
     let (first, others) = match scattered {
         Ok(scattered) => {
             let first = off(&scattered, &descent.minimum);
-            let counts = first > 0.0 && first.max(end) > MOST_DRIFT;
+            let counts = first > ROUNDING && first.max(end) > MOST_DRIFT;
             (first, counts.then(|| follow(scattered)).transpose()?)
         }
         Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
@@ -131,7 +134,7 @@ pub fn path(
                 Some((others, _)) => off(&others[place(slow_time)], slow) / first,
                 None => 1.0,
             };
-            (late + kept * first).max(kept * end)
+            (late + kept * first).max(kept * end).min(1.0)
         } else {
             late
         };

@@ -186,7 +186,7 @@ impl From<Waypoint> for Limit {
 }
 
 /// A start may be this far from the manifold, relative to ‖V√Σx‖; it is then put on it.
-const ON_MANIFOLD: f64 = 1e-6;
+pub(super) const ON_MANIFOLD: f64 = 1e-6;
 
 /// Whether the force has a direction all the way.
 ///

@@ -32,6 +32,8 @@ pub struct Validity {
     pub signal: f64,
     /// The stability number at λ_max ([`Recipe::stability_number`]: η λ_max/2 of plain SGD), the largest along the snapshots.
     pub stability: f64,
+    /// η₁ λ_max/2 with the effective rate η₁ = η/(1 − β), by which the mean of the weights moves: the largest, the limit's too.
+    pub effective_stability: f64,
     /// The same at the limit, where there is one.
     pub limit_stability: Option<f64>,
     /// η F/(2B ‖V√Σx‖²), the largest along the snapshots; NaN where V√Σx = 0.
@@ -70,7 +72,7 @@ pub struct Approach {
     pub drift: f64,
     /// The same at the last step alone.
     pub end_drift: f64,
-    /// Whether runs with noise went all this way; in large networks they would take too long.
+    /// Whether runs with noise went all this way; a long way in a large network would take too long.
     pub is_tried: bool,
     /// λ_max where T was largest.
     pub lambda_max: f64,
@@ -97,7 +99,7 @@ pub const MOST_RELATIVE_WEIGHTED_FLUCTUATION: f64 = 2e-3;
 /// the exact drift is 2.4 %, 6.8 % and 10 % below it at misalignments of 0.16, 0.30 and 0.42.
 pub const MOST_MISALIGNMENT: f64 = 0.1;
 
-/// In an epoch the weights hardly move where η λ_max times its steps is at most this.
+/// In an epoch the weights hardly move where η₁ λ_max times its steps is at most this.
 ///
 /// Set by measurement (sets of 20 and of 100 samples, minibatches of 10, noise turned against the signal): at .16 T of reshuffled SGD was .7 and .9 %
 /// below that of the least fluctuation, at .8 2.0 and 2.6 %, and drawn with replacement 6.6 to 12 %.
@@ -135,9 +137,14 @@ impl Approach {
         (self.drift > MOST_DRIFT).then(|| {
             format!(
                 "Noise moves the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by up to \
-                 {:.1} %, and at the last step by {:.1} % (at most {} % is in range); a smaller η or a larger batch reduces this.",
+                 {:.1} %, and at the last step by up to {:.1} %{} (at most {} % is in range); a smaller η or a larger batch reduces this.",
                 100.0 * self.drift,
                 100.0 * self.end_drift,
+                if self.is_tried {
+                    ""
+                } else {
+                    " or more, since noise is not tried on a way so long in a network of this size"
+                },
                 100.0 * MOST_DRIFT
             )
         })
@@ -196,6 +203,8 @@ impl Validity {
         Self {
             signal,
             stability: path_stability,
+            effective_stability: limit
+                .map_or(path_stability, |limit| path_stability.max(stability(limit))),
             limit_stability: limit.map(stability),
             relative_weighted_fluctuation: if has_scale { path_spread } else { f64::NAN },
             limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
@@ -268,8 +277,8 @@ impl Validity {
     /// fluctuation whatever the axes of noise and signal; in longer ones noise does what that of fresh samples does.
     #[must_use]
     pub fn on_set(mut self, samples: usize, epoch: Option<f64>) -> Self {
-        let stability = self.largest_stability().0;
-        if epoch.is_some_and(|epoch| 2.0 * stability * epoch <= SHORT_EPOCH) {
+        let moves = 2.0 * self.effective_stability;
+        if epoch.is_some_and(|epoch| moves * epoch <= SHORT_EPOCH) {
             self.misalignment = 0.0;
         }
         self.left_out.push(LeftOut {
@@ -324,6 +333,7 @@ impl Validity {
         Self {
             signal: self.signal,
             stability: self.stability.max(other.stability),
+            effective_stability: self.effective_stability.max(other.effective_stability),
             limit_stability: larger(self.limit_stability, other.limit_stability),
             relative_weighted_fluctuation: self
                 .relative_weighted_fluctuation
@@ -386,12 +396,16 @@ impl Validity {
         let verdict = if self.signal == 0.0 {
             vec![self.without_signal()]
         } else if self.in_range() {
-            let follows = match self.approach {
-                Some(approach) if on_the_way.is_some() && !approach.is_tried => {
-                    "so that SGD follows this descent if it does not leave a saddle, where noise makes it later: by how much is not worked out in networks of this size"
+            let is_tried = self.approach.is_none_or(|approach| approach.is_tried);
+            let follows = match (on_the_way.is_some(), is_tried) {
+                (true, true) => "so that SGD follows this descent",
+                (true, false) => {
+                    "so that SGD follows this descent if it does not leave a saddle, where noise makes it later: by how much is not tried on a way so long in a network of this size"
                 }
-                _ if on_the_way.is_some() => "so that SGD follows this descent",
-                _ => "so that T is right to about a percent",
+                (false, true) => "so that T is right to about a percent",
+                (false, false) => {
+                    "so that T is right to about a percent, if minibatches do no more on the way down than is counted: that is not tried on a way so long in a network of this size"
+                }
             };
             vec![format!(
                 "In the range of the theory: {} is at most {} and the product of the weights \

@@ -537,7 +537,7 @@ fn the_verdict_counts_what_is_left_out() {
         ..plain.clone()
     };
     // An epoch of η λ_max N/B up to .1 hardly moves the weights.
-    let long = 0.1 / (2.0 * turned.limit_stability.unwrap());
+    let long = 0.1 / (2.0 * turned.effective_stability);
     let set = turned.clone().on_set(400, Some(0.99 * long));
     assert_eq!((set.misalignment, part(&set, Cause::DataSet)), (0.0, 0.05));
     assert!(set.sentence().contains("(T ±5.0 %)"), "{}", set.sentence());

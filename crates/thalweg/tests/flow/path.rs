@@ -317,6 +317,22 @@ fn noise_that_moves_the_weights_before_they_arrive_is_not_negligible() {
     assert!(noisy.drift > 100.0 * quiet.drift);
 }
 
+/// From so near a saddle that the way out takes more steps than are made one by one elsewhere: gradient flow would be 4 and 8 % ahead of the steps.
+#[test]
+fn steps_go_on_until_a_saddle_is_left() {
+    let identity = diagonal(&[1.0; 2]);
+    let problem = Problem::new(identity.clone(), identity.clone(), identity, 2).unwrap();
+    for (near, step) in [(1e-8, 1850), (1e-12, 2770)] {
+        let start = Weights::new(&problem, vec![diagonal(&[near; 2]), diagonal(&[near; 2])]);
+        let start = start.unwrap();
+        let settings = FlowSettings::default();
+        let found = path(&problem, &start, &steps(0.01, NO_NOISE, &[step]), &settings).unwrap();
+        let expected = descended(&problem, &start, 0.01, step);
+        let off = apart(&found.snapshots[0].weights, &expected);
+        assert!(off < 1e-3, "{near}: {off}");
+    }
+}
+
 /// T of `seeds` runs of SGD over that of the path from the same start, less 1, with its standard error, and the path.
 fn off_the_path(
     problem: &Problem,

@@ -41,6 +41,7 @@ fn each_number_decides_alone() {
     let most = Validity {
         signal: 1.0,
         stability: MOST_STABILITY,
+        effective_stability: 0.0,
         limit_stability: Some(MOST_STABILITY),
         relative_weighted_fluctuation: MOST_RELATIVE_WEIGHTED_FLUCTUATION,
         limit_relative_weighted_fluctuation: Some(MOST_RELATIVE_WEIGHTED_FLUCTUATION),
@@ -84,6 +85,7 @@ fn the_worst_of_several_has_the_larger_of_each_number() {
     let one = Validity {
         signal: 1.0,
         stability: 0.5,
+        effective_stability: 0.0,
         limit_stability: Some(0.1),
         relative_weighted_fluctuation: 3e-3,
         limit_relative_weighted_fluctuation: None,
@@ -93,6 +95,7 @@ fn the_worst_of_several_has_the_larger_of_each_number() {
     let other = Validity {
         signal: 1.0,
         stability: 0.25,
+        effective_stability: 0.0,
         limit_stability: Some(0.7),
         relative_weighted_fluctuation: 5e-3,
         limit_relative_weighted_fluctuation: Some(1e-3),

@@ -6,15 +6,15 @@ use super::Reference;
 use crate::flow::{FlowError, point::Point, potential::add_dropout, products::trace};
 use crate::problem::Spectral;
 
-/// What other noise than the prediction's does.
+/// What noise does that is not the prediction's.
 pub(super) struct Noisier {
     /// The relative change of T at the end.
     pub(super) end: f64,
-    /// What it has more in all, as a share of the prediction's.
+    /// How much larger its trace is, relative to that of the prediction's.
     pub(super) more: f64,
 }
 
-/// By dropout of hidden units of `strength` p/(1 − p).
+/// What the noise of dropped hidden units does, with `strength` p/(1 − p).
 pub(super) fn dropped_units(
     reference: &Reference<'_>,
     strength: f64,
@@ -38,7 +38,7 @@ pub(super) fn dropped_units(
     })
 }
 
-/// If dropout of inputs, with probability p = `dropped`, adds less noise: less by the mean part of one input.
+/// What it does that dropout of inputs, with probability p = `dropped`, adds less noise than the prediction has: less by the mean part of one input.
 ///
 /// The problem of `reference` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves
 /// V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.

@@ -3,7 +3,8 @@
 //! The descent is gradient descent itself for its first [`EXACT_STEPS`] steps, so that a step size near the
 //! edge of stability does what it does there, and gradient flow from then on: what still moves by then
 //! has ηλ so small that a step of one is a step of the other (the amplitude of a mode differs by a fraction
-//! of 2/e² EXACT_STEPS⁻¹ of its start at most).
+//! of 2/e² EXACT_STEPS⁻¹ of its start at most). What leaves a saddle grows by ln(1 + ηg) a step and not by ηg, so that steps go on as long as the descent
+//! speeds up, within [`MOST_WORK`].
 //!
 //! With momentum β it is heavy ball, for 1/(1 − β) times as many steps, within [`MOST_WORK`]. What has not come to rest after
 //! N/(1 − β) steps moves so slowly that its velocity is that of gradient flow at η/(1 − β) from the same weights: the oscillations have fallen to
@@ -97,15 +98,21 @@ pub(super) fn own_rate(steps: &Steps, momentum: f64) -> f64 {
     steps.learning_rate * (1.0 - momentum)
 }
 
-/// How many steps of gradient descent are made one by one in a network of that size.
-fn exact_steps(model: &Model, momentum: f64) -> u64 {
+/// The multiplications of one gradient in a network of that size, about.
+fn gradient_work(model: &Model) -> f64 {
+    let sides = model.rank() + model.outputs();
+    2.0 * (model.dim() * sides) as f64 + LAYER_WORK * model.depth() as f64
+}
+
+/// How many steps of gradient descent are made one by one in a network of that size: at least, and as long as it speeds up.
+fn exact_steps(model: &Model, momentum: f64) -> [u64; 2] {
     let many = (model.dim() / MANY_WEIGHTS).clamp(1, 10);
     let plain = EXACT_STEPS / many as u64;
     let relaxation = 1.0 / (1.0 - momentum);
-    let sides = model.rank() + model.outputs();
-    let each = 2.0 * (model.dim() * sides) as f64 + LAYER_WORK * model.depth() as f64;
-    let most = (MOST_WORK / each).max(LEAST_RELAXED * relaxation);
-    plain.max((plain as f64 * relaxation).min(most) as u64)
+    let affordable = MOST_WORK / gradient_work(model);
+    let most = affordable.max(LEAST_RELAXED * relaxation);
+    let least = plain.max((plain as f64 * relaxation).min(most) as u64);
+    [least, least.max(affordable as u64)]
 }
 
 impl Descending {
@@ -116,7 +123,7 @@ impl Descending {
         settings: &FlowSettings,
     ) -> Result<Self, FlowError> {
         let momentum = settings.momentum;
-        let most = exact_steps(model, momentum);
+        let [least, most] = exact_steps(model, momentum);
         let rule = Rule {
             learning_rate: own_rate(steps, momentum),
             batch: steps.batch as f64,
@@ -132,6 +139,7 @@ impl Descending {
         let mut scattered = Scattered::new(model, last);
         let start = model.flatten(start.layers());
         let mut run = Run::new(start.clone());
+        let (mut speed, mut speeds_up) = (0.0, false);
         let stop = Stop::here();
         for step in 0..=most {
             taken = step;
@@ -152,12 +160,15 @@ impl Descending {
             history.push(standing);
             // What moves on may pass a minimum.
             let is_down = distance <= DOWN && run.coasting(&rule) <= DOWN;
-            if step == most || is_down {
+            let is_enough = step >= least && !speeds_up;
+            if step == most || is_enough || is_down {
                 break;
             }
             // With much momentum the steps of a wide network take seconds.
             stop.asked()?;
-            run.advance(model, &point, &rule, None);
+            let before = speed;
+            speed = run.advance(model, &point, &rule, None);
+            speeds_up = speed > before;
         }
 
         let step_of = |time: f64| taken as f64 + time / steps.learning_rate;
@@ -197,11 +208,10 @@ impl Descending {
             start: &self.start,
             steps: &steps[..on_the_way],
             length: self.arrival.ceil().min(last),
+            arrives: last >= self.arrival,
             sharpest: self.sharpest,
         };
-        let mut shaken = Shaken::new(model, &way, &self.rule)?;
-        shaken.end = shaken.end.filter(|_| last >= self.arrival);
-        Ok(shaken)
+        Shaken::new(model, &way, &self.rule)
     }
 }
 

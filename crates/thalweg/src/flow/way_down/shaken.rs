@@ -11,7 +11,7 @@
 use faer::Mat;
 
 use super::{
-    LAYER_WORK,
+    gradient_work,
     step::{Departure, Drawn, Rule, Run},
 };
 use crate::Stop;
@@ -19,6 +19,7 @@ use crate::flow::{
     FlowError,
     manifold::to_manifold,
     point::{Model, Point},
+    trajectory::ON_MANIFOLD,
 };
 use crate::random::{Purpose, Stream};
 
@@ -93,6 +94,8 @@ pub(super) struct Way<'a> {
     pub(super) steps: &'a [u64],
     /// How many steps it takes.
     pub(super) length: f64,
+    /// Whether it leads to the minima.
+    pub(super) arrives: bool,
     /// The largest T on it.
     pub(super) sharpest: f64,
 }
@@ -100,10 +103,8 @@ pub(super) struct Way<'a> {
 impl Shaken {
     pub(super) fn new(model: &Model, way: &Way, rule: &Rule) -> Result<Self, FlowError> {
         let (rule, stride) = coarser(rule, way);
-        let sides = (model.rank() + model.outputs()) as f64;
         let gradients = if rule.sam.is_some() { 2.0 } else { 1.0 };
-        let each =
-            gradients * (2.0 * model.dim() as f64 * sides + LAYER_WORK * model.depth() as f64);
+        let each = gradients * gradient_work(model);
         let affordable = (0.5 * MOST_WORK / each).floor();
         let whole = (way.length / stride).ceil();
         let length = whole.min((affordable / LEAST_PAIRS as f64).floor());
@@ -120,6 +121,7 @@ impl Shaken {
                 .map(|step| step as u64)
                 .collect(),
             length: length as u64,
+            arrives: way.arrives && length == whole,
         };
         let still = course.sharpness([0.0], None)?;
         let mut pairs = Vec::new();
@@ -139,12 +141,11 @@ impl Shaken {
             }
         };
         let mut on_the_way = shifts;
-        let end = on_the_way.pop();
-        let is_whole = length == whole;
+        let end = course.arrives.then(|| on_the_way.pop()).flatten();
         Ok(Self {
             on_the_way,
-            end: end.filter(|_| is_whole),
-            is_whole,
+            end,
+            is_whole: length == whole,
         })
     }
 }
@@ -157,10 +158,12 @@ struct Course<'a> {
     /// After which of them T is wanted.
     wanted: Vec<u64>,
     length: u64,
+    /// Whether T at the minima beside its end is wanted too.
+    arrives: bool,
 }
 
 impl Course<'_> {
-    /// T of runs that see the same minibatches, each with its sign, at what is wanted and at the minima beside the end.
+    /// T of runs that see the same minibatches, each with its sign, at what is wanted.
     fn sharpness<const N: usize>(
         &self,
         signs: [f64; N],
@@ -196,7 +199,9 @@ impl Course<'_> {
                 run.advance(model, point, rule, drawn);
             }
         }
-        seen.push(runs.map(|run| at_minima(model, run.weights)));
+        if self.arrives {
+            seen.push(runs.map(|run| at_minima(model, run.weights)));
+        }
         Ok(seen)
     }
 }
@@ -204,8 +209,10 @@ impl Course<'_> {
 /// T at the minimum beside `weights`; no number where none is near, since then a run has gone astray.
 fn at_minima(model: &Model, mut weights: Vec<f64>) -> f64 {
     match to_manifold(model, &mut weights) {
-        Ok(_) => Point::new(model, model.layers(&weights)).sharpness(),
-        Err(_) => f64::NAN,
+        Ok(distance) if distance <= ON_MANIFOLD => {
+            Point::new(model, model.layers(&weights)).sharpness()
+        }
+        _ => f64::NAN,
     }
 }
 

@@ -53,27 +53,32 @@ impl Run {
         }
     }
 
-    /// The step from where the weights are, which is `point`.
+    /// The step from where the weights are, which is `point`; ‖g‖ of the gradient by which it goes.
     pub(super) fn advance(
         &mut self,
         model: &Model,
         point: &Point,
         rule: &Rule,
         drawn: Option<Drawn>,
-    ) {
+    ) -> f64 {
         let pulls = model.flatten(&rule.pulls(model, point, drawn));
-        for ((w, v), pull) in self.weights.iter_mut().zip(&mut self.velocity).zip(pulls) {
+        let weights = self.weights.iter_mut();
+        for ((w, v), pull) in weights.zip(&mut self.velocity).zip(&pulls) {
             *v = rule.momentum * *v + pull;
             *w += rule.learning_rate * *v;
         }
+        size(&pulls)
     }
 
     /// How far the velocity alone would still take the weights, relative to them.
     pub(super) fn coasting(&self, rule: &Rule) -> f64 {
-        let size = |x: &[f64]| sum_of_products(x, x).sqrt();
         let way = rule.momentum * rule.learning_rate / (1.0 - rule.momentum);
         way * size(&self.velocity) / size(&self.weights)
     }
+}
+
+fn size(x: &[f64]) -> f64 {
+    sum_of_products(x, x).sqrt()
 }
 
 impl Rule {

@@ -82,6 +82,7 @@ fn shift_beside_a_saddle_is_that_of_a_growth_at_random() {
             start: &start,
             steps: &[steps],
             length: steps as f64,
+            arrives: false,
             sharpest: 2.0,
         };
         let shaken = Shaken::new(&model, &way, &rule(rate, batch)).unwrap();
