@@ -75,7 +75,7 @@ fn the_worst_of_two_has_the_larger_of_each() {
     let other = Validity {
         signal: one.signal,
         stability: 2.0 * one.stability,
-        effective_stability: 0.0,
+        effective_stability: 2.0 * one.effective_stability,
         limit_stability: None,
         relative_weighted_fluctuation: 0.5 * one.relative_weighted_fluctuation,
         limit_relative_weighted_fluctuation: one

@@ -44,6 +44,9 @@ const MOST_STEPS: f64 = 1000.0;
 /// But not steps for which η₁ T would be more than this.
 const MOST_CURVED: f64 = 0.2;
 
+/// The relative residual below which a minimum is beside the weights.
+const BESIDE: f64 = 1e-2;
+
 /// T of SGD on average over T without its noise, less 1.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::flow) struct Shift {
@@ -200,19 +203,28 @@ impl Course<'_> {
             }
         }
         if self.arrives {
-            seen.push(runs.map(|run| at_minima(model, run.weights)));
+            seen.push(runs.map(|run| self.at_minima(run)));
         }
         Ok(seen)
     }
-}
 
-/// T at the minimum beside `weights`; no number where none is near, since then a run has gone astray.
-fn at_minima(model: &Model, mut weights: Vec<f64>) -> f64 {
-    match to_manifold(model, &mut weights) {
-        Ok(distance) if distance <= ON_MANIFOLD => {
-            Point::new(model, model.layers(&weights)).sharpness()
+    /// T at the minimum beside the end of `run`, which noise may have made late: it comes down without noise. No number where it does not, and has gone
+    /// astray.
+    fn at_minima(&self, mut run: Run) -> f64 {
+        let Self { model, rule, .. } = self;
+        for _ in 0..self.length {
+            let point = Point::new(model, model.layers(&run.weights));
+            if point.residual.norm_l2() <= BESIDE * model.scale() {
+                break;
+            }
+            run.advance(model, &point, rule, None);
         }
-        _ => f64::NAN,
+        match to_manifold(model, &mut run.weights) {
+            Ok(distance) if distance <= ON_MANIFOLD => {
+                Point::new(model, model.layers(&run.weights)).sharpness()
+            }
+            _ => f64::NAN,
+        }
     }
 }
 
