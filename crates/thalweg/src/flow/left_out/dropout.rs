@@ -14,6 +14,17 @@ pub(super) struct Noisier {
     pub(super) more: f64,
 }
 
+impl Noisier {
+    /// That of `noise` with the inputs of the prediction.
+    fn of(reference: &Reference<'_>, noise: Mat<f64>) -> Result<Self, FlowError> {
+        let problem = reference.problem;
+        Ok(Self {
+            more: trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0,
+            end: reference.change(problem.input_covariance().to_owned(), noise)?,
+        })
+    }
+}
+
 /// What the noise of dropped hidden units does, with `strength` p/(1 − p).
 pub(super) fn dropped_units(
     reference: &Reference<'_>,
@@ -29,12 +40,10 @@ pub(super) fn dropped_units(
         });
         noise += faer::Scale(strength) * (felt * above.transpose());
     }
-    let input = problem.input_covariance().to_owned();
-    let more = trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0;
-    let noisier = 1.0 + reference.change(input, noise)?;
+    let noisier = Noisier::of(reference, noise)?;
     Ok(Noisier {
-        end: noisier * (1.0 + lower) - 1.0,
-        more,
+        end: (1.0 + noisier.end) * (1.0 + lower) - 1.0,
+        ..noisier
     })
 }
 
@@ -61,8 +70,5 @@ pub(super) fn dropped_inputs(
     let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
     let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
     let noise = problem.noise_covariance() - lost;
-    Ok(Noisier {
-        more: trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0,
-        end: reference.change(after.to_owned(), noise)?,
-    })
+    Noisier::of(reference, noise)
 }

@@ -15,7 +15,7 @@
 //! at N ≥ 10, and far off while anything oscillates.)
 //!
 //! Under SAM each of these steps ascends first, along the mean gradient. What still moves after them has so little curvature that the ascent does
-//! not change it.
+//! not change it, but where a saddle is left later still.
 
 mod scattered;
 mod shaken;

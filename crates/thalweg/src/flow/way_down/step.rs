@@ -38,10 +38,9 @@ pub(super) struct Drawn<'a> {
 }
 
 /// Weights and velocity.
-#[derive(Clone)]
 pub(super) struct Run {
     pub(super) weights: Vec<f64>,
-    pub(super) velocity: Vec<f64>,
+    velocity: Vec<f64>,
 }
 
 impl Run {
