@@ -152,7 +152,7 @@ impl From<FiniteValidity> for Belief {
             distance: None,
             arrival_step: finite.arrival,
             drift_before_arrival: finite.arrival.map(|_| finite.drift),
-            noise_tried: None,
+            noise_tried: finite.arrival.map(|_| finite.is_tried),
             left_out: Vec::new(),
             warning,
             sentence,

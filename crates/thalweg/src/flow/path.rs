@@ -114,30 +114,31 @@ pub fn path(
         let point = with(slow);
         let distance = point.residual.norm_l2() / model.scale();
         let delayed = at((slow_time - delay).max(0.0));
-        let shift = shaken.on_the_way.get(row);
+        let tried = shaken.on_the_way.get(row).map(|shift| {
+            let change = point.sharpness() / sharpness(descending) - 1.0;
+            shift.from(change)
+        });
+        let is_down = step as f64 >= descent.arrival;
         let mut late = 0.0f64;
         if !std::ptr::eq(slow, delayed) {
             let delayed = with(delayed);
             late = (&point.residual - &delayed.residual).norm_l2() / model.scale();
-            if shift.is_none() {
+            if is_down || tried.is_none() {
                 late = late.max((point.sharpness() / delayed.sharpness() - 1.0).abs());
             }
         }
-        let is_down = step as f64 >= descent.arrival;
         let is_last = row + 1 == steps.steps.len();
-        end_drift = if let Some(shift) = shift {
-            let change = point.sharpness() / sharpness(descending) - 1.0;
-            shift.from(change).min(1.0).max(late)
-        } else if is_down || is_last {
+        let arrived = if is_down || (is_last && tried.is_none()) {
             // All of it acts once the weights are down; the flow forgets it from then on.
             let kept = match &others {
                 Some((others, _)) => off(&others[place(slow_time)], slow) / first,
                 None => 1.0,
             };
-            (late + kept * first).max(kept * end).min(1.0)
+            (late + kept * first).max(kept * end)
         } else {
             late
         };
+        end_drift = tried.unwrap_or(0.0).max(arrived).min(1.0);
         drift = drift.max(end_drift);
         let weights = Weights::new(problem, point.layers)?;
         let mut here = snapshot(problem, slow_time, weights, distance)?;

@@ -75,6 +75,11 @@ impl Model {
         self.root.as_ref()
     }
 
+    /// V X, d_y × rank Σx.
+    pub(super) fn target(&self) -> MatRef<'_, f64> {
+        self.target.as_ref()
+    }
+
     /// E with E Eᵀ = Σε, d_y × rank Σε.
     pub(super) fn noise_root(&self) -> MatRef<'_, f64> {
         self.noise_root.as_ref()

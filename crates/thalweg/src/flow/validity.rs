@@ -34,7 +34,7 @@ pub struct Validity {
     pub stability: f64,
     /// η₁ λ_max/2 with the effective rate η₁ = η/(1 − β), by which the mean of the weights moves: the largest, the limit's too.
     pub effective_stability: f64,
-    /// The same at the limit, where there is one.
+    /// `stability` at the limit, where there is one.
     pub limit_stability: Option<f64>,
     /// η F/(2B ‖V√Σx‖²), the largest along the snapshots; NaN where V√Σx = 0.
     pub relative_weighted_fluctuation: f64,
@@ -65,9 +65,9 @@ pub struct Approach {
     pub step: f64,
     /// The step from which on the product is within [`ARRIVED`] of V, and T of its value at the minimum.
     pub arrival: f64,
-    /// How much is uncertain because noise moves the weights already on the way down: the largest change, of T
+    /// How much is uncertain because noise, and what is added to SGD, move the weights already on the way down: the largest change, of T
     /// relative to it or of the product relative to ‖V√Σx‖, if the slow motion sets in on arrival and not with the
-    /// first step, and that of T by the scatter of minibatches about the mean over samples; or what runs with noise
+    /// first step, and that of T by the scatter of minibatches about the mean over samples; or what runs with noise, decay and dropout
     /// show of T, where that is more.
     pub drift: f64,
     /// The same at the last step alone.
@@ -133,19 +133,27 @@ impl Approach {
     }
 
     /// What the drift on the way down does to T, where that is too much.
-    fn drift_warning(self) -> Option<String> {
+    fn drift_warning(self, is_forced: bool) -> Option<String> {
+        let (moves, less) = if is_forced {
+            (
+                "Noise, and what is added to SGD, move",
+                ", a larger batch, or less of what is added",
+            )
+        } else {
+            ("Noise moves", " or a larger batch")
+        };
         (self.drift > MOST_DRIFT).then(|| {
             format!(
-                "Noise moves the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by up to \
-                 {:.1} %, and at the last step by up to {:.1} %{} (at most {} % is in range); a smaller η or a larger batch reduces this.",
+                "{moves} the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by up to \
+                 {:.1} %, and at the last step by up to {:.1} % (at most {} % is in range{}); a smaller η{less} reduces this.",
                 100.0 * self.drift,
                 100.0 * self.end_drift,
+                100.0 * MOST_DRIFT,
                 if self.is_tried {
                     ""
                 } else {
-                    " or more, since noise is not tried on a way so long in a network of this size"
-                },
-                100.0 * MOST_DRIFT
+                    "; it may be more, since it is not tried on a way so long in a network of this size"
+                }
             )
         })
     }
@@ -400,7 +408,7 @@ impl Validity {
             let follows = match (on_the_way.is_some(), is_tried) {
                 (true, true) => "so that SGD follows this descent",
                 (true, false) => {
-                    "so that SGD follows this descent if it does not leave a saddle, where noise makes it later: by how much is not tried on a way so long in a network of this size"
+                    "so that SGD follows this descent if it does not leave a saddle, where noise and what is added to SGD make it later or sooner: by how much is not tried on a way so long in a network of this size"
                 }
                 (false, true) => "so that T is right to about a percent",
                 (false, false) => {
@@ -431,7 +439,7 @@ impl Validity {
                     }
                 )
             });
-            let drift = self.approach.and_then(Approach::drift_warning);
+            let drift = self.approach.and_then(|a| a.drift_warning(self.is_forced));
             coarse
                 .into_iter()
                 .chain(drift)

@@ -495,6 +495,7 @@ fn the_range_is_what_was_measured() {
             settling: 0.0,
             drift,
             end_drift: 0.0,
+            is_tried: true,
         }
         .error()
     };

@@ -333,6 +333,76 @@ fn steps_go_on_until_a_saddle_is_left() {
     }
 }
 
+/// The second direction leaves its saddle long after the first is out, while most of the weights rest.
+#[test]
+fn a_second_saddle_is_left_in_steps_too() {
+    let identity = diagonal(&[1.0; 2]);
+    let problem = Problem::new(identity.clone(), diagonal(&[1.0, 0.7]), identity, 3).unwrap();
+    let start = Weights::new(&problem, vec![diagonal(&[0.01; 2]); 3]).unwrap();
+    let settings = FlowSettings::default();
+    let found = path(&problem, &start, &steps(0.1, NO_NOISE, &[1420]), &settings).unwrap();
+    let expected = descended(&problem, &start, 0.1, 1420);
+    let off = apart(&found.snapshots[0].weights, &expected);
+    assert!(off < 1e-3, "{off}");
+}
+
+/// Noise makes single runs arrive up to a few hundred steps sooner or later than the descent: at its arrival many are still on their way.
+#[test]
+fn runs_still_come_down_after_the_arrival() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[1e-8; 2]);
+    let problem = Problem::new(identity.clone(), identity, noise, 3).unwrap();
+    let start = Weights::new(&problem, vec![diagonal(&[0.005; 2]); 3]).unwrap();
+    let run = (0.02, 1, 10_049);
+    let (off, error, found) = off_the_path(&problem, &start, run, None, 256);
+    let report = found.validity.unwrap();
+    let approach = report.approach.unwrap();
+    assert!(approach.has_arrived() && !report.in_range());
+    let said = approach.drift;
+    assert!(off < -8.0 * error, "{off} {error}");
+    assert!((0.5..1.7).contains(&(said / -off)), "{said} {off}");
+}
+
+/// T with decay, of which the path knows only what it does along the minima, is lower on the way by what the report says.
+#[test]
+fn decay_is_tried_on_the_way_down() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[1e-8; 2]);
+    let problem = Problem::new(identity.clone(), identity, noise, 2).unwrap();
+    let start = Weights::new(&problem, vec![diagonal(&[0.001; 2]); 2]).unwrap();
+    for (decay, is_small) in [(1e-4, true), (1e-2, false)] {
+        let recipe = Recipe {
+            weight_decay: decay,
+            ..Recipe::default()
+        };
+        let (rate, batch, step) = (0.01, 1_000_000, 700);
+        let settings = FlowSettings {
+            forces: recipe.forces(rate, batch),
+            ..FlowSettings::default()
+        };
+        let found = path(&problem, &start, &steps(rate, batch, &[step]), &settings).unwrap();
+        let report = found
+            .clone()
+            .under(&problem, &recipe, (rate, batch))
+            .unwrap();
+        let report = report.validity.unwrap();
+        let mut layers = start.layers().to_vec();
+        for _ in 0..step {
+            let before = layers.clone();
+            layers = descend_once(&problem, &layers, rate);
+            for (layer, before) in layers.iter_mut().zip(&before) {
+                *layer -= before * faer::Scale(rate * decay);
+            }
+        }
+        let weights = Weights::new(&problem, layers).unwrap();
+        let sharpness = functionals(&problem, &weights).unwrap().sharpness;
+        let off = sharpness / found.snapshots[0].sharpness - 1.0;
+        let said = report.approach.unwrap().drift;
+        assert!((said / -off - 1.0).abs() < 0.05, "{decay}: {said} {off}");
+        assert_eq!(report.in_range(), is_small, "{report:?}");
+    }
+}
+
 /// T of `seeds` runs of SGD over that of the path from the same start, less 1, with its standard error, and the path.
 fn off_the_path(
     problem: &Problem,

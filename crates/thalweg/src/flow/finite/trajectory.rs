@@ -125,9 +125,7 @@ pub fn finite_path(
     let settings = FlowSettings::default();
     let leading = path(problem, start, steps, &settings)?;
     let approach = leading.validity.as_ref().and_then(|found| found.approach);
-    let [arrival, drift, end_drift] = approach.map_or([0.0; 3], |approach| {
-        [approach.arrival, approach.drift, approach.end_drift]
-    });
+    let arrival = approach.map_or(0.0, |approach| approach.arrival);
     let there = |step: &u64| *step as f64 >= arrival;
     let first = steps.steps.partition_point(|step| !there(step));
     let mut snapshots: Vec<FiniteWaypoint> = leading.snapshots[..first]
@@ -160,8 +158,11 @@ pub fn finite_path(
         validity = rest.validity;
     }
     validity.arrival = Some(arrival);
-    validity.drift = drift;
-    validity.end_drift = end_drift;
+    if let Some(approach) = approach {
+        validity.drift = approach.drift;
+        validity.end_drift = approach.end_drift;
+        validity.is_tried = approach.is_tried;
+    }
     Ok(FiniteTrajectory {
         snapshots,
         validity,

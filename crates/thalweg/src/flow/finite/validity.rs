@@ -25,6 +25,8 @@ pub struct FiniteValidity {
     pub drift: f64,
     /// At the last time.
     pub end_drift: f64,
+    /// Whether runs with noise went all the way down ([`Approach::is_tried`](super::super::Approach::is_tried)); true from a minimum.
+    pub is_tried: bool,
 }
 
 /// How near to SGD T was wherever the theory is in its range, relative.
@@ -78,6 +80,7 @@ impl FiniteValidity {
             settling: 0.0,
             drift: 0.0,
             end_drift: 0.0,
+            is_tried: true,
         }
     }
 
@@ -147,6 +150,7 @@ impl FiniteValidity {
             settling: self.settling.max(other.settling),
             drift: self.drift.max(other.drift),
             end_drift: self.end_drift.max(other.end_drift),
+            is_tried: self.is_tried && other.is_tried,
         }
     }
 
@@ -191,7 +195,12 @@ impl FiniteValidity {
                 rounded(settled.ceil())
             )
         });
-        verdict + &before.unwrap_or_default() + &settles.unwrap_or_default()
+        let tried = if self.is_tried {
+            ""
+        } else {
+            " What noise does on a way down so long was not tried."
+        };
+        verdict + &before.unwrap_or_default() + tried + &settles.unwrap_or_default()
     }
 
     /// What takes it out of its range, and what to expect there.

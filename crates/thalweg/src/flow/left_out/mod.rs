@@ -201,7 +201,7 @@ fn signed_percent(part: &LeftOut) -> Option<String> {
 /// What a prediction speaks of.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The weights, at a minimum.
+    /// The weights, at a minimum or on the way down to one.
     pub weights: Weights,
     /// λ_max there.
     pub lambda_max: f64,
@@ -219,7 +219,8 @@ pub struct Way {
     /// The same where the way down was sharpest, or 0 where there was none.
     pub descending: f64,
     /// ∫ s/(1 − s) du along the minima, s that number, and with SAM what is of higher order in its radius: so much slow time is gone by more, if
-    /// all noise pulls as strongly as along the steepest direction. None while the weights are on their way down, which noise does not lead.
+    /// all noise pulls as strongly as along the steepest direction. None while the weights are on their way down, which noise does not lead: there it is
+    /// [tried](super::Approach::drift) what noise and what is added to SGD do.
     pub ahead: Option<f64>,
     /// u, the slow time that is gone by.
     pub slow_time: f64,
@@ -371,9 +372,13 @@ pub(super) fn left_out_at(
     if !has_choice {
         return Ok((found, amplified));
     }
-    if recipe.weight_decay > 0.0 {
-        let decay = recipe.weight_decay;
-        decay_leaves_a_minimum(problem, decay)?;
+    let decay = recipe.weight_decay;
+    decay_leaves_a_minimum(problem, decay)?;
+    // What is added to SGD is tried on the way down, where no minimum is near that it could move.
+    if ahead.is_none() {
+        return Ok((found, amplified));
+    }
+    if decay > 0.0 {
         let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_decay(point, decay, gradient);
         add(Cause::WeightDecay, reference.across(pull));
     }

@@ -3,8 +3,8 @@
 //! The descent is gradient descent itself for its first [`EXACT_STEPS`] steps, so that a step size near the
 //! edge of stability does what it does there, and gradient flow from then on: what still moves by then
 //! has ηλ so small that a step of one is a step of the other (the amplitude of a mode differs by a fraction
-//! of 2/e² EXACT_STEPS⁻¹ of its start at most). What leaves a saddle grows by ln(1 + ηg) a step and not by ηg, so that steps go on as long as the descent
-//! speeds up, within [`MOST_WORK`].
+//! of 2/e² EXACT_STEPS⁻¹ of its start at most). What leaves a saddle grows by ln(1 + ηg) a step and not by ηg, so that steps go on until all
+//! [`Saddles`] are left at which that counts, within [`MOST_WORK`].
 //!
 //! With momentum β it is heavy ball, for 1/(1 − β) times as many steps, within [`MOST_WORK`]. What has not come to rest after
 //! N/(1 − β) steps moves so slowly that its velocity is that of gradient flow at η/(1 − β) from the same weights: the oscillations have fallen to
@@ -17,6 +17,7 @@
 //! Under SAM each of these steps ascends first, along the mean gradient. What still moves after them has so little curvature that the ascent does
 //! not change it, but where a saddle is left later still.
 
+mod saddles;
 mod scattered;
 mod shaken;
 mod step;
@@ -33,6 +34,7 @@ use super::{
 };
 use crate::Stop;
 use crate::problem::Weights;
+use saddles::Saddles;
 use scattered::Scattered;
 use shaken::{Shaken, Way};
 use step::{Rule, Run};
@@ -47,7 +49,7 @@ const MANY_WEIGHTS: usize = 100_000;
 const MOST_WORK: f64 = 2e9;
 
 /// What a layer costs in each step beside its products, in multiplications.
-const LAYER_WORK: f64 = 1e4;
+const LAYER_WORK: f64 = 5e3;
 
 /// But not before N = 10.
 const LEAST_RELAXED: f64 = 10.0;
@@ -104,7 +106,7 @@ fn gradient_work(model: &Model) -> f64 {
     2.0 * (model.dim() * sides) as f64 + LAYER_WORK * model.depth() as f64
 }
 
-/// How many steps of gradient descent are made one by one in a network of that size: at least, and as long as it speeds up.
+/// How many steps of gradient descent are made one by one in a network of that size: at least, and until it has left its saddles.
 fn exact_steps(model: &Model, momentum: f64) -> [u64; 2] {
     let many = (model.dim() / MANY_WEIGHTS).clamp(1, 10);
     let plain = EXACT_STEPS / many as u64;
@@ -139,7 +141,7 @@ impl Descending {
         let mut scattered = Scattered::new(model, last);
         let start = model.flatten(start.layers());
         let mut run = Run::new(start.clone());
-        let (mut speed, mut speeds_up) = (0.0, false);
+        let saddles = Saddles::of(model, steps.learning_rate)?;
         let stop = Stop::here();
         for step in 0..=most {
             taken = step;
@@ -160,15 +162,13 @@ impl Descending {
             history.push(standing);
             // What moves on may pass a minimum.
             let is_down = distance <= DOWN && run.coasting(&rule) <= DOWN;
-            let is_enough = step >= least && !speeds_up;
+            let is_enough = step >= least && saddles.are_left(&point);
             if step == most || is_enough || is_down {
                 break;
             }
             // With much momentum the steps of a wide network take seconds.
             stop.asked()?;
-            let before = speed;
-            speed = run.advance(model, &point, &rule, None);
-            speeds_up = speed > before;
+            run.advance(model, &point, &rule, None);
         }
 
         let step_of = |time: f64| taken as f64 + time / steps.learning_rate;
@@ -202,14 +202,13 @@ impl Descending {
 
     /// What the noise of minibatches does to T at `steps` on the way, and at its end if it has one by the last of them.
     pub(super) fn shaken(&self, model: &Model, steps: &[u64]) -> Result<Shaken, FlowError> {
-        let last = steps.last().map_or(0.0, |step| *step as f64);
-        let on_the_way = steps.partition_point(|step| (*step as f64) < self.arrival);
+        let last = steps.last().copied().unwrap_or(0);
+        let arrives = last as f64 >= self.arrival;
         let way = Way {
             start: &self.start,
-            steps: &steps[..on_the_way],
-            length: self.arrival.ceil().min(last),
-            arrives: last >= self.arrival,
-            sharpest: self.sharpest,
+            steps,
+            length: last.min(self.arrival.ceil() as u64),
+            arrives,
         };
         Shaken::new(model, &way, &self.rule)
     }

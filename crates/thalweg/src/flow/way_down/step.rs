@@ -5,6 +5,7 @@ use faer::Mat;
 use crate::flow::{
     descent::velocity,
     point::{Model, Point},
+    potential::{add_decay, add_dropout},
     products::sum_of_products,
 };
 use crate::recipe::Sam;
@@ -52,27 +53,50 @@ impl Run {
         }
     }
 
-    /// The step from where the weights are, which is `point`; ‖g‖ of the gradient by which it goes.
+    /// The step from where the weights are, which is `point`.
     pub(super) fn advance(
         &mut self,
         model: &Model,
         point: &Point,
         rule: &Rule,
         drawn: Option<Drawn>,
-    ) -> f64 {
+    ) {
         let pulls = model.flatten(&rule.pulls(model, point, drawn));
         let weights = self.weights.iter_mut();
-        for ((w, v), pull) in weights.zip(&mut self.velocity).zip(&pulls) {
+        for ((w, v), pull) in weights.zip(&mut self.velocity).zip(pulls) {
             *v = rule.momentum * *v + pull;
             *w += rule.learning_rate * *v;
         }
-        size(&pulls)
+    }
+
+    /// So many steps taken as one, on which the gradient hardly changes: its velocity is what momentum makes of it in the end.
+    pub(super) fn advance_together(
+        &mut self,
+        stride: u64,
+        model: &Model,
+        point: &Point,
+        rule: &Rule,
+        drawn: Option<Drawn>,
+    ) {
+        if stride == 1 {
+            return self.advance(model, point, rule, drawn);
+        }
+        let pulls = model.flatten(&rule.pulls(model, point, drawn));
+        let weights = self.weights.iter_mut();
+        for ((w, v), pull) in weights.zip(&mut self.velocity).zip(pulls) {
+            *v = pull / (1.0 - rule.momentum);
+            *w += stride as f64 * rule.learning_rate * *v;
+        }
+    }
+
+    /// How large the motion of the last step is, relative to the weights.
+    pub(super) fn motion(&self, rule: &Rule) -> f64 {
+        rule.learning_rate * size(&self.velocity) / size(&self.weights)
     }
 
     /// How far the velocity alone would still take the weights, relative to them.
     pub(super) fn coasting(&self, rule: &Rule) -> f64 {
-        let way = rule.momentum * rule.learning_rate / (1.0 - rule.momentum);
-        way * size(&self.velocity) / size(&self.weights)
+        rule.momentum / (1.0 - rule.momentum) * self.motion(rule)
     }
 }
 
@@ -81,13 +105,25 @@ fn size(x: &[f64]) -> f64 {
 }
 
 impl Rule {
-    /// Minus the gradient of each layer.
+    /// Minus the gradient of each layer: of the loss alone, or with a minibatch `drawn` that of decay and dropout too, which are not in the descent.
     pub(super) fn pulls(
         &self,
         model: &Model,
         point: &Point,
         drawn: Option<Drawn>,
     ) -> Vec<Mat<f64>> {
+        let mut pulls = self.of_loss(model, point, drawn);
+        if drawn.is_some() {
+            // The forces of the slow flow are B/η₁ times those of a step.
+            let share = -self.learning_rate / (1.0 - self.momentum) / self.batch;
+            add_decay(point, share * model.forces.decay, &mut pulls);
+            add_dropout(point, share * model.forces.dropout, &mut pulls);
+        }
+        pulls
+    }
+
+    /// Minus the gradient of the loss.
+    fn of_loss(&self, model: &Model, point: &Point, drawn: Option<Drawn>) -> Vec<Mat<f64>> {
         let by = |point: &Point, departure: Option<&Departure>| -> Vec<Mat<f64>> {
             let mut seen = point.residual.clone();
             if let (Some(departure), Some(Drawn { sign, .. })) = (departure, drawn) {

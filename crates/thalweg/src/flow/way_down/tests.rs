@@ -38,7 +38,7 @@ fn departures_are_those_of_minibatches() {
     let draws = 20_000;
     let (mut on, mut beside, mut noise, mut apart) = (0.0, 0.0, Mat::zeros(2, 2), 0.0);
     for _ in 0..draws {
-        let step = Departure::draw(&model, &rule, &mut stream);
+        let step = Departure::draw(&model, rule.batch, &mut stream);
         on += step.second[(0, 0)].powi(2);
         beside += step.second[(0, 2)] * step.second[(2, 0)];
         noise += &step.noise * step.noise.transpose();
@@ -81,9 +81,8 @@ fn shift_beside_a_saddle_is_that_of_a_growth_at_random() {
         let way = Way {
             start: &start,
             steps: &[steps],
-            length: steps as f64,
+            length: steps,
             arrives: false,
-            sharpest: 2.0,
         };
         let shaken = Shaken::new(&model, &way, &rule(rate, batch)).unwrap();
         let scatter = (dim as f64 + 1.0) / batch;
