@@ -56,6 +56,22 @@ impl<S: Stiff> Logarithmic<S> {
     pub(super) fn time(&self, logarithm: f64) -> f64 {
         self.scale * logarithm.exp_m1()
     }
+
+    /// An error of the integration by s as one of that by u.
+    pub(super) fn in_time(&self, error: FlowError) -> FlowError {
+        match error {
+            FlowError::StepTooSmall { step, time } => FlowError::StepTooSmall {
+                step: step * (self.time(time) + self.scale),
+                time: self.time(time),
+            },
+            FlowError::TooManySteps { steps, time, end } => FlowError::TooManySteps {
+                steps,
+                time: self.time(time),
+                end: self.time(end),
+            },
+            error => error,
+        }
+    }
 }
 
 impl<S: Stiff> Stiff for Logarithmic<S> {

@@ -138,7 +138,7 @@ pub enum FlowError {
     Stopped(#[from] Stopped),
     /// The step size fell below what double precision can resolve.
     #[error(
-        "the integrator's step fell to {} at time {}, where rounding hides the motion: ask for earlier times, start from other weights, or divide each input and each output by its standard deviation",
+        "the integrator's step fell to {} at time {}, where rounding hides the motion: ask for times before that (`limit`, and `thalweg predict`, have the end), start from other weights, or divide each input and each output by its standard deviation",
         rounded(*step),
         rounded(*time)
     )]

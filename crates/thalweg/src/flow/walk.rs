@@ -175,7 +175,8 @@ impl<S: System> Integrator for rosenbrock::Integrator<'_, S> {
 
 impl<S: Stiff> Integrator for bdf::Integrator<Logarithmic<S>> {
     fn advance(&mut self, end: f64) -> Result<(), FlowError> {
-        self.advance(self.system.logarithm(end))
+        let advanced = self.advance(self.system.logarithm(end));
+        advanced.map_err(|error| self.system.in_time(error))
     }
 
     fn time(&self) -> f64 {

@@ -2,8 +2,9 @@
 
 use faer::{Mat, mat};
 use thalweg::flow::{Drift, FlowError, FlowSettings, Times, Waypoint, relaxation, rest, slow_flow};
-use thalweg::problem::{Problem, ProblemShape, Weights};
+use thalweg::problem::{Basis, Problem, ProblemShape, Weights, covariance, spectrum, teacher};
 use thalweg::recipe::Forces;
+use thalweg::theory::predict;
 
 use crate::{diagonal, random_minimum, random_weights, relative};
 
@@ -284,4 +285,25 @@ fn what_the_exact_drift_cannot_hold_is_an_error() {
     }
     // 6000 weights, of which a Jacobian would take 300 MB.
     assert!(follow((10, 2), 500, dropout).is_ok());
+}
+
+/// Long after the hidden units that nothing uses have lost their inputs, where some generators move no weights, the flow is at its end.
+#[test]
+fn a_wide_flow_goes_on_past_its_end() {
+    let axes = |seed| Basis::Random { seed };
+    let inputs = covariance::from_spectrum(&spectrum::power_law(10, 2.0), axes(1));
+    let teacher = teacher::from_singular_values(2, 10, &[3.0, 1.0], axes(2), axes(3));
+    let noise = covariance::from_spectrum(&[1.0, 0.3], axes(4));
+    let problem = Problem::new(inputs, teacher, noise, 3).unwrap();
+    let start = random_minimum(&problem, 1);
+    let times = Times::Slow(vec![1e4, 1e5]);
+    let path = slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap();
+    let end = predict(&problem).unwrap();
+    for at in &path.snapshots {
+        let (t, f) = (at.sharpness, at.fluctuation);
+        assert!(relative(t, end.sharpness) < 1e-6, "{t}");
+        assert!(relative(f, end.fluctuation) < 1e-6, "{f}");
+    }
+    // Only so far as its linear systems know it.
+    assert!(path.snapshots[0].layer_conditions[0] > 1e6);
 }

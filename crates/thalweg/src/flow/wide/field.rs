@@ -19,6 +19,8 @@ pub(super) struct Field {
     inputs: Generators,
     /// G_1 … G_{D−1}.
     outputs: Generators,
+    /// δ, which stands beside EᵀE.
+    pub(super) least: f64,
 }
 
 /// A symmetric operator on the generators.
@@ -58,13 +60,19 @@ impl Operator {
     }
 }
 
+/// δ relative to the square of the largest layer's norm.
+const LEAST: f64 = 1e-12;
+
 impl Field {
     /// The field at `layers`.
     pub(super) fn new(model: &Model, layers: Vec<Mat<f64>>) -> Self {
         let factors = Factors::new(model, layers);
         let below = factors.below[1..].iter();
         let above = factors.above[..factors.hidden()].iter();
+        let sizes = factors.layers.iter().map(Mat::squared_norm_l2);
+        let least = LEAST * sizes.fold(0.0, f64::max);
         Self {
+            least,
             inputs: below.map(|below| gram(below.as_ref())).collect(),
             outputs: above.map(|above| gram(above.transpose())).collect(),
             factors,
@@ -98,6 +106,10 @@ impl Field {
         each.map(|(k, pair)| {
             let mut sum = gram(pair[0].as_ref());
             sum += gram(pair[1].transpose());
+            // Half of δ from either side.
+            for i in 0..sum.nrows() {
+                sum[(i, i)] += 0.5 * self.least;
+            }
             let mut own = sum * faer::Scale(operator.gram(&self.factors.forces));
             if let Some(noise) = operator.coupling(&self.factors.forces) {
                 own += faer::Scale(noise * self.factors.input_traces[k]) * &self.outputs[k]
