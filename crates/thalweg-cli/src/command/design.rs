@@ -87,7 +87,9 @@ fn lever(text: &str) -> Result<Choice, String> {
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..=MOST_SECONDS).contains(&value) => Ok(value),
-        _ => Err("a number of seconds from 0 is needed".into()),
+        _ => Err(format!(
+            "a number of seconds from 0 to {MOST_SECONDS:e} is needed"
+        )),
     }
 }
 
@@ -182,7 +184,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                     format!("Its relaxation time is within the {within} steps.")
                 }
                 Some(steps) => format!(
-                    "Too slow for {within} steps: the relaxation time is {}; η² /B would have to be {} times as large.",
+                    "Too slow for {within} steps: the relaxation time is {}; η²/B would have to be {} times as large.",
                     significant(steps, 3),
                     significant(steps / within as f64, 2)
                 ),

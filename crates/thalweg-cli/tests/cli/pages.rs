@@ -73,7 +73,7 @@ fn flow_at_a_finite_step_size_is_of_plain_sgd() {
     let words = "flow --depth 3 --noise 3,0.3 --learning-rate 0.01 --batch 10 --steps 1e3 --drift finite --momentum 0.5";
     let run = run(&words.split(' ').collect::<Vec<_>>());
     assert_eq!(run.status, Some(2));
-    assert!(run.stderr.contains("it has no momentum"), "{}", run.stderr);
+    assert!(run.stderr.contains("`momentum` is 0.5"), "{}", run.stderr);
 }
 
 /// The table begins where SGD does, not at the end of the way down.

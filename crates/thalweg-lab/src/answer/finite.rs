@@ -6,7 +6,7 @@ use thalweg::problem::Weights;
 
 use super::flow::failure;
 use super::{AnswerError, CONVENTION, FlowTimes, Prepared, notes};
-use crate::compare::{Belief, finite_believed_on, is_plain};
+use crate::compare::{Belief, finite_believed_on, not_plain};
 use crate::quantity;
 
 /// The finite-step theory from one start.
@@ -32,9 +32,9 @@ enum Refused {
     NoStep,
     #[error(
         "the finite-step theory is for plain SGD, changes of labels and Gaussian input noise included: it has no momentum, weight decay, SAM or \
-         dropout; follow another drift, or simulate"
+         dropout, and `{field}` is {value}; leave that out, follow another drift, or simulate"
     )]
-    Recipe,
+    Recipe { field: &'static str, value: f64 },
 }
 
 impl<'p> FiniteAnswer<'p> {
@@ -52,8 +52,8 @@ impl<'p> FiniteAnswer<'p> {
         let (learning_rate, batch) = prepared
             .step
             .ok_or_else(|| AnswerError::input(Refused::NoStep))?;
-        if !is_plain(&prepared.recipe) {
-            return Err(AnswerError::input(Refused::Recipe));
+        if let Some((field, value)) = not_plain(&prepared.recipe) {
+            return Err(AnswerError::input(Refused::Recipe { field, value }));
         }
         let trajectory = match times {
             FlowTimes::Steps(steps) => flow::finite_path(problem, start, steps),

@@ -38,7 +38,7 @@ impl Predictor for FiniteStep {
     }
 
     fn concerns(&self, problem: &Problem, settings: &SimulateSettings) -> bool {
-        is_plain(&settings.recipe)
+        not_plain(&settings.recipe).is_none()
             && departures(settings).is_empty()
             && flow::finite_offered(problem).is_ok()
     }
@@ -134,20 +134,16 @@ fn at(path: &[FiniteWaypoint], step: u64, quantities: &[Quantity]) -> Vec<Option
     quantities.iter().map(value).collect()
 }
 
-/// Whether SGD by `recipe` is plain SGD on another problem.
-pub(crate) fn is_plain(recipe: &Recipe) -> bool {
-    let Recipe {
-        momentum,
-        weight_decay,
-        sam,
-        input_dropout,
-        hidden_dropout,
-        ..
-    } = recipe;
-    sam.is_none()
-        && [momentum, weight_decay, input_dropout, hidden_dropout]
-            .iter()
-            .all(|x| **x == 0.0)
+/// What takes SGD by `recipe` away from plain SGD on another problem: the first such field, and its value.
+pub(crate) fn not_plain(recipe: &Recipe) -> Option<(&'static str, f64)> {
+    let fields = [
+        ("momentum", recipe.momentum),
+        ("weight_decay", recipe.weight_decay),
+        ("sam", recipe.sam.map_or(0.0, |sam| sam.radius)),
+        ("input_dropout", recipe.input_dropout),
+        ("hidden_dropout", recipe.hidden_dropout),
+    ];
+    fields.into_iter().find(|(_, value)| *value != 0.0)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub use comparison::{
     Answered, Comparison, MeasuredQuantity, Predicted, PredictedQuantity, READING,
 };
 pub use finite_step::FiniteStep;
-pub(crate) use finite_step::is_plain;
+pub(crate) use finite_step::not_plain;
 pub(crate) use limit::rest_by;
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
