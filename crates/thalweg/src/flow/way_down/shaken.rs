@@ -268,7 +268,7 @@ impl<'a> Course<'a> {
     /// What is seen of `run` from the last of the strides on: noise may have made it late, and it comes down without noise.
     fn come_down(&self, mut run: Run, mut step: u64, mut on_the_way: Vec<f64>) -> Seen {
         let Self { model, rule, .. } = *self;
-        let point = Point::new(model, model.layers(&run.weights));
+        let mut point = Point::new(model, model.layers(&run.weights));
         self.look(step, &point, &mut on_the_way);
         if !self.arrives {
             return Seen {
@@ -277,14 +277,13 @@ impl<'a> Course<'a> {
             };
         }
         for _ in 0..self.strides.len() {
-            let point = Point::new(model, model.layers(&run.weights));
             if point.residual.norm_l2() <= BESIDE * model.scale() {
                 break;
             }
             let stride = self.stride(&run, &point, step);
             run.advance_together(stride, model, &point, rule, None);
             step += stride;
-            let point = Point::new(model, model.layers(&run.weights));
+            point = Point::new(model, model.layers(&run.weights));
             self.look(step, &point, &mut on_the_way);
         }
         let end = match to_manifold(model, &mut run.weights) {
