@@ -168,7 +168,7 @@ impl Descending {
             }
             // With much momentum the steps of a wide network take seconds.
             stop.asked()?;
-            run.advance(model, &point, &rule, None);
+            run.advance(1, model, &point, &rule, None);
         }
 
         let step_of = |time: f64| taken as f64 + time / steps.learning_rate;

@@ -182,7 +182,7 @@ impl<'a> Course<'a> {
         // SAM's ascent by the step's own minibatch does not become what more samples make of it.
         let longest = match rule.sam {
             Some(_) => 1,
-            None => (way.length as f64 / MOST_STEPS).ceil() as u64,
+            None => (way.length as f64 / MOST_STEPS).ceil().max(1.0) as u64,
         };
         let mut course = Self {
             model,
@@ -207,7 +207,7 @@ impl<'a> Course<'a> {
                 break;
             }
             let stride = course.stride(&run, &point, step).min(way.length - step);
-            run.advance_together(stride, model, &point, rule, None);
+            run.advance(stride, model, &point, rule, None);
             course.strides.push(stride);
             step += stride;
         }
@@ -233,8 +233,9 @@ impl<'a> Course<'a> {
         let effective = learning_rate / (1.0 - momentum);
         let curved = MOST_CURVED / (effective * point.sharpness());
         let moved = MOST_MOVED / run.motion(self.rule);
-        let stride = (curved.min(moved) as u64).clamp(1, self.longest.max(1));
-        let next = self.wanted.iter().find(|wanted| **wanted > step);
+        let stride = (curved.min(moved) as u64).clamp(1, self.longest);
+        let seen = self.wanted.partition_point(|wanted| *wanted <= step);
+        let next = self.wanted.get(seen);
         next.map_or(stride, |next| stride.min(next - step))
     }
 
@@ -258,7 +259,7 @@ impl<'a> Course<'a> {
                     ascent: ascent.as_ref().unwrap_or(&drawn),
                     sign: *sign,
                 };
-                run.advance_together(stride, model, &point, rule, Some(drawn));
+                run.advance(stride, model, &point, rule, Some(drawn));
             }
             step += stride;
         }
@@ -281,7 +282,7 @@ impl<'a> Course<'a> {
                 break;
             }
             let stride = self.stride(&run, &point, step);
-            run.advance_together(stride, model, &point, rule, None);
+            run.advance(stride, model, &point, rule, None);
             step += stride;
             point = Point::new(model, model.layers(&run.weights));
             self.look(step, &point, &mut on_the_way);

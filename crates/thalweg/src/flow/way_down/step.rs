@@ -53,24 +53,9 @@ impl Run {
         }
     }
 
-    /// The step from where the weights are, which is `point`.
+    /// `stride` steps from where the weights are, which is `point`. Several are taken as one, on which the gradient hardly changes: their velocity is what
+    /// momentum makes of it in the end.
     pub(super) fn advance(
-        &mut self,
-        model: &Model,
-        point: &Point,
-        rule: &Rule,
-        drawn: Option<Drawn>,
-    ) {
-        let pulls = model.flatten(&rule.pulls(model, point, drawn));
-        let weights = self.weights.iter_mut();
-        for ((w, v), pull) in weights.zip(&mut self.velocity).zip(pulls) {
-            *v = rule.momentum * *v + pull;
-            *w += rule.learning_rate * *v;
-        }
-    }
-
-    /// So many steps taken as one, on which the gradient hardly changes: its velocity is what momentum makes of it in the end.
-    pub(super) fn advance_together(
         &mut self,
         stride: u64,
         model: &Model,
@@ -78,14 +63,17 @@ impl Run {
         rule: &Rule,
         drawn: Option<Drawn>,
     ) {
-        if stride == 1 {
-            return self.advance(model, point, rule, drawn);
-        }
         let pulls = model.flatten(&rule.pulls(model, point, drawn));
+        let (kept, gained) = if stride == 1 {
+            (rule.momentum, 1.0)
+        } else {
+            (0.0, (1.0 - rule.momentum).recip())
+        };
+        let way = stride as f64 * rule.learning_rate;
         let weights = self.weights.iter_mut();
         for ((w, v), pull) in weights.zip(&mut self.velocity).zip(pulls) {
-            *v = pull / (1.0 - rule.momentum);
-            *w += stride as f64 * rule.learning_rate * *v;
+            *v = kept * *v + gained * pull;
+            *w += way * *v;
         }
     }
 

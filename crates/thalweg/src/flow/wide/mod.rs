@@ -30,12 +30,7 @@ mod tests;
 
 use faer::Mat;
 
-use super::{
-    FlowError,
-    bdf::Stiff,
-    point::Model,
-    products::{add, add_all},
-};
+use super::{FlowError, bdf::Stiff, point::Model, products::add_all};
 use crate::recipe::Forces;
 use eliminated::Eliminated;
 use factors::balances_along;
@@ -60,11 +55,9 @@ struct Here {
     rounded: Rounded,
     /// What is taken for X, corrected.
     x: Generators,
-    /// The same before the corrections.
-    found: Generators,
     /// E X before the corrections.
     motion: Vec<Mat<f64>>,
-    /// R − EᵀE X before them.
+    /// R − EᵀE X before them, less δX.
     defect: Generators,
     /// What they added to X, lifted.
     lifted: Option<Vec<Mat<f64>>>,
@@ -91,7 +84,6 @@ impl Here {
             time,
             rounded: Rounded::new(&field),
             field,
-            found: x.clone(),
             x,
             motion,
             defect,
@@ -110,11 +102,6 @@ impl Here {
             add_all(&mut change, 1.0, lifted);
         }
         let mut defect = self.defect.clone();
-        let least = self.field.least;
-        for (defect, (x, found)) in defect.iter_mut().zip(self.x.iter().zip(&self.found)) {
-            add(defect, -least, x);
-            add(defect, least, found);
-        }
         let balances = self.rounded.balances_change(&self.motion, &change, &moved);
         add_all(&mut defect, -1.0, &balances);
         self.seen = Some(Seen { moved, defect });
@@ -320,6 +307,7 @@ impl Stiff for WideFlow<'_> {
             *b = (*b + lifted) * inverse;
         }
         add_all(&mut here.x, 1.0, &y);
+        add_all(&mut here.defect, -here.field.least, &y);
         here.lift(lifted);
         self.system = Some(system);
         Ok(())
