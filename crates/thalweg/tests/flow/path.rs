@@ -363,6 +363,27 @@ fn runs_still_come_down_after_the_arrival() {
     assert!((0.5..1.7).contains(&(said / -off)), "{said} {off}");
 }
 
+/// At one step alone, some time after the arrival, as among others: of a few runs none may be late by then, where one in twenty is. In this tail what is said, with a
+/// standard error more of the spread of their times, may be some times as much.
+#[test]
+fn late_runs_are_told_by_one_step_alone() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[1e-8; 2]);
+    let problem = Problem::new(identity.clone(), identity, noise, 4).unwrap();
+    let start = Weights::new(&problem, vec![diagonal(&[0.08; 2]); 4]).unwrap();
+    let (rate, batch, step) = (0.02, 1, 4110);
+    let (off, error, found) = off_the_path(&problem, &start, (rate, batch, step), None, 512);
+    let alone = found.validity.unwrap();
+    assert!(off < -4.0 * error && !alone.in_range(), "{off} {error}");
+    let said = alone.approach.unwrap().end_drift;
+    assert!((0.8..4.0).contains(&(said / -off)), "{said} {off}");
+    let many: Vec<u64> = (1..=16).map(|k| step * k / 16).collect();
+    let settings = FlowSettings::default();
+    let found = path(&problem, &start, &steps(rate, batch, &many), &settings).unwrap();
+    let among = found.validity.unwrap().approach.unwrap().end_drift;
+    assert!((0.7..1.4).contains(&(said / among)), "{said} {among}");
+}
+
 /// T with decay, of which the path knows only what it does along the minima, is lower on the way by what the report says.
 #[test]
 fn decay_is_tried_on_the_way_down() {

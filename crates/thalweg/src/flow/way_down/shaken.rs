@@ -7,6 +7,11 @@
 //!
 //! Beside a saddle it is this that counts. There a direction grows as (1 + ηg)ᵗ, g of variance σ²/B, so that the mean of its logarithm is
 //! later by ½η²σ²t/B: nothing is linear in the noise, and no sum over the residual ([`Scattered`](super::scattered::Scattered)) has it.
+//!
+//! For as long as single runs come down after the descent its T is not SGD's mean. Of a few runs none may be late at a step at which one in twenty is: how many are is
+//! told by the spread of their times, and not by their number.
+
+use std::f64::consts::PI;
 
 use faer::Mat;
 
@@ -28,6 +33,12 @@ const MOST_PAIRS: usize = 32;
 
 /// The least: one alone has no standard error.
 const LEAST_PAIRS: usize = 2;
+
+/// The least where runs come down so late that it counts: the spread of their times is then known to a seventh or so.
+const LEAST_LATE: usize = 16;
+
+/// So many steps of the way are looked at beside those asked for, so that it does not depend on these how many pairs there are.
+const LOOKS: u64 = 16;
 
 /// They are enough where each standard error is below this,
 const SMALL_ERROR: f64 = 1e-3;
@@ -77,6 +88,16 @@ impl Shift {
         }
     }
 
+    /// The same, or a shift by `other` where that is further.
+    fn or_further(self, other: f64) -> Self {
+        let mean = if other.abs() > self.mean.abs() {
+            other
+        } else {
+            self.mean
+        };
+        Self { mean, ..self }
+    }
+
     fn is_known(&self) -> bool {
         // More pairs say no more of what diverges.
         self.error.is_nan() || self.error <= SMALL_ERROR.max(SMALL_SHARE * self.mean.abs())
@@ -105,15 +126,18 @@ pub(super) struct Way<'a> {
 }
 
 /// T of one run.
+#[derive(Default)]
 struct Seen {
-    /// At each of the steps asked for, as far as it went, until it is at the minima.
+    /// At each of the steps that are looked at, as far as it went, until it is at the minima.
     on_the_way: Vec<f64>,
     /// At the minima; no number where it has gone astray.
     end: Option<f64>,
+    /// The part of T that is missing at the last step of the way, relative to that at the minima, and its sum over the steps from then on.
+    missing: [f64; 2],
 }
 
 impl Seen {
-    /// That at the `row`-th of the steps asked for.
+    /// That at the `row`-th of the steps that are looked at.
     fn at(&self, row: usize) -> Option<f64> {
         self.on_the_way.get(row).copied().or(self.end)
     }
@@ -135,17 +159,32 @@ impl Shaken {
         loop {
             let stream = Stream::new(pairs.len() as u64, Purpose::Probes);
             pairs.push(course.shaken(stream)?);
+            let late = Late::of(&pairs, way.length);
             let runs = pairs.iter().flatten().chain([&still]);
             let rows = runs.map(|run| run.on_the_way.len()).max().unwrap_or(0);
-            let on_the_way: Vec<Shift> = (0..rows)
-                .map_while(|row| shift(&pairs, &|run| run.at(row)))
+            let shifts: Vec<Shift> = (0..course.looks.len())
+                .map_while(|row| {
+                    let by_late = late.shift(course.looks[row]);
+                    let counts = row < rows || by_late.abs() > SMALL_ERROR;
+                    let seen = counts.then(|| shift(&pairs, &|run| run.at(row)))??;
+                    Some(seen.or_further(by_late))
+                })
                 .collect();
             let end = shift(&pairs, &|run| run.end);
-            let enough =
-                pairs.len() >= LEAST_PAIRS && on_the_way.iter().chain(&end).all(Shift::is_known);
+            let least = if late.missing.abs() > SMALL_ERROR {
+                LEAST_LATE
+            } else {
+                LEAST_PAIRS
+            };
+            let enough = pairs.len() >= least && shifts.iter().chain(&end).all(Shift::is_known);
             if enough || pairs.len() >= most.max(LEAST_PAIRS) {
+                let row = |step: &u64| course.looks.partition_point(|look| look < step);
                 return Ok(Self {
-                    on_the_way,
+                    on_the_way: way
+                        .steps
+                        .iter()
+                        .map_while(|step| shifts.get(row(step)).copied())
+                        .collect(),
                     end,
                     is_whole: course.is_whole,
                 });
@@ -154,13 +193,59 @@ impl Shaken {
     }
 }
 
+/// Runs that come down after the descent, with times of a normal distribution: of T in all of them the part 2Q((t − t_a)/s) of what was missing on the arrival
+/// t_a is still missing at t, Q the tail of that distribution.
+#[derive(Clone, Copy)]
+struct Late {
+    /// The last step of the way.
+    arrival: u64,
+    /// The part of T that is missing then.
+    missing: f64,
+    /// s, with a standard error more.
+    steps: f64,
+}
+
+impl Late {
+    fn of(pairs: &[[Seen; 2]], arrival: u64) -> Self {
+        let runs = 2.0 * pairs.len() as f64;
+        let sum = |of: &dyn Fn(&Seen) -> f64| pairs.iter().flatten().map(of).sum::<f64>();
+        let missing = sum(&|run| run.missing[0]) / runs;
+        // Over all times 2Q(t/s) sums up to s √(2/π).
+        let steps = (sum(&|run| run.missing[1]) / runs / missing).abs() / f64::sqrt(2.0 / PI);
+        Self {
+            arrival,
+            missing,
+            steps: (1.0 + 1.0 / runs.sqrt()) * steps,
+        }
+    }
+
+    /// How far they take the mean of T at `step`, once the descent is down.
+    fn shift(self, step: u64) -> f64 {
+        if step < self.arrival || !self.steps.is_finite() {
+            return 0.0;
+        }
+        let from = (step - self.arrival) as f64 / self.steps.max(f64::MIN_POSITIVE);
+        // The middles of bins, to four standard deviations.
+        let deviations = (0..256).map(|i| (f64::from(i) + 0.5) / 64.0);
+        let (mut all, mut beyond) = (0.0, 0.0);
+        for deviation in deviations {
+            let weight = (-0.5 * deviation * deviation).exp();
+            all += weight;
+            if deviation > from {
+                beyond += weight;
+            }
+        }
+        -self.missing * beyond / all
+    }
+}
+
 /// The steps that runs take from one start.
 struct Course<'a> {
     model: &'a Model,
     rule: &'a Rule,
     start: &'a [f64],
-    /// At which of them T is wanted.
-    wanted: &'a [u64],
+    /// At which of them T is looked at.
+    looks: Vec<u64>,
     /// How many are taken as one, time after time.
     strides: Vec<u64>,
     /// The most of them.
@@ -184,24 +269,28 @@ impl<'a> Course<'a> {
             Some(_) => 1,
             None => (way.length as f64 / MOST_STEPS).ceil().max(1.0) as u64,
         };
+        let own = (0..=LOOKS).map(|look| way.length * look / LOOKS);
+        let mut looks: Vec<u64> = way.steps.iter().copied().chain(own).collect();
+        looks.sort_unstable();
+        looks.dedup();
         let mut course = Self {
             model,
             rule,
             start: way.start,
-            wanted: way.steps,
+            looks,
             strides: Vec::new(),
             longest,
             is_whole: false,
             arrives: false,
         };
         let mut run = Run::new(way.start.to_vec());
-        let mut on_the_way = Vec::new();
+        let mut seen = Seen::default();
         let mut step = 0;
         let stop = Stop::here();
         loop {
             stop.asked()?;
             let point = Point::new(model, model.layers(&run.weights));
-            course.look(step, &point, &mut on_the_way);
+            course.look(step, &point, &mut seen);
             course.is_whole = step == way.length;
             if course.is_whole || course.strides.len() == most {
                 break;
@@ -212,15 +301,15 @@ impl<'a> Course<'a> {
             step += stride;
         }
         course.arrives = course.is_whole && way.arrives;
-        let still = course.come_down(run, step, on_the_way);
+        let still = course.come_down(run, step, seen);
         Ok((course, still))
     }
 
-    /// Notes T at `point`, after `step` steps, where it is wanted.
-    fn look(&self, step: u64, point: &Point, seen: &mut Vec<f64>) {
-        let wanted = self.wanted[seen.len()..].iter();
-        let here = wanted.take_while(|wanted| **wanted == step).count();
-        seen.extend(std::iter::repeat_n(point.sharpness(), here));
+    /// Notes T at `point`, after `step` steps, where it is looked at.
+    fn look(&self, step: u64, point: &Point, seen: &mut Seen) {
+        if self.looks.get(seen.on_the_way.len()) == Some(&step) {
+            seen.on_the_way.push(point.sharpness());
+        }
     }
 
     /// How many steps of `run` from `point` may be taken as one, after `step` steps.
@@ -234,15 +323,16 @@ impl<'a> Course<'a> {
         let curved = MOST_CURVED / (effective * point.sharpness());
         let moved = MOST_MOVED / run.motion(self.rule);
         let stride = (curved.min(moved) as u64).clamp(1, self.longest);
-        let seen = self.wanted.partition_point(|wanted| *wanted <= step);
-        let next = self.wanted.get(seen);
+        let seen = self.looks.partition_point(|look| *look <= step);
+        let next = self.looks.get(seen);
         next.map_or(stride, |next| stride.min(next - step))
     }
 
     /// What is seen of two runs that meet the same minibatches with opposite signs.
     fn shaken(&self, mut stream: Stream) -> Result<[Seen; 2], FlowError> {
         let Self { model, rule, .. } = *self;
-        let mut runs = [1.0, -1.0].map(|sign| (sign, Run::new(self.start.to_vec()), Vec::new()));
+        let mut runs =
+            [1.0, -1.0].map(|sign| (sign, Run::new(self.start.to_vec()), Seen::default()));
         let mut step = 0;
         let stop = Stop::here();
         for &stride in &self.strides {
@@ -267,25 +357,27 @@ impl<'a> Course<'a> {
     }
 
     /// What is seen of `run` from the last of the strides on: noise may have made it late, and it comes down without noise.
-    fn come_down(&self, mut run: Run, mut step: u64, mut on_the_way: Vec<f64>) -> Seen {
+    fn come_down(&self, mut run: Run, mut step: u64, mut seen: Seen) -> Seen {
         let Self { model, rule, .. } = *self;
         let mut point = Point::new(model, model.layers(&run.weights));
-        self.look(step, &point, &mut on_the_way);
+        self.look(step, &point, &mut seen);
         if !self.arrives {
-            return Seen {
-                on_the_way,
-                end: None,
-            };
+            return seen;
         }
+        let on_arrival = point.sharpness();
+        // The steps, and the sum of T over them.
+        let (mut steps, mut sum) = (0.0, 0.0);
         for _ in 0..self.strides.len() {
             if point.residual.norm_l2() <= BESIDE * model.scale() {
                 break;
             }
             let stride = self.stride(&run, &point, step);
+            steps += stride as f64;
+            sum += stride as f64 * point.sharpness();
             run.advance(stride, model, &point, rule, None);
             step += stride;
             point = Point::new(model, model.layers(&run.weights));
-            self.look(step, &point, &mut on_the_way);
+            self.look(step, &point, &mut seen);
         }
         let end = match to_manifold(model, &mut run.weights) {
             Ok(distance) if distance <= ON_MANIFOLD => {
@@ -294,8 +386,9 @@ impl<'a> Course<'a> {
             _ => f64::NAN,
         };
         Seen {
-            on_the_way,
             end: Some(end),
+            missing: [1.0 - on_arrival / end, steps - sum / end],
+            ..seen
         }
     }
 }
