@@ -7,7 +7,10 @@ use thalweg::flow::{
 };
 use thalweg::problem::{Basis, Problem, Weights, covariance};
 use thalweg::recipe::{Recipe, Sam};
+use thalweg::simulate::{Ensemble, InitialWeights, SimulateSettings};
 use thalweg::theory::{Curvature, functionals, predict};
+
+use crate::diagonal;
 
 const BATCH: usize = 10;
 
@@ -817,6 +820,53 @@ fn dropout_is_another_clock_on_the_way() {
             "{recipe:?}: {said} {sgd}"
         );
     }
+}
+
+/// At its end the limit would be higher, by the noise of dropped units, by nearly as much as T is lower across the minima: but on the way, long before that end, it
+/// is lower.
+#[test]
+fn what_acts_at_the_end_alone_undoes_nothing_on_the_way() {
+    let turned = faer::mat![[0.9041, -0.1344], [-0.4272, -0.2845]];
+    let input = diagonal(&[0.7844, 1.0]);
+    let given = Problem::new(input, turned, diagonal(&[0.01; 2]), 3).unwrap();
+    let recipe = Recipe {
+        hidden_dropout: 0.01,
+        ..Recipe::default()
+    };
+    let learnt = recipe.problem(&given).unwrap();
+    let start = vec![
+        diagonal(&[0.0802, 0.0733]),
+        diagonal(&[0.0802, 0.0733]),
+        faer::mat![[0.0725, -0.0313], [-0.0343, -0.0663]],
+    ];
+    let start = Weights::new(&learnt, start).unwrap();
+    let (rate, batch, step, seeds) = (0.009695, 50, 6000, 8);
+    let settings = FlowSettings {
+        forces: recipe.forces(rate, batch),
+        drift: Drift::Exact,
+        ..FlowSettings::default()
+    };
+    let steps = Steps {
+        learning_rate: rate,
+        batch,
+        steps: vec![step],
+    };
+    let found = path(&learnt, &start, &steps, &settings).unwrap();
+    let found = found.under(&learnt, &recipe, (rate, batch)).unwrap();
+    let mut run = SimulateSettings::new(rate, batch);
+    run.recipe = recipe;
+    run.init = InitialWeights::Given(start);
+    let seeds: Vec<u64> = (0..seeds).collect();
+    let mut runs = Ensemble::start(&given, &run, &seeds).unwrap();
+    runs.run_to(step);
+    let of = |weights: &Weights| functionals(&learnt, weights).unwrap().sharpness;
+    let sum: f64 = runs.weights().iter().flatten().map(of).sum();
+    let sgd = sum / seeds.len() as f64 / found.snapshots[0].sharpness - 1.0;
+    let report = found.validity.unwrap();
+    let of_units = |part: &&LeftOut| part.cause == Cause::HiddenDropout;
+    let said = report.left_out.iter().find(of_units).unwrap().change;
+    assert!((0.8..1.25).contains(&(said / sgd)), "{said} {sgd}");
+    assert!(!report.in_range());
 }
 
 /// On the way, from (aI, I/a) to the balanced minimum, SGD is sooner by what the finite-step theory, which is another computation, has.

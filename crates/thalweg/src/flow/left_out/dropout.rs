@@ -2,14 +2,13 @@
 
 use faer::Mat;
 
-use super::Reference;
+use super::{InTime, Reference};
 use crate::flow::{FlowError, point::Point, potential::add_dropout, products::trace};
 use crate::problem::Spectral;
 
 /// What noise does that is not the prediction's.
 pub(super) struct Noisier {
-    /// The relative change of T at the end.
-    pub(super) end: f64,
+    pub(super) change: InTime,
     /// How much larger its trace is, relative to that of the prediction's.
     pub(super) more: f64,
 }
@@ -20,7 +19,10 @@ impl Noisier {
         let problem = reference.problem;
         Ok(Self {
             more: trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0,
-            end: reference.change(problem.input_covariance().to_owned(), noise)?,
+            change: InTime {
+                at_once: 0.0,
+                along: reference.change(problem.input_covariance().to_owned(), noise)?,
+            },
         })
     }
 }
@@ -40,11 +42,9 @@ pub(super) fn dropped_units(
         });
         noise += faer::Scale(strength) * (felt * above.transpose());
     }
-    let noisier = Noisier::of(reference, noise)?;
-    Ok(Noisier {
-        end: (1.0 + noisier.end) * (1.0 + lower) - 1.0,
-        ..noisier
-    })
+    let mut noisier = Noisier::of(reference, noise)?;
+    noisier.change.at_once = lower;
+    Ok(noisier)
 }
 
 /// What it does that dropout of inputs, with probability p = `dropped`, adds less noise than the prediction has: less by the mean part of one input.

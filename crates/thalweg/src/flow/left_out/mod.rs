@@ -248,7 +248,8 @@ impl Place {
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
 /// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, but for its dependence on x. On the way the noise's
-///   clock is faster by the share that this adds to its trace.
+///   clock is faster by the share that this adds to its trace. Across the minima it acts at once, and along them in all the time to the end: on the way the further
+///   one of both and the first alone is said, of SAM too.
 /// - *SAM*: about a minimum, along an eigenvector of curvature h, the step of linearised SGD takes the noise along with a
 ///   strength that is not η/2 + ρ but η(1 + ρh)³/2 + ρ + ρ²h on the step's own minibatch, and with another not η/2 but
 ///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S, which scatters as above. In place of this function of K
@@ -326,16 +327,18 @@ pub(super) fn left_out_at(
         } = &reference;
         Ok(rate(model, point, forces.noise, all)? * ahead)
     };
+    let is_end = place.way.is_none();
     // And where there is so much more noise in all, as a share of what there is, with another end.
     let noisier = |found: Result<Noisier, FlowError>| {
-        let Noisier { end, more } = found?;
+        let Noisier { change, more } = found?;
+        let change = change.at(is_end);
         match place.way {
             Some(Way {
                 ahead: Some(_),
                 slow_time,
                 ..
-            }) => Ok((1.0 + end) * (1.0 + sooner(more * slow_time)?) - 1.0),
-            _ => Ok(end),
+            }) => Ok((1.0 + change) * (1.0 + sooner(more * slow_time)?) - 1.0),
+            _ => Ok(change),
         }
     };
     let mut add = |cause, change: Result<f64, FlowError>| {
@@ -391,9 +394,11 @@ pub(super) fn left_out_at(
         };
         let rests = recipe.stability_number(raw_rate, steeper * lambda_max) < 1.0;
         let change = || {
-            let shape = beyond_first_order(&reference, sam.independent, radius, learning_rate)?;
-            let lower = away_from_teacher(&reference, sam, batch)?;
-            Ok((1.0 + shape) * (1.0 + lower) - 1.0)
+            let change = InTime {
+                at_once: away_from_teacher(&reference, sam, batch)?,
+                along: beyond_first_order(&reference, sam.independent, radius, learning_rate)?,
+            };
+            Ok(change.at(is_end))
         };
         add(Cause::Sam, if rests { change() } else { Ok(f64::INFINITY) });
     }
@@ -411,6 +416,27 @@ pub(super) fn left_out_at(
         );
     }
     Ok((found, amplified))
+}
+
+/// Relative changes of T that one cause makes at different times.
+#[derive(Clone, Copy)]
+struct InTime {
+    /// Across the minima, where SGD is soon.
+    at_once: f64,
+    /// Along them, in all the time to the end.
+    along: f64,
+}
+
+impl InTime {
+    /// Both at the end; on the way the further one of both and the first alone: how much of the other acts by then is not known, and it may undo the first.
+    fn at(self, is_end: bool) -> f64 {
+        let both = (1.0 + self.at_once) * (1.0 + self.along) - 1.0;
+        if is_end || both.abs() >= self.at_once.abs() {
+            both
+        } else {
+            self.at_once
+        }
+    }
 }
 
 /// A change of T below this, relative, is of rounding: T itself is not known better.
