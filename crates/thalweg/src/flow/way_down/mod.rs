@@ -141,7 +141,7 @@ impl Descending {
         let mut scattered = Scattered::new(model, last);
         let start = model.flatten(start.layers());
         let mut run = Run::new(start.clone());
-        let saddles = Saddles::of(model, steps.learning_rate)?;
+        let saddles = Saddles::of(model, steps.learning_rate, momentum)?;
         let stop = Stop::here();
         for step in 0..=most {
             taken = step;
