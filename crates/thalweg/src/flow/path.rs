@@ -145,6 +145,10 @@ pub fn path(
         here.step = Some(step);
         snapshots.push(here);
     }
+    // What noise does beside a saddle may be as large as T.
+    if descent.leaves_saddle && !shaken.is_whole {
+        (drift, end_drift) = (1.0, 1.0);
+    }
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
     let limit = limit(problem, settings);
     let (lambda_max, inputs) = descent.scattered.steepest(problem)?;
@@ -163,6 +167,7 @@ pub fn path(
         drift,
         end_drift,
         is_tried: shaken.is_whole,
+        leaves_saddle: descent.leaves_saddle,
         lambda_max,
         inputs,
     });

@@ -74,6 +74,8 @@ pub struct Approach {
     pub end_drift: f64,
     /// Whether runs with noise went all this way; a long way in a large network would take too long.
     pub is_tried: bool,
+    /// Whether the weights grow e times or more in some direction, out of a saddle, where noise counts: the drift is 1 where that is not tried.
+    pub leaves_saddle: bool,
     /// λ_max where T was largest.
     pub lambda_max: f64,
     /// Σ_j h_ij/λ_max there, with the curvatures h_ij of one output i: the most inputs that count in what scatters.
@@ -142,6 +144,13 @@ impl Approach {
         } else {
             ("Noise moves", " or a larger batch")
         };
+        if self.leaves_saddle && !self.is_tried {
+            return Some(
+                "On their way down the weights leave a saddle, where noise and what is added to SGD make them later or sooner: by how much is not tried on a way \
+                 so long in a network of this size, and may be any part of T. Start from larger weights, or simulate SGD."
+                    .to_owned(),
+            );
+        }
         (self.drift > MOST_DRIFT).then(|| {
             format!(
                 "{moves} the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by up to \
@@ -185,6 +194,7 @@ impl Approach {
             drift: self.drift.max(other.drift),
             end_drift: self.end_drift.max(other.end_drift),
             is_tried: self.is_tried && other.is_tried,
+            leaves_saddle: self.leaves_saddle || other.leaves_saddle,
             lambda_max: self.lambda_max.max(other.lambda_max),
             inputs: self.inputs.max(other.inputs),
         }
@@ -408,7 +418,7 @@ impl Validity {
             let follows = match (on_the_way.is_some(), is_tried) {
                 (true, true) => "so that SGD follows this descent",
                 (true, false) => {
-                    "so that SGD follows this descent if it does not leave a saddle, where noise and what is added to SGD make it later or sooner: by how much is not tried on a way so long in a network of this size"
+                    "so that SGD follows this descent, which leaves no saddle, if minibatches do no more on the way down than is counted: that is not tried on a way so long in a network of this size"
                 }
                 (false, true) => "so that T is right to about a percent",
                 (false, false) => {

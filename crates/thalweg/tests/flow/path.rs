@@ -410,6 +410,25 @@ fn momentum_leaves_a_saddle_later_than_gradient_flow() {
     assert!(off < 1e-3, "{off}");
 }
 
+/// In a network too large for that it is not tried what noise does: out of a saddle that may be any part of T, and elsewhere it is counted.
+#[test]
+fn a_saddle_that_is_not_tried_is_out_of_range() {
+    let width = 60;
+    let identity = Mat::<f64>::identity(width, width);
+    let noise = &identity * faer::Scale(1e-8);
+    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
+    for (size, leaves) in [(0.01, true), (1.2, false)] {
+        let start = Weights::new(&problem, vec![&identity * faer::Scale(size); 2]).unwrap();
+        let asked = steps(0.01, 1_000_000, &[3000]);
+        let found = path(&problem, &start, &asked, &FlowSettings::default()).unwrap();
+        let report = found.validity.unwrap();
+        let approach = report.approach.unwrap();
+        assert!(!approach.is_tried && approach.leaves_saddle == leaves);
+        assert_eq!(report.in_range(), !leaves, "{report:?}");
+        assert_eq!(report.sentence().contains("leave a saddle"), leaves);
+    }
+}
+
 /// T with decay, of which the path knows only what it does along the minima, is lower on the way by what the report says.
 #[test]
 fn decay_is_tried_on_the_way_down() {

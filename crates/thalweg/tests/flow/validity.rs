@@ -93,6 +93,7 @@ fn the_worst_of_two_has_the_larger_of_each() {
             drift: 0.3,
             end_drift: 0.1,
             is_tried: true,
+            leaves_saddle: true,
             lambda_max: 9.0,
             inputs: 2.0,
         }),

@@ -45,6 +45,9 @@ const EXACT_STEPS: u64 = 1000;
 /// Networks of more weights than this get fewer of them, to a tenth, since each takes as long as one of the integrator's evaluations.
 const MANY_WEIGHTS: usize = 100_000;
 
+/// At every so many steps it is looked at whether the weights dwell near a saddle, which takes many.
+const DWELL: u64 = 16;
+
 /// What momentum adds to the steps ends at so many multiplications in all, some tenths of a second.
 const MOST_WORK: f64 = 2e9;
 
@@ -72,6 +75,8 @@ pub(super) struct Descending {
     pub(super) sharpest: f64,
     /// The step from which on product and sharpness are within [`ARRIVED`] of theirs at the minimum.
     pub(super) arrival: f64,
+    /// Whether it dwells near a saddle on the way.
+    pub(super) leaves_saddle: bool,
     pub(super) scattered: Scattered,
     pub(super) statistics: Statistics,
 }
@@ -141,7 +146,7 @@ impl Descending {
         let mut scattered = Scattered::new(model, last);
         let start = model.flatten(start.layers());
         let mut run = Run::new(start.clone());
-        let saddles = Saddles::of(model, steps.learning_rate, momentum)?;
+        let mut saddles = Saddles::of(model, steps.learning_rate, momentum)?;
         let stop = Stop::here();
         for step in 0..=most {
             taken = step;
@@ -159,6 +164,9 @@ impl Descending {
                 });
             }
             scattered.look(step as f64, &point, &run.weights, standing.sharpness);
+            if step.is_multiple_of(DWELL) {
+                saddles.look(&point);
+            }
             history.push(standing);
             // What moves on may pass a minimum.
             let is_down = distance <= DOWN && run.coasting(&rule) <= DOWN;
@@ -168,7 +176,7 @@ impl Descending {
             }
             // With much momentum the steps of a wide network take seconds.
             stop.asked()?;
-            run.advance(1, model, &point, &rule, None);
+            run.advance(1, model, &point, &rule, &[]);
         }
 
         let step_of = |time: f64| taken as f64 + time / steps.learning_rate;
@@ -176,6 +184,7 @@ impl Descending {
             let point = Point::new(model, model.layers(run.weights()));
             let standing = Standing::at(model, step_of(run.time()), &point);
             scattered.look(standing.step, &point, run.weights(), standing.sharpness);
+            saddles.look(&point);
             history.push(standing);
             while let Some(step) = wanted.next_if(|step| *step as f64 <= step_of(run.time())) {
                 let time = steps.learning_rate * (step - taken) as f64;
@@ -186,7 +195,9 @@ impl Descending {
         let mut minimum = run.weights;
         to_manifold(model, &mut minimum)?;
         states.extend(wanted.map(|_| minimum.clone()));
-        let end = Point::new(model, model.layers(&minimum)).sharpness();
+        let end = Point::new(model, model.layers(&minimum));
+        let leaves_saddle = saddles.were_met(&end);
+        let end = end.sharpness();
         let sharpest = history.iter().map(|standing| standing.sharpness);
         Ok(Self {
             rule,
@@ -195,6 +206,7 @@ impl Descending {
             minimum,
             sharpest: sharpest.fold(end, f64::max),
             arrival: arrival(&history, end),
+            leaves_saddle,
             scattered,
             statistics: run.statistics,
         })

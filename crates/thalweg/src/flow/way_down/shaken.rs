@@ -145,9 +145,14 @@ impl Seen {
 
 impl Shaken {
     pub(super) fn new(model: &Model, way: &Way, rule: &Rule) -> Result<Self, FlowError> {
-        let gradients = if rule.sam.is_some() { 2.0 } else { 1.0 };
+        let longest = (way.length as f64 / MOST_STEPS).ceil().max(1.0) as u64;
+        let gradients = match rule.sam {
+            None => 1.0,
+            Some(_) if longest == 1 => 2.0,
+            Some(_) => 4.0,
+        };
         let affordable = (0.5 * MOST_WORK / (gradients * gradient_work(model))) as usize;
-        let (course, still) = Course::new(model, way, rule, affordable / LEAST_PAIRS)?;
+        let (course, still) = Course::new(model, way, rule, longest, affordable / LEAST_PAIRS)?;
         let most = MOST_PAIRS.min(affordable / course.strides.len().max(1));
         let mut pairs: Vec<[Seen; 2]> = Vec::new();
         let shift = |pairs: &[[Seen; 2]], of: &dyn Fn(&Seen) -> Option<f64>| {
@@ -257,18 +262,14 @@ struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// That of at most so many strides, and what is seen on it without noise.
+    /// That of at most `most` strides, each of at most `longest` steps, and what is seen on it without noise.
     fn new(
         model: &'a Model,
         way: &Way<'a>,
         rule: &'a Rule,
+        longest: u64,
         most: usize,
     ) -> Result<(Self, Seen), FlowError> {
-        // SAM's ascent by the step's own minibatch does not become what more samples make of it.
-        let longest = match rule.sam {
-            Some(_) => 1,
-            None => (way.length as f64 / MOST_STEPS).ceil().max(1.0) as u64,
-        };
         let own = (0..=LOOKS).map(|look| way.length * look / LOOKS);
         let mut looks: Vec<u64> = way.steps.iter().copied().chain(own).collect();
         looks.sort_unstable();
@@ -296,7 +297,7 @@ impl<'a> Course<'a> {
                 break;
             }
             let stride = course.stride(&run, &point, step).min(way.length - step);
-            run.advance(stride, model, &point, rule, None);
+            run.advance(stride, model, &point, rule, &[]);
             course.strides.push(stride);
             step += stride;
         }
@@ -320,7 +321,8 @@ impl<'a> Course<'a> {
             ..
         } = self.rule;
         let effective = learning_rate / (1.0 - momentum);
-        let curved = MOST_CURVED / (effective * point.sharpness());
+        let steeper = self.rule.steeper(self.model, point);
+        let curved = MOST_CURVED / (effective * steeper * point.sharpness());
         let moved = MOST_MOVED / run.motion(self.rule);
         let stride = (curved.min(moved) as u64).clamp(1, self.longest);
         let seen = self.looks.partition_point(|look| *look <= step);
@@ -337,19 +339,11 @@ impl<'a> Course<'a> {
         let stop = Stop::here();
         for &stride in &self.strides {
             stop.asked()?;
-            let batch = stride as f64 * rule.batch;
-            let drawn = Departure::draw(model, batch, &mut stream);
-            let is_own = rule.sam.is_some_and(|sam| sam.independent);
-            let ascent = is_own.then(|| Departure::draw(model, batch, &mut stream));
+            let minibatches = Minibatches::draw(model, rule, stride, &mut stream);
             for (sign, run, seen) in &mut runs {
                 let point = Point::new(model, model.layers(&run.weights));
                 self.look(step, &point, seen);
-                let drawn = Drawn {
-                    step: &drawn,
-                    ascent: ascent.as_ref().unwrap_or(&drawn),
-                    sign: *sign,
-                };
-                run.advance(stride, model, &point, rule, Some(drawn));
+                run.advance(stride, model, &point, rule, &minibatches.of(*sign));
             }
             step += stride;
         }
@@ -374,7 +368,7 @@ impl<'a> Course<'a> {
             let stride = self.stride(&run, &point, step);
             steps += stride as f64;
             sum += stride as f64 * point.sharpness();
-            run.advance(stride, model, &point, rule, None);
+            run.advance(stride, model, &point, rule, &[]);
             step += stride;
             point = Point::new(model, model.layers(&run.weights));
             self.look(step, &point, &mut seen);
@@ -389,6 +383,42 @@ impl<'a> Course<'a> {
             end: Some(end),
             missing: [1.0 - on_arrival / end, steps - sum / end],
             ..seen
+        }
+    }
+}
+
+/// The minibatches of several steps that are taken as one: by how much their mean departs from that of all samples, and single ones from their mean.
+///
+/// What is linear in a departure is felt of the mean alone. SAM's step is not: what it makes of a minibatch it makes on average of single ones, of which two stand
+/// for all, as far from their mean on either side.
+struct Minibatches {
+    mean: Drawn,
+    single: Option<Drawn>,
+}
+
+impl Minibatches {
+    fn draw(model: &Model, rule: &Rule, stride: u64, stream: &mut Stream) -> Self {
+        let is_other = rule.sam.is_some_and(|sam| sam.independent);
+        let mut draw = |batch: f64| Drawn {
+            step: Departure::draw(model, batch, stream),
+            ascent: is_other.then(|| Departure::draw(model, batch, stream)),
+        };
+        let steps = stride as f64;
+        let mean = draw(steps * rule.batch);
+        let is_linear = stride == 1 || rule.sam.is_none();
+        // 1/B of one is 1/(steps B) of the mean and the rest.
+        let single = (!is_linear).then(|| draw(rule.batch * steps / (steps - 1.0)));
+        Self { mean, single }
+    }
+
+    /// Those with this sign.
+    fn of(&self, sign: f64) -> Vec<Drawn> {
+        match &self.single {
+            Some(single) => {
+                let sides = [1.0, -1.0];
+                sides.map(|side| self.mean.mixed(sign, side, single)).into()
+            }
+            None => vec![self.mean.mixed(sign, 0.0, &self.mean)],
         }
     }
 }

@@ -30,12 +30,10 @@ pub(super) struct Departure {
     pub(super) noise: Mat<f64>,
 }
 
-/// The departures of a step's minibatch and of that on which SAM ascends, and a sign for both.
-#[derive(Clone, Copy)]
-pub(super) struct Drawn<'a> {
-    pub(super) step: &'a Departure,
-    pub(super) ascent: &'a Departure,
-    pub(super) sign: f64,
+/// The departures of a step's minibatch and of that on which SAM ascends, if it is another.
+pub(super) struct Drawn {
+    pub(super) step: Departure,
+    pub(super) ascent: Option<Departure>,
 }
 
 /// Weights and velocity.
@@ -54,14 +52,14 @@ impl Run {
     }
 
     /// `stride` steps from where the weights are, which is `point`. Several are taken as one, on which the gradient hardly changes: their velocity is what
-    /// momentum makes of it in the end.
+    /// momentum makes of it in the end. The gradient is the mean over the minibatches `drawn`, or over all samples where none is.
     pub(super) fn advance(
         &mut self,
         stride: u64,
         model: &Model,
         point: &Point,
         rule: &Rule,
-        drawn: Option<Drawn>,
+        drawn: &[Drawn],
     ) {
         let pulls = model.flatten(&rule.pulls(model, point, drawn));
         let (kept, gained) = if stride == 1 {
@@ -93,51 +91,59 @@ fn size(x: &[f64]) -> f64 {
 }
 
 impl Rule {
-    /// Minus the gradient of each layer: of the loss alone, or with a minibatch `drawn` that of decay and dropout too, which are not in the descent.
-    pub(super) fn pulls(
-        &self,
-        model: &Model,
-        point: &Point,
-        drawn: Option<Drawn>,
-    ) -> Vec<Mat<f64>> {
-        let mut pulls = self.of_loss(model, point, drawn);
-        if drawn.is_some() {
-            // The forces of the slow flow are B/η₁ times those of a step.
-            let share = -self.learning_rate / (1.0 - self.momentum) / self.batch;
-            add_decay(point, share * model.forces.decay, &mut pulls);
-            add_dropout(point, share * model.forces.dropout, &mut pulls);
+    /// Minus the gradient of each layer: of the loss alone, or with minibatches `drawn` the mean over them, and that of decay and dropout too, which are not in
+    /// the descent.
+    pub(super) fn pulls(&self, model: &Model, point: &Point, drawn: &[Drawn]) -> Vec<Mat<f64>> {
+        let Some((first, others)) = drawn.split_first() else {
+            return self.of_loss(model, point, None);
+        };
+        let mut pulls = self.of_loss(model, point, Some(first));
+        for other in others {
+            for (sum, pull) in pulls
+                .iter_mut()
+                .zip(self.of_loss(model, point, Some(other)))
+            {
+                *sum += pull;
+            }
         }
+        for pull in &mut pulls {
+            *pull *= faer::Scale(1.0 / drawn.len() as f64);
+        }
+        // The forces of the slow flow are B/η₁ times those of a step.
+        let share = -self.learning_rate / (1.0 - self.momentum) / self.batch;
+        add_decay(point, share * model.forces.decay, &mut pulls);
+        add_dropout(point, share * model.forces.dropout, &mut pulls);
         pulls
     }
 
     /// Minus the gradient of the loss.
-    fn of_loss(&self, model: &Model, point: &Point, drawn: Option<Drawn>) -> Vec<Mat<f64>> {
-        let by = |point: &Point, departure: Option<&Departure>| -> Vec<Mat<f64>> {
-            let mut seen = point.residual.clone();
-            if let (Some(departure), Some(Drawn { sign, .. })) = (departure, drawn) {
-                seen +=
-                    faer::Scale(sign) * (&point.residual * &departure.second - &departure.noise);
-            }
-            velocity(point, &seen)
-        };
-        let step = drawn.map(|drawn| drawn.step);
+    fn of_loss(&self, model: &Model, point: &Point, drawn: Option<&Drawn>) -> Vec<Mat<f64>> {
+        let step = drawn.map(|drawn| &drawn.step);
         let Some(sam) = self.sam else {
-            return by(point, step);
+            return pull(point, step);
         };
-        let down = by(point, drawn.map(|drawn| drawn.ascent));
-        let radius = if sam.normalised {
-            let squares: f64 = down.iter().map(Mat::squared_norm_l2).sum();
-            let of_noise = match drawn {
-                Some(_) => 0.0,
-                None => self.gradient_noise(model, point),
-            };
-            sam.radius / (squares + of_noise).sqrt().max(f64::MIN_POSITIVE)
-        } else {
-            sam.radius
+        let ascent = drawn.and_then(|drawn| drawn.ascent.as_ref());
+        let down = pull(point, ascent.or(step));
+        let radius = match drawn {
+            Some(_) => ascent_along(sam, &down, 0.0),
+            None => ascent_along(sam, &down, self.gradient_noise(model, point)),
         };
         let climbed = point.layers.iter().zip(&down);
         let climbed = climbed.map(|(w, down)| w - faer::Scale(radius) * down);
-        by(&Point::new(model, climbed.collect()), step)
+        pull(&Point::new(model, climbed.collect()), step)
+    }
+
+    /// How many times the curvature, of at most T, SAM's ascent makes of it.
+    pub(super) fn steeper(&self, model: &Model, point: &Point) -> f64 {
+        let Some(sam) = self.sam else {
+            return 1.0;
+        };
+        let radius = if sam.normalised {
+            ascent_along(sam, &pull(point, None), self.gradient_noise(model, point))
+        } else {
+            sam.radius
+        };
+        1.0 + radius * point.sharpness()
     }
 
     /// E‖g − E g‖² of a minibatch's gradient g: of the labels' noise F/B, and of R(S − I) with R = (W_D…W_1 − V)X, whose entries have covariances
@@ -150,5 +156,46 @@ impl Rule {
         };
         let of_inputs: f64 = (0..point.depth()).map(scatter).sum();
         (model.fluctuation(point) + of_inputs) / self.batch
+    }
+}
+
+/// ρ along the gradient −`down`, whose mean square is larger by `noise`.
+fn ascent_along(sam: Sam, down: &[Mat<f64>], noise: f64) -> f64 {
+    if !sam.normalised {
+        return sam.radius;
+    }
+    let squares: f64 = down.iter().map(Mat::squared_norm_l2).sum();
+    sam.radius / (squares + noise).sqrt().max(f64::MIN_POSITIVE)
+}
+
+/// Minus the gradient of the loss of a minibatch with this departure, or of all samples.
+fn pull(point: &Point, departure: Option<&Departure>) -> Vec<Mat<f64>> {
+    let mut seen = point.residual.clone();
+    if let Some(departure) = departure {
+        seen += &point.residual * &departure.second - &departure.noise;
+    }
+    velocity(point, &seen)
+}
+
+impl Drawn {
+    /// `by` times it and `more` times another.
+    pub(super) fn mixed(&self, by: f64, more: f64, other: &Self) -> Self {
+        let ascents = self.ascent.as_ref().zip(other.ascent.as_ref());
+        Self {
+            step: self.step.mixed(by, more, &other.step),
+            ascent: ascents.map(|(one, other)| one.mixed(by, more, other)),
+        }
+    }
+}
+
+impl Departure {
+    /// `by` times it and `more` times another.
+    fn mixed(&self, by: f64, more: f64, other: &Self) -> Self {
+        let mix =
+            |one: &Mat<f64>, other: &Mat<f64>| faer::Scale(by) * one + faer::Scale(more) * other;
+        Self {
+            second: mix(&self.second, &other.second),
+            noise: mix(&self.noise, &other.noise),
+        }
     }
 }
