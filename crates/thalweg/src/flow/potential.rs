@@ -24,19 +24,29 @@ pub(super) fn add_dropout(point: &Point, dropout: f64, gradient: &mut [Mat<f64>]
         let (above, below) = (&point.above[k - 1], &point.below[k]);
         let sensitivity = |j: usize| above.col(j).squared_norm_l2();
         let activity = |j: usize| below.row(j).squared_norm_l2();
-        let mut back = Mat::from_fn(below.nrows(), below.ncols(), |j, c| {
+        let back = Mat::from_fn(below.nrows(), below.ncols(), |j, c| {
             dropout * sensitivity(j) * below[(j, c)]
         });
-        for m in (0..k).rev() {
-            gradient[m] += &back * point.below[m].transpose();
-            back = point.layers[m].transpose() * back;
-        }
-        let mut on = Mat::from_fn(above.nrows(), above.ncols(), |i, j| {
+        let on = Mat::from_fn(above.nrows(), above.ncols(), |i, j| {
             dropout * above[(i, j)] * activity(j)
         });
-        for m in k..point.depth() {
-            gradient[m] += point.above[m].transpose() * &on;
-            on = on * point.layers[m].transpose();
-        }
+        add_through_units(point, k, (back, on), gradient);
+    }
+}
+
+/// Adds what the layers below hidden layer k feel by `back`, of the form of B_kX, and those above it by `on`, of the form of A_k.
+pub(super) fn add_through_units(
+    point: &Point,
+    k: usize,
+    (mut back, mut on): (Mat<f64>, Mat<f64>),
+    gradient: &mut [Mat<f64>],
+) {
+    for m in (0..k).rev() {
+        gradient[m] += &back * point.below[m].transpose();
+        back = point.layers[m].transpose() * back;
+    }
+    for m in k..point.depth() {
+        gradient[m] += point.above[m].transpose() * &on;
+        on = on * point.layers[m].transpose();
     }
 }

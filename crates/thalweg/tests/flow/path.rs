@@ -429,6 +429,30 @@ fn a_saddle_that_is_not_tried_is_out_of_range() {
     }
 }
 
+/// The noise of dropped units kicks the weights of the second direction, which would otherwise grow out of the saddle by their own size alone.
+#[test]
+fn the_noise_of_dropped_units_is_tried_on_the_way_down() {
+    let identity = diagonal(&[1.0; 2]);
+    let problem = Problem::new(identity, diagonal(&[0.5, 0.227]), diagonal(&[0.25; 2]), 3);
+    let problem = problem.unwrap();
+    let layers = vec![
+        faer::mat![[-0.0268, 0.0760], [-0.0412, -0.2690]],
+        faer::mat![[0.0475, -0.0046], [0.0683, 0.0350]],
+        faer::mat![[-0.1018, 0.1414], [0.1901, -0.1712]],
+    ];
+    let start = Weights::new(&problem, layers).unwrap();
+    let recipe = Recipe {
+        hidden_dropout: 1e-3,
+        ..Recipe::default()
+    };
+    let run = (0.01735, 10, 12_700);
+    let (off, error, found) = off_the_path_by(&problem, &start, run, &recipe, 128);
+    let report = found.validity.unwrap();
+    assert!(off > 3.0 * error && !report.in_range(), "{off} {error}");
+    let said = report.approach.unwrap().drift;
+    assert!((0.5..2.5).contains(&(said / off)), "{said} {off} {error}");
+}
+
 /// T with decay, of which the path knows only what it does along the minima, is lower on the way by what the report says.
 #[test]
 fn decay_is_tried_on_the_way_down() {
@@ -481,11 +505,24 @@ fn off_the_path(
         sam,
         ..Recipe::default()
     };
+    off_the_path_by(problem, start, (rate, batch, step), &recipe, seeds)
+}
+
+/// The same of SGD by `recipe`.
+fn off_the_path_by(
+    problem: &Problem,
+    start: &Weights,
+    (rate, batch, step): (f64, usize, u64),
+    recipe: &Recipe,
+    seeds: u64,
+) -> (f64, f64, Trajectory) {
+    let sam = recipe.sam;
     let settings = FlowSettings {
         forces: recipe.forces(rate, batch),
         sam,
         drift: match sam {
             Some(sam) if sam.normalised => Drift::Exact,
+            _ if recipe.hidden_dropout > 0.0 => Drift::Exact,
             _ => Drift::Symmetric,
         },
         ..FlowSettings::default()
@@ -504,7 +541,7 @@ fn off_the_path(
     let squares: f64 = sharpness.iter().map(|t| (t - mean).powi(2)).sum();
     let expected = found.snapshots[0].sharpness;
     let error = (squares / (count * (count - 1.0))).sqrt() / expected;
-    let found = found.under(problem, &recipe, (rate, batch)).unwrap();
+    let found = found.under(problem, recipe, (rate, batch)).unwrap();
     (mean / expected - 1.0, error, found)
 }
 

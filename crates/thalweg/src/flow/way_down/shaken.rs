@@ -3,7 +3,7 @@
 //! It is tried: descents go down in pairs whose minibatches depart from the mean over samples by opposite amounts. What changes its sign with them
 //! cancels in the mean of a pair, and what is left is how far the noise takes the mean of T, at second order in it: a few pairs know that well
 //! where thousands of runs of SGD would be needed. So only the covariances of a minibatch's moments count, and they are drawn as Gaussian:
-//! S − I of B Gaussian samples has variances 1/B beside the diagonal and 2/B on it.
+//! S − I of B Gaussian samples has variances 1/B beside the diagonal and 2/B on it. Of units that are dropped what is linear in their masks is drawn with them.
 //!
 //! Beside a saddle it is this that counts. There a direction grows as (1 + ηg)ᵗ, g of variance σ²/B, so that the mean of its logarithm is
 //! later by ½η²σ²t/B: nothing is linear in the noise, and no sum over the residual ([`Scattered`](super::scattered::Scattered)) has it.
@@ -48,6 +48,9 @@ const SMALL_SHARE: f64 = 0.2;
 
 /// What they cost ends at so many multiplications in all, about a second.
 const MOST_WORK: f64 = 1e9;
+
+/// A normal number costs as much as so many multiplications.
+const DRAWN: usize = 10;
 
 /// Where the way is longer than this, several steps are taken as one with as many times the samples.
 const MOST_STEPS: f64 = 1000.0;
@@ -151,7 +154,11 @@ impl Shaken {
             Some(_) if longest == 1 => 2.0,
             Some(_) => 4.0,
         };
-        let affordable = (0.5 * MOST_WORK / (gradients * gradient_work(model))) as usize;
+        let mut gradient = gradient_work(model);
+        if rule.dropped(model) > 0.0 {
+            gradient += dropped_work(model);
+        }
+        let affordable = (0.5 * MOST_WORK / (gradients * gradient)) as usize;
         let (course, still) = Course::new(model, way, rule, longest, affordable / LEAST_PAIRS)?;
         let most = MOST_PAIRS.min(affordable / course.strides.len().max(1));
         let mut pairs: Vec<[Seen; 2]> = Vec::new();
@@ -399,9 +406,10 @@ struct Minibatches {
 impl Minibatches {
     fn draw(model: &Model, rule: &Rule, stride: u64, stream: &mut Stream) -> Self {
         let is_other = rule.sam.is_some_and(|sam| sam.independent);
+        let dropped = rule.dropped(model);
         let mut draw = |batch: f64| Drawn {
-            step: Departure::draw(model, batch, stream),
-            ascent: is_other.then(|| Departure::draw(model, batch, stream)),
+            step: Departure::draw(model, batch, dropped, stream),
+            ascent: is_other.then(|| Departure::draw(model, batch, dropped, stream)),
         };
         let steps = stride as f64;
         let mean = draw(steps * rule.batch);
@@ -424,15 +432,46 @@ impl Minibatches {
 }
 
 impl Departure {
-    /// That of a minibatch of `batch` samples.
-    pub(super) fn draw(model: &Model, batch: f64, stream: &mut Stream) -> Self {
+    /// That of a minibatch of `batch` samples, with units that are dropped by so much.
+    pub(super) fn draw(model: &Model, batch: f64, dropped: f64, stream: &mut Stream) -> Self {
         let mut normal = |rows, columns| Mat::from_fn(rows, columns, |_, _| stream.normal());
         let rank = model.rank();
-        let second = normal(rank, rank);
-        let noise = normal(model.noise_root().ncols(), rank);
+        let mut moments = |variance: f64| {
+            let second = normal(rank, rank);
+            let noise = model.noise_root() * normal(model.noise_root().ncols(), rank);
+            [
+                faer::Scale((0.5 * variance).sqrt()) * (&second + second.transpose()),
+                faer::Scale(variance.sqrt()) * noise,
+            ]
+        };
+        let [second, noise] = moments(batch.recip());
+        let units = if dropped > 0.0 {
+            hidden_units(model)
+        } else {
+            0
+        };
+        let variance = dropped / batch;
+        let mut units: Vec<[Mat<f64>; 2]> = (0..units).map(|_| moments(variance)).collect();
+        for [second, _] in &mut units {
+            // The moments zzᵀ of samples scatter about I, and their masks about 0.
+            let mean = variance.sqrt() * stream.normal();
+            *second += faer::Scale(mean) * Mat::<f64>::identity(rank, rank);
+        }
         Self {
-            second: faer::Scale((2.0 * batch).sqrt().recip()) * (&second + second.transpose()),
-            noise: faer::Scale(batch.sqrt().recip()) * (model.noise_root() * noise),
+            second,
+            noise,
+            units,
         }
     }
+}
+
+/// Units of all hidden layers.
+fn hidden_units(model: &Model) -> usize {
+    model.widths()[1..model.depth()].iter().sum()
+}
+
+/// The multiplications that the dropout of units adds to a gradient, about: of each a departure is drawn and felt.
+fn dropped_work(model: &Model) -> f64 {
+    let (rank, outputs) = (model.rank(), model.outputs());
+    (2 * hidden_units(model) * (rank * rank * (outputs + DRAWN) + DRAWN * rank * outputs)) as f64
 }

@@ -5,7 +5,7 @@ use faer::Mat;
 use crate::flow::{
     descent::velocity,
     point::{Model, Point},
-    potential::{add_decay, add_dropout},
+    potential::{add_decay, add_dropout, add_through_units},
     products::sum_of_products,
 };
 use crate::recipe::Sam;
@@ -28,6 +28,9 @@ pub(super) struct Departure {
     pub(super) second: Mat<f64>,
     /// (1/B) Σ εzᵀ, d_y × rank Σx.
     pub(super) noise: Mat<f64>,
+    /// (1/B) Σ Δzzᵀ and (1/B) Σ Δεzᵀ for each hidden unit, layer by layer, where dropout makes 1 + Δ of its activity: to first order in Δ, which is of
+    /// variance p/(1 − p). None without dropout.
+    pub(super) units: Vec<[Mat<f64>; 2]>,
 }
 
 /// The departures of a step's minibatch and of that on which SAM ascends, if it is another.
@@ -109,11 +112,20 @@ impl Rule {
         for pull in &mut pulls {
             *pull *= faer::Scale(1.0 / drawn.len() as f64);
         }
-        // The forces of the slow flow are B/η₁ times those of a step.
-        let share = -self.learning_rate / (1.0 - self.momentum) / self.batch;
-        add_decay(point, share * model.forces.decay, &mut pulls);
-        add_dropout(point, share * model.forces.dropout, &mut pulls);
+        let share = self.share();
+        add_decay(point, -share * model.forces.decay, &mut pulls);
+        add_dropout(point, -share * model.forces.dropout, &mut pulls);
         pulls
+    }
+
+    /// The forces of the slow flow are B/η₁ times those of a step.
+    fn share(&self) -> f64 {
+        self.learning_rate / (1.0 - self.momentum) / self.batch
+    }
+
+    /// p/(1 − p) of dropped units.
+    pub(super) fn dropped(&self, model: &Model) -> f64 {
+        self.share() * model.forces.dropout
     }
 
     /// Minus the gradient of the loss.
@@ -170,11 +182,34 @@ fn ascent_along(sam: Sam, down: &[Mat<f64>], noise: f64) -> f64 {
 
 /// Minus the gradient of the loss of a minibatch with this departure, or of all samples.
 fn pull(point: &Point, departure: Option<&Departure>) -> Vec<Mat<f64>> {
-    let mut seen = point.residual.clone();
-    if let Some(departure) = departure {
-        seen += &point.residual * &departure.second - &departure.noise;
+    let Some(departure) = departure else {
+        return velocity(point, &point.residual);
+    };
+    let mut seen = &point.residual + &point.residual * &departure.second - &departure.noise;
+    if departure.units.is_empty() {
+        return velocity(point, &seen);
     }
-    velocity(point, &seen)
+    let mut units = departure.units.iter();
+    let mut through = Vec::new();
+    for k in 1..point.depth() {
+        let (above, below) = (&point.above[k - 1], &point.below[k]);
+        let mut back = Mat::zeros(below.nrows(), below.ncols());
+        let mut on = Mat::zeros(above.nrows(), above.ncols());
+        for (j, [second, noise]) in units.by_ref().take(below.nrows()).enumerate() {
+            let (out, active) = (above.col(j), below.row(j));
+            // What the unit adds to the output, and what the layers on either side of it see of the rest.
+            seen += out * (active * second);
+            let rest = &point.residual * second - noise;
+            back.row_mut(j).copy_from(-(out.transpose() * &rest));
+            on.col_mut(j).copy_from(-(&rest * active.transpose()));
+        }
+        through.push((back, on));
+    }
+    let mut pull = velocity(point, &seen);
+    for (k, parts) in (1..).zip(through) {
+        add_through_units(point, k, parts, &mut pull);
+    }
+    pull
 }
 
 impl Drawn {
@@ -196,6 +231,12 @@ impl Departure {
         Self {
             second: mix(&self.second, &other.second),
             noise: mix(&self.noise, &other.noise),
+            units: self
+                .units
+                .iter()
+                .zip(&other.units)
+                .map(|([a, b], [c, d])| [mix(a, c), mix(b, d)])
+                .collect(),
         }
     }
 }

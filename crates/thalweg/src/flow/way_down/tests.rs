@@ -39,7 +39,7 @@ fn departures_are_those_of_minibatches() {
     let draws = 20_000;
     let (mut on, mut beside, mut noise, mut apart) = (0.0, 0.0, Mat::zeros(2, 2), 0.0);
     for _ in 0..draws {
-        let step = Departure::draw(&model, rule.batch, &mut stream);
+        let step = Departure::draw(&model, rule.batch, 0.0, &mut stream);
         on += step.second[(0, 0)].powi(2);
         beside += step.second[(0, 2)] * step.second[(2, 0)];
         noise += &step.noise * step.noise.transpose();
@@ -140,5 +140,72 @@ fn shift_beside_a_saddle_under_sam_is_that_of_single_minibatches() {
             (said.mean - expected).abs() < 3.0 * said.error && said.error < 0.3 * expected.abs(),
             "{said:?} {expected}"
         );
+    }
+}
+
+/// The mean square of what dropped units add to a gradient, to first order in their masks, against samples one by one: of 20,000 each is known to some percent.
+#[test]
+fn departures_of_dropped_units_are_those_of_samples() {
+    let problem = problem(3, 2, 3);
+    let model = Model::new(&problem);
+    let (dropped, batch, draws) = (0.01, 5.0, 20_000);
+    let layers = crate::flow::tests::minimum(&problem).layers().to_vec();
+    let layers: Vec<Mat<f64>> = layers.iter().map(|w| w * faer::Scale(1.3)).collect();
+    let point = Point::new(&model, layers.clone());
+    let mut stream = Stream::new(4, Purpose::Probes);
+    let mut drawn = vec![0.0; layers.len()];
+    for _ in 0..draws {
+        let mut step = Departure::draw(&model, batch, dropped, &mut stream);
+        step.second.fill(0.0);
+        step.noise.fill(0.0);
+        let still = rule(0.1, batch).pulls(&model, &point, &[]);
+        let pulls = rule(0.1, batch).pulls(&model, &point, &[Drawn { step, ascent: None }]);
+        for ((sum, pull), still) in drawn.iter_mut().zip(pulls).zip(still) {
+            *sum += (pull - still).squared_norm_l2();
+        }
+    }
+    let mut seen = vec![0.0; layers.len()];
+    let small = 1e-4;
+    for _ in 0..draws {
+        let z = Mat::from_fn(model.rank(), 1, |_, _| stream.normal());
+        let noise = Mat::from_fn(model.noise_root().ncols(), 1, |_, _| stream.normal());
+        let noise = model.noise_root() * noise;
+        let masks: Vec<Mat<f64>> = (1..layers.len())
+            .map(|k| Mat::from_fn(layers[k].ncols(), 1, |_, _| stream.normal().signum()))
+            .collect();
+        // The gradient of ½|W_D…(1 + Δ)…W_1x − Vx − ε|² of one sample.
+        let gradient = |size: f64| -> Vec<Mat<f64>> {
+            let mut active = vec![model.root() * &z];
+            for (k, layer) in layers.iter().enumerate() {
+                let mut next = layer * &active[k];
+                if let Some(mask) = masks.get(k) {
+                    next = Mat::from_fn(next.nrows(), 1, |j, _| {
+                        next[(j, 0)] * (1.0 + size * mask[(j, 0)])
+                    });
+                }
+                active.push(next);
+            }
+            let mut back = &active[layers.len()] - model.target() * &z - &noise;
+            let mut gradients = vec![Mat::zeros(0, 0); layers.len()];
+            for k in (0..layers.len()).rev() {
+                gradients[k] = &back * active[k].transpose();
+                back = layers[k].transpose() * back;
+                if k > 0 {
+                    let mask = &masks[k - 1];
+                    back = Mat::from_fn(back.nrows(), 1, |j, _| {
+                        back[(j, 0)] * (1.0 + size * mask[(j, 0)])
+                    });
+                }
+            }
+            gradients
+        };
+        let both = gradient(small).into_iter().zip(gradient(-small));
+        for (sum, (one, other)) in seen.iter_mut().zip(both) {
+            *sum += ((one - other) * faer::Scale(0.5 / small)).squared_norm_l2();
+        }
+    }
+    for (drawn, seen) in drawn.into_iter().zip(seen) {
+        let expected = seen * dropped / batch;
+        assert!((drawn / expected - 1.0).abs() < 0.06, "{drawn} {expected}");
     }
 }
