@@ -60,9 +60,10 @@ impl<S: Stiff> Logarithmic<S> {
     /// An error of the integration by s as one of that by u.
     pub(super) fn in_time(&self, error: FlowError) -> FlowError {
         match error {
-            FlowError::StepTooSmall { step, time } => FlowError::StepTooSmall {
+            FlowError::StepTooSmall { step, time, end } => FlowError::StepTooSmall {
                 step: step * (self.time(time) + self.scale),
                 time: self.time(time),
+                end: self.time(end),
             },
             FlowError::TooManySteps { steps, time, end } => FlowError::TooManySteps {
                 steps,

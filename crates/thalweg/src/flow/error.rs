@@ -138,15 +138,18 @@ pub enum FlowError {
     Stopped(#[from] Stopped),
     /// The step size fell below what double precision can resolve.
     #[error(
-        "the integrator's step fell to {} at time {}, where rounding hides the motion: ask for times before that (`limit`, and `thalweg predict`, have the end), start from other weights, or divide each input and each output by its standard deviation",
+        "the integrator's step fell to {} at time {}, where rounding hides the motion: {}start from other weights, or divide each input and each output by its standard deviation",
         rounded(*step),
-        rounded(*time)
+        rounded(*time),
+        if end.is_finite() { "ask for times before that (`thalweg predict` has the end), " } else { "" }
     )]
     StepTooSmall {
         /// The step size.
         step: f64,
         /// Time reached.
         time: f64,
+        /// Time asked for; infinite for a descent, whose time is not that of the steps asked for.
+        end: f64,
     },
     /// An eigenvalue or singular value iteration of the linear algebra library failed.
     #[error(
@@ -302,5 +305,23 @@ fn stopped(end: f64) -> String {
         format!(" of {}: ask for earlier times", rounded(end))
     } else {
         " on the way to the minima: start from weights of another size".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FlowError;
+
+    /// Times are asked for of the slow flow alone: those of a descent are none of the caller's.
+    #[test]
+    fn earlier_times_are_advised_where_times_were_asked_for() {
+        for (end, advised) in [(3.0, true), (f64::INFINITY, false)] {
+            let error = FlowError::StepTooSmall {
+                step: 1e-17,
+                time: 1.0,
+                end,
+            };
+            assert_eq!(error.to_string().contains("ask for times"), advised);
+        }
     }
 }

@@ -103,7 +103,7 @@ impl Statistics {
             return Err(FlowError::TooManySteps { steps, time, end });
         }
         if time + 1e-3 * step == time && time > 0.0 {
-            return Err(FlowError::StepTooSmall { step, time });
+            return Err(FlowError::StepTooSmall { step, time, end });
         }
         Ok(())
     }

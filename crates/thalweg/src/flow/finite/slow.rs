@@ -401,6 +401,7 @@ impl<'a> Slow<'a> {
                     None => FlowError::StepTooSmall {
                         step: setting.unit * self.stride,
                         time: setting.unit * self.time,
+                        end: setting.unit * end,
                     },
                 });
             }
