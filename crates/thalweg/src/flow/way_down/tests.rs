@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use super::{
-    shaken::{Shaken, Way},
+    shaken::{Shaken, Shift, Way},
     step::{Departure, Drawn, Rule},
 };
 use crate::flow::{
@@ -64,28 +64,34 @@ fn departures_are_those_of_minibatches() {
     near(apart, rule.gradient_noise(&model, &point));
 }
 
-/// Beside the saddle of W_2 = W_1ᵀ these grow as W_1(1 + ηS), where E S = I and E(S − I)² = (d + 1)/B I: E T is ((1 + η)² + η²(d + 1)/B)ᵗ times what it was.
-/// In steps taken together it is the same.
-#[test]
-fn shift_beside_a_saddle_is_that_of_a_growth_at_random() {
-    let dim = 6;
+/// What is said of T after `steps` steps from W_1 = W_2 = 10⁻⁸ I, where V = Σx = I.
+fn beside_a_saddle(dim: usize, steps: u64, rule: &Rule) -> Shift {
     let identity = Mat::<f64>::identity(dim, dim);
     let noise = &identity * faer::Scale(1e-20);
     let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
     let model = Model::new(&problem);
     let start = model.flatten(&[(); 2].map(|()| &identity * faer::Scale(1e-8)));
+    let way = Way {
+        start: &start,
+        steps: &[steps],
+        length: steps,
+        arrives: false,
+    };
+    let shaken = Shaken::new(&model, &way, rule).unwrap();
+    assert!(shaken.is_whole);
+    shaken.on_the_way[0]
+}
+
+/// Beside the saddle of W_2 = W_1ᵀ these grow as W_1(1 + ηS), where E S = I and E(S − I)² = (d + 1)/B I: E T is ((1 + η)² + η²(d + 1)/B)ᵗ times what it was.
+/// In steps taken together it is the same.
+#[test]
+fn shift_beside_a_saddle_is_that_of_a_growth_at_random() {
+    let dim = 6;
     for (rate, batch, steps) in [(0.1, 100.0, 50), (2e-3, 2.0, 2500)] {
-        let way = Way {
-            start: &start,
-            steps: &[steps],
-            length: steps,
-            arrives: false,
-        };
-        let shaken = Shaken::new(&model, &way, &rule(rate, batch)).unwrap();
+        let said = beside_a_saddle(dim, steps, &rule(rate, batch));
         let scatter = (dim as f64 + 1.0) / batch;
         let growth = 1.0 + scatter * (rate / (1.0 + rate)).powi(2);
         let expected = growth.powi(steps as i32) - 1.0;
-        let said = shaken.on_the_way[0];
         assert!(
             (said.mean - expected).abs() < 3.0 * said.error && said.error < 0.25 * expected,
             "{said:?} {expected}"
@@ -98,11 +104,6 @@ fn shift_beside_a_saddle_is_that_of_a_growth_at_random() {
 #[test]
 fn shift_beside_a_saddle_under_sam_is_that_of_single_minibatches() {
     let dim = 6;
-    let identity = Mat::<f64>::identity(dim, dim);
-    let noise = &identity * faer::Scale(1e-20);
-    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
-    let model = Model::new(&problem);
-    let start = model.flatten(&[(); 2].map(|()| &identity * faer::Scale(1e-8)));
     let (rate, batch, radius, steps) = (2e-3, 2.0, 0.01, 2500);
     let scatter = (dim as f64 + 1.0) / batch;
     let square = 1.0 + scatter;
@@ -124,18 +125,10 @@ fn shift_beside_a_saddle_under_sam_is_that_of_single_minibatches() {
             }),
             ..rule(rate, batch)
         };
-        let way = Way {
-            start: &start,
-            steps: &[steps],
-            length: steps,
-            arrives: false,
-        };
-        let shaken = Shaken::new(&model, &way, &rule).unwrap();
-        assert!(shaken.is_whole);
+        let said = beside_a_saddle(dim, steps, &rule);
         let still = (1.0 + rate * (1.0 - radius)).powi(2);
         let growth = (1.0 + 2.0 * rate * mean + rate * rate * squares) / still;
         let expected = growth.powi(steps as i32) - 1.0;
-        let said = shaken.on_the_way[0];
         assert!(
             (said.mean - expected).abs() < 3.0 * said.error && said.error < 0.3 * expected.abs(),
             "{said:?} {expected}"
