@@ -44,7 +44,7 @@ fn error_constant(order: usize) -> f64 {
 }
 
 /// The part of the tolerance that is allowed in a step: more and smaller steps than Rodas5P's add up to as much as its.
-const SHARE: f64 = 0.02;
+const SHARE: f64 = 0.05;
 
 /// The most corrections of one step.
 const MOST_CORRECTIONS: usize = 5;

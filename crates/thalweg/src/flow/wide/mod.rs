@@ -125,10 +125,15 @@ struct System {
     operator: Eliminated<f32>,
     /// Steps accepted since.
     age: usize,
+    /// Corrections of the step under way.
+    corrections: usize,
 }
 
 /// A linear system serves so many steps; the corrections make up for what has changed.
 const LASTS: usize = 6;
+
+/// A step that takes more corrections than this is the last that it serves: directions have died out since it was made.
+const FEW: usize = 2;
 
 /// It serves as long as the shift is within this part of its own.
 const NEAR: f64 = 0.25;
@@ -231,11 +236,13 @@ impl Stiff for WideFlow<'_> {
         let field = Field::new(self.model, layers);
         let drift = field.drift();
         let guess = match self.here.take() {
-            // A step has failed: what is uncertain in X may have grown, and a solution from nothing is free of it.
+            // A step has failed: what is uncertain in X may have grown as it was extrapolated, and the linear system may be one of directions
+            // that have died out since. The last X with a new system is free of both; where that fails too, X from nothing is.
             Some(_) => {
                 self.has_failed = true;
-                self.known.clear();
-                None
+                self.known.truncate(usize::from(self.known.len() > 1));
+                self.system = None;
+                self.guess(time)
             }
             None => self.guess(time),
         };
@@ -271,9 +278,11 @@ impl Stiff for WideFlow<'_> {
                     shift,
                     operator,
                     age: 0,
+                    corrections: 0,
                 }
             }
         };
+        system.corrections += 1;
         let rounded = &here.rounded;
         let mut along = self.model.layers(b);
         let defect = match &here.seen {
@@ -315,7 +324,12 @@ impl Stiff for WideFlow<'_> {
 
     fn accepted(&mut self, time: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
         if let Some(system) = &mut self.system {
-            system.age += 1;
+            system.age = if system.corrections > FEW {
+                LASTS
+            } else {
+                system.age + 1
+            };
+            system.corrections = 0;
         }
         if let Some(here) = self.here.take() {
             self.known.insert(0, (time, here.x));

@@ -10,7 +10,8 @@ use super::{
     rounded::Rounded,
 };
 use crate::flow::{
-    bdf,
+    Statistics, bdf,
+    clock::Logarithmic,
     horizontal::HorizontalFlow,
     point::{Model, Point},
     products::{Parity, converted},
@@ -299,6 +300,26 @@ fn path_is_the_dense_one() {
             }
         }
         assert!(wide.statistics.rejected * 10 < wide.statistics.accepted);
+    }
+}
+
+/// Where hidden directions have died out steps go on growing, and few of them fail: the last X alone, or X from nothing alone, leave a third to one
+/// half of them to fail.
+#[test]
+fn end_is_passed_with_few_failures() {
+    for outputs in [2, 4] {
+        let problem = problem(16, outputs, 4);
+        let model = Model::new(&problem);
+        let start = model.flatten(minimum(&problem).layers());
+        let (flow, end) = (WideFlow::new(&model), 1e5);
+        let mut wide = Logarithmic::integrator(flow, start, 1e-6, 1000, end).unwrap();
+        while wide.time < wide.system.logarithm(end) {
+            wide.advance(end).unwrap();
+        }
+        let Statistics {
+            accepted, rejected, ..
+        } = wide.statistics;
+        assert!(4 * rejected < accepted, "{:?}", wide.statistics);
     }
 }
 
