@@ -294,10 +294,17 @@ fn one_layer_under_decay_is_ridge_regression() {
     let page = words(&at("1").stdout);
     assert!(
         page.contains("ridge regression")
-            && page.contains("F is 4.08;")
+            && page.contains("F is that of this minimum")
             && page.contains("In the range"),
         "{page}"
     );
+    let json = run(&[&one[..], &STEP, &["--weight-decay", "1", "--json"]].concat()).json();
+    for fluctuation in [&json["fluctuation"], &json["layers"][0]["fluctuation"]] {
+        assert!(
+            (fluctuation.as_f64().unwrap() - 4.08).abs() < 1e-12,
+            "{fluctuation}"
+        );
+    }
     let page = words(&at("1e300").stdout);
     assert!(
         page.contains("η (λ_max + λ)/2 reaches 2.5e297") && page.contains("beyond the edge"),

@@ -83,6 +83,16 @@ impl ForcedEnd {
         })
     }
 
+    /// The same with F of the one minimum that a single layer has under weight `decay`, ridge regression's; T and λ_max are the same there.
+    fn of_ridge(mut self, problem: &Problem, decay: f64) -> Result<Self, AnswerError> {
+        let fluctuation = theory::ridge_fluctuation(problem, decay).map_err(AnswerError::work)?;
+        self.at.fluctuation = fluctuation;
+        for share in &mut self.layers {
+            share.fluctuation = fluctuation;
+        }
+        Ok(self)
+    }
+
     /// The d_x d_y eigenvalues of the Hessian's non-zero block, descending.
     fn spectrum(&self, problem: &Problem) -> Result<Vec<f64>, AnswerError> {
         Curvature::new(problem, &self.at.weights)
@@ -154,6 +164,11 @@ impl<'p> PredictAnswer<'p> {
         let end = (prepared.followed || !forces.are_noise_alone())
             .then(|| ForcedEnd::new(problem, *forces, prepared.followed))
             .transpose()?;
+        let decay = prepared.recipe.weight_decay;
+        let end = match end {
+            Some(end) if problem.depth() == 1 && decay > 0.0 => Some(end.of_ridge(problem, decay)?),
+            end => end,
+        };
         let spectrum = match &end {
             _ if !listed => None,
             None => Some(

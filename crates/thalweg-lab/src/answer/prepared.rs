@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use thalweg::flow::{self, MOST_MISALIGNMENT};
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
-use thalweg::theory::{noise_misalignment, ridge_fluctuation};
+use thalweg::theory::noise_misalignment;
 use thalweg::words::rounded;
 
 use super::AnswerError;
@@ -227,16 +227,6 @@ impl<'p> Prepared<'p> {
         signal.norm_l2() == 0.0
     }
 
-    /// What decay does to one layer, which has one minimum.
-    fn note_on_ridge(&self) -> String {
-        let decay = self.recipe.weight_decay;
-        let there = ridge_fluctuation(&self.problem, decay).map_or("not known".to_owned(), rounded);
-        format!(
-            "Under weight decay one layer has one minimum, that of ridge regression, W = V Σx (Σx + λ)⁻¹. T and λ_max are as without it. F is {there}; \
-             the F that is listed is that of W = V, without decay."
-        )
-    }
-
     /// The symbol of the effective learning rate.
     pub fn rate(&self) -> &'static str {
         if self.recipe.momentum > 0.0 {
@@ -251,7 +241,9 @@ impl<'p> Prepared<'p> {
         let Forces { noise, decay, .. } = self.forces;
         let rate = self.rate();
         if self.problem.depth() == 1 {
-            return self.note_on_ridge();
+            return "Under weight decay one layer has one minimum, that of ridge regression, W = V Σx (Σx + λ)⁻¹. T and λ_max are as without \
+                    it, and F is that of this minimum; the singular values listed are those of V."
+                .to_owned();
         }
         let strength = format!("with λB/{rate} = {}", rounded(decay));
         if self.has_no_signal() {

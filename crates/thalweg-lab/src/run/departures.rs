@@ -67,7 +67,8 @@ pub fn notes_on(data: &Data) -> Vec<String> {
     let mut notes = Vec::new();
     if let SampleSource::Finite { samples, .. } = data.source {
         let how = if is_reshuffled(data) {
-            "reshuffled each epoch: SGD tends to the least fluctuation over the set itself, whatever the axes of noise and signal"
+            "reshuffled each epoch: where the weights hardly move in an epoch SGD tends to the least fluctuation over the set itself, whatever the axes of \
+             noise and signal, and in longer epochs it ends where it does on fresh samples"
         } else {
             "drawn with replacement: SGD has minima of the set's own"
         };
