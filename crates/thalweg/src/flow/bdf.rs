@@ -18,8 +18,8 @@ pub(super) trait Stiff {
     /// Takes the residual b to about (σ − J)⁻¹ b at the last y given to `rhs`, and adds what `rhs` left out of it, to an error of about `error` in
     /// [`relative_size`](Self::relative_size).
     fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError>;
-    /// The step to `time` is accepted: the system may change the coordinates of y, given as its backward differences.
-    fn accepted(&mut self, time: f64, differences: &mut [Vec<f64>]) -> Result<(), FlowError>;
+    /// The step to `time` is accepted, after so many corrections.
+    fn accepted(&mut self, time: f64, corrections: usize);
     /// The size of `change` relative to that of `y`, to be kept below the tolerance.
     fn relative_size(&self, change: &[f64], y: &[f64]) -> f64;
 }
@@ -133,7 +133,7 @@ impl<S: Stiff> Integrator<S> {
                 self.resize(if factor > 0.2 { factor } else { 0.2 });
                 continue;
             }
-            self.accept(correction, safety)?;
+            self.accept(correction, corrections, safety);
             return Ok(());
         }
     }
@@ -217,7 +217,7 @@ impl<S: Stiff> Integrator<S> {
     }
 
     /// Takes the step, and chooses the order and the size of the next.
-    fn accept(&mut self, correction: Vec<f64>, safety: f64) -> Result<(), FlowError> {
+    fn accept(&mut self, correction: Vec<f64>, corrections: usize, safety: f64) {
         let k = self.order;
         self.statistics.accepted += 1;
         self.time += self.step;
@@ -234,10 +234,9 @@ impl<S: Stiff> Integrator<S> {
                 accumulate(&mut low[j][block.clone()], 1.0, &high[0][block.clone()]);
             }
         }
-        self.system
-            .accepted(self.time, &mut self.differences[..k + 3])?;
+        self.system.accepted(self.time, corrections);
         if self.equal <= k {
-            return Ok(());
+            return;
         }
         let error = |order: usize| self.error(order, &self.differences[order + 1]);
         let factor = |order: usize| error(order).max(1e-10).powf(-1.0 / (order as f64 + 1.0));
@@ -248,7 +247,6 @@ impl<S: Stiff> Integrator<S> {
             self.order = order;
             self.resize((safety * factor).min(10.0));
         }
-        Ok(())
     }
 
     /// Multiplies the step by `factor`: the same polynomial's differences at the new distances.
@@ -315,9 +313,7 @@ mod tests {
             Ok(())
         }
 
-        fn accepted(&mut self, _: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
-            Ok(())
-        }
+        fn accepted(&mut self, _: f64, _: usize) {}
 
         fn relative_size(&self, change: &[f64], _: &[f64]) -> f64 {
             change.iter().fold(0.0, |a: f64, e| a.max(e.abs()))

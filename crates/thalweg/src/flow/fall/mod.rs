@@ -157,9 +157,7 @@ impl Stiff for Fall<'_> {
         Ok(())
     }
 
-    fn accepted(&mut self, _: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
-        Ok(())
-    }
+    fn accepted(&mut self, _: f64, _: usize) {}
 
     fn relative_size(&self, change: &[f64], y: &[f64]) -> f64 {
         self.model.relative_size(change, y)

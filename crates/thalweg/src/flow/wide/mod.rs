@@ -125,8 +125,6 @@ struct System {
     operator: Eliminated<f32>,
     /// Steps accepted since.
     age: usize,
-    /// Corrections of the step under way.
-    corrections: usize,
 }
 
 /// A linear system serves so many steps; the corrections make up for what has changed.
@@ -278,11 +276,9 @@ impl Stiff for WideFlow<'_> {
                     shift,
                     operator,
                     age: 0,
-                    corrections: 0,
                 }
             }
         };
-        system.corrections += 1;
         let rounded = &here.rounded;
         let mut along = self.model.layers(b);
         let defect = match &here.seen {
@@ -322,20 +318,18 @@ impl Stiff for WideFlow<'_> {
         Ok(())
     }
 
-    fn accepted(&mut self, time: f64, _: &mut [Vec<f64>]) -> Result<(), FlowError> {
+    fn accepted(&mut self, time: f64, corrections: usize) {
         if let Some(system) = &mut self.system {
-            system.age = if system.corrections > FEW {
+            system.age = if corrections > FEW {
                 LASTS
             } else {
                 system.age + 1
             };
-            system.corrections = 0;
         }
         if let Some(here) = self.here.take() {
             self.known.insert(0, (time, here.x));
             self.known.truncate(KNOWN);
         }
-        Ok(())
     }
 
     fn relative_size(&self, change: &[f64], y: &[f64]) -> f64 {

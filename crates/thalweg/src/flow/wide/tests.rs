@@ -303,7 +303,7 @@ fn path_is_the_dense_one() {
     }
 }
 
-/// Where hidden directions have died out steps go on growing, and few of them fail: the last X alone, or X from nothing alone, leave a third to one
+/// Where hidden directions have died out steps go on growing, and few of them fail: the last X alone, or X from nothing alone, leave a quarter to one
 /// half of them to fail.
 #[test]
 fn end_is_passed_with_few_failures() {
