@@ -384,6 +384,21 @@ fn late_runs_are_told_by_one_step_alone() {
     assert!((0.7..1.4).contains(&(said / among)), "{said} {among}");
 }
 
+/// Few runs are late here, but some by very much: of 32 pairs the mean is half of what it is of thousands.
+#[test]
+fn few_late_runs_are_told_by_many_pairs() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[0.002; 2]);
+    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
+    let start = vec![identity, diagonal(&[-0.99, -1.01])];
+    let start = Weights::new(&problem, start).unwrap();
+    let (off, error, found) = off_the_path(&problem, &start, (0.02, 1, 443), None, 1024);
+    let report = found.validity.unwrap();
+    assert!(off < -4.0 * error && !report.in_range(), "{off} {error}");
+    let said = report.approach.unwrap().end_drift;
+    assert!((0.7..1.6).contains(&(said / -off)), "{said} {off}");
+}
+
 /// Heavy ball leaves a saddle later than gradient flow by (1 + β)/(1 − β) times as much as gradient descent: by 5 % of T here.
 #[test]
 fn momentum_leaves_a_saddle_later_than_gradient_flow() {

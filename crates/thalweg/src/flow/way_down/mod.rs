@@ -45,8 +45,11 @@ const EXACT_STEPS: u64 = 1000;
 /// Networks of more weights than this get fewer of them, to a tenth, since each takes as long as one of the integrator's evaluations.
 const MANY_WEIGHTS: usize = 100_000;
 
-/// At every so many steps it is looked at whether the weights dwell near a saddle, which takes many.
+/// At every so many steps it is looked at whether the weights dwell near a saddle,
 const DWELL: u64 = 16;
+
+/// and at each of so many first ones: at a large step size few of them leave the one near the start.
+const FIRST: u64 = 64;
 
 /// What momentum adds to the steps ends at so many multiplications in all, some tenths of a second.
 const MOST_WORK: f64 = 2e9;
@@ -164,7 +167,7 @@ impl Descending {
                 });
             }
             scattered.look(step as f64, &point, &run.weights, standing.sharpness);
-            if step.is_multiple_of(DWELL) {
+            if step < FIRST || step.is_multiple_of(DWELL) {
                 saddles.look(&point);
             }
             history.push(standing);

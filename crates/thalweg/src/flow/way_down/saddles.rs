@@ -1,28 +1,38 @@
 //! The saddles that a descent has still to leave.
 
-use faer::Mat;
+use faer::{Col, Mat, Side};
 
 use crate::flow::{
     FlowError,
     point::{Model, Point},
 };
 
-/// The directions of the teacher, in some of which steps of gradient descent leave a saddle later than gradient flow does.
+/// What of the teacher descents grow into, in some directions of which steps leave a saddle later than gradient flow does.
 pub(super) struct Saddles {
-    /// The left singular vectors of VX.
+    all: Directions,
+    /// Those in which gradient flow is too early by so much that it counts.
+    counted: Directions,
+    /// Where the weights were nearest to a saddle.
+    nearest: Option<Nearest>,
+}
+
+/// Singular vectors of VX.
+struct Directions {
+    /// The left ones.
     outputs: Mat<f64>,
     /// The right ones.
     inputs: Mat<f64>,
-    directions: Vec<Direction>,
+    /// The singular values.
+    sizes: Vec<f64>,
 }
 
-struct Direction {
-    /// The singular value.
-    size: f64,
-    /// Whether gradient flow is too early by so much that it counts.
-    counts: bool,
-    /// The least curvature in it while it was missing.
-    least: Option<f64>,
+/// A direction that is missing while the weights hardly grow into it.
+struct Nearest {
+    output: Col<f64>,
+    input: Col<f64>,
+    curvature: f64,
+    /// The curvature over that of a balanced minimum, about.
+    relative: f64,
 }
 
 /// In a step that multiplies a direction by 1 + s, s = η₁g, gradient flow multiplies it by e^s: it is ahead by s/2 of the logarithm of what the direction
@@ -35,6 +45,47 @@ const LEFT: f64 = 0.1;
 
 /// What is less than this part of the teacher hardly counts in T.
 const WEAK: f64 = 1e-3;
+
+impl Directions {
+    /// What is missing of the teacher at `point`, relative to it: S^{-½} M S^{-½} with M = −UᵀRV, the symmetric part of it. Where singular values are equal, or
+    /// nearly so, a missing direction may be any mixture of theirs.
+    fn missing(&self, point: &Point) -> Mat<f64> {
+        let felt = self.outputs.transpose() * &point.residual * &self.inputs;
+        let count = self.sizes.len();
+        Mat::from_fn(count, count, |i, j| {
+            -0.5 * (felt[(i, j)] + felt[(j, i)]) / (self.sizes[i] * self.sizes[j]).sqrt()
+        })
+    }
+
+    /// Whether all but [`LEFT`] of the teacher is learnt in each direction. (From half of it on what is missing shrinks.)
+    fn are_learnt(&self, point: &Point) -> bool {
+        let count = self.sizes.len();
+        let rest = faer::Scale(LEFT) * Mat::<f64>::identity(count, count) - self.missing(point);
+        count == 0 || rest.llt(Side::Lower).is_ok()
+    }
+
+    /// The directions of which more than [`LEFT`] is missing, as unit vectors of outputs and inputs, with the size of the teacher in each.
+    fn lacking(&self, point: &Point) -> Vec<(Col<f64>, Col<f64>, f64)> {
+        if self.are_learnt(point) {
+            return Vec::new();
+        }
+        let Ok(eigen) = self.missing(point).self_adjoint_eigen(Side::Lower) else {
+            return Vec::new();
+        };
+        let shares = eigen.S().column_vector().iter().enumerate();
+        let direction = |i: usize| {
+            let weigh = |j: usize| eigen.U()[(j, i)] / self.sizes[j].sqrt();
+            let mixture = Col::from_fn(self.sizes.len(), weigh);
+            let unit = &mixture * faer::Scale(mixture.norm_l2().recip());
+            let size = (0..self.sizes.len()).map(|j| self.sizes[j] * unit[j] * unit[j]);
+            (&self.outputs * &unit, &self.inputs * &unit, size.sum())
+        };
+        shares
+            .filter(|(_, share)| **share > LEFT)
+            .map(|(i, _)| direction(i))
+            .collect()
+    }
+}
 
 impl Saddles {
     /// Those of descent at learning rate η₁ = `rate` and momentum β.
@@ -58,44 +109,39 @@ impl Saddles {
         let counts =
             |i: &usize| model.depth() > 1 && ahead * sizes[*i] * reach(*i) * layers > COUNTS;
         let strong = WEAK * sizes.first().copied().unwrap_or(0.0);
-        let direction = |i: usize| Direction {
-            size: sizes[i],
-            counts: counts(&i),
-            least: None,
+        let directions = |of: Vec<usize>| Directions {
+            outputs: Mat::from_fn(svd.U().nrows(), of.len(), |i, j| svd.U()[(i, of[j])]),
+            inputs: Mat::from_fn(svd.V().nrows(), of.len(), |i, j| svd.V()[(i, of[j])]),
+            sizes: of.iter().map(|i| sizes[*i]).collect(),
         };
-        let directions: Vec<Direction> = (0..sizes.len())
-            .take_while(|&i| sizes[i] > strong || counts(&i))
-            .map(direction)
-            .collect();
+        let listed = 0..sizes.len();
+        let all = listed.clone().filter(|i| sizes[*i] > strong || counts(i));
         Ok(Self {
-            outputs: svd.U().subcols(0, directions.len()).to_owned(),
-            inputs: svd.V().subcols(0, directions.len()).to_owned(),
-            directions,
+            all: directions(all.collect()),
+            counted: directions(listed.filter(counts).collect()),
+            nearest: None,
         })
-    }
-
-    /// Whether the i-th direction has all but [`LEFT`] of the teacher.
-    fn is_learnt(&self, point: &Point, i: usize) -> bool {
-        let felt = &point.residual * self.inputs.col(i);
-        // (From half of it on what is missing shrinks.)
-        -(self.outputs.col(i).transpose() * felt) <= LEFT * self.directions[i].size
     }
 
     /// Whether all are left at which steps count.
     pub(super) fn are_left(&self, point: &Point) -> bool {
-        let directions = self.directions.iter().enumerate();
-        directions
-            .filter(|(_, direction)| direction.counts)
-            .all(|(i, _)| self.is_learnt(point, i))
+        self.counted.are_learnt(point)
     }
 
     /// Notes how fast the weights grow into what is missing at `point`.
     pub(super) fn look(&mut self, point: &Point) {
-        let curvatures = self.curvatures(point);
-        for (i, curvature) in curvatures.into_iter().enumerate() {
-            if !self.is_learnt(point, i) {
-                let least = &mut self.directions[i].least;
-                *least = Some(least.map_or(curvature, |least| least.min(curvature)));
+        let minimum = 2.0 - 2.0 / point.depth() as f64;
+        for (output, input, size) in self.all.lacking(point) {
+            let curvature = curvature(point, &output, &input);
+            let relative = curvature / size.powf(minimum);
+            let nearest = self.nearest.as_ref();
+            if nearest.is_none_or(|nearest| relative < nearest.relative) {
+                self.nearest = Some(Nearest {
+                    output,
+                    input,
+                    curvature,
+                    relative,
+                });
             }
         }
     }
@@ -103,25 +149,21 @@ impl Saddles {
     /// Whether the weights had to grow e times in some direction, on the way to the minimum `end`: at a saddle they grow by a share of themselves, and what
     /// noise adds to the share adds up.
     pub(super) fn were_met(&self, end: &Point) -> bool {
+        // Of one layer there is no other that grows.
         let layers = end.depth() as f64 - 1.0;
-        let grown = |(now, direction): (f64, &Direction)| {
-            // Of one layer there is no other that grows.
-            let least = direction.least.filter(|_| layers > 0.0);
-            least.is_some_and(|least| now > least * (2.0 * layers).exp())
+        let grown = |nearest: &Nearest| {
+            let now = curvature(end, &nearest.output, &nearest.input);
+            now > nearest.curvature * (2.0 * layers).exp()
         };
-        let curvatures = self.curvatures(end).into_iter();
-        curvatures.zip(&self.directions).any(grown)
+        layers > 0.0 && self.nearest.as_ref().is_some_and(grown)
     }
+}
 
-    /// Σ_k ‖A_kᵀu‖² ‖B_kXv‖² in each of them.
-    fn curvatures(&self, point: &Point) -> Vec<f64> {
-        let mut sums = vec![0.0; self.directions.len()];
-        for (above, below) in point.above.iter().zip(&point.below) {
-            let (outputs, inputs) = (above.transpose() * &self.outputs, below * &self.inputs);
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum += outputs.col(i).squared_norm_l2() * inputs.col(i).squared_norm_l2();
-            }
-        }
-        sums
-    }
+/// Σ_k ‖A_kᵀu‖² ‖B_kXv‖².
+fn curvature(point: &Point, output: &Col<f64>, input: &Col<f64>) -> f64 {
+    let layers = point.above.iter().zip(&point.below);
+    let of_layer = |(above, below): (&Mat<f64>, &Mat<f64>)| {
+        (above.transpose() * output).squared_norm_l2() * (below * input).squared_norm_l2()
+    };
+    layers.map(of_layer).sum()
 }

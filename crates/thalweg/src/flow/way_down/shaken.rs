@@ -11,7 +11,7 @@
 //! For as long as single runs come down after the descent its T is not SGD's mean. Of a few runs none may be late at a step at which one in twenty is: how many are is
 //! told by the spread of their times, and not by their number.
 
-use std::f64::consts::PI;
+use std::f64::consts::FRAC_2_PI;
 
 use faer::Mat;
 
@@ -29,7 +29,7 @@ use crate::flow::{
 use crate::random::{Purpose, Stream};
 
 /// The most pairs.
-const MOST_PAIRS: usize = 32;
+const MOST_PAIRS: usize = 128;
 
 /// The least: one alone has no standard error.
 const LEAST_PAIRS: usize = 2;
@@ -91,14 +91,13 @@ impl Shift {
         }
     }
 
-    /// The same, or a shift by `other` where that is further.
-    fn or_further(self, other: f64) -> Self {
-        let mean = if other.abs() > self.mean.abs() {
+    /// Of the two the one that may be further.
+    fn or_further(self, other: Self) -> Self {
+        if other.from(0.0) > self.from(0.0) {
             other
         } else {
-            self.mean
-        };
-        Self { mean, ..self }
+            self
+        }
     }
 
     fn is_known(&self) -> bool {
@@ -171,19 +170,19 @@ impl Shaken {
         loop {
             let stream = Stream::new(pairs.len() as u64, Purpose::Probes);
             pairs.push(course.shaken(stream)?);
-            let late = Late::of(&pairs, way.length);
+            let late = Late::of(&pairs, &still, way.length);
             let runs = pairs.iter().flatten().chain([&still]);
             let rows = runs.map(|run| run.on_the_way.len()).max().unwrap_or(0);
             let shifts: Vec<Shift> = (0..course.looks.len())
                 .map_while(|row| {
                     let by_late = late.shift(course.looks[row]);
-                    let counts = row < rows || by_late.abs() > SMALL_ERROR;
+                    let counts = row < rows || by_late.from(0.0) > SMALL_ERROR;
                     let seen = counts.then(|| shift(&pairs, &|run| run.at(row)))??;
                     Some(seen.or_further(by_late))
                 })
                 .collect();
             let end = shift(&pairs, &|run| run.end);
-            let least = if late.missing.abs() > SMALL_ERROR {
+            let least = if late.shift(way.length).mean.abs() > SMALL_ERROR {
                 LEAST_LATE
             } else {
                 LEAST_PAIRS
@@ -205,50 +204,64 @@ impl Shaken {
     }
 }
 
-/// Runs that come down after the descent, with times of a normal distribution: of T in all of them the part 2Q((t − t_a)/s) of what was missing on the arrival
-/// t_a is still missing at t, Q the tail of that distribution.
-#[derive(Clone, Copy)]
+/// Runs that come down after the descent. Of what T is missing in all of them on its arrival t_a, in t steps of its own on average, there is still a part missing at
+/// t_a + Δ: e^{−Δ/t} if the last of them come down at a constant rate, and erfc(Δ/(√π t)) if their times are those of a normal distribution. Of either the larger.
 struct Late {
     /// The last step of the way.
     arrival: u64,
-    /// The part of T that is missing then.
-    missing: f64,
-    /// s, with a standard error more.
-    steps: f64,
+    /// Of each pair the part of T that is missing then, and its sum over the steps from then on, beyond those of the run without noise.
+    pairs: Vec<[f64; 2]>,
 }
 
 impl Late {
-    fn of(pairs: &[[Seen; 2]], arrival: u64) -> Self {
-        let runs = 2.0 * pairs.len() as f64;
-        let sum = |of: &dyn Fn(&Seen) -> f64| pairs.iter().flatten().map(of).sum::<f64>();
-        let missing = sum(&|run| run.missing[0]) / runs;
-        // Over all times 2Q(t/s) sums up to s √(2/π).
-        let steps = (sum(&|run| run.missing[1]) / runs / missing).abs() / f64::sqrt(2.0 / PI);
+    fn of(pairs: &[[Seen; 2]], still: &Seen, arrival: u64) -> Self {
+        let beyond = |[one, other]: &[Seen; 2]| {
+            [0, 1].map(|i| 0.5 * (one.missing[i] + other.missing[i]) - still.missing[i])
+        };
         Self {
             arrival,
-            missing,
-            steps: (1.0 + 1.0 / runs.sqrt()) * steps,
+            pairs: pairs.iter().map(beyond).collect(),
         }
     }
 
-    /// How far they take the mean of T at `step`, once the descent is down.
-    fn shift(self, step: u64) -> f64 {
-        if step < self.arrival || !self.steps.is_finite() {
-            return 0.0;
+    /// How far they take the mean of T at `step`, once the descent is down, with the error of what is found without one pair after the other.
+    fn shift(&self, step: u64) -> Shift {
+        let Some(since) = step.checked_sub(self.arrival) else {
+            return Shift {
+                mean: 0.0,
+                error: 0.0,
+            };
+        };
+        let count = self.pairs.len() as f64;
+        let all = [0, 1].map(|i| self.pairs.iter().map(|pair| pair[i]).sum::<f64>());
+        let shift = |[missing, sum]: [f64; 2], of: f64| {
+            -missing / of * still_late(since as f64 * missing / sum)
+        };
+        let without = self
+            .pairs
+            .iter()
+            .map(|pair| shift([0, 1].map(|i| all[i] - pair[i]), count - 1.0));
+        let mean = without.clone().sum::<f64>() / count;
+        let squares: f64 = without.map(|one| (one - mean).powi(2)).sum();
+        Shift {
+            mean: shift(all, count),
+            error: (squares * (count - 1.0) / count).sqrt(),
         }
-        let from = (step - self.arrival) as f64 / self.steps.max(f64::MIN_POSITIVE);
-        // The middles of bins, to four standard deviations.
-        let deviations = (0..256).map(|i| (f64::from(i) + 0.5) / 64.0);
-        let (mut all, mut beyond) = (0.0, 0.0);
-        for deviation in deviations {
-            let weight = (-0.5 * deviation * deviation).exp();
-            all += weight;
-            if deviation > from {
-                beyond += weight;
-            }
-        }
-        -self.missing * beyond / all
     }
+}
+
+/// The part of the late runs that is still late after `times` their mean time.
+fn still_late(times: f64) -> f64 {
+    if times.is_nan() {
+        return 0.0;
+    }
+    let at_a_rate = (-times.abs()).exp();
+    // The integral from there to six standard deviations, by the middles of 64 steps.
+    let from = times.abs() * FRAC_2_PI.sqrt();
+    let width = (6.0 - from).max(0.0) / 64.0;
+    let density = |i: i32| (-0.5 * (from + width * (f64::from(i) + 0.5)).powi(2)).exp();
+    let beyond = FRAC_2_PI.sqrt() * width * (0..64).map(density).sum::<f64>();
+    at_a_rate.max(beyond)
 }
 
 /// The steps that runs take from one start.
@@ -426,7 +439,7 @@ impl Minibatches {
                 let sides = [1.0, -1.0];
                 sides.map(|side| self.mean.mixed(sign, side, single)).into()
             }
-            None => vec![self.mean.mixed(sign, 0.0, &self.mean)],
+            None => vec![self.mean.scaled(sign)],
         }
     }
 }

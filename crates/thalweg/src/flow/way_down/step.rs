@@ -213,6 +213,14 @@ fn pull(point: &Point, departure: Option<&Departure>) -> Vec<Mat<f64>> {
 }
 
 impl Drawn {
+    /// `by` times it.
+    pub(super) fn scaled(&self, by: f64) -> Self {
+        Self {
+            step: self.step.scaled(by),
+            ascent: self.ascent.as_ref().map(|ascent| ascent.scaled(by)),
+        }
+    }
+
     /// `by` times it and `more` times another.
     pub(super) fn mixed(&self, by: f64, more: f64, other: &Self) -> Self {
         let ascents = self.ascent.as_ref().zip(other.ascent.as_ref());
@@ -224,6 +232,20 @@ impl Drawn {
 }
 
 impl Departure {
+    /// `by` times it.
+    fn scaled(&self, by: f64) -> Self {
+        let scale = |one: &Mat<f64>| faer::Scale(by) * one;
+        Self {
+            second: scale(&self.second),
+            noise: scale(&self.noise),
+            units: self
+                .units
+                .iter()
+                .map(|[a, b]| [scale(a), scale(b)])
+                .collect(),
+        }
+    }
+
     /// `by` times it and `more` times another.
     fn mixed(&self, by: f64, more: f64, other: &Self) -> Self {
         let mix =

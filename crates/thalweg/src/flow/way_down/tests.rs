@@ -3,14 +3,16 @@
 use faer::Mat;
 
 use super::{
+    Descending,
     shaken::{Shaken, Shift, Way},
     step::{Departure, Drawn, Rule},
 };
 use crate::flow::{
+    FlowSettings, Steps,
     point::{Model, Point},
     tests::problem,
 };
-use crate::problem::Problem;
+use crate::problem::{Problem, Weights};
 use crate::random::{Purpose, Stream};
 use crate::recipe::Sam;
 
@@ -201,4 +203,55 @@ fn departures_of_dropped_units_are_those_of_samples() {
         let expected = seen * dropped / batch;
         assert!((drawn / expected - 1.0).abs() < 0.06, "{drawn} {expected}");
     }
+}
+
+/// A missing direction is one wherever it lies, also spread over many singular vectors of equal size, each of which has nearly all of its own.
+#[test]
+fn a_saddle_across_many_axes_is_noticed() {
+    let dim = 16;
+    let identity = Mat::<f64>::identity(dim, dim);
+    let spread = Mat::from_fn(dim, dim, |_, _| 1.0 / dim as f64);
+    for sizes in [0.0, 0.05] {
+        // Of equal singular values, and of some percent between them.
+        let teacher = Mat::from_fn(dim, dim, |i, j| {
+            identity[(i, j)] * (1.0 + sizes * i as f64 / dim as f64)
+        });
+        let noise = &identity * faer::Scale(1e-6);
+        let problem = Problem::new(identity.clone(), teacher, noise, 2).unwrap();
+        let model = Model::new(&problem);
+        let leaves = |missing: f64| {
+            let layer = &identity - faer::Scale(missing) * &spread;
+            let start = Weights::new(&problem, vec![layer.clone(), layer]).unwrap();
+            let steps = Steps {
+                learning_rate: 0.05,
+                batch: 10,
+                steps: vec![1000],
+            };
+            let descent = Descending::new(&model, &start, &steps, &FlowSettings::default());
+            descent.unwrap().leaves_saddle
+        };
+        assert!(leaves(1.0 - 1e-3) && !leaves(0.5));
+    }
+}
+
+/// At a large step size a saddle is left between two looks that are far apart.
+#[test]
+fn a_short_dwell_is_noticed() {
+    let identity = Mat::<f64>::identity(2, 2);
+    let noise = &identity * faer::Scale(1e-6);
+    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
+    let model = Model::new(&problem);
+    let start = [&identity * faer::Scale(1.0), &identity * faer::Scale(-0.95)];
+    let start = Weights::new(&problem, start.into()).unwrap();
+    let steps = Steps {
+        learning_rate: 0.3,
+        batch: 10,
+        steps: vec![100],
+    };
+    let descent = Descending::new(&model, &start, &steps, &FlowSettings::default()).unwrap();
+    assert!(
+        descent.leaves_saddle && descent.arrival < 32.0,
+        "{}",
+        descent.arrival
+    );
 }
