@@ -39,6 +39,12 @@ use crate::{interrupt, output};
 /// added_noise_covariance, input_noise_covariance, input_dropout, hidden_dropout,
 /// label_smoothing, label_weights. Flags take the place of its fields.
 ///
+/// Samples are fresh in each step, unless FILE has a set of its own:
+///   [data.source]
+///   kind = "finite"
+///   samples = 100
+///   replacement = true    # without it the set is reshuffled in each epoch
+///
 /// Loss convention: ½‖y − f(x)‖², summed over outputs, mean over samples.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES, arg_required_else_help = true)]

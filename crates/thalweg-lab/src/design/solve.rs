@@ -135,7 +135,9 @@ fn beyond(
         format!("{what} stays at {low:.6} here, and {asked} is asked for")
     } else {
         let limit = limit.map_or(String::new(), |limit| format!(" ({limit})"));
-        format!("{what} goes from {low:.6} to {high:.6} here{limit}, which {asked} is beyond")
+        format!(
+            "{what} goes from {low:.6} to {high:.6} here{limit}, and {asked} is outside of that"
+        )
     };
     if ends.is_empty() {
         range

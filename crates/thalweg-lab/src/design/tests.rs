@@ -308,8 +308,7 @@ fn where_there_is_no_prediction_a_lever_ends() {
     close(*low, 8.0, 1e-3);
     assert!(ends[0].is_none() && ends[1].is_some());
     let words = refused.to_string();
-    let needed =
-        "which 7 is beyond; where it is moved further there is no prediction: weight_decay is 1.25";
+    let needed = "and 7 is outside of that; where it is moved further there is no prediction: weight_decay is 1.25";
     assert!(words.contains(needed), "{words}");
 
     let levers: [&'static dyn Lever; 2] = [&Heedless, lever("label_weights").unwrap()];

@@ -140,7 +140,7 @@ pub enum NoLimit {
     Theory(#[from] TheoryError),
     /// The path follows [`Drift::Exact`].
     #[error(
-        "that of the exact drift has no closed form; it is Theorem 1's minimum only where noise and signal share their axes"
+        "that of the exact drift has no closed form; of plain SGD it is Theorem 1's minimum only where noise and signal share their axes"
     )]
     ExactDrift,
     /// The flow under the forces beside the noise was not followed to its end.

@@ -399,6 +399,23 @@ fn few_late_runs_are_told_by_many_pairs() {
     assert!((0.7..1.6).contains(&(said / -off)), "{said} {off}");
 }
 
+/// One step after the arrival, a per cent of T is missing of the descent itself; with hardly any noise that is not what noise does.
+#[test]
+fn a_quiet_run_is_not_late() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[1e-8; 2]);
+    let problem = Problem::new(identity.clone(), identity, noise, 2).unwrap();
+    let start = Weights::new(&problem, vec![diagonal(&[0.3; 2]); 2]).unwrap();
+    let drift = |step: u64| {
+        let asked = steps(0.01, 20_000, &[step]);
+        let found = path(&problem, &start, &asked, &FlowSettings::default()).unwrap();
+        found.validity.unwrap().approach.unwrap()
+    };
+    let arrived = drift(10_000).arrival.ceil();
+    let drift = drift(arrived as u64 + 1).end_drift;
+    assert!(drift < 1e-3, "{drift}");
+}
+
 /// Heavy ball leaves a saddle later than gradient flow by (1 + β)/(1 − β) times as much as gradient descent: by 5 % of T here.
 #[test]
 fn momentum_leaves_a_saddle_later_than_gradient_flow() {

@@ -161,13 +161,13 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
             ""
         };
         format!(
-            "T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out{so_large}; `thalweg predict \
-             --simulate` runs SGD itself.",
+            "T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out{so_large}; SGD itself, as `thalweg \
+             predict --simulate` runs it, has all of it.",
             percent(all)
         )
     } else {
         format!(
-            "T of SGD differs from this prediction by an amount that is not known: {parts}. `thalweg predict --simulate` runs SGD itself."
+            "T of SGD differs from this prediction by an amount that is not known: {parts}. SGD itself, as `thalweg predict --simulate` runs it, has all of it."
         )
     })
 }

@@ -61,8 +61,8 @@ const MOST_CURVED: f64 = 0.2;
 /// nor steps that would move the weights by more than this, relative to them: what leaves a saddle grows by as much.
 const MOST_MOVED: f64 = 0.05;
 
-/// The relative residual below which a minimum is beside the weights.
-const BESIDE: f64 = 1e-2;
+/// The relative residual below which a minimum is beside the weights, and T there stands for theirs.
+const BESIDE: f64 = 1e-3;
 
 /// T of SGD on average over T without its noise, less 1.
 #[derive(Clone, Copy, Debug)]
