@@ -529,7 +529,7 @@ fn the_verdict_counts_what_is_left_out() {
         assert!(part(&beyond, Cause::Sam).is_infinite() && !beyond.in_range());
         let sentence = beyond.sentence();
         assert!(
-            sentence.contains("SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction. `thalweg predict"),
+            sentence.contains("SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction. SGD itself, as"),
             "{sentence}"
         );
         assert!(!sentence.contains("000000000"), "{sentence}");
