@@ -28,14 +28,11 @@ use crate::flow::{
 };
 use crate::random::{Purpose, Stream};
 
-/// The most pairs.
-const MOST_PAIRS: usize = 128;
+/// The least and the most pairs; one alone has no standard error.
+const PAIRS: [usize; 2] = [2, 32];
 
-/// The least: one alone has no standard error.
-const LEAST_PAIRS: usize = 2;
-
-/// The least where runs come down so late that it counts: the spread of their times is then known to a seventh or so.
-const LEAST_LATE: usize = 16;
+/// The same where runs come down so late that it counts: those that are late may be few.
+const LATE_PAIRS: [usize; 2] = [16, 128];
 
 /// So many steps of the way are looked at beside those asked for, so that it does not depend on these how many pairs there are.
 const LOOKS: u64 = 16;
@@ -158,8 +155,8 @@ impl Shaken {
             gradient += dropped_work(model);
         }
         let affordable = (0.5 * MOST_WORK / (gradients * gradient)) as usize;
-        let (course, still) = Course::new(model, way, rule, longest, affordable / LEAST_PAIRS)?;
-        let most = MOST_PAIRS.min(affordable / course.strides.len().max(1));
+        let (course, still) = Course::new(model, way, rule, longest, affordable / PAIRS[0])?;
+        let affordable = affordable / course.strides.len().max(1);
         let mut pairs: Vec<[Seen; 2]> = Vec::new();
         let shift = |pairs: &[[Seen; 2]], of: &dyn Fn(&Seen) -> Option<f64>| {
             let ratio =
@@ -182,13 +179,13 @@ impl Shaken {
                 })
                 .collect();
             let end = shift(&pairs, &|run| run.end);
-            let least = if late.shift(way.length).mean.abs() > SMALL_ERROR {
-                LEAST_LATE
+            let [least, most] = if late.shift(way.length).mean < -SMALL_ERROR {
+                LATE_PAIRS
             } else {
-                LEAST_PAIRS
+                PAIRS
             };
             let enough = pairs.len() >= least && shifts.iter().chain(&end).all(Shift::is_known);
-            if enough || pairs.len() >= most.max(LEAST_PAIRS) {
+            if enough || pairs.len() >= most.min(affordable).max(PAIRS[0]) {
                 let row = |step: &u64| course.looks.partition_point(|look| look < step);
                 return Ok(Self {
                     on_the_way: way
