@@ -5,7 +5,6 @@ use super::ReproduceError;
 use crate::claims::{Beside, Range, SGD, Tolerance};
 use crate::plot::{Look, Panel, Point};
 use crate::statistics::{Missing, PerTrial, Trials};
-use thalweg::flow::{MOST_DRIFT, TRUSTED_FLUCTUATION};
 use thalweg_lab::compare::{
     Answer, Answered, Belief, Comparison, ExactLimit, FiniteStep, NoAnswer, Predicted, Predictor,
     Question, Values, starts,
@@ -168,21 +167,11 @@ impl Compared {
     fn said(&self, quantity: &Quantity) -> Option<Beside> {
         let predicted = Some(self.mean_end(quantity)).filter(|value| value.is_finite())?;
         let note = match self.belief() {
-            Some(belief) if self.is_finite_step() && !belief.in_range => {
-                let fluctuates = belief.relative_weighted_fluctuation;
-                let uncertain = belief.drift_before_arrival.unwrap_or(0.0);
-                let mut note = "beyond its range too".to_owned();
-                if fluctuates > TRUSTED_FLUCTUATION {
-                    note += &format!(", the product fluctuates by {:.1} %", 100.0 * fluctuates);
-                }
-                if uncertain > MOST_DRIFT {
-                    note += &format!(
-                        ", noise on the way down leaves T uncertain by {:.1} %",
-                        100.0 * uncertain
-                    );
-                }
-                Some(note)
-            }
+            Some(belief) if self.is_finite_step() && !belief.in_range => Some(format!(
+                "beyond its range too, where the product fluctuates by {:.1} % and noise on the way down leaves T uncertain by {:.1} %",
+                100.0 * belief.relative_weighted_fluctuation,
+                100.0 * belief.drift_before_arrival.unwrap_or(0.0)
+            )),
             _ => None,
         };
         Some(Beside {

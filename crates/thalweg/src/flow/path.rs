@@ -128,10 +128,7 @@ pub fn path(
             }
         }
         let is_last = row + 1 == steps.steps.len();
-        let arrived = if descent.leaves_saddle && !shaken.is_whole && tried.is_none() {
-            // What noise does beside a saddle may be as large as T.
-            1.0
-        } else if is_down || (is_last && tried.is_none()) {
+        let arrived = if is_down || (is_last && tried.is_none()) {
             // All of it acts once the weights are down; the flow forgets it from then on.
             let kept = match &others {
                 Some((others, _)) => off(&others[place(slow_time)], slow) / first,
@@ -147,6 +144,10 @@ pub fn path(
         let mut here = snapshot(problem, slow_time, weights, distance)?;
         here.step = Some(step);
         snapshots.push(here);
+    }
+    // What noise does beside a saddle may be as large as T.
+    if descent.leaves_saddle && !shaken.is_whole {
+        (drift, end_drift) = (1.0, 1.0);
     }
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
     let limit = limit(problem, settings);

@@ -416,6 +416,20 @@ fn a_quiet_run_is_not_late() {
     assert!(drift < 1e-3, "{drift}");
 }
 
+/// At this step size a pair's run does not come down at all: what is said of steps long after the arrival does not follow it.
+#[test]
+fn a_run_that_goes_astray_is_forgotten() {
+    let identity = diagonal(&[1.0; 2]);
+    let noise = diagonal(&[0.002; 2]);
+    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
+    let start = vec![identity, diagonal(&[-0.99, -1.01])];
+    let start = Weights::new(&problem, start).unwrap();
+    let settings = FlowSettings::default();
+    let found = path(&problem, &start, &steps(0.1, 1, &[100_000]), &settings).unwrap();
+    let drift = found.validity.unwrap().approach.unwrap().end_drift;
+    assert!(drift < 0.01, "{drift}");
+}
+
 /// Heavy ball leaves a saddle later than gradient flow by (1 + β)/(1 − β) times as much as gradient descent: by 5 % of T here.
 #[test]
 fn momentum_leaves_a_saddle_later_than_gradient_flow() {

@@ -31,7 +31,7 @@ struct Nearest {
     output: Col<f64>,
     input: Col<f64>,
     curvature: f64,
-    /// The curvature over that of a balanced minimum, about.
+    /// The curvature over σ^{2−2/D} ‖Xv‖^{2/D}, which is a D-th of that of a balanced minimum.
     relative: f64,
 }
 
@@ -105,16 +105,15 @@ impl Saddles {
         let largest = (0..sizes.len()).map(teacher).fold(0.0, f64::max);
         let layers = largest.powf(1.0 - 2.0 / model.depth() as f64);
         let ahead = 0.5 * rate * (1.0 + momentum) / (1.0 - momentum);
-        // One layer has none.
-        let counts =
-            |i: &usize| model.depth() > 1 && ahead * sizes[*i] * reach(*i) * layers > COUNTS;
+        let counts = |i: &usize| ahead * sizes[*i] * reach(*i) * layers > COUNTS;
         let strong = WEAK * sizes.first().copied().unwrap_or(0.0);
+        // One layer has no saddles.
+        let listed = 0..if model.depth() > 1 { sizes.len() } else { 0 };
         let directions = |of: Vec<usize>| Directions {
             outputs: Mat::from_fn(svd.U().nrows(), of.len(), |i, j| svd.U()[(i, of[j])]),
             inputs: Mat::from_fn(svd.V().nrows(), of.len(), |i, j| svd.V()[(i, of[j])]),
             sizes: of.iter().map(|i| sizes[*i]).collect(),
         };
-        let listed = 0..sizes.len();
         let all = listed.clone().filter(|i| sizes[*i] > strong || counts(i));
         Ok(Self {
             all: directions(all.collect()),
@@ -130,10 +129,11 @@ impl Saddles {
 
     /// Notes how fast the weights grow into what is missing at `point`.
     pub(super) fn look(&mut self, point: &Point) {
-        let minimum = 2.0 - 2.0 / point.depth() as f64;
+        let share = 2.0 / point.depth() as f64;
         for (output, input, size) in self.all.lacking(point) {
             let curvature = curvature(point, &output, &input);
-            let relative = curvature / size.powf(minimum);
+            let reach = (&point.below[0] * &input).norm_l2();
+            let relative = curvature / (size.powf(2.0 - share) * reach.powf(share));
             let nearest = self.nearest.as_ref();
             if nearest.is_none_or(|nearest| relative < nearest.relative) {
                 self.nearest = Some(Nearest {
@@ -149,13 +149,12 @@ impl Saddles {
     /// Whether the weights had to grow e times in some direction, on the way to the minimum `end`: at a saddle they grow by a share of themselves, and what
     /// noise adds to the share adds up.
     pub(super) fn were_met(&self, end: &Point) -> bool {
-        // Of one layer there is no other that grows.
         let layers = end.depth() as f64 - 1.0;
         let grown = |nearest: &Nearest| {
             let now = curvature(end, &nearest.output, &nearest.input);
             now > nearest.curvature * (2.0 * layers).exp()
         };
-        layers > 0.0 && self.nearest.as_ref().is_some_and(grown)
+        self.nearest.as_ref().is_some_and(grown)
     }
 }
 

@@ -28,11 +28,17 @@ use crate::flow::{
 };
 use crate::random::{Purpose, Stream};
 
-/// The least and the most pairs; one alone has no standard error.
-const PAIRS: [usize; 2] = [2, 32];
+/// The least number of pairs: one alone has no standard error.
+const LEAST_PAIRS: usize = 2;
 
-/// The same where runs come down so late that it counts: those that are late may be few.
-const LATE_PAIRS: [usize; 2] = [16, 128];
+/// The least where runs come down so late that it counts.
+const LEAST_LATE: usize = 16;
+
+/// The most.
+const MOST_PAIRS: usize = 32;
+
+/// The most where it is late runs that are not known: those that matter may be few.
+const MOST_LATE: usize = 128;
 
 /// So many steps of the way are looked at beside those asked for, so that it does not depend on these how many pairs there are.
 const LOOKS: u64 = 16;
@@ -97,6 +103,11 @@ impl Shift {
         }
     }
 
+    /// Whether it may be more than errors that are small.
+    fn counts(&self) -> bool {
+        self.from(0.0) > SMALL_ERROR
+    }
+
     fn is_known(&self) -> bool {
         // More pairs say no more of what diverges.
         self.error.is_nan() || self.error <= SMALL_ERROR.max(SMALL_SHARE * self.mean.abs())
@@ -155,7 +166,7 @@ impl Shaken {
             gradient += dropped_work(model);
         }
         let affordable = (0.5 * MOST_WORK / (gradients * gradient)) as usize;
-        let (course, still) = Course::new(model, way, rule, longest, affordable / PAIRS[0])?;
+        let (course, still) = Course::new(model, way, rule, longest, affordable / LEAST_PAIRS)?;
         let affordable = affordable / course.strides.len().max(1);
         let mut pairs: Vec<[Seen; 2]> = Vec::new();
         let shift = |pairs: &[[Seen; 2]], of: &dyn Fn(&Seen) -> Option<f64>| {
@@ -170,22 +181,27 @@ impl Shaken {
             let late = Late::of(&pairs, &still, way.length);
             let runs = pairs.iter().flatten().chain([&still]);
             let rows = runs.map(|run| run.on_the_way.len()).max().unwrap_or(0);
+            let lates: Vec<Shift> = course.looks.iter().map(|look| late.shift(*look)).collect();
             let shifts: Vec<Shift> = (0..course.looks.len())
                 .map_while(|row| {
-                    let by_late = late.shift(course.looks[row]);
-                    let counts = row < rows || by_late.from(0.0) > SMALL_ERROR;
+                    let counts = row < rows || lates[row].counts();
                     let seen = counts.then(|| shift(&pairs, &|run| run.at(row)))??;
-                    Some(seen.or_further(by_late))
+                    Some(seen.or_further(lates[row]))
                 })
                 .collect();
             let end = shift(&pairs, &|run| run.end);
-            let [least, most] = if late.shift(way.length).mean < -SMALL_ERROR {
-                LATE_PAIRS
+            let least = if lates.iter().any(|late| late.counts()) {
+                LEAST_LATE
             } else {
-                PAIRS
+                LEAST_PAIRS
+            };
+            let most = if lates.iter().all(Shift::is_known) {
+                MOST_PAIRS
+            } else {
+                MOST_LATE
             };
             let enough = pairs.len() >= least && shifts.iter().chain(&end).all(Shift::is_known);
-            if enough || pairs.len() >= most.min(affordable).max(PAIRS[0]) {
+            if enough || pairs.len() >= most.min(affordable).max(LEAST_PAIRS) {
                 let row = |step: &u64| course.looks.partition_point(|look| look < step);
                 return Ok(Self {
                     on_the_way: way
@@ -248,7 +264,7 @@ impl Late {
 }
 
 /// The part of the late runs that is still late after `times` their mean time.
-fn still_late(times: f64) -> f64 {
+pub(super) fn still_late(times: f64) -> f64 {
     if times.is_nan() {
         return 0.0;
     }
@@ -396,9 +412,15 @@ impl<'a> Course<'a> {
             }
             _ => f64::NAN,
         };
+        // A run that has gone astray is not late.
+        let missing = if end.is_finite() {
+            [1.0 - on_arrival / end, steps - sum / end]
+        } else {
+            [0.0; 2]
+        };
         Seen {
             end: Some(end),
-            missing: [1.0 - on_arrival / end, steps - sum / end],
+            missing,
             ..seen
         }
     }

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::{
     Descending,
-    shaken::{Shaken, Shift, Way},
+    shaken::{Shaken, Shift, Way, still_late},
     step::{Departure, Drawn, Rule},
 };
 use crate::flow::{
@@ -254,4 +254,39 @@ fn a_short_dwell_is_noticed() {
         "{}",
         descent.arrival
     );
+}
+
+/// The direction of small inputs never has much curvature, and hides no other.
+#[test]
+fn a_saddle_is_noticed_where_inputs_differ() {
+    let diagonal = |d: [f64; 2]| Mat::from_fn(2, 2, |i, j| if i == j { d[i] } else { 0.0 });
+    let identity = diagonal([1.0; 2]);
+    let noise = &identity * faer::Scale(1e-6);
+    let problem = Problem::new(diagonal([1.0, 1e-4]), identity, noise, 2).unwrap();
+    let model = Model::new(&problem);
+    let leaves = |layer: [f64; 2]| {
+        let start = Weights::new(&problem, vec![diagonal(layer); 2]).unwrap();
+        let steps = Steps {
+            learning_rate: 0.1,
+            batch: 300,
+            steps: vec![100_000],
+        };
+        let descent = Descending::new(&model, &start, &steps, &FlowSettings::default());
+        descent.unwrap().leaves_saddle
+    };
+    assert!(leaves([0.2, 0.75]) && !leaves([0.75; 2]));
+}
+
+#[test]
+fn late_runs_have_the_larger_tail() {
+    for times in [0.0f64, 0.3, 1.0, 3.0, 6.0] {
+        let normal = statrs::function::erf::erfc(times / std::f64::consts::PI.sqrt());
+        let expected = normal.max((-times).exp());
+        let found = still_late(times);
+        assert!(
+            (found / expected - 1.0).abs() < 1e-3,
+            "{times}: {found} {expected}"
+        );
+    }
+    assert_eq!(still_late(f64::NAN), 0.0);
 }
