@@ -303,7 +303,7 @@ impl<'p> PredictAnswer<'p> {
     pub fn misalignment_warning(&self) -> Option<String> {
         let counts = !is_reshuffled(&self.prepared.data);
         counts
-            .then(|| misalignment_warning(self.misalignment))
+            .then(|| misalignment_warning(self.misalignment, None))
             .flatten()
     }
 

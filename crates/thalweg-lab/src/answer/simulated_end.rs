@@ -77,6 +77,11 @@ impl Round {
     }
 }
 
+/// One run alone has no error, and is never known well enough.
+fn relative_error(mean: &SeedMean) -> f64 {
+    mean.standard_error.unwrap_or(f64::INFINITY) / mean.mean.abs()
+}
+
 fn values(observation: &Observation) -> [f64; 3] {
     [
         observation.sharpness,
@@ -143,14 +148,10 @@ impl SimulatedEnd {
                 }
                 _ => None,
             };
-            // One run alone has no error, and is never known well enough.
-            let error = |mean: &SeedMean| {
-                let error = mean.standard_error.unwrap_or(f64::INFINITY);
-                error / mean.mean.abs()
-            };
             let settled = means.as_ref().is_some_and(|means| {
-                let known = means.iter().all(|mean| error(mean) <= ENOUGH);
-                let still = change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * error(&means[0]));
+                let known = means.iter().all(|mean| relative_error(mean) <= ENOUGH);
+                let still =
+                    change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * relative_error(&means[0]));
                 let long = least.is_some_and(|least| ensemble.step() as f64 >= least);
                 long && still && known
             });
@@ -236,8 +237,19 @@ impl SimulatedEnd {
                 None => ", and how long it takes SGD to leave the theory's end is not known here",
                 Some(_) => "",
             };
+            let errors = self.means.iter().flatten().map(relative_error);
+            let error = errors.fold(0.0, f64::max);
+            let unknown = if error > ENOUGH {
+                format!(
+                    ", and with standard errors of up to {:.1} %, where 1 % would do. What is scatter between the runs, such as that of sets of few samples, \
+                     does not shrink with time",
+                    100.0 * error
+                )
+            } else {
+                String::new()
+            };
             words += &format!(
-                " Time was up before T had settled{change}{short}. With --seconds they go on for longer."
+                " Time was up before T had settled{change}{short}{unknown}. With --seconds they go on for longer."
             );
         }
         words

@@ -47,6 +47,11 @@ fn a_small_step_ends_at_the_limit() {
 fn time_up_and_divergence_are_said() {
     let short = end(0.005, 1, Some(0.0));
     assert!(!short.settled && short.sentence().contains("Time was up"));
+    let mut loose = short.clone();
+    for mean in loose.means.iter_mut().flatten() {
+        mean.standard_error = Some(0.03 * mean.mean);
+    }
+    assert!(loose.sentence().contains("standard errors of up to 3.0 %"));
     let unknown = end(0.005, 6, None);
     assert!(!unknown.settled && unknown.sentence().contains("not known here"));
     let near = end(0.005, 6, Some(1e9));

@@ -68,7 +68,7 @@ pub fn notes_on(data: &Data) -> Vec<String> {
     if let SampleSource::Finite { samples, .. } = data.source {
         let how = if is_reshuffled(data) {
             "reshuffled each epoch: where the weights hardly move in an epoch SGD tends to the least fluctuation over the set itself, whatever the axes of \
-             noise and signal, and in longer epochs it ends where it does on fresh samples"
+             noise and signal, and in longer epochs it ends between that and where it does on fresh samples"
         } else {
             "drawn with replacement: SGD has minima of the set's own"
         };

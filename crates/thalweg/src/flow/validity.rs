@@ -43,6 +43,8 @@ pub struct Validity {
     /// [`noise_misalignment`](crate::theory::noise_misalignment) for a path by symmetric generators, which
     /// leaves SGD's where noise and signal have different axes; 0 for the exact drift.
     pub misalignment: f64,
+    /// η₁ λ_max times the steps of an epoch, of a set that is reshuffled in each.
+    pub moved_in_epoch: Option<f64>,
     /// How many times the leading term the product's fluctuation is at most, 1/(1 − s) with s the stability number in the mean square, with the scatter of
     /// minibatches ([`left_out`](super::left_out)): the verdict counts it in.
     pub amplified: f64,
@@ -227,6 +229,7 @@ impl Validity {
             relative_weighted_fluctuation: if has_scale { path_spread } else { f64::NAN },
             limit_relative_weighted_fluctuation: limit.filter(|_| has_scale).map(spread),
             misalignment,
+            moved_in_epoch: None,
             amplified: 1.0,
             stability_formula: Recipe::default().stability_formula(),
             is_forced: false,
@@ -292,11 +295,14 @@ impl Validity {
 
     /// The same for SGD on a set of so many samples, of which the prediction, for fresh ones, leaves out that its minima are its own: of
     /// order 1/√N. Where the set is reshuffled each epoch, which takes `epoch` steps, and in an epoch the weights hardly move, SGD ends at the least
-    /// fluctuation whatever the axes of noise and signal; in longer ones noise does what that of fresh samples does.
+    /// fluctuation whatever the axes of noise and signal; in longer ones between that and its end on fresh samples.
     #[must_use]
     pub fn on_set(mut self, samples: usize, epoch: Option<f64>) -> Self {
-        let moves = 2.0 * self.effective_stability;
-        if epoch.is_some_and(|epoch| moves * epoch <= SHORT_EPOCH) {
+        self.moved_in_epoch = epoch.map(|epoch| 2.0 * self.effective_stability * epoch);
+        if self
+            .moved_in_epoch
+            .is_some_and(|moved| moved <= SHORT_EPOCH)
+        {
             self.misalignment = 0.0;
         }
         self.left_out.push(LeftOut {
@@ -361,6 +367,7 @@ impl Validity {
                 other.limit_relative_weighted_fluctuation,
             ),
             misalignment: self.misalignment.max(other.misalignment),
+            moved_in_epoch: larger(self.moved_in_epoch, other.moved_in_epoch),
             amplified: self.amplified.max(other.amplified),
             stability_formula: self.stability_formula,
             is_forced: self.is_forced,
@@ -450,11 +457,13 @@ impl Validity {
                 )
             });
             let drift = self.approach.and_then(|a| a.drift_warning(self.is_forced));
+            let turned = misalignment_warning(self.misalignment, self.moved_in_epoch);
+            let left_out = left_out_warning(&self.left_out, turned.is_some());
             coarse
                 .into_iter()
                 .chain(drift)
-                .chain(misalignment_warning(self.misalignment))
-                .chain(left_out_warning(&self.left_out))
+                .chain(turned)
+                .chain(left_out)
                 .chain(self.together_warning())
                 .collect()
         };
@@ -516,13 +525,21 @@ impl Validity {
     }
 }
 
-/// What follows from a [`noise_misalignment`] above its limit, in one sentence for a user.
-pub fn misalignment_warning(misalignment: f64) -> Option<String> {
+/// What follows from a [`noise_misalignment`] above its limit, in a few words for a user; of a set that is reshuffled if `moved_in_epoch`,
+/// η₁ λ_max times the steps of an epoch, is given.
+pub fn misalignment_warning(misalignment: f64, moved_in_epoch: Option<f64>) -> Option<String> {
     (misalignment > MOST_MISALIGNMENT).then(|| {
+        let end = match moved_in_epoch {
+            None => "SGD then does not end at Theorem 1's minimum, however small η is; the slow flow's exact drift follows it to its end (beyond the paper)".to_owned(),
+            Some(moved) => format!(
+                "On a set that is reshuffled SGD then ends between Theorem 1's minimum and the end of the slow flow's exact drift: the nearer to the minimum, the \
+                 less the weights move in an epoch (η₁ λ_max times its steps is {} here; up to {SHORT_EPOCH} the axes do not count)",
+                short(moved)
+            ),
+        };
         format!(
             "Noise and signal have different axes: the misalignment of Σε with VΣxVᵀ is {misalignment:.2} (0 if they share \
-             them; up to {MOST_MISALIGNMENT} changes T by about a percent). SGD then does not end at Theorem 1's minimum, \
-             however small η is; the slow flow's exact drift follows it to its end (beyond the paper)."
+             them; up to {MOST_MISALIGNMENT} changes T by about a percent). {end}."
         )
     })
 }

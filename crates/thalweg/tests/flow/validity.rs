@@ -81,6 +81,7 @@ fn the_worst_of_two_has_the_larger_of_each() {
         limit_relative_weighted_fluctuation: one
             .limit_relative_weighted_fluctuation
             .map(|x| 3.0 * x),
+        moved_in_epoch: Some(2.0),
         misalignment: 0.7,
         amplified: 1.5,
         stability_formula: "η λ_max/2".to_owned(),

@@ -142,8 +142,8 @@ pub(super) fn worst_of(mut one: Vec<LeftOut>, other: &[LeftOut]) -> Vec<LeftOut>
     one
 }
 
-/// By how much T may be off because of `parts` that are left out, if that is too much.
-pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
+/// By how much T may be off because of `parts` that are left out, if that is too much; `beside` something of which no size is given.
+pub(super) fn left_out_warning(parts: &[LeftOut], beside: bool) -> Option<String> {
     let all = left_out_in_all(parts);
     if all <= MOST_LEFT_OUT {
         return None;
@@ -161,8 +161,9 @@ pub(super) fn left_out_warning(parts: &[LeftOut]) -> Option<String> {
             ""
         };
         format!(
-            "T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out{so_large}; SGD itself, as `thalweg \
+            "{}T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out{so_large}; SGD itself, as `thalweg \
              predict --simulate` runs it, has all of it.",
+            if beside { "Beside that, " } else { "" },
             percent(all)
         )
     } else {
