@@ -238,7 +238,7 @@ impl SimulatedEnd {
                 Some(_) => "",
             };
             let errors = self.means.iter().flatten().map(relative_error);
-            let error = errors.fold(0.0, f64::max);
+            let error = errors.filter(|error| error.is_finite()).fold(0.0, f64::max);
             let unknown = if error > ENOUGH {
                 format!(
                     ", and with standard errors of up to {:.1} %, where 1 % would do. What is scatter between the runs, such as that of sets of few samples, \

@@ -384,14 +384,20 @@ fn late_runs_are_told_by_one_step_alone() {
     assert!((0.7..1.4).contains(&(said / among)), "{said} {among}");
 }
 
-/// Few runs are late here, but some by very much: of 32 pairs the mean is half of what it is of thousands.
-#[test]
-fn few_late_runs_are_told_by_many_pairs() {
+/// A start that all but meets the saddle at 0.
+fn past_a_saddle() -> (Problem, Weights) {
     let identity = diagonal(&[1.0; 2]);
     let noise = diagonal(&[0.002; 2]);
     let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
     let start = vec![identity, diagonal(&[-0.99, -1.01])];
     let start = Weights::new(&problem, start).unwrap();
+    (problem, start)
+}
+
+/// Few runs are late here, but some by very much: of 32 pairs the mean is half of what it is of thousands.
+#[test]
+fn few_late_runs_are_told_by_many_pairs() {
+    let (problem, start) = past_a_saddle();
     let (off, error, found) = off_the_path(&problem, &start, (0.02, 1, 443), None, 1024);
     let report = found.validity.unwrap();
     assert!(off < -4.0 * error && !report.in_range(), "{off} {error}");
@@ -419,11 +425,7 @@ fn a_quiet_run_is_not_late() {
 /// At this step size a pair's run does not come down at all: what is said of steps long after the arrival does not follow it.
 #[test]
 fn a_run_that_goes_astray_is_forgotten() {
-    let identity = diagonal(&[1.0; 2]);
-    let noise = diagonal(&[0.002; 2]);
-    let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
-    let start = vec![identity, diagonal(&[-0.99, -1.01])];
-    let start = Weights::new(&problem, start).unwrap();
+    let (problem, start) = past_a_saddle();
     let settings = FlowSettings::default();
     let found = path(&problem, &start, &steps(0.1, 1, &[100_000]), &settings).unwrap();
     let drift = found.validity.unwrap().approach.unwrap().end_drift;

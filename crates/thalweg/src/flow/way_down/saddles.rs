@@ -57,19 +57,13 @@ impl Directions {
         })
     }
 
-    /// Whether all but [`LEFT`] of the teacher is learnt in each direction. (From half of it on what is missing shrinks.)
-    fn are_learnt(&self, point: &Point) -> bool {
-        let count = self.sizes.len();
-        let rest = faer::Scale(LEFT) * Mat::<f64>::identity(count, count) - self.missing(point);
-        count == 0 || rest.llt(Side::Lower).is_ok()
-    }
-
     /// The directions of which more than [`LEFT`] is missing, as unit vectors of outputs and inputs, with the size of the teacher in each.
     fn lacking(&self, point: &Point) -> Vec<(Col<f64>, Col<f64>, f64)> {
-        if self.are_learnt(point) {
+        let missing = self.missing(point);
+        if are_learnt(&missing) {
             return Vec::new();
         }
-        let Ok(eigen) = self.missing(point).self_adjoint_eigen(Side::Lower) else {
+        let Ok(eigen) = missing.self_adjoint_eigen(Side::Lower) else {
             return Vec::new();
         };
         let shares = eigen.S().column_vector().iter().enumerate();
@@ -124,7 +118,7 @@ impl Saddles {
 
     /// Whether all are left at which steps count.
     pub(super) fn are_left(&self, point: &Point) -> bool {
-        self.counted.are_learnt(point)
+        are_learnt(&self.counted.missing(point))
     }
 
     /// Notes how fast the weights grow into what is missing at `point`.
@@ -156,6 +150,13 @@ impl Saddles {
         };
         self.nearest.as_ref().is_some_and(grown)
     }
+}
+
+/// Whether no more than [`LEFT`] is `missing` in any direction. (From half of the teacher on what is missing shrinks.)
+fn are_learnt(missing: &Mat<f64>) -> bool {
+    let count = missing.nrows();
+    let rest = faer::Scale(LEFT) * Mat::<f64>::identity(count, count) - missing;
+    count == 0 || rest.llt(Side::Lower).is_ok()
 }
 
 /// Σ_k ‖A_kᵀu‖² ‖B_kXv‖².

@@ -263,12 +263,18 @@ impl Late {
     }
 }
 
+/// From so many mean times on the tail of a constant rate is the larger: e⁻² = .135, erfc(2/√π) = .111.
+const CROSSED: f64 = 2.0;
+
 /// The part of the late runs that is still late after `times` their mean time.
 pub(super) fn still_late(times: f64) -> f64 {
     if times.is_nan() {
         return 0.0;
     }
     let at_a_rate = (-times.abs()).exp();
+    if times.abs() > CROSSED {
+        return at_a_rate;
+    }
     // The integral from there to six standard deviations, by the middles of 64 steps.
     let from = times.abs() * FRAC_2_PI.sqrt();
     let width = (6.0 - from).max(0.0) / 64.0;

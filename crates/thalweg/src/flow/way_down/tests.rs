@@ -205,6 +205,23 @@ fn departures_of_dropped_units_are_those_of_samples() {
     }
 }
 
+/// The descent from `layers`.
+fn descended(problem: &Problem, layers: Vec<Mat<f64>>, learning_rate: f64) -> Descending {
+    let start = Weights::new(problem, layers).unwrap();
+    let steps = Steps {
+        learning_rate,
+        batch: 10,
+        steps: vec![1000],
+    };
+    Descending::new(
+        &Model::new(problem),
+        &start,
+        &steps,
+        &FlowSettings::default(),
+    )
+    .unwrap()
+}
+
 /// A missing direction is one wherever it lies, also spread over many singular vectors of equal size, each of which has nearly all of its own.
 #[test]
 fn a_saddle_across_many_axes_is_noticed() {
@@ -218,17 +235,9 @@ fn a_saddle_across_many_axes_is_noticed() {
         });
         let noise = &identity * faer::Scale(1e-6);
         let problem = Problem::new(identity.clone(), teacher, noise, 2).unwrap();
-        let model = Model::new(&problem);
         let leaves = |missing: f64| {
             let layer = &identity - faer::Scale(missing) * &spread;
-            let start = Weights::new(&problem, vec![layer.clone(), layer]).unwrap();
-            let steps = Steps {
-                learning_rate: 0.05,
-                batch: 10,
-                steps: vec![1000],
-            };
-            let descent = Descending::new(&model, &start, &steps, &FlowSettings::default());
-            descent.unwrap().leaves_saddle
+            descended(&problem, vec![layer.clone(), layer], 0.05).leaves_saddle
         };
         assert!(leaves(1.0 - 1e-3) && !leaves(0.5));
     }
@@ -240,15 +249,8 @@ fn a_short_dwell_is_noticed() {
     let identity = Mat::<f64>::identity(2, 2);
     let noise = &identity * faer::Scale(1e-6);
     let problem = Problem::new(identity.clone(), identity.clone(), noise, 2).unwrap();
-    let model = Model::new(&problem);
-    let start = [&identity * faer::Scale(1.0), &identity * faer::Scale(-0.95)];
-    let start = Weights::new(&problem, start.into()).unwrap();
-    let steps = Steps {
-        learning_rate: 0.3,
-        batch: 10,
-        steps: vec![100],
-    };
-    let descent = Descending::new(&model, &start, &steps, &FlowSettings::default()).unwrap();
+    let layers = vec![identity.clone(), &identity * faer::Scale(-0.95)];
+    let descent = descended(&problem, layers, 0.3);
     assert!(
         descent.leaves_saddle && descent.arrival < 32.0,
         "{}",
@@ -263,17 +265,7 @@ fn a_saddle_is_noticed_where_inputs_differ() {
     let identity = diagonal([1.0; 2]);
     let noise = &identity * faer::Scale(1e-6);
     let problem = Problem::new(diagonal([1.0, 1e-4]), identity, noise, 2).unwrap();
-    let model = Model::new(&problem);
-    let leaves = |layer: [f64; 2]| {
-        let start = Weights::new(&problem, vec![diagonal(layer); 2]).unwrap();
-        let steps = Steps {
-            learning_rate: 0.1,
-            batch: 300,
-            steps: vec![100_000],
-        };
-        let descent = Descending::new(&model, &start, &steps, &FlowSettings::default());
-        descent.unwrap().leaves_saddle
-    };
+    let leaves = |layer: [f64; 2]| descended(&problem, vec![diagonal(layer); 2], 0.1).leaves_saddle;
     assert!(leaves([0.2, 0.75]) && !leaves([0.75; 2]));
 }
 
