@@ -307,3 +307,26 @@ fn a_wide_flow_goes_on_past_its_end() {
     // Only so far as its linear systems know it.
     assert!(path.snapshots[0].layer_conditions[0] > 1e6);
 }
+
+/// In which single precision no longer tells those generators from nothing, and steps fail until more stands beside their system.
+#[test]
+fn a_wide_flow_goes_on_far_past_its_end() {
+    let axes = |seed| Basis::Random { seed };
+    let inputs = covariance::from_spectrum(&spectrum::power_law(16, 3.0), axes(1));
+    let teacher = teacher::from_singular_values(2, 16, &[3.0, 1.0], axes(2), axes(3));
+    let noise = covariance::from_spectrum(&[1.0, 0.3], axes(4));
+    let problem = Problem::new(inputs, teacher, noise, 3).unwrap();
+    let settings = FlowSettings {
+        max_steps: 2000,
+        ..FlowSettings::default()
+    };
+    let start = random_minimum(&problem, 1);
+    let times = Times::Slow(vec![1e5, 1e7]);
+    let path = slow_flow(&problem, &start, &times, &settings).unwrap();
+    let end = predict(&problem).unwrap();
+    for at in &path.snapshots {
+        let (t, f) = (at.sharpness, at.fluctuation);
+        assert!(relative(t, end.sharpness) < 1e-6, "{t}");
+        assert!(relative(f, end.fluctuation) < 1e-6, "{f}");
+    }
+}

@@ -18,7 +18,8 @@
 //!
 //! A hidden unit that nothing uses any more loses its inputs, and some X then moves no weights: EᵀE is singular to rounding. So EᵀE + δ stands
 //! everywhere for EᵀE, with δ 10⁻¹² of the square of the largest layer: what is below 10⁻⁶ of that layer dies out as a power of u, and not exponentially. T
-//! and F, of which it is the square that counts, do not feel it.
+//! and F, of which it is the square that counts, do not feel it. Far past the end of the flow that can be too little for single precision: where two steps fail
+//! one after the other δ becomes ten times as large, up to 10⁻⁷, at which T and F came out right to 10⁻⁷.
 
 mod eliminated;
 mod factors;
@@ -46,6 +47,10 @@ pub(super) struct WideFlow<'a> {
     system: Option<System>,
     /// Whether a step has failed.
     has_failed: bool,
+    /// Steps that failed one after the other.
+    failures: usize,
+    /// By how much δ is raised.
+    raised: f64,
 }
 
 /// The last point looked at.
@@ -139,6 +144,9 @@ const NEAR: f64 = 0.25;
 /// X is extrapolated from so many times: one more is no quicker, since it makes more of what is uncertain in X.
 const KNOWN: usize = 6;
 
+/// δ is raised by no more.
+const MOST_RAISED: f64 = 1e5;
+
 /// X at the start is found to this part of it.
 const START: f64 = 1e-8;
 
@@ -157,6 +165,8 @@ impl<'a> WideFlow<'a> {
             here: None,
             system: None,
             has_failed: false,
+            failures: 0,
+            raised: 1.0,
         }
     }
 
@@ -186,6 +196,18 @@ impl<'a> WideFlow<'a> {
             *v -= turning;
         }
         Ok(())
+    }
+
+    /// After a step that failed: what is uncertain in X may have grown as it was extrapolated, and the linear system may be one of directions
+    /// that have died out since. The last X with a new system is free of both; where that fails too, X from nothing is, and δ is larger.
+    fn fail(&mut self) {
+        self.has_failed = true;
+        self.failures += 1;
+        if self.failures.is_multiple_of(2) {
+            self.raised = (10.0 * self.raised).min(MOST_RAISED);
+        }
+        self.known.truncate(usize::from(self.known.len() > 1));
+        self.system = None;
     }
 
     /// X at `time`, extrapolated from as many times as can be without blowing up what is uncertain in X.
@@ -231,20 +253,18 @@ impl Stiff for WideFlow<'_> {
             self.model.flatten_to(&here.corrected(layers), out);
             return Ok(());
         }
-        let field = Field::new(self.model, layers);
-        let drift = field.drift();
-        let guess = match self.here.take() {
-            // A step has failed: what is uncertain in X may have grown as it was extrapolated, and the linear system may be one of directions
-            // that have died out since. The last X with a new system is free of both; where that fails too, X from nothing is.
-            Some(_) => {
-                self.has_failed = true;
-                self.known.truncate(usize::from(self.known.len() > 1));
-                self.system = None;
-                self.guess(time)
+        match self.here.take() {
+            // The start, which no step leads to.
+            Some(start) if self.known.is_empty() && !self.has_failed => {
+                self.known.push((start.time, start.x));
             }
-            None => self.guess(time),
-        };
-        let x = match guess {
+            Some(_) => self.fail(),
+            None => (),
+        }
+        let mut field = Field::new(self.model, layers);
+        field.least *= self.raised;
+        let drift = field.drift();
+        let x = match self.guess(time) {
             Some(x) => x,
             None => Eliminated::<f64>::new(&field, Operator::Gram)?
                 .solve(&drift, |missing, gained| missing <= START * START * gained)?,
@@ -326,6 +346,7 @@ impl Stiff for WideFlow<'_> {
                 system.age + 1
             };
         }
+        self.failures = 0;
         if let Some(here) = self.here.take() {
             self.known.insert(0, (time, here.x));
             self.known.truncate(KNOWN);

@@ -300,6 +300,8 @@ fn path_is_the_dense_one() {
             }
         }
         assert!(wide.statistics.rejected * 10 < wide.statistics.accepted);
+        // The start is no step that failed.
+        assert_eq!(wide.system.has_failed, wide.statistics.rejected > 0);
     }
 }
 
