@@ -5,7 +5,7 @@ use std::path::Path;
 
 use thalweg::flow::{LEAVES_OUT, MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY};
 
-use super::section::{Section, chip};
+use super::section::{Section, chip, prose};
 use crate::claims::{ERRORS, Verdict};
 use crate::plot::to_html;
 use crate::results::{Budget, Environment, FigureFailure, FigureResult, Results};
@@ -145,7 +145,7 @@ fn failures(failures: &[FigureFailure]) -> String {
             out,
             "<dt>{}</dt><dd class=\"failed\">{}<div class=\"note\">to try again: <code>{}</code></div></dd>",
             to_html(&failure.title),
-            to_html(&failure.error),
+            prose(&failure.error),
             to_html(&failure.command)
         );
     }
@@ -175,7 +175,7 @@ fn reading() -> String {
             out,
             "<dt>{}</dt><dd>{}</dd>",
             chip(verdict, None),
-            to_html(&meaning)
+            prose(&meaning)
         );
     }
     out.push_str(

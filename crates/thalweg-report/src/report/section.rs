@@ -48,7 +48,7 @@ impl<'r> Section<'r> {
                 Some(picture) => wide(&format!("{id}-title"), picture),
                 None => "<p class=\"note\">Its picture is lost: see above.</p>".to_owned(),
             },
-            to_html(&figure.caption),
+            prose(&figure.caption),
             notes(&figure.notes)
         );
         if !figure.claims.is_empty() {
@@ -89,9 +89,21 @@ fn notes(sentences: &[String]) -> String {
     }
     let items = sentences.iter();
     let items: String = items
-        .map(|sentence| format!("<li>{}</li>", to_html(sentence)))
+        .map(|sentence| format!("<li>{}</li>", prose(sentence)))
         .collect();
     format!("<ul>{items}</ul>")
+}
+
+/// A sentence in which what stands between backticks is code; one that is alone stays as it is.
+pub fn prose(text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('`')
+        && let Some((code, after)) = after.split_once('`')
+    {
+        let _ = write!(out, "{}<code>{}</code>", to_html(before), to_html(code));
+        rest = after;
+    }
+    out + &to_html(rest)
 }
 
 /// What may be wider than the page, in a box that is moved sideways by itself, with the arrow keys too: it can be reached by them, and is
@@ -117,7 +129,7 @@ fn claims(claims: &[Judged]) -> String {
             .difference_error
             .map(|error| format!("trial by trial ± {}", two_digits(error)));
         let difference: Vec<String> = relative.into_iter().chain(z).chain(paired).collect();
-        let note = |words: &str| format!("<div class=\"note\">{}</div>", to_html(words));
+        let note = |words: &str| format!("<div class=\"note\">{}</div>", prose(words));
         let trials = match claim.trials {
             0 => String::new(),
             count => note(&format!("{count} trials")),
@@ -168,4 +180,17 @@ pub fn chip(verdict: Verdict, count: Option<usize>) -> String {
         "<span class=\"chip {class}\">{count}{}</span>",
         to_html(&verdict.to_string())
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backticks_in_pairs_become_code() {
+        let text = "As `predict <FILE>` and `flow` say.";
+        let page = "As <code>predict &lt;FILE&gt;</code> and <code>flow</code> say.";
+        assert_eq!(prose(text), page);
+        assert_eq!(prose("a `b"), "a `b");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::section::prose;
 use crate::plot::to_html;
 use crate::results::{Paragraph, Results, Summary, summarise};
 
@@ -34,7 +35,7 @@ fn list(paragraphs: &[Paragraph]) -> String {
             "<li><a href=\"#{}\">{}</a> {}</li>",
             to_html(&paragraph.id),
             to_html(&paragraph.says),
-            to_html(&paragraph.outcome.join(" "))
+            prose(&paragraph.outcome.join(" "))
         )
     };
     paragraphs.iter().map(item).collect()

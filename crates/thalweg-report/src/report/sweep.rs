@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ReportError;
 use super::page::{self, HEADING, Head, name};
-use super::section::Section;
+use super::section::{Section, prose};
 use super::sweep_curves::{Rows, along, over_steps};
 use super::sweep_grid::{Grid, Side};
 use super::sweep_maps::{Measured, flattest, maps};
@@ -175,7 +175,7 @@ fn listed(store: &Store, heading: &str, begins: &str, cells: &[(usize, String)])
             out,
             "<dt>cell {number}: {}</dt>{begins}{}</dd>",
             to_html(&store.sweep().words(*number)),
-            to_html(sentence)
+            prose(sentence)
         );
     }
     out += "</dl>";
