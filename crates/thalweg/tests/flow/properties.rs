@@ -312,8 +312,8 @@ fn a_wide_flow_goes_on_past_its_end() {
 #[test]
 fn a_wide_flow_goes_on_far_past_its_end() {
     let axes = |seed| Basis::Random { seed };
-    let inputs = covariance::from_spectrum(&spectrum::power_law(16, 3.0), axes(1));
-    let teacher = teacher::from_singular_values(2, 16, &[3.0, 1.0], axes(2), axes(3));
+    let inputs = covariance::from_spectrum(&spectrum::power_law(20, 2.0), axes(1));
+    let teacher = teacher::from_singular_values(2, 20, &[3.0, 1.0], axes(2), axes(3));
     let noise = covariance::from_spectrum(&[1.0, 0.3], axes(4));
     let problem = Problem::new(inputs, teacher, noise, 3).unwrap();
     let settings = FlowSettings {
