@@ -18,7 +18,7 @@ pub(super) trait Stiff {
     /// Takes the residual b to about (σ − J)⁻¹ b at the last y given to `rhs`, and adds what `rhs` left out of it, to an error of about `error` in
     /// [`relative_size`](Self::relative_size).
     fn correct(&mut self, shift: f64, b: &mut [f64], error: f64) -> Result<(), FlowError>;
-    /// The step to `time` is accepted, after so many corrections.
+    /// The step to `time` is accepted, after so many corrections; the start is, after none.
     fn accepted(&mut self, time: f64, corrections: usize);
     /// The size of `change` relative to that of `y`, to be kept below the tolerance.
     fn relative_size(&self, change: &[f64], y: &[f64]) -> f64;
@@ -85,6 +85,7 @@ impl<S: Stiff> Integrator<S> {
     ) -> Result<Self, FlowError> {
         let mut rate = vec![0.0; state.len()];
         system.rhs(0.0, &state, &mut rate)?;
+        system.accepted(0.0, 0);
         let speed = system.relative_size(&rate, &state);
         let tolerance = SHARE * tolerance;
         // The first step is of order 1, and its error half the square of its motion.

@@ -287,46 +287,44 @@ fn what_the_exact_drift_cannot_hold_is_an_error() {
     assert!(follow((10, 2), 500, dropout).is_ok());
 }
 
+/// What has so many inputs, whose spectrum falls with this power, two outputs, three layers, and no shared axes.
+fn falling(inputs: usize, power: f64) -> Problem {
+    let axes = |seed| Basis::Random { seed };
+    let covariance_of_inputs =
+        covariance::from_spectrum(&spectrum::power_law(inputs, power), axes(1));
+    let teacher = teacher::from_singular_values(2, inputs, &[3.0, 1.0], axes(2), axes(3));
+    let noise = covariance::from_spectrum(&[1.0, 0.3], axes(4));
+    Problem::new(covariance_of_inputs, teacher, noise, 3).unwrap()
+}
+
+/// The flow's values at `times`, which are those of the minimum that SGD selects.
+fn followed_past_its_end(problem: &Problem, times: &[f64], max_steps: usize) -> Vec<Waypoint> {
+    let settings = FlowSettings {
+        max_steps,
+        ..FlowSettings::default()
+    };
+    let start = random_minimum(problem, 1);
+    let path = slow_flow(problem, &start, &Times::Slow(times.to_vec()), &settings).unwrap();
+    let end = predict(problem).unwrap();
+    for at in &path.snapshots {
+        let (t, f) = (at.sharpness, at.fluctuation);
+        assert!(relative(t, end.sharpness) < 1e-6, "{t}");
+        assert!(relative(f, end.fluctuation) < 1e-6, "{f}");
+    }
+    path.snapshots
+}
+
 /// Long after the hidden units that nothing uses have lost their inputs, where some generators move no weights, the flow is at its end.
 #[test]
 fn a_wide_flow_goes_on_past_its_end() {
-    let axes = |seed| Basis::Random { seed };
-    let inputs = covariance::from_spectrum(&spectrum::power_law(10, 2.0), axes(1));
-    let teacher = teacher::from_singular_values(2, 10, &[3.0, 1.0], axes(2), axes(3));
-    let noise = covariance::from_spectrum(&[1.0, 0.3], axes(4));
-    let problem = Problem::new(inputs, teacher, noise, 3).unwrap();
-    let start = random_minimum(&problem, 1);
-    let times = Times::Slow(vec![1e4, 1e5]);
-    let path = slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap();
-    let end = predict(&problem).unwrap();
-    for at in &path.snapshots {
-        let (t, f) = (at.sharpness, at.fluctuation);
-        assert!(relative(t, end.sharpness) < 1e-6, "{t}");
-        assert!(relative(f, end.fluctuation) < 1e-6, "{f}");
-    }
+    let most = FlowSettings::default().max_steps;
+    let path = followed_past_its_end(&falling(10, 2.0), &[1e4, 1e5], most);
     // Only so far as its linear systems know it.
-    assert!(path.snapshots[0].layer_conditions[0] > 1e6);
+    assert!(path[0].layer_conditions[0] > 1e6);
 }
 
-/// In which single precision no longer tells those generators from nothing, and steps fail until more stands beside their system.
+/// And where single precision no longer tells those generators from nothing, and steps fail until more stands beside their system.
 #[test]
 fn a_wide_flow_goes_on_far_past_its_end() {
-    let axes = |seed| Basis::Random { seed };
-    let inputs = covariance::from_spectrum(&spectrum::power_law(20, 2.0), axes(1));
-    let teacher = teacher::from_singular_values(2, 20, &[3.0, 1.0], axes(2), axes(3));
-    let noise = covariance::from_spectrum(&[1.0, 0.3], axes(4));
-    let problem = Problem::new(inputs, teacher, noise, 3).unwrap();
-    let settings = FlowSettings {
-        max_steps: 2000,
-        ..FlowSettings::default()
-    };
-    let start = random_minimum(&problem, 1);
-    let times = Times::Slow(vec![1e5, 1e7]);
-    let path = slow_flow(&problem, &start, &times, &settings).unwrap();
-    let end = predict(&problem).unwrap();
-    for at in &path.snapshots {
-        let (t, f) = (at.sharpness, at.fluctuation);
-        assert!(relative(t, end.sharpness) < 1e-6, "{t}");
-        assert!(relative(f, end.fluctuation) < 1e-6, "{f}");
-    }
+    followed_past_its_end(&falling(20, 2.0), &[1e5, 1e7], 2000);
 }

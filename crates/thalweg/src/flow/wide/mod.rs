@@ -19,7 +19,7 @@
 //! A hidden unit that nothing uses any more loses its inputs, and some X then moves no weights: EᵀE is singular to rounding. So EᵀE + δ stands
 //! everywhere for EᵀE, with δ 10⁻¹² of the square of the largest layer: what is below 10⁻⁶ of that layer dies out as a power of u, and not exponentially. T
 //! and F, of which it is the square that counts, do not feel it. Far past the end of the flow that can be too little for single precision: where two steps fail
-//! one after the other δ becomes ten times as large, up to 10⁻⁷, at which T and F came out right to 10⁻⁷.
+//! one after the other δ becomes ten times as large, up to 10⁻⁷, at which T and F came out right to about 10⁻⁷.
 
 mod eliminated;
 mod factors;
@@ -253,13 +253,8 @@ impl Stiff for WideFlow<'_> {
             self.model.flatten_to(&here.corrected(layers), out);
             return Ok(());
         }
-        match self.here.take() {
-            // The start, which no step leads to.
-            Some(start) if self.known.is_empty() && !self.has_failed => {
-                self.known.push((start.time, start.x));
-            }
-            Some(_) => self.fail(),
-            None => (),
+        if self.here.take().is_some() {
+            self.fail();
         }
         let mut field = Field::new(self.model, layers);
         field.least *= self.raised;
