@@ -8,9 +8,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use serde_json::{Value, json};
 use thalweg_lab::answer;
-use thalweg_lab::compare::{Comparison, predictors};
+use thalweg_lab::compare::Comparison;
 use thalweg_lab::provenance::mended_in;
-use thalweg_lab::quantity;
 use thalweg_lab::spec::{Draft, Experiment, Specification as _};
 use thalweg_lab::store::StoredRun;
 
@@ -56,9 +55,7 @@ impl Simulated {
     fn answer<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let run = Arc::clone(&self.run);
         let compare = move || -> Result<(Value, Value), Failed> {
-            let predictors = predictors(&run.experiment);
-            let compared = Comparison::new(&run, &predictors, quantity::compared());
-            let compared = compared.map_err(Failed::work)?;
+            let compared = Comparison::of(&run).map_err(Failed::work)?;
             let answer = answer::simulated(&compared, run.experiment.problem.caveats());
             Ok((answer, json!(compared)))
         };

@@ -6,8 +6,7 @@ use clap::Args;
 use thalweg::recipe::Recipe;
 use thalweg::simulate::{InitialWeights, SimulateSettings};
 use thalweg_lab::answer;
-use thalweg_lab::compare::{Comparison, predictors};
-use thalweg_lab::quantity;
+use thalweg_lab::compare::Comparison;
 use thalweg_lab::run;
 use thalweg_lab::spec::{Draft, Experiment, Overrides, Schedule, default_seeds};
 use thalweg_lab::store;
@@ -103,8 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
     })?;
     let stored = store::load(&arguments.out).map_err(|error| Failure::stored(&error, &error))?;
-    let comparison = Comparison::new(&stored, &predictors(&experiment), quantity::compared())
-        .map_err(Failure::work)?;
+    let comparison = Comparison::of(&stored).map_err(Failure::work)?;
     if arguments.json {
         output::print_json(&answer::simulated(
             &comparison,

@@ -4,8 +4,8 @@ use serde::Serialize;
 use thalweg::fluctuation::student;
 use thalweg::simulate::SimulateError;
 
-use super::Belief;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, start_alike, starts};
+use super::{Belief, predictors};
 use crate::answer::known_digits;
 use crate::quantity::{self, Quantity};
 use crate::run::{AtStep, Measurements, SeedMean, departures, note_on_law};
@@ -128,6 +128,17 @@ fn by_key<S: serde::Serializer>(quantity: &Quantity, to: S) -> Result<S::Ok, S::
 }
 
 impl Comparison {
+    /// Compares all quantities of `run` with each predictor that has something to say of it.
+    ///
+    /// # Errors
+    /// When the run's own problem or starting weights cannot be made again.
+    pub fn of(run: &StoredRun<Experiment>) -> Result<Self, SimulateError> {
+        let settings = run.experiment.settings_to_the_end();
+        let learnt = settings.recipe.problem(&run.experiment.problem)?;
+        let predictors = predictors(&learnt, &settings);
+        Self::new(run, &predictors, quantity::compared())
+    }
+
     /// Compares `quantities` of `run` with each of `predictors`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use thalweg::simulate::SimulateSettings;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
 use crate::quantity::Quantity;
-use crate::run::departures;
+use crate::run::left_out;
 
 /// The finite-step theory.
 pub struct FiniteStep;
@@ -39,7 +39,7 @@ impl Predictor for FiniteStep {
 
     fn concerns(&self, problem: &Problem, settings: &SimulateSettings) -> bool {
         not_plain(&settings.recipe).is_none()
-            && departures(settings).is_empty()
+            && left_out(settings).is_none()
             && flow::finite_offered(problem).is_ok()
     }
 

@@ -1,13 +1,13 @@
 //! A run beside what is predicted of it: made once, as data, for the terminal, the page and JSON to render.
 //!
 //! A run is set beside theory and flow here. Each predictor is a file of this module and an
-//! entry of [`predictors`]; what a run measured and what each predictor says of it make a [`Comparison`].
+//! entry of `predictors`; what a run measured and what each predictor says of it make a [`Comparison`].
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
-//! use thalweg_lab::compare::{Comparison, predictors};
+//! use thalweg_lab::compare::Comparison;
 //! use thalweg_lab::spec::{Draft, Experiment};
-//! use thalweg_lab::{quantity, run, store::StoredRun};
+//! use thalweg_lab::{run, store::StoredRun};
 //!
 //! let text = "depth = 2\ninput_covariance = [[1, 0], [0, 1]]\nteacher = [[1, 0], [0, 1]]\n\
 //!     noise_standard_deviations = [1, 0.5]\nlearning_rate = 0.01\nbatch = 10\nsteps = 100\nseeds = 4";
@@ -15,7 +15,7 @@
 //! let made = run::run_in_memory(&experiment, &mut (), &AtomicBool::new(false))?;
 //! let (measurements, outcomes) = (made.measurements, made.outcomes);
 //! let run = StoredRun { experiment, measurements, outcomes };
-//! let beside = Comparison::new(&run, &predictors(&run.experiment), quantity::compared())?;
+//! let beside = Comparison::of(&run)?;
 //! let names: Vec<_> = beside.predicted.iter().map(|predicted| predicted.name).collect();
 //! assert_eq!(names, ["slow flow", "finite-step theory", "limit t → ∞"]);
 //! let flow = beside.predicted[0].series(0).unwrap();
@@ -45,13 +45,13 @@ pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, st
 pub(crate) use slow_flow::quick_relaxation;
 pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow, relaxes_quickly};
 
-use crate::spec::Experiment;
+use thalweg::problem::Problem;
+use thalweg::simulate::SimulateSettings;
 
-/// Those that have something to say of `experiment`, in the order in which they are shown.
-pub fn predictors(experiment: &Experiment) -> Vec<&'static dyn Predictor> {
+/// Those that have something to say of SGD run so, in the order in which they are shown; `problem` is the one that is in effect learnt.
+fn predictors(problem: &Problem, settings: &SimulateSettings) -> Vec<&'static dyn Predictor> {
     let all: [&'static dyn Predictor; 4] = [&SLOW_FLOW, &EXACT_DRIFT, &FiniteStep, &ExactLimit];
-    let settings = experiment.settings_to_the_end();
     all.into_iter()
-        .filter(|predictor| predictor.concerns(&experiment.problem, &settings))
+        .filter(|predictor| predictor.concerns(problem, settings))
         .collect()
 }

@@ -23,7 +23,7 @@ pub trait Predictor: Sync {
         None
     }
 
-    /// Whether it says anything of `problem`, run so, that the others do not.
+    /// Whether it says anything that the others do not of SGD run so; `problem` is the one that is in effect learnt.
     fn concerns(&self, problem: &Problem, settings: &SimulateSettings) -> bool {
         let _ = (problem, settings);
         true

@@ -35,7 +35,7 @@ fn finished(directory: &Path, text: &str) -> StoredRun<Experiment> {
 fn compare(text: &str) -> Comparison {
     let directory = tempfile::tempdir().unwrap();
     let run = finished(directory.path(), text);
-    Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap()
+    Comparison::of(&run).unwrap()
 }
 
 fn predicted<'c>(comparison: &'c Comparison, key: &str) -> &'c Predicted {
@@ -48,8 +48,7 @@ fn predicted<'c>(comparison: &'c Comparison, key: &str) -> &'c Predicted {
 fn every_number_is_that_of_its_own_quantity_seed_and_step() {
     let directory = tempfile::tempdir().unwrap();
     let run = finished(directory.path(), SMALL);
-    let comparison =
-        Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap();
+    let comparison = Comparison::of(&run).unwrap();
     let Experiment {
         problem, settings, ..
     } = &run.experiment;
@@ -136,8 +135,7 @@ fn seeds_that_start_alike_share_a_path() {
         "seeds = 20\nweight_decay = 0.01\nstart_weights = [[[1, 0], [0, 1]], [[1, 0], [0, 1]]]",
     );
     let run = finished(directory.path(), &same);
-    let comparison =
-        Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap();
+    let comparison = Comparison::of(&run).unwrap();
     assert_eq!(comparison.followed.len(), 20);
     let flow = predicted(&comparison, "slow_flow");
     let Values::Paths(paths) = &flow.answer.as_ref().unwrap().values else {
@@ -309,14 +307,40 @@ fn the_exact_drift_is_asked_where_the_axes_differ() {
     assert!(predicted(&comparison, "exact_drift").answer.is_ok());
 }
 
+/// Noise added to labels, turned against the signal, is asked about as the noise of a problem that has it: the same predictors with the same numbers.
+#[test]
+fn added_noise_is_asked_about_as_noise_of_the_problem() {
+    let of = |noise: &str| {
+        let text = SMALL.replace("noise_standard_deviations = [1, 0.5]", noise);
+        compare(&text.replace(
+            "teacher = [[1, 0], [0, 1]]",
+            "teacher = [[1.5, 0], [0, 0.5]]",
+        ))
+    };
+    let own = of("noise_covariance = [[0.52, 0.48], [0.48, 0.52]]");
+    let added = of(
+        "noise_standard_deviations = [0.2, 0.2]\nadded_noise_covariance = [[0.48, 0.48], [0.48, 0.48]]",
+    );
+    let told = |comparison: &Comparison| {
+        let each = comparison.predicted.iter();
+        let told = each.map(|p| (p.key, p.series(0).map(|series| series.end)));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&own).len(), 4);
+    for (own, added) in told(&own).into_iter().zip(told(&added)) {
+        assert_eq!(own.0, added.0);
+        let (own, added) = (own.1.unwrap(), added.1.unwrap());
+        assert!((own / added - 1.0).abs() < 1e-9, "{own} {added}");
+    }
+}
+
 /// The finite-step theory from each start of a run of plain SGD on a small network, and a sentence elsewhere.
 #[test]
 fn the_finite_step_theory_is_asked_of_small_plain_runs() {
     let text = SMALL.replace("steps = 400", "steps = 20000");
     let directory = tempfile::tempdir().unwrap();
     let run = finished(directory.path(), &text);
-    let comparison =
-        Comparison::new(&run, &predictors(&run.experiment), quantity::compared()).unwrap();
+    let comparison = Comparison::of(&run).unwrap();
     let Experiment {
         problem, settings, ..
     } = &run.experiment;

@@ -5,21 +5,8 @@ use thalweg::simulate::{Data, NoiseLaw, SampleSource, SimulateSettings};
 /// What `settings` have that the theory has not, and what of them it takes into account, in sentences for a reader who compares
 /// the two.
 pub fn departures(settings: &SimulateSettings) -> Vec<String> {
-    let finite = matches!(settings.data.source, SampleSource::Finite { .. });
     let recipe = &settings.recipe;
     let independent = recipe.sam.is_some_and(|sam| sam.independent);
-    let left_out = [
-        (
-            settings.data.heteroscedasticity > 0.0,
-            "noise that depends on x",
-        ),
-        (finite, "a finite data set"),
-        (settings.switch.is_some(), "a switch to gradient descent"),
-        (
-            independent,
-            "SAM on a minibatch of its own, of which nothing is left at order ρ",
-        ),
-    ];
     let taken = [
         (
             recipe.momentum > 0.0,
@@ -42,7 +29,7 @@ pub fn departures(settings: &SimulateSettings) -> Vec<String> {
             "dropout of hidden units, to first order in p",
         ),
     ];
-    let left_out = listed(left_out).map(|all| {
+    let left_out = left_out(settings).map(|all| {
         format!(
             "The slow flow and the limit are for SGD on fresh samples; this run also has {all}."
         )
@@ -54,6 +41,23 @@ pub fn departures(settings: &SimulateSettings) -> Vec<String> {
             .to_owned()
     });
     left_out.into_iter().chain(taken).chain(learnt).collect()
+}
+
+/// What of `settings` the theory has not, in a row.
+pub(crate) fn left_out(settings: &SimulateSettings) -> Option<String> {
+    let SimulateSettings { data, recipe, .. } = settings;
+    listed([
+        (data.heteroscedasticity > 0.0, "noise that depends on x"),
+        (
+            matches!(data.source, SampleSource::Finite { .. }),
+            "a finite data set",
+        ),
+        (settings.switch.is_some(), "a switch to gradient descent"),
+        (
+            recipe.sam.is_some_and(|sam| sam.independent),
+            "SAM on a minibatch of its own, of which nothing is left at order ρ",
+        ),
+    ])
 }
 
 /// Whether SGD sees the samples of a set in a fresh order each epoch: it then tends to the least fluctuation over the set, whatever the axes.

@@ -9,9 +9,9 @@ use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
 use thalweg::problem::Problem;
-use thalweg_lab::compare::{Comparison, MeasuredQuantity, READING, predictors};
+use thalweg_lab::compare::{Comparison, MeasuredQuantity, READING};
 use thalweg_lab::provenance::LOSS_CONVENTION;
-use thalweg_lab::quantity::{self, against_steps};
+use thalweg_lab::quantity::against_steps;
 use thalweg_lab::spec::Experiment;
 use thalweg_lab::store::{StoredRun, load};
 
@@ -21,7 +21,7 @@ const LEAD: &str = "One run of SGD on a deep linear network with noisy labels, b
 /// The page of the run in `directory`.
 pub fn page(directory: &Path) -> Result<String, ReportError> {
     let run = load(directory)?;
-    let comparison = Comparison::new(&run, &predictors(&run.experiment), quantity::compared())?;
+    let comparison = Comparison::of(&run)?;
     let picture = plot::svg(&draw(&comparison).scene());
     let figure = words(directory, &run, &comparison);
     let section = Section {

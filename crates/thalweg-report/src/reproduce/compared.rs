@@ -62,7 +62,8 @@ impl Compared {
         let Experiment {
             problem, settings, ..
         } = experiment;
-        if compared.is_out_of_range() && FiniteStep.concerns(problem, settings) {
+        let learnt = settings.recipe.problem(problem)?;
+        if compared.is_out_of_range() && FiniteStep.concerns(&learnt, settings) {
             let finer = Self::new((experiment, trials), &FiniteStep);
             compared.finer = Some(finer.map(Box::new).map_err(|error| match error {
                 ReproduceError::Path(NoAnswer(reason)) => reason,
