@@ -55,6 +55,9 @@ const FIRST: f64 = 0.1;
 /// The last correction may leave this fraction of the tolerance.
 const CORRECTED: f64 = 0.03;
 
+/// And it is found to this one.
+const LAST: f64 = 0.02;
+
 /// Sums of several differences are made in blocks of so many numbers, which stay in the fastest cache.
 const BLOCK: usize = 2048;
 
@@ -177,11 +180,7 @@ impl<S: Stiff> Integrator<S> {
             self.statistics.evaluations += 1;
             accumulate(&mut residual, -shift, &psi);
             accumulate(&mut residual, -shift, &d);
-            let part = if correction == 1 {
-                FIRST
-            } else {
-                0.3 * CORRECTED
-            };
+            let part = if correction == 1 { FIRST } else { LAST };
             match self
                 .system
                 .correct(shift, &mut residual, part * self.tolerance)

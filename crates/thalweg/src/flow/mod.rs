@@ -86,7 +86,7 @@ pub use left_out::{
 };
 pub use memory::memory;
 pub use path::path;
-pub use relaxation::{Relaxation, relaxation};
+pub use relaxation::{MOST_RATES, Relaxation, relaxation};
 pub use rest::rest;
 pub use rosenbrock::Statistics;
 pub use settings::{Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times};

@@ -1,13 +1,15 @@
 //! How fast the slow flow settles: its rates where it ends, by linearisation.
 
-use super::{FlowError, FlowSettings, point::Model, rest, symmetric::SymmetricFlow};
+use faer::Mat;
+
+use super::{FlowError, FlowSettings, point::Model, rest, symmetric::SymmetricFlow, wide};
 use crate::{problem::Problem, recipe::Forces, theory::Minimum};
 
 /// The slow flow linearised where it ends: at SGD's minimum (Theorem 1), or where the forces beside the noise balance it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relaxation {
     /// The rates of decay in slow time u, ascending; F − F_min decays twice as fast as the weights.
-    /// Empty where nothing moves (D = 1, or V√Σx = 0).
+    /// Empty where nothing moves (D = 1, or V√Σx = 0), and the slowest alone where there are more than [`MOST_RATES`].
     pub rates: Vec<f64>,
 }
 
@@ -23,6 +25,9 @@ impl Relaxation {
         self.slow_time() * batch as f64 / (learning_rate * learning_rate)
     }
 }
+
+/// The most rates, (D − 1) r(r + 1)/2 with r = rank V√Σx, of which all are found: by the eigenvalues of a matrix of that size.
+pub const MOST_RATES: usize = 320;
 
 /// The least part of the fastest rate that a rate may be to be told from rounding.
 const RESOLVED: f64 = 1e-14;
@@ -56,6 +61,28 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
     if problem.depth() == 1 || rank == 0 {
         return Ok(Relaxation { rates: Vec::new() });
     }
+    let (model, layers) = at_rest(problem, forces, rank)?;
+    if (problem.depth() - 1) * rank * (rank + 1) / 2 > MOST_RATES {
+        let rate = wide::slowest_rate(&model, layers)?;
+        return Ok(Relaxation { rates: vec![rate] });
+    }
+    let flow = SymmetricFlow { model: &model };
+    let rates = flow.rates(&model.flatten(&layers))?;
+    match (rates.first(), rates.last()) {
+        // The eigenvalues carry an error of rounding times the largest: this leaves the slowest two digits.
+        (Some(&slowest), Some(&fastest)) if slowest <= RESOLVED * fastest || slowest.is_nan() => {
+            Err(FlowError::RatesApart { slowest, fastest })
+        }
+        _ => Ok(Relaxation { rates }),
+    }
+}
+
+/// The network whose hidden layers are as wide as the teacher's `rank`, under `forces`, and the weights with which its flow rests.
+fn at_rest(
+    problem: &Problem,
+    forces: Forces,
+    rank: usize,
+) -> Result<(Model, Vec<Mat<f64>>), FlowError> {
     let narrow = Problem::with_hidden_widths(
         problem.input_covariance().to_owned(),
         problem.teacher().to_owned(),
@@ -73,13 +100,27 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
         rest(&narrow, &settings)?.weights
     };
     let model = Model::new(&narrow).under(forces);
-    let flow = SymmetricFlow { model: &model };
-    let rates = flow.rates(&model.flatten(weights.layers()))?;
-    match (rates.first(), rates.last()) {
-        // The eigenvalues carry an error of rounding times the largest: this leaves the slowest two digits.
-        (Some(&slowest), Some(&fastest)) if slowest <= RESOLVED * fastest || slowest.is_nan() => {
-            Err(FlowError::RatesApart { slowest, fastest })
+    Ok((model, weights.layers().to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::tests::{forces, problem, problems};
+
+    /// The iteration for the slowest rate against the eigenvalues of the matrix of all.
+    #[test]
+    fn the_slowest_rate_alone_is_the_first_of_all() {
+        for problem in problems().iter().chain([&problem(6, 5, 3)]) {
+            let rank = Minimum::of_sgd(problem).unwrap().rank();
+            for forces in forces() {
+                let (model, layers) = at_rest(problem, forces, rank).unwrap();
+                let flow = SymmetricFlow { model: &model };
+                let all = flow.rates(&model.flatten(&layers)).unwrap();
+                let slowest = wide::slowest_rate(&model, layers).unwrap();
+                let off = slowest / all[0] - 1.0;
+                assert!(off.abs() < 1e-7, "{off} {} {forces:?}", all.len());
+            }
         }
-        _ => Ok(Relaxation { rates }),
     }
 }

@@ -26,6 +26,7 @@ mod factors;
 mod field;
 mod known;
 mod rounded;
+mod slowest;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ use eliminated::Eliminated;
 use factors::balances_along;
 use field::{Field, Generators, Operator};
 use rounded::Rounded;
+pub(super) use slowest::slowest_rate;
 
 /// The slow flow of one problem.
 pub(super) struct WideFlow<'a> {
@@ -307,8 +309,8 @@ impl Stiff for WideFlow<'_> {
         let (scale, right) = rounded.right(&along, shift, defect);
         // The energy is at least 2σ ‖E Y‖², of which the weights' error is 1/σ. What the last iterations gained is taken for it, and says too much: ten times
         // the error may be left by that measure, and T comes out the same, but where steps fail.
-        let norms = field.factors.layers.iter().map(Mat::norm_l2);
-        let allowed = error * shift * norms.fold(f64::INFINITY, f64::min) / scale;
+        let squares = field.factors.layers.iter().map(Mat::squared_norm_l2);
+        let allowed = error * shift * squares.fold(f64::INFINITY, f64::min).sqrt() / scale;
         let allowed = if self.has_failed {
             allowed
         } else {

@@ -23,8 +23,9 @@ impl Rounded {
     pub(super) fn new(field: &Field) -> Self {
         let full = &field.factors;
         let (depth, forces) = (full.layers.len() as i32, full.forces);
-        let norms = full.layers.iter().map(Mat::norm_l2);
-        let weights = norms.fold(f64::MIN_POSITIVE, f64::max);
+        // (`norm_l2`, which minds numbers beyond 1e154 too, takes as long as the product of two layers.)
+        let squares = full.layers.iter().map(Mat::squared_norm_l2);
+        let weights = squares.fold(f64::MIN_POSITIVE, f64::max).sqrt();
         let below = |k: i32| full.input_traces[0].sqrt() * weights.powi(k);
         let above = |k: i32| {
             let last = full.output_traces[full.hidden()].sqrt();
