@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use crate::exit::Failure;
 use crate::leave;
 
 /// The exit status after a signal.
@@ -52,6 +53,20 @@ pub fn listen() -> io::Result<()> {
 /// Whether either was received.
 pub fn asked() -> &'static AtomicBool {
     &ASKED
+}
+
+/// Ends a command that has printed its answer with the status of one that was interrupted, where a signal ended its runs of SGD early.
+///
+/// # Errors
+/// When a signal was received.
+pub fn if_cut_short() -> Result<(), Failure> {
+    if ASKED.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted(
+            "Stopped. The runs of SGD ended early: what is printed of them is as far as they came."
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// The work looks at [`asked`] from now on, and stops where nothing is lost.

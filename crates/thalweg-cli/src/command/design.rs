@@ -122,6 +122,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(chosen) => chosen.iter().map(|choice| choice.0).collect(),
         None => LEVERS.to_vec(),
     };
+    interrupt::patiently();
     let more = || time_for_runs(arguments.seconds, interrupt::asked());
     let settings = SimulateSettings {
         recipe,
@@ -136,7 +137,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         );
     }
     if arguments.json {
-        return output::print_json(&answer.json());
+        output::print_json(&answer.json())?;
+        return interrupt::if_cut_short();
     }
     let mut page = Page::for_output();
     page.problem(&file.problem);
@@ -166,7 +168,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         for words in before.warning.iter().chain(&on_runs(simulated)) {
             page.paragraph(words);
         }
-    } else if let Some(words) = on_runs(simulated).filter(|_| has_diverged(simulated)) {
+    } else if let Some(words) = on_runs(simulated).filter(|_| !has_settled(simulated)) {
         page.paragraph(&format!("Before any change: {words}"));
     }
     for (lever, found, simulated) in &answer.designs {
@@ -198,7 +200,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for unreached in &answer.unreached {
         page.paragraph(&format!("{}.", why_not(unreached)));
     }
-    output::print(&page.finish())
+    output::print(&page.finish())?;
+    interrupt::if_cut_short()
 }
 
 /// What became of the runs, or why there are none.
@@ -209,9 +212,9 @@ fn on_runs(simulated: &Simulated) -> Option<String> {
     })
 }
 
-/// Whether a run grew without bound.
-fn has_diverged(simulated: &Simulated) -> bool {
-    matches!(simulated, Some(Ok(end)) if end.diverged_by.is_some())
+/// Whether all runs came to their end.
+fn has_settled(simulated: &Simulated) -> bool {
+    matches!(simulated, Some(Ok(end)) if end.settled && end.diverged_by.is_none())
 }
 
 fn table(answer: &DesignAnswer) -> Table {

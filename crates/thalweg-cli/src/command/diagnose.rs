@@ -156,6 +156,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         0.0
     };
+    if seconds > 0.0 {
+        interrupt::patiently();
+    }
     let on_rows = OnRows::both(&found, step, seconds, interrupt::asked())?;
     if let Some(path) = &arguments.html {
         let data = arguments.file.display().to_string();
@@ -163,10 +166,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         write_whole(path, page.as_bytes()).map_err(Failure::work)?;
     }
     if arguments.json {
-        output::print_json(&answer::diagnosed(&found, &on_rows))
+        output::print_json(&answer::diagnosed(&found, &on_rows))?;
     } else {
-        output::print(&diagnosed::page(&found, &on_rows, step)?)
+        output::print(&diagnosed::page(&found, &on_rows, step)?)?;
     }
+    interrupt::if_cut_short()
 }
 
 /// What makes the same page again.

@@ -91,14 +91,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;
         if let Some(more) = time_for_runs(arguments.seconds, interrupt::asked()) {
+            interrupt::patiently();
             answer.simulate(problem, step, more)?;
         }
     }
     if arguments.json {
-        output::print_json(&answer.json())
+        output::print_json(&answer.json())?;
     } else {
-        output::print(&Shown(answer).page())
+        output::print(&Shown(answer).page())?;
     }
+    interrupt::if_cut_short()
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Where SGD ends as η → 0, in closed form, with what depends on the step size beside it.
 
 use serde_json::{Value, json};
-use thalweg::flow::{Drift, Validity, Waypoint, misalignment_warning};
+use thalweg::flow::{Drift, Validity, Waypoint, misalignment_warning, most_misalignment};
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
@@ -18,6 +18,13 @@ use crate::run::is_reshuffled;
 
 /// The most eigenvalues that are listed without being asked for.
 pub const SPECTRUM_UNASKED: usize = 1 << 16;
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "noise_covariance is zero: the end is sought from the minimum that noise would choose, and without noise there is none. What is added to SGD moves it all \
+     the same: follow it with `thalweg flow --steps`, or simulate SGD"
+)]
+struct NoNoiseBeside;
 
 /// The minimum to which SGD converges.
 #[derive(Debug)]
@@ -151,7 +158,11 @@ impl<'p> PredictAnswer<'p> {
     pub fn new(prepared: &'p Prepared<'p>, listed: bool) -> Result<Self, AnswerError> {
         let Prepared { forces, step, .. } = prepared;
         let problem: &Problem = &prepared.problem;
-        let prediction = theory::predict(problem).map_err(AnswerError::input)?;
+        prepared.fits_set()?;
+        let prediction = theory::predict(problem).map_err(|error| match error {
+            TheoryError::NoNoise if !forces.are_noise_alone() => AnswerError::input(NoNoiseBeside),
+            error => AnswerError::input(error),
+        })?;
         let initial = |variances: Vec<f64>| {
             theory::initial_sharpness(problem, &variances).map_err(AnswerError::work)
         };
@@ -222,7 +233,8 @@ impl<'p> PredictAnswer<'p> {
             prepared,
             problem,
             conditioning,
-            bounds: (problem.depth() > 1)
+            // They are of the noise's own minimum.
+            bounds: (problem.depth() > 1 && end.is_none())
                 .then(|| prediction.minimum.condition_bounds().ok())
                 .flatten(),
             kaiming: initial(theory::kaiming_variances(problem, 1.0))?,
@@ -303,7 +315,7 @@ impl<'p> PredictAnswer<'p> {
     pub fn misalignment_warning(&self) -> Option<String> {
         let counts = !is_reshuffled(&self.prepared.data);
         counts
-            .then(|| misalignment_warning(self.misalignment, None))
+            .then(|| misalignment_warning(self.misalignment, most_misalignment(self.problem), None))
             .flatten()
     }
 

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use thalweg::flow::{self, MOST_MISALIGNMENT};
+use thalweg::flow;
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
-use thalweg::theory::noise_misalignment;
+use thalweg::simulate::{SampleSource, SimulateError};
 use thalweg::words::rounded;
 
 use super::AnswerError;
@@ -110,6 +110,23 @@ impl<'p> Prepared<'p> {
             data,
             switches,
             ..self
+        }
+    }
+
+    /// Checks that minibatches of the set of `data`, if SGD is run on one without replacement, are not larger than it.
+    pub(super) fn fits_set(&self) -> Result<(), AnswerError> {
+        match (self.data.source, self.step) {
+            (
+                SampleSource::Finite {
+                    samples,
+                    replacement: false,
+                },
+                Some((_, batch)),
+            ) if batch > samples => Err(AnswerError::input(SimulateError::DataSetTooSmall {
+                samples,
+                batch,
+            })),
+            _ => Ok(()),
         }
     }
 
@@ -251,8 +268,7 @@ impl<'p> Prepared<'p> {
                 "Weight decay pulls along the minima beside the noise, {strength}: both have their least potential in the network at 0, where SGD ends."
             );
         }
-        let is_potential = self.forces.follow_generators()
-            && noise_misalignment(&self.problem) <= MOST_MISALIGNMENT;
+        let is_potential = self.forces.follow_generators() && !flow::is_turned(&self.problem);
         if !is_potential {
             return format!("Weight decay pulls along the minima beside the noise, {strength}.");
         }

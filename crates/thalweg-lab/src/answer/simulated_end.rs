@@ -25,6 +25,9 @@ const MEASURED: u64 = 64;
 /// The relative standard error at which a mean is known well enough, and the change from round to round that is none.
 const ENOUGH: f64 = 0.01;
 
+/// Relaxation times before which nothing can be said to have settled: after them the mean of the second half has 6 % of what the start differed by.
+const LONG: f64 = 4.0;
+
 /// The longest that runs are given, seconds: a year.
 pub const MOST_SECONDS: f64 = 3.2e7;
 
@@ -51,7 +54,7 @@ pub struct SimulatedEnd {
     pub means: Option<[SeedMean; 3]>,
     /// The relative change of T from the round before the last to the last; none where there was but one.
     pub change: Option<f64>,
-    /// The steps before which nothing can be said to have settled: a relaxation time of the slow flow; none where it is not known.
+    /// A relaxation time of the slow flow, in steps; none where it is not known. Nothing has settled before four of them.
     pub least: Option<f64>,
     /// Whether that is the relaxation time under the noise alone, since the one under all forces is not known.
     pub by_noise_alone: bool,
@@ -92,7 +95,7 @@ fn values(observation: &Observation) -> [f64; 3] {
 
 impl SimulatedEnd {
     /// Runs SGD on `problem` by `settings`, from the theory's own end `start`, in rounds that double its length, until T, λ_max and F
-    /// are known to 1 % and T no longer changes, though not before `least` steps, or `more` says that time is up. (From the theory's own
+    /// are known to 1 % and T no longer changes, though not before four times `least` steps, or `more` says that time is up. (From the theory's own
     /// end a run that is too short to leave it would confirm anything.) Samples are fresh, or those of `set`.
     ///
     /// # Errors
@@ -152,7 +155,7 @@ impl SimulatedEnd {
                 let known = means.iter().all(|mean| relative_error(mean) <= ENOUGH);
                 let still =
                     change.is_some_and(|c| c.abs() <= ENOUGH + 2.0 * relative_error(&means[0]));
-                let long = least.is_some_and(|least| ensemble.step() as f64 >= least);
+                let long = least.is_some_and(|least| ensemble.step() as f64 >= LONG * least);
                 long && still && known
             });
             if settled || !in_time || means.is_none() {
@@ -231,8 +234,8 @@ impl SimulatedEnd {
                 )
             });
             let short = match self.least {
-                Some(least) if (self.steps as f64) < least => {
-                    ", and they are shorter than a relaxation time, so that SGD may still be on its way elsewhere"
+                Some(least) if (self.steps as f64) < LONG * least => {
+                    ", and they are shorter than four relaxation times, so that SGD may still be on its way elsewhere"
                 }
                 None => ", and how long it takes SGD to leave the theory's end is not known here",
                 Some(_) => "",

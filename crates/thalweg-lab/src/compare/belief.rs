@@ -3,6 +3,7 @@
 use serde::Serialize;
 use thalweg::flow::{FiniteValidity, LeftOut, Validity};
 use thalweg::simulate::{Data, SampleSource, SimulateSettings};
+use thalweg::words::rounded;
 
 /// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +25,8 @@ pub struct Belief {
     pub amplification: f64,
     /// Of noise and signal.
     pub misalignment: f64,
+    /// By how much T of SGD's own drift differs from T of the path, relative, the largest at the steps asked for; null where only one of them was followed.
+    pub own_drift: Option<f64>,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step; without the denominator where that is 0.
     pub distance: Option<f64>,
     /// The step from which on gradient descent is at the minima.
@@ -40,6 +43,9 @@ pub struct Belief {
     #[serde(skip)]
     pub sentence: String,
 }
+
+/// So much of the noise may undo itself in an epoch.
+const MOST_UNDONE: f64 = 0.05;
 
 /// `validity` where SGD is run on minibatches of so many samples of `data`, and `switches` to gradient descent before its end.
 pub(crate) fn believed_on(data: &Data, batch: usize, switches: bool, validity: Validity) -> Belief {
@@ -84,6 +90,29 @@ impl Belief {
         belief
     }
 
+    /// The same of a path on `data`, by B samples in a minibatch and momentum β: of what the noise of the minibatches does in an epoch of m steps a part of
+    /// (1 + β)/((1 − β) m) undoes itself if each sample is drawn once, and the path is slower.
+    pub(crate) fn along_epochs(self, data: &Data, batch: usize, momentum: f64) -> Self {
+        let SampleSource::Finite {
+            samples,
+            replacement: false,
+        } = data.source
+        else {
+            return self;
+        };
+        let steps = samples as f64 / batch as f64;
+        let undone = (1.0 + momentum) / (1.0 - momentum) / steps;
+        if undone <= MOST_UNDONE {
+            return self;
+        }
+        self.but_not_with(&format!(
+            "samples that are each drawn once in an epoch of {} steps, in which up to {:.0} % of what the noise does undoes itself, so that SGD is slower along the \
+             minima",
+            rounded(steps),
+            100.0 * undone.min(1.0)
+        ))
+    }
+
     /// The same for SGD with `what` the theory does not contain, however small the step.
     fn but_not_with(self, what: &str) -> Self {
         let mut sentence = format!(
@@ -125,6 +154,7 @@ impl From<Validity> for Belief {
             limit_relative_weighted_fluctuation: validity.limit_relative_weighted_fluctuation,
             amplification: validity.amplified,
             misalignment: validity.misalignment,
+            own_drift: validity.own_drift.map(|own| own.largest),
             distance: approach.map(|approach| approach.distance),
             arrival_step: approach.map(|approach| approach.arrival),
             drift_before_arrival: approach.map(|approach| approach.drift),
@@ -149,6 +179,7 @@ impl From<FiniteValidity> for Belief {
             limit_relative_weighted_fluctuation: None,
             amplification: 1.0,
             misalignment: 0.0,
+            own_drift: None,
             distance: None,
             arrival_step: finite.arrival,
             drift_before_arrival: finite.arrival.map(|_| finite.drift),

@@ -43,7 +43,7 @@ pub(crate) use limit::rest_by;
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
 pub(crate) use slow_flow::quick_relaxation;
-pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow, relaxes_quickly};
+pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow};
 
 use thalweg::problem::Problem;
 use thalweg::simulate::SimulateSettings;

@@ -5,7 +5,6 @@ use thalweg::flow::{self, Drift, LEAVES_OUT, Relaxation, Steps, Trajectory, Vali
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
-use thalweg::theory::noise_misalignment;
 
 use super::believed_in;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
@@ -14,30 +13,22 @@ use crate::run::is_reshuffled;
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
 const MOST_WEIGHTS_UNASKED: usize = 2000;
 
-/// The most unknowns, (D − 1) r(r + 1)/2, of the linearised flow whose relaxation time is added to an answer unasked.
-const MOST_RATES_UNASKED: usize = 320;
+/// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 300 with four layers.
+const MOST_WORK_UNASKED: usize = 81_000_000;
 
-/// Whether the relaxation time of `problem` is quickly found: the rank r of the teacher decides, not the width.
-///
-/// ```
-/// use thalweg::{faer::Mat, problem::Problem};
-/// use thalweg_lab::compare::relaxes_quickly;
-///
-/// let identity = |d: usize| Mat::<f64>::identity(d, d);
-/// let problem = Problem::new(identity(60), Mat::identity(5, 60), identity(5), 3)?;
-/// assert!(relaxes_quickly(&problem));
-/// let problem = Problem::new(identity(60), identity(60), identity(60), 3)?;
-/// assert!(!relaxes_quickly(&problem));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn relaxes_quickly(problem: &Problem) -> bool {
-    let rank = problem.input_dim().min(problem.output_dim());
-    (problem.depth() - 1) * rank * (rank + 1) / 2 <= MOST_RATES_UNASKED
-}
-
-/// The slow flow's relaxation under `forces`, where it [`relaxes_quickly`] and is known.
+/// The slow flow's relaxation under `forces`, where it is known and quickly found: the rank r of the teacher decides, not the width. Under noise alone the
+/// slowest rate is sought by itself where there are many; under decay the end is, by a flow.
 pub(crate) fn quick_relaxation(problem: &Problem, forces: Forces) -> Option<Relaxation> {
-    relaxes_quickly(problem)
+    let (hidden, rank) = (
+        problem.depth() - 1,
+        problem.input_dim().min(problem.output_dim()),
+    );
+    let is_quick = if forces.are_noise_alone() {
+        hidden * rank.pow(3) <= MOST_WORK_UNASKED
+    } else {
+        hidden * rank * (rank + 1) / 2 <= flow::MOST_RATES
+    };
+    is_quick
         .then(|| flow::relaxation(problem, forces).ok())
         .flatten()
 }
@@ -91,8 +82,7 @@ impl Predictor for SlowFlow {
         let forces = settings
             .recipe
             .forces(settings.learning_rate, settings.batch);
-        let turned =
-            noise_misalignment(problem) > flow::MOST_MISALIGNMENT && !is_reshuffled(&settings.data);
+        let turned = flow::is_turned(problem) && !is_reshuffled(&settings.data);
         match self.drift {
             Drift::Symmetric => forces.follow_generators(),
             Drift::Exact => turned || !forces.follow_generators(),

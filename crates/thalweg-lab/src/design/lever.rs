@@ -121,7 +121,7 @@ pub(super) fn written(matrix: &Mat<f64>, shown: impl Fn(f64) -> f64) -> Written 
         return Written::Elsewhere;
     }
     let row = |i: usize| {
-        let numbers = (0..columns).map(|j| six_digits(entry(i, j)));
+        let numbers = (0..columns).map(|j| plain(entry(i, j)));
         format!("[{}]", numbers.collect::<Vec<_>>().join(", "))
     };
     let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
@@ -130,7 +130,11 @@ pub(super) fn written(matrix: &Mat<f64>, shown: impl Fn(f64) -> f64) -> Written 
 
 /// Six significant digits of it at most, so that who types them in gets what was predicted; with an exponent outside 10⁻⁴ … 10⁶.
 pub(super) fn six_digits(x: f64) -> String {
-    let x: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+    plain(format!("{x:.5e}").parse().unwrap_or(x))
+}
+
+/// All digits of it, as a matrix needs them: with fewer a covariance of low rank is none any more.
+fn plain(x: f64) -> String {
     if x == 0.0 || (1e-4..1e6).contains(&x.abs()) {
         x.to_string()
     } else {

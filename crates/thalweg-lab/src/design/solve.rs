@@ -1,11 +1,10 @@
 //! Finds the position of a lever at which SGD is predicted to end where it should.
 
 use thalweg::Stop;
-use thalweg::flow::{LeftOut, MOST_MISALIGNMENT};
+use thalweg::flow::{LeftOut, is_turned};
 use thalweg::problem::Problem;
 use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
-use thalweg::theory::noise_misalignment;
 use thalweg::words::shown;
 
 use super::lever::{Changed, Lever, LeverError};
@@ -135,14 +134,23 @@ fn beyond(
         format!("{what} stays at {low:.6} here, and {asked} is asked for")
     } else {
         let limit = limit.map_or(String::new(), |limit| format!(" ({limit})"));
-        format!(
-            "{what} goes from {low:.6} to {high:.6} here{limit}, and {asked} is outside of that"
-        )
+        let [low, high] = inwards([low, high]);
+        format!("{what} goes from {low} to {high} here{limit}, and {asked} is outside of that")
     };
     if ends.is_empty() {
         range
     } else {
         format!("{range}; where it is moved further there is no prediction: {ends}")
+    }
+}
+
+/// The ends of a range to six decimals, rounded so that each is a target within it; as they are where it is narrower.
+fn inwards([low, high]: [f64; 2]) -> [String; 2] {
+    let rounded = [(low * 1e6).ceil() / 1e6, (high * 1e6).floor() / 1e6];
+    if rounded[0] < rounded[1] {
+        rounded.map(|end| format!("{end:.6}"))
+    } else {
+        [low, high].map(|end| end.to_string())
     }
 }
 
@@ -222,7 +230,7 @@ impl<'a> Question<'a> {
     ) -> Result<Self, AnswerError> {
         let learnt = settings.recipe.problem(problem);
         let learnt = learnt.map_err(AnswerError::input)?;
-        let is_turned = noise_misalignment(&learnt) > MOST_MISALIGNMENT;
+        let is_turned = is_turned(&learnt);
         let is_small = problem.input_dim() * problem.output_dim() <= MOST_FOLLOWED;
         Ok(Self {
             problem,

@@ -1,7 +1,7 @@
 //! What is drawn at once of a setting: where SGD ends, the landscape, the marks on it, and the slow flow.
 
 use serde_json::{Value, json};
-use thalweg::flow::{self, Drift, FlowSettings, MOST_MISALIGNMENT, Times, Trajectory, Waypoint};
+use thalweg::flow::{self, Drift, FlowSettings, Times, Trajectory, Waypoint};
 use thalweg::problem::{Problem, Weights};
 use thalweg::simulate::InitialWeights;
 use thalweg::theory::{Minimum, TheoryError, Valley};
@@ -46,7 +46,7 @@ impl Picture {
         let answer = PredictAnswer::new(&prepared, true)?;
         let problem: &Problem = &prepared.problem;
         // As `simulate` sets the exact drift beside a run.
-        let drift = if answer.misalignment > MOST_MISALIGNMENT {
+        let drift = if flow::is_turned(problem) {
             Drift::Exact
         } else {
             Drift::Symmetric

@@ -268,7 +268,8 @@ pub enum FlowError {
     /// SGD's fluctuation about the minima settles in no law of the finite-step theory.
     #[error(
         "with a learning rate of {learning_rate:?} and a batch of {batch} the fluctuation of SGD about the minima has no stationary law from step {} on: \
-         noise moves the weights too far at once for the finite-step theory; take a smaller learning rate or a larger batch (or, where V has a lower rank than the network has inputs and outputs, earlier times), or simulate SGD",
+         noise moves the weights too far at once for the finite-step theory, or the learning rate is too near the edge of stability for it; take a smaller learning \
+         rate or, far below that edge, a larger batch (or, where V has a lower rank than the network has inputs and outputs, earlier times), or simulate SGD",
         rounded(*step)
     )]
     NoStationaryLaw {

@@ -92,6 +92,7 @@ pub use rosenbrock::Statistics;
 pub use settings::{Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};
 pub use validity::{
-    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,
-    MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, Validity, misalignment_warning,
+    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT, MOST_OWN_DRIFT,
+    MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, OwnDrift, Validity, is_turned,
+    misalignment_warning, most_misalignment,
 };

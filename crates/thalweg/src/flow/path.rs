@@ -11,7 +11,7 @@
 use super::{
     FlowError, FlowSettings, Steps, Times, Trajectory, Validity, Waypoint,
     point::{Model, Point},
-    trajectory::{along, has_path, limit, limit_size, misalignment_of, snapshot},
+    trajectory::{along, has_path, limit, limit_size, misalignment_of, own_drift, snapshot},
     validity::{Approach, MOST_DRIFT, Size},
     way_down::{Descending, own_rate},
 };
@@ -149,6 +149,13 @@ pub fn path(
     if descent.leaves_saddle && !shaken.is_whole {
         (drift, end_drift) = (1.0, 1.0);
     }
+    let slow_sharpness: Vec<f64> = slow_times.iter().map(|u| sharpness(at(*u))).collect();
+    let own = own_drift(
+        &model,
+        descent.minimum.clone(),
+        (&slow_times, &slow_sharpness),
+        settings,
+    )?;
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);
     let limit = limit(problem, settings);
     let (lambda_max, inputs) = descent.scattered.steepest(problem)?;
@@ -160,6 +167,7 @@ pub fn path(
         settled(&snapshots, descent.arrival).iter().map(Size::of),
         limit_size(&limit),
     )
+    .with_own_drift(own)
     .with_approach(Approach {
         distance: snapshots.last().map_or(0.0, |last| last.distance),
         step: last_step,

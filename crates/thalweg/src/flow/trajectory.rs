@@ -7,7 +7,7 @@ use super::{
     path::settled,
     point::{Model, Point},
     rest::rest,
-    validity::Size,
+    validity::{OwnDrift, Size, most_misalignment},
     walk::{Walk, walk},
 };
 use crate::{
@@ -225,6 +225,7 @@ pub fn slow_flow(
         });
     }
     to_manifold(&model, &mut state)?;
+    let minimum = state.clone();
     let (snapshots, statistics) = along(&model, state, &slow_times, settings, |run, time| {
         run.waypoint(problem, time)
     })?;
@@ -243,24 +244,63 @@ pub fn slow_flow(
         for (snapshot, &step) in trajectory.snapshots.iter_mut().zip(steps) {
             snapshot.step = Some(step);
         }
-        trajectory.validity = Some(Validity::new(
+        let sharpness: Vec<f64> = trajectory.snapshots.iter().map(|s| s.sharpness).collect();
+        let own = own_drift(&model, minimum, (&slow_times, &sharpness), settings)?;
+        let validity = Validity::new(
             *learning_rate,
             *batch,
             model.signal(),
             misalignment_of(problem, settings.drift),
             trajectory.snapshots.iter().map(Size::of),
             limit_size(&trajectory.limit),
-        ));
+        );
+        trajectory.validity = Some(validity.with_own_drift(own));
     }
     Ok(trajectory)
 }
 
-/// What the misalignment of noise and signal does to a path by `drift`.
-pub(super) fn misalignment_of(problem: &Problem, drift: Drift) -> f64 {
-    match drift {
+/// What the misalignment of noise and signal does to a path by `drift`, and how large it may be.
+pub(super) fn misalignment_of(problem: &Problem, drift: Drift) -> (f64, f64) {
+    let misalignment = match drift {
         Drift::Symmetric => noise_misalignment(problem),
         Drift::Exact => 0.0,
+    };
+    (misalignment, most_misalignment(problem))
+}
+
+/// The most weights of a network in which SGD's own drift is followed beside symmetric generators: that takes a second at most.
+const MOST_FOLLOWED_TWICE: usize = 64;
+
+/// By how much T of SGD's own drift from `minimum` differs from `sharpness`, which it is by symmetric generators at the slow `times`; none in a larger
+/// network, or where the own drift cannot be followed.
+pub(super) fn own_drift(
+    model: &Model,
+    minimum: Vec<f64>,
+    (times, sharpness): (&[f64], &[f64]),
+    settings: &FlowSettings,
+) -> Result<Option<OwnDrift>, FlowError> {
+    if settings.drift == Drift::Exact || model.dim() > MOST_FOLLOWED_TWICE {
+        return Ok(None);
     }
+    let settings = FlowSettings {
+        drift: Drift::Exact,
+        ..*settings
+    };
+    let look = |run: &dyn Walk, time: f64| {
+        let weights = run.weights_at(time)?;
+        Ok(Point::new(model, model.layers(&weights)).sharpness())
+    };
+    let own = match along(model, minimum, times, &settings, look) {
+        Ok((own, _)) => own,
+        Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
+        Err(_) => return Ok(None),
+    };
+    let each = own.iter().zip(sharpness);
+    let off: Vec<f64> = each.map(|(own, t)| (own / t - 1.0).abs()).collect();
+    Ok(off.last().map(|&end| OwnDrift {
+        largest: off.iter().copied().fold(0.0, f64::max),
+        end,
+    }))
 }
 
 pub(super) fn limit_size(limit: &Result<Limit, NoLimit>) -> Option<Size> {

@@ -36,6 +36,20 @@ pub fn condition_bounds(problem: &Problem) -> Result<ConditionBounds, TheoryErro
     from_teacher_values(problem, &singular_values(signal.as_ref())?)
 }
 
+/// κ(Σε) = λ_max(Σε)/λ_min(Σε), infinite where Σε is singular.
+///
+/// # Errors
+/// When a decomposition does not converge.
+pub fn noise_condition_number(problem: &Problem) -> Result<f64, TheoryError> {
+    let (outputs, factor) = (problem.output_dim(), problem.noise_factor());
+    if factor.rank() < outputs {
+        return Ok(f64::INFINITY);
+    }
+    // Of a factor rather than of Σε itself: its least singular value keeps twice as many digits.
+    let noise = thin_svd(factor.matrix())?.singular_values;
+    Ok((noise[0] / noise[outputs - 1]).powi(2))
+}
+
 impl Minimum<'_> {
     /// [`condition_bounds`] of its problem, without decomposing V√Σx again.
     ///
@@ -56,9 +70,7 @@ fn from_teacher_values(problem: &Problem, teacher: &[f64]) -> Result<ConditionBo
             dimension: outputs,
         });
     }
-    // Of a factor rather than of Σε itself: its least singular value keeps twice as many digits.
-    let noise = thin_svd(problem.noise_factor().matrix())?.singular_values;
-    let condition_number = (noise[0] / noise[outputs - 1]).powi(2);
+    let condition_number = noise_condition_number(problem)?;
     let weakest = teacher.get(outputs - 1).copied().unwrap_or(0.0);
     let input = trace(problem.input_covariance());
     let lower_constant =

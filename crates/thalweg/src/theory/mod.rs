@@ -41,7 +41,10 @@ mod stability;
 mod valley;
 
 pub use alignment::noise_misalignment;
-pub use bounds::{ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds};
+pub use bounds::{
+    ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds,
+    noise_condition_number,
+};
 pub use curvature::Curvature;
 pub use data_set::least_fluctuation;
 pub use deep::{DeepLimit, deep_limit};

@@ -4,6 +4,8 @@
 //!
 //! (EᵀE X)_k = X_k C_k + C_k X_k − 2 W_k X_{k−1} W_kᵀ − 2 W_{k+1}ᵀ X_{k+1} W_{k+1}.
 //!
+//! (EᵀE is written for twice E's adjoint times E, (E X)_k = X_k W_k − W_k X_{k−1}, here and in the files of this folder.)
+//!
 //! An implicit step need not solve this for a right side first: X is an unknown of the step beside the weights, extrapolated from the
 //! last steps, and what EᵀE X leaves of R is known without a solution. Along a motion E Y of the weights
 //!
