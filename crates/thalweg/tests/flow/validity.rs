@@ -1,6 +1,8 @@
 //! The report on η and B: known failures are flagged, known successes are not.
 
-use thalweg::flow::{Approach, Drift, FlowSettings, Times, Trajectory, Validity, slow_flow};
+use thalweg::flow::{
+    Approach, Drift, FlowSettings, OwnDrift, Times, Trajectory, Validity, slow_flow,
+};
 use thalweg::problem::{Problem, Weights};
 
 use crate::diagonal;
@@ -83,6 +85,11 @@ fn the_worst_of_two_has_the_larger_of_each() {
             .map(|x| 3.0 * x),
         moved_in_epoch: Some(2.0),
         misalignment: 0.7,
+        most_misalignment: 0.5 * one.most_misalignment,
+        own_drift: Some(OwnDrift {
+            largest: 0.4,
+            end: 0.2,
+        }),
         amplified: 1.5,
         stability_formula: "η λ_max/2".to_owned(),
         is_forced: false,
