@@ -158,7 +158,6 @@ impl<'p> PredictAnswer<'p> {
     pub fn new(prepared: &'p Prepared<'p>, listed: bool) -> Result<Self, AnswerError> {
         let Prepared { forces, step, .. } = prepared;
         let problem: &Problem = &prepared.problem;
-        prepared.fits_set()?;
         let prediction = theory::predict(problem).map_err(|error| match error {
             TheoryError::NoNoise if !forces.are_noise_alone() => AnswerError::input(NoNoiseBeside),
             error => AnswerError::input(error),

@@ -197,3 +197,33 @@ fn part(left_out: &LeftOut) -> PartLeftOut {
         relative_change: left_out.change,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thalweg::faer::Mat;
+    use thalweg::problem::Problem;
+
+    /// In long epochs next to nothing of the noise undoes itself, in short ones much, and more with momentum; samples drawn with replacement have no epochs.
+    #[test]
+    fn short_epochs_are_named_where_each_sample_is_drawn_once() {
+        let one = || Mat::identity(1, 1);
+        let problem = Problem::new(one(), one(), one(), 2).unwrap();
+        let told = |replacement: bool, batch: usize, momentum: f64| {
+            let data = Data {
+                source: SampleSource::Finite {
+                    samples: 20_000,
+                    replacement,
+                },
+                ..Data::default()
+            };
+            let validity = Validity::at(&problem, [1.0, 1.0], 1e-6, batch);
+            let belief = Belief::from(validity).along_epochs(&data, batch, momentum);
+            (belief.in_range, belief.sentence)
+        };
+        assert!(told(false, 10, 0.0).0 && told(true, 4000, 0.9).0);
+        let (in_range, sentence) = told(false, 2000, 0.0);
+        assert!(!in_range && sentence.contains("epoch of 10 steps, in which up to 10 %"));
+        assert!(told(false, 400, 0.0).0 && !told(false, 400, 0.5).0);
+    }
+}

@@ -87,6 +87,15 @@ fn at_rest(
     Question::new(problem, settings)?.before()
 }
 
+/// T where the exact drift ends.
+fn own_end(problem: &Problem) -> f64 {
+    let settings = FlowSettings {
+        drift: Drift::Exact,
+        ..FlowSettings::default()
+    };
+    rest(problem, &settings).unwrap().sharpness
+}
+
 fn by(key: &str, shared: Shared, recipe: &Recipe, target: Target) -> Result<Designed, DesignError> {
     design(
         &shared.problem(),
@@ -297,6 +306,52 @@ impl Lever for Heedless {
     }
 }
 
+/// The ends of the range that a refusal names are targets within it.
+#[test]
+fn a_refusal_names_a_range_of_targets() {
+    let asked = |target: f64| {
+        by(
+            "weight_decay",
+            UNEQUAL,
+            &Recipe::default(),
+            Target::Sharpness(target),
+        )
+    };
+    let refused = asked(1.0).unwrap_err().to_string();
+    let (_, range) = refused.split_once("goes from ").unwrap();
+    let ends: Vec<f64> = range
+        .split(' ')
+        .step_by(2)
+        .take(2)
+        .map(|end| end.parse().unwrap())
+        .collect();
+    for end in ends {
+        assert!(asked(end).is_ok(), "{end}: {refused}");
+    }
+}
+
+/// A covariance of rank 1 stays one as it is written out.
+#[test]
+fn a_matrix_is_written_with_all_its_digits() {
+    let lever = lever("added_noise").unwrap();
+    let found = design(
+        &turned(),
+        &with(&Recipe::default()),
+        Target::Ratio(1.3),
+        lever,
+    )
+    .unwrap();
+    let (_, rest) = found.changed.words.split_once("covariance ").unwrap();
+    let (rows, _) = rest.split_once(" to the outputs").unwrap();
+    let written: Vec<Vec<f64>> = serde_json::from_str(rows).unwrap();
+    let added = found.changed.recipe.added_noise_covariance.unwrap();
+    for (i, row) in written.iter().enumerate() {
+        for (j, entry) in row.iter().enumerate() {
+            assert_eq!(*entry, added[(i, j)]);
+        }
+    }
+}
+
 /// A decay above 1 leaves no minimum of this problem but 0: there the lever ends, and the others answer.
 #[test]
 fn where_there_is_no_prediction_a_lever_ends() {
@@ -503,8 +558,9 @@ fn advice_can_be_followed_to_the_letter() {
                 ..Recipe::default()
             }
         };
-        let typed = at_rest(&turned(), &with(&recipe)).unwrap();
-        close(typed.sharpness, 15.0, 1e-5);
+        let problem = turned();
+        let learnt = recipe.problem(&problem).unwrap();
+        close(predict(&learnt).unwrap().sharpness, 15.0, 1e-5);
     }
 }
 
@@ -516,23 +572,16 @@ fn turned_noise_is_followed_to_its_own_end() {
     let (teacher, noise) = (of([[1.0, 0.3], [-0.4, 0.6]]), of([[0.6, 0.5], [0.5, 0.5]]));
     let problem = Problem::new(input, teacher, noise, 2).unwrap();
     let settings = with(&Recipe::default());
-    let exact = |problem: &Problem| {
-        let settings = FlowSettings {
-            drift: Drift::Exact,
-            ..FlowSettings::default()
-        };
-        rest(problem, &settings).unwrap().sharpness
-    };
     let before = at_rest(&problem, &settings).unwrap();
     let formula = predict(&problem).unwrap().sharpness;
     // Of T by eq. 14 a tenth is missing.
-    close(before.sharpness, exact(&problem), 1e-9);
+    close(before.sharpness, own_end(&problem), 1e-9);
     assert!(before.sharpness < 0.9 * formula, "{formula}");
     let wanted = 0.97 * before.sharpness;
     let lever = lever("added_noise").unwrap();
     let found = design(&problem, &settings, Target::Sharpness(wanted), lever).unwrap();
     let learnt = found.changed.recipe.problem(&problem).unwrap();
-    close(exact(&learnt), wanted, 1e-6);
+    close(own_end(&learnt), wanted, 1e-6);
     assert!(
         found
             .after

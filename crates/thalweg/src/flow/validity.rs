@@ -169,8 +169,8 @@ impl OwnDrift {
     fn warning(self) -> Option<String> {
         (self.largest > MOST_OWN_DRIFT).then(|| {
             format!(
-                "From this start SGD's own drift is another within the minima than that of symmetric generators, which is followed here: T of it differs by up \
-                 to {:.1} % at these steps, and by {:.1} % at the last (at most {} % is in range). `flow --drift exact` follows it.",
+                "The start is not balanced, and within the minima SGD's own drift is then another than the one by symmetric generators that is followed here: T \
+                 of it differs by up to {:.1} %, and at the last step by up to {:.1} % (at most {} % is in range). `flow --drift exact` follows it.",
                 100.0 * self.largest,
                 100.0 * self.end,
                 100.0 * MOST_OWN_DRIFT
