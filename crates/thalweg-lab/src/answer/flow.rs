@@ -9,7 +9,7 @@ use thalweg::recipe::Forces;
 use thalweg::theory::Minimum;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
-use crate::compare::{Belief, believed_on, quick_relaxation};
+use crate::compare::{Belief, believed_on, fits, quick_relaxation};
 use crate::memory;
 use crate::quantity;
 
@@ -85,7 +85,9 @@ impl<'p> FlowAnswer<'p> {
     ) -> Result<Self, AnswerError> {
         let problem = &prepared.problem;
         let forces = prepared.forces;
-        prepared.fits_set()?;
+        if let Some((_, batch)) = prepared.step {
+            fits(&prepared.data, batch).map_err(AnswerError::input)?;
+        }
         memory::fits(
             flow::memory(problem.widths(), drift),
             // Its largest products are those of a matrix of about half as many columns with one of them.

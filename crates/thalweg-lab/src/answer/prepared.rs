@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use thalweg::flow;
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
-use thalweg::simulate::{SampleSource, SimulateError};
 use thalweg::words::rounded;
 
 use super::AnswerError;
@@ -110,23 +109,6 @@ impl<'p> Prepared<'p> {
             data,
             switches,
             ..self
-        }
-    }
-
-    /// Checks that minibatches of the set of `data`, if SGD is run on one without replacement, are not larger than it.
-    pub(super) fn fits_set(&self) -> Result<(), AnswerError> {
-        match (self.data.source, self.step) {
-            (
-                SampleSource::Finite {
-                    samples,
-                    replacement: false,
-                },
-                Some((_, batch)),
-            ) if batch > samples => Err(AnswerError::input(SimulateError::DataSetTooSmall {
-                samples,
-                batch,
-            })),
-            _ => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use thalweg::flow::{FiniteValidity, LeftOut, Validity};
-use thalweg::simulate::{Data, SampleSource, SimulateSettings};
+use thalweg::simulate::{Data, SampleSource, SimulateError, SimulateSettings};
 use thalweg::words::rounded;
 
 /// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
@@ -42,6 +42,17 @@ pub struct Belief {
     /// The verdict in a sentence or two.
     #[serde(skip)]
     pub sentence: String,
+}
+
+/// Checks that minibatches of the set of `data`, if SGD is run on one without replacement, are not larger than it.
+pub(crate) fn fits(data: &Data, batch: usize) -> Result<(), SimulateError> {
+    match data.source {
+        SampleSource::Finite {
+            samples,
+            replacement: false,
+        } if batch > samples => Err(SimulateError::DataSetTooSmall { samples, batch }),
+        _ => Ok(()),
+    }
 }
 
 /// So much of the noise may undo itself in an epoch.
@@ -225,5 +236,13 @@ mod tests {
         let (in_range, sentence) = told(false, 2000, 0.0);
         assert!(!in_range && sentence.contains("epoch of 10 steps, in which up to 10 %"));
         assert!(told(false, 400, 0.0).0 && !told(false, 400, 0.5).0);
+        let set = Data {
+            source: SampleSource::Finite {
+                samples: 20,
+                replacement: false,
+            },
+            ..Data::default()
+        };
+        assert!(fits(&set, 20).is_ok() && fits(&set, 21).is_err());
     }
 }

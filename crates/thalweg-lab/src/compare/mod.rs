@@ -33,7 +33,7 @@ mod slow_flow;
 mod tests;
 
 pub use belief::Belief;
-pub(crate) use belief::{believed_in, believed_on, finite_believed_on};
+pub(crate) use belief::{believed_in, believed_on, finite_believed_on, fits};
 pub use comparison::{
     Answered, Comparison, MeasuredQuantity, Predicted, PredictedQuantity, READING,
 };
