@@ -136,6 +136,37 @@ fn what_reads_a_finished_run_leaves_it_as_it_is() {
     assert_eq!(run(&["report", place]).status, Some(0));
 }
 
+/// Runs of SGD beside an answer: the answer is printed with what they came to, and the status says that it was cut short.
+#[test]
+fn an_answer_keeps_what_its_runs_came_to() {
+    let step = [
+        "--learning-rate",
+        "1e-5",
+        "--batch",
+        "10",
+        "--seconds",
+        "600",
+    ];
+    let problem = ["--depth", "3", "--noise", "1,0.1"];
+    let predict = [&["predict", "--simulate"][..], &problem, &step].concat();
+    let design = [
+        &["design", "--ratio", "1.5", "--by", "added_noise"][..],
+        &problem,
+        &step,
+    ]
+    .concat();
+    for (arguments, signal) in [(predict, "-INT"), (design, "-TERM")] {
+        let run = stopped(&arguments, signal, 2500);
+        assert_eq!(run.status, Some(130), "{arguments:?}: {}", run.stderr);
+        assert!(
+            run.stdout.contains("Time was up before T had settled"),
+            "{}",
+            run.stdout
+        );
+        assert!(run.stderr.contains("ended early"), "{}", run.stderr);
+    }
+}
+
 /// Whoever cannot wait for the first is heard by the second.
 #[test]
 fn a_second_signal_ends_at_once() {
