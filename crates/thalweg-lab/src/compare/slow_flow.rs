@@ -13,8 +13,8 @@ use crate::run::is_reshuffled;
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
 const MOST_WEIGHTS_UNASKED: usize = 2000;
 
-/// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 300 with four layers.
-const MOST_WORK_UNASKED: usize = 81_000_000;
+/// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 200 with four layers, which takes a second.
+const MOST_WORK_UNASKED: usize = 24_000_000;
 
 /// The slow flow's relaxation under `forces`, where it is known and quickly found: the rank r of the teacher decides, not the width. Under noise alone the
 /// slowest rate is sought by itself where there are many; under decay the end is, by a flow.
