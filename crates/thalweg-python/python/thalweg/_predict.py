@@ -40,7 +40,7 @@ class Prediction:
     initial_sharpness : dict
         The mean sharpness at Kaiming's and Xavier's starts (eq. 67, 68), by their names.
     condition_bounds : dict or None
-        Corollary 1's bounds on T and the noise's condition number; None where Σε is singular, or D is 1.
+        Corollary 1's bounds on T and the noise's condition number; None where Σε is singular, D is 1, or other forces act beside the noise.
     layers : list of dict
         Each layer's share of T and F, its singular values and condition number, W_1 first.
     run : dict or None
