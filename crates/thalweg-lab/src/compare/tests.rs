@@ -328,7 +328,7 @@ fn added_noise_is_asked_about_as_noise_of_the_problem() {
         let told = each.map(|p| (p.key, p.series(0).map(|series| series.end)));
         told.collect::<Vec<_>>()
     };
-    assert_eq!(told(&own).len(), 4);
+    assert_eq!((told(&own).len(), told(&added).len()), (4, 4));
     for (own, added) in told(&own).into_iter().zip(told(&added)) {
         assert_eq!(own.0, added.0);
         let (own, added) = (own.1.unwrap(), added.1.unwrap());

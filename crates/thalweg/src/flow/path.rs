@@ -149,11 +149,12 @@ pub fn path(
     if descent.leaves_saddle && !shaken.is_whole {
         (drift, end_drift) = (1.0, 1.0);
     }
-    let slow_sharpness: Vec<f64> = slow_times.iter().map(|u| sharpness(at(*u))).collect();
+    let slow_sharpness = |row: usize| sharpness(at(slow_times[row]));
     let own = own_drift(
         &model,
-        descent.minimum.clone(),
-        (&slow_times, &slow_sharpness),
+        &descent.minimum,
+        &slow_times,
+        slow_sharpness,
         settings,
     )?;
     let last_step = steps.steps.last().map_or(0.0, |step| *step as f64);

@@ -244,8 +244,8 @@ pub fn slow_flow(
         for (snapshot, &step) in trajectory.snapshots.iter_mut().zip(steps) {
             snapshot.step = Some(step);
         }
-        let sharpness: Vec<f64> = trajectory.snapshots.iter().map(|s| s.sharpness).collect();
-        let own = own_drift(&model, minimum, (&slow_times, &sharpness), settings)?;
+        let sharpness = |row: usize| trajectory.snapshots[row].sharpness;
+        let own = own_drift(&model, &minimum, &slow_times, sharpness, settings)?;
         let validity = Validity::new(
             *learning_rate,
             *batch,
@@ -271,12 +271,13 @@ pub(super) fn misalignment_of(problem: &Problem, drift: Drift) -> (f64, f64) {
 /// The most weights of a network in which SGD's own drift is followed beside symmetric generators: that takes a second at most.
 const MOST_FOLLOWED_TWICE: usize = 64;
 
-/// By how much T of SGD's own drift from `minimum` differs from `sharpness`, which it is by symmetric generators at the slow `times`; none in a larger
+/// By how much T of SGD's own drift from `minimum` differs from `sharpness`, which it is by symmetric generators at each of the slow `times`; none in a larger
 /// network, or where the own drift cannot be followed.
 pub(super) fn own_drift(
     model: &Model,
-    minimum: Vec<f64>,
-    (times, sharpness): (&[f64], &[f64]),
+    minimum: &[f64],
+    times: &[f64],
+    sharpness: impl Fn(usize) -> f64,
     settings: &FlowSettings,
 ) -> Result<Option<OwnDrift>, FlowError> {
     if settings.drift == Drift::Exact || model.dim() > MOST_FOLLOWED_TWICE {
@@ -290,13 +291,15 @@ pub(super) fn own_drift(
         let weights = run.weights_at(time)?;
         Ok(Point::new(model, model.layers(&weights)).sharpness())
     };
-    let own = match along(model, minimum, times, &settings, look) {
+    let own = match along(model, minimum.to_vec(), times, &settings, look) {
         Ok((own, _)) => own,
         Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
         Err(_) => return Ok(None),
     };
-    let each = own.iter().zip(sharpness);
-    let off: Vec<f64> = each.map(|(own, t)| (own / t - 1.0).abs()).collect();
+    let each = own.iter().enumerate();
+    let off: Vec<f64> = each
+        .map(|(row, own)| (own / sharpness(row) - 1.0).abs())
+        .collect();
     Ok(off.last().map(|&end| OwnDrift {
         largest: off.iter().copied().fold(0.0, f64::max),
         end,

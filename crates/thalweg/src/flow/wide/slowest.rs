@@ -10,7 +10,7 @@ use crate::flow::{
     FlowError,
     conjugate::inner,
     point::Model,
-    products::{Parity, add, add_all, dot, mirror, times},
+    products::{Parity, add, add_all, dot, mirror, multiply, times},
 };
 use crate::random::{Purpose, Stream};
 
@@ -45,6 +45,8 @@ pub(in crate::flow) fn slowest_rate(
 struct Pencil {
     /// That: n_i + n_j.
     own: Generators,
+    /// One over it.
+    inverse: Generators,
     layers: Vec<Mat<f64>>,
     inputs: Generators,
     outputs: Generators,
@@ -79,7 +81,7 @@ impl Seen {
 
 impl Pencil {
     fn new(field: &Field) -> Result<Self, FlowError> {
-        let (mut bases, mut own) = (Vec::new(), Vec::new());
+        let (mut bases, mut own, mut inverse) = (Vec::new(), Vec::new(), Vec::new());
         for matrix in field.own(Operator::Implicit(0.0)) {
             let eigen =
                 matrix
@@ -89,7 +91,10 @@ impl Pencil {
                     })?;
             let values = eigen.S().column_vector();
             let n = values.nrows();
-            own.push(Mat::from_fn(n, n, |i, j| values[i] + values[j]));
+            let sum = Mat::from_fn(n, n, |i, j| values[i] + values[j]);
+            let least = f64::EPSILON * sum.norm_max();
+            inverse.push(Mat::from_fn(n, n, |i, j| sum[(i, j)].max(least).recip()));
+            own.push(sum);
             bases.push(eigen.U().to_owned());
         }
         let last = field.factors.hidden();
@@ -105,6 +110,7 @@ impl Pencil {
         });
         Ok(Self {
             own,
+            inverse,
             layers: layers.collect(),
             inputs: field.inputs_in(&bases),
             outputs: field.outputs_in(&bases),
@@ -115,8 +121,8 @@ impl Pencil {
     fn see(&self, y: Generators) -> Seen {
         let last = y.len() - 1;
         let m = y.iter().enumerate().map(|(k, y_k)| {
-            let own = &self.own[k];
-            let mut m = Mat::from_fn(own.nrows(), own.ncols(), |i, j| own[(i, j)] * y_k[(i, j)]);
+            let mut m = y_k.clone();
+            multiply(&mut m, &self.own[k]);
             if k > 0 {
                 let along = self.noise * dot(&y[k - 1], &self.inputs[k - 1]);
                 add(&mut m, -along, &self.outputs[k]);
@@ -136,13 +142,8 @@ impl Pencil {
 
     /// What M does to each by itself, undone.
     fn undone(&self, mut m: Generators) -> Generators {
-        for (m, own) in m.iter_mut().zip(&self.own) {
-            let least = f64::EPSILON * own.norm_max();
-            for j in 0..m.ncols() {
-                for i in 0..m.nrows() {
-                    m[(i, j)] /= own[(i, j)].max(least);
-                }
-            }
+        for (m, inverse) in m.iter_mut().zip(&self.inverse) {
+            multiply(m, inverse);
         }
         m
     }
