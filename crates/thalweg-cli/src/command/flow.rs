@@ -39,11 +39,13 @@ fn fits(widths: &[usize]) -> Result<(), FlowError> {
 /// Gradient descent takes the weights down to the minima; there noise moves SGD
 /// along them, in the slow time u = η² t / B, t in steps (beyond the paper). The
 /// default drift decreases the fluctuation F all the way to Theorem 1's minimum,
-/// while the sharpness T may rise, fall, or do both. Where noise Σε and signal
-/// VΣxVᵀ have different axes (eigenvectors), SGD departs from this path:
-/// --drift exact follows it there. Both hold as η → 0. --drift finite gives T,
-/// λ_max and F at your own η and B, as means over SGD's fluctuations; it is for at
-/// most four inputs and outputs, and eight layers.
+/// while the sharpness T may rise, fall, or do both. Where the start is not
+/// balanced, as random weights are not, or noise Σε and signal VΣxVᵀ have different
+/// axes (eigenvectors), SGD departs from this path, in T by some per cent:
+/// --drift exact follows it there, and the verdict says by how much they differ.
+/// Both hold as η → 0. --drift finite gives T, λ_max and F at your own η and B, as
+/// means over SGD's fluctuations; it is for at most four inputs and outputs, and
+/// eight layers.
 ///
 /// The start is start_weights of FILE, or random weights from --seed and --init,
 /// the same as those of `thalweg simulate`. The times are log-spaced up to --steps
@@ -69,13 +71,13 @@ pub struct Arguments {
     /// Which drift to follow
     #[arg(long, value_enum, default_value_t, help_heading = "SGD")]
     drift: DriftArgument,
-    /// Seed of the initial weights
-    #[arg(long, value_name = "SEED", default_value_t = 0, help_heading = "SGD")]
-    seed: u64,
-    /// Rows between the first step and the last, log-spaced
-    #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Output",
+    /// Seed of the initial weights: 0 where none is given
+    #[arg(long, value_name = "SEED", help_heading = "SGD")]
+    seed: Option<u64>,
+    /// Rows between the first step and the last, log-spaced: 16 where none are given
+    #[arg(long, value_name = "N", help_heading = "Output",
           value_parser = clap::value_parser!(u16).range(2..=10_000))]
-    points: u16,
+    points: Option<u16>,
     /// Print one JSON object with arrays; what is infinite or undefined is null
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -87,7 +89,7 @@ enum DriftArgument {
     /// By symmetric generators: F always falls, and the limit is Theorem 1's minimum
     #[default]
     Symmetric,
-    /// SGD's own at leading order in η; differs where noise and signal have different axes. Small networks only
+    /// SGD's own at leading order in η; differs where the start is not balanced, or noise and signal have different axes. Up to 2000 outputs times inputs
     Exact,
     /// SGD's own at a finite step size, averaged over its fluctuations; needs η and B. At most four inputs and outputs
     Finite,
@@ -133,12 +135,24 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// Rows where `--points` does not say how many.
+const POINTS: u16 = 16;
+
+/// What is asked for does not go together.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "no times to follow: give --learning-rate, --batch and --steps (missing: {missing}), or slow_time in the file"
-)]
-struct NoTimes {
-    missing: String,
+enum Misfit {
+    #[error(
+        "no times to follow: give --learning-rate, --batch and --steps (missing: {missing}), or slow_time in the file"
+    )]
+    NoTimes { missing: String },
+    #[error(
+        "--points {points} is of rows up to --steps, and the slow_time of the file names its own times: leave --points out, or give --steps"
+    )]
+    PointsOfSlowTimes { points: u16 },
+    #[error(
+        "--seed {seed} draws random weights, and the file has start_weights: leave --seed out, or give --init too, which takes the place of start_weights"
+    )]
+    SeedOfGivenWeights { seed: u64 },
 }
 
 /// What is answered, as it is shown.
@@ -305,20 +319,23 @@ fn times(
     file: &ProblemFile,
     prepared: &Prepared<'_>,
     arguments: &Arguments,
-) -> Result<FlowTimes, NoTimes> {
+) -> Result<FlowTimes, Misfit> {
     if arguments.steps.is_none()
         && let Some(times) = &file.slow_time
     {
-        return Ok(FlowTimes::Slow(times.clone()));
+        return match arguments.points {
+            Some(points) => Err(Misfit::PointsOfSlowTimes { points }),
+            None => Ok(FlowTimes::Slow(times.clone())),
+        };
     }
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let batch = arguments.step.batch().or(file.batch);
     let steps = arguments.steps.or(file.steps);
     if let (Some((learning_rate, batch)), Some(steps)) = (prepared.step, steps) {
-        let points = arguments.points.into();
+        let points = arguments.points.unwrap_or(POINTS).into();
         return Ok(FlowTimes::log_spaced(learning_rate, batch, steps, points));
     }
-    Err(NoTimes {
+    Err(Misfit::NoTimes {
         missing: missing([rate.is_some(), batch.is_some(), steps.is_some()]),
     })
 }
@@ -326,10 +343,14 @@ fn times(
 /// The given start, or the random weights with which a simulation of the same seed begins.
 fn start(file: &ProblemFile, arguments: &Arguments) -> Result<(Weights, Option<u64>), Failure> {
     if let (Some(start), None) = (&file.start_weights, &arguments.start.init) {
-        return Ok((start.clone(), None));
+        return match arguments.seed {
+            Some(seed) => Err(Failure::input(Misfit::SeedOfGivenWeights { seed })),
+            None => Ok((start.clone(), None)),
+        };
     }
+    let seed = arguments.seed.unwrap_or_default();
     let init = arguments.start.init.as_ref();
     let init = init.map_or(InitialWeights::Kaiming { gain: 1.0 }, |init| init.0.clone());
-    let start = random_start(&file.problem, init, arguments.seed)?;
-    Ok((start, Some(arguments.seed)))
+    let start = random_start(&file.problem, init, seed)?;
+    Ok((start, Some(seed)))
 }

@@ -314,3 +314,21 @@ fn bad_flags_are_refused_by_name() {
         refused(&run(arguments), needle, &arguments.join(" "));
     }
 }
+
+/// A flag that would be passed over is refused: random weights where they are given, rows where the times are.
+#[test]
+fn flags_that_the_file_makes_void_are_refused() {
+    let file =
+        br#"{"depth": 2, "input_covariance": [[1]], "teacher": [[1]], "noise_covariance": [[1]],
+        "start_weights": [[[1]], [[1]]], "slow_time": [1]}"#;
+    for (flags, needle) in [
+        (&["--seed", "4"][..], "--seed 4"),
+        (&["--points", "9"], "--points 9"),
+    ] {
+        let arguments = [&["flow", "-"], flags].concat();
+        refused(&run_with_input(&arguments, file), needle, needle);
+    }
+    let both = ["--seed", "4", "--init", "kaiming", "--json"];
+    let drawn = run_with_input(&[&["flow", "-"], &both[..]].concat(), file).json();
+    assert_eq!(drawn["seed"], 4);
+}

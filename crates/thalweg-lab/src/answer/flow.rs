@@ -121,11 +121,13 @@ impl<'p> FlowAnswer<'p> {
         Ok(Self {
             belief: validity.zip(step).map(|(validity, (_, batch))| {
                 let momentum = prepared.recipe.momentum;
-                believed_on(&prepared.data, batch, prepared.switches, validity).along_epochs(
-                    &prepared.data,
+                believed_on(
+                    (problem, &prepared.data),
                     batch,
-                    momentum,
+                    prepared.switches,
+                    validity,
                 )
+                .along_epochs(&prepared.data, batch, momentum)
             }),
             prepared,
             problem,

@@ -212,7 +212,12 @@ impl<'p> PredictAnswer<'p> {
                         .transpose()
                         .map_err(AnswerError::input)?,
                     weighted_fluctuation: 0.5 * effective_rate / batch as f64 * size[1],
-                    belief: believed_on(&prepared.data, batch, prepared.switches, validity.clone()),
+                    belief: believed_on(
+                        (problem, &prepared.data),
+                        batch,
+                        prepared.switches,
+                        validity.clone(),
+                    ),
                     validity,
                     relaxation: quick_relaxation(problem, *forces)
                         .filter(|relaxation| !relaxation.rates.is_empty())

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use thalweg::flow::{FiniteValidity, LeftOut, Validity};
+use thalweg::problem::Problem;
 use thalweg::simulate::{Data, SampleSource, SimulateError, SimulateSettings};
 use thalweg::words::rounded;
 
@@ -25,8 +26,10 @@ pub struct Belief {
     pub amplification: f64,
     /// Of noise and signal.
     pub misalignment: f64,
-    /// By how much T of SGD's own drift differs from T of the path, relative, the largest at the steps asked for; null where only one of them was followed.
+    /// By how much T of SGD's own drift differs from T of a path by symmetric generators, relative, the largest at the steps asked for; null of other paths.
     pub own_drift: Option<f64>,
+    /// Whether the own drift was followed; where it was not, the number is by how much T of the path changes within the minima.
+    pub own_drift_followed: Option<bool>,
     /// ‖(W_D…W_1 − V)√Σx‖ / ‖V√Σx‖ of gradient descent at the last step; without the denominator where that is 0.
     pub distance: Option<f64>,
     /// The step from which on gradient descent is at the minima.
@@ -58,8 +61,13 @@ pub(crate) fn fits(data: &Data, batch: usize) -> Result<(), SimulateError> {
 /// So much of the noise may undo itself in an epoch.
 const MOST_UNDONE: f64 = 0.05;
 
-/// `validity` where SGD is run on minibatches of so many samples of `data`, and `switches` to gradient descent before its end.
-pub(crate) fn believed_on(data: &Data, batch: usize, switches: bool, validity: Validity) -> Belief {
+/// `validity` where SGD is run on minibatches of so many samples of `data`, of the problem, and `switches` to gradient descent before its end.
+pub(crate) fn believed_on(
+    (problem, data): (&Problem, &Data),
+    batch: usize,
+    switches: bool,
+    validity: Validity,
+) -> Belief {
     let belief = Belief::from(match data.source {
         SampleSource::Online => validity,
         SampleSource::Finite {
@@ -67,7 +75,7 @@ pub(crate) fn believed_on(data: &Data, batch: usize, switches: bool, validity: V
             replacement,
         } => {
             let epoch = (!replacement).then_some(samples as f64 / batch as f64);
-            validity.on_set(samples, epoch)
+            validity.on_set(problem, samples, epoch)
         }
     });
     belief.of_runs(data, switches)
@@ -83,9 +91,18 @@ pub(crate) fn finite_believed_on(data: &Data, switches: bool, validity: FiniteVa
 }
 
 /// `validity` where SGD is run as `settings` say, to its end.
-pub(crate) fn believed_in(settings: &SimulateSettings, validity: Validity) -> Belief {
+pub(crate) fn believed_in(
+    problem: &Problem,
+    settings: &SimulateSettings,
+    validity: Validity,
+) -> Belief {
     let switches = settings.switch.is_some();
-    believed_on(&settings.data, settings.batch, switches, validity)
+    believed_on(
+        (problem, &settings.data),
+        settings.batch,
+        switches,
+        validity,
+    )
 }
 
 impl Belief {
@@ -166,6 +183,7 @@ impl From<Validity> for Belief {
             amplification: validity.amplified,
             misalignment: validity.misalignment,
             own_drift: validity.own_drift.map(|own| own.largest),
+            own_drift_followed: validity.own_drift.map(|own| own.is_followed),
             distance: approach.map(|approach| approach.distance),
             arrival_step: approach.map(|approach| approach.arrival),
             drift_before_arrival: approach.map(|approach| approach.drift),
@@ -191,6 +209,7 @@ impl From<FiniteValidity> for Belief {
             amplification: 1.0,
             misalignment: 0.0,
             own_drift: None,
+            own_drift_followed: None,
             distance: None,
             arrival_step: finite.arrival,
             drift_before_arrival: finite.arrival.map(|_| finite.drift),
@@ -213,7 +232,6 @@ fn part(left_out: &LeftOut) -> PartLeftOut {
 mod tests {
     use super::*;
     use thalweg::faer::Mat;
-    use thalweg::problem::Problem;
 
     /// In long epochs next to nothing of the noise undoes itself, in short ones much, and more with momentum; samples drawn with replacement have no epochs.
     #[test]

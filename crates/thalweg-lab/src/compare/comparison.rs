@@ -5,7 +5,8 @@ use thalweg::fluctuation::student;
 use thalweg::simulate::SimulateError;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values, start_alike, starts};
-use super::{Belief, predictors};
+use super::slow_flow::differs;
+use super::{Belief, EXACT_DRIFT, predictors};
 use crate::answer::known_digits;
 use crate::quantity::{self, Quantity};
 use crate::run::{AtStep, Measurements, SeedMean, departures, note_on_law};
@@ -117,6 +118,11 @@ impl Predicted {
         levels.all(|level| level)
     }
 
+    /// How far it is to be believed, where it has an answer and that is known.
+    pub fn belief(&self) -> Option<&Belief> {
+        self.answer.as_ref().ok()?.belief.as_ref()
+    }
+
     /// What is said of the measured quantity of this index.
     pub fn series(&self, index: usize) -> Option<&PredictedQuantity> {
         self.answer.as_ref().ok()?.series[index].as_ref()
@@ -135,8 +141,19 @@ impl Comparison {
     pub fn of(run: &StoredRun<Experiment>) -> Result<Self, SimulateError> {
         let settings = run.experiment.settings_to_the_end();
         let learnt = settings.recipe.problem(&run.experiment.problem)?;
-        let predictors = predictors(&learnt, &settings);
-        Self::new(run, &predictors, quantity::compared())
+        let mut comparison = Self::new(run, &predictors(&learnt, &settings), quantity::compared())?;
+        let is_asked = |key: &str| comparison.predicted.iter().any(|p| p.key == key);
+        let differs = comparison
+            .predicted
+            .iter()
+            .position(|p| p.belief().is_some_and(differs));
+        if let Some(at) = differs
+            && !is_asked(EXACT_DRIFT.key())
+        {
+            let exact = Self::new(run, &[&EXACT_DRIFT], quantity::compared())?;
+            comparison.predicted.splice(at + 1..at + 1, exact.predicted);
+        }
+        Ok(comparison)
     }
 
     /// Compares `quantities` of `run` with each of `predictors`.
@@ -213,10 +230,8 @@ impl Comparison {
 
     /// The verdict on the first prediction that carries one, and whose it is.
     pub fn belief(&self) -> Option<(&Predicted, &Belief)> {
-        self.predicted.iter().find_map(|predicted| {
-            let answer = predicted.answer.as_ref().ok()?;
-            Some((predicted, answer.belief.as_ref()?))
-        })
+        let mut each = self.predicted.iter();
+        each.find_map(|predicted| Some((predicted, predicted.belief()?)))
     }
 
     /// What is to be known beside the numbers, sentence by sentence.
@@ -236,8 +251,7 @@ impl Comparison {
             }
             // Where the first is out of its range another may be in its own.
             let others = self.predicted.iter().filter(|_| !belief.in_range);
-            let others =
-                others.filter_map(|p| Some((p.name, p.answer.as_ref().ok()?.belief.as_ref()?)));
+            let others = others.filter_map(|p| Some((p.name, p.belief()?)));
             let believed = others.filter(|(_, belief)| belief.in_range);
             remarks.extend(believed.map(|(name, b)| format!("Of the {name}: {}", b.sentence)));
         }

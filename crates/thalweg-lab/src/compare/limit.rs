@@ -62,7 +62,7 @@ impl Predictor for ExactLimit {
             .collect();
         Ok(Answer {
             values: Values::Level(level),
-            belief: Some(believed_in(question.settings, validity)),
+            belief: Some(believed_in(question.problem, question.settings, validity)),
         })
     }
 }

@@ -1,17 +1,20 @@
 //! The slow flow from each seed's own start: down to the minima, then along them, by either drift.
 
 use rayon::prelude::*;
-use thalweg::flow::{self, Drift, LEAVES_OUT, Relaxation, Steps, Trajectory, Validity};
+use thalweg::flow::{
+    self, Drift, LEAVES_OUT, MOST_OWN_DRIFT, Relaxation, Steps, Trajectory, Validity,
+    own_drift_is_quick,
+};
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
 
-use super::believed_in;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
+use super::{Belief, believed_in};
 use crate::run::is_reshuffled;
 
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
-const MOST_WEIGHTS_UNASKED: usize = 2000;
+const MOST_WEIGHTS: usize = 2000;
 
 /// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 200 with four layers, which takes a second.
 const MOST_WORK_UNASKED: usize = 24_000_000;
@@ -39,8 +42,6 @@ pub struct SlowFlow {
     name: &'static str,
     legend: &'static str,
     drift: Drift,
-    /// The most weights of a network that is followed without being asked for.
-    most_weights: usize,
 }
 
 /// By symmetric generators, to Theorem 1's minimum.
@@ -49,17 +50,20 @@ pub static SLOW_FLOW: SlowFlow = SlowFlow {
     name: "slow flow",
     legend: "slow flow from the same starts",
     drift: Drift::Symmetric,
-    most_weights: MOST_WEIGHTS_UNASKED,
 };
 
-/// By SGD's own drift, where noise and signal have different axes.
+/// By SGD's own drift, where noise and signal have different axes, or starts are such that T of it is another ([`differs`]).
 pub static EXACT_DRIFT: SlowFlow = SlowFlow {
     key: "exact_drift",
     name: "exact drift",
     legend: "exact drift from the same starts",
     drift: Drift::Exact,
-    most_weights: 32,
 };
+
+/// Whether T of SGD's own drift is another than that of the path of this verdict, by what is known.
+pub(super) fn differs(belief: &Belief) -> bool {
+    belief.own_drift.is_some_and(|off| off > MOST_OWN_DRIFT)
+}
 
 impl Predictor for SlowFlow {
     fn key(&self) -> &'static str {
@@ -91,11 +95,15 @@ impl Predictor for SlowFlow {
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
         let weights = question.problem.parameters();
-        if weights > self.most_weights {
+        if weights > MOST_WEIGHTS {
             return Err(NoAnswer(format!(
-                "the network has {weights} weights, and it is followed here up to {}; `thalweg flow` follows larger ones",
-                self.most_weights
+                "the network has {weights} weights, and it is followed here up to {MOST_WEIGHTS}; `thalweg flow` follows larger ones"
             )));
+        }
+        if self.drift == Drift::Exact && !own_drift_is_quick(question.problem) {
+            return Err(NoAnswer(
+                "that takes more than seconds in a network of this size; `thalweg flow --drift exact` follows it".to_owned(),
+            ));
         }
         if question.starts.is_empty() {
             return Err(NoAnswer::diverged());
@@ -118,7 +126,19 @@ impl Predictor for SlowFlow {
                 .iter()
                 .filter_map(|path| path.validity.clone())
                 .reduce(|worst, next: Validity| worst.worst(&next))
-                .map(|validity| believed_in(question.settings, validity)),
+                .map(|validity| {
+                    let SimulateSettings {
+                        data,
+                        batch,
+                        recipe,
+                        ..
+                    } = question.settings;
+                    believed_in(question.problem, question.settings, validity).along_epochs(
+                        data,
+                        *batch,
+                        recipe.momentum,
+                    )
+                }),
         })
     }
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::json;
+use thalweg::faer::Mat;
 use thalweg::flow::{self, Steps};
+use thalweg::problem::Problem;
 use thalweg::simulate::{Ensemble, SimulateSettings, Switch};
 use thalweg::theory;
 
@@ -262,8 +264,10 @@ fn a_run_that_the_theory_is_not_of_gets_no_percent() {
         left_out: Vec::new(),
         approach: None,
     };
+    let one = || Mat::identity(1, 1);
+    let problem = Problem::new(one(), one(), one(), 2).unwrap();
     let plain = SimulateSettings::new(0.1, 1);
-    assert!(believed_in(&plain, validity(1e-6)).in_range);
+    assert!(believed_in(&problem, &plain, validity(1e-6)).in_range);
     let mut uneven = plain.clone();
     uneven.data.heteroscedasticity = 0.1;
     let mut switched = plain;
@@ -275,12 +279,12 @@ fn a_run_that_the_theory_is_not_of_gets_no_percent() {
         (uneven, "with noise that depends on x:"),
         (switched, "with a switch to gradient descent:"),
     ] {
-        let belief = believed_in(&settings, validity(1e-6));
+        let belief = believed_in(&problem, &settings, validity(1e-6));
         assert!(!belief.in_range && belief.warning.as_ref() == Some(&belief.sentence));
         assert!(belief.sentence.contains(what), "{}", belief.sentence);
         assert!(!belief.sentence.contains("percent"), "{}", belief.sentence);
         // What else is wrong is said too.
-        let coarse = believed_in(&settings, validity(0.5)).sentence;
+        let coarse = believed_in(&problem, &settings, validity(0.5)).sentence;
         assert!(coarse.contains(what) && coarse.contains("Outside the range"));
     }
 }
@@ -307,6 +311,35 @@ fn the_exact_drift_is_asked_where_the_axes_differ() {
     let keys: Vec<&str> = comparison.predicted.iter().map(|p| p.key).collect();
     assert_eq!(keys, ["slow_flow", "exact_drift", "finite_step", "limit"]);
     assert!(predicted(&comparison, "exact_drift").answer.is_ok());
+}
+
+/// From starts that are not balanced T of SGD's own drift is another, however the noise lies: it stands beside the slow flow.
+#[test]
+fn the_exact_drift_is_asked_where_starts_are_not_balanced() {
+    let text = SMALL.replace("depth = 2", "depth = 3");
+    let comparison = compare(&text.replace("steps = 400", "steps = 20000"));
+    let keys: Vec<&str> = comparison.predicted.iter().map(|p| p.key).collect();
+    assert_eq!(keys, ["slow_flow", "exact_drift", "finite_step", "limit"]);
+    let end = |key| predicted(&comparison, key).series(0).unwrap().end;
+    let off = end("exact_drift") / end("slow_flow") - 1.0;
+    assert!(off < -0.005, "{off}");
+    let belief = predicted(&comparison, "slow_flow").belief().unwrap();
+    let (largest, followed) = (belief.own_drift.unwrap(), belief.own_drift_followed);
+    assert!(largest >= off.abs() && followed == Some(true), "{largest}");
+}
+
+/// In short epochs of samples that are each drawn once SGD is slower along the minima: the verdict on a path says so, as that of `flow` does.
+#[test]
+fn a_path_on_a_small_reshuffled_set_is_slower() {
+    let set = |replacement: bool| {
+        let source = format!(
+            "[data.source]\nkind = \"finite\"\nsamples = 40\nreplacement = {replacement}\n"
+        );
+        let comparison = compare(&format!("{SMALL}{source}"));
+        let belief = predicted(&comparison, "slow_flow").belief().cloned();
+        belief.unwrap().sentence.contains("epoch of 4 steps")
+    };
+    assert!(set(false) && !set(true));
 }
 
 /// Noise added to labels, turned against the signal, is asked about as the noise of a problem that has it: the same predictors with the same numbers.

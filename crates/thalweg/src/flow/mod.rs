@@ -53,6 +53,7 @@ mod lu;
 mod manifold;
 mod memory;
 mod modes;
+mod own_drift;
 mod pace;
 mod path;
 mod point;
@@ -85,6 +86,7 @@ pub use left_out::{
     Cause, LeftOut, MOST_LEFT_OUT, Place, Way, decay_leaves_a_minimum, left_out, most_decay,
 };
 pub use memory::memory;
+pub use own_drift::{MOST_OWN_DRIFT, OwnDrift, own_drift_is_quick};
 pub use path::path;
 pub use relaxation::{MOST_RATES, Relaxation, relaxation};
 pub use rest::rest;
@@ -92,7 +94,7 @@ pub use rosenbrock::Statistics;
 pub use settings::{Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times};
 pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};
 pub use validity::{
-    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT, MOST_OWN_DRIFT,
-    MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, OwnDrift, Validity, is_turned,
-    misalignment_warning, most_misalignment,
+    ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,
+    MOST_RELATIVE_WEIGHTED_FLUCTUATION, MOST_STABILITY, Validity, is_turned, misalignment_warning,
+    most_misalignment,
 };

@@ -10,8 +10,9 @@
 
 use super::{
     FlowError, FlowSettings, Steps, Times, Trajectory, Validity, Waypoint,
+    own_drift::own_drift,
     point::{Model, Point},
-    trajectory::{along, has_path, limit, limit_size, misalignment_of, own_drift, snapshot},
+    trajectory::{along, has_path, limit, limit_size, misalignment_of, snapshot},
     validity::{Approach, MOST_DRIFT, Size},
     way_down::{Descending, own_rate},
 };
@@ -151,6 +152,7 @@ pub fn path(
     }
     let slow_sharpness = |row: usize| sharpness(at(slow_times[row]));
     let own = own_drift(
+        problem,
         &model,
         &descent.minimum,
         &slow_times,

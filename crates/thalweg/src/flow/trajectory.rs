@@ -4,10 +4,11 @@ use super::{
     Drift, FlowError, FlowSettings, Place, Statistics, Times, Validity, Way,
     left_out::{Scatter, inputs_that_count, stronger_than_first_order},
     manifold::to_manifold,
+    own_drift::own_drift,
     path::settled,
     point::{Model, Point},
     rest::rest,
-    validity::{OwnDrift, Size, most_misalignment},
+    validity::{Size, most_misalignment},
     walk::{Walk, walk},
 };
 use crate::{
@@ -245,7 +246,7 @@ pub fn slow_flow(
             snapshot.step = Some(step);
         }
         let sharpness = |row: usize| trajectory.snapshots[row].sharpness;
-        let own = own_drift(&model, &minimum, &slow_times, sharpness, settings)?;
+        let own = own_drift(problem, &model, &minimum, &slow_times, sharpness, settings)?;
         let validity = Validity::new(
             *learning_rate,
             *batch,
@@ -266,44 +267,6 @@ pub(super) fn misalignment_of(problem: &Problem, drift: Drift) -> (f64, f64) {
         Drift::Exact => 0.0,
     };
     (misalignment, most_misalignment(problem))
-}
-
-/// The most weights of a network in which SGD's own drift is followed beside symmetric generators: that takes a second at most.
-const MOST_FOLLOWED_TWICE: usize = 64;
-
-/// By how much T of SGD's own drift from `minimum` differs from `sharpness`, which it is by symmetric generators at each of the slow `times`; none in a larger
-/// network, or where the own drift cannot be followed.
-pub(super) fn own_drift(
-    model: &Model,
-    minimum: &[f64],
-    times: &[f64],
-    sharpness: impl Fn(usize) -> f64,
-    settings: &FlowSettings,
-) -> Result<Option<OwnDrift>, FlowError> {
-    if settings.drift == Drift::Exact || model.dim() > MOST_FOLLOWED_TWICE {
-        return Ok(None);
-    }
-    let settings = FlowSettings {
-        drift: Drift::Exact,
-        ..*settings
-    };
-    let look = |run: &dyn Walk, time: f64| {
-        let weights = run.weights_at(time)?;
-        Ok(Point::new(model, model.layers(&weights)).sharpness())
-    };
-    let own = match along(model, minimum.to_vec(), times, &settings, look) {
-        Ok((own, _)) => own,
-        Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
-        Err(_) => return Ok(None),
-    };
-    let each = own.iter().enumerate();
-    let off: Vec<f64> = each
-        .map(|(row, own)| (own / sharpness(row) - 1.0).abs())
-        .collect();
-    Ok(off.last().map(|&end| OwnDrift {
-        largest: off.iter().copied().fold(0.0, f64::max),
-        end,
-    }))
 }
 
 pub(super) fn limit_size(limit: &Result<Limit, NoLimit>) -> Option<Size> {

@@ -89,6 +89,7 @@ fn the_worst_of_two_has_the_larger_of_each() {
         own_drift: Some(OwnDrift {
             largest: 0.4,
             end: 0.2,
+            is_followed: false,
         }),
         amplified: 1.5,
         stability_formula: "η λ_max/2".to_owned(),

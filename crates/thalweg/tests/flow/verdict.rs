@@ -1,9 +1,9 @@
 //! The verdict on η and B: its numbers by hand, each of them decisive alone, and the worst of several.
 
-use faer::mat;
+use faer::{Mat, mat};
 use thalweg::flow::{
     Drift, FlowSettings, MOST_MISALIGNMENT, MOST_OWN_DRIFT, MOST_RELATIVE_WEIGHTED_FLUCTUATION,
-    MOST_STABILITY, OwnDrift, Steps, Validity, most_misalignment, path,
+    MOST_STABILITY, OwnDrift, Steps, Times, Validity, most_misalignment, path, slow_flow,
 };
 use thalweg::problem::{Problem, Weights};
 use thalweg::theory::{noise_misalignment, predict};
@@ -50,6 +50,7 @@ fn each_number_decides_alone() {
         own_drift: Some(OwnDrift {
             largest: MOST_OWN_DRIFT,
             end: 0.0,
+            is_followed: true,
         }),
         ..scalar(1e-6, 1)
     };
@@ -68,6 +69,7 @@ fn each_number_decides_alone() {
             v.own_drift = Some(OwnDrift {
                 largest: 1.01 * MOST_OWN_DRIFT,
                 end: 0.0,
+                is_followed: true,
             });
         },
     ];
@@ -84,7 +86,7 @@ fn each_number_decides_alone() {
 fn turned_noise_is_out_of_range_at_any_step_size() {
     let noise = mat![[0.52, 0.48], [0.48, 0.52]];
     let teacher = mat![[1.5, 0.0], [0.0, 0.5]];
-    let problem = Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2).unwrap();
+    let problem = Problem::new(Mat::identity(2, 2), teacher, noise, 2).unwrap();
     let found = at_minimum(&problem, 1e-9, 100);
     assert!(found.stability < 1e-7 && found.relative_weighted_fluctuation < 1e-9);
     assert!(found.misalignment > 0.3 && !found.in_range(), "{found:?}");
@@ -103,7 +105,7 @@ fn loud_noise_may_be_turned_by_less() {
         [across, loud * sin * sin + quiet * cos * cos]
     ];
     let teacher = mat![[1.5, 0.0], [0.0, 0.5]];
-    let problem = Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2).unwrap();
+    let problem = Problem::new(Mat::identity(2, 2), teacher, noise, 2).unwrap();
     assert!(relative(most_misalignment(&problem), 0.3 * 0.05) < 1e-9);
     assert!(noise_misalignment(&problem) < MOST_MISALIGNMENT);
     let found = at_minimum(&problem, 1e-9, 100);
@@ -169,6 +171,48 @@ fn an_unbalanced_start_counts_however_the_noise_lies() {
     assert!(
         by_own.own_drift.is_none() && by_own.in_range(),
         "{by_own:?}"
+    );
+}
+
+/// Where it would take long SGD's own drift is not followed: how much T moves within the minima says whether it counts. Where all axes are shared
+/// both drifts are one, and nothing is to be followed.
+#[test]
+fn an_own_drift_that_is_not_followed_is_not_passed_over() {
+    let (inputs, outputs, width) = (15, 14, 2);
+    let eye = |rows: usize, columns: usize| Mat::from_fn(rows, columns, |i, j| f64::from(i == j));
+    let ended = |first: Mat<f64>, second: Mat<f64>, steps: u64| {
+        let teacher = &second * &first;
+        let noise = Mat::identity(outputs, outputs);
+        let covariance = Mat::identity(inputs, inputs);
+        let problem = Problem::with_hidden_widths(covariance, teacher, noise, 2, &[width]).unwrap();
+        let start = Weights::new(&problem, vec![first, second]).unwrap();
+        let times = Times::Steps {
+            learning_rate: 1e-4,
+            batch: 1,
+            steps: vec![0, steps],
+        };
+        slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap()
+    };
+    let first = Mat::from_fn(width, inputs, |i, j| (1.0 + (3 * i + 2 * j) as f64).sin());
+    let second = Mat::from_fn(outputs, width, |i, j| (0.5 + (i + 5 * j) as f64).cos());
+    let far = ended(first.clone(), second.clone(), 2_000_000);
+    let moved = far.snapshots[0].sharpness / far.snapshots[1].sharpness - 1.0;
+    let validity = far.validity.unwrap();
+    let own = validity.own_drift.unwrap();
+    assert!(!own.is_followed && moved.abs() > 0.02, "{own:?} {moved}");
+    assert!(relative(own.largest, moved.abs()) < 1e-6 && relative(own.end, own.largest) < 1e-12);
+    assert!(!validity.in_range() && validity.sentence().contains("it is not followed beside it"));
+    let near = ended(first, second, 1000).validity.unwrap();
+    assert!(
+        near.in_range() && !near.own_drift.unwrap().is_followed,
+        "{near:?}"
+    );
+    let shared = ended(1.5 * eye(width, inputs), eye(outputs, width), 2_000_000);
+    let moved = shared.snapshots[0].sharpness / shared.snapshots[1].sharpness - 1.0;
+    let own = shared.validity.unwrap().own_drift.unwrap();
+    assert!(
+        own.is_followed && own.largest == 0.0 && moved.abs() > 0.02,
+        "{moved}"
     );
 }
 

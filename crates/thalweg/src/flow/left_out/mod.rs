@@ -103,7 +103,7 @@ impl Cause {
             }
             Self::InputDropout => "dropout of inputs makes residual and inputs dependent",
             Self::DataSet => {
-                "a set of N samples has minima of its own, which scatter by about 1/√N"
+                "a set of N samples has minima of its own, which scatter by about √((1 + d_x tr Σε/‖V√Σx‖²)/N)"
             }
         }
     }
