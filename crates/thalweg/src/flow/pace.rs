@@ -3,7 +3,7 @@
 use super::{
     FlowError,
     bdf::Stiff,
-    horizontal::HorizontalFlow,
+    exact::ExactFlow,
     point::{Model, Point},
     products::sum_of_products,
     wide::WideFlow,
@@ -51,7 +51,8 @@ pub(super) fn rate(
     }
     if !forces.follow_generators() || model.rank() * model.outputs() <= MOST_ENTRIES {
         let model = model.clone().under(forces);
-        let velocity = HorizontalFlow::new(&model).velocity(&weights)?;
+        // Turns of the hidden bases are left in it: T does not know them, and in wide layers there are too many to take off.
+        let velocity = ExactFlow::new(&model).velocity(&weights)?;
         rates.push(rate_along(&model, point, &weights, &velocity));
     }
     let least = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };

@@ -2,8 +2,8 @@
 
 use faer::Mat;
 use thalweg::flow::{
-    Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Validity, decay_leaves_a_minimum,
-    finite_step, path, rest,
+    Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Times, Validity,
+    decay_leaves_a_minimum, finite_step, path, rest, slow_flow,
 };
 use thalweg::problem::{Basis, Problem, Weights, covariance};
 use thalweg::recipe::{Recipe, Sam};
@@ -982,4 +982,33 @@ fn the_scatter_of_minibatches_counts_twice_under_sam() {
         let found = left_out(&problem, &recipe, &weights, (rate, batch)).unwrap();
         assert!(found[0].cause == Cause::StepSize && found[0].change.is_infinite());
     }
+}
+
+/// What the verdict says of a network does not depend on hidden units that nothing uses, and there may be many: with turns of all of them taken off one by one
+/// this would need 13 GB.
+#[test]
+fn a_verdict_on_wide_layers_is_that_on_narrow_ones() {
+    let late = |width: usize| {
+        let (inputs, teacher) = (diagonal(&[1.0, 0.5]), faer::mat![[1.0, 0.5]]);
+        let noise = faer::mat![[0.5]];
+        let problem =
+            Problem::with_hidden_widths(inputs, teacher, noise, 3, &[width, width]).unwrap();
+        let minimum = predict(&problem).unwrap().minimum.weights().unwrap();
+        let mut layers = minimum.layers().to_vec();
+        layers[0] *= faer::Scale(2.0);
+        layers[1] *= faer::Scale(0.5);
+        let start = Weights::new(&problem, layers).unwrap();
+        let times = Times::Steps {
+            learning_rate: 0.003,
+            batch: BATCH,
+            steps: vec![100_000],
+        };
+        let path = slow_flow(&problem, &start, &times, &FlowSettings::default()).unwrap();
+        let step = (0.003, BATCH);
+        let path = path.under(&problem, &Recipe::default(), step).unwrap();
+        part(&path.validity.unwrap(), Cause::Pace)
+    };
+    let (narrow, wide) = (late(2), late(200));
+    assert!(narrow.abs() > 1e-5, "{narrow}");
+    assert!((wide / narrow - 1.0).abs() < 1e-3, "{wide} {narrow}");
 }
