@@ -52,7 +52,7 @@ pub static SLOW_FLOW: SlowFlow = SlowFlow {
     drift: Drift::Symmetric,
 };
 
-/// By SGD's own drift, where noise and signal have different axes, or starts are such that T of it is another ([`differs`]).
+/// By SGD's own drift, where noise and signal have different axes, or starts are not balanced.
 pub static EXACT_DRIFT: SlowFlow = SlowFlow {
     key: "exact_drift",
     name: "exact drift",
