@@ -142,14 +142,10 @@ impl Comparison {
         let settings = run.experiment.settings_to_the_end();
         let learnt = settings.recipe.problem(&run.experiment.problem)?;
         let mut comparison = Self::new(run, &predictors(&learnt, &settings), quantity::compared())?;
-        let is_asked = |key: &str| comparison.predicted.iter().any(|p| p.key == key);
-        let differs = comparison
-            .predicted
-            .iter()
-            .position(|p| p.belief().is_some_and(differs));
-        if let Some(at) = differs
-            && !is_asked(EXACT_DRIFT.key())
-        {
+        let each = || comparison.predicted.iter();
+        let departs = each().position(|p| p.belief().is_some_and(differs));
+        let is_asked = each().any(|p| p.key == EXACT_DRIFT.key());
+        if let (Some(at), false) = (departs, is_asked) {
             let exact = Self::new(run, &[&EXACT_DRIFT], quantity::compared())?;
             comparison.predicted.splice(at + 1..at + 1, exact.predicted);
         }

@@ -14,7 +14,7 @@ use super::{Belief, believed_in};
 use crate::run::is_reshuffled;
 
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
-const MOST_WEIGHTS: usize = 2000;
+const MOST_WEIGHTS_UNASKED: usize = 2000;
 
 /// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 200 with four layers, which takes a second.
 const MOST_WORK_UNASKED: usize = 24_000_000;
@@ -95,9 +95,9 @@ impl Predictor for SlowFlow {
 
     fn answer(&self, question: &Question<'_>) -> Result<Answer, NoAnswer> {
         let weights = question.problem.parameters();
-        if weights > MOST_WEIGHTS {
+        if weights > MOST_WEIGHTS_UNASKED {
             return Err(NoAnswer(format!(
-                "the network has {weights} weights, and it is followed here up to {MOST_WEIGHTS}; `thalweg flow` follows larger ones"
+                "the network has {weights} weights, and it is followed here up to {MOST_WEIGHTS_UNASKED}; `thalweg flow` follows larger ones"
             )));
         }
         if self.drift == Drift::Exact && !own_drift_is_quick(question.problem) {
@@ -127,16 +127,11 @@ impl Predictor for SlowFlow {
                 .filter_map(|path| path.validity.clone())
                 .reduce(|worst, next: Validity| worst.worst(&next))
                 .map(|validity| {
-                    let SimulateSettings {
-                        data,
-                        batch,
-                        recipe,
-                        ..
-                    } = question.settings;
-                    believed_in(question.problem, question.settings, validity).along_epochs(
-                        data,
-                        *batch,
-                        recipe.momentum,
+                    let settings = question.settings;
+                    believed_in(question.problem, settings, validity).along_epochs(
+                        &settings.data,
+                        settings.batch,
+                        settings.recipe.momentum,
                     )
                 }),
         })

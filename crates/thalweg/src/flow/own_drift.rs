@@ -25,15 +25,19 @@ pub struct OwnDrift {
 pub const MOST_OWN_DRIFT: f64 = 1e-2;
 
 /// The most weights with which SGD's own drift is quickly followed.
-const MOST_WEIGHTS: usize = 25_000;
+const MOST_QUICK_WEIGHTS: usize = 25_000;
 
 /// And the most rows of K, whose eigenvectors each step takes.
-const MOST_ROWS: usize = 200;
+const MOST_QUICK_ROWS: usize = 200;
 
 /// Whether SGD's own drift is followed in a few seconds at most, whatever the start: it is then followed beside symmetric generators.
 pub fn own_drift_is_quick(problem: &Problem) -> bool {
-    let rows = problem.output_dim() * Model::new(problem).root().ncols();
-    problem.parameters() <= MOST_WEIGHTS && rows <= MOST_ROWS
+    is_quick(&Model::new(problem))
+}
+
+fn is_quick(model: &Model) -> bool {
+    let rows = model.outputs() * model.root().ncols();
+    model.dim() <= MOST_QUICK_WEIGHTS && rows <= MOST_QUICK_ROWS
 }
 
 impl OwnDrift {
@@ -91,7 +95,6 @@ impl OwnDrift {
 /// By how much T of SGD's own drift from `minimum` differs from `sharpness`, which it is by symmetric generators at each of the slow `times`; none
 /// where the path is by the own drift.
 pub(super) fn own_drift(
-    problem: &Problem,
     model: &Model,
     minimum: &[f64],
     times: &[f64],
@@ -107,7 +110,7 @@ pub(super) fn own_drift(
     };
     let look = |weights: &[f64]| Point::new(model, model.layers(weights)).sharpness();
     let over = |own: &f64, row: usize| own / sharpness(row) - 1.0;
-    if own_drift_is_quick(problem) {
+    if is_quick(model) {
         let own = along(
             model,
             minimum.to_vec(),

@@ -152,7 +152,6 @@ pub fn path(
     }
     let slow_sharpness = |row: usize| sharpness(at(slow_times[row]));
     let own = own_drift(
-        problem,
         &model,
         &descent.minimum,
         &slow_times,

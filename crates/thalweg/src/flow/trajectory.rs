@@ -246,7 +246,7 @@ pub fn slow_flow(
             snapshot.step = Some(step);
         }
         let sharpness = |row: usize| trajectory.snapshots[row].sharpness;
-        let own = own_drift(problem, &model, &minimum, &slow_times, sharpness, settings)?;
+        let own = own_drift(&model, &minimum, &slow_times, sharpness, settings)?;
         let validity = Validity::new(
             *learning_rate,
             *batch,

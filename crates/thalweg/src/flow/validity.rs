@@ -321,8 +321,8 @@ impl Validity {
 
     /// The same for SGD on a set of so many samples of `problem`, of which the prediction, for fresh ones, leaves out that its minima are its own: their V is
     /// off by noise of covariance Σε/N in each of the r directions of the inputs, so that T changes by about √((1 + r tr Σε/‖V√Σx‖²)/N). (In nine problems
-    /// with N from 1000 to 20,000 T was 0.3 to 2.3 times as far off.) Where the set is reshuffled each epoch, which takes `epoch` steps, and in an epoch the weights hardly move, SGD ends at the least
-    /// fluctuation whatever the axes of noise and signal; in longer ones between that and its end on fresh samples.
+    /// with N from 1000 to 20,000 T was 0.3 to 2.3 times as far off.) Where the set is reshuffled each epoch, which takes `epoch` steps, and in an epoch the
+    /// weights hardly move, SGD ends at the least fluctuation whatever the axes of noise and signal; in longer ones between that and its end on fresh samples.
     #[must_use]
     pub fn on_set(mut self, problem: &Problem, samples: usize, epoch: Option<f64>) -> Self {
         self.moved_in_epoch = epoch.map(|epoch| 2.0 * self.effective_stability * epoch);
@@ -332,8 +332,8 @@ impl Validity {
         {
             self.misalignment = 0.0;
         }
-        let model = Model::new(problem);
-        let noise = model.root().ncols() as f64 * trace(model.noise());
+        let rank = problem.input_factor().matrix().ncols();
+        let noise = rank as f64 * trace(problem.noise_covariance());
         let noisy = if self.signal > 0.0 {
             noise / (self.signal * self.signal)
         } else {
