@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use thalweg::problem::Weights;
-use thalweg_lab::answer::{PredictAnswer, Prepared, SPECTRUM_UNASKED, time_for_runs};
+use thalweg_lab::answer::{PredictAnswer, Prepared, lists_spectrum, time_for_runs};
 
 use crate::error::Failed;
 use crate::given::{self, Given};
@@ -41,8 +41,7 @@ pub fn predict<'py>(
         py,
         (&stop, work::PATIENCE),
         move || -> Result<_, Failed> {
-            let size = problem.input_dim() * problem.output_dim();
-            let listed = spectrum.unwrap_or(size <= SPECTRUM_UNASKED);
+            let listed = spectrum.unwrap_or_else(|| lists_spectrum(&prepared));
             let mut answer = PredictAnswer::new(&prepared, listed)?;
             if let (Some(step), Some(more)) = (step, time_for_runs(seconds, &asked)) {
                 answer.simulate(&problem, step, more)?;

@@ -19,9 +19,31 @@ pub fn rounded(x: f64) -> String {
     }
 }
 
+/// "by up to …": the largest of some fractions in per cent, and the last, unless that is the largest.
+pub(crate) fn by_up_to(largest: f64, last: f64) -> String {
+    let [largest, last] = [largest, last].map(|part| format!("{:.1} %", 100.0 * part));
+    if largest == last {
+        format!("by up to {largest}, as much as that at the last step")
+    } else {
+        format!("by up to {largest}, and at the last step by up to {last}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{rounded, shown};
+    use super::{by_up_to, rounded, shown};
+
+    #[test]
+    fn what_is_largest_at_the_end_is_said_once() {
+        assert_eq!(
+            by_up_to(0.058, 0.012),
+            "by up to 5.8 %, and at the last step by up to 1.2 %"
+        );
+        assert_eq!(
+            by_up_to(0.058, 0.0579),
+            "by up to 5.8 %, as much as that at the last step"
+        );
+    }
 
     #[test]
     fn no_message_has_digits_that_nobody_needs() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use thalweg_lab::answer::{
-    PredictAnswer, PredictedRun, Prepared, SPECTRUM_UNASKED, SimulatedEnd, time_for_runs,
+    PredictAnswer, PredictedRun, Prepared, SimulatedEnd, lists_spectrum, time_for_runs,
 };
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 
@@ -82,11 +82,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let problem = &file.problem;
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let batch = arguments.step.batch().or(file.batch);
-    let size = problem.input_dim() * problem.output_dim();
-    let listed = arguments.spectrum || (arguments.json && size <= SPECTRUM_UNASKED);
     let switches = file.switches(file.steps);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
     let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data, switches);
+    let listed = arguments.spectrum || (arguments.json && lists_spectrum(&prepared));
     let mut answer = PredictAnswer::new(&prepared, listed)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;

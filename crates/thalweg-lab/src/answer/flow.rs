@@ -5,7 +5,7 @@ use thalweg::flow::{
     self, Descent, Drift, FlowError, FlowSettings, Relaxation, Steps, Times, Trajectory, Waypoint,
 };
 use thalweg::problem::{Problem, Weights};
-use thalweg::recipe::Forces;
+use thalweg::recipe::{Forces, Recipe};
 use thalweg::theory::Minimum;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
@@ -135,7 +135,7 @@ impl<'p> FlowAnswer<'p> {
             descent,
             trajectory,
             drift,
-            relaxation: relaxation(problem, drift, forces),
+            relaxation: relaxation(problem, drift, &prepared.recipe, forces),
             step,
         })
     }
@@ -173,6 +173,8 @@ impl<'p> FlowAnswer<'p> {
                 Drift::Exact => "exact",
             },
             "seed": self.seed,
+            "learning_rate": self.step.and(self.prepared.learning_rate),
+            "batch": self.step.map(|(_, batch)| batch),
             "descent_time": self.descent.as_ref().map(|descent| descent.time),
             "step": steps,
             "slow_time": all(|s| s.slow_time),
@@ -193,11 +195,16 @@ impl<'p> FlowAnswer<'p> {
 }
 
 /// Known by symmetric generators alone, where it is quickly found and anything moves.
-fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
+fn relaxation(
+    problem: &Problem,
+    drift: Drift,
+    recipe: &Recipe,
+    forces: Forces,
+) -> Option<Relaxation> {
     if drift == Drift::Exact {
         return None;
     }
-    let relaxation = quick_relaxation(problem, forces)?;
+    let relaxation = quick_relaxation(problem, recipe, forces)?;
     (!relaxation.rates.is_empty()).then_some(relaxation)
 }
 

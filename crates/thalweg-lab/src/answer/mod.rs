@@ -36,7 +36,7 @@ pub use diagnosis::{diagnosed, diagnosed_tokens};
 pub use finite::FiniteAnswer;
 pub use flow::{FlowAnswer, FlowTimes};
 pub use measure::{Measuring, measured};
-pub use predict::{ForcedEnd, PredictAnswer, PredictedRun, SPECTRUM_UNASKED};
+pub use predict::{ForcedEnd, PredictAnswer, PredictedRun, lists_spectrum};
 pub use prepared::Prepared;
 pub(crate) use prepared::known_digits;
 pub use simulated_end::{MOST_SECONDS, SimulatedEnd, time_for_runs};

@@ -16,8 +16,21 @@ use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::is_reshuffled;
 
-/// The most eigenvalues that are listed without being asked for.
-pub const SPECTRUM_UNASKED: usize = 1 << 16;
+/// The most eigenvalues that are listed without being asked for, where they are products of what is known.
+const LISTED_UNASKED: usize = 1 << 16;
+
+/// The most where a matrix of so many rows is decomposed for them: that takes a second or two.
+const DECOMPOSED_UNASKED: usize = 2500;
+
+/// Whether the d_x d_y eigenvalues at the end are listed without being asked for.
+pub fn lists_spectrum(prepared: &Prepared<'_>) -> bool {
+    let most = if prepared.has_flow_to_end() {
+        DECOMPOSED_UNASKED
+    } else {
+        LISTED_UNASKED
+    };
+    prepared.problem.input_dim() * prepared.problem.output_dim() <= most
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -171,7 +184,8 @@ impl<'p> PredictAnswer<'p> {
             memory::fits(size as u64 * 128, 0, "without --spectrum it needs less")
                 .map_err(AnswerError::input)?;
         }
-        let end = (prepared.followed || !forces.are_noise_alone())
+        let end = prepared
+            .has_flow_to_end()
             .then(|| ForcedEnd::new(problem, *forces, prepared.followed))
             .transpose()?;
         let decay = prepared.recipe.weight_decay;
@@ -219,7 +233,7 @@ impl<'p> PredictAnswer<'p> {
                         validity.clone(),
                     ),
                     validity,
-                    relaxation: quick_relaxation(problem, *forces)
+                    relaxation: quick_relaxation(problem, &prepared.recipe, *forces)
                         .filter(|relaxation| !relaxation.rates.is_empty())
                         .map(|relaxation| relaxation.steps(effective_rate, batch)),
                 })
@@ -296,7 +310,7 @@ impl<'p> PredictAnswer<'p> {
                 noise: self.prepared.forces.noise,
                 ..Forces::default()
             };
-            let relaxation = quick_relaxation(self.problem, noise)?;
+            let relaxation = quick_relaxation(self.problem, &self.prepared.recipe, noise)?;
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
             Some(relaxation.steps(rate, batch))
         });

@@ -112,6 +112,11 @@ impl<'p> Prepared<'p> {
         }
     }
 
+    /// Whether the end is the one of a flow, and has no closed form.
+    pub fn has_flow_to_end(&self) -> bool {
+        self.followed || !self.forces.are_noise_alone()
+    }
+
     /// The same with the end of the exact drift, where `followed`.
     #[must_use]
     pub(crate) fn by_exact_drift(self, followed: bool) -> Self {

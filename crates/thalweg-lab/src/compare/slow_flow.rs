@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 use thalweg::flow::{
     self, Drift, LEAVES_OUT, MOST_OWN_DRIFT, Relaxation, Steps, Trajectory, Validity,
-    own_drift_is_quick,
+    own_drift_is_quick, with_inputs_seen,
 };
 use thalweg::problem::Problem;
-use thalweg::recipe::Forces;
+use thalweg::recipe::{Forces, Recipe};
 use thalweg::simulate::SimulateSettings;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
@@ -20,8 +20,13 @@ const MOST_WEIGHTS_UNASKED: usize = 2000;
 const MOST_WORK_UNASKED: usize = 24_000_000;
 
 /// The slow flow's relaxation under `forces`, where it is known and quickly found: the rank r of the teacher decides, not the width. Under noise alone the
-/// slowest rate is sought by itself where there are many; under decay the end is, by a flow.
-pub(crate) fn quick_relaxation(problem: &Problem, forces: Forces) -> Option<Relaxation> {
+/// slowest rate is sought by itself where there are many; under decay the end is, by a flow. `problem` is the one that is in effect learnt by `recipe`: of the
+/// noise that its dropout of inputs adds, what an input's own weights do not feel is left out.
+pub(crate) fn quick_relaxation(
+    problem: &Problem,
+    recipe: &Recipe,
+    forces: Forces,
+) -> Option<Relaxation> {
     let (hidden, rank) = (
         problem.depth() - 1,
         problem.input_dim().min(problem.output_dim()),
@@ -31,9 +36,14 @@ pub(crate) fn quick_relaxation(problem: &Problem, forces: Forces) -> Option<Rela
     } else {
         hidden * rank * (rank + 1) / 2 <= flow::MOST_RATES
     };
-    is_quick
-        .then(|| flow::relaxation(problem, forces).ok())
-        .flatten()
+    if !is_quick {
+        return None;
+    }
+    if recipe.input_dropout == 0.0 {
+        return flow::relaxation(problem, forces).ok();
+    }
+    let felt = with_inputs_seen(problem, recipe.input_dropout).ok()?;
+    flow::relaxation(&felt, forces).ok()
 }
 
 /// The flow by one drift.

@@ -152,7 +152,8 @@ def predict(
         What is added to plain SGD, such as ``weight_decay=1e-4``: see :class:`Recipe`. Weight decay, SAM and dropout need
         ``learning_rate`` and ``batch``.
     spectrum : bool, optional
-        Whether to list all d_x d_y eigenvalues; by default where they are at most 65536.
+        Whether to list all d_x d_y eigenvalues; by default where they are at most 65536, or 2500 where forces act beside the
+        noise: then a matrix of that size is decomposed for them.
 
     simulate_seconds : float
         How long SGD itself may run at η and B, from the predicted end, until its sharpness is known to 1 %; 0 for not at all.

@@ -96,6 +96,8 @@ pub enum Dash {
     Dotted,
     /// A stroke, a dot.
     DashDot,
+    /// A stroke, two dots.
+    DashDotDot,
 }
 
 impl Dash {
@@ -106,6 +108,7 @@ impl Dash {
             Self::Dashed => &[7.0, 4.0],
             Self::Dotted => &[1.5, 3.5],
             Self::DashDot => &[8.0, 3.5, 1.5, 3.5],
+            Self::DashDotDot => &[11.0, 3.0, 1.5, 3.0, 1.5, 3.0],
         }
     }
 }

@@ -40,6 +40,9 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     Ok(page::page(&head, "", &[section]))
 }
 
+/// Those of the predictors' curves, told apart in a print without colours too. (`DashDot` is for what does not change.)
+const DASHES: [Dash; 3] = [Dash::Dashed, Dash::Dotted, Dash::DashDotDot];
+
 /// Every quantity against steps, with what each predictor says of it.
 fn draw(comparison: &Comparison) -> Figure {
     let panel = |(i, measured): (usize, &MeasuredQuantity)| {
@@ -67,7 +70,11 @@ fn draw(comparison: &Comparison) -> Figure {
             }
             let steps = comparison.steps.iter().zip(&series.course);
             let line = steps.map(|(&step, &value)| Point::exact(step as f64, value));
-            panel.with(predicted.legend, line.collect(), Look::flow(k + 1))
+            let look = Look {
+                line: Some(DASHES[k % DASHES.len()]),
+                ..Look::flow(k + 1)
+            };
+            panel.with(predicted.legend, line.collect(), look)
         })
     };
     Figure {

@@ -84,6 +84,7 @@ pub use finite::{
 };
 pub use left_out::{
     Cause, LeftOut, MOST_LEFT_OUT, Place, Way, decay_leaves_a_minimum, left_out, most_decay,
+    with_inputs_seen,
 };
 pub use memory::memory;
 pub use own_drift::{MOST_OWN_DRIFT, OwnDrift, own_drift_is_quick};

@@ -8,6 +8,7 @@ use super::{
     walk::Walk,
 };
 use crate::problem::Problem;
+use crate::words::by_up_to;
 
 /// T of SGD's own drift relative to T of symmetric generators from the same minimum, less 1, without its sign.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,20 +73,20 @@ impl OwnDrift {
 
     /// What is to be known where it is too much.
     pub(super) fn warning(self) -> Option<String> {
-        let percent = |off: f64| format!("{:.1} %", 100.0 * off);
         let most = 100.0 * MOST_OWN_DRIFT;
-        let (largest, end) = (percent(self.largest), percent(self.end));
+        let differs = by_up_to(self.largest, self.end);
         (self.largest > MOST_OWN_DRIFT).then(|| {
             if self.is_followed {
                 format!(
                     "The start is not balanced, and within the minima SGD's own drift is then another than the one by symmetric generators that is followed \
-                     here: T of it differs by up to {largest}, and at the last step by up to {end} (at most {most} % is in range). `flow --drift exact` follows it."
+                     here: T of it differs {differs} (at most {most} % is in range). `flow --drift exact` follows it."
                 )
             } else {
                 format!(
                     "Within the minima SGD's own drift may be another than the one by symmetric generators that is followed here, and in a network of this \
-                     size it is not followed beside it. T of this path changes by up to {largest} within the minima (at most {most} % is in range), and T of \
-                     SGD's own drift by more or less than that, most often by about one and a half times as much. `flow --drift exact` follows it."
+                     size it is not followed beside it. T of this path changes by up to {:.1} % within the minima (at most {most} % is in range), and T of \
+                     SGD's own drift by more or less than that, most often by about one and a half times as much. `flow --drift exact` follows it.",
+                    100.0 * self.largest
                 )
             }
         })

@@ -10,7 +10,7 @@ use super::{
 use crate::problem::{Problem, Weights};
 use crate::recipe::Recipe;
 use crate::theory::{noise_condition_number, noise_misalignment};
-use crate::words::rounded;
+use crate::words::{by_up_to, rounded};
 
 /// How far from leading order a run at this η and B is, and what follows.
 ///
@@ -179,11 +179,10 @@ impl Approach {
         }
         (self.drift > MOST_DRIFT).then(|| {
             format!(
-                "{moves} the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain by up to \
-                 {:.1} %, and at the last step by up to {:.1} % (at most {} % is in range{}); a smaller η{less} reduces this.",
-                100.0 * self.drift,
-                100.0 * self.end_drift,
-                100.0 * MOST_DRIFT,
+                "{moves} the weights while they still descend to the minima, which leaves T, or the product relative to V, uncertain {} \
+                 (at most {} % is in range{}); a smaller η{less} reduces this.",
+                by_up_to(self.drift, self.end_drift),
+                short(100.0 * MOST_DRIFT),
                 if self.is_tried {
                     ""
                 } else {
@@ -455,9 +454,9 @@ impl Validity {
                 "T of SGD may differ by more than a percent: the product of the weights fluctuates by {} % of ‖V√Σx‖² (at most {} % is in range), and what \
                  is left out moves T by about {} % (at most {} %). Each alone would be in range; a smaller η makes both smaller.",
                 short(100.0 * spread),
-                100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION,
+                short(100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION),
                 short(100.0 * left_out),
-                100.0 * MOST_LEFT_OUT
+                short(100.0 * MOST_LEFT_OUT)
             )
         })
     }
@@ -558,7 +557,7 @@ impl Validity {
             reasons.push(format!(
                 "the product of the weights fluctuates by {} % of ‖V√Σx‖² {spread_at} (at most {} % is in range)",
                 short(100.0 * spread),
-                100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION
+                short(100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION)
             ));
         }
         (!reasons.is_empty()).then(|| reasons.join(", and "))

@@ -128,6 +128,37 @@ fn one_layer_fluctuates_as_least_mean_squares_does() {
     assert!(relative(found.lambda_max, 1.0) < 1e-12);
     // K is the identity.
     assert!(relative(path.validity.settling, 2.0 / rate) < 1e-12);
+    // E x_i² ‖x‖² = d_x + 2.
+    let mean_square = rate / 2.0 * (1.0 + 3.0 / batch as f64);
+    assert!(relative(path.validity.mean_square_stability, mean_square) < 1e-12);
+}
+
+/// Means may be right where some of the runs diverge: the same network, where none does and where some do.
+#[test]
+fn it_is_said_where_single_runs_diverge() {
+    let eye = || Mat::<f64>::identity(2, 2);
+    let problem = Problem::new(eye(), eye(), diagonal(&[0.09, 0.09]), 2).unwrap();
+    let start = Weights::new(&problem, vec![eye(); 2]).unwrap();
+    let (batch, steps) = (10, 50_000);
+    for (rate, diverges) in [(0.3, false), (0.6, true)] {
+        let times = [rate * rate * steps as f64 / batch as f64];
+        let validity = finite_step(&problem, &start, rate, batch, &times)
+            .unwrap()
+            .validity;
+        assert!(validity.in_range());
+        assert_eq!(validity.may_diverge(), diverges, "{validity:?}");
+        assert_eq!(validity.sentence().contains("diverge"), diverges);
+        let settings = SimulateSettings {
+            init: InitialWeights::Given(start.clone()),
+            ..SimulateSettings::new(rate, batch)
+        };
+        let seeds: Vec<u64> = (0..32).collect();
+        let mut runs = Ensemble::start(&problem, &settings, &seeds).unwrap();
+        runs.run_to(steps);
+        let alive = runs.weights().iter().flatten().count();
+        assert_eq!(alive < seeds.len(), diverges, "{rate}: {alive}");
+        assert!(alive > 0);
+    }
 }
 
 /// The excess over the leading order is of first order in η.
@@ -489,6 +520,7 @@ fn the_range_is_what_was_measured() {
         FiniteValidity {
             relative_weighted_fluctuation: fluctuation,
             stability,
+            mean_square_stability: 0.0,
             noise_condition,
             depth,
             arrival: None,

@@ -1,9 +1,9 @@
 //! What predictions leave out of additions to SGD: against closed forms, and against SGD.
 
-use faer::Mat;
+use faer::{Mat, mat};
 use thalweg::flow::{
     Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Times, Validity,
-    decay_leaves_a_minimum, finite_step, path, rest, slow_flow,
+    decay_leaves_a_minimum, finite_step, path, rest, slow_flow, with_inputs_seen,
 };
 use thalweg::problem::{Basis, Problem, Weights, covariance};
 use thalweg::recipe::{Recipe, Sam};
@@ -255,6 +255,18 @@ fn input_dropout_adds_less_noise_than_its_covariance_has() {
     let found = change(&problem(2, deviations), &inputs(p), 0.01).unwrap();
     let expected = at(0.5) / at(1.0) - 1.0;
     assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
+}
+
+/// A single input is dropped or seen, and where it is seen no noise of its own is felt: the labels' alone is left.
+#[test]
+fn a_single_input_feels_the_noise_of_labels_alone() {
+    let noise = mat![[0.01, 0.002], [0.002, 0.004]];
+    let teacher = mat![[1.0], [0.2]];
+    let given = Problem::new(mat![[1.5]], teacher, noise.clone(), 1).unwrap();
+    let learnt = inputs(0.3).problem(&given).unwrap();
+    assert!(learnt.noise_covariance()[(0, 0)] > 0.1);
+    let felt = with_inputs_seen(&learnt, 0.3).unwrap();
+    assert!((felt.noise_covariance() - &noise).norm_max() < 1e-14);
 }
 
 /// The finite-step theory, which is another computation, has the same shift of T where the product fluctuates little: at small steps in large

@@ -11,13 +11,14 @@
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use crate::Stop;
+use crate::{Stop, recipe::Recipe};
 
 use super::{
     super::{
         FlowError,
         horizontal::HorizontalFlow,
         kronecker::add_kron,
+        left_out::{Scatter, inputs_that_count},
         manifold::to_manifold,
         point::{Model, Point},
     },
@@ -49,6 +50,8 @@ pub(super) struct Means {
     pub(super) layer_conditions: Vec<f64>,
     /// E ‖(W_D…W_1 − V)X‖².
     pub(super) error: f64,
+    /// η E λ_max/2 with the scatter of minibatches, in the mean square.
+    pub(super) mean_square_stability: f64,
 }
 
 /// The problem at one η and B.
@@ -315,7 +318,18 @@ impl<'a> Slow<'a> {
             lambda_max: drawn.lambda_max,
             layer_conditions: drawn.layer_conditions,
             error: place.error,
+            mean_square_stability: self.mean_square_stability(drawn.lambda_max)?,
         })
+    }
+
+    /// η λ_max/2 with the scatter of minibatches, in the mean square.
+    fn mean_square_stability(&self, lambda_max: f64) -> Result<f64, FlowError> {
+        let Setting {
+            model, rate, batch, ..
+        } = *self.setting;
+        let point = Point::new(model, model.layers(&self.place.centre));
+        let inputs = inputs_that_count(&point, lambda_max)?;
+        Ok(Scatter::of(inputs, batch).stability(&Recipe::default(), rate, lambda_max))
     }
 
     /// Goes on to step `end` of SGD, exactly.

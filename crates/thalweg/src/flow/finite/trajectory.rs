@@ -86,9 +86,11 @@ pub fn finite_step(
     let setting = Setting::new(&model, &net, learning_rate, batch);
     let mut slow = Slow::new(&setting, model.flatten(minimum.layers()))?;
     let mut snapshots = Vec::with_capacity(slow_times.len());
+    let mut mean_square_stability = 0.0f64;
     for &slow_time in &slow_times {
         slow.reach(slow_time / unit)?;
         let means = slow.means()?;
+        mean_square_stability = mean_square_stability.max(means.mean_square_stability);
         snapshots.push(FiniteWaypoint {
             slow_time,
             step: None,
@@ -100,6 +102,7 @@ pub fn finite_step(
         });
     }
     let validity = FiniteValidity {
+        mean_square_stability,
         settling: slow.settling(),
         ..FiniteValidity::new(problem, learning_rate, &snapshots)
     };

@@ -2,9 +2,9 @@
 
 use faer::Mat;
 
-use super::{InTime, Reference};
+use super::{InTime, Reference, with_noise};
 use crate::flow::{FlowError, point::Point, potential::add_dropout, products::trace};
-use crate::problem::Spectral;
+use crate::problem::{Problem, Spectral};
 
 /// What noise does that is not the prediction's.
 pub(super) struct Noisier {
@@ -47,15 +47,23 @@ pub(super) fn dropped_units(
     Ok(noisier)
 }
 
-/// What it does that dropout of inputs, with probability p = `dropped`, adds less noise than the prediction has: less by the mean part of one input.
-///
-/// The problem of `reference` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves
-/// V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
+/// What it does that dropout of inputs, with probability p = `dropped`, adds less noise than the prediction has.
 pub(super) fn dropped_inputs(
     reference: &Reference<'_>,
     dropped: f64,
 ) -> Result<Noisier, FlowError> {
-    let problem = reference.problem;
+    let seen = with_inputs_seen(reference.problem, dropped)?;
+    Noisier::of(reference, seen.noise_covariance().to_owned())
+}
+
+/// `problem`, which is what is in effect learnt under dropout of inputs with probability p = `dropped`, with the noise that an input's own weights feel: an input
+/// is dropped, and part of the noise, or seen, so that of the noise that dropout adds its own part is missing. The mean part of one input is taken off.
+///
+/// `problem` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
+///
+/// # Errors
+/// When a decomposition fails, or the noise that is left is no covariance.
+pub fn with_inputs_seen(problem: &Problem, dropped: f64) -> Result<Problem, FlowError> {
     let after = problem.input_covariance();
     let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
         let kept = if i == j { 1.0 - dropped } else { 1.0 };
@@ -69,6 +77,5 @@ pub(super) fn dropped_inputs(
     let lost = after * inverse * after - after;
     let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
     let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
-    let noise = problem.noise_covariance() - lost;
-    Noisier::of(reference, noise)
+    with_noise(problem, after.to_owned(), problem.noise_covariance() - lost)
 }

@@ -28,6 +28,7 @@ use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe, Sam};
 use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
+pub use dropout::with_inputs_seen;
 use dropout::{Noisier, dropped_inputs, dropped_units};
 pub(super) use sam::stronger_than_first_order;
 use sam::{away_from_teacher, beyond_first_order, radius_at};
@@ -470,17 +471,22 @@ impl Reference<'_> {
 
     /// The relative change of T if the noise is that of inputs and labels of these covariances.
     fn change(&self, input: Mat<f64>, noise: Mat<f64>) -> Result<f64, FlowError> {
-        let half = |matrix: &Mat<f64>| faer::Scale(0.5) * (matrix + matrix.transpose());
         let problem = self.problem;
-        let noisy = Problem::with_hidden_widths(
-            half(&input),
-            problem.teacher().to_owned(),
-            half(&noise),
-            problem.depth(),
-            &problem.widths()[1..problem.depth()],
-        )?;
+        let noisy = with_noise(problem, input, noise)?;
         Ok(end(problem, &noisy, self.forces)? / self.sharpness()? - 1.0)
     }
+}
+
+/// `problem` with these covariances of inputs and labels, of which rounding may have made other than symmetric ones.
+fn with_noise(problem: &Problem, input: Mat<f64>, noise: Mat<f64>) -> Result<Problem, FlowError> {
+    let half = |matrix: &Mat<f64>| faer::Scale(0.5) * (matrix + matrix.transpose());
+    Ok(Problem::with_hidden_widths(
+        half(&input),
+        problem.teacher().to_owned(),
+        half(&noise),
+        problem.depth(),
+        &problem.widths()[1..problem.depth()],
+    )?)
 }
 
 /// T of `problem` where the flow of `noisy` ends.
