@@ -7,4 +7,4 @@ mod step;
 
 pub use problem::ProblemArguments;
 pub use recipe::RecipeArguments;
-pub use step::{Seeds, StartArguments, StepArguments, count, missing, positive};
+pub use step::{Seeds, StartArguments, StepArguments, count, missing, positive, seed};

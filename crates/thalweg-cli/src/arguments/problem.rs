@@ -12,6 +12,7 @@ use thalweg_lab::memory::{self, TooLittle};
 use thalweg_lab::spec::{self, ProblemFile};
 
 use super::spectrum::{Meaning, Spectrum, Unfit};
+use super::step::seed;
 use crate::exit::Failure;
 use crate::number::significant;
 
@@ -67,7 +68,7 @@ pub struct ProblemFlags {
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', value_parser = dimension, allow_hyphen_values = true)]
     hidden_widths: Option<Vec<usize>>,
     /// Rotate Σx, Σε and both sides of V at random, each on its own, by this seed
-    #[arg(long, value_name = "SEED", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_hyphen_values = true)]
     basis_seed: Option<u64>,
 }
 

@@ -84,6 +84,17 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A seed of random numbers.
+pub fn seed(text: &str) -> Result<u64, String> {
+    let whole = text.trim().parse();
+    whole.map_err(|_| {
+        format!(
+            "`{text}` is not a seed, a whole number from 0 to {}",
+            u64::MAX
+        )
+    })
+}
+
 /// The law of the initial weights, as `kaiming`, `xavier:0.5` or `normal:0.1`.
 #[derive(Clone, Debug)]
 pub struct InitArgument(pub InitialWeights);
@@ -123,10 +134,6 @@ impl FromStr for Seeds {
     fn from_str(text: &str) -> Result<Self, String> {
         /// The most runs that a number can ask for.
         const MOST: u64 = 1 << 20;
-        let seed = |part: &str| {
-            let seed = part.trim().parse();
-            seed.map_err(|_| format!("`{part}` is not a seed, a whole number from 0"))
-        };
         if text.contains(',') {
             return Ok(Self(text.split(',').map(seed).collect::<Result<_, _>>()?));
         }
@@ -156,6 +163,18 @@ mod tests {
             "18446744073709551615",
         ] {
             assert!(count(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_seed_is_told_what_is_one() {
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        for wrong in ["-1", "1.5", "", "18446744073709551616"] {
+            let message = seed(wrong).unwrap_err();
+            assert!(
+                message.contains(wrong) && message.contains("from 0 to 18446744073709551615"),
+                "{message}"
+            );
         }
     }
 

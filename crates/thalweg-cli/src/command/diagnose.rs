@@ -13,7 +13,7 @@ use thalweg_lab::store::write_whole;
 use thalweg_report::report::{diagnosis, token_diagnosis};
 
 use super::{diagnosed, diagnosed_tokens};
-use crate::arguments::{StepArguments, count, positive};
+use crate::arguments::{StepArguments, count, positive, seed};
 use crate::exit::Failure;
 use crate::interrupt;
 use crate::output;
@@ -91,6 +91,8 @@ pub struct Arguments {
     #[arg(
         long,
         value_name = "SEED",
+        value_parser = seed,
+        allow_hyphen_values = true,
         default_value_t = 0,
         help_heading = "Statistics"
     )]

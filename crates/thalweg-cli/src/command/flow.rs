@@ -11,7 +11,7 @@ use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::spec::ProblemFile;
 
 use crate::arguments::{
-    ProblemArguments, RecipeArguments, StartArguments, StepArguments, count, missing,
+    ProblemArguments, RecipeArguments, StartArguments, StepArguments, count, missing, seed,
 };
 use crate::exit::Failure;
 use crate::number::{known, significant};
@@ -72,7 +72,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t, help_heading = "SGD")]
     drift: DriftArgument,
     /// Seed of the initial weights: 0 where none is given
-    #[arg(long, value_name = "SEED", help_heading = "SGD")]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_hyphen_values = true, help_heading = "SGD")]
     seed: Option<u64>,
     /// Rows between the first step and the last, log-spaced: 16 where none are given
     #[arg(long, value_name = "N", help_heading = "Output",

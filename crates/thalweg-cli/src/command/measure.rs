@@ -9,7 +9,7 @@ use thalweg_lab::network::{Effort, On};
 use thalweg_lab::saved::Foreign;
 
 use super::measured;
-use crate::arguments::count;
+use crate::arguments::{count, seed};
 use crate::exit::Failure;
 use crate::{leave, output};
 
@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(value_name = "TARGET")]
     target: PathBuf,
     /// Measure this seed's network alone
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_hyphen_values = true)]
     seed: Option<u64>,
     /// Specification for a file of another program, which holds none
     #[arg(long, value_name = "FILE")]
@@ -44,7 +44,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = samples)]
     samples: Option<usize>,
     /// Seed of the evaluation set and of random probes [default: the specification's]
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_hyphen_values = true)]
     evaluation_seed: Option<u64>,
     /// Measure on samples that no training uses, or on those that are trained on
     ///
