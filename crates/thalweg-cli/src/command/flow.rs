@@ -177,7 +177,9 @@ impl Shown<'_> {
         });
         let quantities = quantity::compared();
         let symbols: Vec<String> = quantities.iter().map(Quantity::plain_symbol).collect();
-        let mut heads = vec![("u = η²t/B", Align::Right)];
+        let rate = self.0.prepared.rate();
+        let time = format!("u = {rate}²t/B");
+        let mut heads = vec![(&*time, Align::Right)];
         heads.extend(symbols.iter().map(|symbol| (&**symbol, Align::Right)));
         heads.extend([("κ(W_1)", Align::Right), ("κ(W_D)", Align::Right)]);
         if steps {
@@ -223,7 +225,7 @@ impl Shown<'_> {
             }
         }
         page.paragraph(
-            &(format!("u: slow time. {}", key(&quantities))
+            &(format!("u: slow time{}. {}", effective(rate), key(&quantities))
                 + " κ: condition number of the first and the last layer, its largest singular value over its smallest."),
         );
         if steps {
@@ -312,6 +314,14 @@ fn prepared<'p>(file: &'p ProblemFile, arguments: &Arguments) -> Result<Prepared
     let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
     let switches = file.switches(arguments.steps.or(file.steps));
     Ok(Prepared::new(&file.problem, recipe, step)?.on(file.data, switches))
+}
+
+/// What the symbol of the learning rate means, where it is not η.
+fn effective(rate: &str) -> &'static str {
+    match rate {
+        "η" => "",
+        _ => ", η₁ = η/(1 − β)",
+    }
 }
 
 /// The user's own steps, or the file's slow times.

@@ -147,6 +147,9 @@ impl Shown<'_> {
         if let Some(run) = &self.0.run {
             print(run, self.0.prepared.rate(), &mut page);
         }
+        if let Some(reason) = self.0.no_relaxation() {
+            page.paragraph(&format!("No relaxation time is given: {reason}."));
+        }
         if let Some(simulated) = &self.0.simulated {
             page.heading("SGD itself at that step, beside the limit");
             page.table(&self.beside(simulated));

@@ -103,6 +103,26 @@ fn each_addition_does_what_it_is_documented_to_do() {
     }
 }
 
+/// The clock of momentum has its own symbol, and a relaxation time that is missing a reason.
+#[test]
+fn pages_say_what_is_another_under_momentum_and_dropout() {
+    let page = |command: &str, more: &[&str]| {
+        let found = run(&[&[command][..], &SMALL[..4], &STEP, more].concat());
+        assert_eq!(found.status, Some(0), "{}", found.stderr);
+        found
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let path = page("flow", &["--steps", "1000", "--momentum", "0.5"]);
+    assert!(path.contains("u = η₁²t/B") && path.contains("η₁ = η/(1 − β)"));
+    assert!(page("flow", &["--steps", "1000"]).contains("u = η²t/B"));
+    let missing = "No relaxation time is given: it is not known under dropout of hidden";
+    assert!(page("predict", &["--hidden-dropout", "0.01"]).contains(missing));
+    assert!(!page("predict", &["--momentum", "0.5"]).contains("No relaxation time"));
+}
+
 /// By how much T is said to differ is in the JSON, and decides the verdict; E‖g‖ is a mean over minibatches, and known to three digits.
 #[test]
 fn what_additions_leave_out_is_said() {

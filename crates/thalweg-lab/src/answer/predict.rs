@@ -266,6 +266,21 @@ impl<'p> PredictAnswer<'p> {
         })
     }
 
+    /// Why the relaxation time is not given at the step asked for, where there is one.
+    pub fn no_relaxation(&self) -> Option<&'static str> {
+        let run = self.run.as_ref()?;
+        let has_none = self.problem.depth() == 1 || self.prepared.has_no_signal();
+        if run.relaxation.is_some() || has_none {
+            None
+        } else if self.prepared.forces.follow_generators() {
+            Some(
+                "in a network of this size it takes long to find, or its slowest rate cannot be told from rounding",
+            )
+        } else {
+            Some("it is not known under dropout of hidden units and SAM's normalised ascent")
+        }
+    }
+
     /// T, λ_max and F where SGD ends.
     pub fn sharpness_lambda_max_fluctuation(&self) -> [f64; 3] {
         let p = &self.prediction;

@@ -226,7 +226,7 @@ impl<'p> Prepared<'p> {
     }
 
     /// Whether V√Σx is 0.
-    fn has_no_signal(&self) -> bool {
+    pub(super) fn has_no_signal(&self) -> bool {
         let signal = self.problem.teacher() * self.problem.input_factor().matrix();
         signal.norm_l2() == 0.0
     }
