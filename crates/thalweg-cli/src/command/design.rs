@@ -13,7 +13,7 @@ use crate::arguments::{
 use crate::exit::Failure;
 use crate::number::{number, significant};
 use crate::page::{Align, Page, Table};
-use crate::{interrupt, output};
+use crate::{interrupt, output, progress};
 
 /// Find what to change so that SGD ends at a sharpness of your choice
 ///
@@ -129,7 +129,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         data: file.data,
         ..SimulateSettings::new(step.0, step.1)
     };
-    let mut answer = DesignAnswer::new(&file.problem, &settings, target, &levers, more)?;
+    let seek = || DesignAnswer::new(&file.problem, &settings, target, &levers, more);
+    let mut answer = progress::waiting("trying the levers", seek)?;
     if file.switch_step.is_some() {
         answer.recipe.push(
             "The file's switch to gradient descent is left out: what is predicted here, and simulated, is SGD without it."

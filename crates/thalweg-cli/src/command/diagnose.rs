@@ -15,8 +15,7 @@ use thalweg_report::report::{diagnosis, token_diagnosis};
 use super::{diagnosed, diagnosed_tokens};
 use crate::arguments::{StepArguments, count, positive, seed};
 use crate::exit::Failure;
-use crate::interrupt;
-use crate::output;
+use crate::{interrupt, output, progress};
 
 /// Find out which noise your labels have, and where it would take SGD
 ///
@@ -151,8 +150,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Opened::Rows(rows) => rows,
         Opened::Tokens(saved) => return tokens(arguments, &saved, &settings),
     };
-    let gathered = Gathered::new(&mut *rows, arguments.seed).map_err(named)?;
-    let found = Diagnosis::new(&gathered, &settings).map_err(named)?;
+    let gather = || Gathered::new(&mut *rows, arguments.seed);
+    let gathered = progress::waiting("reading the rows", gather).map_err(named)?;
+    let diagnose = || Diagnosis::new(&gathered, &settings);
+    let found = progress::waiting(DIAGNOSING, diagnose).map_err(named)?;
     let seconds = if arguments.simulate {
         arguments.seconds
     } else {
@@ -161,7 +162,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if seconds > 0.0 {
         interrupt::patiently();
     }
-    let on_rows = OnRows::both(&found, step, seconds, interrupt::asked())?;
+    let run = || OnRows::both(&found, step, seconds, interrupt::asked());
+    let on_rows = progress::waiting("running SGD on them", run)?;
     if let Some(path) = &arguments.html {
         let data = arguments.file.display().to_string();
         let page = diagnosis(&found, &on_rows, &data, &command(arguments));
@@ -174,6 +176,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     interrupt::if_cut_short()
 }
+
+/// What is being done.
+const DIAGNOSING: &str = "diagnosing the noise";
 
 /// What makes the same page again.
 fn command(arguments: &Arguments) -> String {
@@ -219,7 +224,8 @@ fn tokens(arguments: &Arguments, saved: &SavedNetwork, settings: &Settings) -> R
         let path = path.clone();
         return Err(Failure::input(NotOfATextRun { path, flag }));
     }
-    let found = TokenDiagnosis::new(saved, settings).map_err(|fault| {
+    let diagnose = || TokenDiagnosis::new(saved, settings);
+    let found = progress::waiting(DIAGNOSING, diagnose).map_err(|fault| {
         let path = path.clone();
         Failure::input(Named { path, fault })
     })?;

@@ -17,6 +17,7 @@ use crate::exit::Failure;
 use crate::number::{known, significant};
 use crate::output;
 use crate::page::{Align, Page, Table};
+use crate::progress;
 
 /// Refuses networks of these widths, h_0 … h_D, that have more weights than can be followed.
 ///
@@ -127,13 +128,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let prepared = prepared(&file, arguments)?;
     let times = times(&file, &prepared, arguments).map_err(Failure::input)?;
     let (start, seed) = start(&file, arguments)?;
-    let answer = FlowAnswer::new(&prepared, (&start, seed), times, drift)?;
+    let follow = || FlowAnswer::new(&prepared, (&start, seed), times, drift);
+    let answer = progress::waiting(FOLLOWING, follow)?;
     if arguments.json {
         output::print_json(&answer.json())
     } else {
         output::print(&Shown(answer).page())
     }
 }
+
+/// What is being done.
+const FOLLOWING: &str = "following the path";
 
 /// Rows where `--points` does not say how many.
 const POINTS: u16 = 16;

@@ -14,6 +14,7 @@ use crate::interrupt;
 use crate::number::{known, number, percent, significant};
 use crate::output;
 use crate::page::{Align, Page, Table};
+use crate::progress;
 
 /// Of T and T_min, relative.
 const ROUNDING: f64 = 1e-14;
@@ -86,12 +87,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let recipe = arguments.recipe.over(file.recipe, problem)?;
     let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data, switches);
     let listed = arguments.spectrum || (arguments.json && lists_spectrum(&prepared));
-    let mut answer = PredictAnswer::new(&prepared, listed)?;
+    let find = || PredictAnswer::new(&prepared, listed);
+    let mut answer = progress::waiting("looking for the end", find)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;
         if let Some(more) = time_for_runs(arguments.seconds, interrupt::asked()) {
             interrupt::patiently();
-            answer.simulate(problem, step, more)?;
+            progress::waiting("running SGD", || answer.simulate(problem, step, more))?;
         }
     }
     if arguments.json {

@@ -4,12 +4,13 @@ use thalweg_lab::answer::FiniteAnswer;
 use thalweg_lab::quantity::{self, Quantity};
 use thalweg_lab::spec::ProblemFile;
 
-use super::{Arguments, cell, key, prepared, start, times};
+use super::{Arguments, FOLLOWING, cell, key, prepared, start, times};
 use crate::arguments::missing;
 use crate::exit::Failure;
 use crate::number::significant;
 use crate::output;
 use crate::page::{Align, Page, Table};
+use crate::progress;
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -33,7 +34,8 @@ pub fn run(file: &ProblemFile, arguments: &Arguments) -> Result<(), Failure> {
     }
     let times = times(file, &prepared, arguments).map_err(Failure::input)?;
     let (start, seed) = start(file, arguments)?;
-    let answer = FiniteAnswer::new(&prepared, (&start, seed), &times)?;
+    let follow = || FiniteAnswer::new(&prepared, (&start, seed), &times);
+    let answer = progress::waiting(FOLLOWING, follow)?;
     if arguments.json {
         output::print_json(&answer.json())
     } else {
