@@ -1,5 +1,7 @@
 //! The whole answer for some rows: their noise, where SGD would go, and what would change that.
 
+use std::collections::BTreeSet;
+
 use faer::{Mat, Side};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -13,7 +15,7 @@ use super::draw::resampled;
 use super::gathered::{Gathered, Sampled};
 use super::interval::{Interval, LEAST};
 use super::interventions::{Intervention, interventions};
-use super::noise::{Entries, independent};
+use super::noise::{Entries, HeldOut, independent};
 use super::trials::{Trial, Trials, heteroscedasticity, isotropy};
 use super::{DiagnoseError, Noise};
 use crate::answer::AnswerError;
@@ -75,7 +77,7 @@ pub struct Diagnosis {
     pub classes: bool,
     /// What the inputs that are used are called.
     pub input_names: Vec<String>,
-    /// What was left out of the data, and why, in sentences.
+    /// What was left out of the data, and why, or may have been mistaken, in sentences.
     pub left_out: Vec<String>,
     /// V, Σx and Σε.
     pub noise: Noise,
@@ -188,6 +190,9 @@ impl Diagnosis {
             variances,
             means,
         } = used(gathered, &mut left_out)?;
+        if let Some(hint) = may_be_classes(gathered, &targets) {
+            left_out.push(hint);
+        }
         let needed = 2 * (inputs.len() + 1).max(targets.len() + 1) + 10;
         if gathered.rows < needed as u64 {
             return Err(DiagnoseError::TooFewRows {
@@ -203,17 +208,18 @@ impl Diagnosis {
         let size = gathered.input_names.len();
         let name = |at: usize| gathered.target_names[targets[at] - size].clone();
         let mut stream = Stream::new(settings.seed, Purpose::EvaluationOrder);
-        let fold = Noise::folds(gathered.groups.len(), &mut stream);
         let rank = targets.len() - usize::from(gathered.classes);
         let stop = Stop::here();
         let of = |times: &[f64]| {
-            let noise = Noise::of(gathered, &entries, &fold, times, &stop)?;
-            Ok::<_, Stopped>(noise.map(|noise| match gathered.classes {
+            let noise = Noise::of(gathered, &entries, times);
+            noise.map(|noise| match gathered.classes {
                 true => noise.of_classes(),
                 false => noise,
-            }))
+            })
         };
-        let noise = of(&once)?.ok_or(DiagnoseError::NoNoise)?;
+        let noise = of(&once).ok_or(DiagnoseError::NoNoise)?;
+        let held_out = HeldOut::new(gathered, &entries, &mut stream, &stop)?;
+        let held_out = held_out.ok_or(DiagnoseError::NoNoise)?;
         let own = |j: usize| noise.covariance[(j, j)];
         if (0..targets.len()).all(|j| own(j) <= ROUNDING * variances[j]) {
             return Err(DiagnoseError::NoNoise);
@@ -228,19 +234,20 @@ impl Diagnosis {
         }
         let (found, problem) = numbers(&noise, &noise.covariance, (settings.depth, rank))?;
         let resamples = settings.resamples.unwrap_or_else(|| {
-            let affordable = OPERATIONS / 11.0 / (inputs.len() as f64).powi(3);
+            let affordable = OPERATIONS / (inputs.len() as f64).powi(3);
             RESAMPLES.min((affordable as usize).max(LEAST + 10))
         });
         let again: Vec<Option<Numbers>> = (0..resamples)
             .into_par_iter()
             .map(|index| {
+                stop.asked()?;
                 let seed = settings.seed ^ (index as u64 + 1) << 20;
                 let mut stream = Stream::new(seed, Purpose::Changes);
                 let mut times = vec![0.0; once.len()];
                 for group in resampled(once.len(), &mut stream) {
                     times[group] += 1.0;
                 }
-                Ok(of(&times)?.and_then(|noise| {
+                Ok(of(&times).and_then(|noise| {
                     let depth = (settings.depth, rank);
                     Some(numbers(&noise, &noise.covariance, depth).ok()?.0)
                 }))
@@ -251,11 +258,11 @@ impl Diagnosis {
         let residuals: Vec<Vec<f64>> = gathered
             .sample
             .iter()
-            .map(|row| noise.residual(row))
+            .map(|row| held_out.residual(row))
             .collect();
         let residuals = Mat::from_fn(residuals.len(), targets.len(), |i, j| residuals[i][j]);
         let mut stream = Stream::new(settings.seed, Purpose::Redraws);
-        let trials = Trials::new(&sample.0, &residuals, rank);
+        let trials = Trials::new((&sample.0, &sample.1), &residuals, rank);
         let class_noise = if gathered.classes {
             let hot = |row: &Sampled| targets.iter().position(|&at| row.entries[at] == 1.0);
             // What a network leaves of classes has no row of one class alone.
@@ -394,6 +401,30 @@ fn used(gathered: &Gathered, left_out: &mut Vec<String>) -> Result<Used, Diagnos
         inputs,
         targets,
         variances,
+    })
+}
+
+/// The most different whole numbers that look like the numbers of classes.
+const FEW: usize = 20;
+
+/// What to know where a single target may hold the numbers of classes: few whole numbers, each of them often.
+fn may_be_classes(gathered: &Gathered, targets: &[usize]) -> Option<String> {
+    let &[target] = targets else {
+        return None;
+    };
+    // They are counted from the first row's.
+    let values = gathered.sample.iter().map(|row| row.entries[target]);
+    let values: Vec<f64> = values.collect();
+    let whole: BTreeSet<i64> = values.iter().map(|value| *value as i64).collect();
+    let is_few = (3..=FEW).contains(&whole.len()) && 10 * whole.len() <= values.len();
+    let are_whole = values.iter().all(|value| value.fract() == 0.0);
+    (!gathered.classes && is_few && are_whole).then(|| {
+        format!(
+            "`{}` has {} different whole numbers, and is taken for a quantity: if they are the numbers of classes, which have no order, say so (--classes), and another \
+             answer follows.",
+            gathered.target_names[target - gathered.input_names.len()],
+            whole.len()
+        )
     })
 }
 

@@ -1,4 +1,4 @@
-//! V, Σx and Σε of gathered rows, with residuals that their own fit has not seen.
+//! V, Σx and Σε of gathered rows, and residuals that their own fit has not seen.
 
 use faer::{Mat, Side, linalg::solvers::DenseSolveCore};
 
@@ -11,6 +11,9 @@ use thalweg::{Stop, Stopped};
 /// How many parts the groups of rows are cut into; each is predicted from the others.
 const FOLDS: usize = 10;
 
+/// The least part of the rows that must be left as degrees of freedom: with fewer, resampled rows say nothing of the noise.
+const LEAST_LEFT: f64 = 0.02;
+
 /// What of a column's variance must be left, once the columns before it are known, for it not to count as a function of them.
 pub(super) const DEPENDENT: f64 = 1e-10;
 
@@ -21,14 +24,9 @@ pub struct Noise {
     pub input_covariance: Mat<f64>,
     /// V by least squares on all rows, d_y × d_x.
     pub teacher: Mat<f64>,
-    /// Σε, d_y × d_y: Σ r rᵀ over Σ (1 + h) over all rows, r a row's residual by the fit to the other nine tenths and h its leverage
-    /// there. Where the noise has the same covariance everywhere, E r rᵀ = (1 + h) Σε, so that this is unbiased.
+    /// Σε, d_y × d_y: Σ r rᵀ over the degrees of freedom that the fit leaves the residuals r, n − d_x − 1. Where the noise has the same covariance
+    /// everywhere this is unbiased, and a row of large leverage, which the fit follows, adds little to either.
     pub covariance: Mat<f64>,
-    /// The fits to the other nine tenths, and the part in which each group is.
-    fits: Vec<Fit>,
-    fold: Vec<usize>,
-    inputs: Vec<usize>,
-    targets: Vec<usize>,
 }
 
 /// Which entries of (x, y) are used.
@@ -40,53 +38,25 @@ pub(super) struct Entries<'e> {
 }
 
 impl Noise {
-    /// That of `gathered`, each group's rows taken as often as `times` says; copies of a row are in one part with it, so that none is
-    /// predicted from itself. None where no part can be predicted.
-    pub(super) fn of(
-        gathered: &Gathered,
-        entries: &Entries<'_>,
-        fold: &[usize],
-        times: &[f64],
-        stop: &Stop,
-    ) -> Result<Option<Self>, Stopped> {
+    /// That of `gathered`, each group's rows taken w times, as often as `times` says. None where no degrees of freedom are left.
+    ///
+    /// Copies of a row have one noise between them: with H = X(XᵀWX)⁻¹XᵀW, tr((I − H)ᵀ W (I − H)) = Σ w − tr((XᵀWX)⁻¹ XᵀW²X) degrees are left.
+    pub(super) fn of(gathered: &Gathered, entries: &Entries<'_>, times: &[f64]) -> Option<Self> {
         let (inputs, targets) = (entries.inputs, entries.targets);
-        let mut parts = vec![Moments::default(); FOLDS];
-        for ((group, &fold), &times) in gathered.groups.iter().zip(fold).zip(times) {
+        let (mut whole, mut twice) = (Moments::default(), Moments::default());
+        for (group, &times) in gathered.groups.iter().zip(times) {
             if times != 0.0 {
-                parts[fold].change(times, group);
+                whole.change(times, group);
+                twice.change(times * times, group);
             }
         }
-        let mut whole = Moments::default();
-        for part in &parts {
-            whole.change(1.0, part);
-        }
-        // A part may have no rows of these.
-        for part in &mut parts {
-            part.grow(whole.entries() + 1);
-        }
-        let (mut sum, mut weight) = (Mat::zeros(targets.len(), targets.len()), 0.0);
-        let mut fits = Vec::with_capacity(FOLDS);
-        for part in &parts {
-            stop.asked()?;
-            let mut others = whole.clone();
-            others.change(-1.0, part);
-            let Some(fit) = Fit::new(&others, inputs, targets) else {
-                return Ok(None);
-            };
-            let (squares, leverages) = fit.judge(part, inputs, targets);
-            sum += squares;
-            weight += part.rows() + leverages;
-            fits.push(fit);
-        }
-        Ok(Fit::new(&whole, inputs, targets).map(|whole| Self {
-            input_covariance: whole.covariance,
-            teacher: whole.teacher,
-            covariance: faer::Scale(1.0 / weight) * sum,
-            fits,
-            fold: fold.to_vec(),
-            inputs: inputs.to_vec(),
-            targets: targets.to_vec(),
-        }))
+        let fit = Fit::new(&whole, inputs, targets)?;
+        let left = whole.rows() - fit.leverages(&twice, inputs);
+        (left > LEAST_LEFT * whole.rows()).then(|| Self {
+            covariance: faer::Scale(1.0 / left) * fit.squares(&whole, inputs, targets),
+            input_covariance: fit.covariance,
+            teacher: fit.teacher,
+        })
     }
 
     /// Of classes, whose targets sum to 1: what the sums' rounding puts along (1, …, 1) is taken out of V and Σε.
@@ -98,16 +68,53 @@ impl Noise {
         self.covariance = &across * &self.covariance * &across;
         self
     }
+}
 
-    /// In which part each of `groups` groups is, by a shuffle.
-    pub(super) fn folds(groups: usize, stream: &mut Stream) -> Vec<usize> {
-        let mut folds: Vec<usize> = (0..groups).map(|i| i % FOLDS).collect();
-        shuffle(&mut folds, stream);
-        folds
+/// Fits to nine tenths of the rows each, for residuals of the others.
+#[derive(Clone, Debug)]
+pub(super) struct HeldOut {
+    fits: Vec<Fit>,
+    /// The part in which each group is.
+    pub fold: Vec<usize>,
+    inputs: Vec<usize>,
+    targets: Vec<usize>,
+}
+
+impl HeldOut {
+    /// Those of `gathered`, whose groups are cut into parts by a shuffle. None where a part cannot be predicted from the others.
+    pub fn new(
+        gathered: &Gathered,
+        entries: &Entries<'_>,
+        stream: &mut Stream,
+        stop: &Stop,
+    ) -> Result<Option<Self>, Stopped> {
+        let mut fold: Vec<usize> = (0..gathered.groups.len()).map(|i| i % FOLDS).collect();
+        shuffle(&mut fold, stream);
+        let whole = gathered.total();
+        let mut parts = vec![Moments::default(); FOLDS];
+        for (group, &fold) in gathered.groups.iter().zip(&fold) {
+            parts[fold].change(1.0, group);
+        }
+        let mut fits = Vec::with_capacity(FOLDS);
+        for part in &parts {
+            stop.asked()?;
+            let mut others = whole.clone();
+            others.change(-1.0, part);
+            let Some(fit) = Fit::new(&others, entries.inputs, entries.targets) else {
+                return Ok(None);
+            };
+            fits.push(fit);
+        }
+        Ok(Some(Self {
+            fits,
+            fold,
+            inputs: entries.inputs.to_vec(),
+            targets: entries.targets.to_vec(),
+        }))
     }
 
-    /// r/√(1 + h) of `row`, d_y numbers.
-    pub(super) fn residual(&self, row: &Sampled) -> Vec<f64> {
+    /// r/√(1 + h) of `row`, d_y numbers, r its residual by a fit that has not seen it and h its leverage there: its covariance is Σε.
+    pub fn residual(&self, row: &Sampled) -> Vec<f64> {
         let fit = &self.fits[self.fold[row.group]];
         let x = Mat::from_fn(self.inputs.len(), 1, |i, _| {
             row.entries[self.inputs[i]] - fit.mean[self.inputs[i]]
@@ -158,14 +165,18 @@ impl Fit {
         })
     }
 
-    /// Σ r rᵀ and Σ h over the rows of `part`, which the fit has not seen.
-    fn judge(&self, part: &Moments, inputs: &[usize], targets: &[usize]) -> (Mat<f64>, f64) {
-        let xx = part.about(inputs, inputs, &self.mean);
-        let xy = part.about(inputs, targets, &self.mean);
-        let yy = part.about(targets, targets, &self.mean);
+    /// Σ r rᵀ over the rows of `sums`.
+    fn squares(&self, sums: &Moments, inputs: &[usize], targets: &[usize]) -> Mat<f64> {
+        let xx = sums.about(inputs, inputs, &self.mean);
+        let xy = sums.about(inputs, targets, &self.mean);
+        let yy = sums.about(targets, targets, &self.mean);
         let explained = &self.teacher * &xy;
-        let squares = yy - &explained - explained.transpose()
-            + &self.teacher * &xx * self.teacher.transpose();
+        yy - &explained - explained.transpose() + &self.teacher * &xx * self.teacher.transpose()
+    }
+
+    /// Σ h over the rows of `sums`.
+    fn leverages(&self, sums: &Moments, inputs: &[usize]) -> f64 {
+        let xx = sums.about(inputs, inputs, &self.mean);
         let spread: f64 = (0..xx.ncols())
             .map(|j| {
                 (0..xx.nrows())
@@ -173,7 +184,7 @@ impl Fit {
                     .sum::<f64>()
             })
             .sum();
-        (squares, (part.rows() + spread) / self.rows)
+        (sums.rows() + spread) / self.rows
     }
 
     /// h = (1 + (x − x̄)ᵀ Σx⁻¹ (x − x̄))/n, for x − x̄.

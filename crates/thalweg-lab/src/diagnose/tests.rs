@@ -6,7 +6,7 @@ use thalweg::Stop;
 use thalweg::problem::{Basis, covariance};
 use thalweg::random::{Purpose, Stream};
 
-use super::noise::Entries;
+use super::noise::{Entries, HeldOut};
 use super::trials::{Trials, isotropy, isotropy_of_groups};
 use super::{Diagnosis, Gathered, Matrices, Noise, Settings};
 
@@ -40,17 +40,14 @@ fn table(rows: usize, seed: u64, deviations: &[f64; 2], depends: f64) -> Gathere
     Gathered::new(&mut rows, 0).unwrap()
 }
 
+const ENTRIES: Entries<'_> = Entries {
+    inputs: &[0, 1, 2],
+    targets: &[3, 4],
+};
+
 /// Σε of `gathered`, by all rows.
-fn noise(gathered: &Gathered, seed: u64) -> Noise {
-    let groups = gathered.groups.len();
-    let mut stream = Stream::new(seed, Purpose::EvaluationOrder);
-    let fold = Noise::folds(groups, &mut stream);
-    let entries = Entries {
-        inputs: &[0, 1, 2],
-        targets: &[3, 4],
-    };
-    let noise = Noise::of(gathered, &entries, &fold, &vec![1.0; groups], &Stop::here());
-    noise.unwrap().unwrap()
+fn noise(gathered: &Gathered) -> Noise {
+    Noise::of(gathered, &ENTRIES, &vec![1.0; gathered.groups.len()]).unwrap()
 }
 
 /// The mean of Σε's estimate over 400 tables of 40 rows is Σε, within 4 standard errors: no degree of freedom is lost, though a
@@ -59,7 +56,7 @@ fn noise(gathered: &Gathered, seed: u64) -> Noise {
 fn noise_is_estimated_without_bias() {
     let (mut sum, mut squares) = ([0.0; 4], [0.0; 4]);
     for seed in 0..400 {
-        let found = noise(&table(40, seed, &[1.0, 0.2], 0.0), seed).covariance;
+        let found = noise(&table(40, seed, &[1.0, 0.2], 0.0)).covariance;
         for (k, value) in [
             found[(0, 0)],
             found[(0, 1)],
@@ -86,45 +83,121 @@ fn noise_is_estimated_without_bias() {
     }
 }
 
-/// Sums over parts of the rows give what the rows themselves give: residuals r of fits that are made here row by row, and
-/// Σ r rᵀ/Σ (1 + h).
+/// (1, x) and y of a row.
+fn row(gathered: &Gathered, i: usize) -> (Mat<f64>, Mat<f64>) {
+    let entries = &gathered.sample[i].entries;
+    let x = Mat::from_fn(4, 1, |j, _| if j == 0 { 1.0 } else { entries[j - 1] });
+    (x, Mat::from_fn(2, 1, |j, _| entries[3 + j]))
+}
+
+/// Least squares with weights, made row by row: (XᵀWX)⁻¹ and (XᵀWX)⁻¹XᵀWY.
+fn fit(gathered: &Gathered, weights: &[f64]) -> (Mat<f64>, Mat<f64>) {
+    let (mut gram, mut cross) = (Mat::<f64>::zeros(4, 4), Mat::<f64>::zeros(4, 2));
+    for (i, &w) in weights.iter().enumerate() {
+        let (x, y) = row(gathered, i);
+        gram += faer::Scale(w) * (&x * x.transpose());
+        cross += faer::Scale(w) * (&x * y.transpose());
+    }
+    let inverse = faer::linalg::solvers::DenseSolveCore::inverse(&gram.partial_piv_lu());
+    let coefficients = &inverse * cross;
+    (inverse, coefficients)
+}
+
+/// Sums over groups give what the rows themselves give: Σ w r rᵀ over tr((I − H)ᵀ W (I − H)), of rows as they are and of rows drawn again.
 #[test]
 fn sums_give_what_rows_give() {
     let gathered = table(60, 3, &[1.0, 0.2], 0.0);
-    let found = noise(&gathered, 3);
+    let twice = |i: usize| [1.0, 0.0, 2.0][i % 3];
+    for weights in [vec![1.0; 60], (0..60).map(twice).collect()] {
+        let found = Noise::of(&gathered, &ENTRIES, &weights).unwrap();
+        let (inverse, coefficients) = fit(&gathered, &weights);
+        let design = Mat::from_fn(60, 4, |i, j| row(&gathered, i).0[(j, 0)]);
+        let labels = Mat::from_fn(60, 2, |i, j| row(&gathered, i).1[(j, 0)]);
+        let by = |matrix: &Mat<f64>| {
+            Mat::from_fn(60, matrix.ncols(), |i, j| weights[i] * matrix[(i, j)])
+        };
+        let rest = &labels - &design * coefficients;
+        let misses = Mat::<f64>::identity(60, 60) - &design * inverse * by(&design).transpose();
+        let left = (misses.transpose() * by(&misses))
+            .diagonal()
+            .column_vector()
+            .iter()
+            .sum::<f64>();
+        let by_rows = faer::Scale(1.0 / left) * (rest.transpose() * by(&rest));
+        assert!((found.covariance - by_rows).norm_max() < 1e-10);
+    }
+}
+
+/// A row is predicted by a fit that has not seen it.
+#[test]
+fn residuals_are_of_rows_that_were_held_out() {
+    let gathered = table(60, 3, &[1.0, 0.2], 0.0);
     let mut stream = Stream::new(3, Purpose::EvaluationOrder);
-    let fold = Noise::folds(60, &mut stream);
-    let row = |i: usize, columns: std::ops::Range<usize>| {
-        let entries = &gathered.sample[i].entries[columns];
-        Mat::from_fn(entries.len(), 1, |j, _| entries[j])
-    };
-    let (mut sum, mut weight) = (Mat::<f64>::zeros(2, 2), 0.0);
-    for part in 0..10 {
-        let others: Vec<usize> = (0..60).filter(|&i| fold[i] != part).collect();
-        let design = Mat::from_fn(others.len(), 4, |i, j| match j {
-            0 => 1.0,
-            j => row(others[i], 0..3)[(j - 1, 0)],
-        });
-        let labels = Mat::from_fn(others.len(), 2, |i, j| row(others[i], 3..5)[(j, 0)]);
-        let gram = design.transpose() * &design;
-        let inverse = faer::linalg::solvers::DenseSolveCore::inverse(&gram.partial_piv_lu());
-        let fit = &inverse * design.transpose() * labels;
-        for i in (0..60).filter(|&i| fold[i] == part) {
-            let x = row(i, 0..3);
-            let x = Mat::from_fn(4, 1, |j, _| if j == 0 { 1.0 } else { x[(j - 1, 0)] });
-            let residual = row(i, 3..5) - fit.transpose() * &x;
-            let leverage = (x.transpose() * &inverse * &x)[(0, 0)];
-            sum += &residual * residual.transpose();
-            weight += 1.0 + leverage;
-            let scaled = found.residual(&gathered.sample[i]);
-            for k in 0..2 {
-                let expected = residual[(k, 0)] / (1.0 + leverage).sqrt();
-                assert!((scaled[k] - expected).abs() < 1e-9, "{i}: {scaled:?}");
-            }
+    let held_out = HeldOut::new(&gathered, &ENTRIES, &mut stream, &Stop::here());
+    let held_out = held_out.unwrap().unwrap();
+    for i in 0..60 {
+        let others = |k: usize| f64::from(u8::from(held_out.fold[k] != held_out.fold[i]));
+        let (inverse, coefficients) = fit(&gathered, &(0..60).map(others).collect::<Vec<_>>());
+        let (x, y) = row(&gathered, i);
+        let scale = (1.0 + (x.transpose() * inverse * &x)[(0, 0)]).sqrt();
+        let expected = faer::Scale(1.0 / scale) * (y - coefficients.transpose() * x);
+        let found = held_out.residual(&gathered.sample[i]);
+        for k in 0..2 {
+            assert!((found[k] - expected[(k, 0)]).abs() < 1e-9, "{i}: {found:?}");
         }
     }
-    let by_rows = faer::Scale(1.0 / weight) * sum;
-    assert!((found.covariance - by_rows).norm_max() < 1e-10);
+}
+
+/// A column that is 0 but in two rows, of which one is a thousand times the other: whichever is held out, its prediction is far off. The noise that
+/// is estimated is that without the column.
+#[test]
+fn a_seldom_input_does_not_decide_the_noise() {
+    let rows = 300;
+    let mut stream = Stream::new(5, Purpose::DataSet);
+    let mut inputs = Mat::from_fn(rows, 3, |_, _| stream.normal());
+    let targets = Mat::from_fn(rows, 2, |_, k| [1.0, 0.3][k] * stream.normal());
+    for i in 0..rows {
+        inputs[(i, 2)] = [1.0, 1e-3].get(i.wrapping_sub(100)).copied().unwrap_or(0.0);
+    }
+    let names = |of: &[&str]| of.iter().map(|&name| name.to_owned()).collect();
+    let mut table = Matrices::new(
+        (inputs, names(&["a", "b", "seldom"])),
+        (targets, names(&["y", "z"])),
+        false,
+    );
+    let gathered = Gathered::new(&mut table, 0).unwrap();
+    let found = Diagnosis::new(&gathered, &Settings::default()).unwrap();
+    let truth = 1.0 / 0.09;
+    let [low, high] = found.condition_number.interval;
+    assert!((found.condition_number.value / truth - 1.0).abs() < 0.3);
+    assert!(
+        low < truth && truth < high && high < 2.0 * low,
+        "{low} {high}"
+    );
+}
+
+/// Few whole numbers may be those of classes, which is said; quantities are not taken for them.
+#[test]
+fn numbers_that_may_be_classes_are_named() {
+    let hinted = |of: fn(usize) -> f64| {
+        let mut stream = Stream::new(6, Purpose::DataSet);
+        let inputs = Mat::from_fn(200, 1, |_, _| stream.normal());
+        let targets = Mat::from_fn(200, 1, |i, _| of(i));
+        let mut table = Matrices::new(
+            (inputs, vec!["x".to_owned()]),
+            (targets, vec!["y".to_owned()]),
+            false,
+        );
+        let gathered = Gathered::new(&mut table, 0).unwrap();
+        let found = Diagnosis::new(&gathered, &Settings::default()).unwrap();
+        found
+            .left_out
+            .iter()
+            .any(|sentence| sentence.contains("--classes"))
+    };
+    assert!(hinted(|i| (i % 3) as f64));
+    assert!(!hinted(|i| (i % 3) as f64 + 0.5 * (i % 2) as f64));
+    assert!(!hinted(|i| (i % 50) as f64));
 }
 
 /// Of 60 tables 95 % intervals hold the truth of T, T_min and κ in at least 85 % (a probability of less than 2·10⁻³ to fail by chance):
@@ -173,11 +246,39 @@ fn the_test_of_isotropy_has_its_false_alarm_rate() {
         let mut stream = Stream::new(seed, Purpose::DataSet);
         let residuals = Mat::from_fn(100, 2, |_, _| stream.normal());
         let inputs = Mat::from_fn(100, 1, |_, _| 0.0);
-        let trials = Trials::new(&inputs, &residuals, 2);
+        let trials = Trials::new((&inputs, &residuals), &residuals, 2);
         let mut stream = Stream::new(seed, Purpose::Redraws);
         alarms += usize::from(isotropy(&trials, &mut stream).unwrap().p_value < 0.05);
     }
     assert!((32..=72).contains(&alarms), "{alarms}");
+}
+
+/// So it has where the fit takes a fourth of the degrees of freedom: of 300 tables between 4 and 28, which chance leaves less than once in 300.
+#[test]
+fn the_test_of_isotropy_knows_what_a_fit_takes() {
+    let mut alarms = 0;
+    for seed in 0..300 {
+        let mut stream = Stream::new(seed, Purpose::DataSet);
+        let inputs = Mat::from_fn(40, 9, |_, _| stream.normal());
+        let targets = Mat::from_fn(40, 3, |_, _| stream.normal());
+        let trials = Trials::new((&inputs, &targets), &targets, 3);
+        let mut stream = Stream::new(seed, Purpose::Redraws);
+        alarms += usize::from(isotropy(&trials, &mut stream).unwrap().p_value < 0.05);
+    }
+    assert!((4..=28).contains(&alarms), "{alarms}");
+}
+
+/// However small an output's unit is.
+#[test]
+fn outputs_in_units_of_many_orders_are_not_called_alike() {
+    for unit in [1e-7, 1e-9, 1e-30] {
+        let mut stream = Stream::new(2, Purpose::DataSet);
+        let inputs = Mat::from_fn(100, 1, |_, _| stream.normal());
+        let targets = Mat::from_fn(100, 2, |_, k| [1.0, unit][k] * stream.normal());
+        let trials = Trials::new((&inputs, &targets), &targets, 2);
+        let found = isotropy(&trials, &mut stream).unwrap();
+        assert!(found.p_value <= 0.001, "{unit}: {found:?}");
+    }
 }
 
 /// The same of tokens: of 1000 sets of 60 sequences of 8 places, whose residuals in a sequence are one vector with eight lengths, so that
@@ -209,7 +310,7 @@ fn the_test_of_isotropy_takes_sequences_whole() {
         if seed < 100 {
             let inputs = Mat::zeros(rows.len(), 1);
             let residuals = Mat::from_fn(rows.len(), 3, |i, j| rows[i][j]);
-            let trials = Trials::new(&inputs, &residuals, 2);
+            let trials = Trials::new((&inputs, &residuals), &residuals, 2);
             as_rows += usize::from(isotropy(&trials, &mut stream).unwrap().p_value < 0.05);
         }
     }

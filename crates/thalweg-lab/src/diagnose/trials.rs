@@ -42,65 +42,118 @@ impl Trial {
 pub(super) struct Trials<'t> {
     /// n × d_x, centred.
     inputs: &'t Mat<f64>,
-    /// n × rank Σε, in an orthonormal basis of the range of Σε.
+    /// n × rank Σε, in an orthonormal basis of the range of Σε: residuals by fits that have not seen their rows.
     residuals: Mat<f64>,
+    /// The same of the residuals that least squares on these rows leaves.
+    own: Mat<f64>,
+    /// n × (d_x + 1), an orthonormal basis of what that fit can follow.
+    followed: Mat<f64>,
 }
 
 impl<'t> Trials<'t> {
-    /// Of `residuals`, n × d_y, of which only `rank` directions move, to `inputs`, n × d_x.
-    pub fn new(inputs: &'t Mat<f64>, residuals: &Mat<f64>, rank: usize) -> Self {
+    /// Of `targets`, n × d_y and centred, at `inputs`, n × d_x and centred, with their held-out `residuals`, of which only `rank` directions move.
+    pub fn new(
+        (inputs, targets): (&'t Mat<f64>, &Mat<f64>),
+        residuals: &Mat<f64>,
+        rank: usize,
+    ) -> Self {
         let size = residuals.ncols();
-        let residuals = match Spectral::of(second_moment(residuals).as_ref()) {
-            Some(moment) if rank < size => residuals * moment.vectors.subcols(size - rank, rank),
-            _ => residuals.clone(),
+        let range = match Spectral::of(second_moment(residuals).as_ref()) {
+            Some(moment) if rank < size => moment.vectors.subcols(size - rank, rank).to_owned(),
+            _ => Mat::identity(size, size),
         };
-        Self { inputs, residuals }
+        let with_intercept = Mat::from_fn(inputs.nrows(), inputs.ncols() + 1, |i, j| match j {
+            0 => 1.0,
+            _ => inputs[(i, j - 1)],
+        });
+        let followed = with_intercept.qr().compute_thin_Q();
+        let own = targets - &followed * (followed.transpose() * targets);
+        Self {
+            inputs,
+            residuals: residuals * &range,
+            own: own * range,
+            followed,
+        }
     }
 }
 
 /// The probability, if Σε were proportional to I, of residuals as unequal as these or more so.
 ///
-/// The statistic is Mauchly's, log det S − p log(tr S/p) (1940), with its sign turned; its law is that of rows drawn with replacement from the
-/// whitened residuals, for which the hypothesis holds, so that no normal law is assumed.
+/// The statistic is Mauchly's, log det S − p log(tr S/p) (1940), with its sign turned, of the residuals that least squares on these rows leaves. Its law is that of
+/// rows drawn with replacement from the whitened residuals, for which the hypothesis holds, less what the same fit takes of them: no normal law is assumed,
+/// and the fit makes both as unequal.
 ///
 /// # Errors
 /// When it was asked to stop; so for the other tests.
 pub(super) fn isotropy(trials: &Trials<'_>, stream: &mut Stream) -> Result<Trial, Stopped> {
-    let residuals = &trials.residuals;
-    let (rows, outputs) = (residuals.nrows(), residuals.ncols());
+    let Trials { own, followed, .. } = trials;
+    let (rows, outputs) = (own.nrows(), own.ncols());
     if outputs == 1 {
         return Ok(Trial { p_value: 1.0, rows });
     }
-    let observed = unequal(residuals);
-    let white = whitened(residuals);
+    let observed = unequal_moment(second_moment(own).as_ref());
+    let white = whitened(&of_one_size(own, followed));
     let (mut beyond, stop) = (0, Stop::here());
-    for _ in 0..DRAWS {
+    let at_once = (NUMBERS / (rows * outputs)).clamp(1, AT_ONCE);
+    for first in (0..DRAWS).step_by(at_once) {
         stop.asked()?;
-        let drawn = resampled(rows, stream);
-        let drawn = Mat::from_fn(rows, outputs, |i, j| white[(drawn[i], j)]);
-        if unequal(&drawn) >= observed {
-            beyond += 1;
+        let draws = at_once.min(DRAWS - first);
+        let mut drawn = Mat::<f64>::zeros(rows, draws * outputs);
+        for draw in 0..draws {
+            for (i, row) in resampled(rows, stream).into_iter().enumerate() {
+                for j in 0..outputs {
+                    drawn[(i, draw * outputs + j)] = white[(row, j)];
+                }
+            }
         }
+        let taken = followed.transpose() * &drawn;
+        let more = (0..draws).into_par_iter().filter(|draw| {
+            let [all, taken] = [&drawn, &taken].map(|of| {
+                let of = of.subcols(draw * outputs, outputs);
+                of.transpose() * of
+            });
+            unequal_moment((all - taken).as_ref()) >= observed
+        });
+        beyond += more.count();
     }
     Ok(Trial::new(beyond, rows))
 }
 
-/// p log(tr S/p) − log det S ≥ 0, 0 where S ∝ I.
-fn unequal(residuals: &Mat<f64>) -> f64 {
-    unequal_moment(second_moment(residuals).as_ref())
+/// So many numbers are drawn at once at most.
+const NUMBERS: usize = 1 << 23;
+
+/// The residuals r of a fit as r/√(1 − h), h the leverage of the row, whose covariance is that of the noise; what the fit follows wholly stays 0.
+fn of_one_size(residuals: &Mat<f64>, followed: &Mat<f64>) -> Mat<f64> {
+    let scales = followed.row_iter().map(|row| {
+        let left = 1.0 - row.squared_norm_l2();
+        if left > f64::EPSILON.sqrt() {
+            left.sqrt().recip()
+        } else {
+            0.0
+        }
+    });
+    let scales: Vec<f64> = scales.collect();
+    Mat::from_fn(residuals.nrows(), residuals.ncols(), |i, j| {
+        scales[i] * residuals[(i, j)]
+    })
 }
 
-/// The same of S, p × p.
+/// p log(tr S/p) − log det S of S, p × p: 0 where S ∝ I, and else larger. By correlations, since outputs may be in units of many orders.
 fn unequal_moment(moment: MatRef<'_, f64>) -> f64 {
-    let outputs = moment.nrows();
-    let values = moment
-        .self_adjoint_eigenvalues(Side::Lower)
-        .unwrap_or_else(|_| vec![f64::NAN; outputs]);
-    let mean = values.iter().sum::<f64>() / outputs as f64;
-    values
-        .iter()
-        .map(|value| (mean / value.max(f64::MIN_POSITIVE)).ln())
-        .sum()
+    let variances = moment.diagonal().column_vector();
+    let mean = variances.iter().sum::<f64>() / moment.nrows() as f64;
+    let own: f64 = variances.iter().map(|own| (mean / own).ln()).sum();
+    let values = correlations(moment).self_adjoint_eigenvalues(Side::Lower);
+    let values = values.unwrap_or_else(|_| vec![f64::NAN]);
+    let least = |value: &f64| value.max(f64::MIN_POSITIVE).ln();
+    own - values.iter().map(least).sum::<f64>()
+}
+
+/// S_ij/√(S_ii S_jj).
+fn correlations(moment: MatRef<'_, f64>) -> Mat<f64> {
+    Mat::from_fn(moment.nrows(), moment.ncols(), |i, j| {
+        moment[(i, j)] / (moment[(i, i)] * moment[(j, j)]).sqrt()
+    })
 }
 
 /// Products with the moments of so many draws are made at once.
@@ -160,11 +213,15 @@ pub(super) fn isotropy_of_groups(
     Ok(Trial::new(beyond, groups))
 }
 
-/// R S^{−1/2}.
+/// Columns of one size, R C^{−1/2} with their correlations C.
 fn whitened(residuals: &Mat<f64>) -> Mat<f64> {
-    match Spectral::of(second_moment(residuals).as_ref()) {
-        Some(moment) => residuals * moment.map(|value| 1.0 / value.max(f64::MIN_POSITIVE).sqrt()),
-        None => residuals.clone(),
+    let moment = second_moment(residuals);
+    let scaled = Mat::from_fn(residuals.nrows(), residuals.ncols(), |i, j| {
+        residuals[(i, j)] / moment[(j, j)].sqrt()
+    });
+    match Spectral::of(correlations(moment.as_ref()).as_ref()) {
+        Some(of) => scaled * of.map(|value| 1.0 / value.max(f64::MIN_POSITIVE).sqrt()),
+        None => scaled,
     }
 }
 
