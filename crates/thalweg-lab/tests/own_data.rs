@@ -13,8 +13,13 @@ use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 /// An experiment on `data` by a perceptron of these ends, in a file of `folder`; read again from its resolved form, it is the same.
 fn experiment(folder: &Path, ends: [usize; 2], more: &str, data: &str) -> NetworkExperiment {
     let [inputs, outputs] = ends;
+    let loss = if more.contains("loss") {
+        ""
+    } else {
+        "loss = \"squared-error\"\n"
+    };
     let text = format!(
-        "learning_rate = 0.1\nbatch = 2\nsteps = 10\nloss = \"squared-error\"\n{more}\n\
+        "learning_rate = 0.1\nbatch = 2\nsteps = 10\n{loss}{more}\n\
          network = {{ kind = \"mlp\", inputs = {inputs}, hidden = [4], outputs = {outputs} }}\n[data]\n{data}"
     );
     let path = folder.join("experiment.toml");
@@ -109,6 +114,35 @@ fn each_fifth_row_of_a_table_is_measured_on_and_the_others_set_the_scale() {
             assert_eq!(x[1], 0.0);
         }
     }
+}
+
+/// Cross-entropy of a column of quantities, or of numbers that name classes, is none. Shares of classes stay what they are.
+#[test]
+fn cross_entropy_takes_shares_of_classes_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = (0..10).map(|a| format!("{a},{},{},{}\n", a % 2, 1 - a % 2, a % 3));
+    let text = format!("a,even,odd,class\n{}", rows.collect::<String>());
+    fs::write(folder.path().join("table.csv"), text).unwrap();
+    let with = |ends, targets: &str| {
+        let data = format!("kind = \"table\"\npath = \"table.csv\"\n{targets}");
+        make(&experiment(
+            folder.path(),
+            ends,
+            "loss = \"cross-entropy\"",
+            &data,
+        ))
+    };
+    let shares = "targets = [\"even\", \"odd\"]\nwithout = [\"class\"]";
+    for (_, y) in sorted(&with([1, 2], shares).unwrap().train.clean(0, 8)) {
+        assert!(y == [0.0, 1.0] || y == [1.0, 0.0], "{y:?}");
+    }
+    let named = "targets = [\"class\"]\nwithout = [\"even\", \"odd\"]";
+    let error = with([1, 1], named).unwrap_err().to_string();
+    assert!(
+        error.contains("no shares of classes") && error.contains("say `classes = true`"),
+        "{error}"
+    );
+    assert!(with([1, 3], &format!("{named}\nclasses = true")).is_ok());
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn of_arrays(fault: &DiagnoseError) -> Failed {
         | DiagnoseError::DependentTargets { .. } => "targets",
         _ => "inputs",
     };
-    let words = with_causes(fault).replace(" with --without", "");
+    let words = with_causes(fault).replace(" (--without, or `without` in a file)", "");
     Failed::Input(format!("`{argument}`: {words}"))
 }
 

@@ -104,7 +104,7 @@ pub enum DiagnoseError {
     },
     /// An entry that is no number, in a column of numbers.
     #[error(
-        "{place}, column `{column}`: `{found}` is no finite number; mend or delete that row, or leave the column out with --without"
+        "{place}, column `{column}`: `{found}` is no finite number; mend or delete that row, or leave the column out (--without, or `without` in a file)"
     )]
     NotANumber {
         /// Where.
@@ -114,9 +114,21 @@ pub enum DiagnoseError {
         /// What stands there.
         found: String,
     },
+    /// A number with a comma where the decimal point should be.
+    #[error(
+        "{place}, column `{column}`: `{found}` has a comma where a decimal point is needed; write the table with points (in pandas `to_csv(decimal=\".\")`)"
+    )]
+    DecimalComma {
+        /// Where.
+        place: String,
+        /// Its column.
+        column: String,
+        /// What stands there.
+        found: String,
+    },
     /// A gap in every row.
     #[error(
-        "something is missing in every row, most often in column `{column}`: leave that column out with --without"
+        "something is missing in every row, most often in column `{column}`: leave that column out (--without, or `without` in a file)"
     )]
     OnlyGaps {
         /// The column with most gaps.
@@ -158,7 +170,9 @@ pub enum DiagnoseError {
         class: String,
     },
     /// Too many inputs for the sums over them.
-    #[error("has {inputs} inputs: at most {most} are taken; leave columns out with --without")]
+    #[error(
+        "has {inputs} inputs: at most {most} are taken; leave columns out (--without, or `without` in a file)"
+    )]
     TooManyInputs {
         /// Inputs there are.
         inputs: usize,
@@ -167,7 +181,7 @@ pub enum DiagnoseError {
     },
     /// Too few rows to tell noise from fit.
     #[error(
-        "has {rows} whole rows and {inputs} inputs: at least {needed} rows are needed to tell the noise from the fit; leave columns out with --without, or add rows"
+        "has {rows} whole rows and {inputs} inputs: at least {needed} rows are needed to tell the noise from the fit; leave columns out (--without, or `without` in a file), or add rows"
     )]
     TooFewRows {
         /// Rows there are.

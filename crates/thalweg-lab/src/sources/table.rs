@@ -17,6 +17,9 @@ use crate::store::Fingerprint;
 /// Of five rows one is measured on and not trained on: the fifth, the tenth, …
 const MEASURED: usize = 5;
 
+/// By so much shares that are written with few digits may miss the sum 1.
+const ROUNDED: f64 = 1e-3;
+
 /// The rows of a table. Each fifth is measured on, the others are trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSource {
@@ -30,6 +33,8 @@ pub struct TableSource {
     pub incomplete: Incomplete,
     /// How its numbers are taken.
     pub scale: Scale,
+    /// Whether the targets must be shares of classes, at least 0 and of sum 1: with cross-entropy, where they name no classes.
+    pub shares: bool,
     /// In which order rows are visited.
     pub sampling: Sampling,
 }
@@ -46,7 +51,7 @@ pub enum Incomplete {
 /// How a table's numbers are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// Each column less its mean, over its standard deviation, both over the rows that are trained on; targets too, unless they are classes.
+    /// Each column less its mean, over its standard deviation, both over the rows that are trained on; targets too, unless they are classes or shares of them.
     Standardised,
     /// As they are.
     Raw,
@@ -107,6 +112,8 @@ fn read(field: &Field<'_>, network: &Network) -> Result<NetworkSource, Fault> {
         },
         incomplete: incomplete.unwrap_or(Incomplete::Refuse),
         scale: scale.unwrap_or(Scale::Standardised),
+        // The loss is read later.
+        shares: false,
         sampling: sampling(field, network.outputs())?,
     }))
 }
@@ -151,6 +158,17 @@ impl TableSource {
                 path: self.path.clone(),
                 found: "words, which are classes",
                 needed: "say `classes = true` in `data`",
+            });
+        }
+        let is_share = |row: &Row| {
+            let sum: f64 = row.targets.iter().sum();
+            (sum - 1.0).abs() < ROUNDED && row.targets.iter().all(|share| *share >= 0.0)
+        };
+        if self.shares && !found.iter().all(is_share) {
+            return Err(NetworkError::TableKind {
+                path: self.path.clone(),
+                found: "no shares of classes, at least 0 and of sum 1 in each row, as cross-entropy needs them",
+                needed: "where numbers name classes say `classes = true` in `data`; where they are quantities take `loss = \"squared-error\"`",
             });
         }
         if found.len() < MEASURED {
@@ -280,7 +298,7 @@ impl DataSource for TableSource {
         let as_they_are = |columns: usize| vec![[0.0, 1.0]; columns];
         let (input_scale, target_scale) = match self.scale {
             Scale::Raw => (as_they_are(inputs), as_they_are(outputs)),
-            Scale::Standardised if self.columns.classes => {
+            Scale::Standardised if self.columns.classes || self.shares => {
                 (moments(&parts[0], inputs, given), as_they_are(outputs))
             }
             Scale::Standardised => (

@@ -61,11 +61,22 @@ fn whole<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Diagnos
     match guarded(work) {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) => Err(DiagnoseError::Parquet {
-            what: error.to_string(),
+            what: said(&error.to_string()),
         }),
         None => Err(DiagnoseError::Parquet {
             what: "it is damaged".to_owned(),
         }),
+    }
+}
+
+/// The reader's error `text`, with a way out where it is a kind of packing that the program is built without.
+fn said(text: &str) -> String {
+    match text.split_once("Disabled feature at compile time: ") {
+        Some((_, packing)) => format!(
+            "its columns are packed by {packing}, which is not read here: write the file packed by Snappy or not packed (compression=\"snappy\" in pandas, polars \
+             and pyarrow)"
+        ),
+        None => text.to_owned(),
     }
 }
 
@@ -84,6 +95,10 @@ fn cell(field: &Field) -> Cell {
         Field::Float16(value) => f64::from(*value),
         Field::Float(value) => f64::from(*value),
         Field::Double(value) => *value,
+        Field::Decimal(_) => match field.to_string().parse() {
+            Ok(value) => value,
+            Err(_) => return Cell::Words(field.to_string()),
+        },
         Field::Str(words) => return Cell::Words(words.clone()),
         other => return Cell::Words(other.to_string()),
     };
@@ -118,5 +133,25 @@ impl Records for Parquet {
 
     fn place(&self) -> String {
         format!("row {}", self.row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::data_type::Decimal;
+
+    use super::*;
+
+    #[test]
+    fn decimals_are_numbers() {
+        let quarter = Field::Decimal(Decimal::from_i32(-25, 4, 2));
+        assert_eq!(cell(&quarter), Cell::Number(-0.25));
+    }
+
+    #[test]
+    fn a_packing_that_is_not_read_has_a_way_out() {
+        let words = said("Parquet error: Disabled feature at compile time: zstd");
+        assert!(words.contains("packed by zstd") && words.contains("compression=\"snappy\""));
+        assert_eq!(said("EOF: too short"), "EOF: too short");
     }
 }

@@ -165,6 +165,13 @@ impl<R: Records> TableRows<R> {
                     }
                     self.kinds[column] = Kind::Numbers;
                 }
+                Cell::Words(words) if has_decimal_comma(words) && !self.is_class(column) => {
+                    return Err(DiagnoseError::DecimalComma {
+                        place: self.records.place(),
+                        column: self.name(column),
+                        found: words.clone(),
+                    });
+                }
                 Cell::Words(words) if kind == Kind::Numbers && !self.is_class(column) => {
                     return Err(self.no_number(column, words.clone()));
                 }
@@ -232,6 +239,14 @@ impl<R: Records> TableRows<R> {
         one_hot(targets, at, self.class_names.len());
         Ok(())
     }
+}
+
+/// Whether `words` are a number but for a comma in place of the decimal point.
+fn has_decimal_comma(words: &str) -> bool {
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = words.strip_prefix(['-', '+']).unwrap_or(words);
+    let parts = unsigned.split_once(',');
+    parts.is_some_and(|(whole, fraction)| is_digits(whole) && is_digits(fraction))
 }
 
 impl<R: Records> Rows for TableRows<R> {

@@ -228,6 +228,21 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "no column of numbers is left",
         ),
         (
+            "a target with commas for points",
+            lines("a;y", |i| {
+                format!("{};{}", x(i), e(i).to_string().replace('.', ","))
+            })
+            .into(),
+            "y",
+            "has a comma where a decimal point is needed",
+        ),
+        (
+            "inputs with commas for points",
+            lines("a;y", |i| format!("{},5;{}", i, e(i))).into(),
+            "y",
+            "column `a`: `0,5` has a comma",
+        ),
+        (
             "inputs of words alone",
             lines("a,y", |i| format!("n{i},{}", e(i))).into(),
             "y",
@@ -285,7 +300,7 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "a gap in every row",
             lines("a,b,y", |i| format!("{},,{}", x(i), e(i))).into(),
             "y",
-            "most often in column `b`: leave that column out with --without",
+            "most often in column `b`: leave that column out (--without, or `without` in a file)",
         ),
         (
             "gaps in the target alone",

@@ -152,7 +152,10 @@ impl Specification for NetworkExperiment {
             Loss::SquaredError(_) => Place::Targets,
             Loss::CrossEntropy | Loss::MeanCrossEntropy => Place::Logits,
         };
-        let data = data(&data_field, &network, place)?;
+        let mut data = data(&data_field, &network, place)?;
+        if let (NetworkSource::Table(table), Place::Logits) = (&mut data.source, place) {
+            table.shares = !table.columns.classes;
+        }
         let measure = measure(root.optional("measure").as_ref(), loss, &data)?;
         Ok(Self {
             name: name(root)?,
