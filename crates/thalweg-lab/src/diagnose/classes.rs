@@ -2,15 +2,11 @@
 
 use faer::Mat;
 use serde::Serialize;
-use thalweg::random::Stream;
 
 use super::diagnosis::spectrum;
-use super::draw::resampled;
 use super::interval::Interval;
 use super::noise::second_moment;
 
-/// Resamples of the rows; each costs a sum over them.
-const RESAMPLES: usize = 400;
 /// Classes of which each one's matrix is given.
 const MATRICES: usize = 20;
 
@@ -29,30 +25,42 @@ pub struct ClassNoise {
     pub second_moment: Option<Vec<Vec<f64>>>,
 }
 
-/// Class by class, with none where there is no row of it. `residuals` is n × K, and `class` says of each row which class it is of.
+/// Of each class how many rows and Σ‖r‖² over them.
+pub(super) type Sums = Vec<(f64, f64)>;
+
+/// Those of rows with these `squares`, of the class that `class` says, as often as `times` says.
+pub(super) fn sums(
+    classes: usize,
+    class: &[usize],
+    squares: &[f64],
+    times: impl Fn(usize) -> f64,
+) -> Sums {
+    let mut sums = vec![(0.0, 0.0); classes];
+    for (row, (&class, square)) in class.iter().zip(squares).enumerate() {
+        let (count, sum) = &mut sums[class];
+        *count += times(row);
+        *sum += times(row) * square;
+    }
+    sums
+}
+
+/// ‖r‖² of each row of `residuals`.
+pub(super) fn squares(residuals: &Mat<f64>) -> Vec<f64> {
+    residuals
+        .row_iter()
+        .map(|row| row.squared_norm_l2())
+        .collect()
+}
+
+/// Class by class, with none where there is no row of it. `residuals` is n × K, and `class` says of each row which class it is of; `again` has the sums
+/// of resampled rows by the residuals of their own fits.
 pub(super) fn of_classes(
     residuals: &Mat<f64>,
     class: &[usize],
-    stream: &mut Stream,
+    again: &[Sums],
 ) -> Vec<Option<ClassNoise>> {
     let classes = residuals.ncols();
-    let squares: Vec<f64> = (0..residuals.nrows())
-        .map(|i| residuals.row(i).squared_norm_l2())
-        .collect();
-    // For each class its rows and the sum of their squares.
-    let sums = |rows: &mut dyn Iterator<Item = usize>| {
-        let mut sums = vec![(0.0, 0.0); classes];
-        for row in rows {
-            let (count, sum) = &mut sums[class[row]];
-            *count += 1.0;
-            *sum += squares[row];
-        }
-        sums
-    };
-    let found = sums(&mut (0..squares.len()));
-    let again: Vec<Vec<(f64, f64)>> = (0..RESAMPLES)
-        .map(|_| sums(&mut resampled(squares.len(), stream).into_iter()))
-        .collect();
+    let found = sums(classes, class, &squares(residuals), |_| 1.0);
     let noise = |c: usize| {
         let own: Vec<usize> = (0..class.len()).filter(|&i| class[i] == c).collect();
         if own.is_empty() {
@@ -81,7 +89,9 @@ pub(super) fn of_classes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thalweg::random::Purpose;
+    use thalweg::random::{Purpose, Stream};
+
+    use crate::diagnose::draw::resampled;
 
     /// Rows of class 0 are wrong by (1, −1)/√2 or its opposite, of which the square is 1, and those of class 1 by twice as much along both axes
     /// in turn: ‖r‖² = 4. A quarter of the rows are of class 0.
@@ -102,7 +112,16 @@ mod tests {
         }
         let residuals = Mat::from_fn(400, 2, |i, j| rows[i][j]);
         let mut stream = Stream::new(1, Purpose::Redraws);
-        let [Some(first), Some(second)] = &of_classes(&residuals, &class, &mut stream)[..] else {
+        let own = squares(&residuals);
+        let mut drawn = || {
+            let mut times = vec![0.0; own.len()];
+            for row in resampled(own.len(), &mut stream) {
+                times[row] += 1.0;
+            }
+            sums(2, &class, &own, |row| times[row])
+        };
+        let again: Vec<Sums> = (0..400).map(|_| drawn()).collect();
+        let [Some(first), Some(second)] = &of_classes(&residuals, &class, &again)[..] else {
             unreachable!("both classes have rows");
         };
         assert_eq!((first.rows, second.rows), (100, 300));
@@ -137,7 +156,6 @@ mod tests {
     #[test]
     fn a_class_without_rows_has_no_noise() {
         let residuals = Mat::from_fn(4, 2, |i, j| (i + j) as f64);
-        let mut stream = Stream::new(1, Purpose::Redraws);
-        assert_eq!(of_classes(&residuals, &[0; 4], &mut stream)[1], None);
+        assert_eq!(of_classes(&residuals, &[0; 4], &[])[1], None);
     }
 }

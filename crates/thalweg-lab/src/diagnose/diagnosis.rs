@@ -10,9 +10,9 @@ use thalweg::random::{Purpose, Stream};
 use thalweg::theory;
 use thalweg::{Stop, Stopped};
 
-use super::classes::{ClassNoise, of_classes};
+use super::classes::{ClassNoise, Sums, of_classes, squares, sums};
 use super::draw::resampled;
-use super::gathered::{Gathered, Sampled};
+use super::gathered::Gathered;
 use super::interval::{Interval, LEAST};
 use super::interventions::{Intervention, interventions};
 use super::noise::{Entries, HeldOut, independent};
@@ -109,6 +109,9 @@ pub struct Diagnosis {
 
 /// κ(Σε), T, T_min, λ_max, F, in this order.
 type Numbers = [f64; 5];
+
+/// What resampled rows say: beside the numbers, of classes what they leave.
+type Again = (Numbers, Option<Sums>);
 
 /// Those of what `noise` says of inputs and teacher, with noise of this covariance.
 fn numbers(
@@ -237,7 +240,17 @@ impl Diagnosis {
             let affordable = OPERATIONS / (inputs.len() as f64).powi(3);
             RESAMPLES.min((affordable as usize).max(LEAST + 10))
         });
-        let again: Vec<Option<Numbers>> = (0..resamples)
+        let rows = uncentred(gathered, &entries);
+        let class: Option<Vec<usize>> = match gathered.classes {
+            // What a network leaves of classes has no row of one class alone.
+            true => gathered
+                .sample
+                .iter()
+                .map(|row| targets.iter().position(|&at| row.entries[at] == 1.0))
+                .collect(),
+            false => None,
+        };
+        let again: Vec<Option<Again>> = (0..resamples)
             .into_par_iter()
             .map(|index| {
                 stop.asked()?;
@@ -247,14 +260,24 @@ impl Diagnosis {
                 for group in resampled(once.len(), &mut stream) {
                     times[group] += 1.0;
                 }
-                Ok(of(&times).and_then(|noise| {
-                    let depth = (settings.depth, rank);
-                    Some(numbers(&noise, &noise.covariance, depth).ok()?.0)
-                }))
+                let Some(noise) = of(&times) else {
+                    return Ok(None);
+                };
+                let depth = (settings.depth, rank);
+                let by_class = class.as_ref().map(|class| {
+                    let own = squares(&noise.left_of((&rows.0, &rows.1), &entries));
+                    let times = |row: usize| times[gathered.sample[row].group];
+                    sums(targets.len(), class, &own, times)
+                });
+                let found = numbers(&noise, &noise.covariance, depth);
+                Ok(found.ok().map(|(numbers, _)| (numbers, by_class)))
             })
             .collect::<Result<_, Stopped>>()?;
-        let interval = |k: usize| Interval::new(found[k], again.iter().flatten().map(|all| all[k]));
-        let sample = sample(gathered, &entries);
+        let again = again.into_iter().flatten();
+        let (again, by_class): (Vec<Numbers>, Vec<Option<Sums>>) = again.unzip();
+        let by_class: Vec<Sums> = by_class.into_iter().flatten().collect();
+        let interval = |k: usize| Interval::new(found[k], again.iter().map(|numbers| numbers[k]));
+        let sample = (centred(rows.0), centred(rows.1));
         let residuals: Vec<Vec<f64>> = gathered
             .sample
             .iter()
@@ -263,15 +286,7 @@ impl Diagnosis {
         let residuals = Mat::from_fn(residuals.len(), targets.len(), |i, j| residuals[i][j]);
         let mut stream = Stream::new(settings.seed, Purpose::Redraws);
         let trials = Trials::new((&sample.0, &sample.1), &residuals, rank);
-        let class_noise = if gathered.classes {
-            let hot = |row: &Sampled| targets.iter().position(|&at| row.entries[at] == 1.0);
-            // What a network leaves of classes has no row of one class alone.
-            let class: Option<Vec<usize>> = gathered.sample.iter().map(hot).collect();
-            let mut stream = Stream::new(settings.seed, Purpose::Changes);
-            class.map(|class| of_classes(&residuals, &class, &mut stream))
-        } else {
-            None
-        };
+        let class_noise = class.map(|class| of_classes(&residuals, &class, &by_class));
         let outputs = (0..targets.len()).map(|j| {
             stop.asked()?;
             Ok(OutputNoise {
@@ -446,20 +461,23 @@ fn if_average(noise: &Noise, j: usize, depth: usize) -> Option<f64> {
     Some(found[1] / found[2])
 }
 
-/// x and y of the sampled rows, less their means.
-fn sample(gathered: &Gathered, entries: &Entries<'_>) -> (Mat<f64>, Mat<f64>) {
+/// x and y of the sampled rows, counted from the first row of all.
+fn uncentred(gathered: &Gathered, entries: &Entries<'_>) -> (Mat<f64>, Mat<f64>) {
     let part = |columns: &[usize]| {
-        let rows = gathered.sample.len();
-        let mut part = Mat::from_fn(rows, columns.len(), |i, j| {
+        Mat::from_fn(gathered.sample.len(), columns.len(), |i, j| {
             gathered.sample[i].entries[columns[j]]
-        });
-        for j in 0..columns.len() {
-            let mean = (0..rows).map(|i| part[(i, j)]).sum::<f64>() / rows as f64;
-            for i in 0..rows {
-                part[(i, j)] -= mean;
-            }
-        }
-        part
+        })
     };
     (part(entries.inputs), part(entries.targets))
+}
+
+/// Less its mean, column by column.
+fn centred(mut rows: Mat<f64>) -> Mat<f64> {
+    let count = rows.nrows() as f64;
+    for j in 0..rows.ncols() {
+        let column = rows.col_as_slice_mut(j);
+        let mean = column.iter().sum::<f64>() / count;
+        column.iter_mut().for_each(|x| *x -= mean);
+    }
+    rows
 }

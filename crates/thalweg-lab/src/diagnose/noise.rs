@@ -27,6 +27,10 @@ pub struct Noise {
     /// Σε, d_y × d_y: Σ r rᵀ over the degrees of freedom that the fit leaves the residuals r, n − d_x − 1. Where the noise has the same covariance
     /// everywhere this is unbiased, and a row of large leverage, which the fit follows, adds little to either.
     pub covariance: Mat<f64>,
+    /// The means of all entries of (x, y).
+    mean: Vec<f64>,
+    /// n over the degrees of freedom.
+    widened: f64,
 }
 
 /// Which entries of (x, y) are used.
@@ -56,7 +60,26 @@ impl Noise {
             covariance: faer::Scale(1.0 / left) * fit.squares(&whole, inputs, targets),
             input_covariance: fit.covariance,
             teacher: fit.teacher,
+            mean: fit.mean,
+            widened: whole.rows() / left,
         })
+    }
+
+    /// What this fit leaves of rows with the inputs and targets that `entries` names, as columns of numbers, as wide as the noise is.
+    pub(super) fn left_of(
+        &self,
+        (inputs, targets): (&Mat<f64>, &Mat<f64>),
+        entries: &Entries<'_>,
+    ) -> Mat<f64> {
+        let mean = |of: &[usize]| Mat::from_fn(of.len(), 1, |i, _| self.mean[of[i]]);
+        let offset = mean(entries.targets) - &self.teacher * mean(entries.inputs);
+        let mut left = targets - inputs * self.teacher.transpose();
+        for (j, column) in left.col_iter_mut().enumerate() {
+            for r in column.iter_mut() {
+                *r = (*r - offset[(j, 0)]) * self.widened.sqrt();
+            }
+        }
+        left
     }
 
     /// Of classes, whose targets sum to 1: what the sums' rounding puts along (1, …, 1) is taken out of V and Σε.
