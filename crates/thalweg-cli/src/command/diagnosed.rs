@@ -65,7 +65,7 @@ pub(super) fn page(
         own_rows(&mut page, found);
     }
     page.paragraph(&format!(
-        "From {}. Noise is what a linear fit with an intercept leaves of rows that it has not seen.",
+        "From {}. Noise is what a linear fit with an intercept leaves, over its degrees of freedom.",
         found.size()
     ));
     for sentence in &found.left_out {

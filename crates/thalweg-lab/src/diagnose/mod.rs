@@ -1,7 +1,7 @@
 //! Which noise the labels of data have, and where SGD would go on them.
 //!
 //! The model is y = V x + ε with inputs and targets centred. Rows are read once, and what is kept of them does not grow with their
-//! number ([`Gathered`]). Σε is estimated from residuals that their own fit has not seen ([`Noise`]); intervals come from resampled
+//! number ([`Gathered`]). Σε is what a linear fit leaves of them over its degrees of freedom ([`Noise`]); intervals come from resampled
 //! rows, tests from shuffled and whitened residuals ([`Diagnosis`]). Each kind of data is one file of `rows/`. Of a training on a text the
 //! noise is what its network leaves of single tokens ([`TokenDiagnosis`]).
 //!

@@ -386,8 +386,8 @@ fn long_tables_are_summed_and_sampled() {
     );
 }
 
-/// With nearly as many inputs as rows, resampled rows, of which many are the same, leave far more noise than all rows do: intervals are then
-/// wrong, and are said to be.
+/// With nearly as many inputs as rows, resampled rows, of which many are the same, have a fit that is far more scattered than that of all rows:
+/// intervals are then wrong, and are said to be.
 #[test]
 fn intervals_of_too_few_rows_are_doubted() {
     let settings = Settings::default();
@@ -402,7 +402,7 @@ fn intervals_of_too_few_rows_are_doubted() {
     let found = Diagnosis::new(&Gathered::new(&mut few, 0).unwrap(), &settings).unwrap();
     let doubt = found.doubt().unwrap();
     assert!(
-        doubt.contains("F by more than they scatter: 260 rows and 120 inputs"),
+        doubt.contains("T, T_min by more than they scatter: 260 rows and 120 inputs"),
         "{doubt}"
     );
     assert!(

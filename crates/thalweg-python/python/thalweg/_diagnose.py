@@ -25,7 +25,7 @@ class Diagnosis:
     Attributes
     ----------
     noise_covariance : ndarray of float64, (d_y, d_y)
-        Σε: what a linear fit leaves of rows that it has not seen.
+        Σε: what a linear fit leaves, over its degrees of freedom.
     noise_condition_number, sharpness, min_sharpness, lambda_max, fluctuation : dict
         ``value`` and ``interval`` (95 %, by resampled rows): κ(Σε), and T, T_min, λ_max and F of a linear network.
     doubt : str or None

@@ -49,7 +49,7 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
 
 fn caption(found: &Diagnosis) -> String {
     let mut words = format!(
-        "Eigenvalues of Σε, what a linear fit leaves of rows that it has not seen: from {}. Isotropy: p = {}; that the \
+        "Eigenvalues of Σε, what a linear fit leaves, over its degrees of freedom: from {}. Isotropy: p = {}; that the \
          noise does not depend on the inputs: p = {}",
         found.size(),
         plain(found.isotropy.p_value),

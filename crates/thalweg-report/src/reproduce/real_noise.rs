@@ -136,7 +136,7 @@ pub fn show(_: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> {
     let drawn = drawn(context)?;
     let mut settings = vec![(
         "noise",
-        "what a linear fit leaves of rows that it has not seen, with T and T_{min} of two linear layers".to_owned(),
+        "what a linear fit leaves, over its degrees of freedom, with T and T_{min} of two linear layers".to_owned(),
     )];
     for (at, (title, found)) in real.iter().enumerate() {
         settings.push((NUMBERS[at], format!("{title}: {}", words(found))));
