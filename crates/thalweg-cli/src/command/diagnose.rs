@@ -28,7 +28,7 @@ use crate::{interrupt, output, progress};
 /// `penguins`, `elections` and `economy` are tables, `alice` is a book, that come
 /// with the program.
 ///
-/// The noise is what a linear fit leaves, over the degrees of freedom that are left:
+/// The noise is what a linear fit leaves, over the degrees of freedom that remain:
 /// Σε with its condition number, a test of isotropy and one of whether the noise
 /// depends on the inputs (then the closed forms do not hold). From it follows where
 /// SGD would end in a linear network of --depth layers, and what would change that.
