@@ -185,6 +185,71 @@ def test_what_is_linear_in_each_parameter() -> None:
         assert not linear_in_each_parameter(model)
 
 
+def _softened(layer: nn.Module) -> None:
+    """With its own forward in place of its class's."""
+    layer.forward = lambda x: torch.tanh(nn.Linear.forward(layer, x))  # type: ignore
+
+
+@pytest.mark.parametrize("where", ["layer", "activation", "whole", "parameter", "layer's parameter", "weight", "hook on all"])
+def test_what_classes_do_not_tell_is_not_called_exact(where: str) -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 4)).double()
+    loss, handle = classes, None
+    if where == "layer":
+        _softened(model[0])
+    elif where == "activation":
+        model[1].forward = torch.tanh
+    elif where == "whole":
+        model.forward = lambda x: model[2](torch.tanh(model[0](x)))  # type: ignore
+    elif where == "parameter":
+        model.scale = nn.Parameter(torch.ones(3).double())
+
+        def loss(model: nn.Module, batch: Any) -> Tensor:
+            return classes(model, (batch[0] * model.scale.exp(), batch[1]))  # type: ignore
+    elif where == "layer's parameter":
+        model[0].a = nn.Parameter(torch.randn(5, 3).double())
+    elif where == "weight":
+        model[0].bias = None
+        del model[0].weight
+        model[0].weight = torch.randn(5, 3).double()
+    else:
+        handle = nn.modules.module.register_module_forward_hook(
+            lambda module, _, output: torch.tanh(output) if module is model[0] else None
+        )
+    batch = classified(12, 3)
+    try:
+        assert not linear_in_each_parameter(model)
+        exact = dense(Hessian(Objective(model, loss, batch))).trace().item()
+        assert sharpness(model, loss, batch).value == pytest.approx(exact, rel=1e-9)
+        found = measure(model, loss, batch, **{**LITTLE, "trace_products": 200}).networks[0]
+        assert found["sharpness"]["value"] == pytest.approx(exact, rel=1e-9)
+    finally:
+        if handle is not None:
+            handle.remove()
+
+
+@pytest.mark.parametrize("through", ["input", "derivative"])
+def test_what_the_loss_does_with_parameters_is_not_called_exact(through: str) -> None:
+    """Of a model that is linear in each parameter, a loss may still be none of its output alone: products with the Hessian tell."""
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 4)).double()
+
+    def loss(model: Any, batch: Any) -> Tensor:
+        if through == "input":
+            return classes(model, (batch[0] * model[0].bias.exp().sum(), batch[1]))
+        inputs = batch[0].clone().requires_grad_()
+        outputs = model(inputs)
+        given = {"create_graph": True, "allow_unused": True, "materialize_grads": True}
+        (slope,) = torch.autograd.grad(outputs.sum(), inputs, **given)
+        return functional.cross_entropy(outputs, batch[1], reduction="none") + slope.square().sum(1)
+
+    batch = classified(12, 3)
+    assert linear_in_each_parameter(model)
+    exact = dense(Hessian(Objective(model, loss, batch))).trace().item()
+    assert sharpness(model, loss, batch).value == pytest.approx(exact, rel=1e-9)
+    found = measure(model, loss, batch, **{**LITTLE, "trace_products": 200}).networks[0]
+    assert found["sharpness"]["value"] == pytest.approx(exact, rel=1e-9)
+    assert any("not taken from tr G" in note for note in found["notes"])
+
+
 def test_single_precision() -> None:
     model = perceptron(3, 5, 4, activation=nn.Tanh)
     batches = classified(16, 3)

@@ -22,7 +22,7 @@ from ._evaluating import rows_kept, unhooked
 from ._exact import Exact, Unfit
 from ._groups import between_batches
 from ._many import Sampled
-from ._multilinear import linear_in_each_parameter
+from ._multilinear import curves_as_gauss_newton, linear_in_each_parameter
 from ._objective import Loss, Objective
 from ._parts import LayerHessian
 from ._products import GaussNewton, GradientCovariance, Hessian, NotApplicable
@@ -160,6 +160,12 @@ def measure(
         like = objective.parameters[0].detach().reshape(-1)[:0].to(objective.dtype)
         given: dict[str, Any] = {"seed": seed, "like": like}
         linear = exact and linear_in_each_parameter(objective.model)
+        if linear and not curves_as_gauss_newton(objective):
+            linear = False
+            notes.append(
+                "the sharpness is not taken from tr G, though the network is linear in each parameter alone: on part of the data a parameter "
+                "tensor's own block of the Hessian is not that of the Gauss–Newton matrix, as where `loss` makes the model's input of parameters"
+            )
         gauss_newton_trace = _gauss_newton_trace(objective, sampled, exact, trace_products, given, notes)
         if linear:
             sharpness = gauss_newton_trace

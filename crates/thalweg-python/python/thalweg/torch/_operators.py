@@ -11,7 +11,7 @@ from .._curvature import trace
 from .._estimate import Estimate
 from ._evaluating import rows_kept, unhooked
 from ._exact import Unfit, gauss_newton_trace
-from ._multilinear import linear_in_each_parameter
+from ._multilinear import curves_as_gauss_newton, linear_in_each_parameter
 from ._objective import Loss, Objective
 from ._products import GaussNewton, Hessian
 
@@ -71,7 +71,8 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
     """The sharpness tr ∇²L of a model, in loss/weight², the cheapest way at hand.
 
     Exactly, by a backward pass for each output, where the model is surely linear in each parameter alone (an `nn.Sequential` of
-    linear maps, convolutions and piecewise linear layers, with at most 128 outputs): there it is tr G. Else by XTrace, with its
+    linear maps, convolutions and piecewise linear layers, with at most 128 outputs) and products of the Hessian on part of the data agree:
+    there it is tr G. Else by XTrace, with its
     standard error, or exactly where parameters are no more than `products`.
 
     Parameters
@@ -88,7 +89,8 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
         try:
             with unhooked(objective.model), rows_kept(objective.model):
                 value, passes = gauss_newton_trace(objective)
-            return Estimate(value, 0.0, "rounding", passes, True)
+            if curves_as_gauss_newton(objective):
+                return Estimate(value, 0.0, "rounding", passes, True)
         except Unfit:
             pass
     return trace(Hessian(objective), products=products, seed=seed)
