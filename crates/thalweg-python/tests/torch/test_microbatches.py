@@ -284,6 +284,37 @@ def test_the_weighting_is_that_which_fits_best() -> None:
     assert found(0.5, []) is None
 
 
+@pytest.mark.parametrize("by_samples", [False, True])
+def test_a_last_microbatch_of_mean_size_does_not_tell_the_weighting(by_samples: bool) -> None:
+    """16, 4 and 10 samples: refused with the way out; given as weights, or after a step that told, each is measured as what it is."""
+
+    def measured(steps: list[tuple[int, ...]], weights: bool) -> Probe:
+        torch.manual_seed(0)
+        model = nn.Linear(6, 3)
+        probe = Probe(model, loss=classify, quantities=["fluctuation"], every={"fluctuation": 1})
+        for sizes in steps:
+            # The same samples whatever came before.
+            torch.manual_seed(1)
+            for count in sizes:
+                batch = torch.randn(count, 6), torch.randint(3, (count,))
+                weight = count / sum(sizes) if by_samples else 1 / len(sizes)
+                if weights:
+                    probe.microbatch(batch, weight=weight)
+                (classify(model, batch).mean() * weight).backward()
+            probe.step(batch)
+            model.zero_grad()
+        return probe
+
+    refused = measured([(16, 4, 10)], False)
+    assert found(refused, "fluctuation").method == "hooks" and "`probe.microbatch(batch, weight=…)`" in refused.notes[0]
+    given = found(measured([(16, 4, 10)], True), "fluctuation")
+    after = [row for row in measured([(16, 10, 4), (16, 4, 10)], False).rows if row.quantity == "fluctuation"]
+    assert [row.method for row in (given, *after)] == ["microbatches"] * 3
+    assert after[1].value == pytest.approx(given.value, rel=1e-5)
+    # Sizes that are nearly the same give nearly the same by both.
+    assert found(measured([(100, 101, 100, 99, 100)], False), "fluctuation").method == "microbatches"
+
+
 def test_the_last_microbatch_s_pass_is_paid_for() -> None:
     torch.manual_seed(0)
     model = nn.Linear(6, 3)

@@ -200,6 +200,8 @@ class Probe:
         self._last_fluctuation: tuple[Value, int] | None = None
         #: How the passes were weighted that were looked at last.
         self._agreed: tuple[Taken, Weighting] | None = None
+        #: Whether the training takes the mean over samples, and not of microbatches' means; None before a step told.
+        self._by_samples: bool | None = None
         #: Whether the passes of the last step that was looked at are no microbatches of `loss`.
         self._refused = False
         self._notes: list[str] = []
@@ -489,6 +491,8 @@ class Probe:
         if self._processes.sum(found is None) or found is None:
             self._note(f"backward passes are not taken for microbatches: {why or 'not so on another process'}")
             return None
+        if found.told:
+            self._by_samples = found.by_samples
         if found.unlike:
             self._note("microbatches have the weights that were given, and a sample counts as in the training's gradient: a sequence by its tokens")
         # A process's own weights need not add up to 1.
@@ -514,7 +518,7 @@ class Probe:
         units = len(losses) if losses.dim() else size(batch) or taken.sizes[-1]
         found = torch.autograd.grad(losses.mean(), self._parameters, allow_unused=True)
         own = [torch.zeros_like(p) if part is None else part for p, part in zip(self._parameters, found)]
-        return weighting(taken, own, units, scale=self._scale, summed=self._sum)
+        return weighting(taken, own, units, scale=self._scale, summed=self._sum, earlier=self._by_samples)
 
     @property
     def _scale(self) -> float:

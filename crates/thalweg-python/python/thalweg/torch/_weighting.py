@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -20,6 +20,9 @@ from ._microbatches import Taken
 #: How far the last microbatch's gradient may be from that of the loss on its batch, relative to it: augmentation makes a
 #: difference, and so does a penalty; another loss's is nothing like it. And what counts as along it, or as of its length.
 NEAR, ALONG = 0.5, 0.02
+#: How far a microbatch's size may be from the mean of all where it is not known which of the two weightings it has, relative to that mean: so
+#: much at most is its part of the result wrong. And by how much the last one's must differ for its gradient to tell, beside its own distance.
+ALIKE, TELLS = 0.05, 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,17 @@ class Weighting:
     each: float
     #: Whether the weights are others than the samples'.
     unlike: bool = False
+    #: Whether the last pass told a mean over samples from a mean of means.
+    told: bool = field(default=False, compare=False)
 
 
-def weighting(taken: Taken, own: Sequence[Tensor], units: int, *, scale: float, summed: bool) -> tuple[Weighting | None, str]:
+def weighting(
+    taken: Taken, own: Sequence[Tensor], units: int, *, scale: float, summed: bool, earlier: bool | None = None
+) -> tuple[Weighting | None, str]:
     """The weighting with which the last pass has the gradient `own` of the mean loss on its `units` samples; or why there is none.
 
-    `scale` is what mixed precision has multiplied gradients by; `summed` says that the training does not divide by the number of passes.
+    `scale` is what mixed precision has multiplied gradients by; `summed` says that the training does not divide by the number of passes;
+    `earlier` is whether it took the mean over samples in a step that told, which counts where this one does not.
     """
     last = taken.sizes[-1]
     # A vector's entries are the samples, which may be several for each of what entered the model.
@@ -61,6 +69,18 @@ def weighting(taken: Taken, own: Sequence[Tensor], units: int, *, scale: float, 
     far = [distance(taken.last, own, factor / scale) for _, factor in known]
     # What was given may agree with another in the last pass, and not in the others.
     chosen = 0 if given and far[0] <= ALONG * length else min(range(len(known)), key=far.__getitem__)
+    parts = [taken.passes * samples / sum(taken.sizes) for samples in taken.sizes]
+    if not (summed or (given and chosen == 0)):
+        if abs(parts[-1] - 1) >= max(TELLS, far[chosen] / max(length, 1e-300)):
+            known[chosen] = replace(known[chosen][0], told=True), known[chosen][1]
+        elif earlier is not None:
+            chosen = len(known) - (1 if earlier else 2)
+        elif max(abs(part - 1) for part in parts) > ALIKE:
+            return None, (
+                f"the last one's size is too near the mean of all ({', '.join(map(str, taken.sizes[-8:]))} samples) for its gradient to tell a "
+                "mean of their means from a mean over samples: give `probe.microbatch(batch, weight=…)` before each backward pass, one over "
+                "the number of microbatches in a mean of means, its samples over all in a mean over samples"
+            )
     found, factor = known[chosen]
     product = sum(float((one.double() * other.double()).sum()) for one, other in zip(taken.last, own))
     longer = product * factor / scale / length**2 if length else 1.0
