@@ -12,6 +12,7 @@ import torch
 
 from .torch._callback import Watching
 from .torch._evaluating import unwrapped
+from .torch._hooks import Hook
 
 if TYPE_CHECKING:
     _Callback: Any
@@ -71,7 +72,7 @@ class Probe(Watching, _Callback):  # type: ignore[misc]
         self._begin(state.global_step, model, loss, optimizer, getattr(optimizer, "scaler", None))
         self._weights = _TokenWeights(args, shifted)
         # Callbacks do not see batches.
-        self._handle = model.register_forward_pre_hook(self._entered, with_kwargs=True)
+        self._handle = model.register_forward_pre_hook(Hook(self._entered), with_kwargs=True)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Measures what is due."""

@@ -9,7 +9,7 @@ samples of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from ._batches import size
+from ._hooks import Hook
 from ._tree import tensors
 
 #: How many gradients are kept; beyond that neighbours are added up.
 KEPT = 8
+#: How many passes' inputs are kept at once, to see whether one comes again.
+INPUTS = 64
 
 
 @dataclass
@@ -80,6 +83,8 @@ class Microbatches:
         self.parameters = parameters
         self.model = model
         self._handles: list[Any] = []
+        # What is no longer asked watches no more.
+        weakref.finalize(self, _remove, self._handles)
         self._clear()
 
     def _clear(self) -> None:
@@ -109,10 +114,9 @@ class Microbatches:
         """Watch from now on."""
         if not self._handles:
             for index, parameter in enumerate(self.parameters):
-                register: Callable[[Callable[[Tensor], None]], Any] = parameter.register_hook
-                self._handles.append(register(self._hook(index)))
+                self._handles.append(parameter.register_hook(Hook(self._came, index)))  # type: ignore[no-untyped-call]
             if self.model is not None:
-                self._handles.append(self.model.register_forward_pre_hook(self._forward, with_kwargs=True))
+                self._handles.append(self.model.register_forward_pre_hook(Hook(self._forward), with_kwargs=True))
 
     def say(self, samples: int | None, weight: Any = None) -> None:
         """How many samples the next microbatch has and which weight, where the user knows better than a hook."""
@@ -124,9 +128,7 @@ class Microbatches:
 
         No gradients are given where not all parameters that had one had one in each pass.
         """
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        _remove(self._handles)
         seen, counts = self._seen, self._counts
         known = [found for found in counts if found]
         taken = Taken(states=self._states)
@@ -162,8 +164,7 @@ class Microbatches:
         return [one for one in sizes if one], ""
 
     def _forward(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        # Compiled code would keep this after the hook is gone.
-        if torch.compiler.is_compiling() or not self._handles or not torch.is_grad_enabled():
+        if not self._handles or not torch.is_grad_enabled():
             return
         first = next((tensor for tensor in tensors([arguments, named]) if tensor.dim()), None)
         samples = size([arguments, named]) or (None if first is None else len(first))
@@ -173,34 +174,43 @@ class Microbatches:
             earlier = self._inputs[: self._begun]
             self._same |= any(_lies(mark) == _lies(other) for other in earlier)
             self._inputs.append(mark)
+            if len(self._inputs) > INPUTS:
+                # As before a first step that is long in coming.
+                del self._inputs[0]
+                self._begun = max(self._begun - 1, 0)
         self._entered.append(samples)
         device = self.parameters[0].device
         self._states = torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
-    def _hook(self, index: int) -> Callable[[Tensor], None]:
-        def hook(gradient: Tensor) -> None:
-            self._passes[index] += 1
-            if self._passes[index] > len(self._before):
-                # The first of a backward pass.
-                self._before.append(self._entered)
-                self._entered, self._begun = [], len(self._inputs)
-            seen, counts = self._seen[index], self._counts[index]
-            # A full store holds groups of equal size but perhaps the last.
-            full = counts[0] if counts else 1
-            if counts and counts[-1] < full:
-                seen[-1] += gradient.detach()
-                counts[-1] += 1
-                self._last[index] = gradient.detach().clone()
-                return
-            if len(seen) == KEPT:
-                seen[:] = [one + other for one, other in zip(seen[::2], seen[1::2])]
-                counts[:] = [one + other for one, other in zip(counts[::2], counts[1::2])]
-            # What is passed on may be written into by others.
-            seen.append(gradient.detach().clone())
-            counts.append(1)
-            self._last[index] = seen[-1]
+    def _came(self, index: int, gradient: Tensor) -> None:
+        """Takes one pass's gradient of parameter `index`."""
+        self._passes[index] += 1
+        if self._passes[index] > len(self._before):
+            # The first of a backward pass.
+            self._before.append(self._entered)
+            self._entered, self._begun = [], len(self._inputs)
+        seen, counts = self._seen[index], self._counts[index]
+        # A full store holds groups of equal size but perhaps the last.
+        full = counts[0] if counts else 1
+        if counts and counts[-1] < full:
+            seen[-1] += gradient.detach()
+            counts[-1] += 1
+            self._last[index] = gradient.detach().clone()
+            return
+        if len(seen) == KEPT:
+            seen[:] = [one + other for one, other in zip(seen[::2], seen[1::2])]
+            counts[:] = [one + other for one, other in zip(counts[::2], counts[1::2])]
+        # What is passed on may be written into by others.
+        seen.append(gradient.detach().clone())
+        counts.append(1)
+        self._last[index] = seen[-1]
 
-        return hook
+
+def _remove(handles: list[Any]) -> None:
+    """Takes hooks off."""
+    for handle in handles:
+        handle.remove()
+    handles.clear()
 
 
 def _lies(mark: tuple[Tensor, int]) -> tuple[int, int, tuple[int, ...]]:
