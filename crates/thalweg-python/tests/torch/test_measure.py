@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import thalweg
-from thalweg.torch import import_, measure, sharpness
+from thalweg.torch import Probe, import_, measure, sharpness
 from thalweg.torch._groups import between_batches
 from thalweg.torch._multilinear import linear_in_each_parameter
 from thalweg.torch._objective import Objective
@@ -144,6 +144,30 @@ def test_a_scalar_loss_that_calls_the_model_twice() -> None:
         assert found[key] is None
     assert sum("2 times" in note for note in found["notes"]) == 1
     assert any("one sample at a time" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_sum_over_samples_is_named(training: bool) -> None:
+    """Also where single samples are not treated as in their batch; a mean, and a loss that is 0, is none."""
+    model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 4)).double()
+    model.train(training)
+    batches = classified(16, 3) + classified(16, 3)
+
+    def total(model: nn.Module, batch: Any) -> Tensor:
+        return classes(model, batch).sum()
+
+    found = measure(model, total, batches, **LITTLE).networks[0]
+    named = [note for note in found["notes"] if "the sum over a batch's samples" in note]
+    assert len(named) == 1 and f"{len(batches[0][0])} times" in named[0] and "reduction='none'" in named[0]
+    if not training:
+        assert any("sum over its batch" in note for note in found["notes"])
+    with pytest.warns(RuntimeWarning, match="the sum over a batch's samples"):
+        sharpness(model, total, batches, products=4)
+    probe = Probe(model, loss=total, sharpness_set=batches, quantities=["lambda_max"])
+    probe.step(batches[0])
+    assert any("the sum over a batch's samples" in note for note in probe.notes)
+    for other in (lambda model, batch: total(model, batch) / len(batch[0]), lambda model, batch: 0 * total(model, batch)):
+        assert not Objective(model, other, batches).summed
 
 
 def test_what_is_linear_in_each_parameter() -> None:

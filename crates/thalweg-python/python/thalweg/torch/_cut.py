@@ -15,6 +15,7 @@ from ._norms import Norms, SampleNorms, Unknown, unwatched
 from ._objective import Objective
 from ._products import Linked, NotApplicable, Uncut, linked_loss
 from ._said import said
+from ._sums import is_sum
 
 class Inseparable(ValueError):
     """Why single samples have no gradients that can be had from this loss."""
@@ -187,6 +188,8 @@ class Cut:
         tolerance = {torch.float64: 1e-8, torch.float32: 1e-4}.get(losses.dtype, 3e-2)
         # A sample whose loss alone is not a number (a mean over no pairs) has no gradient either.
         if not abs(losses.double().mean().item() - loss.item()) <= tolerance * losses.double().abs().mean().item():
+            if is_sum(loss.item(), [(value, 1) for value in losses.double().tolist()], losses.dtype):
+                raise Inseparable(f"`loss` returned the sum over its batch, {loss.item():.6g} for {len(losses)} samples, and no mean")
             raise Inseparable(
                 f"`loss` returned the batch's mean, {loss.item():.6g}, and its samples one by one have the mean "
                 f"{losses.double().mean().item():.6g}: dropout, BatchNorm or the loss itself treats a sample in its batch "

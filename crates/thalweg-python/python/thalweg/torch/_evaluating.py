@@ -89,6 +89,19 @@ def without_graph(compute: Callable[[], Tensor], around: Callable[[], AbstractCo
 
 
 @contextmanager
+def still(model: nn.Module) -> Iterator[None]:
+    """Without dropout, and BatchNorm by its running statistics, where they are in training mode."""
+    moving = [module for module in model.modules() if module.training and isinstance(module, (_BatchNorm, _DropoutNd))]
+    try:
+        for module in moving:
+            module.training = False
+        yield
+    finally:
+        for module in moving:
+            module.training = True
+
+
+@contextmanager
 def _no_fast_path() -> Iterator[None]:
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

@@ -23,16 +23,16 @@ from typing import Any, Union
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from ._batches import size
 from ._each import EachCurvature, each_curvature
-from ._evaluating import without_graph
+from ._evaluating import still, without_graph
 from ._moments import Parts, Value
 from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
 from ._residuals import LARGEST
 from ._said import said
+from ._sums import is_sum
 from ._tree import mapped
 
 #: Into how many parts a batch is cut.
@@ -175,10 +175,15 @@ class Samples:
         # Where the loss draws random numbers, by as much as they move it.
         allowed = 5 * (max(values) - min(values)) + {torch.float64: 1e-9, torch.float32: 1e-4}.get(whole[0].dtype, 3e-2) * scale
         if math.isfinite(values[0]) and not abs(values[0] - mean) <= allowed:
+            summed = all(is_sum(values[0], parts, whole[0].dtype) for parts in cuts)
             self.note(
-                f"no parts of the batch: its loss is {values[0]:.6g} and the mean of its parts' {mean:.6g} (`loss` must give the "
-                "vector of the samples' losses, or their mean; a sum is not one, and a mean over tokens is none where samples "
-                "have different numbers of them)"
+                f"no parts of the batch: its loss is {values[0]:.6g} and the mean of its parts' {mean:.6g} "
+                + (
+                    "(it is the sum over samples: `loss` must give the vector of the samples' losses, as with reduction='none', or their mean)"
+                    if summed
+                    else "(`loss` must give the vector of the samples' losses, or their mean; a mean over tokens is none where samples have "
+                    "different numbers of them)"
+                )
             )
             return False
         if self.coupled:
@@ -187,16 +192,12 @@ class Samples:
 
     @contextmanager
     def _still(self) -> Iterator[None]:
-        """Without dropout, and BatchNorm by its running statistics, where they are in training mode."""
-        moving = [m for m in self.model.modules() if m.training and isinstance(m, (_BatchNorm, _DropoutNd))]
+        """As :func:`still`, and with the generator put back."""
         state = self.generator.get_state()
         try:
-            for module in moving:
-                module.training = False
-            yield
+            with still(self.model):
+                yield
         finally:
-            for module in moving:
-                module.training = True
             self.generator.set_state(state)
 
     def choose(self, batch: Any) -> str:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
-from ._batches import batches, moved, single, size
-from ._evaluating import Watch, coarsest, evaluating, modes, tied_to_batch, unwrapped, without_graph
+from ._batches import batches, moved, part, single, size
+from ._evaluating import Watch, coarsest, evaluating, modes, still, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 from ._repeated import DIFFERS, alike
+from ._sums import is_sum
 
 #: Terms of an objective, as far as they are made for their number: with more of them little variance is left that more would take.
 TERMS = 8
@@ -100,6 +101,8 @@ class Objective:
         The precision with the fewest digits that anything of the model was seen to be computed in.
     notes : list of str
         What a reader of the numbers should know.
+    summed : str
+        One of them, where the loss is a sum over a batch's samples; else empty.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, data: Any, seed: int = 0) -> None:
@@ -176,6 +179,9 @@ class Objective:
         if self._weighed is None or not self._weighed.differentiable:
             self._differentiable()
         self.coarsest = coarsest(self._precision, watch.coarsest, *(parameter.dtype for parameter in self.parameters))
+        self.summed = self._summed()
+        if self.summed:
+            self.notes.append(self.summed)
         if not repeats:
             self.notes.append(f"{DIFFERS}: what is measured is of no one function, and the stated errors know nothing of it; such a generator is not put back")
         if watch.attention:
@@ -222,6 +228,30 @@ class Objective:
                 raise ValueError(
                     "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
                 )
+
+    def _summed(self) -> str:
+        """A sentence, where the loss of a batch is the sum over its samples; else nothing."""
+        index = next((index for index, count in enumerate(self.sizes) if count > 1), None)
+        if self.vector_loss or index is None or size(self.batches[index]) != self.sizes[index]:
+            return ""
+        samples, half = self.sizes[index], self.sizes[index] // 2
+
+        def value(start: int, end: int) -> tuple[float, int]:
+            own = part(self.batch(index), start, end)
+            return without_graph(lambda: self._loss(own).reshape(()), lambda: self.evaluating(index)).item(), end - start
+
+        try:
+            with still(self.model):
+                whole, parts = value(0, samples)[0], [value(0, half), value(half, samples)]
+        except Exception:
+            # What a model or a loss takes no part of fails in ways of its own.
+            return ""
+        if not is_sum(whole, parts, self._precision):
+            return ""
+        return (
+            f"`loss` gives the sum over a batch's samples, {samples} times the mean of {samples}: loss and curvature here are those of such sums, and "
+            "as many times those of the mean loss; let it return the vector of the samples' losses (reduction='none'), or their mean"
+        )
 
     def _part(self, parts: list[Any], whole: Tensor) -> bool:
         """Puts `parts` in place of the last batch, whose loss was `whole`, if they are the same to rounding.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from torch import nn
@@ -81,10 +82,17 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
         As for :func:`thalweg.torch.measure`.
     products : int
         Hessian products, where it can only be estimated.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where `loss` gives the sum over a batch's samples, and not their mean.
     """
     if not is_whole(products) or products < 4:
         raise ValueError(f"`products` is {products!r}: a whole number of at least 4 is needed")
     objective = Objective(model, loss, data, seed)
+    if objective.summed:
+        warnings.warn(f"thalweg: {objective.summed}", RuntimeWarning, stacklevel=2)
     if linear_in_each_parameter(objective.model):
         try:
             with unhooked(objective.model), rows_kept(objective.model):
