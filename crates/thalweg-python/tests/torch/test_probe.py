@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -213,6 +214,28 @@ def test_the_budget_is_kept() -> None:
         most = sum(max(item.costs) for item in probe._schedule.items)
         assert overhead * 100 - 1 <= probe._schedule.spent <= overhead * 100 + most
         assert values(probe, "lambda_max") and min(row.step for row in probe.rows if row.quantity == "sharpness") == 0
+
+
+def test_what_is_long_in_coming_is_announced() -> None:
+    """At the very step at which it then comes; not where the distance is fixed or short."""
+
+    def started(**settings: Any) -> Probe:
+        _, probe = train(perceptron, lambda m, o: Probe(m, loss=loss, sharpness_set=data(), first_step=7, **settings), steps=1)
+        assert probe is not None
+        return probe
+
+    probe = started()
+    (note,) = [note for note in probe.notes if "at step" in note]
+    schedule = probe._schedule
+    assert schedule is not None
+    found = {name: int(step) for name, step in re.findall(r"(\w+) at step (\d+)", note)}
+    assert set(found) == {"lambda_max", "sharpness"}
+    later: dict[str, int] = {}
+    for step in range(8, 20_000):
+        for item in schedule.due(step):
+            later.setdefault(item.name, step)
+    assert found == {name: later[name] for name in found}
+    assert not any("at step" in note for note in started(overhead=5.0).notes + started(every={"lambda_max": 5000, "sharpness": 50}).notes)
 
 
 @pytest.mark.parametrize("first", [0, 7])

@@ -46,6 +46,9 @@ COSTS = {
 #: Shares of the budget; one where none is given.
 SHARES = {"lambda_max": 2.0, "preconditioned_lambda_max": 2.0}
 
+#: Steps without a measurement of a quantity beyond which a note says so.
+DISTANT = 1000
+
 #: What a probe can measure, beside what comes with each.
 QUANTITIES = ("fluctuation", "gauss_newton_trace", *CURVATURES)
 
@@ -413,6 +416,13 @@ class Probe:
                 every = self._every.get("gauss_newton_trace")
             items.append(Item(name, costs, every, SHARES.get(name, 1.0)))
         schedule = Schedule(self._overhead, items)
+        distant = schedule.distant(DISTANT)
+        if distant:
+            coming = ", ".join(f"{name} at step {self._step - 1 + steps}" for name, steps in distant.items())
+            self._note(
+                f"after this step the budget of {self._overhead:g} gradient passes a step pays for {coming}: `every` fixes a distance, such as "
+                f"every={{{next(iter(distant))!r}: 100}}, `overhead` is the budget, and a smaller `sharpness_set` is cheaper"
+            )
         self._to_logs("start", self._settings(batch))
         return schedule
 

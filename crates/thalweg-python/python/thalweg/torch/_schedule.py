@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -71,6 +72,17 @@ class Schedule:
                 self.spent += item.next_cost
                 item.done += 1
                 found.append(item)
+        return found
+
+    def distant(self, steps: int) -> dict[str, int]:
+        """The quantities that are measured again more than so many steps after the first time, by the budget, and how many."""
+        found = {}
+        for item in self.items:
+            if item.every is None:
+                # The first step saves as the others do.
+                again = math.ceil(item.costs[0] / (self.overhead * item.share) - 1e-9) - 1
+                if again > steps:
+                    found[item.name] = again
         return found
 
     def charge(self, name: str, costs: tuple[float, ...]) -> None:
