@@ -243,6 +243,38 @@ def test_other_optimizers_have_no_preconditioned_sharpness(kind: Any) -> None:
     assert preconditions(Same(model.parameters())) and not preconditions(Own(model.parameters()))
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "differ"),
+    [
+        (torch.optim.SGD, {"momentum": 0.9}, "momentum (0, 0.9)"),
+        (torch.optim.SGD, {"lr": 0.01}, "learning rate (0.01, 0.1)"),
+        (torch.optim.SGD, {"weight_decay": 0.1}, ""),
+        (torch.optim.Adam, {"betas": (0.5, 0.999)}, "β1 (0.5, 0.9)"),
+        (torch.optim.Adam, {"lr": 0.01, "betas": (0.9, 0.9)}, ""),
+        (torch.optim.RMSprop, {"momentum": 0.5}, "momentum (0, 0.5)"),
+    ],
+)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_groups_that_move_by_different_rules_have_no_one_threshold(kind: Any, other: dict[str, Any], differ: str, frozen: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    optimizer = kind([{"params": model[2].parameters(), **other}, {"params": model[0].parameters()}], lr=0.1)
+    model[2].requires_grad_(not frozen)
+    probe = Probe(model, loss=loss, optimizer=optimizer, sharpness_set=data(), overhead=1000.0)
+    for _ in range(2):
+        loss(model, data()).mean().backward()
+        probe.step(data())
+        optimizer.step()
+        optimizer.zero_grad()
+    found = {row.value for row in probe.rows if row.quantity == "stability_threshold"}
+    noted = [note for note in probe.notes if "no stability threshold" in note]
+    if differ and not frozen:
+        assert not found and len(noted) == 1 and differ in noted[0]
+    else:
+        expected = 2 * 1.9 / (0.1 * 0.1) if kind is torch.optim.Adam else 2 / 0.1
+        assert len(found) == 1 and found.pop() == pytest.approx(expected) and not noted
+
+
 WRONG: dict[str, Any] = {
     "overhead": "5%",
     "seed": -1,

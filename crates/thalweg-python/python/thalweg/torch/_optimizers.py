@@ -14,8 +14,14 @@ KNOWN: tuple[Any, ...] = (torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSpr
 
 
 def learning_rate(optimizer: Any) -> float:
-    """η, the largest of the parameter groups'."""
-    return max(float(group["lr"]) for group in optimizer.param_groups)
+    """η, the largest of the groups' whose parameters are trained."""
+    return max(float(group["lr"]) for group in _trained(optimizer))
+
+
+def _trained(optimizer: Any) -> list[Any]:
+    """The groups with a parameter that is trained; all where none has one."""
+    groups = optimizer.param_groups
+    return [group for group in groups if any(p.requires_grad for p in group["params"])] or groups
 
 
 def preconditions(optimizer: Any) -> bool:
@@ -41,13 +47,32 @@ def _inner(optimizer: Any) -> Any:
     return _inner(inner) if isinstance(inner, torch.optim.Optimizer) and inner is not optimizer else optimizer
 
 
+def groups_differ(optimizer: Any) -> str:
+    """In what the groups of parameters that are trained differ, of all that one threshold of stability is for; empty where in nothing.
+
+    Learning rates are in the preconditioner, where there is one (see :func:`inverse_roots`).
+    """
+    names = {"betas": "β1", "momentum": "momentum", "nesterov": "nesterov", "dampening": "dampening"}
+    if not preconditions(optimizer):
+        names["lr"] = "learning rate"
+    groups = _trained(optimizer)
+    for key, name in names.items():
+        found = {float(group[key][0] if key == "betas" else group[key]) for group in groups if key in group}
+        if len(found) > 1:
+            return f"{name} ({', '.join(f'{value:g}' for value in sorted(found))})"
+    return ""
+
+
 def threshold(optimizer: Any) -> tuple[float, str] | None:
     """The curvature at which a quadratic loses stability under this optimizer without noise, and its formula.
 
     Gradient descent 2/η; with momentum β 2(1 + β)/η, and with Nesterov's 2(1 + β)/((1 + 2β)η); where the momentum is a mean, as in
-    Adam, 2(1 + β₁)/((1 − β₁)η), for the preconditioned Hessian (Cohen et al., arXiv:2103.00065 and arXiv:2207.14484). None for others.
+    Adam, 2(1 + β₁)/((1 − β₁)η), for the preconditioned Hessian (Cohen et al., arXiv:2103.00065 and arXiv:2207.14484). None for others, and where groups of parameters move by
+    different rules: no one curvature is then the limit.
     """
-    group = optimizer.param_groups[0]
+    if groups_differ(optimizer):
+        return None
+    group = _trained(optimizer)[0]
     eta = learning_rate(optimizer)
     if eta <= 0:
         return None

@@ -16,7 +16,7 @@ from ._batches import batches, moved, size
 from ._critical import Update, critical_sharpness
 from ._evaluating import evaluating, without_graph
 from ._objective import Objective
-from ._optimizers import inverse_roots, learning_rate, preconditions, threshold
+from ._optimizers import groups_differ, inverse_roots, learning_rate, preconditions, threshold
 from ._products import Hessian
 
 CURVATURES = ("lambda_max", "sharpness", "preconditioned_lambda_max", "critical_sharpness")
@@ -61,7 +61,9 @@ class Sharpness:
         if 0 in sizes:
             raise ValueError(f"`sharpness_set`: batch {sizes.index(0)} has no samples: leave it out")
         self.samples = sum(number for number in sizes if number is not None)
-        self.notes: list[str] = []
+        #: Of the objective, and of the optimizer.
+        self._objective_notes: list[str] = []
+        self._optimizer_notes: list[str] = []
         #: The last tr H.
         self.trace: Estimate | None = None
         self.preconditions = optimizer is not None and preconditions(optimizer)
@@ -74,6 +76,11 @@ class Sharpness:
     def optimizer_name(self) -> str:
         """The optimizer's class."""
         return "" if self.optimizer is None else type(self.optimizer).__name__
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the rows should know."""
+        return self._objective_notes + self._optimizer_notes
 
     def costs(self, name: str, samples: int) -> tuple[float, ...]:
         """Of measurements of this quantity one after another, in gradient passes of `samples` samples."""
@@ -110,11 +117,19 @@ class Sharpness:
             operator = Scaled(hessian, self.objective.flatten(roots))
         estimate, error, method = self._tops[name].measure(operator)
         yield Row(step, name, "", estimate.value, error, "residual", method)
-        if name == "lambda_max" and self.optimizer is not None:
+        if self.optimizer is None:
+            return
+        if name == "lambda_max":
             eta = learning_rate(self.optimizer)
             if eta > 0:
                 yield Row(step, "edge_of_stability", "", 2 / eta, 0.0, "rounding", "2/η")
-        limit = None if self.optimizer is None else threshold(self.optimizer)
+        unlike = groups_differ(self.optimizer)
+        if unlike and not self._optimizer_notes:
+            self._optimizer_notes = [
+                f"no stability threshold at some step: the optimizer's parameter groups differ in {unlike}, so that no one curvature is the limit; "
+                "the edge of stability is 2 over the largest learning rate"
+            ]
+        limit = threshold(self.optimizer)
         if limit is not None and self.preconditions == (name == "preconditioned_lambda_max"):
             yield Row(step, "stability_threshold", "", limit[0], 0.0, "rounding", limit[1])
 
@@ -141,7 +156,7 @@ class Sharpness:
         known = self._objective
         if known is None or [id(p) for p in known.parameters] != [id(p) for p in trainable] or known.device != trainable[0].device:
             known = self._objective = Objective(self.model, self.loss, iter(self.batches), self.seed)
-            self.notes = [f"sharpness: {note}" for note in known.notes]
+            self._objective_notes = [f"sharpness: {note}" for note in known.notes]
             self._tops = {name: Top(self.seed) for name in self._tops}
         known.refresh()
         return known
