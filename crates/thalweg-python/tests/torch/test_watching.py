@@ -368,3 +368,44 @@ def test_a_loss_that_cannot_be_run_at_first_leaves_the_rest() -> None:
     with pytest.warns(RuntimeWarning, match="no memory left"):
         rows = step(model, probe, data(64))
     assert "lambda_max" in rows and "fluctuation" not in rows
+
+
+@pytest.mark.parametrize("bad", ["sample", "weights"])
+def test_a_first_loss_that_is_not_finite_is_named(bad: str) -> None:
+    """And not taken for samples that see one another; a later step is measured."""
+    torch.manual_seed(0)
+    model, batch = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)), data()
+    good = model[0].weight.detach().clone()
+    inputs = batch[0].clone()
+    if bad == "sample":
+        inputs[3] = torch.nan
+    else:
+        model[0].weight.data.fill_(torch.nan)
+    probe = Probe(model, loss=loss, sharpness_set=batch, overhead=1000.0)
+    first = step(model, probe, (inputs, batch[1]))
+    assert math.isnan(first["fluctuation"].value)
+    assert any("not finite" in note for note in probe.notes) and not any("depends on" in note for note in probe.notes)
+    assert not any("does not curve" in note for note in probe.notes)
+    model[0].weight.data.copy_(good)
+    assert math.isfinite(step(model, probe, batch)["fluctuation"].value)
+
+
+def test_a_sharpness_set_of_arrays_is_counted_by_its_losses() -> None:
+    """As `measure` does; a mean over arrays cannot be counted, which is what is said."""
+    torch.manual_seed(0)
+    model, batch = nn.Linear(6, 3), data()
+
+    def of_arrays(model: nn.Module, batch: Any) -> Tensor:
+        return loss(model, (torch.as_tensor(batch[0]), torch.as_tensor(batch[1])))
+
+    arrays: Any = tuple(part.numpy() for part in batch)
+    probes = []
+    for one in (arrays, batch):
+        probes.append(Probe(model, loss=of_arrays, sharpness_set=one, quantities=["lambda_max"]))
+        probes[-1].step(one)
+    assert probes[0].rows[0].value == pytest.approx(probes[1].rows[0].value)
+    assert probes[0].schedule == probes[1].schedule
+    with pytest.raises(ValueError, match="cannot be counted: it has no tensors .* gives no vector"):
+        Probe(model, loss=lambda model, batch: of_arrays(model, batch).mean(), sharpness_set=arrays)
+    with pytest.raises(ValueError, match="cannot be counted: .* fails on it"):
+        Probe(model, loss=loss, sharpness_set=arrays)

@@ -71,7 +71,9 @@ def each_curvature(losses: Tensor, outputs: Sequence[Tensor], generator: torch.G
     # What the loss is linear in has a constant slope.
     curved = Curvature([slope if slope.requires_grad else slope + 0.0 * output for slope, output in zip(slopes, outputs)], list(outputs))
     found = second_derivative(curved, lines, lengths.pop())
-    if not bool(found.isfinite().all()) or not bool(found.any()):
+    if not bool(found.isfinite().all()):
+        raise Unrecognised("the loss's second derivative in the model's outputs is not finite")
+    if not bool(found.any()):
         raise Unrecognised("the loss does not curve in the model's outputs")
     tried = torch.randn(found.shape[:2], generator=generator, dtype=torch.float64).to(found.device)
     products = lines.flat(curved.times(lines.parts(tried, outputs))).double()

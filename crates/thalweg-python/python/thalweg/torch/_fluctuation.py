@@ -211,7 +211,8 @@ class Samples:
             self._find_shared(batch)
         except Unknown as error:
             self.note(f"no norms by hooks: {error}")
-            return "chunks" if error.coupled is None and not self.coupled and self.cuts(batch) else "signs"
+            tried = error.coupled is None and not self.coupled and bool(vector.isfinite().all())
+            return "chunks" if tried and self.cuts(batch) else "signs"
         return "hooks"
 
     # What follows gives rows of all parameters and of layers.
@@ -226,6 +227,8 @@ class Samples:
             found = self.losses(batch)
             if size(batch) not in (None, len(found)):
                 raise Unknown(f"{len(found)} losses for a batch whose tensors have {size(batch)} entries")
+            if not bool(found.isfinite().all()):
+                raise Unknown("the loss of the first batch is not finite, so that it cannot be seen whether they are right")
             return found
 
         self._shared = shared_layers(self.model, self.parameters, size(batch), losses)

@@ -217,7 +217,9 @@ def curvature(losses: Tensor, outputs: Tensor, generator: torch.Generator) -> Ou
     one, other = random(), random()
     curved, again = product(one), product(other)
     plain = slope.detach()
-    if not bool(curved.isfinite().all()) or not bool(curved.any()):
+    if not bool(curved.isfinite().all()):
+        raise Unrecognised("the loss's second derivative in the model's outputs is not finite")
+    if not bool(curved.any()):
         raise Unrecognised("the loss does not curve in the model's outputs")
     tolerance = TOLERANCE.get(outputs.dtype, 0.1)
     # Classes are the last dimension, or the second one as torch's cross-entropy has them.

@@ -389,7 +389,7 @@ class Probe:
 
     def _begin(self, batch: Any, taken: Taken) -> Schedule:
         """Decides the way and the schedule, once the first batch is there."""
-        self._ask_twice(batch)
+        counted = self._ask_twice(batch)
         # A batch that is one of several microbatches costs as much less.
         passes = 1
         if "fluctuation" in self._quantities or "gauss_newton_trace" in self._quantities:
@@ -398,7 +398,7 @@ class Probe:
         for name in self._quantities:
             if name in CURVATURES:
                 assert self._sharpness is not None
-                samples = self._processes.largest(size(batch) or 1) * passes
+                samples = self._processes.largest(size(batch) or counted or 1) * passes
                 costs = self._sharpness.costs(name, samples)
             else:
                 own, trace = COSTS[self._way]
@@ -426,19 +426,21 @@ class Probe:
         self._to_logs("start", self._settings(batch))
         return schedule
 
-    def _ask_twice(self, batch: Any) -> None:
-        """Says so where the loss depends on what is not put back."""
+    def _ask_twice(self, batch: Any) -> int | None:
+        """Says so where the loss depends on what is not put back; gives how many samples it is of, where it is a vector."""
 
         def losses() -> Tensor:
             return without_graph(lambda: self._samples.losses(batch).clone(), lambda: self._measuring(-1))
 
         try:
-            same = alike(losses(), losses())
+            found = losses()
+            same = alike(found, losses())
         except Exception:
             # What fails is told where it is measured.
-            return
+            return None
         if not same:
             self._note(f"{DIFFERS}: measurements call it, and what it draws from is not put back, so that the run is not the same as without them", warn=True)
+        return len(found) if found.dim() else None
 
     def _decide(self, batch: Any, taken: Taken) -> int:
         """Decides the way of the fluctuation; gives how many batches like this one are a step's."""

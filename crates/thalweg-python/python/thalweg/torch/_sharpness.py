@@ -18,6 +18,7 @@ from ._evaluating import evaluating, without_graph
 from ._objective import Objective
 from ._optimizers import groups_differ, inverse_roots, learning_rate, preconditions, threshold
 from ._products import Hessian
+from ._said import said
 
 CURVATURES = ("lambda_max", "sharpness", "preconditioned_lambda_max", "critical_sharpness")
 
@@ -52,15 +53,10 @@ class Sharpness:
     def __init__(self, model: nn.Module, loss: Callable[[Any, Any], Tensor], data: Any, optimizer: Any, seed: int) -> None:
         self.model, self.loss, self.optimizer, self.seed = model, loss, optimizer, seed
         self.batches = batches(data, "sharpness_set")
-        sizes = [size(batch) for batch in self.batches]
-        if None in sizes:
-            raise ValueError(
-                f"`sharpness_set`: the tensors of batch {sizes.index(None)} differ in length along dimension 0, so that its "
-                "samples cannot be counted"
-            )
+        sizes = [self._count(index) for index in range(len(self.batches))]
         if 0 in sizes:
             raise ValueError(f"`sharpness_set`: batch {sizes.index(0)} has no samples: leave it out")
-        self.samples = sum(number for number in sizes if number is not None)
+        self.samples = sum(sizes)
         #: Of the objective, and of the optimizer.
         self._objective_notes: list[str] = []
         self._optimizer_notes: list[str] = []
@@ -71,6 +67,27 @@ class Sharpness:
         self._tops = {name: Top(seed) for name in ("lambda_max", "preconditioned_lambda_max")}
         self._traces = 0
         self._update: Update | None = None
+
+    def _count(self, index: int) -> int:
+        """The samples of batch `index`, by its tensors; where they do not tell (arrays of numpy, say), by the vector of the samples' losses."""
+        batch = self.batches[index]
+        found = size(batch)
+        if found is not None:
+            return found
+        try:
+            losses = without_graph(lambda: self.loss(self.model, self._here(batch)), lambda: evaluating(self.model, self.seed))
+            why = "`loss` gives no vector of the samples' losses"
+            if losses.dim() == 1:
+                return len(losses)
+        except Exception as error:
+            why = f"`loss` fails on it: {said(error)}"
+        raise ValueError(
+            f"`sharpness_set`: the samples of batch {index} cannot be counted: it has no tensors of one length along dimension 0, and {why}"
+        )
+
+    def _here(self, batch: Any) -> Any:
+        """A batch on the model's device."""
+        return moved(batch, next(self.model.parameters()).device)
 
     @property
     def optimizer_name(self) -> str:
@@ -167,8 +184,7 @@ class Sharpness:
     def _finite(self) -> bool:
         """Whether there is a curvature to measure: a training that has diverged goes on, and so does its probe."""
         for batch in self.batches:
-            here = moved(batch, next(self.model.parameters()).device)
-            value = without_graph(lambda: self.loss(self.model, here), lambda: evaluating(self.model, self.seed))
+            value = without_graph(lambda: self.loss(self.model, self._here(batch)), lambda: evaluating(self.model, self.seed))
             if not bool(value.isfinite().all()):
                 return False
         return True
