@@ -204,7 +204,7 @@ class Samples:
         """The cheapest way that knows this model and loss, ``none`` where there is none; says in a note why it is not by hooks."""
         vector = self.losses(batch)
         if vector.dim() == 0:
-            self.note("`loss` gives a mean: fluctuation is measured between parts of the batch, and single samples are not seen")
+            self.note("`loss` gives one number for the batch: fluctuation is measured between its parts, if they may stand for it, and single samples are not seen")
             return "chunks" if self.cuts(batch) else "none"
         several(len(vector))
         try:
