@@ -47,8 +47,8 @@ impl Default for Settings {
 /// Resamples, where nothing is said of them.
 const RESAMPLES: usize = 400;
 
-/// The operations of all resamples' fits, where nothing is said of their number: a fit takes d³.
-const OPERATIONS: f64 = 2e11;
+/// The operations of all resamples, where nothing is said of their number: a fit and what is predicted from it take some 5 d³.
+const OPERATIONS: f64 = 4e10;
 
 /// The noise of one output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
