@@ -10,6 +10,7 @@ mod number;
 mod output;
 mod page;
 mod progress;
+mod shell;
 mod threads;
 
 use std::process::ExitCode;

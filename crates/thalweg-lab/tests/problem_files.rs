@@ -396,6 +396,10 @@ fn values_that_leave_double_precision_are_not_taken_for_zero() {
             "`noise_standard_deviations[1]` is 1e-200: a standard deviation whose square",
         ),
         (
+            "noise_standard_deviations = [1, -0.5]",
+            "`noise_standard_deviations[1]` is -0.5: a standard deviation, which is not negative,",
+        ),
+        (
             "noise_standard_deviations = [1e200, 1]",
             "`noise_standard_deviations[0]` is 1e200: a standard deviation whose square",
         ),

@@ -13,8 +13,9 @@ use thalweg_lab::store::write_whole;
 use thalweg_report::report::{diagnosis, token_diagnosis};
 
 use super::{diagnosed, diagnosed_tokens};
-use crate::arguments::{StepArguments, count, positive, seed};
+use crate::arguments::{ColumnNames, StepArguments, count, positive, seed};
 use crate::exit::Failure;
+use crate::shell::quoted;
 use crate::{interrupt, output, progress};
 
 /// Find out which noise your labels have, and where it would take SGD
@@ -44,22 +45,12 @@ pub struct Arguments {
     /// from standard input
     #[arg(value_name = "DATA", verbatim_doc_comment)]
     file: PathBuf,
-    /// The columns to be predicted
-    #[arg(
-        long,
-        value_name = "COLUMNS",
-        value_delimiter = ',',
-        help_heading = "Of a table"
-    )]
-    targets: Vec<String>,
+    /// The columns to be predicted, as `y,z`; a name with a comma in double quotes
+    #[arg(long, value_name = "COLUMNS", help_heading = "Of a table")]
+    targets: Vec<ColumnNames>,
     /// Columns that are neither targets nor inputs
-    #[arg(
-        long,
-        value_name = "COLUMNS",
-        value_delimiter = ',',
-        help_heading = "Of a table"
-    )]
-    without: Vec<String>,
+    #[arg(long, value_name = "COLUMNS", help_heading = "Of a table")]
+    without: Vec<ColumnNames>,
     /// The target's numbers name classes
     #[arg(long, help_heading = "Of a table")]
     classes: bool,
@@ -129,8 +120,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Failure::input(Named { path, fault: error })
     };
     let asked = Columns {
-        targets: arguments.targets.clone(),
-        without: arguments.without.clone(),
+        targets: names(&arguments.targets),
+        without: names(&arguments.without),
         classes: arguments.classes,
     };
     let (rate, batch) = (arguments.step.learning_rate, arguments.step.batch());
@@ -177,6 +168,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     interrupt::if_cut_short()
 }
 
+/// The names that were given, at once or one after the other.
+fn names(given: &[ColumnNames]) -> Vec<String> {
+    given.iter().flat_map(|names| names.0.clone()).collect()
+}
+
 /// What is being done.
 const DIAGNOSING: &str = "diagnosing the noise";
 
@@ -184,15 +180,15 @@ const DIAGNOSING: &str = "diagnosing the noise";
 fn command(arguments: &Arguments) -> String {
     let mut words = vec![
         "thalweg diagnose".to_owned(),
-        arguments.file.display().to_string(),
+        quoted(&arguments.file.display().to_string()),
     ];
-    let mut flag = |name: &str, value: String| words.push(format!("{name} {value}"));
+    let mut flag = |name: &str, value: String| words.push(format!("{name} {}", quoted(&value)));
     for (name, columns) in [
         ("--targets", &arguments.targets),
         ("--without", &arguments.without),
     ] {
-        if !columns.is_empty() {
-            flag(name, columns.join(","));
+        for columns in columns {
+            flag(name, columns.to_string());
         }
     }
     if let Some(depth) = arguments.depth {
@@ -201,6 +197,9 @@ fn command(arguments: &Arguments) -> String {
     if let (Some(rate), Some(batch)) = (arguments.step.learning_rate, arguments.step.batch) {
         flag("--learning-rate", rate.to_string());
         flag("--batch", batch.to_string());
+    }
+    if let Some(resamples) = arguments.resamples {
+        flag("--resamples", resamples.to_string());
     }
     flag("--seed", arguments.seed.to_string());
     if arguments.simulate {

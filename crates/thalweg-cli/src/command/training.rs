@@ -139,6 +139,9 @@ impl Shown<'_> {
             steps(&self.0.end_steps)
         );
         let experiment = &self.0.run.experiment;
+        if experiment.seeds.len() > 1 {
+            words.push_str(" End/start is the geometric mean of the seeds' own ratios.");
+        }
         let mut own = experiment.measured_steps();
         own.retain(|step| quantity::end(experiment.steps).contains(step));
         if !self.0.end_steps.is_empty() && self.0.end_steps != own {

@@ -108,6 +108,51 @@ fn the_page_says_what_was_found_and_what_would_change_it() {
 }
 
 #[test]
+fn a_column_with_a_comma_in_its_name_stands_in_quotes() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let table = table().replacen("c,y,z", "\"width, m\",\"size, m²\",z", 1);
+    let [targets, without] = ["z,\"size, m²\"", "\"width, m\""];
+    let asked = [
+        "diagnose",
+        "-",
+        "--targets",
+        targets,
+        "--without",
+        without,
+        "--json",
+        "--html",
+    ];
+    let asked = [&asked[..], &[page.to_str().unwrap()]].concat();
+    let found = run_with_input(&asked, table.as_bytes()).json();
+    assert_eq!(
+        found["outputs"][0]["name"], "size, m²",
+        "{}",
+        found["outputs"]
+    );
+    let page = std::fs::read_to_string(page).unwrap();
+    let command = "thalweg diagnose - --targets &#39;z,&quot;size, m²&quot;&#39; --without";
+    assert!(page.contains(command), "{page}");
+}
+
+#[test]
+fn a_batch_is_at_most_the_rows_that_are_simulated() {
+    let step = ["--learning-rate", "0.01", "--batch", "601"];
+    let asked = [
+        &["diagnose", "-", "--targets", "y,z", "--simulate"],
+        &step[..],
+    ]
+    .concat();
+    let refused = run_with_input(&asked, table().as_bytes());
+    let words = "the batch is 601, and SGD is run on 600 rows here: give a batch of at most 600";
+    assert!(
+        refused.status == Some(2) && refused.stderr.contains(words),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn a_training_says_what_its_network_leaves_and_a_simulation_where_to_look() {
     let folder = tempfile::tempdir().unwrap();
     let [trained, simulated] =

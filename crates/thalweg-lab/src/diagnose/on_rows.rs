@@ -27,6 +27,16 @@ pub struct OnRows {
     pub end: SimulatedEnd,
 }
 
+/// A minibatch larger than what it is drawn from.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the batch is {batch}, and SGD is run on {rows} rows here: give a batch of at most {rows}, or do not simulate"
+)]
+struct BatchBeyondRows {
+    batch: usize,
+    rows: usize,
+}
+
 /// B where none is given.
 const BATCH: usize = 10;
 
@@ -56,6 +66,12 @@ impl OnRows {
         };
         let problem = &diagnosis.problem;
         let step = step.unwrap_or((RATE / diagnosis.sharpness.value, BATCH.min(rows)));
+        if step.1 > rows {
+            return Err(AnswerError::input(BatchBeyondRows {
+                batch: step.1,
+                rows,
+            }));
+        }
         let minimum = Minimum::of_sgd(problem).map_err(AnswerError::input)?;
         let start = minimum.weights().map_err(AnswerError::work)?;
         let relaxation = relaxation(problem, step);

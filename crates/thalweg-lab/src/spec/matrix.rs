@@ -64,11 +64,16 @@ pub(crate) fn matrix(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
 /// diag(deviations²).
 pub(crate) fn from_deviations(field: &Field<'_>) -> Result<Mat<f64>, Fault> {
     let deviations = values(field)?;
-    let lost = |deviation: &f64| *deviation != 0.0 && !(deviation * deviation).is_normal();
-    match deviations.iter().position(lost) {
-        None => Ok(covariance::from_deviations(&deviations)),
-        Some(index) => Err(field.list("")?[index].not(SQUARED)),
+    let lost = |deviation: f64| deviation != 0.0 && !(deviation * deviation).is_normal();
+    for (index, &deviation) in deviations.iter().enumerate() {
+        if deviation < 0.0 {
+            return Err(field.list("")?[index].not("a standard deviation, which is not negative,"));
+        }
+        if lost(deviation) {
+            return Err(field.list("")?[index].not(SQUARED));
+        }
     }
+    Ok(covariance::from_deviations(&deviations))
 }
 
 /// Rows and columns of what [`matrix`] would read, where it says so and may be so; nothing is made yet.

@@ -94,7 +94,7 @@ impl Alphabet {
 fn shown(character: char) -> String {
     match character {
         ' ' => "space".to_owned(),
-        other => other.escape_default().to_string(),
+        other => other.escape_debug().to_string(),
     }
 }
 

@@ -50,13 +50,18 @@ impl DensitySettings {
     }
 }
 
-/// A quadrature rule: Σ w f(θ) for the integral of f.
+/// A quadrature rule: Σ w f(θ) for the integral of f, θ in ascending order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule(Vec<(f64, f64)>);
 
 impl Rule {
     fn integral(&self, f: &impl Fn(f64) -> f64) -> f64 {
         self.0.iter().map(|&(node, weight)| weight * f(node)).sum()
+    }
+
+    /// The weight of the nodes that are at most `bound`.
+    fn up_to(&self, bound: f64) -> f64 {
+        self.integral(&|x| if x <= bound { 1.0 } else { 0.0 })
     }
 }
 
@@ -66,6 +71,33 @@ struct Pair {
     gauss: Rule,
     /// Its error is about that of the Gauss rule with one node less, with the other sign.
     anti: Rule,
+}
+
+impl Pair {
+    /// How far the rules' weights up to `bound` lie apart: there, or on average between the nodes of the Gauss rule beside it, whichever is more.
+    /// Both rise by steps, and where eigenvalues lie closely a step is the error; at one point the two may agree by chance.
+    fn apart(&self, bound: f64) -> f64 {
+        let known = self.gauss.up_to(bound);
+        let distance = |x: f64| (known - self.anti.up_to(x)).abs();
+        let nodes = &self.gauss.0;
+        let after = nodes.partition_point(|&(node, _)| node <= bound);
+        if after == 0 || after == nodes.len() {
+            return distance(bound);
+        }
+        let (low, high) = (nodes[after - 1].0, nodes[after].0);
+        let between = self
+            .anti
+            .0
+            .iter()
+            .map(|&(node, _)| node)
+            .filter(|node| low < *node && *node < high);
+        let (mut from, mut area) = (low, 0.0);
+        for node in between.chain([high]) {
+            area += (node - from) * distance(from);
+            from = node;
+        }
+        distance(bound).max(area / (high - low))
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,9 +121,9 @@ pub struct Density {
 /// from v, here with full reorthogonalisation, gives its Gauss rule. Where the dimension is at most probes · steps the
 /// eigenvalues themselves are computed instead, exactly.
 ///
-/// Two errors remain, and both are reported by every integral: that of sampling, as the standard error
-/// over probes; and that of quadrature, estimated by the anti-Gauss rule (Laurie, *Anti-Gaussian quadrature
-/// formulas*, 1996). An integral has converged when the second is below the first.
+/// Two errors remain: that of sampling, which is the standard error over probes; and that of quadrature, estimated by the
+/// anti-Gauss rule (Laurie, *Anti-Gaussian quadrature formulas*, 1996). The error of every integral is the root of the sum of both squares, and an integral has converged when
+/// the second is below the first.
 ///
 /// # Errors
 /// When there are fewer than two probes or steps, a product fails or is not finite, or a decomposition fails.
@@ -159,12 +191,25 @@ fn dense<S: VectorSpace + ?Sized>(
 }
 
 impl Density {
-    /// The mean of f over the spectrum, ∫ f φ = (1/n) tr f(A), with its standard error.
+    /// The mean of f over the spectrum, ∫ f φ = (1/n) tr f(A), for a smooth f. (The two rules may agree by chance on one that jumps.)
     pub fn integral(&self, f: impl Fn(f64) -> f64) -> Estimate {
+        self.estimate(&f, |pairs, value| {
+            let size = mean(pairs, |pair| pair.gauss.integral(&|x| f(x).abs()));
+            let apart = (value - mean(pairs, |pair| pair.anti.integral(&f))).abs();
+            if apart <= ROUNDING * size { 0.0 } else { apart }
+        })
+    }
+
+    /// ∫ f φ, `quadrature` being its error of quadrature from the probes and the value.
+    fn estimate(
+        &self,
+        f: &impl Fn(f64) -> f64,
+        quadrature: impl Fn(&[Pair], f64) -> f64,
+    ) -> Estimate {
         let pairs = match &self.rules {
             Rules::Exact(rule) => {
                 return Estimate {
-                    value: rule.integral(&f),
+                    value: rule.integral(f),
                     uncertainty: Uncertainty::Rounding,
                     matvecs: self.matvecs,
                     status: Status::Exact,
@@ -172,20 +217,17 @@ impl Density {
             }
             Rules::Probes(pairs) => pairs,
         };
-        let samples: Vec<f64> = pairs.iter().map(|pair| pair.gauss.integral(&f)).collect();
+        let samples: Vec<f64> = pairs.iter().map(|pair| pair.gauss.integral(f)).collect();
         let Sampled { value, error, .. } = Sampled::mean(&samples);
-        let average =
-            |g: &dyn Fn(&Pair) -> f64| pairs.iter().map(g).sum::<f64>() / pairs.len() as f64;
-        let quadrature = (value - average(&|pair| pair.anti.integral(&f))).abs();
-        let size = average(&|pair| pair.gauss.integral(&|x| f(x).abs()));
+        let quadrature = quadrature(pairs, value);
         Estimate {
             value,
             uncertainty: Uncertainty::StandardError {
-                value: error,
+                value: error.hypot(quadrature),
                 probes: pairs.len(),
             },
             matvecs: self.matvecs,
-            status: Status::met(quadrature <= error.max(ROUNDING * size)),
+            status: Status::met(quadrature <= error),
         }
     }
 
@@ -194,9 +236,11 @@ impl Density {
         self.integral(|x| x.powi(power))
     }
 
-    /// The fraction of eigenvalues that are at most `bound`.
+    /// The fraction of eigenvalues that are at most `bound`. Where they lie closely about it, its error of quadrature falls as 1/steps alone.
     pub fn cumulative(&self, bound: f64) -> Estimate {
-        self.integral(|x| if x <= bound { 1.0 } else { 0.0 })
+        self.estimate(&|x| if x <= bound { 1.0 } else { 0.0 }, |pairs, _| {
+            mean(pairs, |pair| pair.apart(bound))
+        })
     }
 
     /// φ smoothed by a Gaussian of standard deviation `width` > 0, at `point`: to be drawn. Smoothing needs
@@ -246,6 +290,11 @@ impl Density {
             |(low, high), &(x, _)| (low.min(x), high.max(x)),
         )
     }
+}
+
+/// The mean over the probes.
+fn mean(pairs: &[Pair], of: impl Fn(&Pair) -> f64) -> f64 {
+    pairs.iter().map(of).sum::<f64>() / pairs.len() as f64
 }
 
 /// The rules of the measure that the basis' first vector sees.

@@ -9,7 +9,7 @@ pub enum TheoryError {
     /// Σε is singular on directions that the teacher uses, so that no minimum is selected: along
     /// them W_D can grow, and the others shrink, without end while the fluctuation falls.
     #[error(
-        "noise_covariance has rank {rank} of {dimension}, and the teacher writes to outputs without noise ({leak:.1e} of V√Σx in norm): Theorem 1 needs noise on every output that the teacher uses; add some, for example 1e-6 of the largest variance"
+        "noise_covariance has rank {rank} of {dimension}, and the teacher writes to outputs without noise ({leak:.1e} of V√Σx in norm): Theorem 1 needs noise on every output that the teacher uses, and as one of them loses its noise, T of the minimum grows without bound; give each the noise that it has (a small one, made up, decides T)"
     )]
     NoiseSingular {
         /// rank Σε, below d_y.

@@ -11,6 +11,7 @@ use thalweg_lab::sweep::{self, Listed, Store};
 use super::failure;
 use crate::exit::Failure;
 use crate::output;
+use crate::shell::quoted;
 
 /// Hand the cells that are missing to Slurm, as arrays of tasks
 ///
@@ -183,15 +184,6 @@ fn lines(commands: &[Vec<String>], largest: Option<usize>) -> String {
         lines += &(words.join(" ") + "\n");
     }
     lines
-}
-
-/// `word` as a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// So many cells that a task takes ten minutes, by what the finished ones took or else by a timed one of each kind.

@@ -73,8 +73,8 @@ fn whole<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Diagnos
 fn said(text: &str) -> String {
     match text.split_once("Disabled feature at compile time: ") {
         Some((_, packing)) => format!(
-            "its columns are packed by {packing}, which is not read here: write the file packed by Snappy or not packed (compression=\"snappy\" in pandas, polars \
-             and pyarrow)"
+            "its columns are packed by {packing}, which is not read here: write the file packed by Snappy, zstd or gzip, or not packed \
+             (compression=\"zstd\" in pandas, polars and pyarrow)"
         ),
         None => text.to_owned(),
     }
@@ -138,9 +138,57 @@ impl Records for Parquet {
 
 #[cfg(test)]
 mod tests {
-    use parquet::data_type::Decimal;
+    use std::io::{Seek, Write};
+    use std::sync::Arc;
+
+    use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+    use parquet::data_type::{Decimal, DoubleType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
 
     use super::*;
+
+    /// A file of the columns a and b, with three rows.
+    fn file(packing: Compression) -> File {
+        let schema = parse_message_type("message m { REQUIRED DOUBLE a; REQUIRED DOUBLE b; }");
+        let properties = WriterProperties::builder().set_compression(packing);
+        let properties = Arc::new(properties.build());
+        let mut writer =
+            SerializedFileWriter::new(Vec::new(), Arc::new(schema.unwrap()), properties).unwrap();
+        let mut rows = writer.next_row_group().unwrap();
+        for values in [[1.0, 2.0, 3.0], [-0.5, 0.25, 1e300]] {
+            let mut column = rows.next_column().unwrap().unwrap();
+            let typed = column.typed::<DoubleType>();
+            typed.write_batch(&values, None, None).unwrap();
+            column.close().unwrap();
+        }
+        rows.close().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&writer.into_inner().unwrap()).unwrap();
+        file.rewind().unwrap();
+        file
+    }
+
+    /// What pandas, polars and pyarrow pack by unless they are told otherwise, and gzip.
+    #[test]
+    fn packed_tables_are_read() {
+        for packing in [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::ZSTD(ZstdLevel::default()),
+            Compression::GZIP(GzipLevel::default()),
+        ] {
+            let mut table = Parquet::new(file(packing)).unwrap();
+            assert_eq!(table.names(), ["a", "b"]);
+            let mut cells = Vec::new();
+            for row in [[1.0, -0.5], [2.0, 0.25], [3.0, 1e300]] {
+                assert!(table.next(&mut cells).unwrap(), "{packing:?}");
+                assert_eq!(cells, row.map(Cell::Number), "{packing:?}");
+            }
+            assert!(!table.next(&mut cells).unwrap(), "{packing:?}");
+        }
+    }
 
     #[test]
     fn decimals_are_numbers() {
@@ -150,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_packing_that_is_not_read_has_a_way_out() {
-        let words = said("Parquet error: Disabled feature at compile time: zstd");
-        assert!(words.contains("packed by zstd") && words.contains("compression=\"snappy\""));
+        let words = said("Parquet error: Disabled feature at compile time: lz4");
+        assert!(words.contains("packed by lz4") && words.contains("compression=\"zstd\""));
         assert_eq!(said("EOF: too short"), "EOF: too short");
     }
 }

@@ -96,9 +96,9 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
     if linear_in_each_parameter(objective.model):
         try:
             with unhooked(objective.model), rows_kept(objective.model):
-                value, passes = gauss_newton_trace(objective)
-            if curves_as_gauss_newton(objective):
-                return Estimate(value, 0.0, "rounding", passes, True)
+                if curves_as_gauss_newton(objective):
+                    value, passes = gauss_newton_trace(objective)
+                    return Estimate(value, 0.0, "rounding", passes, True)
         except Unfit:
             pass
     return trace(Hessian(objective), products=products, seed=seed)
