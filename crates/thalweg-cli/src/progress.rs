@@ -9,9 +9,25 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar of `total` parts, called `whole` together, with the time left; invisible where standard error is not a terminal.
 pub fn bar(total: u64, whole: &str) -> ProgressBar {
-    let template = format!("{{msg}} [{{bar:30}}] {{percent:>3}} % of {whole}, {{eta}} left");
+    styled(
+        total,
+        &format!("{{msg}} [{{bar:30}}] {{percent:>3}} % of {whole}, {{eta}} left"),
+    )
+}
+
+/// The same of parts that take unlike times: with the time that has gone by, from which none that is left can be told.
+pub fn bar_of_unlike(total: u64, whole: &str) -> ProgressBar {
+    let bar = styled(
+        total,
+        &format!("[{{bar:30}}] {{msg}}, {{elapsed}} for {whole}"),
+    );
+    bar.enable_steady_tick(SOON);
+    bar
+}
+
+fn styled(total: u64, template: &str) -> ProgressBar {
     // The template is fixed but for the name, and a bar that looks wrong must not end a run.
-    let style = ProgressStyle::with_template(&template)
+    let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ");
     ProgressBar::with_draw_target(Some(total), drawn()).with_style(style)

@@ -257,12 +257,19 @@ async function look() {
       if (shownSweep !== null && !there(shownSweep)) shownSweep = null;
       listed();
     }
-    const runs = [];
-    for (const path of [...chosen]) runs.push({ path, run: await get(`/api/folder/run/${address(path)}`) });
+    const runs = [], faults = [];
+    for (const path of [...chosen]) {
+      try {
+        runs.push({ path, run: await get(`/api/folder/run/${address(path)}`) });
+      } catch (error) {
+        // The others are shown all the same.
+        faults.push(`${path}: ${error.message}`);
+      }
+    }
     drawRuns(runs);
     $("sweep").hidden = shownSweep === null;
     if (shownSweep !== null) drawSweep(await get(`/api/folder/sweep/${address(shownSweep)}`));
-    complain("");
+    complain(faults.join(" "));
     $("main").dataset.looked = Number($("main").dataset.looked ?? 0) + 1;
   } catch (error) {
     complain(error.message);

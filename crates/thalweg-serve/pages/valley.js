@@ -231,7 +231,12 @@ function draw() {
   $("lambda").textContent = `${shown(prediction.lambda_max, 5)} loss/weight²`;
   $("stability").textContent = shown(prediction.run.stability_number, 3);
   $("relaxation").textContent = shown(prediction.run.relaxation_steps, 3);
-  $("validity").textContent = view.validity?.warning ?? (view.validity?.in_range ? "In the range of the theory: η λ_max/2 and the fluctuation of the product of the weights are within its limits." : "");
+  $("stability-formula").textContent = prediction.run.stability_formula;
+  $("verdicts").replaceChildren(...view.verdicts.map(({ of, sentence }) => {
+    const verdict = document.createElement("p");
+    verdict.append(Object.assign(document.createElement("b"), { textContent: `${of}: ` }), sentence);
+    return verdict;
+  }));
   $("notes").replaceChildren(...view.notes.map(note => Object.assign(document.createElement("li"), { textContent: note })));
   restart();
 }

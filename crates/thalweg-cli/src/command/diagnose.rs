@@ -45,7 +45,7 @@ pub struct Arguments {
     /// from standard input
     #[arg(value_name = "DATA", verbatim_doc_comment)]
     file: PathBuf,
-    /// The columns to be predicted, as `y,z`; a name with a comma in double quotes
+    /// The columns to be predicted: y,z; a name with a comma in double quotes
     #[arg(long, value_name = "COLUMNS", help_heading = "Of a table")]
     targets: Vec<ColumnNames>,
     /// Columns that are neither targets nor inputs

@@ -12,7 +12,7 @@ use thalweg_report::report::{self, ReportError};
 use thalweg_report::results::ResultsError;
 
 use crate::exit::Failure;
-use crate::output;
+use crate::{output, progress};
 
 /// Write the page of a reproduction, a run or a probe's log, as one HTML file
 ///
@@ -94,7 +94,11 @@ fn of_one(directory: &Path, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn write(directory: &Path, watch: Option<u64>) -> Result<PathBuf, Failure> {
-    report::write_live(directory, watch).map_err(|error| match &error {
+    let written = progress::waiting(
+        "making the page, with the theory beside what was measured",
+        || report::write_live(directory, watch),
+    );
+    written.map_err(|error| match &error {
         ReportError::Store(cause) | ReportError::Results(ResultsError::Store(cause)) => {
             Failure::stored(&error, cause)
         }

@@ -47,7 +47,7 @@ pub struct Arguments {
     /// fig2-linear and fig5-linear are other names of fig2 and fig5.
     #[arg(value_name = "FIGURE", default_value = reproduce::ALL, value_parser = figure_names())]
     figures: Vec<String>,
-    /// Shorter runs: everything in about a minute on two cores
+    /// Shorter runs: everything in some five minutes on two cores
     #[arg(long)]
     quick: bool,
     /// Directory for pictures, data and report
@@ -60,7 +60,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  Everything, in about a minute; then open reproduction/report.html:
+  Everything, in some minutes; then open reproduction/report.html:
     thalweg reproduce --quick
   One figure at its full budget:
     thalweg reproduce fig6 --out figure6
@@ -99,18 +99,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     )
     .map_err(Failure::input)?;
     leave::keeping(format!(
-        "the figures that were finished are in {}, with a report of them",
+        "the figures that were finished, if any, are in {}, with a report of them",
         arguments.out.display()
     ));
     interrupt::patiently();
-    // A figure counts as a hundred: each tells how much of itself is done.
-    let bar = progress::bar(
-        100 * figures.len() as u64,
-        &format!("{} figure(s)", figures.len()),
-    );
+    // A figure counts as a hundred: each tells how much of its runs is done, and then it is compared with theory and drawn.
+    let count = figures.len();
+    let bar = progress::bar_of_unlike(100 * count as u64, &format!("{count} figure(s)"));
     let tell = |name: &'static str, done: f64| {
         let place = figures.iter().position(|entry| entry.id == name);
-        bar.set_message(name);
+        bar.set_message(if done < 1.0 {
+            format!("{name} is run")
+        } else {
+            format!("{name} is compared with theory")
+        });
         bar.set_position(100 * place.unwrap_or(0) as u64 + (100.0 * done) as u64);
     };
     let results = reproduce::write(&figures, budget, &arguments.out, &tell, interrupt::asked());

@@ -17,7 +17,7 @@ use crate::arguments::{
     ProblemArguments, RecipeArguments, Seeds, StartArguments, StepArguments, count, missing,
 };
 use crate::exit::Failure;
-use crate::{interrupt, output};
+use crate::{interrupt, output, progress};
 
 /// Run SGD with many seeds, and compare where it gets with the theory
 ///
@@ -102,7 +102,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
     })?;
     let stored = store::load(&arguments.out).map_err(|error| Failure::stored(&error, &error))?;
-    let comparison = Comparison::of(&stored).map_err(Failure::work)?;
+    let compare = || Comparison::of(&stored).map_err(Failure::work);
+    let comparison = progress::waiting("following the theory from the same starts", compare)?;
     if arguments.json {
         output::print_json(&answer::simulated(
             &comparison,

@@ -126,7 +126,7 @@ fn a_column_with_a_comma_in_its_name_stands_in_quotes() {
     let asked = [&asked[..], &[page.to_str().unwrap()]].concat();
     let found = run_with_input(&asked, table.as_bytes()).json();
     assert_eq!(
-        found["outputs"][0]["name"], "size, m²",
+        found["outputs"][1]["name"], "size, m²",
         "{}",
         found["outputs"]
     );

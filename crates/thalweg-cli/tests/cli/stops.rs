@@ -159,7 +159,7 @@ fn an_answer_keeps_what_its_runs_came_to() {
         let run = stopped(&arguments, signal, 2500);
         assert_eq!(run.status, Some(130), "{arguments:?}: {}", run.stderr);
         assert!(
-            run.stdout.contains("Time was up before T had settled"),
+            run.stdout.contains("The runs ended before T had settled"),
             "{}",
             run.stdout
         );

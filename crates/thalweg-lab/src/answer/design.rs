@@ -55,9 +55,16 @@ impl DesignAnswer {
         target.check().map_err(AnswerError::input)?;
         let question = Question::new(problem, settings)?;
         let before = question.before()?;
+        target.check_at(&before).map_err(AnswerError::input)?;
         let is_met = target.is_met(&before);
         let (mut designs, mut unreached) = (Vec::new(), Vec::new());
-        for &lever in levers.iter().filter(|_| !is_met) {
+        let is_first = |(i, lever): &(usize, &&'static dyn Lever)| {
+            levers[..*i]
+                .iter()
+                .all(|before| before.key() != lever.key())
+        };
+        let levers = levers.iter().enumerate().filter(is_first);
+        for (_, &lever) in levers.filter(|_| !is_met) {
             match question.answer(&before, target, lever) {
                 Ok(found) => designs.push((lever, found)),
                 Err(error) => {

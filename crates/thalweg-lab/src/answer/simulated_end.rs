@@ -252,7 +252,7 @@ impl SimulatedEnd {
                 String::new()
             };
             words += &format!(
-                " Time was up before T had settled{change}{short}{unknown}. With --seconds they go on for longer."
+                " The runs ended before T had settled{change}{short}{unknown}. With more --seconds they go on for longer."
             );
         }
         words

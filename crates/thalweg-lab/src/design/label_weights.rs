@@ -77,5 +77,7 @@ fn words(weights: &Mat<f64>) -> String {
         Written::Rows(rows) => format!("M = {rows} (`label_weights` in a file)"),
         Written::Elsewhere => "M as JSON has it as `label_weights`".to_owned(),
     };
-    format!("let the network learn M y, {weights}")
+    format!(
+        "let the network learn M y, {weights}; T, T_min and λ_max are then those of that other problem"
+    )
 }

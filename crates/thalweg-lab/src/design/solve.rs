@@ -21,9 +21,15 @@ pub enum Target {
     Ratio(f64),
     /// λ_max, in loss/weight².
     LambdaMax(f64),
-    /// A stability number of at most 1: λ_max of at most 2(1 + β)/η, less under SAM and weight decay.
+    /// A stability number below 1, 0.999 where it has to be made so: λ_max below 2(1 + β)/η, less under SAM and weight decay.
     Stable,
 }
+
+/// The stability number at the edge, where SGD cannot rest any more.
+const EDGE: f64 = 1.0;
+
+/// What is aimed at short of the edge: a lever set to six digits, as it is printed, is then on this side of it too.
+const STABLE: f64 = 0.999;
 
 /// What is predicted of one problem and recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +112,14 @@ pub enum DesignError {
         /// What is right.
         needed: &'static str,
     },
+    /// The quantity has no value at the end as it is.
+    #[error(
+        "{what} is undefined here: with V√Σx = 0 the flattest minimum has T = 0; aim at a sharpness or an eigenvalue instead"
+    )]
+    Undefined {
+        /// The targeted quantity.
+        what: &'static str,
+    },
     /// The lever cannot be moved.
     #[error(transparent)]
     Lever(#[from] LeverError),
@@ -169,7 +183,7 @@ impl Target {
     pub fn value(self) -> f64 {
         match self {
             Self::Sharpness(value) | Self::Ratio(value) | Self::LambdaMax(value) => value,
-            Self::Stable => 1.0,
+            Self::Stable => STABLE,
         }
     }
 
@@ -191,7 +205,16 @@ impl Target {
     /// Whether `predicted` has what is wanted.
     pub fn is_met(self, predicted: &DesignPrediction) -> bool {
         let (found, wanted) = (self.of(predicted), self.value());
-        (found - wanted).abs() <= MET * wanted || (self.is_bound() && found < wanted)
+        (found - wanted).abs() <= MET * wanted || (self.is_bound() && found < EDGE)
+    }
+
+    /// Refuses a quantity that has no value where SGD ends as it is.
+    pub(crate) fn check_at(self, before: &DesignPrediction) -> Result<(), DesignError> {
+        let what = self.what();
+        let is_defined = !self.of(before).is_nan();
+        is_defined
+            .then_some(())
+            .ok_or(DesignError::Undefined { what })
     }
 
     /// Refuses what no lever can meet, since the quantity has no such value.
@@ -300,6 +323,7 @@ impl<'a> Question<'a> {
         lever: &dyn Lever,
     ) -> Result<Designed, DesignError> {
         target.check()?;
+        target.check_at(before)?;
         let stop = Stop::here();
         let travel = lever.travel(self.problem, self.settings)?;
         let mut known = Vec::new();

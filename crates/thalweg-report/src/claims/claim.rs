@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tolerance::Tolerance;
+use super::tolerance::{ROUNDING, Tolerance};
 use crate::statistics::Measured;
 
 /// A statement with the numbers that decide it.
@@ -172,6 +172,20 @@ impl Claim {
             too_early: None,
             beside: Vec::new(),
         }
+    }
+
+    /// The same where another statement says `other`: it agrees within half of what lies between the two, where that is less than its tolerance, so that a
+    /// measurement cannot agree with both. (Nothing is changed where they say the same.)
+    #[must_use]
+    pub fn told_from(mut self, other: f64) -> Self {
+        let half = 0.5 * (other / self.predicted - 1.0).abs();
+        if let Some(relative) = self.tolerance.relative()
+            && half > ROUNDING
+            && half < relative
+        {
+            self.tolerance = Tolerance::Within { relative: half };
+        }
+        self
     }
 
     /// A claim about a ratio whose logarithm was averaged over trials.

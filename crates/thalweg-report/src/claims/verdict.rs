@@ -292,7 +292,7 @@ impl Claim {
             && toward > -doubt
         {
             let reason = format!(
-                "the difference is {:.1} standard errors: {ERRORS} would decide",
+                "the difference is {:.2} standard errors: {ERRORS} would decide",
                 toward.abs() / error
             );
             return undecided(Cause::TooNoisy, reason);

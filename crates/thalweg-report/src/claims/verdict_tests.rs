@@ -110,7 +110,7 @@ fn a_sampled_inequality_is_undecided_within_three_standard_errors() {
         undecided
             .reason
             .unwrap()
-            .contains("2.5 standard errors: 3 would decide")
+            .contains("2.50 standard errors: 3 would decide")
     );
 }
 
@@ -295,4 +295,17 @@ fn numbers_that_are_not_finite_are_not_measured() {
         let json = serde_json::to_string(&judged).unwrap();
         assert_eq!(serde_json::from_str::<Judged>(&json).unwrap(), judged);
     }
+}
+
+/// 10 and 10.3 are 3 % apart: each is told from the other to 1.5 %, and what is 10.2 is not 10; 10 and 10 are one.
+#[test]
+fn a_claim_that_is_told_from_another_does_not_agree_with_both() {
+    let of = |predicted: f64, other: f64| {
+        let claim = Claim::exact("T", paper("eq. 14"), (10.2, predicted), "here", SGD);
+        claim.told_from(other).judge()
+    };
+    assert_eq!(of(10.0, 10.3).verdict, Verdict::Disagrees);
+    assert_eq!(of(10.3, 10.0).verdict, Verdict::Agrees);
+    assert_eq!(of(10.0, 10.0 + 1e-12).tolerance, SGD);
+    assert_eq!(of(10.0, 30.0).tolerance, SGD);
 }

@@ -97,7 +97,7 @@ fn caption(runs: &Contrast, by_step: bool) -> String {
     let mut words =
         "Means over the seeds that had not diverged, with a band of one standard error.".to_owned();
     if !by_step {
-        words += " η²/B is not the same in all, so that they are drawn against the slow time, in which theory’s path is one for all.";
+        words += " η²/B is not the same in all, so that they are drawn against the slow time, in which runs on one problem from one start have one path in theory.";
     }
     if let Some(caution) = runs.caution() {
         words += " ";

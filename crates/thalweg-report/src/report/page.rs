@@ -156,7 +156,7 @@ fn reading() -> String {
     let mut out = String::from("<details><summary>How the verdicts come about</summary><dl>");
     let meanings = [
         format!(
-            "the measured value is within the tolerance of the prediction, and the measurement is precise enough to have shown otherwise: {ERRORS} standard errors are no more than the tolerance. Where one number is claimed to be larger or smaller than another, the difference is {ERRORS} standard errors at least. Tolerances were fixed before the runs and stand in each row."
+            "the measured value is within the tolerance and {ERRORS} standard errors of the prediction, and the measurement is precise enough to have shown otherwise: {ERRORS} standard errors are no more than the tolerance. Where one number is claimed to be larger or smaller than another, the difference is {ERRORS} standard errors at least. Tolerances were fixed before the runs and stand in each row."
         ),
         format!(
             "the measured value is beyond the tolerance by more than {ERRORS} standard errors, and the theory claims to hold there."

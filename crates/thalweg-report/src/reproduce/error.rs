@@ -28,7 +28,7 @@ pub enum ReproduceError {
         known: Vec<&'static str>,
     },
     /// The work was asked to stop.
-    #[error("stopped before {figure} was finished; the figures before it are written")]
+    #[error("stopped before {figure} was finished; the figures before it, if any, are written")]
     Stopped {
         /// The figure in work.
         figure: &'static str,

@@ -134,12 +134,18 @@ fn excess(ran: &Ran, variance: f64) -> Result<PerTrial, ReproduceError> {
 
 fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
     let mut claims = Vec::new();
+    let without = ran.compared(&name(VARIANCES[0]), &SLOW_FLOW)?;
+    let without = without.limit(&SHARPNESS)?;
     for variance in VARIANCES {
         let (run, title) = (name(variance), format!("n = {variance}"));
         let (runs, flows) = (ran.linear(&run)?, ran.compared(&run, &SLOW_FLOW)?);
         let source = beyond("Theorem 1 for the problem that is learnt");
-        claims.push(SHARPNESS.against_flow(&title, runs.1, &flows));
-        claims.push(SHARPNESS.against_limit(&title, source, runs, &flows)?);
+        for claim in [
+            SHARPNESS.against_flow(&title, runs.1, &flows),
+            SHARPNESS.against_limit(&title, source, runs, &flows)?,
+        ] {
+            claims.push(claim.told_from(without));
+        }
     }
     let mut worst = (0.0, 1.0, 1.0);
     for variance in along() {

@@ -125,7 +125,12 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
         drift.limit(&SHARPNESS)?,
         ran.compared(PLAIN, &SLOW_FLOW)?.limit(&SHARPNESS)?,
     );
-    claims.push(SHARPNESS.against_flow("normalised SAM", trials, &drift));
+    // Which starts at Theorem 1's minimum.
+    claims.push(
+        SHARPNESS
+            .against_flow("normalised SAM", trials, &drift)
+            .told_from(theorem),
+    );
     claims.push(Claim::exact(
         "normalised SAM: T at its own end is below T at Theorem 1's minimum",
         beyond("the force of ρ E‖g‖"),

@@ -85,8 +85,9 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
         let misalignment = noise_misalignment(&experiment.problem);
         let title = format!("noise turned by {angle}° (misalignment {misalignment:.2})");
         let exact = drift.limit(&SHARPNESS)?;
-        claims.push(stays(&title, exact, trials));
-        claims.push(SHARPNESS.against_flow(&title, trials, &drift));
+        let follows = SHARPNESS.against_flow(&title, trials, &drift);
+        claims.push(stays(&title, exact, trials).told_from(follows.predicted));
+        claims.push(follows.told_from(exact));
         claims.push(FLUCTUATION.against_flow(&title, trials, &drift));
     }
     Ok(claims)

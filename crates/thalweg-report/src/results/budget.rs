@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Budget {
     /// Runs of a few hundred steps, which decide nothing: to try what is around them.
     Tiny,
-    /// Everything together in about a minute on two cores; long runs are cut short and say so.
+    /// Everything together in some five minutes on two cores; long runs are cut short and say so.
     Quick,
     /// Each figure in under ten minutes on two cores.
     Full,

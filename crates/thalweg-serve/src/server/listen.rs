@@ -59,7 +59,9 @@ pub enum ServeError {
         source: io::Error,
     },
     /// Nobody may listen there.
-    #[error("port {port} of {host} cannot be listened at; --port 0 takes any that is free")]
+    #[error(
+        "port {port} of {host} cannot be listened at; --port 0 takes any that is free, and --host must be an address of this machine"
+    )]
     Listen {
         /// As it was given.
         host: String,

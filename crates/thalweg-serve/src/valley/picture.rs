@@ -29,6 +29,8 @@ pub struct Picture {
     pub flow: Trajectory,
     /// By which drift.
     pub drift: Drift,
+    /// How far each prediction is to be believed: of what, and the sentence.
+    pub verdicts: Vec<(&'static str, String)>,
     /// What a reader should know beside the numbers, in sentences.
     pub notes: Vec<String>,
 }
@@ -67,11 +69,20 @@ impl Picture {
                 problem.depth()
             ));
         }
+        let of_flow = flow.validity.clone().map(Belief::from);
+        let of_flow = of_flow.map(|belief| ("Slow flow", belief.sentence));
+        let at_rest = match drift {
+            Drift::Symmetric => "Where SGD ends",
+            Drift::Exact => "Least fluctuation",
+        };
+        let of_end = answer.run.as_ref();
+        let of_end = of_end.map(|run| (at_rest, run.belief.sentence.clone()));
         Ok(Self {
             setting: *setting,
             prediction: answer.json(),
             map,
             marks,
+            verdicts: of_end.into_iter().chain(of_flow).collect(),
             flow,
             drift,
             notes,
@@ -89,7 +100,8 @@ impl Picture {
             .snapshots
             .iter()
             .map(|s| Valley::gains(&s.weights));
-        let belief = self.flow.validity.clone().map(Belief::from);
+        let verdicts = self.verdicts.iter();
+        let verdicts = verdicts.map(|(of, sentence)| json!({ "of": of, "sentence": sentence }));
         json!({
             "query": self.setting.query(),
             "prediction": self.prediction,
@@ -105,7 +117,7 @@ impl Picture {
                 "sharpness": all(&|s| s.sharpness),
                 "fluctuation": all(&|s| s.fluctuation),
             },
-            "validity": belief,
+            "verdicts": verdicts.collect::<Vec<_>>(),
             "notes": self.notes,
         })
     }
@@ -147,7 +159,10 @@ fn flow(
         forces: prepared.forces,
         ..FlowSettings::default()
     };
-    flow::slow_flow(&prepared.problem, start(experiment), &times, &accuracy).map_err(work)
+    let step = (settings.learning_rate, settings.batch);
+    flow::slow_flow(&prepared.problem, start(experiment), &times, &accuracy)
+        .and_then(|flow| flow.under(&prepared.problem, &settings.recipe, step))
+        .map_err(work)
 }
 
 fn start(experiment: &Experiment) -> &Weights {
@@ -247,6 +262,32 @@ mod tests {
                 let turn = (pair[1].1 - pair[0].1 + 180.0).rem_euclid(360.0) - 180.0;
                 assert!(turn.abs() < 12.0, "{query}: {pair:?}");
             }
+        }
+    }
+
+    /// What is left out of SAM and of the step's size counts, at the end and on the way, as `predict` and `flow` count it.
+    #[test]
+    fn verdicts_have_what_is_left_out() {
+        for (query, of_end, of_flow) in [
+            (
+                "strength=0.1&sam=0.1&learning_rate=0.003&anisotropy=3&steps=2000000",
+                "3.7 %",
+                "does not hold",
+            ),
+            (
+                "strength=0.1&anisotropy=20&learning_rate=0.02&steps=3000000",
+                "8.3 %",
+                "5.1 %",
+            ),
+        ] {
+            let picture = Picture::new(&Setting::from_query(query).unwrap()).unwrap();
+            let [end, flow] = &picture.verdicts[..] else {
+                panic!("{query}: {:?}", picture.verdicts)
+            };
+            assert!(
+                end.1.contains(of_end) && flow.1.contains(of_flow),
+                "{query}: {end:?} {flow:?}"
+            );
         }
     }
 

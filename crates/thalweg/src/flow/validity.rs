@@ -425,9 +425,8 @@ impl Validity {
     /// Whether every number is within its limit, at the times asked for and at the predicted minimum, and the two that may each move T by a
     /// percent also together. Without a signal there is no limit to be within.
     pub fn in_range(&self) -> bool {
-        let (stability, spread) = (self.largest_stability().0, self.largest_spread().0);
-        stability <= MOST_STABILITY
-            && spread <= MOST_RELATIVE_WEIGHTED_FLUCTUATION
+        self.largest_stability().0 <= MOST_STABILITY
+            && !self.fluctuates()
             && self.misalignment <= self.most_misalignment
             && self
                 .own_drift
@@ -437,6 +436,11 @@ impl Validity {
             && self
                 .approach
                 .is_none_or(|approach| approach.drift <= MOST_DRIFT)
+    }
+
+    /// Whether the product of the weights does so too much.
+    fn fluctuates(&self) -> bool {
+        self.largest_spread().0 > MOST_RELATIVE_WEIGHTED_FLUCTUATION
     }
 
     /// The product's fluctuation and what is left out, over their limits, in all: both move T.
@@ -452,11 +456,16 @@ impl Validity {
         (each && self.used_up() > 1.0).then(|| {
             format!(
                 "T of SGD may differ by more than a percent: the product of the weights fluctuates by {} % of ‖V√Σx‖² (at most {} % is in range), and what \
-                 is left out moves T by about {} % (at most {} %). Each alone would be in range; a smaller η makes both smaller.",
+                 is left out moves T by about {} % (at most {} %). Each alone would be in range; a smaller η{} makes them smaller.",
                 short(100.0 * spread),
                 short(100.0 * MOST_RELATIVE_WEIGHTED_FLUCTUATION),
                 short(100.0 * left_out),
-                short(100.0 * MOST_LEFT_OUT)
+                short(100.0 * MOST_LEFT_OUT),
+                if self.is_forced {
+                    ", or less of what is added to SGD,"
+                } else {
+                    ""
+                }
             )
         })
     }
@@ -495,10 +504,12 @@ impl Validity {
                     } else {
                         "differ from it on the way and to end flatter"
                     },
-                    if self.is_forced {
-                        ", a larger batch, or less of what is added to SGD"
-                    } else {
-                        " or a larger batch"
+                    match (self.is_forced, self.fluctuates()) {
+                        (true, true) => ", a larger batch, or less of what is added to SGD",
+                        (true, false) => " or less of what is added to SGD",
+                        (false, true) => " or a larger batch",
+                        // The stability number does not know the batch.
+                        (false, false) => "",
                     }
                 )
             });
@@ -553,7 +564,7 @@ impl Validity {
                 short(stability)
             ));
         }
-        if spread > MOST_RELATIVE_WEIGHTED_FLUCTUATION {
+        if self.fluctuates() {
             reasons.push(format!(
                 "the product of the weights fluctuates by {} % of ‖V√Σx‖² {spread_at} (at most {} % is in range)",
                 short(100.0 * spread),

@@ -110,6 +110,18 @@ fn decay_takes_the_product_to_where_loss_and_decay_balance() {
     }
 }
 
+/// So small a decay asks for less than rounding, and was taken for one that outweighs the teacher.
+#[test]
+fn a_decay_below_rounding_moves_nothing() {
+    for depth in [2, 3, 4] {
+        let given = problem(depth, [1.0, 0.1]);
+        for weight_decay in [1e-12, 1e-14, 1e-16, 1e-300] {
+            let found = change(&given, &decay(weight_decay), 0.01).unwrap();
+            assert!(found.abs() < 1e-9, "{depth}, {weight_decay}: {found}");
+        }
+    }
+}
+
 /// The largest λ that leaves a minimum away from 0 is that of the balance above: 1 at D = 2, (3/4) 4^{−1/3} = 0.4725 at D = 3.
 #[test]
 fn decay_that_leaves_no_minimum_is_refused() {

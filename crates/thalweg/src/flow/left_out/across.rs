@@ -64,6 +64,9 @@ const LONGEST: f64 = 0.3;
 /// A direction of the product counts as lost where this part of it is left.
 const LOST: f64 = 1e-3;
 
+/// Moves of the product below this part of it are rounding: a pull that asks for no more than that moves nothing.
+const ROUNDING: f64 = 1e-12;
+
 /// A singular value of the product below this part of the largest is none.
 const NONE: f64 = 1e-12;
 
@@ -138,7 +141,7 @@ impl Reference<'_> {
                 return Ok(f64::INFINITY);
             }
             let size = directions.relative(&missing);
-            if size <= ACROSS * directions.relative(&wanted) {
+            if size <= (ACROSS * directions.relative(&wanted)).max(ROUNDING) {
                 return Ok(point.sharpness() / before - 1.0);
             }
             // A step that is taken back by the next one was too long.

@@ -61,8 +61,8 @@ impl LeftOut {
                 "weight decay outweighs the teacher in some direction, which SGD loses"
             }
             Cause::StepSize if self.change.is_infinite() => {
-                "minibatches so small scatter too much about the mean over samples for SGD to rest at this learning rate, and a larger batch or a smaller \
-                 learning rate is needed"
+                "with the scatter of minibatches about the mean over samples the steps are too large for SGD to rest, and a smaller learning rate or, where \
+                 minibatches are small, larger ones are needed"
             }
             Cause::Sam if self.change.is_infinite() => {
                 "SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction"
