@@ -650,8 +650,8 @@ fn stability_is_a_bound_and_not_a_value() {
 /// With no teacher every minimum is at 0 together: T/T_min is 0/0, which no lever brings to a value.
 #[test]
 fn a_ratio_that_is_undefined_is_refused() {
-    let nothing = || faer::Mat::<f64>::zeros(2, 2);
-    let one = || faer::Mat::<f64>::identity(2, 2);
+    let nothing = || Mat::<f64>::zeros(2, 2);
+    let one = || Mat::<f64>::identity(2, 2);
     let noise = covariance::from_deviations(&[1.0, 0.2]);
     let problem = Problem::new(one(), nothing(), noise, 2).unwrap();
     let settings = SimulateSettings::new(STEP.0, STEP.1);

@@ -5,33 +5,63 @@ use std::hint::black_box;
 
 use crate::leave;
 
-/// The system's allocator, but that a failure ends the program with a sentence: the standard library's own
+mod small;
+
+/// The system's allocator, but that small blocks at cache lines come from its quick lists ([`small`]), and that a failure ends the program with a sentence: the standard library's own
 /// way of saying it allocates and takes locks, and hangs where there is no memory left.
 struct OrLeave;
 
 #[global_allocator]
 static ALLOCATOR: OrLeave = OrLeave;
 
-// SAFETY: everything is left to the system's allocator.
+// SAFETY: everything is left to the system's allocator, and a layout says by itself how its block was made.
 unsafe impl GlobalAlloc for OrLeave {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        or_leave(unsafe { System.alloc(layout) }, layout.size())
+        // SAFETY: the caller's promise; the block that is aligned is one of the outer layout.
+        let pointer = unsafe {
+            match small::outer(layout) {
+                Some(outer) => small::aligned(System.alloc(outer), layout),
+                None => System.alloc(layout),
+            }
+        };
+        or_leave(pointer, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        or_leave(unsafe { System.alloc_zeroed(layout) }, layout.size())
+        // SAFETY: as above; the block around it is all zeros.
+        let pointer = unsafe {
+            match small::outer(layout) {
+                Some(outer) => small::aligned(System.alloc_zeroed(outer), layout),
+                None => System.alloc_zeroed(layout),
+            }
+        };
+        or_leave(pointer, layout.size())
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        or_leave(unsafe { System.realloc(pointer, layout, size) }, size)
+        // SAFETY: the caller promises that the size does not overflow at this alignment.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        if small::outer(layout).is_none() && small::outer(wanted).is_none() {
+            // SAFETY: the caller's promise.
+            return or_leave(unsafe { System.realloc(pointer, layout, size) }, size);
+        }
+        // SAFETY: both blocks have the bytes that are copied, and the old one is given back as it was made.
+        unsafe {
+            let moved = self.alloc(wanted);
+            moved.copy_from_nonoverlapping(pointer, layout.size().min(size));
+            self.dealloc(pointer, layout);
+            moved
+        }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe {
+            match small::outer(layout) {
+                Some(outer) => small::give_back(pointer, outer),
+                None => System.dealloc(pointer, layout),
+            }
+        }
     }
 }
 
