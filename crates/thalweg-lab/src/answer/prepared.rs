@@ -206,7 +206,9 @@ impl<'p> Prepared<'p> {
         }
         if recipe.input_dropout > 0.0 {
             notes.push(
-                "Dropout of inputs leaves the residual dependent on them: the numbers hold to leading order in p.".to_owned(),
+                "Dropout of inputs leaves the residual dependent on them: the exact drift follows that noise, and the end is where it rests; F is as if \
+                 they were independent."
+                    .to_owned(),
             );
         }
         if recipe.hidden_dropout > 0.0 {

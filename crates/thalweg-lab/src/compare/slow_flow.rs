@@ -27,6 +27,11 @@ pub(crate) fn quick_relaxation(
     recipe: &Recipe,
     forces: Forces,
 ) -> Option<Relaxation> {
+    // Which is not made of generators: the problem below stands for it.
+    let forces = Forces {
+        input_dropout: 0.0,
+        ..forces
+    };
     let (hidden, rank) = (
         problem.depth() - 1,
         problem.input_dim().min(problem.output_dim()),

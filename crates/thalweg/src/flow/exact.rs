@@ -8,6 +8,8 @@
 //!
 //! ⟨dW/du, t⟩ = −tr((K Y J_p)ᵀ dJ_p[t]) for every direction t along the manifold.
 //!
+//! Noise that depends on the inputs (`dependence.rs`) has its own second moment in place of I ⊗ Σε.
+//!
 //! Weak forces beside the noise ([`Forces`](crate::recipe::Forces)) add their gradients before the projection on the manifold's tangents.
 //!
 //! Where K and I ⊗ Σε commute K Y = ½ I ⊗ Σε, and this is the Riemannian gradient flow of F/4. Where
@@ -19,6 +21,7 @@ use faer::Mat;
 use super::{
     FlowError,
     ascent::Ascent,
+    dependence::dependence,
     gradient::Force,
     kronecker::{add_kron, add_scaled},
     point::{Curvature, Decomposed, Model, Point},
@@ -29,6 +32,8 @@ use super::{
 pub(super) struct ExactFlow<'a> {
     model: &'a Model,
     ascent: Ascent,
+    /// What the noise of dropped inputs has by depending on them, where there are any.
+    dependence: Option<Mat<f64>>,
 }
 
 /// Where the flow goes from one point, and by what.
@@ -48,8 +53,10 @@ const COMMUTE: f64 = 1e-13;
 impl<'a> ExactFlow<'a> {
     /// That of `model`, under its forces.
     pub(super) fn new(model: &'a Model) -> Self {
+        let dropped = model.forces.input_dropout;
         Self {
             ascent: Ascent::new(model),
+            dependence: (dropped != 0.0).then(|| dependence(model, dropped)),
             model,
         }
     }
@@ -63,17 +70,18 @@ impl<'a> ExactFlow<'a> {
     pub(super) fn motion(&self, state: &[f64]) -> Result<Motion, FlowError> {
         let forces = &self.model.forces;
         let force = Force::new(self.model, self.model.layers(state));
-        let (point, curvature, mut gradient) = if self.noise_commutes(&force.point) {
-            let curvature = force.point.curvature()?;
-            let gradient = force.layers.into_iter().map(|layer| -layer).collect();
-            (force.point, curvature, gradient)
-        } else {
-            let decomposed = Decomposed::new(&force.point.curvature_matrix())?;
-            let weight = self.turned_noise(&decomposed);
-            let mut gradient = pulled_back(&force.point, &weight);
-            add_decay(&force.point, forces.decay, &mut gradient);
-            (force.point, Curvature::Decomposed(decomposed), gradient)
-        };
+        let (point, curvature, mut gradient) =
+            if self.dependence.is_none() && self.noise_commutes(&force.point) {
+                let curvature = force.point.curvature()?;
+                let gradient = force.layers.into_iter().map(|layer| -layer).collect();
+                (force.point, curvature, gradient)
+            } else {
+                let decomposed = Decomposed::new(&force.point.curvature_matrix())?;
+                let weight = self.turned_noise(&decomposed);
+                let mut gradient = pulled_back(&force.point, &weight);
+                add_decay(&force.point, forces.decay, &mut gradient);
+                (force.point, Curvature::Decomposed(decomposed), gradient)
+            };
         add_dropout(&point, forces.dropout, &mut gradient);
         self.ascent
             .add_gradient(&point, forces.ascent, &mut gradient);
@@ -115,6 +123,9 @@ impl<'a> ExactFlow<'a> {
             &self.model.noise().to_owned(),
             identity.as_ref(),
         );
+        if let Some(dependence) = &self.dependence {
+            noise += faer::Scale(strength) * dependence;
+        }
         let rotated = vectors.transpose() * noise * vectors;
         // K Y in the eigenbasis of K.
         let shares = Mat::from_fn(size, size, |i, j| {

@@ -36,6 +36,7 @@ mod bdf;
 mod chain;
 mod clock;
 mod conjugate;
+mod dependence;
 mod descent;
 mod downhill;
 mod error;

@@ -74,6 +74,8 @@ impl FlowSettings {
             return Err(FlowError::ExactDriftAlone {
                 force: if self.forces.dropout != 0.0 {
                     "dropout of hidden units"
+                } else if self.forces.input_dropout != 0.0 {
+                    "dropout of inputs"
                 } else {
                     "SAM's normalised ascent"
                 },

@@ -4,6 +4,7 @@
 ///
 /// dW/du = `noise` · (the noise's drift) − grad_M (`decay` ½ Σ‖W_k‖² + `dropout` ½ Σ_k Σ_j ‖(A_k)_{·j}‖² E h²_{kj} + `ascent` E‖g‖),
 /// grad_M the gradient within the manifold of minima, h_k = W_k…W_1x, and g the mean gradient of `batch` samples. Beyond the paper.
+/// Under dropout of inputs the noise's drift is that of noise which depends on them.
 /// [`Recipe::forces`](super::Recipe::forces) has them for what people do to SGD.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forces {
@@ -13,6 +14,8 @@ pub struct Forces {
     pub decay: f64,
     /// (B/η) p/(1 − p) of hidden dropout p. Unit: that of u, inverse, over the loss's.
     pub dropout: f64,
+    /// p of dropout of inputs, on which the noise that it adds depends.
+    pub input_dropout: f64,
     /// ρB/η of SAM's normalised ascent.
     pub ascent: f64,
     /// B, the samples whose mean gradient is normalised.
@@ -26,6 +29,7 @@ impl Default for Forces {
             noise: 1.0,
             decay: 0.0,
             dropout: 0.0,
+            input_dropout: 0.0,
             ascent: 0.0,
             batch: 0,
         }
@@ -35,7 +39,7 @@ impl Default for Forces {
 impl Forces {
     /// Whether symmetric generators follow all of them ([`Drift::Symmetric`](crate::flow::Drift)); the exact drift always does.
     pub fn follow_generators(&self) -> bool {
-        self.dropout == 0.0 && self.ascent == 0.0
+        self.dropout == 0.0 && self.input_dropout == 0.0 && self.ascent == 0.0
     }
 
     /// Whether they see single hidden units, so that a turn of the hidden bases is more than another way to write the same network.

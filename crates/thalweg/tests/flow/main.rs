@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod descent;
+mod dropped_inputs;
 mod finite;
 mod forces;
 mod left_out;

@@ -1,4 +1,4 @@
-//! The noise that dropout adds, and that it does not add.
+//! The noise that dropout adds.
 
 use faer::Mat;
 
@@ -47,28 +47,16 @@ pub(super) fn dropped_units(
     Ok(noisier)
 }
 
-/// What it does that dropout of inputs, with probability p = `dropped`, adds less noise than the prediction has.
-pub(super) fn dropped_inputs(
-    reference: &Reference<'_>,
-    dropped: f64,
-) -> Result<Noisier, FlowError> {
-    Noisier::of(reference, noise_seen(reference.problem, dropped)?)
-}
-
 /// `problem`, which is what is in effect learnt under dropout of inputs with probability p = `dropped`, with the noise that an input's own weights feel: an input
 /// is dropped, and part of the noise, or seen, so that of the noise that dropout adds its own part is missing. The mean part of one input is taken off.
+///
+/// Its rates are about those of the exact drift, which is not made of generators.
+///
+/// `problem` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
 ///
 /// # Errors
 /// When a decomposition fails, or the noise that is left is no covariance.
 pub fn with_inputs_seen(problem: &Problem, dropped: f64) -> Result<Problem, FlowError> {
-    let noise = noise_seen(problem, dropped)?;
-    with_noise(problem, problem.input_covariance().to_owned(), noise)
-}
-
-/// The noise of [`with_inputs_seen`].
-///
-/// `problem` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
-fn noise_seen(problem: &Problem, dropped: f64) -> Result<Mat<f64>, FlowError> {
     let after = problem.input_covariance();
     let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
         let kept = if i == j { 1.0 - dropped } else { 1.0 };
@@ -82,5 +70,5 @@ fn noise_seen(problem: &Problem, dropped: f64) -> Result<Mat<f64>, FlowError> {
     let lost = after * inverse * after - after;
     let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
     let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
-    Ok(problem.noise_covariance() - lost)
+    with_noise(problem, after.to_owned(), problem.noise_covariance() - lost)
 }

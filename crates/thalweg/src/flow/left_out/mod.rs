@@ -29,7 +29,7 @@ use crate::recipe::{Forces, Recipe, Sam};
 use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
 pub use dropout::with_inputs_seen;
-use dropout::{Noisier, dropped_inputs, dropped_units};
+use dropout::{Noisier, dropped_units};
 pub(super) use sam::stronger_than_first_order;
 use sam::{away_from_teacher, beyond_first_order, radius_at};
 pub(super) use scatter::{Scatter, inputs_that_count};
@@ -47,8 +47,6 @@ pub enum Cause {
     Sam,
     /// Its gradient noise, and that it takes the product of the weights away from V.
     HiddenDropout,
-    /// Inputs and residual are dependent.
-    InputDropout,
     /// A data set has minima of its own.
     DataSet,
 }
@@ -81,7 +79,6 @@ impl Cause {
             Self::WeightDecay => "weight_decay",
             Self::Sam => "sam",
             Self::HiddenDropout => "hidden_dropout",
-            Self::InputDropout => "input_dropout",
             Self::DataSet => "data",
         }
     }
@@ -102,7 +99,6 @@ impl Cause {
             Self::HiddenDropout => {
                 "dropout of hidden units adds gradient noise and takes the product of the weights below V"
             }
-            Self::InputDropout => "dropout of inputs makes residual and inputs dependent",
             Self::DataSet => {
                 "a set of N samples has minima of its own, which scatter by about √((1 + d_x tr Σε/‖V√Σx‖²)/N)"
             }
@@ -256,8 +252,6 @@ impl Place {
 ///   strength that is not η/2 + ρ but η(1 + ρh)³/2 + ρ + ρ²h on the step's own minibatch, and with another not η/2 but
 ///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S, which scatters as above. In place of this function of K
 ///   its chord from 0 to λ_max is taken, and of the noise that it makes of I ⊗ Σε the share of outputs and of inputs. Normalised, ρ is ρ/‖g‖, ‖g‖² = F/B.
-/// - *Dropout of inputs*: of the noise that it adds as if residual and inputs were independent, an input's own part is missing in the gradient of
-///   that input's weights, since it is either dropped or seen. Averaged over the inputs, noise without that part is taken, and a slower clock on the way.
 ///
 /// # Errors
 /// When decay leaves no minimum but the network at 0, or a decomposition fails.
@@ -286,6 +280,7 @@ pub(super) fn left_out_at(
     let raw_rate = learning_rate * (1.0 - recipe.momentum);
     let mut forces = Forces {
         dropout: 0.0,
+        input_dropout: 0.0,
         ascent: 0.0,
         ..recipe.forces(raw_rate, batch)
     };
@@ -409,12 +404,6 @@ pub(super) fn left_out_at(
         add(
             Cause::HiddenDropout,
             noisier(dropped_units(&reference, strength)),
-        );
-    }
-    if recipe.input_dropout > 0.0 {
-        add(
-            Cause::InputDropout,
-            noisier(dropped_inputs(&reference, recipe.input_dropout)),
         );
     }
     Ok((found, amplified))
