@@ -1,5 +1,7 @@
 //! A finished run beside every predictor, at each measured step and at the last.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use thalweg::fluctuation::student;
 use thalweg::simulate::SimulateError;
@@ -344,16 +346,14 @@ fn difference(
     question: &Question<'_>,
 ) -> Option<f64> {
     let last = *question.steps.last().filter(|step| **step > 0)?;
+    let measured = measurements.window_by_seed(&quantity.key, last..=last);
+    let measured: HashMap<u64, f64> = measured.into_iter().collect();
     let differences: Vec<f64> = question
         .starts
         .iter()
         .zip(paths)
         .flat_map(|(from, path)| from.seeds.iter().map(move |seed| (*seed, path)))
-        .filter_map(|(seed, path)| {
-            let series = measurements.series(&quantity.key, seed);
-            let measured = series.last().filter(|point| point.step == last)?;
-            Some(measured.value - (*path.last()?.get(i)?)?)
-        })
+        .filter_map(|(seed, path)| Some(measured.get(&seed)? - (*path.last()?.get(i)?)?))
         .collect();
     SeedMean::of(&differences)?.z(0.0)
 }

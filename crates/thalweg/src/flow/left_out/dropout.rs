@@ -13,38 +13,63 @@ pub(super) struct Noisier {
     pub(super) more: f64,
 }
 
-impl Noisier {
-    /// That of `noise` with the inputs of the prediction.
-    fn of(reference: &Reference<'_>, noise: Mat<f64>) -> Result<Self, FlowError> {
-        let problem = reference.problem;
-        Ok(Self {
-            more: trace(noise.as_ref()) / trace(problem.noise_covariance()) - 1.0,
-            change: InTime {
-                at_once: 0.0,
-                along: reference.change(problem.input_covariance().to_owned(), noise)?,
-            },
-        })
-    }
-}
-
-/// What the noise of dropped hidden units does, with `strength` p/(1 − p).
+/// What the noise of dropped hidden units does, with `strength` p/(1 − p): unit j of layer k adds −a z h to the residual, a = (A_k)_{·j}, z of variance
+/// p/(1 − p) and h = bᵀξ what it sees of the inputs Xξ. That is label noise Σ a aᵀ ‖b‖² p/(1 − p), which is taken as it is where there are several outputs (a unit's own
+/// weights do not feel it when it is dropped, so that this is rather too much). A single output has no shape of noise, and how h depends on x is all there is.
 pub(super) fn dropped_units(
     reference: &Reference<'_>,
     strength: f64,
 ) -> Result<Noisier, FlowError> {
     let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_dropout(point, strength, gradient);
-    let lower = reference.across(pull)?;
+    let at_once = reference.across(pull)?;
     let Reference { problem, point, .. } = reference;
+    let mut input = problem.input_covariance().to_owned();
     let mut noise = problem.noise_covariance().to_owned();
+    let before = trace(noise.as_ref());
     for (above, below) in point.above.iter().zip(point.below.iter().skip(1)) {
         let felt = Mat::from_fn(above.nrows(), above.ncols(), |i, j| {
             above[(i, j)] * below.row(j).squared_norm_l2()
         });
         noise += faer::Scale(strength) * (felt * above.transpose());
     }
-    let mut noisier = Noisier::of(reference, noise)?;
-    noisier.change.at_once = lower;
-    Ok(noisier)
+    let more = trace(noise.as_ref()) / before - 1.0;
+    if problem.output_dim() == 1 {
+        (input, noise) = felt_by_the_outer_layers(problem, point, strength);
+    }
+    Ok(Noisier {
+        more,
+        change: InTime {
+            at_once,
+            along: reference.change(input, noise)?,
+        },
+    })
+}
+
+/// E‖r‖²x̃x̃ᵀ and E‖x̃‖²rrᵀ of dropped units, which layers D and 1 feel, to first order in p: in Theorem 1 they stand for Σx and Σε, which is all there is with two
+/// layers, and with more what lies between is taken for alike.
+fn felt_by_the_outer_layers(
+    problem: &Problem,
+    point: &Point,
+    strength: f64,
+) -> (Mat<f64>, Mat<f64>) {
+    let (input, noise) = (problem.input_covariance(), problem.noise_covariance());
+    let (width, size) = (trace(input), trace(noise));
+    let root = problem.input_factor().matrix();
+    let mut inputs = faer::Scale(size) * input;
+    let mut residuals = faer::Scale(width) * noise;
+    for (above, below) in point.above.iter().zip(point.below.iter().skip(1)) {
+        for j in 0..below.nrows() {
+            let (a, b) = (above.col(j).as_mat(), below.row(j).as_mat());
+            let seen = root * b.transpose();
+            let activity = b.squared_norm_l2();
+            let felt = strength * (activity * width + 2.0 * seen.squared_norm_l2());
+            residuals += faer::Scale(felt) * (a * a.transpose());
+            let felt = strength * a.squared_norm_l2();
+            inputs += faer::Scale(felt * activity) * input;
+            inputs += faer::Scale(2.0 * felt) * (&seen * seen.transpose());
+        }
+    }
+    (inputs, residuals)
 }
 
 /// `problem`, which is what is in effect learnt under dropout of inputs with probability p = `dropped`, with the noise that an input's own weights feel: an input

@@ -245,7 +245,7 @@ impl Place {
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
 ///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
-/// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, but for its dependence on x. On the way the noise's
+/// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, and depends on x. On the way the noise's
 ///   clock is faster by the share that this adds to its trace. Across the minima it acts at once, and along them in all the time to the end: on the way the further
 ///   one of both and the first alone is said, of SAM too.
 /// - *SAM*: about a minimum, along an eigenvector of curvature h, the step of linearised SGD takes the noise along with a
