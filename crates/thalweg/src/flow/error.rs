@@ -8,8 +8,8 @@ use crate::{
 };
 
 /// What takes larger networks, and where.
-const SYMMETRIC: &str = "larger ones are followed by symmetric generators, `thalweg flow --drift symmetric`, where neither hidden units are \
-    dropped nor SAM is normalised";
+const SYMMETRIC: &str = "larger ones are followed by symmetric generators, `thalweg flow --drift symmetric`, where nothing is dropped and SAM \
+    is not normalised; else `thalweg simulate` runs SGD itself";
 
 /// A flow that was not computed: what was found, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
