@@ -15,7 +15,7 @@ pub fn bar(total: u64, whole: &str) -> ProgressBar {
     )
 }
 
-/// The same of parts that take unlike times: with the time that has gone by, from which none that is left can be told.
+/// The same of parts that take unlike times: with the time that has gone by; the time left cannot be told from it.
 pub fn bar_of_unlike(total: u64, whole: &str) -> ProgressBar {
     let bar = styled(
         total,

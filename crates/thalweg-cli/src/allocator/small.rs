@@ -1,6 +1,6 @@
 //! Small blocks at cache lines, from the system's quick lists.
 //!
-//! Matrices are aligned to cache lines, and glibc before 2.39 keeps its lists of blocks that are at hand for plain ones alone: of a flow in a small
+//! Matrices are aligned to cache lines, and glibc (2.36, among others) keeps its lists of blocks that are at hand for plain ones alone: of a flow in a small
 //! network more than half the time went into finding and giving back a hundred bytes. So small blocks are taken with room to align them, with the
 //! system's own address just before them.
 
@@ -16,7 +16,8 @@ const LISTED: usize = 1032;
 /// The system's block for a small one of `layout`; none where the system's own alignment does, or the block is large.
 pub fn outer(layout: Layout) -> Option<Layout> {
     let size = layout.size() + layout.align();
-    if layout.align() <= ALIGNED || size > LISTED {
+    let is_glibc = cfg!(all(target_os = "linux", target_env = "gnu"));
+    if !is_glibc || layout.align() <= ALIGNED || size > LISTED {
         return None;
     }
     Layout::from_size_align(size, ALIGNED).ok()
@@ -53,8 +54,9 @@ pub unsafe fn give_back(inner: *mut u8, outer: Layout) {
 mod tests {
     use super::*;
 
-    /// Blocks of every size and alignment start where they should, hold what is written into all of them, and do not touch one another.
+    /// Blocks of many sizes and alignments start where they should, hold what is written into all of them, and do not touch one another.
     #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     fn blocks_are_aligned_and_apart() {
         let layouts = (4..=9).flat_map(|power| {
             (1..=1100)
@@ -84,6 +86,31 @@ mod tests {
                 assert!(block.iter().all(|byte| *byte == value));
                 give_back(inner, outer(layout).unwrap());
             }
+        }
+    }
+
+    /// By the program's own allocator: to where the system's lists end, beyond, and back, a block keeps what is in it.
+    #[test]
+    fn blocks_grow_and_shrink_with_what_they_hold() {
+        let layout = |size| Layout::from_size_align(size, 64).unwrap();
+        // SAFETY: sizes are not zero, each layout is that of the block, and what is read was written.
+        unsafe {
+            let mut block = std::alloc::alloc_zeroed(layout(100));
+            assert!(
+                std::slice::from_raw_parts(block, 100)
+                    .iter()
+                    .all(|byte| *byte == 0)
+            );
+            block.write_bytes(7, 100);
+            let mut before = 100;
+            for size in [900, 5000, 980, 64, 200] {
+                block = std::alloc::realloc(block, layout(before), size);
+                assert_eq!(block.addr() % 64, 0);
+                let kept = std::slice::from_raw_parts(block, 64);
+                assert!(kept.iter().all(|byte| *byte == 7), "{size}");
+                before = size;
+            }
+            std::alloc::dealloc(block, layout(before));
         }
     }
 }

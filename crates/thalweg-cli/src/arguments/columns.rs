@@ -1,6 +1,5 @@
 //! Names of a table's columns on the command line.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,16 +8,18 @@ use std::str::FromStr;
 pub struct ColumnNames(pub Vec<String>);
 
 impl FromStr for ColumnNames {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .from_reader(text.as_bytes());
-        // One line of text has no fault that CSV knows; nothing is the name of nothing.
-        let record = reader.records().next().and_then(Result::ok);
-        let names = record.map(|record| record.iter().map(str::to_owned).collect());
-        Ok(Self(names.unwrap_or_default()))
+        let mut records = reader.records();
+        match (records.next(), records.next()) {
+            (Some(Ok(names)), None) => Ok(Self(names.iter().map(str::to_owned).collect())),
+            (None, _) => Err("no column is named"),
+            _ => Err("names must stand in one line, between commas"),
+        }
     }
 }
 
@@ -42,6 +43,12 @@ impl fmt::Display for ColumnNames {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_and_two_lines_are_refused() {
+        assert!("".parse::<ColumnNames>().is_err());
+        assert!("y\nz".parse::<ColumnNames>().is_err());
+    }
 
     #[test]
     fn names_are_read_as_a_line_of_csv_and_written_so() {

@@ -43,7 +43,7 @@ pub struct Arguments {
     /// The largest eigenvalue λ_max
     #[arg(long, value_name = "λ", value_parser = positive, allow_hyphen_values = true, help_heading = "Target, one of these")]
     lambda_max: Option<f64>,
-    /// A stability number of at most 1: λ_max of at most 2(1 + β)/η, less under SAM and weight decay
+    /// A stability number below 1: λ_max below 2(1 + β)/η, less under SAM and weight decay
     #[arg(long, help_heading = "Target, one of these")]
     stable: bool,
     /// Only by these: added_noise, weight_decay, label_weights, whitening [default: all]

@@ -656,8 +656,33 @@ fn what_is_stable_is_left_alone_and_what_is_not_goes_below_the_edge() {
     assert_eq!(designs.len(), 3);
     for design in designs {
         let largest = number(&design["predicted"], "lambda_max");
-        assert!((15.99..16.000_001).contains(&largest), "{largest}");
+        assert!((largest / 15.984 - 1.0).abs() < 1e-6, "{largest}");
     }
+}
+
+/// The end under dropped inputs is the exact drift's, where turned axes count already.
+#[test]
+fn turned_noise_is_followed_under_dropped_inputs() {
+    let asked = [
+        "predict",
+        "--depth",
+        "2",
+        "--noise",
+        "1,0.2",
+        "--basis-seed",
+        "3",
+        "--learning-rate",
+        "0.001",
+        "--batch",
+        "1000",
+        "--json",
+    ];
+    let misalignment = |more: &[&str]| {
+        let found = run(&[&asked[..], more].concat()).json();
+        number(&found["run"]["validity"], "misalignment")
+    };
+    assert!(misalignment(&[]) > 0.01);
+    assert_eq!(misalignment(&["--input-dropout", "0.1"]), 0.0);
 }
 
 #[test]

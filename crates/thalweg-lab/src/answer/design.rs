@@ -1,5 +1,7 @@
 //! What must be changed for SGD to end at a chosen sharpness, predicted and simulated before and after.
 
+use std::collections::HashSet;
+
 use faer::Mat;
 use serde_json::{Map, Value, json};
 use thalweg::Stop;
@@ -58,13 +60,9 @@ impl DesignAnswer {
         target.check_at(&before).map_err(AnswerError::input)?;
         let is_met = target.is_met(&before);
         let (mut designs, mut unreached) = (Vec::new(), Vec::new());
-        let is_first = |(i, lever): &(usize, &&'static dyn Lever)| {
-            levers[..*i]
-                .iter()
-                .all(|before| before.key() != lever.key())
-        };
-        let levers = levers.iter().enumerate().filter(is_first);
-        for (_, &lever) in levers.filter(|_| !is_met) {
+        let mut seen = HashSet::new();
+        let levers = levers.iter().filter(|lever| seen.insert(lever.key()));
+        for &lever in levers.filter(|_| !is_met) {
             match question.answer(&before, target, lever) {
                 Ok(found) => designs.push((lever, found)),
                 Err(error) => {

@@ -11,7 +11,9 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, believed_on, quick_relaxation, rest, rest_by};
+use crate::compare::{
+    Belief, believed_on, quick_relaxation, rest, rest_by, without_dropped_inputs,
+};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::is_reshuffled;
@@ -214,7 +216,11 @@ impl<'p> PredictAnswer<'p> {
             Some((effective_rate, batch)) => {
                 let validity = Validity::at(problem, size, effective_rate, batch)
                     .under(problem, &prepared.recipe, (effective_rate, batch), weights)
-                    .map(|validity| validity.with_axes_followed(prepared.followed))
+                    .map(|validity| {
+                        // Where generators do not follow the forces the end is by the exact drift too.
+                        let by_generators = prepared.forces.follow_generators();
+                        validity.with_axes_followed(prepared.followed || !by_generators)
+                    })
                     .map_err(AnswerError::input)?;
                 Some(PredictedRun {
                     learning_rate: prepared.learning_rate.unwrap_or(effective_rate),
@@ -272,7 +278,7 @@ impl<'p> PredictAnswer<'p> {
         let has_none = self.problem.depth() == 1 || self.prepared.has_no_signal();
         if run.relaxation.is_some() || has_none {
             None
-        } else if self.prepared.forces.follow_generators() {
+        } else if without_dropped_inputs(self.prepared.forces).follow_generators() {
             Some(
                 "in a network of this size it takes long to find, or its slowest rate cannot be told from rounding",
             )

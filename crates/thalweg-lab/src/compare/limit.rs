@@ -54,6 +54,7 @@ impl Predictor for ExactLimit {
             Some(weights) => Ok(weights),
             None => Ok(found.minimum.weights()?),
         })
+        .map(|validity| validity.with_axes_followed(!forces.follow_generators()))
         .map_err(no_answer)?;
         let level = question
             .quantities

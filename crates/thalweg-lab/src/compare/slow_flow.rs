@@ -19,6 +19,14 @@ const MOST_WEIGHTS_UNASKED: usize = 2000;
 /// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 200 with four layers, which takes a second.
 const MOST_WORK_UNASKED: usize = 24_000_000;
 
+/// The forces with which the relaxation is sought: what dropped inputs do is not made of generators, and [`with_inputs_seen`] stands for it.
+pub(crate) fn without_dropped_inputs(forces: Forces) -> Forces {
+    Forces {
+        input_dropout: 0.0,
+        ..forces
+    }
+}
+
 /// The slow flow's relaxation under `forces`, where it is known and quickly found: the rank r of the teacher decides, not the width. Under noise alone the
 /// slowest rate is sought by itself where there are many; under decay the end is, by a flow. `problem` is the one that is in effect learnt by `recipe`: of the
 /// noise that its dropout of inputs adds, what an input's own weights do not feel is left out.
@@ -27,11 +35,7 @@ pub(crate) fn quick_relaxation(
     recipe: &Recipe,
     forces: Forces,
 ) -> Option<Relaxation> {
-    // Which is not made of generators: the problem below stands for it.
-    let forces = Forces {
-        input_dropout: 0.0,
-        ..forces
-    };
+    let forces = without_dropped_inputs(forces);
     let (hidden, rank) = (
         problem.depth() - 1,
         problem.input_dim().min(problem.output_dim()),

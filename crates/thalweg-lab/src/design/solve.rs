@@ -360,7 +360,8 @@ impl<'a> Question<'a> {
             } => found,
             Sought::Beyond { low, high, ends } => {
                 let (furthest, value) = if wanted < low.1 { low } else { high };
-                if (value - wanted).abs() > before.uncertainty * wanted {
+                let is_met = target.is_bound() && value < EDGE;
+                if !is_met && (value - wanted).abs() > before.uncertainty * wanted {
                     let range = [*travel.positions.start(), *travel.positions.end()];
                     let limits = range.into_iter().zip(travel.limits);
                     let mut limits = limits.filter(|(end, _)| *end == furthest);

@@ -22,7 +22,7 @@ pub fn departures(settings: &SimulateSettings) -> Vec<String> {
         ),
         (
             recipe.input_dropout > 0.0,
-            "dropout of inputs, to leading order in p",
+            "dropout of inputs, as noise that depends on them",
         ),
         (
             recipe.hidden_dropout > 0.0,

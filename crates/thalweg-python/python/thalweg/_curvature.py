@@ -46,8 +46,8 @@ class Eigenpairs:
 class Density:
     """The distribution of eigenvalues, of total mass 1, made by :func:`density`.
 
-    φ(λ) = (1/n) Σ_i δ(λ − λ_i). Every integral over it has two errors: that of sampling, which ``error`` gives, and that of
-    quadrature; ``converged`` says that the second is below the first.
+    φ(λ) = (1/n) Σ_i δ(λ − λ_i). Every integral over it has two errors: that of sampling, and that of quadrature. ``error``
+    is the root of the sum of their squares, and ``converged`` says that the second is below the first.
 
     Attributes
     ----------
@@ -294,7 +294,7 @@ def density(
     operator, n, seed, like
         As for :func:`eigenpairs`.
     probes : int
-        Random vectors, at least 2. The standard error falls as 1/√probes.
+        Random vectors, at least 2. The error of sampling falls as 1/√probes.
     steps : int
         Lanczos steps for each, at least 2: so many products and basis vectors.
 

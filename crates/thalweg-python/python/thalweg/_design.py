@@ -95,7 +95,7 @@ def design(
     sharpness, ratio, lambda_max : float
         The target, one of them: T and λ_max in loss/weight², or T/T_min.
     stable : bool
-        In their place: a stability number of at most 1, that is λ_max of at most 2(1 + β)/η, and less under SAM and weight decay.
+        In their place: a stability number below 1 (0.999 is aimed at), that is λ_max below 2(1 + β)/η, and less under SAM and weight decay.
     by : sequence of str, optional
         Levers: "added_noise", "weight_decay", "label_weights", "whitening"; by default all.
     seconds : float

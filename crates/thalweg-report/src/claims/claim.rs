@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tolerance::{ROUNDING, Tolerance};
+use super::tolerance::Tolerance;
 use crate::statistics::Measured;
+
+/// Half of what lies between two statements that are one but for a flow's own error, relative.
+const SAME: f64 = 1e-4;
 
 /// A statement with the numbers that decide it.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,12 +178,12 @@ impl Claim {
     }
 
     /// The same where another statement says `other`: it agrees within half of what lies between the two, where that is less than its tolerance, so that a
-    /// measurement cannot agree with both. (Nothing is changed where they say the same.)
+    /// measurement cannot agree with both. Nothing is changed where they say the same, to the digits that a flow is good for.
     #[must_use]
     pub fn told_from(mut self, other: f64) -> Self {
         let half = 0.5 * (other / self.predicted - 1.0).abs();
         if let Some(relative) = self.tolerance.relative()
-            && half > ROUNDING
+            && half > SAME
             && half < relative
         {
             self.tolerance = Tolerance::Within { relative: half };

@@ -194,9 +194,7 @@ impl Density {
     /// The mean of f over the spectrum, ∫ f φ = (1/n) tr f(A), for a smooth f. (The two rules may agree by chance on one that jumps.)
     pub fn integral(&self, f: impl Fn(f64) -> f64) -> Estimate {
         self.estimate(&f, |pairs, value| {
-            let size = mean(pairs, |pair| pair.gauss.integral(&|x| f(x).abs()));
-            let apart = (value - mean(pairs, |pair| pair.anti.integral(&f))).abs();
-            if apart <= ROUNDING * size { 0.0 } else { apart }
+            (value - mean(pairs, |pair| pair.anti.integral(&f))).abs()
         })
     }
 
@@ -219,7 +217,11 @@ impl Density {
         };
         let samples: Vec<f64> = pairs.iter().map(|pair| pair.gauss.integral(f)).collect();
         let Sampled { value, error, .. } = Sampled::mean(&samples);
-        let quadrature = quadrature(pairs, value);
+        let size = mean(pairs, |pair| pair.gauss.integral(&|x| f(x).abs()));
+        let quadrature = match quadrature(pairs, value) {
+            rounding if rounding <= ROUNDING * size => 0.0,
+            apart => apart,
+        };
         Estimate {
             value,
             uncertainty: Uncertainty::StandardError {

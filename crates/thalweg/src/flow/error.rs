@@ -199,7 +199,7 @@ pub enum FlowError {
     /// The flow does not come to rest.
     #[error(
         "under these forces the flow along the minima still moves after {steps} steps of the integrator: in the second half of them T {} between {} and {}, \
-         so that no end can be predicted; follow it up to a step of your own (`flow --steps`, with dropout of hidden units `--drift exact` too), or simulate SGD",
+         so that no end can be predicted; follow it up to a step of your own (`flow --steps`, with dropout `--drift exact` too), or simulate SGD",
         if *turns { "went up and down again and again" } else { "was on its way" },
         rounded(sharpness[0]),
         rounded(sharpness[1])

@@ -37,6 +37,7 @@ pub(super) fn rate(
 ) -> Result<f64, FlowError> {
     let alone = Forces {
         noise,
+        input_dropout: forces.input_dropout,
         ..Forces::default()
     };
     let weights = model.flatten(&point.layers);
@@ -45,15 +46,23 @@ pub(super) fn rate(
         let velocity = velocity_by_generators(&model, &weights)?;
         Ok(rate_along(&model, point, &weights, &velocity))
     };
-    let mut rates = vec![by_generators(alone)?];
+    let by_own_drift = |forces: Forces| -> Result<f64, FlowError> {
+        let model = model.clone().under(forces);
+        // Turns of the hidden bases are left in it: T does not know them, and in wide layers there are too many to take off.
+        let velocity = ExactFlow::new(&model).velocity(&weights)?;
+        Ok(rate_along(&model, point, &weights, &velocity))
+    };
+    // Generators do not follow noise that depends on the inputs.
+    let mut rates = vec![if alone.follow_generators() {
+        by_generators(alone)?
+    } else {
+        by_own_drift(alone)?
+    }];
     if forces.follow_generators() && forces != alone {
         rates.push(by_generators(forces)?);
     }
     if !forces.follow_generators() || model.rank() * model.outputs() <= MOST_ENTRIES {
-        let model = model.clone().under(forces);
-        // Turns of the hidden bases are left in it: T does not know them, and in wide layers there are too many to take off.
-        let velocity = ExactFlow::new(&model).velocity(&weights)?;
-        rates.push(rate_along(&model, point, &weights, &velocity));
+        rates.push(by_own_drift(forces)?);
     }
     let least = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };
     Ok(rates.into_iter().fold(f64::INFINITY, least))

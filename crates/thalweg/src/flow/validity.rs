@@ -426,7 +426,7 @@ impl Validity {
     /// percent also together. Without a signal there is no limit to be within.
     pub fn in_range(&self) -> bool {
         self.largest_stability().0 <= MOST_STABILITY
-            && !self.fluctuates()
+            && self.largest_spread().0 <= MOST_RELATIVE_WEIGHTED_FLUCTUATION
             && self.misalignment <= self.most_misalignment
             && self
                 .own_drift

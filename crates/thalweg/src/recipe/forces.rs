@@ -14,7 +14,7 @@ pub struct Forces {
     pub decay: f64,
     /// (B/η) p/(1 − p) of hidden dropout p. Unit: that of u, inverse, over the loss's.
     pub dropout: f64,
-    /// p of dropout of inputs, on which the noise that it adds depends.
+    /// p of dropout of inputs: the noise that it adds depends on the inputs.
     pub input_dropout: f64,
     /// ρB/η of SAM's normalised ascent.
     pub ascent: f64,

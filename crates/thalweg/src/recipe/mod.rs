@@ -3,7 +3,7 @@
 //! Each addition is one of three things to the theory (beyond the paper):
 //!
 //! - **another problem**, exactly: noise added to labels, Gaussian noise added to inputs, smoothed labels
-//!   ([`Recipe::problem`]; dropout of inputs is one to leading order in p);
+//!   ([`Recipe::problem`]; dropout of inputs is one too, with noise that depends on them);
 //! - **another clock**: momentum β is the learning rate η/(1 − β) ([`Recipe::effective_rate`]), and the ascent of SAM
 //!   on the same minibatch makes the noise 1 + 2ρ/η times as strong;
 //! - **a weak force** along the minima beside the noise: weight decay, dropout of hidden units, the ascent of SAM along the
@@ -198,13 +198,10 @@ impl Recipe {
             && self.label_weights.is_none()
     }
 
-    /// Whether the theory of it holds to leading order in something other than η: weight decay, SAM and dropout
-    /// ([`flow::left_out`](crate::flow::left_out) has the next).
+    /// Whether the theory of it holds to leading order in something other than η: weight decay, SAM and dropout of
+    /// hidden units ([`flow::left_out`](crate::flow::left_out) has the next).
     pub fn is_approximate(&self) -> bool {
-        self.weight_decay > 0.0
-            || self.sam.is_some()
-            || self.input_dropout > 0.0
-            || self.hidden_dropout > 0.0
+        self.weight_decay > 0.0 || self.sam.is_some() || self.hidden_dropout > 0.0
     }
 
     /// Checks every entry against `problem`.

@@ -45,8 +45,8 @@ pub(super) fn dropped_units(
     })
 }
 
-/// E‖r‖²x̃x̃ᵀ and E‖x̃‖²rrᵀ of dropped units, which layers D and 1 feel, to first order in p: in Theorem 1 they stand for Σx and Σε, which is all there is with two
-/// layers, and with more what lies between is taken for alike.
+/// E‖r‖²x̃x̃ᵀ and E‖x̃‖²rrᵀ of dropped units, which layers D and 1 feel (but that a unit's own weights do not feel it when it is dropped): in Theorem 1 they stand for
+/// Σx and Σε. With two layers nothing else is felt; with more, the layers between are treated as if they felt the same.
 fn felt_by_the_outer_layers(
     problem: &Problem,
     point: &Point,
