@@ -669,6 +669,8 @@ fn turned_noise_is_followed_under_dropped_inputs() {
         "2",
         "--noise",
         "1,0.2",
+        "--teacher",
+        "1.5,0.5",
         "--basis-seed",
         "3",
         "--learning-rate",
