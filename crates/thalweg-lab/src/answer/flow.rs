@@ -5,7 +5,7 @@ use thalweg::flow::{
     self, Descent, Drift, FlowError, FlowSettings, Relaxation, Steps, Times, Trajectory, Waypoint,
 };
 use thalweg::problem::{Problem, Weights};
-use thalweg::recipe::{Forces, Recipe};
+use thalweg::recipe::Forces;
 use thalweg::theory::Minimum;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
@@ -135,7 +135,7 @@ impl<'p> FlowAnswer<'p> {
             descent,
             trajectory,
             drift,
-            relaxation: relaxation(problem, drift, &prepared.recipe, forces),
+            relaxation: relaxation(problem, drift, forces),
             step,
         })
     }
@@ -195,16 +195,11 @@ impl<'p> FlowAnswer<'p> {
 }
 
 /// Known by symmetric generators alone, where it is quickly found and anything moves.
-fn relaxation(
-    problem: &Problem,
-    drift: Drift,
-    recipe: &Recipe,
-    forces: Forces,
-) -> Option<Relaxation> {
+fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
     if drift == Drift::Exact {
         return None;
     }
-    let relaxation = quick_relaxation(problem, recipe, forces)?;
+    let relaxation = quick_relaxation(problem, forces)?;
     (!relaxation.rates.is_empty()).then_some(relaxation)
 }
 

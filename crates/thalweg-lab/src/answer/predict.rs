@@ -11,9 +11,7 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{
-    Belief, believed_on, quick_relaxation, rest, rest_by, without_dropped_inputs,
-};
+use crate::compare::{Belief, believed_on, quick_relaxation, rest, rest_by};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::is_reshuffled;
@@ -239,7 +237,7 @@ impl<'p> PredictAnswer<'p> {
                         validity.clone(),
                     ),
                     validity,
-                    relaxation: quick_relaxation(problem, &prepared.recipe, *forces)
+                    relaxation: quick_relaxation(problem, *forces)
                         .filter(|relaxation| !relaxation.rates.is_empty())
                         .map(|relaxation| relaxation.steps(effective_rate, batch)),
                 })
@@ -278,7 +276,12 @@ impl<'p> PredictAnswer<'p> {
         let has_none = self.problem.depth() == 1 || self.prepared.has_no_signal();
         if run.relaxation.is_some() || has_none {
             None
-        } else if without_dropped_inputs(self.prepared.forces).follow_generators() {
+        } else if self
+            .prepared
+            .forces
+            .without_input_dropout()
+            .follow_generators()
+        {
             Some(
                 "in a network of this size it takes long to find, or its slowest rate cannot be told from rounding",
             )
@@ -327,11 +330,13 @@ impl<'p> PredictAnswer<'p> {
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
+            let forces = self.prepared.forces;
             let noise = Forces {
-                noise: self.prepared.forces.noise,
+                noise: forces.noise,
+                input_dropout: forces.input_dropout,
                 ..Forces::default()
             };
-            let relaxation = quick_relaxation(self.problem, &self.prepared.recipe, noise)?;
+            let relaxation = quick_relaxation(self.problem, noise)?;
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
             Some(relaxation.steps(rate, batch))
         });

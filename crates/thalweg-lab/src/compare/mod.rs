@@ -42,8 +42,8 @@ pub(crate) use finite_step::not_plain;
 pub(crate) use limit::rest_by;
 pub use limit::{ExactLimit, rest};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
+pub(crate) use slow_flow::quick_relaxation;
 pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow};
-pub(crate) use slow_flow::{quick_relaxation, without_dropped_inputs};
 
 use thalweg::problem::Problem;
 use thalweg::simulate::SimulateSettings;

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 use thalweg::flow::{
     self, Drift, LEAVES_OUT, MOST_OWN_DRIFT, Relaxation, Steps, Trajectory, Validity,
-    own_drift_is_quick, with_inputs_seen,
+    own_drift_is_quick,
 };
 use thalweg::problem::Problem;
-use thalweg::recipe::{Forces, Recipe};
+use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
 
 use super::predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values};
@@ -16,43 +16,11 @@ use crate::run::is_reshuffled;
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
 const MOST_WEIGHTS_UNASKED: usize = 2000;
 
-/// (D − 1) r³, r the rank that the teacher may have, up to which the relaxation time under noise alone is added to an answer unasked: r = 200 with four layers, which takes a second.
-const MOST_WORK_UNASKED: usize = 24_000_000;
-
-/// The forces with which the relaxation is sought: what dropped inputs do is not made of generators, and [`with_inputs_seen`] stands for it.
-pub(crate) fn without_dropped_inputs(forces: Forces) -> Forces {
-    Forces {
-        input_dropout: 0.0,
-        ..forces
-    }
-}
-
-/// The slow flow's relaxation under `forces`, where it is known and quickly found: the rank r of the teacher decides, not the width. Under noise alone the
-/// slowest rate is sought by itself where there are many; under decay the end is, by a flow. `problem` is the one that is in effect learnt by `recipe`: of the
-/// noise that its dropout of inputs adds, what an input's own weights do not feel is left out.
-pub(crate) fn quick_relaxation(
-    problem: &Problem,
-    recipe: &Recipe,
-    forces: Forces,
-) -> Option<Relaxation> {
-    let forces = without_dropped_inputs(forces);
-    let (hidden, rank) = (
-        problem.depth() - 1,
-        problem.input_dim().min(problem.output_dim()),
-    );
-    let is_quick = if forces.are_noise_alone() {
-        hidden * rank.pow(3) <= MOST_WORK_UNASKED
-    } else {
-        hidden * rank * (rank + 1) / 2 <= flow::MOST_RATES
-    };
-    if !is_quick {
-        return None;
-    }
-    if recipe.input_dropout == 0.0 {
-        return flow::relaxation(problem, forces).ok();
-    }
-    let felt = with_inputs_seen(problem, recipe.input_dropout).ok()?;
-    flow::relaxation(&felt, forces).ok()
+/// The slow flow's relaxation under `forces`, where it is known and quickly found. `problem` is the one that is in effect learnt.
+pub(crate) fn quick_relaxation(problem: &Problem, forces: Forces) -> Option<Relaxation> {
+    flow::relaxation_is_quick(problem, forces)
+        .then(|| flow::relaxation(problem, forces).ok())
+        .flatten()
 }
 
 /// The flow by one drift.

@@ -204,8 +204,13 @@ impl Target {
 
     /// Whether `predicted` has what is wanted.
     pub fn is_met(self, predicted: &DesignPrediction) -> bool {
-        let (found, wanted) = (self.of(predicted), self.value());
-        (found - wanted).abs() <= MET * wanted || (self.is_bound() && found < EDGE)
+        self.is_met_by(self.of(predicted), MET)
+    }
+
+    /// Whether `found` is what is wanted, to the relative error `within`.
+    fn is_met_by(self, found: f64, within: f64) -> bool {
+        let wanted = self.value();
+        (found - wanted).abs() <= within * wanted || (self.is_bound() && found < EDGE)
     }
 
     /// Refuses a quantity that has no value where SGD ends as it is.
@@ -360,8 +365,7 @@ impl<'a> Question<'a> {
             } => found,
             Sought::Beyond { low, high, ends } => {
                 let (furthest, value) = if wanted < low.1 { low } else { high };
-                let is_met = target.is_bound() && value < EDGE;
-                if !is_met && (value - wanted).abs() > before.uncertainty * wanted {
+                if !target.is_met_by(value, before.uncertainty) {
                     let range = [*travel.positions.start(), *travel.positions.end()];
                     let limits = range.into_iter().zip(travel.limits);
                     let mut limits = limits.filter(|(end, _)| *end == furthest);

@@ -61,8 +61,13 @@ impl Rule {
 
     /// The weight of the nodes that are at most `bound`.
     fn up_to(&self, bound: f64) -> f64 {
-        self.integral(&|x| if x <= bound { 1.0 } else { 0.0 })
+        self.integral(&until(bound))
     }
+}
+
+/// 1 up to `bound`, and 0 beyond.
+fn until(bound: f64) -> impl Fn(f64) -> f64 {
+    move |x| if x <= bound { 1.0 } else { 0.0 }
 }
 
 /// The two rules that one probe gives.
@@ -240,7 +245,7 @@ impl Density {
 
     /// The fraction of eigenvalues that are at most `bound`. Where they lie closely about it, its error of quadrature falls as 1/steps alone.
     pub fn cumulative(&self, bound: f64) -> Estimate {
-        self.estimate(&|x| if x <= bound { 1.0 } else { 0.0 }, |pairs, _| {
+        self.estimate(&until(bound), |pairs, _| {
             mean(pairs, |pair| pair.apart(bound))
         })
     }

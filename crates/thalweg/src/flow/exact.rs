@@ -21,7 +21,6 @@ use faer::Mat;
 use super::{
     FlowError,
     ascent::Ascent,
-    dependence::dependence,
     gradient::Force,
     kronecker::{add_kron, add_scaled},
     point::{Curvature, Decomposed, Model, Point},
@@ -32,8 +31,6 @@ use super::{
 pub(super) struct ExactFlow<'a> {
     model: &'a Model,
     ascent: Ascent,
-    /// What the noise of dropped inputs has by depending on them, where there are any.
-    dependence: Option<Mat<f64>>,
 }
 
 /// Where the flow goes from one point, and by what.
@@ -53,10 +50,8 @@ const COMMUTE: f64 = 1e-13;
 impl<'a> ExactFlow<'a> {
     /// That of `model`, under its forces.
     pub(super) fn new(model: &'a Model) -> Self {
-        let dropped = model.forces.input_dropout;
         Self {
             ascent: Ascent::new(model),
-            dependence: (dropped != 0.0).then(|| dependence(model, dropped)),
             model,
         }
     }
@@ -71,7 +66,7 @@ impl<'a> ExactFlow<'a> {
         let forces = &self.model.forces;
         let force = Force::new(self.model, self.model.layers(state));
         let (point, curvature, mut gradient) =
-            if self.dependence.is_none() && self.noise_commutes(&force.point) {
+            if self.model.dependence().is_none() && self.noise_commutes(&force.point) {
                 let curvature = force.point.curvature()?;
                 let gradient = force.layers.into_iter().map(|layer| -layer).collect();
                 (force.point, curvature, gradient)
@@ -123,7 +118,7 @@ impl<'a> ExactFlow<'a> {
             &self.model.noise().to_owned(),
             identity.as_ref(),
         );
-        if let Some(dependence) = &self.dependence {
+        if let Some(dependence) = self.model.dependence() {
             noise += faer::Scale(strength) * dependence;
         }
         let rotated = vectors.transpose() * noise * vectors;

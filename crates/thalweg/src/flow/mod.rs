@@ -85,12 +85,11 @@ pub use finite::{
 };
 pub use left_out::{
     Cause, LeftOut, MOST_LEFT_OUT, Place, Way, decay_leaves_a_minimum, left_out, most_decay,
-    with_inputs_seen,
 };
 pub use memory::memory;
 pub use own_drift::{MOST_OWN_DRIFT, OwnDrift, own_drift_is_quick};
 pub use path::path;
-pub use relaxation::{MOST_RATES, Relaxation, relaxation};
+pub use relaxation::{MOST_RATES, Relaxation, relaxation, relaxation_is_quick};
 pub use rest::rest;
 pub use rosenbrock::Statistics;
 pub use settings::{Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times};

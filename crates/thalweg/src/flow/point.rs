@@ -3,7 +3,8 @@
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 
 use super::{
-    FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum, products::sum_of_products,
+    FlowError, dependence::dependence, kronecker::add_kron, kronecker_sum::KroneckerSum,
+    products::sum_of_products,
 };
 use crate::problem::Problem;
 use crate::recipe::Forces;
@@ -29,6 +30,8 @@ pub(super) struct Model {
     noise_root: Mat<f64>,
     /// What moves the weights along the minima.
     pub(super) forces: Forces,
+    /// What the noise of dropped inputs has by depending on them, where any are dropped.
+    dependence: Option<Mat<f64>>,
 }
 
 impl Model {
@@ -47,12 +50,22 @@ impl Model {
             noise: problem.noise_covariance().to_owned(),
             noise_root: problem.noise_factor().matrix().to_owned(),
             forces: Forces::default(),
+            dependence: None,
         }
     }
 
     /// The same under `forces`.
-    pub(super) fn under(self, forces: Forces) -> Self {
+    pub(super) fn under(mut self, forces: Forces) -> Self {
+        let dropped = forces.input_dropout;
+        if dropped != self.forces.input_dropout {
+            self.dependence = (dropped != 0.0).then(|| dependence(&self, dropped));
+        }
         Self { forces, ..self }
+    }
+
+    /// E (r_a ξ_i)(r_c ξ_j) − Σε_ac δ_ij where inputs are dropped, over (a, i) and (c, j), outputs running fastest.
+    pub(super) fn dependence(&self) -> Option<&Mat<f64>> {
+        self.dependence.as_ref()
     }
 
     /// D.

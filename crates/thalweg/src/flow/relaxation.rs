@@ -2,7 +2,10 @@
 
 use faer::Mat;
 
-use super::{FlowError, FlowSettings, point::Model, rest, symmetric::SymmetricFlow, wide};
+use super::{
+    FlowError, FlowSettings, left_out::with_inputs_seen, point::Model, rest,
+    symmetric::SymmetricFlow, wide,
+};
 use crate::{problem::Problem, recipe::Forces, theory::Minimum};
 
 /// The slow flow linearised where it ends: at SGD's minimum (Theorem 1), or where the forces beside the noise balance it.
@@ -29,6 +32,9 @@ impl Relaxation {
 /// The most rates, (D − 1) r(r + 1)/2 with r = rank V√Σx, of which all are found: by the eigenvalues of a matrix of that size.
 pub const MOST_RATES: usize = 320;
 
+/// (D − 1) r³ up to which [`relaxation_is_quick`] under noise alone: r = 200 with four layers takes a second.
+const MOST_WORK: usize = 24_000_000;
+
 /// The least part of the fastest rate that a rate may be to be told from rounding.
 const RESOLVED: f64 = 1e-14;
 
@@ -37,6 +43,8 @@ const RESOLVED: f64 = 1e-14;
 /// They are those of the r = rank V√Σx hidden directions that carry the teacher. A wider network has
 /// others, unused at the minimum, which die out more slowly: for D ≥ 3 not even exponentially (F − F_min
 /// was seen to fall like 1/u), so there the times are lower bounds.
+/// Under dropout of inputs they are estimates: `problem` being the one in effect learnt, what an input's own weights do not feel of the noise is left out, and generators
+/// follow the rest.
 ///
 /// ```
 /// use thalweg::faer::Mat;
@@ -57,6 +65,10 @@ const RESOLVED: f64 = 1e-14;
 /// When the problem has no minimum of Theorem 1 (see [`Minimum::of_sgd`]), symmetric generators do not follow the forces, the flow
 /// does not come to rest under them, a decomposition fails, or the slowest rate is lost in the rounding of the fastest.
 pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowError> {
+    if forces.input_dropout != 0.0 {
+        let felt = with_inputs_seen(problem, forces.input_dropout)?;
+        return relaxation(&felt, forces.without_input_dropout());
+    }
     let rank = Minimum::of_sgd(problem)?.rank();
     if problem.depth() == 1 || rank == 0 {
         return Ok(Relaxation { rates: Vec::new() });
@@ -74,6 +86,18 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
             Err(FlowError::RatesApart { slowest, fastest })
         }
         _ => Ok(Relaxation { rates }),
+    }
+}
+
+/// Whether [`relaxation`] takes about a second at most: the rank r that the teacher may have decides, not the width. Under noise alone the slowest rate is sought by
+/// itself where there are many; under decay the end is, by a flow.
+pub fn relaxation_is_quick(problem: &Problem, forces: Forces) -> bool {
+    let hidden = problem.depth() - 1;
+    let rank = problem.input_dim().min(problem.output_dim());
+    if forces.without_input_dropout().are_noise_alone() {
+        hidden * rank.pow(3) <= MOST_WORK
+    } else {
+        hidden * rank * (rank + 1) / 2 <= MOST_RATES
     }
 }
 

@@ -42,6 +42,14 @@ impl Forces {
         self.dropout == 0.0 && self.input_dropout == 0.0 && self.ascent == 0.0
     }
 
+    /// They with noise that is taken to be independent of the inputs.
+    pub fn without_input_dropout(self) -> Self {
+        Self {
+            input_dropout: 0.0,
+            ..self
+        }
+    }
+
     /// Whether they see single hidden units, so that a turn of the hidden bases is more than another way to write the same network.
     pub fn see_hidden_units(&self) -> bool {
         self.dropout != 0.0

@@ -210,6 +210,30 @@ fn hidden_dropout_lowers_its_own_potential() {
     );
 }
 
+/// Where dropout hardly holds the hidden bases they go on to turn, as they do without it, and T knows nothing of that.
+#[test]
+fn hidden_units_that_turn_for_ever_have_an_end_of_t() {
+    let noise = covariance::from_deviations(&[1.0, 0.2]);
+    let teacher = Mat::from_fn(2, 2, |i, j| [[1.0, 0.3], [0.0, 0.8]][i][j]);
+    let problem = Problem::new(Mat::identity(2, 2), teacher, noise, 2).unwrap();
+    let end = |hidden_dropout| {
+        let recipe = Recipe {
+            hidden_dropout,
+            ..Recipe::default()
+        };
+        rest(&problem, &under(&recipe, 0.01, 10, Drift::Exact))
+    };
+    let alone = end(0.0).unwrap().sharpness;
+    let held = end(1e-10).unwrap().sharpness;
+    assert!(relative(held, alone) < 1e-4, "{held} {alone}");
+    // With more of it T goes up and down.
+    let error = end(1e-5).unwrap_err();
+    assert!(
+        matches!(error, FlowError::Restless { turns: true, .. }),
+        "{error}"
+    );
+}
+
 /// Under hidden dropout p the flow ends where F/4 + (B/η) p/(1 − p) times what dropout adds to the loss is least: no neighbour on the minima lies
 /// lower, a flow from any start ends there, and so does SGD (16.18 at these numbers, the limit's error being of order p and η).
 #[test]

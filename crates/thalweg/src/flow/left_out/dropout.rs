@@ -81,7 +81,10 @@ fn felt_by_the_outer_layers(
 ///
 /// # Errors
 /// When a decomposition fails, or the noise that is left is no covariance.
-pub fn with_inputs_seen(problem: &Problem, dropped: f64) -> Result<Problem, FlowError> {
+pub(in crate::flow) fn with_inputs_seen(
+    problem: &Problem,
+    dropped: f64,
+) -> Result<Problem, FlowError> {
     let after = problem.input_covariance();
     let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
         let kept = if i == j { 1.0 - dropped } else { 1.0 };
