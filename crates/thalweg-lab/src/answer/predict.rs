@@ -216,8 +216,8 @@ impl<'p> PredictAnswer<'p> {
                     .under(problem, &prepared.recipe, (effective_rate, batch), weights)
                     .map(|validity| {
                         // Where generators do not follow the forces the end is by the exact drift too.
-                        let by_generators = prepared.forces.follow_generators();
-                        validity.with_axes_followed(prepared.followed || !by_generators)
+                        let needed = Drift::that_follows(problem, &prepared.forces);
+                        validity.with_axes_followed(prepared.followed || needed == Drift::Exact)
                     })
                     .map_err(AnswerError::input)?;
                 Some(PredictedRun {
@@ -276,12 +276,7 @@ impl<'p> PredictAnswer<'p> {
         let has_none = self.problem.depth() == 1 || self.prepared.has_no_signal();
         if run.relaxation.is_some() || has_none {
             None
-        } else if self
-            .prepared
-            .forces
-            .without_input_dropout()
-            .follow_generators()
-        {
+        } else if self.prepared.forces.follow_generators() {
             Some(
                 "in a network of this size it takes long to find, or its slowest rate cannot be told from rounding",
             )
@@ -330,10 +325,8 @@ impl<'p> PredictAnswer<'p> {
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
-            let forces = self.prepared.forces;
             let noise = Forces {
-                noise: forces.noise,
-                input_dropout: forces.input_dropout,
+                noise: self.prepared.forces.noise,
                 ..Forces::default()
             };
             let relaxation = quick_relaxation(self.problem, noise)?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use thalweg::flow;
+use thalweg::flow::{self, Drift};
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
 use thalweg::words::rounded;
@@ -114,7 +114,7 @@ impl<'p> Prepared<'p> {
 
     /// Whether the end is the one of a flow, and has no closed form.
     pub fn has_flow_to_end(&self) -> bool {
-        self.followed || !self.forces.are_noise_alone()
+        self.followed || !flow::ends_at_theorem_1(&self.problem, &self.forces)
     }
 
     /// The same with the end of the exact drift, where `followed`.
@@ -206,8 +206,8 @@ impl<'p> Prepared<'p> {
         }
         if recipe.input_dropout > 0.0 {
             notes.push(
-                "Dropout of inputs leaves the residual dependent on them: the exact drift follows that noise, and the end is where it rests; F is as if \
-                 they were independent."
+                "Dropout of inputs leaves the residual dependent on them: F has that, and the end is where the exact drift, which follows such noise, \
+                 rests."
                     .to_owned(),
             );
         }
@@ -257,7 +257,8 @@ impl<'p> Prepared<'p> {
                 "Weight decay pulls along the minima beside the noise, {strength}: both have their least potential in the network at 0, where SGD ends."
             );
         }
-        let is_potential = self.forces.follow_generators() && !flow::is_turned(&self.problem);
+        let is_potential = Drift::that_follows(&self.problem, &self.forces) == Drift::Symmetric
+            && !flow::is_turned(&self.problem);
         if !is_potential {
             return format!("Weight decay pulls along the minima beside the noise, {strength}.");
         }

@@ -21,7 +21,7 @@ impl Predictor for ExactLimit {
     }
 
     fn legend(&self, question: &Question<'_>) -> &'static str {
-        if question.forces().are_noise_alone() {
+        if flow::ends_at_theorem_1(question.problem, &question.forces()) {
             "exact limit (Theorem 1)"
         } else {
             "limit t → ∞ under all forces"
@@ -34,7 +34,7 @@ impl Predictor for ExactLimit {
         let forces = question.forces();
         let recipe = &question.settings.recipe;
         let no_answer = |error: FlowError| NoAnswer(error.to_string());
-        let (limit, weights) = if forces.are_noise_alone() {
+        let (limit, weights) = if flow::ends_at_theorem_1(question.problem, &forces) {
             (flow::Limit::from(&found), None)
         } else {
             flow::decay_leaves_a_minimum(question.problem, recipe.weight_decay)
@@ -54,7 +54,10 @@ impl Predictor for ExactLimit {
             Some(weights) => Ok(weights),
             None => Ok(found.minimum.weights()?),
         })
-        .map(|validity| validity.with_axes_followed(!forces.follow_generators()))
+        .map(|validity| {
+            let drift = Drift::that_follows(question.problem, &forces);
+            validity.with_axes_followed(drift == Drift::Exact)
+        })
         .map_err(no_answer)?;
         let level = question
             .quantities
@@ -73,12 +76,7 @@ impl Predictor for ExactLimit {
 /// # Errors
 /// See [`flow::rest`].
 pub fn rest(problem: &Problem, forces: Forces) -> Result<Waypoint, FlowError> {
-    let drift = if forces.follow_generators() {
-        Drift::Symmetric
-    } else {
-        Drift::Exact
-    };
-    rest_by(drift, problem, forces)
+    rest_by(Drift::that_follows(problem, &forces), problem, forces)
 }
 
 /// The same by `drift`.

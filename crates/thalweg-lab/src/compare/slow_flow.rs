@@ -73,10 +73,11 @@ impl Predictor for SlowFlow {
         let forces = settings
             .recipe
             .forces(settings.learning_rate, settings.batch);
+        let needed = Drift::that_follows(problem, &forces);
         let turned = flow::is_turned(problem) && !is_reshuffled(&settings.data);
         match self.drift {
-            Drift::Symmetric => forces.follow_generators(),
-            Drift::Exact => turned || !forces.follow_generators(),
+            Drift::Symmetric => needed == Drift::Symmetric,
+            Drift::Exact => turned || needed == Drift::Exact,
         }
     }
 

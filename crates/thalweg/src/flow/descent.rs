@@ -40,7 +40,7 @@ pub fn descend(
     start: &Weights,
     settings: &FlowSettings,
 ) -> Result<Descent, FlowError> {
-    settings.check()?;
+    settings.check_tolerance()?;
     let model = Model::new(problem);
     start.fits(problem)?;
     let weights = model.flatten(start.layers());

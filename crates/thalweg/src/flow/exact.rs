@@ -8,7 +8,7 @@
 //!
 //! ⟨dW/du, t⟩ = −tr((K Y J_p)ᵀ dJ_p[t]) for every direction t along the manifold.
 //!
-//! Noise that depends on the inputs (`dependence.rs`) has its own second moment in place of I ⊗ Σε.
+//! Noise that depends on the inputs (`problem/dropped.rs`) has its own second moment in place of I ⊗ Σε.
 //!
 //! Weak forces beside the noise ([`Forces`](crate::recipe::Forces)) add their gradients before the projection on the manifold's tangents.
 //!

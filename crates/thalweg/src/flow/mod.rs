@@ -36,7 +36,6 @@ mod bdf;
 mod chain;
 mod clock;
 mod conjugate;
-mod dependence;
 mod descent;
 mod downhill;
 mod error;
@@ -92,7 +91,9 @@ pub use path::path;
 pub use relaxation::{MOST_RATES, Relaxation, relaxation, relaxation_is_quick};
 pub use rest::rest;
 pub use rosenbrock::Statistics;
-pub use settings::{Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times};
+pub use settings::{
+    Drift, FlowSettings, MOST_CURVATURE, MOST_WEIGHTS, Steps, Times, ends_at_theorem_1,
+};
 pub use trajectory::{Limit, NoLimit, Trajectory, Waypoint, slow_flow};
 pub use validity::{
     ARRIVED, Approach, LEAVES_OUT, MOST_DRIFT, MOST_MISALIGNMENT,

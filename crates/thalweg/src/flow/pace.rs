@@ -37,9 +37,9 @@ pub(super) fn rate(
 ) -> Result<f64, FlowError> {
     let alone = Forces {
         noise,
-        input_dropout: forces.input_dropout,
         ..Forces::default()
     };
+    let generators = |forces: Forces| model.clone().under(forces).follows_generators();
     let weights = model.flatten(&point.layers);
     let by_generators = |forces: Forces| -> Result<f64, FlowError> {
         let model = model.clone().under(forces);
@@ -53,15 +53,15 @@ pub(super) fn rate(
         Ok(rate_along(&model, point, &weights, &velocity))
     };
     // Generators do not follow noise that depends on the inputs.
-    let mut rates = vec![if alone.follow_generators() {
+    let mut rates = vec![if generators(alone) {
         by_generators(alone)?
     } else {
         by_own_drift(alone)?
     }];
-    if forces.follow_generators() && forces != alone {
+    if generators(forces) && forces != alone {
         rates.push(by_generators(forces)?);
     }
-    if !forces.follow_generators() || model.rank() * model.outputs() <= MOST_ENTRIES {
+    if !generators(forces) || model.rank() * model.outputs() <= MOST_ENTRIES {
         rates.push(by_own_drift(forces)?);
     }
     let least = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };

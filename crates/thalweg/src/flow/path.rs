@@ -40,7 +40,7 @@ pub fn path(
     settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
     has_path(problem, settings)?;
-    settings.check()?;
+    settings.check(problem)?;
     let slow_times = Times::from(steps.clone()).slow()?;
     let model = Model::new(problem).under(settings.forces);
     start.fits(problem)?;

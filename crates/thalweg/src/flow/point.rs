@@ -1,12 +1,13 @@
 //! The partial products at one point of weight space, which both flows are made of.
 
-use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
+use std::sync::OnceLock;
+
+use faer::{Mat, MatRef, Side, linalg::solvers::Solve, prelude::SolveLstsq};
 
 use super::{
-    FlowError, dependence::dependence, kronecker::add_kron, kronecker_sum::KroneckerSum,
-    products::sum_of_products,
+    FlowError, kronecker::add_kron, kronecker_sum::KroneckerSum, products::sum_of_products,
 };
-use crate::problem::Problem;
+use crate::problem::{Dropped, Problem};
 use crate::recipe::Forces;
 
 /// Up to this size K is formed and factored.
@@ -30,8 +31,10 @@ pub(super) struct Model {
     noise_root: Mat<f64>,
     /// What moves the weights along the minima.
     pub(super) forces: Forces,
-    /// What the noise of dropped inputs has by depending on them, where any are dropped.
-    dependence: Option<Mat<f64>>,
+    /// Where inputs are dropped, on which the noise then depends.
+    dropped: Option<Dropped>,
+    /// By how much, once it is asked for.
+    dependence: OnceLock<Mat<f64>>,
 }
 
 impl Model {
@@ -50,22 +53,40 @@ impl Model {
             noise: problem.noise_covariance().to_owned(),
             noise_root: problem.noise_factor().matrix().to_owned(),
             forces: Forces::default(),
-            dependence: None,
+            dropped: Dropped::of(problem),
+            dependence: OnceLock::new(),
         }
     }
 
     /// The same under `forces`.
-    pub(super) fn under(mut self, forces: Forces) -> Self {
-        let dropped = forces.input_dropout;
-        if dropped != self.forces.input_dropout {
-            self.dependence = (dropped != 0.0).then(|| dependence(&self, dropped));
-        }
+    pub(super) fn under(self, forces: Forces) -> Self {
         Self { forces, ..self }
     }
 
-    /// E (r_a ξ_i)(r_c ξ_j) − Σε_ac δ_ij where inputs are dropped, over (a, i) and (c, j), outputs running fastest.
+    /// Whether symmetric generators follow the noise and all forces.
+    pub(super) fn follows_generators(&self) -> bool {
+        self.dropped.is_none() && self.forces.follow_generators()
+    }
+
+    /// E (r_a ξ_i)(r_c ξ_j) − Σε_ac δ_ij for x = Xξ, over (a, i) and (c, j), outputs running fastest; nothing where noise is independent of the inputs.
     pub(super) fn dependence(&self) -> Option<&Mat<f64>> {
-        self.dependence.as_ref()
+        let dropped = self.dropped.as_ref()?;
+        Some(self.dependence.get_or_init(|| self.whitened(dropped)))
+    }
+
+    fn whitened(&self, dropped: &Dropped) -> Mat<f64> {
+        let (outputs, rank) = (self.outputs(), self.rank());
+        // X⁺.
+        let inputs = Mat::<f64>::identity(self.root.nrows(), self.root.nrows());
+        let back = self.root.qr().solve_lstsq(inputs);
+        let mut noise = Mat::<f64>::zeros(outputs * rank, outputs * rank);
+        for (a, c) in (0..outputs).flat_map(|a| (0..outputs).map(move |c| (a, c))) {
+            let block = &back * dropped.between(a, c) * back.transpose();
+            for (i, j) in (0..rank).flat_map(|i| (0..rank).map(move |j| (i, j))) {
+                noise[(i * outputs + a, j * outputs + c)] = block[(i, j)];
+            }
+        }
+        noise
     }
 
     /// D.
@@ -115,15 +136,20 @@ impl Model {
         felt.transpose() * &felt
     }
 
-    /// F = Σ_k tr(A_kᵀ Σε A_k) ‖B_kX‖².
+    /// F = Σ_k tr(A_kᵀ Σε A_k) ‖B_kX‖², and what there is more where the noise depends on the inputs.
     pub(super) fn fluctuation(&self, point: &Point) -> f64 {
         let layers = point.above.iter().zip(&point.below);
-        layers
+        let independent: f64 = layers
             .map(|(above, below)| {
                 let felt = self.noise_root.transpose() * above;
                 felt.squared_norm_l2() * below.squared_norm_l2()
             })
-            .sum()
+            .sum();
+        let more = self.dropped.as_ref().map_or(0.0, |dropped| {
+            let layers: Vec<_> = point.layers.iter().map(Mat::as_ref).collect();
+            dropped.shares(&layers).iter().sum()
+        });
+        independent + more
     }
 
     /// rank Σx.

@@ -43,8 +43,7 @@ const RESOLVED: f64 = 1e-14;
 /// They are those of the r = rank V√Σx hidden directions that carry the teacher. A wider network has
 /// others, unused at the minimum, which die out more slowly: for D ≥ 3 not even exponentially (F − F_min
 /// was seen to fall like 1/u), so there the times are lower bounds.
-/// Under dropout of inputs they are estimates: `problem` being the one in effect learnt, what an input's own weights do not feel of the noise is left out, and generators
-/// follow the rest.
+/// Under dropout of inputs ([`Problem::input_dropout`]) they are estimates: what an input's own weights do not feel of the noise is left out, and generators follow the rest.
 ///
 /// ```
 /// use thalweg::faer::Mat;
@@ -65,9 +64,8 @@ const RESOLVED: f64 = 1e-14;
 /// When the problem has no minimum of Theorem 1 (see [`Minimum::of_sgd`]), symmetric generators do not follow the forces, the flow
 /// does not come to rest under them, a decomposition fails, or the slowest rate is lost in the rounding of the fastest.
 pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowError> {
-    if forces.input_dropout != 0.0 {
-        let felt = with_inputs_seen(problem, forces.input_dropout)?;
-        return relaxation(&felt, forces.without_input_dropout());
+    if problem.input_dropout() != 0.0 {
+        return relaxation(&with_inputs_seen(problem)?, forces);
     }
     let rank = Minimum::of_sgd(problem)?.rank();
     if problem.depth() == 1 || rank == 0 {
@@ -94,7 +92,7 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
 pub fn relaxation_is_quick(problem: &Problem, forces: Forces) -> bool {
     let hidden = problem.depth() - 1;
     let rank = problem.input_dim().min(problem.output_dim());
-    if forces.without_input_dropout().are_noise_alone() {
+    if forces.are_noise_alone() {
         hidden * rank.pow(3) <= MOST_WORK
     } else {
         hidden * rank * (rank + 1) / 2 <= MOST_RATES

@@ -52,7 +52,7 @@ const MOST_STEPS: usize = 2000;
 /// # Errors
 /// When the problem has no minimum of Theorem 1 to start from, the network is too large, or the flow does not come to rest.
 pub fn rest(problem: &Problem, settings: &FlowSettings) -> Result<Waypoint, FlowError> {
-    settings.check()?;
+    settings.check(problem)?;
     let model = Model::new(problem).under(settings.forces);
     let minimum = Minimum::of_sgd(problem)?.weights()?;
     let start = if settings.forces.see_hidden_units() {

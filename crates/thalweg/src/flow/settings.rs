@@ -1,6 +1,7 @@
 //! What a user may choose: output times and accuracy.
 
 use super::FlowError;
+use crate::problem::Problem;
 use crate::recipe::{Forces, Sam};
 
 /// Accuracy and effort of an integration.
@@ -40,6 +41,22 @@ pub enum Drift {
     Exact,
 }
 
+impl Drift {
+    /// By symmetric generators where they follow the noise of `problem` and all `forces`, else the exact drift.
+    pub fn that_follows(problem: &Problem, forces: &Forces) -> Self {
+        if problem.input_dropout() == 0.0 && forces.follow_generators() {
+            Self::Symmetric
+        } else {
+            Self::Exact
+        }
+    }
+}
+
+/// Whether SGD on `problem` under `forces` ends at Theorem 1's minimum by symmetric generators: nothing moves it but noise that is independent of the inputs.
+pub fn ends_at_theorem_1(problem: &Problem, forces: &Forces) -> bool {
+    forces.are_noise_alone() && problem.input_dropout() == 0.0
+}
+
 /// The most weights of a network that is followed along the minima.
 pub const MOST_WEIGHTS: usize = 10_000_000;
 
@@ -63,22 +80,27 @@ impl Default for FlowSettings {
 }
 
 impl FlowSettings {
-    pub(super) fn check(&self) -> Result<(), FlowError> {
+    /// Refuses a tolerance that is none, and a drift that does not follow what moves SGD on `problem`.
+    pub(super) fn check(&self, problem: &Problem) -> Result<(), FlowError> {
+        self.check_tolerance()?;
+        if self.drift == Drift::Exact || Drift::that_follows(problem, &self.forces) == self.drift {
+            return Ok(());
+        }
+        Err(FlowError::ExactDriftAlone {
+            force: if self.forces.dropout != 0.0 {
+                "dropout of hidden units"
+            } else if self.forces.ascent != 0.0 {
+                "SAM's normalised ascent"
+            } else {
+                "dropout of inputs"
+            },
+        })
+    }
+
+    pub(super) fn check_tolerance(&self) -> Result<(), FlowError> {
         if !(1e-12..=1e-2).contains(&self.tolerance) {
             return Err(FlowError::Tolerance {
                 found: self.tolerance,
-            });
-        }
-        let by_generators = self.drift == Drift::Symmetric;
-        if by_generators && !self.forces.follow_generators() {
-            return Err(FlowError::ExactDriftAlone {
-                force: if self.forces.dropout != 0.0 {
-                    "dropout of hidden units"
-                } else if self.forces.input_dropout != 0.0 {
-                    "dropout of inputs"
-                } else {
-                    "SAM's normalised ascent"
-                },
             });
         }
         Ok(())

@@ -213,7 +213,7 @@ pub fn slow_flow(
     settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
     has_path(problem, settings)?;
-    settings.check()?;
+    settings.check(problem)?;
     let slow_times = times.slow()?;
     let model = Model::new(problem).under(settings.forces);
     start.fits(problem)?;

@@ -21,6 +21,7 @@ mod check;
 mod cholesky;
 pub mod covariance;
 mod double_double;
+mod dropped;
 mod error;
 mod factor;
 mod pivoted;
@@ -34,6 +35,7 @@ mod weights;
 pub use basis::Basis;
 pub(crate) use check::numerical_rank;
 pub(crate) use cholesky::cholesky;
+pub(crate) use dropped::Dropped;
 pub use error::{ProblemError, ProblemField};
 pub use factor::Factor;
 pub use random::ProblemShape;
@@ -70,16 +72,18 @@ pub struct Problem {
     input_factor: Factor,
     noise_factor: Factor,
     widths: Vec<usize>,
+    input_dropout: f64,
     caveats: Vec<Caveat>,
 }
 
-/// Equal matrices and widths: how they came to be so is no part of what is being solved.
+/// Equal matrices, widths and dropout of inputs: how they came to be so is no part of what is being solved.
 impl PartialEq for Problem {
     fn eq(&self, other: &Self) -> bool {
         self.input_covariance == other.input_covariance
             && self.teacher == other.teacher
             && self.noise_covariance == other.noise_covariance
             && self.widths == other.widths
+            && self.input_dropout == other.input_dropout
     }
 }
 
@@ -144,6 +148,7 @@ impl Problem {
             input_factor,
             noise_factor,
             widths,
+            input_dropout: 0.0,
             caveats,
         })
     }
@@ -181,6 +186,27 @@ impl Problem {
     /// Σε = E εεᵀ, d_y × d_y, symmetric and positive semi-definite; its entries have the unit of the loss.
     pub fn noise_covariance(&self) -> MatRef<'_, f64> {
         self.noise_covariance.as_ref()
+    }
+
+    /// p, where the data is what is seen of other data whose inputs are dropped with that probability ([`Recipe::problem`](crate::recipe::Recipe::problem)): ε then
+    /// depends on x, uncorrelated with it. 0 where the two are independent.
+    pub fn input_dropout(&self) -> f64 {
+        self.input_dropout
+    }
+
+    /// The same under dropout of inputs with probability `dropped`, of which the covariances know.
+    #[must_use]
+    pub(crate) fn under_input_dropout(self, dropped: f64) -> Self {
+        Self {
+            input_dropout: dropped,
+            ..self
+        }
+    }
+
+    /// The same with noise of this covariance that is independent of the inputs.
+    #[must_use]
+    pub fn with_independent_noise(&self) -> Self {
+        self.clone().under_input_dropout(0.0)
     }
 
     /// X with X Xᵀ = Σx, d_x × rank Σx.

@@ -4,7 +4,6 @@
 ///
 /// dW/du = `noise` · (the noise's drift) − grad_M (`decay` ½ Σ‖W_k‖² + `dropout` ½ Σ_k Σ_j ‖(A_k)_{·j}‖² E h²_{kj} + `ascent` E‖g‖),
 /// grad_M the gradient within the manifold of minima, h_k = W_k…W_1x, and g the mean gradient of `batch` samples. Beyond the paper.
-/// Under dropout of inputs the noise's drift is that of noise which depends on them.
 /// [`Recipe::forces`](super::Recipe::forces) has them for what people do to SGD.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forces {
@@ -14,8 +13,6 @@ pub struct Forces {
     pub decay: f64,
     /// (B/η) p/(1 − p) of hidden dropout p. Unit: that of u, inverse, over the loss's.
     pub dropout: f64,
-    /// p of dropout of inputs: the noise that it adds depends on the inputs.
-    pub input_dropout: f64,
     /// ρB/η of SAM's normalised ascent.
     pub ascent: f64,
     /// B, the samples whose mean gradient is normalised.
@@ -29,7 +26,6 @@ impl Default for Forces {
             noise: 1.0,
             decay: 0.0,
             dropout: 0.0,
-            input_dropout: 0.0,
             ascent: 0.0,
             batch: 0,
         }
@@ -37,17 +33,10 @@ impl Default for Forces {
 }
 
 impl Forces {
-    /// Whether symmetric generators follow all of them ([`Drift::Symmetric`](crate::flow::Drift)); the exact drift always does.
+    /// Whether symmetric generators follow all of them beside noise that is independent of the inputs; the exact drift always does
+    /// ([`Drift::that_follows`](crate::flow::Drift::that_follows) knows of the noise too).
     pub fn follow_generators(&self) -> bool {
-        self.dropout == 0.0 && self.input_dropout == 0.0 && self.ascent == 0.0
-    }
-
-    /// They with noise that is taken to be independent of the inputs.
-    pub fn without_input_dropout(self) -> Self {
-        Self {
-            input_dropout: 0.0,
-            ..self
-        }
+        self.dropout == 0.0 && self.ascent == 0.0
     }
 
     /// Whether they see single hidden units, so that a turn of the hidden bases is more than another way to write the same network.
@@ -55,7 +44,7 @@ impl Forces {
         self.dropout != 0.0
     }
 
-    /// Whether the noise alone decides where the flow ends.
+    /// Whether there is nothing beside the noise that decides where the flow ends.
     pub fn are_noise_alone(&self) -> bool {
         self.decay == 0.0 && self.follow_generators()
     }

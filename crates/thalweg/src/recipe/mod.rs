@@ -109,14 +109,13 @@ impl Recipe {
     ///   1 + 2ρ/η₁; normalised R = ρ E‖g‖;
     /// - SAM on another minibatch: E g = 0 at a minimum, and nothing is left at order ρ;
     /// - dropout of hidden units: R = (p/2(1 − p)) Σ_k Σ_j ‖(A_k)_{·j}‖² E h²_{kj}, to first order in p;
-    /// - dropout of inputs: no potential, but noise that depends on them.
+    /// - dropout of inputs: none; the problem that is learnt has noise that depends on them ([`Problem::input_dropout`]).
     pub fn forces(&self, learning_rate: f64, batch: usize) -> Forces {
         let rate = self.effective_rate(learning_rate);
         let strength = batch as f64 / rate;
         let mut forces = Forces {
             decay: self.weight_decay * strength,
             dropout: self.hidden_dropout / (1.0 - self.hidden_dropout) * strength,
-            input_dropout: self.input_dropout,
             ..Forces::default()
         };
         match self.sam {
@@ -142,8 +141,8 @@ impl Recipe {
     ///
     /// With y = M((1 − α)(V x + ε) + ε′), ε′ of covariance S, and inputs x̃ = (x + ξ) ∘ m/(1 − p), ξ of covariance N and m
     /// zeros and ones, it is Σx′ = E x̃x̃ᵀ, V′ = E yx̃ᵀ Σx′⁻¹ and Σε′ = E yyᵀ − V′Σx′V′ᵀ. Without dropout and for Gaussian x the
-    /// residual is independent of x̃, and the problem is exactly this one; dropout leaves them dependent, which [`Forces::input_dropout`] has: T and λ_max are of this
-    /// problem, F is as if they were independent.
+    /// residual is independent of x̃, and the problem is exactly this one; dropout leaves them dependent, of which F and the exact drift know
+    /// ([`Problem::input_dropout`]).
     ///
     /// Where the recipe changes neither labels nor inputs it is `problem` itself.
     ///

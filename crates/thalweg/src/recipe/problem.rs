@@ -40,7 +40,7 @@ pub(super) fn learnt(recipe: &Recipe, problem: &Problem) -> Result<Problem, Reci
         problem.depth(),
         hidden,
     )?;
-    Ok(learnt)
+    Ok(learnt.under_input_dropout(recipe.input_dropout))
 }
 
 /// (1 − α)² Σε + S: the covariance of the labels' noise, smoothed and added to as they are, before M.

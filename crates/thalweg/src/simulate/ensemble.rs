@@ -250,7 +250,7 @@ impl Ensemble {
     /// What can be measured of each run, exactly and in parallel; `None` for one that has diverged.
     pub fn observe(&self) -> Vec<Option<Observation>> {
         let widths = self.problem.widths();
-        if wide(widths) {
+        if wide(widths) || self.meter.dropped.is_some() {
             let one = |run: &Run| {
                 let running = run.outcome == Outcome::Running;
                 running.then(|| Observation::of(&self.meter, &views(widths, &run.weights)))

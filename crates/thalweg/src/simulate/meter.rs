@@ -2,7 +2,7 @@
 
 use faer::Mat;
 
-use crate::problem::Problem;
+use crate::problem::{Dropped, Problem};
 use crate::random::{Purpose, Stream};
 
 use super::Data;
@@ -23,6 +23,8 @@ pub(super) struct Meter {
     pub total_noise: f64,
     /// What heteroscedasticity multiplies the fluctuation by.
     pub growth: f64,
+    /// Where inputs are dropped, on which the noise then depends.
+    pub dropped: Option<Dropped>,
     /// Normal numbers for where the iteration for λ_max starts: the same for all weights, and almost surely with a part along the
     /// eigenvector sought.
     pub start: Vec<f64>,
@@ -44,6 +46,7 @@ impl Meter {
             teacher: problem.teacher().to_owned(),
             total_noise: noise.diagonal().column_vector().iter().sum(),
             growth: 1.0 + 2.0 * data.heteroscedasticity / columns as f64,
+            dropped: Dropped::of(problem),
             start: (0..(rows + columns) * most)
                 .map(|_| stream.normal())
                 .collect(),

@@ -27,7 +27,7 @@ pub struct Observation {
     /// `None` where the iteration fails, as it does if K overflows.
     pub lambda_max: Option<f64>,
     /// The label noise's part of E‖∇ℓ‖², for single samples: Σ_k tr(A_kᵀΣεA_k) tr(B_kΣxB_kᵀ), times
-    /// 1 + 2c/d_x under heteroscedasticity c.
+    /// 1 + 2c/d_x under heteroscedasticity c. Under dropout of inputs the noise depends on them, and E‖∇ℓ‖² at a minimum is what stands here.
     pub fluctuation: f64,
     /// E‖∇ℓ‖² of single samples in full: the fluctuation and, with R = W_D … W_1 − V,
     /// Σ_k tr(M_kΣx) tr(N_kΣx) + 2 tr(M_kΣxN_kΣx), M_k = RᵀA_kA_kᵀR, N_k = B_kᵀB_k (Gaussian fourth
@@ -103,6 +103,9 @@ impl Observation {
                 _ => product(back.as_ref(), below[k - 1].transpose()),
             };
             residual += back.squared_norm_l2() * weight + 2.0 * crossed.squared_norm_l2();
+        }
+        if let Some(dropped) = &meter.dropped {
+            fluctuation += dropped.shares(layers).iter().sum::<f64>();
         }
         fluctuation *= meter.growth;
         Self {

@@ -4,14 +4,15 @@ use faer::Mat;
 
 use super::TheoryError;
 use super::dense::squared_norm;
-use crate::problem::{Problem, Weights};
+use crate::problem::{Dropped, Problem, Weights};
 
 /// One layer's part of the sharpness and of the fluctuation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerShare {
     /// T_k = tr(A_kᵀA_k) · tr(B_k Σx B_kᵀ): the trace of the layer's diagonal Hessian block.
     pub sharpness: f64,
-    /// F_k = tr(A_kᵀ Σε A_k) · tr(B_k Σx B_kᵀ) = E‖∇_{W_k} ℓ‖² at a minimum.
+    /// F_k = tr(A_kᵀ Σε A_k) · tr(B_k Σx B_kᵀ) = E‖∇_{W_k} ℓ‖² at a minimum; where noise depends on the inputs ([`Problem::input_dropout`]),
+    /// that mean with its own fourth moments.
     pub fluctuation: f64,
 }
 
@@ -60,5 +61,11 @@ pub fn functionals(problem: &Problem, weights: &Weights) -> Result<Functionals, 
         above = above * layer;
     }
     layers.reverse();
+    if let Some(dropped) = Dropped::of(problem) {
+        let weights: Vec<_> = weights.layers().iter().map(Mat::as_ref).collect();
+        for (layer, more) in layers.iter_mut().zip(dropped.shares(&weights)) {
+            layer.fluctuation += more;
+        }
+    }
     Ok(Functionals::from_layers(layers))
 }

@@ -266,7 +266,7 @@ fn a_single_input_feels_the_noise_of_labels_alone() {
     let felt = Problem::new(learnt.input_covariance().to_owned(), teacher, noise, 2).unwrap();
     let plain = Forces::default();
     assert!((found / rate(&felt, plain) - 1.0).abs() < 1e-10);
-    assert!(rate(&learnt, plain) > 2.0 * found);
+    assert!(rate(&learnt.with_independent_noise(), plain) > 2.0 * found);
 }
 
 /// The finite-step theory, which is another computation, has the same shift of T where the product fluctuates little: at small steps in large
@@ -670,11 +670,7 @@ fn with_nothing_to_learn_every_force_ends_at_0() {
             Problem::new(Mat::identity(2, 2), Mat::zeros(2, 2), noise.clone(), depth).unwrap();
         for recipe in [decay(1e-3), hidden(0.02), sam(0.01, true, false)] {
             let forces = recipe.forces(0.005, BATCH);
-            let drift = if forces.follow_generators() {
-                Drift::Symmetric
-            } else {
-                Drift::Exact
-            };
+            let drift = Drift::that_follows(&nothing, &forces);
             let settings = FlowSettings {
                 forces,
                 drift,

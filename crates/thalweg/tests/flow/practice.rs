@@ -174,11 +174,7 @@ fn each_addition_moves_sgd_as_its_force_says() {
         let start = unbalanced(&learnt);
         let before = functionals(&learnt, &start).unwrap().sharpness;
         let forces = recipe.forces(LEARNING_RATE, BATCH);
-        let drift = if forces.follow_generators() {
-            Drift::Symmetric
-        } else {
-            Drift::Exact
-        };
+        let drift = Drift::that_follows(&learnt, &forces);
         let rate = recipe.effective_rate(LEARNING_RATE);
         let said = predicted(&learnt, &start, rate, forces, drift);
         let (mean, error) = simulated(&problem, &learnt, &start, &recipe);

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::{InTime, Reference, with_noise};
 use crate::flow::{FlowError, point::Point, potential::add_dropout, products::trace};
-use crate::problem::{Problem, Spectral};
+use crate::problem::{Dropped, Problem, Spectral};
 
 /// What noise does that is not the prediction's.
 pub(super) struct Noisier {
@@ -72,25 +72,21 @@ fn felt_by_the_outer_layers(
     (inputs, residuals)
 }
 
-/// `problem`, which is what is in effect learnt under dropout of inputs with probability p = `dropped`, with the noise that an input's own weights feel: an input
+/// `problem`, whose inputs are dropped, with the noise that an input's own weights feel, as if it were independent of the inputs: an input
 /// is dropped, and part of the noise, or seen, so that of the noise that dropout adds its own part is missing. The mean part of one input is taken off.
 ///
 /// Its rates are about those of the exact drift, which is not made of generators.
 ///
-/// `problem` has the Σx′ = Σ + p diag Σx′ of inputs after dropout, Σ before. The best linear prediction of what is lost leaves V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
+/// Where inputs have Σ before dropout and Σx′ = Σ + p diag Σx′ after it, the best linear prediction of what is lost leaves V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
 ///
 /// # Errors
 /// When a decomposition fails, or the noise that is left is no covariance.
-pub(in crate::flow) fn with_inputs_seen(
-    problem: &Problem,
-    dropped: f64,
-) -> Result<Problem, FlowError> {
+pub(in crate::flow) fn with_inputs_seen(problem: &Problem) -> Result<Problem, FlowError> {
+    let Some(dropped) = Dropped::of(problem) else {
+        return Ok(problem.clone());
+    };
     let after = problem.input_covariance();
-    let before = Mat::from_fn(after.nrows(), after.ncols(), |i, j| {
-        let kept = if i == j { 1.0 - dropped } else { 1.0 };
-        kept * after[(i, j)]
-    });
-    let inverse = Spectral::of(before.as_ref())
+    let inverse = Spectral::of(dropped.before())
         .ok_or(FlowError::Decomposition {
             what: "eigenvalue iteration of the inputs' covariance",
         })?

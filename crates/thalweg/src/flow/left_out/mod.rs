@@ -280,7 +280,6 @@ pub(super) fn left_out_at(
     let raw_rate = learning_rate * (1.0 - recipe.momentum);
     let mut forces = Forces {
         dropout: 0.0,
-        input_dropout: 0.0,
         ascent: 0.0,
         ..recipe.forces(raw_rate, batch)
     };
@@ -304,8 +303,9 @@ pub(super) fn left_out_at(
         Some(way) => (way.steepest, way.mean_square.max(here), way.descending),
         None => (lambda_max, here, 0.0),
     };
+    let independent = problem.with_independent_noise();
     let reference = Reference {
-        problem,
+        problem: &independent,
         model,
         point,
         lambda_max,
