@@ -325,11 +325,7 @@ impl<'p> PredictAnswer<'p> {
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
-            let noise = Forces {
-                noise: self.prepared.forces.noise,
-                ..Forces::default()
-            };
-            let relaxation = quick_relaxation(self.problem, noise)?;
+            let relaxation = quick_relaxation(self.problem, self.prepared.forces.of_noise())?;
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
             Some(relaxation.steps(rate, batch))
         });

@@ -189,6 +189,11 @@ impl<'p> Prepared<'p> {
                  E‖g‖ is a mean over minibatches that are drawn once."
                     .to_owned(),
             ),
+            Some(_) if flow::is_turned(&self.problem) => notes.push(format!(
+                "SAM on the step's own minibatch lowers F by its gradient, 2ρ/{rate} = {} times as strongly as plain noise where noise and signal share their \
+                 axes (to first order in ρ). Here they do not, and noise alone leads elsewhere: with SAM SGD is sooner, and ends nearer to where F is least.",
+                rounded(self.forces.gradient),
+            )),
             Some(_) => notes.push(format!(
                 "SAM on the step's own minibatch makes the noise's drift 1 + 2ρ/{rate} = {} times as fast (to first order in ρ): the same path and the \
                  same end{}, sooner.",

@@ -145,6 +145,31 @@ def test_ways_agree_on_one_batch() -> None:
             assert value.error == pytest.approx(other[name].error, rel=1e-9, nan_ok=True)
 
 
+@pytest.mark.parametrize("way", ["hooks", "vmap", "samples"])
+def test_dropout_has_no_part_in_the_mean_gradient(way: str) -> None:
+    """‖∇L‖² over batches and masks is that of the mean gradient; the batch's own masks beside those of samples made it negative."""
+    torch.manual_seed(0)
+    x = torch.randn(2000, 4, dtype=torch.float64)
+    y = (x[:, :1] > 0).double()
+    model = nn.Sequential(nn.Linear(4, 12, bias=False), nn.Dropout(0.8), nn.Linear(12, 1, bias=False)).double()
+
+    def squared(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        found: Tensor = (model(batch[0]) - batch[1]).square().sum(1) / 2
+        return found
+
+    parameters = list(model.parameters())
+    samples = Samples(model, squared, parameters, [(0, 2)], torch.Generator().manual_seed(0))
+    means = [torch.autograd.grad(squared(model, (x, y)).mean(), parameters) for _ in range(300)]
+    true = sum(float((sum(one[i] for one in means) / len(means)).square().sum()) for i in range(2))
+    found = []
+    for _ in range(400):
+        chosen = torch.randint(len(x), (8,))
+        found.append(samples.fluctuation((x[chosen], y[chosen]), way, trace=False).rows[0]["gradient_norm_squared"].value)
+    values = torch.tensor(found)
+    z = float((values.mean() - true) / (values.std() / math.sqrt(len(values))))
+    assert abs(z) < 4, z
+
+
 def unequal(repetitions: int, counted: list[int]) -> list[float]:
     """tr C from groups of 2, 2 and 11 samples that are taken for groups of `counted`."""
     samples, law = setting()

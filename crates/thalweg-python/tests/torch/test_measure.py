@@ -289,6 +289,33 @@ def test_single_precision() -> None:
     assert any("bfloat16" in note for note in rough["notes"])
 
 
+def test_dropout_has_one_mask_for_every_number() -> None:
+    """Attention with dropout goes one sample at a time, after hooks were tried: its losses were of another mask than its gradient."""
+    torch.manual_seed(0)
+    x, y = torch.randn(10, 4, 3).double(), torch.randint(3, (10,))
+    layer = nn.TransformerEncoderLayer(3, 1, 4, dropout=0.3, batch_first=True)
+    model = nn.Sequential(layer, nn.Flatten(), nn.Linear(12, 3)).double().train()
+    found = measure(model, classes, (x, y), top=1000, trace_products=50, seed=0).networks[0]
+    assert any("one sample at a time" in note for note in found["notes"])
+    eigenvalues = sum(one["value"] for one in found["gradient_covariance"])
+    assert eigenvalues == pytest.approx(found["covariance_trace"]["value"], rel=1e-9)
+
+
+def test_dropout_that_is_no_layer_is_told() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(10, 3).double(), torch.randint(3, (10,))
+    inner = nn.Linear(3, 4).double()
+    dropping = {
+        "1 dropout layers": (nn.LSTM(3, 4, 2, dropout=0.5).double(), lambda model, batch: classes(lambda x: model(x)[0], batch)),
+        "draws random numbers": (inner, lambda model, batch: classes(lambda x: nn.functional.dropout(model(x)), batch)),
+    }
+    for sentence, (model, loss) in dropping.items():
+        found = measure(model, loss, (x, y), **LITTLE).networks[0]
+        assert any(sentence in note for note in found["notes"]), found["notes"]
+    quiet = measure(inner, classes, (x, y), **LITTLE).networks[0]
+    assert not any("random" in note for note in quiet["notes"])
+
+
 def test_the_run_stays_the_same() -> None:
     """Bit for bit, with dropout and BatchNorm, when a measurement comes in between."""
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from thalweg.torch._norms import Norms, SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
+from thalweg.torch._norms import Norms, SampleNorms, Unknown, by_vmap, mean_by_vmap, mean_one_by_one, one_by_one, shared_layers
 
 SAMPLES = 4
 
@@ -142,6 +142,33 @@ def test_hooks_equal_vmap(name: str) -> None:
     found, expected = by_hooks(model, parameters, batch, along), by_vmap(model, parameters, loss, batch, along)
     assert same(found.squares, expected.squares)
     assert same(found.slopes, expected.slopes)
+
+
+@pytest.mark.parametrize("way", ["vmap", "samples"])
+def test_with_dropout_the_mean_is_that_of_the_samples_own_masks(way: str) -> None:
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.5), nn.Linear(8, 3)).double()
+    parameters = list(model.parameters())
+    batch = torch.randn(SAMPLES, 5, dtype=torch.float64), torch.randint(3, (SAMPLES,))
+
+    def cross_entropy(model: nn.Module, batch: Any) -> Tensor:
+        return nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+    def seeded(compute: Callable[[], Any]) -> Any:
+        torch.manual_seed(4)
+        return compute()
+
+    if way == "vmap":
+        mean = seeded(lambda: mean_by_vmap(model, parameters, cross_entropy, batch))
+        norms = seeded(lambda: by_vmap(model, parameters, cross_entropy, batch, mean))
+    else:
+        mean = seeded(lambda: mean_one_by_one(parameters, cross_entropy, model, batch))
+        norms = seeded(lambda: one_by_one(parameters, cross_entropy, model, batch, mean))
+    expected = torch.stack([part.square().sum() for part in mean])
+    assert same(norms.slopes.mean(1), expected)
+    # With other masks it is not.
+    other = torch.autograd.grad(cross_entropy(model, batch).mean(), parameters)
+    assert not same(other[0], mean[0])
 
 
 def test_many_positions_and_many_samples_go_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,51 @@ def test_a_model_of_one_s_own_kind_is_measured(name: str) -> None:
     assert rows["gauss_newton_trace"].value > 0
 
 
+def test_a_step_before_layers_are_frozen_is_measured_along_all_that_it_moved() -> None:
+    def run(frozen: bool) -> list[float]:
+        torch.manual_seed(0)
+        model = nn.Sequential(*(nn.Linear(4, 4, bias=False) for _ in range(3))).double()
+        batch = torch.randn(20, 4).double(), torch.randint(4, (20,))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        probe = Probe(
+            model, loss=loss, optimizer=optimizer, sharpness_set=batch, quantities=["critical_sharpness"], every={"critical_sharpness": 1}
+        )
+        for step_ in range(4):
+            model[0].requires_grad_(not (frozen and step_ == 3))
+            torch.autograd.backward(loss(model, batch).mean())
+            probe.step(batch)
+            optimizer.step()
+            optimizer.zero_grad()
+        assert not probe.notes, probe.notes
+        return [row.value for row in probe.rows if row.quantity == "critical_sharpness"]
+
+    assert run(frozen=True) == run(frozen=False)
+
+
+def test_microbatches_go_on_where_layers_are_frozen_and_thawed() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
+    probe = Probe(model, loss=loss, every={"fluctuation": 1}, fluctuation="microbatches", quantities=["fluctuation"])
+    methods = []
+    for trains in (True, False, False, True, True):
+        model[0].requires_grad_(trains)
+        torch.manual_seed(1)
+        for _ in range(4):
+            batch = torch.randn(6, 6), torch.randint(3, (6,))
+            torch.autograd.backward(loss(model, batch).mean() / 4)
+        expected = sum(float(p.grad.square().sum()) for p in model.parameters() if p.requires_grad and p.grad is not None)
+        probe.step(batch)
+        here = {row.quantity: row for row in probe.rows if row.step == len(methods)}
+        methods.append(here["fluctuation"].method)
+        if methods[-1] == "microbatches":
+            # ‖ḡ‖² = ‖∇L‖² + tr C/N.
+            whole = here["gradient_norm_squared"].value + here["covariance_trace"].value / 24
+            assert whole == pytest.approx(expected, rel=1e-4)
+        model.zero_grad()
+    # Gradients of what was thawed just now were not watched.
+    assert [method == "microbatches" for method in methods] == [True, True, True, False, True], (methods, probe.notes)
+
+
 def test_layers_that_are_frozen_and_thawed_are_followed() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))

@@ -10,7 +10,9 @@
 //!
 //! Noise that depends on the inputs (`problem/dropped.rs`) has its own second moment in place of I ⊗ Σε.
 //!
-//! Weak forces beside the noise ([`Forces`](crate::recipe::Forces)) add their gradients before the projection on the manifold's tangents.
+//! SAM on the step's own minibatch descends F itself: it adds ½ I ⊗ Σε to K Y, as often as [`Forces`](crate::recipe::Forces) say.
+//!
+//! Weak forces beside the noise add their gradients before the projection on the manifold's tangents.
 //!
 //! Where K and I ⊗ Σε commute K Y = ½ I ⊗ Σε, and this is the Riemannian gradient flow of F/4. Where
 //! they do not, it is no gradient: F need not fall, and the motion may end in a steady rotation of
@@ -104,31 +106,33 @@ impl<'a> ExactFlow<'a> {
         })
     }
 
-    /// `noise` K Y.
+    /// K Y of the noise's own drift, and half the noise where F's gradient is descended.
     fn turned_noise(&self, curvature: &Decomposed) -> Mat<f64> {
         let Decomposed { vectors, values } = curvature;
         let size = values.len();
         let columns = size / self.model.outputs();
         let mut noise = Mat::zeros(size, size);
         let identity = Mat::<f64>::identity(columns, columns);
-        let strength = self.model.forces.noise;
         add_kron(
             &mut noise,
-            strength,
+            1.0,
             &self.model.noise().to_owned(),
             identity.as_ref(),
         );
         if let Some(dependence) = self.model.dependence() {
-            noise += faer::Scale(strength) * dependence;
+            noise += dependence;
         }
         let rotated = vectors.transpose() * noise * vectors;
-        // K Y in the eigenbasis of K.
+        let forces = &self.model.forces;
+        let (own, half) = (forces.noise - forces.gradient, 0.5 * forces.gradient);
+        // In the eigenbasis of K.
         let shares = Mat::from_fn(size, size, |i, j| {
-            if values[i] > 0.0 {
-                rotated[(i, j)] * values[i] / (values[i] + values[j])
+            let share = if values[i] > 0.0 {
+                values[i] / (values[i] + values[j])
             } else {
                 0.0
-            }
+            };
+            rotated[(i, j)] * (own * share + half)
         });
         vectors * shares * vectors.transpose()
     }

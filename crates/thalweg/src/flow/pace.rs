@@ -26,19 +26,15 @@ pub(super) fn velocity_by_generators(
 /// With more entries of the product of the weights than this SGD's own drift is not asked for: it may have to decompose K.
 const MOST_ENTRIES: usize = 200;
 
-/// d ln T/du at `point` as far as it is the noise's: by noise `noise` times as strong as plain SGD's alone, or by all `forces`, whichever is less.
+/// d ln T/du at `point` as far as it is the noise's: by what lowers F, `alone`, or by all `forces`, whichever is less.
 /// Where other forces hold SGD against the noise it is at rest, and where they lead it is not the noise that is sooner. So it is where
 /// symmetric generators rest and SGD's own drift does not, or the other way round: a path of either has come to its end.
 pub(super) fn rate(
     model: &Model,
     point: &Point,
-    noise: f64,
+    alone: Forces,
     forces: Forces,
 ) -> Result<f64, FlowError> {
-    let alone = Forces {
-        noise,
-        ..Forces::default()
-    };
     let generators = |forces: Forces| model.clone().under(forces).follows_generators();
     let weights = model.flatten(&point.layers);
     let by_generators = |forces: Forces| -> Result<f64, FlowError> {

@@ -126,6 +126,7 @@ fn without_ascent(model: &Model, point: &Point) -> Forces {
     let like = 2.0 / (forces.batch as f64 * model.fluctuation(point)).sqrt();
     Forces {
         noise: forces.noise + like * forces.ascent,
+        gradient: forces.gradient + like * forces.ascent,
         ascent: 0.0,
         ..forces
     }

@@ -105,8 +105,8 @@ impl Recipe {
     /// the noise's −(η₁²/4B) grad F (where K commutes with the noise), so that R enters with B/η₁ in the slow time u = η₁²t/B:
     ///
     /// - weight decay: R = (λ/2) Σ‖W_k‖²;
-    /// - SAM on the step's own minibatch: g(W + ρg) = g + (ρ/2) ∇‖g‖² + O(ρ²), so R = ρF/2B, which multiplies the noise by
-    ///   1 + 2ρ/η₁; normalised R = ρ E‖g‖;
+    /// - SAM on the step's own minibatch: g(W + ρg) = g + (ρ/2) ∇‖g‖² + O(ρ²), so R = ρF/2B. Where the noise's own drift
+    ///   is −¼ grad F this multiplies it by 1 + 2ρ/η₁. Normalised R = ρ E‖g‖;
     /// - SAM on another minibatch: E g = 0 at a minimum, and nothing is left at order ρ;
     /// - dropout of hidden units: R = (p/2(1 − p)) Σ_k Σ_j ‖(A_k)_{·j}‖² E h²_{kj}, to first order in p;
     /// - dropout of inputs: none; the problem that is learnt has noise that depends on them ([`Problem::input_dropout`]).
@@ -123,7 +123,7 @@ impl Recipe {
                 radius,
                 normalised: false,
                 independent: false,
-            }) => forces.noise = 1.0 + 2.0 * radius / rate,
+            }) => forces = forces.with_sam(2.0 * radius / rate),
             Some(Sam {
                 radius,
                 normalised: true,

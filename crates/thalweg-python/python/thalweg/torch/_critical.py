@@ -24,6 +24,8 @@ class Update:
 
     def __init__(self, step: int, learning_rate: float, parameters: list[Tensor]) -> None:
         self.step, self.learning_rate = step, learning_rate
+        #: Those that the step changed: layers may be frozen or thawed after it.
+        self.parameters = parameters
         self.before = [parameter.detach().clone() for parameter in parameters]
 
 
@@ -46,9 +48,12 @@ def critical_sharpness(objective: Objective, update: Update, passes: int) -> Cri
     Not a number where the step as it was taken does not begin downhill (noise, or momentum against the gradient), and 0 where
     nothing up to 2¹² times the step goes uphill.
     """
-    moves = [now.detach() - before for now, before in zip(objective.parameters, update.before)]
+    moves = [now.detach() - before for now, before in zip(update.parameters, update.before)]
     both = Both(objective.model, objective.loss)
-    names = [f"model.{name}" for name in objective.names]
+    known = {id(parameter): name for name, parameter in objective.model.named_parameters()}
+    if any(id(parameter) not in known for parameter in update.parameters):
+        return Critical(math.nan, math.nan, "parameters were replaced after the step")
+    names = [f"model.{known[id(parameter)]}" for parameter in update.parameters]
     start = 0.0
 
     def slope(stretch: float) -> float:

@@ -107,7 +107,8 @@ class Cut:
         """Runs the model, with the hooks if there are any, and cuts its loss."""
         self.curvature, self.total, self.why_no_curvature = None, None, None
         try:
-            with nullcontext() if self._hooks is None else self._hooks:
+            # Dropout's mask is that of the whole measurement in each run.
+            with self.objective.evaluating(index), nullcontext() if self._hooks is None else self._hooks:
                 linked = linked_loss(self.objective, index)
             self._take(linked)
             self.losses = self._losses(index, linked.loss)
@@ -179,6 +180,8 @@ class Cut:
         objective = self.objective
         if loss.dim():
             return loss.detach()
+        if objective.draws:
+            raise Inseparable("`loss` returned the batch's mean, and draws random numbers, as dropout does: samples one by one get others than in their batch")
         try:
             losses = without_graph(lambda: objective.each(index))
         except Exception as error:
@@ -204,7 +207,7 @@ class Cut:
         if objective.vector_loss:
             if self._hooks is not None:
                 self._hooks = self._watching()
-            with nullcontext() if self._hooks is None else self._hooks:
+            with objective.evaluating(index), nullcontext() if self._hooks is None else self._hooks:
                 losses = objective.each(index)
         else:
             self._losses(index, objective.mean(index).detach())

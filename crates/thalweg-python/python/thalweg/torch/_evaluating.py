@@ -91,7 +91,7 @@ def without_graph(compute: Callable[[], Tensor], around: Callable[[], AbstractCo
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
     """Without dropout, and BatchNorm by its running statistics, where they are in training mode."""
-    moving = [module for module in model.modules() if module.training and isinstance(module, (_BatchNorm, _DropoutNd))]
+    moving = [module for module in model.modules() if module.training and (isinstance(module, _BatchNorm) or _dropout(module) > 0)]
     try:
         for module in moving:
             module.training = False
@@ -346,6 +346,16 @@ def modes(model: nn.Module) -> list[str]:
     return notes
 
 
+def random_state(device: torch.device) -> Tensor:
+    """That of PyTorch's generator of this device: the same before and after what draws nothing."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def drops(model: nn.Module) -> bool:
+    """Whether layers of dropout are in training mode."""
+    return bool(_dropouts(model))
+
+
 def tied_to_batch(model: nn.Module) -> bool:
     """Whether a batch's parts would be treated otherwise than the batch: BatchNorm or dropout in training mode."""
     return bool(_by_batch(model) or _dropouts(model))
@@ -357,4 +367,13 @@ def _by_batch(model: nn.Module) -> list[nn.Module]:
 
 
 def _dropouts(model: nn.Module) -> list[nn.Module]:
-    return [module for module in model.modules() if isinstance(module, _DropoutNd) and module.training and module.p > 0]
+    return [module for module in model.modules() if module.training and _dropout(module) > 0]
+
+
+def _dropout(module: nn.Module) -> float:
+    """With what probability it drops: recurrent layers do so between layers, and attention drops its weights."""
+    if isinstance(module, _DropoutNd):
+        return module.p
+    if isinstance(module, nn.RNNBase):
+        return module.dropout if module.num_layers > 1 else 0.0
+    return float(module.dropout) if isinstance(module, nn.MultiheadAttention) else 0.0

@@ -26,9 +26,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ._batches import size
 from ._each import EachCurvature, each_curvature
-from ._evaluating import still, without_graph
+from ._evaluating import random_state, still, without_graph
 from ._moments import Parts, Value
-from ._norms import SampleNorms, Unknown, by_vmap, one_by_one, shared_layers
+from ._norms import SampleNorms, Unknown, by_vmap, mean_by_vmap, mean_one_by_one, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
 from ._residuals import LARGEST
 from ._said import said
@@ -287,18 +287,17 @@ class Samples:
                 "`fluctuation` is 'vmap', but BatchNorm layers in training mode normalise by the batch, so that a sample has no gradient "
                 "of its own: take 'signs', or set these layers to eval()"
             )
-        value = self.losses(batch)
-        found = torch.autograd.grad(value.mean(), self.parameters, allow_unused=True)
-        mean = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
         norms = None
         if way == "vmap":
             try:
+                mean = self._sample_mean(batch, lambda: mean_by_vmap(self.model, self.parameters, self.loss, batch))
                 norms = by_vmap(self.model, self.parameters, self.loss, batch, mean)
             except Exception as error:
                 # It does not say of its own kind what it cannot do, nor does the model's code on samples that are mapped over.
                 self.note(f"no gradients by vmap, so one sample after another: {said(error)}")
                 way = "samples"
         if norms is None:
+            mean = self._sample_mean(batch, lambda: mean_one_by_one(self.parameters, self.loss, self.model, batch))
             norms = one_by_one(self.parameters, self.loss, self.model, batch, mean)
         assert norms.slopes is not None
         ones = torch.ones(norms.squares.shape[1], dtype=torch.float64)
@@ -306,6 +305,18 @@ class Samples:
         if trace:
             join(result, self.traces(batch))
         return result
+
+    def _sample_mean(self, batch: Any, own: Callable[[], list[Tensor]]) -> list[Tensor]:
+        """The mean of samples' gradients: the batch's, but where the loss draws random numbers (dropout), and samples alone get others; then what `own` gives."""
+        device = self.parameters[0].device
+        before = random_state(device)
+        value = self.losses(batch)
+        found = torch.autograd.grad(value.mean(), self.parameters, allow_unused=True)
+        if torch.equal(before, random_state(device)):
+            return [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
+        # What follows draws the same again.
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            return own()
 
     def _by_chunks(self, batch: Any, trace: bool) -> Found:
         parts = self._cut(batch)

@@ -50,6 +50,17 @@ class Taken:
         """All backward passes."""
         return sum(self.counts)
 
+    def follow(self, before: list[Tensor], now: list[Tensor]) -> None:
+        """What was seen of the parameters `before`, for those that are trainable `now`."""
+        places = {id(parameter): place for place, parameter in enumerate(before)}
+        if any(id(parameter) not in places for parameter in now):
+            self.groups, self.counts = [], []
+            self.why = self.why or "parameters were thawed or replaced at some step, whose gradients were not watched yet"
+            return
+        kept = [places[id(parameter)] for parameter in now]
+        self.groups = [[group[place] for place in kept] for group in self.groups]
+        self.last = [self.last[place] for place in kept] if self.last else []
+
     def means(self, *, by_samples: bool, scale: float) -> tuple[list[list[Tensor]], list[float]]:
         """Each group's mean gradient, in the memory of what was seen, and the number of samples that a mean with its variance would be of.
 

@@ -426,39 +426,62 @@ def by_vmap(
 
     `chunk` gradients are held at a time, all by default. Fails with a RuntimeError where `vmap` does not know an operation.
     """
-    both = Both(model, loss)
-    position = {id(parameter): index for index, parameter in enumerate(parameters)}
-    values = {name: value for name, value in both.named_parameters() if id(value) in position}
-    order = [position[id(value)] for value in values.values()]
-    detached = {name: value.detach() for name, value in values.items()}
-    samples = size(batch)
-    if samples is None:
-        raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
-    # What has no samples (a scalar in the batch) is given to each.
-    found = list(tensors(batch))
-    own = [tensor.dim() > 0 for tensor in found]
+    own = _Single(model, parameters, loss, batch)
 
     def one(*parts: Tensor) -> tuple[Tensor, Tensor]:
-        given = iter(parts)
-        sample = mapped(lambda tensor: next(given).unsqueeze(0) if tensor.dim() else next(given), batch)
-
-        def mean(inner: dict[str, Tensor]) -> Tensor:
-            result: Tensor = functional_call(both, inner, (sample,))
-            return result
-
-        gradients = grad(mean)(detached)
+        gradients = grad(lambda inner: own.loss(inner, parts))(own.values)
         squares, slopes = [], []
-        for gradient, index in zip(gradients.values(), order):
+        for gradient, index in zip(gradients.values(), own.order):
             flat = gradient.flatten().to(_precise(gradient.dtype))
             squares.append(flat.square().sum())
             slopes.append(squares[-1] if along is None else flat @ along[index].flatten().to(flat.dtype))
         return torch.stack(squares), torch.stack(slopes)
 
-    mapping = vmap(one, in_dims=tuple(0 if is_own else None for is_own in own), randomness="different", chunk_size=chunk)
     with quiet():
-        squares, slopes = mapping(*found)
-    back = torch.argsort(torch.tensor(order, device=squares.device))
+        squares, slopes = own.each(one, chunk)
+    back = torch.argsort(torch.tensor(own.order, device=squares.device))
     return Norms(squares.T[back].detach(), None if along is None else slopes.T[back].detach())
+
+
+def mean_by_vmap(model: nn.Module, parameters: Sequence[Tensor], loss: Callable[[Any, Any], Tensor], batch: Any) -> list[Tensor]:
+    """The mean of the gradients whose norms :func:`by_vmap` gives where the random state is the same: where the loss draws numbers it is not the batch's."""
+    own = _Single(model, parameters, loss, batch)
+
+    def mean(inner: dict[str, Tensor]) -> Tensor:
+        losses: Tensor = own.each(lambda *parts: own.loss(inner, parts))
+        return losses.mean()
+
+    with quiet():
+        gradients = grad(mean)(own.values)
+    found = dict(zip(own.order, gradients.values()))
+    return [found[index].detach() for index in range(len(parameters))]
+
+
+class _Single:
+    """A loss of one sample as a function of the parameters' values and of the sample's tensors."""
+
+    def __init__(self, model: nn.Module, parameters: Sequence[Tensor], loss: Callable[[Any, Any], Tensor], batch: Any) -> None:
+        if size(batch) is None:
+            raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
+        self.both, self.batch = Both(model, loss), batch
+        position = {id(parameter): index for index, parameter in enumerate(parameters)}
+        named = {name: value for name, value in self.both.named_parameters() if id(value) in position}
+        #: The place of each value among the parameters.
+        self.order = [position[id(value)] for value in named.values()]
+        self.values = {name: value.detach() for name, value in named.items()}
+        self.tensors = list(tensors(batch))
+
+    def loss(self, values: dict[str, Tensor], parts: Sequence[Tensor]) -> Tensor:
+        """That of the sample whose tensors are `parts`."""
+        given = iter(parts)
+        sample = mapped(lambda tensor: next(given).unsqueeze(0) if tensor.dim() else next(given), self.batch)
+        found: Tensor = functional_call(self.both, values, (sample,))
+        return found.mean()
+
+    def each(self, one: Callable[..., Any], chunk: int | None = None) -> Any:
+        """What `one` gives for each sample. What has no samples (a scalar in the batch) is given to each."""
+        places = tuple(0 if tensor.dim() > 0 else None for tensor in self.tensors)
+        return vmap(one, in_dims=places, randomness="different", chunk_size=chunk)(*self.tensors)
 
 
 def one_by_one(
@@ -469,19 +492,36 @@ def one_by_one(
     along: Sequence[Tensor] | None = None,
 ) -> Norms:
     """The same with one backward pass for each sample: the last resort, which knows every layer."""
+    squares, slopes = [], []
+    for gradients in sample_gradients(parameters, loss, model, batch):
+        flat = [gradient.flatten().to(_precise(gradient.dtype)) for gradient in gradients]
+        squares.append(torch.stack([part.square().sum() for part in flat]))
+        if along is not None:
+            slopes.append(torch.stack([part @ d.flatten().to(part.dtype) for part, d in zip(flat, along)]))
+    return Norms(torch.stack(squares, 1), torch.stack(slopes, 1) if slopes else None)
+
+
+def mean_one_by_one(parameters: Sequence[Tensor], loss: Callable[[Any, Any], Tensor], model: nn.Module, batch: Any) -> list[Tensor]:
+    """The mean of the gradients whose norms :func:`one_by_one` gives where the random state is the same."""
+    total, count = [torch.zeros_like(p, dtype=_precise(p.dtype)) for p in parameters], 0
+    for gradients in sample_gradients(parameters, loss, model, batch):
+        count += 1
+        for into, gradient in zip(total, gradients):
+            into += gradient
+    return [part / count for part in total]
+
+
+def sample_gradients(
+    parameters: Sequence[Tensor], loss: Callable[[Any, Any], Tensor], model: nn.Module, batch: Any
+) -> Iterator[list[Tensor]]:
+    """The gradient of each sample's loss, with a pass of its own."""
     samples = size(batch)
     if samples is None:
         raise ValueError("`batch` has no dimension 0 that its tensors share: there are no single samples to take from it")
-    squares, slopes = [], []
     for index in range(samples):
         try:
             value = loss(model, single(batch, index)).mean()
         except Exception as error:
             raise RuntimeError(f"`loss` fails on a single sample: {said(error)}") from error
         found = torch.autograd.grad(value, list(parameters), allow_unused=True)
-        gradients = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found)]
-        flat = [gradient.flatten().to(_precise(gradient.dtype)) for gradient in gradients]
-        squares.append(torch.stack([part.square().sum() for part in flat]))
-        if along is not None:
-            slopes.append(torch.stack([part @ d.flatten().to(part.dtype) for part, d in zip(flat, along)]))
-    return Norms(torch.stack(squares, 1), torch.stack(slopes, 1) if slopes else None)
+        yield [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found)]

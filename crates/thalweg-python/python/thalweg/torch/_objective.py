@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
 from ._batches import batches, moved, part, single, size
-from ._evaluating import Watch, coarsest, evaluating, modes, still, tied_to_batch, unwrapped, without_graph
+from ._evaluating import Watch, coarsest, drops, evaluating, modes, random_state, still, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 from ._repeated import DIFFERS, alike
 from ._sums import is_sum
@@ -144,6 +144,8 @@ class Objective:
         self.batch_losses: list[float] = []
         self._weighed: Weighed | None = None
         self.vector_loss = True
+        #: Whether the loss draws random numbers.
+        self.draws = False
         self._modes = self._training()
         given, self.batches = self.batches, []
         self._given = given
@@ -182,6 +184,10 @@ class Objective:
         self.summed = self._summed()
         if self.summed:
             self.notes.append(self.summed)
+        if self.draws and not drops(self.model):
+            self.notes.append(
+                "the loss draws random numbers, as where dropout is a function: each batch has one draw, from `seed`, which is the same for every number"
+            )
         if not repeats:
             self.notes.append(f"{DIFFERS}: what is measured is of no one function, and the stated errors know nothing of it; such a generator is not put back")
         if watch.attention:
@@ -203,7 +209,13 @@ class Objective:
 
     def _run(self, index: int) -> Tensor:
         """Runs the model on batch `index`, and adds its loss and its size; gives what `loss` gave."""
-        found = without_graph(lambda: self._loss(self.batch(index)), lambda: self.evaluating(index))
+        def loss() -> Tensor:
+            before = random_state(self.device)
+            found = self._loss(self.batch(index))
+            self.draws = self.draws or not torch.equal(before, random_state(self.device))
+            return found
+
+        found = without_graph(loss, lambda: self.evaluating(index))
         self.vector_loss = found.dim() == 1 and self.vector_loss
         samples = found.shape[0] if found.dim() == 1 else size(self.batches[index])
         if samples is None:

@@ -260,7 +260,7 @@ class Probe:
         step, self._step = self._step, self._step + 1
         # Hooks must be gone before a measurement computes gradients of its own.
         taken = self._microbatches.take()
-        self._follow()
+        self._follow(taken)
         strict = self._schedule is None
         if self._schedule is None:
             self._schedule = self._begin(batch, taken)
@@ -323,12 +323,13 @@ class Probe:
         self._samples = Samples(self.model, self._loss, self._parameters, blocks, generator)
         self._microbatches = Microbatches(self._parameters, self._trained)
 
-    def _follow(self) -> None:
-        """Where layers were frozen or thawed, go on with those that are trained now."""
+    def _follow(self, taken: Taken) -> None:
+        """Where layers were frozen or thawed, go on with those that are trained now, and with what was seen of them."""
         trainable = [p for p in self.model.parameters() if p.requires_grad]
         if trainable and [id(p) for p in trainable] != [id(p) for p in self._parameters]:
-            notes = self._samples.notes
+            notes, before = self._samples.notes, self._parameters
             self._watch()
+            taken.follow(before, self._parameters)
             self._samples.notes = notes
 
     def _note(self, sentence: str, *, warn: bool = False) -> None:

@@ -292,7 +292,7 @@ pub(super) fn left_out_at(
         }),
     ) = (radius, recipe.sam)
     {
-        forces.noise = 1.0 + 2.0 * radius / learning_rate;
+        forces = forces.with_sam(2.0 * radius / learning_rate);
     }
     let stop = Stop::here();
     stop.asked()?;
@@ -322,7 +322,7 @@ pub(super) fn left_out_at(
             forces,
             ..
         } = &reference;
-        Ok(rate(model, point, forces.noise, all)? * ahead)
+        Ok(rate(model, point, forces.of_noise(), all)? * ahead)
     };
     let is_end = place.way.is_none();
     // And where there is so much more noise in all, as a share of what there is, with another end.
