@@ -70,38 +70,45 @@ fn until(bound: f64) -> impl Fn(f64) -> f64 {
     move |x| if x <= bound { 1.0 } else { 0.0 }
 }
 
-/// The two rules that one probe gives.
+/// The rules that one probe gives.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Pair {
+struct Probed {
     gauss: Rule,
     /// Its error is about that of the Gauss rule with one node less, with the other sign.
     anti: Rule,
+    /// The Gauss rule with one node less, whose nodes lie between those of `gauss`.
+    coarse: Rule,
 }
 
-impl Pair {
-    /// How far the rules' weights up to `bound` lie apart: there, or on average between the nodes of the Gauss rule beside it, whichever is more.
-    /// Both rise by steps, and where eigenvalues lie closely a step is the error; at one point the two may agree by chance.
+impl Probed {
+    /// How far the Gauss rule's weight up to `bound` is from the measure's, as a standard deviation: by the rule that is farther from it.
     fn apart(&self, bound: f64) -> f64 {
+        let found = [&self.anti, &self.coarse].map(|other| self.distance(other, bound));
+        found.into_iter().fold(0.0, f64::max)
+    }
+
+    /// The distance to `other` up to `bound`: there, or in the root mean square between the nodes beside it, whichever is more. Both rules rise by steps, and where
+    /// eigenvalues lie closely a step is the error; at one point the two may agree by chance. The measure lies anywhere up to this distance: its mean square is a third.
+    fn distance(&self, other: &Rule, bound: f64) -> f64 {
         let known = self.gauss.up_to(bound);
-        let distance = |x: f64| (known - self.anti.up_to(x)).abs();
+        let square = |x: f64| (known - other.up_to(x)).powi(2);
+        let here = square(bound);
         let nodes = &self.gauss.0;
         let after = nodes.partition_point(|&(node, _)| node <= bound);
-        if after == 0 || after == nodes.len() {
-            return distance(bound);
-        }
-        let (low, high) = (nodes[after - 1].0, nodes[after].0);
-        let between = self
-            .anti
-            .0
-            .iter()
-            .map(|&(node, _)| node)
-            .filter(|node| low < *node && *node < high);
-        let (mut from, mut area) = (low, 0.0);
-        for node in between.chain([high]) {
-            area += (node - from) * distance(from);
-            from = node;
-        }
-        distance(bound).max(area / (high - low))
+        let mean = if after == 0 || after == nodes.len() {
+            here
+        } else {
+            let (low, high) = (nodes[after - 1].0, nodes[after].0);
+            let between = other.0.iter().map(|&(node, _)| node);
+            let between = between.filter(|node| low < *node && *node < high);
+            let (mut from, mut area) = (low, 0.0);
+            for node in between.chain([high]) {
+                area += (node - from) * square(from);
+                from = node;
+            }
+            area / (high - low)
+        };
+        (here.max(mean) / 3.0).sqrt()
     }
 }
 
@@ -109,7 +116,7 @@ impl Pair {
 enum Rules {
     /// All eigenvalues.
     Exact(Rule),
-    Probes(Vec<Pair>),
+    Probes(Vec<Probed>),
 }
 
 /// The spectral density φ(λ) = (1/n) Σ_i δ(λ − λ_i): the eigenvalues' distribution, of total mass 1.
@@ -127,7 +134,7 @@ pub struct Density {
 /// eigenvalues themselves are computed instead, exactly.
 ///
 /// Two errors remain: that of sampling, which is the standard error over probes; and that of quadrature, estimated by the
-/// anti-Gauss rule (Laurie, *Anti-Gaussian quadrature formulas*, 1996). The error of every integral is the root of the sum of both squares, and an integral has converged when
+/// anti-Gauss rule (Laurie, *Anti-Gaussian quadrature formulas*, 1996), of the share of eigenvalues up to a bound by the Gauss rule of one step less too, whose nodes lie elsewhere. The error of every integral is the root of the sum of both squares, and an integral has converged when
 /// the second is below the first.
 ///
 /// # Errors
@@ -207,7 +214,7 @@ impl Density {
     fn estimate(
         &self,
         f: &impl Fn(f64) -> f64,
-        quadrature: impl Fn(&[Pair], f64) -> f64,
+        quadrature: impl Fn(&[Probed], f64) -> f64,
     ) -> Estimate {
         let pairs = match &self.rules {
             Rules::Exact(rule) => {
@@ -300,7 +307,7 @@ impl Density {
 }
 
 /// The mean over the probes.
-fn mean(pairs: &[Pair], of: impl Fn(&Pair) -> f64) -> f64 {
+fn mean(pairs: &[Probed], of: impl Fn(&Probed) -> f64) -> f64 {
     pairs.iter().map(of).sum::<f64>() / pairs.len() as f64
 }
 
@@ -308,7 +315,7 @@ fn mean(pairs: &[Pair], of: impl Fn(&Pair) -> f64) -> f64 {
 fn quadrature<S: VectorSpace + ?Sized>(
     krylov: &mut Krylov<'_, S>,
     steps: usize,
-) -> Result<Pair, CurvatureError<S::Error>> {
+) -> Result<Probed, CurvatureError<S::Error>> {
     let (mut diagonal, mut coupling) = (Vec::new(), Vec::new());
     for step in 0..steps {
         krylov.grow(1)?;
@@ -324,17 +331,22 @@ fn quadrature<S: VectorSpace + ?Sized>(
         coupling.push(known[(step + 1, step)]);
     }
     let gauss = rule(&diagonal, &coupling).map_err(CurvatureError::widen)?;
-    if diagonal.len() < steps {
-        return Ok(Pair {
+    let known = diagonal.len();
+    if known < steps {
+        return Ok(Probed {
             anti: gauss.clone(),
+            coarse: gauss.clone(),
             gauss,
         });
     }
+    let coarse = rule(&diagonal[..known - 1], &coupling[..known - 2]);
+    let coarse = coarse.map_err(CurvatureError::widen)?;
     if let Some(last) = coupling.last_mut() {
         *last *= 2.0_f64.sqrt();
     }
-    Ok(Pair {
+    Ok(Probed {
         gauss,
+        coarse,
         anti: rule(&diagonal, &coupling).map_err(CurvatureError::widen)?,
     })
 }

@@ -69,7 +69,9 @@ fn felt_by_the_outer_layers(
             inputs += faer::Scale(2.0 * felt) * (&seen * seen.transpose());
         }
     }
-    (inputs, residuals)
+    // Both have the trace E‖r‖²‖x̃‖², and one of them is enough.
+    let both = trace(residuals.as_ref());
+    (inputs, faer::Scale(1.0 / both) * residuals)
 }
 
 /// `problem`, whose inputs are dropped, with the noise that an input's own weights feel, as if it were independent of the inputs: an input

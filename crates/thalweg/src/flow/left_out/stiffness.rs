@@ -3,7 +3,10 @@
 use faer::Mat;
 
 use super::Reference;
-use crate::flow::{FlowError, products::trace};
+use crate::flow::{
+    FlowError,
+    products::{dot, trace},
+};
 use crate::problem::Spectral;
 
 /// More than so many times the noise is as good as infinitely many: its shape no longer changes.
@@ -36,10 +39,21 @@ impl Reference<'_> {
                 what: "eigenvalue iteration of the curvature's share of outputs",
             })?
             .map(f64::sqrt);
-        // Only its shape counts.
-        let scale = faer::Scale(1.0 / (1.0 + more));
-        let noise = scale * (&root * problem.noise_covariance() * &root);
-        let input = scale * (model.root() * inputs * model.root().transpose());
-        self.change(input, noise)
+        let noise = &root * problem.noise_covariance() * &root;
+        // Both shares together would count what is more twice: F here is that of the noise itself, which is what other forces are set against.
+        let layers = point.above.iter().zip(&point.below);
+        let grams: Vec<_> = layers
+            .map(|(above, below)| (above * above.transpose(), below.transpose() * below))
+            .collect();
+        let (mut wanted, mut found) = (0.0, 0.0);
+        for (output, input) in &grams {
+            found += dot(output, &noise) * dot(input, &inputs);
+            let felt = output * model.noise();
+            wanted += trace(felt.as_ref()) * trace(input.as_ref());
+            let more = grams.iter().map(|(a, b)| dot(a, &felt) * dot(b, input));
+            wanted += slope * more.sum::<f64>();
+        }
+        let noise = faer::Scale(wanted / found) * noise;
+        self.change(model.root() * inputs * model.root().transpose(), noise)
     }
 }
