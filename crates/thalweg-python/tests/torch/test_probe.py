@@ -317,6 +317,28 @@ def test_the_preconditioned_sharpness_is_that_of_the_scaled_dense_hessian() -> N
     assert values(probe, "stability_threshold")[0] == pytest.approx(38 / 0.01)
 
 
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.RMSprop])
+def test_a_parameter_without_a_gradient_has_no_part_in_the_preconditioned_sharpness(kind: Any) -> None:
+    def measured(unused: bool) -> list[float]:
+        torch.manual_seed(0)
+        model = nn.Linear(6, 3).double()
+        if unused:
+            model.unused = nn.Linear(5, 2).double()
+        batch = data()[0].double(), data()[1]
+        optimizer = kind(model.parameters(), lr=0.01)
+        names = ["preconditioned_lambda_max"]
+        probe = Probe(model, loss=loss, optimizer=optimizer, sharpness_set=batch, quantities=names, every={names[0]: 1})
+        for _ in range(3):
+            mean_loss(model, batch).backward()
+            probe.step(batch)
+            optimizer.step()
+            optimizer.zero_grad()
+        assert len(values(probe, "stability_threshold")) == 2
+        return values(probe, names[0])
+
+    assert measured(True) == [pytest.approx(value, rel=0.02) for value in measured(False)]
+
+
 def test_critical_sharpness_of_a_quadratic_is_the_rayleigh_quotient_along_the_gradient() -> None:
     torch.manual_seed(0)
     model = nn.Linear(4, 1, bias=False).double()

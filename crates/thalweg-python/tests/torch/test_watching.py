@@ -317,7 +317,43 @@ def test_groups_that_move_by_different_rules_have_no_one_threshold(kind: Any, ot
         assert not found and len(noted) == 1 and differ in noted[0]
     else:
         expected = 2 * 1.9 / (0.1 * 0.1) if kind is torch.optim.Adam else 2 / 0.1
+        # What decays is held as by so much more curvature.
+        expected -= 0.0 if frozen else other.get("weight_decay", 0.0)
         assert len(found) == 1 and found.pop() == pytest.approx(expected) and not noted
+
+
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"maximize": True}])
+def test_the_threshold_is_where_a_quadratic_diverges(settings: dict[str, Any]) -> None:
+    batch = torch.ones(4, 1, dtype=torch.float64)
+
+    def made(decay: float) -> tuple[nn.Module, Any]:
+        model = nn.Linear(1, 1, bias=False).double()
+        nn.init.constant_(model.weight, 1e-3)
+        return model, torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=decay, **settings)
+
+    for decay in (0.0, 2.0):
+        model, optimizer = made(decay)
+
+        def squared(model: nn.Module, batch: Tensor) -> Tensor:
+            found: Tensor = model(batch).square()[:, 0] / 2
+            return found
+
+        probe = Probe(model, loss=squared, optimizer=optimizer, sharpness_set=batch, quantities=["lambda_max"])
+        squared(model, batch).mean().backward()
+        probe.step(batch)
+        found = [row.value for row in probe.rows if row.quantity == "stability_threshold"]
+        if "maximize" in settings:
+            assert not found
+            continue
+        for curvature, holds in ((0.99 * found[0], True), (1.01 * found[0], False)):
+            model, optimizer = made(decay)
+            for _ in range(3000):
+                optimizer.zero_grad()
+                (curvature * squared(model, batch).mean()).backward()
+                optimizer.step()
+                if abs(model.weight.item()) > 1:
+                    break
+            assert (abs(model.weight.item()) < 1e-3) == holds, (decay, curvature)
 
 
 WRONG: dict[str, Any] = {

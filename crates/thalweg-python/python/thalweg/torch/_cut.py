@@ -75,20 +75,20 @@ class Cut:
         self.why_slow: str | None = None
         self._samples = objective.sizes[index]
         self._hooks: SampleNorms | None = None
-        with objective.evaluating(index):
-            if verify:
-                try:
-                    self._hooks = self._watching()
-                    self._run(index)
-                    self._verify(index)
-                except Inseparable:
-                    raise
-                except Exception as error:
-                    # Of what hooks give each sample its own of, the model may want the whole. What fails without them too comes out.
-                    self._go_slowly(unwatched(error))
-                    self._run(index)
-            else:
-                self._run(index)
+        if not verify:
+            self._run(index)
+            return
+        try:
+            self._hooks = self._watching()
+            self._run(index)
+            with objective.evaluating(index):
+                self._verify(index)
+        except Inseparable:
+            raise
+        except Exception as error:
+            # Of what hooks give each sample its own of, the model may want the whole. What fails without them too comes out.
+            self._go_slowly(unwatched(error))
+            self._run(index)
 
     @property
     def way(self) -> str:
@@ -107,17 +107,19 @@ class Cut:
         """Runs the model, with the hooks if there are any, and cuts its loss."""
         self.curvature, self.total, self.why_no_curvature = None, None, None
         try:
-            # Dropout's mask is that of the whole measurement in each run.
-            with self.objective.evaluating(index), nullcontext() if self._hooks is None else self._hooks:
-                linked = linked_loss(self.objective, index)
-            self._take(linked)
-            self.losses = self._losses(index, linked.loss)
+            # Each run has dropout's mask and the buffers of the whole measurement.
+            with self.objective.evaluating(index):
+                with nullcontext() if self._hooks is None else self._hooks:
+                    linked = linked_loss(self.objective, index)
+                self._take(linked)
+                self.losses = self._losses(index, linked.loss)
         except NotApplicable as error:
             if isinstance(error, Uncut) and self._hooks is not None and not self.objective.vector_loss:
                 # The fault may be the hooks', and samples one by one are seen without.
                 raise error.__cause__ or error
             self.why_no_curvature = str(error)
-            self._whole(index)
+            with self.objective.evaluating(index):
+                self._whole(index)
 
     def _verify(self, index: int) -> None:
         """Makes sure that the loss with hooks is the loss without, and that its samples' gradients are those of the batch."""
@@ -207,7 +209,7 @@ class Cut:
         if objective.vector_loss:
             if self._hooks is not None:
                 self._hooks = self._watching()
-            with objective.evaluating(index), nullcontext() if self._hooks is None else self._hooks:
+            with nullcontext() if self._hooks is None else self._hooks:
                 losses = objective.each(index)
         else:
             self._losses(index, objective.mean(index).detach())

@@ -66,7 +66,8 @@ def groups_differ(optimizer: Any) -> str:
 def threshold(optimizer: Any) -> tuple[float, str] | None:
     """The curvature at which a quadratic loses stability under this optimizer without noise, and its formula.
 
-    Gradient descent 2/η; with momentum β 2(1 + β)/η, and with Nesterov's 2(1 + β)/((1 + 2β)η); where the momentum is a mean, as in
+    Gradient descent 2/η; with momentum β 2(1 + β)/η, and with Nesterov's 2(1 + β)/((1 + 2β)η), each less the weight decay, which SGD adds to the loss's curvature
+    (the largest, where groups decay differently); where the momentum is a mean, as in
     Adam, 2(1 + β₁)/((1 − β₁)η), for the preconditioned Hessian (Cohen et al., arXiv:2103.00065 and arXiv:2207.14484). None for others, and where groups of parameters move by
     different rules: no one curvature is then the limit.
     """
@@ -86,9 +87,16 @@ def threshold(optimizer: Any) -> tuple[float, str] | None:
     if not (plain or preconditions(optimizer)) or float(group.get("dampening", 0.0)) != 0.0:
         return None
     beta = float(group["momentum"])
+    limit, formula = 2 * (1 + beta) / eta, "2(1+β)/η" if beta else "2/η"
     if group.get("nesterov"):
-        return 2 * (1 + beta) / ((1 + 2 * beta) * eta), "2(1+β)/((1+2β)η)"
-    return 2 * (1 + beta) / eta, "2(1+β)/η" if beta else "2/η"
+        limit, formula = 2 * (1 + beta) / ((1 + 2 * beta) * eta), "2(1+β)/((1+2β)η)"
+    if preconditions(optimizer):
+        # Beside the preconditioned curvature it is next to nothing.
+        return limit, formula
+    if any(group.get("maximize") for group in _trained(optimizer)):
+        return None
+    decay = max(float(group.get("weight_decay", 0.0)) for group in _trained(optimizer))
+    return (limit - decay, f"{formula} - λ") if decay else (limit, formula)
 
 
 def inverse_roots(optimizer: Any, parameters: list[Tensor]) -> list[Tensor] | None:
@@ -98,7 +106,7 @@ def inverse_roots(optimizer: Any, parameters: list[Tensor]) -> list[Tensor] | No
     """
     largest = learning_rate(optimizer)
     groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-    found = []
+    found, stepped = [], False
     for parameter in parameters:
         group = groups.get(id(parameter))
         if group is None or largest <= 0:
@@ -108,9 +116,12 @@ def inverse_roots(optimizer: Any, parameters: list[Tensor]) -> list[Tensor] | No
         state = optimizer.state.get(parameter, {})
         scale = _rmsprop(group, state) if _is_rmsprop(group) else _adam(group, state)
         if scale is None:
-            return None
+            # It has had no gradient.
+            found.append(torch.zeros_like(parameter))
+            continue
+        stepped = True
         found.append((float(group["lr"]) / largest / scale.detach()).sqrt())
-    return found
+    return found if stepped else None
 
 
 def _is_rmsprop(group: Any) -> bool:
