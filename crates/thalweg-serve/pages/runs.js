@@ -131,7 +131,11 @@ function drawRuns(runs) {
     box.setAttribute("aria-label", `${name} against steps, of ${runs.map(({ path }) => called(path)).join(", ")}`);
     $("charts").append(figure);
     const chart = new Chart(box, 250);
-    const [low, high] = [Math.min(...values), Math.max(...values)];
+    // Curves of runs that diverge leave the picture, and do not press the others flat.
+    const steady = runs.flatMap(({ run }, i) => run.diverged || !curves[i] ? [] : ends(curves[i]).filter(Number.isFinite));
+    const reach = steady.length ? Math.max(...steady) - Math.min(...steady) || Math.abs(steady[0]) : Infinity;
+    const low = Math.max(Math.min(...values), steady.length ? Math.min(...steady) - reach : -Infinity);
+    const high = Math.min(Math.max(...values), steady.length ? Math.max(...steady) + reach : Infinity);
     const margin = .06 * (high - low) || .1 * Math.abs(high) || 1;
     chart.axes({ x: [0, Math.max(...runs.map(({ run }) => run.steps))], y: [low - margin, high + margin], log: false, xLabel: "step t", yLabel: unit ? `${symbol}, ${unit}` : symbol });
     curves.forEach((curve, i) => {

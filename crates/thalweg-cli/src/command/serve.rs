@@ -56,12 +56,26 @@ Examples:
 /// Of which a picture is written.
 const PICTURED: &str = "flattening-then-sharpening";
 
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--picture {}: the picture is written as SVG: name it {}",
+    .0.display(),
+    .0.with_extension("svg").display()
+)]
+struct NoSvg(PathBuf);
+
 /// Prints the address and serves until the process ends, or writes the picture.
 ///
 /// # Errors
 /// A host or a folder that is not there, a port that is taken, or a file that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(file) = &arguments.picture {
+        if !file
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("svg"))
+        {
+            return Err(Failure::input(NoSvg(file.clone())));
+        }
         let scene = SCENES.iter().find(|scene| scene.key == PICTURED);
         let query = scene.map_or("", |scene| scene.query);
         let setting = Setting::from_query(query).map_err(Failure::input)?;

@@ -62,6 +62,7 @@ fn what_cannot_be_served_is_said_at_once() {
         (vec!["--port", &port], "--port 0 takes any that is free"),
         (vec!["--host", "no.such.host.invalid"], "is not known here"),
         (vec!["no-such-folder"], "no-such-folder is no folder"),
+        (vec!["--picture", "x.png"], "name it x.svg"),
     ] {
         let run = run(&[&["serve"], &arguments[..]].concat());
         assert_eq!(run.status, Some(2), "{arguments:?}");

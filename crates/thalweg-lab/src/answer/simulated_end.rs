@@ -31,9 +31,9 @@ const LONG: f64 = 4.0;
 /// The longest that runs are given, seconds: a year.
 pub const MOST_SECONDS: f64 = 3.2e7;
 
-/// Says while runs may go on: for `seconds` from now, until `stop` is set. None where they are given no time at all.
+/// Says while runs may go on: for `seconds` from now, until `stop` is set. None where they are given no time at all, or it is set already.
 pub fn time_for_runs(seconds: f64, stop: &AtomicBool) -> Option<impl FnMut() -> bool + use<'_>> {
-    (seconds > 0.0).then(|| {
+    (seconds > 0.0 && !stop.load(Ordering::Relaxed)).then(|| {
         let end = Instant::now() + Duration::from_secs_f64(seconds.min(MOST_SECONDS));
         move || Instant::now() < end && !stop.load(Ordering::Relaxed)
     })
