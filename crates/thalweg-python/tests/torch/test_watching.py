@@ -322,6 +322,19 @@ def test_groups_that_move_by_different_rules_have_no_one_threshold(kind: Any, ot
         assert len(found) == 1 and found.pop() == pytest.approx(expected) and not noted
 
 
+def test_a_threshold_is_not_set_beside_the_curvature_of_what_does_not_move() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
+    for frozen in (False, True):
+        model[0].requires_grad_(not frozen)
+        probe = Probe(model, loss=loss, optimizer=optimizer, sharpness_set=data(), quantities=["lambda_max"])
+        step(model, probe, data())
+        thresholds = [row.value for row in probe.rows if row.quantity == "stability_threshold"]
+        assert thresholds == ([20.0] if frozen else [])
+        assert any("does not move all trainable parameters" in note for note in probe.notes) != frozen
+
+
 @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"maximize": True}])
 def test_the_threshold_is_where_a_quadratic_diverges(settings: dict[str, Any]) -> None:
     batch = torch.ones(4, 1, dtype=torch.float64)

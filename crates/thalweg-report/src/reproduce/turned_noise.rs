@@ -1,5 +1,6 @@
 //! Beyond the paper: where noise and signal have different axes, SGD leaves Theorem 1's minimum.
 
+use thalweg::recipe::Sam;
 use thalweg::theory::noise_misalignment;
 
 use super::exhibit::{Exhibit, sgd_settings};
@@ -21,6 +22,9 @@ const BATCH: usize = 10;
 const ANGLES: [f64; 7] = [0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0];
 /// The angle whose path is drawn.
 const SHOWN: f64 = 45.0;
+/// SGD with SAM at that angle, and ρ/η of its ascent.
+const ASCENDING: &str = "sam";
+const RADIUS: f64 = 2.0;
 
 fn name(angle: f64) -> String {
     format!("angle-{angle}")
@@ -32,17 +36,22 @@ fn clock(budget: Budget) -> (f64, u64) {
     (learning_rate, budget.long(steps, steps))
 }
 
-/// Every angle. A run that starts at the very minimum has nowhere to go, if that is where SGD ends.
+/// Every angle, and SAM at one. A run that starts at the very minimum has nowhere to go, if that is where SGD ends.
 pub fn plan(budget: Budget) -> Result<Plan, ReproduceError> {
     let (learning_rate, steps) = clock(budget);
     let mut plan = Plan::default();
-    for angle in ANGLES {
+    let sam = Sam {
+        radius: RADIUS * learning_rate,
+        normalised: false,
+        independent: false,
+    };
+    let plain_runs = ANGLES.map(|angle| (name(angle), angle, None));
+    let runs = plain_runs.into_iter();
+    for (name, angle, sam) in runs.chain([(ASCENDING.to_owned(), SHOWN, Some(sam))]) {
         let problem = turned_problem(angle)?;
-        let settings = plain(learning_rate, BATCH, at_theorem_1(&problem)?);
-        plan.linear(
-            name(angle),
-            experiment(problem, settings, steps, EVEN, budget),
-        );
+        let mut settings = plain(learning_rate, BATCH, at_theorem_1(&problem)?);
+        settings.recipe.sam = sam;
+        plan.linear(name, experiment(problem, settings, steps, EVEN, budget));
     }
     Ok(plan)
 }
@@ -54,7 +63,8 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         caption: "SGD starts at Theorem 1's minimum. Where the noise covariance Σε and the signal covariance VΣxV^{T} \
                   share their axes (0° and 90°, and every experiment of the paper) it stays. Elsewhere it leaves, however \
                   small η is: its exact drift at leading order in η is no gradient there, and the fluctuation \
-                  rises above its minimum."
+                  rises above its minimum. The ascent of SAM on the step's own minibatch is the gradient of the fluctuation \
+                  whatever the noise's shape, and takes SGD back towards that minimum (middle)."
             .to_owned(),
         settings: sgd_settings(
             "D = 2, d = 2, Σx = I, V = diag(1.5, 0.5), √Σε = (1, 0.2) on axes turned by each angle",
@@ -66,7 +76,11 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
         ),
         figure: Figure {
             description: "Sharpness of SGD against the angle between noise and signal".to_owned(),
-            panels: vec![ends(ran)?, path(&SHARPNESS, ran)?, path(&FLUCTUATION, ran)?],
+            panels: vec![
+                ends(ran)?,
+                with_sam(path(&SHARPNESS, ran)?, ran)?,
+                path(&FLUCTUATION, ran)?,
+            ],
             columns: 3,
             frame: (230.0, 220.0),
         },
@@ -90,6 +104,15 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
         claims.push(follows.told_from(exact));
         claims.push(FLUCTUATION.against_flow(&title, trials, &drift));
     }
+    let alone = ran.compared(&name(SHOWN), &EXACT_DRIFT)?;
+    let drift = ran.compared(ASCENDING, &EXACT_DRIFT)?;
+    let title = format!("SAM, ρ = {RADIUS}η, noise turned by {SHOWN}°");
+    // Were it a faster clock alone, it would end where SGD does.
+    claims.push(
+        SHARPNESS
+            .against_flow(&title, ran.linear(ASCENDING)?.1, &drift)
+            .told_from(alone.mean_end(&SHARPNESS)),
+    );
     Ok(claims)
 }
 
@@ -139,6 +162,19 @@ fn path(quantity: &Quantity, ran: &Ran) -> Result<Panel, ReproduceError> {
         drift.limit(quantity)?,
         Look::reference(Dash::DashDot),
     ))
+}
+
+/// With SAM's way from there.
+fn with_sam(panel: Panel, ran: &Ran) -> Result<Panel, ReproduceError> {
+    let trials = ran.linear(ASCENDING)?.1;
+    let drift = ran.compared(ASCENDING, &EXACT_DRIFT)?;
+    Ok(panel
+        .with(
+            format!("SAM, ρ = {RADIUS}η"),
+            trials.curve(&SHARPNESS.key),
+            Look::measured(2),
+        )
+        .with("its exact drift", drift.curve(&SHARPNESS), Look::flow(2)))
 }
 
 /// The paper's statement: SGD ends at Theorem 1's minimum, where this run starts.

@@ -205,8 +205,10 @@ fn dense<S: VectorSpace + ?Sized>(
 impl Density {
     /// The mean of f over the spectrum, ∫ f φ = (1/n) tr f(A), for a smooth f. (The two rules may agree by chance on one that jumps.)
     pub fn integral(&self, f: impl Fn(f64) -> f64) -> Estimate {
-        self.estimate(&f, |pairs, value| {
-            (value - mean(pairs, |pair| pair.anti.integral(&f))).abs()
+        self.estimate(&f, |probes, value| {
+            let by_anti = mean(probes, |probed| probed.anti.integral(&f));
+            let by_coarse = mean(probes, |probed| probed.coarse.integral(&f));
+            (value - by_anti).abs().max((value - by_coarse).abs())
         })
     }
 
@@ -216,7 +218,7 @@ impl Density {
         f: &impl Fn(f64) -> f64,
         quadrature: impl Fn(&[Probed], f64) -> f64,
     ) -> Estimate {
-        let pairs = match &self.rules {
+        let probes = match &self.rules {
             Rules::Exact(rule) => {
                 return Estimate {
                     value: rule.integral(f),
@@ -225,12 +227,15 @@ impl Density {
                     status: Status::Exact,
                 };
             }
-            Rules::Probes(pairs) => pairs,
+            Rules::Probes(probes) => probes,
         };
-        let samples: Vec<f64> = pairs.iter().map(|pair| pair.gauss.integral(f)).collect();
+        let samples: Vec<f64> = probes
+            .iter()
+            .map(|probed| probed.gauss.integral(f))
+            .collect();
         let Sampled { value, error, .. } = Sampled::mean(&samples);
-        let size = mean(pairs, |pair| pair.gauss.integral(&|x| f(x).abs()));
-        let quadrature = match quadrature(pairs, value) {
+        let size = mean(probes, |probed| probed.gauss.integral(&|x| f(x).abs()));
+        let quadrature = match quadrature(probes, value) {
             rounding if rounding <= ROUNDING * size => 0.0,
             apart => apart,
         };
@@ -238,7 +243,7 @@ impl Density {
             value,
             uncertainty: Uncertainty::StandardError {
                 value: error.hypot(quadrature),
-                probes: pairs.len(),
+                probes: probes.len(),
             },
             matvecs: self.matvecs,
             status: Status::met(quadrature <= error),
@@ -252,8 +257,8 @@ impl Density {
 
     /// The fraction of eigenvalues that are at most `bound`. Where they lie closely about it, its error of quadrature falls as 1/steps alone.
     pub fn cumulative(&self, bound: f64) -> Estimate {
-        self.estimate(&until(bound), |pairs, _| {
-            mean(pairs, |pair| pair.apart(bound))
+        self.estimate(&until(bound), |probes, _| {
+            mean(probes, |probed| probed.apart(bound))
         })
     }
 
@@ -297,7 +302,7 @@ impl Density {
     pub fn range(&self) -> (f64, f64) {
         let rules: Vec<&Rule> = match &self.rules {
             Rules::Exact(rule) => vec![rule],
-            Rules::Probes(pairs) => pairs.iter().map(|pair| &pair.gauss).collect(),
+            Rules::Probes(probes) => probes.iter().map(|probed| &probed.gauss).collect(),
         };
         rules.iter().flat_map(|rule| &rule.0).fold(
             (f64::INFINITY, f64::NEG_INFINITY),
@@ -307,8 +312,8 @@ impl Density {
 }
 
 /// The mean over the probes.
-fn mean(pairs: &[Probed], of: impl Fn(&Probed) -> f64) -> f64 {
-    pairs.iter().map(of).sum::<f64>() / pairs.len() as f64
+fn mean(probes: &[Probed], of: impl Fn(&Probed) -> f64) -> f64 {
+    probes.iter().map(of).sum::<f64>() / probes.len() as f64
 }
 
 /// The rules of the measure that the basis' first vector sees.
@@ -388,7 +393,7 @@ mod tests {
                 if i == j { (3.0 * i as f64).sin() } else { 0.0 }
             },
         );
-        let pairs = |steps: usize| {
+        let probes = |steps: usize| {
             let settings = DensitySettings {
                 probes: 2,
                 steps,
@@ -396,14 +401,14 @@ mod tests {
             };
             let found = density(&mut Dense::new(matrix.clone()).unwrap(), &settings).unwrap();
             match found.rules {
-                Rules::Probes(pairs) => pairs,
+                Rules::Probes(probes) => probes,
                 Rules::Exact(_) => panic!("{DIM} is more than the probes see"),
             }
         };
         let power = |p: i32| move |x: f64| x.powi(p);
         for n in [3, 4, 6] {
             // The first probe alone: the second goes on from where the first one ends.
-            let (coarse, fine) = (&pairs(n - 1)[0], &pairs(n)[0]);
+            let (coarse, fine) = (&probes(n - 1)[0], &probes(n)[0]);
             for p in 0..2 * n as i32 {
                 let exact = fine.gauss.integral(&power(p));
                 let middle =

@@ -162,7 +162,7 @@ pub enum DataError {
     },
     /// Samples' distributions over classes are not as many as samples, or not over the classes.
     #[error(
-        "the distributions are {found_rows} × {found_columns} for {classes} classes and {samples} samples: give a row for each class and a column for each sample"
+        "the distributions are {found_rows} × {found_columns} for {classes} classes and {samples} samples: one distribution for each sample is needed, with a probability for each class"
     )]
     DistributionsShape {
         /// Rows given.

@@ -280,13 +280,13 @@ fn decay(field: &Field<'_>) -> Result<Decay, Fault> {
         CONSTANT => Decay::None,
         COSINE => Decay::Cosine {
             steps: field
-                .required("steps", "the steps of the half cosine")?
+                .required("steps", "the length of the half cosine in steps")?
                 .count()?,
             floor: field.optional("floor").map_or(Ok(0.0), |f| f.number())?,
         },
         _ => Decay::Steps {
             every: field
-                .required("every", "the steps between falls")?
+                .required("every", "the number of steps between falls")?
                 .count()?,
             factor: field
                 .required("factor", "what η is multiplied by")?

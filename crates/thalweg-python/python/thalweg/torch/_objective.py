@@ -238,7 +238,7 @@ class Objective:
         with self.evaluating(0):
             if not self.mean(0).requires_grad:
                 raise ValueError(
-                    "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
+                    "`loss` does not depend on the model's parameters: was it computed under torch.no_grad() or torch.inference_mode(), or detached?"
                 )
 
     def _summed(self) -> str:

@@ -63,6 +63,12 @@ def groups_differ(optimizer: Any) -> str:
     return ""
 
 
+def holds(optimizer: Any, parameters: list[Tensor]) -> bool:
+    """Whether it moves all of these."""
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    return all(id(parameter) in held for parameter in parameters)
+
+
 def threshold(optimizer: Any) -> tuple[float, str] | None:
     """The curvature at which a quadratic loses stability under this optimizer without noise, and its formula.
 

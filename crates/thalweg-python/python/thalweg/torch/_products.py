@@ -167,7 +167,7 @@ class Hessian(Products):
             loss = objective.mean(index)
         if not loss.requires_grad:
             raise ValueError(
-                "`loss` does not depend on the model's parameters: was it computed under torch.no_grad(), or detached?"
+                "`loss` does not depend on the model's parameters: was it computed under torch.no_grad() or torch.inference_mode(), or detached?"
             )
         gradient = torch.autograd.grad(loss, objective.parameters, create_graph=True, allow_unused=True)
         # What the loss is linear in has a constant gradient.

@@ -16,7 +16,7 @@ from ._batches import batches, moved, size
 from ._critical import Update, critical_sharpness
 from ._evaluating import evaluating, without_graph
 from ._objective import Objective
-from ._optimizers import groups_differ, inverse_roots, learning_rate, preconditions, threshold
+from ._optimizers import groups_differ, holds, inverse_roots, learning_rate, preconditions, threshold
 from ._products import Hessian
 from ._said import said
 
@@ -141,12 +141,18 @@ class Sharpness:
             if eta > 0:
                 yield Row(step, "edge_of_stability", "", 2 / eta, 0.0, "rounding", "2/η")
         unlike = groups_differ(self.optimizer)
-        if unlike and not self._optimizer_notes:
-            self._optimizer_notes = [
-                f"no stability threshold at some step: the optimizer's parameter groups differ in {unlike}, so that no one curvature is the limit; "
-                "the edge of stability is 2 over the largest learning rate"
-            ]
-        limit = threshold(self.optimizer)
+        moved = name != "lambda_max" or holds(self.optimizer, self._trainable())
+        why = ""
+        if not moved:
+            why = "the optimizer does not move all trainable parameters, and lambda_max is of all of them (requires_grad_(False) leaves out the others)"
+        elif unlike:
+            why = (
+                f"the optimizer's parameter groups differ in {unlike}, so that no one curvature is the limit; the edge of stability is 2 over the "
+                "largest learning rate"
+            )
+        if why and not self._optimizer_notes:
+            self._optimizer_notes = [f"no stability threshold at some step: {why}"]
+        limit = threshold(self.optimizer) if moved else None
         if limit is not None and self.preconditions == (name == "preconditioned_lambda_max"):
             yield Row(step, "stability_threshold", "", limit[0], 0.0, "rounding", limit[1])
 
