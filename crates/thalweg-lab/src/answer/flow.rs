@@ -194,9 +194,9 @@ impl<'p> FlowAnswer<'p> {
     }
 }
 
-/// Known by symmetric generators alone, where it is quickly found and anything moves.
+/// That of the drift that follows all that moves SGD, where it is quickly found and anything moves.
 fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
-    if drift == Drift::Exact {
+    if drift != Drift::that_follows(problem, &forces) {
         return None;
     }
     let relaxation = quick_relaxation(problem, forces)?;

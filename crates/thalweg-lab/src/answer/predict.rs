@@ -276,12 +276,12 @@ impl<'p> PredictAnswer<'p> {
         let has_none = self.problem.depth() == 1 || self.prepared.has_no_signal();
         if run.relaxation.is_some() || has_none {
             None
-        } else if self.prepared.forces.follow_generators() {
+        } else if !self.prepared.forces.see_hidden_units() {
             Some(
                 "in a network of this size it takes long to find, or its slowest rate cannot be told from rounding",
             )
         } else {
-            Some("it is not known under dropout of hidden units and SAM's normalised ascent")
+            Some("it is not known under dropout of hidden units")
         }
     }
 

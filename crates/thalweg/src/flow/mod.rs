@@ -40,6 +40,7 @@ mod descent;
 mod downhill;
 mod error;
 mod exact;
+mod exact_rates;
 mod fall;
 mod finite;
 mod gmres;

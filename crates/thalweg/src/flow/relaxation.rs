@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use super::{
-    FlowError, FlowSettings, left_out::with_inputs_seen, point::Model, rest,
+    Drift, FlowError, FlowSettings, ends_at_theorem_1, exact_rates, point::Model, rest,
     symmetric::SymmetricFlow, wide,
 };
 use crate::{problem::Problem, recipe::Forces, theory::Minimum};
@@ -35,15 +35,20 @@ pub const MOST_RATES: usize = 320;
 /// (D − 1) r³ up to which [`relaxation_is_quick`] under noise alone: r = 200 with four layers takes a second.
 const MOST_WORK: usize = 24_000_000;
 
+/// Rates times (d_y rank Σx)³ up to which those of the exact drift are quick: each takes two decompositions of K, whose rows these are.
+const MOST_DECOMPOSED: usize = 50_000_000;
+
 /// The least part of the fastest rate that a rate may be to be told from rounding.
 const RESOLVED: f64 = 1e-14;
 
-/// The rates at which the slow flow approaches its end under `forces`, by symmetric generators.
+/// The same where rates are found by differences.
+const RESOLVED_BY_DIFFERENCES: f64 = 1e-7;
+
+/// The rates at which the slow flow approaches its end under `forces`: by symmetric generators where they follow all that moves SGD, else by the exact drift.
 ///
 /// They are those of the r = rank V√Σx hidden directions that carry the teacher. A wider network has
 /// others, unused at the minimum, which die out more slowly: for D ≥ 3 not even exponentially (F − F_min
 /// was seen to fall like 1/u), so there the times are lower bounds.
-/// Under dropout of inputs ([`Problem::input_dropout`]) they are estimates: what an input's own weights do not feel of the noise is left out, and generators follow the rest.
 ///
 /// ```
 /// use thalweg::faer::Mat;
@@ -61,26 +66,36 @@ const RESOLVED: f64 = 1e-14;
 /// ```
 ///
 /// # Errors
-/// When the problem has no minimum of Theorem 1 (see [`Minimum::of_sgd`]), symmetric generators do not follow the forces, the flow
-/// does not come to rest under them, a decomposition fails, or the slowest rate is lost in the rounding of the fastest.
+/// When the problem has no minimum of Theorem 1 (see [`Minimum::of_sgd`]), forces see single hidden units (the end has others than those that carry the teacher),
+/// the flow does not come to rest under them, a decomposition fails, or the slowest rate is lost in the rounding of the fastest.
 pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowError> {
-    if problem.input_dropout() != 0.0 {
-        return relaxation(&with_inputs_seen(problem)?, forces);
-    }
     let rank = Minimum::of_sgd(problem)?.rank();
     if problem.depth() == 1 || rank == 0 {
         return Ok(Relaxation { rates: Vec::new() });
     }
+    if forces.see_hidden_units() {
+        return Err(FlowError::ExactDriftAlone {
+            force: "dropout of hidden units",
+        });
+    }
     let (model, layers) = at_rest(problem, forces, rank)?;
-    if (problem.depth() - 1) * rank * (rank + 1) / 2 > MOST_RATES {
+    let by_differences = Drift::that_follows(problem, &forces) == Drift::Exact;
+    if !by_differences && (problem.depth() - 1) * rank * (rank + 1) / 2 > MOST_RATES {
         let rate = wide::slowest_rate(&model, layers)?;
         return Ok(Relaxation { rates: vec![rate] });
     }
-    let flow = SymmetricFlow { model: &model };
-    let rates = flow.rates(&model.flatten(&layers))?;
+    let (rates, resolved) = if by_differences {
+        (
+            exact_rates::rates(&model, &layers)?,
+            RESOLVED_BY_DIFFERENCES,
+        )
+    } else {
+        let flow = SymmetricFlow { model: &model };
+        (flow.rates(&model.flatten(&layers))?, RESOLVED)
+    };
     match (rates.first(), rates.last()) {
         // The eigenvalues carry an error of rounding times the largest: this leaves the slowest two digits.
-        (Some(&slowest), Some(&fastest)) if slowest <= RESOLVED * fastest || slowest.is_nan() => {
+        (Some(&slowest), Some(&fastest)) if slowest <= resolved * fastest || slowest.is_nan() => {
             Err(FlowError::RatesApart { slowest, fastest })
         }
         _ => Ok(Relaxation { rates }),
@@ -88,14 +103,19 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
 }
 
 /// Whether [`relaxation`] takes about a second at most: the rank r that the teacher may have decides, not the width. Under noise alone the slowest rate is sought by
-/// itself where there are many; under decay the end is, by a flow.
+/// itself where there are many; under decay the end is, by a flow, and by the exact drift K is decomposed for each rate.
 pub fn relaxation_is_quick(problem: &Problem, forces: Forces) -> bool {
     let hidden = problem.depth() - 1;
     let rank = problem.input_dim().min(problem.output_dim());
-    if forces.are_noise_alone() {
+    let rates = hidden * rank * (rank + 1) / 2;
+    if Drift::that_follows(problem, &forces) == Drift::Exact {
+        let rows = problem.output_dim() * problem.input_factor().rank();
+        !forces.see_hidden_units()
+            && rates.saturating_mul(rows.saturating_pow(3)) <= MOST_DECOMPOSED
+    } else if forces.are_noise_alone() {
         hidden * rank.pow(3) <= MOST_WORK
     } else {
-        hidden * rank * (rank + 1) / 2 <= MOST_RATES
+        rates <= MOST_RATES
     }
 }
 
@@ -112,11 +132,13 @@ fn at_rest(
         problem.depth(),
         &vec![rank; problem.depth() - 1],
     )?;
-    let weights = if forces.are_noise_alone() {
+    let narrow = narrow.under_input_dropout(problem.input_dropout());
+    let weights = if ends_at_theorem_1(&narrow, &forces) {
         Minimum::of_sgd(&narrow)?.weights()?
     } else {
         let settings = FlowSettings {
             forces,
+            drift: Drift::that_follows(&narrow, &forces),
             ..FlowSettings::default()
         };
         rest(&narrow, &settings)?.weights

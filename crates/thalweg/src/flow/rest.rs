@@ -24,7 +24,7 @@ const STILL: f64 = 1e-8;
 const STILL_BY_DIFFERENCES: f64 = 1e-6;
 
 /// T counts as one number where it goes up and down by less than this part for half of the steps.
-const SAME: f64 = 1e-4;
+const SAME: f64 = 1e-3;
 
 /// The most steps of the integrator; a flow that rests takes some dozens.
 const MOST_STEPS: usize = 2000;

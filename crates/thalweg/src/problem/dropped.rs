@@ -48,11 +48,6 @@ impl Dropped {
         })
     }
 
-    /// S, inputs × inputs: the covariance of the inputs before they are dropped.
-    pub fn before(&self) -> MatRef<'_, f64> {
-        self.before.as_ref()
-    }
-
     /// E (r_a x̃_i)(r_c x̃_j) − Σε′_ac Σx′_ij for the outputs `a` and `c`, over i and j.
     pub fn between(&self, a: usize, c: usize) -> Mat<f64> {
         let (a, c) = (self.teacher.row(a), self.teacher.row(c));

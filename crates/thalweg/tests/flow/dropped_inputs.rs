@@ -1,9 +1,9 @@
 //! Dropped inputs: noise that depends on them moves SGD elsewhere than noise of the same covariance would.
 
-use faer::Mat;
-use thalweg::flow::{Drift, FlowSettings, Steps, path, rest};
+use faer::{Mat, mat};
+use thalweg::flow::{Drift, FlowSettings, Steps, Times, path, relaxation, rest, slow_flow};
 use thalweg::problem::{Problem, Weights, covariance};
-use thalweg::recipe::Recipe;
+use thalweg::recipe::{Forces, Recipe};
 use thalweg::theory::{functionals, predict};
 
 fn recipe(input_dropout: f64) -> Recipe {
@@ -133,5 +133,63 @@ fn the_path_is_sgds() {
         let found = end(&learnt) / end(&learnt.with_independent_noise()) - 1.0;
         // What is left is of higher order in the step's size.
         assert!((found - sgd).abs() < 0.008, "{rate}: {found}, {sgd}");
+    }
+}
+
+/// A single input is dropped or seen, and where it is seen no noise of its own is felt: the labels' alone is left.
+#[test]
+fn a_single_input_feels_the_noise_of_labels_alone() {
+    let noise = covariance::from_deviations(&[0.1; 2]);
+    let teacher = mat![[1.0], [0.2]];
+    let given = Problem::new(mat![[1.5]], teacher.clone(), noise.clone(), 3).unwrap();
+    let recipe = recipe(0.3);
+    let learnt = recipe.problem(&given).unwrap();
+    assert!(learnt.noise_covariance()[(0, 0)] > 0.1);
+    let rates = |problem: &Problem| relaxation(problem, Forces::default()).unwrap().rates;
+    let input = learnt.input_covariance().to_owned();
+    let felt = Problem::new(input, learnt.teacher().to_owned(), noise, 3).unwrap();
+    for (found, felt) in rates(&learnt).into_iter().zip(rates(&felt)) {
+        assert!((found / felt - 1.0).abs() < 1e-4, "{found} {felt}");
+    }
+    assert!(rates(&learnt.with_independent_noise())[0] > 2.0 * rates(&learnt)[0]);
+}
+
+/// T approaches its end as the slowest rate says. Where one input carries the signal, noise of the same covariance would be 3 to 35 times as fast.
+#[test]
+fn the_slowest_rate_is_the_flows_own() {
+    let one = |inputs: usize, noise: f64, depth: usize| {
+        let teacher = Mat::from_fn(1, inputs, |_, j| if j == 0 { 2.0 } else { 0.0 });
+        Problem::new(Mat::identity(inputs, inputs), teacher, mat![[noise]], depth).unwrap()
+    };
+    let turned = Problem::new(
+        mat![[1.0, 0.3], [0.3, 0.5]],
+        mat![[1.0, 0.2], [-0.3, 0.6]],
+        mat![[0.3, 0.1], [0.1, 0.05]],
+        3,
+    );
+    for (plain, dropped) in [
+        (one(2, 0.05, 2), 0.1),
+        (one(6, 0.05, 2), 0.1),
+        (one(2, 0.002, 2), 0.1),
+        (one(2, 0.05, 3), 0.1),
+        (turned.unwrap(), 0.1),
+    ] {
+        let recipe = recipe(dropped);
+        let learnt = recipe.problem(&plain).unwrap();
+        let rate = relaxation(&learnt, Forces::default()).unwrap().rates[0];
+        let settings = FlowSettings {
+            drift: Drift::Exact,
+            tolerance: 1e-9,
+            ..FlowSettings::default()
+        };
+        let end = rest(&learnt, &settings).unwrap();
+        let start = predict(&learnt.with_independent_noise()).unwrap();
+        let start = start.minimum.weights().unwrap();
+        let times = Times::Slow(vec![6.0 / rate, 7.0 / rate, 40.0 / rate]);
+        let path = slow_flow(&learnt, &start, &times, &settings).unwrap();
+        let [from, to, last] = [0, 1, 2].map(|i| path.snapshots[i].sharpness);
+        assert!((last / end.sharpness - 1.0).abs() < 1e-4, "{last} {end:?}");
+        let found = ((from - last) / (to - last)).ln();
+        assert!((found - 1.0).abs() < 0.03, "{found} for {rate}");
     }
 }

@@ -3,10 +3,10 @@
 use faer::{Mat, mat};
 use thalweg::flow::{
     Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Times, Validity,
-    decay_leaves_a_minimum, finite_step, path, relaxation, rest, slow_flow,
+    decay_leaves_a_minimum, finite_step, path, rest, slow_flow,
 };
 use thalweg::problem::{Basis, Problem, Weights, covariance};
-use thalweg::recipe::{Forces, Recipe, Sam};
+use thalweg::recipe::{Recipe, Sam};
 use thalweg::simulate::{Ensemble, InitialWeights, SimulateSettings};
 use thalweg::theory::{Curvature, functionals, predict};
 
@@ -247,26 +247,6 @@ fn sam_takes_the_product_below_the_teacher() {
             "{radius}: {found} {expected}"
         );
     }
-}
-
-/// A single input is dropped or seen, and where it is seen no noise of its own is felt: the labels' alone is left.
-#[test]
-fn a_single_input_feels_the_noise_of_labels_alone() {
-    let noise = mat![[0.01, 0.002], [0.002, 0.004]];
-    let teacher = mat![[1.0], [0.2]];
-    let given = Problem::new(mat![[1.5]], teacher.clone(), noise.clone(), 2).unwrap();
-    let recipe = Recipe {
-        input_dropout: 0.3,
-        ..Recipe::default()
-    };
-    let learnt = recipe.problem(&given).unwrap();
-    assert!(learnt.noise_covariance()[(0, 0)] > 0.1);
-    let rate = |problem: &Problem, forces| relaxation(problem, forces).unwrap().rates[0];
-    let found = rate(&learnt, recipe.forces(0.01, 10));
-    let felt = Problem::new(learnt.input_covariance().to_owned(), teacher, noise, 2).unwrap();
-    let plain = Forces::default();
-    assert!((found / rate(&felt, plain) - 1.0).abs() < 1e-10);
-    assert!(rate(&learnt.with_independent_noise(), plain) > 2.0 * found);
 }
 
 /// The finite-step theory, which is another computation, has the same shift of T where the product fluctuates little: at small steps in large

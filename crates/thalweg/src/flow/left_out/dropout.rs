@@ -2,9 +2,9 @@
 
 use faer::Mat;
 
-use super::{InTime, Reference, with_noise};
+use super::{InTime, Reference};
 use crate::flow::{FlowError, point::Point, potential::add_dropout, products::trace};
-use crate::problem::{Dropped, Problem, Spectral};
+use crate::problem::Problem;
 
 /// What noise does that is not the prediction's.
 pub(super) struct Noisier {
@@ -72,29 +72,4 @@ fn felt_by_the_outer_layers(
     // Both have the trace E‖r‖²‖x̃‖², and one of them is enough.
     let both = trace(residuals.as_ref());
     (inputs, faer::Scale(1.0 / both) * residuals)
-}
-
-/// `problem`, whose inputs are dropped, with the noise that an input's own weights feel, as if it were independent of the inputs: an input
-/// is dropped, and part of the noise, or seen, so that of the noise that dropout adds its own part is missing. The mean part of one input is taken off.
-///
-/// Its rates are about those of the exact drift, which is not made of generators.
-///
-/// Where inputs have Σ before dropout and Σx′ = Σ + p diag Σx′ after it, the best linear prediction of what is lost leaves V′(Σx′Σ⁻¹Σx′ − Σx′)V′ᵀ of noise.
-///
-/// # Errors
-/// When a decomposition fails, or the noise that is left is no covariance.
-pub(in crate::flow) fn with_inputs_seen(problem: &Problem) -> Result<Problem, FlowError> {
-    let Some(dropped) = Dropped::of(problem) else {
-        return Ok(problem.clone());
-    };
-    let after = problem.input_covariance();
-    let inverse = Spectral::of(dropped.before())
-        .ok_or(FlowError::Decomposition {
-            what: "eigenvalue iteration of the inputs' covariance",
-        })?
-        .map(|value| if value > 0.0 { 1.0 / value } else { 0.0 });
-    let lost = after * inverse * after - after;
-    let part = faer::Scale(1.0 / problem.input_factor().rank() as f64);
-    let lost = part * (problem.teacher() * lost * problem.teacher().transpose());
-    with_noise(problem, after.to_owned(), problem.noise_covariance() - lost)
 }

@@ -28,7 +28,6 @@ use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe, Sam};
 use crate::theory::{Minimum, functionals};
 use crate::words::rounded;
-pub(super) use dropout::with_inputs_seen;
 use dropout::{Noisier, dropped_units};
 pub(super) use sam::stronger_than_first_order;
 use sam::{away_from_teacher, beyond_first_order, radius_at};

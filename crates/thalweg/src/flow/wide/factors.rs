@@ -113,7 +113,7 @@ impl<T: Real> Factors<T> {
 }
 
 /// E X at `layers`, of which it is linear.
-pub(super) fn lift<T: Real>(layers: &[Mat<T>], x: &[Mat<T>]) -> Vec<Mat<T>> {
+pub(in crate::flow) fn lift<T: Real>(layers: &[Mat<T>], x: &[Mat<T>]) -> Vec<Mat<T>> {
     let each = layers.iter().enumerate();
     each.map(|(k, layer)| {
         let mut motion = Mat::zeros(layer.nrows(), layer.ncols());

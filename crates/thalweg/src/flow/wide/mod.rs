@@ -38,6 +38,7 @@ use super::{FlowError, bdf::Stiff, point::Model, products::add_all};
 use crate::recipe::Forces;
 use eliminated::Eliminated;
 use factors::balances_along;
+pub(super) use factors::lift;
 use field::{Field, Generators, Operator};
 use rounded::Rounded;
 pub(super) use slowest::slowest_rate;
