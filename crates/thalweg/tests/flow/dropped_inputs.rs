@@ -183,8 +183,8 @@ fn the_slowest_rate_is_the_flows_own() {
             ..FlowSettings::default()
         };
         let end = rest(&learnt, &settings).unwrap();
-        let start = predict(&learnt.with_independent_noise()).unwrap();
-        let start = start.minimum.weights().unwrap();
+        let independent = learnt.with_independent_noise();
+        let start = predict(&independent).unwrap().minimum.weights().unwrap();
         let times = Times::Slow(vec![6.0 / rate, 7.0 / rate, 40.0 / rate]);
         let path = slow_flow(&learnt, &start, &times, &settings).unwrap();
         let [from, to, last] = [0, 1, 2].map(|i| path.snapshots[i].sharpness);

@@ -1,6 +1,6 @@
 //! What predictions leave out of additions to SGD: against closed forms, and against SGD.
 
-use faer::{Mat, mat};
+use faer::Mat;
 use thalweg::flow::{
     Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Times, Validity,
     decay_leaves_a_minimum, finite_step, path, rest, slow_flow,
