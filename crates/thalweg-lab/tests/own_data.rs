@@ -116,6 +116,30 @@ fn each_fifth_row_of_a_table_is_measured_on_and_the_others_set_the_scale() {
     }
 }
 
+/// Networks train in single precision: a time of day within years of seconds would have been the same number in all rows.
+#[test]
+fn a_column_that_single_precision_cannot_tell_apart_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |numbers: &dyn Fn(f64) -> f64, scale: &str| {
+        let rows = (0..10).map(|a| format!("{:e},{a}\n", numbers(f64::from(a))));
+        let text = format!("time,b\n{}", rows.collect::<String>());
+        fs::write(folder.path().join("table.csv"), text).unwrap();
+        let data = format!("kind = \"table\"\npath = \"table.csv\"\ntargets = [\"b\"]\nscale = \"{scale}\"");
+        make(&experiment(folder.path(), [1, 1], "", &data)).map_err(|error| error.to_string())
+    };
+    let seconds = |a| 1.7e9 + a;
+    let error = make(&seconds, "raw").unwrap_err();
+    assert!(error.contains("column `time`") && error.contains("standardised"), "{error}");
+    assert!(make(&seconds, "standardised").is_ok());
+    assert!(make(&|a| 1000.0 + a, "raw").is_ok());
+    assert!(make(&|_| 1.7e9, "raw").is_ok());
+    for scale in ["raw", "standardised"] {
+        let error = make(&|a| if a == 3.0 { 1e300 } else { a }, scale).unwrap_err();
+        assert!(error.contains("column `time`"), "{error}");
+        assert!(make(&|a| a * 1e-200, scale).is_err());
+    }
+}
+
 /// Cross-entropy of a column of quantities, or of numbers that name classes, is none. Shares of classes stay what they are.
 #[test]
 fn cross_entropy_takes_shares_of_classes_alone() {

@@ -139,7 +139,7 @@ pub(crate) fn not_plain(recipe: &Recipe) -> Option<(&'static str, f64)> {
     let fields = [
         ("momentum", recipe.momentum),
         ("weight_decay", recipe.weight_decay),
-        ("sam", recipe.sam.map_or(0.0, |sam| sam.radius)),
+        ("sam.radius", recipe.sam.map_or(0.0, |sam| sam.radius)),
         ("input_dropout", recipe.input_dropout),
         ("hidden_dropout", recipe.hidden_dropout),
     ];

@@ -71,6 +71,16 @@ pub enum NetworkError {
         /// Their names.
         outputs: String,
     },
+    /// Numbers of a column cannot be told apart where the network gets them.
+    #[error("{}, column `{column}`: {what}", path.display())]
+    TableNumbers {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Why, and the way out.
+        what: String,
+    },
     /// A table's targets are classes where numbers were expected, or the other way round.
     #[error("{}: the targets are {found}: {needed}", path.display())]
     TableKind {

@@ -218,6 +218,37 @@ fn moments(rows: &[&Row], columns: usize, of: impl Fn(&Row) -> &[f64]) -> Vec<[f
     (0..columns).map(column).collect()
 }
 
+/// The part of a column's standard deviation that single precision may round its numbers by.
+const ROUNDED: f64 = 0.01;
+
+/// Why a network could not tell the numbers of a column apart: it gets them in single precision.
+fn indistinct(numbers: &[f64], scale: Scale) -> Option<String> {
+    let (least, most) = numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| {
+        (least.min(*x), most.max(*x))
+    });
+    if least == most {
+        return None;
+    }
+    let largest = least.abs().max(most.abs());
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let square = |x: &f64| (x - mean).powi(2) / count;
+    let deviation = numbers.iter().map(square).sum::<f64>().sqrt();
+    let rounding = largest * f64::from(f32::EPSILON) / 2.0;
+    if !deviation.is_normal() {
+        Some(format!(
+            "its numbers go from {least:e} to {most:e}, and their standard deviation is beyond double precision: write them in another unit"
+        ))
+    } else if scale == Scale::Raw && (largest > f64::from(f32::MAX) || rounding > ROUNDED * deviation) {
+        Some(format!(
+            "networks train in single precision, which rounds numbers of {largest:.2e} by {rounding:.1e}, and this column's have the standard deviation {deviation:.2e}: \
+             take scale = \"standardised\", or subtract what all have in common"
+        ))
+    } else {
+        None
+    }
+}
+
 fn given(row: &Row) -> &[f64] {
     &row.inputs
 }
@@ -295,6 +326,19 @@ impl DataSource for TableSource {
         let taken = (numbers * (2 * size_of::<f64>() + size_of::<f32>())) as u64;
         memory::fits(taken, 0, "fewer rows or columns need less")?;
         let parts = read.parts();
+        let are_numbers = !(self.columns.classes || self.shares);
+        for (columns, names, of) in [
+            (inputs, &read.inputs, given as fn(&Row) -> &[f64]),
+            (if are_numbers { outputs } else { 0 }, &read.outputs, wanted),
+        ] {
+            for at in 0..columns {
+                let numbers = read.rows.iter().map(|row| of(row)[at]);
+                if let Some(what) = indistinct(&numbers.collect::<Vec<_>>(), self.scale) {
+                    let (path, column) = (self.path.clone(), names[at].clone());
+                    return Err(NetworkError::TableNumbers { path, column, what });
+                }
+            }
+        }
         let as_they_are = |columns: usize| vec![[0.0, 1.0]; columns];
         let (input_scale, target_scale) = match self.scale {
             Scale::Raw => (as_they_are(inputs), as_they_are(outputs)),

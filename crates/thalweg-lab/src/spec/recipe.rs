@@ -1,5 +1,6 @@
 //! What is added to plain SGD, as a file says it.
 
+use thalweg::faer::Mat;
 use thalweg::recipe::{LabelWeights, Recipe, Sam};
 
 use super::error::Fault;
@@ -46,12 +47,18 @@ pub fn recipe(root: &Field<'_>) -> Result<Recipe, Fault> {
     })
 }
 
-/// The word `whiten`, or a matrix.
+/// The word `whiten`, a matrix, or the numbers on the diagonal of one.
 fn weights(field: &Field<'_>) -> Result<LabelWeights, Fault> {
     match field.text() {
         Ok(WHITEN) => Ok(LabelWeights::Whiten),
-        Ok(_) => Err(field.not("\"whiten\" or a matrix")),
-        Err(_) => Ok(LabelWeights::Matrix(matrix(field)?)),
+        Ok(_) => Err(field.not("\"whiten\", a list of numbers or a matrix")),
+        Err(_) => Ok(LabelWeights::Matrix(match field.numbers() {
+            Ok(diagonal) if !diagonal.is_empty() => {
+                let size = diagonal.len();
+                Mat::from_fn(size, size, |i, j| if i == j { diagonal[i] } else { 0.0 })
+            }
+            _ => matrix(field)?,
+        })),
     }
 }
 
