@@ -124,12 +124,17 @@ fn a_column_that_single_precision_cannot_tell_apart_is_refused() {
         let rows = (0..10).map(|a| format!("{:e},{a}\n", numbers(f64::from(a))));
         let text = format!("time,b\n{}", rows.collect::<String>());
         fs::write(folder.path().join("table.csv"), text).unwrap();
-        let data = format!("kind = \"table\"\npath = \"table.csv\"\ntargets = [\"b\"]\nscale = \"{scale}\"");
+        let data = format!(
+            "kind = \"table\"\npath = \"table.csv\"\ntargets = [\"b\"]\nscale = \"{scale}\""
+        );
         make(&experiment(folder.path(), [1, 1], "", &data)).map_err(|error| error.to_string())
     };
     let seconds = |a| 1.7e9 + a;
     let error = make(&seconds, "raw").unwrap_err();
-    assert!(error.contains("column `time`") && error.contains("standardised"), "{error}");
+    assert!(
+        error.contains("column `time`") && error.contains("standardised"),
+        "{error}"
+    );
     assert!(make(&seconds, "standardised").is_ok());
     assert!(make(&|a| 1000.0 + a, "raw").is_ok());
     assert!(make(&|_| 1.7e9, "raw").is_ok());

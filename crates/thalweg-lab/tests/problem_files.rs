@@ -38,7 +38,12 @@ fn oracle(name: &str) -> Vec<serde_json::Value> {
 #[test]
 fn weights_of_labels_are_a_matrix_or_its_diagonal() {
     let with = |weights: &str| GOOD.replacen('{', &format!("{{\"label_weights\": {weights}, "), 1);
-    let read = |weights: &str| read("case.json", with(weights)).unwrap().recipe.label_weights;
+    let read = |weights: &str| {
+        read("case.json", with(weights))
+            .unwrap()
+            .recipe
+            .label_weights
+    };
     assert_eq!(read("[1, 3]"), read("[[1, 0], [0, 3]]"));
     assert_ne!(read("[1, 3]"), read("[1, 2]"));
     let error = refusal("case.json", with("\"white\""));

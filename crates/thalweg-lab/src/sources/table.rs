@@ -219,13 +219,15 @@ fn moments(rows: &[&Row], columns: usize, of: impl Fn(&Row) -> &[f64]) -> Vec<[f
 }
 
 /// The part of a column's standard deviation that single precision may round its numbers by.
-const ROUNDED: f64 = 0.01;
+const OF_DEVIATION: f64 = 0.01;
 
 /// Why a network could not tell the numbers of a column apart: it gets them in single precision.
 fn indistinct(numbers: &[f64], scale: Scale) -> Option<String> {
-    let (least, most) = numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| {
-        (least.min(*x), most.max(*x))
-    });
+    let (least, most) = numbers
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| {
+            (least.min(*x), most.max(*x))
+        });
     if least == most {
         return None;
     }
@@ -239,7 +241,9 @@ fn indistinct(numbers: &[f64], scale: Scale) -> Option<String> {
         Some(format!(
             "its numbers go from {least:e} to {most:e}, and their standard deviation is beyond double precision: write them in another unit"
         ))
-    } else if scale == Scale::Raw && (largest > f64::from(f32::MAX) || rounding > ROUNDED * deviation) {
+    } else if scale == Scale::Raw
+        && (largest > f64::from(f32::MAX) || rounding > OF_DEVIATION * deviation)
+    {
         Some(format!(
             "networks train in single precision, which rounds numbers of {largest:.2e} by {rounding:.1e}, and this column's have the standard deviation {deviation:.2e}: \
              take scale = \"standardised\", or subtract what all have in common"
