@@ -1,6 +1,6 @@
 //! What predictions leave out of additions to SGD: against closed forms, and against SGD.
 
-use faer::Mat;
+use faer::{Mat, mat};
 use thalweg::flow::{
     Cause, Drift, FlowError, FlowSettings, LeftOut, Place, Steps, Times, Validity,
     decay_leaves_a_minimum, finite_step, path, rest, slow_flow,
@@ -247,6 +247,45 @@ fn sam_takes_the_product_below_the_teacher() {
             "{radius}: {found} {expected}"
         );
     }
+}
+
+/// One output, whose end under decay knows the noise by its strength alone: as that of so much more noise is, and as SGD was seen to be.
+#[test]
+fn against_decay_stronger_noise_counts_by_its_strength() {
+    let (rate, batch) = (0.05, 20);
+    let problem = Problem::with_hidden_widths(
+        diagonal(&[2.0, 0.05]),
+        mat![[0.0, 2.0]],
+        mat![[0.02]],
+        2,
+        &[1],
+    );
+    let problem = problem.unwrap();
+    let recipe = decay(3e-5);
+    let settings = FlowSettings {
+        forces: recipe.forces(rate, batch),
+        ..FlowSettings::default()
+    };
+    let end = rest(&problem, &settings).unwrap();
+    let change = |recipe: &Recipe, cause: Cause| {
+        let parts = left_out(&problem, recipe, &end.weights, (rate, batch));
+        parts
+            .unwrap()
+            .into_iter()
+            .find(|part| part.cause == cause)
+            .unwrap()
+            .change
+    };
+    // SGD: -1.90 ± .01 %, and the decay's own share is -.04 %.
+    let step = change(&recipe, Cause::StepSize);
+    assert!((-0.021..-0.016).contains(&step), "{step}");
+    // Dropout of next to nothing does next to nothing.
+    let dropping = Recipe {
+        hidden_dropout: 1e-9,
+        ..recipe
+    };
+    let dropped = change(&dropping, Cause::HiddenDropout);
+    assert!(dropped.abs() < 1e-6, "{dropped}");
 }
 
 /// The finite-step theory, which is another computation, has the same shift of T where the product fluctuates little: at small steps in large

@@ -316,7 +316,7 @@ impl<R: Records> Rows for TableRows<R> {
         for &column in &self.inputs {
             if self.kinds[column] == Kind::Words {
                 said.push(format!(
-                    "The column `{}` holds words and was left out: turn its categories into columns of 0 and 1 to use them.",
+                    "The column `{}` holds words, dates or lists and was left out: turn categories into columns of 0 and 1, and dates into numbers, to use it.",
                     self.name(column)
                 ));
             }
