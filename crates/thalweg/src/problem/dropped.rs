@@ -107,11 +107,8 @@ impl Dropped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::{Basis, Weights, covariance};
+    use crate::problem::{Basis, covariance};
     use crate::recipe::Recipe;
-    use crate::simulate::{Data, Observation};
-    use crate::theory::functionals;
-    use faer::linalg::solvers::DenseSolveCore;
 
     /// All masks, each with Isserlis' theorem: E r_a r_c x̃_i x̃_j = R_ac X_ij + C_ai C_cj + C_aj C_ci.
     fn by_masks(plain: &Problem, learnt: &Problem, dropped: f64) -> Mat<f64> {
@@ -182,44 +179,6 @@ mod tests {
             // And it is no rounding.
             let size = found.between(0, 0).norm_max() / expected.norm_max();
             assert!(size > 1e-3, "{dropped}: {size}");
-            // E‖∇ℓ‖² by all masks, at a minimum.
-            let mut turn = Mat::<f64>::identity(4, 4);
-            turn[(0, 2)] = 0.7;
-            turn[(3, 1)] = -0.4;
-            let back = turn.partial_piv_lu().inverse();
-            let layers = vec![turn, learnt.teacher() * back];
-            let weights = Weights::new(&learnt, layers.clone()).unwrap();
-            let gradient = [
-                (layers[1].transpose() * &layers[1], Mat::identity(4, 4)),
-                (Mat::identity(2, 2), layers[0].transpose() * &layers[0]),
-            ];
-            let fluctuation = |noise: &Mat<f64>| -> f64 {
-                let places = (0..inputs * outputs).map(|at| (at / outputs, at % outputs));
-                let pairs = places
-                    .clone()
-                    .flat_map(|here| places.clone().map(move |there| (here, there)));
-                let each = pairs.map(|((i, a), (j, c))| {
-                    let felt = gradient
-                        .iter()
-                        .map(|(above, below)| above[(a, c)] * below[(i, j)]);
-                    noise[(i * outputs + a, j * outputs + c)] * felt.sum::<f64>()
-                });
-                each.sum()
-            };
-            let known = functionals(&learnt, &weights).unwrap().fluctuation;
-            let seen = Observation::new(&learnt, &Data::default(), &weights);
-            let expected = fluctuation(&expected);
-            assert!(
-                (known / expected - 1.0).abs() < 1e-11,
-                "{dropped}: {known}, {expected}"
-            );
-            assert!((seen.fluctuation / expected - 1.0).abs() < 1e-11);
-            let independent = learnt.with_independent_noise();
-            let independent = functionals(&independent, &weights).unwrap().fluctuation;
-            assert!(
-                (independent / expected - 1.0).abs() > 1e-2,
-                "{independent}, {expected}"
-            );
         }
     }
 }

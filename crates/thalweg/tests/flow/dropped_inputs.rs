@@ -2,9 +2,12 @@
 
 use faer::{Mat, mat};
 use thalweg::flow::{Drift, FlowSettings, Steps, Times, path, relaxation, rest, slow_flow};
-use thalweg::problem::{Problem, Weights, covariance};
+use thalweg::problem::{Basis, Problem, Weights, covariance};
 use thalweg::recipe::{Forces, Recipe};
+use thalweg::simulate::{Data, Observation};
 use thalweg::theory::{functionals, predict};
+
+use crate::random_minimum;
 
 fn recipe(input_dropout: f64) -> Recipe {
     Recipe {
@@ -13,26 +16,51 @@ fn recipe(input_dropout: f64) -> Recipe {
     }
 }
 
-/// T where two layers fluctuate least, E‖∇ℓ‖² = tr(W_2ᵀ E‖x̃‖²rrᵀ W_2) + tr(W_1 E‖r‖²x̃x̃ᵀ W_1ᵀ): Theorem 1 with these two in the place of Σε and Σx, each
-/// the mean over all masks.
-fn least(plain: &Problem, learnt: &Problem, dropped: f64) -> f64 {
-    let (inputs, outputs) = (plain.input_dim(), plain.output_dim());
-    let trace = |matrix: &Mat<f64>| (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum::<f64>();
+/// What inputs and residuals are while one mask is held.
+struct Masked {
+    chance: f64,
+    /// E x̃x̃ᵀ.
+    x: Mat<f64>,
+    /// E rrᵀ.
+    r: Mat<f64>,
+    /// E rx̃ᵀ.
+    both: Mat<f64>,
+}
+
+/// All masks.
+fn masks(plain: &Problem, learnt: &Problem, dropped: f64) -> Vec<Masked> {
+    let inputs = plain.input_dim();
     let s = plain.input_covariance();
-    let mut of_inputs = Mat::<f64>::zeros(inputs, inputs);
-    let mut of_outputs = Mat::<f64>::zeros(outputs, outputs);
-    for mask in 0..1usize << inputs {
+    let masked = |mask: usize| {
         let kept = |i: usize| f64::from(u8::from(mask >> i & 1 == 1));
         let chance = |i: usize| kept(i) * (1.0 - dropped) + (1.0 - kept(i)) * dropped;
-        let chance: f64 = (0..inputs).map(chance).product();
+        let chance = (0..inputs).map(chance).product();
         let kept = Mat::from_fn(inputs, inputs, |i, j| match i == j {
             true => kept(i) / (1.0 - dropped),
             false => 0.0,
         });
         let missing = plain.teacher() - learnt.teacher() * &kept;
-        let x = &kept * s * &kept;
-        let r = plain.noise_covariance() + &missing * s * missing.transpose();
-        let both = &missing * s * &kept;
+        Masked {
+            chance,
+            x: &kept * s * &kept,
+            r: plain.noise_covariance() + &missing * s * missing.transpose(),
+            both: &missing * s * &kept,
+        }
+    };
+    (0..1usize << inputs).map(masked).collect()
+}
+
+fn trace(matrix: &Mat<f64>) -> f64 {
+    (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
+}
+
+/// T where two layers fluctuate least, E‖∇ℓ‖² = tr(W_2ᵀ E‖x̃‖²rrᵀ W_2) + tr(W_1 E‖r‖²x̃x̃ᵀ W_1ᵀ): Theorem 1 with these two in the place of Σε and Σx, each
+/// the mean over all masks.
+fn least(plain: &Problem, learnt: &Problem, dropped: f64) -> f64 {
+    let (inputs, outputs) = (plain.input_dim(), plain.output_dim());
+    let mut of_inputs = Mat::<f64>::zeros(inputs, inputs);
+    let mut of_outputs = Mat::<f64>::zeros(outputs, outputs);
+    for Masked { chance, x, r, both } in masks(plain, learnt, dropped) {
         let twice = faer::Scale(2.0);
         of_inputs += faer::Scale(chance)
             * (faer::Scale(trace(&r)) * &x + twice * (both.transpose() * &both));
@@ -42,6 +70,50 @@ fn least(plain: &Problem, learnt: &Problem, dropped: f64) -> f64 {
     let felt = Problem::new(of_inputs, learnt.teacher().to_owned(), of_outputs, 2).unwrap();
     let weights = predict(&felt).unwrap().minimum.weights().unwrap();
     functionals(learnt, &weights).unwrap().sharpness
+}
+
+/// F is E‖∇ℓ‖² at a minimum, by all masks and Isserlis' theorem, layer by layer.
+#[test]
+fn fluctuation_knows_that_noise_depends_on_the_inputs() {
+    let basis = |seed| Basis::Random { seed };
+    for (dropped, seed) in [(0.01, 1), (0.2, 2), (0.7, 3)] {
+        let turned = |values: &[f64], seed| covariance::from_spectrum(values, basis(seed));
+        let teacher = basis(seed + 10).matrix(4);
+        let teacher = Mat::from_fn(2, 4, |i, j| teacher[(i, j)] * (1 + i + j) as f64);
+        let input = turned(&[2.0, 1.0, 0.5, 0.1], seed);
+        let noise = turned(&[0.3, 0.01], seed + 5);
+        let plain = Problem::new(input, teacher, noise, 3).unwrap();
+        let learnt = recipe(dropped).problem(&plain).unwrap().into_owned();
+        let weights = random_minimum(&learnt, seed);
+        let known = functionals(&learnt, &weights).unwrap();
+        let [first, second, third] = weights.layers() else {
+            panic!("three layers");
+        };
+        // A_k and B_k.
+        let sides = [
+            (third * second, Mat::identity(4, 4)),
+            (third.clone(), first.clone()),
+            (Mat::identity(2, 2), second * first),
+        ];
+        for ((above, below), known) in sides.iter().zip(&known.layers) {
+            let (output, input) = (above * above.transpose(), below.transpose() * below);
+            let mut expected = 0.0;
+            for Masked { chance, x, r, both } in masks(&plain, &learnt, dropped) {
+                let crossed = &output * &both * &input * both.transpose();
+                let own = trace(&(&output * r)) * trace(&(&input * x));
+                expected += chance * (own + 2.0 * trace(&crossed));
+            }
+            let found = known.fluctuation;
+            assert!(
+                (found / expected - 1.0).abs() < 1e-8,
+                "{dropped}: {found}, {expected}"
+            );
+        }
+        let seen = Observation::new(&learnt, &Data::default(), &weights).fluctuation;
+        assert!((seen / known.fluctuation - 1.0).abs() < 1e-11);
+        let independent = functionals(&learnt.with_independent_noise(), &weights).unwrap();
+        assert!((independent.fluctuation / known.fluctuation - 1.0).abs() > 1e-3);
+    }
 }
 
 /// Where all axes are shared the exact drift of two layers rests there, at any p. Inputs that carry no signal, or a single output, made the noise of the same

@@ -218,14 +218,15 @@ fn sam_lowers_fluctuation_by_its_gradient() {
         let settings = FlowSettings {
             forces,
             drift: Drift::Exact,
+            tolerance: 1e-12,
             ..FlowSettings::default()
         };
-        let step = 1e-6;
+        let step = 1e-5;
         let path = slow_flow(&problem, &start, &Times::Slow(vec![0.0, step]), &settings).unwrap();
         let fall = path.snapshots[0].fluctuation - path.snapshots[1].fluctuation;
         relative(0.25 * fall / step, square)
     };
-    assert!(off(1.0) < 1e-4, "{}", off(1.0));
+    assert!(off(1.0) < 1e-3, "{}", off(1.0));
     assert!(off(0.0) > 1e-2, "{}", off(0.0));
 }
 
