@@ -85,7 +85,7 @@ const CLAIMS: [(&str, usize); 29] = [
     ("switch", 2),
     ("anisotropy-depth", 3),
     ("theory-ends", 6),
-    ("turned-noise", 21),
+    ("turned-noise", 22),
     ("sam-clock", 7),
     ("decay-or-noise", 11),
     ("input-noise", 12),
