@@ -78,7 +78,10 @@ class Density:
         return _estimate(self._inner.moment(power), power * self._exponent)
 
     def cumulative(self, x: float) -> Estimate:
-        """The part of the eigenvalues that are at most ``x``."""
+        """The part of the eigenvalues that are at most ``x``.
+
+        Outside of ``range`` nothing is seen of them: 0 and 1 are given there, and of eigenvalues over many decades some may lie beyond.
+        """
         return Estimate(*self._inner.cumulative(shifted(_finite("x", x), self._exponent)))
 
     def smoothed(self, x: float, width: float) -> Estimate:

@@ -255,7 +255,8 @@ impl Density {
         self.integral(|x| x.powi(power))
     }
 
-    /// The fraction of eigenvalues that are at most `bound`. Where they lie closely about it, its error of quadrature falls as 1/steps alone.
+    /// The fraction of eigenvalues that are at most `bound`. Where they lie closely about it, its error of quadrature falls as 1/steps alone. Below the smallest and
+    /// above the largest node ([`Density::range`]) nothing is seen of them: 0 and 1 are given there, and eigenvalues over many decades may lie beyond.
     pub fn cumulative(&self, bound: f64) -> Estimate {
         self.estimate(&until(bound), |probes, _| {
             mean(probes, |probed| probed.apart(bound))
