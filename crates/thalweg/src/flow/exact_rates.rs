@@ -6,7 +6,10 @@
 
 use faer::{Mat, prelude::SolveLstsq};
 
-use super::{FlowError, exact::ExactFlow, point::Model, products::sum_of_products, wide::lift};
+use super::{
+    FlowError, exact::ExactFlow, point::Model, products::sum_of_products, relaxation::rates_of,
+    wide::lift,
+};
 
 /// Y is looked at so far to either side, relative to the weights.
 const ASIDE: f64 = 1e-5;
@@ -62,10 +65,5 @@ pub(super) fn rates(model: &Model, layers: &[Mat<f64>]) -> Result<Vec<f64>, Flow
             matrix[(row, column)] = sum / (4.0 * step);
         }
     }
-    let values = matrix.eigenvalues().map_err(|_| FlowError::Decomposition {
-        what: "eigenvalue iteration of the linearised exact drift",
-    })?;
-    let mut rates: Vec<f64> = values.iter().map(|value| -value.re).collect();
-    rates.sort_by(f64::total_cmp);
-    Ok(rates)
+    rates_of(&matrix)
 }

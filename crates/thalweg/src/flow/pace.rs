@@ -35,7 +35,7 @@ pub(super) fn rate(
     alone: Forces,
     forces: Forces,
 ) -> Result<f64, FlowError> {
-    let generators = |forces: Forces| model.clone().under(forces).follows_generators();
+    let generators = |forces: Forces| model.follows_generators(&forces);
     let weights = model.flatten(&point.layers);
     let by_generators = |forces: Forces| -> Result<f64, FlowError> {
         let model = model.clone().under(forces);

@@ -1,6 +1,6 @@
 //! The partial products at one point of weight space, which both flows are made of.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve, prelude::SolveLstsq};
 
@@ -33,8 +33,8 @@ pub(super) struct Model {
     pub(super) forces: Forces,
     /// Where inputs are dropped, on which the noise then depends.
     dropped: Option<Dropped>,
-    /// By how much, once it is asked for.
-    dependence: OnceLock<Mat<f64>>,
+    /// By how much, once it is asked for: found once for all copies.
+    dependence: Arc<OnceLock<Mat<f64>>>,
 }
 
 impl Model {
@@ -54,7 +54,7 @@ impl Model {
             noise_root: problem.noise_factor().matrix().to_owned(),
             forces: Forces::default(),
             dropped: Dropped::of(problem),
-            dependence: OnceLock::new(),
+            dependence: Arc::default(),
         }
     }
 
@@ -63,9 +63,9 @@ impl Model {
         Self { forces, ..self }
     }
 
-    /// Whether symmetric generators follow the noise and all forces.
-    pub(super) fn follows_generators(&self) -> bool {
-        self.dropped.is_none() && self.forces.follow_generators()
+    /// Whether symmetric generators follow the noise and all `forces`.
+    pub(super) fn follows_generators(&self, forces: &Forces) -> bool {
+        self.dropped.is_none() && forces.follow_generators()
     }
 
     /// E (r_a ξ_i)(r_c ξ_j) − Σε_ac δ_ij for x = Xξ, over (a, i) and (c, j), outputs running fastest; nothing where noise is independent of the inputs.

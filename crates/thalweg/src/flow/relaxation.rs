@@ -102,6 +102,16 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
     }
 }
 
+/// The rates of the linearised flow dX/du = `matrix` X, ascending.
+pub(super) fn rates_of(matrix: &Mat<f64>) -> Result<Vec<f64>, FlowError> {
+    let values = matrix.eigenvalues().map_err(|_| FlowError::Decomposition {
+        what: "eigenvalue iteration of the linearised flow",
+    })?;
+    let mut rates: Vec<f64> = values.iter().map(|value| -value.re).collect();
+    rates.sort_by(f64::total_cmp);
+    Ok(rates)
+}
+
 /// Whether [`relaxation`] takes about a second at most: the rank r that the teacher may have decides, not the width. Under noise alone the slowest rate is sought by
 /// itself where there are many; under decay the end is, by a flow, and by the exact drift K is decomposed for each rate.
 pub fn relaxation_is_quick(problem: &Problem, forces: Forces) -> bool {

@@ -28,6 +28,7 @@ use super::{
     lu::Lu,
     manifold::to_manifold,
     point::Model,
+    relaxation::rates_of,
     rosenbrock::{Linear, Shifted, System},
 };
 
@@ -131,12 +132,7 @@ impl<'m> SymmetricFlow<'m> {
             lift.transpose_apply(self.model, response.col_as_slice(column), into);
             field.gram.solve_in_place(into);
         }
-        let values = matrix.eigenvalues().map_err(|_| FlowError::Decomposition {
-            what: "eigenvalue iteration of the linearised flow",
-        })?;
-        let mut rates: Vec<f64> = values.iter().map(|value| -value.re).collect();
-        rates.sort_by(f64::total_cmp);
-        Ok(rates)
+        rates_of(&matrix)
     }
 }
 

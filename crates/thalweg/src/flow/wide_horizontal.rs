@@ -77,7 +77,7 @@ impl Stiff for WideHorizontalFlow<'_> {
         let Some(here) = &self.here else {
             return Ok(());
         };
-        if self.model.follows_generators() {
+        if self.model.follows_generators(&self.model.forces) {
             return self.symmetric.correct(shift, b, error);
         }
         let (model, symmetric) = (self.model, &mut self.symmetric);

@@ -31,7 +31,7 @@ pub(super) struct Modes<'a> {
 impl<'a> Modes<'a> {
     /// That from the minimum `start`; nothing where not all axes are shared.
     pub(super) fn new(model: &'a Model, start: &[f64]) -> Option<Self> {
-        if !model.follows_generators() {
+        if !model.follows_generators(&model.forces) {
             return None;
         }
         let axes = Axes::shared(model, &model.layers(start))?;
