@@ -43,6 +43,7 @@ pub fn predict<'py>(
         move || -> Result<_, Failed> {
             let listed = spectrum.unwrap_or_else(|| lists_spectrum(&prepared));
             let mut answer = PredictAnswer::new(&prepared, listed)?;
+            answer.follow_axes()?;
             if let (Some(step), Some(more)) = (step, time_for_runs(seconds, &asked)) {
                 answer.simulate(&problem, step, more)?;
             }
@@ -64,7 +65,7 @@ fn prepared(
     let step = given.step()?;
     let recipe = given::recipe(recipe)?;
     let prepared = Prepared::new(&problem.inner, recipe, step).map_err(Failed::from)?;
-    Ok((prepared.into_owned(), step))
+    Ok((prepared.by_own_drift().into_owned(), step))
 }
 
 /// W_1 … W_D of the minimum at which SGD ends.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use thalweg::flow::Waypoint;
 use thalweg_lab::answer::{
-    PredictAnswer, PredictedRun, Prepared, SimulatedEnd, lists_spectrum, time_for_runs,
+    AnswerError, PredictAnswer, PredictedRun, Prepared, SimulatedEnd, lists_spectrum, time_for_runs,
 };
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, Quantity, SHARPNESS};
 
@@ -85,9 +86,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let batch = arguments.step.batch().or(file.batch);
     let switches = file.switches(file.steps);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
-    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?.on(file.data, switches);
+    let prepared = Prepared::new(problem, recipe, rate.zip(batch))?
+        .on(file.data, switches)
+        .by_own_drift();
     let listed = arguments.spectrum || (arguments.json && lists_spectrum(&prepared));
-    let find = || PredictAnswer::new(&prepared, listed);
+    let find = || -> Result<_, AnswerError> {
+        let mut answer = PredictAnswer::new(&prepared, listed)?;
+        answer.follow_axes()?;
+        Ok(answer)
+    };
     let mut answer = progress::waiting("looking for the end", find)?;
     if arguments.simulate {
         let step = rate.zip(batch).ok_or_else(|| Failure::input(NoStep))?;
@@ -134,6 +141,8 @@ impl Shown<'_> {
         page.problem(self.0.problem);
         page.heading(if self.0.end.is_some() {
             "Where SGD ends as η → 0, with what is added to it"
+        } else if self.0.exact_drift.is_some() {
+            "Theorem 1's minimum, where gradients fluctuate least"
         } else {
             "Where SGD ends as η → 0"
         });
@@ -144,7 +153,15 @@ impl Shown<'_> {
         for note in self.0.prepared.notes() {
             page.paragraph(&note);
         }
-        page.heading("Layer by layer at that minimum");
+        if let Some(end) = &self.0.exact_drift {
+            page.heading("Where SGD ends as η → 0, since noise and signal have different axes");
+            page.table(&self.beside_theorem_1(end));
+        }
+        page.heading(if self.0.exact_drift.is_some() {
+            "Layer by layer at Theorem 1's minimum"
+        } else {
+            "Layer by layer at that minimum"
+        });
         page.table(&self.layers());
         if let Some(run) = &self.0.run {
             print(run, self.0.prepared.rate(), &mut page);
@@ -170,6 +187,34 @@ impl Shown<'_> {
         page.finish()
     }
 
+    /// The end of the exact drift, and by how much Theorem 1's minimum is off.
+    fn beside_theorem_1(&self, end: &Waypoint) -> Table {
+        let mut table = Table::with_heads(&[
+            ("quantity", Align::Left),
+            ("symbol", Align::Left),
+            ("exact drift", Align::Right),
+            ("unit", Align::Left),
+            ("from Theorem 1's", Align::Right),
+        ]);
+        let p = &self.0.prediction;
+        let ends = [end.sharpness, end.lambda_max, end.fluctuation];
+        let theorem = [p.sharpness, p.lambda_max, p.fluctuation];
+        for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
+            table.row([
+                quantity.words.to_owned(),
+                quantity.formula.to_owned(),
+                self.known(ends[i]),
+                quantity.unit.to_owned(),
+                percent(ends[i] / theorem[i] - 1.0),
+            ]);
+            if i == 0 {
+                let ratio = ends[i] / p.min_sharpness;
+                table.row(["… relative to T_min", "T/T_min", &self.known(ratio), "", ""]);
+            }
+        }
+        table
+    }
+
     /// Means over SGD's last steps beside the limit.
     fn beside(&self, simulated: &SimulatedEnd) -> Table {
         let mut table = Table::with_heads(&[
@@ -179,7 +224,10 @@ impl Shown<'_> {
             ("limit η → 0", Align::Right),
             ("unit", Align::Left),
         ]);
-        let limits = self.0.sharpness_lambda_max_fluctuation();
+        let limits = match &self.0.exact_drift {
+            Some(end) => [end.sharpness, end.lambda_max, end.fluctuation],
+            None => self.0.sharpness_lambda_max_fluctuation(),
+        };
         for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
             let mean = simulated.means.as_ref().map(|means| means[i]);
             let error = mean.and_then(|mean| mean.standard_error);

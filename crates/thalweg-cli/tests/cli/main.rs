@@ -39,3 +39,4 @@ mod submit;
 mod sweep;
 mod text;
 mod train;
+mod turned;

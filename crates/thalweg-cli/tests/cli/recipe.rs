@@ -660,33 +660,6 @@ fn what_is_stable_is_left_alone_and_what_is_not_goes_below_the_edge() {
     }
 }
 
-/// The end under dropped inputs is the exact drift's, where turned axes count already.
-#[test]
-fn turned_noise_is_followed_under_dropped_inputs() {
-    let asked = [
-        "predict",
-        "--depth",
-        "2",
-        "--noise",
-        "1,0.2",
-        "--teacher",
-        "1.5,0.5",
-        "--basis-seed",
-        "3",
-        "--learning-rate",
-        "0.001",
-        "--batch",
-        "1000",
-        "--json",
-    ];
-    let misalignment = |more: &[&str]| {
-        let found = run(&[&asked[..], more].concat()).json();
-        number(&found["run"]["validity"], "misalignment")
-    };
-    assert!(misalignment(&[]) > 0.01);
-    assert_eq!(misalignment(&["--input-dropout", "0.1"]), 0.0);
-}
-
 #[test]
 fn sgd_itself_is_run_at_the_users_step() {
     let found = predict(&["--simulate", "--seconds", "0.5"]);

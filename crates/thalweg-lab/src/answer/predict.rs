@@ -1,7 +1,9 @@
 //! Where SGD ends as η → 0, in closed form, with what depends on the step size beside it.
 
 use serde_json::{Value, json};
-use thalweg::flow::{Drift, Validity, Waypoint, misalignment_warning, most_misalignment};
+use thalweg::flow::{
+    Drift, FlowError, Validity, Waypoint, misalignment_warning, most_misalignment,
+};
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
 use thalweg::simulate::SimulateSettings;
@@ -11,7 +13,7 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, believed_on, quick_relaxation, rest, rest_by};
+use crate::compare::{Belief, believed_on, own_end_is_quick, quick_relaxation, rest, rest_by};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::is_reshuffled;
@@ -50,7 +52,9 @@ pub struct PredictAnswer<'p> {
     pub prediction: Prediction<'p>,
     /// Where SGD ends instead, if forces beside the noise move it or the exact drift was asked for.
     pub end: Option<ForcedEnd>,
-    /// Singular values of each layer where SGD ends.
+    /// Where the exact drift rests, and SGD with it, if noise and signal have different axes and [that was asked for](Self::follow_axes).
+    pub exact_drift: Option<Waypoint>,
+    /// Singular values of each layer at the end, or else at Theorem 1's minimum.
     pub conditioning: Vec<LayerConditioning>,
     /// Corollary 1; absent where Σε is singular, and for one layer, which has no choice of minimum.
     pub bounds: Option<ConditionBounds>,
@@ -139,6 +143,15 @@ impl ForcedEnd {
             })
             .collect()
     }
+}
+
+/// T, F and λ_max of a minimum, by their keys.
+fn numbers(sharpness: f64, fluctuation: f64, lambda_max: f64) -> Value {
+    json!({
+        (&*SHARPNESS.key): sharpness,
+        (&*FLUCTUATION.key): fluctuation,
+        (&*LAMBDA_MAX.key): lambda_max,
+    })
 }
 
 /// What depends on the step size and the batch.
@@ -265,9 +278,28 @@ impl<'p> PredictAnswer<'p> {
             end,
             misalignment: theory::noise_misalignment(problem),
             run,
+            exact_drift: None,
             simulated: None,
             prediction,
         })
+    }
+
+    /// Seeks the end of the exact drift where noise alone moves SGD, if noise and signal have different axes and it is quickly found.
+    ///
+    /// # Errors
+    /// When it was stopped.
+    pub fn follow_axes(&mut self) -> Result<(), AnswerError> {
+        let Prepared { forces, data, .. } = self.prepared;
+        if self.end.is_some() || !own_end_is_quick(self.problem, data) {
+            return Ok(());
+        }
+        self.exact_drift = match rest_by(Drift::Exact, self.problem, *forces) {
+            Ok(end) => Some(end),
+            Err(error @ FlowError::Stopped(_)) => return Err(AnswerError::input(error)),
+            // It turns, or creeps: there is no end to be shown.
+            Err(_) => None,
+        };
+        Ok(())
     }
 
     /// Why the relaxation time is not given at the step asked for, where there is one.
@@ -285,7 +317,7 @@ impl<'p> PredictAnswer<'p> {
         }
     }
 
-    /// T, λ_max and F where SGD ends.
+    /// T, λ_max and F at the end, or else at Theorem 1's minimum.
     pub fn sharpness_lambda_max_fluctuation(&self) -> [f64; 3] {
         let p = &self.prediction;
         match &self.end {
@@ -321,7 +353,10 @@ impl<'p> PredictAnswer<'p> {
             data: self.prepared.data,
             ..SimulateSettings::new(learning_rate, batch)
         };
-        let start = self.end_weights()?;
+        let start = match &self.exact_drift {
+            Some(end) => end.weights.clone(),
+            None => self.end_weights()?,
+        };
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
@@ -372,13 +407,12 @@ impl<'p> PredictAnswer<'p> {
     pub fn json(&self) -> Value {
         let p = &self.prediction;
         let [sharpness, lambda_max, fluctuation] = self.sharpness_lambda_max_fluctuation();
-        let without_forces = self.end.as_ref().map(|_| {
-            json!({
-                (&*SHARPNESS.key): p.sharpness,
-                (&*FLUCTUATION.key): p.fluctuation,
-                (&*LAMBDA_MAX.key): p.lambda_max,
-            })
-        });
+        let without_forces = self.end.is_some();
+        let without_forces =
+            without_forces.then(|| numbers(p.sharpness, p.fluctuation, p.lambda_max));
+        let exact_drift = self.exact_drift.as_ref();
+        let exact_drift =
+            exact_drift.map(|end| numbers(end.sharpness, end.fluctuation, end.lambda_max));
         let layers = self
             .layers()
             .iter()
@@ -426,6 +460,7 @@ impl<'p> PredictAnswer<'p> {
             "initial_sharpness": { "kaiming": self.kaiming, "xavier": self.xavier },
             "condition_bounds": bounds,
             "noise_misalignment": self.misalignment,
+            "exact_drift": exact_drift,
             "run": run,
             "simulated": self.simulated.as_ref().map(SimulatedEnd::json),
             "layers": layers.collect::<Vec<_>>(),

@@ -8,6 +8,7 @@ use thalweg::recipe::{Forces, Recipe};
 use thalweg::words::rounded;
 
 use super::AnswerError;
+use crate::compare::drift_to_end;
 use crate::provenance::mended_in;
 use crate::run::notes_on;
 use crate::spec::Data;
@@ -29,8 +30,8 @@ pub struct Prepared<'p> {
     pub data: Data,
     /// Whether that run switches to gradient descent before its end, of which the theory is not.
     pub switches: bool,
-    /// Whether the end is to be that of the exact drift also where noise alone moves the weights: it is another one than Theorem 1's minimum where
-    /// noise and signal have different axes.
+    /// Whether the end is to be that of the exact drift also where noise alone moves the weights, or symmetric generators follow all forces: it is
+    /// another one where noise and signal have different axes.
     pub followed: bool,
 }
 
@@ -115,6 +116,13 @@ impl<'p> Prepared<'p> {
     /// Whether the end is the one of a flow, and has no closed form.
     pub fn has_flow_to_end(&self) -> bool {
         self.followed || !flow::ends_at_theorem_1(&self.problem, &self.forces)
+    }
+
+    /// The same with the end of the exact drift where noise and signal have different axes and more than noise moves the weights, if it is quickly found.
+    #[must_use]
+    pub fn by_own_drift(self) -> Self {
+        let drift = drift_to_end(&self.problem, self.forces, &self.data);
+        self.by_exact_drift(drift == Drift::Exact)
     }
 
     /// The same with the end of the exact drift, where `followed`.

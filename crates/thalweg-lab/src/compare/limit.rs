@@ -1,12 +1,14 @@
 //! The exact limit, whatever the start: Theorem 1's minimum, or where the forces beside the noise balance it.
 
-use thalweg::flow::{self, Drift, FlowError, FlowSettings, Validity, Waypoint};
+use thalweg::flow::{self, Drift, FlowError, FlowSettings, Validity, Waypoint, own_drift_is_quick};
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::theory;
 
 use super::believed_in;
 use super::predictor::{Answer, NoAnswer, Predictor, Question, Values};
+use crate::run::is_reshuffled;
+use crate::spec::Data;
 
 /// Where SGD ends as η → 0 and t → ∞.
 pub struct ExactLimit;
@@ -34,12 +36,13 @@ impl Predictor for ExactLimit {
         let forces = question.forces();
         let recipe = &question.settings.recipe;
         let no_answer = |error: FlowError| NoAnswer(error.to_string());
+        let drift = drift_to_end(question.problem, forces, &question.settings.data);
         let (limit, weights) = if flow::ends_at_theorem_1(question.problem, &forces) {
             (flow::Limit::from(&found), None)
         } else {
             flow::decay_leaves_a_minimum(question.problem, recipe.weight_decay)
                 .map_err(no_answer)?;
-            let end = rest(question.problem, forces).map_err(no_answer)?;
+            let end = rest_by(drift, question.problem, forces).map_err(no_answer)?;
             let weights = end.weights.clone();
             (flow::Limit::from(end), Some(weights))
         };
@@ -54,10 +57,7 @@ impl Predictor for ExactLimit {
             Some(weights) => Ok(weights),
             None => Ok(found.minimum.weights()?),
         })
-        .map(|validity| {
-            let drift = Drift::that_follows(question.problem, &forces);
-            validity.with_axes_followed(drift == Drift::Exact)
-        })
+        .map(|validity| validity.with_axes_followed(drift == Drift::Exact))
         .map_err(no_answer)?;
         let level = question
             .quantities
@@ -69,6 +69,21 @@ impl Predictor for ExactLimit {
             belief: Some(believed_in(question.problem, question.settings, validity)),
         })
     }
+}
+
+/// By which drift the end under `forces` beside the noise is sought, where SGD is run on `data`: the exact one also where noise and signal have different
+/// axes, if it is quickly followed and no epoch's order keeps the axes from counting.
+pub(crate) fn drift_to_end(problem: &Problem, forces: Forces, data: &Data) -> Drift {
+    if !forces.are_noise_alone() && own_end_is_quick(problem, data) {
+        Drift::Exact
+    } else {
+        Drift::that_follows(problem, &forces)
+    }
+}
+
+/// Whether noise and signal have different axes, so that SGD run on `data` ends where the exact drift rests, and that is quickly found.
+pub(crate) fn own_end_is_quick(problem: &Problem, data: &Data) -> bool {
+    flow::is_turned(problem) && !is_reshuffled(data) && own_drift_is_quick(problem)
 }
 
 /// Where the flow along the minima ends under `forces`: by symmetric generators where they follow all of them, else by the exact drift.

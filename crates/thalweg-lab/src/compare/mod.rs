@@ -39,8 +39,8 @@ pub use comparison::{
 };
 pub use finite_step::FiniteStep;
 pub(crate) use finite_step::not_plain;
-pub(crate) use limit::rest_by;
 pub use limit::{ExactLimit, rest};
+pub(crate) use limit::{drift_to_end, own_end_is_quick, rest_by};
 pub use predictor::{Answer, NoAnswer, Predictor, Question, SeedStart, Values, starts};
 pub(crate) use slow_flow::quick_relaxation;
 pub use slow_flow::{EXACT_DRIFT, SLOW_FLOW, SlowFlow};

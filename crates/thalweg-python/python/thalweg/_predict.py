@@ -47,6 +47,9 @@ class Prediction:
         What depends on η and B: stability number, relaxation time in steps, validity, at the end that is predicted; None where they were not given.
     noise_misalignment : float
         0 where noise and signal share their axes; Theorem 1 is not SGD's limit where they do not.
+    exact_drift : dict or None
+        T, F and λ_max where the exact drift rests, and SGD with it, if noise and signal have different axes and nothing else moves SGD;
+        None where they share their axes, that end is far to seek (above 25,000 weights, or d_y rank(Σx) > 200), or the flow does not rest.
     simulated : dict or None
         SGD's own end at η and B, where it was asked for.
     recipe : list of str
@@ -71,6 +74,7 @@ class Prediction:
     layers: list[dict[str, Any]]
     run: dict[str, Any] | None
     noise_misalignment: float
+    exact_drift: dict[str, float] | None
     simulated: dict[str, Any] | None
     recipe: list[str]
     without_forces: dict[str, float] | None
@@ -93,6 +97,7 @@ class Prediction:
         self.layers = copy.deepcopy(answer["layers"])
         self.run = copy.deepcopy(answer["run"])
         self.noise_misalignment = answer["noise_misalignment"]
+        self.exact_drift = copy.copy(answer["exact_drift"])
         self.simulated = copy.deepcopy(answer["simulated"])
         self.recipe = list(answer["recipe"])
         self.without_forces = copy.copy(answer["without_forces"])
@@ -121,10 +126,13 @@ class Prediction:
             ("largest eigenvalue", "λ_max", self.lambda_max, "loss/weight²", "closed form"),
             ("fluctuation", "F", self.fluctuation, "loss²/weight²", "Theorem 1"),
         ]
+        if self.exact_drift is not None:
+            rows.append(("sharpness where SGD ends", "T", self.exact_drift["sharpness"], "loss/weight²", "exact drift"))
         if self.run is not None:
             rows.append(("stability number", self.run["stability_formula"], self.run["stability_number"], "", ""))
             rows.append(("relaxation time, in steps", "B/(η₁² rate), η₁ = η/(1 − β)", self.run["relaxation_steps"], "", ""))
-        return table(["quantity", "symbol", "value", "unit", "source"], rows, "Where SGD ends as η → 0")
+        caption = "Where SGD ends as η → 0" if self.exact_drift is None else "Theorem 1's minimum, and where SGD ends as η → 0"
+        return table(["quantity", "symbol", "value", "unit", "source"], rows, caption)
 
 
 def predict(
@@ -139,7 +147,8 @@ def predict(
     """Predict the minimum that SGD converges to: sharpness, spectrum, fluctuation.
 
     The answer is exact in the limit of small steps (Theorem 1): of all global minima, W_D … W_1 = V, SGD with label noise
-    drifts to the one of least gradient fluctuation.
+    drifts to the one of least gradient fluctuation, if noise and signal share their axes. Where they do not SGD ends where the exact
+    drift of :func:`flow` rests: ``exact_drift`` has that end.
 
     Parameters
     ----------
