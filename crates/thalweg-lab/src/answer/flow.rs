@@ -194,12 +194,9 @@ impl<'p> FlowAnswer<'p> {
     }
 }
 
-/// That of the drift that follows all that moves SGD, where it is quickly found and anything moves.
+/// That of `drift`, where it is quickly found and anything moves.
 fn relaxation(problem: &Problem, drift: Drift, forces: Forces) -> Option<Relaxation> {
-    if drift != Drift::that_follows(problem, &forces) {
-        return None;
-    }
-    let relaxation = quick_relaxation(problem, forces)?;
+    let relaxation = quick_relaxation(drift, problem, forces)?;
     (!relaxation.rates.is_empty()).then_some(relaxation)
 }
 

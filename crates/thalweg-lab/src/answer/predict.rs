@@ -13,7 +13,7 @@ use thalweg::theory::{
 };
 
 use super::{AnswerError, CONVENTION, Prepared, SimulatedEnd, notes};
-use crate::compare::{Belief, believed_on, own_end_is_quick, quick_relaxation, rest, rest_by};
+use crate::compare::{Belief, believed_on, own_end_is_quick, quick_relaxation, rest_by};
 use crate::memory;
 use crate::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
 use crate::run::is_reshuffled;
@@ -93,13 +93,8 @@ fn end_weights(
 }
 
 impl ForcedEnd {
-    fn new(problem: &Problem, forces: Forces, followed: bool) -> Result<Self, AnswerError> {
-        let at = if followed {
-            rest_by(Drift::Exact, problem, forces)
-        } else {
-            rest(problem, forces)
-        };
-        let at = at.map_err(AnswerError::input)?;
+    fn new(problem: &Problem, forces: Forces, drift: Drift) -> Result<Self, AnswerError> {
+        let at = rest_by(drift, problem, forces).map_err(AnswerError::input)?;
         let parts = theory::functionals(problem, &at.weights).map_err(AnswerError::work)?;
         Ok(Self {
             layers: parts.layers,
@@ -143,6 +138,18 @@ impl ForcedEnd {
             })
             .collect()
     }
+}
+
+/// The relaxation time of the flow by `drift` in steps, where it is known, quickly found, and anything moves.
+fn steps_to_relax(
+    drift: Drift,
+    problem: &Problem,
+    forces: Forces,
+    (effective_rate, batch): (f64, usize),
+) -> Option<f64> {
+    quick_relaxation(drift, problem, forces)
+        .filter(|relaxation| !relaxation.rates.is_empty())
+        .map(|relaxation| relaxation.steps(effective_rate, batch))
 }
 
 /// T, F and λ_max of a minimum, by their keys.
@@ -197,9 +204,14 @@ impl<'p> PredictAnswer<'p> {
             memory::fits(size as u64 * 128, 0, "without --spectrum it needs less")
                 .map_err(AnswerError::input)?;
         }
+        let drift = if prepared.followed {
+            Drift::Exact
+        } else {
+            Drift::that_follows(problem, forces)
+        };
         let end = prepared
             .has_flow_to_end()
-            .then(|| ForcedEnd::new(problem, *forces, prepared.followed))
+            .then(|| ForcedEnd::new(problem, *forces, drift))
             .transpose()?;
         let decay = prepared.recipe.weight_decay;
         let end = match end {
@@ -227,11 +239,7 @@ impl<'p> PredictAnswer<'p> {
             Some((effective_rate, batch)) => {
                 let validity = Validity::at(problem, size, effective_rate, batch)
                     .under(problem, &prepared.recipe, (effective_rate, batch), weights)
-                    .map(|validity| {
-                        // Where generators do not follow the forces the end is by the exact drift too.
-                        let needed = Drift::that_follows(problem, &prepared.forces);
-                        validity.with_axes_followed(prepared.followed || needed == Drift::Exact)
-                    })
+                    .map(|validity| validity.with_axes_followed(drift == Drift::Exact))
                     .map_err(AnswerError::input)?;
                 Some(PredictedRun {
                     learning_rate: prepared.learning_rate.unwrap_or(effective_rate),
@@ -250,9 +258,7 @@ impl<'p> PredictAnswer<'p> {
                         validity.clone(),
                     ),
                     validity,
-                    relaxation: quick_relaxation(problem, *forces)
-                        .filter(|relaxation| !relaxation.rates.is_empty())
-                        .map(|relaxation| relaxation.steps(effective_rate, batch)),
+                    relaxation: steps_to_relax(drift, problem, *forces, (effective_rate, batch)),
                 })
             }
             None => None,
@@ -297,8 +303,12 @@ impl<'p> PredictAnswer<'p> {
             Ok(end) => Some(end),
             Err(error @ FlowError::Stopped(_)) => return Err(AnswerError::input(error)),
             // It turns, or creeps: there is no end to be shown.
-            Err(_) => None,
+            Err(_) => return Ok(()),
         };
+        if let Some(run) = &mut self.run {
+            let step = (run.effective_rate, run.batch);
+            run.relaxation = steps_to_relax(Drift::Exact, self.problem, *forces, step);
+        }
         Ok(())
     }
 
@@ -360,9 +370,10 @@ impl<'p> PredictAnswer<'p> {
         let known = self.run.as_ref().and_then(|run| run.relaxation);
         // Where the relaxation time under all forces is not known, that under noise alone is taken: other forces are assumed to hasten it.
         let least = known.or_else(|| {
-            let relaxation = quick_relaxation(self.problem, self.prepared.forces.of_noise())?;
+            let noise = self.prepared.forces.of_noise();
+            let drift = Drift::that_follows(self.problem, &noise);
             let (rate, _) = self.prepared.step.unwrap_or((learning_rate, batch));
-            Some(relaxation.steps(rate, batch))
+            Some(quick_relaxation(drift, self.problem, noise)?.steps(rate, batch))
         });
         let end = SimulatedEnd::new(problem, &settings, None, (&start, least), more)?;
         Ok(SimulatedEnd {

@@ -16,10 +16,14 @@ use crate::run::is_reshuffled;
 /// The most weights of a network that is followed without being asked for: from one start that takes a second or two.
 const MOST_WEIGHTS_UNASKED: usize = 2000;
 
-/// The slow flow's relaxation under `forces`, where it is known and quickly found. `problem` is the one that is in effect learnt.
-pub(crate) fn quick_relaxation(problem: &Problem, forces: Forces) -> Option<Relaxation> {
-    flow::relaxation_is_quick(problem, forces)
-        .then(|| flow::relaxation(problem, forces).ok())
+/// The relaxation of the slow flow by `drift` under `forces`, where it is known and quickly found. `problem` is the one that is in effect learnt.
+pub(crate) fn quick_relaxation(
+    drift: Drift,
+    problem: &Problem,
+    forces: Forces,
+) -> Option<Relaxation> {
+    flow::relaxation_is_quick(drift, problem, forces)
+        .then(|| flow::relaxation_by(drift, problem, forces).ok())
         .flatten()
 }
 

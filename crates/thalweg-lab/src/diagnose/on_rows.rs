@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
+use thalweg::flow::Drift;
 use thalweg::problem::Problem;
 use thalweg::recipe::Forces;
 use thalweg::simulate::{Data, DataSet, SampleSource, SimulateSettings};
@@ -138,6 +139,6 @@ impl OnRows {
 
 /// Steps of a relaxation time, where it is quickly found.
 fn relaxation(problem: &Problem, (learning_rate, batch): (f64, usize)) -> Option<f64> {
-    let known = quick_relaxation(problem, Forces::default())?;
+    let known = quick_relaxation(Drift::Symmetric, problem, Forces::default())?;
     Some(known.steps(learning_rate, batch))
 }

@@ -89,7 +89,7 @@ pub use left_out::{
 pub use memory::memory;
 pub use own_drift::{MOST_OWN_DRIFT, OwnDrift, own_drift_is_quick};
 pub use path::path;
-pub use relaxation::{MOST_RATES, Relaxation, relaxation, relaxation_is_quick};
+pub use relaxation::{MOST_RATES, Relaxation, relaxation, relaxation_by, relaxation_is_quick};
 pub use rest::rest;
 pub use rosenbrock::Statistics;
 pub use settings::{

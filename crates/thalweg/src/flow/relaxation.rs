@@ -69,6 +69,18 @@ const RESOLVED_BY_DIFFERENCES: f64 = 1e-7;
 /// When the problem has no minimum of Theorem 1 (see [`Minimum::of_sgd`]), forces see single hidden units (the end has others than those that carry the teacher),
 /// the flow does not come to rest under them, a decomposition fails, or the slowest rate is lost in the rounding of the fastest.
 pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowError> {
+    relaxation_by(Drift::that_follows(problem, &forces), problem, forces)
+}
+
+/// The same by `drift`: where noise and signal have different axes SGD settles by the exact one.
+///
+/// # Errors
+/// See [`relaxation`].
+pub fn relaxation_by(
+    drift: Drift,
+    problem: &Problem,
+    forces: Forces,
+) -> Result<Relaxation, FlowError> {
     let rank = Minimum::of_sgd(problem)?.rank();
     if problem.depth() == 1 || rank == 0 {
         return Ok(Relaxation { rates: Vec::new() });
@@ -78,8 +90,8 @@ pub fn relaxation(problem: &Problem, forces: Forces) -> Result<Relaxation, FlowE
             force: "dropout of hidden units",
         });
     }
-    let (model, layers) = at_rest(problem, forces, rank)?;
-    let by_differences = Drift::that_follows(problem, &forces) == Drift::Exact;
+    let (model, layers) = at_rest(drift, problem, forces, rank)?;
+    let by_differences = drift == Drift::Exact;
     if !by_differences && (problem.depth() - 1) * rank * (rank + 1) / 2 > MOST_RATES {
         let rate = wide::slowest_rate(&model, layers)?;
         return Ok(Relaxation { rates: vec![rate] });
@@ -112,13 +124,13 @@ pub(super) fn rates_of(matrix: &Mat<f64>) -> Result<Vec<f64>, FlowError> {
     Ok(rates)
 }
 
-/// Whether [`relaxation`] takes about a second at most: the rank r that the teacher may have decides, not the width. Under noise alone the slowest rate is sought by
+/// Whether [`relaxation_by`] takes about a second at most: the rank r that the teacher may have decides, not the width. Under noise alone the slowest rate is sought by
 /// itself where there are many; under decay the end is, by a flow, and by the exact drift K is decomposed for each rate.
-pub fn relaxation_is_quick(problem: &Problem, forces: Forces) -> bool {
+pub fn relaxation_is_quick(drift: Drift, problem: &Problem, forces: Forces) -> bool {
     let hidden = problem.depth() - 1;
     let rank = problem.input_dim().min(problem.output_dim());
     let rates = hidden * rank * (rank + 1) / 2;
-    if Drift::that_follows(problem, &forces) == Drift::Exact {
+    if drift == Drift::Exact {
         let rows = problem.output_dim() * problem.input_factor().rank();
         !forces.see_hidden_units()
             && rates.saturating_mul(rows.saturating_pow(3)) <= MOST_DECOMPOSED
@@ -129,8 +141,9 @@ pub fn relaxation_is_quick(problem: &Problem, forces: Forces) -> bool {
     }
 }
 
-/// The network whose hidden layers are as wide as the teacher's `rank`, under `forces`, and the weights with which its flow rests.
+/// The network whose hidden layers are as wide as the teacher's `rank`, under `forces`, and the weights with which its flow by `drift` rests.
 fn at_rest(
+    drift: Drift,
     problem: &Problem,
     forces: Forces,
     rank: usize,
@@ -143,12 +156,12 @@ fn at_rest(
         &vec![rank; problem.depth() - 1],
     )?;
     let narrow = narrow.under_input_dropout(problem.input_dropout());
-    let weights = if ends_at_theorem_1(&narrow, &forces) {
+    let weights = if drift == Drift::Symmetric && ends_at_theorem_1(&narrow, &forces) {
         Minimum::of_sgd(&narrow)?.weights()?
     } else {
         let settings = FlowSettings {
             forces,
-            drift: Drift::that_follows(&narrow, &forces),
+            drift,
             ..FlowSettings::default()
         };
         rest(&narrow, &settings)?.weights
@@ -168,7 +181,7 @@ mod tests {
         for problem in problems().iter().chain([&problem(6, 5, 3)]) {
             let rank = Minimum::of_sgd(problem).unwrap().rank();
             for forces in forces() {
-                let (model, layers) = at_rest(problem, forces, rank).unwrap();
+                let (model, layers) = at_rest(Drift::Symmetric, problem, forces, rank).unwrap();
                 let flow = SymmetricFlow { model: &model };
                 let all = flow.rates(&model.flatten(&layers)).unwrap();
                 let slowest = wide::slowest_rate(&model, layers).unwrap();

@@ -7,7 +7,7 @@ use thalweg::recipe::{Forces, Recipe};
 use thalweg::simulate::{Data, Observation};
 use thalweg::theory::{functionals, predict};
 
-use crate::random_minimum;
+use crate::{e_folds, random_minimum};
 
 fn recipe(input_dropout: f64) -> Recipe {
     Recipe {
@@ -249,19 +249,7 @@ fn the_slowest_rate_is_the_flows_own() {
         let recipe = recipe(dropped);
         let learnt = recipe.problem(&plain).unwrap();
         let rate = relaxation(&learnt, Forces::default()).unwrap().rates[0];
-        let settings = FlowSettings {
-            drift: Drift::Exact,
-            tolerance: 1e-9,
-            ..FlowSettings::default()
-        };
-        let end = rest(&learnt, &settings).unwrap();
-        let independent = learnt.with_independent_noise();
-        let start = predict(&independent).unwrap().minimum.weights().unwrap();
-        let times = Times::Slow(vec![6.0 / rate, 7.0 / rate, 40.0 / rate]);
-        let path = slow_flow(&learnt, &start, &times, &settings).unwrap();
-        let [from, to, last] = [0, 1, 2].map(|i| path.snapshots[i].sharpness);
-        assert!((last / end.sharpness - 1.0).abs() < 1e-4, "{last} {end:?}");
-        let found = ((from - last) / (to - last)).ln();
+        let found = e_folds(&learnt, rate);
         assert!((found - 1.0).abs() < 0.03, "{found} for {rate}");
     }
 }

@@ -2,13 +2,15 @@
 
 use faer::{Mat, linalg::solvers::DenseSolveCore};
 use serde_json::Value;
-use thalweg::flow::{Drift, FlowError, FlowSettings, Steps, Times, path, rest, slow_flow};
+use thalweg::flow::{
+    Drift, FlowError, FlowSettings, Steps, Times, path, relaxation_by, rest, slow_flow,
+};
 use thalweg::problem::{Problem, Weights, covariance};
 use thalweg::recipe::{Forces, Recipe, Sam};
 use thalweg::simulate::{Ensemble, InitialWeights, SimulateSettings};
 use thalweg::theory::{functionals, predict};
 
-use crate::{random_minimum as minimum, relative};
+use crate::{e_folds, random_minimum as minimum, relative};
 
 fn matrix(value: &Value) -> Mat<f64> {
     let rows: Vec<Vec<f64>> = serde_json::from_value(value.clone()).unwrap();
@@ -233,6 +235,27 @@ fn sam_lowers_fluctuation_by_its_gradient() {
     };
     assert!(off(1.0) < 1e-3, "{}", off(1.0));
     assert!(off(0.0) > 1e-2, "{}", off(0.0));
+}
+
+/// Where noise is turned the exact drift settles by rates of its own.
+#[test]
+fn turned_noise_settles_as_its_own_rates_say() {
+    for (angle, depth) in [(0.3, 2), (0.9, 2), (0.6, 3)] {
+        let teacher = faer::mat![[1.5, 0.0], [0.0, 0.5]];
+        let problem =
+            Problem::new(Mat::identity(2, 2), teacher, turned_noise(angle), depth).unwrap();
+        let slowest = |drift| {
+            relaxation_by(drift, &problem, Forces::default())
+                .unwrap()
+                .rates[0]
+        };
+        let (own, symmetric) = (slowest(Drift::Exact), slowest(Drift::Symmetric));
+        let found = e_folds(&problem, own);
+        assert!(
+            (found - 1.0).abs() < 0.03,
+            "{angle} {depth}: {found} for {own} ({symmetric})"
+        );
+    }
 }
 
 /// Where noise is turned SGD with SAM ends where SAM's gradient of F and the noise's own drift balance. Both multiplied alike would end where plain SGD does.

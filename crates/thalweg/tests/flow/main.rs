@@ -16,9 +16,10 @@ mod validity;
 mod verdict;
 
 use faer::Mat;
-use thalweg::flow::{FlowSettings, descend};
+use thalweg::flow::{Drift, FlowSettings, Times, descend, rest, slow_flow};
 use thalweg::problem::{Problem, Weights};
 use thalweg::random::{Purpose, Stream};
+use thalweg::theory::predict;
 
 fn relative(found: f64, expected: f64) -> f64 {
     (found / expected - 1.0).abs()
@@ -46,4 +47,21 @@ fn diagonal(entries: &[f64]) -> Mat<f64> {
     Mat::from_fn(entries.len(), entries.len(), |i, j| {
         if i == j { entries[i] } else { 0.0 }
     })
+}
+
+/// By how many factors e T comes nearer to its end by the exact drift in the time 1/`rate`, late on the way there from Theorem 1's minimum.
+fn e_folds(problem: &Problem, rate: f64) -> f64 {
+    let settings = FlowSettings {
+        drift: Drift::Exact,
+        tolerance: 1e-9,
+        ..FlowSettings::default()
+    };
+    let end = rest(problem, &settings).unwrap();
+    let independent = problem.with_independent_noise();
+    let start = predict(&independent).unwrap().minimum.weights().unwrap();
+    let times = Times::Slow(vec![6.0 / rate, 7.0 / rate, 40.0 / rate]);
+    let path = slow_flow(problem, &start, &times, &settings).unwrap();
+    let [from, to, last] = [0, 1, 2].map(|i| path.snapshots[i].sharpness);
+    assert!((last / end.sharpness - 1.0).abs() < 1e-4, "{last} {end:?}");
+    ((from - last) / (to - last)).ln()
 }
