@@ -6,194 +6,32 @@
 
 mod across;
 mod dropout;
+mod reference;
 mod sam;
 mod scatter;
 mod stiffness;
+mod words;
 
 pub use across::{decay_leaves_a_minimum, most_decay};
-
-use std::cell::OnceCell;
 
 use faer::Mat;
 
 use super::{
-    FlowError, FlowSettings,
+    FlowError,
     pace::rate,
     point::{Model, Point},
     potential::add_decay,
-    rest::rest,
 };
 use crate::Stop;
 use crate::problem::{Problem, Weights};
 use crate::recipe::{Forces, Recipe, Sam};
-use crate::theory::{Minimum, functionals};
-use crate::words::rounded;
 use dropout::{Noisier, dropped_units};
+use reference::Reference;
 pub(super) use sam::stronger_than_first_order;
 use sam::{away_from_teacher, beyond_first_order, radius_at};
 pub(super) use scatter::{Scatter, inputs_that_count};
-
-/// What moves T beyond a prediction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
-    /// The noise pulls more strongly where the curvature is large against 1/η.
-    StepSize,
-    /// For the same reason SGD is sooner on its way than the slow flow.
-    Pace,
-    /// It takes the product of the weights away from V.
-    WeightDecay,
-    /// What is of higher order in its radius, and that it takes the product of the weights away from V.
-    Sam,
-    /// Its gradient noise, and that it takes the product of the weights away from V.
-    HiddenDropout,
-    /// A data set has minima of its own.
-    DataSet,
-}
-
-impl LeftOut {
-    /// What it is, for a sentence.
-    fn words(&self) -> &'static str {
-        match self.cause {
-            Cause::WeightDecay if self.change.is_infinite() => {
-                "weight decay outweighs the teacher in some direction, which SGD loses"
-            }
-            Cause::StepSize if self.change.is_infinite() => {
-                "with the scatter of minibatches about the mean over samples the steps are too large for SGD to rest, and a smaller learning rate or, where \
-                 minibatches are small, larger ones are needed"
-            }
-            Cause::Sam if self.change.is_infinite() => {
-                "SAM takes SGD beyond the edge of stability, or outweighs the teacher in some direction"
-            }
-            cause => cause.words(),
-        }
-    }
-}
-
-impl Cause {
-    /// Its name in data.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::StepSize => "learning_rate",
-            Self::Pace => "pace",
-            Self::WeightDecay => "weight_decay",
-            Self::Sam => "sam",
-            Self::HiddenDropout => "hidden_dropout",
-            Self::DataSet => "data",
-        }
-    }
-
-    /// What it is, for a sentence.
-    fn words(self) -> &'static str {
-        match self {
-            Self::StepSize => {
-                "at this learning rate noise pulls more strongly where the curvature is large"
-            }
-            Self::Pace => {
-                "at this learning rate noise moves SGD sooner along the minima, most where the curvature is large"
-            }
-            Self::WeightDecay => "weight decay also takes the product of the weights below V",
-            Self::Sam => {
-                "SAM acts beyond its first order, most where the curvature is large, and takes the product of the weights below V"
-            }
-            Self::HiddenDropout => {
-                "dropout of hidden units adds gradient noise and takes the product of the weights below V"
-            }
-            Self::DataSet => {
-                "a set of N samples has minima of its own, which scatter by about √((1 + d_x tr Σε/‖V√Σx‖²)/N)"
-            }
-        }
-    }
-}
-
-/// The leading term of what a prediction leaves out of one cause.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LeftOut {
-    /// Of what.
-    pub cause: Cause,
-    /// T with it, relative to T as predicted, less 1. Infinite where it is not known: where weight decay, SAM or dropout outweighs the teacher in
-    /// some direction, or beyond the edge of stability.
-    pub change: f64,
-}
-
-/// All that is left out may change T by this much, relative to it: T is then right to about a percent.
-pub const MOST_LEFT_OUT: f64 = 1e-2;
-
-/// A leading term above this is no estimate: what it is the first of may be as large.
-const MOST_ESTIMATED: f64 = 0.3;
-
-/// How much `parts` change T, relative to it, if all go the same way.
-pub(super) fn left_out_in_all(parts: &[LeftOut]) -> f64 {
-    parts.iter().map(|part| part.change.abs()).sum()
-}
-
-/// The larger change by each cause.
-pub(super) fn worst_of(mut one: Vec<LeftOut>, other: &[LeftOut]) -> Vec<LeftOut> {
-    for part in other {
-        match one.iter_mut().find(|mine| mine.cause == part.cause) {
-            Some(mine) if mine.change.abs() >= part.change.abs() => {}
-            Some(mine) => *mine = *part,
-            None => one.push(*part),
-        }
-    }
-    one
-}
-
-/// By how much T may be off because of `parts` that are left out, if that is too much; `beside` something of which no size is given.
-pub(super) fn left_out_warning(parts: &[LeftOut], beside: bool) -> Option<String> {
-    let all = left_out_in_all(parts);
-    if all <= MOST_LEFT_OUT {
-        return None;
-    }
-    let words = |part: &LeftOut| match signed_percent(part) {
-        Some(size) => format!("{} (T {size})", part.words()),
-        None => part.words().to_owned(),
-    };
-    let shown = parts.iter().filter(|part| part.change.abs() >= LEAST_SHOWN);
-    let parts = shown.map(words).collect::<Vec<_>>().join("; ");
-    Some(if all.is_finite() {
-        let so_large = if all > MOST_ESTIMATED {
-            " (one as large as this says that the prediction does not hold, and no more)"
-        } else {
-            ""
-        };
-        format!(
-            "{}T of SGD may differ by about {} % from this prediction: {parts}. The sizes are estimates of the leading term left out{so_large}; SGD itself, as `thalweg \
-             predict --simulate` runs it, has all of it.",
-            if beside { "Beside that, " } else { "" },
-            percent(all)
-        )
-    } else {
-        format!(
-            "T of SGD differs from this prediction by an amount that is not known: {parts}. SGD itself, as `thalweg predict --simulate` runs it, has all of it."
-        )
-    })
-}
-
-/// What is less is 0.0 % in print, and not worth a word.
-const LEAST_SHOWN: f64 = 5e-4;
-
-/// Two digits, of what is an estimate.
-fn percent(fraction: f64) -> String {
-    let percent = 100.0 * fraction;
-    if percent >= 9.95 {
-        rounded(percent.round())
-    } else {
-        format!("{percent:.1}")
-    }
-}
-
-/// Nothing where it is not known.
-fn signed_percent(part: &LeftOut) -> Option<String> {
-    if !part.change.is_finite() {
-        return None;
-    }
-    let sign = match part.cause {
-        Cause::DataSet | Cause::Pace => "±",
-        _ if part.change < 0.0 => "−",
-        _ => "+",
-    };
-    Some(format!("{sign}{} %", percent(part.change.abs())))
-}
+pub use words::{Cause, LeftOut, MOST_LEFT_OUT};
+pub(super) use words::{left_out_in_all, left_out_warning, worst_of};
 
 /// What a prediction speaks of.
 #[derive(Clone, Debug)]
@@ -268,144 +106,203 @@ pub(super) fn left_out_at(
     problem: &Problem,
     recipe: &Recipe,
     place: &Place,
-    (learning_rate, batch): (f64, usize),
+    step: (f64, usize),
 ) -> Result<(Vec<LeftOut>, f64), FlowError> {
     let model = Model::new(problem);
-    let mut found = Vec::new();
     // Where nothing is to be learnt SGD goes to the network at 0 under each of them.
     if model.signal() == 0.0 {
-        return Ok((found, 1.0));
+        return Ok((Vec::new(), 1.0));
     }
-    let raw_rate = learning_rate * (1.0 - recipe.momentum);
-    let mut forces = Forces {
-        dropout: 0.0,
-        ascent: 0.0,
-        ..recipe.forces(raw_rate, batch)
-    };
-    let point = Point::new(&model, place.weights.layers().to_vec());
-    let radius = recipe.sam.map(|sam| radius_at(&model, &point, sam, batch));
-    if let (
-        Some(radius),
-        Some(Sam {
-            independent: false, ..
-        }),
-    ) = (radius, recipe.sam)
-    {
-        forces = forces.with_sam(2.0 * radius / learning_rate);
-    }
-    let stop = Stop::here();
-    stop.asked()?;
-    let lambda_max = place.lambda_max;
-    let scatter = Scatter::of(inputs_that_count(&point, lambda_max)?, batch);
-    let here = scatter.stability(recipe, learning_rate, lambda_max);
-    let (steepest, mean_square, descending) = match &place.way {
-        Some(way) => (way.steepest, way.mean_square.max(here), way.descending),
-        None => (lambda_max, here, 0.0),
-    };
     let independent = problem.with_independent_noise();
-    let reference = Reference {
-        problem: &independent,
-        model,
-        point,
-        lambda_max,
-        scatter: scatter.excess(),
-        forces,
-        sharpness: OnceCell::new(),
-    };
-    // The relative change of T where so much slow time is gone by more.
-    let sooner = |ahead: f64| {
-        let all = recipe.forces(raw_rate, batch);
-        let Reference {
-            model,
-            point,
-            forces,
-            ..
-        } = &reference;
-        Ok(rate(model, point, forces.of_noise(), all)? * ahead)
-    };
-    let is_end = place.way.is_none();
-    // And where there is so much more noise in all, as a share of what there is, with another end.
-    let noisier = |found: Result<Noisier, FlowError>| {
-        let Noisier { change, more } = found?;
-        let change = change.at(is_end);
-        match place.way {
-            Some(Way {
-                ahead: Some(_),
-                slow_time,
-                ..
-            }) => Ok((1.0 + change) * (1.0 + sooner(more * slow_time)?) - 1.0),
-            _ => Ok(change),
-        }
-    };
-    let mut add = |cause, change: Result<f64, FlowError>| {
-        let change = change.unwrap_or(f64::INFINITY);
-        let change = if change.abs() < ROUNDING { 0.0 } else { change };
-        found.push(LeftOut { cause, change });
-    };
+    let run = Run::new(&independent, model, recipe, place, step)?;
+    let mut found = run.of_the_step()?;
     // One layer has T = d_y tr Σx everywhere.
-    let has_choice = problem.depth() > 1;
-    // Beyond the edge of stability SGD does not rest, and the number itself says so.
-    let rests = recipe.stability_number(raw_rate, steepest) < 1.0;
-    let amplified = if rests && mean_square < 1.0 {
-        1.0 / (1.0 - mean_square)
-    } else {
-        1.0
-    };
-    let ahead = place.way.map_or(Some(0.0), |way| way.ahead);
-    if rests && mean_square.max(descending) >= 1.0 {
-        add(Cause::StepSize, Ok(f64::INFINITY));
-    } else if rests
-        && has_choice
-        && let Some(ahead) = ahead
-    {
-        match reference.stronger_where_stiff(here / (1.0 - here)) {
-            Ok(change) => add(Cause::StepSize, Ok(change)),
-            Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
-            // Where noise does not reach every output there is no end to be moved.
-            Err(_) => {}
-        }
-        if ahead > 0.0 {
-            add(Cause::Pace, sooner(ahead));
+    if problem.depth() > 1 {
+        decay_leaves_a_minimum(problem, recipe.weight_decay)?;
+        // What is added to SGD is tried on the way down, where no minimum is near that it could move.
+        if run.ahead().is_some() {
+            found.extend(run.of_what_is_added()?);
         }
     }
-    if !has_choice {
-        return Ok((found, amplified));
+    Ok((found, run.amplified()))
+}
+
+/// SGD by a recipe, at the place of which a prediction speaks.
+struct Run<'a> {
+    recipe: &'a Recipe,
+    place: &'a Place,
+    /// η₁.
+    learning_rate: f64,
+    /// η.
+    raw_rate: f64,
+    /// B.
+    batch: usize,
+    /// With which SAM acts there, along the gradient itself.
+    radius: Option<f64>,
+    /// The stability number in the mean square there.
+    here: f64,
+    reference: Reference<'a>,
+}
+
+impl<'a> Run<'a> {
+    /// `problem` is `model`'s, with noise that is independent of the inputs.
+    fn new(
+        problem: &'a Problem,
+        model: Model,
+        recipe: &'a Recipe,
+        place: &'a Place,
+        (learning_rate, batch): (f64, usize),
+    ) -> Result<Self, FlowError> {
+        let raw_rate = learning_rate * (1.0 - recipe.momentum);
+        let mut forces = Forces {
+            dropout: 0.0,
+            ascent: 0.0,
+            ..recipe.forces(raw_rate, batch)
+        };
+        let point = Point::new(&model, place.weights.layers().to_vec());
+        let radius = recipe.sam.map(|sam| radius_at(&model, &point, sam, batch));
+        if let (Some(radius), Some(sam)) = (radius, recipe.sam)
+            && !sam.independent
+        {
+            forces = forces.with_sam(2.0 * radius / learning_rate);
+        }
+        Stop::here().asked()?;
+        let scatter = Scatter::of(inputs_that_count(&point, place.lambda_max)?, batch);
+        let here = scatter.stability(recipe, learning_rate, place.lambda_max);
+        let reference = Reference::new(problem, model, point, (place.lambda_max, scatter), forces);
+        Ok(Self {
+            recipe,
+            place,
+            learning_rate,
+            raw_rate,
+            batch,
+            radius,
+            here,
+            reference,
+        })
     }
-    let decay = recipe.weight_decay;
-    decay_leaves_a_minimum(problem, decay)?;
-    // What is added to SGD is tried on the way down, where no minimum is near that it could move.
-    if ahead.is_none() {
-        return Ok((found, amplified));
+
+    /// Whether SGD rests where the curvature is `steepest`: beyond the edge of stability it does not, and the number itself says so.
+    fn rests(&self, steepest: f64) -> bool {
+        self.recipe.stability_number(self.raw_rate, steepest) < 1.0
     }
-    if decay > 0.0 {
-        let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_decay(point, decay, gradient);
-        add(Cause::WeightDecay, reference.across(pull));
+
+    /// λ_max, the most there was.
+    fn steepest(&self) -> f64 {
+        let way = &self.place.way;
+        way.map_or(self.place.lambda_max, |way| way.steepest)
     }
-    if let (Some(sam), Some(radius)) = (recipe.sam, radius) {
+
+    /// The largest stability number in the mean square along the minima.
+    fn mean_square(&self) -> f64 {
+        let way = &self.place.way;
+        way.map_or(self.here, |way| way.mean_square.max(self.here))
+    }
+
+    /// 1/(1 − s), or 1 where SGD does not rest.
+    fn amplified(&self) -> f64 {
+        let mean_square = self.mean_square();
+        if self.rests(self.steepest()) && mean_square < 1.0 {
+            1.0 / (1.0 - mean_square)
+        } else {
+            1.0
+        }
+    }
+
+    /// How much slow time is gone by more on the way; none on the way down.
+    fn ahead(&self) -> Option<f64> {
+        self.place.way.map_or(Some(0.0), |way| way.ahead)
+    }
+
+    /// The relative change of T where so much slow time is gone by more.
+    fn sooner(&self, ahead: f64) -> Result<f64, FlowError> {
+        let forces = self.recipe.forces(self.raw_rate, self.batch);
+        let Reference { model, point, .. } = &self.reference;
+        Ok(rate(model, point, self.reference.forces.of_noise(), forces)? * ahead)
+    }
+
+    /// What the step's size does.
+    fn of_the_step(&self) -> Result<Vec<LeftOut>, FlowError> {
+        if !self.rests(self.steepest()) {
+            return Ok(Vec::new());
+        }
+        let descending = self.place.way.map_or(0.0, |way| way.descending);
+        if self.mean_square().max(descending) >= 1.0 {
+            return Ok(vec![LeftOut::of(Cause::StepSize, Ok(f64::INFINITY))?]);
+        }
+        let mut found = Vec::new();
+        if let Some(ahead) = self.ahead()
+            && self.reference.problem.depth() > 1
+        {
+            let more = self.here / (1.0 - self.here);
+            match self.reference.stronger_where_stiff(more) {
+                Err(FlowError::Stopped(stopped)) => return Err(stopped.into()),
+                // Where noise does not reach every output there is no end to be moved.
+                Err(_) => {}
+                change => found.push(LeftOut::of(Cause::StepSize, change)?),
+            }
+            if ahead > 0.0 {
+                found.push(LeftOut::of(Cause::Pace, self.sooner(ahead))?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What weight decay, SAM and dropout do.
+    fn of_what_is_added(&self) -> Result<Vec<LeftOut>, FlowError> {
+        let mut found = Vec::new();
+        let decay = self.recipe.weight_decay;
+        if decay > 0.0 {
+            let pull = |point: &Point, gradient: &mut [Mat<f64>]| add_decay(point, decay, gradient);
+            found.push(LeftOut::of(
+                Cause::WeightDecay,
+                self.reference.across(pull),
+            )?);
+        }
+        if let (Some(sam), Some(radius)) = (self.recipe.sam, self.radius) {
+            found.push(LeftOut::of(Cause::Sam, self.sam(sam, radius))?);
+        }
+        if self.recipe.hidden_dropout > 0.0 {
+            let strength = self.recipe.hidden_dropout / (1.0 - self.recipe.hidden_dropout);
+            let noisier = dropped_units(&self.reference, strength);
+            let change = noisier.and_then(|noisier| self.noisier(&noisier));
+            found.push(LeftOut::of(Cause::HiddenDropout, change)?);
+        }
+        Ok(found)
+    }
+
+    /// What SAM does at `radius`.
+    fn sam(&self, sam: Sam, radius: f64) -> Result<f64, FlowError> {
+        let lambda_max = self.place.lambda_max;
         // A normalised ascent is not along the gradient itself, and not in the stability number.
         let steeper = if sam.normalised {
             1.0 + radius * lambda_max
         } else {
             1.0
         };
-        let rests = recipe.stability_number(raw_rate, steeper * lambda_max) < 1.0;
-        let change = || {
-            let change = InTime {
-                at_once: away_from_teacher(&reference, sam, batch)?,
-                along: beyond_first_order(&reference, sam.independent, radius, learning_rate)?,
-            };
-            Ok(change.at(is_end))
+        if !self.rests(steeper * lambda_max) {
+            return Ok(f64::INFINITY);
+        }
+        let (reference, rate) = (&self.reference, self.learning_rate);
+        let change = InTime {
+            at_once: away_from_teacher(reference, sam, self.batch)?,
+            along: beyond_first_order(reference, sam.independent, radius, rate)?,
         };
-        add(Cause::Sam, if rests { change() } else { Ok(f64::INFINITY) });
+        Ok(change.at(self.place.way.is_none()))
     }
-    if recipe.hidden_dropout > 0.0 {
-        let strength = recipe.hidden_dropout / (1.0 - recipe.hidden_dropout);
-        add(
-            Cause::HiddenDropout,
-            noisier(dropped_units(&reference, strength)),
-        );
+
+    /// The relative change of T where there is so much more noise in all, as a share of what there is, with another end.
+    fn noisier(&self, Noisier { change, more }: &Noisier) -> Result<f64, FlowError> {
+        let change = change.at(self.place.way.is_none());
+        match self.place.way {
+            Some(Way {
+                ahead: Some(_),
+                slow_time,
+                ..
+            }) => Ok((1.0 + change) * (1.0 + self.sooner(more * slow_time)?) - 1.0),
+            _ => Ok(change),
+        }
     }
-    Ok((found, amplified))
 }
 
 /// Relative changes of T that one cause makes at different times.
@@ -427,72 +324,4 @@ impl InTime {
             self.at_once
         }
     }
-}
-
-/// A change of T below this, relative, is of rounding: T itself is not known better.
-const ROUNDING: f64 = 1e-7;
-
-/// Where a prediction is, and what moves SGD there, with which other noise is compared.
-struct Reference<'a> {
-    problem: &'a Problem,
-    model: Model,
-    /// The predicted minimum.
-    point: Point,
-    /// Of the Hessian there.
-    lambda_max: f64,
-    /// c of E S² = 1 + c, for the second moment S of a minibatch in the steepest direction.
-    scatter: f64,
-    forces: Forces,
-    /// T where the flow of `problem` ends under `forces`.
-    sharpness: OnceCell<f64>,
-}
-
-impl Reference<'_> {
-    /// T where the flow ends, found when it is first asked for.
-    fn sharpness(&self) -> Result<f64, FlowError> {
-        if let Some(&known) = self.sharpness.get() {
-            return Ok(known);
-        }
-        let found = end(self.problem, self.problem, self.forces)?;
-        Ok(*self.sharpness.get_or_init(|| found))
-    }
-
-    /// The relative change of T if the noise is that of inputs and labels of these covariances.
-    fn change(&self, input: Mat<f64>, noise: Mat<f64>) -> Result<f64, FlowError> {
-        let problem = self.problem;
-        let noisy = with_noise(problem, input, noise)?;
-        Ok(end(problem, &noisy, self.forces)? / self.sharpness()? - 1.0)
-    }
-}
-
-/// `problem` with these covariances of inputs and labels, of which rounding may have made other than symmetric ones.
-fn with_noise(problem: &Problem, input: Mat<f64>, noise: Mat<f64>) -> Result<Problem, FlowError> {
-    let half = |matrix: &Mat<f64>| faer::Scale(0.5) * (matrix + matrix.transpose());
-    Ok(Problem::with_hidden_widths(
-        half(&input),
-        problem.teacher().to_owned(),
-        half(&noise),
-        problem.depth(),
-        &problem.widths()[1..problem.depth()],
-    )?)
-}
-
-/// T of `problem` where the flow of `noisy` ends.
-fn end(problem: &Problem, noisy: &Problem, forces: Forces) -> Result<f64, FlowError> {
-    // In wide networks each of these takes a while.
-    let stop = Stop::here();
-    stop.asked()?;
-    let weights = if forces.are_noise_alone() {
-        let minimum = Minimum::of_sgd(noisy)?;
-        stop.asked()?;
-        minimum.weights()?
-    } else {
-        let settings = FlowSettings {
-            forces,
-            ..FlowSettings::default()
-        };
-        rest(noisy, &settings)?.weights
-    };
-    stop.asked()?;
-    Ok(functionals(problem, &weights)?.sharpness)
 }
