@@ -74,7 +74,7 @@ impl<'a> ExactFlow<'a> {
                 (force.point, curvature, gradient)
             } else {
                 let decomposed = Decomposed::new(&force.point.curvature_matrix())?;
-                let weight = self.turned_noise(&decomposed);
+                let weight = self.turned_noise(&decomposed, &self.noise());
                 let mut gradient = pulled_back(&force.point, &weight);
                 add_decay(&force.point, forces.decay, &mut gradient);
                 (force.point, Curvature::Decomposed(decomposed), gradient)
@@ -82,18 +82,37 @@ impl<'a> ExactFlow<'a> {
         add_dropout(&point, forces.dropout, &mut gradient);
         self.ascent
             .add_gradient(&point, forces.ascent, &mut gradient);
+        Ok(self.along(point, curvature, gradient))
+    }
+
+    /// dW/du of noise alone whose second moment is `noise`, n × n, in place of that of the problem.
+    pub(super) fn velocity_by(
+        &self,
+        state: &[f64],
+        noise: &Mat<f64>,
+    ) -> Result<Vec<f64>, FlowError> {
+        let point = Point::new(self.model, self.model.layers(state));
+        let decomposed = Decomposed::new(&point.curvature_matrix())?;
+        let gradient = pulled_back(&point, &self.turned_noise(&decomposed, noise));
+        Ok(self
+            .along(point, Curvature::Decomposed(decomposed), gradient)
+            .velocity)
+    }
+
+    /// The motion down `gradient` along the minima.
+    fn along(&self, point: Point, curvature: Curvature, gradient: Vec<Mat<f64>>) -> Motion {
         let multiplier = curvature.solve_matrix(&point.pushed(&gradient));
         let velocity: Vec<Mat<f64>> = gradient
             .into_iter()
             .enumerate()
             .map(|(k, gradient)| point.pull(multiplier.as_ref(), k) - gradient)
             .collect();
-        Ok(Motion {
+        Motion {
             velocity: self.model.flatten(&velocity),
             point,
             curvature,
             multiplier,
-        })
+        }
     }
 
     /// Whether K and I ⊗ Σε commute because their blocks do, so that the noise's drift is −¼ ∇F.
@@ -106,11 +125,10 @@ impl<'a> ExactFlow<'a> {
         })
     }
 
-    /// K Y of the noise's own drift, and half the noise where F's gradient is descended.
-    fn turned_noise(&self, curvature: &Decomposed) -> Mat<f64> {
-        let Decomposed { vectors, values } = curvature;
-        let size = values.len();
-        let columns = size / self.model.outputs();
+    /// E (r_a ξ_i)(r_c ξ_j) for x = Xξ, over (a, i) and (c, j), outputs running fastest.
+    fn noise(&self) -> Mat<f64> {
+        let columns = self.model.rank();
+        let size = columns * self.model.outputs();
         let mut noise = Mat::zeros(size, size);
         let identity = Mat::<f64>::identity(columns, columns);
         add_kron(
@@ -122,6 +140,13 @@ impl<'a> ExactFlow<'a> {
         if let Some(dependence) = self.model.dependence() {
             noise += dependence;
         }
+        noise
+    }
+
+    /// K Y of the drift of `noise`, and half of it where F's gradient is descended.
+    fn turned_noise(&self, curvature: &Decomposed, noise: &Mat<f64>) -> Mat<f64> {
+        let Decomposed { vectors, values } = curvature;
+        let size = values.len();
         let rotated = vectors.transpose() * noise * vectors;
         let forces = &self.model.forces;
         let (own, half) = (forces.noise - forces.gradient, 0.5 * forces.gradient);

@@ -30,7 +30,19 @@ impl<'a> HorizontalFlow<'a> {
 
     /// dW/du.
     pub(super) fn velocity(&self, state: &[f64]) -> Result<Vec<f64>, FlowError> {
-        let mut velocity = self.exact.velocity(state)?;
+        self.without_turns(state, self.exact.velocity(state)?)
+    }
+
+    /// dW/du of noise alone whose second moment is `noise`, n × n.
+    pub(super) fn velocity_by(
+        &self,
+        state: &[f64],
+        noise: &Mat<f64>,
+    ) -> Result<Vec<f64>, FlowError> {
+        self.without_turns(state, self.exact.velocity_by(state, noise)?)
+    }
+
+    fn without_turns(&self, state: &[f64], mut velocity: Vec<f64>) -> Result<Vec<f64>, FlowError> {
         if self.model.forces.see_hidden_units() {
             return Ok(velocity);
         }

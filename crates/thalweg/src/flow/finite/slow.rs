@@ -3,7 +3,15 @@
 //! One step of SGD moves Q_k = W_kW_kᵀ − W_{k+1}ᵀW_{k+1} by exactly η²(g_kg_kᵀ − g_{k+1}ᵀg_{k+1}), whose mean R_k the fast laws
 //! over the cloud give. With sym(Y, R) the motion by symmetric generators that changes Q_k by R_k, per step
 //!
-//! dY/dt = sym(Y, ⟨R⟩) + (η²/B) [exact(Y) − sym(Y, R_lead(Y))],  dQ/dt = J Q + Q Jᵀ + D,  J = (η²/B) ∂exact/∂Y,
+//! dY/dt = sym(Y, ⟨R⟩) + (η²/B) [exact(Y, M) − sym(Y, R(Y, M))],  dQ/dt = J Q + Q Jᵀ + D,  J = (η²/B) ∂exact(Y, I ⊗ Σε)/∂Y,
+//!
+//! M the second moment of one sample's Γ that is met: B ⟨ΓΓᵀ⟩ of minibatches, over fluctuations and cloud; to leading order I ⊗ Σε. To second order in the fluctuations
+//! of E a step moves the weights along the minima by what [`ExactFlow`](super::super::exact::ExactFlow) says of that noise, whatever η λ is: with Z the place across
+//! them, P the projection along them and c the columns of ⟨ΓΓᵀ⟩ it is
+//!
+//! −(η²/2) P Σ_c Dh_c[h_c] − (η/2) P ⟨Dh_{KZ}[h_Z] − Dh_Z[h_{KZ}]⟩,
+//!
+//! and Z rests where K⟨ZZᵀ⟩ + ⟨ZZᵀ⟩K = η⟨ΓΓᵀ⟩.
 //!
 //! by the exponential Rosenbrock–Euler method: exact where the motion is linear, however stiff. By what the drift changes besides is made up
 //! for in the step after: the exact drift's part of that grows as the square of the time, the rest, which J leaves out, as the time.
@@ -126,7 +134,7 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// The exact drift in `along`, per slow time.
+    /// The exact drift in `along`, per slow time, of the problem's own noise.
     fn leading(&self, state: &[f64], along: &Mat<f64>) -> Result<Mat<f64>, FlowError> {
         let velocity = HorizontalFlow::new(self.model).velocity(state)?;
         Ok(along.transpose() * column(&velocity))
@@ -218,26 +226,28 @@ impl<'a> Setting<'a> {
         let errors =
             averaged(&|law| &law.second_moment - &law.mean_error * law.mean_error.transpose());
         let point = Point::new(self.model, self.model.layers(&state));
-        let rates: Vec<Mat<f64>> = self
-            .leading_imbalances(&point)
+        let noise = self.minibatch(&second, point.residual.nrows());
+        let met = &noise + faer::Scale(self.batch as f64) * &second;
+        let rates: Vec<Mat<f64>> = imbalances(&point, &met)
             .iter()
             .enumerate()
-            .map(|(k, lead)| {
-                averaged(&|law| law.imbalances[k].clone()) - faer::Scale(self.unit) * lead
+            .map(|(k, here)| {
+                averaged(&|law| law.imbalances[k].clone()) - faer::Scale(self.unit) * here
             })
             .collect();
         let motion = self
             .model
             .flatten(&symmetric_motion(&point.layers, &rates)?);
+        let own = HorizontalFlow::new(self.model).velocity_by(&state, &met)?;
+        let drift = along.transpose() * (column(&motion) + faer::Scale(self.unit) * column(&own));
         let exact = faer::Scale(self.unit) * self.leading(&state, &along)?;
-        let drift = along.transpose() * column(&motion) + &exact;
         Ok(Place {
             sharpness: mean(&|law| law.sharpness),
             fluctuation: mean(&|law| law.fluctuation),
             error: (0..second.nrows()).map(|i| second[(i, i)]).sum(),
             errors,
             centre: points[0].clone(),
-            noise: self.minibatch(&second, point.residual.nrows()),
+            noise,
             gaussians: laws.into_iter().map(|law| law.gaussian).collect(),
             state,
             along,
@@ -245,19 +255,6 @@ impl<'a> Setting<'a> {
             drift,
             exact,
         })
-    }
-
-    /// R_k at leading order, tr(H_{k−1}) G_k − tr(G_{k+1}) H_k, per slow time.
-    fn leading_imbalances(&self, point: &Point) -> Vec<Mat<f64>> {
-        let felt = |k: usize| self.model.noise_within(&point.above[k]);
-        let trace = |m: &Mat<f64>| (0..m.nrows()).map(|i| m[(i, i)]).sum::<f64>();
-        (0..point.depth() - 1)
-            .map(|k| {
-                let below = &point.below[k + 1];
-                faer::Scale(point.below[k].squared_norm_l2()) * felt(k)
-                    - faer::Scale(trace(&felt(k + 1))) * (below * below.transpose())
-            })
-            .collect()
     }
 
     /// B Cov Γ = (⟨EEᵀ⟩ + Σε)_ac δ_bd + ⟨E_ad E_cb⟩, from the second moment of E.
@@ -436,6 +433,33 @@ impl<'a> Slow<'a> {
         let scatter = faer::Scale(0.5) * (&scatter + scatter.transpose());
         setting.place(state, along, scatter, &place.gaussians)
     }
+}
+
+/// R_k of noise of the second moment `noise`, n × n, per slow time: E g_kg_kᵀ − g_{k+1}ᵀg_{k+1} with g_k = A_kᵀ Γ (B_kX)ᵀ.
+fn imbalances(point: &Point, noise: &Mat<f64>) -> Vec<Mat<f64>> {
+    let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
+    let at = |a: usize, b: usize, c: usize, d: usize| noise[(b * rows + a, d * rows + c)];
+    (0..point.depth() - 1)
+        .map(|k| {
+            let (above, below) = (&point.above[k], &point.below[k]);
+            let input = below.transpose() * below;
+            let felt = Mat::from_fn(rows, rows, |a, c| {
+                let inputs = (0..columns).flat_map(|b| (0..columns).map(move |d| (b, d)));
+                inputs
+                    .map(|(b, d)| at(a, b, c, d) * input[(b, d)])
+                    .sum::<f64>()
+            });
+            let (above_it, below_it) = (&point.above[k + 1], &point.below[k + 1]);
+            let output = above_it * above_it.transpose();
+            let sent = Mat::from_fn(columns, columns, |b, d| {
+                let outputs = (0..rows).flat_map(|a| (0..rows).map(move |c| (a, c)));
+                outputs
+                    .map(|(a, c)| at(a, b, c, d) * output[(a, c)])
+                    .sum::<f64>()
+            });
+            above.transpose() * felt * above - below_it * sent * below_it.transpose()
+        })
+        .collect()
 }
 
 fn column(entries: &[f64]) -> MatRef<'_, f64> {
