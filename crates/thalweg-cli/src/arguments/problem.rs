@@ -61,7 +61,8 @@ pub struct ProblemFlags {
     inputs: Option<Spectrum>,
     /// Singular values of the teacher V: a list, power:A, spiked:N,H [default: identity]
     ///
-    /// A list shorter than min(d_x, d_y) gives a teacher of that rank.
+    /// A list shorter than min(d_x, d_y) gives a teacher of that rank (`2,0`: of rank 1); a single
+    /// one is repeated.
     #[arg(long, value_name = "SPECTRUM", allow_hyphen_values = true)]
     teacher: Option<Spectrum>,
     /// Widths of the hidden layers, h_1,…,h_{D−1} [default: all max(d_x, d_y)]

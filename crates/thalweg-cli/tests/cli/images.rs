@@ -171,7 +171,7 @@ fn changed_images_are_told() {
     let trained = run(&["train", path.to_str().unwrap(), "--out", out]);
     assert_eq!(trained.status, Some(0), "{}", trained.stderr);
     let single = format!("{out}/networks/seed-0.safetensors");
-    let words = "have changed since this was trained";
+    let words = "has changed since this was trained";
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let page = || fs::read_to_string(format!("{out}/report.html")).unwrap();
     let check = |told: bool| {

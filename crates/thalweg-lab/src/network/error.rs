@@ -131,6 +131,14 @@ pub enum NetworkError {
         /// The text's.
         kinds: usize,
     },
+    /// Nothing to measure on.
+    #[error(
+        "{limit} of the samples are set aside to evaluate on, which is too few to measure: give more data"
+    )]
+    TooFewHeldOut {
+        /// The most there can be.
+        limit: usize,
+    },
     /// An evaluation set would need samples twice.
     #[error(
         "an evaluation set of {count} samples is asked for, and there are {limit} to evaluate on: each counts once, since repeats would pass for independent samples; ask for at most {limit} (`samples` in the table `measure` of the specification, or --samples of `thalweg measure`)"

@@ -11,7 +11,7 @@ use thalweg::train::{Interventions, Training};
 use super::NetworkError;
 use super::measure::{Effort, On};
 use crate::sources::{Sources, Student};
-use crate::spec::{EvaluationLabels, NetworkExperiment, NetworkMeasure};
+use crate::spec::{EvaluationLabels, LEAST_SAMPLES, NetworkExperiment, NetworkMeasure, SAMPLES};
 use crate::store::Fingerprint;
 
 /// An experiment with its data in memory, as the run with one seed has it; clones share the data.
@@ -116,8 +116,8 @@ impl Made {
     }
 
     fn labelled(&self, source: &Source) -> Result<Arc<Samples>, NetworkError> {
-        let (count, seed) = (self.measure.samples, self.evaluation_seed());
-        enough(source, count)?;
+        let count = available(source, self.measure.samples)?;
+        let seed = self.evaluation_seed();
         Ok(Arc::new(match self.measure.labels {
             EvaluationLabels::Noisy => source.evaluation(seed, count),
             EvaluationLabels::Clean => source.clean(seed, count),
@@ -126,7 +126,11 @@ impl Made {
 
     /// What the run is measured on.
     fn side(&self) -> &Source {
-        match self.measure.on {
+        self.source_of(self.measure.on)
+    }
+
+    fn source_of(&self, on: On) -> &Source {
+        match on {
             On::Test => &self.source,
             On::Train => self.training.source(),
         }
@@ -141,7 +145,7 @@ impl Made {
             return Ok(None);
         }
         let source = self.side();
-        enough(source, samples)?;
+        let samples = available(source, samples)?;
         let noisy = source.evaluation(self.evaluation_seed(), samples);
         Ok(Some(Arc::new(noisy)))
     }
@@ -159,12 +163,20 @@ impl Made {
         self.measure.seed.of(self.run)
     }
 
+    /// How many samples are measured on where `count` are asked for.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub(crate) fn available(&self, on: On, count: usize) -> Result<usize, NetworkError> {
+        available(self.source_of(on), count)
+    }
+
     /// `count` samples with noise, fixed by `seed`; never ones that are trained on, and none of them twice.
     ///
     /// # Errors
     /// When there are not so many.
     pub fn samples_of(&self, count: usize, seed: u64) -> Result<Arc<Samples>, NetworkError> {
-        enough(&self.source, count)?;
+        let count = available(&self.source, count)?;
         Ok(Arc::new(self.source.evaluation(seed, count)))
     }
 
@@ -178,7 +190,7 @@ impl Made {
         seed: u64,
     ) -> Result<Arc<Samples>, NetworkError> {
         let source = self.training.source();
-        enough(source, count)?;
+        let count = available(source, count)?;
         let samples = source.evaluation(seed, count);
         let (method, tape) = (&self.training.settings().optimizer, self.training.tape());
         Ok(Arc::new(method.samples(tape, &samples, seed)))
@@ -222,10 +234,12 @@ impl Made {
     }
 }
 
-/// Refuses more samples than `source` has.
-fn enough(source: &Source, count: usize) -> Result<(), NetworkError> {
+/// `count`, or all that `source` has where that is fewer than are taken unasked.
+fn available(source: &Source, count: usize) -> Result<usize, NetworkError> {
     match source.evaluation_limit() {
+        Some(limit) if limit < LEAST_SAMPLES => Err(NetworkError::TooFewHeldOut { limit }),
+        Some(limit) if count > limit && count == SAMPLES => Ok(limit),
         Some(limit) if count > limit => Err(NetworkError::EvaluationSet { count, limit }),
-        _ => Ok(()),
+        _ => Ok(count),
     }
 }

@@ -116,6 +116,7 @@ pub fn measure_on(
 ) -> Result<NetworkMeasurement, NetworkError> {
     let experiment = &saved.experiment;
     let made = Made::of_run(experiment, run_seed(saved)?)?;
+    let samples = made.available(on, samples)?;
     let changed = unchanged::since_saved(&made, saved);
     memory::fits(
         made.memory(samples, effort, rayon::current_num_threads()),

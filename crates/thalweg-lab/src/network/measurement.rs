@@ -38,7 +38,7 @@ pub struct NetworkMeasurement {
     pub parameters: usize,
     /// Samples of the evaluation set.
     pub samples: usize,
-    /// A sentence where the image files have changed since the training.
+    /// A sentence where the files of the data have changed since the training.
     pub changed_data: Option<String>,
     /// The mean loss L over the evaluation set, with its standard error.
     pub loss: MeanRecord,

@@ -1,4 +1,4 @@
-//! Whether files of images or of a text still hold what a network was trained beside.
+//! Whether the files of images, of a table or of a text still hold what a network was trained beside.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::sources::NetworkSource;
 use crate::spec::NetworkExperiment;
 use crate::store::{Fingerprint, StoreError, begun_on};
 
-/// A sentence where the files of images or text of the finished or unfinished training in `directory` are not what they were when it
+/// A sentence where the files of the finished or unfinished training in `directory` are not what they were when it
 /// was begun, or cannot be compared; nothing where they are, or where there are none of the user's own.
 ///
 /// # Errors
@@ -35,13 +35,14 @@ pub(crate) fn since_saved(made: &Made, saved: &SavedNetwork) -> Option<String> {
 /// The same for files that have been read, `found`, and the fingerprint `stored` of what was trained beside.
 fn sentence(experiment: &NetworkExperiment, found: &Fingerprint, stored: &str) -> Option<String> {
     let (source, now) = (found.source.display(), found.text());
-    let words = match &experiment.data.source {
-        NetworkSource::Text(_) => format!(
-            "The text {source} has changed since this was trained: its fingerprint was {stored} and is {now}. What is measured on it now is measured on another text."
-        ),
-        _ => format!(
-            "The image files in {source} have changed since this was trained: their fingerprint was {stored} and is {now}. What is measured on them now is measured on other images."
-        ),
-    };
-    (now != stored).then_some(words)
+    (now != stored).then(|| {
+        let (what, other) = match &experiment.data.source {
+            NetworkSource::Text(_) => ("The text", "another text"),
+            NetworkSource::Table(_) => ("The table", "another table"),
+            _ => ("What is in", "other images"),
+        };
+        format!(
+            "{what} {source} has changed since this was trained: its fingerprint was {stored} and is {now}. What is measured on it now is measured on {other}."
+        )
+    })
 }

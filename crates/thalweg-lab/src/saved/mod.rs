@@ -67,7 +67,7 @@ pub struct SavedNetwork {
     pub seed: Option<u64>,
     /// The step it was saved at; `None` where the file does not say.
     pub step: Option<u64>,
-    /// The fingerprint of the image files that it was trained beside; `None` where there are none, or the file does not
+    /// The fingerprint of the files that it was trained beside; `None` where there are none, or the file does not
     /// say.
     pub data: Option<String>,
     /// All parameters, in the tape's order.

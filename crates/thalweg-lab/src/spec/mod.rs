@@ -44,7 +44,10 @@ pub use draft::Draft;
 pub use error::{Advice, Fault, SpecError};
 pub use experiment::{Data, Experiment, default_seeds, initial_weights};
 pub use line::SpecLine;
-pub use network::{EvaluationLabels, NetworkData, NetworkExperiment, NetworkMeasure, SeedRule};
+pub use network::{
+    EvaluationLabels, LEAST_SAMPLES, NetworkData, NetworkExperiment, NetworkMeasure, SAMPLES,
+    SeedRule,
+};
 pub use overrides::Overrides;
 pub use problem::{ProblemFile, batch, learning_rate, slow_time};
 pub use recipe::{RECIPE_FIELDS, recipe};

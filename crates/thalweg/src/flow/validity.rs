@@ -9,7 +9,7 @@ use super::{
 };
 use crate::problem::{Problem, Weights};
 use crate::recipe::Recipe;
-use crate::theory::{noise_condition_number, noise_misalignment};
+use crate::theory::{learnt_noise_condition_number, noise_misalignment};
 use crate::words::{by_up_to, rounded};
 
 /// How far from leading order a run at this η and B is, and what follows.
@@ -106,7 +106,7 @@ pub const MOST_RELATIVE_WEIGHTED_FLUCTUATION: f64 = 2e-3;
 /// The misalignment is never in range above this, whatever the noise.
 pub const MOST_MISALIGNMENT: f64 = 0.1;
 
-/// And above this over √κ(Σε): the loud noise that a turn brings into the quiet outputs counts beside what is there.
+/// And above this over √κ, κ the loudest noise over the least in outputs that are learnt: the loud noise that a turn brings into the quiet outputs counts beside what is there.
 const MOST_TURNED_NOISE: f64 = 0.3;
 
 /// Below this a misalignment is rounding.
@@ -118,7 +118,7 @@ const LEAST_MISALIGNMENT: f64 = 1e-9;
 /// against V = diag(1.5, .5), (.5, 1.5) and (1, .8)), and what a turn changes grows as its square. With √Σε = (1, .2) and D = 2 T of SGD is 2.4 %, 6.8 %
 /// and 10 % below it at misalignments of 0.16, 0.30 and 0.42.
 pub fn most_misalignment(problem: &Problem) -> f64 {
-    let condition = noise_condition_number(problem).unwrap_or(f64::INFINITY);
+    let condition = learnt_noise_condition_number(problem).unwrap_or(f64::INFINITY);
     (MOST_TURNED_NOISE / condition.sqrt()).clamp(LEAST_MISALIGNMENT, MOST_MISALIGNMENT)
 }
 

@@ -1,7 +1,11 @@
 //! Whether the minimum of Theorem 1 is where SGD ends: noise and signal must share their axes.
 
-use super::dense::squared_norm;
+use super::TheoryError;
+use super::dense::{singular_values, squared_norm, thin_svd};
 use crate::problem::Problem;
+
+/// A direction whose part of the signal is below this share of the largest is not learnt.
+const LEARNT: f64 = 1e-9;
 
 /// ‖Σε C − C Σε‖ / (2 ‖Σε C‖) with C = V Σx Vᵀ, in [0, 1]: 0 where noise and signal share their axes.
 ///
@@ -23,6 +27,30 @@ pub fn noise_misalignment(problem: &Problem) -> f64 {
     }
     let commutator = &product - product.transpose();
     (squared_norm(&commutator) / size).sqrt() / 2.0
+}
+
+/// λ_max(Σε) over the least noise in an output direction that the signal reaches: by this noise is loud beside what is quiet and learnt.
+///
+/// Without noise and signal are, for example, the sum of all outputs of classes that are labelled 0 and 1. 1 where nothing is learnt.
+///
+/// # Errors
+/// When a decomposition does not converge.
+pub(crate) fn learnt_noise_condition_number(problem: &Problem) -> Result<f64, TheoryError> {
+    let signal = thin_svd((problem.teacher() * problem.input_factor().matrix()).as_ref())?;
+    let values = &signal.singular_values;
+    let least = LEARNT * values.first().copied().unwrap_or(0.0);
+    let rank = values.iter().filter(|value| **value > least).count();
+    if rank == 0 {
+        return Ok(1.0);
+    }
+    // Of a factor rather than of Σε itself: its least singular value keeps twice as many digits.
+    let factor = problem.noise_factor().matrix();
+    let learnt = singular_values((factor.transpose() * signal.left.subcols(0, rank)).as_ref())?;
+    let loudest = singular_values(factor)?.first().copied();
+    Ok(match (loudest, learnt.get(rank - 1)) {
+        (Some(loudest), Some(quietest)) => (loudest / quietest).powi(2),
+        _ => f64::INFINITY,
+    })
 }
 
 #[cfg(test)]
@@ -48,5 +76,19 @@ mod tests {
                 * (1.17f64.powi(2) + 0.12f64.powi(2) + 1.08f64.powi(2) + 0.13f64.powi(2)).sqrt());
         assert!((misalignment(turned.clone(), 2) - expected).abs() < 1e-14);
         assert_eq!(misalignment(turned, 1), 0.0);
+    }
+
+    /// Three classes with labels 0 and 1: noise and signal alike have no part in the sum of the outputs.
+    #[test]
+    fn outputs_that_are_not_learnt_have_no_quiet_noise() {
+        let condition = |teacher: faer::Mat<f64>| {
+            let noise = mat![[0.2, -0.1, -0.1], [-0.1, 0.25, -0.15], [-0.1, -0.15, 0.25]];
+            let problem = Problem::new(faer::Mat::identity(2, 2), teacher, noise, 2).unwrap();
+            learnt_noise_condition_number(&problem).unwrap()
+        };
+        let classes = mat![[0.5, 0.1], [-0.3, 0.2], [-0.2, -0.3]];
+        // Σε has the eigenvalues 0.4 and 0.3 there.
+        assert!((condition(classes) - 4.0 / 3.0).abs() < 1e-9);
+        assert!(condition(mat![[0.5, 0.1], [-0.3, 0.1], [-0.2, 0.1]]) > 1e12);
     }
 }

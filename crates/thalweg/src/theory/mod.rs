@@ -40,6 +40,7 @@ mod spectrum;
 mod stability;
 mod valley;
 
+pub(crate) use alignment::learnt_noise_condition_number;
 pub use alignment::noise_misalignment;
 pub use bounds::{
     ConditionBounds, FluctuationBounds, condition_bounds, fluctuation_bounds,

@@ -67,7 +67,7 @@ pub struct NetworkMeasure {
     /// Which samples: those that are not trained on, or those that are, as they are. Of the latter, the loss on the former
     /// is measured beside ([`TEST_LOSS`](crate::quantity::TEST_LOSS)).
     pub on: On,
-    /// Samples of the evaluation set, which is the same at all steps of a run.
+    /// Samples of the evaluation set, which is the same at all steps of a run; [`SAMPLES`] stands for as many as there are where they are fewer.
     pub samples: usize,
     /// Of the evaluation set and of random probes: one for all runs, or each its own.
     pub seed: SeedRule,
@@ -108,6 +108,12 @@ const FIELDS: &[&str] = &[
 
 /// Who resolved a specification, and what it was saved with: not the experiment's.
 const IGNORED: &[&str] = &["provenance", "saved"];
+
+/// The samples of an evaluation set where no number is given, or all where there are fewer.
+pub const SAMPLES: usize = 1000;
+
+/// The least samples of an evaluation set.
+pub const LEAST_SAMPLES: usize = 2;
 
 /// The most samples of a batch or of an evaluation set.
 const MOST_SAMPLES: usize = 1 << 20;
@@ -353,7 +359,7 @@ fn measure(
             ..Schedule::default()
         },
         on: On::Test,
-        samples: 1000,
+        samples: SAMPLES,
         seed: SeedRule::Shared(0),
         labels: EvaluationLabels::Noisy,
         trace_products: 100,
@@ -379,11 +385,11 @@ fn measure(
         samples: match field.optional("samples") {
             None => default.samples,
             Some(samples) => match samples.size()? {
-                found @ 2..=MOST_SAMPLES => found,
+                found @ LEAST_SAMPLES..=MOST_SAMPLES => found,
                 _ => {
-                    return Err(
-                        samples.not(format!("a number of samples from 2 to {MOST_SAMPLES}"))
-                    );
+                    return Err(samples.not(format!(
+                        "a number of samples from {LEAST_SAMPLES} to {MOST_SAMPLES}"
+                    )));
                 }
             },
         },

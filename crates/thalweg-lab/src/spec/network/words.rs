@@ -6,9 +6,10 @@ use thalweg::model::Network;
 use thalweg::problem::{Caveat, ProblemField, caveats};
 use thalweg::random::NoiseLaw;
 
-use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, interventions};
+use super::{EvaluationLabels, NetworkExperiment, NetworkMeasure, SAMPLES, interventions};
 use crate::network::On;
 use crate::provenance::LOSS_CONVENTION;
+use crate::sources::NetworkSource;
 use crate::spec::word::Word as _;
 
 impl NetworkExperiment {
@@ -80,6 +81,7 @@ impl NetworkExperiment {
             ..
         } = self.measure;
         let labels = match labels {
+            EvaluationLabels::Noisy if self.data.noise.is_none() => "their labels",
             EvaluationLabels::Noisy => "noisy labels",
             EvaluationLabels::Clean => "clean labels, but for the fluctuation",
         };
@@ -87,7 +89,12 @@ impl NetworkExperiment {
             On::Test => "",
             On::Train => " that are trained on",
         };
-        format!("{samples} samples{on} with {labels} ({seed})")
+        let all = match &self.data.source {
+            NetworkSource::Teacher(_) => "",
+            _ if samples == SAMPLES => ", or all there are,",
+            _ => "",
+        };
+        format!("{samples} samples{all}{on} with {labels} ({seed})")
     }
 
     /// What is averaged over samples, with its convention.

@@ -26,7 +26,7 @@ pub fn most_decay(problem: &Problem) -> Result<Option<f64>, FlowError> {
         let values = values.map_err(|_| FlowError::Decomposition {
             what: "singular value iteration of V√Σx",
         })?;
-        Ok::<_, FlowError>(values[0])
+        Ok::<_, FlowError>(values.first().copied().unwrap_or(0.0))
     };
     let root = problem.input_factor().matrix();
     let signal = largest(problem.teacher() * root)?;
