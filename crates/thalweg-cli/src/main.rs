@@ -10,7 +10,6 @@ mod number;
 mod output;
 mod page;
 mod progress;
-mod shell;
 mod threads;
 
 use std::process::ExitCode;

@@ -20,7 +20,7 @@
 //! | [`design`] | what must be changed for SGD to end at a chosen sharpness |
 //! | [`diagnose`] | which noise a table's labels have, and where SGD would go on it |
 //! | [`answer`] | what the program answers, as data |
-//! | [`memory`], [`provenance`] | what there is room for, and who made a file |
+//! | [`memory`], [`provenance`], [`shell`] | what there is room for, who made a file, and commands to copy |
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -50,6 +50,7 @@ pub mod provenance;
 pub mod quantity;
 pub mod run;
 pub mod saved;
+pub mod shell;
 pub mod sources;
 pub mod spec;
 pub mod store;

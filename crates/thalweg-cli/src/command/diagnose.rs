@@ -9,13 +9,13 @@ use thalweg_lab::diagnose::{
     TokenDiagnosis, open,
 };
 use thalweg_lab::saved::SavedNetwork;
+use thalweg_lab::shell::quoted;
 use thalweg_lab::store::write_whole;
 use thalweg_report::report::{diagnosis, token_diagnosis};
 
 use super::{diagnosed, diagnosed_tokens};
 use crate::arguments::{ColumnNames, StepArguments, count, positive, seed};
 use crate::exit::Failure;
-use crate::shell::quoted;
 use crate::{interrupt, output, progress};
 
 /// Find out which noise your labels have, and where it would take SGD

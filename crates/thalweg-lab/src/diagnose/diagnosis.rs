@@ -196,11 +196,18 @@ impl Diagnosis {
         if let Some(hint) = may_be_classes(gathered, &targets) {
             left_out.push(hint);
         }
-        let needed = 2 * (inputs.len() + 1).max(targets.len() + 1) + 10;
+        let size = gathered.input_names.len();
+        // Of more columns than rows some are functions of the others, whatever they hold.
+        let counted = if gathered.rows > size as u64 {
+            inputs.len()
+        } else {
+            size
+        };
+        let needed = 2 * (counted + 1).max(targets.len() + 1) + 10;
         if gathered.rows < needed as u64 {
             return Err(DiagnoseError::TooFewRows {
                 rows: gathered.rows,
-                inputs: inputs.len(),
+                inputs: counted,
                 needed,
             });
         }
@@ -208,7 +215,6 @@ impl Diagnosis {
             inputs: &inputs,
             targets: &targets,
         };
-        let size = gathered.input_names.len();
         let name = |at: usize| gathered.target_names[targets[at] - size].clone();
         let mut stream = Stream::new(settings.seed, Purpose::EvaluationOrder);
         let rank = targets.len() - usize::from(gathered.classes);

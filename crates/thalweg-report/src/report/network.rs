@@ -126,6 +126,7 @@ fn words(
     let remarks = divergence(&run.outcomes)
         .into_iter()
         .chain(["Means over the seeds that had not diverged, measured in double precision on samples that training does not use.".to_owned()])
+        .chain(page::at_the_start(&run.measurements))
         .chain(caveats.iter().map(|caveat| format!("{caveat}.")));
     let rows = [
         ("network", experiment.network_words()),
@@ -154,7 +155,7 @@ fn words(
             .clone()
             .unwrap_or_else(|| "A network in training".to_owned()),
         caption: with_note(remarks.collect::<Vec<_>>().join(" "), changed_data.as_ref()),
-        command: format!("thalweg report {}", directory.display()),
+        command: page::command(directory),
         settings: rows.map(|(name, value)| (name.to_owned(), value)).collect(),
         ..FigureResult::of_a_run()
     }

@@ -9,7 +9,11 @@ use super::section::{Section, chip, prose};
 use crate::claims::{ERRORS, Verdict};
 use crate::plot::to_html;
 use crate::results::{Budget, Environment, FigureFailure, FigureResult, Results};
+use thalweg::words::rounded;
 use thalweg_lab::provenance::LOSS_CONVENTION;
+use thalweg_lab::quantity::SHARPNESS;
+use thalweg_lab::run::Measurements;
+use thalweg_lab::shell::quoted;
 
 /// The page of a reproduction.
 pub fn reproduction(results: &Results, sections: &[Section<'_>]) -> String {
@@ -53,6 +57,24 @@ pub fn name(path: &Path) -> String {
         || path.display().to_string(),
         |name| name.to_string_lossy().into_owned(),
     )
+}
+
+/// What makes the report of `directory` again.
+pub fn command(directory: &Path) -> String {
+    format!(
+        "thalweg report {}",
+        quoted(&directory.display().to_string())
+    )
+}
+
+/// What a logarithmic axis of steps has no place for.
+pub fn at_the_start(measurements: &Measurements) -> Option<String> {
+    let measured = measurements.mean(&SHARPNESS.key);
+    let start = measured.first().filter(|at| at.step == 0)?;
+    let sharpness = rounded(start.value.mean);
+    Some(format!(
+        "Step 0 has no place on a logarithmic axis: T is {sharpness} there."
+    ))
 }
 
 /// The page of one run or of a few, which makes no claims; `before` stands before its pictures.

@@ -160,7 +160,7 @@ fn words(directory: &Path, log: &ProbeLog) -> FigureResult {
         id: "probe".to_owned(),
         title: "A training, watched".to_owned(),
         caption,
-        command: format!("thalweg report {}", directory.display()),
+        command: page::command(directory),
         settings: rows,
         ..FigureResult::of_a_run()
     }

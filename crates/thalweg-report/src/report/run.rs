@@ -119,8 +119,11 @@ fn words(directory: &Path, run: &StoredRun<Experiment>, comparison: &Comparison)
         caption: format!(
             "Means over the seeds that had not diverged, beside what theory predicts for them at this η and B. {READING}"
         ),
-        notes: remarks(comparison).chain(caveats).collect(),
-        command: format!("thalweg report {}", directory.display()),
+        notes: remarks(comparison)
+            .chain(page::at_the_start(&run.measurements))
+            .chain(caveats)
+            .collect(),
+        command: page::command(directory),
         settings: rows
             .map(|(name, value)| (name.to_owned(), value))
             .into_iter()

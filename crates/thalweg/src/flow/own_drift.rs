@@ -79,13 +79,13 @@ impl OwnDrift {
             if self.is_followed {
                 format!(
                     "The start is not balanced, and within the minima SGD's own drift is then another than the one by symmetric generators that is followed \
-                     here: T of it differs {differs} (at most {most} % is in range). `flow --drift exact` follows it."
+                     here: T of it differs {differs} (at most {most} % is in range); `flow --drift exact` follows it."
                 )
             } else {
                 format!(
                     "Within the minima SGD's own drift may be another than the one by symmetric generators that is followed here, and in a network of this \
                      size it is not followed beside it. T of this path changes by up to {:.1} % within the minima (at most {most} % is in range), and T of \
-                     SGD's own drift by more or less than that, most often by about one and a half times as much. `flow --drift exact` follows it.",
+                     SGD's own drift by more or less than that, most often by about one and a half times as much; `flow --drift exact` follows it.",
                     100.0 * self.largest
                 )
             }

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use clap::Args;
 use serde_json::json;
+use thalweg_lab::shell::quoted;
 use thalweg_lab::store::{create_folder, write_whole};
 use thalweg_lab::sweep::{self, Listed, Store};
 
 use super::failure;
 use crate::exit::Failure;
 use crate::output;
-use crate::shell::quoted;
 
 /// Hand the cells that are missing to Slurm, as arrays of tasks
 ///
