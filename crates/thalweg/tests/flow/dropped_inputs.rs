@@ -1,7 +1,7 @@
 //! Dropped inputs: noise that depends on them moves SGD elsewhere than noise of the same covariance would.
 
 use faer::{Mat, mat};
-use thalweg::flow::{Drift, FlowSettings, Steps, Times, path, relaxation, rest, slow_flow};
+use thalweg::flow::{Drift, FlowSettings, Steps, path, relaxation, rest};
 use thalweg::problem::{Basis, Problem, Weights, covariance};
 use thalweg::recipe::{Forces, Recipe};
 use thalweg::simulate::{Data, Observation};

@@ -633,3 +633,23 @@ fn what_cannot_be_done_is_refused() {
     let refused = finite_step(&narrow, &start, 0.01, 10, &[1.0]).unwrap_err();
     assert!(matches!(refused, FlowError::FlatDirection));
 }
+
+/// Where the hidden factors of the start do not share their axes the weights also move within the minima of equal Q, and that as much faster as
+/// the noise that is met is larger. T of SGD from 4096 seeds; the drift within those minima taken at leading order is 3.0, 1.4 and 2.5 % high.
+#[test]
+fn the_motion_that_leaves_q_alone_is_as_much_faster() {
+    let layers = vec![
+        mat![[1.0], [2.0]],
+        mat![[1.0, 0.0], [2.0, 0.0]],
+        mat![[1.0, 0.0]],
+    ];
+    let one = || mat![[1.0]];
+    let problem = Problem::with_hidden_widths(one(), one(), mat![[0.09]], 3, &[2, 2]).unwrap();
+    let start = Weights::new(&problem, layers).unwrap();
+    for (rate, batch, sgd) in [(0.05, 10, 6.8226), (0.025, 10, 7.1403), (0.05, 160, 6.9283)] {
+        let slow_time = 3999.0 * 0.05 * 0.05 / 10.0;
+        let path = finite_step(&problem, &start, rate, batch, &[slow_time]).unwrap();
+        let found = path.waypoints[0].sharpness;
+        assert!(relative(found, sgd) < 6e-3, "{found} beside {sgd}");
+    }
+}
