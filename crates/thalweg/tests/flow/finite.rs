@@ -649,7 +649,7 @@ fn the_motion_that_leaves_q_alone_is_as_much_faster() {
     for (rate, batch, sgd) in [(0.05, 10, 6.8226), (0.025, 10, 7.1403), (0.05, 160, 6.9283)] {
         let slow_time = 3999.0 * 0.05 * 0.05 / 10.0;
         let path = finite_step(&problem, &start, rate, batch, &[slow_time]).unwrap();
-        let found = path.waypoints[0].sharpness;
+        let found = path.snapshots[0].sharpness;
         assert!(relative(found, sgd) < 6e-3, "{found} beside {sgd}");
     }
 }
