@@ -174,7 +174,7 @@ pub const GRADIENT_SECOND_MOMENT: Quantity = scalar(
     "gradient's second moment",
     "E‖grad ℓ‖²",
     "E‖∇ℓ‖²",
-    "second moment E‖grad ℓ‖²",
+    "E‖grad ℓ‖², off the minima too",
     "loss²/weight²",
     Sources {
         simulated: Some(|o, _| Some(o.gradient_second_moment)),

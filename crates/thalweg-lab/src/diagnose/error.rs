@@ -114,6 +114,23 @@ pub enum DiagnoseError {
         /// What stands there.
         found: String,
     },
+    /// Words and numbers in one column.
+    #[error(
+        "{place}, column `{column}`: `{found}` is no finite number, and {number} ({number_place}) is one; mend or delete that row, or leave the column out (--without, or `without` in a \
+         file); a target's entries may name classes (--classes, or `classes = true`)"
+    )]
+    Mixed {
+        /// Where the words are.
+        place: String,
+        /// The column.
+        column: String,
+        /// The words.
+        found: String,
+        /// The number.
+        number: f64,
+        /// Where that is.
+        number_place: String,
+    },
     /// A number with a comma where the decimal point should be.
     #[error(
         "{place}, column `{column}`: `{found}` has a comma where a decimal point is needed; write the table with points (in pandas `to_csv(decimal=\".\")`)"

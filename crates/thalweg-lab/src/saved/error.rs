@@ -86,6 +86,14 @@ pub enum SavedError {
         /// The names that the file has.
         found: String,
     },
+    /// A network without biases, and a file with them.
+    #[error("{} has biases (`{name}`), and the specified network has none: say `biases = true` in its table `network`", path.display())]
+    Biases {
+        /// The file.
+        path: PathBuf,
+        /// The first of them.
+        name: String,
+    },
     /// A tensor is none of the network's parameters.
     #[error("{} has a tensor `{name}`, which is no parameter of the specified network", path.display())]
     Unknown {

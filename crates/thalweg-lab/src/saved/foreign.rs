@@ -163,6 +163,18 @@ impl Foreign {
         file: &SafeTensors<'_>,
     ) -> Result<Vec<Named>, SavedError> {
         let names: Vec<&str> = file.names().into_iter().collect();
+        // Whatever is named by hand, another network would be measured without them.
+        let has_biases = tape
+            .parameters()
+            .iter()
+            .any(|own| own.name.ends_with("bias"));
+        let bias = names.iter().find(|name| name.ends_with("bias"));
+        if let (false, Some(name)) = (has_biases, bias) {
+            return Err(SavedError::Biases {
+                path: path.to_owned(),
+                name: (*name).to_owned(),
+            });
+        }
         let own = by_name(&names);
         let numbered = Numbered::all(&names);
         let missing = |parameter: &Parameter| SavedError::Missing {

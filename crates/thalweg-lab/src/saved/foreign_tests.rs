@@ -250,6 +250,25 @@ fn one_more_layer_is_another_network() {
     }
 }
 
+/// A network without them would be another function, also where its weights are named by hand.
+#[test]
+fn biases_are_not_left_out() {
+    let (_folder, path) = written(&ours());
+    for table in [
+        "",
+        "[tensors]\n\"layers.1.weight\" = \"layers.1.weight\"\n\"layers.2.weight\" = \"layers.2.weight\"\n\
+         \"layers.3.weight\" = \"layers.3.weight\"",
+    ] {
+        let without = NETWORK.replace("biases = true", "biases = false");
+        let specified = Foreign::of(Draft::from_toml(&format!("{without}\n{table}")).unwrap());
+        let error = SavedNetwork::read(&path, Some(&specified.unwrap())).unwrap_err();
+        assert!(
+            error.to_string().contains("`biases = true`"),
+            "{table}: {error}"
+        );
+    }
+}
+
 #[test]
 fn names_may_be_given() {
     let names = ["enc.w", "enc.b", "mid.w", "mid.b", "head.w", "head.b"];

@@ -45,7 +45,7 @@ pub struct Columns {
     pub classes: bool,
 }
 
-/// What a column was found to hold: the first entry that is no gap says it.
+/// What a column was found to hold: the first entry that is no gap says it, and all others must agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Unknown,
@@ -60,6 +60,8 @@ pub struct TableRows<R> {
     inputs: Vec<usize>,
     targets: Vec<usize>,
     kinds: Vec<Kind>,
+    /// The first entry of each column of words, and where it stands.
+    first_words: HashMap<usize, (String, String)>,
     asked_classes: bool,
     /// Classes in the order in which they were first seen, and the place of each there.
     class_names: Vec<String>,
@@ -135,6 +137,7 @@ impl<R: Records> TableRows<R> {
         }
         Ok(Self {
             kinds: vec![Kind::Unknown; names.len()],
+            first_words: HashMap::new(),
             records,
             inputs,
             targets,
@@ -165,6 +168,9 @@ impl<R: Records> TableRows<R> {
                     }
                     self.kinds[column] = Kind::Numbers;
                 }
+                Cell::Number(value) if !self.is_class(column) => {
+                    return Err(self.mixed(column, *value));
+                }
                 Cell::Words(words) if has_decimal_comma(words) && !self.is_class(column) => {
                     return Err(DiagnoseError::DecimalComma {
                         place: self.records.place(),
@@ -175,7 +181,12 @@ impl<R: Records> TableRows<R> {
                 Cell::Words(words) if kind == Kind::Numbers && !self.is_class(column) => {
                     return Err(self.no_number(column, words.clone()));
                 }
-                Cell::Words(_) => self.kinds[column] = Kind::Words,
+                Cell::Words(words) => {
+                    let place = self.records.place();
+                    let first = self.first_words.entry(column);
+                    first.or_insert_with(|| (place, words.clone()));
+                    self.kinds[column] = Kind::Words;
+                }
                 _ => {}
             }
         }
@@ -198,6 +209,17 @@ impl<R: Records> TableRows<R> {
             place: self.records.place(),
             column: self.name(column),
             found,
+        }
+    }
+
+    fn mixed(&self, column: usize, number: f64) -> DiagnoseError {
+        let (place, found) = self.first_words.get(&column).cloned().unwrap_or_default();
+        DiagnoseError::Mixed {
+            place,
+            column: self.name(column),
+            found,
+            number,
+            number_place: self.records.place(),
         }
     }
 

@@ -352,6 +352,26 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "the target `z` holds words: a column of classes must be the only target",
         ),
         (
+            "a word that is no number, first of a column of numbers",
+            lines("a,y", |i| match i {
+                0 => "missing,1".to_owned(),
+                _ => format!("{},{}", x(i), e(i)),
+            })
+            .into(),
+            "y",
+            "line 2, column `a`: `missing` is no finite number, and",
+        ),
+        (
+            "the same in a target",
+            lines("a,y", |i| match i {
+                0 => format!("{},oops", x(i)),
+                _ => format!("{},{}", x(i), e(i)),
+            })
+            .into(),
+            "y",
+            "a target's entries may name classes (--classes",
+        ),
+        (
             "classes in two columns",
             good().into(),
             "classes a,y",
