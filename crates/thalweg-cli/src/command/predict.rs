@@ -87,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let switches = file.switches(file.steps);
     let recipe = arguments.recipe.over(file.recipe, problem)?;
     let prepared = Prepared::new(problem, recipe, rate.zip(batch))?
-        .on(file.data, switches)
+        .on(file.data, switches)?
         .by_own_drift();
     let listed = arguments.spectrum || (arguments.json && lists_spectrum(&prepared));
     let find = || -> Result<_, AnswerError> {

@@ -41,6 +41,11 @@ pub fn simulated(comparison: &Comparison, caveats: &[Caveat]) -> Value {
     let belief = comparison.belief();
     object["validity"] = json!(belief.map(|(_, belief)| belief));
     object["validity_of"] = json!(belief.map(|(predicted, _)| predicted.key));
+    let beliefs = comparison.predicted.iter().filter_map(|predicted| {
+        let belief = predicted.belief()?;
+        Some((predicted.key.to_owned(), json!(belief)))
+    });
+    object["validity_by_predictor"] = Value::Object(beliefs.collect());
     object["notes"] = notes(caveats).into();
     object
 }

@@ -252,6 +252,7 @@ impl Comparison {
             let others = others.filter_map(|p| Some((p.name, p.belief()?)));
             let believed = others.filter(|(_, belief)| belief.in_range);
             remarks.extend(believed.map(|(name, b)| format!("Of the {name}: {}", b.sentence)));
+            remarks.extend(self.also_outside());
         }
         for predicted in &self.predicted {
             if let Err(reason) = &predicted.answer {
@@ -259,6 +260,27 @@ impl Comparison {
             }
         }
         remarks
+    }
+
+    /// Which predictions beside the first that has a verdict are outside their range.
+    fn also_outside(&self) -> Option<String> {
+        let (first, belief) = self.belief()?;
+        let outside = self.predicted.iter().filter(|predicted| {
+            let verdict = predicted.belief();
+            predicted.key != first.key && verdict.is_some_and(|verdict| !verdict.in_range)
+        });
+        let names: Vec<String> = outside.map(|p| format!("the {}", p.name)).collect();
+        let begin = if belief.in_range {
+            "Outside"
+        } else {
+            "Also outside"
+        };
+        (!names.is_empty()).then(|| {
+            format!(
+                "{begin} the range in which it is to be believed: {}.",
+                names.join(", ")
+            )
+        })
     }
 
     /// What is to be known of z and of predictions that follow single starts, where not all are followed, or few.

@@ -94,7 +94,7 @@ pub fn notes_on(data: &Data) -> Vec<String> {
 /// The same of a law of the noise that is not Gaussian.
 pub(crate) fn note_on_law(data: &Data) -> Option<String> {
     (data.noise != NoiseLaw::Gaussian).then(|| {
-        "The law of the noise in `data` counts by its covariance alone in the prediction, which is leading order in η; a run of SGD has the law."
+        "The law of the noise in `data` counts by its covariance alone in what is predicted; a run of SGD has the law."
             .to_owned()
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::problem::{Problem, Weights};
 
-use super::{InitialWeights, NoiseLaw, SampleSource, SimulateError, SimulateSettings};
+use super::{Data, InitialWeights, NoiseLaw, SampleSource, SimulateError, SimulateSettings};
 
 /// Every count must fit the 32-bit indices of the random counters.
 const MOST: usize = u32::MAX as usize;
@@ -21,20 +21,7 @@ pub(super) fn validate(
     )?;
     count("batch", s.batch)?;
     s.recipe.validate(problem)?;
-    require(
-        (0.0..=1.0).contains(&s.data.heteroscedasticity),
-        "data.heteroscedasticity",
-        s.data.heteroscedasticity,
-        "between 0 (homoscedastic) and 1",
-    )?;
-    if let NoiseLaw::StudentT { degrees } = s.data.noise {
-        require(
-            degrees.is_finite() && degrees > 2.0,
-            "data.noise.degrees",
-            degrees,
-            "a finite number above 2: Student's t has no variance otherwise; for the limit of many degrees use gaussian",
-        )?;
-    }
+    s.data.validate(Some(s.batch))?;
     if s.is_perturbed() {
         let perturbed = |with: &'static str| Err(SimulateError::Perturbed { with });
         if s.switch.is_some() {
@@ -44,33 +31,58 @@ pub(super) fn validate(
             return perturbed("data.heteroscedasticity");
         }
     }
-    validate_data_set(s)?;
+    validate_switch(s)?;
     validate_init(problem, &s.init)
 }
 
-fn validate_data_set(settings: &SimulateSettings) -> Result<(), SimulateError> {
+impl Data {
+    /// Refuses what no run could be on, with minibatches of `batch` samples where that is known.
+    ///
+    /// # Errors
+    /// [`SimulateError`], which names the field and what it needs.
+    pub fn validate(&self, batch: Option<usize>) -> Result<(), SimulateError> {
+        require(
+            (0.0..=1.0).contains(&self.heteroscedasticity),
+            "data.heteroscedasticity",
+            self.heteroscedasticity,
+            "between 0 (homoscedastic) and 1",
+        )?;
+        if let NoiseLaw::StudentT { degrees } = self.noise {
+            require(
+                degrees.is_finite() && degrees > 2.0,
+                "data.noise.degrees",
+                degrees,
+                "a finite number above 2: Student's t has no variance otherwise; for the limit of many degrees use gaussian",
+            )?;
+        }
+        let SampleSource::Finite {
+            samples,
+            replacement,
+        } = self.source
+        else {
+            return Ok(());
+        };
+        count("data.source.samples", samples)?;
+        match batch {
+            Some(batch) if samples < batch && !replacement => {
+                Err(SimulateError::DataSetTooSmall { samples, batch })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn validate_switch(settings: &SimulateSettings) -> Result<(), SimulateError> {
     if let Some(switch) = settings.switch {
         count("switch.samples", switch.samples)?;
     }
-    let SampleSource::Finite {
-        samples,
-        replacement,
-    } = settings.data.source
-    else {
-        return Ok(());
-    };
-    count("data.source.samples", samples)?;
-    if samples < settings.batch && !replacement {
-        return Err(SimulateError::DataSetTooSmall {
-            samples,
-            batch: settings.batch,
-        });
-    }
-    match settings.switch {
-        Some(switch) if switch.samples > samples => Err(SimulateError::FixedBatchTooLarge {
-            found: switch.samples,
-            samples,
-        }),
+    match (settings.switch, settings.data.source) {
+        (Some(switch), SampleSource::Finite { samples, .. }) if switch.samples > samples => {
+            Err(SimulateError::FixedBatchTooLarge {
+                found: switch.samples,
+                samples,
+            })
+        }
         _ => Ok(()),
     }
 }
