@@ -278,9 +278,17 @@ impl<'a> Lift<'a> {
 
     /// EᵀE, factored.
     pub(super) fn gram(&self) -> Result<Gram, FlowError> {
+        self.ridged_gram(0.0)
+    }
+
+    /// EᵀE + `ridge` I, factored.
+    pub(super) fn ridged_gram(&self, ridge: f64) -> Result<Gram, FlowError> {
         let mut factors: Vec<Factor> = Vec::with_capacity(self.layers.len() - 1);
         for k in 0..self.layers.len() - 1 {
             let mut diagonal = self.diagonal_block(k);
+            for i in 0..diagonal.nrows() {
+                diagonal[(i, i)] += ridge;
+            }
             let mut coupling = None;
             if k > 0 {
                 let mut y = self.coupling_block(k);

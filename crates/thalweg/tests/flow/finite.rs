@@ -653,3 +653,47 @@ fn the_motion_that_leaves_q_alone_is_as_much_faster() {
         assert!(relative(found, sgd) < 6e-3, "{found} beside {sgd}");
     }
 }
+
+/// Hidden units that nothing uses die out, and what SGD's scatter makes of their Q_k no motion of theirs makes good: T rests, whatever times are asked for.
+/// T of SGD is 9.484 ± 0.03 (256 seeds) and 4.866 ± 0.006 (2048).
+#[test]
+fn units_that_have_died_out_are_not_moved() {
+    let dying = Problem::with_hidden_widths(
+        mat![
+            [0.9131631286784502, 0.13815301918040485],
+            [0.13815301918040485, 1.4130727276437722]
+        ],
+        mat![[-1.6826866881551874, -0.010797629326044975]],
+        mat![[1.1439542023291835]],
+        2,
+        &[4],
+    )
+    .unwrap();
+    let start = vec![
+        mat![
+            [-1.0776810303221769, -0.006915369556935559],
+            [-0.15770548710921084, -0.0010119800700126393],
+            [-0.191778662891243, -0.001230624173306113],
+            [0.6187528326127472, 0.003970473991398587]
+        ],
+        mat![[
+            1.2386824898691133,
+            0.09811338602919414,
+            0.15860995810407355,
+            -0.4879024794668542
+        ]],
+    ];
+    let start = Weights::new(&dying, start).unwrap();
+    let unit = 0.22 * 0.22 / 10.0;
+    for steps in [
+        vec![811.0],
+        vec![100.0, 811.0],
+        vec![597.0, 811.0],
+        vec![3.0, 300.0, 811.0],
+    ] {
+        let times: Vec<f64> = steps.iter().map(|t| t * unit).collect();
+        let path = finite_step(&dying, &start, 0.22, 10, &times).unwrap();
+        let found = path.snapshots[times.len() - 1].sharpness;
+        assert!(relative(found, 4.8677) < 5e-4, "{found} at {steps:?}");
+    }
+}

@@ -105,9 +105,10 @@ pub(super) fn cloud(
     scatter: &Mat<f64>,
 ) -> Result<(Vec<Vec<f64>>, Vec<f64>), FlowError> {
     let mut axes: Vec<Vec<f64>> = Vec::new();
+    let widest = widest(scatter)?;
     if scatter.nrows() > 0 {
         let spectral = decomposed(scatter)?;
-        let floor = (NEGLIGIBLE * spectral.largest()).max(NONE);
+        let floor = (NEGLIGIBLE * widest).max(NONE);
         let values = spectral.values.iter().enumerate();
         for (i, value) in values.filter(|(_, value)| **value > floor) {
             let direction = along * spectral.vectors.col(i);
@@ -131,13 +132,21 @@ pub(super) fn cloud(
                 *excess += faer::Scale(*weight) * q;
             }
         }
-        let back = model.flatten(&symmetric_motion(&layers, &excess)?);
+        let back = model.flatten(&symmetric_motion(&layers, &excess, widest)?);
         for (centre, back) in centre.iter_mut().zip(back) {
             *centre -= back;
         }
         points = spread(model, &centre, &axes)?;
     }
     Ok((points, weights))
+}
+
+/// The variance of `scatter` in its widest direction.
+pub(super) fn widest(scatter: &Mat<f64>) -> Result<f64, FlowError> {
+    if scatter.nrows() == 0 {
+        return Ok(0.0);
+    }
+    Ok(decomposed(scatter)?.largest().max(0.0))
 }
 
 fn decomposed(scatter: &Mat<f64>) -> Result<Spectral, FlowError> {
@@ -200,9 +209,12 @@ fn imbalances(layers: &[Mat<f64>]) -> Vec<Mat<f64>> {
 }
 
 /// The motion along the minima, without rotation of hidden bases, that changes the Q_k at the given rates.
+///
+/// Hidden units of weights below √`ridge` are not moved by it as far as that asks: at 0 no motion of theirs changes Q_k to first order.
 pub(super) fn symmetric_motion(
     layers: &[Mat<f64>],
     rates: &[Mat<f64>],
+    ridge: f64,
 ) -> Result<Vec<Mat<f64>>, FlowError> {
     let lift = Lift::new(layers);
     let mut generators = Vec::with_capacity(lift.unknowns());
@@ -215,7 +227,7 @@ pub(super) fn symmetric_motion(
         }
     }
     if !rates.is_empty() {
-        lift.gram()?.solve_in_place(&mut generators);
+        lift.ridged_gram(ridge)?.solve_in_place(&mut generators);
     }
     Ok(lift.apply(&generators))
 }

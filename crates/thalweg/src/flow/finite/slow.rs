@@ -34,7 +34,7 @@ use super::{
     law::{Gaussian, Law, Laws, POINTS},
     network::Network,
     propagate::propagate,
-    scatter::{cloud, directions, drawn, growth, symmetric_motion},
+    scatter::{cloud, directions, drawn, growth, symmetric_motion, widest},
 };
 
 /// What a step may have to be made up for, relative to the norm of all weights.
@@ -235,9 +235,9 @@ impl<'a> Setting<'a> {
                 averaged(&|law| law.imbalances[k].clone()) - faer::Scale(self.unit) * here
             })
             .collect();
-        let motion = self
-            .model
-            .flatten(&symmetric_motion(&point.layers, &rates)?);
+        let motion =
+            self.model
+                .flatten(&symmetric_motion(&point.layers, &rates, widest(&scatter)?)?);
         let own = HorizontalFlow::new(self.model).velocity_by(&state, &met)?;
         let drift = along.transpose() * (column(&motion) + faer::Scale(self.unit) * column(&own));
         let exact = faer::Scale(self.unit) * self.leading(&state, &along)?;

@@ -262,7 +262,7 @@ fn symmetric_motion_changes_the_imbalances_as_asked() {
             &m + m.transpose()
         })
         .collect();
-    let motion = symmetric_motion(&layers, &wanted).unwrap();
+    let motion = symmetric_motion(&layers, &wanted, 0.0).unwrap();
     for (k, wanted) in wanted.iter().enumerate() {
         let (low, high) = (
             &motion[k] * layers[k].transpose(),
