@@ -39,6 +39,16 @@ pub fn path(
     steps: &Steps,
     settings: &FlowSettings,
 ) -> Result<Trajectory, FlowError> {
+    Ok(path_and_minimum(problem, start, steps, settings)?.0)
+}
+
+/// The same, and the minimum to which SGD's own steps lead without noise.
+pub(super) fn path_and_minimum(
+    problem: &Problem,
+    start: &Weights,
+    steps: &Steps,
+    settings: &FlowSettings,
+) -> Result<(Trajectory, Weights), FlowError> {
     has_path(problem, settings)?;
     settings.check(problem)?;
     let slow_times = Times::from(steps.clone()).slow()?;
@@ -182,12 +192,14 @@ pub fn path(
         inputs,
     });
     statistics.add(&descent.statistics);
-    Ok(Trajectory {
+    let minimum = Weights::new(problem, model.layers(&descent.minimum))?;
+    let trajectory = Trajectory {
         snapshots,
         limit,
         validity: Some(validity),
         statistics,
-    })
+    };
+    Ok((trajectory, minimum))
 }
 
 /// Those at the minima, of which the validity's numbers speak; all where none is, since there the descent is

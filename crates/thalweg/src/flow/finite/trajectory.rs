@@ -1,7 +1,7 @@
 //! The finite-step theory as its users see it: T, λ_max and F of SGD at chosen times, averaged over its fluctuations.
 
 use super::{
-    super::{FlowError, FlowSettings, Steps, Times, descend, path::path, point::Model},
+    super::{FlowError, FlowSettings, Steps, Times, descend, path::path_and_minimum, point::Model},
     FiniteValidity,
     network::Network,
     slow::{Setting, Slow},
@@ -115,7 +115,7 @@ pub fn finite_step(
 /// SGD on `problem` from any `start`, at `steps` counted from it.
 ///
 /// Until gradient descent has arrived at the minima these are the values of the leading order
-/// ([`path`](super::super::path())), from then on those of [`finite_step`].
+/// ([`path`](super::super::path())), from then on those of [`finite_step`] from the minimum to which SGD's own steps lead without noise.
 ///
 /// # Errors
 /// Those of [`path`](super::super::path()) and of [`finite_step`].
@@ -126,7 +126,7 @@ pub fn finite_path(
 ) -> Result<FiniteTrajectory, FlowError> {
     finite_offered(problem)?;
     let settings = FlowSettings::default();
-    let leading = path(problem, start, steps, &settings)?;
+    let (leading, minimum) = path_and_minimum(problem, start, steps, &settings)?;
     let approach = leading.validity.as_ref().and_then(|found| found.approach);
     let arrival = approach.map_or(0.0, |approach| approach.arrival);
     let there = |step: &u64| *step as f64 >= arrival;
@@ -148,7 +148,7 @@ pub fn finite_path(
         let times: Vec<f64> = Times::from(steps.clone()).slow()?;
         let rest = finite_step(
             problem,
-            start,
+            &minimum,
             steps.learning_rate,
             steps.batch,
             &times[first..],
