@@ -21,7 +21,7 @@ pub struct Bounds {
     pub lower: f64,
     /// F = E‖∇ℓ‖² of one sample as measured, in loss²/weight².
     pub fluctuation: f64,
-    /// λ_max T, in loss²/weight²: F is not above it where residuals do not depend on inputs.
+    /// λ_max T, in loss²/weight²: F is not above it where residuals do not depend on inputs. Infinite where residuals point where the loss does not curve.
     pub upper: f64,
     /// tr(E[J Jᵀ] C): what F would be with the same residuals, were they independent of the inputs.
     pub independent: f64,
@@ -47,9 +47,15 @@ impl Bounds {
         });
         let independent = loss.mean_pullbacks(parameters, cotangents.as_ref())?;
         let trace = moments.gauss_newton_trace.value;
-        let end = |value: Option<&f64>| value.map_or(0.0, |value| value.max(0.0) * trace);
+        let end = |value: Option<&f64>| match value {
+            // T may be 0 where the loss does not curve at all.
+            Some(value) if value.is_infinite() => *value,
+            Some(value) => value.max(0.0) * trace,
+            None => 0.0,
+        };
+        let finite = residuals.mismatch.iter().filter(|value| value.is_finite());
         Ok(Self {
-            lower: end(residuals.mismatch.last()),
+            lower: end(finite.last()),
             fluctuation: moments.fluctuation.value,
             upper: end(residuals.mismatch.first()),
             independent: independent.iter().sum(),

@@ -7,6 +7,9 @@ use crate::curvature::CurvatureError;
 /// Eigenvalues of Λ below this, relative to the largest, count as none.
 const RANK: f64 = 1e-12;
 
+/// A smaller part of the residuals than this is rounding.
+const BEYOND: f64 = 1e-9;
+
 /// The residuals r = ∂ℓ/∂f of a set: f − y for the paper's squared error, (2/outputs)(f − y) for PyTorch's,
 /// p − y for cross-entropy (with labels y of sum 1).
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +26,8 @@ pub struct Residuals {
     /// The mismatch of C and the loss's curvature, on average over the set: eigenvalues, descending, of
     /// Λ^{+1/2} C Λ^{+1/2} on the range of Λ = E ∂²ℓ/∂f². **Beyond the paper**: for squared error it is C up to the
     /// convention's factor, which is why C alone matters there; for cross-entropy Λ = E[diag p − p pᵀ],
-    /// and all eigenvalues are 1, up to the scatter of N labels, where labels follow p.
+    /// and all eigenvalues are 1, up to the scatter of N labels, where labels follow p. An infinite one comes first where residuals also point
+    /// where the loss does not curve, as those of |y − f| do everywhere.
     pub mismatch: Vec<f64>,
 }
 
@@ -68,9 +72,13 @@ impl Residuals {
             return Err(CurvatureError::NonFinite { matvecs: 0 });
         }
         let half = inverse_root(curved.as_ref())?;
+        let mut mismatch = descending((half.transpose() * &within * &half).as_ref())?;
+        if is_beyond(&within, &half) {
+            mismatch.insert(0, f64::INFINITY);
+        }
         Ok(Self {
             spectrum: descending(within.as_ref())?,
-            mismatch: descending((half.transpose() * &within * &half).as_ref())?,
+            mismatch,
             mean,
             second_moment,
             covariance,
@@ -87,6 +95,15 @@ impl Residuals {
     pub fn mismatch_condition(&self) -> f64 {
         condition(&self.mismatch)
     }
+}
+
+/// Whether a part of `within` that is more than rounding lies beyond the range of `half`.
+fn is_beyond(within: &Mat<f64>, half: &Mat<f64>) -> bool {
+    let trace = |m: &Mat<f64>| (0..m.nrows()).map(|i| m[(i, i)]).sum::<f64>();
+    let all = trace(within);
+    let range = half.qr().compute_thin_Q();
+    let inside = trace(&(range.transpose() * within * &range));
+    all - inside > BEYOND * all
 }
 
 /// An orthonormal basis of the directions in which residuals of `lines` lines can point, as [`Residuals::new`] has them.

@@ -113,4 +113,5 @@ def _mend(row: dict[str, Value], name: str, above: str, below: str) -> None:
     if name in row:
         upper, lower = row[above], row[below]
         ratio = upper.value / lower.value if lower.value > 0 else math.nan
-        row[name] = Value(ratio, abs(ratio) * math.hypot(upper.error / upper.value, lower.error / lower.value))
+        error = math.hypot(upper.error / upper.value, lower.error / lower.value) if upper.value and lower.value else math.nan
+        row[name] = Value(ratio, abs(ratio) * error)

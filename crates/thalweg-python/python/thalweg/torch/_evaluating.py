@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
+from ._attributes import attributes_kept
 from ._tree import tensors
 
 
@@ -32,12 +33,17 @@ _GENERATORS = frozenset({torch.Generator, np.random.Generator})
 _HELD = threading.local()
 
 
+def mathematical_attention() -> AbstractContextManager[None]:
+    """The fused kernels of attention have no second derivative; a checkpoint runs them again where its graph is differentiated."""
+    return sdpa_kernel(SDPBackend.MATH)
+
+
 @contextmanager
 def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
     without backward hooks; rows that embeddings shorten are put back.
 
-    The random states of Python, numpy, the processor and every graphics card are put back, those of torch and numpy `Generator` objects that are attributes of a module, and the
+    Plain attributes of modules are put back (:func:`attributes_kept`). The random states of Python, numpy, the processor and every graphics card are put back, those of torch and numpy `Generator` objects that are attributes of a module, and the
     buffers themselves, not only their numbers: a graph that holds one is not invalidated.
     """
     with ExitStack() as stack:
@@ -51,14 +57,14 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
         np.random.seed(seed % 2**32)
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
+        stack.enter_context(attributes_kept(model))
         stack.enter_context(copied_buffers(model))
         stack.enter_context(rows_kept(model))
         stack.enter_context(unhooked(model))
         if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
             # Its fast path runs without gradients alone, and gives zeros where padding is.
             stack.enter_context(_no_fast_path())
-        # The fused kernels of attention have no second derivative.
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        stack.enter_context(mathematical_attention())
         if "torch._dynamo" in sys.modules:
             # Nor have compiled functions. Without that module, which takes seconds to load, there are none.
             stack.enter_context(torch.compiler.set_stance("force_eager"))

@@ -28,8 +28,15 @@ Loss = Callable[[nn.Module, Any], Tensor]
 def checked(model: Any, loss: Any) -> None:
     """Refuses what is no model, or no loss."""
     is_module(model)
+    if next(model.parameters(), None) is None:
+        raise ValueError("`model` has no parameters: there is nothing to differentiate by")
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("`model` is a scripted module, whose outputs cannot be watched: give the module that it was scripted from")
+    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()) or any(hasattr(p, "placements") for p in model.parameters()):
+        raise ValueError(
+            "`model` has parameters that are cut into parts for several processes (FSDP, DTensor), and each process would measure its own part: give a model that is "
+            "whole in each process, such as one in DistributedDataParallel, or one that was loaded from a full checkpoint"
+        )
     if not callable(loss):
         raise ValueError(f"`loss` is {type(loss).__name__}: a function of the model and a batch is needed")
 

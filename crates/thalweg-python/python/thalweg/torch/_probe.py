@@ -127,6 +127,11 @@ class Probe:
     the step by which those that were measured have 20 samples for each output, and counts anew from there, by cross-validation, without the direction in
     which cross-entropy's residuals cannot scatter. Neither is given for more than 64 outputs.
 
+    Of a data-parallel training every process must make the probe, and call :meth:`step` in every step: they measure together, and one that does
+    not come keeps the others waiting (as under ``model.join()`` with unequal numbers of batches). Models whose parameters are cut into parts (FSDP,
+    tensor parallelism) are refused. What counts as microbatches must be of other samples each: several noisy views of one batch scatter by their
+    noise alone, which says nothing of the samples' scatter; there ``fluctuation="hooks"`` measures it.
+
     What fails while a training runs is left out, with a note and a warning: after the first step nothing that is measured raises.
 
     Examples
@@ -182,6 +187,8 @@ class Probe:
             raise ValueError(f"`every` is {every!r}: a dictionary is needed, such as {{'lambda_max': 100}}")
         if optimizer is not None and not getattr(optimizer, "param_groups", None):
             raise ValueError(f"`optimizer` is {type(optimizer).__name__}: a torch optimizer is needed, with `param_groups`")
+        if not (scaler is None or callable(getattr(scaler, "get_scale", None))):
+            raise ValueError(f"`scaler` is {scaler!r}: a torch.amp.GradScaler is needed")
         if not isinstance(layers, bool):
             raise ValueError(f"`layers` is {layers!r}: True or False is needed")
         self.rows: list[Row] = []

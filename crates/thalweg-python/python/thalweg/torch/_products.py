@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ._convolutions import Convolutions
-from ._evaluating import rows_kept, unhooked
+from ._evaluating import mathematical_attention, rows_kept, unhooked
 from ._graphs import Graphs
 from ._objective import Objective
 from ._said import said
@@ -152,9 +152,10 @@ class Products:
     ) -> Sequence[Tensor | None]:
         """Jᵀ of each row of `cotangents`, for outputs(inputs); None where an input has no part in it."""
         given = cotangents if batched else [part[0] for part in cotangents]
-        found: Sequence[Tensor | None] = torch.autograd.grad(
-            outputs, inputs, given, retain_graph=True, allow_unused=True, is_grads_batched=batched
-        )
+        with mathematical_attention():
+            found: Sequence[Tensor | None] = torch.autograd.grad(
+                outputs, inputs, given, retain_graph=True, allow_unused=True, is_grads_batched=batched
+            )
         return found
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
+from ._attributes import attributes_kept
 from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, generators_of, rows_kept
 
 
@@ -15,7 +16,7 @@ from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, generato
 def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     """Put back, at the end and after an exception, all that `model` and the random number generators had before.
 
-    That is: Python's, numpy's and PyTorch's generators (those of CUDA's devices too, and `Generator` objects of torch and numpy that are attributes of a module), all buffers (BatchNorm's running
+    That is: plain attributes of modules (:func:`attributes_kept`), Python's, numpy's and PyTorch's generators (those of CUDA's devices too, and `Generator` objects of torch and numpy that are attributes of a module), all buffers (BatchNorm's running
     statistics; inside there are copies of them), which tensors the parameters' ``.grad`` are, ``requires_grad``, and the training flag
     of every module. Inside, ``.grad`` is None. Values of parameters are not copied, as a measurement only reads them, but for those of
     embeddings with `max_norm`, whose forward pass writes.
@@ -33,6 +34,7 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
         stack.enter_context(GLOBAL_STATE)
         stack.enter_context(generators_kept(generators_of(model)))
         stack.enter_context(_torch_generators_kept())
+        stack.enter_context(attributes_kept(model))
         stack.enter_context(copied_buffers(model))
         stack.enter_context(rows_kept(model))
         # A loop may run under no_grad or inference_mode; measurements need derivatives.

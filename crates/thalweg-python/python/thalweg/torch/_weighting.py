@@ -92,7 +92,7 @@ def weighting(
         )
     if along <= ALONG * length and abs(longer - 1) > ALONG:
         return None, (
-            f"the last one's gradient is {longer:.4g} times as long as that of `loss` on it, and by how much others are longer is not known "
+            f"the last one's gradient is {longer:.4g} times as long as its part in their mean is by `loss`, and by how much others are longer is not known "
             "(a loss that is scaled needs `scaler`, one that is not divided by the number of microbatches `accumulation='sum'`; other "
             "weights, as by tokens, are given by `probe.microbatch(batch, weight=…)` before each backward pass)"
         )
