@@ -265,7 +265,7 @@ impl<'p> Prepared<'p> {
         let rate = self.rate();
         if self.problem.depth() == 1 {
             return "Under weight decay one layer has one minimum, that of ridge regression, W = V Σx (Σx + λ)⁻¹. T and λ_max are as without \
-                    it, and F is that of this minimum; the singular values listed are those of V."
+                    it; `predict` has F at this minimum, and `flow` and `simulate` the label noise's part of it. The singular values listed are those of V."
                 .to_owned();
         }
         let strength = format!("with λB/{rate} = {}", rounded(decay));

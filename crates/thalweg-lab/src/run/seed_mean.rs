@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// A scatter below this, relative to the mean, is of rounding.
+const ROUNDING: f64 = 1e-13;
+
 /// The mean of n independent values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SeedMean {
@@ -33,9 +36,10 @@ impl SeedMean {
     /// (mean − predicted) / standard error. If the prediction is right and the values are normal, it
     /// follows Student's t with n − 1 degrees of freedom.
     ///
-    /// `None` where the standard error is unknown or 0.
+    /// `None` where the standard error is unknown, or 0 but for rounding.
     pub fn z(&self, predicted: f64) -> Option<f64> {
-        let error = self.standard_error.filter(|error| *error > 0.0)?;
+        let rounding = ROUNDING * self.mean.abs();
+        let error = self.standard_error.filter(|error| *error > rounding)?;
         Some((self.mean - predicted) / error)
     }
 }

@@ -244,7 +244,7 @@ fn section(
         let columns = panels.len() / slices.len().max(1);
         let caption = measured.over("the seeds and the last fifth of the steps")
             + ", its standard error, and the limit η → 0, t → ∞ where there is a theory. Colours of one label say the same in \
-               all maps. Crossed out: could not be run, or every seed diverged. Left empty: not done yet, or, of the error, \
+               all maps of one picture. Crossed out: could not be run, or every seed diverged. Left empty: not done yet, or, of the error, \
                one seed alone."
             + measured.remarks(grid)
             + &more;

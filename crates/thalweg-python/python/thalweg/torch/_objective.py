@@ -29,7 +29,7 @@ def checked(model: Any, loss: Any) -> None:
     """Refuses what is no model, or no loss."""
     is_module(model)
     if next(model.parameters(), None) is None:
-        raise ValueError("`model` has no parameters: there is nothing to differentiate by")
+        raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("`model` is a scripted module, whose outputs cannot be watched: give the module that it was scripted from")
     if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()) or any(hasattr(p, "placements") for p in model.parameters()):
