@@ -249,6 +249,9 @@ pub(crate) struct Question<'a> {
 /// The exact drift is followed where inputs times outputs are at most so many: it takes about a second there.
 const MOST_FOLLOWED: usize = 25;
 
+/// A target is met to this, relatively.
+const NEAR: f64 = 2e-6;
+
 impl<'a> Question<'a> {
     /// Theorem 1's minimum is where SGD ends unless noise and signal have different axes; then the exact drift is followed, if the problem is small.
     /// That is decided by the problem as it is, so that ends change continuously with a lever.
@@ -365,7 +368,7 @@ impl<'a> Question<'a> {
             } => found,
             Sought::Beyond { low, high, ends } => {
                 let (furthest, value) = if wanted < low.1 { low } else { high };
-                if !target.is_met_by(value, before.uncertainty) {
+                if !target.is_met_by(value, before.uncertainty.max(NEAR)) {
                     let range = [*travel.positions.start(), *travel.positions.end()];
                     let limits = range.into_iter().zip(travel.limits);
                     let mut limits = limits.filter(|(end, _)| *end == furthest);
@@ -378,7 +381,7 @@ impl<'a> Question<'a> {
                         ends: ends.map(|end| end.map(Box::new)),
                     });
                 }
-                // As near as the numbers are known.
+                // As near as the numbers are known, or as a target is met.
                 furthest
             }
         };

@@ -98,6 +98,9 @@ impl<R: Records> TableRows<R> {
                 });
             }
         }
+        if let Some(column) = names.iter().position(|name| name.trim().is_empty()) {
+            return Err(DiagnoseError::NoName { column: column + 1 });
+        }
         let place = |name: &String| {
             let found = names.iter().position(|column| column == name);
             found.ok_or_else(|| DiagnoseError::NoColumn {

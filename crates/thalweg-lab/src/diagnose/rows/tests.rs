@@ -352,6 +352,12 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "the target `z` holds words: a column of classes must be the only target",
         ),
         (
+            "pandas' index",
+            lines(",a,y", |i| format!("{i},{},{}", x(i), e(i))).into(),
+            "y",
+            "column 1 has no name: an index that pandas wrote",
+        ),
+        (
             "a word that is no number, first of a column of numbers",
             lines("a,y", |i| match i {
                 0 => "missing,1".to_owned(),
