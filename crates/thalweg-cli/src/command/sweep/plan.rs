@@ -21,7 +21,7 @@ pub struct Arguments {
     #[command(flatten)]
     given: Given,
     /// Print the specification of this cell alone, as a file for simulate or train
-    #[arg(long, value_name = "I")]
+    #[arg(long, value_name = "I", conflicts_with = "json")]
     cell: Option<usize>,
     /// Print the plan as one JSON object
     #[arg(long)]
