@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use thalweg::data::{LabelNoise, Samples};
-use thalweg_lab::network::NetworkError;
+use thalweg_lab::network::{Made, NetworkError};
 use thalweg_lab::sources::{Sources, Student};
 use thalweg_lab::spec::{NetworkExperiment, read_experiment};
 
@@ -59,6 +59,24 @@ fn table(folder: &Path) {
     let rows = (0..10).map(|a| format!("{a},{},w{},7\n", 2 * a + 1, a % 2));
     let text = format!("a,b,word,c\n{}", rows.collect::<String>());
     fs::write(folder.join("table.csv"), text).unwrap();
+}
+
+/// Two of ten rows are set aside: all of them are measured on where no number is asked for, and no more can be had.
+#[test]
+fn a_small_table_is_measured_on_what_it_sets_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    table(folder.path());
+    let data = "kind = \"table\"\npath = \"table.csv\"\ntargets = [\"b\"]\nwithout = [\"word\"]\n";
+    let samples = |more: &str| {
+        let experiment = experiment(folder.path(), [2, 1], "", &format!("{data}{more}"));
+        Made::new(&experiment).unwrap().samples()
+    };
+    assert_eq!(samples("").unwrap().inputs.ncols(), 2);
+    let refused = samples("[measure]\nsamples = 3").unwrap_err().to_string();
+    assert!(
+        refused.contains("an evaluation set of 3 samples"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -179,7 +179,21 @@ pub(super) fn descending(matrix: MatRef<'_, f64>) -> Result<Vec<f64>, CurvatureE
 
 #[cfg(test)]
 mod tests {
-    use super::condition;
+    use faer::mat;
+
+    use super::{Residuals, condition};
+
+    #[test]
+    fn residuals_where_the_loss_does_not_curve_are_infinitely_mismatched() {
+        let residuals = mat![[1.0, -1.0, 1.0, -1.0], [2.0, -2.0, -2.0, 2.0]];
+        let mismatch = |lambda: faer::Mat<f64>| {
+            let found = Residuals::new(residuals.as_ref(), lambda.as_ref(), None);
+            found.unwrap().mismatch
+        };
+        assert_eq!(mismatch(mat![[1.0, 0.0], [0.0, 0.0]]), [f64::INFINITY, 1.0]);
+        assert_eq!(mismatch(mat![[1.0, 0.0], [0.0, 1.0]]), [4.0, 1.0]);
+        assert_eq!(mismatch(faer::Mat::zeros(2, 2)), [f64::INFINITY]);
+    }
 
     /// What is left of a zero by rounding is a zero.
     #[test]
