@@ -318,7 +318,9 @@ fn prepared<'p>(file: &'p ProblemFile, arguments: &Arguments) -> Result<Prepared
     let step = rate.zip(arguments.step.batch().or(file.batch));
     let recipe = arguments.recipe.over(file.recipe.clone(), &file.problem)?;
     let switches = file.switches(arguments.steps.or(file.steps));
-    Ok(Prepared::new(&file.problem, recipe, step)?.on(file.data, switches)?)
+    let batch = step.map(|(_, batch)| batch);
+    file.data.validate(batch).map_err(Failure::input)?;
+    Ok(Prepared::new(&file.problem, recipe, step)?.on(file.data, switches))
 }
 
 /// What the symbol of the learning rate means, where it is not η.

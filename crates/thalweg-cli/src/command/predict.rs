@@ -85,9 +85,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let rate = arguments.step.learning_rate.or(file.learning_rate);
     let batch = arguments.step.batch().or(file.batch);
     let switches = file.switches(file.steps);
+    file.data.validate(batch).map_err(Failure::input)?;
     let recipe = arguments.recipe.over(file.recipe, problem)?;
     let prepared = Prepared::new(problem, recipe, rate.zip(batch))?
-        .on(file.data, switches)?
+        .on(file.data, switches)
         .by_own_drift();
     let listed = arguments.spectrum || (arguments.json && lists_spectrum(&prepared));
     let find = || -> Result<_, AnswerError> {

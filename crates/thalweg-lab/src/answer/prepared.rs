@@ -104,17 +104,13 @@ impl<'p> Prepared<'p> {
     }
 
     /// The same where SGD is run on `data`, and may switch to gradient descent before its end.
-    ///
-    /// # Errors
-    /// When no run could be on such data.
-    pub fn on(self, data: Data, switches: bool) -> Result<Self, AnswerError> {
-        let batch = self.step.map(|(_, batch)| batch);
-        data.validate(batch).map_err(AnswerError::input)?;
-        Ok(Self {
+    #[must_use]
+    pub fn on(self, data: Data, switches: bool) -> Self {
+        Self {
             data,
             switches,
             ..self
-        })
+        }
     }
 
     /// Whether the end is the one of a flow, and has no closed form.

@@ -279,7 +279,7 @@ impl<'a> Question<'a> {
         let step = (self.settings.learning_rate, self.settings.batch);
         let prepared = Prepared::new(problem, recipe.clone(), Some(step))?;
         Ok(prepared
-            .on(self.settings.data, self.settings.switch.is_some())?
+            .on(self.settings.data, self.settings.switch.is_some())
             .by_exact_drift(self.followed))
     }
 

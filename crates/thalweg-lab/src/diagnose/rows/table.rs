@@ -302,6 +302,13 @@ impl<R: Records> Rows for TableRows<R> {
                 }
             }
             if row.inputs.is_empty() {
+                // Columns of numbers that begin with a word look like columns of words, until the next row.
+                let mut cells = std::mem::take(&mut self.cells);
+                let there = self.records.next(&mut cells)?;
+                self.cells = cells;
+                if there {
+                    self.whole()?;
+                }
                 return Err(DiagnoseError::NoInputs);
             }
             self.target(&mut row.targets)?;
