@@ -314,7 +314,7 @@ fn one_layer_under_decay_is_ridge_regression() {
     let page = words(&at("1").stdout);
     assert!(
         page.contains("ridge regression")
-            && page.contains("F is that of this minimum")
+            && page.contains("`predict` has F at this minimum")
             && page.contains("In the range"),
         "{page}"
     );

@@ -262,12 +262,14 @@ impl Comparison {
         remarks
     }
 
-    /// Which predictions beside the first that has a verdict are outside their range.
+    /// Which paths beside the first that has a verdict are outside their range.
     fn also_outside(&self) -> Option<String> {
         let (first, belief) = self.belief()?;
         let outside = self.predicted.iter().filter(|predicted| {
             let verdict = predicted.belief();
-            predicted.key != first.key && verdict.is_some_and(|verdict| !verdict.in_range)
+            predicted.key != first.key
+                && !predicted.is_timeless()
+                && verdict.is_some_and(|verdict| !verdict.in_range)
         });
         let names: Vec<String> = outside.map(|p| format!("the {}", p.name)).collect();
         let begin = if belief.in_range {
