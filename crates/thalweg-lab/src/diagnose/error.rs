@@ -102,14 +102,6 @@ pub enum DiagnoseError {
         /// Its name.
         name: String,
     },
-    /// A column without a name.
-    #[error(
-        "column {column} has no name: an index that pandas wrote (write the table with `to_csv(index=False)`), or a comma too many; name it in the first line, or delete it"
-    )]
-    NoName {
-        /// Which one, from 1.
-        column: usize,
-    },
     /// An entry that is no number, in a column of numbers.
     #[error(
         "{place}, column `{column}`: `{found}` is no finite number; mend or delete that row, or leave the column out (--without, or `without` in a file)"

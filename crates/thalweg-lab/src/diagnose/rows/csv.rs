@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use flate2::bufread::MultiGzDecoder;
 
-use super::table::{Cell, Records};
+use super::table::{Cell, Records, unnamed};
 use crate::diagnose::DiagnoseError;
 
 /// What may stand between columns; the one that the header has most of is taken.
@@ -68,7 +68,7 @@ impl<'t> Csv<'t> {
                 column: format!("number {}", at + 1),
             })?;
             Ok(match name {
-                "" => format!("column {}", at + 1),
+                "" => unnamed(at),
                 name => name.to_owned(),
             })
         });

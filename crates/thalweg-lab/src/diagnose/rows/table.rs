@@ -98,9 +98,6 @@ impl<R: Records> TableRows<R> {
                 });
             }
         }
-        if let Some(column) = names.iter().position(|name| name.trim().is_empty()) {
-            return Err(DiagnoseError::NoName { column: column + 1 });
-        }
         let place = |name: &String| {
             let found = names.iter().position(|column| column == name);
             found.ok_or_else(|| DiagnoseError::NoColumn {
@@ -266,6 +263,11 @@ impl<R: Records> TableRows<R> {
     }
 }
 
+/// What a column without a name is called.
+pub(super) fn unnamed(column: usize) -> String {
+    format!("column {}", column + 1)
+}
+
 /// Whether `words` are a number but for a comma in place of the decimal point.
 fn has_decimal_comma(words: &str) -> bool {
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -346,6 +348,13 @@ impl<R: Records> Rows for TableRows<R> {
             ));
         }
         for &column in &self.inputs {
+            if self.kinds[column] != Kind::Words && self.name(column) == unnamed(column) {
+                said.push(format!(
+                    "`{0}` is a column without a name, and is taken for an input: leave it out if it is an index that pandas wrote (--without \"{0}\", or \
+                     `to_csv(index=False)`).",
+                    unnamed(column)
+                ));
+            }
             if self.kinds[column] == Kind::Words {
                 said.push(format!(
                     "The column `{}` holds words, dates or lists and was left out: turn categories into columns of 0 and 1, and dates into numbers, to use it.",

@@ -352,12 +352,6 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "the target `z` holds words: a column of classes must be the only target",
         ),
         (
-            "pandas' index",
-            lines(",a,y", |i| format!("{i},{},{}", x(i), e(i))).into(),
-            "y",
-            "column 1 has no name: an index that pandas wrote",
-        ),
-        (
             "a word that is no number, first of a column of numbers",
             lines("a,y", |i| match i {
                 0 => "missing,1".to_owned(),
@@ -496,6 +490,13 @@ fn what_can_be_used_is_used_and_the_rest_is_said() {
             "y without a",
             39,
             "1 row with a gap was left out (the first: line 11, column `b`).",
+        ),
+        (
+            "pandas' index",
+            lines(",a,y", |i| format!("{i},{},{}", x(i), x(i) + e(i))).into(),
+            "y",
+            40,
+            "`column 1` is a column without a name, and is taken for an input",
         ),
         (
             "a column of words",
