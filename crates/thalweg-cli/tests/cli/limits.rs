@@ -164,10 +164,12 @@ fn the_least_memory_ends_with_a_sentence_too() {
                 .stderr
                 .contains("failed to allocate an alternative stack")
     };
-    let mut ended = 0;
+    let (mut ended, mut loads) = (0, true);
     for kilobytes in (least..least + 3000).step_by(40) {
         let run = limited(kilobytes, &predict);
-        if !ours(&run) {
+        // Where the loader has just enough room it may be the kernel that has no page for its stack.
+        let is_loaders = std::mem::replace(&mut loads, run.status == Some(127));
+        if !ours(&run) || (is_loaders && run.status.is_none() && run.stderr.is_empty()) {
             continue;
         }
         ended += 1;
