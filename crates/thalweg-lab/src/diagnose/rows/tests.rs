@@ -466,7 +466,7 @@ fn what_can_be_used_is_used_and_the_rest_is_said() {
             with("a,b,y", ",b,y").into(),
             "y",
             40,
-            "",
+            "`column 1` is a column without a name, and is taken for an input",
         ),
         (
             "empty entries",
@@ -490,13 +490,6 @@ fn what_can_be_used_is_used_and_the_rest_is_said() {
             "y without a",
             39,
             "1 row with a gap was left out (the first: line 11, column `b`).",
-        ),
-        (
-            "pandas' index",
-            lines(",a,y", |i| format!("{i},{},{}", x(i), x(i) + e(i))).into(),
-            "y",
-            40,
-            "`column 1` is a column without a name, and is taken for an input",
         ),
         (
             "a column of words",
