@@ -53,9 +53,9 @@ impl Bounds {
             Some(value) => value.max(0.0) * trace,
             None => 0.0,
         };
-        let finite = residuals.mismatch.iter().filter(|value| value.is_finite());
+        let mut finite = residuals.mismatch.iter().filter(|value| value.is_finite());
         Ok(Self {
-            lower: end(finite.last()),
+            lower: end(finite.next_back()),
             fluctuation: moments.fluctuation.value,
             upper: end(residuals.mismatch.first()),
             independent: independent.iter().sum(),
