@@ -73,7 +73,7 @@ def test_sgd_runs_at_a_step_of_ones_own(problem: thalweg.Problem) -> None:
         (dict(targets=np.array(["a", None, "b"], dtype=object)), "`targets` has entries of type NoneType, str: words alone"),
         (dict(targets=np.array(["a", float("nan"), "b"], dtype=object)), "`targets` has entries of type float, str: words alone"),
         (dict(targets=[[1.0, 2.0], [2.0, 1.0], [4.0, 0.0]], target_names=["a", "a"]), "a name of its own"),
-        (dict(inputs=np.arange(18.0).reshape(3, 6) % 5), "^`inputs`: has 3 whole rows and 2 inputs: .*; leave columns out, or add rows$"),
+        (dict(inputs=np.arange(18.0).reshape(3, 6) % 5), "^`inputs`: has 3 whole rows and 6 inputs: .*; leave columns out, or add rows$"),
     ],
 )
 def test_diagnose(given: dict[str, Any], words: str) -> None:
