@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thalweg::estimate::{Estimate, Status, Uncertainty};
 use thalweg::fluctuation::{self, SampleMean};
 
@@ -175,6 +175,11 @@ pub struct ResidualsRecord {
     pub mismatch_condition: Option<f64>,
 }
 
+/// A number that JSON has as null where it is infinite.
+fn infinite_if_null<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
+}
+
 /// Theorem 2 at this network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoundsRecord {
@@ -182,7 +187,8 @@ pub struct BoundsRecord {
     pub lower: f64,
     /// The fluctuation F that is bounded, in loss²/weight².
     pub fluctuation: f64,
-    /// Largest mismatch · tr G.
+    /// Largest mismatch · tr G; infinite, and null in JSON, where residuals also point where the loss does not curve.
+    #[serde(deserialize_with = "infinite_if_null")]
     pub upper: f64,
     /// What F would be if residuals did not depend on inputs, as the theorem assumes.
     pub independent: f64,

@@ -47,24 +47,22 @@ impl Bounds {
         });
         let independent = loss.mean_pullbacks(parameters, cotangents.as_ref())?;
         let trace = moments.gauss_newton_trace.value;
-        let end = |value: Option<&f64>| match value {
-            // T may be 0 where the loss does not curve at all.
-            Some(value) if value.is_infinite() => *value,
-            Some(value) => value.max(0.0) * trace,
-            None => 0.0,
-        };
-        let mut finite = residuals.mismatch.iter().filter(|value| value.is_finite());
+        let end = |value: Option<&f64>| value.map_or(0.0, |value| value.max(0.0) * trace);
         Ok(Self {
-            lower: end(finite.next_back()),
+            lower: end(residuals.mismatch.last()),
             fluctuation: moments.fluctuation.value,
-            upper: end(residuals.mismatch.first()),
+            upper: if residuals.beyond {
+                f64::INFINITY
+            } else {
+                end(residuals.mismatch.first())
+            },
             independent: independent.iter().sum(),
         })
     }
 
     /// Whether the fluctuation lies between the bounds, to rounding.
     pub fn hold(&self) -> bool {
-        let slack = 1e-12 * self.upper;
-        (self.lower - slack..=self.upper + slack).contains(&self.fluctuation)
+        let slack = 1e-12;
+        (self.lower * (1.0 - slack)..=self.upper * (1.0 + slack)).contains(&self.fluctuation)
     }
 }

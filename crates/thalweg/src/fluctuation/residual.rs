@@ -26,9 +26,10 @@ pub struct Residuals {
     /// The mismatch of C and the loss's curvature, on average over the set: eigenvalues, descending, of
     /// Λ^{+1/2} C Λ^{+1/2} on the range of Λ = E ∂²ℓ/∂f². **Beyond the paper**: for squared error it is C up to the
     /// convention's factor, which is why C alone matters there; for cross-entropy Λ = E[diag p − p pᵀ],
-    /// and all eigenvalues are 1, up to the scatter of N labels, where labels follow p. An infinite one comes first where residuals also point
-    /// where the loss does not curve, as those of |y − f| do everywhere.
+    /// and all eigenvalues are 1, up to the scatter of N labels, where labels follow p.
     pub mismatch: Vec<f64>,
+    /// Whether residuals also point where the loss does not curve, as those of |y − f| do everywhere: no number of times Λ is then as large as C.
+    pub beyond: bool,
 }
 
 impl Residuals {
@@ -72,13 +73,10 @@ impl Residuals {
             return Err(CurvatureError::NonFinite { matvecs: 0 });
         }
         let half = inverse_root(curved.as_ref())?;
-        let mut mismatch = descending((half.transpose() * &within * &half).as_ref())?;
-        if is_beyond(&within, &half) {
-            mismatch.insert(0, f64::INFINITY);
-        }
         Ok(Self {
             spectrum: descending(within.as_ref())?,
-            mismatch,
+            mismatch: descending((half.transpose() * &within * &half).as_ref())?,
+            beyond: is_beyond(&within, &half),
             mean,
             second_moment,
             covariance,
@@ -91,8 +89,11 @@ impl Residuals {
         condition(&self.spectrum)
     }
 
-    /// The condition number of the mismatch: the anisotropy that matters for cross-entropy.
+    /// The condition number of the mismatch: the anisotropy that matters for cross-entropy. Infinite where residuals also point where the loss does not curve.
     pub fn mismatch_condition(&self) -> f64 {
+        if self.beyond {
+            return f64::INFINITY;
+        }
         condition(&self.mismatch)
     }
 }
@@ -186,13 +187,13 @@ mod tests {
     #[test]
     fn residuals_where_the_loss_does_not_curve_are_infinitely_mismatched() {
         let residuals = mat![[1.0, -1.0, 1.0, -1.0], [2.0, -2.0, -2.0, 2.0]];
-        let mismatch = |lambda: faer::Mat<f64>| {
+        let condition = |lambda: faer::Mat<f64>| {
             let found = Residuals::new(residuals.as_ref(), lambda.as_ref(), None);
-            found.unwrap().mismatch
+            found.unwrap().mismatch_condition()
         };
-        assert_eq!(mismatch(mat![[1.0, 0.0], [0.0, 0.0]]), [f64::INFINITY, 1.0]);
-        assert_eq!(mismatch(mat![[1.0, 0.0], [0.0, 1.0]]), [4.0, 1.0]);
-        assert_eq!(mismatch(faer::Mat::zeros(2, 2)), [f64::INFINITY]);
+        assert_eq!(condition(mat![[1.0, 0.0], [0.0, 0.0]]), f64::INFINITY);
+        assert_eq!(condition(mat![[1.0, 0.0], [0.0, 1.0]]), 4.0);
+        assert_eq!(condition(faer::Mat::zeros(2, 2)), f64::INFINITY);
     }
 
     /// What is left of a zero by rounding is a zero.
