@@ -96,18 +96,26 @@ fn inner(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
     columns.flatten().map(|(x, y)| x * y).sum()
 }
 
-/// Points of the manifold about `state` whose covariance is `scatter` in the basis `along`, and their weights: the mean over
-/// them of each Q_k is that at `state`.
+/// Points of the manifold that stand for the scatter about one.
+pub(super) struct Cloud {
+    pub(super) points: Vec<Vec<f64>>,
+    pub(super) weights: Vec<f64>,
+    /// The variance of the scatter in its widest direction.
+    pub(super) widest: f64,
+}
+
+/// Points of the manifold about `state` whose covariance is `scatter` in the basis `along`: the mean over them of each Q_k is that at `state`.
 pub(super) fn cloud(
     model: &Model,
     state: &[f64],
     along: &Mat<f64>,
     scatter: &Mat<f64>,
-) -> Result<(Vec<Vec<f64>>, Vec<f64>), FlowError> {
+) -> Result<Cloud, FlowError> {
     let mut axes: Vec<Vec<f64>> = Vec::new();
-    let widest = widest(scatter)?;
+    let mut widest = 0.0;
     if scatter.nrows() > 0 {
         let spectral = decomposed(scatter)?;
+        widest = spectral.largest().max(0.0);
         let floor = (NEGLIGIBLE * widest).max(NONE);
         let values = spectral.values.iter().enumerate();
         for (i, value) in values.filter(|(_, value)| **value > floor) {
@@ -117,7 +125,11 @@ pub(super) fn cloud(
         }
     }
     if axes.is_empty() {
-        return Ok((vec![state.to_vec()], vec![1.0]));
+        return Ok(Cloud {
+            points: vec![state.to_vec()],
+            weights: vec![1.0],
+            widest,
+        });
     }
     let mut weights = vec![1.0 / 6.0; 2 * axes.len() + 1];
     weights[0] = 1.0 - axes.len() as f64 / 3.0;
@@ -138,15 +150,11 @@ pub(super) fn cloud(
         }
         points = spread(model, &centre, &axes)?;
     }
-    Ok((points, weights))
-}
-
-/// The variance of `scatter` in its widest direction.
-pub(super) fn widest(scatter: &Mat<f64>) -> Result<f64, FlowError> {
-    if scatter.nrows() == 0 {
-        return Ok(0.0);
-    }
-    Ok(decomposed(scatter)?.largest().max(0.0))
+    Ok(Cloud {
+        points,
+        weights,
+        widest,
+    })
 }
 
 fn decomposed(scatter: &Mat<f64>) -> Result<Spectral, FlowError> {

@@ -34,7 +34,7 @@ use super::{
     law::{Gaussian, Law, Laws, POINTS},
     network::Network,
     propagate::propagate,
-    scatter::{cloud, directions, drawn, growth, symmetric_motion, widest},
+    scatter::{Cloud, cloud, directions, drawn, growth, symmetric_motion},
 };
 
 /// What a step may have to be made up for, relative to the norm of all weights.
@@ -207,7 +207,11 @@ impl<'a> Setting<'a> {
         scatter: Mat<f64>,
         before: &[Gaussian],
     ) -> Result<Place, FlowError> {
-        let (points, weights) = cloud(self.model, &state, &along, &scatter)?;
+        let Cloud {
+            points,
+            weights,
+            widest,
+        } = cloud(self.model, &state, &along, &scatter)?;
         let laws = self.laws(&points, before)?;
         let mean = |of: &dyn Fn(&Law) -> f64| -> f64 {
             laws.iter()
@@ -228,16 +232,16 @@ impl<'a> Setting<'a> {
         let point = Point::new(self.model, self.model.layers(&state));
         let noise = self.minibatch(&second, point.residual.nrows());
         let met = &noise + faer::Scale(self.batch as f64) * &second;
-        let rates: Vec<Mat<f64>> = imbalances(&point, &met)
+        let rates: Vec<Mat<f64>> = imbalance_rates(&point, &met)
             .iter()
             .enumerate()
             .map(|(k, here)| {
                 averaged(&|law| law.imbalances[k].clone()) - faer::Scale(self.unit) * here
             })
             .collect();
-        let motion =
-            self.model
-                .flatten(&symmetric_motion(&point.layers, &rates, widest(&scatter)?)?);
+        let motion = self
+            .model
+            .flatten(&symmetric_motion(&point.layers, &rates, widest)?);
         let own = HorizontalFlow::new(self.model).velocity_by(&state, &met)?;
         let drift = along.transpose() * (column(&motion) + faer::Scale(self.unit) * column(&own));
         let exact = faer::Scale(self.unit) * self.leading(&state, &along)?;
@@ -436,7 +440,7 @@ impl<'a> Slow<'a> {
 }
 
 /// R_k of noise of the second moment `noise`, n × n, per slow time: E g_kg_kᵀ − g_{k+1}ᵀg_{k+1} with g_k = A_kᵀ Γ (B_kX)ᵀ.
-fn imbalances(point: &Point, noise: &Mat<f64>) -> Vec<Mat<f64>> {
+fn imbalance_rates(point: &Point, noise: &Mat<f64>) -> Vec<Mat<f64>> {
     let (rows, columns) = (point.residual.nrows(), point.residual.ncols());
     let at = |a: usize, b: usize, c: usize, d: usize| noise[(b * rows + a, d * rows + c)];
     (0..point.depth() - 1)
