@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use thalweg::problem::{Caveat, Problem};
+use thalweg::words::counted;
 use thalweg_lab::answer::CONVENTION;
 
 /// A column's side.
@@ -109,11 +110,7 @@ impl Page {
     /// What is being solved, and how its loss is counted.
     pub fn problem(&mut self, problem: &Problem) {
         let (depth, widths) = (problem.depth(), problem.widths());
-        let layers = if depth == 1 {
-            "1 layer".into()
-        } else {
-            format!("{depth} layers")
-        };
+        let layers = counted(depth, "layer");
         let shape = if depth <= 8 {
             let widths: Vec<_> = widths.iter().map(usize::to_string).collect();
             widths.join(" → ")

@@ -645,6 +645,14 @@ impl Quantity {
         format!("{} {}", self.words, self.formula)
     }
 
+    /// What stands on an axis, with the unit: `sharpness T = tr Hessian, loss/weight²`.
+    pub fn with_unit(&self) -> String {
+        match self.unit {
+            "" => self.axis.to_owned(),
+            unit => format!("{}, {unit}", self.axis),
+        }
+    }
+
     /// Its symbol for a terminal: `λ_max`.
     pub fn plain_symbol(&self) -> String {
         self.symbol.replace(['{', '}'], "")

@@ -201,17 +201,20 @@ fn finite_arrays<'py>(py: Python<'py>, path: &[FiniteWaypoint]) -> PyResult<Boun
     put("relative_weighted_fluctuation", |point| {
         point.relative_weighted_fluctuation.unwrap_or(f64::NAN)
     })?;
-    let steps: Option<Vec<u64>> = path.iter().map(|point| point.step).collect();
-    if let Some(steps) = steps {
-        let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
-        all.set_item("step", array::column(py, steps)?)?;
-    }
+    put_steps(py, &all, path.iter().map(|point| point.step).collect())?;
     put_conditions(
         py,
         &all,
         path.iter().map(|point| &point.layer_conditions[..]),
     )?;
     Ok(all)
+}
+
+/// SGD's steps, where η and B say which they are.
+fn put_steps(py: Python<'_>, all: &Bound<'_, PyDict>, steps: Option<Vec<u64>>) -> PyResult<()> {
+    let Some(steps) = steps else { return Ok(()) };
+    let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
+    all.set_item("step", array::column(py, steps)?)
 }
 
 /// Each layer's condition number, (times, layers).
@@ -236,11 +239,7 @@ fn arrays<'py>(py: Python<'py>, path: &[Waypoint]) -> PyResult<Bound<'py, PyDict
     put("lambda_max", |point| point.lambda_max)?;
     put("fluctuation", |point| point.fluctuation)?;
     put("distance", |point| point.distance)?;
-    let steps: Option<Vec<u64>> = path.iter().map(|point| point.step).collect();
-    if let Some(steps) = steps {
-        let steps: Vec<i64> = steps.into_iter().map(|step| step as i64).collect();
-        all.set_item("step", array::column(py, steps)?)?;
-    }
+    put_steps(py, &all, path.iter().map(|point| point.step).collect())?;
     put_conditions(
         py,
         &all,

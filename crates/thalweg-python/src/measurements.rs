@@ -7,6 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
+use thalweg::words::counted;
 use thalweg_lab::run;
 
 use crate::{array, arrow};
@@ -214,9 +215,9 @@ impl Measurements {
 
     fn __repr__(&self) -> String {
         format!(
-            "Measurements({} rows: {} seeds, {})",
-            self.inner.len(),
-            self.inner.seeds().len(),
+            "Measurements({}: {}, {})",
+            counted(self.inner.len(), "row"),
+            counted(self.inner.seeds().len(), "seed"),
             self.inner.quantities().join(", ")
         )
     }

@@ -19,6 +19,11 @@ pub fn rounded(x: f64) -> String {
     }
 }
 
+/// So many of what one is called by `one`: "1 layer", "3 layers".
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// "by up to …": the largest of some fractions in per cent, and the last, unless that is the largest.
 pub(crate) fn by_up_to(largest: f64, last: f64) -> String {
     let [largest, last] = [largest, last].map(|part| format!("{:.1} %", 100.0 * part));

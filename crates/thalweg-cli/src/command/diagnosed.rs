@@ -1,5 +1,6 @@
 //! The page of a diagnosis of rows.
 
+use thalweg::words::counted;
 use thalweg_lab::answer::{PredictAnswer, Prepared};
 use thalweg_lab::diagnose::{Diagnosis, Interval, OnRows, Trial};
 
@@ -80,15 +81,20 @@ pub(super) fn page(
         }
     };
     let (isotropy, heteroscedasticity) = (&found.isotropy, &found.heteroscedasticity);
-    page.paragraph(&if found.outputs.len() == 1 {
-        "With one output its noise is isotropic, and SGD ends at the flattest minimum.".to_owned()
+    page.paragraph(&if found.noise_spectrum.len() == 1 {
+        match found.classes {
+            true => "With two classes there is one noise, since one gains what the other loses: it is isotropic, and SGD ends at the flattest minimum.",
+            false => "With one output its noise is isotropic, and SGD ends at the flattest minimum.",
+        }
+        .to_owned()
     } else if isotropy.p_value < SMALL {
         format!("It is not the same on all outputs (isotropy: {}).", tested(isotropy))
     } else {
-        format!(
-            "It may be the same and uncorrelated on all outputs (isotropy: {}): these rows cannot tell.",
-            tested(isotropy)
-        )
+        let equal = match found.classes {
+            true => "the same in all directions between the classes",
+            false => "the same and uncorrelated on all outputs",
+        };
+        format!("It may be {equal} (isotropy: {}): these rows cannot tell.", tested(isotropy))
     });
     page.paragraph(&if heteroscedasticity.p_value < SMALL {
         format!(
@@ -100,8 +106,8 @@ pub(super) fn page(
         format!("That it depends on the inputs is not seen ({}).", tested(heteroscedasticity))
     });
     page.heading(&format!(
-        "Where SGD would end, in a linear network of {} layers",
-        found.problem.depth()
+        "Where SGD would end, in a linear network of {}",
+        counted(found.problem.depth(), "layer")
     ));
     let mut ends = Table::with_heads(&[
         ("quantity", Align::Left),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use thalweg::words::counted;
 use thalweg_lab::compare::{Comparison, READING};
 use thalweg_lab::spec::Experiment;
 
@@ -20,11 +21,11 @@ pub fn page(comparison: &Comparison, experiment: &Experiment, directory: &Path) 
     page.heading("Settings");
     page.table(&particulars(experiment));
     page.heading(&format!(
-        "After {} steps at η = {}, B = {}, over {} seeds",
+        "After {} steps at η = {}, B = {}, over {}",
         comparison.step,
         number(experiment.settings.learning_rate),
         experiment.settings.batch,
-        comparison.seeds
+        counted(comparison.seeds, "seed")
     ));
     page.table(&table(comparison));
     page.paragraph(&format!("{READING} {}", units(comparison)));

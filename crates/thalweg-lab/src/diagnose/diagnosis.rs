@@ -8,6 +8,7 @@ use serde::Serialize;
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory;
+use thalweg::words::counted;
 use thalweg::{Stop, Stopped};
 
 use super::classes::{ClassNoise, Sums, of_classes, squares, sums};
@@ -153,10 +154,7 @@ const ROUNDING: f64 = 1e-11;
 impl Diagnosis {
     /// What it was made from: "342 rows and 1 input".
     pub fn size(&self) -> String {
-        let inputs = match self.input_names.len() {
-            1 => "1 input".to_owned(),
-            many => format!("{many} inputs"),
-        };
+        let inputs = counted(self.input_names.len(), "input");
         format!("{} rows and {inputs}", self.rows)
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thalweg::Stopped;
+use thalweg::words::counted;
 
 use crate::answer::AnswerError;
 use crate::images::ImageError;
@@ -17,6 +18,11 @@ pub enum DiagnoseError {
     /// There is nothing in it.
     #[error("is empty: a table begins with a line that names its columns")]
     Empty,
+    /// It is no text.
+    #[error(
+        "is neither a text in UTF-8 nor a Parquet file: write the table as CSV or Parquet (a sheet of Excel, an array of NumPy:          `pandas.DataFrame(...).to_csv(\"table.csv\", index=False)`)"
+    )]
+    Binary,
     /// It is not Parquet, though it begins as such a file.
     #[error("is a Parquet file that cannot be read: {what}")]
     Parquet {
@@ -198,7 +204,8 @@ pub enum DiagnoseError {
     },
     /// Too few rows to tell noise from fit.
     #[error(
-        "has {rows} whole rows and {inputs} inputs: at least {needed} rows are needed to tell the noise from the fit; leave columns out (--without, or `without` in a file), or add rows"
+        "has {rows} whole rows and {}: at least {needed} rows are needed to tell the noise from the fit; leave columns out (--without, or `without` in a file), or add rows",
+        counted(*inputs, "input")
     )]
     TooFewRows {
         /// Rows there are.

@@ -6,6 +6,7 @@ use thalweg::data::DataError;
 use thalweg::evaluation::EvaluationError;
 use thalweg::model::ModelError;
 use thalweg::train::TrainError;
+use thalweg::words::counted;
 
 use crate::diagnose::DiagnoseError;
 use crate::images::ImageError;
@@ -56,8 +57,10 @@ pub enum NetworkError {
     },
     /// A table's columns are not as many as the network's inputs and outputs.
     #[error(
-        "{} has {found_inputs} inputs ({inputs}) and {found_outputs} outputs ({outputs}): say `inputs = {found_inputs}` and `outputs = {found_outputs}` of the network",
-        path.display()
+        "{} has {} ({inputs}) and {} ({outputs}): say `inputs = {found_inputs}` and `outputs = {found_outputs}` of the network",
+        path.display(),
+        counted(*found_inputs, "input"),
+        counted(*found_outputs, "output")
     )]
     TableEnds {
         /// The file.

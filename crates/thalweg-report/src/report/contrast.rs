@@ -63,7 +63,7 @@ fn draw(runs: &Contrast, by_step: bool) -> Figure {
         ("against slow time", "slow time u = η² t/B")
     };
     let panel = |ends: &Ends| {
-        let panel = Panel::new("", Axis::log(label), Axis::log(ends.quantity.axis));
+        let panel = Panel::new("", Axis::log(label), Axis::log(ends.quantity.with_unit()));
         let runs = runs.runs.iter().enumerate();
         runs.fold(panel, |panel, (i, run)| {
             let points = curve(run, &ends.quantity, by_step);

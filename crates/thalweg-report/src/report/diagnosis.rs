@@ -5,6 +5,7 @@ use super::page::{HEADING, Head, page};
 use super::section::Section;
 use crate::plot::{self, Axis, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
+use thalweg::words;
 use thalweg_lab::diagnose::{Diagnosis, Interval, OnRows};
 use thalweg_lab::provenance::LOSS_CONVENTION;
 use thalweg_lab::quantity::{FLUCTUATION, LAMBDA_MAX, SHARPNESS};
@@ -23,7 +24,7 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
     };
     let end = FigureResult {
         id: "end".to_owned(),
-        title: format!("Where SGD would end, with {} layers", found.problem.depth()),
+        title: format!("Where SGD would end, with {}", words::counted(found.problem.depth(), "layer")),
         caption: format!(
             "The sharpness that is predicted as η → 0, now and if the training were changed; below, with 95 % intervals. {}",
             found.doubt().unwrap_or_default()
@@ -175,7 +176,7 @@ fn changes(found: &Diagnosis) -> Figure {
             "change, numbered below (1: none)",
             found.interventions.len(),
         ),
-        Axis::log(SHARPNESS.axis),
+        Axis::log(SHARPNESS.with_unit()),
     )
     .with("T", numbered(|sharpness, _| sharpness), Look::scattered(0))
     .with(

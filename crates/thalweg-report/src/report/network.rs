@@ -87,7 +87,7 @@ fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {
                 y: p.value.mean,
                 error: p.value.standard_error.unwrap_or(0.0),
             });
-        let mut panel = Panel::new("", Axis::log("step t"), Axis::log(quantity.axis)).with(
+        let mut panel = Panel::new("", Axis::log("step t"), Axis::log(quantity.with_unit())).with(
             "SGD, mean ± s.e. over seeds",
             measured.collect(),
             Look::measured(0),

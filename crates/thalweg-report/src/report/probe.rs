@@ -39,13 +39,13 @@ pub fn page(directory: &Path) -> Result<String, ReportError> {
     Ok(page::page(&head, "", &[section]))
 }
 
-/// What is shown, in order: the quantities that are known, then the others; each by its key and its axis.
+/// What is shown, in order: the quantities that are known, then the others; each by its key and its axis with the unit.
 fn shown(log: &ProbeLog) -> Vec<(String, String)> {
     let there = log.quantities();
     let probed = quantity::probed();
     let known = probed.iter().filter(|known| there.contains(&&*known.key));
     let mut all: Vec<_> = known
-        .map(|known| (known.key.clone().into_owned(), known.axis.to_owned()))
+        .map(|known| (known.key.clone().into_owned(), known.with_unit()))
         .collect();
     let own = |key: &&str| probed.iter().all(|known| known.key != **key);
     let others = there.iter().copied().filter(own);

@@ -21,7 +21,7 @@ pub fn along(
     let title = [if of_starts { START } else { "" }, &slice.words];
     let title = title.into_iter().filter(|words| !words.is_empty());
     let title = title.collect::<Vec<_>>().join(", ");
-    let mut panel = Panel::new(title, x.axis(), Axis::log(quantity.axis));
+    let mut panel = Panel::new(title, x.axis(), Axis::log(quantity.with_unit()));
     let (mut of_some_seeds, mut starts) = (Vec::new(), Vec::new());
     let rows = evenly(slice.points.len());
     let count = rows.len();
@@ -145,7 +145,7 @@ pub fn over_steps(
         let mut panel = Panel::new(
             words.join(", "),
             Axis::log("step t"),
-            Axis::log(quantity.axis),
+            Axis::log(quantity.with_unit()),
         );
         let mut of_some_seeds = Vec::new();
         for (n, &column) in columns.iter().enumerate() {

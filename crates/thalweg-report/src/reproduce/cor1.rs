@@ -136,7 +136,7 @@ fn growth_panel(growths: Vec<Growth>) -> Panel {
     let mut panel = Panel::new(
         "V = Σx = I_{2}, √Σε = (1, √κ)",
         Axis::log("κ(Σε)"),
-        Axis::log("T / D"),
+        Axis::log("T / D, loss/weight²"),
     );
     for (n, growth) in growths.into_iter().enumerate() {
         let name = format!("T, D = {}", growth.depth);

@@ -132,7 +132,7 @@ fn growth_panel() -> Panel {
     let panel = Panel::new(
         "growth with dimension, b = c = ¼",
         Axis::log("d"),
-        Axis::log("T"),
+        Axis::log("T, loss/weight²"),
     );
     NOISES
         .into_iter()

@@ -103,7 +103,7 @@ fn flattest_panel([built, right, printed]: Curves) -> Panel {
     Panel::new(
         "V = Σx = I_{2}",
         Axis::linear("depth D"),
-        Axis::linear("least sharpness T_{min}").including(0.0),
+        Axis::linear("least sharpness T_{min}, loss/weight²").including(0.0),
     )
     .with("T_{min} of constructed weights", built, Look::scattered(0))
     .with("D d² (corrected)", right, Look::flow(0))

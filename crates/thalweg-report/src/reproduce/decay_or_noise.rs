@@ -163,7 +163,7 @@ fn panel(ran: &Ran, curve: Vec<Point>) -> Result<Panel, ReproduceError> {
     Ok(Panel::new(
         "where SGD ends",
         Axis::log("strength of decay λB/η, loss²/weight^{4}"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     )
     .with("flow, to its end", curve, Look::flow(0))
     .with("SGD, mean of the last fifth", ends, Look::scattered(0))

@@ -125,7 +125,7 @@ fn claims(ran: &Ran) -> Result<Vec<Claim>, ReproduceError> {
 
 fn panel(ran: &Ran, case: &str, title: &str) -> Result<Panel, ReproduceError> {
     let mut limit = f64::NAN;
-    let mut panel = Panel::new(title, Axis::log("step t"), Axis::log(SHARPNESS.axis));
+    let mut panel = Panel::new(title, Axis::log("step t"), Axis::log(SHARPNESS.with_unit()));
     for (i, gain) in GAINS.into_iter().enumerate() {
         let name = name(case, gain);
         let flows = ran.compared(&name, &SLOW_FLOW)?;

@@ -68,7 +68,7 @@ pub fn show(ran: &Ran, context: Context<'_>) -> Result<Exhibit, ReproduceError> 
     let panel = Panel::new(
         "√Σε = (10, 0.1)",
         Axis::linear("step t"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     )
     .with(
         format!("SGD, mean ± s.e. of {} seeds", going.1.count()),

@@ -89,7 +89,7 @@ fn panel(ran: &Ran, name: &str, title: &str) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         title,
         Axis::log("step t"),
-        Axis::log(condition_number(1).axis),
+        Axis::log(condition_number(1).with_unit()),
     );
     for (layer, quantity) in (1..=DEPTH).map(condition_number).enumerate() {
         let limit = flows.limit(&quantity)?;

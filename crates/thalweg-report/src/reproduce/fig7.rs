@@ -92,7 +92,7 @@ fn panel(ran: &Ran, quantity: &Quantity) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         format!("{} after 10^{{5}} steps", quantity.symbol),
         Axis::linear("depth D"),
-        Axis::log(quantity.axis),
+        Axis::log(quantity.with_unit()),
     );
     for (i, kind) in KINDS.into_iter().enumerate() {
         let (mut measured, mut flow, mut exact) = (Vec::new(), Vec::new(), Vec::new());

@@ -106,7 +106,7 @@ fn panel(
     Ok(Panel::new(
         title(depth, noise),
         Axis::linear("step t"),
-        Axis::linear(quantity.axis),
+        Axis::linear(quantity.with_unit()),
     )
     .with(
         format!(

@@ -142,7 +142,7 @@ fn panel(ran: &Ran) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         "one start, three scales of labels",
         Axis::linear("step t"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     );
     for (i, scale) in SCALES.into_iter().enumerate() {
         let (_, trials) = ran.linear(&name(scale))?;

@@ -149,7 +149,7 @@ fn panel(title: &str, samples: u64, all: Vec<Means>) -> Panel {
     let panel = Panel::new(
         title,
         Axis::linear("depth D"),
-        Axis::log("initial sharpness T"),
+        Axis::log("initial sharpness T, loss/weight²"),
     );
     all.into_iter()
         .enumerate()

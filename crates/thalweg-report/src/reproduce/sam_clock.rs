@@ -172,7 +172,7 @@ fn by_step(ran: &Ran) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         "by the step",
         Axis::linear("step t"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     );
     for (i, (run, title, _)) in CLOCKED.into_iter().enumerate() {
         let curve = ran.linear(run)?.1.curve(&SHARPNESS.key);
@@ -194,7 +194,7 @@ fn by_clock(ran: &Ran, learning_rate: f64) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         "by its own clock",
         Axis::linear("slow time u × speed of the clock"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     )
     .with(
         "slow flow",
@@ -214,7 +214,7 @@ fn normalised(ran: &Ran) -> Result<Panel, ReproduceError> {
     Ok(Panel::new(
         "normalised, from SGD's end",
         Axis::linear("step t"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     )
     .with(
         "SAM, normalised",

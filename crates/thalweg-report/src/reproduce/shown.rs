@@ -143,9 +143,9 @@ impl Shown for Quantity {
 
     fn axis_of_networks(&self) -> Axis {
         if *self == FLUCTUATION {
-            Axis::log(self.axis)
+            Axis::log(self.with_unit())
         } else {
-            Axis::linear(self.axis)
+            Axis::linear(self.with_unit())
         }
     }
 

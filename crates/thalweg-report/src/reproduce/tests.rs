@@ -298,7 +298,7 @@ fn every_letter_of_a_picture_is_in_the_font() {
 fn every_letter_of_the_measured_quantities_is_in_the_font() {
     use thalweg_lab::quantity::{SCALARS, condition_number};
     for quantity in SCALARS.into_iter().chain([condition_number(3)]) {
-        for text in [quantity.axis, &*quantity.symbol] {
+        for text in [&*quantity.with_unit(), &*quantity.symbol] {
             assert!(
                 missing_glyphs(text).is_empty(),
                 "{text}: {:?}",

@@ -95,7 +95,7 @@ fn panel(ran: &Ran, learning_rate: f64) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         title(learning_rate),
         Axis::log("step t"),
-        Axis::log("T, λ_{max}"),
+        Axis::log("T, λ_{max}, loss/weight²"),
     );
     for (i, quantity) in [SHARPNESS, LAMBDA_MAX].into_iter().enumerate() {
         let symbol = &quantity.symbol;

@@ -134,7 +134,7 @@ fn ends(ran: &Ran) -> Result<Panel, ReproduceError> {
     Ok(Panel::new(
         "where it ends",
         Axis::linear("angle between noise and signal axes, degrees"),
-        Axis::linear(SHARPNESS.axis),
+        Axis::linear(SHARPNESS.with_unit()),
     )
     .with("SGD, mean of the last fifth", of_sgd, Look::scattered(0))
     .with(DRIFT_NAME, of_drift, Look::flow(1))
@@ -149,7 +149,7 @@ fn path(quantity: &Quantity, ran: &Ran) -> Result<Panel, ReproduceError> {
     Ok(Panel::new(
         format!("{SHOWN}°: {} on the way", quantity.symbol),
         Axis::linear("step t"),
-        Axis::linear(quantity.axis),
+        Axis::linear(quantity.with_unit()),
     )
     .with(
         format!("SGD, mean ± s.e. of {} seeds", trials.count()),

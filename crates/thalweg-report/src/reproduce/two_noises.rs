@@ -111,7 +111,7 @@ fn linear_panel(row: &Row, ran: &Ran) -> Result<Panel, ReproduceError> {
     let mut panel = Panel::new(
         "linear network",
         Axis::log("step t"),
-        Axis::log(quantity.axis),
+        Axis::log(quantity.with_unit()),
     );
     for (i, kind) in KINDS.into_iter().enumerate() {
         let name = linear_name(kind);

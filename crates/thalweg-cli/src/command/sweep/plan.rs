@@ -1,6 +1,7 @@
 //! `thalweg sweep plan`: the cells, and what they will take.
 
 use clap::Args;
+use thalweg::words::counted;
 use thalweg_lab::answer;
 use thalweg_lab::sweep::{Estimate, Sweep, estimate};
 
@@ -73,7 +74,11 @@ fn page(sweep: &Sweep, estimate: &Estimate) -> String {
         axes.row([column.name.clone(), column.values.len().to_string(), shown]);
     }
     page.table(&axes);
-    page.heading(&format!("{} cells", sweep.cells()));
+    let all = counted(sweep.cells(), "cell");
+    page.heading(&match sweep.cells() > LISTED {
+        true => format!("{all}, of which the first {LISTED} are"),
+        false => all,
+    });
     let mut heads = vec![("cell", Align::Right)];
     heads.extend(sweep.columns().map(|column| (&*column.name, Align::Right)));
     let mut cells = Table::with_heads(&heads);
@@ -81,14 +86,11 @@ fn page(sweep: &Sweep, estimate: &Estimate) -> String {
         let point = sweep.point(number).into_iter().map(|value| value.words());
         cells.row([number.to_string()].into_iter().chain(point));
     }
-    if sweep.cells() > LISTED {
-        cells.row(["…"]);
-    }
     page.table(&cells);
     page.heading("Time and disk");
     let mut takes = Table::new(&[Align::Left, Align::Left]);
     takes.row(["time of one core".to_owned(), time(estimate.core_seconds)]);
-    let here = format!("here, on {} cores", estimate.cores);
+    let here = format!("here, on {}", counted(estimate.cores, "core"));
     takes.row([here, time(estimate.seconds)]);
     takes.row(["disk".to_owned(), size(estimate.bytes)]);
     page.table(&takes);

@@ -14,6 +14,9 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Entries that say that there is none, in small letters.
 const GAPS: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "?", "."];
 
+/// So many bytes are looked at to tell whether it is text.
+const HEAD: usize = 1024;
+
 /// How much is read at once.
 const BUFFER: usize = 1 << 18;
 
@@ -34,7 +37,7 @@ impl<'t> Csv<'t> {
     /// The table that `text` holds: a header, and a record a line; columns stand between commas, semicolons, tabs or bars.
     ///
     /// # Errors
-    /// When it cannot be read, is empty, or is no text.
+    /// When it cannot be read, is empty, or is not text in UTF-8.
     pub fn new(text: impl Read + 't) -> Result<Self, DiagnoseError> {
         let mut text = BufReader::with_capacity(BUFFER, text);
         let packed = text.fill_buf()?.starts_with(&[0x1f, 0x8b]);
@@ -47,6 +50,10 @@ impl<'t> Csv<'t> {
         let start = text.fill_buf()?;
         if start.is_empty() {
             return Err(DiagnoseError::Empty);
+        }
+        // No table in UTF-8 holds a zero byte; zip archives, NumPy's files and UTF-16 begin with some.
+        if start.iter().take(HEAD).any(|byte| *byte == 0) {
+            return Err(DiagnoseError::Binary);
         }
         let header = start.split(|byte| *byte == b'\n').next().unwrap_or(start);
         let count = |delimiter: &u8| header.iter().filter(|byte| *byte == delimiter).count();
@@ -95,6 +102,11 @@ fn cell(entry: &[u8]) -> Option<Cell> {
     // NaN is a number to the parser.
     if let Some(value) = text.parse::<f64>().ok().filter(|value| !value.is_nan()) {
         return Some(Cell::Number(value));
+    }
+    for value in [true, false] {
+        if text.eq_ignore_ascii_case(if value { "true" } else { "false" }) {
+            return Some(Cell::Truth(value));
+        }
     }
     let gap = GAPS.iter().any(|gap| text.eq_ignore_ascii_case(gap));
     Some(if gap || text.eq_ignore_ascii_case("-nan") {

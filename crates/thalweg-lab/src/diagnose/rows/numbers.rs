@@ -30,6 +30,7 @@ pub fn numbers(text: impl Read) -> Result<Mat<f64>, DiagnoseError> {
                     continue;
                 }
                 Cell::Number(value) => value.to_string(),
+                Cell::Truth(value) => value.to_string(),
                 Cell::Words(words) => words.clone(),
                 Cell::Gap => "a gap".to_owned(),
             };

@@ -83,7 +83,7 @@ fn said(text: &str) -> String {
 fn cell(field: &Field) -> Cell {
     let number = match field {
         Field::Null => return Cell::Gap,
-        Field::Bool(value) => f64::from(u8::from(*value)),
+        Field::Bool(value) => return Cell::Truth(*value),
         Field::Byte(value) => f64::from(*value),
         Field::Short(value) => f64::from(*value),
         Field::Int(value) => f64::from(*value),

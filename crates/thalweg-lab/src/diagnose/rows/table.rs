@@ -15,6 +15,8 @@ pub enum Cell {
     Gap,
     /// A number.
     Number(f64),
+    /// True or false: 1 or 0 where it is a number, `true` or `false` where it names a class.
+    Truth(bool),
     /// Anything else.
     Words(String),
 }
@@ -153,6 +155,20 @@ impl<R: Records> TableRows<R> {
         self.records.names()[column].clone()
     }
 
+    /// Puts the next record into `cells`; false at the end.
+    fn next(&mut self) -> Result<bool, DiagnoseError> {
+        let there = self.records.next(&mut self.cells)?;
+        for (column, cell) in self.cells.iter_mut().enumerate() {
+            if let Cell::Truth(value) = *cell {
+                *cell = match self.targets == [column] {
+                    true => Cell::Words(value.to_string()),
+                    false => Cell::Number(f64::from(u8::from(value))),
+                };
+            }
+        }
+        Ok(there)
+    }
+
     /// Learns the columns' kinds, and says whether the row of `cells` is whole.
     fn whole(&mut self) -> Result<bool, DiagnoseError> {
         let mut gap = None;
@@ -245,6 +261,7 @@ impl<R: Records> TableRows<R> {
         let class = match &self.cells[column] {
             Cell::Words(words) => words.clone(),
             Cell::Number(value) => value.to_string(),
+            Cell::Truth(value) => value.to_string(),
             Cell::Gap => return Ok(()),
         };
         let next = self.class_names.len();
@@ -279,10 +296,7 @@ fn has_decimal_comma(words: &str) -> bool {
 impl<R: Records> Rows for TableRows<R> {
     fn read(&mut self, row: &mut Row) -> Result<bool, DiagnoseError> {
         loop {
-            let mut cells = std::mem::take(&mut self.cells);
-            let there = self.records.next(&mut cells)?;
-            self.cells = cells;
-            if !there {
+            if !self.next()? {
                 return match self.gaps.columns.iter().max_by_key(|(_, count)| **count) {
                     Some((column, _)) if row.inputs.is_empty() && row.targets.is_empty() => {
                         Err(DiagnoseError::OnlyGaps {
@@ -305,10 +319,7 @@ impl<R: Records> Rows for TableRows<R> {
             }
             if row.inputs.is_empty() {
                 // Columns of numbers that begin with a word look like columns of words, until the next row.
-                let mut cells = std::mem::take(&mut self.cells);
-                let there = self.records.next(&mut cells)?;
-                self.cells = cells;
-                if there {
+                if self.next()? {
                     self.whole()?;
                 }
                 return Err(DiagnoseError::NoInputs);

@@ -174,6 +174,12 @@ fn wrong_tables_are_refused_with_place_and_way_out() {
             "line 3, column `a`: not UTF-8",
         ),
         (
+            "a zip archive, as NumPy and Excel write them",
+            b"PK\x03\x04\x14\x00\x00\x00\x08\x00,y\n".to_vec(),
+            "y",
+            "neither a text in UTF-8 nor a Parquet file",
+        ),
+        (
             "a header that is no text",
             [&[0xff][..], b",y\n1,2\n"].concat(),
             "y",
@@ -634,6 +640,32 @@ fn classes_are_shares_and_their_noise_sums_to_zero() {
     }
     assert_eq!(found.noise_spectrum.len(), 2);
     assert!(found.sharpness.value >= found.min_sharpness.value);
+}
+
+/// True and false are 1 and 0 among inputs and several targets, and classes as the only target.
+#[test]
+fn truth_is_a_number_or_a_class() {
+    let table = |said: [&str; 2]| {
+        lines("a,b,y", |i| {
+            let said = |at: usize| said[(x(at) > 20.0) as usize];
+            format!("{},{},{}", x(i), said(i + 3), said(i + 5))
+        })
+    };
+    let words = table(["False", "TRUE"]);
+    let mut rows = TableRows::new(Csv::new(words.as_bytes()).unwrap(), &asked("y")).unwrap();
+    Gathered::new(&mut rows, 0).unwrap();
+    assert_eq!(rows.input_names(), ["a", "b"]);
+    assert!(rows.classes() && rows.left_out().is_empty());
+    let mut names = rows.target_names();
+    names.sort();
+    assert_eq!(names, ["false", "true"]);
+
+    let (words, numbers) = (words.as_bytes(), table(["0", "1"]));
+    let [of_words, of_numbers] = [words, numbers.as_bytes()].map(|text| diagnose(text, "b,y"));
+    assert_eq!(
+        of_words.unwrap().noise.covariance,
+        of_numbers.unwrap().noise.covariance
+    );
 }
 
 /// The linear fit of characters as 0 and 1 is the table of which follows which: Σε is the mean of diag q − q qᵀ over what came before.
