@@ -1,6 +1,7 @@
 //! Standard output: one complete answer, written at once.
 
 use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 
@@ -26,6 +27,21 @@ pub fn print(answer: &str) -> Result<(), Failure> {
 pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }
+
+/// Refuses to write `written` where it is the file `read` from which the answer is made.
+///
+/// # Errors
+/// When they are one file.
+pub fn not_over(written: &Path, read: &Path) -> Result<(), Failure> {
+    match (written.canonicalize(), read.canonicalize()) {
+        (Ok(written), Ok(same)) if written == same => Err(Failure::input(Over(written))),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}: is what is read here, and would be written over; give the answer another name", .0.display())]
+struct Over(PathBuf);
 
 #[derive(Debug, thiserror::Error)]
 #[error("standard output could not be written")]

@@ -10,6 +10,7 @@ use thalweg_lab::diagnose::{
 };
 use thalweg_lab::saved::SavedNetwork;
 use thalweg_lab::shell::quoted;
+use thalweg_lab::spec::problem_file_of;
 use thalweg_lab::store::write_whole;
 use thalweg_report::report::{diagnosis, token_diagnosis};
 
@@ -93,6 +94,15 @@ pub struct Arguments {
     /// Write the answer as a page for a browser too
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     html: Option<PathBuf>,
+    /// Write Σx, V and Σε as a problem file, for `predict`, `flow`, `simulate` and
+    /// `design`
+    #[arg(
+        long,
+        value_name = "FILE",
+        verbatim_doc_comment,
+        help_heading = "Output"
+    )]
+    problem: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -101,6 +111,9 @@ Examples:
     thalweg diagnose table.csv --targets a,b
   And does SGD on its rows end where the theory says?
     thalweg diagnose table.csv --targets a,b --simulate
+  What would make SGD end flatter? The data as a problem of their own:
+    thalweg diagnose table.csv --targets a,b --problem problem.toml
+    thalweg design problem.toml --ratio 1.1 --learning-rate 0.01 --batch 32
   With the clock at your step size and batch, as data:
     thalweg diagnose table.csv --targets a,b --depth 3 --learning-rate 0.01 \\
       --batch 32 --json
@@ -119,6 +132,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let path = arguments.file.clone();
         Failure::input(Named { path, fault: error })
     };
+    for written in arguments.html.iter().chain(&arguments.problem) {
+        output::not_over(written, &arguments.file)?;
+    }
     let asked = Columns {
         targets: names(&arguments.targets),
         without: names(&arguments.without),
@@ -155,15 +171,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let run = || OnRows::both(&found, step, seconds, interrupt::asked());
     let on_rows = progress::waiting("running SGD on them", run)?;
+    // First what no full disk keeps from the reader.
+    if arguments.json {
+        output::print_json(&answer::diagnosed(&found, &on_rows))?;
+    } else {
+        output::print(&diagnosed::page(&found, &on_rows, step)?)?;
+    }
     if let Some(path) = &arguments.html {
         let data = arguments.file.display().to_string();
         let page = diagnosis(&found, &on_rows, &data, &command(arguments));
         write_whole(path, page.as_bytes()).map_err(Failure::work)?;
     }
-    if arguments.json {
-        output::print_json(&answer::diagnosed(&found, &on_rows))?;
-    } else {
-        output::print(&diagnosed::page(&found, &on_rows, step)?)?;
+    if let Some(path) = &arguments.problem {
+        write_whole(path, problem_file_of(&found.problem).as_bytes()).map_err(Failure::work)?;
     }
     interrupt::if_cut_short()
 }
@@ -218,6 +238,7 @@ fn tokens(arguments: &Arguments, saved: &SavedNetwork, settings: &Settings) -> R
         ("--depth", arguments.depth.is_some()),
         ("--simulate", arguments.simulate),
         ("--resamples", arguments.resamples.is_some()),
+        ("--problem", arguments.problem.is_some()),
     ];
     if let Some((flag, _)) = meaningless.into_iter().find(|(_, given)| *given) {
         let path = path.clone();
@@ -228,16 +249,17 @@ fn tokens(arguments: &Arguments, saved: &SavedNetwork, settings: &Settings) -> R
         let path = path.clone();
         Failure::input(Named { path, fault })
     })?;
+    if arguments.json {
+        output::print_json(&answer::diagnosed_tokens(&found))?;
+    } else {
+        output::print(&diagnosed_tokens::page(&found))?;
+    }
     if let Some(html) = &arguments.html {
         let data = path.display().to_string();
         let page = token_diagnosis(&found, &data, &command(arguments));
         write_whole(html, page.as_bytes()).map_err(Failure::work)?;
     }
-    if arguments.json {
-        output::print_json(&answer::diagnosed_tokens(&found))
-    } else {
-        output::print(&diagnosed_tokens::page(&found))
-    }
+    Ok(())
 }
 
 fn opened(path: &Path, asked: &Columns) -> Result<Opened, DiagnoseError> {

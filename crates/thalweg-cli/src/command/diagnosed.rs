@@ -8,9 +8,6 @@ use crate::exit::Failure;
 use crate::number::{about, number, percent, significant};
 use crate::page::{Align, Page, Table};
 
-/// A p-value below this counts as a finding.
-pub(super) const SMALL: f64 = 0.05;
-
 /// The most outputs that are listed.
 const LISTED: usize = 20;
 
@@ -83,12 +80,12 @@ pub(super) fn page(
     let (isotropy, heteroscedasticity) = (&found.isotropy, &found.heteroscedasticity);
     page.paragraph(&if found.noise_spectrum.len() == 1 {
         match found.classes {
-            true => "With two classes there is one noise, since one gains what the other loses: it is isotropic, and SGD ends at the flattest minimum.",
-            false => "With one output its noise is isotropic, and SGD ends at the flattest minimum.",
+            true => "With two classes there is one noise, since one gains what the other loses: SGD ends at the flattest minimum if it does not depend on the inputs.",
+            false => "With one output there is one noise: SGD ends at the flattest minimum if it does not depend on the inputs.",
         }
         .to_owned()
-    } else if isotropy.p_value < SMALL {
-        format!("It is not the same on all outputs (isotropy: {}).", tested(isotropy))
+    } else if isotropy.rejects() {
+        format!("It is louder in some directions of the outputs than in others (isotropy: {}).", tested(isotropy))
     } else {
         let equal = match found.classes {
             true => "the same in all directions between the classes",
@@ -96,7 +93,7 @@ pub(super) fn page(
         };
         format!("It may be {equal} (isotropy: {}): these rows cannot tell.", tested(isotropy))
     });
-    page.paragraph(&if heteroscedasticity.p_value < SMALL {
+    page.paragraph(&if heteroscedasticity.rejects() {
         format!(
             "It depends on the inputs ({}), or the targets are no linear functions of them: the closed forms below do not hold, and say at best \
              where SGD tends.",
@@ -130,12 +127,16 @@ pub(super) fn page(
         ]);
     }
     page.table(&ends);
+    if let Some(turned) = found.turned() {
+        page.paragraph(&turned);
+    }
     if let Some(doubt) = found.doubt() {
         page.paragraph(&doubt);
     }
     if step.is_some() {
         let prepared = Prepared::plain(&found.problem, step);
-        let answer = PredictAnswer::new(&prepared, false)?;
+        let mut answer = PredictAnswer::new(&prepared, false)?;
+        answer.follow_axes()?;
         if let Some(run) = &answer.run {
             let at = &run.validity;
             let stability = at
@@ -174,7 +175,8 @@ pub(super) fn page(
         ]);
     }
     page.table(&changes);
-    page.paragraph("`thalweg design` finds how much of each takes T where you want it.");
+    page.paragraph("With --problem FILE these data are written as a problem, for which `thalweg design FILE` finds how much added noise, weighting, decay or whitening takes T where \
+         you want it.");
     Ok(page.finish())
 }
 
@@ -230,6 +232,14 @@ fn simulated(page: &mut Page, found: &Diagnosis, on_rows: &[OnRows]) {
         "–".to_owned(),
         "–".to_owned(),
     ]);
+    if let Some(end) = &found.exact_drift {
+        table.row([
+            "where SGD's own drift rests, η → 0".to_owned(),
+            significant(end.sharpness, 5),
+            "–".to_owned(),
+            "–".to_owned(),
+        ]);
+    }
     if let Some(least) = on_rows.iter().find_map(|on| on.least) {
         table.row([
             "least fluctuation over the rows, η → 0".to_owned(),

@@ -60,7 +60,7 @@ pub(super) fn page(found: &TokenDiagnosis) -> String {
         page.paragraph(&sentence);
     }
     let p = significant(found.isotropy.p_value, 2);
-    let isotropy = if found.isotropy.p_value < super::diagnosed::SMALL {
+    let isotropy = if found.isotropy.rejects() {
         format!(
             "The noise is not the same on all tokens (isotropy: p = {p}, by whole windows, of which {} were looked at).",
             found.sequences

@@ -225,10 +225,7 @@ impl Shown<'_> {
             ("limit η → 0", Align::Right),
             ("unit", Align::Left),
         ]);
-        let limits = match &self.0.exact_drift {
-            Some(end) => [end.sharpness, end.lambda_max, end.fluctuation],
-            None => self.0.sharpness_lambda_max_fluctuation(),
-        };
+        let limits = self.0.end_of_sgd();
         for (i, quantity) in [SHARPNESS, LAMBDA_MAX, FLUCTUATION].iter().enumerate() {
             let mean = simulated.means.as_ref().map(|means| means[i]);
             let error = mean.and_then(|mean| mean.standard_error);

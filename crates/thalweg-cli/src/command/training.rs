@@ -9,7 +9,7 @@ use thalweg_lab::quantity::{
     self, FLUCTUATION, LAMBDA_MAX, LOSS, PRECONDITIONED_LAMBDA_MAX, RATIO, SHARPNESS,
     TRAINED_LAMBDA_MAX,
 };
-use thalweg_lab::run::{CLEAR, Change, Direction, Runnable as _, SeedMean};
+use thalweg_lab::run::{Change, Direction, Runnable as _, SeedMean};
 use thalweg_lab::store::divergence;
 
 use crate::number::{number, significant};
@@ -173,8 +173,7 @@ impl Shown<'_> {
             format!("{parts} (with one seed, a change cannot be told from chance).")
         } else {
             format!(
-                "{parts} (a change is clear where the mean over seeds of ln(end/start) is {CLEAR} of its standard errors \
-                 from 0)."
+                "{parts} (a change is clear where chance would make such a mean over seeds of ln(end/start) once in 370 times at most)."
             )
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::CONVENTION;
+use super::predict::numbers_at;
 use crate::diagnose::{Diagnosis, Interval, OnRows, TOKEN_LOSS, TokenDiagnosis};
 
 /// `found` as one JSON object, with SGD on the rows themselves where it was run; what is infinite or undefined is null.
@@ -26,6 +27,7 @@ pub fn diagnosed(found: &Diagnosis, on_rows: &[OnRows]) -> Value {
         "min_sharpness": number(&found.min_sharpness),
         "lambda_max": number(&found.lambda_max),
         "fluctuation": number(&found.fluctuation),
+        "exact_drift": found.exact_drift.as_ref().map(numbers_at),
         "doubt": found.doubt(),
         "isotropy": found.isotropy,
         "heteroscedasticity": found.heteroscedasticity,
@@ -60,6 +62,7 @@ pub fn diagnosed_tokens(found: &TokenDiagnosis) -> Value {
         "heteroscedasticity": null,
         "sharpness": null,
         "min_sharpness": null,
+        "exact_drift": null,
         "doubt": null,
         "lambda_max": null,
         "clock": found.clock,

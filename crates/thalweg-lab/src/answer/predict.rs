@@ -161,6 +161,11 @@ fn numbers(sharpness: f64, fluctuation: f64, lambda_max: f64) -> Value {
     })
 }
 
+/// The same of a point of the flow.
+pub(super) fn numbers_at(point: &Waypoint) -> Value {
+    numbers(point.sharpness, point.fluctuation, point.lambda_max)
+}
+
 /// What depends on the step size and the batch.
 #[derive(Debug)]
 pub struct PredictedRun {
@@ -336,6 +341,14 @@ impl<'p> PredictAnswer<'p> {
         }
     }
 
+    /// T, λ_max and F where SGD ends as η → 0: where the exact drift rests, if that was [sought](Self::follow_axes) and found.
+    pub fn end_of_sgd(&self) -> [f64; 3] {
+        match &self.exact_drift {
+            Some(end) => [end.sharpness, end.lambda_max, end.fluctuation],
+            None => self.sharpness_lambda_max_fluctuation(),
+        }
+    }
+
     /// Runs SGD of `problem`, as it was before it was prepared, at its own step, until `more` says that time is up; does nothing
     /// without a step.
     ///
@@ -421,9 +434,6 @@ impl<'p> PredictAnswer<'p> {
         let without_forces = self.end.is_some();
         let without_forces =
             without_forces.then(|| numbers(p.sharpness, p.fluctuation, p.lambda_max));
-        let exact_drift = self.exact_drift.as_ref();
-        let exact_drift =
-            exact_drift.map(|end| numbers(end.sharpness, end.fluctuation, end.lambda_max));
         let layers = self
             .layers()
             .iter()
@@ -471,7 +481,7 @@ impl<'p> PredictAnswer<'p> {
             "initial_sharpness": { "kaiming": self.kaiming, "xavier": self.xavier },
             "condition_bounds": bounds,
             "noise_misalignment": self.misalignment,
-            "exact_drift": exact_drift,
+            "exact_drift": self.exact_drift.as_ref().map(numbers_at),
             "run": run,
             "simulated": self.simulated.as_ref().map(SimulatedEnd::json),
             "layers": layers.collect::<Vec<_>>(),

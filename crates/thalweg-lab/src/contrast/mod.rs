@@ -35,7 +35,7 @@ pub use fields::FieldDifference;
 
 use crate::run::{Measurements, Runnable};
 use crate::spec::{Experiment, NetworkExperiment, Node};
-use crate::store::{StoreError, is_network, is_run, load};
+use crate::store::{StoreError, begun_on, is_network, is_run, load};
 
 /// Runs beside one another, the first being the one that others are measured by.
 #[derive(Clone, Debug)]
@@ -129,6 +129,11 @@ impl ContrastedRun {
     fn read<E: Runnable>(directory: &Path) -> Result<Self, StoreError> {
         let run = load::<E>(directory)?;
         let diverged = run.outcomes.iter().filter(|o| o.diverged_at.is_some());
+        let mut specification = run.experiment.to_node();
+        // Files of one name may hold other data.
+        if let (_, Some(data)) = begun_on::<E>(directory)? {
+            specification.put("data_fingerprint", data.as_str().into());
+        }
         Ok(Self {
             label: directory.display().to_string(),
             directory: directory.to_owned(),
@@ -136,7 +141,7 @@ impl ContrastedRun {
             steps: run.experiment.steps(),
             seeds: run.experiment.seeds().len(),
             diverged: diverged.count(),
-            specification: run.experiment.to_node(),
+            specification,
             measurements: run.measurements,
         })
     }

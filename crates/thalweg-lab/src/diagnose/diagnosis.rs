@@ -1,25 +1,26 @@
 //! The whole answer for some rows: their noise, where SGD would go, and what would change that.
 
-use std::collections::BTreeSet;
-
 use faer::{Mat, Side};
 use rayon::prelude::*;
 use serde::Serialize;
+use thalweg::flow::Waypoint;
 use thalweg::problem::Problem;
 use thalweg::random::{Purpose, Stream};
 use thalweg::theory;
-use thalweg::words::counted;
+use thalweg::words::{counted, rounded};
 use thalweg::{Stop, Stopped};
 
 use super::classes::{ClassNoise, Sums, of_classes, squares, sums};
+use super::doubts::Doubts;
 use super::draw::resampled;
 use super::gathered::Gathered;
 use super::interval::{Interval, LEAST};
 use super::interventions::{Intervention, interventions};
 use super::noise::{Entries, HeldOut, independent};
 use super::trials::{Trial, Trials, heteroscedasticity, isotropy};
+use super::used::{Used, may_be_classes, used};
 use super::{DiagnoseError, Noise};
-use crate::answer::AnswerError;
+use crate::answer::{AnswerError, PredictAnswer, Prepared};
 
 /// What a diagnosis is made with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +95,8 @@ pub struct Diagnosis {
     pub lambda_max: Interval,
     /// F.
     pub fluctuation: Interval,
+    /// Where SGD ends instead, if noise and signal have different axes and that is quickly found.
+    pub exact_drift: Option<Waypoint>,
     /// Of the hypothesis that Σε ∝ I.
     pub isotropy: Trial,
     /// Of the hypothesis that the noise does not depend on the inputs.
@@ -106,6 +109,7 @@ pub struct Diagnosis {
     pub problem: Problem,
     /// The rows of the tests as x and y, centred, n × d_x and n × d_y.
     pub sample: (Mat<f64>, Mat<f64>),
+    doubts: Doubts,
 }
 
 /// κ(Σε), T, T_min, λ_max, F, in this order.
@@ -139,6 +143,14 @@ fn numbers(
     Ok((all, problem))
 }
 
+/// Where the exact drift rests, if noise and signal of `problem` have different axes and that is quickly found.
+fn end_of_own_drift(problem: &Problem) -> Result<Option<Waypoint>, DiagnoseError> {
+    let prepared = Prepared::plain(problem, None);
+    let mut answer = PredictAnswer::new(&prepared, false)?;
+    answer.follow_axes()?;
+    Ok(answer.exact_drift)
+}
+
 /// The `rank` largest eigenvalues, descending.
 pub(super) fn spectrum(covariance: &Mat<f64>, rank: usize) -> Vec<f64> {
     let values = covariance.self_adjoint_eigenvalues(Side::Lower);
@@ -158,7 +170,7 @@ impl Diagnosis {
         format!("{} rows and {inputs}", self.rows)
     }
 
-    /// Why the intervals are not to be trusted, where that is to be seen of them.
+    /// Why the numbers and intervals are not to be trusted, where that is to be seen of the rows.
     pub fn doubt(&self) -> Option<String> {
         let all = [
             ("κ(Σε)", &self.condition_number),
@@ -167,15 +179,26 @@ impl Diagnosis {
             ("λ_max", &self.lambda_max),
             ("F", &self.fluctuation),
         ];
-        let shifted = all.iter().filter(|(_, number)| number.is_shifted());
-        let symbols: Vec<&str> = shifted.map(|(symbol, _)| *symbol).collect();
-        (!symbols.is_empty()).then(|| {
-            format!(
-                "Resampled rows shift {} by more than they scatter: {} are too few for these intervals, which are not to be trusted. More rows or fewer inputs would help.",
-                symbols.join(", "),
-                self.size()
-            )
-        })
+        self.doubts.words(&all, &self.size())
+    }
+
+    /// T where SGD ends on fresh samples as η → 0.
+    pub fn end_sharpness(&self) -> f64 {
+        let end = self.exact_drift.as_ref();
+        end.map_or(self.sharpness.value, |end| end.sharpness)
+    }
+
+    /// What differs between [`sharpness`](Self::sharpness) and [`end_sharpness`](Self::end_sharpness), where it does.
+    pub fn turned(&self) -> Option<String> {
+        let end = self.exact_drift.as_ref()?;
+        Some(format!(
+            "Noise and signal have different axes, and these numbers are of Theorem 1's minimum, where F is least: SGD on fresh samples ends at T = {}, \
+             λ_max = {}, F = {}, where its own drift rests; so do rows that are drawn with replacement. Rows shuffled in each epoch lead to where F is least, if \
+             the weights hardly move in an epoch.",
+            rounded(end.sharpness),
+            rounded(end.lambda_max),
+            rounded(end.fluctuation)
+        ))
     }
 
     /// Diagnoses what was gathered.
@@ -187,6 +210,8 @@ impl Diagnosis {
         let once = vec![1.0; gathered.groups.len()];
         let Used {
             inputs,
+            free,
+            dependence,
             targets,
             variances,
             means,
@@ -197,7 +222,7 @@ impl Diagnosis {
         let size = gathered.input_names.len();
         // Of more columns than rows some are functions of the others, whatever they hold.
         let counted = if gathered.rows > size as u64 {
-            inputs.len()
+            free.len()
         } else {
             size
         };
@@ -210,7 +235,7 @@ impl Diagnosis {
             });
         }
         let entries = Entries {
-            inputs: &inputs,
+            inputs: &free,
             targets: &targets,
         };
         let name = |at: usize| gathered.target_names[targets[at] - size].clone();
@@ -224,16 +249,22 @@ impl Diagnosis {
                 false => noise,
             })
         };
+        let all_inputs = |noise: Noise| match &dependence {
+            Some(dependence) => noise.of_all_inputs(dependence),
+            None => noise,
+        };
         let noise = of(&once).ok_or(DiagnoseError::NoNoise)?;
+        let doubts = Doubts::new(&noise, gathered, free.len());
+        let noise = all_inputs(noise);
         let held_out = HeldOut::new(gathered, &entries, &mut stream, &stop)?;
         let held_out = held_out.ok_or(DiagnoseError::NoNoise)?;
         let own = |j: usize| noise.covariance[(j, j)];
         if (0..targets.len()).all(|j| own(j) <= ROUNDING * variances[j]) {
             return Err(DiagnoseError::NoNoise);
         }
-        let free = independent(&noise.covariance);
-        if let Some(column) = (0..targets.len()).find(|j| !free.contains(j))
-            && free.len() < rank
+        let moving = independent(&noise.covariance);
+        if let Some(column) = (0..targets.len()).find(|j| !moving.contains(j))
+            && moving.len() < rank
         {
             return Err(DiagnoseError::DependentTargets {
                 column: name(column),
@@ -244,7 +275,7 @@ impl Diagnosis {
             let affordable = OPERATIONS / (inputs.len() as f64).powi(3);
             RESAMPLES.min((affordable as usize).max(LEAST + 10))
         });
-        let rows = uncentred(gathered, &entries);
+        let rows = uncentred(gathered, &free, &targets);
         let class: Option<Vec<usize>> = match gathered.classes {
             // What a network leaves of classes has no row of one class alone.
             true => gathered
@@ -273,6 +304,7 @@ impl Diagnosis {
                     let times = |row: usize| times[gathered.sample[row].group];
                     sums(targets.len(), class, &own, times)
                 });
+                let noise = all_inputs(noise);
                 let found = numbers(&noise, &noise.covariance, depth);
                 Ok(found.ok().map(|(numbers, _)| (numbers, by_class)))
             })
@@ -281,7 +313,7 @@ impl Diagnosis {
         let (again, by_class): (Vec<Numbers>, Vec<Option<Sums>>) = again.unzip();
         let by_class: Vec<Sums> = by_class.into_iter().flatten().collect();
         let interval = |k: usize| Interval::new(found[k], again.iter().map(|numbers| numbers[k]));
-        let sample = (centred(rows.0), centred(rows.1));
+        let tried = (centred(rows.0), centred(rows.1));
         let residuals: Vec<Vec<f64>> = gathered
             .sample
             .iter()
@@ -289,7 +321,15 @@ impl Diagnosis {
             .collect();
         let residuals = Mat::from_fn(residuals.len(), targets.len(), |i, j| residuals[i][j]);
         let mut stream = Stream::new(settings.seed, Purpose::Redraws);
-        let trials = Trials::new((&sample.0, &sample.1), &residuals, rank);
+        let in_order = gathered.rows == residuals.nrows() as u64;
+        let doubts = match in_order {
+            true => doubts.of_neighbours(&residuals),
+            false => doubts,
+        };
+        let trials = Trials::new((&tried.0, &tried.1), &residuals, rank);
+        let isotropy = isotropy(&trials, &mut stream)?;
+        let heteroscedasticity = heteroscedasticity(&trials, &mut stream)?;
+        let condition_number = interval(0).at_least(1.0);
         let class_noise = class.map(|class| of_classes(&residuals, &class, &by_class));
         let outputs = (0..targets.len()).map(|j| {
             stop.asked()?;
@@ -313,138 +353,29 @@ impl Diagnosis {
                 .collect(),
             left_out,
             noise_spectrum: spectrum(&noise.covariance, rank),
-            condition_number: interval(0).at_least(1.0),
+            // What the test cannot tell from 1 may be 1.
+            condition_number: match isotropy.rejects() {
+                true => condition_number,
+                false => condition_number.down_to(1.0),
+            },
             sharpness: interval(1),
             min_sharpness: interval(2),
             lambda_max: interval(3),
             fluctuation: interval(4),
-            isotropy: isotropy(&trials, &mut stream)?,
-            heteroscedasticity: heteroscedasticity(&trials, &mut stream)?,
+            exact_drift: end_of_own_drift(&problem)?,
+            isotropy,
+            heteroscedasticity,
             outputs: outputs.collect::<Result<_, Stopped>>()?,
-            interventions: interventions(&problem, settings.step)?,
+            interventions: interventions(&problem, gathered.classes, settings.step)?,
+            sample: {
+                let rows = uncentred(gathered, &inputs, &targets);
+                (centred(rows.0), centred(rows.1))
+            },
             noise,
             problem,
-            sample,
+            doubts,
         })
     }
-}
-
-/// Entries of x and of y that are used, and the variance of each target.
-struct Used {
-    inputs: Vec<usize>,
-    targets: Vec<usize>,
-    variances: Vec<f64>,
-    /// Of each target, from the first row's: of classes the part of the rows that are of it.
-    means: Vec<f64>,
-}
-
-/// Which entries are used: constants and functions of other columns are left out.
-fn used(gathered: &Gathered, left_out: &mut Vec<String>) -> Result<Used, DiagnoseError> {
-    let total = gathered.total();
-    let (names, size) = (&gathered.input_names, gathered.input_names.len());
-    if total.rows() < 2.0 {
-        return Err(DiagnoseError::TooFewRows {
-            rows: gathered.rows,
-            inputs: size,
-            needed: 2 * (size + 1) + 10,
-        });
-    }
-    let mean: Vec<f64> = (0..total.entries()).map(|i| total.mean(i)).collect();
-    let share = faer::Scale(1.0 / total.rows());
-    let all: Vec<usize> = (0..size).collect();
-    let covariance = share * total.about(&all, &all, &mean);
-    if let Some(at) = (0..size).find(|&i| !covariance[(i, i)].is_finite()) {
-        return Err(DiagnoseError::TooLarge {
-            column: names[at].clone(),
-        });
-    }
-    let inputs = independent(&covariance);
-    let (mut constant, mut dependent) = (Vec::new(), Vec::new());
-    for at in all.iter().filter(|at| !inputs.contains(at)) {
-        if covariance[(*at, *at)] <= 0.0 {
-            constant.push(names[*at].as_str());
-        } else {
-            dependent.push(names[*at].as_str());
-        }
-    }
-    let listed = |names: &[&str]| {
-        let first: Vec<String> = names
-            .iter()
-            .take(5)
-            .map(|name| format!("`{name}`"))
-            .collect();
-        let more = match names.len() {
-            0..=5 => String::new(),
-            many => format!(" and {} more", many - 5),
-        };
-        format!("{}{more}", first.join(", "))
-    };
-    if !constant.is_empty() {
-        left_out.push(format!(
-            "Inputs that have the same value in every row were left out: {}.",
-            listed(&constant)
-        ));
-    }
-    if !dependent.is_empty() {
-        left_out.push(format!(
-            "Inputs that are linear functions of those before them were left out: {}.",
-            listed(&dependent)
-        ));
-    }
-    if inputs.is_empty() {
-        return Err(DiagnoseError::NoInputs);
-    }
-    let (mut targets, mut variances) = (Vec::new(), Vec::new());
-    for (at, name) in gathered.target_names.iter().enumerate() {
-        let entry = [size + at];
-        let variance = (share * total.about(&entry, &entry, &mean))[(0, 0)];
-        if !variance.is_finite() {
-            return Err(DiagnoseError::TooLarge {
-                column: name.clone(),
-            });
-        }
-        if variance <= 0.0 {
-            if gathered.classes {
-                left_out.push(format!("No row is of the class `{name}`."));
-                continue;
-            }
-            return Err(DiagnoseError::Constant {
-                column: name.clone(),
-            });
-        }
-        targets.push(entry[0]);
-        variances.push(variance);
-    }
-    Ok(Used {
-        means: targets.iter().map(|&entry| mean[entry]).collect(),
-        inputs,
-        targets,
-        variances,
-    })
-}
-
-/// The most different whole numbers that look like the numbers of classes.
-const FEW: usize = 20;
-
-/// What to know where a single target may hold the numbers of classes: few whole numbers, each of them often.
-fn may_be_classes(gathered: &Gathered, targets: &[usize]) -> Option<String> {
-    let &[target] = targets else {
-        return None;
-    };
-    // They are counted from the first row's.
-    let values = gathered.sample.iter().map(|row| row.entries[target]);
-    let values: Vec<f64> = values.collect();
-    let whole: BTreeSet<i64> = values.iter().map(|value| *value as i64).collect();
-    let is_few = (3..=FEW).contains(&whole.len()) && 10 * whole.len() <= values.len();
-    let are_whole = values.iter().all(|value| value.fract() == 0.0);
-    (!gathered.classes && is_few && are_whole).then(|| {
-        format!(
-            "`{}` has {} different whole numbers, and is taken for a quantity: if they are the numbers of classes, which have no order, say so (--classes), and another \
-             answer follows.",
-            gathered.target_names[target - gathered.input_names.len()],
-            whole.len()
-        )
-    })
 }
 
 /// T/T_min if the noise of output `j` were as loud as the mean of the others and uncorrelated with it.
@@ -466,13 +397,13 @@ fn if_average(noise: &Noise, j: usize, depth: usize) -> Option<f64> {
 }
 
 /// x and y of the sampled rows, counted from the first row of all.
-fn uncentred(gathered: &Gathered, entries: &Entries<'_>) -> (Mat<f64>, Mat<f64>) {
+fn uncentred(gathered: &Gathered, inputs: &[usize], targets: &[usize]) -> (Mat<f64>, Mat<f64>) {
     let part = |columns: &[usize]| {
         Mat::from_fn(gathered.sample.len(), columns.len(), |i, j| {
             gathered.sample[i].entries[columns[j]]
         })
     };
-    (part(entries.inputs), part(entries.targets))
+    (part(inputs), part(targets))
 }
 
 /// Less its mean, column by column.

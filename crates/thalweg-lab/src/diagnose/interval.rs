@@ -45,6 +45,15 @@ impl Interval {
         self
     }
 
+    /// The same with `low` in it.
+    pub(super) fn down_to(mut self, low: f64) -> Self {
+        // Not a number stays so.
+        if self.interval[0] > low {
+            self.interval[0] = low;
+        }
+        self
+    }
+
     /// Whether resampled rows shift the number by more than they scatter, so that the interval does not hold it.
     pub(super) fn is_shifted(&self) -> bool {
         let [low, high] = self.interval;

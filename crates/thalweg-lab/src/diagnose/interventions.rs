@@ -24,6 +24,7 @@ pub struct Intervention {
 /// A table of changes, with what is predicted of each.
 pub(super) fn interventions(
     problem: &Problem,
+    classes: bool,
     step: Option<(f64, usize)>,
 ) -> Result<Vec<Intervention>, Stopped> {
     let size = problem.output_dim();
@@ -38,7 +39,7 @@ pub(super) fn interventions(
     let mut all = vec![
         ("nothing", plain()),
         (
-            "noise added until all outputs are as loud as the loudest",
+            "noise added until all directions of the outputs are as loud as the loudest",
             Recipe {
                 added_noise_covariance: Some(level),
                 ..plain()
@@ -52,13 +53,6 @@ pub(super) fn interventions(
             },
         ),
         (
-            "labels smoothed by 0.1 (squared error)",
-            Recipe {
-                label_smoothing: 0.1,
-                ..plain()
-            },
-        ),
-        (
             "noise of a tenth of each input's variance added to it",
             Recipe {
                 input_noise_covariance: Some(tenth),
@@ -66,6 +60,15 @@ pub(super) fn interventions(
             },
         ),
     ];
+    if classes {
+        all.push((
+            "labels smoothed by 0.1 (squared error)",
+            Recipe {
+                label_smoothing: 0.1,
+                ..plain()
+            },
+        ));
+    }
     if let Some((learning_rate, _)) = step {
         all.push((
             "weight decay 1e-4",
@@ -91,8 +94,10 @@ pub(super) fn interventions(
         .map(|(change, recipe)| {
             stop.asked()?;
             let found = Prepared::new(problem, recipe, step).and_then(|prepared| {
-                let answer = PredictAnswer::new(&prepared, false)?;
-                let [sharpness, lambda_max, _] = answer.sharpness_lambda_max_fluctuation();
+                let prepared = prepared.by_own_drift();
+                let mut answer = PredictAnswer::new(&prepared, false)?;
+                answer.follow_axes()?;
+                let [sharpness, lambda_max, _] = answer.end_of_sgd();
                 Ok((
                     sharpness,
                     sharpness / answer.prediction.min_sharpness,

@@ -24,6 +24,7 @@
 
 mod classes;
 mod diagnosis;
+mod doubts;
 mod draw;
 mod error;
 mod gathered;
@@ -37,6 +38,7 @@ mod rows;
 mod tests;
 mod tokens;
 mod trials;
+mod used;
 
 pub use classes::ClassNoise;
 pub use diagnosis::{Diagnosis, OutputNoise, Settings};

@@ -5,6 +5,7 @@ use faer::{Mat, Side, linalg::solvers::DenseSolveCore};
 use super::draw::shuffle;
 use super::gathered::{Gathered, Sampled};
 use super::moments::Moments;
+use super::used::Dependence;
 use thalweg::random::Stream;
 use thalweg::{Stop, Stopped};
 
@@ -80,6 +81,13 @@ impl Noise {
             }
         }
         left
+    }
+
+    /// The same with Σx and V of all inputs, those that follow from others too: to be told, and no longer to be applied to rows.
+    pub(super) fn of_all_inputs(mut self, dependence: &Dependence) -> Self {
+        (self.input_covariance, self.teacher) =
+            dependence.of_all(&self.input_covariance, &self.teacher);
+        self
     }
 
     /// Of classes, whose targets sum to 1: what the sums' rounding puts along (1, …, 1) is taken out of V and Σε.

@@ -74,8 +74,7 @@ impl OnRows {
             }));
         }
         let minimum = Minimum::of_sgd(problem).map_err(AnswerError::input)?;
-        let start = minimum.weights().map_err(AnswerError::work)?;
-        let relaxation = relaxation(problem, step);
+        let minimum = minimum.weights().map_err(AnswerError::work)?;
         let least = || {
             let weights = least_fluctuation(set.inputs.as_ref(), set.labels.as_ref()).ok()?;
             Some(functionals(problem, &weights).ok()?.sharpness)
@@ -96,7 +95,12 @@ impl OnRows {
                 ..SimulateSettings::new(step.0, step.1)
             };
             if let Some(more) = time_for_runs(seconds / 2.0, stop) {
-                let from = (&start, relaxation);
+                // An epoch's order keeps the axes from counting.
+                let (start, drift) = match &diagnosis.exact_drift {
+                    Some(end) if replacement => (&end.weights, Drift::Exact),
+                    _ => (&minimum, Drift::Symmetric),
+                };
+                let from = (start, relaxation(drift, problem, step));
                 both.push(Self {
                     replacement,
                     rows,
@@ -118,10 +122,14 @@ impl OnRows {
         }
     }
 
-    /// T over what `diagnosis` predicts, less 1.
+    /// T over what `diagnosis` predicts of rows taken so, less 1.
     pub fn departure(&self, diagnosis: &Diagnosis) -> Option<f64> {
         let means = self.end.means.as_ref()?;
-        Some(means[0].mean / diagnosis.sharpness.value - 1.0)
+        let predicted = match self.replacement {
+            true => diagnosis.end_sharpness(),
+            false => diagnosis.sharpness.value,
+        };
+        Some(means[0].mean / predicted - 1.0)
     }
 
     /// As one JSON object.
@@ -138,7 +146,11 @@ impl OnRows {
 }
 
 /// Steps of a relaxation time, where it is quickly found.
-fn relaxation(problem: &Problem, (learning_rate, batch): (f64, usize)) -> Option<f64> {
-    let known = quick_relaxation(Drift::Symmetric, problem, Forces::default())?;
+fn relaxation(
+    drift: Drift,
+    problem: &Problem,
+    (learning_rate, batch): (f64, usize),
+) -> Option<f64> {
+    let known = quick_relaxation(drift, problem, Forces::default())?;
     Some(known.steps(learning_rate, batch))
 }

@@ -29,6 +29,11 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// Whether data are so far from the hypothesis that this counts as a finding: p < 0.05.
+    pub fn rejects(&self) -> bool {
+        self.p_value < 0.05
+    }
+
     /// Of `beyond` among all data sets for which the hypothesis holds.
     fn new(beyond: usize, rows: usize) -> Self {
         Self {

@@ -1,11 +1,10 @@
 //! What became of a quantity from the start of a run to its end, across seeds.
 
+use thalweg::fluctuation::student;
+
 use super::measurements::Measurements;
 use super::seed_mean::SeedMean;
 use crate::quantity;
-
-/// Standard errors from which on a change counts as one.
-pub const CLEAR: f64 = 3.0;
 
 /// A quantity at the start and at the end of the runs that did not diverge.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +22,7 @@ pub struct Change {
 /// Which way a quantity went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It rose by [`CLEAR`] standard errors at least.
+    /// It rose by more than chance makes of so many seeds once in 370 times ([`student::clear`]): three standard errors of many.
     Rose,
     /// It fell by as much.
     Fell,
@@ -78,10 +77,11 @@ impl Measurements {
 }
 
 fn direction(logarithm: SeedMean) -> Direction {
+    let clear = student::clear(logarithm.count.saturating_sub(1));
     match logarithm.standard_error {
         None => Direction::OneSeed,
-        Some(error) if logarithm.mean > 0.0 && logarithm.mean >= CLEAR * error => Direction::Rose,
-        Some(error) if logarithm.mean < 0.0 && -logarithm.mean >= CLEAR * error => Direction::Fell,
+        Some(error) if logarithm.mean > 0.0 && logarithm.mean >= clear * error => Direction::Rose,
+        Some(error) if logarithm.mean < 0.0 && -logarithm.mean >= clear * error => Direction::Fell,
         Some(_) => Direction::Unclear,
     }
 }
@@ -118,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn directions_need_three_standard_errors() {
+    fn directions_must_be_clear() {
         assert_eq!(change(&[4.0, 4.1, 4.2]).direction, Direction::Rose);
-        assert_eq!(change(&[1.0, 1.1, 1.2]).direction, Direction::Fell);
+        assert_eq!(change(&[1.0, 1.02, 1.04]).direction, Direction::Fell);
         assert_eq!(change(&[1.0, 2.0, 4.5]).direction, Direction::Unclear);
         assert_eq!(change(&[4.0]).direction, Direction::OneSeed);
     }
@@ -149,17 +149,17 @@ mod tests {
         assert_eq!(change.direction, Direction::NotPositive);
     }
 
-    /// From 2 to `end` times e^{±1}: the logarithm's standard error is 1.
+    /// From 2 to `end` times e^{±1}, of two seeds: the logarithm's standard error is 1, and chance makes 235.8 of them once in 370 times.
     #[test]
-    fn less_than_three_standard_errors_are_unclear_either_way() {
+    fn what_chance_makes_of_two_seeds_is_unclear_either_way() {
         let e = 1.0_f64.exp();
         for (logarithm, direction) in [
-            (3.1, Direction::Rose),
-            (2.9, Direction::Unclear),
-            (1.1, Direction::Unclear),
-            (-1.1, Direction::Unclear),
-            (-2.9, Direction::Unclear),
-            (-3.1, Direction::Fell),
+            (237.0, Direction::Rose),
+            (234.0, Direction::Unclear),
+            (3.1, Direction::Unclear),
+            (-3.1, Direction::Unclear),
+            (-234.0, Direction::Unclear),
+            (-237.0, Direction::Fell),
         ] {
             let middle = 2.0 * f64::exp(logarithm);
             let mut measurements = Measurements::default();

@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-pub use change::{CLEAR, Change, Direction};
+pub use change::{Change, Direction};
 pub use departures::{departures, notes_on};
 pub(crate) use departures::{is_reshuffled, left_out, note_on_law};
 pub use error::RunError;

@@ -226,7 +226,7 @@ impl DataSource for ImageSource {
                 format!("images in {}", path.display())
             }
         };
-        images + part + &labels
+        images + part + &labels + &self.label_flips.words()
     }
 
     fn image_size(&self) -> Option<[usize; 2]> {

@@ -39,6 +39,19 @@ impl LabelFlips {
         }
     }
 
+    /// In words, to be added to those of the data.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Chance(0.0) => String::new(),
+            Self::Chance(chance) => {
+                format!(", labels replaced by another with a chance of {chance}")
+            }
+            Self::Confusion(_) => {
+                ", labels replaced by the chances of a confusion matrix".to_owned()
+            }
+        }
+    }
+
     /// P(label j | class i) in row i; nothing where labels stay.
     pub(super) fn confusion(&self, classes: usize) -> Result<Option<Mat<f64>>, DataError> {
         match self {

@@ -63,6 +63,7 @@ pub(crate) use init::{init, to_node as init_to_node};
 pub(crate) use matrix::{IDENTITY, covariance, matrix, to_node as matrix_to_node};
 pub(crate) use network::{Ends, MLP, family, hidden, with_hidden};
 pub(crate) use place::steps;
+pub use resolved::problem_file_of;
 pub(crate) use resolved::{kind, to_toml};
 pub use specification::Specification;
 pub(crate) use word::Word;

@@ -1,6 +1,7 @@
 //! Writes an experiment with every default spelled out, in the form that reads back as the same one.
 
 use thalweg::model;
+use thalweg::problem::Problem;
 use thalweg::simulate::{Data, InitialWeights, NoiseLaw, SampleSource, SimulateSettings};
 
 use super::error::Fault;
@@ -94,17 +95,26 @@ impl Specification for Experiment {
             put("switch", entries.into());
         }
         put("measure", schedule(&self.measure).into());
-        let hidden = &problem.widths()[1..problem.depth()];
-        let problem = [
-            ("depth", problem.depth().into()),
-            ("hidden_widths", hidden.iter().copied().collect()),
-            ("input_covariance", matrix(problem.input_covariance())),
-            ("teacher", matrix(problem.teacher())),
-            ("noise_covariance", matrix(problem.noise_covariance())),
-        ];
-        put("problem", problem.into());
+        put("problem", problem_node(problem));
         Node::Table(entries)
     }
+}
+
+fn problem_node(problem: &Problem) -> Node {
+    let hidden = &problem.widths()[1..problem.depth()];
+    let entries = [
+        ("depth", problem.depth().into()),
+        ("hidden_widths", hidden.iter().copied().collect()),
+        ("input_covariance", matrix(problem.input_covariance())),
+        ("teacher", matrix(problem.teacher())),
+        ("noise_covariance", matrix(problem.noise_covariance())),
+    ];
+    entries.into()
+}
+
+/// `problem` as a file that `predict`, `flow`, `simulate` and `design` take.
+pub fn problem_file_of(problem: &Problem) -> String {
+    to_toml(&problem_node(problem))
 }
 
 /// `tree` as TOML. Only trees of tables, lists, finite numbers and texts are written.

@@ -42,6 +42,19 @@ pub enum SweepError {
         /// This version.
         current: String,
     },
+    /// The store was begun on other data.
+    #[error(
+        "{} was begun on other data: what its cells read has changed since (its fingerprint was {stored} and is {given}); bring the old files back, or choose another directory",
+        store.display()
+    )]
+    OtherData {
+        /// The store.
+        store: PathBuf,
+        /// The fingerprint of the data that it was begun on.
+        stored: String,
+        /// Theirs today.
+        given: String,
+    },
     /// The directory holds something else.
     #[error("{} holds other files (`{found}`) and no sweep: choose a new or an empty directory", store.display())]
     Strangers {

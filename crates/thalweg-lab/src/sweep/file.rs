@@ -1,5 +1,6 @@
 //! A sweep file: a base experiment and the axes through it, read into cells.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -8,7 +9,7 @@ use super::axis::{Axis, Column, Value, storable};
 use super::cell::{Cell, CellExperiment};
 use super::error::SweepError;
 use crate::spec::{Draft, Fault, Field, NetworkExperiment, Node, SpecError, Specification, seeds};
-use crate::store::digest;
+use crate::store::{Fingerprint, digest};
 
 const BASE: &str = "base";
 const AXES: &str = "axes";
@@ -220,6 +221,35 @@ impl Sweep {
 
     fn path(&self) -> PathBuf {
         self.draft.path().to_owned()
+    }
+
+    /// The fingerprint of all files that its cells read, where there are some and they can be read.
+    pub(super) fn fingerprint(&self) -> Result<Option<String>, SweepError> {
+        let differ = self
+            .columns()
+            .any(|column| column.name.split('.').next() == Some("data"));
+        let cells = if differ {
+            self.cells()
+        } else {
+            1.min(self.cells())
+        };
+        let mut found: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for number in 0..cells {
+            let CellExperiment::Train(experiment) = self.cell(number)?.experiment else {
+                continue;
+            };
+            let source = experiment.data.source.about();
+            let Some(folder) = source.folder() else {
+                continue;
+            };
+            if !found.contains_key(folder)
+                && let Ok(Some(fingerprint)) = source.fingerprint()
+            {
+                found.insert(folder.to_owned(), fingerprint.text());
+            }
+        }
+        let parts = found.values().map(String::as_bytes);
+        Ok((!found.is_empty()).then(|| Fingerprint::new(PathBuf::new(), parts).text()))
     }
 
     /// The base as it is written, paths made absolute.

@@ -114,7 +114,7 @@ pub fn run(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Done, SweepError> {
-    store.check_version()?;
+    store.check_continuation()?;
     let mut queue = Queue::new(store, which, task)?;
     queue.join()?;
     progress.begun(queue.total - queue.wanted.len(), queue.total);

@@ -65,8 +65,9 @@ impl Store {
         create_folder(path)?;
         let _lock = Lock::take(path, Lock::FOR_A_PAGE)?;
         let mut extension = Extension::Made;
-        if let Some((stored, build)) = readable(path)? {
-            same_version(path, &build)?;
+        let data = sweep.fingerprint()?;
+        if let Some((stored, begun)) = readable(path)? {
+            same_version(path, &begun.begun_by)?;
             let differences = differences(stored.base(), sweep.base());
             if !differences.0.is_empty() {
                 return Err(SweepError::OtherBase {
@@ -74,6 +75,7 @@ impl Store {
                     differences,
                 });
             }
+            same_data(path, begun.data, data.as_ref())?;
             extension = if stored.to_node() == sweep.to_node() {
                 Extension::None
             } else {
@@ -86,7 +88,11 @@ impl Store {
         }
         if extension != Extension::None {
             let mut tree = sweep.to_node();
-            tree.put("provenance", Provenance::here().to_node(CONVENTION));
+            let begun = Provenance {
+                data,
+                ..Provenance::here()
+            };
+            tree.put("provenance", begun.to_node(CONVENTION));
             write_whole(&path.join(PLAN), &sealed_toml(&tree))?;
         }
         for name in [CELLS, RUNNING, WORKERS] {
@@ -170,9 +176,11 @@ impl Store {
         self.numbers[&self.cells[number].key]
     }
 
-    /// Refuses to go on with what another version began.
-    pub(super) fn check_version(&self) -> Result<(), SweepError> {
-        same_version(&self.path, &stored(&self.path)?.1)
+    /// Refuses to go on with what another version began, or what was begun on other data.
+    pub(super) fn check_continuation(&self) -> Result<(), SweepError> {
+        let (_, begun) = stored(&self.path)?;
+        same_version(&self.path, &begun.begun_by)?;
+        same_data(&self.path, begun.data, self.sweep.fingerprint()?.as_ref())
     }
 
     /// The folder of the packs.
@@ -195,7 +203,7 @@ impl Store {
 const CONVENTION: &str = "that of each cell";
 
 /// The same as [`stored`]; nothing where the file is not there, or is damaged in a directory that has a store's folder of cells.
-fn readable(path: &Path) -> Result<Option<(Sweep, Build)>, SweepError> {
+fn readable(path: &Path) -> Result<Option<(Sweep, Provenance)>, SweepError> {
     if !Store::is_one(path) {
         return Ok(None);
     }
@@ -228,8 +236,8 @@ fn refuse_other_cells(path: &Path, cells: &[Surveyed]) -> Result<(), SweepError>
     Ok(())
 }
 
-/// The sweep in `path`, and who began it.
-fn stored(path: &Path) -> Result<(Sweep, Build), SweepError> {
+/// The sweep in `path`, and who began it on what.
+fn stored(path: &Path) -> Result<(Sweep, Provenance), SweepError> {
     let file = path.join(PLAN);
     if !exists(&file) {
         return Err(no_sweep(path)?);
@@ -238,7 +246,7 @@ fn stored(path: &Path) -> Result<(Sweep, Build), SweepError> {
     let draft = Draft::read(&file)?;
     let provenance = Provenance::read(&Field::root(draft.tree()));
     let provenance = provenance.map_err(|fault| SpecError::new(&file, fault))?;
-    Ok((Sweep::from_draft(draft)?, provenance.begun_by))
+    Ok((Sweep::from_draft(draft)?, provenance))
 }
 
 fn same_version(path: &Path, found: &Build) -> Result<(), SweepError> {
@@ -247,6 +255,22 @@ fn same_version(path: &Path, found: &Build) -> Result<(), SweepError> {
             store: path.to_owned(),
             found: found.clone(),
             current: PROGRAM.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses data that are known to be others than those of the fingerprint `stored`.
+fn same_data(
+    path: &Path,
+    stored: Option<String>,
+    given: Option<&String>,
+) -> Result<(), SweepError> {
+    match (stored, given) {
+        (Some(stored), Some(given)) if stored != *given => Err(SweepError::OtherData {
+            store: path.to_owned(),
+            stored,
+            given: given.clone(),
         }),
         _ => Ok(()),
     }

@@ -28,6 +28,9 @@ class Diagnosis:
         Σε: what a linear fit leaves, over its degrees of freedom.
     noise_condition_number, sharpness, min_sharpness, lambda_max, fluctuation : dict
         ``value`` and ``interval`` (95 %, by resampled rows): κ(Σε), and T, T_min, λ_max and F of a linear network.
+    exact_drift : dict or None
+        ``sharpness``, ``lambda_max`` and ``fluctuation`` where SGD ends instead, if noise and signal have different axes and
+        that is quickly found.
     doubt : str or None
         Why the intervals are not to be trusted, where that is to be seen of them.
     isotropy, heteroscedasticity : float
@@ -46,6 +49,7 @@ class Diagnosis:
     min_sharpness: dict[str, Any]
     lambda_max: dict[str, Any]
     fluctuation: dict[str, Any]
+    exact_drift: dict[str, float] | None
     doubt: str | None
     isotropy: float
     heteroscedasticity: float
@@ -59,6 +63,7 @@ class Diagnosis:
         self.noise_covariance = np.array(answer["noise_covariance"])
         for name in ("noise_condition_number", "sharpness", "min_sharpness", "lambda_max", "fluctuation"):
             setattr(self, name, copy.deepcopy(answer[name]))
+        self.exact_drift = copy.copy(answer["exact_drift"])
         self.doubt = answer["doubt"]
         self.isotropy = answer["isotropy"]["p_value"]
         self.heteroscedasticity = answer["heteroscedasticity"]["p_value"]

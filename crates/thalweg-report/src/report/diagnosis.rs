@@ -24,9 +24,13 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
     };
     let end = FigureResult {
         id: "end".to_owned(),
-        title: format!("Where SGD would end, with {}", words::counted(found.problem.depth(), "layer")),
+        title: format!(
+            "Where SGD would end, with {}",
+            words::counted(found.problem.depth(), "layer")
+        ),
         caption: format!(
-            "The sharpness that is predicted as η → 0, now and if the training were changed; below, with 95 % intervals. {}",
+            "The sharpness that is predicted as η → 0, now and if the training were changed; below, with 95 % intervals. {} {}",
+            found.turned().unwrap_or_default(),
             found.doubt().unwrap_or_default()
         ),
         command: command.to_owned(),
@@ -56,7 +60,7 @@ fn caption(found: &Diagnosis) -> String {
         plain(found.isotropy.p_value),
         plain(found.heteroscedasticity.p_value)
     );
-    words += if found.heteroscedasticity.p_value < 0.05 {
+    words += if found.heteroscedasticity.rejects() {
         ", so that it does, or the targets are no linear functions of them: the closed forms do not hold, and say at best where SGD tends."
     } else {
         "."
@@ -115,6 +119,18 @@ fn ends(found: &Diagnosis, on_rows: &[OnRows]) -> Vec<(String, String)> {
         interval(LAMBDA_MAX.axis, &found.lambda_max),
         interval(FLUCTUATION.axis, &found.fluctuation),
     ];
+    let end = found.exact_drift.as_ref();
+    rows.extend(end.map(|end| {
+        (
+            "where SGD’s own drift rests".to_owned(),
+            format!(
+                "T = {}, λ_max = {}, F = {}",
+                plain(end.sharpness),
+                plain(end.lambda_max),
+                plain(end.fluctuation)
+            ),
+        )
+    }));
     for on in on_rows {
         let mean = on.end.means.as_ref().map(|means| means[0]);
         let reached = mean.map_or("diverged".to_owned(), |mean| {

@@ -51,7 +51,12 @@ fn draw(comparison: &Comparison) -> Figure {
             y: p.value.mean,
             error: p.value.standard_error.unwrap_or(0.0),
         });
-        let panel = Panel::new("", Axis::log("step t"), Axis::log(measured.quantity.with_unit())).with(
+        let panel = Panel::new(
+            "",
+            Axis::log("step t"),
+            Axis::log(measured.quantity.with_unit()),
+        )
+        .with(
             "SGD, mean ± s.e. over seeds",
             points.collect(),
             Look::measured(0),

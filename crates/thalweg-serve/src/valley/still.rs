@@ -82,7 +82,11 @@ struct Drawn {
 
 impl Drawn {
     fn panel(&self, title: &str, label: &str, height: impl Fn([f64; 2]) -> f64) -> Panel {
-        let axis = |input| Axis::log(format!("gain of input {input}, ‖W_{{1}}e_{{{input}}}‖, weight"));
+        let axis = |input| {
+            Axis::log(format!(
+                "gain of input {input}, ‖W_{{1}}e_{{{input}}}‖, weight"
+            ))
+        };
         let [x, y] = &self.edges;
         let (columns, rows) = (axis(1).middles(x), axis(2).middles(y));
         let row = |&second: &f64| {

@@ -1,9 +1,21 @@
 //! Student's t: how many standard errors a mean's confidence interval reaches to each side.
 
-/// Chance that the interval holds the law's own value.
-const CONFIDENCE: f64 = 0.95;
-/// The 97.5 % point of the standard normal law.
-const NORMAL: f64 = 1.959_963_984_540_054;
+/// A point of the normal law that a value of it passes, to either side, with the chance 1 − `within`.
+struct Point {
+    z: f64,
+    within: f64,
+}
+
+const TWENTIETH: Point = Point {
+    z: 1.959_963_984_540_054,
+    within: 0.95,
+};
+
+const THREE: Point = Point {
+    z: 3.0,
+    within: 0.997_300_203_936_74,
+};
+
 /// From here on the expansion in 1/ν is right to ten digits.
 const MANY: usize = 100;
 
@@ -17,23 +29,42 @@ const MANY: usize = 100;
 /// assert!((thalweg::fluctuation::student::reach(1_000_000) - 1.95997).abs() < 1e-5);
 /// ```
 pub fn reach(degrees: usize) -> f64 {
-    match degrees {
-        0 => f64::INFINITY,
-        degrees if degrees < MANY => within(degrees),
-        degrees => expansion(degrees),
+    TWENTIETH.of(degrees)
+}
+
+/// t that a value of Student's law passes as rarely as one of the normal law passes three standard deviations, once in 370 times.
+///
+/// ```
+/// // Of two values, of five, and of very many.
+/// assert!((thalweg::fluctuation::student::clear(1) - 235.8).abs() < 0.1);
+/// assert!((thalweg::fluctuation::student::clear(4) - 6.62).abs() < 0.01);
+/// assert!((thalweg::fluctuation::student::clear(1_000_000) - 3.0).abs() < 1e-4);
+/// ```
+pub fn clear(degrees: usize) -> f64 {
+    THREE.of(degrees)
+}
+
+impl Point {
+    /// The same point of Student's law.
+    fn of(&self, degrees: usize) -> f64 {
+        match degrees {
+            0 => f64::INFINITY,
+            degrees if degrees < MANY => within(degrees, self.within),
+            degrees => expansion(degrees, self.z),
+        }
     }
 }
 
 /// By halving, from the law's own sum.
-fn within(degrees: usize) -> f64 {
-    // Of one degree it is 12.7, and it falls with each more.
-    let (mut low, mut high) = (0.0, 16.0);
+fn within(degrees: usize, chance: f64) -> f64 {
+    // Of one degree it is 12.7 and 235.8, and it falls with each more.
+    let (mut low, mut high) = (0.0, 256.0);
     loop {
         let middle = 0.5 * (low + high);
         if middle <= low || middle >= high {
             return middle;
         }
-        if probability(middle, degrees) < CONFIDENCE {
+        if probability(middle, degrees) < chance {
             low = middle;
         } else {
             high = middle;
@@ -63,9 +94,8 @@ fn probability(t: f64, degrees: usize) -> f64 {
 }
 
 /// In powers of 1/ν, about the normal law's z (Abramowitz and Stegun, 26.7.5).
-fn expansion(degrees: usize) -> f64 {
+fn expansion(degrees: usize, z: f64) -> f64 {
     let nu = degrees as f64;
-    let z = NORMAL;
     let s = z * z;
     let terms = [
         z * (s + 1.0) / 4.0,
@@ -102,7 +132,7 @@ mod tests {
             assert!((found - table).abs() < 6e-5, "{degrees}: {found}");
         }
         assert_eq!(reach(0), f64::INFINITY);
-        assert!((reach(usize::MAX) - NORMAL).abs() < 1e-15);
+        assert!((reach(usize::MAX) - TWENTIETH.z).abs() < 1e-15);
     }
 
     /// Against the distribution function of another implementation, on both sides of the change of method.

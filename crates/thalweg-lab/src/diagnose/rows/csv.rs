@@ -56,7 +56,11 @@ impl<'t> Csv<'t> {
             return Err(DiagnoseError::Binary);
         }
         let header = start.split(|byte| *byte == b'\n').next().unwrap_or(start);
-        let count = |delimiter: &u8| header.iter().filter(|byte| *byte == delimiter).count();
+        // Not what stands within quotation marks.
+        let count = |delimiter: &u8| {
+            let outside = header.split(|byte| *byte == b'"').step_by(2);
+            outside.flatten().filter(|byte| *byte == delimiter).count()
+        };
         let mut delimiter = DELIMITERS[0];
         for other in DELIMITERS {
             if count(&other) > count(&delimiter) {

@@ -93,8 +93,9 @@ pub fn open_rows(path: &Path, asked: &Columns) -> Result<Box<dyn Rows>, Diagnose
         };
         return Ok(Box::new(ImageRows::new(set.train)));
     }
-    if path.extension().is_some_and(|extension| extension == "txt") {
-        no_columns(asked, "is a text")?;
+    let is_text = path.extension().is_some_and(|extension| extension == "txt");
+    // Columns are of a table, whatever it is called.
+    if is_text && *asked == Columns::default() {
         let text = std::fs::read_to_string(path)?;
         return Ok(Box::new(TextRows::new(&text)?));
     }

@@ -1,12 +1,15 @@
 //! Which columns of a table are inputs and which are targets, and what of its rows is used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::{Row, Rows, one_hot};
 use crate::diagnose::DiagnoseError;
 
 /// The most classes that a target may have.
 const MOST_CLASSES: usize = 100;
+
+/// So many entries are read ahead at most, to learn what columns hold that begin with gaps.
+const AHEAD: usize = 1 << 20;
 
 /// What stands in one place of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +72,10 @@ pub struct TableRows<R> {
     class_names: Vec<String>,
     class_places: HashMap<String, usize>,
     cells: Vec<Cell>,
+    /// Records that were read and are not used yet, each with its place.
+    ahead: Option<VecDeque<(Vec<Cell>, String)>>,
+    /// Where `cells` stand, if they were read ahead.
+    place: Option<String>,
     gaps: Gaps,
 }
 
@@ -147,6 +154,8 @@ impl<R: Records> TableRows<R> {
             class_names: Vec::new(),
             class_places: HashMap::new(),
             cells: Vec::new(),
+            ahead: None,
+            place: None,
             gaps: Gaps::default(),
         })
     }
@@ -155,8 +164,51 @@ impl<R: Records> TableRows<R> {
         self.records.names()[column].clone()
     }
 
+    /// Where the record in `cells` stands.
+    fn place(&self) -> String {
+        self.place.clone().unwrap_or_else(|| self.records.place())
+    }
+
     /// Puts the next record into `cells`; false at the end.
     fn next(&mut self) -> Result<bool, DiagnoseError> {
+        if self.ahead.is_none() {
+            self.ahead = Some(self.look_ahead()?);
+        }
+        let waiting = self.ahead.as_mut().and_then(VecDeque::pop_front);
+        if let Some((cells, place)) = waiting {
+            (self.cells, self.place) = (cells, Some(place));
+            return Ok(true);
+        }
+        self.place = None;
+        self.read_record()
+    }
+
+    /// The first records, until each column that is used has been seen to hold something: where that is words in an input, gaps in the column do not
+    /// count, those before its first words neither.
+    fn look_ahead(&mut self) -> Result<VecDeque<(Vec<Cell>, String)>, DiagnoseError> {
+        let mut ahead = VecDeque::new();
+        let used = [&self.inputs[..], &self.targets].concat();
+        while used
+            .iter()
+            .any(|&column| self.kinds[column] == Kind::Unknown)
+            && ahead.len() * self.kinds.len() < AHEAD
+            && self.read_record()?
+        {
+            for &column in &used {
+                let kind = &mut self.kinds[column];
+                match &self.cells[column] {
+                    Cell::Number(_) if *kind == Kind::Unknown => *kind = Kind::Numbers,
+                    Cell::Words(_) if *kind == Kind::Unknown => *kind = Kind::Words,
+                    _ => {}
+                }
+            }
+            ahead.push_back((self.cells.clone(), self.records.place()));
+        }
+        Ok(ahead)
+    }
+
+    /// Reads a record into `cells`, with what is true or false as a number or as words; false at the end.
+    fn read_record(&mut self) -> Result<bool, DiagnoseError> {
         let there = self.records.next(&mut self.cells)?;
         for (column, cell) in self.cells.iter_mut().enumerate() {
             if let Cell::Truth(value) = *cell {
@@ -189,7 +241,7 @@ impl<R: Records> TableRows<R> {
                 }
                 Cell::Words(words) if has_decimal_comma(words) && !self.is_class(column) => {
                     return Err(DiagnoseError::DecimalComma {
-                        place: self.records.place(),
+                        place: self.place(),
                         column: self.name(column),
                         found: words.clone(),
                     });
@@ -198,7 +250,7 @@ impl<R: Records> TableRows<R> {
                     return Err(self.no_number(column, words.clone()));
                 }
                 Cell::Words(words) => {
-                    let place = self.records.place();
+                    let place = self.place();
                     let first = self.first_words.entry(column);
                     first.or_insert_with(|| (place, words.clone()));
                     self.kinds[column] = Kind::Words;
@@ -210,7 +262,7 @@ impl<R: Records> TableRows<R> {
             self.gaps.rows += 1;
             *self.gaps.columns.entry(column).or_default() += 1;
             if self.gaps.first.is_none() {
-                self.gaps.first = Some((self.records.place(), self.name(column)));
+                self.gaps.first = Some((self.place(), self.name(column)));
             }
         }
         Ok(gap.is_none())
@@ -222,7 +274,7 @@ impl<R: Records> TableRows<R> {
 
     fn no_number(&self, column: usize, found: String) -> DiagnoseError {
         DiagnoseError::NotANumber {
-            place: self.records.place(),
+            place: self.place(),
             column: self.name(column),
             found,
         }
@@ -235,7 +287,7 @@ impl<R: Records> TableRows<R> {
             column: self.name(column),
             found,
             number,
-            number_place: self.records.place(),
+            number_place: self.place(),
         }
     }
 
@@ -283,6 +335,11 @@ impl<R: Records> TableRows<R> {
 /// What a column without a name is called.
 pub(super) fn unnamed(column: usize) -> String {
     format!("column {}", column + 1)
+}
+
+/// Whether `name` is what pandas calls an index without a name, in CSV and in Parquet, or what it is called here.
+fn is_index(name: &str, column: usize) -> bool {
+    name == unnamed(column) || name.starts_with("Unnamed: ") || name.starts_with("__index_level_")
 }
 
 /// Whether `words` are a number but for a comma in place of the decimal point.
@@ -359,11 +416,11 @@ impl<R: Records> Rows for TableRows<R> {
             ));
         }
         for &column in &self.inputs {
-            if self.kinds[column] != Kind::Words && self.name(column) == unnamed(column) {
+            if self.kinds[column] != Kind::Words && is_index(&self.name(column), column) {
                 said.push(format!(
                     "`{0}` is a column without a name, and is taken for an input: leave it out if it is an index that pandas wrote (--without \"{0}\", or \
-                     `to_csv(index=False)`).",
-                    unnamed(column)
+                     `index=False` as the table is written).",
+                    self.name(column)
                 ));
             }
             if self.kinds[column] == Kind::Words {

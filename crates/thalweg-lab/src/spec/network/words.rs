@@ -61,7 +61,7 @@ impl NetworkExperiment {
     pub fn data_words(&self) -> String {
         let source = self.data.source.about().words();
         match &self.data.noise {
-            None => format!("{source}; no label noise"),
+            None => format!("{source}; no noise added to the labels"),
             Some(noise) => format!("{source}; {}", noise_words(noise)),
         }
     }
