@@ -70,7 +70,7 @@ fn the_page_says_what_was_found_and_what_would_change_it() {
     let page = run_with_input(&asked, table().as_bytes());
     assert_eq!(page.status, Some(0), "{}", page.stderr);
     for words in [
-        "It is not the same on all outputs",
+        "It is louder in some directions of the outputs",
         "is not seen",
         "weight decay 1e-4",
         "95 % interval",
@@ -181,5 +181,65 @@ fn a_training_says_what_its_network_leaves_and_a_simulation_where_to_look() {
         refused.stderr.contains("thalweg predict"),
         "{}",
         refused.stderr
+    );
+}
+
+/// The data as a problem: what `predict` says of the file is what the diagnosis says.
+#[test]
+fn the_data_are_written_as_a_problem() {
+    let (directory, path) = file("table.csv", table().as_bytes());
+    let problem = directory.path().join("problem.toml");
+    let problem = problem.to_str().unwrap();
+    let asked = [
+        "diagnose",
+        path.to_str().unwrap(),
+        "--targets",
+        "y,z",
+        "--depth",
+        "3",
+        "--json",
+    ];
+    let found = run(&[&asked[..], &["--problem", problem]].concat()).json();
+    let predicted = run(&["predict", problem, "--json"]).json();
+    for key in ["min_sharpness", "fluctuation"] {
+        let value = match &found[key]["value"] {
+            Value::Null => &found[key],
+            value => value,
+        };
+        let (here, there) = (value.as_f64().unwrap(), predicted[key].as_f64().unwrap());
+        assert!((here / there - 1.0).abs() < 1e-9, "{key}: {here} {there}");
+    }
+}
+
+/// Neither the table is written over nor the answer lost where its page cannot be written.
+#[test]
+fn a_page_costs_neither_data_nor_answer() {
+    let (directory, path) = file("table.csv", table().as_bytes());
+    let path = path.to_str().unwrap();
+    let over = run(&["diagnose", path, "--targets", "y,z", "--html", path]);
+    assert!(
+        over.status == Some(2) && over.stderr.contains("would be written over"),
+        "{}",
+        over.stderr
+    );
+    assert_eq!(std::fs::read_to_string(path).unwrap(), table());
+    let nowhere = directory.path().join("nowhere/page.html");
+    let lost = run(&[
+        "diagnose",
+        path,
+        "--targets",
+        "y,z",
+        "--html",
+        nowhere.to_str().unwrap(),
+    ]);
+    assert!(
+        lost.status != Some(0) && lost.stderr.contains("nowhere"),
+        "{}",
+        lost.stderr
+    );
+    assert!(
+        lost.stdout.contains("noise condition number"),
+        "{}",
+        lost.stdout
     );
 }

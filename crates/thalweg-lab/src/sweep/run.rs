@@ -105,7 +105,7 @@ const MOST_AT_ONCE: usize = 1 << 14;
 /// working on are left to them. Whatever is interrupted and repeated, each cell's numbers are the same to the last bit.
 ///
 /// # Errors
-/// When a cell is asked for that is not there, another version began the store, or a file cannot be read or written. A cell
+/// When a cell is asked for that is not there, another version began the store, its data are others now, or a file cannot be read or written. A cell
 /// that cannot be run is no error: its outcome says why.
 pub fn run(
     store: &Store,

@@ -409,6 +409,38 @@ fn a_network_is_trained() {
     assert!(ends[0].ends.iter().all(|end| end.limit.is_none()));
 }
 
+/// A table that has changed since its sweep was begun is refused before any cell of it is run beside those of the old one.
+#[test]
+fn changed_data_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("table.csv");
+    let rows = |factor: usize| {
+        let rows = (0..40).map(|i| format!("{},{}\n", i % 7, factor * i % 11));
+        std::fs::write(&table, format!("x,y\n{}", rows.collect::<String>())).unwrap();
+    };
+    rows(1);
+    let file = folder.path().join("sweep.toml");
+    let text = "[base]\nlearning_rate = 0.01\nbatch = 4\nsteps = 4\nseeds = 1\nloss = \"half-squared-error\"\n[base.network]\nkind = \"mlp\"\n\
+        inputs = 1\nhidden = [2]\noutputs = 1\n[base.data]\nkind = \"table\"\npath = \"table.csv\"\ntargets = [\"y\"]\n[base.measure]\nsamples = 20\n\
+        [[axes]]\npath = \"learning_rate\"\nvalues = [0.01, 0.02]\n";
+    std::fs::write(&file, text).unwrap();
+    let path = folder.path().join("store");
+    let store = Store::create(&path, Sweep::read(&file).unwrap()).unwrap();
+    let some = |cells: Vec<usize>| run(&store, &Which::Cells(cells), Task::default(), &(), &GO);
+    assert_eq!(some(vec![0]).unwrap().finished, 1);
+    rows(3);
+    for refused in [
+        some(vec![1]).unwrap_err().to_string(),
+        Store::create(&path, Sweep::read(&file).unwrap())
+            .unwrap_err()
+            .to_string(),
+    ] {
+        assert!(refused.contains("was begun on other data"), "{refused}");
+    }
+    rows(1);
+    assert_eq!(all(&store).finished, 2);
+}
+
 /// What is wrong, which words say so, and the line that is shown.
 type Mistake = (&'static str, &'static str, &'static str, &'static str);
 

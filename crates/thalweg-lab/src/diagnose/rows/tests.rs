@@ -668,6 +668,46 @@ fn truth_is_a_number_or_a_class() {
     );
 }
 
+/// A column that is left out because it holds words drops no row, wherever its first words stand.
+#[test]
+fn gaps_in_a_column_of_words_drop_no_row() {
+    for first in [0, 20, 39] {
+        let table = lines("a,note,y", |i| {
+            let note = if i == first { "late" } else { "" };
+            format!("{},{note},{}", x(i), x(i) + e(i))
+        });
+        let mut rows = TableRows::new(Csv::new(table.as_bytes()).unwrap(), &asked("y")).unwrap();
+        let gathered = Gathered::new(&mut rows, 0).unwrap();
+        assert_eq!(gathered.rows, 40, "{first}");
+        assert!(
+            rows.left_out()[0].contains("`note` holds words"),
+            "{:?}",
+            rows.left_out()
+        );
+    }
+    // A mistake that was read ahead is still told with its line.
+    let mut table = lines("a,note,y", |i| format!("{},,{}", x(i), e(i)));
+    table = table.replacen("\n", "\n1,,x\n2,,3\n", 1);
+    let error = diagnose(table.as_bytes(), "y").unwrap_err().to_string();
+    assert!(error.starts_with("line 2, column `y`"), "{error}");
+}
+
+/// What stands within quotation marks divides no columns, and an index that pandas wrote is told of.
+#[test]
+fn quoted_names_divide_nothing_and_an_index_is_told_of() {
+    let table = lines("\"a; b; c\",Unnamed: 0,y", |i| {
+        format!("{},{i},{}", x(i), x(i) + e(i))
+    });
+    let mut rows = TableRows::new(Csv::new(table.as_bytes()).unwrap(), &asked("y")).unwrap();
+    Gathered::new(&mut rows, 0).unwrap();
+    assert_eq!(rows.input_names(), ["a; b; c", "Unnamed: 0"]);
+    assert!(
+        rows.left_out()[0].contains("column without a name"),
+        "{:?}",
+        rows.left_out()
+    );
+}
+
 /// The linear fit of characters as 0 and 1 is the table of which follows which: Σε is the mean of diag q − q qᵀ over what came before.
 #[test]
 fn a_texts_noise_is_that_of_its_bigrams() {
