@@ -47,7 +47,7 @@ pub fn diagnosis(found: &Diagnosis, on_rows: &[OnRows], data: &str, command: &st
         heading: HEADING,
         lead: LEAD,
         loss_convention: LOSS_CONVENTION,
-        own: command,
+        own: "",
     };
     page(&head, "", &sections)
 }
@@ -131,6 +131,13 @@ fn ends(found: &Diagnosis, on_rows: &[OnRows]) -> Vec<(String, String)> {
             ),
         )
     }));
+    let least = on_rows.iter().find_map(|on| on.least);
+    rows.extend(least.map(|least| {
+        (
+            "least fluctuation over the rows".to_owned(),
+            format!("T = {}", plain(least)),
+        )
+    }));
     for on in on_rows {
         let mean = on.end.means.as_ref().map(|means| means[0]);
         let reached = mean.map_or("diverged".to_owned(), |mean| {
@@ -139,7 +146,13 @@ fn ends(found: &Diagnosis, on_rows: &[OnRows]) -> Vec<(String, String)> {
         let departure = on.departure(found).map_or(String::new(), |departure| {
             format!(", {} from what is predicted", percent(departure))
         });
-        let name = format!("SGD on {} rows, {}", on.rows, on.words());
+        let (rate, batch) = on.step;
+        let name = format!(
+            "SGD on {} rows, {}, at η = {}, B = {batch}",
+            on.rows,
+            on.words(),
+            plain(rate)
+        );
         rows.push((name, format!("{reached}{departure}. {}", on.end.sentence())));
     }
     for (at, change) in found.interventions.iter().enumerate() {

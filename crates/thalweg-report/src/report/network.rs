@@ -10,10 +10,11 @@ use super::section::Section;
 use crate::plot::{self, Axis, Dash, Figure, Look, Panel, Point};
 use crate::results::FigureResult;
 use thalweg::optimizer::Optimizer;
-use thalweg_lab::network::{NetworkMeasurement, changed_data, unmeasured};
+use thalweg_lab::network::{Effort, NetworkMeasurement, changed_data, unmeasured};
 use thalweg_lab::quantity::{
     self, LAMBDA_MAX, PRECONDITIONED_LAMBDA_MAX, TRAINED_LAMBDA_MAX, against_steps,
 };
+use thalweg_lab::shell::quoted;
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::{StoredRun, divergence, is_run, load};
 
@@ -39,7 +40,7 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         parts.push((words, picture, "Settings"));
     }
     for network in measured {
-        let command = format!("thalweg measure {}", directory.display());
+        let command = again(directory, network);
         let mut words = measured::words(network, &command);
         if let (Some(step), Some(last)) = (network.step, steps)
             && step != last
@@ -66,6 +67,26 @@ pub fn page(directory: &Path, measured: &[NetworkMeasurement]) -> Result<String,
         own: SPECIFICATION,
     };
     Ok(page::page(&head, "", &sections))
+}
+
+/// What measures `network` of the run in `directory` again.
+fn again(directory: &Path, network: &NetworkMeasurement) -> String {
+    let mut command = format!(
+        "thalweg measure {} --samples {}",
+        quoted(&directory.display().to_string()),
+        network.samples
+    );
+    if network.name.ends_with("-train") {
+        command += " --on train";
+    }
+    let top = network.top.len();
+    if top != Effort::default().eigenpairs {
+        command += &format!(" --top {top}");
+    }
+    if network.landscape.is_some() {
+        command += " --landscape";
+    }
+    command
 }
 
 fn draw(run: &StoredRun<NetworkExperiment>) -> Figure {

@@ -47,7 +47,7 @@ pub struct Head<'a> {
     pub heading: &'a str,
     pub lead: &'a str,
     pub loss_convention: &'a str,
-    /// Where that which is shown says what made it.
+    /// Where that which is shown says what made it; empty where the page itself is the answer.
     pub own: &'a str,
 }
 
@@ -80,14 +80,16 @@ pub fn at_the_start(measurements: &Measurements) -> Option<String> {
 /// The page of one run or of a few, which makes no claims; `before` stands before its pictures.
 pub fn page(head: &Head<'_>, before: &str, sections: &[Section<'_>]) -> String {
     let here = Environment::here();
-    let rows = [
+    let mut rows = vec![
         ("page made by", here.program),
         (
             "commit",
             here.commit.unwrap_or_else(|| "unknown".to_owned()),
         ),
-        ("the run’s own version", head.own.to_owned()),
     ];
+    if !head.own.is_empty() {
+        rows.push(("the run’s own version", head.own.to_owned()));
+    }
     render(head, before, sections, &(list(&rows) + SOURCE))
 }
 
