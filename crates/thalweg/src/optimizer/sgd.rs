@@ -47,22 +47,26 @@ impl Sgd {
         )
     }
 
-    /// 2(1 + β)/η, with its formula: beyond it heavy-ball momentum is unstable, at the learning rate η of `step`.
+    /// 2(1 + β)/η − λ, with its formula: where the largest eigenvalue of the loss's Hessian, without the decay λ, is beyond it heavy-ball momentum is
+    /// unstable, at the learning rate η of `step`.
     ///
     /// ```
     /// use thalweg::optimizer::Sgd;
     ///
     /// let heavy = Sgd { momentum: 0.9, ..Sgd::new(0.1) };
     /// assert!((heavy.stability_threshold(0).0 - 38.0).abs() < 1e-12);
+    /// let decayed = Sgd { weight_decay: 3.0, ..heavy };
+    /// assert!((decayed.stability_threshold(0).0 - 35.0).abs() < 1e-12);
     /// ```
     pub fn stability_threshold(&self, step: u64) -> (f64, &'static str) {
         let threshold = 2.0 * (1.0 + self.momentum) / self.learning_rate.at(step);
-        let formula = if self.momentum > 0.0 {
-            "2(1 + β)/η"
-        } else {
-            "2/η"
+        let formula = match (self.momentum > 0.0, self.weight_decay > 0.0) {
+            (false, false) => "2/η",
+            (true, false) => "2(1 + β)/η",
+            (false, true) => "2/η − λ",
+            (true, true) => "2(1 + β)/η − λ",
         };
-        (threshold, formula)
+        (threshold - self.weight_decay, formula)
     }
 
     /// How long the velocity of `parameters` parameters is: 0 without momentum.
