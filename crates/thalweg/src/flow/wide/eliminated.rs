@@ -301,3 +301,33 @@ fn diagonal(
         left[(i, j)].max(LEFT * pivots[k][(i, j)])
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::flow::point::Model;
+    use crate::flow::tests::{minimum, problem, problems};
+
+    /// What the preconditioner divides by is what the operator makes of an entry of X on the diagonal there.
+    #[test]
+    fn the_preconditioner_has_the_diagonal_of_the_operator() {
+        for problem in problems().iter().chain([&problem(6, 5, 4)]) {
+            let model = Model::new(problem);
+            let field = Field::new(&model, minimum(problem).layers().to_vec());
+            let operator = Eliminated::<f64>::new(&field, Operator::Gram).unwrap();
+            for (at, nearly) in operator.nearly.iter().enumerate() {
+                for i in 0..nearly.nrows() {
+                    let mut x: Generators = operator
+                        .nearly
+                        .iter()
+                        .map(|n| Mat::zeros(n.nrows(), n.ncols()))
+                        .collect();
+                    x[at][(i, i)] = 1.0;
+                    let found = operator.apply(&x)[at][(i, i)] * nearly[(i, i)];
+                    assert!((found - 1.0).abs() < 1e-6, "{at} {i}: {found}");
+                }
+            }
+        }
+    }
+}
