@@ -43,7 +43,8 @@ struct NoStep {
     field: &'static str,
 }
 
-/// T under SAM's normalised ascent is known to this, relatively: E‖g‖ is a mean over minibatches that are drawn once.
+/// About one standard error of T under SAM's normalised ascent, relatively, and not a bound: E‖g‖ is a mean over minibatches that are drawn once.
+/// In three problems the standard error of such a draw was 0.2, 0.2 and 0.5 %, and T was 0.3, 0.3 and 0.7 % above that of 200,000 minibatches.
 const ERROR_OF_ASCENT: f64 = 3e-3;
 
 /// The digits that such an error leaves.

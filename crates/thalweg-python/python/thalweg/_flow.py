@@ -33,9 +33,9 @@ class Flow:
     sharpness : ndarray of float64, (n,)
         T, the trace of the Hessian, in loss/weight².
     lambda_max : ndarray of float64, (n,)
-        The largest eigenvalue of the Hessian, in loss/weight².
+        The largest eigenvalue of the Gauss–Newton matrix, which at the minima is the Hessian, in loss/weight².
     fluctuation : ndarray of float64, (n,)
-        F = E‖∇ℓ‖² of one sample, in loss²/weight².
+        F, the label noise's part of E‖∇ℓ‖² of one sample, in loss²/weight²; at the minima all of it.
     layer_conditions : ndarray of float64, (n, D)
         Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0. With ``drift="finite"`` their mean over SGD's fluctuations,
         which has no limit where a layer's smallest singular value may be 0, as where the teacher lacks rank: then it says only that it is large.

@@ -26,9 +26,9 @@ pub struct Waypoint {
     pub step: Option<u64>,
     /// T, the trace of the Hessian.
     pub sharpness: f64,
-    /// λ_max, the largest eigenvalue of the Hessian.
+    /// λ_max, the largest eigenvalue of the Gauss–Newton matrix, which at the minima is the Hessian.
     pub lambda_max: f64,
-    /// F = E‖∇ℓ‖², of one sample.
+    /// F, the label noise's part of E‖∇ℓ‖² of one sample; at the minima all of it.
     pub fluctuation: f64,
     /// Largest over smallest singular value of W_1 … W_D; infinite where the smallest is 0 to rounding. In networks whose linear systems are solved by
     /// iterations one above 10⁶ is at least that large.

@@ -10,10 +10,9 @@ use crate::evaluation::SampledLoss;
 ///
 /// For the paper's squared error λ are the eigenvalues of Σε = E[(f − y)(f − y)ᵀ]; with PyTorch's
 /// convention ℓ = (φ/2)‖y − f‖² they are φ times those. For F = tr E[Jᵀr rᵀJ] it holds when the residuals
-/// are independent of the inputs, since then F = tr(E[J Jᵀ] C). (The paper prints the inequality the other
-/// way round, T between λ F: the units decide already, F having those of Σε T.) Where residuals depend on
-/// inputs F may lie outside; how far they do is seen by comparing F with `independent`, which for squared
-/// error is always between the bounds. For cross-entropy the output curvature depends on the inputs, too,
+/// are independent of the inputs, since then F = tr(E[J Jᵀ] C). (The paper prints the inequalities the other
+/// way round.) Where residuals depend on inputs F may lie outside; how far they do is seen by comparing F with
+/// `independent`, which for squared error is always between the bounds. For cross-entropy the output curvature depends on the inputs, too,
 /// and the bounds are those of the averages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {

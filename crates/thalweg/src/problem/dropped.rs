@@ -1,7 +1,7 @@
 //! Dropped inputs: the noise of what is in effect learnt depends on them.
 //!
 //! With x̃ = x ∘ m/(1 − p), m zeros and ones, the residual r = y − V′x̃ is uncorrelated with x̃ and depends on it all the same: what dropping an input adds to r is
-//! there where that input is not in x̃. So E (r_a x̃_i)(r_c x̃_j), what gradients fluctuate by and what moves SGD along the minima, is not Σε′ ⊗ Σx′. How far it is from
+//! there where that input is not in x̃. So E (r_a x̃_i)(r_c x̃_j), what gradients fluctuate by and what moves SGD along the minima, is not Σx′ ⊗ Σε′. How far it is from
 //! that is found here, exactly at any p, for Gaussian x of covariance S before dropout. (Beyond the paper.)
 //!
 //! For masks held still r and x̃ are Gaussian together, and fourth moments are sums of products of second ones; these are polynomials of
@@ -10,7 +10,7 @@
 //!
 //! (3κ₃ − 4q²)(DS + SD) + 2q S diag(u) S + diag_i((2q³ − 6qκ₃ + 3(κ₄ − q²)) u_i s_i² + 2q² Σ_{l≠i} u_l S_li²) + 2q² S_ij² (U_ij + U_ji), the last for i ≠ j.
 //!
-//! To first order in p, and where S is diagonal, it is −p u_i s_i² at i = j: of the noise that dropout adds an input's own part is missing beside that input.
+//! Where S is diagonal it is −p u_i s_i²/(1 − p)³ at i = j: of the noise that dropout adds an input's own part is missing beside that input.
 
 use faer::{Mat, MatRef};
 

@@ -15,7 +15,7 @@ pub(super) struct Term {
     pub right: Option<Mat<f64>>,
 }
 
-/// λ_max of K = Σ_k (A_k A_kᵀ) ⊗ (L_xᵀ B_kᵀB_k L_x), an operator on d_y × d_x matrices, to [`RESIDUAL`], of `above`, A_1 … A_{D−1}, and
+/// λ_max of K = Σ_k (L_xᵀ B_kᵀB_k L_x) ⊗ (A_k A_kᵀ), an operator on d_y × d_x matrices, to [`RESIDUAL`], of `above`, A_1 … A_{D−1}, and
 /// `below`, B_2 L_x … B_D L_x.
 ///
 /// K is never formed: it maps X to Σ_k A_k A_kᵀ X L_xᵀ B_kᵀ B_k L_x. Its non-zero spectrum is that of the

@@ -21,7 +21,7 @@ pub struct Observation {
     /// T = tr Hessian = Σ_k tr(A_kᵀA_k) tr(B_k Σx B_kᵀ) (eq. 44); exact at any weights, since the network
     /// is linear in each layer.
     pub sharpness: f64,
-    /// The largest eigenvalue of K = Σ_k (A_kA_kᵀ) ⊗ (√Σx B_kᵀB_k √Σx): λ_max of the Gauss–Newton
+    /// The largest eigenvalue of K = Σ_k (√Σx B_kᵀB_k √Σx) ⊗ (A_kA_kᵀ): λ_max of the Gauss–Newton
     /// matrix, which is the Hessian's at a global minimum. Found by iteration until its residual ‖K x − λ x‖/λ is below 10⁻³:
     /// its relative error is at most that, and as a rule that squared over the relative distance to the next eigenvalue, some 10⁻⁶.
     /// `None` where the iteration fails, as it does if K overflows.

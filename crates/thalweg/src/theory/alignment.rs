@@ -12,7 +12,7 @@ const LEARNT: f64 = 1e-9;
 /// **Beyond the paper.** Theorem 1 minimises the fluctuation F. SGD on fresh samples does not quite:
 /// its drift along the minima, at leading order in η, is that of the stationary covariance of the
 /// linearised motion (see [`crate::flow::Drift::Exact`]), and equals −¼ grad F only where the curvature
-/// K commutes with I ⊗ Σε. At Theorem 1's minimum [K, I ⊗ Σε] = [M, Σε] ⊗ P with P positive definite,
+/// K commutes with I ⊗ Σε. At Theorem 1's minimum [K, I ⊗ Σε] = P ⊗ [M, Σε] with P positive definite,
 /// and M commutes with Σε if and only if C does. So where this number is 0, and in every experiment of
 /// the paper (V = Σx = I) it is, Theorem 1's minimum is a fixed point of SGD's drift; where it is not, SGD
 /// ends elsewhere, by an amount that does not vanish with η.

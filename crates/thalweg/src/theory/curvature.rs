@@ -5,7 +5,7 @@ use faer::{Col, Mat, MatRef};
 use super::{TheoryError, dense, lanczos};
 use crate::problem::{Problem, Weights};
 
-/// K = Σ_k (A_k A_kᵀ) ⊗ (Xᵀ B_kᵀ B_k X), with X Xᵀ = Σx; of size d_y p, p = rank Σx.
+/// K = Σ_k (Xᵀ B_kᵀ B_k X) ⊗ (A_k A_kᵀ), with X Xᵀ = Σx, on d_y × p matrices stacked column by column, p = rank Σx.
 ///
 /// Its eigenvalues are those of the Gauss–Newton matrix, which at a minimum is the Hessian, apart
 /// from zeros.

@@ -176,7 +176,7 @@ impl<'p> Minimum<'p> {
     /// (eq. 15). Layer by layer,
     ///   T_k = (a τ/s) · b ρ^{−(D−1)} for k < D,  T_D = d_y · b ρ^{−(D−1)},
     /// so a τ/s is the number of outputs that the layers below the last one feel: d_y for isotropic
-    /// noise, more for any other on a full-rank teacher.
+    /// noise; for any other it may be more or less.
     pub fn functionals(&self) -> Functionals {
         let base = trace(self.problem.input_covariance()) * self.decay();
         let inner = LayerShare {

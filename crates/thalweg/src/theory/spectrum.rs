@@ -2,7 +2,7 @@
 //!
 //! Beyond the paper. With q_k = (b/s) ρ^{−k}, N = (XᵀJ)(XᵀJ)ᵀ, M = Y Yᵀ and D ≥ 2,
 //!
-//!   K = M ⊗ [(D−2) ρ N + XᵀX/q_1] + q_{D−1} I ⊗ N,
+//!   K = [(D−2) ρ N + XᵀX/q_1] ⊗ M + q_{D−1} N ⊗ I,
 //!
 //! so that K falls into d_y blocks of size rank Σx, one for each eigenvalue m of M:
 //! m [(D−2) ρ N + XᵀX/q_1] + q_{D−1} N. It follows from A_kA_kᵀ = M (a/s) ρ^{−(D−k)} for k < D and
@@ -180,7 +180,7 @@ impl Minimum<'_> {
     }
 }
 
-/// The coefficients of M ⊗ N, M ⊗ XᵀX and I ⊗ N in K.
+/// The coefficients of N ⊗ M, XᵀX ⊗ M and N ⊗ I in K.
 struct Terms {
     inner: f64,
     input: f64,

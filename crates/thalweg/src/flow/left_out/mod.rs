@@ -81,10 +81,11 @@ impl Place {
 ///   of what is off the minimum grows. On the way this also makes SGD sooner, by up to d ln T/du, as noise moves it, times ∫ s/(1 − s) du.
 /// - *Weight decay* and *dropout of hidden units* also act across the minima. With the force's potential R the loss is least where
 ///   K (W_D…W_1 − V)X = −J ∇R, J ∇R = Σ_k A_k (∂R/∂W_k) B_kX: that point is sought, straight up and down from `weights`, and T there is exact.
-///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ at D layers with V = Σx = I.
+///   For decay J ∇R = λD W_D…W_1X, so that T falls by (2 − 2/D)λ of itself at D layers where all are alike: V = Σx = I, with isotropic noise or decay
+///   that outweighs it.
 /// - *Dropout of hidden units* also is label noise of covariance p/(1 − p) Σ_k A_k diag(E h_k²) A_kᵀ, and depends on x. On the way the noise's
-///   clock is faster by the share that this adds to its trace. Across the minima it acts at once, and along them in all the time to the end: on the way the further
-///   one of both and the first alone is said, of SAM too.
+///   clock is faster by the share that this adds to its trace. Across the minima it acts at once, and along them in all the time to the end: on the way the change
+///   of T by the first alone and that by both are computed, and the larger one is said, of SAM too.
 /// - *SAM*: about a minimum, along an eigenvector of curvature h, the step of linearised SGD takes the noise along with a
 ///   strength that is not η/2 + ρ but η(1 + ρh)³/2 + ρ + ρ²h on the step's own minibatch, and with another not η/2 but
 ///   η(1 + ρh)(1 + ρ²h²)/2 + ρ²h. Its second and third powers are of S, which scatters as above. In place of this function of K
