@@ -47,7 +47,7 @@ pub struct RecipeArguments {
     /// α: labels y become (1 − α) y
     #[arg(long, value_name = "α", value_parser = number, allow_hyphen_values = true)]
     label_smoothing: Option<f64>,
-    /// Weights on the outputs: the network learns them times the labels; `whiten` makes the noise equal on all
+    /// Weights on the outputs: the network learns them times the labels; `whiten` makes their own noise equal on all
     #[arg(long, value_name = "WEIGHTS", allow_hyphen_values = true)]
     label_weights: Option<Weights>,
 }

@@ -154,7 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     page.table(&table(&answer));
     page.paragraph(
         "Predicted: the limit of small steps. SGD: mean over 16 runs from there, ± standard error of T; at a finite step it fluctuates about the limit, and ends \
-         flatter where η λ_max is not small. Steps: the relaxation time of the slow flow, where it is known.",
+         flatter where η λ_max is not small. Steps: the relaxation time of the slow flow, where it is known; hidden units that the teacher does not use die out more slowly.",
     );
     for note in &answer.recipe {
         page.paragraph(note);

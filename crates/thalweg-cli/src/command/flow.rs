@@ -266,17 +266,14 @@ impl Shown<'_> {
             let steps = self.0.relaxation_steps().map_or(String::new(), |steps| {
                 format!(", {} steps at this η and B", significant(steps, 3))
             });
-            let unused = if self.0.has_unused_units() {
-                " That is so of the hidden directions that carry the teacher. Others, which it does not use, die out more slowly, and with three layers or more not even \
-                 exponentially."
-            } else {
-                ""
-            };
             page.paragraph(&format!(
                 "Relaxation time: u = {}{steps}. Near the limit, what is still missing shrinks by a factor of e (2.72) in \
-                 each such time, or faster.{unused}",
+                 each such time, or faster.",
                 significant(relaxation.slow_time(), 3)
             ));
+            if let Some(note) = self.0.prepared.note_on_unused_units() {
+                page.paragraph(note);
+            }
         }
         if let Some(belief) = &self.0.belief {
             page.paragraph(&belief.sentence);

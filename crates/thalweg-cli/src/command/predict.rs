@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use thalweg::flow::Waypoint;
+use thalweg::flow::{Waypoint, is_turned};
 use thalweg_lab::answer::{
     AnswerError, PredictAnswer, PredictedRun, Prepared, SimulatedEnd, lists_spectrum, time_for_runs,
 };
@@ -167,6 +167,10 @@ impl Shown<'_> {
         if let Some(run) = &self.0.run {
             print(run, self.0.prepared.rate(), &mut page);
         }
+        let relaxation = self.0.run.as_ref().and_then(|run| run.relaxation);
+        if let (Some(_), Some(note)) = (relaxation, self.0.prepared.note_on_unused_units()) {
+            page.paragraph(note);
+        }
         if let Some(reason) = self.0.no_relaxation() {
             page.paragraph(&format!("No relaxation time is given: {reason}."));
         }
@@ -263,13 +267,12 @@ impl Shown<'_> {
         let (words, formula, unit) = own(SHARPNESS);
         row(words, formula, known(sharpness), unit, source);
         if self.0.end.is_some() {
-            row(
-                "… by the noise alone",
-                "T",
-                known(p.sharpness),
-                unit,
-                "eq. 14",
-            );
+            // Noise that is turned against the signal leads elsewhere.
+            let by_noise = match is_turned(self.0.problem) {
+                true => "… where F is least",
+                false => "… by the noise alone",
+            };
+            row(by_noise, "T", known(p.sharpness), unit, "eq. 14");
         }
         row(
             "… of the flattest minimum",

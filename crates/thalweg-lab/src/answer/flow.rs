@@ -6,7 +6,6 @@ use thalweg::flow::{
 };
 use thalweg::problem::{Problem, Weights};
 use thalweg::recipe::Forces;
-use thalweg::theory::Minimum;
 
 use super::{AnswerError, CONVENTION, Prepared, notes};
 use crate::compare::{Belief, believed_on, fits, quick_relaxation};
@@ -64,15 +63,6 @@ impl FlowTimes {
 }
 
 impl<'p> FlowAnswer<'p> {
-    /// Whether every hidden layer has directions that the teacher does not use.
-    pub fn has_unused_units(&self) -> bool {
-        let rank = Minimum::of_sgd(self.problem).map_or(usize::MAX, |minimum| minimum.rank());
-        let widths = self.problem.widths();
-        widths[1..self.problem.depth()]
-            .iter()
-            .all(|&width| width > rank)
-    }
-
     /// Follows what is `prepared` from `start`, which the random `seed` gave, if one did.
     ///
     /// # Errors
@@ -120,14 +110,12 @@ impl<'p> FlowAnswer<'p> {
         let validity = trajectory.validity.clone();
         Ok(Self {
             belief: validity.zip(step).map(|(validity, (_, batch))| {
-                let momentum = prepared.recipe.momentum;
                 believed_on(
                     (problem, &prepared.data),
                     batch,
                     prepared.switches,
                     validity,
                 )
-                .along_epochs(&prepared.data, batch, momentum)
             }),
             prepared,
             problem,

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use thalweg::flow::{self, Drift};
 use thalweg::problem::Problem;
 use thalweg::recipe::{Forces, Recipe};
+use thalweg::theory::Minimum;
 use thalweg::words::rounded;
 
 use super::AnswerError;
 use crate::compare::drift_to_end;
 use crate::provenance::mended_in;
-use crate::run::notes_on;
+use crate::run::{forces_on, notes_on};
 use crate::spec::Data;
 
 /// A problem as SGD meets it: with the recipe's changes of labels and inputs in it, and its forces beside it.
@@ -107,9 +108,14 @@ impl<'p> Prepared<'p> {
     /// The same where SGD is run on `data`, and may switch to gradient descent before its end.
     #[must_use]
     pub fn on(self, data: Data, switches: bool) -> Self {
+        let step = self.learning_rate.zip(self.step);
+        let forces = step.map_or(self.forces, |(rate, (_, batch))| {
+            forces_on(&data, &self.recipe, (rate, batch))
+        });
         Self {
             data,
             switches,
+            forces,
             ..self
         }
     }
@@ -174,6 +180,7 @@ impl<'p> Prepared<'p> {
     pub fn notes(&self) -> Vec<String> {
         let recipe = &self.recipe;
         let mut notes = notes_on(&self.data);
+        notes.extend(self.note_on_epochs());
         let rate = self.rate();
         if recipe.momentum > 0.0 {
             let effect = self
@@ -206,7 +213,7 @@ impl<'p> Prepared<'p> {
             Some(_) => notes.push(format!(
                 "SAM on the step's own minibatch makes the noise's drift 1 + 2ρ/{rate} = {} times as fast (to first order in ρ): the same path and the \
                  same end{}, sooner.",
-                rounded(self.forces.noise),
+                rounded(1.0 + self.forces.gradient),
                 if self.forces.decay > 0.0 { " as such noise has" } else { "" }
             )),
             None => {}
@@ -239,6 +246,37 @@ impl<'p> Prepared<'p> {
             );
         }
         notes
+    }
+
+    /// What the relaxation time is not of, where every hidden layer has directions that the teacher does not use.
+    pub fn note_on_unused_units(&self) -> Option<&'static str> {
+        let problem: &Problem = &self.problem;
+        let rank = Minimum::of_sgd(problem).map_or(usize::MAX, |minimum| minimum.rank());
+        let hidden = &problem.widths()[1..problem.depth()];
+        let are_unused = !hidden.is_empty() && hidden.iter().all(|&width| width > rank);
+        are_unused.then_some(
+            "The relaxation time is that of the hidden directions which carry the teacher. Others, which it does not use, die out more slowly, and with three layers or more not even \
+             exponentially.",
+        )
+    }
+
+    /// What drawing each sample once in an epoch makes of the noise, where that is more than a percent.
+    fn note_on_epochs(&self) -> Option<String> {
+        let (rate, (_, batch)) = self.learning_rate.zip(self.step)?;
+        let plain = self.recipe.forces(rate, batch);
+        let left = (self.forces.noise - self.forces.gradient) / (plain.noise - plain.gradient);
+        (left < 0.99).then(|| {
+            format!(
+                "Each sample is drawn once in an epoch, in which a part of the noise undoes itself: {:.0} % of it remain{}. SGD is as much slower along the minima, and what \
+                 acts beside the noise weighs as much more.",
+                100.0 * left,
+                if self.recipe.momentum > 0.0 {
+                    ", momentum counted in"
+                } else {
+                    ""
+                }
+            )
+        })
     }
 
     /// Whether V√Σx is 0.

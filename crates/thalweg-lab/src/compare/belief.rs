@@ -5,7 +5,6 @@ use thalweg::flow::{FiniteValidity, LeftOut, Validity};
 use thalweg::problem::Problem;
 use thalweg::random::NoiseLaw;
 use thalweg::simulate::{Data, SampleSource, SimulateError, SimulateSettings};
-use thalweg::words::rounded;
 
 /// A [`Validity`] or [`FiniteValidity`] with its verdict, the same in every command's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,9 +61,6 @@ pub(crate) fn fits(data: &Data, batch: usize) -> Result<(), SimulateError> {
 /// Degrees of Student's t from which on T of SGD was as predicted at B = 1 (2.5; at 2.1 it was 9 % higher).
 const LEAST_DEGREES: f64 = 2.5;
 
-/// So much of the noise may undo itself in an epoch.
-const MOST_UNDONE: f64 = 0.05;
-
 /// `validity` where SGD is run on minibatches of so many samples of `data`, of the problem, and `switches` to gradient descent before its end.
 pub(crate) fn believed_on(
     (problem, data): (&Problem, &Data),
@@ -82,7 +78,16 @@ pub(crate) fn believed_on(
             validity.on_set(problem, samples, epoch)
         }
     });
-    belief.of_runs(data, switches)
+    let belief = belief.of_runs(data, switches);
+    match data.source {
+        SampleSource::Finite {
+            samples,
+            replacement: false,
+        } if batch >= samples => belief.but_not_with(
+            "minibatches of the whole set: without their noise it stays where it comes down, or goes where what acts beside the noise leads",
+        ),
+        _ => belief,
+    }
 }
 
 /// That of the finite-step theory, which is for fresh samples alone.
@@ -126,29 +131,6 @@ impl Belief {
             belief = belief.but_not_with("a switch to gradient descent");
         }
         belief
-    }
-
-    /// The same of a path on `data`, by B samples in a minibatch and momentum β: of what the noise of the minibatches does in an epoch of m steps a part of
-    /// (1 + β)/((1 − β) m) undoes itself if each sample is drawn once, and the path is slower.
-    pub(crate) fn along_epochs(self, data: &Data, batch: usize, momentum: f64) -> Self {
-        let SampleSource::Finite {
-            samples,
-            replacement: false,
-        } = data.source
-        else {
-            return self;
-        };
-        let steps = samples as f64 / batch as f64;
-        let undone = (1.0 + momentum) / (1.0 - momentum) / steps;
-        if undone <= MOST_UNDONE {
-            return self;
-        }
-        self.but_not_with(&format!(
-            "samples that are each drawn once in an epoch of {} steps, in which up to {:.0} % of what the noise does undoes itself, so that SGD is slower along the \
-             minima",
-            rounded(steps),
-            100.0 * undone.min(1.0)
-        ))
     }
 
     /// The same for SGD with `what` the theory does not contain, however small the step.
@@ -243,27 +225,9 @@ mod tests {
     use super::*;
     use thalweg::faer::Mat;
 
-    /// In long epochs next to nothing of the noise undoes itself, in short ones much, and more with momentum; samples drawn with replacement have no epochs.
+    /// A minibatch is at most the set, and one that is all of it has no noise.
     #[test]
-    fn short_epochs_are_named_where_each_sample_is_drawn_once() {
-        let one = || Mat::identity(1, 1);
-        let problem = Problem::new(one(), one(), one(), 2).unwrap();
-        let told = |replacement: bool, batch: usize, momentum: f64| {
-            let data = Data {
-                source: SampleSource::Finite {
-                    samples: 20_000,
-                    replacement,
-                },
-                ..Data::default()
-            };
-            let validity = Validity::at(&problem, [1.0, 1.0], 1e-6, batch);
-            let belief = Belief::from(validity).along_epochs(&data, batch, momentum);
-            (belief.in_range, belief.sentence)
-        };
-        assert!(told(false, 10, 0.0).0 && told(true, 4000, 0.9).0);
-        let (in_range, sentence) = told(false, 2000, 0.0);
-        assert!(!in_range && sentence.contains("epoch of 10 steps, in which up to 10 %"));
-        assert!(told(false, 400, 0.0).0 && !told(false, 400, 0.5).0);
+    fn minibatches_are_parts_of_their_set() {
         let set = Data {
             source: SampleSource::Finite {
                 samples: 20,
@@ -272,5 +236,13 @@ mod tests {
             ..Data::default()
         };
         assert!(fits(&set, 20).is_ok() && fits(&set, 21).is_err());
+        let one = || Mat::identity(1, 1);
+        let problem = Problem::new(one(), one(), one(), 2).unwrap();
+        let told = |batch: usize| {
+            let validity = Validity::at(&problem, [1.0, 1.0], 1e-6, batch);
+            believed_on((&problem, &set), batch, false, validity).sentence
+        };
+        let words = "minibatches of the whole set";
+        assert!(told(20).contains(words) && !told(10).contains(words));
     }
 }

@@ -6,6 +6,7 @@ use thalweg::simulate::{Ensemble, InitialWeights, SimulateError, SimulateSetting
 
 use super::Belief;
 use crate::quantity::Quantity;
+use crate::run::forces_on;
 
 /// Something that predicts the quantities of a run.
 pub trait Predictor: Sync {
@@ -61,9 +62,8 @@ impl Question<'_> {
     /// What moves SGD along the minima beside plain noise.
     pub fn forces(&self) -> Forces {
         let settings = self.settings;
-        settings
-            .recipe
-            .forces(settings.learning_rate, settings.batch)
+        let step = (settings.learning_rate, settings.batch);
+        forces_on(&settings.data, &settings.recipe, step)
     }
 }
 

@@ -118,14 +118,7 @@ impl Predictor for SlowFlow {
                 .iter()
                 .filter_map(|path| path.validity.clone())
                 .reduce(|worst, next: Validity| worst.worst(&next))
-                .map(|validity| {
-                    let settings = question.settings;
-                    believed_in(question.problem, settings, validity).along_epochs(
-                        &settings.data,
-                        settings.batch,
-                        settings.recipe.momentum,
-                    )
-                }),
+                .map(|validity| believed_in(question.problem, question.settings, validity)),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Noise added to the labels: to the quiet outputs, until all are as loud as the loudest, or to the loudest.
 
-use faer::Mat;
 use faer::linalg::solvers::DenseSolveCore;
+use faer::{Col, Mat};
 use thalweg::problem::{Problem, Spectral};
 use thalweg::recipe::{LabelWeights, Recipe};
 use thalweg::simulate::SimulateSettings;
@@ -9,7 +9,8 @@ use thalweg::simulate::SimulateSettings;
 use super::lever::{Changed, Lever, LeverError, Travel, Written, over_decades, written};
 
 /// With N the covariance of the noise that is in effect learnt, from 0 to 1 c (λ_max(N) I − N) is added to it: c = 1 makes the noise
-/// isotropic, and SGD ends at the flattest minimum. Below 0 c λ_max(N) u uᵀ is, u the loudest direction: the noise grows as unequal as wanted.
+/// isotropic, and SGD ends at the flattest minimum. Below 0 c λ_max(N) u uᵀ is, u the loudest direction, and of several as loud that in which the signal is
+/// strongest: the noise grows as unequal as wanted, and where it is isotropic now noise and signal keep their axes.
 /// What labels get is S = M⁻¹ (…) M⁻ᵀ where they are multiplied by M.
 ///
 /// Under [`LabelWeights::Whiten`], whose M follows whatever is added, N is the labels' own noise and M counts as the identity here.
@@ -47,7 +48,7 @@ impl Lever for AddedNoise {
         let spectral = Spectral::of(noise.as_ref()).ok_or(LeverError::NotConverged("Σε"))?;
         let largest = spectral.largest();
         let lacking = faer::Scale(largest) * Mat::<f64>::identity(size, size) - &noise;
-        let loudest = spectral.vectors.col(size - 1).to_owned();
+        let loudest = loudest(problem, &spectral)?;
         let at = move |position: f64| {
             let learnt = if position >= 0.0 {
                 faer::Scale(position) * &lacking
@@ -77,6 +78,27 @@ impl Lever for AddedNoise {
             at: Box::new(at),
         })
     }
+}
+
+/// Eigenvalues nearer to the largest than by this part of it are as large.
+const AS_LOUD: f64 = 1e-6;
+
+/// u of [`AddedNoise`].
+fn loudest(problem: &Problem, noise: &Spectral) -> Result<Col<f64>, LeverError> {
+    let size = noise.values.len();
+    let is_as_loud = |value: &&f64| **value >= (1.0 - AS_LOUD) * noise.largest();
+    let count = noise
+        .values
+        .iter()
+        .rev()
+        .take_while(is_as_loud)
+        .count()
+        .max(1);
+    let axes = noise.vectors.subcols(size - count, count);
+    let signal = axes.transpose() * problem.teacher() * problem.input_factor().matrix();
+    let strongest = Spectral::of((&signal * signal.transpose()).as_ref());
+    let strongest = strongest.ok_or(LeverError::NotConverged("VΣxVᵀ"))?;
+    Ok(axes * strongest.vectors.col(count - 1))
 }
 
 /// What S is, which takes the place of what is added already where there is something.

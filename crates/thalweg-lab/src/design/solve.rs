@@ -7,7 +7,7 @@ use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
 use thalweg::words::shown;
 
-use super::lever::{Changed, Lever, LeverError};
+use super::lever::{Changed, Lever, LeverError, Travel};
 use super::search::{MET, Sought, nearest};
 use crate::answer::{AnswerError, PredictAnswer, Prepared};
 use crate::run::is_reshuffled;
@@ -244,6 +244,8 @@ pub(crate) struct Question<'a> {
     settings: &'a SimulateSettings,
     /// Whether the exact drift is followed to each end.
     followed: bool,
+    /// Whether it can be.
+    is_followable: bool,
 }
 
 /// The exact drift is followed where inputs times outputs are at most so many: it takes about a second there.
@@ -254,20 +256,35 @@ const NEAR: f64 = 2e-6;
 
 impl<'a> Question<'a> {
     /// Theorem 1's minimum is where SGD ends unless noise and signal have different axes; then the exact drift is followed, if the problem is small.
-    /// That is decided by the problem as it is, so that ends change continuously with a lever.
+    /// That is decided by the problem as it is and by the ends of a lever's way ([`along`](Self::along)), so that ends change continuously with the lever.
     pub(crate) fn new(
         problem: &'a Problem,
         settings: &'a SimulateSettings,
     ) -> Result<Self, AnswerError> {
         let learnt = settings.recipe.problem(problem);
         let learnt = learnt.map_err(AnswerError::input)?;
-        let is_turned = is_turned(&learnt);
         let is_small = problem.input_dim() * problem.output_dim() <= MOST_FOLLOWED;
+        let is_followable = is_small && !is_reshuffled(&settings.data);
         Ok(Self {
             problem,
             settings,
-            followed: is_turned && is_small && !is_reshuffled(&settings.data),
+            followed: is_followable && is_turned(&learnt),
+            is_followable,
         })
+    }
+
+    /// The same for the way of a lever, which may turn the noise against the signal.
+    fn along(&self, travel: &Travel<'_>) -> Result<Self, DesignError> {
+        let mut followed = self.followed;
+        if self.is_followable && !followed {
+            for end in [*travel.positions.start(), *travel.positions.end()] {
+                let changed = (travel.at)(end)?;
+                let learnt = changed.recipe.problem(&changed.problem);
+                let learnt = learnt.map_err(AnswerError::input)?;
+                followed |= is_turned(&learnt);
+            }
+        }
+        Ok(Self { followed, ..*self })
     }
 
     /// `problem`, trained by `recipe`, in place of what was asked of.
@@ -334,11 +351,16 @@ impl<'a> Question<'a> {
         target.check_at(before)?;
         let stop = Stop::here();
         let travel = lever.travel(self.problem, self.settings)?;
+        let along = self.along(&travel)?;
+        // Where the lever turns the noise what is now is told by the same drift as what will be.
+        let own = (along.followed != self.followed).then(|| along.before());
+        let own = own.transpose()?;
+        let before = own.as_ref().unwrap_or(before);
         let mut known = Vec::new();
         let at = |position: f64| -> Result<f64, DesignError> {
             stop.asked().map_err(AnswerError::work)?;
             let changed = (travel.at)(position)?;
-            let predicted = self.predicted(&changed.problem, &changed.recipe)?;
+            let predicted = along.predicted(&changed.problem, &changed.recipe)?;
             let value = target.of(&predicted);
             known.push((position, changed, predicted));
             Ok(value)

@@ -1,7 +1,7 @@
 //! Each lever against what is worked out by hand for two layers whose axes are all shared, or against numbers found elsewhere.
 
 use faer::Mat;
-use thalweg::flow::{Drift, FlowSettings, MOST_LEFT_OUT, rest};
+use thalweg::flow::{Drift, FlowSettings, MOST_LEFT_OUT, is_turned, rest};
 use thalweg::problem::{Problem, covariance};
 use thalweg::recipe::{LabelWeights, Recipe, Sam};
 use thalweg::theory::predict;
@@ -588,6 +588,26 @@ fn turned_noise_is_followed_to_its_own_end() {
             .warning
             .is_none_or(|words| !words.contains("axes"))
     );
+}
+
+/// A lever that turns the noise against the signal is followed by the exact drift, and isotropic noise grows along the signal's own axes, where eq. 14 holds.
+#[test]
+fn noise_that_grows_unequal_is_told_where_sgd_ends() {
+    let of = |rows: [[f64; 2]; 2]| Mat::from_fn(2, 2, |i, j| rows[i][j]);
+    let teacher = of([[1.5, 0.6], [0.2, 0.5]]);
+    let lever = lever("added_noise").unwrap();
+    for (noise, turned) in [([0.2, 0.2], false), ([0.2, 0.21], true)] {
+        let problem =
+            Problem::new(Mat::identity(2, 2), teacher.clone(), diagonal(noise), 2).unwrap();
+        let settings = with(&Recipe::default());
+        let found = design(&problem, &settings, Target::Sharpness(12.0), lever).unwrap();
+        let learnt = found.changed.recipe.problem(&problem).unwrap();
+        assert_eq!(is_turned(&learnt), turned);
+        close(own_end(&learnt), 12.0, 1e-5);
+        // Along the signal's axes T has no bound; across them it has one far below.
+        let far = design(&problem, &settings, Target::Sharpness(100.0), lever);
+        assert_eq!(far.is_err(), turned);
+    }
 }
 
 /// By normalised SAM numbers are known to 0.3 %, and noise that is isotropic is not further from T_min than that.

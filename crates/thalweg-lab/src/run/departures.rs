@@ -1,5 +1,6 @@
 //! Where a run is not the plain SGD on fresh samples that theory and slow flow speak of.
 
+use thalweg::recipe::{Forces, Recipe};
 use thalweg::simulate::{Data, NoiseLaw, SampleSource, SimulateSettings};
 
 /// What `settings` have that the theory has not, and what of them it takes into account, in sentences for a reader who compares
@@ -89,6 +90,22 @@ pub fn notes_on(data: &Data) -> Vec<String> {
     }
     notes.extend(note_on_law(data));
     notes
+}
+
+/// What moves SGD by `recipe` at this η and B along the minima on samples of `data`.
+pub(crate) fn forces_on(
+    data: &Data,
+    recipe: &Recipe,
+    (learning_rate, batch): (f64, usize),
+) -> Forces {
+    let forces = recipe.forces(learning_rate, batch);
+    match data.source {
+        SampleSource::Finite {
+            samples,
+            replacement: false,
+        } => forces.in_epochs(samples, batch, recipe.momentum),
+        _ => forces,
+    }
 }
 
 /// The same of a law of the noise that is not Gaussian.

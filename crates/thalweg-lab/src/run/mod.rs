@@ -34,7 +34,7 @@ use std::time::Duration;
 
 pub use change::{Change, Direction};
 pub use departures::{departures, notes_on};
-pub(crate) use departures::{is_reshuffled, left_out, note_on_law};
+pub(crate) use departures::{forces_on, is_reshuffled, left_out, note_on_law};
 pub use error::RunError;
 pub use linear::LinearRuns;
 pub use measurements::{AtStep, Columns, Measurements};

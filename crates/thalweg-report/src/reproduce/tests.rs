@@ -92,7 +92,7 @@ const CLAIMS: [(&str, usize); 29] = [
     ("smoothing", 20),
     ("replacement", 8),
     ("label-scale", 13),
-    ("real-noise", 13),
+    ("real-noise", 11),
     ("interventions", 21),
     ("sam-anisotropy", 20),
     ("what-to-watch", 10),

@@ -1033,3 +1033,40 @@ fn a_verdict_on_wide_layers_is_that_on_narrow_ones() {
     assert!(narrow.abs() > 1e-5, "{narrow}");
     assert!((wide / narrow - 1.0).abs() < 1e-3, "{wide} {narrow}");
 }
+
+/// A hidden unit that a teacher of rank 2 does not use has died out where all forces rest, in a fourth of a layer's weights: what pulls at the rest of it
+/// moves neither the product nor T, and is no part of what is left out.
+#[test]
+fn what_has_died_out_is_not_divided_by() {
+    let inputs = mat![
+        [1.0835, -0.2029, 0.2815],
+        [-0.2029, 1.0954, -0.1824],
+        [0.2815, -0.1824, 0.8348]
+    ];
+    let out = mat![[-0.18, -0.86], [-0.16, -0.67], [-0.28, -1.15f64]];
+    let teacher = out * mat![[1.0, 0.0, -0.3], [0.0, 1.0, 0.1f64]];
+    let noise = mat![
+        [2.9673, -1.5126, -0.1500],
+        [-1.5126, 1.3819, -0.1234],
+        [-0.1500, -0.1234, 1.6058]
+    ];
+    let problem = Problem::with_hidden_widths(inputs, teacher, noise, 3, &[4, 4]).unwrap();
+    for momentum in [0.0, 0.5] {
+        let recipe = Recipe {
+            momentum,
+            weight_decay: 2.7e-4,
+            hidden_dropout: 5.7e-4,
+            ..Recipe::default()
+        };
+        let step = (0.002, 2);
+        let settings = FlowSettings {
+            drift: Drift::Exact,
+            forces: recipe.forces(step.0, step.1),
+            ..FlowSettings::default()
+        };
+        let weights = rest(&problem, &settings).unwrap().weights;
+        for part in left_out(&problem, &recipe, &weights, step).unwrap() {
+            assert!(part.change.abs() < 0.1, "{part:?}");
+        }
+    }
+}

@@ -541,7 +541,7 @@ fn what_can_be_used_is_used_and_the_rest_is_said() {
             lines("a,b,y", |i| format!("{},{},{}", x(i), x(i), x(i) + e(i))).into(),
             "y",
             40,
-            "linear functions of those before them were left out: `b`",
+            "linear functions of those before them: `b`",
         ),
         (
             "an input that is the sum of others",

@@ -78,10 +78,13 @@ struct Directions {
 }
 
 impl Directions {
-    /// The largest `most` of those at `point` that are not 0.
-    fn at(point: &Point, most: usize) -> Result<Self, FlowError> {
-        let last = point.depth() - 1;
-        let product = &point.layers[last] * &point.below[last];
+    /// Those of what is learnt, V√Σx, by a `point` at the minima.
+    fn learnt(point: &Point) -> Result<Self, FlowError> {
+        Self::of(&(product(point) - &point.residual), usize::MAX)
+    }
+
+    /// The largest `most` of those of `product` that are not 0.
+    fn of(product: &Mat<f64>, most: usize) -> Result<Self, FlowError> {
         let svd = product.thin_svd().map_err(|_| FlowError::Decomposition {
             what: "singular value decomposition of the product of the weights",
         })?;
@@ -95,6 +98,17 @@ impl Directions {
             inputs: svd.V().subcols(0, count).to_owned(),
             sizes: sizes[..count].to_vec(),
         })
+    }
+
+    /// `change` without what it would do to outputs beyond these by inputs beyond these: hidden units that nothing uses have died out there, so that the product stays
+    /// 0, and what pulls at their last weights is divided by next to nothing.
+    fn alive(&self, change: &Mat<f64>) -> Mat<f64> {
+        let Self {
+            outputs, inputs, ..
+        } = self;
+        let beyond = change - outputs * (outputs.transpose() * change);
+        let beyond = &beyond - (&beyond * inputs) * inputs.transpose();
+        change - beyond
     }
 
     /// The size of `change`, each direction measured by the product's own size there.
@@ -111,13 +125,19 @@ impl Directions {
     }
 }
 
+/// W_D…W_1X.
+fn product(point: &Point) -> Mat<f64> {
+    let last = point.depth() - 1;
+    &point.layers[last] * &point.below[last]
+}
+
 impl Reference<'_> {
     /// The relative change of T from the predicted minimum to where the loss and the potential of gradient `pull` balance across the minima;
     /// infinite where they do so nowhere near.
     pub(super) fn across(&self, pull: impl Fn(&Point, &mut [Mat<f64>])) -> Result<f64, FlowError> {
         let mut point = Point::new(&self.model, self.point.layers.clone());
         let before = point.sharpness();
-        let start = Directions::at(&point, usize::MAX)?;
+        let start = Directions::learnt(&point)?;
         let mut last: Option<Mat<f64>> = None;
         let mut share = 1.0f64;
         for _ in 0..MOST_MENDINGS {
@@ -129,12 +149,12 @@ impl Reference<'_> {
             pull(&point, &mut gradient);
             let pushed = point.pushed(&gradient);
             let unbending = point.unbending()?;
-            let wanted = faer::Scale(-1.0) * unbending.solve(&pushed);
-            let missing = &wanted - &point.residual;
+            let wanted = faer::Scale(-1.0) * start.alive(&unbending.solve(&pushed));
+            let missing = &wanted - start.alive(&point.residual);
             if !missing.norm_l2().is_finite() {
                 return Ok(f64::INFINITY);
             }
-            let directions = Directions::at(&point, start.sizes.len())?;
+            let directions = Directions::of(&product(&point), start.sizes.len())?;
             if directions.sizes.len() < start.sizes.len()
                 || directions.smallest() < LOST * start.smallest()
             {
@@ -150,7 +170,7 @@ impl Reference<'_> {
                 share *= 0.5;
             }
             let step = share.min(LONGEST / size);
-            let multiplier = unbending.solve(&(faer::Scale(step) * &missing));
+            let multiplier = start.alive(&unbending.solve(&(faer::Scale(step) * &missing)));
             let layers = (0..point.depth())
                 .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
                 .collect();
