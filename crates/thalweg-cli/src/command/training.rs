@@ -173,7 +173,7 @@ impl Shown<'_> {
             format!("{parts} (with one seed, a change cannot be told from chance).")
         } else {
             format!(
-                "{parts} (a change is clear where chance would make such a mean over seeds of ln(end/start) once in 370 times at most)."
+                "{parts} (a change is clear where chance would make such a mean over seeds of ln(end/start) once in 100 times at most)."
             )
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use thalweg::fluctuation::student::clear;
 use thalweg_lab::run::{AtStep, Measurements};
 use thalweg_lab::spec::NetworkExperiment;
 use thalweg_lab::store::load;
@@ -253,7 +254,7 @@ fn a_trainings_numbers_are_those_of_its_measurements() {
             let found = found[key]["standard_error"].as_f64().unwrap();
             assert!((found - error).abs() <= 1e-9 * error, "{quantity} {key}");
         }
-        let direction = if logarithm.abs() < 3.0 * spread {
+        let direction = if logarithm.abs() < clear(2) * spread {
             "unclear"
         } else if logarithm > 0.0 {
             "rose"

@@ -22,7 +22,7 @@ pub struct Change {
 /// Which way a quantity went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It rose by more than chance makes of so many seeds once in 370 times ([`student::clear`]): three standard errors of many.
+    /// It rose by more than chance makes of so many seeds once in 100 times ([`student::clear`]).
     Rose,
     /// It fell by as much.
     Fell,
@@ -149,17 +149,17 @@ mod tests {
         assert_eq!(change.direction, Direction::NotPositive);
     }
 
-    /// From 2 to `end` times e^{±1}, of two seeds: the logarithm's standard error is 1, and chance makes 235.8 of them once in 370 times.
+    /// From 2 to `end` times e^{±1}, of two seeds: the logarithm's standard error is 1, and chance makes 63.7 of them once in 100 times.
     #[test]
     fn what_chance_makes_of_two_seeds_is_unclear_either_way() {
         let e = 1.0_f64.exp();
         for (logarithm, direction) in [
-            (237.0, Direction::Rose),
-            (234.0, Direction::Unclear),
+            (64.0, Direction::Rose),
+            (63.0, Direction::Unclear),
             (3.1, Direction::Unclear),
             (-3.1, Direction::Unclear),
-            (-234.0, Direction::Unclear),
-            (-237.0, Direction::Fell),
+            (-63.0, Direction::Unclear),
+            (-64.0, Direction::Fell),
         ] {
             let middle = 2.0 * f64::exp(logarithm);
             let mut measurements = Measurements::default();

@@ -6,6 +6,8 @@ use super::ink::Ink;
 use super::scene::{Anchor, Dash, Position, Shape, Text};
 use crate::statistics::Point;
 
+/// Pixels that a line beside a frame may be long: few frames are lower.
+const HIGH: f64 = 200.0;
 /// Pixels: axis numbers and axis labels.
 pub(super) const SMALL: f64 = 12.0;
 /// Pixels: panel titles.
@@ -310,7 +312,19 @@ impl Panel {
 
     /// Pixels needed left of the frame for numbers and label.
     pub(super) fn left_margin(&self) -> f64 {
-        widest(&self.fit_y(), 5).min(BESIDE) + TICK + 4.0 + SMALL + 12.0
+        let lines = (self.y_lines().len() - 1) as f64 * LINE;
+        widest(&self.fit_y(), 5).min(BESIDE) + TICK + 4.0 + SMALL + 12.0 + lines
+    }
+
+    /// The label beside the frame: in two lines, the unit in the second, where one would be higher than a frame.
+    fn y_lines(&self) -> Vec<&str> {
+        let label = &*self.y.label;
+        match label.rsplit_once(", ") {
+            Some((words, unit)) if font::WIDER * font::width(label, SMALL, false) > HIGH => {
+                vec![words, unit]
+            }
+            _ => vec![label],
+        }
     }
 
     /// Pixels needed right of the frame: the colour bar's.
@@ -490,13 +504,11 @@ impl Panel {
             Anchor::Middle,
             Ink::Text,
         ));
-        shapes.push(upright(
-            self.y.label.clone(),
-            (
-                left - self.left_margin() + SMALL + 2.0,
-                (top + bottom) / 2.0,
-            ),
-        ));
+        let beside = left - self.left_margin() + SMALL + 2.0;
+        for (i, line) in self.y_lines().into_iter().enumerate() {
+            let at = (beside + i as f64 * LINE, (top + bottom) / 2.0);
+            shapes.push(upright(line.to_owned(), at));
+        }
         shapes.push(Shape::Text(Text {
             content: self.title.clone(),
             at: (middle, top - 10.0),

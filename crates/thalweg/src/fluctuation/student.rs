@@ -11,9 +11,9 @@ const TWENTIETH: Point = Point {
     within: 0.95,
 };
 
-const THREE: Point = Point {
-    z: 3.0,
-    within: 0.997_300_203_936_74,
+const HUNDREDTH: Point = Point {
+    z: 2.575_829_303_548_901,
+    within: 0.99,
 };
 
 /// From here on the expansion in 1/ν is right to ten digits.
@@ -32,16 +32,16 @@ pub fn reach(degrees: usize) -> f64 {
     TWENTIETH.of(degrees)
 }
 
-/// t that a value of Student's law passes as rarely as one of the normal law passes three standard deviations, once in 370 times.
+/// t that chance passes to either side once in 100 times: from there on a mean of ν + 1 values counts as clear of 0, in its standard errors.
 ///
 /// ```
 /// // Of two values, of five, and of very many.
-/// assert!((thalweg::fluctuation::student::clear(1) - 235.8).abs() < 0.1);
-/// assert!((thalweg::fluctuation::student::clear(4) - 6.62).abs() < 0.01);
-/// assert!((thalweg::fluctuation::student::clear(1_000_000) - 3.0).abs() < 1e-4);
+/// assert!((thalweg::fluctuation::student::clear(1) - 63.66).abs() < 0.01);
+/// assert!((thalweg::fluctuation::student::clear(4) - 4.604).abs() < 1e-3);
+/// assert!((thalweg::fluctuation::student::clear(1_000_000) - 2.5758).abs() < 1e-4);
 /// ```
 pub fn clear(degrees: usize) -> f64 {
-    THREE.of(degrees)
+    HUNDREDTH.of(degrees)
 }
 
 impl Point {
@@ -57,8 +57,8 @@ impl Point {
 
 /// By halving, from the law's own sum.
 fn within(degrees: usize, chance: f64) -> f64 {
-    // Of one degree it is 12.7 and 235.8, and it falls with each more.
-    let (mut low, mut high) = (0.0, 256.0);
+    // Of one degree it is 12.7 and 63.7, and it falls with each more.
+    let (mut low, mut high) = (0.0, 64.0);
     loop {
         let middle = 0.5 * (low + high);
         if middle <= low || middle >= high {
