@@ -27,11 +27,18 @@ pub(super) struct KroneckerSum {
 const MOST_ITERATIONS: usize = 1000;
 
 impl KroneckerSum {
-    /// K at `point`.
-    pub(super) fn new(point: &Point) -> Result<Self, FlowError> {
+    /// K at `point`, with one `more` of its terms.
+    pub(super) fn new(
+        point: &Point,
+        more: Option<(Mat<f64>, Mat<f64>)>,
+    ) -> Result<Self, FlowError> {
         let left = point.above.iter().map(|a| times(a.as_ref(), a.transpose()));
         let right = point.below.iter().map(|b| times(b.transpose(), b.as_ref()));
         let (mut left, mut right): (Vec<_>, Vec<_>) = (left.collect(), right.collect());
+        if let Some(more) = more {
+            left.push(more.0);
+            right.push(more.1);
+        }
         let weights = |others: &[Mat<f64>]| -> Vec<f64> {
             others.iter().map(|m| trace(m.as_ref())).collect()
         };
@@ -138,7 +145,7 @@ mod tests {
                     Mat::from_fn(rows * columns, 1, |i, _| solution[(i % rows, i / rows)]);
                 let image = point.curvature_matrix() * &stacked + faer::Scale(shift) * &stacked;
                 let image = Mat::from_fn(rows, columns, |i, j| image[(j * rows + i, 0)]);
-                let found = KroneckerSum::new(&point)
+                let found = KroneckerSum::new(&point, None)
                     .unwrap()
                     .solve(shift, &image, 1e-13);
                 let off = (found - &solution).norm_l2() / solution.norm_l2();

@@ -302,10 +302,22 @@ impl Point {
 
     /// K in the form that its size allows.
     pub(super) fn unbending(&self) -> Result<Unbending, FlowError> {
-        if self.residual.nrows() * self.residual.ncols() <= MOST_DENSE {
-            return Ok(Unbending::Dense(self.curvature()?));
+        self.unbending_with(None)
+    }
+
+    /// K with one more of its terms, given as A_kA_kᵀ and (B_kX)ᵀ(B_kX) of it would be.
+    pub(super) fn unbending_with(
+        &self,
+        more: Option<(Mat<f64>, Mat<f64>)>,
+    ) -> Result<Unbending, FlowError> {
+        if self.residual.nrows() * self.residual.ncols() > MOST_DENSE {
+            return Ok(Unbending::Sum(KroneckerSum::new(self, more)?));
         }
-        Ok(Unbending::Sum(KroneckerSum::new(self)?))
+        let mut matrix = self.curvature_matrix();
+        if let Some((left, right)) = more {
+            add_kron(&mut matrix, 1.0, &left, right.as_ref());
+        }
+        Ok(Unbending::Dense(Curvature::new(&matrix)?))
     }
 }
 

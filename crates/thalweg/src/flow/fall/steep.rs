@@ -28,7 +28,7 @@ impl Steep {
         if size > MOST_DENSE {
             return Ok(Self {
                 shift: None,
-                solver: Solver::Sum(KroneckerSum::new(point)?),
+                solver: Solver::Sum(KroneckerSum::new(point, None)?),
             });
         }
         let mut matrix = point.curvature_matrix();

@@ -3,7 +3,11 @@
 use faer::Mat;
 
 use super::Reference;
-use crate::flow::{FlowError, point::Point, products::dot};
+use crate::flow::{
+    FlowError,
+    point::{Point, Unbending},
+    products::dot,
+};
 use crate::problem::Problem;
 
 /// The largest weight decay at which L + (λ/2) Σ‖W_k‖² may have a minimum other than the network at 0; none for one layer, which has one at any,
@@ -100,15 +104,26 @@ impl Directions {
         })
     }
 
-    /// `change` without what it would do to outputs beyond these by inputs beyond these: hidden units that nothing uses have died out there, so that the product stays
-    /// 0, and what pulls at their last weights is divided by next to nothing.
-    fn alive(&self, change: &Mat<f64>) -> Mat<f64> {
-        let Self {
-            outputs, inputs, ..
-        } = self;
-        let beyond = change - outputs * (outputs.transpose() * change);
-        let beyond = &beyond - (&beyond * inputs) * inputs.transpose();
-        change - beyond
+    /// K at `point` where outputs beyond these by inputs beyond these are held: hidden units that nothing uses have died out there, the product stays 0, and
+    /// what pulls at their last weights would be divided by next to nothing.
+    fn held(&self, point: &Point) -> Result<Unbending, FlowError> {
+        let [outputs, inputs] = [&self.outputs, &self.inputs].map(beyond);
+        let more = outputs.zip(inputs).map(|(outputs, inputs)| {
+            let terms = point.above.iter().zip(&point.below);
+            let size: f64 = terms
+                .map(|(above, below)| above.squared_norm_l2() * below.squared_norm_l2())
+                .sum();
+            (faer::Scale(size) * outputs, inputs)
+        });
+        point.unbending_with(more)
+    }
+
+    /// `change` without what it would do there.
+    fn alive(&self, change: Mat<f64>) -> Mat<f64> {
+        match [&self.outputs, &self.inputs].map(beyond) {
+            [Some(outputs), Some(inputs)] => &change - outputs * &change * inputs,
+            _ => change,
+        }
     }
 
     /// The size of `change`, each direction measured by the product's own size there.
@@ -123,6 +138,12 @@ impl Directions {
     fn smallest(&self) -> f64 {
         self.sizes.last().copied().unwrap_or(0.0)
     }
+}
+
+/// The projection on what is orthogonal to all of `axes`, if there is any.
+fn beyond(axes: &Mat<f64>) -> Option<Mat<f64>> {
+    let size = axes.nrows();
+    (axes.ncols() < size).then(|| Mat::<f64>::identity(size, size) - axes * axes.transpose())
 }
 
 /// W_D…W_1X.
@@ -148,9 +169,9 @@ impl Reference<'_> {
                 .collect();
             pull(&point, &mut gradient);
             let pushed = point.pushed(&gradient);
-            let unbending = point.unbending()?;
-            let wanted = faer::Scale(-1.0) * start.alive(&unbending.solve(&pushed));
-            let missing = &wanted - start.alive(&point.residual);
+            let unbending = start.held(&point)?;
+            let wanted = start.alive(faer::Scale(-1.0) * unbending.solve(&pushed));
+            let missing = &wanted - start.alive(point.residual.clone());
             if !missing.norm_l2().is_finite() {
                 return Ok(f64::INFINITY);
             }
@@ -170,7 +191,7 @@ impl Reference<'_> {
                 share *= 0.5;
             }
             let step = share.min(LONGEST / size);
-            let multiplier = start.alive(&unbending.solve(&(faer::Scale(step) * &missing)));
+            let multiplier = unbending.solve(&(faer::Scale(step) * &missing));
             let layers = (0..point.depth())
                 .map(|k| &point.layers[k] + point.pull(multiplier.as_ref(), k))
                 .collect();
