@@ -334,7 +334,8 @@ fn the_exact_drift_is_asked_where_starts_are_not_balanced() {
 fn a_path_on_a_small_reshuffled_set_is_slower() {
     let end = |replacement: bool, steps: u64| {
         let source = format!(
-            "start_weights = [[[2, 0], [0, 2]], [[0.5, 0], [0, 0.5]]]\n[data.source]\nkind = \"finite\"\nsamples = 40\nreplacement = {replacement}\n"
+            "start_weights = [[[2, 0], [0, 2]], [[0.5, 0], [0, 0.5]]]\n[data.source]\nkind = \"finite\"\nsamples = 40\nreplacement = {replacement}\n\
+             [measure]\nspacing = \"linear\"\ncount = 21\n"
         );
         let text = SMALL.replace("steps = 400", &format!("steps = {steps}"));
         let comparison = compare(&format!("{text}{source}"));

@@ -421,7 +421,7 @@ fn changed_data_are_refused() {
     rows(1);
     let file = folder.path().join("sweep.toml");
     let text = "[base]\nlearning_rate = 0.01\nbatch = 4\nsteps = 4\nseeds = 1\nloss = \"squared-error\"\n[base.network]\nkind = \"mlp\"\n\
-        inputs = 1\nhidden = [2]\noutputs = 1\n[base.data]\nkind = \"table\"\npath = \"table.csv\"\ntargets = [\"y\"]\n[base.measure]\nsamples = 20\n\
+        inputs = 1\nhidden = [2]\noutputs = 1\n[base.data]\nkind = \"table\"\npath = \"table.csv\"\ntargets = [\"y\"]\n[base.measure]\nsamples = 8\n\
         [[axes]]\npath = \"learning_rate\"\nvalues = [0.01, 0.02]\n";
     std::fs::write(&file, text).unwrap();
     let path = folder.path().join("store");

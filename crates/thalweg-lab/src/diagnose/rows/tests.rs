@@ -551,7 +551,7 @@ fn what_can_be_used_is_used_and_the_rest_is_said() {
             .into(),
             "y",
             40,
-            "left out: `c`",
+            "before them: `c`",
         ),
         (
             "large numbers that hardly differ",
