@@ -267,7 +267,7 @@ impl<'p> Prepared<'p> {
         let left = (self.forces.noise - self.forces.gradient) / (plain.noise - plain.gradient);
         (left < 0.99).then(|| {
             format!(
-                "Each sample is drawn once in an epoch, in which a part of the noise undoes itself: {:.0} % of it remain{}. SGD is as much slower along the minima, and what \
+                "Each sample is drawn once in an epoch, in which a part of the noise undoes itself: {:.0} % of it remains{}. SGD is as much slower along the minima, and what \
                  acts beside the noise weighs as much more.",
                 100.0 * left,
                 if self.recipe.momentum > 0.0 {
