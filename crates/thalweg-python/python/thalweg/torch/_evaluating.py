@@ -357,6 +357,11 @@ def random_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
+def same_draws(device: torch.device) -> AbstractContextManager[None]:
+    """Puts PyTorch's generators of the processor and of this device back, so that what follows draws what was drawn in here."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
 def drops(model: nn.Module) -> bool:
     """Whether layers of dropout are in training mode."""
     return bool(_dropouts(model))
