@@ -145,7 +145,7 @@ def measure(
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with unhooked(objective.model), rows_kept(objective.model), told(progress, "part") as tell:
+    with unhooked(objective.model), rows_kept(objective.model.modules()), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         try:
             sampled, exact, ways, notes = _fluctuation(objective, draws, seed)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
+from ._asked import asked
 from ._batches import batches, moved, part, single, size
-from ._evaluating import Watch, coarsest, drops, evaluating, modes, random_state, still, tied_to_batch, unwrapped, without_graph
+from ._evaluating import Watch, coarsest, drops, evaluating, is_sharded, modes, random_state, still, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 from ._repeated import DIFFERS, alike
 from ._sums import is_sum
@@ -32,7 +33,7 @@ def checked(model: Any, loss: Any) -> None:
         raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("`model` is a scripted module, whose outputs cannot be watched: give the module that it was scripted from")
-    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()) or any(hasattr(p, "placements") for p in model.parameters()):
+    if any(map(is_sharded, model.modules())):
         raise ValueError(
             "`model` has parameters that are cut into parts for several processes (FSDP, DTensor), and each process would measure its own part: give a model that is "
             "whole in each process, such as one in DistributedDataParallel, or one that was loaded from a full checkpoint"
@@ -117,7 +118,7 @@ class Objective:
         if not is_whole(seed) or not 0 <= seed <= LARGEST:
             raise ValueError(f"`seed` is {seed!r}: a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
-        self.loss = loss
+        self.loss = asked(loss)
         self.seed = int(seed)
         named = trainable(self.model)
         for name, parameter in named:
@@ -144,6 +145,8 @@ class Objective:
                 f"parameters are {', '.join(low)}: gradients and products have two to three digits, whatever their stated error"
             )
         self._look()
+        if self.loss is not loss:
+            self.notes += self.loss.notes
 
     def _look(self) -> None:
         """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .. import __version__
 from .._arguments import LARGEST, is_number, is_whole
 from ..log import Log, Row
+from ._asked import asked
 from ._batches import size
 from ._distributed import Processes
 from ._evaluating import unhooked, unwrapped, without_graph
@@ -195,7 +196,7 @@ class Probe:
         self._trained = model
         self.model = unwrapped(model)
         self._processes = Processes(model)
-        self._loss = loss
+        self._loss = asked(loss)
         self._logs = list(log) if self._processes.first else []
         self._layers = layers
         self._way = fluctuation
@@ -218,7 +219,7 @@ class Probe:
         self._pool = Pool()
         self._watch()
         self._sharpness = (
-            None if sharpness_set is None else Sharpness(self.model, loss, sharpness_set, optimizer, seed)
+            None if sharpness_set is None else Sharpness(self.model, self._loss, sharpness_set, optimizer, seed)
         )
         self._quantities = self._chosen(quantities)
         unknown = [name for name in self._every if name not in self._quantities]
@@ -237,7 +238,7 @@ class Probe:
     @property
     def notes(self) -> list[str]:
         """What a reader of the rows should know."""
-        return [*self._samples.notes, *self._notes, *(self._sharpness.notes if self._sharpness else [])]
+        return [*self._samples.notes, *self._notes, *self._loss.notes, *(self._sharpness.notes if self._sharpness else [])]
 
     @property
     def schedule(self) -> dict[str, float]:
