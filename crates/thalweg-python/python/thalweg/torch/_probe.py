@@ -21,7 +21,7 @@ from ._batches import size
 from ._distributed import Processes
 from ._evaluating import unhooked, unwrapped, without_graph
 from ._fluctuation import WAYS, Found, Samples, join
-from ._microbatches import Microbatches, Taken
+from ._microbatches import Microbatches, Taken, dense
 from ._moments import Value
 from ._objective import checked, layers_of, trainable
 from ._repeated import DIFFERS, alike
@@ -268,22 +268,28 @@ class Probe:
         step, self._step = self._step, self._step + 1
         # Hooks must be gone before a measurement computes gradients of its own.
         taken = self._microbatches.take()
-        self._follow(taken)
         strict = self._schedule is None
         if self._schedule is None:
+            self._follow(taken)
             self._schedule = self._begin(batch, taken)
-        due = [item.name for item in self._schedule.due(step)]
-        pending = self._sharpness is not None and self._sharpness.pending
-        if due or pending:
-            with self._measuring(step):
-                rows = self._measured(step, due, batch, taken, strict)
-            if self._processes.first and rows:
-                self.rows.extend(rows)
-                self._to_logs("write", rows)
+        rows = self._tried("what was due", lambda: self._due(step, batch, taken, strict), strict)
+        if self._processes.first and rows:
+            self.rows.extend(rows)
+            self._to_logs("write", rows)
         self._agreed = None
         coming = (self._schedule.expects(name, self._step) for name in ("fluctuation", "gauss_newton_trace"))
         if self._way == "microbatches" and any(coming):
-            self._microbatches.arm()
+            self._tried("fluctuation", self._microbatches.arm)
+
+    def _due(self, step: int, batch: Any, taken: Taken, strict: bool) -> list[Row]:
+        """Measures what is due at this step."""
+        self._follow(taken)
+        assert self._schedule is not None
+        due = [item.name for item in self._schedule.due(step)]
+        if not due and not (self._sharpness is not None and self._sharpness.pending):
+            return []
+        with self._measuring(step):
+            return self._measured(step, due, batch, taken, strict)
 
     def microbatch(self, batch: Any, *, weight: float | Tensor | None = None) -> None:
         """Say what the next backward pass is of; needed only where the model's own forward passes do not show it, or for its weight.
@@ -538,7 +544,7 @@ class Probe:
             losses = self._samples.losses(batch)
         units = len(losses) if losses.dim() else size(batch) or taken.sizes[-1]
         found = torch.autograd.grad(losses.mean(), self._parameters, allow_unused=True)
-        own = [torch.zeros_like(p) if part is None else part for p, part in zip(self._parameters, found)]
+        own = [torch.zeros_like(p) if part is None else dense(part) for p, part in zip(self._parameters, found)]
         return weighting(taken, own, units, scale=self._scale, summed=self._sum, earlier=self._by_samples)
 
     @property
@@ -641,7 +647,8 @@ class Probe:
                     self._leave_microbatches(way, taken.passes)
                 return None if way == "none" else by(way)
             means, sizes = taken.means(by_samples=weights.by_samples, scale=self._scale * weights.total)
-            parts = self._processes.gathered(means, [count * weights.each for count in sizes], self._samples.rows)
+            counts = [count * weights.each for count in sizes]
+            parts = self._tried("fluctuation", lambda: self._processes.gathered(means, counts, self._samples.rows), strict)
             if parts is not None:
                 found = Found(parts.values(), "microbatches", "labels")
         if "gauss_newton_trace" in due:
