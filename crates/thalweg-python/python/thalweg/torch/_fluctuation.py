@@ -291,8 +291,9 @@ class Samples:
                 except Unrecognised as error:
                     why = error
             return each_curvature(losses, used, self.generator)
-        except Unrecognised as error:
-            self.note(f"no tr Gauss–Newton: {why or error}")
+        except Exception as error:
+            # A loss may have no second derivative (CTC's), which the fluctuation does not need.
+            self.note(f"no tr Gauss–Newton: {why or said(error)}")
             return None
 
     def _by_hooks(self, batch: Any, trace: bool) -> Found:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -145,7 +147,7 @@ def measure(
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with unhooked(objective.model), rows_kept(objective.model.modules()), told(progress, "part") as tell:
+    with unhooked(objective.model), rows_kept(objective.model.modules()), _twice(), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         try:
             sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
@@ -250,6 +252,20 @@ def measure(
     if out is not None:
         _core.write_measurement(found, out)
     return Measured({"networks": [found]})
+
+
+@contextmanager
+def _twice() -> Iterator[None]:
+    """Says what is wrong where a loss cannot be differentiated twice, which all curvature needs."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not ("derivative for" in str(error) and "not implemented" in str(error)):
+            raise
+        raise ValueError(
+            f"`loss` or `model` computes something that cannot be differentiated twice, as curvature needs it ({said(error)}): "
+            "`thalweg.torch.Probe` measures the fluctuation, which does not"
+        ) from error
 
 
 class _Stages:
