@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 import thalweg.torch
 from thalweg.torch._asked import REPLACES, WRITES, asked
@@ -229,3 +230,17 @@ def test_measuring_leaves_a_network_that_the_loss_calls() -> None:
     thalweg.torch.measure(nn.Linear(4, 6), lambda model, z: judge(model(z))[:, 0].square(), torch.randn(16, 4), **FEW)
     assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
     assert all(value is buffers[name] for name, value in judge.named_buffers())
+
+
+def test_weights_that_are_cached_are_computed_anew() -> None:
+    """What `parametrize.cached()` holds belongs to the training's graph, which is gone."""
+    torch.manual_seed(0)
+    model = nn.Sequential(weight_norm(nn.Linear(4, 6)), nn.Tanh(), nn.Linear(6, 3))
+    batch = torch.randn(16, 4), torch.randint(3, (16,))
+    probe = thalweg.torch.Probe(model, loss=entropy, sharpness_set=batch)
+    with parametrize.cached():
+        entropy(model, batch).mean().backward()
+        held = model[0].weight
+        probe.step(batch)
+        assert model[0].weight is held
+    assert {"fluctuation", "lambda_max"} <= {row.quantity for row in probe.rows}

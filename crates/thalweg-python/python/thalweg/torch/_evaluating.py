@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from ._attributes import attributes_kept
@@ -235,8 +236,20 @@ def kept(model: nn.Module) -> Iterator[None]:
                 keep([one for one in module.modules() if id(one) not in known and _is_plain(one)])
 
         keep(list(model.modules()))
+        stack.enter_context(_uncached())
         stack.callback(register_module_forward_pre_hook(called).remove)
         yield
+
+
+@contextmanager
+def _uncached() -> Iterator[None]:
+    """Within `parametrize.cached()` weights have one graph, that of the training's pass, which is gone when a measurement wants it."""
+    before = parametrize._cache_enabled, parametrize._cache
+    parametrize._cache_enabled, parametrize._cache = 0, {}
+    try:
+        yield
+    finally:
+        parametrize._cache_enabled, parametrize._cache = before
 
 
 def _is_plain(module: nn.Module) -> bool:

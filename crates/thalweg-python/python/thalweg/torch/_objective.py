@@ -339,8 +339,7 @@ class Objective:
             self.batches = parts
         # A mean of many gradients may be much smaller than each, and has their rounding.
         allowed = 100 * near * whole.norm().item() + near * lengths
-        off: float = (whole - sum_of_parts).norm().item()
-        return off <= max(allowed, torch.finfo(whole.dtype).tiny)
+        return bool((whole - sum_of_parts).norm() <= max(allowed, torch.finfo(whole.dtype).tiny))
 
     def _training(self) -> list[bool]:
         return [module.training for module in self.model.modules()]

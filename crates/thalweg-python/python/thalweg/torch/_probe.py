@@ -59,7 +59,8 @@ class Probe:
 
     Nothing of the training is changed, not a bit of its weights: random states, buffers, gradients and flags are put back,
     and the probe's own random numbers are its own. What is measured when follows from the settings alone. What is put back are the global
-    random states and the `Generator` objects of PyTorch and numpy that are attributes of a module of the model. A `loss` that draws from a generator kept elsewhere, or counts its calls, is
+    random states, the `Generator` objects of PyTorch and numpy that are attributes of a module of the model, and buffers and attributes of every
+    module that `loss` calls, the model or another (a discriminator, say). A `loss` that draws from a generator kept elsewhere, or counts its calls, is
     called by measurements too, so that the training goes on otherwise: the first step sees it, and says so by a note and a warning.
 
     Parameters
