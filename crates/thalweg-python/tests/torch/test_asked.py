@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -79,6 +80,36 @@ def test_one_that_writes_now_and_then_has_copies_afterwards() -> None:
         ask(nn.Linear(1, 1), batch)
     assert ask.writes and batch.tolist() == [1.0, 1.0, 1.0]
     assert asked(ask) is ask
+
+
+class Fixed(Mapping[str, Tensor]):
+    """A batch that cannot be written to, of a class of its own."""
+
+    def __init__(self, **tensors: Tensor) -> None:
+        self._tensors = tensors
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+@pytest.mark.parametrize("batch", [{"x": torch.ones(2)}, Fixed(x=torch.ones(2)), [torch.ones(2)], (torch.ones(2),), OrderedDict(x=torch.ones(2))])
+def test_a_loss_has_a_batch_of_the_class_that_was_given(batch: Any) -> None:
+    classes = []
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        classes.append(type(batch))
+        return torch.zeros(2)
+
+    ask = asked(loss)
+    for _ in range(2):
+        ask(nn.Linear(1, 1), batch)
+    assert classes == [type(batch)] * 2
 
 
 class Pair(NamedTuple):

@@ -100,9 +100,17 @@ class Standardised(nn.Module):
         return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
 
 
-def test_samples_that_see_one_another_behind_a_head_of_zeros_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+class Centred(nn.Module):
+    """Takes its batch's mean away."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(0)
+
+
+@pytest.mark.parametrize("between", [Standardised(), Centred()])
+def test_samples_that_see_one_another_behind_a_head_of_zeros_stay_together(between: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     """No loss depends on what comes before such a head, and so none tells of it; the head's gradient does."""
-    network = model(Standardised())
+    network = model(between)
     nn.init.zeros_(network[-1].weight)
     assert_sum(thalweg.torch.hessian(network, cross_entropy, classified(84)), 1)
     monkeypatch.setattr(_pieces, "LARGEST", 8 * 6 * 20)
@@ -111,17 +119,17 @@ def test_samples_that_see_one_another_behind_a_head_of_zeros_stay_together(monke
 
 def test_parts_of_a_vector_are_compared_by_gradients_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = 0
-    own = _objective.Objective.batch_gradient
+    own = _objective.Objective._weighted_gradient
 
-    def counted(objective: _objective.Objective, index: int) -> Tensor:
+    def counted(objective: _objective.Objective, index: int, weights: Tensor) -> Tensor:
         nonlocal gradients
         gradients += 1
-        return own(objective, index)
+        return own(objective, index, weights)
 
     operator = thalweg.torch.hessian(model(), cross_entropy, classified(84))
-    monkeypatch.setattr(_objective.Objective, "batch_gradient", counted)
-    assert len(operator.thalweg_terms()) == 8 and gradients == 9
-    assert len(operator.thalweg_terms()) == 8 and gradients == 9
+    monkeypatch.setattr(_objective.Objective, "_weighted_gradient", counted)
+    assert len(operator.thalweg_terms()) == 8 and gradients == 3
+    assert len(operator.thalweg_terms()) == 8 and gradients == 3
 
 
 def test_a_part_whose_passes_are_cheaper_than_a_vector_is_not_made() -> None:

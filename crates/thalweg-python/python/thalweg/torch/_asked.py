@@ -75,10 +75,12 @@ def asked(loss: Callable[[Any, Any], Tensor]) -> Asked:
 def _apart(batch: Any, *, copied: bool) -> Any:
     """`batch` in containers of its own, with copies of the tensors if need be."""
     try:
-        return mapped(_copy if copied else _same, batch)
+        found = mapped(_copy if copied else _same, batch)
     except Exception:
         # A container that cannot be copied, such as a locked one.
         return batch
+    # A mapping that cannot be written to would be a plain dictionary, without what its class can do.
+    return found if type(found) is type(batch) else batch
 
 
 def _same(tensor: Tensor) -> Tensor:

@@ -297,9 +297,10 @@ class Samples:
             return None
 
     def _by_hooks(self, batch: Any, trace: bool) -> Found:
-        if not self._seen and self.losses(batch).dim() == 0:
-            raise ValueError("`loss` returned a mean: norms by hooks need the vector of the samples' losses")
+        if not self._seen:
+            _is_vector(self.losses(batch))
         losses, outputs, norms = self._watched(batch)
+        _is_vector(losses)
         if norms.samples not in (None, len(losses)):
             raise ValueError(
                 f"`loss` returned {len(losses)} losses for a batch of {norms.samples} samples: norms by hooks need one for each"
@@ -477,6 +478,12 @@ class Samples:
     def _found(self, parts: Parts, method: str, curves: Sequence[tuple[Curved, int]]) -> Found:
         trace = "labels by hooks" if method == "hooks" else "labels"
         return Found(parts.values(), method, trace, _residuals(curves))
+
+
+def _is_vector(losses: Tensor) -> None:
+    """Refuses a mean."""
+    if losses.dim() == 0:
+        raise ValueError("`loss` returned a mean: norms by hooks need the vector of the samples' losses")
 
 
 def group_parts(

@@ -159,6 +159,7 @@ class Objective:
         #: Whether the loss draws random numbers.
         self.draws = False
         self._modes = self._training()
+        self.coarsest = coarsest(*(parameter.dtype for parameter in self.parameters))
         #: Batches, each by its number of parts, whose parts were found to have its gradient.
         self._alike: set[tuple[int, int]] = set()
         given, self.batches = self.batches, []
@@ -308,38 +309,61 @@ class Objective:
             self.batches.append(part)
             own.append(self._run(len(self.batches) - 1))
         near = 1e-12 if self.dtype == torch.float64 else 1e-5
-        weights = [count / samples for count in self.sizes[start:]]
         if whole.dim() == 1:
             found = torch.cat([one.reshape(-1) for one in own])
             same = found.shape == whole.shape and self.vector_loss == vector_loss
             same = same and bool(((found - whole).abs() <= near * whole.abs().max()).all())
-        else:
-            mean = sum(weight * value for weight, value in zip(weights, self.batch_losses[start:]))
-            same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
-        key = id(batch), len(parts)
-        if same and key not in self._alike:
-            # Where outputs do not depend on what comes before, as those of a last layer of zeros, losses tell nothing of it.
-            same = self._slopes_are(batch, start, weights, max(near, 1e-10))
-            if same and whole.dim() == 1:
-                # From then on a vector's losses tell.
-                self._alike.add(key)
+            return same and self._two_alike(batch, start, len(parts), near)
+        weights = [count / samples for count in self.sizes[start:]]
+        mean = sum(weight * value for weight, value in zip(weights, self.batch_losses[start:]))
+        same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
+        # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
+        return same and self._slopes_are(batch, start, weights, near)
+
+    def _two_alike(self, batch: Any, start: int, parts: int, near: float) -> bool:
+        """Whether samples of the first two parts of `batch`, the batches from `start` on, have the gradients that they have together.
+
+        Where outputs do not depend on what comes before them, as those of a last layer of zeros, losses tell nothing of samples that see one
+        another there. Once looked at, losses tell. Each sample has a random weight: in a mean such terms may cancel.
+        """
+        if (id(batch), parts) in self._alike:
+            return True
+        counts = self.sizes[start : start + 2]
+        weights = torch.rand(sum(counts), generator=torch.Generator().manual_seed(sum(counts)), dtype=torch.float64) + 0.5
+        own = [self._weighted_gradient(index, drawn) for index, drawn in enumerate(torch.split(weights, counts), start)]
+        with self._in_place_of(start, part(batch, 0, sum(counts))):
+            together = self._weighted_gradient(start, weights)
+        same = self._is_sum(together, own[0] + own[1], sum(one.norm().item() for one in own), near)
+        if same:
+            self._alike.add((id(batch), parts))
         return same
 
     def _slopes_are(self, batch: Any, start: int, weights: list[float], near: float) -> bool:
         """Whether the gradient of `batch` is the weighted sum of those of the batches from `start` on."""
-        sum_of_parts, lengths = torch.zeros(self.count, dtype=self.dtype, device=self.device), 0.0
+        parts, lengths = torch.zeros(self.count, dtype=self.dtype, device=self.device), 0.0
         for index, weight in enumerate(weights, start):
             own = self.batch_gradient(index)
-            sum_of_parts.add_(own, alpha=weight)
+            parts.add_(own, alpha=weight)
             lengths += weight * own.norm().item()
+        with self._in_place_of(start, batch):
+            whole = self.batch_gradient(start)
+        return self._is_sum(whole, parts, lengths, near)
+
+    def _is_sum(self, whole: Tensor, parts: Tensor, lengths: float, near: float) -> bool:
+        """Whether two gradients are the same to rounding, one of them a sum of gradients with these lengths together."""
+        near = max(near, 1e-10)
+        # A mean of many gradients may be much smaller than each, and has their rounding.
+        allowed = 100 * near * whole.norm().item() + max(near, 4 * torch.finfo(self.coarsest).eps) * lengths
+        return bool((whole - parts).norm() <= max(allowed, torch.finfo(whole.dtype).tiny))
+
+    @contextmanager
+    def _in_place_of(self, start: int, batch: Any) -> Iterator[None]:
+        """With `batch` in place of the batches from `start` on."""
         parts, self.batches = self.batches, [*self.batches[:start], batch]
         try:
-            whole = self._gradient(range(start, start + 1), [1.0])
+            yield
         finally:
             self.batches = parts
-        # A mean of many gradients may be much smaller than each, and has their rounding.
-        allowed = 100 * near * whole.norm().item() + near * lengths
-        return bool((whole - sum_of_parts).norm() <= max(allowed, torch.finfo(whole.dtype).tiny))
 
     def _training(self) -> list[bool]:
         return [module.training for module in self.model.modules()]
@@ -475,6 +499,13 @@ class Objective:
         """The gradient of the mean loss of batch `index`, (n,)."""
         with self.evaluating(index):
             parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
+        return self.flatten(parts)
+
+    def _weighted_gradient(self, index: int, weights: Tensor) -> Tensor:
+        """The gradient of the sum of the samples' losses of batch `index`, each times its weight, (n,)."""
+        with self.evaluating(index):
+            losses = self._loss(self.batch(index))
+            parts = torch.autograd.grad((weights.to(losses) * losses).sum(), self.parameters, allow_unused=True)
         return self.flatten(parts)
 
 
