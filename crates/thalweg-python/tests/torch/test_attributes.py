@@ -75,7 +75,7 @@ def test_all_kinds_of_attributes_are_put_back() -> None:
     for name, value in before.items():
         setattr(module, name, value)
     tensor = module.tensor
-    with attributes_kept(module):
+    with attributes_kept(module.modules()):
         module.number, module.words, module.new = 4, "b", 5
         module.list.append(3)
         module.table["b"] = 2

@@ -392,3 +392,78 @@ def test_a_forward_pass_without_gradients_does_not_count() -> None:
         model(torch.zeros(count, 2)).sum().backward()
     taken = watch.take()
     assert taken.sizes == [3, 5] and not taken.why
+
+
+@pytest.mark.parametrize("accumulation", ["sum", "mean"])
+def test_passes_before_the_optimizers_step_belong_to_no_later_one(accumulation: str) -> None:
+    """As those of SAM at perturbed weights are."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    probe = Probe(model, loss=classify, every={"fluctuation": 1}, quantities=["fluctuation"], accumulation=accumulation)
+    divisor = 1 if accumulation == "sum" else 4
+
+    def passes(batches: list[tuple[Tensor, Tensor]]) -> None:
+        for batch in batches:
+            (classify(model, batch).mean() / divisor).backward()
+
+    def move(by: float) -> None:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(by)
+        model.zero_grad()
+
+    for step in range(3):
+        batches = [(torch.randn(16, 6), torch.randint(3, (16,))) for _ in range(4)]
+        passes(batches)
+        probe.step(batches[-1])
+        own = [torch.autograd.grad(classify(model, batch).mean(), list(model.parameters())) for batch in batches]
+        means = torch.stack([torch.cat([part.flatten() for part in one]) for one in own]).double()
+        expected = 16 * float((means - means.mean(0)).square().sum()) / 3
+        row = next(row for row in probe.rows if row.step == step and row.quantity == "covariance_trace")
+        assert row.method == "microbatches" and row.value == pytest.approx(expected, rel=1e-4)
+        move(0.5)
+        passes(batches)
+        move(-0.5)
+
+
+def test_embeddings_that_shorten_their_rows_in_each_pass_have_microbatches() -> None:
+    """What a forward pass writes is no step of the optimizer."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(8, 4, max_norm=0.5), nn.Flatten(), nn.Linear(12, 3))
+    probe = Probe(model, loss=classify, every={"fluctuation": 1}, quantities=["fluctuation"])
+    batches = [(torch.randint(8, (16, 3)), torch.randint(3, (16,))) for _ in range(4)]
+    for batch in batches:
+        (classify(model, batch).mean() / 4).backward()
+    probe.step(batches[-1])
+    assert found(probe, "fluctuation").method == "microbatches"
+
+
+def test_sparse_gradients_are_those_of_the_same_table() -> None:
+    values = []
+    for sparse in (False, True):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(8, 4, sparse=sparse), nn.Flatten(), nn.Linear(12, 3))
+        probe = Probe(model, loss=classify, every={"fluctuation": 1}, quantities=["fluctuation"])
+        batches = [(torch.randint(8, (16, 3)), torch.randint(3, (16,))) for _ in range(4)]
+        for batch in batches:
+            (classify(model, batch).mean() / 4).backward()
+        probe.step(batches[-1])
+        values.append(found(probe, "fluctuation"))
+    assert [one.method for one in values] == ["microbatches"] * 2
+    assert values[0].value == pytest.approx(values[1].value, rel=1e-5)
+
+
+def test_what_fails_where_microbatches_come_together_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*given: Any) -> None:
+        raise RuntimeError("out of memory, say")
+
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    probe = Probe(model, loss=classify, every={"fluctuation": 1}, quantities=["fluctuation"])
+    monkeypatch.setattr(probe._processes, "gathered", fails)
+    batches = [(torch.randn(16, 6), torch.randint(3, (16,))) for _ in range(4)]
+    for batch in batches:
+        (classify(model, batch).mean() / 4).backward()
+    with pytest.warns(RuntimeWarning, match="out of memory, say"):
+        probe.step(batches[-1])
+    assert not probe.rows

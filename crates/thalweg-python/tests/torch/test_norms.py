@@ -236,7 +236,7 @@ def test_a_table_of_positions_whose_length_could_be_the_samples() -> None:
         found = losses()
     with pytest.raises(Unknown, match="places"):
         norms.verify(found)
-    shared = shared_layers(model, parameters, 5, losses)
+    shared = shared_layers(model, parameters, 5, losses).shared
     assert shared == {"places"}
     with SampleNorms(model, parameters, 5, shared) as norms:
         found = losses()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from thalweg.torch import Probe
+from thalweg.torch import Probe, measure
 
 Batch = tuple[Tensor, Tensor]
 
@@ -492,6 +492,58 @@ def test_wrong_models_and_late_steps_are_refused() -> None:
         pass
     with pytest.raises(ValueError, match="closed"):
         probe.step(data())
+
+
+@pytest.mark.parametrize("way", ["auto", "chunks", "signs", "vmap", "microbatches"])
+def test_complex_parameters_are_refused_by_every_way(way: str) -> None:
+    with pytest.raises(ValueError, match="weight of `model` is torch.complex64: .*torch.view_as_real"):
+        Probe(nn.Linear(3, 2, dtype=torch.complex64), loss=loss, fluctuation=way)
+
+
+def test_complex_parameters_that_are_thawed_end_no_training() -> None:
+    model = nn.ModuleDict({"real": perceptron(), "complex": nn.Linear(2, 2, dtype=torch.complex64)})
+    model["complex"].requires_grad_(False)
+
+    def real(model: nn.Module, batch: Batch) -> Tensor:
+        return loss(model["real"], batch)  # type: ignore[index]
+
+    probe = Probe(model, loss=real, every={"fluctuation": 1})
+    probe.step(data())
+    rows = len(probe.rows)
+    model["complex"].requires_grad_(True)
+    with pytest.warns(RuntimeWarning, match="complex.weight of `model` is torch.complex64"):
+        probe.step(data())
+    assert len(probe.rows) == rows > 0
+
+
+class Aligned(nn.Module):
+    """Gives the log-probabilities of CTC, whose backward pass has no derivative."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.map(x).log_softmax(-1)
+
+
+def ctc(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    x, labels, lengths = batch
+    return functional.ctc_loss(model(x).transpose(0, 1), labels, torch.full_like(lengths, x.shape[1]), lengths, reduction="none")
+
+
+@pytest.mark.parametrize("way", ["auto", "chunks", "signs"])
+def test_the_fluctuation_needs_no_second_derivative(way: str) -> None:
+    torch.manual_seed(0)
+    model, batch = Aligned(), (torch.randn(8, 7, 4), torch.randint(1, 5, (8, 3)), torch.full((8,), 3))
+    probe = Probe(model, loss=ctc, fluctuation=way)
+    ctc(model, batch).mean().backward()
+    probe.step(batch)
+    quantities = {row.quantity for row in probe.rows}
+    assert "fluctuation" in quantities and "gauss_newton_trace" not in quantities
+    assert any("no tr Gauss–Newton: derivative for" in note for note in probe.notes)
+    with pytest.raises(ValueError, match="cannot be differentiated twice"):
+        measure(model, ctc, batch)
 
 
 def test_one_gradient_is_no_scatter() -> None:

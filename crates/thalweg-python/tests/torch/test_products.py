@@ -461,6 +461,36 @@ def test_graphs_that_do_not_fit_are_made_anew() -> None:
         assert len(single._graphs._kept) == count
 
 
+class Forces(nn.Module):
+    """Differentiates an energy by torch.func, which cannot be done where saved tensors are watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energy = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        def energy(parameters: dict[str, Tensor], place: Tensor) -> Tensor:
+            found: Tensor = torch.func.functional_call(self.energy, parameters, (place,))
+            return found.squeeze()
+
+        slope = torch.func.grad(energy, argnums=1)
+        found: Tensor = torch.func.vmap(slope, in_dims=(None, 0))(dict(self.energy.named_parameters()), x)
+        return found
+
+
+def test_a_model_that_differentiates_by_torch_func_has_several_batches() -> None:
+    model, generator = Forces(), torch.Generator().manual_seed(0)
+    batches = [(torch.randn(5, 3, generator=generator).double(), torch.randn(5, 3, generator=generator).double()) for _ in range(3)]
+    whole = tuple(torch.cat(parts) for parts in zip(*batches))
+    vector = torch.randn(sum(p.numel() for p in model.parameters()), generator=generator).double()
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        found: Tensor = (model(batch[0]) - batch[1]).square().sum(1)
+        return found
+
+    assert_is(thalweg.torch.hessian(model, loss, batches) @ vector, thalweg.torch.hessian(model, loss, whole) @ vector)
+
+
 def test_what_cannot_be_mapped_is_looped_over() -> None:
     class Square(torch.autograd.Function):
         """Has no rule for a block of vectors."""
@@ -539,6 +569,7 @@ def test_a_compiled_model_is_measured_without() -> None:
     [
         ((None, cross_entropy, []), "`model` is NoneType"),
         ((nn.ReLU(), cross_entropy, []), "no parameter with requires_grad"),
+        ((nn.Linear(3, 4, dtype=torch.complex64), cross_entropy, []), "weight of `model` is torch.complex64: .*torch.view_as_real"),
         ((perceptron(3, 4), None, []), "`loss` is NoneType"),
         ((nn.Sequential(nn.Embedding(3, 4, sparse=True)), cross_entropy, []), "0 has sparse gradients"),
         ((perceptron(3, 4), cross_entropy, 3), "`data` is int"),

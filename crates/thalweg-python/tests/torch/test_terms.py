@@ -93,6 +93,45 @@ def test_samples_that_see_one_another_stay_together() -> None:
     assert_sum(thalweg.torch.hessian(model(), centred, classified(40)), 1)
 
 
+class Standardised(nn.Module):
+    """Normalises by its batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
+
+
+class Centred(nn.Module):
+    """Takes its batch's mean away."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(0)
+
+
+@pytest.mark.parametrize("between", [Standardised(), Centred()])
+def test_samples_that_see_one_another_behind_a_head_of_zeros_stay_together(between: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No loss depends on what comes before such a head, and so none tells of it; the head's gradient does."""
+    network = model(between)
+    nn.init.zeros_(network[-1].weight)
+    assert_sum(thalweg.torch.hessian(network, cross_entropy, classified(84)), 1)
+    monkeypatch.setattr(_pieces, "LARGEST", 8 * 6 * 20)
+    assert len(thalweg.torch.hessian(network, cross_entropy, classified(84)).objective.batches) == 1
+
+
+def test_parts_of_a_vector_are_compared_by_gradients_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients = 0
+    own = _objective.Objective._weighted_gradient
+
+    def counted(objective: _objective.Objective, index: int, weights: Tensor) -> Tensor:
+        nonlocal gradients
+        gradients += 1
+        return own(objective, index, weights)
+
+    operator = thalweg.torch.hessian(model(), cross_entropy, classified(84))
+    monkeypatch.setattr(_objective.Objective, "_weighted_gradient", counted)
+    assert len(operator.thalweg_terms()) == 8 and gradients == 3
+    assert len(operator.thalweg_terms()) == 8 and gradients == 3
+
+
 def test_a_part_whose_passes_are_cheaper_than_a_vector_is_not_made() -> None:
     wide = nn.Sequential(nn.Linear(3, 300), nn.Tanh(), nn.Linear(300, 4)).double()
     # 2504 parameters, and for a sample 2 · 300 + 3 + 4 numbers or so are kept: at least 5 samples a part.

@@ -220,3 +220,73 @@ def test_a_parameter_that_the_loss_does_not_see_is_not_used_elsewhere(dtype: tor
 
 def classify_as_is(model: nn.Module, batch: Any) -> Tensor:
     return functional.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+
+def watched(model: nn.Module, loss: Any) -> Any:
+    """Measures a batch by hooks, or by what is taken where they fail: gives F by its way, and the samples' own."""
+    found = samples(model, loss)
+
+    def measured(batch: Any) -> tuple[str, float, float]:
+        own = [torch.autograd.grad(one, list(model.parameters()), retain_graph=True) for one in loss(model, batch)]
+        truth = sum(float(part.double().square().sum()) for one in own for part in one) / len(own)
+        result = found.fluctuation(batch, "hooks", trace=False, strict=False)
+        return result.method, result.rows[0]["fluctuation"].value, truth
+
+    return measured
+
+
+class Placed(nn.Module):
+    """As Swin's second version: a perceptron makes the positions' vectors from a table, once for all samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places, self.inner, self.out = nn.Linear(1, 16), nn.Linear(6, 16), nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        placed = torch.tanh(self.places(torch.linspace(-1, 1, 8).unsqueeze(1)))
+        out: Tensor = self.out(torch.relu(self.inner(x) * placed).mean(1))
+        return out
+
+
+def test_hooks_are_verified_anew_where_the_batch_has_another_size() -> None:
+    """Eight positions are no multiple of twelve samples, but of the last batches' eight, four and two."""
+    torch.manual_seed(0)
+    measured = watched(Placed(), classify_as_is)
+    for size in (12, 12, 8, 4, 2):
+        way, value, truth = measured((torch.randn(size, 8, 6), torch.randint(3, (size,))))
+        assert way == "hooks"
+        assert value == pytest.approx(truth, rel=1e-5)
+
+
+def test_graphs_in_one_batch_have_as_many_nodes_as_they_like() -> None:
+    """Rows of layers are nodes; the first batch's graphs have four each, as though rows were dealt out evenly."""
+    torch.manual_seed(0)
+    inner, out = nn.Linear(5, 8), nn.Linear(8, 3)
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        summed = torch.zeros(len(batch["y"]), 8).index_add(0, batch["graph"], torch.relu(inner(batch["x"])))
+        return functional.cross_entropy(out(summed), batch["y"], reduction="none")
+
+    measured = watched(nn.ModuleList([inner, out]), loss)
+    for sizes, expected in (([4, 4, 4, 4], "hooks"), ([4, 4, 4, 4], "hooks"), ([1, 7, 2, 6], "signs")):
+        graph = torch.repeat_interleave(torch.arange(4), torch.tensor(sizes))
+        way, value, truth = measured({"x": torch.randn(16, 5), "graph": graph, "y": torch.randint(3, (4,))})
+        assert way.split()[0] == expected
+        assert expected == "signs" or value == pytest.approx(truth, rel=1e-5)
+
+
+def test_a_penalty_that_is_switched_on_later_is_seen() -> None:
+    torch.manual_seed(0)
+    weight = 0.0
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return classify_as_is(model, batch) + weight * sum(p.square().sum() for p in model.parameters())
+
+    model = nn.Linear(6, 3)
+    found = samples(model, loss)
+    batch = torch.randn(16, 6), torch.randint(3, (16,))
+    assert found.fluctuation(batch, "hooks", trace=False, strict=False).method == "hooks"
+    weight = 0.1
+    assert found.fluctuation(batch, "hooks", trace=False, strict=False).method == "chunks"
+    assert any("at some step" in note and "do not add up" in note for note in found.notes)
+    assert len(found.notes) == 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,9 +18,9 @@ _NONE = object()
 
 
 @contextmanager
-def attributes_kept(model: nn.Module) -> Iterator[None]:
+def attributes_kept(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Puts back the modules' plain attributes, with what lists, dicts, arrays and tensors among them hold; of what lies deeper in these only which object it is."""
-    before = [(module, {name: (value, _holding(value)) for name, value in vars(module).items() if name not in _OWN}) for module in model.modules()]
+    before = [(module, {name: (value, _holding(value)) for name, value in vars(module).items() if name not in _OWN}) for module in modules]
     try:
         yield
     finally:
@@ -43,28 +42,47 @@ def _holding(value: Any) -> Callable[[], None] | None:
     if isinstance(value, np.ndarray):
         array = value.copy()
         return lambda: np.copyto(value, array)
-    if type(value) in (list, deque, dict, set):
+    if isinstance(value, (list, deque, dict, set)):
         return _collection(value)
     return None
 
 
 def _tensor(value: Tensor) -> Callable[[], None]:
-    held, version = value.clone(), value._version
+    held, version = value.clone(), _version(value)
 
     def restore() -> None:
-        # A graph that holds it would be invalidated for nothing.
-        if value._version != version:
+        # Numbers tell more than versions: `.data` and numpy write without a mark. A graph that holds what is as it was stays valid.
+        if not _same(value, held, _version(value) == version):
             with torch.no_grad():
                 value.copy_(held)
 
     return restore
 
 
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _same(one: Tensor, other: Tensor, unwritten: bool) -> bool:
+    """Whether two tensors have the same numbers; of kinds that cannot be compared, what is known of writing."""
+    if one.layout != torch.strided or one.is_meta or one.is_quantized:
+        return unwritten
+    return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
+
+
 def _collection(value: Any) -> Callable[[], None]:
-    held = copy.copy(value)
+    # What a class of its own (Counter, OrderedDict) does on the way in is done when it comes back, and only if it must.
+    held: Any = dict(value) if isinstance(value, dict) else list(value)
 
     def restore() -> None:
-        value.clear()
-        (value.extend if isinstance(value, (list, deque)) else value.update)(held)
+        if not _holds(value, held):
+            value.clear()
+            (value.extend if isinstance(value, (list, deque)) else value.update)(held)
 
     return restore
+
+
+def _holds(value: Any, held: Any) -> bool:
+    """Whether the same objects are in it as were, in the same order."""
+    now, before = ([*one.items()] if isinstance(one, dict) else [(None, item) for item in one] for one in (value, held))
+    return len(now) == len(before) and all(a is c and b is d for (a, b), (c, d) in zip(now, before))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -16,6 +16,8 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from ._attributes import attributes_kept
@@ -43,23 +45,20 @@ def evaluating(model: nn.Module, seed: int) -> Iterator[None]:
     """Run `model` in here: with the random numbers of `seed`, copies of its buffers, mathematical attention, not compiled,
     without backward hooks; rows that embeddings shorten are put back.
 
-    Plain attributes of modules are put back (:func:`attributes_kept`). The random states of Python, numpy, the processor and every graphics card are put back, those of torch and numpy `Generator` objects that are attributes of a module, and the
-    buffers themselves, not only their numbers: a graph that holds one is not invalidated.
+    What forward passes change of it, and of other modules that `loss` calls, is put back (:func:`kept`), and so are the random states of Python,
+    numpy, the processor and every graphics card.
     """
     with ExitStack() as stack:
         # None where no card is used: asking would start the driver.
         cards = list(range(torch.cuda.device_count())) if any(p.is_cuda for p in model.parameters()) else []
         stack.enter_context(GLOBAL_STATE)
         stack.enter_context(torch.random.fork_rng(devices=cards))
-        stack.enter_context(generators_kept(generators_of(model)))
+        stack.enter_context(kept(model))
         torch.default_generator.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
         for card in cards:
             torch.cuda.default_generators[card].manual_seed(seed)
-        stack.enter_context(attributes_kept(model))
-        stack.enter_context(copied_buffers(model))
-        stack.enter_context(rows_kept(model))
         stack.enter_context(unhooked(model))
         if any(isinstance(module, nn.MultiheadAttention) for module in model.modules()):
             # Its fast path runs without gradients alone, and gives zeros where padding is.
@@ -213,11 +212,62 @@ def _backward_hooks(model: nn.Module) -> list[dict[int, Any]]:
 
 
 @contextmanager
-def copied_buffers(model: nn.Module) -> Iterator[None]:
-    """Puts copies in place of the buffers, and the buffers back."""
+def kept(model: nn.Module) -> Iterator[None]:
+    """Puts back what forward passes in here change of `model`, and of every other module that is called: a discriminator, a teacher, a metric.
+
+    That is: plain attributes (:func:`attributes_kept`), `Generator` objects of torch and numpy among them, rows that embeddings shorten, and the
+    buffers themselves, not only their numbers: a graph that holds one is not invalidated. Python's and numpy's random states are put back too.
+    """
+    known: set[int] = set()
+    thread = threading.get_ident()
+    with ExitStack() as stack:
+
+        def keep(found: list[nn.Module]) -> None:
+            # They are held, so that no other gets the id of one.
+            known.update(map(id, found))
+            stack.enter_context(generators_kept(generators_of(found)))
+            stack.enter_context(attributes_kept(found))
+            stack.enter_context(copied_buffers(found))
+            stack.enter_context(rows_kept(found))
+
+        def called(module: nn.Module, arguments: Any) -> None:
+            # Other threads' modules are trained meanwhile, and within torch.func's transforms copies would be the transform's own.
+            if id(module) not in known and threading.get_ident() == thread and torch._C._functorch.peek_interpreter_stack() is None:
+                keep([one for one in module.modules() if id(one) not in known and _is_plain(one)])
+
+        keep(list(model.modules()))
+        stack.enter_context(_uncached())
+        stack.callback(register_module_forward_pre_hook(called).remove)
+        yield
+
+
+@contextmanager
+def _uncached() -> Iterator[None]:
+    """Within `parametrize.cached()` weights have one graph, that of the training's pass, which is gone when a measurement wants it."""
+    before = parametrize._cache_enabled, parametrize._cache
+    parametrize._cache_enabled, parametrize._cache = 0, {}
+    try:
+        yield
+    finally:
+        parametrize._cache_enabled, parametrize._cache = before
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Whether it is no wrapper, which has states that are not its modules', and whether its buffers can be replaced."""
+    return unwrapped(module) is module and not isinstance(module, torch.jit.ScriptModule) and not is_sharded(module)
+
+
+def is_sharded(module: nn.Module) -> bool:
+    """Whether its parameters are cut into parts for several processes."""
+    return type(module).__name__ == "FullyShardedDataParallel" or any(hasattr(p, "placements") for p in module._parameters.values())
+
+
+@contextmanager
+def copied_buffers(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Puts copies in place of the buffers of these modules, and the buffers back."""
     copies: dict[int, Tensor] = {}
     kept: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
-    for module in model.modules():
+    for module in modules:
         own = module._buffers
         if own:
             kept.append((own, dict(own)))
@@ -234,10 +284,10 @@ def copied_buffers(model: nn.Module) -> Iterator[None]:
             own.update(before)
 
 
-def generators_of(model: nn.Module) -> list[Any]:
-    """The generators of torch and numpy that are attributes of a module."""
+def generators_of(modules: Iterable[nn.Module]) -> list[Any]:
+    """The generators of torch and numpy that are attributes of one of these modules."""
     # By their exact types, which is quick: every module has some thirty attributes.
-    return [value for module in model.modules() for value in module.__dict__.values() if type(value) in _GENERATORS]
+    return [value for module in modules for value in module.__dict__.values() if type(value) in _GENERATORS]
 
 
 @contextmanager
@@ -258,15 +308,15 @@ def generators_kept(found: Collection[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def rows_kept(model: nn.Module) -> Iterator[None]:
-    """Puts back what forward passes in here change of the weights of embeddings with `max_norm`, which shorten in place the rows that they read.
+def rows_kept(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Puts back what forward passes in here change of the weights of embeddings with `max_norm` among these modules, which shorten in place the rows that they read.
 
     Nested, the outermost does it: what a graph in there has saved of a weight stays what it was made with.
     """
     held: set[int] = _HELD.__dict__.setdefault("weights", set())
     found = {
         id(module.weight): module.weight
-        for module in model.modules()
+        for module in modules
         if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.max_norm is not None and id(module.weight) not in held
     }
     before = {key: weight.detach().clone() for key, weight in found.items()}
@@ -355,6 +405,11 @@ def modes(model: nn.Module) -> list[str]:
 def random_state(device: torch.device) -> Tensor:
     """That of PyTorch's generator of this device: the same before and after what draws nothing."""
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def same_draws(device: torch.device) -> AbstractContextManager[None]:
+    """Puts PyTorch's generators of the processor and of this device back, so that what follows draws what was drawn in here."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def drops(model: nn.Module) -> bool:

@@ -26,9 +26,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ._batches import size
 from ._each import EachCurvature, each_curvature
-from ._evaluating import random_state, still, without_graph
+from ._evaluating import random_state, same_draws, still, without_graph
 from ._moments import Parts, Value
-from ._norms import SampleNorms, Unknown, by_vmap, mean_by_vmap, mean_one_by_one, one_by_one, shared_layers
+from ._norms import SEVERAL, SampleNorms, Seen, Unknown, by_vmap, mean_by_vmap, mean_one_by_one, one_by_one, shared_layers
 from ._outputs import Outputs, OutputCurvature, Unrecognised, curvature, signs
 from ._residuals import LARGEST
 from ._said import said
@@ -44,6 +44,9 @@ PIECE = 1 << 18
 
 #: What these errors are of.
 SIGNS, LABELS = "signs (error on this batch)", "labels (error on this batch)"
+
+#: How a note on steps begins that are measured in another way than the first.
+NOT_EVERYWHERE = "no norms by hooks at some step, which is measured in another way"
 
 #: What is known of the loss's curvature in the outputs.
 Curved = Union[OutputCurvature, EachCurvature]
@@ -97,8 +100,8 @@ class Samples:
     generator: torch.Generator
     #: Sentences on what could not be had and why, each once.
     notes: list[str] = field(default_factory=list)
-    #: Embeddings that all samples share; None before they were looked for.
-    _shared: frozenset[str] | None = None
+    #: What is known of hooks, by the size of the batches that it was verified on.
+    _seen: dict[int | None, Seen] = field(default_factory=dict)
 
     def losses(self, batch: Any) -> Tensor:
         """What the user's loss gives."""
@@ -127,22 +130,34 @@ class Samples:
             "chunks": self._by_chunks,
             "signs": self._by_signs,
         }
-        others = ("signs", "chunks") if self.coupled else ("chunks", "signs")
+        left = [way]
         failed: Exception | None = None
-        for tried in (way, *(other for other in others if other != way)):
+        while left:
+            tried = left.pop(0)
             if tried == "chunks" and failed is not None and not self.cuts(batch):
                 continue
             try:
                 return ways[tried](batch, trace)
             except Exception as error:
+                if failed is None:
+                    # Parts of a batch whose samples see one another are other batches.
+                    apart = not self.coupled and not (isinstance(error, Unknown) and error.coupled)
+                    left = [other for other in (("chunks", "signs") if apart else ("signs", "chunks")) if other != way]
                 if strict and isinstance(error, Unknown) and failed is None:
                     raise ValueError(f"no norms by hooks: {error}; set `fluctuation` to 'signs', which takes any model") from error
                 if strict and isinstance(error, ValueError):
                     raise failed or error from error
-                self.note(f"fluctuation by {tried} failed: {said(error)}")
+                self._note_failure(tried, error)
                 failed = failed or error
         assert failed is not None
         raise failed
+
+    def _note_failure(self, way: str, error: Exception) -> None:
+        if not isinstance(error, Unknown):
+            self.note(f"fluctuation by {way} failed: {said(error)}")
+        elif not any(note.startswith(NOT_EVERYWHERE) for note in self.notes):
+            # Of many such steps the first: what is said of it has its shapes.
+            self.note(f"{NOT_EVERYWHERE}: {error}")
 
     def cuts(self, batch: Any) -> bool:
         """Whether parts of the batch may stand for it: whether its loss is the mean of theirs, weighted by samples.
@@ -208,7 +223,7 @@ class Samples:
             return "chunks" if self.cuts(batch) else "none"
         several(len(vector))
         try:
-            self._find_shared(batch)
+            self._verify(batch)
         except Unknown as error:
             self.note(f"no norms by hooks: {error}")
             tried = error.coupled is None and not self.coupled and bool(vector.isfinite().all())
@@ -222,16 +237,47 @@ class Samples:
         precise = blocks.detach().cpu().double()
         return torch.stack([precise[start:end].sum(0) for start, end in self.blocks])
 
-    def _find_shared(self, batch: Any) -> None:
+    def _verify(self, batch: Any) -> Seen:
+        """Finds out what hooks must know of batches like this one; an Unknown says why they cannot."""
+
         def losses() -> Tensor:
             found = self.losses(batch)
             if size(batch) not in (None, len(found)):
                 raise Unknown(f"{len(found)} losses for a batch whose tensors have {size(batch)} entries")
             if not bool(found.isfinite().all()):
-                raise Unknown("the loss of the first batch is not finite, so that it cannot be seen whether they are right")
+                raise Unknown("the loss is not finite, so that it cannot be seen whether they are right")
             return found
 
-        self._shared = shared_layers(self.model, self.parameters, size(batch), losses)
+        known = frozenset[str]().union(*(seen.shared for seen in self._seen.values()))
+        # What is measured draws the same whether it was looked at before or not.
+        with same_draws(self.parameters[0].device):
+            seen = shared_layers(self.model, self.parameters, size(batch), losses, known)
+        self._seen[size(batch)] = seen.also(self._seen.get(size(batch)))
+        return seen
+
+    def _watched(self, batch: Any) -> tuple[Tensor, Outputs, SampleNorms]:
+        """The losses of a batch, with hooks that were verified where layers' rows were dealt out alike to as many samples.
+
+        That is enough where the batch's tensors have the samples along dimension 0. Else (graphs in one disjoint union, say) which of several
+        rows are which sample's stands in the batch's numbers, and every batch is looked at.
+        """
+        samples = size(batch)
+        seen = self._seen.get(samples)
+        if seen is not None:
+            with same_draws(self.parameters[0].device):
+                found = self._hooked(batch, seen)
+            losses, _, norms = found
+            dealt: frozenset[tuple[str, int]] = norms.dealt(len(losses)) if losses.dim() else frozenset()
+            if dealt <= seen.dealt and (samples is not None or all(each < SEVERAL for _, each in dealt)):
+                return found
+        return self._hooked(batch, self._verify(batch))
+
+    def _hooked(self, batch: Any, seen: Seen) -> tuple[Tensor, Outputs, SampleNorms]:
+        outputs = Outputs()
+        with outputs.of(self.model), SampleNorms(self.model, self.parameters, size(batch), seen.shared) as norms:
+            losses = self.losses(batch)
+        norms.coarsest = seen.coarsest
+        return losses, outputs, norms
 
     def _curvature(self, losses: Tensor, outputs: Outputs, trace: bool) -> Curved | None:
         if not trace:
@@ -245,19 +291,16 @@ class Samples:
                 except Unrecognised as error:
                     why = error
             return each_curvature(losses, used, self.generator)
-        except Unrecognised as error:
-            self.note(f"no tr Gauss–Newton: {why or error}")
+        except Exception as error:
+            # A loss may have no second derivative (CTC's), which the fluctuation does not need.
+            self.note(f"no tr Gauss–Newton: {why or said(error)}")
             return None
 
     def _by_hooks(self, batch: Any, trace: bool) -> Found:
-        outputs = Outputs()
-        if self._shared is None and self.losses(batch).dim() == 1:
-            self._find_shared(batch)
-        shared = self._shared or frozenset()
-        with outputs.of(self.model), SampleNorms(self.model, self.parameters, size(batch), shared) as norms:
-            losses = self.losses(batch)
-        if losses.dim() == 0:
-            raise ValueError("`loss` returned a mean: norms by hooks need the vector of the samples' losses")
+        if not self._seen:
+            _is_vector(self.losses(batch))
+        losses, outputs, norms = self._watched(batch)
+        _is_vector(losses)
         if norms.samples not in (None, len(losses)):
             raise ValueError(
                 f"`loss` returned {len(losses)} losses for a batch of {norms.samples} samples: norms by hooks need one for each"
@@ -314,8 +357,7 @@ class Samples:
         found = torch.autograd.grad(value.mean(), self.parameters, allow_unused=True)
         if torch.equal(before, random_state(device)):
             return [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
-        # What follows draws the same again.
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with same_draws(device):
             return own()
 
     def _by_chunks(self, batch: Any, trace: bool) -> Found:
@@ -436,6 +478,12 @@ class Samples:
     def _found(self, parts: Parts, method: str, curves: Sequence[tuple[Curved, int]]) -> Found:
         trace = "labels by hooks" if method == "hooks" else "labels"
         return Found(parts.values(), method, trace, _residuals(curves))
+
+
+def _is_vector(losses: Tensor) -> None:
+    """Refuses a mean."""
+    if losses.dim() == 0:
+        raise ValueError("`loss` returned a mean: norms by hooks need the vector of the samples' losses")
 
 
 def group_parts(

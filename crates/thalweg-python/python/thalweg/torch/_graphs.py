@@ -20,7 +20,8 @@ class Graphs:
     """What each batch is differentiated by, made where it is first asked for and kept if it fits.
 
     The first graph is weighed while it is made: by it is known how many batches' graphs fit into `memory` bytes (half of what
-    is free, by default). Those of the first batches are kept, the others are made for each product anew; one at a time.
+    is free, by default). Those of the first batches are kept, the others are made for each product anew; one at a time. Where it cannot be
+    weighed, it alone is kept.
     """
 
     def __init__(self, objective: Objective, make: Callable[[int], Any], memory: int | None = None) -> None:
@@ -29,7 +30,7 @@ class Graphs:
         self._kept: dict[int, Any] = {}
         self._point: _Point | None = None
         self._most: int | None = None
-        #: Bytes of the first batch's graph, beside the parameters; None before it is made.
+        #: Bytes of the first batch's graph, beside the parameters; None before it is made, and where it cannot be weighed.
         self.weight: int | None = None
 
     def refresh(self) -> None:
@@ -45,17 +46,31 @@ class Graphs:
         if index in self._kept:
             return self._kept[index]
         if self._most is None and (len(objective.batches) > 1 or self._memory is not None):
-            memory = _free(objective.device) * SHARE if self._memory is None else self._memory
-            with _Scale(objective.parameters) as scale, objective.evaluating(index):
-                graph = self._make(index)
-            self.weight = scale.bytes
-            # Batches differ in size; the first is as large as any, as a rule.
-            self._most = int(memory // max(scale.bytes, 1))
+            graph = self._weighed(index)
         else:
             with objective.evaluating(index):
                 graph = self._make(index)
         if index < (1 if self._most is None else self._most):
             self._kept[index] = graph
+        return graph
+
+    def _weighed(self, index: int) -> Any:
+        """Makes the graph of this batch, and sees by its size how many are kept."""
+        objective = self._objective
+        memory = _free(objective.device) * SHARE if self._memory is None else self._memory
+        try:
+            with _Scale(objective.parameters) as scale, objective.evaluating(index):
+                graph = self._make(index)
+        except RuntimeError as error:
+            if "saved tensor hooks" not in str(error):
+                raise
+            # Derivatives by torch.func are not made where saved tensors are watched. Of what was not weighed one is kept.
+            self._most = 1
+            with objective.evaluating(index):
+                return self._make(index)
+        self.weight = scale.bytes
+        # Batches differ in size; the first is as large as any, as a rule.
+        self._most = int(memory // max(scale.bytes, 1))
         return graph
 
     def release(self) -> None:

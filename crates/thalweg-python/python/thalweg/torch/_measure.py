@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -58,7 +60,7 @@ def measure(
     does (:class:`Probe` estimates the distribution's from a batch, and divides by N − 1).
 
     The model, its buffers, ``.grad`` and the random states are left as they are, a DataLoader's own generator too, and those that are attributes of a
-    module of the model. A generator that `loss` keeps elsewhere is not put back: where it gives other numbers each time, ``notes`` says so. Backward
+    module of the model; so are buffers and attributes of other modules that `loss` calls. A generator that `loss` keeps elsewhere is not put back: where it gives other numbers each time, ``notes`` says so. Backward
     hooks on parameters and modules are not called. Several threads may measure at once; a thread that draws PyTorch's random numbers
     meanwhile, as a training with dropout does, disturbs those of a measurement, and its own are then not those of its seed. Products with the Hessian are exact
     (differentiating twice), in the precision of the parameters; ``model.double()`` gives more digits.
@@ -145,7 +147,7 @@ def measure(
     top = min(top, count)
     if layer_products is None:
         layer_products = max(10, trace_products // len(objective.layers))
-    with unhooked(objective.model), rows_kept(objective.model), told(progress, "part") as tell:
+    with unhooked(objective.model), rows_kept(objective.model.modules()), _twice(), told(progress, "part") as tell:
         stages = _Stages(tell, STAGES + len(objective.layers))
         try:
             sampled, exact, ways, notes = _fluctuation(objective, draws, seed)
@@ -250,6 +252,20 @@ def measure(
     if out is not None:
         _core.write_measurement(found, out)
     return Measured({"networks": [found]})
+
+
+@contextmanager
+def _twice() -> Iterator[None]:
+    """Says what is wrong where a loss cannot be differentiated twice, which all curvature needs."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not ("derivative for" in str(error) and "not implemented" in str(error)):
+            raise
+        raise ValueError(
+            f"`loss` or `model` computes something that cannot be differentiated twice, as curvature needs it ({said(error)}): "
+            "`thalweg.torch.Probe` measures the fluctuation, which does not"
+        ) from error
 
 
 class _Stages:

@@ -115,6 +115,8 @@ class Microbatches:
         self._begun = 0
         self._same = False
         self._states: tuple[Tensor, Tensor | None] | None = None
+        #: How often the parameters had been written into at the last backward pass; None when a forward pass, which may write, has come since.
+        self._versions: list[int] | None = None
 
     @property
     def armed(self) -> bool:
@@ -132,6 +134,7 @@ class Microbatches:
     def say(self, samples: int | None, weight: Any = None) -> None:
         """How many samples the next microbatch has and which weight, where the user knows better than a hook."""
         if self._handles:
+            self._forget_if_moved()
             self._said.append((samples, weight))
 
     def take(self) -> Taken:
@@ -145,11 +148,11 @@ class Microbatches:
         taken = Taken(states=self._states)
         if known and all(found == known[0] for found in known):
             taken.groups = [
-                [found[group] if found else torch.zeros_like(p) for found, p in zip(seen, self.parameters)]
+                [dense(found[group]) if found else torch.zeros_like(p) for found, p in zip(seen, self.parameters)]
                 for group in range(len(known[0]))
             ]
             taken.counts = known[0]
-            taken.last = [torch.zeros_like(p) if found is None else found for found, p in zip(self._last, self.parameters)]
+            taken.last = [torch.zeros_like(p) if found is None else dense(found) for found, p in zip(self._last, self.parameters)]
             taken.sizes, taken.why = self._sizes(taken.passes)
             taken.weights = [float(weight) for _, weight in self._said if weight is not None]
             if taken.weights and not (len(taken.weights) == taken.passes and all(map(math.isfinite, taken.weights))):
@@ -174,9 +177,20 @@ class Microbatches:
             return [], "what enters the model has no dimension 0 that could be the samples'"
         return [one for one in sizes if one], ""
 
+    def _forget_if_moved(self) -> None:
+        """Forgets the passes before an optimizer's step, as those of SAM at perturbed weights: they are no part of the sum that comes."""
+        if self._versions is not None and self._versions != self._written():
+            self._clear()
+
+    def _written(self) -> list[int]:
+        """How often each parameter was written into."""
+        return [parameter._version for parameter in self.parameters]
+
     def _forward(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         if not self._handles or not torch.is_grad_enabled():
             return
+        self._forget_if_moved()
+        self._versions = None
         first = next((tensor for tensor in tensors([arguments, named]) if tensor.dim()), None)
         samples = size([arguments, named]) or (None if first is None else len(first))
         if first is not None:
@@ -195,9 +209,12 @@ class Microbatches:
 
     def _came(self, index: int, gradient: Tensor) -> None:
         """Takes one pass's gradient of parameter `index`."""
+        if self._passes[index] == len(self._before):
+            # The first of a backward pass.
+            self._forget_if_moved()
+            self._versions = self._written()
         self._passes[index] += 1
         if self._passes[index] > len(self._before):
-            # The first of a backward pass.
             self._before.append(self._entered)
             self._entered, self._begun = [], len(self._inputs)
         seen, counts = self._seen[index], self._counts[index]
@@ -215,6 +232,11 @@ class Microbatches:
         seen.append(gradient.detach().clone())
         counts.append(1)
         self._last[index] = seen[-1]
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """A gradient with all its numbers: that of an embedding may be sparse, of which few sums are known to PyTorch."""
+    return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def _remove(handles: list[Any]) -> None:

@@ -24,6 +24,8 @@ from ._tree import mapped, tensors
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
 #: What counts as nothing beside the gradients of all parameters, at most, in whatever precision.
 LEAST = 1e-3
+#: Rows of a layer's output that belong to one sample: more than one are not counted.
+SEVERAL = 2
 
 
 class Unknown(ValueError):
@@ -70,10 +72,30 @@ class _Call:
     #: Of the output, as it was when the layer gave it: what is written into it later has another.
     edge: GradientEdge
     output: torch.Size
+    #: The length of dimension 0 of what the layer itself gave; 0 where there is none.
+    rows: int
     #: Whether it was the same for all samples, and was given to each.
     shared: bool
     #: What it computed in.
     precision: torch.dtype
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found out where hooks were verified; it holds for batches of as many samples on which layers' rows are dealt out alike."""
+
+    #: Layers that are used once for all samples.
+    shared: frozenset[str]
+    #: The coarsest precision that anything is computed in, as far as it was seen.
+    coarsest: torch.dtype | None
+    #: As :meth:`SampleNorms.dealt` says it.
+    dealt: frozenset[tuple[str, int]]
+
+    def also(self, other: Seen | None) -> Seen:
+        """With what was found out on another batch of as many samples: layers may be left out at random."""
+        if other is None or other.shared != self.shared:
+            return self
+        return Seen(self.shared, self.coarsest, self.dealt | other.dealt)
 
 
 class SampleNorms:
@@ -153,7 +175,7 @@ class SampleNorms:
             result = first(output)
             if not result.requires_grad:
                 return None
-            changed = None
+            changed, rows = None, len(result) if result.dim() else 0
             entered = _entered(arguments, named)
             shared = self.samples is not None and (
                 name in self.shared or result.dim() == 0 or len(result) % self.samples != 0
@@ -173,6 +195,7 @@ class SampleNorms:
                     -1 if entered is None else entered._version,
                     get_gradient_edge(result),
                     result.shape,
+                    rows,
                     shared,
                     result.dtype,
                 )
@@ -180,6 +203,10 @@ class SampleNorms:
             return changed
 
         return hook
+
+    def dealt(self, samples: int) -> frozenset[tuple[str, int]]:
+        """How the rows that each layer gave were dealt out: to no sample of their own (0), one to each (1), or several (:data:`SEVERAL`)."""
+        return frozenset((call.name, 0 if call.shared else min(call.rows // samples, SEVERAL)) for call in self._calls)
 
     def of(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], along: Sequence[Tensor] | None = None) -> Norms:
         """‖J_bᵀc_b‖² of every sample b in every parameter, for what the forward pass gave and these cotangents.
@@ -195,7 +222,13 @@ class SampleNorms:
         return self._norms(self._factors(outputs, cotangents, samples), samples, along)
 
     def of_losses(self, losses: Tensor) -> Norms:
-        """Of the samples' own gradients, with slopes along their mean; one backward pass for both."""
+        """Of the samples' own gradients, with slopes along their mean; one backward pass for both.
+
+        Raises
+        ------
+        Unknown
+            Where they do not add up to the batch's, as where a loss has a penalty on weights that it had not before.
+        """
         samples = len(losses)
         edges = [call.edge for call in self._calls]
         found = torch.autograd.grad(
@@ -204,6 +237,7 @@ class SampleNorms:
         own = found[len(edges) :]
         whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, own)]
         norms = self._norms(self._collected(found[: len(edges)], samples), samples, whole)
+        self._add_up(norms, whole)
         assert norms.slopes is not None
         return Norms(norms.squares, norms.slopes / samples)
 
@@ -252,21 +286,27 @@ class SampleNorms:
         self._verify_apart(losses, edges)
         found = torch.autograd.grad(losses.sum(), self.parameters, retain_graph=True, allow_unused=True)
         whole = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found)]
-        norms = self.of([losses], [torch.ones_like(losses)], whole)
+        self._add_up(self.of([losses], [torch.ones_like(losses)], whole), whole)
+        return whole
+
+    def _add_up(self, norms: Norms, whole: Sequence[Tensor]) -> None:
+        """Σ g_b·g = ‖g‖² in every parameter, with slopes along the gradient g of the summed losses, `whole`."""
         assert norms.slopes is not None
+        # Together, so that a graphics card is waited for once.
+        squares = norms.squares.cpu().double()
+        found = norms.slopes.cpu().double().sum(1)
+        expected = torch.stack([gradient.to(_precise(gradient.dtype)).square().sum() for gradient in whole]).cpu().double()
         # A gradient that is 0 but for rounding (of a key's bias, which softmax does not see) has parts that are rounding.
-        largest = torch.stack([square.cpu().double() for square in norms.squares]).sum(0).sqrt().sum().item()
-        for parameter, square, slope, gradient in zip(self.parameters, norms.squares, norms.slopes, whole):
+        largest = squares.sum(0).sqrt().sum().item()
+        # Rounding is of the samples' gradients, which may cancel.
+        scale = expected.maximum(squares.sqrt().sum(1) * expected.sqrt())
+        for parameter, off, size in zip(self.parameters, (found - expected).abs().tolist(), scale.tolist()):
             rounding = (self._rounding(parameter.dtype) * largest) ** 2
-            expected = gradient.to(slope.dtype).square().sum()
-            # Rounding is of the samples' gradients, which may cancel.
-            scale = expected.maximum(square.sqrt().sum() * expected.sqrt())
-            if (slope.sum() - expected).abs() > self._tolerance(parameter.dtype) * scale + rounding:
+            if off > self._tolerance(parameter.dtype) * size + rounding:
                 raise Unknown(
                     f"the samples' gradients in a parameter of shape {tuple(parameter.shape)} do not add up to the batch's: "
                     "it is used outside the layer that it belongs to"
                 )
-        return whole
 
     def _least(self, dtype: torch.dtype) -> torch.dtype:
         """The coarsest precision that layers compute in, which autocast makes another one than their weights', or that anything else does.
@@ -330,12 +370,16 @@ class SampleNorms:
 
 
 def shared_layers(
-    model: nn.Module, parameters: Sequence[Tensor], samples: int | None, losses: Callable[[], Tensor]
-) -> frozenset[str]:
+    model: nn.Module,
+    parameters: Sequence[Tensor],
+    samples: int | None,
+    losses: Callable[[], Tensor],
+    known: frozenset[str] = frozenset(),
+) -> Seen:
     """Find out which embeddings are looked up once for all samples, and whether hooks then know everything.
 
     A table of positions is mostly used so; where its length is a multiple of the number of samples, only derivatives can
-    tell.
+    tell. `known` are layers that were shared on another batch, by the length of what they gave, which are tried first.
 
     Raises
     ------
@@ -343,22 +387,26 @@ def shared_layers(
         Where hooks do not know the model or the loss; see :meth:`SampleNorms.verify`.
     """
     tables = {name for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
-    shared: frozenset[str] = frozenset()
+    shared = known
     while True:
         try:
             with SampleNorms(model, parameters, samples, shared) as norms, Watch() as watch:
                 found = losses()
             norms.coarsest = watch.coarsest
             norms.verify(found)
-        except Unknown as error:
-            if error.coupled is None or error.coupled not in tables - shared:
-                raise
-            shared |= {error.coupled}
         except Exception as error:
-            # Without hooks it did not fail.
-            raise Unknown(unwatched(error)) from error
+            if isinstance(error, Unknown) and error.coupled is not None and error.coupled in tables - shared:
+                shared |= {error.coupled}
+            elif known:
+                return shared_layers(model, parameters, samples, losses)
+            elif isinstance(error, Unknown):
+                raise
+            else:
+                # Without hooks it did not fail.
+                raise Unknown(unwatched(error)) from error
         else:
-            return shared
+            dealt = norms.dealt(len(found))
+            return Seen(shared | {name for name, each in dealt if each == 0}, watch.coarsest, dealt)
 
 
 def _call_factors(call: _Call, derivative: Tensor, samples: int) -> dict[str, Factor]:

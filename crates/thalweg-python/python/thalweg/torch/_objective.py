@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .._arguments import LARGEST, is_whole
+from ._asked import asked
 from ._batches import batches, moved, part, single, size
-from ._evaluating import Watch, coarsest, drops, evaluating, modes, random_state, still, tied_to_batch, unwrapped, without_graph
+from ._evaluating import Watch, coarsest, drops, evaluating, is_sharded, modes, random_state, still, tied_to_batch, unwrapped, without_graph
 from ._pieces import Weighed, pieces, weigh
 from ._repeated import DIFFERS, alike
 from ._sums import is_sum
@@ -28,11 +29,10 @@ Loss = Callable[[nn.Module, Any], Tensor]
 def checked(model: Any, loss: Any) -> None:
     """Refuses what is no model, or no loss."""
     is_module(model)
-    if next(model.parameters(), None) is None:
-        raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+    trainable(unwrapped(model))
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("`model` is a scripted module, whose outputs cannot be watched: give the module that it was scripted from")
-    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()) or any(hasattr(p, "placements") for p in model.parameters()):
+    if any(map(is_sharded, model.modules())):
         raise ValueError(
             "`model` has parameters that are cut into parts for several processes (FSDP, DTensor), and each process would measure its own part: give a model that is "
             "whole in each process, such as one in DistributedDataParallel, or one that was loaded from a full checkpoint"
@@ -52,6 +52,12 @@ def trainable(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if not named:
         raise ValueError("`model` has no parameter with requires_grad=True: there is nothing to differentiate by")
+    for name, parameter in named:
+        if not parameter.is_floating_point():
+            raise ValueError(
+                f"the parameter {name} of `model` is {parameter.dtype}: a real floating-point type is needed; keep its real and imaginary parts "
+                "(torch.view_as_real) as the parameter, and let forward take torch.view_as_complex of it"
+            )
     return named
 
 
@@ -117,12 +123,9 @@ class Objective:
         if not is_whole(seed) or not 0 <= seed <= LARGEST:
             raise ValueError(f"`seed` is {seed!r}: a whole number from 0 to 2**63 - 1 is needed")
         self.model = unwrapped(model)
-        self.loss = loss
+        self.loss = asked(loss)
         self.seed = int(seed)
         named = trainable(self.model)
-        for name, parameter in named:
-            if not parameter.is_floating_point():
-                raise ValueError(f"the parameter {name} is {parameter.dtype}: a real floating-point type is needed")
         for name, module in self.model.named_modules():
             if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse and module.weight.requires_grad:
                 raise ValueError(f"{name} has sparse gradients, which have no derivative: set its sparse=False")
@@ -144,6 +147,8 @@ class Objective:
                 f"parameters are {', '.join(low)}: gradients and products have two to three digits, whatever their stated error"
             )
         self._look()
+        if self.loss is not loss:
+            self.notes += self.loss.notes
 
     def _look(self) -> None:
         """Runs the model once on all batches, for the sizes and whatever is to be seen of the loss."""
@@ -154,6 +159,9 @@ class Objective:
         #: Whether the loss draws random numbers.
         self.draws = False
         self._modes = self._training()
+        self.coarsest = coarsest(*(parameter.dtype for parameter in self.parameters))
+        #: Batches, each by its number of parts, whose parts were found to have its gradient.
+        self._alike: set[tuple[int, int]] = set()
         given, self.batches = self.batches, []
         self._given = given
         watch = Watch()
@@ -305,24 +313,57 @@ class Objective:
             found = torch.cat([one.reshape(-1) for one in own])
             same = found.shape == whole.shape and self.vector_loss == vector_loss
             same = same and bool(((found - whole).abs() <= near * whole.abs().max()).all())
-        else:
-            weights = [count / samples for count in self.sizes[start:]]
-            mean = sum(weight * value for weight, value in zip(weights, self.batch_losses[start:]))
-            same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
-            # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
-            same = same and self._slopes_are(batch, start, weights, max(near, 1e-10))
+            return same and self._two_alike(batch, start, len(parts), near)
+        weights = [count / samples for count in self.sizes[start:]]
+        mean = sum(weight * value for weight, value in zip(weights, self.batch_losses[start:]))
+        same = sum(self.sizes[start:]) == samples and abs(mean - loss) <= near * abs(loss)
+        # Where all outputs are alike, as those of a last layer of zeros are, any weighting has that mean.
+        return same and self._slopes_are(batch, start, weights, near)
+
+    def _two_alike(self, batch: Any, start: int, parts: int, near: float) -> bool:
+        """Whether samples of the first two parts of `batch`, the batches from `start` on, have the gradients that they have together.
+
+        Where outputs do not depend on what comes before them, as those of a last layer of zeros, losses tell nothing of samples that see one
+        another there. Once looked at, losses tell. Each sample has a random weight: in a mean such terms may cancel.
+        """
+        if (id(batch), parts) in self._alike:
+            return True
+        counts = self.sizes[start : start + 2]
+        weights = torch.rand(sum(counts), generator=torch.Generator().manual_seed(sum(counts)), dtype=torch.float64) + 0.5
+        own = [self._weighted_gradient(index, drawn) for index, drawn in enumerate(torch.split(weights, counts), start)]
+        with self._in_place_of(start, part(batch, 0, sum(counts))):
+            together = self._weighted_gradient(start, weights)
+        same = self._is_sum(together, own[0] + own[1], sum(one.norm().item() for one in own), near)
+        if same:
+            self._alike.add((id(batch), parts))
         return same
 
     def _slopes_are(self, batch: Any, start: int, weights: list[float], near: float) -> bool:
         """Whether the gradient of `batch` is the weighted sum of those of the batches from `start` on."""
-        sum_of_parts = self._gradient(range(start, len(self.batches)), weights)
+        parts, lengths = torch.zeros(self.count, dtype=self.dtype, device=self.device), 0.0
+        for index, weight in enumerate(weights, start):
+            own = self.batch_gradient(index)
+            parts.add_(own, alpha=weight)
+            lengths += weight * own.norm().item()
+        with self._in_place_of(start, batch):
+            whole = self.batch_gradient(start)
+        return self._is_sum(whole, parts, lengths, near)
+
+    def _is_sum(self, whole: Tensor, parts: Tensor, lengths: float, near: float) -> bool:
+        """Whether two gradients are the same to rounding, one of them a sum of gradients with these lengths together."""
+        near = max(near, 1e-10)
+        # A mean of many gradients may be much smaller than each, and has their rounding.
+        allowed = 100 * near * whole.norm().item() + max(near, 4 * torch.finfo(self.coarsest).eps) * lengths
+        return bool((whole - parts).norm() <= max(allowed, torch.finfo(whole.dtype).tiny))
+
+    @contextmanager
+    def _in_place_of(self, start: int, batch: Any) -> Iterator[None]:
+        """With `batch` in place of the batches from `start` on."""
         parts, self.batches = self.batches, [*self.batches[:start], batch]
         try:
-            whole = self._gradient(range(start, start + 1), [1.0])
+            yield
         finally:
             self.batches = parts
-        # A mean of many gradients may be much smaller than each.
-        return bool((whole - sum_of_parts).norm() <= 100 * near * whole.norm().clamp(min=torch.finfo(whole.dtype).tiny))
 
     def _training(self) -> list[bool]:
         return [module.training for module in self.model.modules()]
@@ -458,6 +499,13 @@ class Objective:
         """The gradient of the mean loss of batch `index`, (n,)."""
         with self.evaluating(index):
             parts = torch.autograd.grad(self.mean(index), self.parameters, allow_unused=True)
+        return self.flatten(parts)
+
+    def _weighted_gradient(self, index: int, weights: Tensor) -> Tensor:
+        """The gradient of the sum of the samples' losses of batch `index`, each times its weight, (n,)."""
+        with self.evaluating(index):
+            losses = self._loss(self.batch(index))
+            parts = torch.autograd.grad((weights.to(losses) * losses).sum(), self.parameters, allow_unused=True)
         return self.flatten(parts)
 
 

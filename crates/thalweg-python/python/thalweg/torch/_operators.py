@@ -95,7 +95,7 @@ def sharpness(model: nn.Module, loss: Loss, data: Any, *, products: int = 200, s
         warnings.warn(f"thalweg: {objective.summed}", RuntimeWarning, stacklevel=2)
     if linear_in_each_parameter(objective.model):
         try:
-            with unhooked(objective.model), rows_kept(objective.model):
+            with unhooked(objective.model), rows_kept(objective.model.modules()):
                 if curves_as_gauss_newton(objective):
                     value, passes = gauss_newton_trace(objective)
                     return Estimate(value, 0.0, "rounding", passes, True)

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from .. import __version__
 from .._arguments import LARGEST, is_number, is_whole
 from ..log import Log, Row
+from ._asked import asked
 from ._batches import size
 from ._distributed import Processes
 from ._evaluating import unhooked, unwrapped, without_graph
 from ._fluctuation import WAYS, Found, Samples, join
-from ._microbatches import Microbatches, Taken
+from ._microbatches import Microbatches, Taken, dense
 from ._moments import Value
 from ._objective import checked, layers_of, trainable
 from ._repeated import DIFFERS, alike
@@ -58,7 +59,8 @@ class Probe:
 
     Nothing of the training is changed, not a bit of its weights: random states, buffers, gradients and flags are put back,
     and the probe's own random numbers are its own. What is measured when follows from the settings alone. What is put back are the global
-    random states and the `Generator` objects of PyTorch and numpy that are attributes of a module of the model. A `loss` that draws from a generator kept elsewhere, or counts its calls, is
+    random states, the `Generator` objects of PyTorch and numpy that are attributes of a module of the model, and buffers and attributes of every
+    module that `loss` calls, the model or another (a discriminator, say). A `loss` that draws from a generator kept elsewhere, or counts its calls, is
     called by measurements too, so that the training goes on otherwise: the first step sees it, and says so by a note and a warning.
 
     Parameters
@@ -195,7 +197,7 @@ class Probe:
         self._trained = model
         self.model = unwrapped(model)
         self._processes = Processes(model)
-        self._loss = loss
+        self._loss = asked(loss)
         self._logs = list(log) if self._processes.first else []
         self._layers = layers
         self._way = fluctuation
@@ -218,7 +220,7 @@ class Probe:
         self._pool = Pool()
         self._watch()
         self._sharpness = (
-            None if sharpness_set is None else Sharpness(self.model, loss, sharpness_set, optimizer, seed)
+            None if sharpness_set is None else Sharpness(self.model, self._loss, sharpness_set, optimizer, seed)
         )
         self._quantities = self._chosen(quantities)
         unknown = [name for name in self._every if name not in self._quantities]
@@ -237,7 +239,7 @@ class Probe:
     @property
     def notes(self) -> list[str]:
         """What a reader of the rows should know."""
-        return [*self._samples.notes, *self._notes, *(self._sharpness.notes if self._sharpness else [])]
+        return [*self._samples.notes, *self._notes, *self._loss.notes, *(self._sharpness.notes if self._sharpness else [])]
 
     @property
     def schedule(self) -> dict[str, float]:
@@ -267,22 +269,28 @@ class Probe:
         step, self._step = self._step, self._step + 1
         # Hooks must be gone before a measurement computes gradients of its own.
         taken = self._microbatches.take()
-        self._follow(taken)
         strict = self._schedule is None
         if self._schedule is None:
+            self._follow(taken)
             self._schedule = self._begin(batch, taken)
-        due = [item.name for item in self._schedule.due(step)]
-        pending = self._sharpness is not None and self._sharpness.pending
-        if due or pending:
-            with self._measuring(step):
-                rows = self._measured(step, due, batch, taken, strict)
-            if self._processes.first and rows:
-                self.rows.extend(rows)
-                self._to_logs("write", rows)
+        rows = self._tried("what was due", lambda: self._due(step, batch, taken, strict), strict)
+        if self._processes.first and rows:
+            self.rows.extend(rows)
+            self._to_logs("write", rows)
         self._agreed = None
         coming = (self._schedule.expects(name, self._step) for name in ("fluctuation", "gauss_newton_trace"))
         if self._way == "microbatches" and any(coming):
-            self._microbatches.arm()
+            self._tried("fluctuation", self._microbatches.arm)
+
+    def _due(self, step: int, batch: Any, taken: Taken, strict: bool) -> list[Row]:
+        """Measures what is due at this step."""
+        self._follow(taken)
+        assert self._schedule is not None
+        due = [item.name for item in self._schedule.due(step)]
+        if not due and not (self._sharpness is not None and self._sharpness.pending):
+            return []
+        with self._measuring(step):
+            return self._measured(step, due, batch, taken, strict)
 
     def microbatch(self, batch: Any, *, weight: float | Tensor | None = None) -> None:
         """Say what the next backward pass is of; needed only where the model's own forward passes do not show it, or for its weight.
@@ -537,7 +545,7 @@ class Probe:
             losses = self._samples.losses(batch)
         units = len(losses) if losses.dim() else size(batch) or taken.sizes[-1]
         found = torch.autograd.grad(losses.mean(), self._parameters, allow_unused=True)
-        own = [torch.zeros_like(p) if part is None else part for p, part in zip(self._parameters, found)]
+        own = [torch.zeros_like(p) if part is None else dense(part) for p, part in zip(self._parameters, found)]
         return weighting(taken, own, units, scale=self._scale, summed=self._sum, earlier=self._by_samples)
 
     @property
@@ -640,7 +648,8 @@ class Probe:
                     self._leave_microbatches(way, taken.passes)
                 return None if way == "none" else by(way)
             means, sizes = taken.means(by_samples=weights.by_samples, scale=self._scale * weights.total)
-            parts = self._processes.gathered(means, [count * weights.each for count in sizes], self._samples.rows)
+            counts = [count * weights.each for count in sizes]
+            parts = self._tried("fluctuation", lambda: self._processes.gathered(means, counts, self._samples.rows), strict)
             if parts is not None:
                 found = Found(parts.values(), "microbatches", "labels")
         if "gauss_newton_trace" in due:

@@ -89,7 +89,7 @@ class Products:
         total: Tensor | None = None
         self.objective.refresh()
         self._graphs.refresh()
-        with unhooked(self.objective.model), rows_kept(self.objective.model):
+        with unhooked(self.objective.model), rows_kept(self.objective.model.modules()):
             for index, weight in enumerate(self.objective.weights):
                 graph = self._graphs.of(index)
                 for first, part in self._parts(graph, rows, blocks):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .._curvature import Eigenpairs, eigenpairs, trace
 from .._estimate import Estimate
 from ..log import Row
+from ._asked import asked
 from ._batches import batches, moved, size
 from ._critical import Update, critical_sharpness
 from ._evaluating import evaluating, without_graph
@@ -51,7 +52,7 @@ class Sharpness:
     """
 
     def __init__(self, model: nn.Module, loss: Callable[[Any, Any], Tensor], data: Any, optimizer: Any, seed: int) -> None:
-        self.model, self.loss, self.optimizer, self.seed = model, loss, optimizer, seed
+        self.model, self.loss, self.optimizer, self.seed = model, asked(loss), optimizer, seed
         self.batches = batches(data, "sharpness_set")
         sizes = [self._count(index) for index in range(len(self.batches))]
         if 0 in sizes:

@@ -8,17 +8,16 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
-from ._attributes import attributes_kept
-from ._evaluating import GLOBAL_STATE, copied_buffers, generators_kept, generators_of, rows_kept
+from ._evaluating import GLOBAL_STATE, kept
 
 
 @contextmanager
 def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     """Put back, at the end and after an exception, all that `model` and the random number generators had before.
 
-    That is: plain attributes of modules (:func:`attributes_kept`), Python's, numpy's and PyTorch's generators (those of CUDA's devices too, and `Generator` objects of torch and numpy that are attributes of a module), all buffers (BatchNorm's running
-    statistics; inside there are copies of them), which tensors the parameters' ``.grad`` are, ``requires_grad``, and the training flag
-    of every module. Inside, ``.grad`` is None. Values of parameters are not copied, as a measurement only reads them, but for those of
+    That is: what forward passes change of it, and of other modules that are called in here (:func:`kept`), Python's, numpy's and PyTorch's
+    generators (those of CUDA's devices too), which tensors the parameters' ``.grad`` are, ``requires_grad``, and the training flag of every
+    module of `model`. Inside, ``.grad`` is None. Values of parameters are not copied, as a measurement only reads them, but for those of
     embeddings with `max_norm`, whose forward pass writes.
 
     Parameters
@@ -32,11 +31,8 @@ def preserved(model: nn.Module, *, seed: int | None = None) -> Iterator[None]:
     parameters = [(parameter, parameter.grad, parameter.requires_grad) for parameter in model.parameters()]
     with ExitStack() as stack:
         stack.enter_context(GLOBAL_STATE)
-        stack.enter_context(generators_kept(generators_of(model)))
         stack.enter_context(_torch_generators_kept())
-        stack.enter_context(attributes_kept(model))
-        stack.enter_context(copied_buffers(model))
-        stack.enter_context(rows_kept(model))
+        stack.enter_context(kept(model))
         # A loop may run under no_grad or inference_mode; measurements need derivatives.
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())

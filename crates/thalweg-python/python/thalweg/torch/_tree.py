@@ -38,14 +38,24 @@ def mapped(change: Callable[[Tensor], Tensor], tree: Any) -> Any:
     if isinstance(tree, Mapping):
         return {key: mapped(change, value) for key, value in tree.items()}
     if isinstance(tree, tuple):
-        values = [mapped(change, value) for value in tree]
-        # A named tuple takes its fields one by one.
-        return type(tree)(*values) if hasattr(tree, "_fields") else tuple(values)
+        return _tuple(tree, [mapped(change, value) for value in tree])
     if isinstance(tree, list):
-        return [mapped(change, value) for value in tree]
+        # Of the same class, as mappings are.
+        copied = copy.copy(tree)
+        copied[:] = [mapped(change, value) for value in tree]
+        return copied
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         replaced: Any = copy.copy(tree)
         for field in dataclasses.fields(tree):
             object.__setattr__(replaced, field.name, mapped(change, getattr(tree, field.name)))
         return replaced
     return tree
+
+
+def _tuple(like: tuple[Any, ...], values: list[Any]) -> Any:
+    kind: Any = type(like)
+    if hasattr(like, "_fields"):
+        # A named tuple takes its fields one by one.
+        return kind(*values)
+    # PyTorch's own named results (of topk, max, svd) take them all at once.
+    return kind(values) if hasattr(kind, "n_sequence_fields") else tuple(values)
