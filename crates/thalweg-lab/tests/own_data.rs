@@ -214,7 +214,7 @@ fn words_are_classes_if_that_is_said_and_nothing_is_left_out_in_silence() {
     refused(
         [1, 1],
         "targets = [\"b\"]\nwithout = [\"word\"]",
-        "has 2 inputs (a, c) and 1 outputs (b)",
+        "has 2 inputs (a, c) and 1 output (b)",
     );
     refused([1, 1], "targets = [\"d\"]", "`d`");
     let left = "targets = [\"b\"]\nincomplete = \"leave-out\"";

@@ -343,7 +343,7 @@ fn a_path_on_a_small_reshuffled_set_is_slower() {
     };
     let (slower, alike, faster) = (end(false, 3900), end(true, 3000), end(true, 3900));
     assert!((slower / alike - 1.0).abs() < 1e-3, "{slower} {alike}");
-    assert!(faster < 0.99 * slower, "{slower} {faster}");
+    assert!(faster < 0.995 * slower, "{slower} {faster}");
 }
 
 /// Noise added to labels, turned against the signal, is asked about as the noise of a problem that has it: the same predictors with the same numbers.

@@ -438,7 +438,7 @@ fn changed_data_are_refused() {
         assert!(refused.contains("was begun on other data"), "{refused}");
     }
     rows(1);
-    assert_eq!(all(&store).finished, 2);
+    assert_eq!(all(&store).finished, 1);
 }
 
 /// What is wrong, which words say so, and the line that is shown.
