@@ -139,9 +139,18 @@ def test_diagnosis() -> None:
     assert low < truth.sharpness < high
     assert found.sharpness["value"] == pytest.approx(truth.sharpness, rel=0.1)
     assert found.isotropy < 0.01 < found.heteroscedasticity
-    # An input that is the sum of the others changes nothing, and is said.
-    more = thalweg.diagnose(np.column_stack([inputs, inputs.sum(1)]), targets, resamples=100)
-    assert more.sharpness["value"] == pytest.approx(found.sharpness["value"], rel=1e-9)
+    # An input that is the sum of the others is one that the network has: the least V by all three, and the same noise.
+    three = np.column_stack([inputs, inputs.sum(1)])
+    more = thalweg.diagnose(three, targets, resamples=100)
+    centred = three - three.mean(0)
+    whole = thalweg.Problem(
+        depth=2,
+        input_covariance=np.cov(three.T, bias=True),
+        teacher=np.linalg.lstsq(centred, targets - targets.mean(0), rcond=1e-10)[0].T,
+        noise_covariance=found.noise_covariance,
+    )
+    assert more.sharpness["value"] == pytest.approx(thalweg.predict(whole).sharpness, rel=1e-6)
+    assert more.sharpness["value"] > 1.2 * found.sharpness["value"]
     assert "`inputs[:, 2]`" in more.left_out[0]
 
 

@@ -7,7 +7,7 @@ use thalweg::recipe::Recipe;
 use thalweg::simulate::SimulateSettings;
 use thalweg::words::shown;
 
-use super::lever::{Changed, Lever, LeverError, Travel};
+use super::lever::{Changed, Lever, LeverError};
 use super::search::{MET, Sought, nearest};
 use crate::answer::{AnswerError, PredictAnswer, Prepared};
 use crate::run::is_reshuffled;
@@ -256,7 +256,7 @@ const NEAR: f64 = 2e-6;
 
 impl<'a> Question<'a> {
     /// Theorem 1's minimum is where SGD ends unless noise and signal have different axes; then the exact drift is followed, if the problem is small.
-    /// That is decided by the problem as it is and by the ends of a lever's way ([`along`](Self::along)), so that ends change continuously with the lever.
+    /// That is decided by the problem as it is, and by where a lever takes it ([`answer`](Self::answer)), so that ends change continuously on the lever's way.
     pub(crate) fn new(
         problem: &'a Problem,
         settings: &'a SimulateSettings,
@@ -271,20 +271,6 @@ impl<'a> Question<'a> {
             followed: is_followable && is_turned(&learnt),
             is_followable,
         })
-    }
-
-    /// The same for the way of a lever, which may turn the noise against the signal.
-    fn along(&self, travel: &Travel<'_>) -> Result<Self, DesignError> {
-        let mut followed = self.followed;
-        if self.is_followable && !followed {
-            for end in [*travel.positions.start(), *travel.positions.end()] {
-                let changed = (travel.at)(end)?;
-                let learnt = changed.recipe.problem(&changed.problem);
-                let learnt = learnt.map_err(AnswerError::input)?;
-                followed |= is_turned(&learnt);
-            }
-        }
-        Ok(Self { followed, ..*self })
     }
 
     /// `problem`, trained by `recipe`, in place of what was asked of.
@@ -340,8 +326,53 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// The least movement of `lever` from `before` at which SGD is predicted to end at `target`.
+    /// The least movement of `lever` from `before` at which SGD is predicted to end at `target`. Where that turns the noise against the signal it is sought
+    /// once more, by the exact drift.
     pub(crate) fn answer(
+        &self,
+        before: &DesignPrediction,
+        target: Target,
+        lever: &dyn Lever,
+    ) -> Result<Designed, DesignError> {
+        let found = self.sought(before, target, lever);
+        if self.followed || !self.is_followable || !self.turns(lever, &found)? {
+            return found;
+        }
+        let exactly = Self {
+            followed: true,
+            ..*self
+        };
+        exactly.sought(&exactly.before()?, target, lever)
+    }
+
+    /// Whether noise and signal have different axes where `lever` stands in `found`, or at an end of its way, if the target is not on it.
+    fn turns(
+        &self,
+        lever: &dyn Lever,
+        found: &Result<Designed, DesignError>,
+    ) -> Result<bool, DesignError> {
+        let are_turned = |changed: &Changed| {
+            let learnt = changed.recipe.problem(&changed.problem);
+            let learnt = learnt.map_err(AnswerError::input)?;
+            Ok(is_turned(&learnt))
+        };
+        match found {
+            Ok(designed) => are_turned(&designed.changed),
+            Err(DesignError::Beyond { .. } | DesignError::Jump { .. }) => {
+                let travel = lever.travel(self.problem, self.settings)?;
+                let ends = [*travel.positions.start(), *travel.positions.end()];
+                let mut turned = false;
+                for end in ends {
+                    turned |= are_turned(&(travel.at)(end)?)?;
+                }
+                Ok(turned)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// That movement by one way to predict.
+    fn sought(
         &self,
         before: &DesignPrediction,
         target: Target,
@@ -351,16 +382,11 @@ impl<'a> Question<'a> {
         target.check_at(before)?;
         let stop = Stop::here();
         let travel = lever.travel(self.problem, self.settings)?;
-        let along = self.along(&travel)?;
-        // Where the lever turns the noise what is now is told by the same drift as what will be.
-        let own = (along.followed != self.followed).then(|| along.before());
-        let own = own.transpose()?;
-        let before = own.as_ref().unwrap_or(before);
         let mut known = Vec::new();
         let at = |position: f64| -> Result<f64, DesignError> {
             stop.asked().map_err(AnswerError::work)?;
             let changed = (travel.at)(position)?;
-            let predicted = along.predicted(&changed.problem, &changed.recipe)?;
+            let predicted = self.predicted(&changed.problem, &changed.recipe)?;
             let value = target.of(&predicted);
             known.push((position, changed, predicted));
             Ok(value)

@@ -344,6 +344,16 @@ impl Diagnosis {
                     .flatten(),
             })
         });
+        let exact_drift = end_of_own_drift(&problem)?;
+        let end = exact_drift.as_ref();
+        let [sharpness, lambda_max] =
+            end.map_or([found[1], found[3]], |end| [end.sharpness, end.lambda_max]);
+        let nothing = Intervention {
+            change: "nothing".to_owned(),
+            sharpness: Some(sharpness),
+            ratio: Some(sharpness / found[2]),
+            lambda_max: Some(lambda_max),
+        };
         Ok(Self {
             rows: gathered.rows,
             classes: gathered.classes,
@@ -362,11 +372,11 @@ impl Diagnosis {
             min_sharpness: interval(2),
             lambda_max: interval(3),
             fluctuation: interval(4),
-            exact_drift: end_of_own_drift(&problem)?,
+            exact_drift,
             isotropy,
             heteroscedasticity,
             outputs: outputs.collect::<Result<_, Stopped>>()?,
-            interventions: interventions(&problem, gathered.classes, settings.step)?,
+            interventions: interventions(&problem, gathered.classes, settings.step, nothing)?,
             sample: {
                 let rows = uncentred(gathered, &inputs, &targets);
                 (centred(rows.0), centred(rows.1))

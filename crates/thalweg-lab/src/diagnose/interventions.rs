@@ -21,11 +21,12 @@ pub struct Intervention {
     pub lambda_max: Option<f64>,
 }
 
-/// A table of changes, with what is predicted of each.
+/// A table of changes to what is predicted if `nothing` is changed, with what is predicted of each.
 pub(super) fn interventions(
     problem: &Problem,
     classes: bool,
     step: Option<(f64, usize)>,
+    nothing: Intervention,
 ) -> Result<Vec<Intervention>, Stopped> {
     let size = problem.output_dim();
     let noise = problem.noise_covariance().to_owned();
@@ -37,7 +38,6 @@ pub(super) fn interventions(
     });
     let plain = Recipe::default;
     let mut all = vec![
-        ("nothing", plain()),
         (
             "noise added until all directions of the outputs are as loud as the loudest",
             Recipe {
@@ -90,27 +90,26 @@ pub(super) fn interventions(
         ));
     }
     let stop = Stop::here();
-    all.into_iter()
-        .map(|(change, recipe)| {
-            stop.asked()?;
-            let found = Prepared::new(problem, recipe, step).and_then(|prepared| {
-                let prepared = prepared.by_own_drift();
-                let mut answer = PredictAnswer::new(&prepared, false)?;
-                answer.follow_axes()?;
-                let [sharpness, lambda_max, _] = answer.end_of_sgd();
-                Ok((
-                    sharpness,
-                    sharpness / answer.prediction.min_sharpness,
-                    lambda_max,
-                ))
-            });
-            let found = found.ok();
-            Ok(Intervention {
-                change: change.to_owned(),
-                sharpness: found.map(|found| found.0),
-                ratio: found.map(|found| found.1),
-                lambda_max: found.map(|found| found.2),
-            })
+    let changed = all.into_iter().map(|(change, recipe)| {
+        stop.asked()?;
+        let found = Prepared::new(problem, recipe, step).and_then(|prepared| {
+            let prepared = prepared.by_own_drift();
+            let mut answer = PredictAnswer::new(&prepared, false)?;
+            answer.follow_axes()?;
+            let [sharpness, lambda_max, _] = answer.end_of_sgd();
+            Ok((
+                sharpness,
+                sharpness / answer.prediction.min_sharpness,
+                lambda_max,
+            ))
+        });
+        let found = found.ok();
+        Ok(Intervention {
+            change: change.to_owned(),
+            sharpness: found.map(|found| found.0),
+            ratio: found.map(|found| found.1),
+            lambda_max: found.map(|found| found.2),
         })
-        .collect()
+    });
+    [Ok(nothing)].into_iter().chain(changed).collect()
 }
