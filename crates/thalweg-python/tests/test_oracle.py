@@ -118,7 +118,9 @@ def test_advice_on_correlated_noise_can_be_followed() -> None:
     for design, field in zip(found.designs, ["added_noise_covariance", "label_weights"], strict=True):
         assert design["lever"] + "_covariance" == field or design["lever"] == field
         again = thalweg.predict(problem, 0.005, 10, **{field: design[field]})
-        assert again.sharpness == pytest.approx(15, rel=1e-6)
+        # Where noise and signal have different axes then, SGD ends where the exact drift rests.
+        end = again.sharpness if again.exact_drift is None else again.exact_drift["sharpness"]
+        assert end == pytest.approx(15, rel=1e-5)
         assert field in design["change"] and f"[[{design[field][0][0]:.6g}" in design["change"]
 
 
