@@ -27,8 +27,6 @@ pub(super) struct Eliminated<T: Real> {
     pivots: Vec<Mat<T>>,
     /// One over it, or zero: where no layer uses a hidden direction any more, X there is without meaning, and is left out.
     inverse: Vec<Mat<T>>,
-    /// One over the diagonal of what is left of the operator for X_2, X_4, … (traces apart).
-    nearly: Vec<Mat<T>>,
     /// U_{k+1}ᵀ W_{k+1} U_k, k = 1 … D − 2, of the layers between two generators.
     layers: Vec<Mat<T>>,
     /// Twice how often EᵀE is in it.
@@ -44,9 +42,6 @@ type Traces<T> = (f64, Vec<Mat<T>>, Vec<Mat<T>>);
 
 /// Pivots below this fraction of the largest are rounding: that of weights of 3·10⁻⁷ of the largest, on which T and F depend by 10⁻¹³.
 const FLOOR: f64 = 1e-13;
-
-/// At least this part of a pivot is left of it.
-const LEFT: f64 = 1e-6;
 
 /// The most iterations of conjugate gradients.
 const MOST_ITERATIONS: usize = 2000;
@@ -68,31 +63,30 @@ impl<T: Real> Eliminated<T> {
         let bases: Generators = eigen.iter().map(|eigen| eigen.U().to_owned()).collect();
         let last = |eigen: &SelfAdjointEigen<f64>| eigen.S()[eigen.S().dim() - 1];
         let largest = 2.0 * eigen.iter().map(last).fold(f64::MIN_POSITIVE, f64::max);
-        let pivots = eigen.iter().map(|eigen| {
+        let (mut pivots, mut inverse) = (Vec::new(), Vec::new());
+        for eigen in &eigen {
             let values = eigen.S().column_vector();
             let n = values.nrows();
             let least = FLOOR * values[n - 1];
-            Mat::from_fn(n, n, |i, j| {
+            let pivot = |i, j| {
                 let pivot = values[i] + values[j];
                 if pivot > least { pivot / largest } else { 0.0 }
-            })
-        });
-        let pivots: Generators = pivots.collect();
-        let inverse: Generators = pivots.iter().map(reciprocal).collect();
+            };
+            pivots.push(Mat::from_fn(n, n, |i, j| T::rounded(pivot(i, j))));
+            inverse.push(Mat::from_fn(n, n, |i, j| match pivot(i, j) {
+                0.0 => T::rounded(0.0),
+                pivot => T::rounded(pivot.recip()),
+            }));
+        }
         let between_two = bases.windows(2).zip(&field.factors.layers[1..]);
         let layers = between_two.map(|(u, layer)| {
             let half = times(u[1].transpose(), layer.as_ref());
-            times(half.as_ref(), u[0].as_ref())
+            converted(1.0, &times(half.as_ref(), u[0].as_ref()))
         });
-        let layers: Vec<Mat<f64>> = layers.collect();
-        let gram = 2.0 * operator.gram(&field.factors.forces) / largest;
-        let kept = (1..pivots.len()).step_by(2);
-        let nearly = kept.map(|k| reciprocal(&diagonal(k, &pivots, &inverse, &layers, gram)));
-        let nearly: Generators = nearly.collect();
         let all = |generators: Generators| generators.iter().map(|x| converted(1.0, x)).collect();
         Ok(Self {
-            layers: all(layers),
-            gram: T::rounded(gram),
+            layers: layers.collect(),
+            gram: T::rounded(2.0 * operator.gram(&field.factors.forces) / largest),
             traces: operator.coupling(&field.factors.forces).map(|noise| {
                 let (inputs, outputs) = (field.inputs_in(&bases), field.outputs_in(&bases));
                 (2.0 * noise / largest, all(inputs), all(outputs))
@@ -100,9 +94,8 @@ impl<T: Real> Eliminated<T> {
             bases: all(bases),
             parity: operator.parity(),
             largest,
-            pivots: all(pivots),
-            inverse: all(inverse),
-            nearly: all(nearly),
+            pivots,
+            inverse,
             known: Known::new(),
         })
     }
@@ -141,8 +134,8 @@ impl<T: Real> Eliminated<T> {
             |x| self.apply(x),
             |rest| {
                 let mut x = rest.to_vec();
-                for (x, nearly) in x.iter_mut().zip(&self.nearly) {
-                    multiply(x, nearly);
+                for (x, inverse) in x.iter_mut().zip(self.inverse.iter().skip(1).step_by(2)) {
+                    multiply(x, inverse);
                 }
                 x
             },
@@ -256,78 +249,5 @@ impl<T: Real> Eliminated<T> {
             }
         }
         mirror(self.parity, into);
-    }
-}
-
-/// One over each entry, or zero.
-fn reciprocal(x: &Mat<f64>) -> Mat<f64> {
-    Mat::from_fn(x.nrows(), x.ncols(), |i, j| match x[(i, j)] {
-        0.0 => 0.0,
-        x => x.recip(),
-    })
-}
-
-/// What of the pivots of X_k is left as its neighbours are eliminated, by what the entries of X_k do to themselves.
-fn diagonal(
-    k: usize,
-    pivots: &[Mat<f64>],
-    inverse: &[Mat<f64>],
-    layers: &[Mat<f64>],
-    gram: f64,
-) -> Mat<f64> {
-    let mut left = pivots[k].clone();
-    let squared = |layer: &Mat<f64>| {
-        Mat::from_fn(layer.nrows(), layer.ncols(), |i, j| {
-            layer[(i, j)] * layer[(i, j)]
-        })
-    };
-    add(
-        &mut left,
-        -gram * gram,
-        &between(
-            Parity::Symmetric,
-            squared(&layers[k - 1]).as_ref(),
-            &inverse[k - 1],
-        ),
-    );
-    if let Some(above) = inverse.get(k + 1) {
-        add(
-            &mut left,
-            -gram * gram,
-            &between(Parity::Symmetric, squared(&layers[k]).transpose(), above),
-        );
-    }
-    Mat::from_fn(left.nrows(), left.ncols(), |i, j| {
-        left[(i, j)].max(LEFT * pivots[k][(i, j)])
-    })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::flow::point::Model;
-    use crate::flow::tests::{minimum, problem, problems};
-
-    /// What the preconditioner divides by is what the operator makes of an entry of X on the diagonal there.
-    #[test]
-    fn the_preconditioner_has_the_diagonal_of_the_operator() {
-        for problem in problems().iter().chain([&problem(6, 5, 4)]) {
-            let model = Model::new(problem);
-            let field = Field::new(&model, minimum(problem).layers().to_vec());
-            let operator = Eliminated::<f64>::new(&field, Operator::Gram).unwrap();
-            for (at, nearly) in operator.nearly.iter().enumerate() {
-                for i in 0..nearly.nrows() {
-                    let mut x: Generators = operator
-                        .nearly
-                        .iter()
-                        .map(|n| Mat::zeros(n.nrows(), n.ncols()))
-                        .collect();
-                    x[at][(i, i)] = 1.0;
-                    let found = operator.apply(&x)[at][(i, i)] * nearly[(i, i)];
-                    assert!((found - 1.0).abs() < 1e-6, "{at} {i}: {found}");
-                }
-            }
-        }
     }
 }
