@@ -136,7 +136,9 @@ pub(super) fn page(
     if step.is_some() {
         let prepared = Prepared::plain(&found.problem, step);
         let mut answer = PredictAnswer::new(&prepared, false)?;
-        answer.follow_axes()?;
+        if let Some(end) = &found.exact_drift {
+            answer.end_by_exact_drift(end.clone());
+        }
         if let Some(run) = &answer.run {
             let at = &run.validity;
             let stability = at

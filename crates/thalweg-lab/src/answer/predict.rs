@@ -304,17 +304,23 @@ impl<'p> PredictAnswer<'p> {
         if self.end.is_some() || !own_end_is_quick(self.problem, data) {
             return Ok(());
         }
-        self.exact_drift = match rest_by(Drift::Exact, self.problem, *forces) {
-            Ok(end) => Some(end),
+        match rest_by(Drift::Exact, self.problem, *forces) {
+            Ok(end) => self.end_by_exact_drift(end),
             Err(error @ FlowError::Stopped(_)) => return Err(AnswerError::input(error)),
             // It turns, or creeps: there is no end to be shown.
-            Err(_) => return Ok(()),
-        };
-        if let Some(run) = &mut self.run {
-            let step = (run.effective_rate, run.batch);
-            run.relaxation = steps_to_relax(Drift::Exact, self.problem, *forces, step);
+            Err(_) => {}
         }
         Ok(())
+    }
+
+    /// Takes `end` for where the exact drift rests, with the relaxation time of that drift.
+    pub fn end_by_exact_drift(&mut self, end: Waypoint) {
+        self.exact_drift = Some(end);
+        if let Some(run) = &mut self.run {
+            let step = (run.effective_rate, run.batch);
+            let forces = self.prepared.forces;
+            run.relaxation = steps_to_relax(Drift::Exact, self.problem, forces, step);
+        }
     }
 
     /// Why the relaxation time is not given at the step asked for, where there is one.

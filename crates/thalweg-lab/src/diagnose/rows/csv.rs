@@ -107,10 +107,8 @@ fn cell(entry: &[u8]) -> Option<Cell> {
     if let Some(value) = text.parse::<f64>().ok().filter(|value| !value.is_nan()) {
         return Some(Cell::Number(value));
     }
-    for value in [true, false] {
-        if text.eq_ignore_ascii_case(if value { "true" } else { "false" }) {
-            return Some(Cell::Truth(value));
-        }
+    if let Ok(value) = text.to_ascii_lowercase().parse() {
+        return Some(Cell::Truth(value));
     }
     let gap = GAPS.iter().any(|gap| text.eq_ignore_ascii_case(gap));
     Some(if gap || text.eq_ignore_ascii_case("-nan") {

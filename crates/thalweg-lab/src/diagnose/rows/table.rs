@@ -202,7 +202,7 @@ impl<R: Records> TableRows<R> {
                     _ => {}
                 }
             }
-            ahead.push_back((self.cells.clone(), self.records.place()));
+            ahead.push_back((std::mem::take(&mut self.cells), self.records.place()));
         }
         Ok(ahead)
     }

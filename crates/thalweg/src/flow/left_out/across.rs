@@ -104,26 +104,11 @@ impl Directions {
         })
     }
 
-    /// K at `point` where outputs beyond these by inputs beyond these are held: hidden units that nothing uses have died out there, the product stays 0, and
-    /// what pulls at their last weights would be divided by next to nothing.
-    fn held(&self, point: &Point) -> Result<Unbending, FlowError> {
+    /// What nothing carries: all outputs beyond these by all inputs beyond these, if there are any.
+    fn dead(&self) -> Option<Dead> {
         let [outputs, inputs] = [&self.outputs, &self.inputs].map(beyond);
-        let more = outputs.zip(inputs).map(|(outputs, inputs)| {
-            let terms = point.above.iter().zip(&point.below);
-            let size: f64 = terms
-                .map(|(above, below)| above.squared_norm_l2() * below.squared_norm_l2())
-                .sum();
-            (faer::Scale(size) * outputs, inputs)
-        });
-        point.unbending_with(more)
-    }
-
-    /// `change` without what it would do there.
-    fn alive(&self, change: Mat<f64>) -> Mat<f64> {
-        match [&self.outputs, &self.inputs].map(beyond) {
-            [Some(outputs), Some(inputs)] => &change - outputs * &change * inputs,
-            _ => change,
-        }
+        let (outputs, inputs) = outputs.zip(inputs)?;
+        Some(Dead { outputs, inputs })
     }
 
     /// The size of `change`, each direction measured by the product's own size there.
@@ -137,6 +122,29 @@ impl Directions {
 
     fn smallest(&self) -> f64 {
         self.sizes.last().copied().unwrap_or(0.0)
+    }
+}
+
+/// Projections on outputs and inputs between which hidden units have died out, since nothing uses them: the product stays 0 there.
+struct Dead {
+    outputs: Mat<f64>,
+    inputs: Mat<f64>,
+}
+
+impl Dead {
+    /// K at `point` where they are held: what pulls at their last weights would be divided by next to nothing.
+    fn held(&self, point: &Point) -> Result<Unbending, FlowError> {
+        let terms = point.above.iter().zip(&point.below);
+        let size: f64 = terms
+            .map(|(above, below)| above.squared_norm_l2() * below.squared_norm_l2())
+            .sum();
+        let more = (faer::Scale(size) * &self.outputs, self.inputs.clone());
+        point.unbending_with(Some(more))
+    }
+
+    /// `change` without what it would do there.
+    fn taken_off(&self, change: &Mat<f64>) -> Mat<f64> {
+        change - &self.outputs * change * &self.inputs
     }
 }
 
@@ -159,6 +167,11 @@ impl Reference<'_> {
         let mut point = Point::new(&self.model, self.point.layers.clone());
         let before = point.sharpness();
         let start = Directions::learnt(&point)?;
+        let dead = start.dead();
+        let alive = |change: Mat<f64>| match &dead {
+            Some(dead) => dead.taken_off(&change),
+            None => change,
+        };
         let mut last: Option<Mat<f64>> = None;
         let mut share = 1.0f64;
         for _ in 0..MOST_MENDINGS {
@@ -169,9 +182,12 @@ impl Reference<'_> {
                 .collect();
             pull(&point, &mut gradient);
             let pushed = point.pushed(&gradient);
-            let unbending = start.held(&point)?;
-            let wanted = start.alive(faer::Scale(-1.0) * unbending.solve(&pushed));
-            let missing = &wanted - start.alive(point.residual.clone());
+            let unbending = match &dead {
+                Some(dead) => dead.held(&point)?,
+                None => point.unbending()?,
+            };
+            let wanted = alive(faer::Scale(-1.0) * unbending.solve(&pushed));
+            let missing = &wanted - alive(point.residual.clone());
             if !missing.norm_l2().is_finite() {
                 return Ok(f64::INFINITY);
             }
